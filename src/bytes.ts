@@ -1,0 +1,121 @@
+// Bytes: comparison, hex, hashing, and sets and maps keyed by 32-byte digests. Digests, never CID objects, are what the
+// inside of the library passes around: as latin1 strings they cost 0.2 µs to look up where a CID string costs 14.
+
+import * as crypto from 'node:crypto'
+
+export type Digest = Uint8Array
+
+export function equals(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0
+}
+
+/** Lexicographic order of unsigned bytes; the order of parents, heads and ids everywhere. */
+export function compare(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b)
+}
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(parts)
+}
+
+export function toHex(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+}
+
+/** Lower- or upper-case hex to bytes; undefined when `text` is not hex of even length. */
+export function fromHex(text: string): Uint8Array | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined
+  return Uint8Array.from(Buffer.from(text, 'hex'))
+}
+
+export function utf8(text: string): Uint8Array {
+  return Buffer.from(text, 'utf8')
+}
+
+/** SHA-256, 32 bytes. */
+export function sha256(bytes: Uint8Array): Digest {
+  return crypto.hash('sha256', bytes, 'buffer')
+}
+
+/** A digest as a Map key: one latin1 character a byte. */
+export function digestKey(digest: Uint8Array): string {
+  return Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString('latin1')
+}
+
+export function keyDigest(key: string): Digest {
+  return Buffer.from(key, 'latin1')
+}
+
+/** A set of digests. */
+export class DigestSet {
+  readonly #keys = new Set<string>()
+
+  constructor(digests: Iterable<Digest> = []) {
+    for (const digest of digests) this.add(digest)
+  }
+
+  get size(): number {
+    return this.#keys.size
+  }
+
+  has(digest: Digest): boolean {
+    return this.#keys.has(digestKey(digest))
+  }
+
+  /** True when it was not there before. */
+  add(digest: Digest): boolean {
+    const before = this.#keys.size
+    this.#keys.add(digestKey(digest))
+    return this.#keys.size > before
+  }
+
+  delete(digest: Digest): boolean {
+    return this.#keys.delete(digestKey(digest))
+  }
+
+  clear(): void {
+    this.#keys.clear()
+  }
+
+  *[Symbol.iterator](): Iterator<Digest> {
+    for (const key of this.#keys) yield keyDigest(key)
+  }
+
+  /** The members in byte order. */
+  sorted(): Digest[] {
+    return [...this].sort(compare)
+  }
+}
+
+/** A map from digests to values. */
+export class DigestMap<V> {
+  readonly #map = new Map<string, V>()
+
+  get size(): number {
+    return this.#map.size
+  }
+
+  get(digest: Digest): V | undefined {
+    return this.#map.get(digestKey(digest))
+  }
+
+  has(digest: Digest): boolean {
+    return this.#map.has(digestKey(digest))
+  }
+
+  set(digest: Digest, value: V): void {
+    this.#map.set(digestKey(digest), value)
+  }
+
+  delete(digest: Digest): boolean {
+    return this.#map.delete(digestKey(digest))
+  }
+
+  values(): IterableIterator<V> {
+    return this.#map.values()
+  }
+
+  *[Symbol.iterator](): Iterator<[Digest, V]> {
+    for (const [key, value] of this.#map) yield [keyDigest(key), value]
+  }
+}

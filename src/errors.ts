@@ -1,0 +1,113 @@
+// One error class and the closed table of codes it may carry. A code is API: stable, documented in
+// protocol/errors.md (a test holds the two equal); messages are for people and may change.
+// Programming mistakes stay plain TypeError. Codes map to a process exit code and, where a connection
+// ends because of them, to a WebSocket close code.
+
+/** Exit codes of the command line: 0 done, 1 the answer is "no", 2 usage, 3 remote or protocol, 4 store. */
+export type ExitCode = 0 | 1 | 2 | 3 | 4
+
+interface CodeEntry {
+  readonly exit: ExitCode
+  readonly close?: number
+}
+
+/** Every code, with its exit code and, for those that end a connection, its close code (4000–4999 is ours). */
+export const CODES = {
+  // Bytes and values.
+  ERR_CBOR: { exit: 1 },
+  ERR_CID: { exit: 2 },
+  ERR_JSON: { exit: 1 },
+  ERR_JSON_CANONICAL: { exit: 1 },
+  // Events.
+  ERR_EVENT_SHAPE: { exit: 1 },
+  ERR_EVENT_ID: { exit: 1 },
+  ERR_EVENT_SIZE: { exit: 1 },
+  ERR_EVENT_PARENT: { exit: 1 },
+  // Nodes.
+  ERR_NODE_SHAPE: { exit: 1 },
+  ERR_NODE_SIZE: { exit: 1 },
+  ERR_NODE_HASH: { exit: 1 },
+  ERR_NODE_FRONTIER: { exit: 1 },
+  ERR_NODE_HEIGHT: { exit: 1 },
+  ERR_NODE_SIGNATURE: { exit: 1 },
+  ERR_NODE_REVOKED: { exit: 1 },
+  ERR_HELD_FULL: { exit: 1 },
+  // Keys and peers.
+  ERR_KEY: { exit: 2 },
+  ERR_KEY_FILE: { exit: 4 },
+  ERR_PEER_ID: { exit: 2 },
+  ERR_PEER_URL: { exit: 2 },
+  ERR_PEER_EXISTS: { exit: 1 },
+  ERR_PEER_KEY_CHANGED: { exit: 1 },
+  ERR_PEER_UNKNOWN: { exit: 2 },
+  ERR_REGISTRY: { exit: 3 },
+  // Frontiers.
+  ERR_FRONTIER_ID: { exit: 2 },
+  ERR_FRONTIER_UNKNOWN: { exit: 2, close: 4404 },
+  ERR_NOT_FOUND: { exit: 1 },
+  // Store.
+  ERR_STORE_MISSING: { exit: 4 },
+  ERR_STORE_EXISTS: { exit: 4 },
+  ERR_STORE_LOCKED: { exit: 4 },
+  ERR_STORE_VERSION: { exit: 4 },
+  ERR_STORE_CORRUPT: { exit: 4, close: 4500 },
+  ERR_STORE_IO: { exit: 4, close: 4500 },
+  ERR_STORE_CLOSED: { exit: 4, close: 4500 },
+  // Sync.
+  ERR_SYNC_FRAME: { exit: 3, close: 4400 },
+  ERR_SYNC_VERSION: { exit: 3, close: 4406 },
+  ERR_SYNC_AUTH: { exit: 3, close: 4401 },
+  ERR_SYNC_FORBIDDEN: { exit: 3, close: 4403 },
+  ERR_SYNC_ORDER: { exit: 3, close: 4409 },
+  ERR_SYNC_CHANNEL: { exit: 3, close: 4405 },
+  ERR_SYNC_LIMIT: { exit: 3, close: 4413 },
+  ERR_SYNC_CREDIT: { exit: 3, close: 4429 },
+  ERR_SYNC_UNSOLICITED: { exit: 3, close: 4422 },
+  ERR_SYNC_HEADS: { exit: 3, close: 4424 },
+  ERR_SYNC_TIMEOUT: { exit: 3, close: 4408 },
+  ERR_SYNC_BUSY: { exit: 3, close: 4503 },
+  ERR_SYNC_CLOSED: { exit: 3 },
+  ERR_SYNC_CONNECT: { exit: 3 },
+  ERR_SYNC_REMOTE: { exit: 3 },
+  // Callers.
+  ERR_USAGE: { exit: 2 },
+  ERR_ABORTED: { exit: 1 },
+  ERR_INTERNAL: { exit: 4, close: 4500 },
+} as const satisfies Record<string, CodeEntry>
+
+export type ErrorCode = keyof typeof CODES
+
+/** Further facts about an error, each optional; plain JSON values only, so that `--json` can print them. */
+export type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>
+
+/** The one error this library throws for bad input, bad peers and bad disks. Match on `code`, never on `message`. */
+export class ReplicaError extends Error {
+  override readonly name = 'ReplicaError'
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: ErrorDetails } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.details = options.details ?? {}
+  }
+
+  get exitCode(): ExitCode {
+    return CODES[this.code].exit
+  }
+
+  /** WebSocket close code (RFC 6455 section 7.4.2, private range); 4500 where the code never ends a connection. */
+  get closeCode(): number {
+    const entry: CodeEntry = CODES[this.code]
+    return entry.close ?? 4500
+  }
+}
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(CODES, text)
+}
+
+/** True when `error` is a ReplicaError with one of `codes` (with any code when none is named). */
+export function hasCode(error: unknown, ...codes: ErrorCode[]): error is ReplicaError {
+  return error instanceof ReplicaError && (codes.length === 0 || codes.includes(error.code))
+}
