@@ -14,6 +14,7 @@ export const NODE_LIMITS = {
   frontierNameBytesMax: 64,
   documentChunkBytesMax: 256 * KIB,
   cborDepthMax: 32,
+  cborItemsMax: 128 * KIB,
 } as const
 
 /** A node is its event plus an envelope: parents and links at 43 bytes each, key, signature and names. Bytes. */
@@ -27,6 +28,8 @@ export const WIRE_LIMITS = {
   idsPerWantMax: 256,
   idsPerOfferMax: 1024,
   wantsOutstandingMax: 1024,
+  wantsPerChannelMax: 65_536,
+  sinkIdsMax: 262_144,
   creditBytes: 2 * MIB,
   creditNodes: 1024,
   channelsMax: 64,
@@ -62,11 +65,51 @@ export const COMMIT_LIMITS = {
   bytesMax: 8 * MIB,
 } as const
 
+/** The store (protocol/store.md). Bytes and counts; ordinals and sequence numbers are 32-bit. */
+export const STORE_LIMITS = {
+  seqMax: 0xffff_ffff,
+  recordKeyBytesMax: 512,
+  recordValueBytesMax: MIB,
+  recordChangesBytesMax: 8 * MIB,
+  scanBatchBytes: MIB,
+  placesCachedMax: 100_000,
+} as const
+
 export const REGISTRY_LIMITS = {
   peersMax: 4096,
-  cutHeadsMax: 1024,
+  cutHeadsMax: 16 * KIB,
   idBytesMax: 128,
   urlBytesMax: 2048,
   noteBytesMax: 1024,
   offerBytesMax: 2 * MIB - 64 * KIB,
+} as const
+
+/** Checking signatures (protocol/signature.md). Bytes; a job is one signature. */
+export const VERIFY_LIMITS = {
+  workersMax: 4,
+  inlineJobsMax: 3,
+  inlineBytesMax: 64 * KIB,
+  jobsPerBatchMax: 64,
+  batchBytes: 128 * KIB,
+  batchesPerWorkerMax: 2,
+  keysCachedMax: 1024,
+  keyFileBytesMax: 4 * KIB,
+} as const
+
+/** The command line and the control socket of a served store (protocol/cli.md). Bytes, milliseconds, counts. */
+export const CLI_LIMITS = {
+  controlFrameBytesMax: 4 * MIB,
+  controlChunkBytes: 64 * KIB,
+  controlSessionsMax: 32,
+  controlConnectMsMax: 2_000,
+  controlRequestMsMax: 5_000,
+  socketPathBytesMax: 100,
+  lockWaitMsMax: 2_000,
+  lockRetryMs: 40,
+  progressAfterMs: 1_000,
+  progressEveryMs: 100,
+  jsonItemsMax: 10_000,
+  graphColumnsMax: 12,
+  wholeFileBytesMax: 1024 * MIB,
+  eventFileBytesMax: 8 * MIB,
 } as const

@@ -127,7 +127,7 @@ export interface HeldStore {
 
 /** Something wrong that `verify` found. `seq` and `digest` where one node is meant. */
 export interface Fault {
-  readonly kind: 'node' | 'commit' | 'index' | 'heads' | 'held' | 'signature'
+  readonly kind: 'node' | 'commit' | 'index' | 'heads' | 'record' | 'held' | 'signature'
   readonly frontier?: string
   readonly seq?: number
   readonly digest?: Digest

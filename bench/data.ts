@@ -1,0 +1,109 @@
+// Seeded made-up logs with the shape of real ones: DAGs by shape, and the signed nodes of them. The same seed gives the same
+// bytes on every machine and for ever, so that counts in benchmarks can be asserted. Everything is generated one by one
+// and keeps a bounded part of the past, so that a million nodes cost no more memory than a thousand.
+
+import { compare, type Digest, sha256 } from '../src/bytes.ts'
+import { encodeBody, encodeNode, signingBytes } from '../src/codec/node.ts'
+import type { Key } from '../src/trust/key.ts'
+import { makeEvent } from '../src/vela/event.ts'
+import { events, type TimedDraft } from './event-data.ts'
+
+export { events, type TimedDraft } from './event-data.ts'
+
+/** One node of a plan: who makes it and on which earlier nodes, by index, ascending. */
+export interface Step {
+  readonly writer: number
+  readonly parents: readonly number[]
+}
+
+export type Shape = 'chain' | 'mesh' | 'wide' | 'heads'
+export const shapes: readonly Shape[] = ['chain', 'mesh', 'wide', 'heads']
+
+/** Heads that the shape `heads` ends with, when it has more nodes than that. */
+export const headsMany = 1000
+/** Nodes of `wide` that lie side by side between two that join them. */
+export const wideSiblings = 32
+/** A plan names no parent further back than this. */
+export const reachMax = 1024
+
+const mergeEvery = 10
+
+/**
+ * The plan of a DAG, parents before children. `chain`: one writer, each node on the last. `mesh`: two writers, each on its own
+ * last node, every tenth node joins both. `wide`: 32 nodes on one, then one that joins them. `heads`: a thousand chains
+ * side by side on one root, never joined.
+ */
+export function* plan(shape: Shape, count: number): Generator<Step> {
+  if (shape === 'mesh') return yield* mesh(count)
+  for (let index = 0; index < count; index++) {
+    if (shape === 'chain') yield { writer: 0, parents: index === 0 ? [] : [index - 1] }
+    else if (shape === 'wide') yield wideStep(index)
+    else yield { writer: index, parents: index === 0 ? [] : [Math.max(0, index - headsMany)] }
+  }
+}
+
+function* mesh(count: number): Generator<Step> {
+  const heads: (number | undefined)[] = [undefined, undefined]
+  for (let index = 0; index < count; index++) {
+    const joins = index % mergeEvery === mergeEvery - 1
+    const writer = joins ? Math.floor(index / mergeEvery) % 2 : index % 2
+    const parents = (joins ? heads : [heads[writer]]).filter(head => head !== undefined)
+    yield { writer, parents: parents.sort((a, b) => a - b) }
+    if (joins) heads.fill(index)
+    else heads[writer] = index
+  }
+}
+
+function wideStep(index: number): Step {
+  const place = index % (wideSiblings + 1)
+  if (index === 0) return { writer: 0, parents: [] }
+  if (place > 0) return { writer: place, parents: [index - place] }
+  return { writer: 0, parents: Array.from({ length: wideSiblings }, (_, sibling) => index - wideSiblings + sibling) }
+}
+
+export interface MadeNode {
+  readonly bytes: Uint8Array
+  readonly digest: Digest
+  readonly height: number
+  readonly parents: readonly Digest[]
+}
+
+/** `keys`: the writer of a step signs with the key of its number, counted round. `on`: what the first nodes are built on. */
+export interface LogOptions {
+  readonly seed: number
+  readonly shape: Shape
+  readonly count: number
+  readonly frontier: string
+  readonly keys: readonly Key[]
+  readonly on?: readonly { digest: Digest; height: number }[]
+}
+
+/** The nodes of a made-up log, parents first, ready to be admitted. */
+export function* signedNodes(options: LogOptions): Generator<MadeNode> {
+  const { seed, shape, count, frontier, keys, on = [] } = options
+  const drafts = events(seed, count)
+  const recent: MadeNode[] = []
+  let index = 0
+  for (const { writer, parents } of plan(shape, count)) {
+    const below = parents.length === 0 ? on : parents.map(parent => recent[parent % reachMax]!)
+    const node = signedNode(drafts.next().value!, keys[writer % keys.length]!, frontier, below)
+    recent[index % reachMax] = node
+    index++
+    yield node
+  }
+}
+
+/** One node that carries this draft, on these parents. */
+export function signedNode(
+  draft: TimedDraft,
+  key: Key,
+  frontier: string,
+  below: readonly { digest: Digest; height: number }[],
+): MadeNode {
+  const parents = below.map(parent => parent.digest).sort(compare)
+  const height = below.reduce((greatest, parent) => Math.max(greatest, parent.height + 1), 0)
+  const event = makeEvent(draft).text
+  const body = encodeBody({ key: key.publicKeyBytes, event, links: [], height, parents, frontier })
+  const bytes = encodeNode(body, key.sign(signingBytes(body)))
+  return { bytes, digest: sha256(bytes), height, parents }
+}

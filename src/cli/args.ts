@@ -1,0 +1,216 @@
+// From a command line to a verb and its arguments. node:util splits the words; what is known, what is missing and what
+// may have been meant is decided here, so that every mistake is one ERR_USAGE with a hint.
+
+import { parseArgs } from 'node:util'
+import type { ReplicaError } from '../errors.ts'
+import { usage } from './output.ts'
+import { EVERYWHERE, type OptionSpec, type VerbShape } from './shape.ts'
+
+/** The arguments of one verb, already checked against what it takes. */
+export class Args {
+  readonly positionals: readonly string[]
+  readonly #values: ReadonlyMap<string, readonly string[]>
+
+  constructor(positionals: readonly string[], values: ReadonlyMap<string, readonly string[]>) {
+    this.positionals = positionals
+    this.#values = values
+  }
+
+  has(name: string): boolean {
+    return this.#values.has(name)
+  }
+
+  /** The last value given. */
+  text(name: string): string | undefined {
+    return this.#values.get(name)?.at(-1)
+  }
+
+  all(name: string): readonly string[] {
+    return this.#values.get(name) ?? []
+  }
+
+  /** A value that the verb declares as required. */
+  required(name: string): string {
+    const value = this.text(name)
+    if (value === undefined) throw usage(`--${name} is missing`)
+    return value
+  }
+
+  /** A positional that the verb declares as required. */
+  argument(index: number): string {
+    const value = this.positionals[index]
+    if (value === undefined) throw usage('an argument is missing')
+    return value
+  }
+
+  /** A whole number, 0 or more. */
+  count(name: string, fallback: number): number {
+    const text = this.text(name)
+    if (text === undefined) return fallback
+    const count = Number(text)
+    if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(count))
+      throw usage(`--${name} wants a whole number, not ${JSON.stringify(text)}`)
+    return count
+  }
+}
+
+/** True when the words ask for JSON, as far as that can be told before they are understood. */
+export function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end < 0 ? undefined : end).includes('--json')
+}
+
+/** The verb that the words name, undefined when none, and the words that are left. @throws ReplicaError ERR_USAGE */
+export function findVerb<C extends VerbShape>(
+  argv: readonly string[],
+  commands: readonly C[],
+): { command: C | undefined; rest: string[] } {
+  const { before, words } = splitAtVerb(argv)
+  if (words.length === 0) return { command: undefined, rest: before }
+  const { command, rest } = findCommand(words, commands)
+  return { command, rest: [...before, ...rest] }
+}
+
+/** Options for every verb may stand before it: `replica --dir lab status`. */
+function splitAtVerb(argv: readonly string[]): { before: string[]; words: string[] } {
+  let at = 0
+  while (at < argv.length && argv[at]!.startsWith('-')) {
+    const spec = EVERYWHERE.find(option => `--${option.name}` === argv[at])
+    at += spec?.value === undefined ? 1 : 2
+  }
+  return { before: argv.slice(0, at), words: argv.slice(at) }
+}
+
+function findCommand<C extends VerbShape>(
+  words: readonly string[],
+  commands: readonly C[],
+): { command: C; rest: string[] } {
+  const [first, second] = words as [string, string | undefined]
+  const one = commands.find(command => command.name === first)
+  if (one !== undefined) return { command: one, rest: words.slice(1) }
+  const family = commands.filter(command => command.name.startsWith(`${first} `))
+  const two = family.find(command => command.name === `${first} ${second}`)
+  if (two !== undefined) return { command: two, rest: words.slice(2) }
+  if (family.length > 0 && (second === undefined || second === '--help' || second === '-h'))
+    throw usage(
+      `replica ${first} wants one of: ${family.map(command => command.name.slice(first.length + 1)).join(', ')}`,
+    )
+  throw unknown('verb', family.length > 0 ? `${first} ${second}` : first, verbWords(commands, family))
+}
+
+/** What a mistaken verb is compared with: the family's verbs when its first word is right. */
+function verbWords(commands: readonly VerbShape[], family: readonly VerbShape[]): string[] {
+  if (family.length > 0) return family.map(command => command.name)
+  return [...new Set(commands.flatMap(command => [command.name, command.name.split(' ')[0]!]))]
+}
+
+/** What follows the verb, checked against what it takes. @throws ReplicaError ERR_USAGE */
+export function readArgs(words: readonly string[], command: VerbShape | undefined): Args {
+  const specs = [...(command?.options ?? []), ...EVERYWHERE]
+  const { tokens } = parseArgs({
+    args: [...words],
+    options: Object.fromEntries(specs.map(spec => [spec.name, parseOption(spec)])),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  })
+  const positionals: string[] = []
+  const values = new Map<string, string[]>()
+  for (const token of tokens) {
+    if (token.kind === 'positional') positionals.push(token.value)
+    else if (token.kind === 'option') readOption(token, specs, values)
+  }
+  if (!values.has('help')) checkComplete(command, positionals, values)
+  return new Args(positionals, values)
+}
+
+function parseOption(spec: OptionSpec): { type: 'string' | 'boolean'; short?: string; multiple: true } {
+  const type = spec.value === undefined ? 'boolean' : 'string'
+  return spec.short === undefined ? { type, multiple: true } : { type, multiple: true, short: spec.short }
+}
+
+interface OptionToken {
+  readonly name: string
+  readonly rawName: string
+  readonly value?: string | undefined
+  readonly inlineValue?: boolean | undefined
+}
+
+function readOption(token: OptionToken, specs: readonly OptionSpec[], values: Map<string, string[]>): void {
+  const spec = specs.find(candidate => candidate.name === token.name)
+  if (spec === undefined)
+    throw unknown(
+      'option',
+      token.rawName,
+      specs.map(candidate => `--${candidate.name}`),
+    )
+  if (spec.value === undefined) {
+    if (token.value !== undefined) throw usage(`${token.rawName} takes no value`)
+    values.set(spec.name, ['true'])
+    return
+  }
+  if (token.value === undefined) throw usage(`${token.rawName} wants a value: <${spec.value}>`)
+  if (token.inlineValue === false && token.value.length > 1 && token.value.startsWith('-'))
+    throw usage(
+      `${token.rawName} wants a value, and ${token.value} looks like an option`,
+      `write --${token.name}=${token.value} if it is meant as a value`,
+    )
+  const given = values.get(spec.name)
+  if (given === undefined) values.set(spec.name, [token.value])
+  else if (spec.repeated) given.push(token.value)
+  else throw usage(`${token.rawName} is given twice`)
+}
+
+function checkComplete(
+  command: VerbShape | undefined,
+  positionals: readonly string[],
+  values: ReadonlyMap<string, unknown>,
+): void {
+  const wanted = command?.arguments ?? []
+  const hint = command === undefined ? 'replica help' : `replica help ${command.name}`
+  const missing = wanted.find((argument, i) => !argument.optional && positionals[i] === undefined)
+  if (missing !== undefined) throw usage(`<${missing.name}> is missing`, hint)
+  const extra = positionals[wanted.length]
+  if (extra !== undefined) throw usage(`${JSON.stringify(extra)} is one argument too many`, hint)
+  const option = command?.options?.find(spec => spec.required && !values.has(spec.name))
+  if (option !== undefined) throw usage(`--${option.name} <${option.value}> is missing`, hint)
+}
+
+function unknown(what: 'verb' | 'option', word: string, known: readonly string[]): ReplicaError {
+  const near = nearest(word, known)
+  return usage(`there is no ${what} ${word}`, near === undefined ? 'replica help' : `did you mean ${near}?`)
+}
+
+/** The known word that `word` most likely was meant to be: at most a third of its letters wrong, or its beginning. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const most = Math.max(1, Math.floor(word.length / 3))
+  let best: string | undefined
+  let least = most + 1
+  for (const candidate of known) {
+    const changes = distance(word, candidate)
+    if (changes < least) {
+      best = candidate
+      least = changes
+    }
+  }
+  return best ?? known.find(candidate => word.length >= 3 && candidate.startsWith(word))
+}
+
+/** Insertions, deletions, replacements and swaps of neighbours between two short words. */
+function distance(a: string, b: string): number {
+  if (Math.abs(a.length - b.length) > 3) return 4
+  let before: number[] = []
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1
+      let least = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + same)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, before[j - 2]! + 1)
+      next.push(least)
+    }
+    before = row
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,51 @@
+// What a verb is: a name, what it takes, what its help says, and a function from a context to an exit code. The same
+// function runs in the process of the shell and inside a hub that owns the store; all it may touch is its context.
+
+import type { ExitCode } from '../errors.ts'
+import type { Replica } from '../replica.ts'
+import type { Args } from './args.ts'
+import type { Io } from './io.ts'
+import type { Output } from './output.ts'
+import type { VerbShape } from './shape.ts'
+
+/** Where a verb comes from and what stands around it. */
+export interface Context {
+  readonly io: Io
+  readonly out: Output
+  readonly signal: AbortSignal
+  /** Absolute; relative file names are resolved against it, also inside a hub. */
+  readonly cwd: string
+  /** --dir, else REPLICA_DIR. */
+  readonly dir: string | undefined
+  readonly runtime: { readonly pid: number; readonly node: string }
+  /** The hub's own address when the verb runs inside one. */
+  readonly servedAt: string | undefined
+  /** Runs a whole command line against an open replica: what `serve` hands to its control socket. */
+  readonly runInside: RunInside
+}
+
+export interface StoreContext extends Context {
+  readonly replica: Replica
+  /** The store's folder. */
+  readonly location: string
+}
+
+export type RunInside = (
+  request: { argv: readonly string[]; cwd: string },
+  host: { replica: Replica; location: string; servedAt: string; runtime: Context['runtime'] },
+  session: { io: Io; signal: AbortSignal },
+) => Promise<ExitCode>
+
+export interface StoreCommand extends VerbShape {
+  /** Needs a store: runs in the hub that serves it, else opens it. */
+  readonly where: 'store'
+  run(context: StoreContext, args: Args): Promise<ExitCode>
+}
+
+export interface FreeCommand extends VerbShape {
+  /** Runs in the process of the shell, without a store or with one that it makes itself. */
+  readonly where: 'here'
+  run(context: Context, args: Args): Promise<ExitCode>
+}
+
+export type Command = StoreCommand | FreeCommand

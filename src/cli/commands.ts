@@ -1,0 +1,31 @@
+// The table of verbs.
+
+import type { Command } from './command.ts'
+import { CLONE_VERBS } from './verbs/clone.ts'
+import { DAG_VERBS } from './verbs/dag.ts'
+import { EVENT_VERBS } from './verbs/events.ts'
+import { EXPORT_VERBS } from './verbs/export.ts'
+import { FRONTIER_VERBS } from './verbs/frontiers.ts'
+import { LOG_VERBS } from './verbs/log.ts'
+import { LOOK_VERBS } from './verbs/look.ts'
+import { helpVerb, VERSION_VERB } from './verbs/other.ts'
+import { PEER_VERBS } from './verbs/peers.ts'
+import { SERVE_VERBS } from './verbs/serve.ts'
+import { STORE_VERBS } from './verbs/store.ts'
+import { SYNC_VERBS } from './verbs/sync.ts'
+
+export const COMMANDS: readonly Command[] = [
+  ...STORE_VERBS,
+  ...FRONTIER_VERBS,
+  ...PEER_VERBS,
+  ...EVENT_VERBS,
+  ...EXPORT_VERBS,
+  ...SERVE_VERBS,
+  ...SYNC_VERBS,
+  ...CLONE_VERBS,
+  ...LOOK_VERBS,
+  ...LOG_VERBS,
+  ...DAG_VERBS,
+  VERSION_VERB,
+  helpVerb(() => COMMANDS),
+]

@@ -1,0 +1,118 @@
+// The shell's end of the control socket: finds the hub that serves a store, hands it the command line, and plays its
+// output and exit code. Output is read no faster than it can be printed; stdin goes out only when the verb asks.
+
+import * as net from 'node:net'
+import { type ExitCode, ReplicaError } from '../../errors.ts'
+import { CLI_LIMITS } from '../../limits.ts'
+import { hasErrno } from '../errno.ts'
+import type { Io } from '../io.ts'
+import { controlPath } from './address.ts'
+import { encodeFrame, type Frame, FrameReader } from './frame.ts'
+import { CONTROL_VERSION, encodeRequest } from './request.ts'
+
+/**
+ * A connection to the hub that serves the store at `location`; undefined when none does. A socket that nobody answers
+ * is left where it is: only the owner of the store may take it away.
+ * @throws ReplicaError ERR_STORE_LOCKED when another user's hub serves it
+ */
+export async function connectHub(location: string): Promise<net.Socket | undefined> {
+  const address = await controlPath(location)
+  if (address === undefined) return undefined
+  try {
+    return await connect(address)
+  } catch (error) {
+    if (hasErrno(error, 'ECONNREFUSED', 'ENOENT', 'EAGAIN', 'ETIMEDOUT')) return undefined
+    if (hasErrno(error, 'EACCES', 'EPERM'))
+      throw new ReplicaError('ERR_STORE_LOCKED', "another user's hub serves this store", { cause: error })
+    throw error
+  }
+}
+
+function connect(address: string): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(address)
+    socket.setTimeout(CLI_LIMITS.controlConnectMsMax, () => {
+      socket.destroy(Object.assign(new Error('the control socket does not answer'), { code: 'ETIMEDOUT' }))
+    })
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.setTimeout(0)
+      socket.off('error', reject)
+      resolve(socket)
+    })
+  })
+}
+
+/**
+ * Runs a command line in the hub behind `socket` and answers its exit code. When `signal` fires, the verb is asked to stop,
+ * and still has the last word.
+ * @throws ReplicaError ERR_STORE_CLOSED when the hub goes away first
+ */
+export async function runInHub(
+  socket: net.Socket,
+  request: { argv: readonly string[]; cwd: string },
+  host: { io: Io; signal: AbortSignal },
+): Promise<ExitCode> {
+  const { io, signal } = host
+  const abort = (): void => {
+    socket.write(encodeFrame('abort'))
+  }
+  signal.addEventListener('abort', abort)
+  // The loop below sees a broken connection; between its steps nobody else would.
+  socket.on('error', () => {})
+  try {
+    socket.write(
+      encodeFrame(
+        'request',
+        encodeRequest({
+          control: CONTROL_VERSION,
+          argv: request.argv,
+          cwd: request.cwd,
+          terminal: { stdin: io.stdin.terminal, stdout: io.stdout.terminal, stderr: io.stderr.terminal },
+          columns: io.stdout.columns,
+        }),
+      ),
+    )
+    if (signal.aborted) abort()
+    return await play(socket, io)
+  } finally {
+    signal.removeEventListener('abort', abort)
+    socket.destroy()
+  }
+}
+
+async function play(socket: net.Socket, io: Io): Promise<ExitCode> {
+  const frames = new FrameReader()
+  const stdin = io.stdin.chunks()[Symbol.asyncIterator]()
+  try {
+    for await (const chunk of socket) {
+      for (const frame of frames.push(chunk)) {
+        if (frame.kind === 'exit') return exitCode(frame)
+        if (frame.kind === 'stdin-want') void feed(socket, stdin)
+        else if (frame.kind === 'stdout') await io.stdout.write(frame.data)
+        else if (frame.kind === 'stderr') await io.stderr.write(frame.data)
+        else throw new ReplicaError('ERR_SYNC_ORDER', `the control socket carries a ${frame.kind} frame out of turn`)
+      }
+    }
+  } catch (error) {
+    if (!hasErrno(error, 'ECONNRESET', 'EPIPE')) throw error
+  }
+  throw new ReplicaError('ERR_STORE_CLOSED', 'the hub that serves this store went away before the verb had ended')
+}
+
+/** One piece of stdin; its end, or that it can't be read, is said as its end. */
+async function feed(socket: net.Socket, stdin: AsyncIterator<Uint8Array>): Promise<void> {
+  let piece: IteratorResult<Uint8Array>
+  try {
+    piece = await stdin.next()
+  } catch {
+    piece = { done: true, value: undefined }
+  }
+  if (socket.writable) socket.write(piece.done ? encodeFrame('stdin-end') : encodeFrame('stdin', piece.value))
+}
+
+function exitCode(frame: Frame): ExitCode {
+  const code = frame.data[0]
+  if (code === 0 || code === 1 || code === 2 || code === 3 || code === 4) return code
+  throw new ReplicaError('ERR_SYNC_FRAME', 'the control socket carries an exit code that is none')
+}

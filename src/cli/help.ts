@@ -1,0 +1,100 @@
+// Help, made from the table of verbs alone; protocol/cli.md repeats it and a test holds the two equal.
+
+import { columns } from './layout.ts'
+import { EVERYWHERE, type OptionSpec, type VerbShape } from './shape.ts'
+
+const WIDTH = 96
+
+const GROUPS: readonly { group: VerbShape['group']; title: string }[] = [
+  { group: 'store', title: 'Begin' },
+  { group: 'peers', title: 'Whom to trust' },
+  { group: 'log', title: 'Events in and out' },
+  { group: 'sync', title: 'With other hubs' },
+  { group: 'look', title: 'Look' },
+  { group: 'other', title: 'Other' },
+]
+
+/** `replica peer add <id> <url> --key <hex> [--note <text>]` */
+export function usageLine(command: VerbShape): string {
+  const words = ['replica', command.name]
+  for (const argument of command.arguments ?? [])
+    words.push(argument.optional ? `[${argument.name}]` : `<${argument.name}>`)
+  for (const option of command.options ?? []) {
+    const word = optionWord(option)
+    words.push(option.required ? word : `[${word}]`)
+  }
+  return words.join(' ')
+}
+
+/** `-n <count>`, `--json`: the shortest way to write it. */
+function optionWord(option: OptionSpec): string {
+  const name = option.short === undefined ? `--${option.name}` : `-${option.short}`
+  return option.value === undefined ? name : `${name} <${option.value}>`
+}
+
+function optionNames(option: OptionSpec): string {
+  const value = option.value === undefined ? '' : ` <${option.value}>`
+  return option.short === undefined ? `--${option.name}${value}` : `-${option.short}, --${option.name}${value}`
+}
+
+export function verbHelp(command: VerbShape): string[] {
+  const lines = [...wrap(usageLine(command), WIDTH, '    '), '']
+  lines.push(`${command.summary[0]!.toUpperCase()}${command.summary.slice(1)}.`)
+  for (const paragraph of command.about ?? []) lines.push('', ...wrap(paragraph, WIDTH))
+  const section = (title: string, rows: readonly string[][]): void => {
+    if (rows.length > 0) lines.push('', title, ...columns(rows.map(([name, help]) => [`  ${name}`, help!])))
+  }
+  section(
+    'Arguments',
+    (command.arguments ?? []).map(argument => [`<${argument.name}>`, argument.help]),
+  )
+  section('Options', optionRows(command.options ?? []))
+  section('Options of every verb', optionRows(EVERYWHERE))
+  if (command.examples !== undefined) lines.push('', 'Examples', ...command.examples.map(line => `  $ ${line}`))
+  return lines
+}
+
+function optionRows(options: readonly OptionSpec[]): string[][] {
+  return options.map(option => [optionNames(option), option.help])
+}
+
+export function overview(commands: readonly VerbShape[]): string[] {
+  const lines = ['replica keeps logs of signed events and exchanges them with other hubs.', '', 'replica <verb> …']
+  const widest = Math.max(...commands.map(command => command.name.length))
+  for (const { group, title } of GROUPS) {
+    const verbs = commands.filter(command => command.group === group)
+    if (verbs.length === 0) continue
+    lines.push('', title, ...verbs.map(verb => `  ${verb.name.padEnd(widest)}  ${verb.summary}`))
+  }
+  lines.push(
+    '',
+    'Options of every verb',
+    ...columns(optionRows(EVERYWHERE).map(([name, help]) => [`  ${name}`, help!])),
+  )
+  lines.push(
+    '',
+    ...wrap(
+      'replica help <verb> says more. Exit codes: 0 done, 1 the answer is "no" (something was refused or differs), 2 wrong usage, 3 the other side or the way there, 4 the store.',
+      WIDTH,
+    ),
+  )
+  return lines
+}
+
+/** Words in lines of at most `width` columns; `indent` before every line but the first. */
+export function wrap(text: string, width: number, indent = ''): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of usageWords(text)) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = indent + word
+    } else line = line === '' ? word : `${line} ${word}`
+  }
+  return [...lines, line]
+}
+
+/** Words, with `[--key <hex>]` kept whole. */
+function usageWords(text: string): string[] {
+  return text.match(/\[[^\]]*\]|\S+/g) ?? []
+}

@@ -1,0 +1,24 @@
+// What a person can do about an error, where there is something to do. Messages say what happened; these say what next.
+
+import type { ErrorCode, ReplicaError } from '../errors.ts'
+
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  ERR_STORE_MISSING: '`replica init` makes a store here, `--dir <folder>` names one',
+  ERR_STORE_LOCKED: 'another process has the store open; while `replica serve` has it, every verb runs there by itself',
+  ERR_STORE_CORRUPT: '`replica verify` says what is wrong; a new store can clone what is sound from a peer',
+  ERR_STORE_EXISTS: 'choose another folder, or use what is there',
+  ERR_KEY_FILE: 'the key file must be a plain file that only its owner can read (chmod 600)',
+  ERR_FRONTIER_UNKNOWN:
+    '`replica frontier list` shows what this store holds, `replica frontier track <vfr>` accepts one more',
+  ERR_FRONTIER_ID: 'a frontier is named vfr_ and sixteen lower-case hex digits',
+  ERR_PEER_UNKNOWN: '`replica peer list` shows who is registered',
+  ERR_PEER_KEY_CHANGED: 'if the hub really has a new key: replica peer rotate <id> --key <hex>',
+  ERR_PEER_URL: 'a peer outside this machine needs wss:// or https://; --allow-plain says that plain is meant',
+  ERR_SYNC_CONNECT: 'is the hub running, and is this its address?',
+  ERR_SYNC_FORBIDDEN: "the hub's operator must register your key: `replica keys show` prints it",
+}
+
+export function hintFor(error: ReplicaError): string | undefined {
+  const own = error.details.hint
+  return typeof own === 'string' ? own : HINTS[error.code]
+}

@@ -1,0 +1,65 @@
+// Words, numbers and columns for people. Machines get the same facts unformatted by --json.
+
+import { escapeText } from './escape.ts'
+
+const number = new Intl.NumberFormat('en-US')
+
+export function thousands(count: number): string {
+  return number.format(count)
+}
+
+/** `1 node`, `2,345 nodes`. */
+export function plural(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${thousands(count)} ${count === 1 ? noun : nouns}`
+}
+
+/** Bytes in decimal units with three digits: `512 B`, `10.2 kB`, `1.50 MB`. */
+export function size(bytes: number): string {
+  const units = ['kB', 'MB', 'GB', 'TB']
+  if (bytes < 1000) return `${bytes} B`
+  let value = bytes
+  let unit = -1
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ${units[unit]}`
+}
+
+/** A CID short enough for a table: all of ours begin with the same seven characters, so the ones after them are kept. */
+export function shortCid(cid: string): string {
+  return cid.length <= 20 ? cid : `${cid.slice(0, 19)}…`
+}
+
+export function shortHex(hex: string): string {
+  return hex.length <= 16 ? hex : `${hex.slice(0, 12)}…`
+}
+
+/**
+ * Rows as aligned lines, two spaces between columns, nothing after the last cell. `right` lists the columns whose
+ * cells end together (numbers). Cells are escaped before they are measured.
+ */
+export function columns(rows: readonly (readonly string[])[], options: { right?: readonly number[] } = {}): string[] {
+  const cells = rows.map(row => row.map(escapeText))
+  const widths: number[] = []
+  for (const row of cells) {
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] ?? 0, width(cell))
+    })
+  }
+  return cells.map(row =>
+    row
+      .map((cell, i) => {
+        const gap = ' '.repeat(widths[i]! - width(cell))
+        return options.right?.includes(i) ? gap + cell : cell + gap
+      })
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+function width(text: string): number {
+  let points = 0
+  for (const _ of text) points++
+  return points
+}

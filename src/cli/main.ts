@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+// The process around the command line: its words, streams, signals and exit code. Nothing else in this package touches
+// `process`. The first interrupt asks the verb to end well; the second ends the process at once.
+
+import { isatty } from 'node:tty'
+import { ReplicaError } from '../errors.ts'
+import { streamSink, streamSource } from './io.ts'
+import { runProgram } from './program.ts'
+
+const stdout = streamSink(process.stdout)
+const stderr = streamSink(process.stderr)
+const controller = new AbortController()
+
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    if (controller.signal.aborted) process.exit(1)
+    controller.abort(new ReplicaError('ERR_ABORTED', 'the verb was stopped'))
+  })
+}
+
+for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(name, (error: unknown) => {
+    process.stderr.write(`replica: this should not have happened: ${error instanceof Error ? error.stack : error}\n`)
+    process.exit(4)
+  })
+}
+
+const exit = await runProgram(process.argv.slice(2), {
+  io: { stdin: streamSource(isatty(0), () => process.stdin), stdout, stderr },
+  cwd: process.cwd(),
+  dir: process.env.REPLICA_DIR || undefined,
+  runtime: { pid: process.pid, node: process.versions.node },
+  signal: controller.signal,
+})
+await Promise.all([stdout.flush(), stderr.flush()])
+process.exit(exit)

@@ -1,0 +1,124 @@
+// One command line from words to exit code: find the verb, find the store, find who owns it (a hub that serves it runs
+// the verb for us, else the store is opened here), run, and turn whatever went wrong into a message and a code.
+
+import { type ExitCode, ReplicaError } from '../errors.ts'
+import type { Replica } from '../replica.ts'
+import { type Args, findVerb, readArgs, wantsJson } from './args.ts'
+import type { Command, Context, RunInside, StoreCommand } from './command.ts'
+import { COMMANDS } from './commands.ts'
+import { removeSocket } from './control/address.ts'
+import { connectHub, runInHub } from './control/client.ts'
+import { overview, verbHelp } from './help.ts'
+import { hintFor } from './hints.ts'
+import { type Io, OutputClosed } from './io.ts'
+import { findStore } from './locate.ts'
+import { retryWhileLocked } from './lock.ts'
+import { Output } from './output.ts'
+
+/** What the process (or a test) gives. */
+export interface Host {
+  readonly io: Io
+  readonly cwd: string
+  /** REPLICA_DIR. */
+  readonly dir: string | undefined
+  readonly runtime: { readonly pid: number; readonly node: string }
+  readonly signal: AbortSignal
+}
+
+/** Runs a command line typed in a shell. */
+export async function runProgram(argv: readonly string[], host: Host): Promise<ExitCode> {
+  return attempt(argv, host, async (command, args, out) => {
+    const context: Context = {
+      io: host.io,
+      out,
+      signal: host.signal,
+      cwd: host.cwd,
+      dir: args.text('dir') ?? host.dir,
+      runtime: host.runtime,
+      servedAt: undefined,
+      runInside,
+    }
+    if (command.where === 'here') return command.run(context, args)
+    return runOnStore(command, args, { argv, context })
+  })
+}
+
+/** Runs a command line inside a hub, against the store it has open. */
+const runInside: RunInside = async (request, hub, session) =>
+  attempt(request.argv, session, async (command, args, out) => {
+    if (command.where === 'here') throw new ReplicaError('ERR_USAGE', `${command.name} can't run inside a hub`)
+    const { replica, location, servedAt, runtime } = hub
+    const { cwd } = request
+    return command.run({ ...session, out, cwd, dir: undefined, runtime, servedAt, runInside, replica, location }, args)
+  })
+
+type Run = (command: Command, args: Args, out: Output) => Promise<ExitCode>
+
+/** Everything that may be thrown ends here, as an exit code. */
+async function attempt(argv: readonly string[], host: { io: Io; signal: AbortSignal }, run: Run): Promise<ExitCode> {
+  const words = argv[0] === '--version' ? ['version', ...argv.slice(1)] : argv
+  let out = new Output('replica', host.io, { json: wantsJson(words), quiet: false })
+  try {
+    const { command, rest } = findVerb(words, COMMANDS)
+    const name = command?.name ?? 'help'
+    out = new Output(name, host.io, { json: wantsJson(rest), quiet: false })
+    const args = readArgs(rest, command)
+    out = new Output(name, host.io, { json: args.has('json'), quiet: args.has('quiet') })
+    if (command === undefined)
+      return await out.done({ exit: args.has('help') ? 0 : 2, fields: {}, lines: overview(COMMANDS) })
+    if (args.has('help')) return await out.done({ fields: { help: verbHelp(command) }, lines: verbHelp(command) })
+    return await run(command, args, out)
+  } catch (error) {
+    if (error instanceof OutputClosed) return 0
+    return await explain(error, out, host)
+  }
+}
+
+async function explain(error: unknown, out: Output, host: { io: Io; signal: AbortSignal }): Promise<ExitCode> {
+  const known = asReplicaError(error, host.signal)
+  try {
+    if (known.code === 'ERR_INTERNAL' && error instanceof Error) await out.notice((error.stack ?? '').split('\n'))
+    return await out.failure(known, hintFor(known))
+  } catch (failure) {
+    if (failure instanceof OutputClosed) return known.exitCode
+    throw failure
+  }
+}
+
+function asReplicaError(error: unknown, signal: AbortSignal): ReplicaError {
+  if (error instanceof ReplicaError) return error
+  if (signal.aborted && error instanceof Error && error.name === 'AbortError')
+    return new ReplicaError('ERR_ABORTED', 'the verb was stopped', { cause: error })
+  const message = error instanceof Error ? error.message : String(error)
+  return new ReplicaError('ERR_INTERNAL', `this should not have happened: ${message}`, { cause: error })
+}
+
+/** In the hub that serves the store; else here. A store that is just being opened or closed by another is waited for. */
+async function runOnStore(
+  command: StoreCommand,
+  args: Args,
+  { argv, context }: { argv: readonly string[]; context: Context },
+): Promise<ExitCode> {
+  const { io, signal, cwd, dir } = context
+  const location = await findStore({ cwd, dir })
+  const owner = await whoeverOwns(location, signal)
+  if (owner.hub !== undefined) return runInHub(owner.hub, { argv, cwd }, { io, signal })
+  await using replica = owner.replica
+  return await command.run({ ...context, replica, location }, args)
+}
+
+type Owner =
+  | { hub: Awaited<ReturnType<typeof connectHub>> & object; replica?: never }
+  | { hub?: never; replica: Replica }
+
+async function whoeverOwns(location: string, signal: AbortSignal): Promise<Owner> {
+  return retryWhileLocked(signal, async () => {
+    const hub = await connectHub(location)
+    if (hub !== undefined) return { hub }
+    // Loaded only here: a verb that runs inside a hub needs no database and no cryptography of its own.
+    const { Replica } = await import('../replica.ts')
+    const replica = await Replica.open({ location })
+    await removeSocket(location)
+    return { replica }
+  })
+}

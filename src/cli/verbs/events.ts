@@ -1,0 +1,177 @@
+// Verbs that bring events in: import, append.
+
+import type { ExitCode } from '../../errors.ts'
+import type { ImportReport } from '../../replica/import.ts'
+import { canonicalize } from '../../vela/canonical.ts'
+import type { Args } from '../args.ts'
+import type { Command, StoreContext } from '../command.ts'
+import { type EventInput, openEvents, readWhole } from '../event-files.ts'
+import { columns, plural, thousands } from '../layout.ts'
+import { usage } from '../output.ts'
+import { ProgressLine } from '../progress.ts'
+import { FRONTIER } from '../shape.ts'
+
+const importVerb: Command = {
+  name: 'import',
+  group: 'log',
+  where: 'store',
+  summary: 'take in a log of events',
+  about: [
+    'The log is a JSON array of events, JSONL, a whole frontier file (its events), or a folder with one event a file, such as .vela/events; - reads stdin. Arrays and JSONL keep their order, a folder is ordered by timestamp and id. Events are not changed; importing twice adds nothing.',
+    'A log that does not name its frontier needs --frontier. A bad event is named with its place and left out, and the rest goes in; with --strict nothing does.',
+  ],
+  arguments: [{ name: 'file', help: 'a file, a folder, or - for stdin' }],
+  options: [
+    { name: 'frontier', value: 'vfr', help: 'the frontier of a log that does not name itself' },
+    { name: 'strict', help: 'one bad event keeps everything out' },
+  ],
+  examples: ['replica import bbb.events.json --frontier vfr_1d802563e4c4b1d8', 'replica import ~/projects/bbb'],
+  run: runImport,
+}
+
+const append: Command = {
+  name: 'append',
+  group: 'log',
+  where: 'store',
+  summary: 'add an event',
+  about: [
+    'The event is built on the heads of the frontier and signed with the key of this store. It comes from flags, or from a JSON file (- reads stdin) that holds a whole event with its id, or one without id and timestamp, which are then made.',
+  ],
+  arguments: [{ name: 'file', optional: true, help: 'a JSON file with one event, or - for stdin' }],
+  options: [
+    { name: 'kind', value: 'kind', help: 'what happened, such as finding.noted' },
+    { name: 'target', value: 'type:id', help: 'what it is about, such as finding:vf_04f7f6513eaa1b4d' },
+    { name: 'actor', value: 'id', help: 'who says so, such as reviewer:ada' },
+    { name: 'reason', value: 'text', help: 'why' },
+    { name: 'payload', value: 'json', help: 'any JSON value; null when not given' },
+    { name: 'caveat', value: 'text', repeated: true, help: 'a reservation; may be given several times' },
+    { name: 'timestamp', value: 'time', help: 'RFC 3339; now when not given' },
+    FRONTIER,
+  ],
+  examples: [
+    'replica append --kind finding.noted --target finding:vf_04f7f6513eaa1b4d --actor reviewer:ada --reason "first look" --payload \'{"text":"effect size is missing"}\'',
+    'replica append event.json',
+  ],
+  run: runAppend,
+}
+
+export const EVENT_VERBS: readonly Command[] = [importVerb, append]
+
+async function runImport(context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, io, out, signal, cwd } = context
+  const input = await openEvents(args.argument(0), { cwd, stdin: io.stdin })
+  const progress = new ProgressLine(io.stderr, out)
+  let report: ImportReport
+  try {
+    const frontier = frontierOf(args.text('frontier'), input)
+    report = await replica.import(frontier, input.log, {
+      strict: args.has('strict'),
+      signal,
+      onProgress: ({ read, added }) => progress.update({ phase: 'import', received: read, durable: added }),
+    })
+  } finally {
+    await progress.clear()
+  }
+  const { frontier } = report
+  return out.done({
+    exit: report.refusedCount > 0 ? 1 : 0,
+    fields: importFields(report, input, {
+      heads: replica.heads(frontier),
+      heads_digest: replica.headsDigest(frontier),
+    }),
+    lines: importLines(report, input),
+  })
+}
+
+/** The frontier that the log names itself, or the one given; they must not differ. */
+function frontierOf(given: string | undefined, { frontier }: EventInput): string {
+  if (given !== undefined && frontier !== undefined && given !== frontier)
+    throw usage(`the log says that its frontier is ${frontier}, not ${given}`)
+  const name = given ?? frontier
+  if (name === undefined) throw usage('the log does not name its frontier', 'name it with --frontier <vfr>')
+  return name
+}
+
+function importFields(
+  report: ImportReport,
+  input: EventInput,
+  state: { heads: string[]; heads_digest: string },
+): Parameters<StoreContext['out']['done']>[0]['fields'] {
+  const { frontier, read, added, known, refused, refusedCount, dropped } = report
+  return {
+    frontier,
+    read,
+    added,
+    known,
+    refused: refused.map(fault => ({ ...fault, file: input.fileOf(fault.index) })),
+    refused_count: refusedCount,
+    dropped: dropped.map(({ index, fields }) => ({ index, fields })),
+    ...state,
+  }
+}
+
+function importLines(report: ImportReport, input: EventInput): string[] {
+  const { refused, dropped } = report
+  const lines = [
+    `imported into ${report.frontier}`,
+    ...columns(
+      [
+        ['  read', thousands(report.read)],
+        ['  added', thousands(report.added)],
+        ['  known', thousands(report.known)],
+        ['  refused', thousands(report.refusedCount)],
+      ],
+      { right: [1] },
+    ),
+  ]
+  for (const { index, id, code, reason } of refused) {
+    const file = input.fileOf(index)
+    const name = [`event ${index}`, ...(id === undefined ? [] : [id]), ...(file === undefined ? [] : [`in ${file}`])]
+    lines.push(`refused ${name.join(' ')}: ${reason} (${code})`)
+  }
+  if (report.refusedCount > refused.length) lines.push(`and ${thousands(report.refusedCount - refused.length)} more`)
+  if (dropped.length > 0)
+    lines.push(`${plural(dropped.length, 'event')} had fields that no event has; they were left out: see --json`)
+  return lines
+}
+
+async function runAppend(context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, out, cwd, io } = context
+  const frontier = replica.frontier(args.text('frontier'))
+  const file = args.positionals[0]
+  const text = file === undefined ? draftFrom(args) : await readWhole(file, { cwd, stdin: io.stdin })
+  if (file !== undefined && DRAFT_FLAGS.some(name => args.has(name)))
+    throw usage('an event comes from a file or from flags, not from both')
+  const made = await replica.append(frontier, text)
+  return out.done({
+    fields: {
+      frontier,
+      event: made.event,
+      cid: made.cid,
+      seq: made.seq,
+      height: made.height,
+      parents: made.parents,
+      known: made.known,
+    },
+    lines: [made.known ? `${made.event} is there already` : `appended ${made.event}`, `  ${made.cid}`],
+  })
+}
+
+const DRAFT_FLAGS = ['kind', 'target', 'actor', 'reason', 'payload', 'caveat', 'timestamp'] as const
+
+/** The flags as JSON text of a draft. The payload stays the text it is: its numbers must not pass through JavaScript's. */
+function draftFrom(args: Args): string {
+  const target = args.required('target')
+  const colon = target.indexOf(':')
+  if (colon < 1 || colon === target.length - 1) throw usage(`--target wants type:id, not ${JSON.stringify(target)}`)
+  const members = {
+    kind: args.required('kind'),
+    target: { type: target.slice(0, colon), id: target.slice(colon + 1) },
+    actor: { id: args.required('actor') },
+    reason: args.required('reason'),
+    ...(args.has('caveat') ? { caveats: args.all('caveat') } : {}),
+    ...(args.has('timestamp') ? { timestamp: args.required('timestamp') } : {}),
+  }
+  const payload = canonicalize(args.text('payload') ?? 'null')
+  return `${JSON.stringify(members).slice(0, -1)},"payload":${payload}}`
+}

@@ -1,0 +1,52 @@
+// Verbs that exchange nodes with a registered peer: push, pull. What the other side did with each node is part of the
+// answer, not an error: refused nodes make the exit code 1, held ones are announced with what would admit them.
+
+import type { ExitCode } from '../../errors.ts'
+import type { SyncReport } from '../../replica/session.ts'
+import type { Args } from '../args.ts'
+import type { Command, StoreContext } from '../command.ts'
+import { ProgressLine } from '../progress.ts'
+import { FRONTIER } from '../shape.ts'
+import { answer, follow, heldHere, heldThere } from '../sync-answer.ts'
+
+const push: Command = {
+  name: 'push',
+  group: 'sync',
+  where: 'store',
+  summary: 'send a peer what it lacks',
+  about: ['Only what the peer lacks goes over the wire. It answers for each node: admitted, known, held or refused.'],
+  arguments: [{ name: 'peer', help: 'a registered peer' }],
+  options: [FRONTIER],
+  examples: ['replica push hub:lab'],
+  run: (context, args) => exchange('push', context, args),
+}
+
+const pull: Command = {
+  name: 'pull',
+  group: 'sync',
+  where: 'store',
+  summary: 'fetch from a peer what is lacking here',
+  about: [
+    'Every node is checked by itself: its hash, its form, its signature, and that its key is registered here. A pull that was cut off goes on where it stopped.',
+  ],
+  arguments: [{ name: 'peer', help: 'a registered peer' }],
+  options: [FRONTIER],
+  examples: ['replica pull hub:lab'],
+  run: (context, args) => exchange('pull', context, args),
+}
+
+export const SYNC_VERBS: readonly Command[] = [push, pull]
+
+async function exchange(way: 'push' | 'pull', context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, io, out, signal } = context
+  const frontier = replica.frontier(args.text('frontier'))
+  const progress = new ProgressLine(io.stderr, out)
+  let report: SyncReport
+  try {
+    report = await replica[way](frontier, args.argument(0), { signal, onProgress: follow(progress) })
+  } finally {
+    await progress.clear()
+  }
+  const notice = way === 'push' ? heldThere(report) : await heldHere(replica, report)
+  return answer(context, { way, report, notice, fields: {}, lines: [] })
+}

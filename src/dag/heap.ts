@@ -1,0 +1,48 @@
+// A binary heap of unsigned 32-bit numbers, least first, in one typed array: 4 bytes an entry where objects cost 50.
+
+export class Heap {
+  #entries: Uint32Array
+  #size = 0
+
+  constructor(capacity = 64) {
+    this.#entries = new Uint32Array(Math.max(capacity, 1))
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  push(entry: number): void {
+    if (this.#size === this.#entries.length) {
+      const larger = new Uint32Array(this.#size * 2)
+      larger.set(this.#entries)
+      this.#entries = larger
+    }
+    const entries = this.#entries
+    let at = this.#size++
+    while (at > 0) {
+      const above = (at - 1) >> 1
+      if (entries[above]! <= entry) break
+      entries[at] = entries[above]!
+      at = above
+    }
+    entries[at] = entry
+  }
+
+  /** The least entry, taken out; undefined when there is none. */
+  pop(): number | undefined {
+    if (this.#size === 0) return undefined
+    const entries = this.#entries
+    const least = entries[0]!
+    const last = entries[--this.#size]!
+    let at = 0
+    for (let below = 1; below < this.#size; below = 2 * at + 1) {
+      if (below + 1 < this.#size && entries[below + 1]! < entries[below]!) below++
+      if (entries[below]! >= last) break
+      entries[at] = entries[below]!
+      at = below
+    }
+    entries[at] = last
+    return least
+  }
+}

@@ -1,0 +1,199 @@
+// A hub: a replica that listens. One HTTP port serves the WebSocket of the sync protocol and `GET /healthz`; every
+// bound on strangers (connections, proofs under way, headers, time) is kept here. Specification: protocol/sync.md, "Transport",
+// and protocol/http.md.
+
+import { randomBytes } from 'node:crypto'
+import * as http from 'node:http'
+import * as https from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { ReplicaError } from './errors.ts'
+import { SOCKET_LIMITS } from './limits.ts'
+import { type Opened, type OpenOptions, openParts } from './replica/open.ts'
+import { Replica } from './replica.ts'
+import type { Config } from './sync/state.ts'
+import { Exchange } from './transport/exchange.ts'
+import { type Dialled, SocketServer } from './transport/socket.ts'
+
+const { connectionsMax, unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
+const DRAIN_MS = 10_000
+
+export interface ListenOptions extends OpenOptions {
+  /** Address to listen on; default 127.0.0.1. */
+  readonly host?: string
+  /** 0 picks a free port. */
+  readonly port: number
+  /** Who may read frontiers: anyone (the default) or registered keys only. Writing always needs a registered key. */
+  readonly read?: 'anyone' | 'registered'
+  /** PEM texts: the hub ends the TLS itself, and sessions are bound to it. */
+  readonly tls?: { readonly cert: string; readonly key: string }
+  /** How others reach this hub, where that differs from what it listens on. */
+  readonly url?: string
+}
+
+export class Hub extends Replica {
+  readonly #server: http.Server
+  readonly #sockets = new SocketServer()
+  readonly #sessions = new Set<Exchange>()
+  readonly #unproven = new Map<string, number>()
+  #unprovenCount = 0
+  #draining = false
+  #url = ''
+  #stopped: Promise<void> | undefined
+
+  private constructor(opened: Opened, options: ListenOptions) {
+    super(opened, options, options.read !== 'registered')
+    const limits = {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: headerMsMax,
+      requestTimeout: SOCKET_LIMITS.bodyMsMax,
+    }
+    this.#server =
+      options.tls === undefined ? http.createServer(limits) : https.createServer({ ...limits, ...options.tls })
+    this.#server.maxConnections = connectionsMax
+    this.#server.on('request', (request, response) => this.#onRequest(request, response))
+    this.#server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
+    this.#server.on('clientError', (_error, socket) => socket.destroy())
+  }
+
+  /** Opens the replica and listens. @throws ReplicaError as Replica.open, and ERR_USAGE when the address can't be had */
+  static async listen(options: ListenOptions): Promise<Hub> {
+    const hub = new Hub(await openParts(options), options)
+    try {
+      await hub.#bind(options)
+      await hub.load()
+      return hub
+    } catch (error) {
+      await hub.close()
+      throw error
+    }
+  }
+
+  /** `ws://host:port` or `wss://…`, or what `url` said. */
+  get url(): string {
+    return this.#url
+  }
+
+  /** Sessions that are open now. */
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  protected override ownAddress(): { url: string } {
+    return { url: this.#url }
+  }
+
+  /** Stops accepting, lets chunks in flight become durable (at most 10 s), closes every session with 1001, then the store. */
+  override close(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    this.#draining = true
+    if (this.#server.listening) this.#server.close()
+    const sessions = [...this.#sessions]
+    for (const session of sessions) session.goAway()
+    await Promise.race([Promise.allSettled(sessions.map(session => session.done)), after(DRAIN_MS)])
+    this.#server.closeAllConnections()
+    await super.close()
+  }
+
+  async #bind(options: ListenOptions): Promise<void> {
+    const { host = '127.0.0.1', port, tls, url } = options
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', cause => {
+        reject(new ReplicaError('ERR_USAGE', `can't listen on ${host}:${port}: ${cause.message}`, { cause }))
+      })
+      this.#server.listen(port, host, resolve)
+    })
+    const { port: actual } = this.#server.address() as AddressInfo
+    const name = host.includes(':') ? `[${host}]` : host
+    this.#url = url ?? `${tls === undefined ? 'ws' : 'wss'}://${name}:${actual}`
+  }
+
+  #onRequest(request: http.IncomingMessage, response: http.ServerResponse): void {
+    request.resume()
+    const { pathname } = new URL(request.url ?? '/', 'http://hub')
+    if (pathname !== '/healthz') return answer(response, 404, { error: 'not found' })
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return answer(response, 405, { error: 'method not allowed' })
+    answer(response, this.#draining ? 503 : 200, {
+      ok: !this.#draining,
+      hub_id: this.hubId,
+      sessions: this.#sessions.size,
+    })
+  }
+
+  #onUpgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): void {
+    const address = request.socket.remoteAddress ?? 'unknown'
+    const ofAddress = this.#unproven.get(address) ?? 0
+    const full = this.#unprovenCount >= unprovenMax || ofAddress >= unprovenPerAddressMax
+    if (this.#draining || full || this.#sessions.size >= connectionsMax)
+      return refuse(socket, '503 Service Unavailable')
+    if (!SocketServer.wants(request)) return refuse(socket, '400 Bad Request')
+    this.#unproven.set(address, ofAddress + 1)
+    this.#unprovenCount += 1
+    let counted = true
+    const settle = (): void => {
+      if (!counted) return
+      counted = false
+      this.#unprovenCount -= 1
+      const left = (this.#unproven.get(address) ?? 1) - 1
+      if (left === 0) this.#unproven.delete(address)
+      else this.#unproven.set(address, left)
+    }
+    socket.once('close', settle)
+    this.#sockets.accept(request, socket, head).then(dialled => this.#serve(dialled, settle))
+  }
+
+  #serve(dialled: Dialled, proven: () => void): void {
+    const session = new Exchange(dialled.link, this.#config(dialled), this.services, {
+      onChannel: (channel, peer) => {
+        const { frontier, mode } = channel
+        this.tell({
+          kind: 'session',
+          message: `${peer.hub} finished a ${mode}`,
+          details: { frontier, mode, peer: peer.hub },
+        })
+      },
+    })
+    this.#sessions.add(session)
+    session.ready.then(proven, proven)
+    session.done
+      .catch((error: Error) => {
+        const code = error instanceof ReplicaError ? error.code : 'ERR_INTERNAL'
+        this.tell({ kind: 'alarm', message: error.message, details: { code, remote: dialled.link.remote } })
+      })
+      .finally(() => this.#sessions.delete(session))
+  }
+
+  #config(dialled: Dialled): Config {
+    return {
+      role: 'hub',
+      hub: this.hubId,
+      key: this.key.publicKeyBytes,
+      sign: message => this.key.sign(message),
+      nonce: randomBytes(32),
+      host: dialled.host,
+      compress: !dialled.loopback,
+      ...(dialled.binding === undefined ? {} : { binding: dialled.binding }),
+    }
+  }
+}
+
+function answer(response: http.ServerResponse, status: number, body: object): void {
+  const text = `${JSON.stringify(body)}\n`
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+  response.end(text)
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise(resolve => {
+    setTimeout(resolve, ms).unref()
+  })
+}

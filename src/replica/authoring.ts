@@ -1,0 +1,185 @@
+// Making nodes here: a drafted event, or an event that exists already, becomes a signed node of this replica's key on the
+// right parents, and goes through the gate like any other. Parents: the current heads; a log's events form a chain in
+// their order; an event that names its own parents gets the nodes of those events. Specification: protocol/admission.md.
+
+import { compare, type Digest, DigestMap, DigestSet, sha256, toHex } from '../bytes.ts'
+import { nodeDigest } from '../codec/cid.ts'
+import { encodeBody, encodeNode, signingBytes } from '../codec/node.ts'
+import { ReplicaError } from '../errors.ts'
+import { NODE_LIMITS } from '../limits.ts'
+import type { Key } from '../trust/key.ts'
+import { type EventHead, eventLabel } from '../vela/event.ts'
+import type { Frontier } from './frontier.ts'
+
+/** An event ready to be carried: its canonical text and what it says of itself. */
+export interface ReadyEvent {
+  readonly text: Uint8Array
+  readonly head: EventHead
+}
+
+/** A node to build on: stored, or built in this run and not yet durable. */
+export interface Made {
+  readonly digest: Digest
+  readonly height: number
+}
+
+/** What was built since the last flush: found here until it is stored. */
+class Generation {
+  readonly byId = new Map<string, Made>()
+  readonly events = new DigestSet()
+}
+
+/**
+ * Builds and signs nodes one on another; `flush` hands what was built to the gate while building goes on. At most one
+ * flush is under way, so what is neither in these two generations nor in the store was not built.
+ */
+export class Author {
+  readonly #frontier: Frontier
+  readonly #key: Key
+  #parents: Made[] | undefined
+  #blocks: Uint8Array[] = []
+  #now = new Generation()
+  #before = new Generation()
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(frontier: Frontier, key: Key) {
+    this.#frontier = frontier
+    this.#key = key
+  }
+
+  get pending(): number {
+    return this.#blocks.length
+  }
+
+  /** Whether a node that carries the event of this id is stored or built. */
+  async has(id: string): Promise<boolean> {
+    return this.#built(id) !== undefined || (await this.#stored(id)) !== undefined
+  }
+
+  /** Whether a node built and perhaps not yet stored carries exactly this event. */
+  made(event: ReadyEvent): boolean {
+    const digest = sha256(event.text)
+    return this.#now.events.has(digest) || this.#before.events.has(digest)
+  }
+
+  /** Which of these events some node of the frontier carries already. */
+  async known(events: readonly ReadyEvent[]): Promise<boolean[]> {
+    const asked = events.map(({ text, head }) => ({ label: eventLabel(head.id), event: sha256(text) }))
+    const stored = await this.#frontier.log.hasEvents(asked)
+    return events.map((event, i) => stored[i] === true || this.made(event))
+  }
+
+  /**
+   * Builds the node of an event that is not known. Undefined when it names a parent that is neither stored nor built:
+   * the caller tries again when more is there.
+   */
+  async build(event: ReadyEvent): Promise<Made | undefined> {
+    const { parents: names } = event.head
+    const parents = names === undefined ? await this.#current() : await this.#named(names)
+    if (parents === undefined) return undefined
+    const made = this.#sign(event.text, parents)
+    this.#parents = names === undefined ? [made] : undefined
+    this.#now.byId.set(event.head.id, made)
+    this.#now.events.add(sha256(event.text))
+    return made
+  }
+
+  /** Builds a node on exactly these parents, which are stored or built. */
+  buildOn(text: Uint8Array, parents: readonly Made[]): Made {
+    return this.#sign(text, parents)
+  }
+
+  /** Starts to admit what was built, after the flush before it is durable. */
+  async flush(): Promise<void> {
+    await this.#writing
+    const blocks = this.#blocks
+    this.#blocks = []
+    this.#before = this.#now
+    this.#now = new Generation()
+    if (blocks.length === 0) return
+    this.#writing = this.#admit(blocks)
+    this.#writing.catch(() => {}) // thrown by whoever awaits it next
+  }
+
+  /** Everything built is durable. */
+  async settled(): Promise<void> {
+    await this.flush()
+    await this.#writing
+  }
+
+  async #admit(blocks: readonly Uint8Array[]): Promise<void> {
+    const { refused, held } = await this.#frontier.gate.admit(blocks, { from: this.#key.publicKeyBytes })
+    const [bad] = refused
+    if (bad !== undefined) throw new ReplicaError(bad.code, `the gate refused a node made here: ${toHex(bad.digest)}`)
+    if (held.length > 0) throw new ReplicaError('ERR_INTERNAL', 'the gate held a node made here')
+  }
+
+  #sign(text: Uint8Array, parents: readonly Made[]): Made {
+    const height = parents.length === 0 ? 0 : 1 + Math.max(...parents.map(parent => parent.height))
+    const body = encodeBody({
+      key: this.#key.publicKeyBytes,
+      event: text,
+      links: [],
+      height,
+      parents: parents.map(parent => parent.digest).sort(compare),
+      frontier: this.#frontier.log.name,
+    })
+    const bytes = encodeNode(body, this.#key.sign(signingBytes(body)))
+    this.#blocks.push(bytes)
+    return { digest: sha256(bytes), height }
+  }
+
+  /** The last node of the chain, or the heads; of more heads than a node may name, the first in byte order. */
+  async #current(): Promise<Made[]> {
+    if (this.#parents !== undefined) return this.#parents
+    await this.settled()
+    const { log } = this.#frontier
+    const heads = log.heads().slice(0, NODE_LIMITS.parentsMax)
+    const places = await log.locate(heads)
+    return heads.map((digest, i) => ({ digest, height: places[i]!.height }))
+  }
+
+  async #named(ids: readonly string[]): Promise<Made[] | undefined> {
+    const parents = new DigestMap<Made>()
+    for (const id of new Set(ids)) {
+      const parent = this.#built(id) ?? (await this.#stored(id))
+      if (parent === undefined) return undefined
+      parents.set(parent.digest, parent)
+    }
+    if (parents.size > NODE_LIMITS.parentsMax) {
+      throw new ReplicaError(
+        'ERR_EVENT_PARENT',
+        `an event names ${parents.size} parents, at most ${NODE_LIMITS.parentsMax} fit`,
+      )
+    }
+    return [...parents.values()]
+  }
+
+  #built(id: string): Made | undefined {
+    return this.#now.byId.get(id) ?? this.#before.byId.get(id)
+  }
+
+  /** The first node stored that carries the event of this id (or has this CID). */
+  async #stored(id: string): Promise<Made | undefined> {
+    const { log } = this.#frontier
+    if (id.startsWith('vev_')) {
+      if (!/^vev_[0-9a-f]{16}$/.test(id)) return undefined
+      const [seq] = await log.labelled(eventLabel(id))
+      if (seq === undefined) return undefined
+      const [row] = await log.read([seq])
+      const [place] = await log.locate([row!.digest])
+      return { digest: row!.digest, height: place!.height }
+    }
+    const digest = digestOrUndefined(id)
+    const [place] = digest === undefined ? [] : await log.locate([digest])
+    return place === undefined ? undefined : { digest: digest!, height: place.height }
+  }
+}
+
+function digestOrUndefined(cid: string): Digest | undefined {
+  try {
+    return nodeDigest(cid)
+  } catch {
+    return undefined
+  }
+}

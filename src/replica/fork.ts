@@ -1,0 +1,127 @@
+// Forking, only when a person asks and says why: a new frontier whose first node carries `frontier.forked_from`, followed by
+// the events at hand as new nodes of this replica's key. Parents are mapped to the new nodes; ancestors that are missing
+// are left out and named in the first node. The base frontier stays as it is. Specification: protocol/admission.md.
+
+import { compare, type Digest, DigestMap, toHex } from '../bytes.ts'
+import { cidText } from '../codec/cid.ts'
+import { decodeNode, type Node } from '../codec/node.ts'
+import { ReplicaError } from '../errors.ts'
+import { NODE_LIMITS } from '../limits.ts'
+import type { Key } from '../trust/key.ts'
+import { makeEvent } from '../vela/event.ts'
+import { Author, type Made } from './authoring.ts'
+import type { Frontier } from './frontier.ts'
+
+const CHUNK = 512
+const PAGE = 256
+const MISSING_LISTED_MAX = 1024
+
+export interface ForkReport {
+  /** The new frontier. */
+  readonly frontier: string
+  /** Its first node. */
+  readonly cid: string
+  /** CIDs of the ancestors that were not to be had. */
+  readonly missing: readonly string[]
+  /** Nodes made from nodes of the base, held ones included. */
+  readonly mapped: number
+}
+
+export interface ForkParts {
+  readonly base: Frontier
+  readonly key: Key
+  readonly hubId: string
+  readonly reason: string
+  readonly timestamp: string
+  /** Starts to keep the new frontier. */
+  readonly track: (frontier: string) => Promise<Frontier>
+}
+
+/** @throws ReplicaError ERR_USAGE without a reason, or when the base has nothing */
+export async function forkFrontier(parts: ForkParts): Promise<ForkReport> {
+  const { base, reason } = parts
+  if (reason.trim() === '') throw new ReplicaError('ERR_USAGE', 'a fork needs a reason')
+  if (base.log.nodes === 0) throw new ReplicaError('ERR_USAGE', `${base.log.name} has no events to fork from`)
+  const held = await heldNodes(base)
+  const missing = await missingParents(base, held)
+  const genesis = genesisOf(parts, missing)
+  const frontier = `vfr_${genesis.head.id.slice('vev_'.length)}`
+  const target = await parts.track(frontier)
+  const copy = new Copy(target, parts.key, genesis.text)
+  for await (const rows of base.log.scan({ from: 0, to: base.log.nodes })) {
+    for (const row of rows) await copy.add(decodeNode(row.bytes))
+  }
+  for (const node of held) await copy.add(node)
+  await copy.finish()
+  return { frontier, cid: cidText(copy.first), missing: missing.map(id => cidText(id)), mapped: copy.mapped }
+}
+
+function genesisOf(parts: ForkParts, missing: readonly Digest[]): ReturnType<typeof makeEvent> {
+  const { base, hubId, reason, timestamp } = parts
+  return makeEvent({
+    kind: 'frontier.forked_from',
+    target: { type: 'frontier', id: base.log.name },
+    actor: { id: hubId, type: 'system' },
+    reason,
+    timestamp,
+    payload: {
+      base_frontier: base.log.name,
+      base_root: toHex(base.log.headsDigest()),
+      fork_reason: reason,
+      triggering_ancestors: missing.slice(0, MISSING_LISTED_MAX).map(id => cidText(id)),
+    },
+  })
+}
+
+/** Held nodes that wait for ancestors, parents first: height orders them. */
+async function heldNodes(base: Frontier): Promise<Node[]> {
+  const nodes: Node[] = []
+  let after: Digest | undefined
+  for (;;) {
+    const page = await base.held.list(base.log.name, { ...(after === undefined ? {} : { after }), limit: PAGE })
+    for (const item of page) if (item.wait.kind === 'parent') nodes.push(decodeNode(item.bytes))
+    const last = page.at(-1)
+    if (last === undefined) return nodes.sort((a, b) => a.height - b.height || compare(a.digest, b.digest))
+    after = last.digest
+  }
+}
+
+async function missingParents(base: Frontier, held: readonly Node[]): Promise<Digest[]> {
+  const here = new DigestMap<true>()
+  for (const node of held) here.set(node.digest, true)
+  const missing = new DigestMap<true>()
+  for (const node of held) {
+    const places = await base.log.locate(node.parents)
+    node.parents.forEach((parent, i) => {
+      if (places[i] === undefined && !here.has(parent)) missing.set(parent, true)
+    })
+  }
+  return [...missing].map(([id]) => id).sort(compare)
+}
+
+/** Writes the copy: 32 bytes and a height a node are kept, to map parents. */
+class Copy {
+  readonly first: Digest
+  mapped = 0
+  readonly #author: Author
+  readonly #root: Made
+  readonly #made = new DigestMap<Made>()
+
+  constructor(target: Frontier, key: Key, genesis: Uint8Array) {
+    this.#author = new Author(target, key)
+    this.#root = this.#author.buildOn(genesis, [])
+    this.first = this.#root.digest
+  }
+
+  async add(node: Node): Promise<void> {
+    const parents = node.parents.map(parent => this.#made.get(parent)).filter(parent => parent !== undefined)
+    const on = parents.length === 0 ? [this.#root] : parents.slice(0, NODE_LIMITS.parentsMax)
+    this.#made.set(node.digest, this.#author.buildOn(node.event, on))
+    this.mapped += 1
+    if (this.#author.pending >= CHUNK) await this.#author.flush()
+  }
+
+  async finish(): Promise<void> {
+    await this.#author.settled()
+  }
+}

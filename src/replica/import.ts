@@ -1,0 +1,189 @@
+// Importing a log of events: read each, check its id against its content, build nodes in order, admit them in chunks
+// while the next chunk is built. A bad event is named with its index and reason and left out; with `strict` one bad event
+// keeps everything out. Importing twice adds nothing.
+
+import { type ErrorCode, hasCode, ReplicaError } from '../errors.ts'
+import type { Key } from '../trust/key.ts'
+import { importEvent } from '../vela/event.ts'
+import { Author, type ReadyEvent } from './authoring.ts'
+import type { Frontier } from './frontier.ts'
+
+const CHUNK = 512
+const LISTED_MAX = 1000
+
+export interface ImportFault {
+  readonly index: number
+  readonly id?: string
+  readonly code: ErrorCode
+  readonly reason: string
+}
+
+export interface ImportReport {
+  readonly frontier: string
+  readonly read: number
+  readonly added: number
+  readonly known: number
+  /** Events left out, at most 1,000 of them listed; `refusedCount` counts all. */
+  readonly refused: readonly ImportFault[]
+  readonly refusedCount: number
+  /** Fields that Vela's event has not, dropped as Vela's own reader drops them; at most 1,000 listed. */
+  readonly dropped: readonly { index: number; fields: readonly string[] }[]
+}
+
+export interface ImportOptions {
+  /** One bad event keeps everything out. */
+  readonly strict?: boolean
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: { read: number; added: number }) => void
+}
+
+interface Entry extends ReadyEvent {
+  readonly index: number
+}
+
+/** Texts of single events, in the log's order. Called once, or twice with `strict`. */
+export type LogReader = () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>
+
+export async function importLog(
+  parts: { frontier: Frontier; key: Key; log: LogReader },
+  options: ImportOptions = {},
+): Promise<ImportReport> {
+  if (options.strict) {
+    const rehearsal = new Import(parts, options)
+    await rehearsal.rehearse()
+    if (rehearsal.faults.length > 0) return rehearsal.report()
+  }
+  const run = new Import(parts, options)
+  await run.run()
+  return run.report()
+}
+
+class Import {
+  readonly faults: ImportFault[] = []
+  readonly #frontier: Frontier
+  readonly #author: Author
+  readonly #log: LogReader
+  readonly #options: ImportOptions
+  readonly #dropped: { index: number; fields: readonly string[] }[] = []
+  #read = 0
+  #added = 0
+  #known = 0
+  #refused = 0
+  #chunk: Entry[] = []
+  #waiting: Entry[] = []
+
+  constructor(parts: { frontier: Frontier; key: Key; log: LogReader }, options: ImportOptions) {
+    this.#frontier = parts.frontier
+    this.#author = new Author(parts.frontier, parts.key)
+    this.#log = parts.log
+    this.#options = options
+  }
+
+  report(): ImportReport {
+    return {
+      frontier: this.#frontier.log.name,
+      read: this.#read,
+      added: this.#added,
+      known: this.#known,
+      refused: this.faults,
+      refusedCount: this.#refused,
+      dropped: this.#dropped,
+    }
+  }
+
+  /** Reads everything and builds nothing: faults of shape and id, and parents that nothing provides. */
+  async rehearse(): Promise<void> {
+    const ids = new Set<string>()
+    const named: { entry: Entry; parent: string }[] = []
+    for await (const text of this.#log()) {
+      const entry = this.#ready(text)
+      if (entry === undefined) continue
+      ids.add(entry.head.id)
+      for (const parent of entry.head.parents ?? []) named.push({ entry, parent })
+    }
+    for (const { entry, parent } of named) {
+      if (!ids.has(parent) && !(await this.#author.has(parent)))
+        this.#refuse(entry, 'ERR_EVENT_PARENT', `names the unknown parent ${parent}`)
+    }
+  }
+
+  async run(): Promise<void> {
+    for await (const text of this.#log()) {
+      if (this.#options.signal?.aborted)
+        throw new ReplicaError('ERR_ABORTED', `import aborted after ${this.#read} events`)
+      const entry = this.#ready(text)
+      if (entry === undefined) continue
+      this.#chunk.push(entry)
+      if (this.#chunk.length >= CHUNK) await this.#build()
+    }
+    await this.#build()
+    await this.#settle()
+    await this.#author.settled()
+  }
+
+  #ready(text: Uint8Array): Entry | undefined {
+    const index = this.#read
+    this.#read += 1
+    try {
+      const { text: canonical, head, dropped } = importEvent(text)
+      if (dropped.length > 0 && this.#dropped.length < LISTED_MAX) this.#dropped.push({ index, fields: dropped })
+      return { index, text: canonical, head }
+    } catch (error) {
+      if (!hasCode(error)) throw error
+      this.#refuse({ index }, error.code, error.message)
+      return undefined
+    }
+  }
+
+  #refuse(entry: { index: number; head?: { id: string } }, code: ErrorCode, reason: string): void {
+    this.#refused += 1
+    if (this.faults.length >= LISTED_MAX) return
+    const id = entry.head === undefined ? {} : { id: entry.head.id }
+    this.faults.push({ index: entry.index, ...id, code, reason })
+  }
+
+  /** Builds the nodes of a chunk; they are admitted while the caller reads on. */
+  async #build(): Promise<void> {
+    const entries = this.#chunk
+    this.#chunk = []
+    await this.#makeAll(entries)
+  }
+
+  async #makeAll(entries: readonly Entry[]): Promise<void> {
+    const known = await this.#author.known(entries)
+    for (const [i, entry] of entries.entries()) {
+      // Within a chunk an event may stand twice: the second is known once the first is built.
+      if (known[i] || this.#author.made(entry)) this.#known += 1
+      else await this.#make(entry)
+    }
+    await this.#author.flush()
+    this.#options.onProgress?.({ read: this.#read, added: this.#added })
+  }
+
+  async #make(entry: Entry): Promise<void> {
+    try {
+      if ((await this.#author.build(entry)) === undefined) this.#waiting.push(entry)
+      else this.#added += 1
+    } catch (error) {
+      if (!hasCode(error, 'ERR_EVENT_PARENT', 'ERR_NODE_SIZE')) throw error
+      this.#refuse(entry, error.code, error.message)
+    }
+  }
+
+  /** Events that stood before their parents: round after round, until a round builds none. */
+  async #settle(): Promise<void> {
+    for (let before = -1; this.#waiting.length > 0 && this.#waiting.length !== before; ) {
+      const round = this.#waiting
+      before = round.length
+      this.#waiting = []
+      for (let from = 0; from < round.length; from += CHUNK) await this.#makeAll(round.slice(from, from + CHUNK))
+    }
+    for (const entry of this.#waiting) {
+      this.#refuse(
+        entry,
+        'ERR_EVENT_PARENT',
+        `names a parent that is neither here nor in the log: ${entry.head.parents?.join(', ')}`,
+      )
+    }
+  }
+}

@@ -1,0 +1,66 @@
+// Reading a stored log for people: rows in the order that every replica agrees on, the node behind a CID or a label, names.
+
+import { type Digest, equals, sha256 } from '../bytes.ts'
+import { nodeDigest } from '../codec/cid.ts'
+import { decodeNode, isFrontierName } from '../codec/node.ts'
+import { replaySeqs } from '../dag/replay.ts'
+import { ReplicaError } from '../errors.ts'
+import type { FrontierStore, NodeRow } from '../store/store.ts'
+import { eventLabel } from '../vela/event.ts'
+import type { ReadyEvent } from './authoring.ts'
+
+const READ_BATCH = 256
+
+/** Rows in replay order; nodes that carry the same event once (at its first place) or all. */
+export async function* inReplayOrder(
+  log: FrontierStore,
+  options: { reverse: boolean; twins: 'once' | 'all' },
+): AsyncGenerator<NodeRow[]> {
+  const seqs = await replaySeqs(log, { twins: options.twins })
+  if (options.reverse) seqs.reverse()
+  for (let from = 0; from < seqs.length; from += READ_BATCH) {
+    yield await log.read([...seqs.subarray(from, from + READ_BATCH)])
+  }
+}
+
+/** The first row that carries exactly this event. It must be there. */
+export async function carrier(log: FrontierStore, event: ReadyEvent): Promise<NodeRow> {
+  const wanted = sha256(event.text)
+  for (const row of await log.read(await log.labelled(eventLabel(event.head.id)))) {
+    if (equals(sha256(decodeNode(row.bytes).event), wanted)) return row
+  }
+  throw new ReplicaError('ERR_INTERNAL', `the node of ${event.head.id} was admitted and is not there`)
+}
+
+export async function seqsOf(log: FrontierStore, digest: Digest): Promise<number[]> {
+  const [place] = await log.locate([digest])
+  return place === undefined ? [] : [place.seq]
+}
+
+/** Whether an event id or a CID names something stored; text that is neither names nothing. */
+export async function isStored(log: FrontierStore, id: string): Promise<boolean> {
+  if (/^vev_[0-9a-f]{16}$/.test(id)) return (await log.labelled(eventLabel(id))).length > 0
+  return id.startsWith('b') && (await seqsOf(log, nodeDigest(id))).length > 0
+}
+
+/** @throws ReplicaError ERR_FRONTIER_ID */
+export function checkName(frontier: string): void {
+  if (!isFrontierName(frontier)) {
+    throw new ReplicaError('ERR_FRONTIER_ID', `'${frontier.slice(0, 80)}' is not vfr_ and 16 lower-case hex digits`)
+  }
+}
+
+/** Which of the frontiers that a hub offers is meant. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE */
+export function chooseFrontier(offered: readonly { frontier: string }[], wanted: string | undefined): string {
+  const names = offered.map(({ frontier }) => frontier)
+  if (wanted !== undefined) {
+    if (!names.includes(wanted)) throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `the hub does not offer ${wanted}`)
+    return wanted
+  }
+  const [only] = names
+  if (only === undefined) throw new ReplicaError('ERR_FRONTIER_UNKNOWN', 'the hub offers no frontier')
+  if (names.length > 1) {
+    throw new ReplicaError('ERR_USAGE', 'the hub offers several frontiers: name one', { details: { frontiers: names } })
+  }
+  return only
+}

@@ -1,0 +1,173 @@
+// What sync sessions ask of this replica: views of a frontier, the difference to a peer, admission, cursors. The same
+// services stand behind a hub's sessions and a client's; only what a stranger may read differs.
+
+import { type Digest, toHex } from '../bytes.ts'
+import { Difference } from '../dag/difference.ts'
+import { ReplicaError } from '../errors.ts'
+import type { FrontierStore, NodeRow, Records } from '../store/store.ts'
+import { type Cursor, setBit } from '../sync/message.ts'
+import { FRAME_FILL_BYTES } from '../sync/packing.ts'
+import type { Admission, LogState, PeerIdentity, View } from '../sync/state.ts'
+import type { Plan, PlanRequest, Services } from '../transport/exchange.ts'
+import type { Frontier } from './frontier.ts'
+
+const WAITS_LISTED_MAX = 1024
+const CURSOR_BYTES = 16 + 8
+
+export interface Home {
+  /** The frontiers that are kept here. */
+  readonly frontiers: ReadonlyMap<string, Frontier>
+  readonly records: Records
+  readonly storeId: Uint8Array
+  /** Whether a key that no registry names may read. */
+  readonly openRead: boolean
+  readonly onAdmitted: (frontier: string, peer: PeerIdentity, result: Admission) => void
+}
+
+export function servicesOf(home: Home): Services {
+  const at = (frontier: string): Frontier => {
+    const found = home.frontiers.get(frontier)
+    if (found === undefined) throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `${frontier} is not kept here`)
+    return found
+  }
+  const mayRead = (frontier: Frontier, peer: PeerIdentity): boolean => home.openRead || isRegistered(frontier, peer)
+  return {
+    async view(name, peer): Promise<View | undefined> {
+      const frontier = home.frontiers.get(name)
+      if (frontier === undefined) return undefined
+      const { log, registry } = frontier
+      const cursor = await readCursor(home.records, name, peer.key)
+      // Heads, digest and count are read in one turn of the loop: they belong together.
+      const heads = log.heads()
+      return {
+        store: home.storeId,
+        count: log.nodes,
+        digest: log.headsDigest(),
+        registry: registry.digest(),
+        heads,
+        cursor,
+        mayRead: mayRead(frontier, peer),
+        mayWrite: isRegistered(frontier, peer),
+      }
+    },
+    plan: request => planOf(at(request.frontier), request),
+    async have(name, ids) {
+      const { log } = at(name)
+      const [places, kept] = await Promise.all([log.locate(ids), at(name).held.has(name, ids)])
+      const stored = new Uint8Array((ids.length + 7) >> 3)
+      const held = new Uint8Array(stored.length)
+      ids.forEach((_, i) => {
+        if (places[i] !== undefined) setBit(stored, i)
+        else if (kept[i]) setBit(held, i)
+      })
+      return { stored, held, state: stateOf(at(name)) }
+    },
+    async waits(name) {
+      const { log, held } = at(name)
+      const waits = await held.waits(name, WAITS_LISTED_MAX)
+      const parents = waits.filter(({ wait }) => wait.kind === 'parent').map(({ wait }) => wait.id)
+      const [places, kept] = await Promise.all([log.locate(parents), held.has(name, parents)])
+      return parents.filter((_, i) => places[i] === undefined && !kept[i])
+    },
+    async fetch(name, ids) {
+      const { log } = at(name)
+      const places = await log.locate(ids)
+      const nodes: (Uint8Array | undefined)[] = []
+      let bytes = 0
+      for (const place of places) {
+        if (bytes >= FRAME_FILL_BYTES) break
+        const row = place === undefined ? undefined : (await log.read([place.seq]))[0]
+        nodes.push(row?.bytes)
+        bytes += row?.bytes.length ?? 0
+      }
+      return { ids: ids.slice(0, nodes.length), nodes }
+    },
+    async admit(name, nodes, peer) {
+      const result = await at(name).gate.admit(nodes, { from: peer.key })
+      home.onAdmitted(name, peer, result)
+      return result
+    },
+    async remember(name, peer, cursor) {
+      await home.records.write([{ key: cursorKey(name, peer.key), value: packCursor(cursor) }])
+    },
+    async list(peer) {
+      const readable = [...home.frontiers].filter(([, frontier]) => mayRead(frontier, peer))
+      return readable.map(([frontier, { log }]) => ({ frontier, count: log.nodes, digest: log.headsDigest() }))
+    },
+    async registry(name, peer) {
+      const frontier = home.frontiers.get(name)
+      return frontier === undefined || !mayRead(frontier, peer) ? undefined : frontier.registry.offer()
+    },
+  }
+}
+
+function isRegistered(frontier: Frontier, peer: PeerIdentity): boolean {
+  return frontier.registry.verdict(peer.key) === 'registered'
+}
+
+function stateOf({ log }: Frontier): LogState {
+  return { count: log.nodes, digest: log.headsDigest() }
+}
+
+/** The difference to the sink, read out in frames' worth of rows. */
+async function planOf({ log }: Frontier, request: PlanRequest): Promise<Plan> {
+  const difference = await Difference.open(log, {
+    count: request.ownCount,
+    sinkHeads: request.heads,
+    sinkHeadsComplete: request.headsComplete,
+    sinkCount: request.theirCount,
+    ...(request.cursor === undefined ? {} : { cursor: request.cursor }),
+  })
+  let batches: AsyncIterator<NodeRow[]> | undefined
+  return {
+    exact: difference.exact,
+    next: max => difference.next(max),
+    answer: has => difference.answer(has),
+    async rows() {
+      batches ??= rowsOf(log, difference.missing())
+      const batch = await batches.next()
+      return batch.done ? { rows: [], last: true } : { rows: batch.value, last: false }
+    },
+  }
+}
+
+/** Rows at ascending sequence numbers, in batches of about a frame; runs of neighbours are scanned, not looked up. */
+async function* rowsOf(log: FrontierStore, seqs: Iterable<number>): AsyncGenerator<NodeRow[]> {
+  for (const { from, to } of runsOf(seqs)) {
+    yield* log.scan({ from, to, batchBytes: FRAME_FILL_BYTES })
+  }
+}
+
+/** Ascending numbers as half-open runs. */
+function* runsOf(seqs: Iterable<number>): Generator<{ from: number; to: number }> {
+  let from = -1
+  let to = -1
+  for (const seq of seqs) {
+    if (seq === to) {
+      to += 1
+      continue
+    }
+    if (from >= 0) yield { from, to }
+    from = seq
+    to = seq + 1
+  }
+  if (from >= 0) yield { from, to }
+}
+
+function cursorKey(frontier: string, peer: Uint8Array): string {
+  return `cursor/${frontier}/${toHex(peer)}`
+}
+
+function packCursor({ store, seq }: Cursor): Uint8Array {
+  const bytes = Buffer.alloc(CURSOR_BYTES)
+  bytes.set(store)
+  bytes.writeBigUInt64BE(BigInt(seq), 16)
+  return bytes
+}
+
+async function readCursor(records: Records, frontier: string, peer: Digest): Promise<Cursor | null> {
+  const value = await records.get(cursorKey(frontier, peer))
+  if (value === undefined || value.length !== CURSOR_BYTES) return null
+  const bytes = Buffer.from(value)
+  return { store: Uint8Array.from(bytes.subarray(0, 16)), seq: Number(bytes.readBigUInt64BE(16)) }
+}

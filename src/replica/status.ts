@@ -1,0 +1,61 @@
+// What `status` says of a replica: plain numbers and text, ready for JSON.
+
+import { toHex } from '../bytes.ts'
+import { cidText } from '../codec/cid.ts'
+import type { Store, Wait } from '../store/store.ts'
+import type { Frontier } from './frontier.ts'
+
+const WAITS_LISTED_MAX = 100
+
+export interface HeldStatus {
+  readonly nodes: number
+  readonly bytes: number
+  /** What holds nodes back, most first, at most 100: a key as 64 hex digits, a parent, cut head or document as CID. */
+  readonly by: readonly { kind: Wait['kind']; id: string; nodes: number }[]
+}
+
+export interface FrontierStatus {
+  readonly frontier: string
+  readonly nodes: number
+  readonly events: number
+  readonly heads: number
+  readonly heads_digest: string
+  readonly held: HeldStatus
+  readonly peers: number
+  readonly registry_digest: string
+}
+
+export interface StatusReport {
+  readonly hub_id: string
+  readonly public_key: string
+  readonly disk_bytes: number
+  readonly frontiers: readonly FrontierStatus[]
+}
+
+export async function frontierStatus(name: string, frontier: Frontier): Promise<FrontierStatus> {
+  const { log, registry, held } = frontier
+  return {
+    frontier: name,
+    nodes: log.nodes,
+    events: log.events,
+    heads: log.headCount,
+    heads_digest: toHex(log.headsDigest()),
+    held: await heldStatus(name, held),
+    peers: registry.list().length,
+    registry_digest: toHex(registry.digest()),
+  }
+}
+
+async function heldStatus(name: string, held: Store['held']): Promise<HeldStatus> {
+  const { nodes, bytes } = held.usage(name)
+  const waits = await held.waits(name, WAITS_LISTED_MAX)
+  return {
+    nodes,
+    bytes,
+    by: waits.map(({ wait, nodes: count }) => ({ kind: wait.kind, id: idOf(wait), nodes: count })),
+  }
+}
+
+function idOf({ kind, id }: Wait): string {
+  return kind === 'key' ? toHex(id) : cidText(id, kind === 'document' ? 'raw' : 'dag-cbor')
+}

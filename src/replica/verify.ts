@@ -1,0 +1,137 @@
+// Verifying a whole replica: the store's own faults (hashes, commit chain, index, heads), then each node once more as the
+// gate judged it: envelope, frontier, event and id, parents and height; with `signatures` every signature too.
+
+import { toHex } from '../bytes.ts'
+import { cidText } from '../codec/cid.ts'
+import { decodeNode, type Node, signingBytes } from '../codec/node.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
+import type { Fault, FrontierStore, NodeRow, Store } from '../store/store.ts'
+import type { Verifier } from '../trust/verifier.ts'
+import { checkEvent } from '../vela/event.ts'
+
+const FAULTS_LISTED_MAX = 1000
+
+export interface VerifyOptions {
+  /** Check every signature again; about 50 µs a node and core. */
+  readonly signatures?: boolean
+  readonly signal?: AbortSignal
+  readonly onProgress?: (nodes: number) => void
+}
+
+export interface FaultView {
+  readonly kind: Fault['kind']
+  readonly frontier?: string
+  readonly seq?: number
+  readonly cid?: string
+  readonly reason: string
+}
+
+export interface VerifyReport {
+  readonly ok: boolean
+  /** Nodes read. */
+  readonly checked: number
+  /** At most 1,000. */
+  readonly faults: readonly FaultView[]
+}
+
+export async function verifyStore(
+  store: Store,
+  verifier: Verifier,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
+  const faults: FaultView[] = []
+  const note = (fault: Fault): void => {
+    if (faults.length < FAULTS_LISTED_MAX) faults.push(viewOf(fault))
+  }
+  const { signal } = options
+  for await (const fault of store.verify(signal === undefined ? {} : { signal })) note(fault)
+  let checked = 0
+  for (const name of store.frontiers()) {
+    const log = store.frontier(name)
+    try {
+      for await (const rows of log.scan({ from: 0, to: log.nodes })) {
+        if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', `verification aborted after ${checked} nodes`)
+        await checkRows({ log, verifier: options.signatures ? verifier : undefined, note }, rows)
+        checked += rows.length
+        options.onProgress?.(checked)
+      }
+    } catch (error) {
+      // The store has named this fault already; the rest of this log can't be read past it.
+      if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
+      if (faults.length === 0) note({ kind: 'node', frontier: name, reason: error.message })
+    }
+  }
+  return { ok: faults.length === 0, checked, faults }
+}
+
+interface Check {
+  readonly log: FrontierStore
+  readonly verifier: Verifier | undefined
+  readonly note: (fault: Fault) => void
+}
+
+async function checkRows({ log, verifier, note }: Check, rows: readonly NodeRow[]): Promise<void> {
+  const nodes: Node[] = []
+  const judged: NodeRow[] = []
+  for (const row of rows) {
+    try {
+      const node = decodeNode(row.bytes)
+      checkEvent(node.event)
+      if (node.frontier !== log.name) throw new ReplicaError('ERR_NODE_FRONTIER', `it belongs to ${node.frontier}`)
+      nodes.push(node)
+      judged.push(row)
+    } catch (error) {
+      if (!hasCode(error)) throw error
+      note({
+        kind: 'node',
+        frontier: log.name,
+        seq: row.seq,
+        digest: row.digest,
+        reason: `${error.code}: ${error.message}`,
+      })
+    }
+  }
+  await checkParents({ log, verifier, note }, nodes, judged)
+  if (verifier === undefined || nodes.length === 0) return
+  const jobs = nodes.map(node => ({ key: node.key, sig: node.sig, message: [signingBytes(node.body)] }))
+  const verdicts = await verifier.check(jobs)
+  judged.forEach((row, i) => {
+    if (verdicts[i] === 1) return
+    note({
+      kind: 'signature',
+      frontier: log.name,
+      seq: row.seq,
+      digest: row.digest,
+      reason: 'the signature does not verify',
+    })
+  })
+}
+
+async function checkParents({ log, note }: Check, nodes: readonly Node[], rows: readonly NodeRow[]): Promise<void> {
+  const places = await log.locate(nodes.flatMap(node => node.parents))
+  let at = 0
+  for (const [i, node] of nodes.entries()) {
+    const own = places.slice(at, at + node.parents.length)
+    at += node.parents.length
+    const row = rows[i]!
+    const seqs = own.map(place => place?.seq)
+    const height = own.reduce((most, place) => Math.max(most, (place?.height ?? 0) + 1), 0)
+    const same =
+      seqs.length === row.parents.length &&
+      seqs.every((seq, j) => seq !== undefined && seq === row.parents[j] && seq < row.seq)
+    if (same && height === node.height) continue
+    const reason = same ? `its height is ${height}, it says ${node.height}` : 'its parents are not where the log says'
+    note({ kind: 'index', frontier: log.name, seq: row.seq, digest: row.digest, reason })
+  }
+}
+
+function viewOf(fault: Fault): FaultView {
+  const { kind, frontier, seq, digest, reason } = fault
+  return {
+    kind,
+    ...(frontier === undefined ? {} : { frontier }),
+    ...(seq === undefined ? {} : { seq }),
+    ...(digest === undefined ? {} : { cid: digest.length === 32 ? cidText(digest) : toHex(digest) }),
+    reason,
+  }
+}

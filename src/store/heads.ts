@@ -1,0 +1,79 @@
+// The heads of one frontier, in memory: nodes that are nobody's parent, by sequence number. Their sum (all digests
+// XORed together) follows each change in constant time and is stored beside the heads, so that a lost or damaged one
+// is noticed when they are loaded; it guards against accidents, not against forgery.
+
+import { compare, concat, type Digest, sha256 } from '../bytes.ts'
+
+export interface HeadsChange {
+  /** Sequence numbers of heads that are heads no longer. */
+  readonly removed: readonly number[]
+  readonly added: readonly { readonly seq: number; readonly digest: Digest }[]
+}
+
+export class Heads {
+  readonly #digests = new Map<number, Digest>()
+  readonly #sum = new Uint8Array(32)
+  #sorted: Digest[] | undefined
+  #digest: Digest | undefined
+
+  get count(): number {
+    return this.#digests.size
+  }
+
+  has(seq: number): boolean {
+    return this.#digests.has(seq)
+  }
+
+  /** Applies a change; removing what is no head has no effect, adding a head twice neither. */
+  apply(change: HeadsChange): void {
+    for (const seq of change.removed) {
+      const digest = this.#digests.get(seq)
+      if (digest === undefined) continue
+      this.#digests.delete(seq)
+      mix(this.#sum, digest)
+    }
+    for (const { seq, digest } of change.added) {
+      if (this.#digests.has(seq)) continue
+      // A copy of its own: the caller's digest is often a view of a whole node or of a pooled buffer.
+      const own = Buffer.allocUnsafeSlow(32)
+      own.set(digest)
+      this.#digests.set(seq, own)
+      mix(this.#sum, digest)
+    }
+    this.#sorted = undefined
+    this.#digest = undefined
+  }
+
+  /** Number and sum as they would be after `change`, whose removed ones are heads now. */
+  preview(change: HeadsChange): { count: number; sum: Uint8Array } {
+    const sum = Uint8Array.from(this.#sum)
+    for (const seq of change.removed) mix(sum, this.#digests.get(seq)!)
+    for (const { digest } of change.added) mix(sum, digest)
+    return { count: this.count - change.removed.length + change.added.length, sum }
+  }
+
+  get sum(): Uint8Array {
+    return Uint8Array.from(this.#sum)
+  }
+
+  *[Symbol.iterator](): Iterator<{ seq: number; digest: Digest }> {
+    for (const [seq, digest] of this.#digests) yield { seq, digest }
+  }
+
+  /** In byte order; a new array. */
+  sorted(): Digest[] {
+    this.#sorted ??= [...this.#digests.values()].sort(compare)
+    return this.#sorted.slice()
+  }
+
+  /** SHA-256 over the sorted heads. */
+  digest(): Digest {
+    this.#digest ??= sha256(concat(this.sorted()))
+    return this.#digest
+  }
+}
+
+/** XORs 32 bytes into `sum`. */
+export function mix(sum: Uint8Array, digest: Uint8Array): void {
+  for (let at = 0; at < 32; at++) sum[at]! ^= digest[at]!
+}

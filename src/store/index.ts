@@ -1,0 +1,6 @@
+// Public names of the store: the contract and its engines.
+
+export { createLevel, type LevelOptions, openLevel } from './level.ts'
+export { MemoryStore } from './memory.ts'
+export type { HeldLimits } from './quota.ts'
+export type * from './store.ts'

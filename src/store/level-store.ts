@@ -1,0 +1,240 @@
+// A LevelDB store that is open: its streams, records and held nodes, and what reads or ends them all. level.ts finds
+// and makes the folders; the rules of what is written are in ledger.ts, those of opening in recovery.ts.
+
+import * as fs from 'node:fs/promises'
+import * as path from 'node:path'
+import { type Digest, utf8 } from '../bytes.ts'
+import { hasCode } from '../errors.ts'
+import { checkFrontierName, unknownFrontier } from './arguments.ts'
+import { corrupt } from './damage.ts'
+import { Batch, type Database } from './database.ts'
+import { Ledger, Stream } from './ledger.ts'
+import { LevelFrontier } from './level-frontier.ts'
+import { LevelHeld } from './level-held.ts'
+import { LevelRecords, trackDigest } from './level-records.ts'
+import { type VerifyParts, verifyStream } from './level-verify.ts'
+import {
+  behindNames,
+  genesisLink,
+  nameKey,
+  readStreamKey,
+  STORE_STREAM,
+  seal,
+  streamKey,
+  unseal,
+} from './log-layout.ts'
+import { NodeIndex } from './node-index.ts'
+import type { HeldLimits } from './quota.ts'
+import { inspectStream, type Recovered, readHeads, recoverStream } from './recovery.ts'
+import type { Fault, FrontierStore, HeldStore, Records, Store } from './store.ts'
+
+export interface StoreParts {
+  readonly folder: string
+  readonly id: Uint8Array
+  readonly log: Database
+  readonly index: Database
+  readonly held: Database
+  readonly heldLimits: HeldLimits
+  /** strict: a damaged store does not open; report: it opens for reading and `verify` says what is wrong. */
+  readonly check: 'strict' | 'report'
+}
+
+/** A stream as it was found, and its handle when it is a frontier's. */
+interface Opened {
+  readonly stream: Stream
+  readonly recovered: Recovered
+  readonly genesis: Digest
+}
+
+type OpenedFrontier = Opened & { readonly handle: LevelFrontier }
+
+export class LevelStore implements Store {
+  readonly id: Uint8Array
+  readonly #parts: StoreParts
+  readonly #ledger: Ledger
+  readonly #index: NodeIndex
+  readonly #own: Opened
+  readonly #records: LevelRecords
+  readonly #held: LevelHeld
+  readonly #frontiers = new Map<string, OpenedFrontier>()
+  /** What was wrong at open that verify would not come across. */
+  readonly #faults: Fault[] = []
+
+  /** @throws ReplicaError ERR_STORE_CORRUPT, ERR_STORE_IO */
+  static async load(parts: StoreParts): Promise<LevelStore> {
+    const ledger = new Ledger(parts.log, parts.index)
+    const index = new NodeIndex(parts.index)
+    const own = await openStream(parts, { ledger, index, ordinal: STORE_STREAM, name: '' })
+    const store = new LevelStore(parts, { ledger, index, own })
+    await store.#load()
+    if (parts.check === 'report') ledger.refuseWrites(corrupt('the store was opened to be looked at, not for writing'))
+    return store
+  }
+
+  private constructor(parts: StoreParts, opened: { ledger: Ledger; index: NodeIndex; own: Opened }) {
+    const { ledger, index, own } = opened
+    this.id = parts.id
+    this.#parts = parts
+    this.#ledger = ledger
+    this.#index = index
+    this.#own = own
+    this.#records = new LevelRecords(ledger, own.stream)
+    const ordinalOf = (name: string) => this.#opened(name).stream.ordinal
+    this.#held = new LevelHeld({ database: parts.held, ledger, limits: parts.heldLimits, ordinalOf })
+  }
+
+  get records(): Records {
+    return this.#records
+  }
+
+  get held(): HeldStore {
+    return this.#held
+  }
+
+  frontiers(): string[] {
+    return [...this.#frontiers.keys()].sort()
+  }
+
+  frontier(name: string): FrontierStore {
+    return this.#opened(name).handle
+  }
+
+  async track(name: string): Promise<FrontierStore> {
+    checkFrontierName(name)
+    return this.#ledger.serial.run(async () => {
+      const known = this.#frontiers.get(name)
+      if (known !== undefined) return known.handle
+      this.#ledger.assertWritable()
+      const ordinal = this.#frontiers.size + 1
+      const log = new Batch()
+      const key = nameKey(ordinal)
+      log.put(key, seal(key, utf8(name)))
+      await this.#records.append(trackDigest(key, utf8(name)), log)
+      return this.#add(await openStream(this.#parts, { ledger: this.#ledger, index: this.#index, ordinal, name }))
+    })
+  }
+
+  async *verify(options: { signal?: AbortSignal; onProgress?: (nodes: number) => void } = {}): AsyncIterable<Fault> {
+    yield* this.#faults
+    yield* await this.#ledger.serial.run(async () => this.#records.verify())
+    let nodes = 0
+    const onRows = (count: number) => {
+      nodes += count
+      options.onProgress?.(nodes)
+    }
+    for (const opened of [this.#own, ...this.#frontiers.values()]) {
+      const parts = await this.#ledger.serial.run(() => this.#capture(opened))
+      yield* verifyStream(parts, { signal: options.signal, onRows })
+    }
+    for (const name of this.frontiers()) yield* this.#held.verify(name)
+  }
+
+  async diskBytes(): Promise<number> {
+    this.#ledger.serial.assertOpen()
+    const { folder, log, index, held } = this.#parts
+    const sizes = [log.path, index.path, held.path].map(folderBytes)
+    const all = await Promise.all([...sizes, fileBytes(path.join(folder, 'store.json'))])
+    return all.reduce((sum, bytes) => sum + bytes, 0)
+  }
+
+  close(): Promise<void> {
+    return this.#ledger.serial.close(async () => {
+      const { log, index, held } = this.#parts
+      await this.#held.close()
+      try {
+        // What is acknowledged is durable without this; it spares the next open the check of what lies in the write-ahead log.
+        if (this.#ledger.writable)
+          await this.#ledger.flush([this.#own, ...this.#frontiers.values()].map(({ stream }) => stream))
+      } catch (error) {
+        if (!hasCode(error, 'ERR_STORE_IO')) throw error
+      } finally {
+        await Promise.all([log.close(), index.close(), held.close()])
+      }
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #load(): Promise<void> {
+    const { log } = this.#parts
+    await this.#records.load()
+    let ordinal = 0
+    for await (const entries of log.entries({ gte: nameKey(0), lt: behindNames })) {
+      for (const [key, value] of entries) {
+        ordinal++
+        const name = unseal(key, value)?.toString('latin1')
+        if (name === undefined || Buffer.compare(key, nameKey(ordinal)) !== 0) {
+          this.#doubt(`the name of frontier ${ordinal} is missing or damaged`)
+          continue
+        }
+        this.#add(await openStream(this.#parts, { ledger: this.#ledger, index: this.#index, ordinal, name }))
+      }
+    }
+    const beyond = { gte: streamKey(ordinal + 1, 0, 0), lt: nameKey(0), limit: 1, keysOnly: true }
+    for await (const [entry] of log.entries(beyond)) {
+      if (entry !== undefined) this.#doubt(`the name of frontier ${readStreamKey(entry[0]).ordinal} is missing`)
+    }
+    await this.#held.load(this.frontiers())
+  }
+
+  #doubt(reason: string): void {
+    if (this.#parts.check === 'strict') throw corrupt(reason)
+    this.#faults.push({ kind: 'commit', reason })
+  }
+
+  #add(opened: Opened): LevelFrontier {
+    const { stream, recovered } = opened
+    const parts = { ledger: this.#ledger, index: this.#index, records: this.#records, stream, heads: recovered.heads }
+    const handle = new LevelFrontier(parts)
+    this.#frontiers.set(stream.name, { ...opened, handle })
+    return handle
+  }
+
+  #opened(name: string): OpenedFrontier {
+    const opened = this.#frontiers.get(name)
+    if (opened === undefined) throw unknownFrontier(name)
+    return opened
+  }
+
+  /** A stream as it is at this moment; inside of `serial`, so between two commits. */
+  async #capture({ stream, recovered, genesis }: Opened): Promise<VerifyParts> {
+    const { tail } = stream
+    return {
+      ledger: this.#ledger,
+      index: this.#index,
+      stream,
+      genesis,
+      tail,
+      indexed: this.#parts.check === 'report' ? recovered.indexed : tail,
+      heads: new Map([...recovered.heads].map(({ seq, digest }) => [seq, digest])),
+      storedHeads: await readHeads({ ledger: this.#ledger, ordinal: stream.ordinal }),
+    }
+  }
+}
+
+async function openStream(
+  store: StoreParts,
+  place: { ledger: Ledger; index: NodeIndex; ordinal: number; name: string },
+): Promise<Opened> {
+  const genesis = genesisLink(store.id, place.ordinal, place.name)
+  const parts = { ...place, genesis }
+  const recovered = await (store.check === 'strict' ? recoverStream(parts) : inspectStream(parts))
+  return { stream: new Stream(place.ordinal, place.name, recovered.tail), recovered, genesis }
+}
+
+async function folderBytes(folder: string): Promise<number> {
+  const sizes = (await fs.readdir(folder)).map(name => fileBytes(path.join(folder, name)))
+  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0)
+}
+
+/** 0 when LevelDB has just removed the file. */
+async function fileBytes(file: string): Promise<number> {
+  try {
+    return (await fs.stat(file)).size
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
+    throw error
+  }
+}

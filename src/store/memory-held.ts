@@ -1,0 +1,112 @@
+// Held nodes of the memory engine. A sorted copy is made where order matters: this engine is for tests and examples,
+// where few nodes are held.
+
+import { compare, DigestMap, digestKey } from '../bytes.ts'
+import { checkHeld, checkWait, compareWaits, waitKey } from './arguments.ts'
+import { type HeldLimits, Quota } from './quota.ts'
+import type { Serial } from './serial.ts'
+import type { FrontierStore, HeldNode, HeldStore, Wait } from './store.ts'
+
+export class MemoryHeld implements HeldStore {
+  readonly #frontierOf: (name: string) => FrontierStore
+  readonly #serial: Serial
+  readonly #quota: Quota
+  readonly #nodes = new Map<string, DigestMap<HeldNode>>()
+
+  constructor(frontierOf: (name: string) => FrontierStore, serial: Serial, limits?: HeldLimits) {
+    this.#frontierOf = frontierOf
+    this.#serial = serial
+    this.#quota = new Quota(limits)
+  }
+
+  async put(frontier: string, nodes: readonly HeldNode[]): Promise<boolean[]> {
+    return this.#serial.run(async () => {
+      checkHeld(nodes)
+      const held = this.#of(frontier)
+      return nodes.map(node => {
+        const known = held.get(node.digest)
+        if (known !== undefined) {
+          held.set(node.digest, { ...known, wait: copyOf(node).wait })
+          return true
+        }
+        if (!this.#quota.take(frontier, digestKey(node.from), node.bytes.length)) return false
+        held.set(node.digest, copyOf(node))
+        return true
+      })
+    })
+  }
+
+  async get(frontier: string, digests: readonly Uint8Array[]): Promise<(HeldNode | undefined)[]> {
+    const held = this.#of(frontier)
+    return digests.map(digest => held.get(digest))
+  }
+
+  async has(frontier: string, digests: readonly Uint8Array[]): Promise<boolean[]> {
+    const held = this.#of(frontier)
+    return digests.map(digest => held.has(digest))
+  }
+
+  async waiting(frontier: string, wait: Wait, limit: number): Promise<Uint8Array[]> {
+    checkWait(wait)
+    const key = waitKey(wait)
+    return this.#sorted(frontier)
+      .filter(node => waitKey(node.wait) === key)
+      .map(node => node.digest)
+      .slice(0, limit)
+  }
+
+  async delete(frontier: string, digests: readonly Uint8Array[]): Promise<void> {
+    await this.#serial.run(async () => {
+      const held = this.#of(frontier)
+      for (const digest of digests) {
+        const node = held.get(digest)
+        if (node === undefined) continue
+        held.delete(digest)
+        this.#quota.free(frontier, digestKey(node.from), node.bytes.length)
+      }
+    })
+  }
+
+  async waits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]> {
+    const counts = new Map<string, { wait: Wait; nodes: number }>()
+    for (const { wait } of this.#sorted(frontier)) {
+      const count = counts.get(waitKey(wait))
+      if (count === undefined) counts.set(waitKey(wait), { wait, nodes: 1 })
+      else count.nodes++
+    }
+    return [...counts.values()].sort(compareWaits).slice(0, limit)
+  }
+
+  async list(frontier: string, options: { after?: Uint8Array; limit: number }): Promise<HeldNode[]> {
+    const { after, limit } = options
+    return this.#sorted(frontier)
+      .filter(node => after === undefined || compare(node.digest, after) > 0)
+      .slice(0, limit)
+  }
+
+  usage(frontier?: string): { nodes: number; bytes: number } {
+    return this.#quota.usage(frontier)
+  }
+
+  #sorted(frontier: string): HeldNode[] {
+    return [...this.#of(frontier).values()].sort((a, b) => compare(a.digest, b.digest))
+  }
+
+  #of(frontier: string): DigestMap<HeldNode> {
+    this.#serial.assertOpen()
+    this.#frontierOf(frontier)
+    const held = this.#nodes.get(frontier) ?? new DigestMap<HeldNode>()
+    this.#nodes.set(frontier, held)
+    return held
+  }
+}
+
+function copyOf(node: HeldNode): HeldNode {
+  return {
+    digest: Buffer.from(node.digest),
+    bytes: Buffer.from(node.bytes),
+    key: Buffer.from(node.key),
+    wait: { kind: node.wait.kind, id: Buffer.from(node.wait.id) },
+    from: Buffer.from(node.from),
+  }
+}

@@ -1,0 +1,30 @@
+// Where recently committed nodes lie: the parents of what comes next are nearly always among them. Two generations of
+// bounded size: when the younger is full the older one is forgotten, so nothing is moved on a hit.
+
+import { type Digest, digestKey } from '../bytes.ts'
+import { STORE_LIMITS } from '../limits.ts'
+import type { Place } from './store.ts'
+
+interface Known {
+  readonly ordinal: number
+  readonly place: Place
+}
+
+export class PlaceCache {
+  #young = new Map<string, Known>()
+  #old = new Map<string, Known>()
+
+  get(ordinal: number, digest: Digest): Place | undefined {
+    const key = digestKey(digest)
+    const known = this.#young.get(key) ?? this.#old.get(key)
+    return known?.ordinal === ordinal ? known.place : undefined
+  }
+
+  add(ordinal: number, digest: Digest, place: Place): void {
+    if (this.#young.size >= STORE_LIMITS.placesCachedMax / 2) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(digestKey(digest), { ordinal, place })
+  }
+}

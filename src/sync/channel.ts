@@ -1,0 +1,212 @@
+// One channel: opening it, exchanging heads page by page, deciding which side is source and which is sink, and
+// dispatching to the two flows. Specification: protocol/sync.md, "Channels".
+
+import { compare, type Digest, equals, sha256 } from '../bytes.ts'
+import { ReplicaError } from '../errors.ts'
+import { WIRE_LIMITS } from '../limits.ts'
+import { order, refuse, send } from './effect.ts'
+import type { Message, Mode, Open, ViewFields } from './message.ts'
+import * as sink from './sink.ts'
+import * as source from './source.ts'
+import { type Channel, type Connection, type Effect, type Input, newSink, newSource, type View } from './state.ts'
+
+const { headsPerFrameMax, headsSentMax, channelsMax } = WIRE_LIMITS
+
+export type ChannelMessage = Extract<Message, { ch: number }>
+
+/** The client's own wish to open a channel. */
+export function openChannel(connection: Connection, frontier: string, mode: Mode, out: Effect[]): void {
+  if (connection.config.role !== 'client' || connection.phase !== 'ready') {
+    throw new TypeError('channels are opened by a client after the handshake')
+  }
+  const ch = connection.nextChannel
+  connection.nextChannel += 1
+  connection.channels.set(ch, newChannel(ch, frontier, mode, true))
+  out.push({ do: 'view', ch, frontier })
+}
+
+function newChannel(ch: number, frontier: string, mode: Mode, initiator: boolean): Channel {
+  return { ch, frontier, mode, initiator, phase: 'view', theirHeads: [] }
+}
+
+export function onChannelMessage(connection: Connection, message: Message, out: Effect[]): void {
+  if (message.t === 'open') return onOpen(connection, message, out)
+  const { ch } = message as ChannelMessage
+  const channel = connection.channels.get(ch)
+  if (channel === undefined) {
+    throw new ReplicaError('ERR_SYNC_CHANNEL', `a '${message.t}' message names channel ${ch}, which is not open`)
+  }
+  switch (message.t) {
+    case 'opened':
+      if (!channel.initiator || channel.phase !== 'open') throw order(message, 'on a channel that is not being opened')
+      return onView(channel, message, out)
+    case 'heads':
+      return onHeads(channel, message, out)
+    case 'close':
+      return onClose(connection, channel, out)
+    case 'have':
+    case 'ack':
+    case 'want':
+    case 'report':
+      if (channel.source === undefined) throw order(message, 'on a channel where this side sends nothing')
+      return source.onMessage(connection, channel, channel.source, message, out)
+    case 'offer':
+    case 'blocks':
+    case 'packed':
+    case 'lack':
+    case 'end':
+      if (channel.sink === undefined) throw unsolicited(message)
+      return sink.onMessage(connection, channel, channel.sink, message, out)
+    default:
+      throw order(message, 'in this phase')
+  }
+}
+
+/** What the local store answers to an effect. A channel that has gone in between is no error. */
+export function onAnswer(connection: Connection, input: Extract<Input, { ch: number }>, out: Effect[]): void {
+  const channel = connection.channels.get(input.ch)
+  if (channel === undefined) return
+  switch (input.in) {
+    case 'viewed':
+      return onViewed(connection, channel, input.view, out)
+    case 'planned':
+    case 'offers':
+    case 'rows':
+    case 'fetched':
+      return source.onAnswer(connection, channel, channel.source!, input, out)
+    default:
+      return sink.onAnswer(connection, channel, channel.sink!, input, out)
+  }
+}
+
+function onOpen(connection: Connection, open: Open, out: Effect[]): void {
+  if (connection.config.role !== 'hub') throw order(open, 'from a hub')
+  const { ch, frontier, mode } = open
+  if (ch < connection.nextChannel) throw new ReplicaError('ERR_SYNC_CHANNEL', `channel ${ch} was used before`)
+  if (connection.channels.size >= channelsMax) {
+    throw new ReplicaError('ERR_SYNC_LIMIT', `more than ${channelsMax} channels at once`)
+  }
+  connection.nextChannel = ch + 1
+  const channel = newChannel(ch, frontier, mode, false)
+  channel.phase = 'open'
+  connection.channels.set(ch, channel)
+  onView(channel, open, out)
+}
+
+function onView(channel: Channel, theirs: ViewFields, out: Effect[]): void {
+  channel.theirs = theirs
+  channel.phase = 'heads'
+  takeHeads(channel, theirs.heads, theirs.more, out)
+}
+
+function onHeads(channel: Channel, message: Message & { t: 'heads' }, out: Effect[]): void {
+  if (channel.phase !== 'heads') throw order(message, 'that was not announced')
+  takeHeads(channel, message.heads, message.more, out)
+}
+
+/** Heads come ascending over all pages; with the last page they must give the digest that was stated. */
+function takeHeads(channel: Channel, page: readonly Digest[], more: boolean, out: Effect[]): void {
+  const { theirHeads } = channel
+  const theirs = channel.theirs!
+  if (theirHeads.length + page.length > headsSentMax) {
+    throw new ReplicaError('ERR_SYNC_LIMIT', `more than ${headsSentMax} heads`)
+  }
+  if (more && page.length === 0)
+    throw new ReplicaError('ERR_SYNC_HEADS', 'an empty page of heads says that more follow')
+  for (const head of page) {
+    const last = theirHeads.at(-1)
+    if (last !== undefined && compare(last, head) >= 0) throw new ReplicaError('ERR_SYNC_HEADS', 'heads do not ascend')
+    theirHeads.push(head)
+  }
+  if (more) return
+  const { headCount, count, digest } = theirs
+  const complete = theirHeads.length === headCount
+  if (complete ? !equals(digestOf(theirHeads), digest) : theirHeads.length !== Math.min(headCount, headsSentMax)) {
+    throw new ReplicaError('ERR_SYNC_HEADS', 'heads do not give the digest and count stated with them')
+  }
+  if (headCount > count || (headCount === 0) !== (count === 0)) {
+    throw new ReplicaError('ERR_SYNC_HEADS', `${headCount} heads of ${count} nodes`)
+  }
+  if (channel.initiator) return startFlows(channel, out)
+  channel.phase = 'view'
+  out.push({ do: 'view', ch: channel.ch, frontier: channel.frontier })
+}
+
+function onViewed(connection: Connection, channel: Channel, view: View | undefined, out: Effect[]): void {
+  const { ch, mode, initiator } = channel
+  if (!initiator) {
+    const reads = mode !== 'push'
+    const writes = mode !== 'pull'
+    const { channels } = connection
+    if (view === undefined || (!view.mayRead && !view.mayWrite)) {
+      channels.delete(ch)
+      return refuse(out, ch, 'ERR_FRONTIER_UNKNOWN', `${channel.frontier} is not offered here`)
+    }
+    if ((reads && !view.mayRead) || (writes && !view.mayWrite)) {
+      channels.delete(ch)
+      const wish = writes && !view.mayWrite ? 'write' : 'read'
+      return refuse(
+        out,
+        ch,
+        'ERR_SYNC_FORBIDDEN',
+        `your key may not ${wish} ${channel.frontier} here: it is not registered`,
+      )
+    }
+  } else if (view === undefined) {
+    connection.channels.delete(ch)
+    const error = new ReplicaError('ERR_FRONTIER_UNKNOWN', `${channel.frontier} is not kept here`)
+    out.push({ do: 'failed', ch, error })
+    return
+  }
+  channel.mine = view
+  sendView(channel, view, out)
+  if (initiator) channel.phase = 'open'
+  else startFlows(channel, out)
+}
+
+function sendView(channel: Channel, view: View, out: Effect[]): void {
+  const { ch, frontier, mode } = channel
+  const heads = view.heads.slice(0, headsSentMax)
+  const fields: ViewFields = {
+    store: view.store,
+    count: view.count,
+    headCount: view.heads.length,
+    digest: view.digest,
+    registry: view.registry,
+    heads: heads.slice(0, headsPerFrameMax),
+    more: heads.length > headsPerFrameMax,
+    cursor: view.cursor,
+  }
+  send(out, channel.initiator ? { t: 'open', ch, frontier, mode, ...fields } : { t: 'opened', ch, ...fields })
+  for (let from = headsPerFrameMax; from < heads.length; from += headsPerFrameMax) {
+    const page = heads.slice(from, from + headsPerFrameMax)
+    send(out, { t: 'heads', ch, heads: page, more: from + headsPerFrameMax < heads.length })
+  }
+}
+
+function startFlows(channel: Channel, out: Effect[]): void {
+  channel.phase = 'flowing'
+  const { mode, initiator } = channel
+  if (mode === 'both' || (mode === 'push') === initiator) channel.source = newSource()
+  if (mode === 'both' || (mode === 'pull') === initiator) channel.sink = newSink()
+  if (channel.source !== undefined) source.start(channel, channel.source, out)
+}
+
+function onClose(connection: Connection, channel: Channel, out: Effect[]): void {
+  if (channel.initiator) throw new ReplicaError('ERR_SYNC_ORDER', 'a hub may not close a channel')
+  const open = channel.source !== undefined && channel.source.phase !== 'reported'
+  if (open || (channel.sink !== undefined && channel.sink.phase !== 'reported')) {
+    throw new ReplicaError('ERR_SYNC_ORDER', 'a channel is closed before its flows have ended')
+  }
+  channel.phase = 'done'
+  connection.channels.delete(channel.ch)
+  out.push({ do: 'done', ch: channel.ch, channel })
+}
+
+function digestOf(heads: readonly Digest[]): Digest {
+  return sha256(Buffer.concat(heads as Uint8Array[]))
+}
+
+function unsolicited(message: { readonly t: string }): ReplicaError {
+  return new ReplicaError('ERR_SYNC_UNSOLICITED', `a '${message.t}' message on a channel where nothing was asked for`)
+}

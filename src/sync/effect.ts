@@ -1,0 +1,34 @@
+// The few effects that every part of the protocol makes the same way: a message to send, an error to tell the peer.
+
+import type { ErrorCode } from '../errors.ts'
+import { ReplicaError } from '../errors.ts'
+import { encodeMessage, type Message } from './message.ts'
+import type { Channel, Connection, Effect } from './state.ts'
+
+/** Appends a send and returns the encoded frame. */
+export function send(out: Effect[], message: Message): Uint8Array {
+  const frame = encodeMessage(message)
+  out.push({ do: 'send', message, frame })
+  return frame
+}
+
+/** Tells the peer of an error about one channel, or (`ch` null) about the connection or a request. */
+export function refuse(out: Effect[], ch: number | null, code: ErrorCode, message: string): void {
+  send(out, { t: 'error', ch, code, message: message.slice(0, 1024) })
+}
+
+/** A message that the state doesn't allow. */
+export function order(message: { readonly t: string }, when: string): ReplicaError {
+  return new ReplicaError('ERR_SYNC_ORDER', `a '${message.t}' message ${when}`)
+}
+
+/** After a flow has been reported: when it was the last one, the initiator closes the channel. */
+export function finishFlow(connection: Connection, channel: Channel, out: Effect[]): void {
+  const { source, sink, ch } = channel
+  if ((source !== undefined && source.phase !== 'reported') || (sink !== undefined && sink.phase !== 'reported')) return
+  if (!channel.initiator) return
+  channel.phase = 'done'
+  connection.channels.delete(ch)
+  send(out, { t: 'close', ch })
+  out.push({ do: 'done', ch, channel })
+}

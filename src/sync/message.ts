@@ -1,0 +1,225 @@
+// The wire union: every message that a frame may carry, its exact shape, and the only encoder and decoder. A frame is
+// one message, a strict DAG-CBOR map with `t` naming it; a missing, unknown or ill-shaped field refuses the frame.
+// Shapes are those of protocol/replica.cddl; a hash of that file is pinned here beside the version, so that neither
+// changes alone. Specification: protocol/sync.md, "Messages".
+
+import type { Digest } from '../bytes.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'
+import { isFrontierName } from '../codec/node.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
+import { REGISTRY_LIMITS, WIRE_LIMITS } from '../limits.ts'
+
+export const PROTOCOL_VERSION = 1
+export const SUBPROTOCOL = 'replica.sync.v1'
+
+/** Capabilities that a hello may name; unknown ones are ignored. */
+export const CAP_EXPORTER = 'tls-exporter'
+export const CAP_DEFLATE = 'deflate'
+
+export type Mode = 'pull' | 'push' | 'both'
+
+/** What the other side last saw of us: it holds every node of our log below `seq`. */
+export interface Cursor {
+  /** 16-byte id of the store whose log is meant. */
+  readonly store: Uint8Array
+  readonly seq: number
+}
+
+/** One side's summary of a frontier, as it stands when the channel opens. */
+export interface ViewFields {
+  readonly store: Uint8Array
+  readonly count: number
+  readonly headCount: number
+  readonly digest: Digest
+  readonly registry: Digest
+  /** First page of the heads, ascending; further pages follow as `heads` while `more`. */
+  readonly heads: readonly Digest[]
+  readonly more: boolean
+  readonly cursor: Cursor | null
+}
+
+export interface Limits {
+  readonly frame: number
+  readonly creditBytes: number
+  readonly creditNodes: number
+}
+
+export type Hello = {
+  t: 'hello'
+  versions: readonly number[]
+  hub: string
+  key: Uint8Array
+  nonce: Uint8Array
+  caps: readonly string[]
+  limits: Limits
+}
+export type Open = { t: 'open'; ch: number; frontier: string; mode: Mode } & ViewFields
+export type Opened = { t: 'opened'; ch: number } & ViewFields
+export type Report = {
+  t: 'report'
+  ch: number
+  admitted: number
+  known: number
+  held: readonly { id: Digest; key: Uint8Array }[]
+  heldCount: number
+  refused: readonly { id: Digest; code: string }[]
+  refusedCount: number
+  count: number
+  digest: Digest
+  complete: boolean
+}
+export type Message =
+  | Hello
+  | { t: 'proof'; sig: Uint8Array }
+  | { t: 'error'; ch: number | null; code: string; message: string }
+  | { t: 'list' }
+  | { t: 'frontiers'; items: readonly { frontier: string; count: number; digest: Digest }[] }
+  | { t: 'registry'; frontier: string }
+  | { t: 'peers'; frontier: string; data: Uint8Array }
+  | Open
+  | Opened
+  | { t: 'heads'; ch: number; heads: readonly Digest[]; more: boolean }
+  | { t: 'offer'; ch: number; ids: readonly Digest[] }
+  | { t: 'have'; ch: number; stored: Uint8Array; held: Uint8Array }
+  | { t: 'blocks'; ch: number; nodes: readonly Uint8Array[] }
+  | { t: 'packed'; ch: number; size: number; data: Uint8Array }
+  | { t: 'ack'; ch: number; nodes: number; bytes: number }
+  | { t: 'want'; ch: number; ids: readonly Digest[] }
+  | { t: 'lack'; ch: number; ids: readonly Digest[] }
+  | { t: 'end'; ch: number; seq: number; digest: Digest }
+  | Report
+  | { t: 'close'; ch: number }
+
+type Check = (value: CborValue) => boolean
+type Shape = Readonly<Record<string, Check>>
+
+const { frameBytesMax, headsPerFrameMax, idsPerOfferMax, idsPerWantMax, creditNodes, reportItemsMax } = WIRE_LIMITS
+
+const uint: Check = value => typeof value === 'number' && value >= 0
+const flag: Check = value => typeof value === 'boolean'
+const text =
+  (charsMax: number): Check =>
+  value =>
+    typeof value === 'string' && value.length <= charsMax
+const bytes =
+  (length: number): Check =>
+  value =>
+    value instanceof Uint8Array && value.length === length
+const bytesUpTo =
+  (lengthMax: number): Check =>
+  value =>
+    value instanceof Uint8Array && value.length <= lengthMax
+const array =
+  (itemsMax: number, item: Check, itemsMin = 0): Check =>
+  value =>
+    Array.isArray(value) && value.length <= itemsMax && value.length >= itemsMin && value.every(item)
+const nullOr =
+  (check: Check): Check =>
+  value =>
+    value === null || check(value)
+const map =
+  (shape: Shape): Check =>
+  value =>
+    matches(value, shape)
+
+const frontier: Check = value => typeof value === 'string' && isFrontierName(value)
+const mode: Check = value => value === 'pull' || value === 'push' || value === 'both'
+const heads = array(headsPerFrameMax, bytes(32))
+const VIEW: Shape = {
+  store: bytes(16),
+  count: uint,
+  headCount: uint,
+  digest: bytes(32),
+  registry: bytes(32),
+  heads,
+  more: flag,
+  cursor: nullOr(map({ store: bytes(16), seq: uint })),
+}
+
+const SHAPES: Readonly<Record<Message['t'], Shape>> = {
+  hello: {
+    versions: array(16, uint, 1),
+    hub: text(REGISTRY_LIMITS.idBytesMax),
+    key: bytes(32),
+    nonce: bytes(32),
+    caps: array(32, text(64)),
+    limits: map({ frame: uint, creditBytes: uint, creditNodes: uint }),
+  },
+  proof: { sig: bytes(64) },
+  error: { ch: nullOr(uint), code: text(64), message: text(1024) },
+  list: {},
+  frontiers: { items: array(1024, map({ frontier, count: uint, digest: bytes(32) })) },
+  registry: { frontier },
+  peers: { frontier, data: bytesUpTo(REGISTRY_LIMITS.offerBytesMax) },
+  open: { ch: uint, frontier, mode, ...VIEW },
+  opened: { ch: uint, ...VIEW },
+  heads: { ch: uint, heads, more: flag },
+  offer: { ch: uint, ids: array(idsPerOfferMax, bytes(32), 1) },
+  have: { ch: uint, stored: bytesUpTo(idsPerOfferMax / 8), held: bytesUpTo(idsPerOfferMax / 8) },
+  blocks: { ch: uint, nodes: array(creditNodes, bytesUpTo(frameBytesMax), 1) },
+  packed: { ch: uint, size: uint, data: bytesUpTo(frameBytesMax) },
+  ack: { ch: uint, nodes: uint, bytes: uint },
+  want: { ch: uint, ids: array(idsPerWantMax, bytes(32), 1) },
+  lack: { ch: uint, ids: array(idsPerWantMax, bytes(32), 1) },
+  end: { ch: uint, seq: uint, digest: bytes(32) },
+  report: {
+    ch: uint,
+    admitted: uint,
+    known: uint,
+    held: array(reportItemsMax, map({ id: bytes(32), key: bytes(32) })),
+    heldCount: uint,
+    refused: array(reportItemsMax, map({ id: bytes(32), code: text(64) })),
+    refusedCount: uint,
+    count: uint,
+    digest: bytes(32),
+    complete: flag,
+  },
+  close: { ch: uint },
+}
+
+function matches(value: CborValue, shape: Shape): value is { [key: string]: CborValue } {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) return false
+  const names = Object.keys(shape)
+  if (Object.keys(value).length !== names.length) return false
+  return names.every(name => Object.hasOwn(value, name) && shape[name]!(value[name]!))
+}
+
+/** @throws ReplicaError ERR_SYNC_FRAME for anything but one well-shaped message in strict DAG-CBOR */
+export function decodeMessage(frame: Uint8Array): Message {
+  let value: CborValue
+  try {
+    value = decodeCbor(frame)
+  } catch (error) {
+    if (!hasCode(error, 'ERR_CBOR')) throw error
+    throw new ReplicaError('ERR_SYNC_FRAME', `a frame is not strict DAG-CBOR: ${error.message}`, { cause: error })
+  }
+  const type = tag(value)
+  const shape = SHAPES[type]
+  const { t: _, ...rest } = value as { [key: string]: CborValue }
+  if (!matches(rest, shape)) throw new ReplicaError('ERR_SYNC_FRAME', `a '${type}' message has not the shape of one`)
+  return value as Message
+}
+
+function tag(value: CborValue): Message['t'] {
+  const t =
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+      ? value.t
+      : undefined
+  if (typeof t !== 'string' || !Object.hasOwn(SHAPES, t)) {
+    throw new ReplicaError('ERR_SYNC_FRAME', 'a frame names no message of this version')
+  }
+  return t as Message['t']
+}
+
+export function encodeMessage(message: Message): Uint8Array {
+  return encodeCbor(message as unknown as CborValue)
+}
+
+/** Bits of a have: bit i of byte i>>3, least significant first. */
+export function bit(bits: Uint8Array, index: number): boolean {
+  return ((bits[index >> 3] ?? 0) & (1 << (index & 7))) !== 0
+}
+
+export function setBit(bits: Uint8Array, index: number): void {
+  bits[index >> 3]! |= 1 << (index & 7)
+}

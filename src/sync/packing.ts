@@ -1,0 +1,51 @@
+// Nodes in frames: how many fit, when compressing pays, and the bounded way back. A `packed` frame is raw DEFLATE
+// (RFC 1951) over the DAG-CBOR array of nodes that a `blocks` frame would carry. Specification: protocol/sync.md, "Blocks".
+
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { decodeCbor, encodeCbor } from '../codec/cbor.ts'
+import { ReplicaError } from '../errors.ts'
+import { WIRE_LIMITS } from '../limits.ts'
+import type { Message } from './message.ts'
+
+/** Below this a frame is not worth compressing; bytes. */
+const PACK_BYTES_MIN = 512
+/** A frame is filled up to here, so that verifying and writing overlap with the next one; bytes. */
+export const FRAME_FILL_BYTES = 256 * 1024
+export const FRAME_FILL_NODES = 256
+
+export type BlocksMessage = Message & { t: 'blocks' | 'packed' }
+
+/** A frame for these nodes: packed when allowed and at least an eighth smaller, plain otherwise. */
+export function pack(ch: number, nodes: readonly Uint8Array[], compress: boolean): BlocksMessage {
+  const plain: BlocksMessage = { t: 'blocks', ch, nodes }
+  if (!compress) return plain
+  const array = encodeCbor(nodes as Uint8Array[])
+  if (array.length < PACK_BYTES_MIN) return plain
+  const data = deflateRawSync(array, { level: 1 })
+  return data.length <= array.length - (array.length >> 3) ? { t: 'packed', ch, size: array.length, data } : plain
+}
+
+/** The nodes of a frame. @throws ReplicaError ERR_SYNC_FRAME, ERR_SYNC_LIMIT when it would grow past a frame's bound */
+export function unpack(message: BlocksMessage): readonly Uint8Array[] {
+  if (message.t === 'blocks') return message.nodes
+  if (message.size > WIRE_LIMITS.frameBytesMax) {
+    throw new ReplicaError('ERR_SYNC_LIMIT', `a packed frame says that it holds ${message.size} bytes`)
+  }
+  let nodes: unknown
+  try {
+    const array = inflateRawSync(message.data, { maxOutputLength: Math.max(message.size, 1) })
+    if (array.length !== message.size) throw new Error(`it holds ${array.length} bytes and says ${message.size}`)
+    nodes = decodeCbor(array)
+  } catch (error) {
+    throw new ReplicaError('ERR_SYNC_FRAME', `a packed frame can't be read: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+  const ok =
+    Array.isArray(nodes) &&
+    nodes.length > 0 &&
+    nodes.length <= WIRE_LIMITS.creditNodes &&
+    nodes.every(node => node instanceof Uint8Array)
+  if (!ok) throw new ReplicaError('ERR_SYNC_FRAME', 'a packed frame holds no list of nodes')
+  return nodes as Uint8Array[]
+}

@@ -1,0 +1,194 @@
+// The side of a flow that has nodes. It finds out what the sink lacks, the cheapest exact way that the heads and the
+// cursor allow: nothing (equal digests); by itself (it knows all heads of the sink, or the sink is empty); or by offering
+// ids from the newest down, which the sink answers with what it has, until nothing unknown is left. Then it sends the
+// nodes, parents first, under the sink's credit, and answers wants. Specification: protocol/sync.md, "Finding the
+// difference" and "Blocks".
+
+import { equals } from '../bytes.ts'
+import { ReplicaError } from '../errors.ts'
+import { WIRE_LIMITS } from '../limits.ts'
+import { finishFlow, order, send } from './effect.ts'
+import { bit, CAP_DEFLATE, type Message } from './message.ts'
+import { FRAME_FILL_BYTES, FRAME_FILL_NODES, pack } from './packing.ts'
+import type { Channel, Connection, Effect, Input, Source } from './state.ts'
+
+const { idsPerOfferMax, wantsOutstandingMax } = WIRE_LIMITS
+
+export function start(channel: Channel, source: Source, out: Effect[]): void {
+  const mine = channel.mine!
+  const theirs = channel.theirs!
+  if (equals(mine.digest, theirs.digest)) {
+    source.exhausted = true
+    source.phase = 'sending'
+    return sendEnd(channel, source, out)
+  }
+  const { cursor } = theirs
+  const ours = cursor !== null && equals(cursor.store, mine.store) && cursor.seq <= mine.count
+  out.push({
+    do: 'plan',
+    ch: channel.ch,
+    frontier: channel.frontier,
+    heads: channel.theirHeads,
+    headsComplete: channel.theirHeads.length === theirs.headCount,
+    theirCount: theirs.count,
+    ownCount: mine.count,
+    cursor: ours ? cursor.seq : undefined,
+  })
+}
+
+type SourceMessage = Message & { t: 'have' | 'ack' | 'want' | 'report' }
+
+export function onMessage(
+  connection: Connection,
+  channel: Channel,
+  source: Source,
+  message: SourceMessage,
+  out: Effect[],
+): void {
+  switch (message.t) {
+    case 'have':
+      return onHave(channel, source, message, out)
+    case 'ack':
+      onAck(source, message)
+      break
+    case 'want':
+      onWant(source, message)
+      break
+    case 'report':
+      if (source.phase !== 'ended' || source.wants.length > 0 || source.queue.length > 0)
+        throw order(message, 'before the end')
+      source.phase = 'reported'
+      source.report = {
+        ...message,
+        held: message.held.map(({ id, key }) => ({ digest: id, key })),
+        refused: message.refused.map(({ id, code }) => ({ digest: id, code })),
+      }
+      return finishFlow(connection, channel, out)
+  }
+  pump(connection, channel, source, out)
+}
+
+type SourceAnswer = Extract<Input, { in: 'planned' | 'offers' | 'rows' | 'fetched' }>
+
+export function onAnswer(
+  connection: Connection,
+  channel: Channel,
+  source: Source,
+  input: SourceAnswer,
+  out: Effect[],
+): void {
+  switch (input.in) {
+    case 'planned':
+      source.phase = input.exact ? 'sending' : 'offering'
+      if (!input.exact) return void out.push({ do: 'offers', ch: channel.ch, max: source.offerSize })
+      break
+    case 'offers':
+      source.offered = input.ids
+      if (input.ids.length === 0) {
+        source.phase = 'sending'
+        break
+      }
+      send(out, { t: 'offer', ch: channel.ch, ids: input.ids })
+      return
+    case 'rows':
+      source.reading = false
+      source.exhausted = input.last
+      source.queue.push(...input.nodes)
+      break
+    case 'fetched':
+      onFetched(channel, source, input, out)
+      break
+  }
+  pump(connection, channel, source, out)
+}
+
+function onHave(channel: Channel, source: Source, message: Message & { t: 'have' }, out: Effect[]): void {
+  if (source.phase !== 'offering' || source.offered.length === 0) throw order(message, 'without an offer')
+  const length = (source.offered.length + 7) >> 3
+  if (message.stored.length !== length || message.held.length !== length) {
+    throw new ReplicaError(
+      'ERR_SYNC_FRAME',
+      `a have of ${message.stored.length} bytes answers ${source.offered.length} ids`,
+    )
+  }
+  source.offered.forEach((id, i) => {
+    if (bit(message.held, i)) source.skip.add(id)
+  })
+  source.offered = []
+  source.offerSize = Math.min(source.offerSize * 2, idsPerOfferMax)
+  out.push({ do: 'answer', ch: channel.ch, has: message.stored })
+  out.push({ do: 'offers', ch: channel.ch, max: source.offerSize })
+}
+
+/** Acks count everything durable since the channel opened; they may not run ahead of what was sent, nor back. */
+function onAck(source: Source, { nodes, bytes }: { nodes: number; bytes: number }): void {
+  const ahead = nodes > source.sentNodes || bytes > source.sentBytes
+  if (ahead || nodes < source.ackedNodes || bytes < source.ackedBytes) {
+    throw new ReplicaError('ERR_SYNC_CREDIT', `an ack of ${nodes} nodes, ${source.sentNodes} were sent`)
+  }
+  source.ackedNodes = nodes
+  source.ackedBytes = bytes
+}
+
+function onWant(source: Source, message: Message & { t: 'want' }): void {
+  if (source.phase !== 'sending' && source.phase !== 'ended') throw order(message, 'before any block')
+  if (source.wants.length + message.ids.length > wantsOutstandingMax) {
+    throw new ReplicaError('ERR_SYNC_LIMIT', `more than ${wantsOutstandingMax} wants outstanding`)
+  }
+  source.wants.push(...message.ids)
+}
+
+function onFetched(channel: Channel, source: Source, input: Extract<Input, { in: 'fetched' }>, out: Effect[]): void {
+  source.fetching = false
+  const lacking = input.ids.filter((_, i) => input.nodes[i] === undefined)
+  source.wants.splice(0, input.ids.length)
+  for (const node of input.nodes) if (node !== undefined) source.queue.push(node)
+  if (lacking.length > 0) send(out, { t: 'lack', ch: channel.ch, ids: lacking })
+}
+
+/** Sends what is queued as far as credit goes, then asks the store for more: wants before the rest of the plan. */
+function pump(connection: Connection, channel: Channel, source: Source, out: Effect[]): void {
+  if (source.phase !== 'sending' && source.phase !== 'ended') return
+  while (source.queue.length > 0) {
+    const nodes = takeFrame(connection, source)
+    if (nodes.length === 0) return
+    const compress = connection.config.compress && connection.peer!.caps.includes(CAP_DEFLATE)
+    send(out, pack(channel.ch, nodes, compress))
+  }
+  if (source.reading || source.fetching) return
+  if (source.wants.length > 0) {
+    source.fetching = true
+    const ids = source.wants.slice(0, WIRE_LIMITS.idsPerWantMax)
+    out.push({ do: 'fetch', ch: channel.ch, frontier: channel.frontier, ids })
+  } else if (!source.exhausted) {
+    source.reading = true
+    out.push({ do: 'rows', ch: channel.ch })
+  } else if (source.phase === 'sending') {
+    sendEnd(channel, source, out)
+  }
+}
+
+/** The next nodes that fit one frame and the sink's credit; empty when the credit is used up. */
+function takeFrame(connection: Connection, source: Source): Uint8Array[] {
+  const { limits } = connection.peer!
+  let nodesLeft = Math.min(limits.creditNodes - (source.sentNodes - source.ackedNodes), FRAME_FILL_NODES)
+  let bytesLeft = limits.creditBytes - (source.sentBytes - source.ackedBytes)
+  let size = 0
+  let end = 0
+  for (const node of source.queue) {
+    if (nodesLeft === 0 || node.length > bytesLeft || (end > 0 && size + node.length > FRAME_FILL_BYTES)) break
+    nodesLeft -= 1
+    bytesLeft -= node.length
+    size += node.length
+    end += 1
+  }
+  source.sentNodes += end
+  source.sentBytes += size
+  return source.queue.splice(0, end)
+}
+
+function sendEnd(channel: Channel, source: Source, out: Effect[]): void {
+  source.phase = 'ended'
+  const { count, digest } = channel.mine!
+  send(out, { t: 'end', ch: channel.ch, seq: count, digest })
+}

@@ -1,0 +1,274 @@
+// The state of one connection as plain data: what `step` reads and changes, what it may be told (Input) and what it may
+// ask for (Effect). No socket, clock, timer or randomness lives here; the driver (transport/exchange.ts) brings frames
+// and the answers of the local store, and carries effects out in order.
+
+import { type Digest, DigestMap, DigestSet } from '../bytes.ts'
+import type { ErrorCode, ReplicaError } from '../errors.ts'
+import { WIRE_LIMITS } from '../limits.ts'
+import type { Wait } from '../store/store.ts'
+import type { Role } from './handshake.ts'
+import type { Cursor, Limits, Message, Mode, ViewFields } from './message.ts'
+
+/** What this side is and whom it expects; fixed for the life of a connection. */
+export interface Config {
+  readonly role: Role
+  readonly hub: string
+  readonly key: Uint8Array
+  readonly sign: (message: Uint8Array) => Uint8Array
+  /** 32 fresh random bytes. */
+  readonly nonce: Uint8Array
+  readonly host: string
+  /** TLS exporter where this side ends the TLS; used when both sides say they can. */
+  readonly binding?: Uint8Array
+  /** The hub's key that a client expects; the hub role has none. */
+  readonly expect?: Uint8Array
+  /** Whether blocks may be sent compressed on this link. */
+  readonly compress: boolean
+}
+
+export interface PeerIdentity {
+  readonly hub: string
+  readonly key: Uint8Array
+  readonly caps: readonly string[]
+  readonly limits: Limits
+}
+
+/** A frontier as the local store sees it when a channel opens, with what the peer may do. */
+export interface View {
+  readonly store: Uint8Array
+  readonly count: number
+  readonly digest: Digest
+  readonly registry: Digest
+  readonly heads: readonly Digest[]
+  readonly cursor: Cursor | null
+  readonly mayRead: boolean
+  readonly mayWrite: boolean
+}
+
+export interface HeldItem {
+  readonly digest: Digest
+  readonly key: Uint8Array
+  readonly wait: Wait
+}
+
+export interface Admission {
+  readonly admitted: number
+  readonly known: number
+  readonly held: readonly HeldItem[]
+  /** Nodes that were held before and are not any more. */
+  readonly released: readonly Digest[]
+  readonly refused: readonly { digest: Digest; code: ErrorCode }[]
+}
+
+/** What a sink did with what it was sent; lists are cut at `reportItemsMax`, counts are whole. */
+export interface Tally extends LogState {
+  readonly admitted: number
+  readonly known: number
+  readonly held: readonly { digest: Digest; key: Uint8Array }[]
+  readonly heldCount: number
+  readonly refused: readonly { digest: Digest; code: string }[]
+  readonly refusedCount: number
+  /** Whether the sink now stores every head that the source stated. */
+  readonly complete: boolean
+}
+
+export interface Source {
+  phase: 'planning' | 'offering' | 'sending' | 'ended' | 'reported'
+  /** Ids in the next offer; doubles with each, so that asking costs at most twice the difference. */
+  offerSize: number
+  /** The last offer, until the sink has answered it. */
+  offered: readonly Digest[]
+  /** Nodes read and not yet sent. */
+  queue: Uint8Array[]
+  reading: boolean
+  exhausted: boolean
+  wants: Digest[]
+  fetching: boolean
+  /** Ids that the sink holds aside already: not sent again. */
+  skip: DigestSet
+  sentNodes: number
+  sentBytes: number
+  ackedNodes: number
+  ackedBytes: number
+  report?: Tally
+}
+
+export interface Sink {
+  phase: 'receiving' | 'settling' | 'reported'
+  /** An offer that the store is being asked about. */
+  offer: readonly Digest[] | undefined
+  /** Ids offered so far: never more than the source said it has. */
+  offered: number
+  /** After offers: exactly the ids that may come. */
+  needed: DigestSet | undefined
+  /** Asked for and not yet answered. */
+  wanted: DigestSet
+  /** Every ancestor ever asked for on this channel: none is asked for twice. */
+  asked: DigestSet
+  /** Heads that the source stated and had to be asked for by name. */
+  chased: DigestSet
+  /** Ancestors to look up and then want. */
+  missing: Digest[]
+  refusedIds: DigestSet
+  /** Held and not released since, with the key that signed; cut at `sinkIdsMax`. */
+  heldIds: DigestMap<Uint8Array>
+  /** A question to the store is under way. */
+  looking: boolean
+  waitsSeen: boolean
+  admitting: number
+  received: number
+  /** Received and not yet durable. */
+  openNodes: number
+  openBytes: number
+  durableNodes: number
+  durableBytes: number
+  admitted: number
+  known: number
+  refusedCount: number
+  refused: { digest: Digest; code: string }[]
+  end: { seq: number; digest: Digest } | undefined
+  result?: Tally
+}
+
+export interface Channel {
+  readonly ch: number
+  readonly frontier: string
+  readonly mode: Mode
+  readonly initiator: boolean
+  phase: 'view' | 'open' | 'heads' | 'flowing' | 'done'
+  mine?: View
+  theirs?: ViewFields
+  theirHeads: Digest[]
+  source?: Source
+  sink?: Sink
+}
+
+export interface Connection {
+  readonly config: Config
+  phase: 'start' | 'hello' | 'proof' | 'ready' | 'closed'
+  ownHello?: Uint8Array
+  peerHello?: Uint8Array
+  peer?: PeerIdentity
+  readonly channels: Map<number, Channel>
+  nextChannel: number
+  request: 'frontiers' | 'peers' | undefined
+}
+
+export type Input =
+  | { in: 'start' }
+  | { in: 'fail'; error: ReplicaError }
+  | { in: 'frame'; frame: Uint8Array }
+  | { in: 'open'; frontier: string; mode: Mode }
+  | { in: 'list' }
+  | { in: 'registry'; frontier: string }
+  | { in: 'listed'; items: readonly { frontier: string; count: number; digest: Digest }[] }
+  | { in: 'offered-registry'; frontier: string; data: Uint8Array | undefined }
+  | { in: 'viewed'; ch: number; view: View | undefined }
+  | { in: 'planned'; ch: number; exact: boolean }
+  | { in: 'offers'; ch: number; ids: readonly Digest[] }
+  | { in: 'rows'; ch: number; nodes: readonly Uint8Array[]; last: boolean }
+  | { in: 'fetched'; ch: number; ids: readonly Digest[]; nodes: readonly (Uint8Array | undefined)[] }
+  | {
+      in: 'having'
+      ch: number
+      why: Why
+      ids: readonly Digest[]
+      stored: Uint8Array
+      held: Uint8Array
+      state: LogState
+    }
+  | { in: 'waits'; ch: number; parents: readonly Digest[] }
+  | { in: 'admitted'; ch: number; nodes: number; bytes: number; result: Admission }
+
+/** Why the store is asked what it has: to answer an offer, to want parents, to compare heads at the end. */
+export type Why = 'offer' | 'parents' | 'heads'
+
+export interface LogState {
+  readonly count: number
+  readonly digest: Digest
+}
+
+export type Effect =
+  | { do: 'send'; message: Message; frame: Uint8Array }
+  | { do: 'ready'; peer: PeerIdentity }
+  | { do: 'list' }
+  | { do: 'registry'; frontier: string }
+  | { do: 'listed'; items: readonly { frontier: string; count: number; digest: Digest }[] }
+  | { do: 'peers'; frontier: string; data: Uint8Array }
+  | { do: 'view'; ch: number; frontier: string }
+  | {
+      do: 'plan'
+      ch: number
+      frontier: string
+      heads: readonly Digest[]
+      headsComplete: boolean
+      theirCount: number
+      ownCount: number
+      cursor: number | undefined
+    }
+  | { do: 'offers'; ch: number; max: number }
+  | { do: 'answer'; ch: number; has: Uint8Array }
+  | { do: 'rows'; ch: number }
+  | { do: 'fetch'; ch: number; frontier: string; ids: readonly Digest[] }
+  | { do: 'have'; ch: number; frontier: string; why: Why; ids: readonly Digest[] }
+  | { do: 'waits'; ch: number; frontier: string }
+  | { do: 'admit'; ch: number; frontier: string; nodes: readonly Uint8Array[]; bytes: number }
+  | { do: 'remember'; frontier: string; cursor: Cursor }
+  | { do: 'done'; ch: number; channel: Channel }
+  | { do: 'failed'; ch: number; error: ReplicaError }
+  | { do: 'close'; error: ReplicaError | undefined }
+
+export function newConnection(config: Config): Connection {
+  return { config, phase: 'start', channels: new Map(), nextChannel: 1, request: undefined }
+}
+
+export function newSource(): Source {
+  return {
+    phase: 'planning',
+    offerSize: 32,
+    offered: [],
+    queue: [],
+    reading: false,
+    exhausted: false,
+    wants: [],
+    fetching: false,
+    skip: new DigestSet(),
+    sentNodes: 0,
+    sentBytes: 0,
+    ackedNodes: 0,
+    ackedBytes: 0,
+  }
+}
+
+export function newSink(): Sink {
+  return {
+    phase: 'receiving',
+    offer: undefined,
+    offered: 0,
+    needed: undefined,
+    wanted: new DigestSet(),
+    asked: new DigestSet(),
+    chased: new DigestSet(),
+    missing: [],
+    refusedIds: new DigestSet(),
+    heldIds: new DigestMap(),
+    looking: false,
+    waitsSeen: false,
+    admitting: 0,
+    received: 0,
+    openNodes: 0,
+    openBytes: 0,
+    durableNodes: 0,
+    durableBytes: 0,
+    admitted: 0,
+    known: 0,
+    refusedCount: 0,
+    refused: [],
+    end: undefined,
+  }
+}
+
+export function ownLimits(): Limits {
+  const { frameBytesMax, creditBytes, creditNodes } = WIRE_LIMITS
+  return { frame: frameBytesMax, creditBytes, creditNodes }
+}

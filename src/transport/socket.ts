@@ -1,0 +1,190 @@
+// WebSocket as a link: the only file that knows `ws`. Binary frames only, no compression by the transport, bounded both
+// ways: reading pauses when a reader lags, writing waits for `drained`. Pings find half-open links.
+// Specification: protocol/sync.md, "Transport".
+
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+import { WebSocket, WebSocketServer } from 'ws'
+import { ReplicaError } from '../errors.ts'
+import { SOCKET_LIMITS, WIRE_LIMITS } from '../limits.ts'
+import { SUBPROTOCOL } from '../sync/message.ts'
+import { closeError, Inbox, type Link } from './link.ts'
+
+const { outboundBytesMax, pingMs, pingMissesMax, handshakeMsMax } = SOCKET_LIMITS
+const { frameBytesMax } = WIRE_LIMITS
+const EXPORTER_LABEL = 'EXPORTER-replica-sync'
+const DRAIN_POLL_MS = 5
+
+/** A link with what a handshake binds to it. */
+export interface Dialled {
+  readonly link: Link
+  readonly host: string
+  readonly binding: Uint8Array | undefined
+  /** The other end is this machine: compressing would cost more than it saves. */
+  readonly loopback: boolean
+}
+
+/** @throws ReplicaError ERR_PEER_URL, ERR_SYNC_CONNECT, ERR_SYNC_BUSY, ERR_SYNC_TIMEOUT, ERR_ABORTED */
+export async function connect(url: string, options: { signal?: AbortSignal | undefined } = {}): Promise<Dialled> {
+  const target = parseUrl(url)
+  const { signal } = options
+  if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'aborted before connecting')
+  const socket = new WebSocket(target, SUBPROTOCOL, {
+    perMessageDeflate: false,
+    maxPayload: frameBytesMax,
+    handshakeTimeout: handshakeMsMax,
+    followRedirects: false,
+  })
+  let binding: Uint8Array | undefined
+  let loopback = false
+  const link = new SocketLink(socket, target.host)
+  await new Promise<void>((resolve, reject) => {
+    const abort = (): void => {
+      reject(new ReplicaError('ERR_ABORTED', 'aborted while connecting'))
+      socket.terminate()
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+    socket.on('upgrade', response => {
+      binding = exporterOf(response.socket)
+      loopback = isLoopback(response.socket.remoteAddress)
+    })
+    socket.on('unexpected-response', (_request, response) => {
+      const status = response.statusCode ?? 0
+      const code = status === 503 ? 'ERR_SYNC_BUSY' : 'ERR_SYNC_CONNECT'
+      reject(new ReplicaError(code, `${target.host} answered HTTP ${status} instead of a WebSocket`))
+      socket.terminate()
+    })
+    socket.on('open', () => {
+      signal?.removeEventListener('abort', abort)
+      resolve()
+    })
+    socket.on('error', cause => {
+      reject(new ReplicaError('ERR_SYNC_CONNECT', `${target.host} can't be reached: ${cause.message}`, { cause }))
+    })
+  })
+  return { link, host: target.host, binding, loopback }
+}
+
+function parseUrl(url: string): URL {
+  const target = URL.canParse(url) ? new URL(url) : undefined
+  const scheme = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' }[target?.protocol ?? '']
+  if (target === undefined || scheme === undefined) {
+    throw new ReplicaError('ERR_PEER_URL', `'${url}' is no ws://, wss://, http:// or https:// address`)
+  }
+  target.protocol = scheme
+  target.hash = ''
+  return target
+}
+
+/** The hub's half: turns upgraded HTTP requests into links. */
+export class SocketServer {
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: frameBytesMax,
+    handleProtocols: protocols => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  })
+
+  /** Takes over an upgrade request that asks for our subprotocol. The socket must have nobody else listening. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Dialled> {
+    return new Promise(resolve => {
+      this.#server.handleUpgrade(request, socket, head, ws => {
+        const address = request.socket.remoteAddress ?? 'unknown'
+        resolve({
+          link: new SocketLink(ws, address),
+          host: request.headers.host ?? '',
+          binding: exporterOf(request.socket),
+          loopback: isLoopback(address),
+        })
+      })
+    })
+  }
+
+  static wants(request: IncomingMessage): boolean {
+    const asked = request.headers['sec-websocket-protocol'] ?? ''
+    return asked.split(',').some(name => name.trim() === SUBPROTOCOL)
+  }
+}
+
+function exporterOf(socket: unknown): Uint8Array | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined
+  return socket.exportKeyingMaterial(32, EXPORTER_LABEL, Buffer.alloc(0))
+}
+
+export function isLoopback(address: string | undefined): boolean {
+  return address !== undefined && /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/.test(address)
+}
+
+class SocketLink implements Link {
+  readonly remote: string
+  readonly #socket: WebSocket
+  readonly #inbox = new Inbox()
+  readonly #pinger: NodeJS.Timeout
+  #missed = 0
+  #failure: ReplicaError | undefined
+
+  constructor(socket: WebSocket, remote: string) {
+    this.#socket = socket
+    this.remote = remote
+    socket.binaryType = 'nodebuffer'
+    socket.on('message', (data: Buffer, binary: boolean) => {
+      if (!binary) {
+        this.#inbox.end(new ReplicaError('ERR_SYNC_FRAME', 'a text frame came; frames are binary'))
+        return
+      }
+      this.#inbox.push(data)
+      if (this.#inbox.bytes > frameBytesMax) socket.pause()
+    })
+    socket.on('pong', () => {
+      this.#missed = 0
+    })
+    socket.on('error', cause => {
+      const tooBig = (cause as { code?: string }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+      const code = tooBig ? 'ERR_SYNC_LIMIT' : 'ERR_SYNC_CLOSED'
+      this.#failure = new ReplicaError(code, `the link failed: ${cause.message}`, { cause })
+    })
+    socket.on('close', (code, reason) => {
+      clearInterval(this.#pinger)
+      this.#inbox.end(this.#failure ?? closeError(code, reason.toString('utf8').slice(0, 123)))
+    })
+    this.#pinger = setInterval(() => this.#ping(), pingMs)
+    this.#pinger.unref()
+  }
+
+  get buffered(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(frame)
+  }
+
+  async drained(): Promise<void> {
+    while (this.#socket.readyState === WebSocket.OPEN && this.buffered > outboundBytesMax / 2) {
+      await new Promise(resolve => setTimeout(resolve, DRAIN_POLL_MS))
+    }
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    const frame = await this.#inbox.next()
+    if (this.#socket.isPaused && this.#inbox.bytes <= frameBytesMax / 2) this.#socket.resume()
+    return frame
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#socket.isPaused) this.#socket.resume()
+    this.#socket.close(code, reason.slice(0, 120))
+  }
+
+  #ping(): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    this.#missed += 1
+    if (this.#missed > pingMissesMax) {
+      this.#failure = new ReplicaError('ERR_SYNC_TIMEOUT', `no answer to ${pingMissesMax} pings`)
+      this.#socket.terminate()
+      return
+    }
+    this.#socket.ping()
+  }
+}

@@ -1,0 +1,76 @@
+// What one call of the gate did, node by node. Lists are bounded; counts are whole.
+
+import { type Digest, DigestMap } from '../bytes.ts'
+import type { ErrorCode } from '../errors.ts'
+import type { Wait } from '../store/store.ts'
+
+export interface HeldItem {
+  readonly digest: Digest
+  /** The key that signed it. */
+  readonly key: Uint8Array
+  readonly wait: Wait
+}
+
+export interface AdmitReport {
+  /** Nodes stored now that were not, whether they came in this call or had been held. */
+  readonly admitted: number
+  /** Nodes of this call that were stored before, or came twice in it. */
+  readonly known: number
+  /** Nodes kept aside by this call, or that wait for something else than before. */
+  readonly held: readonly HeldItem[]
+  /** Nodes that had been held and are not any more: admitted or refused. */
+  readonly released: readonly Digest[]
+  readonly refused: readonly { readonly digest: Digest; readonly code: ErrorCode }[]
+  /** Entries left out of the three lists, each of which has at most 65,536. */
+  readonly unlisted: number
+  /** Sequence number of the first node admitted. */
+  readonly firstSeq: number | undefined
+}
+
+const LISTED_MAX = 65_536
+
+/** A report in the making. */
+export class Tally {
+  known = 0
+  #admitted = 0
+  #firstSeq: number | undefined
+  #unlisted = 0
+  readonly #held = new DigestMap<HeldItem>()
+  readonly #released: Digest[] = []
+  readonly #refused: { digest: Digest; code: ErrorCode }[] = []
+
+  admit(nodes: number, firstSeq: number): void {
+    this.#admitted += nodes
+    this.#firstSeq ??= firstSeq
+  }
+
+  hold(item: HeldItem): void {
+    if (this.#held.size < LISTED_MAX || this.#held.has(item.digest)) this.#held.set(item.digest, item)
+    else this.#unlisted++
+  }
+
+  /** It is not held any more. `before`: it had been held when the call began, as far as is known. */
+  unhold(digest: Digest, before: boolean): void {
+    this.#held.delete(digest)
+    if (!before) return
+    if (this.#released.length < LISTED_MAX) this.#released.push(digest)
+    else this.#unlisted++
+  }
+
+  refuse(digest: Digest, code: ErrorCode): void {
+    if (this.#refused.length < LISTED_MAX) this.#refused.push({ digest, code })
+    else this.#unlisted++
+  }
+
+  report(): AdmitReport {
+    return {
+      admitted: this.#admitted,
+      known: this.known,
+      held: [...this.#held.values()],
+      released: this.#released,
+      refused: this.#refused,
+      unlisted: this.#unlisted,
+      firstSeq: this.#firstSeq,
+    }
+  }
+}

@@ -1,0 +1,53 @@
+// A node on its way in: what the gate needs of it to judge, read once. `examine` makes the checks that a block passes by
+// itself (form, frontier, event), `reread` skips them for a block that passed them before it was held.
+// Specification: protocol/admission.md, D30 and D31.
+
+import { type Digest, sha256 } from '../bytes.ts'
+import { decodeNode, NODE_DOMAIN, type Node } from '../codec/node.ts'
+import { storedLabel } from '../dag/label.ts'
+import { type ErrorCode, ReplicaError } from '../errors.ts'
+import type { NodeEntry } from '../store/store.ts'
+import { checkEvent, eventLabel } from '../vela/event.ts'
+import type { Job } from './verifier.ts'
+
+export interface Candidate extends NodeEntry {
+  /** The key it says it is signed by. */
+  readonly key: Uint8Array
+  /** The first document it links, when it links any. */
+  readonly link: Digest | undefined
+}
+
+export interface Refusal {
+  readonly digest: Digest
+  readonly code: ErrorCode
+}
+
+export interface Examined {
+  readonly candidate: Candidate
+  /** The check of its signature, still to be made. */
+  readonly job: Job
+}
+
+export function examine(bytes: Uint8Array, frontier: string): Examined | Refusal {
+  try {
+    const node = decodeNode(bytes)
+    if (node.frontier !== frontier) return { digest: node.digest, code: 'ERR_NODE_FRONTIER' }
+    const { id } = checkEvent(node.event)
+    const job = { key: node.key, sig: node.sig, message: [NODE_DOMAIN, node.body] }
+    return { candidate: candidateOf(node, eventLabel(id)), job }
+  } catch (error) {
+    if (!(error instanceof ReplicaError)) throw error
+    return { digest: sha256(bytes), code: error.code }
+  }
+}
+
+/** For bytes that `examine` accepted once and that hash to the same digest still. */
+export function reread(bytes: Uint8Array): Candidate {
+  const node = decodeNode(bytes)
+  return candidateOf(node, storedLabel(node.event))
+}
+
+function candidateOf(node: Node, label: Uint8Array): Candidate {
+  const { digest, bytes, parents, height, key, links, event } = node
+  return { digest, bytes, parents, height, key, link: links[0]?.digest, label, event: sha256(event) }
+}

@@ -1,0 +1,78 @@
+// Cuts whose heads are not all here yet. A node of a cut key belongs if it is an ancestor of the cut's heads; once all
+// heads are stored every such ancestor is stored too, and whatever else comes is refused. Before that, ancestry shows by
+// hash alone: what a head names as parent is below the cut, and what that names in turn, as far as nodes are at hand.
+// One digest is kept for each ancestor seen and not stored, bounded by what is held. Specification: protocol/admission.md, D25.
+
+import { type Digest, DigestSet, fromHex } from '../bytes.ts'
+import type { FrontierStore } from '../store/store.ts'
+import type { Cut, Registry } from './registry.ts'
+
+interface OpenCut {
+  /** Heads that are not stored. */
+  readonly missing: DigestSet
+  /** Known to be at or below the cut. */
+  readonly below: DigestSet
+}
+
+export class OpenCuts {
+  readonly #registry: Registry
+  readonly #open = new Map<string, OpenCut>()
+  #changes = -1
+
+  constructor(registry: Registry) {
+    this.#registry = registry
+  }
+
+  /** Takes up changes of the registry. Returns digests from which what is held has to be searched anew. */
+  async refresh(log: FrontierStore): Promise<Digest[]> {
+    if (this.#changes === this.#registry.changes) return []
+    const changes = this.#registry.changes
+    this.#open.clear()
+    const starts: Digest[] = []
+    for (const cut of this.#registry.cuts()) {
+      const heads = cut.heads.map(head => fromHex(head)!)
+      const places = await log.locate(heads)
+      const missing = heads.filter((_, i) => places[i] === undefined)
+      if (missing.length === 0) continue
+      this.#open.set(cut.public_key, { missing: new DigestSet(missing), below: new DigestSet(missing) })
+      starts.push(...missing)
+    }
+    this.#changes = changes
+    return starts
+  }
+
+  /** After a commit that failed: what was taken for stored is not. */
+  forget(): void {
+    this.#changes = -1
+  }
+
+  /** For a node that is not stored: below the cut, above it, or not to be told before this head is there. */
+  judge(cut: Cut, digest: Digest): 'below' | 'above' | { readonly head: Digest } {
+    const open = this.#open.get(cut.public_key)
+    if (open === undefined) return 'above'
+    if (open.below.has(digest)) return 'below'
+    const [head] = open.missing
+    return head === undefined ? 'above' : { head }
+  }
+
+  /** A node is stored, or about to be. True when it was a head that some cut waited for. */
+  stored(digest: Digest): boolean {
+    let wasHead = false
+    for (const [key, open] of this.#open) {
+      open.below.delete(digest)
+      if (!open.missing.delete(digest)) continue
+      wasHead = true
+      if (open.missing.size === 0) this.#open.delete(key)
+    }
+    return wasHead
+  }
+
+  /** A node is at hand and not stored. Returns those of its parents that turn out to be below a cut because of it. */
+  seen(digest: Digest, parents: readonly Digest[]): Digest[] {
+    const found: Digest[] = []
+    for (const { below } of this.#open.values()) {
+      if (below.has(digest)) found.push(...parents.filter(parent => below.add(parent)))
+    }
+    return found
+  }
+}

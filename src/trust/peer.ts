@@ -1,0 +1,81 @@
+// What a peer is, and the checks of its id, URL and note. They are stricter than the reference's: an id is shown to people
+// and a URL is dialled, so neither may hold what a terminal or a URL parser treats specially.
+// Specification: protocol/admission.md, D20 to D22.
+
+import { toHex } from '../bytes.ts'
+import { ReplicaError } from '../errors.ts'
+import { REGISTRY_LIMITS } from '../limits.ts'
+import { parsePublicKey } from './key.ts'
+
+/** A registered other hub. The member names are the reference's JSON. */
+export interface Peer {
+  readonly id: string
+  readonly url: string
+  /** 64 lower-case hex digits. */
+  readonly public_key: string
+  readonly added_at: string
+  readonly note?: string
+}
+
+export interface PeerDraft {
+  readonly id: string
+  readonly url: string
+  /** 64 hex digits. */
+  readonly publicKey: string
+  readonly addedAt: string
+  readonly note?: string
+  /** Accepts `ws` and `http` to another machine. */
+  readonly allowPlain?: boolean
+}
+
+/** Words of letters, digits, marks and symbols, with single plain spaces between them: no control, no bidi override. */
+const ID_PATTERN = /^[^\p{C}\p{Z}]+(?: [^\p{C}\p{Z}]+)*$/u
+const NOTE_PATTERN = /^[^\p{C}\p{Zl}\p{Zp}]*$/u
+/** A backslash counts as a slash in a web URL, so `https:\\a` would read as something else than it looks. */
+const URL_PATTERN = /^(?:https?|wss?):\/\/[^\p{C}\p{Z}\\#]+$/iu
+const SECURE = new Set(['https:', 'wss:'])
+
+/** A draft checked whole, its key vetted. @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_KEY */
+export function readDraft({ id, url, publicKey, addedAt, note = '', allowPlain = false }: PeerDraft): Peer {
+  checkPeerId(id)
+  checkPeerUrl(url, { allowPlain })
+  checkNote(note)
+  const public_key = toHex(parsePublicKey(publicKey))
+  return { id, url, public_key, added_at: addedAt, ...(note !== '' && { note }) }
+}
+
+/** @throws ReplicaError ERR_PEER_ID */
+export function checkPeerId(id: string): void {
+  if (ID_PATTERN.test(id) && Buffer.byteLength(id) <= REGISTRY_LIMITS.idBytesMax) return
+  throw new ReplicaError(
+    'ERR_PEER_ID',
+    `a peer id is 1 to ${REGISTRY_LIMITS.idBytesMax} bytes of printable text without spaces at its ends`,
+  )
+}
+
+/** @throws ReplicaError ERR_PEER_ID */
+export function checkNote(note: string): void {
+  if (NOTE_PATTERN.test(note) && Buffer.byteLength(note) <= REGISTRY_LIMITS.noteBytesMax) return
+  throw new ReplicaError('ERR_PEER_ID', `a note is one line of at most ${REGISTRY_LIMITS.noteBytesMax} bytes`)
+}
+
+/**
+ * `https` and `wss`; `http` and `ws` for this very machine, or for any with `allowPlain`. No user, password or fragment.
+ * @throws ReplicaError ERR_PEER_URL
+ */
+export function checkPeerUrl(text: string, options: { allowPlain: boolean }): void {
+  if (Buffer.byteLength(text) > REGISTRY_LIMITS.urlBytesMax || !URL_PATTERN.test(text) || !URL.canParse(text)) {
+    throw new ReplicaError('ERR_PEER_URL', 'not a URL of the form wss://host/… or https://host/…')
+  }
+  const url = new URL(text)
+  if (url.username !== '' || url.password !== '') {
+    throw new ReplicaError('ERR_PEER_URL', 'a peer URL carries no user name or password')
+  }
+  if (SECURE.has(url.protocol) || options.allowPlain || isLoopback(url.hostname)) return
+  throw new ReplicaError('ERR_PEER_URL', `${url.protocol}// is for this machine only; use wss:// or https://`)
+}
+
+/** `hostname` as the URL parser wrote it: an address of version 4 in four decimals, of version 6 in brackets. */
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+}

@@ -1,0 +1,20 @@
+// Canonical JSON (protocol/event.md, V1–V10): one text for one value, which ids, hashes and signatures are made over.
+
+import * as buffer from 'node:buffer'
+import { type ParseOptions, parseJson, printJson } from './json.ts'
+import { valueEnd } from './scan.ts'
+
+/**
+ * The canonical form of a JSON text. With the default reading of numbers the result is byte for byte that of the reference
+ * implementation, whose reader moves some long floats: a second pass may move them again. With `{ numbers: 'exact' }` a
+ * canonical text is its own canonical form.
+ * @throws ReplicaError ERR_JSON when the text is no JSON, or deeper than 127 levels.
+ */
+export function canonicalize(text: string | Uint8Array, options: ParseOptions = {}): string {
+  return printJson(parseJson(text, options))
+}
+
+/** True when the bytes are canonical JSON: one pass, no recursion, no copies. */
+export function isCanonical(bytes: Uint8Array): boolean {
+  return buffer.isUtf8(bytes) && valueEnd(bytes, 0) === bytes.length
+}

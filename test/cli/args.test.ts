@@ -1,0 +1,136 @@
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type Args, findVerb, nearest, readArgs, wantsJson } from '../../src/cli/args.ts'
+import type { VerbShape } from '../../src/cli/shape.ts'
+import { hasCode } from '../../src/errors.ts'
+
+const test = suite('cli/args')
+
+const verbs: VerbShape[] = [
+  { name: 'status', group: 'look', summary: '' },
+  {
+    name: 'peer add',
+    group: 'peers',
+    summary: '',
+    arguments: [
+      { name: 'id', help: '' },
+      { name: 'url', optional: true, help: '' },
+    ],
+    options: [
+      { name: 'key', value: 'hex', required: true, help: '' },
+      { name: 'tag', value: 'text', repeated: true, help: '' },
+      { name: 'number', short: 'n', value: 'count', help: '' },
+      { name: 'plain', help: '' },
+    ],
+  },
+  { name: 'peer list', group: 'peers', summary: '' },
+]
+
+function read(...argv: string[]): { name: string | undefined; args: Args } {
+  const { command, rest } = findVerb(argv, verbs)
+  return { name: command?.name, args: readArgs(rest, command) }
+}
+
+/** The message of a usage error and its hint. */
+function mistake(...argv: string[]): string {
+  try {
+    read(...argv)
+  } catch (error) {
+    if (!hasCode(error, 'ERR_USAGE')) throw error
+    const { hint } = error.details
+    return hint === undefined ? error.message : `${error.message} | ${hint}`
+  }
+  return assert.unreachable('it was read') as never
+}
+
+test('a verb of two words takes its arguments and options in any order', () => {
+  const { name, args } = read('peer', 'add', '--key', 'ab', 'hub:x', '--plain', 'wss://x', '-n', '5')
+  assert.is(name, 'peer add')
+  assert.equal(args.positionals, ['hub:x', 'wss://x'])
+  assert.is(args.required('key'), 'ab')
+  assert.ok(args.has('plain'))
+  assert.is(args.count('number', 0), 5)
+})
+
+test('options for every verb may stand before it', () => {
+  const { name, args } = read('--dir', 'lab', '--json', 'status', '-q')
+  assert.is(name, 'status')
+  assert.is(args.text('dir'), 'lab')
+  assert.ok(args.has('json') && args.has('quiet'))
+})
+
+test('values may be written with an equals sign, and then begin with a dash', () => {
+  assert.is(read('peer', 'add', 'x', '--key=-1').args.required('key'), '-1')
+})
+
+test('what follows -- is an argument', () => {
+  assert.equal(read('peer', 'add', '--key', 'k', '--', '--id').args.positionals, ['--id'])
+})
+
+test('an option that may be repeated keeps all its values', () => {
+  assert.equal(read('peer', 'add', 'x', '--key', 'k', '--tag', 'a', '--tag', 'b').args.all('tag'), ['a', 'b'])
+})
+
+test('no verb at all is no mistake here', () => {
+  assert.is(read('--json').name, undefined)
+})
+
+test('each mistake is named, with what may have been meant', () => {
+  assert.is(mistake('statsu'), 'there is no verb statsu | did you mean status?')
+  assert.is(mistake('peer', 'ad'), 'there is no verb peer ad | did you mean peer add?')
+  assert.is(mistake('peers', 'list'), 'there is no verb peers | did you mean peer?')
+  assert.is(mistake('frobnicate'), 'there is no verb frobnicate | replica help')
+  assert.is(mistake('peer'), 'replica peer wants one of: add, list')
+  assert.is(mistake('status', '--jason'), 'there is no option --jason | did you mean --json?')
+  assert.is(mistake('status', 'extra'), '"extra" is one argument too many | replica help status')
+  assert.is(mistake('peer', 'add', '--key', 'k'), '<id> is missing | replica help peer add')
+  assert.is(mistake('peer', 'add', 'x'), '--key <hex> is missing | replica help peer add')
+  assert.is(mistake('peer', 'add', 'x', '--key'), '--key wants a value: <hex>')
+  assert.is(mistake('peer', 'add', 'x', '--key', 'a', '--key', 'b'), '--key is given twice')
+  assert.is(mistake('peer', 'add', 'x', '--key', 'a', '--plain=yes'), '--plain takes no value')
+  assert.match(mistake('peer', 'add', 'x', '--key', '--plain'), 'looks like an option')
+})
+
+test('a count is a whole number', () => {
+  for (const bad of ['x', '1.5', '1e3', '99999999999999999999', ''])
+    assert.throws(
+      () => read('peer', 'add', 'x', '--key', 'k', `--number=${bad}`).args.count('number', 0),
+      (error: unknown) => hasCode(error, 'ERR_USAGE'),
+    )
+})
+
+test('help is given although the rest is incomplete', () => {
+  assert.ok(read('peer', 'add', '--help').args.has('help'))
+})
+
+test('JSON is asked for by the flag alone, not by an argument after --', () => {
+  assert.ok(wantsJson(['x', '--json']))
+  assert.not(wantsJson(['x', '--', '--json']))
+})
+
+test('any words are read, or refused as usage, and nothing else happens', () => {
+  const word = fc.oneof(
+    fc.string(),
+    fc.constantFrom('peer', 'add', 'status', '--key', '--tag', '-n', '--', '--json', '-', '--key=', '-nq', '__proto__'),
+  )
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 8 }), words => {
+      try {
+        read(...words)
+      } catch (error) {
+        assert.ok(hasCode(error, 'ERR_USAGE'), String(error))
+      }
+    }),
+  )
+})
+
+test('the nearest word is one that a slip of the finger leads to', () => {
+  const known = ['status', 'heads', 'held', 'help', 'clone', 'classify']
+  assert.is(nearest('stauts', known), 'status')
+  assert.is(nearest('class', known), 'classify')
+  assert.is(nearest('clne', known), 'clone')
+  assert.is(nearest('xyz', known), undefined)
+})
+
+test.run()

@@ -1,0 +1,308 @@
+// The control socket with a made-up verb at its end: what crosses it, and what each side does when the other misbehaves.
+
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import * as fs from 'node:fs/promises'
+import * as net from 'node:net'
+import * as path from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { controlPath } from '../../../src/cli/control/address.ts'
+import { connectHub, runInHub } from '../../../src/cli/control/client.ts'
+import { encodeFrame, FrameReader } from '../../../src/cli/control/frame.ts'
+import { CONTROL_VERSION, encodeRequest } from '../../../src/cli/control/request.ts'
+import { ControlServer, type RunRequest } from '../../../src/cli/control/server.ts'
+import { type Io, OutputClosed } from '../../../src/cli/io.ts'
+import { type ExitCode, hasCode } from '../../../src/errors.ts'
+import { CLI_LIMITS } from '../../../src/limits.ts'
+import { scratch } from '../../shared-data.ts'
+import { memoryIo, memorySource } from '../streams.ts'
+
+const test = suite('cli/control')
+
+async function call(
+  location: string,
+  argv: readonly string[],
+  options: { io?: Io; signal?: AbortSignal } = {},
+): Promise<ExitCode> {
+  const socket = await connectHub(location)
+  assert.ok(socket, 'no hub answers')
+  const { io = memoryIo(), signal = new AbortController().signal } = options
+  return runInHub(socket, { argv, cwd: '/here' }, { io, signal })
+}
+
+test('a verb runs in the hub: words, folder, output and exit code arrive', async () => {
+  await using dir = await scratch()
+  await using _server = await ControlServer.open(dir.path, async (request, { io }) => {
+    await io.stdout.write(`${request.argv.join(' ')} in ${request.cwd}\n`)
+    await io.stderr.write('a notice\n')
+    return 3
+  })
+  const io = memoryIo()
+  assert.is(await call(dir.path, ['status', '--json'], { io }), 3)
+  assert.is(io.stdout.text, 'status --json in /here\n')
+  assert.is(io.stderr.text, 'a notice\n')
+})
+
+test('what the streams of the shell are is known in the hub', async () => {
+  await using dir = await scratch()
+  const seen: boolean[] = []
+  await using _server = await ControlServer.open(dir.path, async (_request, { io }) => {
+    seen.push(io.stdout.terminal, io.stderr.terminal, io.stdin.terminal)
+    return 0
+  })
+  await call(dir.path, [], { io: memoryIo(memorySource(), { terminal: true }) })
+  assert.equal(seen, [true, true, false])
+})
+
+test('megabytes go through in both directions unchanged', async () => {
+  await using dir = await scratch()
+  await using _server = await ControlServer.open(dir.path, async (_request, { io }) => {
+    for await (const chunk of io.stdin.chunks()) await io.stdout.write(chunk)
+    return 0
+  })
+  const sent = randomBytes(3_000_000)
+  const io = memoryIo(memorySource(...cut(sent, 50_000)))
+  assert.is(await call(dir.path, [], { io }), 0)
+  assert.ok(Buffer.compare(io.stdout.bytes, sent) === 0)
+})
+
+function* cut(bytes: Uint8Array, length: number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
+}
+
+test('stdin is not touched by a verb that does not ask for it', async () => {
+  await using dir = await scratch()
+  await using _server = await ControlServer.open(dir.path, async () => 0)
+  let touched = false
+  const stdin = {
+    terminal: false,
+    async *chunks(): AsyncGenerator<Uint8Array> {
+      touched = true
+      yield new Uint8Array()
+    },
+  }
+  await call(dir.path, [], { io: memoryIo(stdin) })
+  assert.not(touched)
+})
+
+test('several verbs run side by side', async () => {
+  await using dir = await scratch()
+  const all: (() => void)[] = []
+  const together = new Promise<void>(resolve => {
+    all.push(resolve)
+  })
+  let running = 0
+  await using _server = await ControlServer.open(dir.path, async () => {
+    if (++running === 5) all[0]!()
+    await together
+    return 0
+  })
+  const exits = await Promise.all(Array.from({ length: 5 }, () => call(dir.path, [])))
+  assert.equal(exits, [0, 0, 0, 0, 0])
+})
+
+/** A verb that tells when it has started, and ends when its signal fires. */
+function patient(): { run: RunRequest; started: Promise<void>; ended: Promise<unknown> } {
+  const started = new Signal()
+  const ended = new Signal()
+  const run: RunRequest = async (_request, { io, signal }) => {
+    started.fire()
+    await once(signal, 'abort')
+    ended.fire()
+    await io.stderr.write('stopped\n')
+    return 1
+  }
+  return { run, started: started.fired, ended: ended.fired }
+}
+
+class Signal {
+  fire!: () => void
+  readonly fired = new Promise<void>(resolve => {
+    this.fire = resolve
+  })
+}
+
+test('an interrupt in the shell stops the verb, which has the last word', async () => {
+  await using dir = await scratch()
+  const verb = patient()
+  await using _server = await ControlServer.open(dir.path, verb.run)
+  const controller = new AbortController()
+  const io = memoryIo()
+  const exit = call(dir.path, [], { io, signal: controller.signal })
+  await verb.started
+  controller.abort()
+  assert.is(await exit, 1)
+  assert.is(io.stderr.text, 'stopped\n')
+})
+
+test('a shell that goes away takes its verb with it, and the hub serves the next', async () => {
+  await using dir = await scratch()
+  const verb = patient()
+  await using _server = await ControlServer.open(dir.path, (request, session) =>
+    request.argv[0] === 'next' ? Promise.resolve(0 as const) : verb.run(request, session),
+  )
+  const socket = (await connectHub(dir.path))!
+  socket.write(request([]))
+  await verb.started
+  socket.destroy()
+  await verb.ended
+  assert.is(await call(dir.path, ['next']), 0)
+})
+
+function request(argv: readonly string[]): Uint8Array {
+  const terminal = { stdin: false, stdout: false, stderr: false }
+  return encodeFrame('request', encodeRequest({ control: CONTROL_VERSION, argv, cwd: '/', terminal, columns: 80 }))
+}
+
+test('a shell that reads slowly slows the verb down instead of filling the hub', async () => {
+  await using dir = await scratch()
+  let written = 0
+  const gone = new Signal()
+  await using _server = await ControlServer.open(dir.path, async (_request, { io }) => {
+    try {
+      for (;;) {
+        await io.stdout.write(new Uint8Array(CLI_LIMITS.controlChunkBytes))
+        written += CLI_LIMITS.controlChunkBytes
+      }
+    } catch (error) {
+      if (!(error instanceof OutputClosed)) throw error
+      gone.fire()
+    }
+    return 0
+  })
+  const socket = (await connectHub(dir.path))!
+  socket.pause()
+  socket.write(request([]))
+  // timer: there is no event for "nothing more happens"; the verb would write gigabytes in this time
+  await new Promise(resolve => setTimeout(resolve, 200))
+  assert.ok(written < 8 * 1024 * 1024, `${written} bytes were written to a shell that reads none`)
+  socket.destroy()
+  await gone.fired
+})
+
+/** Sends bytes and collects the answer until the hub closes. */
+async function raw(location: string, ...frames: Uint8Array[]): Promise<{ stderr: string; exit: number | undefined }> {
+  const socket = (await connectHub(location))!
+  socket.on('error', () => {})
+  for (const frame of frames) socket.write(frame)
+  const reader = new FrameReader()
+  let stderr = ''
+  let exit: number | undefined
+  try {
+    for await (const chunk of socket) {
+      for (const frame of reader.push(chunk)) {
+        if (frame.kind === 'stderr') stderr += Buffer.from(frame.data).toString()
+        if (frame.kind === 'exit') exit = frame.data[0]
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ECONNRESET')) throw error
+  }
+  return { stderr, exit }
+}
+
+test('a request of another version gets a sentence and exit code 3', async () => {
+  await using dir = await scratch()
+  await using _server = await ControlServer.open(dir.path, async () => 0)
+  const other = encodeFrame('request', Buffer.from('{"control":99}'))
+  const { stderr, exit } = await raw(dir.path, other)
+  assert.is(exit, 3)
+  assert.match(stderr, 'another version')
+})
+
+test('frames out of turn end the session and the hub goes on', async () => {
+  await using dir = await scratch()
+  const verb = patient()
+  await using _server = await ControlServer.open(dir.path, (asked, session) =>
+    asked.argv[0] === 'wait' ? verb.run(asked, session) : Promise.resolve(0 as const),
+  )
+  const offences = [
+    [encodeFrame('stdin', Buffer.from('x'))],
+    [encodeFrame('exit', Uint8Array.of(0))],
+    [request(['wait']), encodeFrame('stdin', Buffer.from('unasked'))],
+    [request(['wait']), request(['wait'])],
+    [Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+  ]
+  for (const frames of offences) {
+    const { exit } = await raw(dir.path, ...frames)
+    assert.not.equal(exit, 0)
+  }
+  assert.is(await call(dir.path, ['next']), 0)
+})
+
+test('a hub that goes away before the verb has ended is an error of its own', async () => {
+  await using dir = await scratch()
+  const server = net.createServer(socket => socket.once('data', () => socket.destroy()))
+  server.listen(path.join(dir.path, 'control.sock'))
+  await once(server, 'listening')
+  try {
+    await call(dir.path, [])
+    assert.unreachable()
+  } catch (error) {
+    assert.ok(hasCode(error, 'ERR_STORE_CLOSED'), String(error))
+  } finally {
+    server.close()
+  }
+})
+
+test('closing the hub stops its verbs and takes the socket away', async () => {
+  await using dir = await scratch()
+  const verb = patient()
+  const server = await ControlServer.open(dir.path, verb.run)
+  const exit = call(dir.path, [])
+  await verb.started
+  await server.close()
+  assert.is(await exit, 1)
+  assert.equal(await fs.readdir(dir.path), [])
+  assert.is(await connectHub(dir.path), undefined)
+})
+
+test('only its owner may connect: the socket has mode 0600 and nothing else is left beside it', async () => {
+  await using dir = await scratch()
+  await using _server = await ControlServer.open(dir.path, async () => 0)
+  assert.equal(await fs.readdir(dir.path), ['control.sock'])
+  const { mode } = await fs.stat(path.join(dir.path, 'control.sock'))
+  assert.is(mode & 0o777, 0o600)
+})
+
+test('a socket that nobody listens to any more is passed by, and replaced by the next hub', async () => {
+  await using dir = await scratch()
+  const stale = net.createServer()
+  stale.listen(path.join(dir.path, 'dead.sock'))
+  await once(stale, 'listening')
+  await fs.rename(path.join(dir.path, 'dead.sock'), path.join(dir.path, 'control.sock'))
+  stale.close()
+  await once(stale, 'close')
+  assert.is(await connectHub(dir.path), undefined)
+  await using _server = await ControlServer.open(dir.path, async () => 4)
+  assert.is(await call(dir.path, []), 4)
+})
+
+test('a folder with a very long path has its socket elsewhere, in a private folder', async () => {
+  await using dir = await scratch()
+  const long = dir.join('a'.repeat(60), 'b'.repeat(60))
+  await fs.mkdir(long, { recursive: true })
+  const server = await ControlServer.open(long, async () => 1)
+  const place = await controlPath(long)
+  assert.ok(place !== undefined && Buffer.byteLength(place) <= CLI_LIMITS.socketPathBytesMax)
+  assert.is((await fs.stat(path.dirname(place))).mode & 0o777, 0o700)
+  assert.is(await call(long, []), 1)
+  await server.close()
+  assert.equal(await fs.readdir(long), [])
+  const left = await fs.stat(path.dirname(place)).catch(() => undefined)
+  assert.is(left, undefined)
+})
+
+test('a pointer to a socket in a folder that others may enter is not followed', async () => {
+  await using dir = await scratch()
+  const long = dir.join('a'.repeat(60), 'b'.repeat(60))
+  await fs.mkdir(long, { recursive: true })
+  await using _server = await ControlServer.open(long, async () => 1)
+  const place = (await controlPath(long))!
+  await fs.chmod(path.dirname(place), 0o755)
+  assert.is(await controlPath(long), undefined)
+  await fs.chmod(path.dirname(place), 0o700)
+})
+
+test.run()

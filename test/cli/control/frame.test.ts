@@ -1,0 +1,91 @@
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { encodeFrame, type Frame, type FrameKind, FrameReader } from '../../../src/cli/control/frame.ts'
+import { CONTROL_VERSION, decodeRequest, encodeRequest } from '../../../src/cli/control/request.ts'
+import { hasCode } from '../../../src/errors.ts'
+import { CLI_LIMITS } from '../../../src/limits.ts'
+
+const test = suite('cli/control/frame')
+
+const kinds: FrameKind[] = ['request', 'stdin', 'stdin-end', 'abort', 'stdout', 'stderr', 'stdin-want', 'exit']
+
+function code(expected: string): (error: unknown) => boolean {
+  return error => hasCode(error) && error.code === expected
+}
+
+function header(kind: number, length: number): Uint8Array {
+  const bytes = Buffer.alloc(5)
+  bytes.writeUInt8(kind, 0)
+  bytes.writeUInt32BE(length, 1)
+  return bytes
+}
+
+test('frames come out as they went in, however the stream is cut', () => {
+  const frame = fc
+    .tuple(fc.constantFrom(...kinds), fc.uint8Array({ maxLength: 300 }))
+    .map(([kind, data]): Frame => ({ kind, data }))
+  fc.assert(
+    fc.property(fc.array(frame, { maxLength: 8 }), fc.array(fc.integer({ min: 1, max: 97 })), (frames, cuts) => {
+      const stream = Buffer.concat(frames.map(({ kind, data }) => encodeFrame(kind, data)))
+      const reader = new FrameReader()
+      const seen: Frame[] = []
+      let at = 0
+      for (let i = 0; at < stream.length; i++) {
+        const end = at + (cuts[i % Math.max(1, cuts.length)] ?? stream.length)
+        for (const { kind, data } of reader.push(stream.subarray(at, end)))
+          seen.push({ kind, data: Uint8Array.from(data) })
+        at = end
+      }
+      assert.equal(seen, frames)
+    }),
+  )
+})
+
+test('a frame may have the greatest length and not one byte more', () => {
+  const { controlFrameBytesMax } = CLI_LIMITS
+  const reader = new FrameReader()
+  const frames = [...reader.push(encodeFrame('stdout', new Uint8Array(controlFrameBytesMax)))]
+  assert.is(frames[0]?.data.length, controlFrameBytesMax)
+  assert.throws(() => encodeFrame('stdout', new Uint8Array(controlFrameBytesMax + 1)), code('ERR_SYNC_LIMIT'))
+  assert.throws(() => [...new FrameReader().push(header(16, controlFrameBytesMax + 1))], code('ERR_SYNC_LIMIT'))
+})
+
+test('a length that is too great is refused before anything is kept for it', () => {
+  assert.throws(() => [...new FrameReader().push(header(2, 0xffffffff))], code('ERR_SYNC_LIMIT'))
+})
+
+test('a frame of unknown kind is refused', () => {
+  assert.throws(() => [...new FrameReader().push(header(99, 0))], code('ERR_SYNC_FRAME'))
+})
+
+test('a request is read back', () => {
+  const request = {
+    control: CONTROL_VERSION,
+    argv: ['push', 'hub:x', '--json'],
+    cwd: '/somewhere',
+    terminal: { stdin: false, stdout: true, stderr: true },
+    columns: 120,
+  }
+  assert.equal(decodeRequest(encodeRequest(request)), request)
+})
+
+test('a request of another version, or none at all, is refused by its code', () => {
+  const good = {
+    control: CONTROL_VERSION,
+    argv: [],
+    cwd: '/',
+    terminal: { stdin: true, stdout: true, stderr: true },
+    columns: 1,
+  }
+  const bad: unknown[] = [null, 1, 'x', [], { ...good, argv: [1] }, { ...good, argv: 'x' }, { ...good, cwd: 1 }]
+  bad.push({ ...good, terminal: null }, { ...good, terminal: { stdin: true } }, { ...good, columns: '80' })
+  for (const value of bad) {
+    const read = (): unknown => decodeRequest(Buffer.from(JSON.stringify(value)))
+    assert.throws(read, (error: unknown) => hasCode(error, 'ERR_SYNC_FRAME', 'ERR_SYNC_VERSION'))
+  }
+  assert.throws(() => decodeRequest(Buffer.from('{')), code('ERR_SYNC_FRAME'))
+  assert.throws(() => decodeRequest(Buffer.from(JSON.stringify({ ...good, control: 2 }))), code('ERR_SYNC_VERSION'))
+})
+
+test.run()

@@ -1,0 +1,234 @@
+// The architecture as rules over the import graph of src/: imports point left only, no circles, one importer per package,
+// protocol logic that touches neither clock nor socket, one user of `process`, typed errors only, files of readable size.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { none, packageOf, readText, type Source, sources, specifiers, target, withoutComments } from './sources.ts'
+
+const test = suite('layers')
+const all = sources('src')
+
+/** Left to right; a file may import from its own layer and from those on its left. */
+const layers: readonly (readonly string[])[] = [
+  ['errors', 'limits', 'bytes', 'version'],
+  ['vela', 'codec'],
+  ['store'],
+  ['dag'],
+  ['trust'],
+  ['sync'],
+  ['transport'],
+  ['replica'],
+  ['hub'],
+  ['index'],
+  ['cli'],
+]
+
+/** `src/dag/closure.ts` is in `dag`, `src/hub.ts` and `src/hub/routes.ts` in `hub`. */
+function layerName(file: string): string {
+  return file.split('/')[1]!.replace(/\.ts$/, '')
+}
+
+function rank(file: string): number {
+  return layers.findIndex(names => names.includes(layerName(file)))
+}
+
+function filesImported(source: Source): string[] {
+  return specifiers(source.code)
+    .filter(specifier => specifier.startsWith('.'))
+    .map(specifier => target(source.path, specifier))
+}
+
+function places(files: readonly Source[], pattern: RegExp): string[] {
+  return files.flatMap(({ path, code }) => [...code.matchAll(pattern)].map(match => `${path}: ${match[0].trim()}`))
+}
+
+function inLayers(...names: string[]): Source[] {
+  return all.filter(source => names.includes(layerName(source.path)))
+}
+
+test('every source file belongs to a layer', () => {
+  assert.ok(all.length > 4)
+  none(all.filter(source => rank(source.path) < 0).map(source => source.path))
+})
+
+test('imports name files that are there, with their extension', () => {
+  const known = new Set(all.map(source => source.path))
+  none(
+    all.flatMap(source =>
+      filesImported(source)
+        .filter(file => !known.has(file))
+        .map(file => `${source.path} → ${file}`),
+    ),
+  )
+})
+
+test('imports point left only', () => {
+  const offences = []
+  for (const source of all) {
+    for (const file of filesImported(source)) {
+      const sameRank = rank(file) === rank(source.path)
+      const sideways = sameRank && layerName(file) !== layerName(source.path) && rank(file) !== 0
+      if (rank(file) > rank(source.path) || sideways) offences.push(`${source.path} → ${file}`)
+    }
+  }
+  none(offences)
+})
+
+test('no file imports itself by way of others', () => {
+  const imports = new Map(all.map(source => [source.path, filesImported(source)]))
+  // Files that import none of the rest, or that none of the rest imports, are taken away until all others lie on circles.
+  for (let taken = true; taken; ) {
+    taken = false
+    const imported = new Set([...imports.values()].flat())
+    for (const [file, others] of imports) {
+      if (imported.has(file) && others.some(other => imports.has(other))) continue
+      imports.delete(file)
+      taken = true
+    }
+  }
+  none([...imports].map(([file, imported]) => `${file} → ${imported.filter(other => imports.has(other)).join(', ')}`))
+})
+
+test('each npm package is imported by exactly one file, and every dependency is used', () => {
+  const { dependencies, optionalDependencies } = JSON.parse(readText('package.json'))
+  const importers = new Map<string, string[]>(
+    Object.keys({ ...dependencies, ...optionalDependencies }).map(name => [name, []]),
+  )
+  const unknown = []
+  for (const source of all) {
+    for (const name of new Set(specifiers(source.code).map(packageOf))) {
+      if (name === undefined) continue
+      const files = importers.get(name)
+      if (files === undefined) unknown.push(`${source.path} imports ${name}, which is no dependency`)
+      else files.push(source.path)
+    }
+  }
+  none(
+    [...importers]
+      .filter(([, files]) => files.length !== 1)
+      .map(([name, files]) => `${name}: ${files.join(', ') || 'nobody'}`),
+  )
+})
+
+test('packages lie where the architecture puts them', () => {
+  const home = new Map([
+    ['multiformats', /^src\/codec\/cid\.ts$/],
+    ['@ipld/dag-cbor', /^src\/codec\/cbor\.ts$/],
+    ['level', /^src\/store\//],
+    ['@noble/ed25519', /^src\/trust\/ed25519\.ts$/],
+    ['sodium-native', /^src\/trust\//],
+    ['ws', /^src\/transport\/socket\.ts$/],
+  ])
+  const offences = []
+  for (const source of all) {
+    for (const specifier of specifiers(source.code)) {
+      const place = home.get(packageOf(specifier) ?? '')
+      if (place !== undefined && !place.test(source.path)) offences.push(`${source.path} → ${specifier}`)
+    }
+  }
+  none(offences)
+})
+
+test('modules of Node are imported by their node: names', () => {
+  none(
+    places(
+      all,
+      /from '(?:fs|path|os|crypto|http|https|net|tls|events|stream|url|util|zlib|worker_threads)(?:\/\w+)?'/g,
+    ),
+  )
+})
+
+test('vela, codec, dag and sync reach no file, socket, process or thread', () => {
+  none(places(inLayers('vela', 'codec', 'sync'), /'node:(?!(?:buffer|util|crypto|zlib)')[\w/]+'/g))
+  // A long computation over a log may let others have their turn; nothing else of time or the world.
+  none(places(inLayers('dag'), /'node:(?!(?:buffer|util|crypto|timers\/promises)')[\w/]+'/g))
+})
+
+test('the protocol logic imports no package', () => {
+  const named = inLayers('sync').flatMap(({ path, code }) => specifiers(code).map(name => `${path} → ${name}`))
+  none(named.filter(line => !/→ (?:\.|node:)/.test(line)))
+})
+
+test('vela, codec, dag and sync have no clock, timer or randomness', () => {
+  const clocks =
+    /\b(?:Date\.now|new Date\(\)|Math\.random|performance\.\w+|setTimeout|setInterval|getRandomValues|random(?:Bytes|UUID|Int|Fill)|fetch\()/g
+  none(places(inLayers('vela', 'codec', 'dag', 'sync'), clocks))
+  none(places(inLayers('vela', 'codec', 'sync'), /\b(?:setImmediate|queueMicrotask|nextTick)\b/g))
+})
+
+test('only src/cli/main.ts uses process', () => {
+  const others = all.filter(source => source.path !== 'src/cli/main.ts')
+  none(places(others, /(?<![\w.$'"`-])process\.\w+|'node:process'|globalThis\.process/g))
+})
+
+test('the library prints nothing', () => {
+  none(places(all, /\bconsole\.\w+/g))
+})
+
+test('what is thrown is a ReplicaError or a TypeError', () => {
+  none(places(all, /\bthrow new (?:Error|RangeError|SyntaxError|AggregateError|EvalError|URIError)\(/g))
+})
+
+test('no default exports, no star exports outside of the entry points', () => {
+  none(places(all, /^export default.*$/gm))
+  none(
+    places(
+      all.filter(source => !source.path.endsWith('/index.ts')),
+      /^export \*.*$/gm,
+    ),
+  )
+})
+
+test('every file of src says first what it is, and stays readable in size', () => {
+  const offences = []
+  for (const { path, text } of all) {
+    const lines = text.trimEnd().split('\n')
+    if (lines.length > 330) offences.push(`${path}: ${lines.length} lines`)
+    const start = lines[0]!.startsWith('#!') ? lines.slice(1) : lines
+    if (!start[0]?.startsWith('// ')) offences.push(`${path}: no header comment`)
+  }
+  none(offences)
+})
+
+test('no grab-bag files', () => {
+  const bags = /(?:^|[/-])(?:utils?|commons?|types?|helpers?|managers?|base|misc)\.ts$/
+  none(
+    sources('src', 'test', 'bench')
+      .filter(source => bags.test(source.path))
+      .map(source => source.path),
+  )
+})
+
+test('nothing in src imports tests or benchmarks, and tests import no compiled output', () => {
+  none(all.flatMap(source => filesImported(source).filter(file => !file.startsWith('src/'))))
+  const outside = sources('test', 'bench').flatMap(source =>
+    filesImported(source).map(file => `${source.path} → ${file}`),
+  )
+  none(outside.filter(line => !/→ (?:src|test|bench)\//.test(line)))
+})
+
+test('the reading of imports sees every form', () => {
+  const code = withoutComments(
+    [
+      "import * as fs from 'node:fs'",
+      "import type { A } from './a.ts'",
+      'import {',
+      '  b, // from the left',
+      "} from './b.ts'",
+      "import './c.ts'",
+      "export { d } from './d.ts'",
+      "const e = await import('ws')",
+      "const f = createRequire(import.meta.url)('sodium-native')",
+      "const g = require('level')",
+      'const load = createRequire(import.meta.url)',
+      "const h = load('far/away')",
+      "const i = args.required('no')",
+      "// import { no } from './no.ts'",
+      '/** like import("./never.ts") */',
+    ].join('\n'),
+  )
+  const expected = ['node:fs', './a.ts', './b.ts', './d.ts', './c.ts', 'ws', 'level', 'sodium-native', 'far/away']
+  assert.equal(specifiers(code).sort(), expected.sort())
+})
+
+test.run()
