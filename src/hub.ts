@@ -38,7 +38,6 @@ export class Hub extends Replica {
   readonly #unproven = new Map<string, number>()
   #unprovenCount = 0
   #draining = false
-  #url = ''
   #stopped: Promise<void> | undefined
 
   private constructor(opened: Opened, options: ListenOptions) {
@@ -71,16 +70,12 @@ export class Hub extends Replica {
 
   /** `ws://host:port` or `wss://…`, or what `url` said. */
   get url(): string {
-    return this.#url
+    return this.home.address ?? ''
   }
 
   /** Sessions that are open now. */
   get sessions(): number {
     return this.#sessions.size
-  }
-
-  protected override ownAddress(): { url: string } {
-    return { url: this.#url }
   }
 
   /** Stops accepting, lets chunks in flight become durable (at most 10 s), closes every session with 1001, then the store. */
@@ -109,7 +104,7 @@ export class Hub extends Replica {
     })
     const { port: actual } = this.#server.address() as AddressInfo
     const name = host.includes(':') ? `[${host}]` : host
-    this.#url = url ?? `${tls === undefined ? 'ws' : 'wss'}://${name}:${actual}`
+    this.home.address = url ?? `${tls === undefined ? 'ws' : 'wss'}://${name}:${actual}`
   }
 
   #onRequest(request: http.IncomingMessage, response: http.ServerResponse): void {
@@ -151,7 +146,7 @@ export class Hub extends Replica {
     const session = new Exchange(dialled.link, this.#config(dialled), this.services, {
       onChannel: (channel, peer) => {
         const { frontier, mode } = channel
-        this.tell({
+        this.home.tell({
           kind: 'session',
           message: `${peer.hub} finished a ${mode}`,
           details: { frontier, mode, peer: peer.hub },
@@ -163,7 +158,7 @@ export class Hub extends Replica {
     session.done
       .catch((error: Error) => {
         const code = error instanceof ReplicaError ? error.code : 'ERR_INTERNAL'
-        this.tell({ kind: 'alarm', message: error.message, details: { code, remote: dialled.link.remote } })
+        this.home.tell({ kind: 'alarm', message: error.message, details: { code, remote: dialled.link.remote } })
       })
       .finally(() => this.#sessions.delete(session))
   }

@@ -34,12 +34,15 @@ export async function answer({ out }: Context, { way, report, notice, fields, li
 }
 
 function reportFields(report: SyncReport): { [key: string]: Printable | undefined } {
-  const { held, refused, heads, ...rest } = report
+  const { frontier, peer, admitted, known, held, refused, ...rest } = report
   return {
-    ...rest,
+    frontier,
+    peer,
+    admitted,
+    known,
     held: held.map(({ cid, key }) => ({ cid, key })),
     refused: refused.map(({ cid, code }) => ({ cid, code })),
-    heads,
+    ...rest,
   }
 }
 

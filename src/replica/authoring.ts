@@ -5,7 +5,7 @@
 import { compare, type Digest, DigestMap, DigestSet, sha256, toHex } from '../bytes.ts'
 import { nodeDigest } from '../codec/cid.ts'
 import { encodeBody, encodeNode, signingBytes } from '../codec/node.ts'
-import { ReplicaError } from '../errors.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { Key } from '../trust/key.ts'
 import { type EventHead, eventLabel } from '../vela/event.ts'
@@ -179,7 +179,8 @@ export class Author {
 function digestOrUndefined(cid: string): Digest | undefined {
   try {
     return nodeDigest(cid)
-  } catch {
+  } catch (error) {
+    if (!hasCode(error, 'ERR_CID')) throw error
     return undefined
   }
 }

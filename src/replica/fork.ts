@@ -11,6 +11,7 @@ import type { Key } from '../trust/key.ts'
 import { makeEvent } from '../vela/event.ts'
 import { Author, type Made } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
+import type { Home } from './home.ts'
 
 const CHUNK = 512
 const PAGE = 256
@@ -27,27 +28,17 @@ export interface ForkReport {
   readonly mapped: number
 }
 
-export interface ForkParts {
-  readonly base: Frontier
-  readonly key: Key
-  readonly hubId: string
-  readonly reason: string
-  readonly timestamp: string
-  /** Starts to keep the new frontier. */
-  readonly track: (frontier: string) => Promise<Frontier>
-}
-
 /** @throws ReplicaError ERR_USAGE without a reason, or when the base has nothing */
-export async function forkFrontier(parts: ForkParts): Promise<ForkReport> {
+export async function forkFrontier(home: Home, parts: { base: Frontier; reason: string }): Promise<ForkReport> {
   const { base, reason } = parts
   if (reason.trim() === '') throw new ReplicaError('ERR_USAGE', 'a fork needs a reason')
   if (base.log.nodes === 0) throw new ReplicaError('ERR_USAGE', `${base.log.name} has no events to fork from`)
   const held = await heldNodes(base)
   const missing = await missingParents(base, held)
-  const genesis = genesisOf(parts, missing)
+  const genesis = genesisOf(home, parts, missing)
   const frontier = `vfr_${genesis.head.id.slice('vev_'.length)}`
-  const target = await parts.track(frontier)
-  const copy = new Copy(target, parts.key, genesis.text)
+  const target = await home.track(frontier)
+  const copy = new Copy(target, home.key, genesis.text)
   for await (const rows of base.log.scan({ from: 0, to: base.log.nodes })) {
     for (const row of rows) await copy.add(decodeNode(row.bytes))
   }
@@ -56,14 +47,18 @@ export async function forkFrontier(parts: ForkParts): Promise<ForkReport> {
   return { frontier, cid: cidText(copy.first), missing: missing.map(id => cidText(id)), mapped: copy.mapped }
 }
 
-function genesisOf(parts: ForkParts, missing: readonly Digest[]): ReturnType<typeof makeEvent> {
-  const { base, hubId, reason, timestamp } = parts
+function genesisOf(
+  home: Home,
+  parts: { base: Frontier; reason: string },
+  missing: readonly Digest[],
+): ReturnType<typeof makeEvent> {
+  const { base, reason } = parts
   return makeEvent({
     kind: 'frontier.forked_from',
     target: { type: 'frontier', id: base.log.name },
-    actor: { id: hubId, type: 'system' },
+    actor: { id: home.hubId, type: 'system' },
     reason,
-    timestamp,
+    timestamp: home.now(),
     payload: {
       base_frontier: base.log.name,
       base_root: toHex(base.log.headsDigest()),

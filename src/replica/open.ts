@@ -124,3 +124,12 @@ function checkHubId(name: string): void {
   if (!ok)
     throw new ReplicaError('ERR_PEER_ID', `a hub id is 1 to ${REGISTRY_LIMITS.idBytesMax} visible ASCII characters`)
 }
+
+/** @throws ReplicaError ERR_STORE_EXISTS when a folder holds a replica's key or anything else */
+export async function refuseExisting(folder: string): Promise<void> {
+  const entries = await fs.readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  if (entries.length > 0) throw new ReplicaError('ERR_STORE_EXISTS', `${folder} is not empty`)
+}

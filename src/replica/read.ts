@@ -3,8 +3,9 @@
 import { type Digest, equals, sha256 } from '../bytes.ts'
 import { nodeDigest } from '../codec/cid.ts'
 import { decodeNode, isFrontierName } from '../codec/node.ts'
+import { type Action, compareIds, type IdPair } from '../dag/closure.ts'
 import { replaySeqs } from '../dag/replay.ts'
-import { ReplicaError } from '../errors.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
 import { eventLabel } from '../vela/event.ts'
 import type { ReadyEvent } from './authoring.ts'
@@ -32,15 +33,20 @@ export async function carrier(log: FrontierStore, event: ReadyEvent): Promise<No
   throw new ReplicaError('ERR_INTERNAL', `the node of ${event.head.id} was admitted and is not there`)
 }
 
-export async function seqsOf(log: FrontierStore, digest: Digest): Promise<number[]> {
+async function seqsOf(log: FrontierStore, digest: Digest): Promise<number[]> {
   const [place] = await log.locate([digest])
   return place === undefined ? [] : [place.seq]
 }
 
 /** Whether an event id or a CID names something stored; text that is neither names nothing. */
-export async function isStored(log: FrontierStore, id: string): Promise<boolean> {
+async function isStored(log: FrontierStore, id: string): Promise<boolean> {
   if (/^vev_[0-9a-f]{16}$/.test(id)) return (await log.labelled(eventLabel(id))).length > 0
-  return id.startsWith('b') && (await seqsOf(log, nodeDigest(id))).length > 0
+  try {
+    return (await seqsOf(log, nodeDigest(id))).length > 0
+  } catch (error) {
+    if (!hasCode(error, 'ERR_CID')) throw error
+    return false
+  }
 }
 
 /** @throws ReplicaError ERR_FRONTIER_ID */
@@ -63,4 +69,21 @@ export function chooseFrontier(offered: readonly { frontier: string }[], wanted:
     throw new ReplicaError('ERR_USAGE', 'the hub offers several frontiers: name one', { details: { frontiers: names } })
   }
   return only
+}
+
+/** What would have to be fetched before these events could be merged; asks the index only for the parents they name. */
+export async function classifyStored(log: FrontierStore, incoming: readonly IdPair[]): Promise<Action> {
+  const here = new Set(incoming.map(event => event.id))
+  const missing = new Set<string>()
+  for (const parent of new Set(incoming.flatMap(event => event.parents))) {
+    if (!here.has(parent) && !(await isStored(log, parent))) missing.add(parent)
+  }
+  return missing.size === 0 ? { kind: 'proceed' } : { kind: 'fetch', missing: [...missing].sort(compareIds) }
+}
+
+/** Rows of a CID, or of all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */
+export async function rowsNamed(log: FrontierStore, reference: string): Promise<NodeRow[]> {
+  const isLabel = reference.startsWith('vev_')
+  const seqs = isLabel ? await log.labelled(eventLabel(reference)) : await seqsOf(log, nodeDigest(reference))
+  return log.read(seqs)
 }

@@ -7,40 +7,35 @@ import { ReplicaError } from '../errors.ts'
 import type { FrontierStore, NodeRow, Records } from '../store/store.ts'
 import { type Cursor, setBit } from '../sync/message.ts'
 import { FRAME_FILL_BYTES } from '../sync/packing.ts'
-import type { Admission, LogState, PeerIdentity, View } from '../sync/state.ts'
+import type { LogState, PeerIdentity, View } from '../sync/state.ts'
 import type { Plan, PlanRequest, Services } from '../transport/exchange.ts'
 import type { Frontier } from './frontier.ts'
+import type { Home } from './home.ts'
 
 const WAITS_LISTED_MAX = 1024
 const CURSOR_BYTES = 16 + 8
 
-export interface Home {
-  /** The frontiers that are kept here. */
-  readonly frontiers: ReadonlyMap<string, Frontier>
-  readonly records: Records
-  readonly storeId: Uint8Array
-  /** Whether a key that no registry names may read. */
-  readonly openRead: boolean
-  readonly onAdmitted: (frontier: string, peer: PeerIdentity, result: Admission) => void
-}
+/** What a replica that does not exist yet offers in a session: nothing, and it takes nothing. */
+export const NO_SERVICES: Services = new Proxy({} as Services, {
+  get: () => async () => {
+    throw new ReplicaError('ERR_INTERNAL', 'a session without a store was asked for one')
+  },
+})
 
-export function servicesOf(home: Home): Services {
-  const at = (frontier: string): Frontier => {
-    const found = home.frontiers.get(frontier)
-    if (found === undefined) throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `${frontier} is not kept here`)
-    return found
-  }
-  const mayRead = (frontier: Frontier, peer: PeerIdentity): boolean => home.openRead || isRegistered(frontier, peer)
+/** `openRead`: a key that no registry names may read. */
+export function servicesOf(home: Home, options: { openRead: boolean }): Services {
+  const at = (frontier: string): Frontier => home.at(frontier)
+  const mayRead = (frontier: Frontier, peer: PeerIdentity): boolean => options.openRead || isRegistered(frontier, peer)
   return {
     async view(name, peer): Promise<View | undefined> {
       const frontier = home.frontiers.get(name)
       if (frontier === undefined) return undefined
       const { log, registry } = frontier
-      const cursor = await readCursor(home.records, name, peer.key)
+      const cursor = await readCursor(home.store.records, name, peer.key)
       // Heads, digest and count are read in one turn of the loop: they belong together.
       const heads = log.heads()
       return {
-        store: home.storeId,
+        store: home.store.id,
         count: log.nodes,
         digest: log.headsDigest(),
         registry: registry.digest(),
@@ -84,11 +79,11 @@ export function servicesOf(home: Home): Services {
     },
     async admit(name, nodes, peer) {
       const result = await at(name).gate.admit(nodes, { from: peer.key })
-      home.onAdmitted(name, peer, result)
+      if (result.admitted > 0) home.checkHeads(name)
       return result
     },
     async remember(name, peer, cursor) {
-      await home.records.write([{ key: cursorKey(name, peer.key), value: packCursor(cursor) }])
+      await home.store.records.write([{ key: cursorKey(name, peer.key), value: packCursor(cursor) }])
     },
     async list(peer) {
       const readable = [...home.frontiers].filter(([, frontier]) => mayRead(frontier, peer))

@@ -11,7 +11,7 @@ import type { FrontierStore, HeldNode, HeldStore, NodeEntry, Wait } from '../sto
 import { Tally } from './admit-report.ts'
 import type { Awaited } from './awaited.ts'
 import { type Candidate, reread } from './candidate.ts'
-import { Holds, isSameWait, type Item } from './holds.ts'
+import { Holds, type Item, isSameWait } from './holds.ts'
 import type { OpenCuts } from './open-cuts.ts'
 import type { Recent } from './recent.ts'
 import type { Registry } from './registry.ts'
@@ -113,17 +113,12 @@ export class Settlement {
     }
   }
 
-  /** The order of the checks decides which reason a node is given. */
+  /**
+   * The registry first: then the answer to the same question at the end doesn't depend on what came when. The height last,
+   * because it needs all parents.
+   */
   #judge(item: Item, places: DigestMap<number>): void {
     const { digest, key, parents, height, link } = item.candidate
-    let highest = -1
-    let missing: Digest | undefined
-    for (const parent of parents) {
-      const found = this.#heightOf(parent, places)
-      if (found === undefined) missing ??= parent
-      else if (found > highest) highest = found
-    }
-    if (missing === undefined && height !== highest + 1) return this.#refuse(item, 'ERR_NODE_HEIGHT')
     const verdict = this.#ground.registry.verdict(key)
     if (verdict === 'unknown') return this.#hold(item, { kind: 'key', id: key })
     if (verdict !== 'registered') {
@@ -131,7 +126,13 @@ export class Settlement {
       if (side === 'above') return this.#refuse(item, 'ERR_NODE_REVOKED')
       if (side !== 'below') return this.#hold(item, { kind: 'cut', id: side.head })
     }
-    if (missing !== undefined) return this.#hold(item, { kind: 'parent', id: missing })
+    let highest = -1
+    for (const parent of parents) {
+      const found = this.#heightOf(parent, places)
+      if (found === undefined) return this.#hold(item, { kind: 'parent', id: parent })
+      if (found > highest) highest = found
+    }
+    if (height !== highest + 1) return this.#refuse(item, 'ERR_NODE_HEIGHT')
     if (link !== undefined) return this.#hold(item, { kind: 'document', id: link })
     this.#stage(item)
   }

@@ -5,9 +5,9 @@ import { type ParseOptions, parseJson, printJson } from './json.ts'
 import { valueEnd } from './scan.ts'
 
 /**
- * The canonical form of a JSON text. With the default reading of numbers the result is byte for byte that of the reference
- * implementation, whose reader moves some long floats: a second pass may move them again. With `{ numbers: 'exact' }` a
- * canonical text is its own canonical form.
+ * The canonical form of a JSON text. With the default reading of numbers the result is byte for byte that of the
+ * reference implementation, whose reader moves some long floats: a second pass may move them again. With `{ numbers:
+ * 'exact' }` a canonical text is its own canonical form.
  * @throws ReplicaError ERR_JSON when the text is no JSON, or deeper than 127 levels.
  */
 export function canonicalize(text: string | Uint8Array, options: ParseOptions = {}): string {

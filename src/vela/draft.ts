@@ -1,5 +1,6 @@
-// A draft of an event from JSON text that a person wrote (protocol/event.md, V20): the members of an event without id and schema, most of them
-// optional. Stricter than the reader of events: a misspelt member is refused instead of dropped, since nobody has signed yet.
+// A draft of an event from JSON text that a person wrote (protocol/event.md, V20): the members of an event without id
+// and schema, most of them optional. Stricter than the reader of events: a misspelt member is refused instead of
+// dropped, since nobody has signed yet.
 
 import type { EventDraft } from './event.ts'
 import { optionalField, readFields, shape, stringField, stringList } from './event-record.ts'

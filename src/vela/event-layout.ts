@@ -1,6 +1,6 @@
-// Where the members of a stored event lie. The stored form (protocol/event.md, V12) is canonical JSON with a fixed set of
-// members, so its text is a template: fixed bytes with strings, one list and one free value between them. One pass along the
-// template checks everything about the form and finds all offsets, without decoding or building anything.
+// Where the members of a stored event lie. The stored form (protocol/event.md, V12) is canonical JSON with a fixed set
+// of members, so its text is a template: fixed bytes with strings, one list and one free value between them. One pass
+// along the template checks everything about the form and finds all offsets, without decoding or building anything.
 
 import { NODE_LIMITS } from '../limits.ts'
 import { stringEnd, valueEnd } from './scan.ts'
@@ -24,7 +24,10 @@ export interface EventLayout {
   readonly timestamp: Span
   /** From `"id":` through its comma: what the content leaves out first. */
   readonly idMember: Span
-  /** schema_artifact_id and signature, through the comma behind them: what content and signed text leave out. Maybe empty. */
+  /**
+   * schema_artifact_id and signature, through the comma behind them: what content and signed text leave out. Maybe
+   * empty.
+   */
   readonly unsigned: Span
 }
 

@@ -1,6 +1,6 @@
-// Events as their fields: read leniently from any JSON text (protocol/event.md, V11, V16), and put together again in stored
-// form. The lenient reader follows the reference implementation; what it forgives never reaches a node, because only the
-// stored form does.
+// Events as their fields: read leniently from any JSON text (protocol/event.md, V11, V16), and put together again in
+// stored form. The lenient reader follows the reference implementation; what it forgives never reaches a node, because
+// only the stored form does.
 
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
@@ -28,7 +28,7 @@ export interface EventRecord {
   schema_artifact_id: string | undefined
 }
 
-// In the order in which the reference lists them, which is also the order of events given as arrays. Those from `payload` on
+// In the order of the reference, which is also that of events given as arrays. Those from `payload` on
 // may be left out at the end of an array, and anywhere in an object.
 const EVENT_FIELDS = [
   'schema',
@@ -91,7 +91,10 @@ export interface Expected {
   readonly dropped: string[]
 }
 
-/** An object with these fields, or an array with their values in order. Target and actor come back as maps of their fields. */
+/**
+ * An object with these fields, or an array with their values in order. Target and actor come back as maps of their
+ * fields.
+ */
 export function readFields(cursor: Cursor, expected: Expected): Fields {
   const { path, fields, dropped } = expected
   const values: Fields = new Map()

@@ -1,6 +1,6 @@
 // Events: the check that admission makes, the lenient reader for files, the maker, ids and signing bytes
-// (protocol/event.md, V11–V19). A node carries an event as text in stored form, and its bytes are all there is: checkEvent
-// hashes slices of them, nothing is ever printed again. Verifying signatures is the business of trust/.
+// (protocol/event.md, V11–V19). A node carries an event as text in stored form, and its bytes are all there is:
+// checkEvent hashes slices of them, nothing is ever printed again. Verifying signatures is the business of trust/.
 
 import * as buffer from 'node:buffer'
 import { concat, equals, fromHex, sha256, toHex, utf8 } from '../bytes.ts'
@@ -50,8 +50,8 @@ export interface EventReading {
 }
 
 /**
- * The lenient reader: any JSON text that the reference implementation takes for an event, with the stored form and the id that
- * it would give it. A wrong id is not refused.
+ * The lenient reader: any JSON text that the reference implementation takes for an event, with the stored form and the
+ * id that it would give it. A wrong id is not refused.
  * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_EVENT_SIZE when the stored form is over 1 MiB
  */
 export function readEvent(text: string | Uint8Array, options: ParseOptions = {}): EventReading {
@@ -63,8 +63,9 @@ export function readEvent(text: string | Uint8Array, options: ParseOptions = {})
 }
 
 /**
- * The event that a file's text stands for: the reading under which its id is its content's. Writers hash a float as they hold
- * it, but the reference's reader may move it on the way back (V8), so where that reading misses the id, the exact one decides.
+ * The event that a file's text stands for: the reading under which its id is its content's. Writers hash a float as
+ * they hold it, but the reference's reader may move it on the way back (V8), so where that reading misses the id, the
+ * exact one decides.
  * @throws ReplicaError as readEvent does, and ERR_EVENT_ID when neither reading has the stated id
  */
 export function importEvent(text: string | Uint8Array): EventReading {

@@ -1,4 +1,5 @@
-// The name of a frontier, `vfr_` and 16 hex digits, and the genesis event that names a new one (protocol/event.md, V22, V23).
+// The name of a frontier, `vfr_` and 16 hex digits, and the genesis event that names a new one (protocol/event.md, V22,
+// V23).
 
 import { sha256, toHex, utf8 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
@@ -12,8 +13,8 @@ const GENESIS_KIND = 'frontier.created'
 export const FRONTIER_SCHEMA_VERSION = '0.10.0'
 
 /**
- * The name that a log gives itself: the stored `frontier_id`; else that of its first event when it is a genesis event; else that of
- * the frontier file's name, compiled_at and compiler. Undefined when it has none of them.
+ * The name that a log gives itself: the stored `frontier_id`; else that of its first event when it is a genesis event;
+ * else that of the frontier file's name, compiled_at and compiler. Undefined when it has none of them.
  * @throws ReplicaError ERR_FRONTIER_ID for a stored id that is no frontier name; as readEvent does for the first event
  */
 export function frontierNameOf(log: EventLog): string | undefined {

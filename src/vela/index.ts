@@ -1,5 +1,5 @@
-// The event contract, as `frontier-replica/vela`: lossless JSON, canonical form, events, logs in files, frontier names. Pure: no
-// store, no network, no clock. Specification: protocol/event.md.
+// The event contract, as `frontier-replica/vela`: lossless JSON, canonical form, events, logs in files, frontier names.
+// Pure: no store, no network, no clock. Specification: protocol/event.md.
 
 export { canonicalize, isCanonical } from './canonical.ts'
 export { readDraft } from './draft.ts'

@@ -1,6 +1,6 @@
 // JSON without loss: text comes in by parseJson and goes out by printJson, which prints canonically (protocol/event.md,
-// V1–V10); plain JavaScript values are turned by toJson and fromJson. Depth is bounded everywhere, so the recursion below
-// is bounded too.
+// V1–V10); plain JavaScript values are turned by toJson and fromJson. Depth is bounded everywhere, so the recursion
+// below is bounded too.
 
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
@@ -62,8 +62,8 @@ function rank(unit: number): number {
 }
 
 /**
- * A plain JavaScript value as a lossless one: whole numbers that fit 64 bits and bigints become integers, other numbers floats;
- * lossless values inside stay as they are; undefined members are left out.
+ * A plain JavaScript value as a lossless one: whole numbers that fit 64 bits and bigints become integers, other numbers
+ * floats; lossless values inside stay as they are; undefined members are left out.
  * @throws ReplicaError ERR_JSON for NaN, infinities, lone surrogates and more than 127 levels (so also for circles).
  */
 export function toJson(value: unknown): Json {

@@ -1,7 +1,7 @@
-// The events in a file, each as the bytes it was written in: a JSON array of events, JSON Lines, a whole frontier file (its
-// `events`), or one event (protocol/event.md, V21). Files may be larger than a string can be, so this walks bytes, finds only where
-// values begin and end, and builds nothing: whether a slice is JSON at all is for readEvent to say, event by event, and the
-// members of a frontier file that are not asked for are only counted through their brackets.
+// The events in a file, each as the bytes it was written in: a JSON array of events, JSON Lines, a whole frontier file
+// (its `events`), or one event (protocol/event.md, V21). Files may be larger than a string can be, so this walks bytes,
+// finds only where values begin and end, and builds nothing: whether a slice is JSON at all is for readEvent to say,
+// event by event, and the members of a frontier file that are not asked for are only counted through their brackets.
 
 import { ReplicaError } from '../errors.ts'
 
@@ -18,7 +18,10 @@ export interface EventLog {
   readonly frontierId: Uint8Array | undefined
   /** The value of `frontier` (name, compiled_at, compiler and more) in a frontier file, as JSON text. */
   readonly meta: Uint8Array | undefined
-  /** From the start at each call. @throws ReplicaError ERR_JSON, with `index` in its details, where the list itself is broken */
+  /**
+   * From the start at each call. @throws ReplicaError ERR_JSON, with `index` in its details, where the list itself is
+   * broken
+   */
   events(): Generator<RawEvent>
 }
 

@@ -1,12 +1,13 @@
 // Numbers of canonical JSON (protocol/event.md, V6–V9): how a number token is read and how a number is printed. Event
-// ids are hashes over these spellings, so both follow the reference implementation digit for digit: `1` and `1.0` differ,
-// and its reader of floats does not round correctly. Nothing here keeps a number as anything but its canonical token.
+// ids are hashes over these spellings, so both follow the reference implementation digit for digit: `1` and `1.0`
+// differ, and its reader of floats does not round correctly. Nothing here keeps a number as anything but its canonical
+// token.
 
 import { ReplicaError } from '../errors.ts'
 
 /**
- * How a float token becomes a double. `reference`: as the reference implementation reads it, up to a few units in the last
- * place off. `exact`: correctly rounded, so that a canonical token is read as itself.
+ * How a float token becomes a double. `reference`: as the reference implementation reads it, up to a few units in the
+ * last place off. `exact`: correctly rounded, so that a canonical token is read as itself.
  */
 export type NumberReading = 'reference' | 'exact'
 
@@ -34,8 +35,8 @@ export function isCanonicalNumber(token: string): boolean {
 }
 
 /**
- * Shortest digits that read back correctly rounded; plain with a point while the exponent of the leading digit is −5 to 15,
- * else with an exponent that always shows its sign. JavaScript's own spellings, cut over at other exponents.
+ * Shortest digits that read back correctly rounded; plain with a point while the exponent of the leading digit is −5 to
+ * 15, else with an exponent that always shows its sign. JavaScript's own spellings, cut over at other exponents.
  */
 export function printFloat(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0.0' : '0.0'
@@ -44,7 +45,9 @@ export function printFloat(value: number): string {
   return Number.isInteger(value) ? `${value}.0` : String(value)
 }
 
-/** True when a number token without leading zeros is an integer that fits u64 or i64; such a token is canonical already. */
+/**
+ * True when a number token without leading zeros is an integer that fits u64 or i64; such a token is canonical already.
+ */
 function isInteger(token: string): boolean {
   const negative = token.charCodeAt(0) === 0x2d
   const digits = negative ? token.slice(1) : token
@@ -67,9 +70,9 @@ function readsExactly(token: string): boolean {
 }
 
 /**
- * The reference's reader: digits are gathered in a u64 until the next one would overflow it (integer digits beyond that raise
- * the exponent, fraction digits are ignored), then one multiplication or division by a power of ten, or, below 1e-308,
- * several divisions. Infinity where it refuses.
+ * The reference's reader: digits are gathered in a u64 until the next one would overflow it (integer digits beyond that
+ * raise the exponent, fraction digits are ignored), then one multiplication or division by a power of ten, or, below
+ * 1e-308, several divisions. Infinity where it refuses.
  */
 function referenceDouble(token: string): number {
   const parts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?)(\d+))?$/.exec(token)

@@ -1,6 +1,7 @@
 // A reader of JSON text that loses nothing: numbers keep their canonical spelling, objects are maps, strings are whole
 // Unicode. It accepts exactly what the reference implementation accepts (protocol/event.md, V1–V3), walks without
-// recursion, and stops at a depth. Functions over a cursor, so that a caller can read the members of an object one by one.
+// recursion, and stops at a depth. Functions over a cursor, so that a caller can read the members of an object one by
+// one.
 
 import * as buffer from 'node:buffer'
 import { ReplicaError } from '../errors.ts'

@@ -1,6 +1,7 @@
 // The one-pass check that bytes are canonical JSON (protocol/event.md, V10): nothing is decoded or built, only offsets
 // move. It finds the end of canonical tokens and values, or says −1, for admission (event-layout.ts) and isCanonical.
-// That the bytes are UTF-8 at all is the caller's business: one call of isUtf8 over the whole text is cheaper than any loop.
+// That the bytes are UTF-8 at all is the caller's business: one call of isUtf8 over the whole text is cheaper than any
+// loop.
 
 import { NODE_LIMITS } from '../limits.ts'
 import { isCanonicalNumber } from './number.ts'
@@ -79,7 +80,10 @@ export function stringEnd(bytes: Uint8Array, at: number): number {
   return -1
 }
 
-/** Bytes of the canonical escape at `at`, 0 when it is none: a short form where there is one, else \u00 and lower-case hex. */
+/**
+ * Bytes of the canonical escape at `at`, 0 when it is none: a short form where there is one, else \u00 and lower-case
+ * hex.
+ */
 function escapeSize(bytes: Uint8Array, at: number): 0 | 2 | 6 {
   const kind = bytes[at + 1]
   switch (kind) {

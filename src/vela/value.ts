@@ -1,5 +1,5 @@
-// What a JSON value is here when nothing may be lost: objects are Maps (so `__proto__` is a key like any other) and numbers
-// keep their canonical spelling (so 1.0 stays apart from 1, and 2^64 − 1 stays exact).
+// What a JSON value is here when nothing may be lost: objects are Maps (so `__proto__` is a key like any other) and
+// numbers keep their canonical spelling (so 1.0 stays apart from 1, and 2^64 − 1 stays exact).
 
 import { ReplicaError } from '../errors.ts'
 import type { NumberReading } from './number.ts'

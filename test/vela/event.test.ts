@@ -1,4 +1,5 @@
-// Events beyond what the vectors say: labels, views with an offset, signing an event that is made here, what errors tell.
+// Events beyond what the vectors say: labels, views with an offset, signing an event that is made here, what errors
+// tell.
 
 import * as crypto from 'node:crypto'
 import { suite } from 'uvu'

@@ -1,5 +1,5 @@
-// Lossless values: what goes in comes out, what has no JSON form is refused by a typed error or, where a program is wrong,
-// by a TypeError.
+// Lossless values: what goes in comes out, what has no JSON form is refused by a typed error or, where a program is
+// wrong, by a TypeError.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

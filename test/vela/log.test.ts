@@ -1,5 +1,5 @@
-// Files of events: slices are views of the file, broken events cost the others nothing, errors name the index, and neither depth nor
-// length of foreign text does harm.
+// Files of events: slices are views of the file, broken events cost the others nothing, errors name the index, and
+// neither depth nor length of foreign text does harm.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,5 +1,5 @@
-// Reading and printing of floats against a second implementation: the reading rule of protocol/event.md (V8) spelt out digit by
-// digit over bigints, and the printing rule checked by what it promises.
+// Reading and printing of floats against a second implementation: the reading rule of protocol/event.md (V8) spelt out
+// digit by digit over bigints, and the printing rule checked by what it promises.
 
 import * as fc from 'fast-check'
 import { suite } from 'uvu'

@@ -1,5 +1,5 @@
-// What holds for every value: canonical text is canonical, exact reading keeps it, events that are made are admitted, and no
-// damage to a text ends in anything but a typed error.
+// What holds for every value: canonical text is canonical, exact reading keeps it, events that are made are admitted,
+// and no damage to a text ends in anything but a typed error.
 
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
@@ -143,7 +143,7 @@ test('every event that is made is admitted, reads back as itself and is imported
   )
 })
 
-test('the check of admission takes exactly what the lenient reader gives back unchanged, under the id that it states', () => {
+test('the check of admission takes exactly what the lenient reader gives back unchanged under its id', () => {
   fc.assert(
     fc.property(drafts, damage, (draft, faults) => {
       const bytes = damaged(vela.makeEvent(draft).text, faults)

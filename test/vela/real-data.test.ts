@@ -31,6 +31,16 @@ interface Line {
   sha256: string
 }
 
+test('a frontier id that Vela once gave comes out of the genesis event made again', () => {
+  const genesis = vela.makeGenesis({
+    name: "Alzheimer's Therapeutics",
+    creator: 'vela/0.40.2',
+    timestamp: '2026-04-27T23:53:34.832570+00:00',
+    schemaVersion: '0.10.0',
+  })
+  assert.is(genesis.frontier, 'vfr_c686164a56697706')
+})
+
 withFile('every line of canonical JSON comes out as the reference prints it', 'vela/synthetic/canonical.json', file => {
   const lines: Line[] = readJson(file)
   assert.is(lines.length, 317)

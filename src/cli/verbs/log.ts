@@ -31,7 +31,7 @@ const log: Command = {
   where: 'store',
   summary: 'list the nodes of a frontier, newest first',
   about: [
-    'Newest means last to arrive here. Each line: the start of the CID, the event, its time, its kind, who and about what.',
+    'Newest means last to arrive here. Each line has the start of the CID, the event, its time, its kind, who and about what.',
   ],
   options: [NUMBER, { name: 'graph', help: 'draw how the nodes are built on each other' }, JSONL, FRONTIER],
   examples: ['replica log --graph -n 50', 'replica log -n 0 --jsonl'],
@@ -60,7 +60,12 @@ const journal: Command = {
   about: [
     'Peers added and removed, keys rotated, syncs that changed something, forks. The journal never leaves this replica.',
   ],
-  options: [NUMBER, { name: 'after', value: 'number', help: 'only entries after this one' }, JSONL, FRONTIER],
+  options: [
+    NUMBER,
+    { name: 'after', value: 'number', help: 'the first entries after this one, not the last ones' },
+    JSONL,
+    FRONTIER,
+  ],
   run: runJournal,
 }
 
@@ -70,30 +75,40 @@ async function runLog(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, out, signal } = context
   const frontier = replica.frontier(args.text('frontier'))
   const most = limitOf(args)
-  const isStream = args.has('jsonl')
-  if (args.has('graph') && (isStream || out.json)) throw usage('--graph draws for people: leave out --json and --jsonl')
-  if ((out.json || args.has('graph')) && most > CLI_LIMITS.jsonItemsMax)
-    throw usage(`more than ${CLI_LIMITS.jsonItemsMax} nodes come only as a stream: use --jsonl, or -n <count>`)
-  const graph = args.has('graph') ? new Graph() : undefined
-  const nodes: Printable[] = []
-  let count = 0
-  for await (const node of newest(replica.nodes(frontier, { order: 'arrival', reverse: true, signal }), most)) {
-    count++
-    if (isStream) await out.jsonLine(nodeFields(node))
-    else if (out.json) nodes.push(nodeFields(node))
-    else await out.lines(logLines(node, graph))
+  const nodes = first(replica.nodes(frontier, { order: 'arrival', reverse: true, signal }), most)
+  if (args.has('jsonl')) {
+    if (args.has('graph')) throw usage('--graph draws for people: leave out --jsonl')
+    for await (const node of nodes) await out.jsonLine(nodeFields(node))
+    return 0
   }
-  if (isStream) return 0
-  if (out.json) return out.done({ fields: { frontier, nodes }, lines: [] })
-  if (count === 0) await out.notice([`${frontier} has no nodes yet`])
-  return 0
+  if (args.has('graph')) {
+    if (out.json) throw usage('--graph draws for people: leave out --json')
+    checkCount(most)
+    const graph = new Graph()
+    for await (const node of nodes) await out.lines(graphLines(node, graph))
+    return 0
+  }
+  if (!out.json && most > CLI_LIMITS.jsonItemsMax) {
+    for await (const node of nodes) await out.lines([logCells(node).join('  ')])
+    return 0
+  }
+  checkCount(most)
+  const listed: NodeView[] = []
+  for await (const node of nodes) listed.push(node)
+  return out.done({ fields: { frontier, nodes: listed.map(nodeFields) }, lines: columns(listed.map(logCells)) })
+}
+
+/** What is printed as one piece is kept in memory until then. */
+function checkCount(most: number): void {
+  if (most <= CLI_LIMITS.jsonItemsMax) return
+  throw usage(`more than ${CLI_LIMITS.jsonItemsMax} come only as a stream`, 'use --jsonl, or -n <count>')
 }
 
 function limitOf(args: Args): number {
   return args.count('number', NUMBER_DEFAULT) || Number.POSITIVE_INFINITY
 }
 
-async function* newest<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<T> {
+async function* first<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<T> {
   let count = 0
   for await (const item of items) {
     yield item
@@ -101,20 +116,23 @@ async function* newest<T>(items: AsyncIterable<T>, most: number): AsyncGenerator
   }
 }
 
-function logLines(node: NodeView, graph: Graph | undefined): string[] {
-  const { event } = node
-  const words = [
-    shortCid(node.cid),
-    event.id,
-    event.timestamp.slice(0, 19),
-    event.kind,
-    event.actor.id,
-    event.target.id,
-  ]
-  const line = words.join('  ')
-  if (graph === undefined) return [line]
+/** The last ones, in order; all as they come when there is no limit. */
+async function* last<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<T> {
+  const kept: T[] = []
+  for await (const item of items) {
+    if (most === Number.POSITIVE_INFINITY) yield item
+    else if (kept.push(item) > most) kept.shift()
+  }
+  yield* kept
+}
+
+function logCells({ cid, event }: NodeView): string[] {
+  return [shortCid(cid), event.id, event.timestamp.slice(0, 19), event.kind, event.actor.id, event.target.id]
+}
+
+function graphLines(node: NodeView, graph: Graph): string[] {
   const { node: mark, below } = graph.next(node.cid, node.parents)
-  return [`${mark}  ${line}`, ...below]
+  return [`${mark}  ${logCells(node).join('  ')}`, ...below]
 }
 
 /** A node as JSON; the event is embedded as the text that was signed. */
@@ -129,8 +147,7 @@ async function runShow(context: StoreContext, args: Args): Promise<ExitCode> {
   const nodes = await replica.get(reference, args.text('frontier'))
   const first = nodes[0]
   if (first === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${reference} is not in this store`)
-  if (!args.has('raw'))
-    return out.done({ fields: { nodes: nodes.map(nodeFields) }, lines: nodes.flatMap((node, i) => nodeLines(node, i)) })
+  if (!args.has('raw')) return out.done({ fields: { nodes: nodes.map(nodeFields) }, lines: nodes.flatMap(nodeLines) })
   if (out.json) throw usage('--raw writes bytes, and --json text: choose one')
   if (nodes.length > 1) throw usage(`${nodes.length} nodes carry ${reference}: name one by its CID`)
   if (io.stdout.terminal)
@@ -160,16 +177,20 @@ async function runJournal(context: StoreContext, args: Args): Promise<ExitCode> 
   const { replica, out } = context
   const frontier = replica.frontier(args.text('frontier'))
   const most = limitOf(args)
-  if (out.json && most > CLI_LIMITS.jsonItemsMax) throw usage('all entries come only as a stream: use --jsonl')
   const after = args.has('after') ? args.count('after', 0) : undefined
-  const entries: Printable[] = []
-  for await (const entry of newest(journalEntries(replica, frontier, after), most)) {
-    const fields = entryFields(entry)
-    if (args.has('jsonl')) await out.jsonLine(fields)
-    else if (out.json) entries.push(fields)
+  const all = journalEntries(replica, frontier, after)
+  const entries = after === undefined ? last(all, most) : first(all, most)
+  if (args.has('jsonl')) {
+    for await (const entry of entries) await out.jsonLine(entryFields(entry))
+    return 0
+  }
+  checkCount(out.json ? most : 0)
+  const listed: Printable[] = []
+  for await (const entry of entries) {
+    if (out.json) listed.push(entryFields(entry))
     else await out.lines([entryLine(entry)])
   }
-  return out.json ? out.done({ fields: { frontier, entries }, lines: [] }) : 0
+  return out.json ? out.done({ fields: { frontier, entries: listed }, lines: [] }) : 0
 }
 
 /** Entries oldest first, a page at a time. */

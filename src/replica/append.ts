@@ -1,0 +1,85 @@
+// Adding single events: drafted by a person or a program, or whole events that exist already; genesis and merge events.
+
+import { ReplicaError } from '../errors.ts'
+import { NODE_LIMITS } from '../limits.ts'
+import { readDraft } from '../vela/draft.ts'
+import { type EventDraft, importEvent, makeEvent } from '../vela/event.ts'
+import { makeGenesis } from '../vela/frontier.ts'
+import { parseJson } from '../vela/json.ts'
+import { VERSION } from '../version.ts'
+import { Author, type ReadyEvent } from './authoring.ts'
+import type { Frontier } from './frontier.ts'
+import type { Home } from './home.ts'
+import { carrier } from './read.ts'
+import { nodeView } from './view.ts'
+
+/** A drafted event, its JSON text, or the JSON text of a whole event with its id. */
+export type AppendInput = EventDraft | string | Uint8Array
+
+export interface AppendReport {
+  readonly frontier: string
+  readonly cid: string
+  /** The event's id, `vev_…`. */
+  readonly event: string
+  readonly seq: number
+  readonly height: number
+  readonly parents: readonly string[]
+  /** A node carries this very event already: nothing was added and that node is described. */
+  readonly known: boolean
+}
+
+export async function appendEvent(home: Home, frontier: string, input: AppendInput): Promise<AppendReport> {
+  const target = home.at(frontier)
+  const isText = typeof input === 'string' || input instanceof Uint8Array
+  const event = isText ? readInput(home, input) : makeEvent({ timestamp: home.now(), ...input })
+  return target.exclusive(() => addEvent(home, target, event))
+}
+
+/** A new frontier: its genesis event names it. */
+export async function createFrontier(home: Home, options: { name: string; creator?: string }): Promise<AppendReport> {
+  const { name, creator = `replica/${VERSION}` } = options
+  if (name.trim() === '') throw new ReplicaError('ERR_USAGE', 'a frontier needs a name')
+  const genesis = makeGenesis({ name, creator, timestamp: home.now() })
+  const target = await home.track(genesis.frontier)
+  return target.exclusive(() => addEvent(home, target, genesis))
+}
+
+/** A signed `frontier.merged` event that joins the heads; of more than a node can name, the first in byte order. */
+export async function mergeHeads(
+  home: Home,
+  frontier: string,
+  options: { reason: string; actor?: string },
+): Promise<AppendReport> {
+  const { reason, actor } = options
+  const { log } = home.at(frontier)
+  if (reason.trim() === '') throw new ReplicaError('ERR_USAGE', 'a merge needs a reason')
+  if (log.headCount < 2) {
+    throw new ReplicaError('ERR_USAGE', `${frontier} has ${log.headCount} heads: there is nothing to merge`)
+  }
+  return appendEvent(home, frontier, {
+    kind: 'frontier.merged',
+    target: { type: 'frontier', id: frontier },
+    actor: actor === undefined ? { id: home.hubId, type: 'system' } : { id: actor },
+    reason,
+    payload: { heads: Math.min(log.headCount, NODE_LIMITS.parentsMax) },
+  })
+}
+
+function readInput(home: Home, text: string | Uint8Array): ReadyEvent {
+  const value = parseJson(text)
+  const whole = value instanceof Map && value.has('id')
+  return whole ? importEvent(text) : makeEvent({ timestamp: home.now(), ...readDraft(text) })
+}
+
+async function addEvent(home: Home, frontier: Frontier, event: ReadyEvent): Promise<AppendReport> {
+  const author = new Author(frontier, home.key)
+  const [known = false] = await author.known([event])
+  if (!known && (await author.build(event)) === undefined) {
+    const named = event.head.parents?.join(', ')
+    throw new ReplicaError('ERR_EVENT_PARENT', `the event names a parent that is not here: ${named}`)
+  }
+  await author.settled()
+  const { cid, height, parents, seq } = nodeView(await carrier(frontier.log, event))
+  home.checkHeads(frontier.log.name)
+  return { frontier: frontier.log.name, cid, event: event.head.id, seq, height, parents, known }
+}

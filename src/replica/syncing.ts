@@ -1,0 +1,113 @@
+// Push, pull, adopt and clone: a session with a registered peer, run to its report, and what the journal keeps of it.
+
+import { ReplicaError } from '../errors.ts'
+import type { Store } from '../store/store.ts'
+import type { Mode } from '../sync/message.ts'
+import type { Exchange, Services } from '../transport/exchange.ts'
+import { Key } from '../trust/key.ts'
+import type { Peer } from '../trust/registry.ts'
+import type { Home } from './home.ts'
+import { chooseFrontier } from './read.ts'
+import { hubKey, reportOf, type SyncOptions, type SyncReport, withSession } from './session.ts'
+
+export interface CloneOptions extends SyncOptions {
+  /** A folder, or an engine. */
+  readonly location: string | Store
+  /** The hub's public key, 64 hex digits: from its operator, not from the wire. */
+  readonly key: string
+  /** Which frontier, where the hub offers several. */
+  readonly frontier?: string
+  /** Take the hub's registry over as one's own declarations. */
+  readonly adoptRegistry?: boolean
+  readonly hubId?: string
+  /** Accept a `ws://` address that is not on this machine. */
+  readonly allowPlain?: boolean
+}
+
+export interface AdoptReport {
+  readonly frontier: string
+  /** Ids registered now. */
+  readonly adopted: readonly string[]
+  /** Keys cut now, 64 hex digits each. */
+  readonly cut: readonly string[]
+  readonly skipped: readonly { id: string; reason: string }[]
+  /** Nodes that the newly registered keys had held back. */
+  readonly admitted: number
+}
+
+export interface Syncing {
+  readonly frontier: string
+  readonly peer: string
+  readonly mode: Mode
+}
+
+export async function syncWith(
+  home: Home,
+  services: Services,
+  sync: Syncing,
+  options: SyncOptions,
+): Promise<SyncReport> {
+  const peer = peerOf(home, sync.frontier, sync.peer)
+  const report = await withPeer({ home, services, peer }, options, exchange => run(home, exchange, sync))
+  const { admitted, held_count: held, refused_count: refused, heads_digest } = report
+  if (admitted + held + refused > 0) {
+    const facts = { peer: sync.peer, admitted, held, refused, heads_digest }
+    await home.journal.write(sync.frontier, `sync.${sync.mode}`, facts)
+  }
+  return report
+}
+
+async function run(home: Home, exchange: Exchange, { frontier, peer, mode }: Syncing): Promise<SyncReport> {
+  const channel = await exchange.open(frontier, mode)
+  const { log, registry } = home.at(frontier)
+  const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
+  return reportOf({ channel, exchange, peer, mode }, ours)
+}
+
+export async function adoptRegistry(
+  home: Home,
+  services: Services,
+  from: { frontier: string; peer: string; allowPlain: boolean },
+  options: SyncOptions,
+): Promise<AdoptReport> {
+  const { frontier, allowPlain } = from
+  const peer = peerOf(home, frontier, from.peer)
+  const bytes = await withPeer({ home, services, peer }, options, exchange => exchange.registry(frontier))
+  const { registry, gate } = home.at(frontier)
+  const offer = registry.readOffer(bytes, hubKey(peer.public_key))
+  const { added, cut, skipped } = await registry.adopt(offer, { at: home.now(), allowPlain })
+  const { admitted } = await gate.recheck()
+  await home.journal.write(frontier, 'registry.adopted', { peer: peer.id, adopted: added, cut })
+  return { frontier, adopted: added, cut, skipped, admitted }
+}
+
+/** What a clone learns before anything is made: the hub proved its key, and which frontier is meant. */
+export async function scout(
+  url: string,
+  options: CloneOptions,
+  services: Services,
+): Promise<{ key: Key; hub: string; frontier: string }> {
+  const key = Key.generate()
+  const hubId = options.hubId ?? `hub:${key.publicKey.slice(0, 8)}`
+  const dial = { url, expect: hubKey(options.key), key, hubId, services }
+  return withSession(dial, options, async exchange => {
+    const { hub } = await exchange.ready
+    return { key, hub, frontier: chooseFrontier(await exchange.list(), options.frontier) }
+  })
+}
+
+function peerOf(home: Home, frontier: string, id: string): Peer {
+  const peer = home.at(frontier).registry.get(id)
+  if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `no peer '${id}' is registered for ${frontier}`)
+  return peer
+}
+
+function withPeer<T>(
+  parts: { home: Home; services: Services; peer: Peer },
+  options: SyncOptions,
+  use: (exchange: Exchange) => Promise<T>,
+): Promise<T> {
+  const { home, services, peer } = parts
+  const dial = { url: peer.url, expect: hubKey(peer.public_key), key: home.key, hubId: home.hubId, services }
+  return withSession(dial, options, use)
+}

@@ -1,0 +1,144 @@
+// Makes signed nodes for tests of the gate, from seeds: the same call gives the same bytes. A `Made` stands for a node that
+// others can be built on, whether it is ever admitted or not.
+
+import { compare, type Digest, sha256, toHex } from '../../src/bytes.ts'
+import { encodeBody, encodeNode, type Link, signingBytes } from '../../src/codec/node.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import type { FrontierStore, NodeEntry, Store, Wait } from '../../src/store/store.ts'
+import { type AdmitReport, Gate } from '../../src/trust/gate.ts'
+import { Key } from '../../src/trust/key.ts'
+import { Registry } from '../../src/trust/registry.ts'
+import { Verifier } from '../../src/trust/verifier.ts'
+import { makeEvent } from '../../src/vela/event.ts'
+
+export const FRONTIER = 'vfr_0123456789abcdef'
+export const NOW = '2026-06-01T00:00:00Z'
+
+export interface Made {
+  readonly bytes: Uint8Array
+  readonly digest: Digest
+  readonly height: number
+}
+
+export interface Deviation {
+  readonly frontier?: string
+  readonly height?: number
+  readonly links?: readonly Link[]
+  /** The event's text instead of a made one. */
+  readonly event?: Uint8Array
+  readonly sig?: Uint8Array
+}
+
+export function seededKey(seed: number): Key {
+  return Key.fromSeed(new Uint8Array(32).fill(seed))
+}
+
+export function eventText(name: string): Uint8Array {
+  return makeEvent({
+    kind: 'finding.noted',
+    target: { type: 'finding', id: 'vf_0000000000000001' },
+    actor: { id: 'reviewer:test', type: 'human' },
+    reason: name,
+    timestamp: NOW,
+  }).text
+}
+
+/** A node by `key` that carries an event of this name. */
+export function makeNode(key: Key, name: string, parents: readonly Made[] = [], deviation: Deviation = {}): Made {
+  const height = deviation.height ?? parents.reduce((max, parent) => Math.max(max, parent.height + 1), 0)
+  const body = encodeBody({
+    key: key.publicKeyBytes,
+    event: deviation.event ?? eventText(name),
+    links: deviation.links ?? [],
+    height,
+    parents: parents.map(parent => parent.digest).sort(compare),
+    frontier: deviation.frontier ?? FRONTIER,
+  })
+  const bytes = encodeNode(body, deviation.sig ?? key.sign(signingBytes(body)))
+  return { bytes, digest: sha256(bytes), height }
+}
+
+export function makeChain(key: Key, count: number, options: { name?: string; on?: Made } = {}): Made[] {
+  const { name = 'link', on } = options
+  const chain: Made[] = []
+  for (let i = 0; i < count; i++) {
+    const parent = chain.at(-1) ?? on
+    chain.push(makeNode(key, `${name} ${i}`, parent === undefined ? [] : [parent]))
+  }
+  return chain
+}
+
+export interface Setting {
+  readonly store: Store
+  readonly log: FrontierStore
+  readonly registry: Registry
+  readonly gate: Gate
+  readonly own: Key
+  /** Commits seen by the hook: sequence numbers of their first nodes, and the nodes. */
+  readonly commits: { firstSeq: number; nodes: readonly NodeEntry[] }[]
+  admit(nodes: readonly Made[], from?: Key): Promise<AdmitReport>
+  register(id: string, key: Key): Promise<void>
+  /** Cuts a peer at the heads of this moment. */
+  remove(id: string): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** A gate on a memory store; its own key has seed 1. */
+export async function setting(
+  options: { store?: Store; ownSeed?: number; peers?: readonly Key[]; heldBytesPerPeer?: number } = {},
+): Promise<Setting> {
+  const heldLimits = { bytesPerPeerMax: options.heldBytesPerPeer ?? 1 << 26, bytesMax: 1 << 29 }
+  const store = options.store ?? new MemoryStore({ heldLimits })
+  const log = await store.track(FRONTIER)
+  const own = seededKey(options.ownSeed ?? 1)
+  const registry = await Registry.load(store.records, FRONTIER, { id: 'hub:own', key: own })
+  const verifier = new Verifier({ workers: 1 })
+  const commits: Setting['commits'] = []
+  const onCommitted = (nodes: readonly NodeEntry[], firstSeq: number): void => {
+    commits.push({ firstSeq, nodes })
+  }
+  const gate = new Gate({ log, held: store.held, registry, verifier, onCommitted })
+  const register = async (id: string, key: Key): Promise<void> => {
+    await registry.add({ id, url: 'wss://peer.example', publicKey: key.publicKey, addedAt: NOW })
+  }
+  for (const [i, key] of (options.peers ?? []).entries()) await register(`hub:peer-${i}`, key)
+  return {
+    store,
+    log,
+    registry,
+    gate,
+    own,
+    commits,
+    admit: (nodes, from = own) =>
+      gate.admit(
+        nodes.map(node => node.bytes),
+        { from: from.publicKeyBytes },
+      ),
+    register,
+    async remove(id) {
+      await gate.exclusive(() => registry.remove(id, { heads: log.heads(), at: NOW }))
+    },
+    async [Symbol.asyncDispose]() {
+      await verifier.close()
+      if (options.store === undefined) await store.close()
+    },
+  }
+}
+
+/** Everything that the store has of the frontier, to compare before and after. */
+export async function contents({ store, log }: Pick<Setting, 'store' | 'log'>): Promise<string> {
+  const lines: string[] = []
+  for await (const rows of log.scan({ from: 0 })) {
+    for (const { seq, digest, bytes, parents } of rows)
+      lines.push(`${seq} ${toHex(digest)} ${toHex(sha256(bytes))} ${parents}`)
+  }
+  for (const { digest, wait, from } of await store.held.list(FRONTIER, { limit: 1_000_000 })) {
+    lines.push(`held ${toHex(digest)} ${waitText(wait)} ${toHex(from)}`)
+  }
+  const { nodes, bytes } = store.held.usage(FRONTIER)
+  return [...lines, `heads ${toHex(log.headsDigest())} ${log.events} events`, `held ${nodes} ${bytes}`].join('\n')
+}
+
+export function waitText({ kind, id }: Wait): string {
+  return `${kind} ${toHex(id)}`
+}
