@@ -78,18 +78,18 @@ export const CODES = {
 export type ErrorCode = keyof typeof CODES
 
 /** Further facts about an error, each optional; plain JSON values only, so that `--json` can print them. */
-export type ErrorDetails = Readonly<Record<string, string | number | boolean | readonly string[]>>
+export type ErrorFacts = Readonly<Record<string, string | number | boolean | readonly string[]>>
 
 /** The one error this library throws for bad input, bad peers and bad disks. Match on `code`, never on `message`. */
 export class ReplicaError extends Error {
   override readonly name = 'ReplicaError'
   readonly code: ErrorCode
-  readonly details: ErrorDetails
+  readonly facts: ErrorFacts
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: ErrorDetails } = {}) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; facts?: ErrorFacts } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
-    this.details = options.details ?? {}
+    this.facts = options.facts ?? {}
   }
 
   get exitCode(): ExitCode {

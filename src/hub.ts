@@ -149,7 +149,7 @@ export class Hub extends Replica {
         this.home.tell({
           kind: 'session',
           message: `${peer.hub} finished a ${mode}`,
-          details: { frontier, mode, peer: peer.hub },
+          facts: { frontier, mode, peer: peer.hub },
         })
       },
     })
@@ -158,7 +158,7 @@ export class Hub extends Replica {
     session.done
       .catch((error: Error) => {
         const code = error instanceof ReplicaError ? error.code : 'ERR_INTERNAL'
-        this.home.tell({ kind: 'alarm', message: error.message, details: { code, remote: dialled.link.remote } })
+        this.home.tell({ kind: 'alarm', message: error.message, facts: { code, remote: dialled.link.remote } })
       })
       .finally(() => this.#sessions.delete(session))
   }

@@ -2,7 +2,7 @@
 
 export type { Action, IdPair } from './dag/closure.ts'
 export { causalClosure, classify, isCausallyClosed, missingAncestors } from './dag/closure.ts'
-export type { ErrorCode, ErrorDetails, ExitCode } from './errors.ts'
+export type { ErrorCode, ErrorFacts, ExitCode } from './errors.ts'
 export { CODES, hasCode, ReplicaError } from './errors.ts'
 export type { AppendInput, AppendReport } from './replica/append.ts'
 export type { ForkReport } from './replica/fork.ts'

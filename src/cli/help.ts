@@ -38,18 +38,27 @@ function optionNames(option: OptionSpec): string {
 }
 
 export function verbHelp(command: VerbShape): string[] {
+  return help(command, EVERYWHERE)
+}
+
+/** Without the options that every verb has: what protocol/cli.md repeats. */
+export function ownHelp(command: VerbShape): string[] {
+  return help(command, [])
+}
+
+function help(command: VerbShape, everywhere: readonly OptionSpec[]): string[] {
   const lines = [...wrap(usageLine(command), WIDTH, '    '), '']
   lines.push(`${command.summary[0]!.toUpperCase()}${command.summary.slice(1)}.`)
   for (const paragraph of command.about ?? []) lines.push('', ...wrap(paragraph, WIDTH))
   const section = (title: string, rows: readonly string[][]): void => {
-    if (rows.length > 0) lines.push('', title, ...columns(rows.map(([name, help]) => [`  ${name}`, help!])))
+    if (rows.length > 0) lines.push('', title, ...columns(rows.map(([name, text]) => [`  ${name}`, text!])))
   }
   section(
     'Arguments',
     (command.arguments ?? []).map(argument => [`<${argument.name}>`, argument.help]),
   )
   section('Options', optionRows(command.options ?? []))
-  section('Options of every verb', optionRows(EVERYWHERE))
+  section('Options of every verb', optionRows(everywhere))
   if (command.examples !== undefined) lines.push('', 'Examples', ...command.examples.map(line => `  $ ${line}`))
   return lines
 }

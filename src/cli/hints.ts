@@ -15,10 +15,12 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   ERR_PEER_KEY_CHANGED: 'if the hub really has a new key: replica peer rotate <id> --key <hex>',
   ERR_PEER_URL: 'a peer outside this machine needs wss:// or https://; --allow-plain says that plain is meant',
   ERR_SYNC_CONNECT: 'is the hub running, and is this its address?',
+  ERR_SYNC_AUTH:
+    "a hub's key comes from its operator, not from the wire; if it has a new one: replica peer rotate <id> --key <hex>",
   ERR_SYNC_FORBIDDEN: "the hub's operator must register your key: `replica keys show` prints it",
 }
 
 export function hintFor(error: ReplicaError): string | undefined {
-  const own = error.details.hint
+  const own = error.facts.hint
   return typeof own === 'string' ? own : HINTS[error.code]
 }

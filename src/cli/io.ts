@@ -1,7 +1,7 @@
 // The three streams of a verb, as it sees them: whether they belong to the process or arrive over the control
 // socket of a hub. Writing waits while the reader is slow, so no verb can pile up output in memory.
 
-import type { Readable, Writable } from 'node:stream'
+import { addAbortSignal, type Readable, type Writable } from 'node:stream'
 import { CLI_LIMITS } from '../limits.ts'
 
 /** The reader of stdout has gone (`replica log | head`): the verb stops, and nobody needs to hear about it. */
@@ -63,12 +63,13 @@ export function streamSink(
   }
 }
 
-/** `open` is called at the first read: touching a process's stdin too early would start it. */
-export function streamSource(terminal: boolean, open: () => Readable): Source {
+/** `open` is called at the first read: touching a process's stdin too early would start it. `signal` ends the wait for more. */
+export function streamSource(terminal: boolean, open: () => Readable, signal: AbortSignal): Source {
   return {
     terminal,
     async *chunks() {
-      for await (const chunk of open()) yield* pieces(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+      for await (const chunk of addAbortSignal(signal, open()))
+        yield* pieces(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
     },
   }
 }

@@ -41,7 +41,7 @@ async function ownStore(folder: string): Promise<string> {
   const owner = (await fs.stat(folder)).uid
   if (uid < 0 || owner === uid) return folder
   throw new ReplicaError('ERR_STORE_MISSING', `the store found at ${folder} belongs to another user`, {
-    details: { hint: `use it all the same with --dir ${folder}` },
+    facts: { hint: `use it all the same with --dir ${folder}` },
   })
 }
 

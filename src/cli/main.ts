@@ -26,7 +26,7 @@ for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
 }
 
 const exit = await runProgram(process.argv.slice(2), {
-  io: { stdin: streamSource(isatty(0), () => process.stdin), stdout, stderr },
+  io: { stdin: streamSource(isatty(0), () => process.stdin, controller.signal), stdout, stderr },
   cwd: process.cwd(),
   dir: process.env.REPLICA_DIR || undefined,
   runtime: { pid: process.pid, node: process.versions.node },

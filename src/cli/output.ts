@@ -74,9 +74,9 @@ export class Output {
   async failure(error: ReplicaError, hint: string | undefined): Promise<ExitCode> {
     const exit = error.exitCode
     if (this.json) {
-      const details = hint === undefined ? error.details : { ...error.details, hint }
+      const facts = hint === undefined ? error.facts : { ...error.facts, hint }
       await this.#io.stdout.write(
-        `${this.object(exit, { error: { code: error.code, message: error.message, details } })}\n`,
+        `${this.object(exit, { error: { code: error.code, message: error.message, facts } })}\n`,
       )
       return exit
     }
@@ -88,5 +88,5 @@ export class Output {
 
 /** A wrong command line. */
 export function usage(message: string, hint?: string): ReplicaError {
-  return new ReplicaError('ERR_USAGE', message, hint === undefined ? {} : { details: { hint } })
+  return new ReplicaError('ERR_USAGE', message, hint === undefined ? {} : { facts: { hint } })
 }

@@ -15,6 +15,7 @@ export const CODEC_BYTE = { 'dag-cbor': 0x71, raw: 0x55 } as const satisfies Rec
 const CID_BYTES = 36
 /** 36 bytes are 58 base32 characters; `b` in front names the base. */
 const CID_TEXT = /^b[a-z2-7]{58}$/
+const CID_LENGTH = 59
 
 /** Reused for every CID: base32 reads it whole before anything else can run. */
 const scratch = new Uint8Array(CID_BYTES)
@@ -36,7 +37,8 @@ export function cidText(digest: Digest, codec: LinkCodec = 'dag-cbor'): string {
  */
 export function parseCid(text: string): { codec: LinkCodec; digest: Digest } {
   // The length is settled before any decoding, so a long text costs nothing.
-  if (!CID_TEXT.test(text)) throw new ReplicaError('ERR_CID', 'a CID is "b" and 58 characters of lower-case base32')
+  const isForm = text.length === CID_LENGTH && CID_TEXT.test(text)
+  if (!isForm) throw new ReplicaError('ERR_CID', 'a CID is "b" and 58 characters of lower-case base32')
   const bytes = decodeBase32(text)
   if (bytes[0] !== 1) throw new ReplicaError('ERR_CID', `CID version ${bytes[0]} instead of 1`)
   if (bytes[2] !== 0x12 || bytes[3] !== 32)

@@ -150,5 +150,5 @@ function literal(reader: Reader, expected: Uint8Array, member: string): void {
 /** ERR_CBOR where the input is no strict DAG-CBOR at all, else `code`. */
 function refuse(reader: Reader, reason: string, code: ErrorCode = 'ERR_NODE_SHAPE'): never {
   checkCbor(reader.bytes)
-  throw new ReplicaError(code, `not a node: ${reason}`, { details: { at: reader.at } })
+  throw new ReplicaError(code, `not a node: ${reason}`, { facts: { at: reader.at } })
 }

@@ -79,25 +79,13 @@ export class Reader {
     return Buffer.from(view.buffer, view.byteOffset, view.length).toString('utf8')
   }
 
-  /** The bytes from `start` up to `end`, both within the input. */
-  view(start: number, end: number): Uint8Array {
-    return new Uint8Array(this.#buffer, this.#offset + start, end - start)
-  }
-
-  /** The next `length` bytes as a view, known to be text. @throws ReplicaError ERR_CBOR */
-  takeText(length: number): Uint8Array {
-    const view = this.take(length)
-    if (!isText(view)) this.fail('text is not UTF-8, or begins with U+FEFF')
-    return view
-  }
-
   /** @throws ReplicaError ERR_CBOR unless every byte was read. */
   end(): void {
     if (this.at !== this.bytes.length) this.fail('bytes follow the item')
   }
 
   fail(reason: string): never {
-    throw new ReplicaError('ERR_CBOR', `not strict DAG-CBOR: ${reason}`, { details: { at: this.at } })
+    throw new ReplicaError('ERR_CBOR', `not strict DAG-CBOR: ${reason}`, { facts: { at: this.at } })
   }
 
   /** Arguments of 1, 2, 4 and 8 bytes, each only for values that no shorter head holds. */

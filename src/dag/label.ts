@@ -18,7 +18,7 @@ export function storedLabel(event: Uint8Array): Uint8Array {
     else if (byte === 0x7d || byte === 0x5d) depth--
     if (byte !== QUOTE) continue
     // In canonical text a colon follows a member name and nothing else, so a value can't be taken for the name.
-    if (depth === 1 && text.compare(ID_MEMBER, 0, ID_MEMBER.length, at + 1, at + 1 + ID_MEMBER.length) === 0) {
+    if (depth === 1 && ID_MEMBER.equals(text.subarray(at + 1, at + 1 + ID_MEMBER.length))) {
       const digits = at + 1 + ID_MEMBER.length
       const label = Buffer.from(text.toString('latin1', digits, digits + HEX_DIGITS), 'hex')
       if (label.length === HEX_DIGITS / 2) return label

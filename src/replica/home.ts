@@ -94,8 +94,8 @@ export class Home {
       throw new ReplicaError('ERR_USAGE', 'no frontier is kept here yet: create, import, clone or track one')
     }
     if (names.length > 1) {
-      const details = { frontiers: names }
-      throw new ReplicaError('ERR_USAGE', 'several frontiers are kept here: name one', { details })
+      const facts = { frontiers: names }
+      throw new ReplicaError('ERR_USAGE', 'several frontiers are kept here: name one', { facts })
     }
     return only
   }
@@ -105,7 +105,7 @@ export class Home {
     const { headCount } = this.at(name).log
     if (headCount < HEADS_ALARM) return
     const message = `${name} has ${headCount} heads: merge them`
-    this.tell({ kind: 'alarm', message, details: { frontier: name, heads: headCount } })
+    this.tell({ kind: 'alarm', message, facts: { frontier: name, heads: headCount } })
   }
 
   /** A new key in place of the present one, which stays registered as one's own. Durable at each step. */

@@ -34,7 +34,7 @@ export interface OpenOptions {
 export interface ReplicaEvent {
   readonly kind: 'session' | 'alarm'
   readonly message: string
-  readonly details: { readonly [name: string]: string | number | boolean }
+  readonly facts: { readonly [name: string]: string | number | boolean }
 }
 
 export interface Opened {

@@ -66,7 +66,7 @@ export function chooseFrontier(offered: readonly { frontier: string }[], wanted:
   const [only] = names
   if (only === undefined) throw new ReplicaError('ERR_FRONTIER_UNKNOWN', 'the hub offers no frontier')
   if (names.length > 1) {
-    throw new ReplicaError('ERR_USAGE', 'the hub offers several frontiers: name one', { details: { frontiers: names } })
+    throw new ReplicaError('ERR_USAGE', 'the hub offers several frontiers: name one', { facts: { frontiers: names } })
   }
   return only
 }

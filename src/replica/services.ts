@@ -113,7 +113,7 @@ async function planOf({ log }: Frontier, request: PlanRequest): Promise<Plan> {
     sinkCount: request.theirCount,
     ...(request.cursor === undefined ? {} : { cursor: request.cursor }),
   })
-  let batches: AsyncIterator<NodeRow[]> | undefined
+  let batches: AsyncGenerator<NodeRow[]> | undefined
   return {
     exact: difference.exact,
     next: max => difference.next(max),
@@ -122,6 +122,9 @@ async function planOf({ log }: Frontier, request: PlanRequest): Promise<Plan> {
       batches ??= rowsOf(log, difference.missing())
       const batch = await batches.next()
       return batch.done ? { rows: [], last: true } : { rows: batch.value, last: false }
+    },
+    async close() {
+      await batches?.return(undefined)
     },
   }
 }

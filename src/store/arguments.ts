@@ -2,7 +2,7 @@
 // disk: the gate checks nodes before it commits them, so a breach here is a TypeError. Only a frontier's name, which a
 // person may have typed, is refused with a code.
 
-import { compare, type Digest, DigestSet, digestKey } from '../bytes.ts'
+import { compare, type Digest, DigestMap, digestKey } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { COMMIT_LIMITS, NODE_LIMITS, STORE_LIMITS } from '../limits.ts'
 import type { HeldNode, NodeEntry, RecordChange, Wait } from './store.ts'
@@ -17,31 +17,51 @@ export function unknownFrontier(name: string): ReplicaError {
   return new ReplicaError('ERR_FRONTIER_UNKNOWN', `this store has no frontier ${name}`)
 }
 
-/** Shape of a chunk: sizes, and that a parent in the same chunk comes before its child. */
-export function checkNodes(nodes: readonly NodeEntry[], stored: number): void {
+/** How the nodes of a chunk hang together. */
+export interface Chunk {
+  /** Parents that are not in the chunk, each once. */
+  readonly outside: readonly Digest[]
+  /** For each parent of each node: its position in the chunk, or, below zero, `-1 - position` in `outside`. */
+  readonly parents: readonly (readonly number[])[]
+}
+
+/** Checks sizes and order: a parent in the same chunk comes before its child, and no node comes twice. */
+export function checkNodes(nodes: readonly NodeEntry[], stored: number): Chunk {
   if (nodes.length > COMMIT_LIMITS.nodesMax) throw new TypeError(`a commit has at most ${COMMIT_LIMITS.nodesMax} nodes`)
   if (stored + nodes.length > STORE_LIMITS.seqMax) throw new TypeError('the frontier has no sequence numbers left')
-  const all = new DigestSet()
+  const positions = new DigestMap<number>()
   let bytes = 0
-  for (const node of nodes) {
+  for (const [at, node] of nodes.entries()) {
+    checkNode(node)
     bytes += node.bytes.length
-    wants(node.digest, 32, 'digest')
-    wants(node.event, 32, 'event digest')
-    wants(node.label, 8, 'label')
-    if (node.parents.length > NODE_LIMITS.parentsMax) throw new TypeError('a node has too many parents')
-    if (!Number.isInteger(node.height) || node.height < 0 || node.height > STORE_LIMITS.seqMax) {
-      throw new TypeError('a height is a whole number of at most 32 bits')
-    }
-    if (!all.add(node.digest)) throw new TypeError('the chunk has a node twice')
+    if (positions.has(node.digest)) throw new TypeError('the chunk has a node twice')
+    positions.set(node.digest, at)
   }
   if (bytes > COMMIT_LIMITS.bytesMax) throw new TypeError(`a commit has at most ${COMMIT_LIMITS.bytesMax} bytes`)
-  const seen = new DigestSet()
-  for (const node of nodes) {
-    for (const parent of node.parents) {
-      wants(parent, 32, 'parent')
-      if (all.has(parent) && !seen.has(parent)) throw new TypeError('a node comes before its parent')
-    }
-    seen.add(node.digest)
+  const outside: Digest[] = []
+  const outsidePositions = new DigestMap<number>()
+  const parents = nodes.map((node, at) =>
+    node.parents.map(parent => {
+      const inside = positions.get(parent)
+      if (inside !== undefined && inside >= at) throw new TypeError('a node comes before its parent')
+      const position = inside ?? outsidePositions.get(parent)
+      if (position !== undefined) return position
+      outside.push(parent)
+      outsidePositions.set(parent, -outside.length)
+      return -outside.length
+    }),
+  )
+  return { outside, parents }
+}
+
+function checkNode(node: NodeEntry): void {
+  wants(node.digest, 32, 'digest')
+  wants(node.event, 32, 'event digest')
+  wants(node.label, 8, 'label')
+  for (const parent of node.parents) wants(parent, 32, 'parent')
+  if (node.parents.length > NODE_LIMITS.parentsMax) throw new TypeError('a node has too many parents')
+  if (!Number.isInteger(node.height) || node.height < 0 || node.height > STORE_LIMITS.seqMax) {
+    throw new TypeError('a height is a whole number of at most 32 bits')
   }
 }
 

@@ -40,7 +40,7 @@ export async function readFormat(folder: string): Promise<Uint8Array | undefined
   if (found?.format !== format || typeof found.version !== 'number') throw corrupt(`${file} is no store's format file`)
   if (found.version !== version) {
     const message = `the store has layout version ${found.version}, this program knows ${version}: use a newer one`
-    throw new ReplicaError('ERR_STORE_VERSION', message, { details: { version: found.version } })
+    throw new ReplicaError('ERR_STORE_VERSION', message, { facts: { version: found.version } })
   }
   const id = typeof found.id === 'string' ? fromHex(found.id) : undefined
   if (id?.length !== 16) throw corrupt(`${file} has no valid id`)

@@ -10,6 +10,17 @@ export interface HeadsChange {
   readonly added: readonly { readonly seq: number; readonly digest: Digest }[]
 }
 
+/** What a chunk that begins at `first` does to the heads. Parents may be named that were no heads. */
+export function headsChange(
+  nodes: readonly { readonly digest: Digest }[],
+  parents: readonly (readonly number[])[],
+  first: number,
+): HeadsChange {
+  const parental = new Set(parents.flat())
+  const added = nodes.map(({ digest }, at) => ({ seq: first + at, digest }))
+  return { removed: [...parental].filter(seq => seq < first), added: added.filter(({ seq }) => !parental.has(seq)) }
+}
+
 export class Heads {
   readonly #digests = new Map<number, Digest>()
   readonly #sum = new Uint8Array(32)
@@ -44,12 +55,17 @@ export class Heads {
     this.#digest = undefined
   }
 
-  /** Number and sum as they would be after `change`, whose removed ones are heads now. */
+  /** Number and sum as they would be after `change`, all of whose removed ones are heads now. */
   preview(change: HeadsChange): { count: number; sum: Uint8Array } {
-    const sum = Uint8Array.from(this.#sum)
+    const sum = this.sum
     for (const seq of change.removed) mix(sum, this.#digests.get(seq)!)
     for (const { digest } of change.added) mix(sum, digest)
     return { count: this.count - change.removed.length + change.added.length, sum }
+  }
+
+  /** `change` without those that are no heads. */
+  narrow(change: HeadsChange): HeadsChange {
+    return { removed: change.removed.filter(seq => this.#digests.has(seq)), added: change.added }
   }
 
   get sum(): Uint8Array {

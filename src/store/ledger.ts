@@ -64,8 +64,8 @@ export class Ledger {
 
   assertWritable(): void {
     if (this.#refusal === undefined) return
-    const { code, message, details } = this.#refusal
-    throw new ReplicaError(code, message, { cause: this.#refusal, details })
+    const { code, message, facts } = this.#refusal
+    throw new ReplicaError(code, message, { cause: this.#refusal, facts })
   }
 
   /** Writes to a database of the store; the first failure is the last write. @throws ReplicaError ERR_STORE_IO */

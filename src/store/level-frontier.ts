@@ -2,17 +2,17 @@
 // the next open, in index/. Commits run inside of the ledger's `serial`; reads at any time, also beside a commit, of
 // which they see nothing until it is durable.
 
-import { concat, type Digest, DigestMap, sha256, toHex } from '../bytes.ts'
+import { concat, type Digest, sha256, toHex } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { STORE_LIMITS } from '../limits.ts'
 import { checkNodes } from './arguments.ts'
 import { corrupt } from './damage.ts'
 import { Batch } from './database.ts'
-import type { Heads, HeadsChange } from './heads.ts'
+import { type Heads, type HeadsChange, headsChange } from './heads.ts'
 import { indexKey, number32 } from './index-layout.ts'
 import type { Ledger, Stream } from './ledger.ts'
 import type { LevelRecords } from './level-records.ts'
-import { decodeRow, encodeRowHead, NODE, readStreamKey, streamKey } from './log-layout.ts'
+import { decodeRow, encodeRow, NODE, readStreamKey, streamKey } from './log-layout.ts'
 import type { NodeIndex } from './node-index.ts'
 import type { FrontierStore, NodeEntry, NodeRow, Place, RecordChange, ScanOptions } from './store.ts'
 
@@ -61,9 +61,7 @@ export class LevelFrontier implements FrontierStore {
 
   async locate(digests: readonly Digest[]): Promise<(Place | undefined)[]> {
     this.#parts.ledger.serial.assertOpen()
-    const places = await this.#parts.index.locate(this.#ordinal, digests)
-    // An entry may be there a moment before the commit it belongs to has returned.
-    return places.map(place => (place !== undefined && place.seq < this.nodes ? place : undefined))
+    return this.#locate(digests)
   }
 
   async read(seqs: readonly number[]): Promise<NodeRow[]> {
@@ -121,63 +119,64 @@ export class LevelFrontier implements FrontierStore {
   async #commit(nodes: readonly NodeEntry[], changes: readonly RecordChange[]): Promise<number> {
     const { ledger, stream, index, records, heads } = this.#parts
     const first = this.nodes
-    checkNodes(nodes, first)
+    const chunk = checkNodes(nodes, first)
     const log = new Batch()
-    const indexed = nodes.map((node, at) => ({ ...node, seq: first + at }))
     const derived = new Batch()
-    const [parents, events, planned] = await Promise.all([
-      this.#parents(nodes),
+    const indexed = nodes.map(({ digest, height, label, event }, at) => ({
+      seq: first + at,
+      digest,
+      height,
+      label,
+      event,
+    }))
+    const [outside, events, planned] = await Promise.all([
+      this.#places(chunk.outside),
       index.plan(this.#ordinal, indexed, derived),
       records.plan(changes, log),
+      this.#assertNew(nodes),
     ])
-    const rowHeads = nodes.map((node, at) => encodeRowHead(node, parents[at]!))
-    for (const [at, node] of nodes.entries()) {
-      log.put(streamKey(this.#ordinal, first + at, NODE), concat([rowHeads[at]!, node.bytes]))
-    }
-    const headsChange = this.#headsChange(nodes, parents)
-    putHeads(derived, this.#ordinal, headsChange)
+    const parents = chunk.parents.map(all => all.map(at => (at < 0 ? outside[-1 - at]! : first + at)))
+    const rows = nodes.map((node, at) => encodeRow(node, parents[at]!))
+    for (const [at, { row }] of rows.entries()) log.put(streamKey(this.#ordinal, first + at, NODE), row)
+    const change = heads.narrow(headsChange(nodes, parents, first))
+    putHeads(derived, this.#ordinal, change)
     await ledger.append(stream, {
       count: nodes.length,
-      rows: sha256(concat(rowHeads)),
+      rows: sha256(concat(rows.map(({ head }) => head))),
       changes: planned.digest,
       events: this.events + events,
-      heads: heads.preview(headsChange),
+      heads: heads.preview(change),
       log,
       index: derived,
     })
-    heads.apply(headsChange)
+    heads.apply(change)
     index.remember(this.#ordinal, indexed)
     planned.apply()
     return first
   }
 
-  /** Sequence numbers of the parents of each node. @throws TypeError when a parent is not stored, or a node is. */
-  async #parents(nodes: readonly NodeEntry[]): Promise<number[][]> {
-    const places = new DigestMap<number>()
-    for (const [at, node] of nodes.entries()) places.set(node.digest, this.nodes + at)
-    const outside = new DigestMap<Digest>()
-    for (const parent of nodes.flatMap(node => node.parents)) if (!places.has(parent)) outside.set(parent, parent)
-    const asked = [...nodes.map(node => node.digest), ...outside.values()]
-    for (const [at, place] of (await this.locate(asked)).entries()) {
-      const digest = asked[at]!
-      if (at < nodes.length) {
-        if (place !== undefined) throw new TypeError(`node ${toHex(digest)} is stored already`)
-        continue
-      }
-      if (place === undefined) throw new TypeError(`parent ${toHex(digest)} is not stored`)
-      places.set(digest, place.seq)
-    }
-    return nodes.map(node => node.parents.map(parent => places.get(parent)!))
+  async #locate(digests: readonly Digest[]): Promise<(Place | undefined)[]> {
+    const places = await this.#parts.index.locate(this.#ordinal, digests)
+    // An entry may be there a moment before the commit it belongs to has returned.
+    return places.map(place => (place !== undefined && place.seq < this.nodes ? place : undefined))
   }
 
-  #headsChange(nodes: readonly NodeEntry[], parents: readonly number[][]): HeadsChange {
-    const first = this.nodes
-    const parental = new Set(parents.flat())
-    const added = nodes.map((node, at) => ({ seq: first + at, digest: node.digest }))
-    return {
-      removed: [...parental].filter(seq => this.#parts.heads.has(seq)),
-      added: added.filter(({ seq }) => !parental.has(seq)),
-    }
+  /** Where these parents lie. @throws TypeError when one is not stored */
+  async #places(parents: readonly Digest[]): Promise<number[]> {
+    const places = await this.#locate(parents)
+    return places.map((place, at) => {
+      if (place === undefined) throw new TypeError(`parent ${toHex(parents[at]!)} is not stored`)
+      return place.seq
+    })
+  }
+
+  async #assertNew(nodes: readonly NodeEntry[]): Promise<void> {
+    const stored = await this.#parts.index.has(
+      this.#ordinal,
+      nodes.map(node => node.digest),
+    )
+    const at = stored.indexOf(true)
+    if (at >= 0) throw new TypeError(`node ${toHex(nodes[at]!.digest)} is stored already`)
   }
 
   get #ordinal(): number {

@@ -58,7 +58,7 @@ export class LevelHeld implements HeldStore {
       checkHeld(nodes)
       const digests = nodes.map(node => node.digest)
       const before = new DigestMap<HeldNode>()
-      for (const node of await this.get(frontier, digests)) if (node !== undefined) before.set(node.digest, node)
+      for (const node of await this.#get(ordinal, digests)) if (node !== undefined) before.set(node.digest, node)
       const after = new DigestMap<HeldNode>()
       const kept = nodes.map(node => {
         const known = after.get(node.digest) ?? before.get(node.digest)
@@ -79,12 +79,11 @@ export class LevelHeld implements HeldStore {
   }
 
   async get(frontier: string, digests: readonly Digest[]): Promise<(HeldNode | undefined)[]> {
-    const values = await this.#values(frontier, digests)
-    return values.map((value, at) => (value === undefined ? undefined : decodeHeld(digests[at]!, value)))
+    return this.#get(this.#ordinal(frontier), digests)
   }
 
   async has(frontier: string, digests: readonly Digest[]): Promise<boolean[]> {
-    const values = await this.#values(frontier, digests)
+    const values = await this.#values(this.#ordinal(frontier), digests)
     return values.map(value => value !== undefined)
   }
 
@@ -102,7 +101,7 @@ export class LevelHeld implements HeldStore {
   async delete(frontier: string, digests: readonly Digest[]): Promise<void> {
     await this.#change(frontier, async (ordinal, batch) => {
       const unique = [...new DigestSet(digests)]
-      for (const [at, value] of (await this.#values(frontier, unique)).entries()) {
+      for (const [at, value] of (await this.#values(ordinal, unique)).entries()) {
         const digest = unique[at]!
         if (value === undefined) continue
         batch.delete(heldKey(ordinal, digest))
@@ -190,8 +189,12 @@ export class LevelHeld implements HeldStore {
     return this.#parts.ordinalOf(frontier)
   }
 
-  async #values(frontier: string, digests: readonly Digest[]): Promise<(Uint8Array | undefined)[]> {
-    const ordinal = this.#ordinal(frontier)
+  async #get(ordinal: number, digests: readonly Digest[]): Promise<(HeldNode | undefined)[]> {
+    const values = await this.#values(ordinal, digests)
+    return values.map((value, at) => (value === undefined ? undefined : decodeHeld(digests[at]!, value)))
+  }
+
+  async #values(ordinal: number, digests: readonly Digest[]): Promise<(Uint8Array | undefined)[]> {
     return this.#database.getMany(digests.map(digest => heldKey(ordinal, digest)))
   }
 

@@ -39,17 +39,22 @@ export function outsideKey(tag: string, rest: Uint8Array): Buffer {
 
 const ROW_FIXED = 81
 
-/** What a row says before the node's bytes, all of it under one checksum: crc ‖ parent count ‖ height ‖ label ‖ event ‖ digest ‖ parents. */
-export function encodeRowHead(node: NodeEntry, parents: readonly number[]): Buffer {
-  const head = Buffer.allocUnsafe(ROW_FIXED + 4 * parents.length)
-  head[4] = parents.length
-  head.writeUInt32BE(node.height, 5)
-  head.set(node.label, 9)
-  head.set(node.event, 17)
-  head.set(node.digest, 49)
-  for (const [at, parent] of parents.entries()) head.writeUInt32BE(parent, ROW_FIXED + 4 * at)
-  head.writeUInt32BE(zlib.crc32(head.subarray(4)), 0)
-  return head
+/**
+ * A row: crc ‖ parent count ‖ height ‖ label ‖ event ‖ digest ‖ parents ‖ the node's bytes. What comes before the
+ * bytes is its head, which the checksum covers.
+ */
+export function encodeRow(node: NodeEntry, parents: readonly number[]): { row: Buffer; head: Buffer } {
+  const headBytes = ROW_FIXED + 4 * parents.length
+  const row = Buffer.allocUnsafe(headBytes + node.bytes.length)
+  row[4] = parents.length
+  row.writeUInt32BE(node.height, 5)
+  row.set(node.label, 9)
+  row.set(node.event, 17)
+  row.set(node.digest, 49)
+  for (const [at, parent] of parents.entries()) row.writeUInt32BE(parent, ROW_FIXED + 4 * at)
+  row.writeUInt32BE(zlib.crc32(row.subarray(4, headBytes)), 0)
+  row.set(node.bytes, headBytes)
+  return { row, head: row.subarray(0, headBytes) }
 }
 
 /** A row with what only the index needs. */

@@ -6,7 +6,7 @@ import { compare, DigestMap, digestKey, sha256, toHex } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { STORE_LIMITS } from '../limits.ts'
 import { checkChanges, checkFrontierName, checkKey, checkNodes, textBytes, unknownFrontier } from './arguments.ts'
-import { Heads, type HeadsChange } from './heads.ts'
+import { Heads, headsChange } from './heads.ts'
 import { MemoryHeld } from './memory-held.ts'
 import type { HeldLimits } from './quota.ts'
 import { Serial } from './serial.ts'
@@ -164,41 +164,34 @@ class MemoryFrontier implements FrontierStore {
 
   async commit(nodes: readonly NodeEntry[], records: readonly RecordChange[] = []): Promise<number> {
     return this.#serial.run(async () => {
-      checkNodes(nodes, this.nodes)
-      checkChanges(records)
       const first = this.nodes
-      const change = this.#plan(nodes)
-      for (const node of nodes) this.#add(node)
-      this.#heads.apply(change)
+      const parents = this.#parents(nodes)
+      checkChanges(records)
+      // From here on nothing fails.
+      for (const [at, node] of nodes.entries()) this.#add(node, parents[at]!)
+      this.#heads.apply(headsChange(nodes, parents, first))
       this.#records.apply(records)
       return first
     })
   }
 
-  /** What a chunk does to the heads; fails before anything has changed. */
-  #plan(nodes: readonly NodeEntry[]): HeadsChange {
-    const fresh = new DigestMap<number>()
-    const removed = new Set<number>()
-    for (const [at, node] of nodes.entries()) {
-      if (this.#places.has(node.digest)) throw new TypeError(`node ${toHex(node.digest)} is stored already`)
-      for (const parent of node.parents) {
-        const seq = fresh.get(parent) ?? this.#places.get(parent)?.seq
-        if (seq === undefined) throw new TypeError(`parent ${toHex(parent)} is not stored`)
-        removed.add(seq)
-      }
-      fresh.set(node.digest, this.nodes + at)
+  /** Sequence numbers of the parents of each node. @throws TypeError for a chunk that doesn't fit */
+  #parents(nodes: readonly NodeEntry[]): number[][] {
+    const { outside, parents } = checkNodes(nodes, this.nodes)
+    for (const { digest } of nodes) {
+      if (this.#places.has(digest)) throw new TypeError(`node ${toHex(digest)} is stored already`)
     }
-    const added = nodes.map((node, at) => ({ seq: this.nodes + at, digest: node.digest }))
-    return {
-      removed: [...removed].filter(seq => this.#heads.has(seq)),
-      added: added.filter(({ seq }) => !removed.has(seq)),
-    }
+    const places = outside.map(parent => {
+      const place = this.#places.get(parent)
+      if (place === undefined) throw new TypeError(`parent ${toHex(parent)} is not stored`)
+      return place.seq
+    })
+    return parents.map(all => all.map(at => (at < 0 ? places[-1 - at]! : this.nodes + at)))
   }
 
-  #add(node: NodeEntry): void {
+  #add(node: NodeEntry, parents: readonly number[]): void {
     const seq = this.nodes
     const digest = Buffer.from(node.digest)
-    const parents = node.parents.map(parent => this.#places.get(parent)!.seq)
     this.#rows.push({ seq, digest, bytes: Buffer.from(node.bytes), parents })
     this.#places.set(digest, { seq, height: node.height })
     const event = eventKey(node.label, node.event)

@@ -1,7 +1,7 @@
 // What index/ knows of nodes: digest → place, label and event → first node. Used by commits, by look-ups, and by the
 // recovery that makes lost entries again; all three write entries with `plan`, so they can't disagree.
 
-import { concat, type Digest, DigestMap, toHex } from '../bytes.ts'
+import { type Digest, DigestMap, toHex } from '../bytes.ts'
 import { corrupt } from './damage.ts'
 import type { Batch, Database } from './database.ts'
 import { decodePlace, encodePlace, indexKey, indexRange, number32, readNumber32 } from './index-layout.ts'
@@ -43,6 +43,13 @@ export class NodeIndex {
     return places
   }
 
+  /** Which of these are stored, by the database alone: for digests that are probably not. */
+  async has(ordinal: number, digests: readonly Digest[]): Promise<boolean[]> {
+    const values = await this.#database.getMany(digests.map(digest => indexKey('d', ordinal, digest)))
+    return values.map(value => value !== undefined)
+  }
+
+  /** Nodes that were just committed are the likeliest parents of the next. */
   remember(ordinal: number, nodes: readonly IndexedNode[]): void {
     for (const { seq, digest, height } of nodes) this.#recent.add(ordinal, digest, { seq, height })
   }
@@ -76,15 +83,14 @@ export class NodeIndex {
       const { seq, digest, label, event } = node
       const placeKey = indexKey('d', ordinal, digest)
       batch.put(placeKey, encodePlace(placeKey, node))
-      const name = concat([label, event])
-      const first = fresh.get(name) ?? stored[at] ?? seq
+      const eventKey = indexKey('e', ordinal, label, event)
+      const first = stored[at] ?? fresh.get(eventKey) ?? seq
       if (first < seq) {
         batch.put(indexKey('x', ordinal, label, number32(seq)), new Uint8Array())
         continue
       }
       events++
-      fresh.set(name, seq)
-      const eventKey = indexKey('e', ordinal, label, event)
+      fresh.set(eventKey, seq)
       batch.put(eventKey, seal(eventKey, number32(seq)))
     }
     return events

@@ -1,5 +1,5 @@
 // One channel: opening it, exchanging heads page by page, deciding which side is source and which is sink, and
-// dispatching to the two flows. Specification: protocol/sync.md, "Channels".
+// dispatching to the two flows. Specification: protocol/sync.md, S19 to S27.
 
 import { compare, type Digest, equals, sha256 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
@@ -13,13 +13,15 @@ import { type Channel, type Connection, type Effect, type Input, newSink, newSou
 const { headsPerFrameMax, headsSentMax, channelsMax } = WIRE_LIMITS
 
 export type ChannelMessage = Extract<Message, { ch: number }>
+/** What the local store says about a channel. */
+export type Answer = Exclude<Extract<Input, { ch: number }>, { in: 'open' }>
 
 /** The client's own wish to open a channel. */
-export function openChannel(connection: Connection, frontier: string, mode: Mode, out: Effect[]): void {
-  if (connection.config.role !== 'client' || connection.phase !== 'ready') {
-    throw new TypeError('channels are opened by a client after the handshake')
+export function openChannel(connection: Connection, wish: Extract<Input, { in: 'open' }>, out: Effect[]): void {
+  const { ch, frontier, mode } = wish
+  if (connection.config.role !== 'client' || connection.phase !== 'ready' || ch !== connection.nextChannel) {
+    throw new TypeError('channels are opened by a client, after the handshake, in ascending order')
   }
-  const ch = connection.nextChannel
   connection.nextChannel += 1
   connection.channels.set(ch, newChannel(ch, frontier, mode, true))
   out.push({ do: 'view', ch, frontier })
@@ -63,7 +65,7 @@ export function onChannelMessage(connection: Connection, message: Message, out: 
 }
 
 /** What the local store answers to an effect. A channel that has gone in between is no error. */
-export function onAnswer(connection: Connection, input: Extract<Input, { ch: number }>, out: Effect[]): void {
+export function onAnswer(connection: Connection, input: Answer, out: Effect[]): void {
   const channel = connection.channels.get(input.ch)
   if (channel === undefined) return
   switch (input.in) {
@@ -85,6 +87,10 @@ function onOpen(connection: Connection, open: Open, out: Effect[]): void {
   if (ch < connection.nextChannel) throw new ReplicaError('ERR_SYNC_CHANNEL', `channel ${ch} was used before`)
   if (connection.channels.size >= channelsMax) {
     throw new ReplicaError('ERR_SYNC_LIMIT', `more than ${channelsMax} channels at once`)
+  }
+  for (const other of connection.channels.values()) {
+    if (other.frontier !== frontier) continue
+    throw new ReplicaError('ERR_SYNC_CHANNEL', `channel ${other.ch} is open for the same frontier`)
   }
   connection.nextChannel = ch + 1
   const channel = newChannel(ch, frontier, mode, false)
@@ -189,6 +195,7 @@ function startFlows(channel: Channel, out: Effect[]): void {
   const { mode, initiator } = channel
   if (mode === 'both' || (mode === 'push') === initiator) channel.source = newSource()
   if (mode === 'both' || (mode === 'pull') === initiator) channel.sink = newSink()
+  if (channel.sink !== undefined) sink.start(channel, channel.sink)
   if (channel.source !== undefined) source.start(channel, channel.source, out)
 }
 

@@ -5,16 +5,16 @@ import { ReplicaError } from '../errors.ts'
 import { encodeMessage, type Message } from './message.ts'
 import type { Channel, Connection, Effect } from './state.ts'
 
-/** Appends a send and returns the encoded frame. */
-export function send(out: Effect[], message: Message): Uint8Array {
+/** Appends a send and returns the encoded frame. `nodes`: how many nodes it carries. */
+export function send(out: Effect[], message: Message, nodes = 0): Uint8Array {
   const frame = encodeMessage(message)
-  out.push({ do: 'send', message, frame })
+  out.push({ do: 'send', message, frame, nodes })
   return frame
 }
 
-/** Tells the peer of an error about one channel, or (`ch` null) about the connection or a request. */
+/** Tells the peer of an error: about one channel, about a request (`ch` 0), or (null) about the connection. */
 export function refuse(out: Effect[], ch: number | null, code: ErrorCode, message: string): void {
-  send(out, { t: 'error', ch, code, message: message.slice(0, 1024) })
+  send(out, { t: 'error', ch, code, message })
 }
 
 /** A message that the state doesn't allow. */

@@ -1,7 +1,7 @@
 // The wire union: every message that a frame may carry, its exact shape, and the only encoder and decoder. A frame is
 // one message, a strict DAG-CBOR map with `t` naming it; a missing, unknown or ill-shaped field refuses the frame.
 // Shapes are those of protocol/replica.cddl; a hash of that file is pinned here beside the version, so that neither
-// changes alone. Specification: protocol/sync.md, "Messages".
+// changes alone. Specification: protocol/sync.md, S3 to S6.
 
 import type { Digest } from '../bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'
@@ -11,6 +11,12 @@ import { REGISTRY_LIMITS, WIRE_LIMITS } from '../limits.ts'
 
 export const PROTOCOL_VERSION = 1
 export const SUBPROTOCOL = 'replica.sync.v1'
+/** SHA-256 of protocol/replica.cddl. A change of the grammar is a decision about the version. */
+export const CDDL_SHA256 = 'TODO'
+/** Bytes of text in an error. */
+export const ERROR_TEXT_MAX = 1024
+/** Frontiers listed in one answer. */
+export const FRONTIERS_MAX = 1024
 
 /** Capabilities that a hello may name; unknown ones are ignored. */
 export const CAP_EXPORTER = 'tls-exporter'
@@ -97,18 +103,19 @@ const { frameBytesMax, headsPerFrameMax, idsPerOfferMax, idsPerWantMax, creditNo
 
 const uint: Check = value => typeof value === 'number' && value >= 0
 const flag: Check = value => typeof value === 'boolean'
+/** Up to so many bytes of UTF-8. */
 const text =
-  (charsMax: number): Check =>
+  (bytesMax: number): Check =>
   value =>
-    typeof value === 'string' && value.length <= charsMax
+    typeof value === 'string' && value.length <= bytesMax && Buffer.byteLength(value) <= bytesMax
 const bytes =
   (length: number): Check =>
   value =>
     value instanceof Uint8Array && value.length === length
 const bytesUpTo =
-  (lengthMax: number): Check =>
+  (lengthMax: number, lengthMin = 0): Check =>
   value =>
-    value instanceof Uint8Array && value.length <= lengthMax
+    value instanceof Uint8Array && value.length <= lengthMax && value.length >= lengthMin
 const array =
   (itemsMax: number, item: Check, itemsMin = 0): Check =>
   value =>
@@ -146,17 +153,17 @@ const SHAPES: Readonly<Record<Message['t'], Shape>> = {
     limits: map({ frame: uint, creditBytes: uint, creditNodes: uint }),
   },
   proof: { sig: bytes(64) },
-  error: { ch: nullOr(uint), code: text(64), message: text(1024) },
+  error: { ch: nullOr(uint), code: text(64), message: text(ERROR_TEXT_MAX) },
   list: {},
-  frontiers: { items: array(1024, map({ frontier, count: uint, digest: bytes(32) })) },
+  frontiers: { items: array(FRONTIERS_MAX, map({ frontier, count: uint, digest: bytes(32) })) },
   registry: { frontier },
   peers: { frontier, data: bytesUpTo(REGISTRY_LIMITS.offerBytesMax) },
   open: { ch: uint, frontier, mode, ...VIEW },
   opened: { ch: uint, ...VIEW },
   heads: { ch: uint, heads, more: flag },
   offer: { ch: uint, ids: array(idsPerOfferMax, bytes(32), 1) },
-  have: { ch: uint, stored: bytesUpTo(idsPerOfferMax / 8), held: bytesUpTo(idsPerOfferMax / 8) },
-  blocks: { ch: uint, nodes: array(creditNodes, bytesUpTo(frameBytesMax), 1) },
+  have: { ch: uint, stored: bytesUpTo(idsPerOfferMax / 8, 1), held: bytesUpTo(idsPerOfferMax / 8, 1) },
+  blocks: { ch: uint, nodes: array(creditNodes, bytesUpTo(frameBytesMax, 1), 1) },
   packed: { ch: uint, size: uint, data: bytesUpTo(frameBytesMax) },
   ack: { ch: uint, nodes: uint, bytes: uint },
   want: { ch: uint, ids: array(idsPerWantMax, bytes(32), 1) },

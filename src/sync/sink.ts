@@ -1,10 +1,10 @@
 // The side of a flow that lacks nodes. It answers offers with what it has, hands blocks to the admission gate, acks what
 // is durable, and wants the missing ancestors that classification names. At the end it compares the source's heads with
 // its own store, the last word: a head that is neither stored, held nor refused is chased. Then it reports.
-// What it accepts is bounded: by credit, by the count that the source stated, and after offers by the very ids it asked
-// for. Specification: protocol/sync.md, "Blocks", "Missing ancestors", "Report".
+// What it accepts is bounded: by credit, by the count that the source stated, after offers by the very ids it asked for,
+// and where both sides have equal heads by nothing at all. Specification: protocol/sync.md, S35 to S48.
 
-import { type Digest, DigestSet, sha256 } from '../bytes.ts'
+import { compare, type Digest, DigestSet, equals, sha256 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { WIRE_LIMITS } from '../limits.ts'
 import { finishFlow, order, send } from './effect.ts'
@@ -18,6 +18,11 @@ const { wantsPerChannelMax, sinkIdsMax, reportItemsMax } = WIRE_LIMITS
 type SinkMessage = Message & { t: 'offer' | 'blocks' | 'packed' | 'lack' | 'end' }
 type SinkAnswer = Extract<Input, { in: 'having' | 'waits' | 'admitted' }>
 
+/** Nothing can come where both sides have the same heads. */
+export function start(channel: Channel, sink: Sink): void {
+  if (hasEqualHeads(channel)) sink.needed = new DigestSet()
+}
+
 export function onMessage(
   connection: Connection,
   channel: Channel,
@@ -25,16 +30,9 @@ export function onMessage(
   message: SinkMessage,
   out: Effect[],
 ): void {
-  if (channel.phase !== 'flowing') throw order(message, 'before both sides have shown their heads')
   switch (message.t) {
     case 'offer':
-      if (sink.phase !== 'receiving' || sink.received > 0 || sink.offer !== undefined)
-        throw order(message, 'out of turn')
-      if (sink.offered === 0) sink.needed = new DigestSet()
-      sink.offered += message.ids.length
-      if (sink.offered > channel.theirs!.count) throw order(message, 'of more ids than the source said it has')
-      sink.offer = message.ids
-      return lookUp(channel, 'offer', message.ids, out)
+      return onOffer(channel, sink, message, out)
     case 'blocks':
     case 'packed':
       return onBlocks(channel, sink, message, out)
@@ -42,15 +40,7 @@ export function onMessage(
       onLack(channel, sink, message.ids)
       break
     case 'end':
-      if (sink.phase !== 'receiving' || sink.offer !== undefined) throw order(message, 'twice or within an offer')
-      if (message.seq !== channel.theirs!.count) {
-        throw new ReplicaError(
-          'ERR_SYNC_HEADS',
-          `the end is at ${message.seq}, ${channel.theirs!.count} nodes were stated`,
-        )
-      }
-      sink.end = { seq: message.seq, digest: message.digest }
-      sink.phase = 'settling'
+      onEnd(channel, sink, message)
       break
   }
   settle(channel, sink, out)
@@ -63,7 +53,6 @@ export function onAnswer(connection: Connection, channel: Channel, sink: Sink, i
       break
     case 'waits':
       sink.looking = false
-      sink.waitsSeen = true
       for (const parent of input.parents) noteMissing(sink, parent)
       break
     case 'having':
@@ -71,6 +60,18 @@ export function onAnswer(connection: Connection, channel: Channel, sink: Sink, i
       break
   }
   settle(channel, sink, out)
+}
+
+function onOffer(channel: Channel, sink: Sink, message: Message & { t: 'offer' }, out: Effect[]): void {
+  const begun = sink.openNodes + sink.durableNodes > 0
+  if (sink.phase !== 'receiving' || begun || sink.offer !== undefined || hasEqualHeads(channel)) {
+    throw order(message, 'out of turn')
+  }
+  if (sink.offered === 0) sink.needed = new DigestSet()
+  sink.offered += message.ids.length
+  if (sink.offered > channel.theirs!.count) throw order(message, 'of more ids than the source said it has')
+  sink.offer = message.ids
+  lookUp(channel, 'offer', message.ids, out)
 }
 
 function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Effect[]): void {
@@ -85,23 +86,40 @@ function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Eff
       `${sink.openNodes} nodes of ${sink.openBytes} bytes are beyond the credit`,
     )
   }
-  sink.received += nodes.length
-  if (sink.needed !== undefined || sink.end !== undefined || sink.wanted.size > 0) checkSolicited(sink, nodes)
-  else if (sink.received > channel.theirs!.count) {
-    throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'more nodes came than the source said it has')
-  }
+  checkSolicited(channel, sink, nodes)
   sink.admitting += 1
   out.push({ do: 'admit', ch: channel.ch, frontier: channel.frontier, nodes, bytes })
 }
 
-/** Every node must be wanted, needed since an offer, or (before the end, where nothing was offered) part of the plan. */
-function checkSolicited(sink: Sink, nodes: readonly Uint8Array[]): void {
-  for (const node of nodes) {
-    const digest = sha256(node)
-    if (sink.wanted.delete(digest) || sink.needed?.delete(digest)) continue
-    if (sink.needed === undefined && sink.end === undefined) continue
-    throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'a node came that was not asked for')
+/**
+ * Every node is one that was asked for by name, or one found lacking in an offer, or (before the end, where nothing was
+ * offered) part of the source's own plan, which has no more nodes than the source.
+ */
+function checkSolicited(channel: Channel, sink: Sink, nodes: readonly Uint8Array[]): void {
+  const byPlan = sink.needed === undefined && sink.end === undefined
+  if (byPlan && sink.wanted.size === 0) sink.planned += nodes.length
+  else {
+    for (const node of nodes) {
+      const digest = sha256(node)
+      if (sink.wanted.delete(digest) || sink.needed?.delete(digest)) continue
+      if (!byPlan) throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'a node came that was not asked for')
+      sink.planned += 1
+    }
   }
+  if (sink.planned > channel.theirs!.count) {
+    throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'more nodes came than the source said it has')
+  }
+}
+
+/** The end repeats the count and digest that the source opened with: everything up to there has been sent. */
+function onEnd(channel: Channel, sink: Sink, message: Message & { t: 'end' }): void {
+  if (sink.phase !== 'receiving' || sink.offer !== undefined) throw order(message, 'twice or within an offer')
+  const { count, digest } = channel.theirs!
+  if (message.seq !== count || !equals(message.digest, digest)) {
+    throw new ReplicaError('ERR_SYNC_HEADS', `the end is not at the ${count} nodes and the heads that were stated`)
+  }
+  sink.end = { seq: message.seq, digest: message.digest }
+  sink.phase = 'settling'
 }
 
 function onAdmitted(channel: Channel, sink: Sink, input: Extract<Input, { in: 'admitted' }>, out: Effect[]): void {
@@ -119,7 +137,10 @@ function count(sink: Sink, result: Admission): void {
   sink.admitted += result.admitted
   sink.known += result.known
   for (const digest of result.released) sink.heldIds.delete(digest)
-  for (const { digest, key } of result.held) if (sink.heldIds.size < sinkIdsMax) sink.heldIds.set(digest, key)
+  for (const { digest, key } of result.held) {
+    // A copy: the key is a view into the whole frame that it came in.
+    if (sink.heldIds.size < sinkIdsMax) sink.heldIds.set(digest, Uint8Array.from(key))
+  }
   sink.refusedCount += result.refused.length
   for (const { digest, code } of result.refused) {
     if (sink.refusedIds.size < sinkIdsMax) sink.refusedIds.add(digest)
@@ -127,20 +148,24 @@ function count(sink: Sink, result: Admission): void {
   }
 }
 
-/** Remembers an ancestor to ask for, once. @throws ERR_SYNC_LIMIT for ancestors without end */
+/** Remembers an ancestor to look up, unless it is known where it is. @throws ERR_SYNC_LIMIT for ancestors without end */
 function noteMissing(sink: Sink, id: Digest): void {
-  if (sink.refusedIds.has(id) || !sink.asked.add(id)) return
-  if (sink.asked.size > wantsPerChannelMax) {
-    throw new ReplicaError('ERR_SYNC_LIMIT', `more than ${wantsPerChannelMax} missing ancestors in one session`)
-  }
-  sink.missing.push(id)
+  if (sink.asked.has(id) || sink.heldIds.has(id) || isRefused(sink, id)) return
+  if (sink.missing.size >= wantsPerChannelMax) throw endless()
+  sink.missing.add(id)
+}
+
+/** Once there are too many refused ids to keep in mind, nothing counts as lacking any more: asking again would not end. */
+function isRefused(sink: Sink, id: Digest): boolean {
+  return sink.refusedIds.size >= sinkIdsMax || sink.refusedIds.has(id)
 }
 
 function onLack(channel: Channel, sink: Sink, ids: readonly Digest[]): void {
   for (const id of ids) {
-    if (!sink.wanted.delete(id))
+    if (!sink.wanted.delete(id)) {
       throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'a lack names an id that was not wanted')
-    if (sink.chased.has(id)) {
+    }
+    if (isAmong(channel.theirHeads, id)) {
       throw new ReplicaError('ERR_SYNC_HEADS', `${channel.frontier}: the source lacks a head that it stated`)
     }
   }
@@ -150,13 +175,9 @@ function lookUp(channel: Channel, why: Why, ids: readonly Digest[], out: Effect[
   out.push({ do: 'have', ch: channel.ch, frontier: channel.frontier, why, ids })
 }
 
-function onHaving(
-  connection: Connection,
-  channel: Channel,
-  sink: Sink,
-  input: Extract<Input, { in: 'having' }>,
-  out: Effect[],
-): void {
+type Having = Extract<Input, { in: 'having' }>
+
+function onHaving(connection: Connection, channel: Channel, sink: Sink, input: Having, out: Effect[]): void {
   const { why, ids, stored, held } = input
   const lacking = ids.filter((_, i) => !bit(stored, i) && !bit(held, i))
   if (why === 'offer') {
@@ -167,38 +188,63 @@ function onHaving(
     return
   }
   sink.looking = false
-  if (why === 'parents') {
-    for (const id of lacking) sink.wanted.add(id)
-    for (let from = 0; from < lacking.length; from += idsPerWantMax) {
-      send(out, { t: 'want', ch: channel.ch, ids: lacking.slice(from, from + idsPerWantMax) })
-    }
-    return
+  if (why === 'parents') return want(channel, sink, lacking, out)
+  onHeadsLookedUp(connection, channel, sink, { input, lacking }, out)
+}
+
+function want(channel: Channel, sink: Sink, ids: readonly Digest[], out: Effect[]): void {
+  if (sink.asked.size + ids.length > wantsPerChannelMax) throw endless()
+  for (const id of ids) {
+    sink.asked.add(id)
+    sink.wanted.add(id)
   }
-  const toChase = lacking.filter(id => !sink.asked.has(id) && !sink.refusedIds.has(id))
+  for (let from = 0; from < ids.length; from += idsPerWantMax) {
+    send(out, { t: 'want', ch: channel.ch, ids: ids.slice(from, from + idsPerWantMax) })
+  }
+}
+
+/**
+ * The heads that the source stated decide. What is lacking of them is chased by name; the cursor that hid it is forgotten
+ * first, so that a chase that can't be finished is no dead end. What is held may wait for ancestors that were lost.
+ */
+function onHeadsLookedUp(
+  connection: Connection,
+  channel: Channel,
+  sink: Sink,
+  { input, lacking }: { input: Having; lacking: readonly Digest[] },
+  out: Effect[],
+): void {
+  const { frontier, ch } = channel
+  const toChase = lacking.filter(id => !sink.asked.has(id) && !isRefused(sink, id))
   if (toChase.length > 0) {
-    for (const id of toChase) {
-      sink.chased.add(id)
-      noteMissing(sink, id)
-    }
+    const { cursor } = channel.mine!
+    if (cursor !== null && cursor.seq > 0) out.push({ do: 'remember', frontier, cursor: { store: cursor.store, seq: 0 } })
+    for (const id of toChase) sink.missing.add(id)
     return
   }
-  const { headCount } = channel.theirs!
-  const complete = headCount === ids.length && ids.every((_, i) => bit(stored, i))
+  const { ids, stored } = input
+  const allStored = ids.every((_, i) => bit(stored, i))
+  if (!allStored && !sink.waitsSeen) {
+    sink.waitsSeen = true
+    sink.looking = true
+    out.push({ do: 'waits', ch, frontier })
+    return
+  }
+  const complete = allStored && channel.theirs!.headCount === ids.length
   report(connection, channel, sink, { ...input.state, complete, kept: lacking.length === 0 }, out)
 }
 
-/** Goes on with whatever is left: wants, then waits of nodes held earlier, then the comparison of heads. */
+/** Goes on with whatever is left: ancestors to ask for, then, after the end, the comparison of heads. */
 function settle(channel: Channel, sink: Sink, out: Effect[]): void {
   if (sink.phase === 'reported' || sink.looking) return
   const room = wantsOutstandingMax - sink.wanted.size
-  if (sink.missing.length > 0 && room > 0) {
+  if (sink.missing.size > 0 && room > 0) {
     sink.looking = true
-    return lookUp(channel, 'parents', sink.missing.splice(0, Math.min(room, idsPerWantMax)), out)
+    return lookUp(channel, 'parents', take(sink.missing, Math.min(room, idsPerWantMax)), out)
   }
-  if (sink.phase !== 'settling' || sink.admitting > 0 || sink.wanted.size > 0 || sink.missing.length > 0) return
+  if (sink.phase !== 'settling' || sink.admitting > 0 || sink.wanted.size > 0 || sink.missing.size > 0) return
   sink.looking = true
-  if (!sink.waitsSeen) out.push({ do: 'waits', ch: channel.ch, frontier: channel.frontier })
-  else lookUp(channel, 'heads', channel.theirHeads, out)
+  lookUp(channel, 'heads', channel.theirHeads, out)
 }
 
 /** The cursor moves only when everything up to it is stored or held: a refused node must be offered again. */
@@ -236,4 +282,35 @@ function report(
     refused: refused.map(({ digest: id, code }) => ({ id, code })),
   })
   finishFlow(connection, channel, out)
+}
+
+function hasEqualHeads({ mine, theirs }: Channel): boolean {
+  return equals(mine!.digest, theirs!.digest)
+}
+
+/** Whether `id` is one of these, which ascend. */
+function isAmong(ids: readonly Digest[], id: Digest): boolean {
+  let low = 0
+  let high = ids.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compare(ids[middle]!, id) < 0) low = middle + 1
+    else high = middle
+  }
+  return low < ids.length && equals(ids[low]!, id)
+}
+
+/** Takes up to `max` members out of a set. */
+function take(set: DigestSet, max: number): Digest[] {
+  const taken: Digest[] = []
+  for (const id of set) {
+    if (taken.length === max) break
+    taken.push(id)
+  }
+  for (const id of taken) set.delete(id)
+  return taken
+}
+
+function endless(): ReplicaError {
+  return new ReplicaError('ERR_SYNC_LIMIT', `more than ${wantsPerChannelMax} missing ancestors in one session`)
 }

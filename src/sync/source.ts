@@ -1,18 +1,17 @@
 // The side of a flow that has nodes. It finds out what the sink lacks, the cheapest exact way that the heads and the
 // cursor allow: nothing (equal digests); by itself (it knows all heads of the sink, or the sink is empty); or by offering
 // ids from the newest down, which the sink answers with what it has, until nothing unknown is left. Then it sends the
-// nodes, parents first, under the sink's credit, and answers wants. Specification: protocol/sync.md, "Finding the
-// difference" and "Blocks".
+// nodes, parents first, under the sink's credit, and answers wants. Specification: protocol/sync.md, S27 to S41.
 
 import { equals } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { WIRE_LIMITS } from '../limits.ts'
 import { finishFlow, order, send } from './effect.ts'
-import { bit, CAP_DEFLATE, type Message } from './message.ts'
+import { bit, CAP_DEFLATE, type Message, type Report } from './message.ts'
 import { FRAME_FILL_BYTES, FRAME_FILL_NODES, pack } from './packing.ts'
 import type { Channel, Connection, Effect, Input, Source } from './state.ts'
 
-const { idsPerOfferMax, wantsOutstandingMax } = WIRE_LIMITS
+const { idsPerOfferMax, idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
 
 export function start(channel: Channel, source: Source, out: Effect[]): void {
   const mine = channel.mine!
@@ -55,14 +54,7 @@ export function onMessage(
       onWant(source, message)
       break
     case 'report':
-      if (source.phase !== 'ended' || source.wants.length > 0 || source.queue.length > 0)
-        throw order(message, 'before the end')
-      source.phase = 'reported'
-      source.report = {
-        ...message,
-        held: message.held.map(({ id, key }) => ({ digest: id, key })),
-        refused: message.refused.map(({ id, code }) => ({ digest: id, code })),
-      }
+      onReport(source, message)
       return finishFlow(connection, channel, out)
   }
   pump(connection, channel, source, out)
@@ -93,7 +85,7 @@ export function onAnswer(
     case 'rows':
       source.reading = false
       source.exhausted = input.last
-      source.queue.push(...input.nodes)
+      for (const { digest, bytes } of input.rows) if (!source.skip.has(digest)) source.queue.push(bytes)
       break
     case 'fetched':
       onFetched(channel, source, input, out)
@@ -103,21 +95,24 @@ export function onAnswer(
 }
 
 function onHave(channel: Channel, source: Source, message: Message & { t: 'have' }, out: Effect[]): void {
-  if (source.phase !== 'offering' || source.offered.length === 0) throw order(message, 'without an offer')
-  const length = (source.offered.length + 7) >> 3
-  if (message.stored.length !== length || message.held.length !== length) {
-    throw new ReplicaError(
-      'ERR_SYNC_FRAME',
-      `a have of ${message.stored.length} bytes answers ${source.offered.length} ids`,
-    )
+  const { offered } = source
+  if (source.phase !== 'offering' || offered.length === 0) throw order(message, 'without an offer')
+  if (!answers(message.stored, offered.length) || !answers(message.held, offered.length)) {
+    throw new ReplicaError('ERR_SYNC_FRAME', `a have doesn't answer ${offered.length} ids bit by bit`)
   }
-  source.offered.forEach((id, i) => {
-    if (bit(message.held, i)) source.skip.add(id)
+  offered.forEach((id, i) => {
+    if (bit(message.held, i) && source.skip.size < sinkIdsMax) source.skip.add(id)
   })
   source.offered = []
   source.offerSize = Math.min(source.offerSize * 2, idsPerOfferMax)
   out.push({ do: 'answer', ch: channel.ch, has: message.stored })
   out.push({ do: 'offers', ch: channel.ch, max: source.offerSize })
+}
+
+/** As many bytes as it takes, and no bit set past the last id. */
+function answers(bits: Uint8Array, ids: number): boolean {
+  if (bits.length !== (ids + 7) >> 3) return false
+  return (ids & 7) === 0 || bits.at(-1)! >> (ids & 7) === 0
 }
 
 /** Acks count everything durable since the channel opened; they may not run ahead of what was sent, nor back. */
@@ -135,7 +130,32 @@ function onWant(source: Source, message: Message & { t: 'want' }): void {
   if (source.wants.length + message.ids.length > wantsOutstandingMax) {
     throw new ReplicaError('ERR_SYNC_LIMIT', `more than ${wantsOutstandingMax} wants outstanding`)
   }
+  source.wanted += message.ids.length
+  if (source.wanted > wantsPerChannelMax) {
+    throw new ReplicaError('ERR_SYNC_LIMIT', `more than ${wantsPerChannelMax} wants in one session`)
+  }
   source.wants.push(...message.ids)
+}
+
+/** The sink is done: it has acked all that was sent, and its report is the last message of this flow. */
+function onReport(source: Source, message: Report): void {
+  const { phase, wants, queue, sentNodes, ackedNodes } = source
+  if (phase !== 'ended' || wants.length > 0 || queue.length > 0 || sentNodes !== ackedNodes) {
+    throw order(message, 'before everything was sent and acked')
+  }
+  const { admitted, known, heldCount, refusedCount, count, digest, complete } = message
+  source.phase = 'reported'
+  source.report = {
+    admitted,
+    known,
+    held: message.held.map(({ id, key }) => ({ digest: id, key })),
+    heldCount,
+    refused: message.refused.map(({ id, code }) => ({ digest: id, code })),
+    refusedCount,
+    count,
+    digest,
+    complete,
+  }
 }
 
 function onFetched(channel: Channel, source: Source, input: Extract<Input, { in: 'fetched' }>, out: Effect[]): void {
@@ -153,12 +173,12 @@ function pump(connection: Connection, channel: Channel, source: Source, out: Eff
     const nodes = takeFrame(connection, source)
     if (nodes.length === 0) return
     const compress = connection.config.compress && connection.peer!.caps.includes(CAP_DEFLATE)
-    send(out, pack(channel.ch, nodes, compress))
+    send(out, pack(channel.ch, nodes, compress), nodes.length)
   }
   if (source.reading || source.fetching) return
   if (source.wants.length > 0) {
     source.fetching = true
-    const ids = source.wants.slice(0, WIRE_LIMITS.idsPerWantMax)
+    const ids = source.wants.slice(0, idsPerWantMax)
     out.push({ do: 'fetch', ch: channel.ch, frontier: channel.frontier, ids })
   } else if (!source.exhausted) {
     source.reading = true

@@ -82,9 +82,12 @@ export interface Source {
   queue: Uint8Array[]
   reading: boolean
   exhausted: boolean
+  /** Asked for by name and not yet read. */
   wants: Digest[]
+  /** Ids asked for by name since the channel opened. */
+  wanted: number
   fetching: boolean
-  /** Ids that the sink holds aside already: not sent again. */
+  /** Ids that the sink holds aside already: not sent again; cut at `sinkIdsMax`. */
   skip: DigestSet
   sentNodes: number
   sentBytes: number
@@ -99,16 +102,16 @@ export interface Sink {
   offer: readonly Digest[] | undefined
   /** Ids offered so far: never more than the source said it has. */
   offered: number
-  /** After offers: exactly the ids that may come. */
+  /** Where known, exactly the ids that may come: none of equal heads, after offers those found lacking. */
   needed: DigestSet | undefined
-  /** Asked for and not yet answered. */
+  /** Nodes that came by the source's own plan, without an offer: never more than it said it has. */
+  planned: number
+  /** Asked for by name and not yet answered. */
   wanted: DigestSet
-  /** Every ancestor ever asked for on this channel: none is asked for twice. */
+  /** All that was ever asked for by name on this channel: nothing is asked for twice. */
   asked: DigestSet
-  /** Heads that the source stated and had to be asked for by name. */
-  chased: DigestSet
-  /** Ancestors to look up and then want. */
-  missing: Digest[]
+  /** Ancestors to look up and then ask for. */
+  missing: DigestSet
   refusedIds: DigestSet
   /** Held and not released since, with the key that signed; cut at `sinkIdsMax`. */
   heldIds: DigestMap<Uint8Array>
@@ -116,7 +119,6 @@ export interface Sink {
   looking: boolean
   waitsSeen: boolean
   admitting: number
-  received: number
   /** Received and not yet durable. */
   openNodes: number
   openBytes: number
@@ -146,19 +148,26 @@ export interface Channel {
 export interface Connection {
   readonly config: Config
   phase: 'start' | 'hello' | 'proof' | 'ready' | 'closed'
-  ownHello?: Uint8Array
-  peerHello?: Uint8Array
+  /** Both hellos as frames, until the proofs are made and checked. */
+  ownHello: Uint8Array | undefined
+  peerHello: Uint8Array | undefined
   peer?: PeerIdentity
   readonly channels: Map<number, Channel>
   nextChannel: number
   request: 'frontiers' | 'peers' | undefined
 }
 
+/** A node that the source's plan has read. */
+export interface Row {
+  readonly digest: Digest
+  readonly bytes: Uint8Array
+}
+
 export type Input =
   | { in: 'start' }
   | { in: 'fail'; error: ReplicaError }
   | { in: 'frame'; frame: Uint8Array }
-  | { in: 'open'; frontier: string; mode: Mode }
+  | { in: 'open'; ch: number; frontier: string; mode: Mode }
   | { in: 'list' }
   | { in: 'registry'; frontier: string }
   | { in: 'listed'; items: readonly { frontier: string; count: number; digest: Digest }[] }
@@ -166,7 +175,7 @@ export type Input =
   | { in: 'viewed'; ch: number; view: View | undefined }
   | { in: 'planned'; ch: number; exact: boolean }
   | { in: 'offers'; ch: number; ids: readonly Digest[] }
-  | { in: 'rows'; ch: number; nodes: readonly Uint8Array[]; last: boolean }
+  | { in: 'rows'; ch: number; rows: readonly Row[]; last: boolean }
   | { in: 'fetched'; ch: number; ids: readonly Digest[]; nodes: readonly (Uint8Array | undefined)[] }
   | {
       in: 'having'
@@ -189,7 +198,8 @@ export interface LogState {
 }
 
 export type Effect =
-  | { do: 'send'; message: Message; frame: Uint8Array }
+  /** `nodes`: how many the frame carries. */
+  | { do: 'send'; message: Message; frame: Uint8Array; nodes: number }
   | { do: 'ready'; peer: PeerIdentity }
   | { do: 'list' }
   | { do: 'registry'; frontier: string }
@@ -219,7 +229,15 @@ export type Effect =
   | { do: 'close'; error: ReplicaError | undefined }
 
 export function newConnection(config: Config): Connection {
-  return { config, phase: 'start', channels: new Map(), nextChannel: 1, request: undefined }
+  return {
+    config,
+    phase: 'start',
+    ownHello: undefined,
+    peerHello: undefined,
+    channels: new Map(),
+    nextChannel: 1,
+    request: undefined,
+  }
 }
 
 export function newSource(): Source {
@@ -231,6 +249,7 @@ export function newSource(): Source {
     reading: false,
     exhausted: false,
     wants: [],
+    wanted: 0,
     fetching: false,
     skip: new DigestSet(),
     sentNodes: 0,
@@ -246,16 +265,15 @@ export function newSink(): Sink {
     offer: undefined,
     offered: 0,
     needed: undefined,
+    planned: 0,
     wanted: new DigestSet(),
     asked: new DigestSet(),
-    chased: new DigestSet(),
-    missing: [],
+    missing: new DigestSet(),
     refusedIds: new DigestSet(),
     heldIds: new DigestMap(),
     looking: false,
     waitsSeen: false,
     admitting: 0,
-    received: 0,
     openNodes: 0,
     openBytes: 0,
     durableNodes: 0,

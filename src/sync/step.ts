@@ -12,7 +12,8 @@
 //     client: close
 //
 // `step` changes the connection in place and returns what the driver must do, in order. It trusts nothing in a frame:
-// whatever the state doesn't allow ends the connection with a typed error. Specification: protocol/sync.md.
+// whatever the state doesn't allow ends the connection with a typed error. The driver answers each question of an effect
+// once, and all but blocks read and admitted before it feeds the next frame. Specification: protocol/sync.md.
 
 import { equals } from '../bytes.ts'
 import { hasCode, isErrorCode, ReplicaError } from '../errors.ts'
@@ -21,8 +22,20 @@ import { verify } from '../trust/verify.ts'
 import { onAnswer, onChannelMessage, openChannel } from './channel.ts'
 import { order, refuse, send } from './effect.ts'
 import { proofBytes } from './handshake.ts'
-import { CAP_DEFLATE, CAP_EXPORTER, decodeMessage, type Hello, type Message, PROTOCOL_VERSION } from './message.ts'
+import {
+  CAP_DEFLATE,
+  CAP_EXPORTER,
+  decodeMessage,
+  ERROR_TEXT_MAX,
+  FRONTIERS_MAX,
+  type Hello,
+  type Message,
+  PROTOCOL_VERSION,
+} from './message.ts'
 import { type Connection, type Effect, type Input, ownLimits } from './state.ts'
+
+/** In place of a channel's number, the request that is under way. Channels start at 1. */
+const REQUEST = 0
 
 /** Feeds one input. After a `close` effect the connection takes no further input. */
 export function step(connection: Connection, input: Input): Effect[] {
@@ -55,12 +68,12 @@ function dispatch(connection: Connection, input: Input, out: Effect[]): void {
     case 'registry':
       return ask(connection, 'peers', { t: 'registry', frontier: input.frontier }, out)
     case 'listed':
-      return void send(out, { t: 'frontiers', items: input.items.slice(0, 1024) })
+      return void send(out, { t: 'frontiers', items: input.items.slice(0, FRONTIERS_MAX) })
     case 'offered-registry':
-      if (input.data === undefined) return refuse(out, null, 'ERR_SYNC_FORBIDDEN', 'no such frontier is offered here')
+      if (input.data === undefined) return refuse(out, REQUEST, 'ERR_SYNC_FORBIDDEN', 'no such frontier is offered here')
       return void send(out, { t: 'peers', frontier: input.frontier, data: input.data })
     case 'open':
-      return openChannel(connection, input.frontier, input.mode, out)
+      return openChannel(connection, input, out)
     default:
       return onAnswer(connection, input, out)
   }
@@ -97,7 +110,8 @@ function onHello(connection: Connection, hello: Hello, frame: Uint8Array, out: E
     throw new ReplicaError('ERR_SYNC_AUTH', 'the hub has another key than the one registered for it')
   }
   connection.peerHello = frame
-  connection.peer = { hub: hello.hub, key: hello.key, caps: hello.caps, limits }
+  // A copy: the key is a view into whatever the frame was read in.
+  connection.peer = { hub: hello.hub, key: Uint8Array.from(hello.key), caps: hello.caps, limits }
   connection.phase = 'proof'
   if (config.role === 'hub') {
     sendHello(connection, out)
@@ -115,6 +129,7 @@ function onProof(connection: Connection, sig: Uint8Array, out: Effect[]): void {
     )
   }
   if (connection.config.role === 'client') sendProof(connection, out)
+  connection.ownHello = connection.peerHello = undefined
   connection.phase = 'ready'
   out.push({ do: 'ready', peer })
 }
@@ -146,24 +161,24 @@ function onReady(connection: Connection, message: Message, out: Effect[]): void 
   }
 }
 
-/** A peer's error: about one channel it ends that channel, else the connection. Its text is foreign: never a code of ours. */
+/**
+ * A peer's error ends what it is about: a channel, the request under way, or the connection. It is foreign: only codes of
+ * the protocol itself are taken over, and its text is marked as the peer's.
+ */
 function onError(connection: Connection, message: Message & { t: 'error' }, out: Effect[]): void {
-  const said = isErrorCode(message.code) && message.code.startsWith('ERR_SYNC_') ? message.code : 'ERR_SYNC_REMOTE'
-  const error = new ReplicaError(said, `the peer says: ${message.message}`, { details: { remote: message.code } })
-  if (message.ch === null) {
-    if (connection.phase === 'ready' && connection.request !== undefined) {
-      connection.request = undefined
-      out.push({ do: 'failed', ch: 0, error })
-      return
-    }
+  const { ch, code } = message
+  const said = isErrorCode(code) && code.startsWith('ERR_SYNC_') ? code : 'ERR_SYNC_REMOTE'
+  const error = new ReplicaError(said, `the peer says: ${message.message}`, { facts: { remote: code } })
+  if (ch === null) {
     connection.phase = 'closed'
     out.push({ do: 'close', error })
     return
   }
-  if (!connection.channels.delete(message.ch)) {
-    throw new ReplicaError('ERR_SYNC_CHANNEL', `an error names channel ${message.ch}, which is not open`)
+  if (ch === REQUEST ? connection.request === undefined : !connection.channels.delete(ch)) {
+    throw new ReplicaError('ERR_SYNC_CHANNEL', `an error names channel ${ch}, which is not open`)
   }
-  out.push({ do: 'failed', ch: message.ch, error })
+  if (ch === REQUEST) connection.request = undefined
+  out.push({ do: 'failed', ch, error })
 }
 
 function ask(connection: Connection, request: 'frontiers' | 'peers', message: Message, out: Effect[]): void {
@@ -204,6 +219,13 @@ function proofOf(connection: Connection, role: 'client' | 'hub'): Uint8Array {
 /** Ends the connection with `error`, told to the peer first; its exact close code is in protocol/errors.md. */
 function fail(connection: Connection, error: ReplicaError, out: Effect[]): void {
   connection.phase = 'closed'
-  refuse(out, null, error.code, error.message)
+  const ours = error.code.startsWith('ERR_SYNC_')
+  // What went wrong in this replica's own store or code is told here and not to strangers.
+  refuse(out, null, error.code, ours ? plain(error.message) : 'the session failed on this side')
   out.push({ do: 'close', error })
+}
+
+/** A message of our own as text that any frame may carry: it may quote what the peer sent. */
+function plain(message: string): string {
+  return message.replaceAll(/[^ -~]/g, '?').slice(0, ERROR_TEXT_MAX)
 }

@@ -1,9 +1,12 @@
 // A link: an ordered, reliable stream of binary frames between two exchanges, with backpressure both ways. The socket
 // (socket.ts) is one; the in-memory pipe here is the other, used by tests, the simulator and by embedders in one process.
-// A link never grows: a reader that stops makes the writer's `drained` wait.
+// A reader that stops makes the writer's `drained` wait: whoever waits for it keeps the link from growing.
 
 import { ReplicaError } from '../errors.ts'
 import { SOCKET_LIMITS } from '../limits.ts'
+
+/** More than this many bytes buffered, and a writer should wait; what it was about to send may still come on top. */
+export const BUFFERED_HIGH = SOCKET_LIMITS.outboundBytesMax / 2
 
 export interface Link {
   /** Where the other side is, for people; foreign text. */
@@ -11,11 +14,11 @@ export interface Link {
   /** Bytes handed to `send` and not yet taken by the other side or the system. */
   readonly buffered: number
   send(frame: Uint8Array): void
-  /** Resolves when little enough is buffered to send more; at once on a closed link. */
+  /** Resolves when at most `BUFFERED_HIGH` bytes are buffered, and when the link ends. */
   drained(): Promise<void>
   /**
-   * The next frame; undefined when the link was closed in good order (code 1000 or 1001).
-   * @throws ReplicaError ERR_SYNC_CLOSED, or the code behind the other side's close code or broken framing
+   * The next frame; undefined when the link was closed in good order (code 1000 or 1001). One reader at a time.
+   * @throws ReplicaError ERR_SYNC_CLOSED, ERR_SYNC_BUSY, ERR_SYNC_FRAME, ERR_SYNC_LIMIT, ERR_SYNC_TIMEOUT
    */
   next(): Promise<Uint8Array | undefined>
   /** Closes with a WebSocket close code; what was sent before still goes out. */
@@ -32,95 +35,105 @@ export interface PipeOptions {
 
 /** Two ends of one in-memory link. */
 export function pipe(options: PipeOptions = {}): [Link, Link] {
-  const a = new PipeEnd('a')
-  const b = new PipeEnd('b')
+  const { fate = () => 'deliver' } = options
   let index = 0
-  const join = (from: PipeEnd, to: PipeEnd): void => {
-    from.attach(to, async frame => {
-      const at = index
-      index += 1
-      const fate = await (options.fate?.(frame, from.name, at) ?? 'deliver')
-      if (fate === 'cut') {
-        from.end(1006, 'cut')
-        to.end(1006, 'cut')
-      } else if (fate !== 'drop') {
-        to.deliver(frame)
-        if (fate === 'duplicate') to.deliver(frame)
-      }
-    })
+  const decide = async (frame: Uint8Array, from: 'a' | 'b'): Promise<Fate> => {
+    const at = index
+    index += 1
+    return fate(frame, from, at)
   }
-  join(a, b)
-  join(b, a)
+  const a = new PipeEnd('a', decide)
+  const b = new PipeEnd('b', decide)
+  a.join(b)
+  b.join(a)
   return [a, b]
 }
 
 class PipeEnd implements Link {
   readonly remote = 'pipe'
-  readonly name: 'a' | 'b'
-  buffered = 0
-  #peer: PipeEnd | undefined
-  #carry: ((frame: Uint8Array) => Promise<void>) | undefined
-  #sending: Promise<void> = Promise.resolve()
+  readonly #name: 'a' | 'b'
+  readonly #decide: (frame: Uint8Array, from: 'a' | 'b') => Promise<Fate>
   readonly #inbox = new Inbox()
-  #drained: (() => void)[] = []
-  #closed = false
+  #peer!: PipeEnd
+  #buffered = 0
+  #sending: Promise<void> = Promise.resolve()
+  #waiting: (() => void)[] = []
+  #closing = false
+  #ended = false
 
-  constructor(name: 'a' | 'b') {
-    this.name = name
+  constructor(name: 'a' | 'b', decide: (frame: Uint8Array, from: 'a' | 'b') => Promise<Fate>) {
+    this.#name = name
+    this.#decide = decide
   }
 
-  attach(peer: PipeEnd, carry: (frame: Uint8Array) => Promise<void>): void {
+  join(peer: PipeEnd): void {
     this.#peer = peer
-    this.#carry = carry
+  }
+
+  get buffered(): number {
+    return this.#buffered
   }
 
   send(frame: Uint8Array): void {
-    if (this.#closed) return
-    this.buffered += frame.length
-    this.#sending = this.#sending.then(async () => {
-      if (!this.#closed) await this.#carry!(frame)
-    })
+    if (this.#closing || this.#ended) return
+    this.#buffered += frame.length
+    this.#sending = this.#sending.then(() => this.#carry(frame))
   }
 
   drained(): Promise<void> {
-    if (this.#closed || this.buffered < SOCKET_LIMITS.outboundBytesMax) return Promise.resolve()
-    return new Promise(resolve => this.#drained.push(resolve))
+    if (this.#ended || this.#buffered <= BUFFERED_HIGH) return Promise.resolve()
+    return new Promise(resolve => this.#waiting.push(resolve))
   }
 
   async next(): Promise<Uint8Array | undefined> {
     const frame = await this.#inbox.next()
-    if (frame !== undefined) this.#peer!.taken(frame.length)
+    if (frame !== undefined) this.#peer.#taken(frame.length)
     return frame
   }
 
   close(code: number, reason: string): void {
-    const { end } = this
+    if (this.#closing || this.#ended) return
+    this.#closing = true
     this.#sending = this.#sending.then(() => {
-      this.#peer!.end(code, reason)
-      end.call(this, 1000, '')
+      this.#peer.#end(code, reason)
+      this.#end(1000, '')
     })
   }
 
-  deliver(frame: Uint8Array): void {
-    this.#inbox.push(frame)
+  async #carry(frame: Uint8Array): Promise<void> {
+    if (this.#ended) return
+    const fate = await this.#decide(frame, this.#name)
+    if (fate === 'cut') {
+      this.#end(1006, 'cut')
+      this.#peer.#end(1006, 'cut')
+      return
+    }
+    if (fate === 'drop') return this.#taken(frame.length)
+    this.#peer.#inbox.push(frame)
+    if (fate !== 'duplicate') return
+    this.#buffered += frame.length
+    this.#peer.#inbox.push(frame)
   }
 
-  taken(bytes: number): void {
-    this.buffered -= bytes
-    if (this.buffered < SOCKET_LIMITS.outboundBytesMax) this.#release()
+  #taken(bytes: number): void {
+    this.#buffered -= bytes
+    if (this.#buffered <= BUFFERED_HIGH) this.#release()
   }
 
-  end(code: number, reason: string): void {
-    if (this.#closed) return
-    this.#closed = true
+  #end(code: number, reason: string): void {
+    if (this.#ended) return
+    this.#ended = true
     this.#inbox.end(closeError(code, reason))
     this.#release()
   }
 
   #release(): void {
-    for (const resolve of this.#drained.splice(0)) resolve()
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 }
+
+/** What a frame takes besides its bytes, about: tiny frames in great number must count too. */
+const FRAME_OVERHEAD_BYTES = 256
 
 /** Frames that have arrived and nobody has read; its owner stops the flow when `bytes` grows. One reader at a time. */
 export class Inbox {
@@ -137,7 +150,7 @@ export class Inbox {
       resolve(frame)
       return
     }
-    this.bytes += frame.length
+    this.bytes += frame.length + FRAME_OVERHEAD_BYTES
     this.#frames.push(frame)
   }
 
@@ -154,7 +167,7 @@ export class Inbox {
   next(): Promise<Uint8Array | undefined> {
     const frame = this.#frames.shift()
     if (frame !== undefined) {
-      this.bytes -= frame.length
+      this.bytes -= frame.length + FRAME_OVERHEAD_BYTES
       return Promise.resolve(frame)
     }
     if (this.#ended !== undefined) {

@@ -82,7 +82,7 @@ async function orFail<T>(work: Promise<T>, message: string): Promise<T> {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
     const why = code === 'ENOENT' ? 'there is none' : code === 'EEXIST' ? 'it exists already' : code
-    throw new ReplicaError('ERR_KEY_FILE', `${message}: ${why}`, { cause: error, details: { reason: code } })
+    throw new ReplicaError('ERR_KEY_FILE', `${message}: ${why}`, { cause: error, facts: { reason: code } })
   }
 }
 

@@ -19,7 +19,7 @@ export interface EventLog {
   /** The value of `frontier` (name, compiled_at, compiler and more) in a frontier file, as JSON text. */
   readonly meta: Uint8Array | undefined
   /**
-   * From the start at each call. @throws ReplicaError ERR_JSON, with `index` in its details, where the list itself is
+   * From the start at each call. @throws ReplicaError ERR_JSON, with `index` in its facts, where the list itself is
    * broken
    */
   events(): Generator<RawEvent>
@@ -179,5 +179,5 @@ function valueSpanEnd(bytes: Uint8Array, at: number): number {
 }
 
 function broken(reason: string, index?: number): ReplicaError {
-  return new ReplicaError('ERR_JSON', reason, index === undefined ? {} : { details: { index } })
+  return new ReplicaError('ERR_JSON', reason, index === undefined ? {} : { facts: { index } })
 }

@@ -32,7 +32,7 @@ function decode(text: string | Uint8Array): string {
 }
 
 export function fail(cursor: Cursor, reason: string): never {
-  throw new ReplicaError('ERR_JSON', `${reason} at character ${cursor.at}`, { details: { offset: cursor.at } })
+  throw new ReplicaError('ERR_JSON', `${reason} at character ${cursor.at}`, { facts: { offset: cursor.at } })
 }
 
 /** The next character after white space, not consumed; the empty string at the end. */

@@ -136,7 +136,7 @@ function judge<T>(read: () => T, check: (value: T) => string): string {
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error
     const sentence = error.message.replaceAll(/"[^"]*"?|\S*[^a-z ,.;:()'-]\S*/gi, '#').slice(0, 120)
-    return `${error.code} ${sentence} ${Math.round(Math.log2(Number(error.details.at ?? 0) + 1))}`
+    return `${error.code} ${sentence} ${Math.round(Math.log2(Number(error.facts.at ?? 0) + 1))}`
   }
   return check(value)
 }

@@ -38,7 +38,7 @@ function mistake(...argv: string[]): string {
     read(...argv)
   } catch (error) {
     if (!hasCode(error, 'ERR_USAGE')) throw error
-    const { hint } = error.details
+    const { hint } = error.facts
     return hint === undefined ? error.message : `${error.message} | ${hint}`
   }
   return assert.unreachable('it was read') as never

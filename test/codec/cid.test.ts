@@ -9,7 +9,7 @@ import * as assert from 'uvu/assert'
 import { equals, fromHex, sha256, toHex } from '../../src/bytes.ts'
 import { cidText, type LinkCodec, nodeDigest, parseCid } from '../../src/codec/cid.ts'
 import { shared, skip } from '../shared-data.ts'
-import { codeOf } from './referee.ts'
+import { codeOf, isTypeError } from './referee.ts'
 
 const test = suite('CID')
 
@@ -58,14 +58,12 @@ test('any text is read or refused with ERR_CID', () => {
   )
 })
 
-test('a very long text is refused at once', () => {
-  const text = `b${'a'.repeat(50_000_000)}`
-  const started = performance.now()
+test('a text of half a gigabyte is refused by its length alone', () => {
+  // Made by halves: it never lies in memory as a whole, unless somebody reads it.
   assert.is(
-    codeOf(() => parseCid(text)),
+    codeOf(() => parseCid('b'.repeat(2 ** 29 - 24))),
     'ERR_CID',
   )
-  assert.ok(performance.now() - started < 200)
 })
 
 test('a node is named with codec dag-cbor only', () => {
@@ -78,8 +76,8 @@ test('a node is named with codec dag-cbor only', () => {
 })
 
 test('a digest of another length is a mistake of the caller', () => {
-  assert.throws(() => cidText(new Uint8Array(31)), TypeError)
-  assert.throws(() => cidText(new Uint8Array(33)), TypeError)
+  assert.throws(() => cidText(new Uint8Array(31)), isTypeError)
+  assert.throws(() => cidText(new Uint8Array(33)), isTypeError)
 })
 
 const hashes = shared('vectors/multihash/test_cases.csv')

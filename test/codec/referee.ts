@@ -36,3 +36,8 @@ export function codeOf(f: () => unknown): string | undefined {
     throw error
   }
 }
+
+/** For assert.throws, which takes a class for a predicate and is content with anything. */
+export function isTypeError(error: unknown): boolean {
+  return error instanceof TypeError
+}

@@ -135,7 +135,7 @@ export function storeSuite(engine: Engine): void {
     await first.commit([madeNode('only here')])
     await first.commit([root!])
     await second.commit([root!, ...rest])
-    for (const store of [opened.store, await opened.reopen()]) {
+    for await (const store of nowAndReopened(opened)) {
       assert.equal(await store.frontier(frontier).locate([root!.digest, rest[0]!.digest]), [
         { seq: 1, height: 0 },
         undefined,
@@ -188,7 +188,7 @@ export function storeSuite(engine: Engine): void {
     // Two contents under one label: a label is an alias and never decides what is the same.
     await log.commit([madeNode('f', [], { event: 'four', label }), madeNode('g', [], { event: 'five', label })])
     await log.commit([madeNode('h', [], { event: 'four', label })])
-    for (const store of [opened.store, await opened.reopen()]) {
+    for await (const store of nowAndReopened(opened)) {
       const again = store.frontier(frontier)
       assert.is(again.nodes, 8)
       assert.is(again.events, 5)
@@ -236,7 +236,7 @@ export function storeSuite(engine: Engine): void {
     ]
     for (const [what, chunk] of refused) await throwsTypeError(what, () => log.commit(chunk, record))
     await throwsTypeError('a bad record', () => log.commit([fine], [{ key: '', value: utf8('x') }]))
-    for (const store of [opened.store, await opened.reopen()]) {
+    for await (const store of nowAndReopened(opened)) {
       const again = store.frontier(frontier)
       assert.is(again.nodes, nodes.length)
       assert.is(toHex(again.headsDigest()), before)
@@ -325,11 +325,11 @@ export function storeSuite(engine: Engine): void {
 
   test('records have limits', async () => {
     await using opened = await engine.open()
-    const { records } = opened.store
     const longest = 'é'.repeat(STORE_LIMITS.recordKeyBytesMax / 2)
     const largest = Buffer.alloc(STORE_LIMITS.recordValueBytesMax, 7)
-    await records.write([{ key: longest, value: largest }])
-    assert.ok(equals((await (await opened.reopen()).records.get(longest))!, largest))
+    await opened.store.records.write([{ key: longest, value: largest }])
+    const { records } = await opened.reopen()
+    assert.ok(equals((await records.get(longest))!, largest))
     await throwsTypeError('a long key', () => records.write([{ key: `${longest}x`, value: largest }]))
     await throwsTypeError('an empty key', () => records.write([{ key: '', value: largest }]))
     await throwsTypeError('a broken key', () => records.write([{ key: '\ud800', value: largest }]))
@@ -417,7 +417,7 @@ export function storeSuite(engine: Engine): void {
     await opened.store.held.put(frontier, nodes)
     const digests = nodes.map(node => node.digest)
     await opened.store.held.delete(frontier, [digests[0]!, digests[0]!, madeKey('x'), digests[2]!])
-    for (const store of [opened.store, await opened.reopen()]) {
+    for await (const store of nowAndReopened(opened)) {
       assert.equal(store.held.usage(), { nodes: 1, bytes: 300 })
       assert.equal(await store.held.has(frontier, digests), [false, true, false])
       assert.equal(await store.held.waits(frontier, 9).then(all => all.map(wait => wait.nodes)), [1])
@@ -491,6 +491,11 @@ export function storeSuite(engine: Engine): void {
   })
 
   test.run()
+}
+
+async function* nowAndReopened(opened: OpenStore): AsyncGenerator<Store> {
+  yield opened.store
+  yield await opened.reopen()
 }
 
 /** Two writers who merge now and then, and some nodes that nobody builds on; committed in uneven chunks. */

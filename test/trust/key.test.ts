@@ -163,7 +163,7 @@ test('a key file is never overwritten, not even through a link to nowhere', asyn
   for (const taken of [file, link]) {
     const error = await failure(Key.generate().save(taken))
     assert.ok(hasCode(error, 'ERR_KEY_FILE'))
-    assert.is(error.details.reason, 'EEXIST')
+    assert.is(error.facts.reason, 'EEXIST')
   }
   assert.is((await Key.load(file)).publicKey, first.publicKey)
   assert.equal((await fs.readdir(folder.path)).sort(), ['hub.key', 'link.key'])
@@ -194,7 +194,7 @@ test('what is missing, no regular file or endless is refused, and nothing waits 
   await using folder = await scratch()
   const missing = await failure(Key.load(folder.join('none.key')))
   assert.ok(hasCode(missing, 'ERR_KEY_FILE'))
-  assert.is(missing.details.reason, 'ENOENT')
+  assert.is(missing.facts.reason, 'ENOENT')
   assert.ok(hasCode(await failure(Key.load(folder.path)), 'ERR_KEY_FILE'))
   assert.ok(hasCode(await failure(Key.generate().save(folder.join('no', 'such.key'))), 'ERR_KEY_FILE'))
   if (!posix) return
@@ -229,11 +229,11 @@ function code(expected: string): (error: unknown) => boolean {
   return error => hasCode(error, expected as ErrorCode)
 }
 
-async function failure(work: Promise<unknown>): Promise<Error & { details: Record<string, unknown> }> {
+async function failure(work: Promise<unknown>): Promise<Error & { facts: Record<string, unknown> }> {
   try {
     await work
   } catch (error) {
-    return error as Error & { details: Record<string, unknown> }
+    return error as Error & { facts: Record<string, unknown> }
   }
   throw new Error('it did not fail')
 }

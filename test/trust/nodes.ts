@@ -68,6 +68,9 @@ export function makeChain(key: Key, count: number, options: { name?: string; on?
   return chain
 }
 
+/** One for all settings: a thread takes longer to start than most tests. It doesn't keep the process alive. */
+const verifier = new Verifier({ workers: 1 })
+
 export interface Setting {
   readonly store: Store
   readonly log: FrontierStore
@@ -92,7 +95,6 @@ export async function setting(
   const log = await store.track(FRONTIER)
   const own = seededKey(options.ownSeed ?? 1)
   const registry = await Registry.load(store.records, FRONTIER, { id: 'hub:own', key: own })
-  const verifier = new Verifier({ workers: 1 })
   const commits: Setting['commits'] = []
   const onCommitted = (nodes: readonly NodeEntry[], firstSeq: number): void => {
     commits.push({ firstSeq, nodes })
@@ -119,7 +121,6 @@ export async function setting(
       await gate.exclusive(() => registry.remove(id, { heads: log.heads(), at: NOW }))
     },
     async [Symbol.asyncDispose]() {
-      await verifier.close()
       if (options.store === undefined) await store.close()
     },
   }

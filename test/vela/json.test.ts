@@ -81,7 +81,7 @@ test('errors of the reader say where', () => {
   ] as const)
     assert.throws(
       () => parseJson(text),
-      (error: unknown) => hasCode(error, 'ERR_JSON') && error.details.offset === offset,
+      (error: unknown) => hasCode(error, 'ERR_JSON') && error.facts.offset === offset,
     )
 })
 

@@ -64,7 +64,7 @@ test('an error in the list names the index of the event that could not be reache
     () => {
       for (const { text } of readLog(bytes(`[${good},${good} ${good}]`)).events()) texts.push(String(text))
     },
-    (error: unknown) => hasCode(error, 'ERR_JSON') && error.details.index === 2,
+    (error: unknown) => hasCode(error, 'ERR_JSON') && error.facts.index === 2,
   )
   assert.is(texts.length, 2)
 })

@@ -3,8 +3,8 @@
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { type ExitCode, ReplicaError } from '../../errors.ts'
-import type { Replica } from '../../replica.ts'
 import type { CloneOptions } from '../../replica/syncing.ts'
+import type { Replica } from '../../replica.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context } from '../command.ts'
 import { fileError } from '../errno.ts'
@@ -119,7 +119,7 @@ async function abandon(error: unknown, made: { target: Target; location: string 
   }
   if (!(error instanceof ReplicaError)) return error
   const hint = `${plural(nodes, 'node')} arrived and are kept in ${target.folder}; \`replica pull\` there fetches the rest`
-  return new ReplicaError(error.code, error.message, { cause: error, details: { ...error.details, hint } })
+  return new ReplicaError(error.code, error.message, { cause: error, facts: { ...error.facts, hint } })
 }
 
 async function nodesIn(location: string): Promise<number> {

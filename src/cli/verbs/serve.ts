@@ -74,7 +74,7 @@ async function refuseSecond(location: string): Promise<void> {
   if (other === undefined) return
   other.destroy()
   throw new ReplicaError('ERR_STORE_LOCKED', 'a hub serves this store already', {
-    details: { hint: '`replica status` says where; stop that hub before you start another' },
+    facts: { hint: '`replica status` says where; stop that hub before you start another' },
   })
 }
 

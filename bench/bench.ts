@@ -1,0 +1,150 @@
+// What jobs have to work with: stores made once and copied, processes to measure in, and the loop over the runs of a row.
+
+import * as fs from 'node:fs/promises'
+import * as path from 'node:path'
+import { Child } from './child.ts'
+import type { Shape } from './data.ts'
+import { type Label, type Row, rowOf, type Sample } from './samples.ts'
+
+/** Which log. */
+export interface Place {
+  readonly shape: Shape
+  readonly size: number
+}
+
+export interface BenchOptions {
+  /** A folder for everything that is made; the caller removes it. */
+  readonly folder: string
+  /** Runs of each row; a few less where a run takes long. */
+  readonly runs: number
+  readonly say: (text: string) => void
+  /** Options for Node in the processes measured, such as `--cpu-prof`. */
+  readonly execArgv: readonly string[]
+}
+
+/** A task's answer: what it found, and the most memory that its process had. */
+export type Measured<T> = T & { readonly rssBytes: number }
+
+const warmUpMax = 10_000
+const runsMany = 1_000_000
+
+export class Bench {
+  readonly #options: BenchOptions
+  readonly #stores = new Map<string, Promise<string>>()
+  #scratch = 0
+  #port = 0
+
+  constructor(options: BenchOptions) {
+    this.#options = options
+  }
+
+  /** Runs a task in a process of its own. */
+  async run<T>(task: string, args: object): Promise<Measured<T>> {
+    await using child = new Child('./task-process.js', this.#options.execArgv)
+    return await child.ask<Measured<T>>(task, args)
+  }
+
+  /** One at a time: all listen on one port, because a clone has its hub's address. */
+  async hub(folder: string, options: { writer?: string } = {}): Promise<HubProcess> {
+    const child = new Child('./hub-process.js', this.#options.execArgv)
+    const port = this.#port
+    const { url, key } = await child.ask<{ url: string; key: string }>('listen', { folder, port, ...options })
+    this.#port = Number(new URL(url).port)
+    return new HubProcess(child, url, key)
+  }
+
+  /** A replica's folder with this log, which nobody may change: copy it or only read. */
+  store(place: Place): Promise<string> {
+    return this.#make('store', place, folder => this.run('makeStore', { folder, ...counted(place) }))
+  }
+
+  /** A store for looking up only: its nodes have no valid signatures. */
+  plainStore(place: Place): Promise<string> {
+    return this.#make('plain', place, folder => this.run('makePlainStore', { folder, ...counted(place) }))
+  }
+
+  /** A clone of `store(place)`, as the verb makes one. Nobody may change it. */
+  clonedStore(place: Place): Promise<string> {
+    return this.#make('clone', place, async folder => {
+      await using hub = await this.hub(await this.store(place))
+      await this.run('clone', { folder, url: hub.url, key: hub.key })
+    })
+  }
+
+  /** A file with this many events, one a line. */
+  eventsFile(count: number): Promise<string> {
+    return this.#make('events', { shape: 'chain', size: count }, file => this.run('writeEvents', { file, count }))
+  }
+
+  #make(kind: string, place: Place, make: (folder: string) => Promise<unknown>): Promise<string> {
+    const name = `${kind}-${place.shape}-${place.size}`
+    const known = this.#stores.get(name)
+    if (known !== undefined) return known
+    const folder = path.join(this.#options.folder, name)
+    const made = (async () => {
+      this.#options.say(`making ${name}`)
+      await make(folder)
+      return folder
+    })()
+    this.#stores.set(name, made)
+    return made
+  }
+
+  /** A path where nothing is, removed with all that was put there when `use` is through. */
+  async scratch<T>(use: (folder: string) => Promise<T>): Promise<T> {
+    const folder = path.join(this.#options.folder, `scratch-${this.#scratch++}`)
+    try {
+      return await use(folder)
+    } finally {
+      await fs.rm(folder, { recursive: true, force: true })
+    }
+  }
+
+  /** A copy of a store's folder for as long as `use` runs. */
+  copy<T>(of: string, use: (folder: string) => Promise<T>): Promise<T> {
+    return this.scratch(async folder => {
+      await fs.cp(of, folder, { recursive: true })
+      return use(folder)
+    })
+  }
+
+  /** The runs of a row, after one that does not count: it brings files into the system's cache. */
+  async row(label: Label, run: () => Promise<Sample>): Promise<Row> {
+    const name = [label.job, label.what, label.shape, label.size.toLocaleString('en')].join(' ')
+    const runs = label.size >= runsMany ? 1 : this.#options.runs
+    const samples: Sample[] = []
+    if (label.size <= warmUpMax) await run()
+    for (let index = 0; index < runs; index++) {
+      this.#options.say(`${name}: run ${index + 1} of ${runs}`)
+      samples.push(await run())
+    }
+    return rowOf(label, samples)
+  }
+}
+
+export class HubProcess {
+  readonly url: string
+  readonly key: string
+  readonly #child: Child
+
+  constructor(child: Child, url: string, key: string) {
+    this.#child = child
+    this.url = url
+    this.key = key
+  }
+
+  /** The peak of memory from the call of `use` on. */
+  async measured<T>(use: () => Promise<T>): Promise<T & { hubRssBytes: number }> {
+    await this.#child.ask('resetPeak')
+    const result = await use()
+    return { ...result, hubRssBytes: await this.#child.ask<number>('peak') }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#child[Symbol.asyncDispose]()
+  }
+}
+
+function counted({ shape, size }: Place): { shape: Shape; count: number } {
+  return { shape, count: size }
+}

@@ -1,0 +1,28 @@
+// A hub as a process of its own: opens a store, listens on the loopback, and says how much memory it took.
+
+import { Hub } from '../src/hub.ts'
+import { answerRequests } from './child.ts'
+import { peakRssBytes, resetPeakRss } from './memory.ts'
+import { frontier } from './stores.ts'
+
+let hub: Hub | undefined
+
+answerRequests(
+  {
+    /** Port 0 is any that is free; `writer` is a public key that may push. */
+    async listen({ folder, port, writer }: { folder: string; port: number; writer?: string }) {
+      hub = await Hub.listen({ location: folder, port })
+      if (writer !== undefined) {
+        await hub.registry(frontier).add({ id: 'hub:client', url: 'wss://client.example', publicKey: writer })
+      }
+      return { url: hub.url, key: hub.key.publicKey }
+    },
+    async resetPeak() {
+      resetPeakRss()
+    },
+    async peak() {
+      return peakRssBytes()
+    },
+  },
+  async () => hub?.close(),
+)

@@ -1,0 +1,26 @@
+// What a job is: rows of the table for a log of a shape and size, and the tasks that its processes run.
+
+import type { Bench, Place } from './bench.ts'
+import type { Tasks } from './child.ts'
+import type { Row } from './samples.ts'
+
+export interface Job {
+  readonly name: string
+  /** Sizes when none are asked for; those of a million only with `--million`. */
+  readonly sizes: readonly number[]
+  /** Whether it makes a difference how the log is shaped. */
+  readonly shaped: boolean
+  rows(bench: Bench, place: Place): AsyncGenerator<Row>
+  readonly tasks: Tasks
+}
+
+/** What a task found of itself; its process adds its memory. */
+export interface Timed {
+  readonly ms: number
+}
+
+export async function timed<T>(task: () => Promise<T>): Promise<{ result: T; ms: number }> {
+  const started = performance.now()
+  const result = await task()
+  return { result, ms: performance.now() - started }
+}

@@ -1,0 +1,12 @@
+// The table of jobs, in the order in which they run.
+
+import type { Job } from './job.ts'
+import { append } from './jobs/append.ts'
+import { classify } from './jobs/classify.ts'
+import { clone } from './jobs/clone.ts'
+import { diverged } from './jobs/diverged.ts'
+import { importing } from './jobs/import.ts'
+import { pull } from './jobs/pull.ts'
+import { verify } from './jobs/verify.ts'
+
+export const jobs: readonly Job[] = [append, importing, clone, pull, diverged, classify, verify]

@@ -1,0 +1,60 @@
+// A new replica from a hub: every node sent, every signature checked, everything on the disk when it returns.
+
+import { Replica } from '../../src/replica.ts'
+import type { Bench, Place } from '../bench.ts'
+import type { Job } from '../job.ts'
+import type { Row } from '../samples.ts'
+import { folderBytes, frontier } from '../stores.ts'
+import { countWire } from '../wire.ts'
+
+interface Cloned {
+  readonly ms: number
+  readonly admitted: number
+  readonly trips: number
+  readonly frames: number
+  readonly sent: number
+  readonly received: number
+  readonly diskBytes: number
+}
+
+export const clone: Job = {
+  name: 'clone',
+  sizes: [1_000, 10_000, 100_000, 1_000_000],
+  shaped: true,
+  async *rows(bench, place) {
+    yield await cloneRow(bench, place)
+  },
+  tasks: {
+    async clone({ folder, url, key }: { folder: string; url: string; key: string }): Promise<Cloned> {
+      const options = { location: folder, key, frontier, adoptRegistry: true }
+      const { result, ms, sent, received } = await countWire(() => Replica.clone(url, options))
+      const { replica, report } = result
+      await replica.close()
+      if (!report.equal || report.held_count + report.refused_count > 0) throw new Error(`cloned less: ${report.note}`)
+      const frames = report.sent_frames + report.received_frames
+      const { admitted, round_trips: trips } = report
+      return { ms, admitted, trips, frames, sent, received, diskBytes: await folderBytes(folder) }
+    },
+  },
+}
+
+async function cloneRow(bench: Bench, place: Place): Promise<Row> {
+  await using hub = await bench.hub(await bench.store(place))
+  return await bench.row({ job: 'clone', what: '', ...place }, () =>
+    bench.scratch(async folder => {
+      const { url, key } = hub
+      const run = await hub.measured(() => bench.run<Cloned>('clone', { folder, url, key }))
+      const { ms, admitted, trips, frames, sent, received, diskBytes, rssBytes, hubRssBytes } = run
+      if (admitted !== place.size) throw new Error(`${admitted} of ${place.size} nodes were admitted`)
+      return {
+        ms,
+        events: admitted,
+        exact: { nodes: admitted },
+        varying: { sent, received, frames, trips },
+        rssBytes,
+        hubRssBytes,
+        diskBytes,
+      }
+    }),
+  )
+}

@@ -1,0 +1,33 @@
+// Reading a whole store once more: hashes, commit chain, index, heads and every node's form; with signatures, these too.
+
+import { Replica } from '../../src/replica.ts'
+import { type Job, type Timed, timed } from '../job.ts'
+
+interface Verified extends Timed {
+  readonly checked: number
+}
+
+export const verify: Job = {
+  name: 'verify',
+  sizes: [1_000, 10_000, 100_000],
+  shaped: false,
+  async *rows(bench, { size }) {
+    const place = { shape: 'mesh', size } as const
+    const folder = await bench.store(place)
+    for (const signatures of [false, true]) {
+      const what = signatures ? 'with signatures' : 'without signatures'
+      yield await bench.row({ job: 'verify', what, ...place }, async () => {
+        const { ms, checked, rssBytes } = await bench.run<Verified>('verify', { folder, signatures })
+        return { ms, events: checked, exact: { nodes: checked }, rssBytes }
+      })
+    }
+  },
+  tasks: {
+    async verify({ folder, signatures }: { folder: string; signatures: boolean }): Promise<Verified> {
+      await using replica = await Replica.open({ location: folder })
+      const { result, ms } = await timed(() => replica.verify({ signatures }))
+      if (!result.ok) throw new Error(`a sound store has faults: ${JSON.stringify(result.faults.slice(0, 3))}`)
+      return { ms, checked: result.checked }
+    },
+  },
+}

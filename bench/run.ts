@@ -1,0 +1,93 @@
+// `npm run bench`: costs on real stores and, for syncs, between two real processes. bench/README.md says what is counted.
+// Prints a table, keeps the figures as JSON and as pictures, and fails when counts that a seed decides differ between runs.
+
+import * as fs from 'node:fs/promises'
+import * as os from 'node:os'
+import * as path from 'node:path'
+import { Bench } from './bench.ts'
+import { comparison } from './compare.ts'
+import { shapes } from './data.ts'
+import type { Job } from './job.ts'
+import { jobs } from './jobs.ts'
+import { describeMachine, type Machine, machine } from './machine.ts'
+import { type Options, readOptions, UsageError, usage } from './options.ts'
+import { pictures } from './pictures.ts'
+import { repository } from './repository.ts'
+import type { Row } from './samples.ts'
+import { table } from './table.ts'
+
+export interface Figures {
+  readonly machine: Machine
+  readonly rows: readonly Row[]
+}
+
+const million = 1_000_000
+/** At this size jobs run on all shapes; else on a mesh, the shape of two hubs that work together. */
+const allShapesAt = 10_000
+
+async function main(words: readonly string[]): Promise<void> {
+  const options = readOptions(words, jobs)
+  const before = options.compare === undefined ? undefined : await readFigures(options.compare)
+  const on = machine(repository)
+  console.log(`${describeMachine(on)}\n`)
+  const started = performance.now()
+  const rows = await measureAll(options)
+  console.log(`${table(rows)}\n`)
+  if (before !== undefined) {
+    console.log(`against ${describeMachine(before.machine)}\n\n${comparison(rows, before.rows)}\n`)
+  }
+  const files = await keep({ machine: on, rows }, options.json)
+  console.log(`${Math.round((performance.now() - started) / 1000)} s; written: ${files.join(', ')}`)
+}
+
+async function measureAll(options: Options): Promise<Row[]> {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'replica-bench-'))
+  const { cpuProfiles, runs } = options
+  const execArgv = cpuProfiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfiles}`]
+  const say = (text: string): void => void process.stderr.write(`${text}\n`)
+  try {
+    const bench = new Bench({ folder, runs, execArgv, say })
+    const rows: Row[] = []
+    for (const job of options.jobs) {
+      for (const place of placesOf(job, options)) {
+        for await (const row of job.rows(bench, place)) rows.push(row)
+      }
+    }
+    return rows
+  } finally {
+    await fs.rm(folder, { recursive: true, force: true })
+  }
+}
+
+function placesOf(job: Job, options: Options): { shape: (typeof shapes)[number]; size: number }[] {
+  const sizes = options.sizes ?? job.sizes.filter(size => size < million || options.million)
+  return sizes.flatMap(size => {
+    if (!job.shaped) return [{ shape: 'chain' as const, size }]
+    const wanted = options.shapes ?? (size === allShapesAt ? shapes : (['mesh'] as const))
+    return wanted.map(shape => ({ shape, size }))
+  })
+}
+
+async function readFigures(file: string): Promise<Figures> {
+  return JSON.parse(await fs.readFile(file, 'utf8')) as Figures
+}
+
+async function keep(figures: Figures, json: string | undefined): Promise<string[]> {
+  const file = json ?? path.join(repository, 'bench', 'results', 'latest.json')
+  await fs.mkdir(path.dirname(file), { recursive: true })
+  const stem = path.join(path.dirname(file), path.basename(file, path.extname(file)))
+  const contents = [
+    { file, text: `${JSON.stringify(figures, null, 2)}\n` },
+    ...pictures(figures.rows).map(({ name, svg }) => ({ file: `${stem}-${name}.svg`, text: svg })),
+  ]
+  for (const one of contents) await fs.writeFile(one.file, one.text)
+  return contents.map(one => path.relative(process.cwd(), one.file))
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  const text = error instanceof UsageError ? `${error.message}\n\n${usage}` : error instanceof Error ? error.stack : error
+  process.stderr.write(`${text}\n`)
+  process.exitCode = 1
+}

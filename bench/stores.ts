@@ -1,0 +1,117 @@
+// Stores to measure on. Signed logs go in through the real gate, by the key and with the checks of any other node. The plain
+// ones, for looking up only, are written to the store as they are: their nodes carry no valid signature.
+
+import * as fs from 'node:fs/promises'
+import * as path from 'node:path'
+import { fromHex, sha256 } from '../src/bytes.ts'
+import { decodeNode } from '../src/codec/node.ts'
+import { Replica } from '../src/replica.ts'
+import { createLevel, type NodeEntry, openLevel, type Store } from '../src/store/index.ts'
+import { Gate } from '../src/trust/gate.ts'
+import { Key } from '../src/trust/key.ts'
+import { Registry } from '../src/trust/registry.ts'
+import { Verifier } from '../src/trust/verifier.ts'
+import { checkEvent, eventLabel } from '../src/vela/event.ts'
+import { type LogOptions, type MadeNode, type Shape, signedNodes } from './data.ts'
+
+export const frontier = 'vfr_00000000000be9c4'
+export const hubId = 'hub:bench'
+export const seed = 2026
+
+/** Writers; the first is the hub itself. The last makes what only the other side has. */
+const writers = Array.from({ length: 9 }, (_, index) => Key.fromSeed(new Uint8Array(32).fill(index + 1)))
+const hubKey = writers[0]!
+const visitor = writers.at(-1)!
+export const visitors: readonly Key[] = [visitor]
+
+/** Who signs in a shape: a chain has one writer, a mesh two, the rest many. */
+export function writersOf(shape: Shape): readonly Key[] {
+  return writers.slice(0, { chain: 1, mesh: 2, wide: 8, heads: 8 }[shape])
+}
+
+const chunkNodes = 512
+
+/** A new replica's folder with a log in it, that registers all writers. */
+export async function makeStore(folder: string, log: { shape: Shape; count: number }): Promise<void> {
+  const replica = await Replica.open({ location: folder, create: true, hubId, key: hubKey })
+  const peers = replica.registry(frontier)
+  for (const [index, { publicKey }] of writers.slice(1).entries()) {
+    await peers.add({ id: `hub:writer-${index + 1}`, url: `wss://writer-${index + 1}.example`, publicKey })
+  }
+  await replica.close()
+  await addNodes(folder, { seed, frontier, keys: writersOf(log.shape), ...log })
+}
+
+/** Admits made-up nodes, on the heads that are there, into a folder that nobody has open. */
+export async function addNodes(folder: string, log: LogOptions): Promise<void> {
+  await using store = await openLevel(folder)
+  await using verifier = new Verifier()
+  const { records, held } = store
+  const ours = store.frontier(frontier)
+  const key = await Key.load(path.join(folder, 'key'))
+  const registry = await Registry.load(records, frontier, { id: hubId, key })
+  const gate = new Gate({ log: ours, held, registry, verifier })
+  const heads = ours.heads().slice(0, 64)
+  const places = await ours.locate(heads)
+  const on = heads.map((digest, index) => ({ digest, height: places[index]!.height }))
+  let writing: Promise<unknown> = Promise.resolve()
+  for (const chunk of chunks(signedNodes({ ...log, on }))) {
+    await writing
+    writing = gate
+      .admit(
+        chunk.map(node => node.bytes),
+        { from: key.publicKeyBytes },
+      )
+      .then(({ admitted }) => {
+        // biome-ignore format: one thought
+        if (admitted !== chunk.length) throw new Error(`${chunk.length - admitted} made-up nodes were not admitted`)
+      })
+  }
+  await writing
+}
+
+/** A store with a log of this size whose nodes have no valid signatures. */
+export async function makePlainStore(folder: string, log: { shape: Shape; count: number }): Promise<void> {
+  const unsigned = { publicKeyBytes: hubKey.publicKeyBytes, sign: () => new Uint8Array(64) } as unknown as Key
+  await using store = await createLevel(folder)
+  const ours = await store.track(frontier)
+  for (const chunk of chunks(signedNodes({ seed, frontier, keys: [unsigned], ...log }))) {
+    await ours.commit(chunk.map(entryOf))
+  }
+}
+
+function entryOf({ bytes, digest, height, parents }: MadeNode): NodeEntry {
+  const { event } = decodeNode(bytes)
+  return { digest, bytes, parents, height, label: eventLabel(checkEvent(event).id), event: sha256(event) }
+}
+
+function* chunks(nodes: Iterable<MadeNode>): Generator<MadeNode[]> {
+  let chunk: MadeNode[] = []
+  for (const node of nodes) {
+    chunk.push(node)
+    if (chunk.length < chunkNodes) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
+}
+
+/** Makes two replicas strangers again: nothing is left of what they remembered of each other's logs. */
+export async function forgetCursors(folder: string): Promise<void> {
+  await using store: Store = await openLevel(folder)
+  const rows = await store.records.list('cursor/', { limit: 1000 })
+  await store.records.write(rows.map(({ key }) => ({ key, value: undefined })))
+}
+
+/** Bytes of all files in a folder, without what the file system adds. */
+export async function folderBytes(folder: string): Promise<number> {
+  let bytes = 0
+  for (const entry of await fs.readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) bytes += (await fs.stat(path.join(entry.parentPath, entry.name))).size
+  }
+  return bytes
+}
+
+export function keyBytes(hex: string): Uint8Array {
+  return fromHex(hex)!
+}

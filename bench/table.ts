@@ -1,0 +1,61 @@
+// Rows as text for people: one line each, columns aligned.
+
+import type { Row } from './samples.ts'
+
+const titles = [
+  'job', 'shape', 'log', 'events', 'ms', 'least–most', 'events/s', 'sent B', 'received B', 'frames', 'trips',
+  'RSS MB', 'hub MB', 'disk B/event',
+] // biome-ignore format: as in the table
+
+export function table(rows: readonly Row[]): string {
+  return align([titles, ...rows.map(cells)], 2)
+}
+
+function cells(row: Row): string[] {
+  const { job, what, shape, size, events, ms, rssBytes, hubRssBytes, diskBytesPerEvent } = row
+  return [
+    what === '' ? job : `${job}: ${what}`,
+    shape,
+    whole(size),
+    whole(events),
+    duration(ms.median),
+    `${duration(ms.least)}–${duration(ms.most)}`,
+    whole((events / ms.median) * 1000),
+    count(row, 'sent'),
+    count(row, 'received'),
+    count(row, 'frames'),
+    count(row, 'trips'),
+    megabytes(rssBytes),
+    hubRssBytes === null ? '' : megabytes(hubRssBytes),
+    diskBytesPerEvent === null ? '' : whole(diskBytesPerEvent),
+  ]
+}
+
+/** What timing has an influence on is marked. */
+function count(row: Row, name: string): string {
+  const exact = row.exact[name]
+  if (exact !== undefined) return whole(exact)
+  const varying = row.varying[name]
+  return varying === undefined ? '' : `~${whole(varying)}`
+}
+
+/** Columns of text; all but the first `left` are numbers, set to the right. */
+export function align(lines: readonly (readonly string[])[], left: number): string {
+  const widths = lines[0]!.map((_, column) => Math.max(...lines.map(line => line[column]!.length)))
+  const padded = lines.map(line =>
+    line.map((cell, at) => (at < left ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join('  '),
+  )
+  return padded.map(line => line.trimEnd()).join('\n')
+}
+
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString('en')
+}
+
+export function duration(ms: number): string {
+  return ms < 10 ? ms.toFixed(1) : whole(ms)
+}
+
+function megabytes(bytes: number): string {
+  return whole(bytes / 1e6)
+}

@@ -1,0 +1,120 @@
+// Adding single events: parents, heights, twins, drafts as values and as text, genesis and merge events.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { codeOf, draft, FRONTIER, idOf, memoryReplica, reasons, texts } from './drafts.ts'
+
+const test = suite('replica/append')
+
+test('an event is built on the heads of its frontier and becomes the only head', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const first = await replica.append(FRONTIER, draft('one'))
+  const second = await replica.append(FRONTIER, draft('two'))
+  assert.equal(first.parents, [])
+  assert.is(first.height, 0)
+  assert.equal(second.parents, [first.cid])
+  assert.is(second.height, 1)
+  assert.equal(replica.heads(FRONTIER), [second.cid])
+})
+
+test('appending the same event again adds nothing and names the node that carries it', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const first = await replica.append(FRONTIER, draft('one'))
+  const again = await replica.append(FRONTIER, draft('one'))
+  assert.is(again.known, true)
+  assert.is(again.cid, first.cid)
+  const [status] = (await replica.status()).frontiers
+  assert.is(status!.nodes, 1)
+})
+
+test('many events appended at once form one chain, whatever the order in which they are awaited', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const reports = await Promise.all(Array.from({ length: 20 }, (_, i) => replica.append(FRONTIER, draft(`event ${i}`))))
+  assert.is(replica.heads(FRONTIER).length, 1)
+  assert.equal(new Set(reports.map(report => report.height)).size, 20)
+})
+
+test('a draft as JSON text keeps the spelling of its numbers', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const text = `{"kind":"finding.noted","target":{"type":"finding","id":"vf_1"},"actor":{"id":"reviewer:one"},
+    "reason":"numbers","payload":{"float":1.0,"integer":1,"large":18446744073709551615}}`
+  const { cid } = await replica.append(FRONTIER, text)
+  const [node] = await replica.get(cid)
+  const stored = Buffer.from(node!.event.text).toString('utf8')
+  assert.match(stored, '"payload":{"float":1.0,"integer":1,"large":18446744073709551615}')
+})
+
+test('a whole event is carried as it is, and refused when its id is not that of its content', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const [text] = texts(draft('whole'))
+  const report = await replica.append(FRONTIER, text!)
+  assert.is(report.event, idOf(text!))
+  const forged = Buffer.from(text!).toString('utf8').replace('"reason":"whole"', '"reason":"forged"')
+  assert.is(await codeOf(replica.append(FRONTIER, forged)), 'ERR_EVENT_ID')
+  assert.equal(await reasons(replica), ['whole'])
+})
+
+test('an event that names its parents is built on the nodes of those events, not on the heads', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const first = await replica.append(FRONTIER, draft('one'))
+  await replica.append(FRONTIER, draft('two'))
+  const named = await replica.append(FRONTIER, draft('three', { parents: [first.event] }))
+  assert.equal(named.parents, [first.cid])
+  assert.is(replica.heads(FRONTIER).length, 2)
+  const root = await replica.append(FRONTIER, draft('four', { parents: [] }))
+  assert.equal(root.parents, [])
+})
+
+test('an event that names an unknown parent is refused and nothing is written', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const task = replica.append(FRONTIER, draft('one', { parents: ['vev_0000000000000000'] }))
+  assert.is(await codeOf(task), 'ERR_EVENT_PARENT')
+  assert.equal(replica.heads(FRONTIER), [])
+})
+
+test('a frontier that is not kept here is refused; a name that is none is refused differently', async () => {
+  await using replica = await memoryReplica()
+  assert.is(await codeOf(replica.append(FRONTIER, draft('one'))), 'ERR_FRONTIER_UNKNOWN')
+  assert.is(await codeOf(replica.track('frontier')), 'ERR_FRONTIER_ID')
+})
+
+test('a created frontier is named by its genesis event', async () => {
+  await using replica = await memoryReplica()
+  const { frontier, event, height } = await replica.createFrontier({ name: 'blood-brain barrier' })
+  assert.is(frontier, event.replace('vev_', 'vfr_'))
+  assert.is(height, 0)
+  assert.is(replica.frontier(), frontier)
+  const [node] = await replica.get(event)
+  assert.is(node!.event.kind, 'frontier.created')
+  assert.is(node!.event.target.id, 'blood-brain barrier')
+})
+
+test('a merge joins the heads under one signed event, and needs two heads and a reason', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const one = await replica.append(FRONTIER, draft('one', { parents: [] }))
+  assert.is(await codeOf(replica.merge(FRONTIER, { reason: 'why' })), 'ERR_USAGE')
+  const two = await replica.append(FRONTIER, draft('two', { parents: [] }))
+  assert.is(await codeOf(replica.merge(FRONTIER, { reason: ' ' })), 'ERR_USAGE')
+  const merged = await replica.merge(FRONTIER, { reason: 'both hold' })
+  assert.equal([...merged.parents].sort(), [one.cid, two.cid].sort())
+  assert.equal(replica.heads(FRONTIER), [merged.cid])
+})
+
+test('of more heads than a node can name, the first 64 become parents and the rest stay heads', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  for (let i = 0; i < 70; i += 1) await replica.append(FRONTIER, draft(`root ${i}`, { parents: [] }))
+  const joined = await replica.append(FRONTIER, draft('joins'))
+  assert.is(joined.parents.length, 64)
+  assert.is(replica.heads(FRONTIER).length, 7)
+})
+
+test.run()

@@ -1,0 +1,135 @@
+// What holds a replica together: opening, names, keys, the journal, forks, verification, and a hub's health.
+
+import * as fs from 'node:fs/promises'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Hub } from '../../src/hub.ts'
+import { Replica } from '../../src/index.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import { VERSION } from '../../src/version.ts'
+import { repository, scratch } from '../shared-data.ts'
+import { codeOf, draft, FRONTIER, introduce, memoryReplica, NOW, pair, reasons } from './drafts.ts'
+
+const test = suite('replica/home')
+
+test('a replica made in a folder is the same after it is closed and opened again', async () => {
+  await using dir = await scratch()
+  const location = dir.join('store')
+  assert.is(await codeOf(Replica.open({ location })), 'ERR_STORE_MISSING')
+  const made = await Replica.open({ location, create: true, hubId: 'hub:lab' })
+  await made.track(FRONTIER)
+  const { cid } = await made.append(FRONTIER, draft('one'))
+  const { publicKey } = made.key
+  await made.close()
+  await using again = await Replica.open({ location })
+  assert.equal([again.hubId, again.key.publicKey], ['hub:lab', publicKey])
+  assert.equal(again.heads(FRONTIER), [cid])
+})
+
+test('a second owner of a store is told that it is locked', async () => {
+  await using dir = await scratch()
+  await using first = await Replica.open({ location: dir.join('store'), create: true })
+  assert.is(await codeOf(Replica.open({ location: dir.join('store') })), 'ERR_STORE_LOCKED')
+  assert.equal(first.frontiers(), [])
+})
+
+test('a new key signs from now on, the former stays one’s own, and peers go on after rotating', async () => {
+  await using dir = await scratch()
+  await using hub = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:main', clock: () => NOW })
+  await using laptop = await Replica.open({ location: dir.join('store'), create: true, hubId: 'hub:laptop' })
+  await introduce(hub, laptop)
+  await laptop.append(FRONTIER, draft('by the first key'))
+  await laptop.push(FRONTIER, 'hub:main')
+  const { public_key, former } = await laptop.rotateKey()
+  assert.is.not(public_key, former)
+  await laptop.append(FRONTIER, draft('by the second key'))
+  assert.is(await codeOf(laptop.push(FRONTIER, 'hub:main')), 'ERR_SYNC_FORBIDDEN')
+  await hub.registry(FRONTIER).rotate('hub:laptop', public_key)
+  assert.is((await laptop.push(FRONTIER, 'hub:main')).admitted, 1)
+  assert.equal(await reasons(hub), ['by the first key', 'by the second key'])
+  const kinds = (await laptop.journal(FRONTIER, { limit: 100 })).map(entry => entry.kind)
+  assert.ok(kinds.includes('key.rotated'))
+  assert.is((await laptop.verify({ signatures: true })).ok, true)
+})
+
+test('the journal keeps what was changed, in order, and can be read on from a number', async () => {
+  await using both = await pair()
+  const { laptop } = both
+  await laptop.append(FRONTIER, draft('one'))
+  await laptop.push(FRONTIER, 'hub:main')
+  const entries = await laptop.journal(FRONTIER, { limit: 10 })
+  assert.equal(
+    entries.map(({ number, kind }) => [number, kind]),
+    [
+      [0, 'peer.added'],
+      [1, 'sync.push'],
+    ],
+  )
+  assert.equal(await laptop.journal(FRONTIER, { after: 1, limit: 10 }), [])
+})
+
+test('a fork is a new frontier with the events at hand; the base stays as it is', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  await replica.append(FRONTIER, draft('one'))
+  await replica.append(FRONTIER, draft('two'))
+  const before = replica.headsDigest(FRONTIER)
+  assert.is(await codeOf(replica.fork(FRONTIER, { reason: '' })), 'ERR_USAGE')
+  const report = await replica.fork(FRONTIER, { reason: 'the base lost its ancestors' })
+  assert.equal([report.mapped, report.missing], [2, []])
+  assert.is(replica.headsDigest(FRONTIER), before)
+  const found: string[] = []
+  for await (const node of replica.events(report.frontier)) found.push(node.event.kind)
+  assert.equal(found, ['frontier.forked_from', 'finding.noted', 'finding.noted'])
+  const [root] = await replica.get(report.cid)
+  const { payload } = JSON.parse(Buffer.from(root!.event.text).toString('utf8'))
+  assert.is(payload.base_frontier, FRONTIER)
+  assert.is(payload.base_root, before)
+})
+
+test('classifying asks for the ancestors that neither the events nor the store have', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const { event } = await replica.append(FRONTIER, draft('one'))
+  const [a, b] = ['vev_aaaaaaaaaaaaaaaa', 'vev_bbbbbbbbbbbbbbbb']
+  assert.equal(await replica.classify(FRONTIER, [{ id: a, parents: [event] }]), { kind: 'proceed' })
+  const incoming = [
+    { id: a, parents: [event] },
+    { id: 'vev_cccccccccccccccc', parents: [b, a, 'not an id'] },
+  ]
+  assert.equal(await replica.classify(FRONTIER, incoming), { kind: 'fetch', missing: ['not an id', b] })
+})
+
+test('verification finds nothing in a sound store, and counts every node', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  for (let i = 0; i < 10; i += 1) await replica.append(FRONTIER, draft(`event ${i}`))
+  assert.equal(await replica.verify({ signatures: true }), { ok: true, checked: 10, faults: [] })
+})
+
+test('a hub says that it is well, and nothing else over HTTP', async () => {
+  await using hub = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:main' })
+  const base = hub.url.replace('ws:', 'http:')
+  const health = await fetch(`${base}/healthz`)
+  assert.is(health.status, 200)
+  assert.equal(await health.json(), { ok: true, hub_id: 'hub:main', sessions: 0 })
+  assert.is((await fetch(`${base}/`)).status, 404)
+  assert.is((await fetch(`${base}/healthz`, { method: 'POST' })).status, 405)
+})
+
+test('an address that is taken is refused, and the store is closed again', async () => {
+  await using dir = await scratch()
+  await using hub = await Hub.listen({ location: new MemoryStore(), port: 0 })
+  const port = Number(new URL(hub.url).port)
+  const location = dir.join('store')
+  assert.is(await codeOf(Hub.listen({ location, create: true, port })), 'ERR_USAGE')
+  await using again = await Replica.open({ location })
+  assert.equal(again.frontiers(), [])
+})
+
+test('the version in the code is that of the package', async () => {
+  const manifest = JSON.parse(await fs.readFile(`${repository}/package.json`, 'utf8'))
+  assert.is(VERSION, manifest.version)
+})
+
+test.run()

@@ -1,0 +1,129 @@
+// Importing logs: chains, faults by index and reason, strictness, named parents in any order, importing twice, real data.
+
+import * as fs from 'node:fs/promises'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { readLog } from '../../src/vela/index.ts'
+import { shared, skip } from '../shared-data.ts'
+import { codeOf, draft, FRONTIER, idOf, memoryReplica, reasons, texts } from './drafts.ts'
+
+const test = suite('replica/import')
+
+test('a log becomes a chain in its order, on the heads that were there', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  await replica.append(FRONTIER, draft('before'))
+  const report = await replica.import(FRONTIER, () => texts(draft('a'), draft('b'), draft('c')))
+  assert.is(report.added, 3)
+  assert.equal(await reasons(replica), ['before', 'a', 'b', 'c'])
+  assert.is(replica.heads(FRONTIER).length, 1)
+})
+
+test('importing twice adds nothing, also when an event stands twice in the log', async () => {
+  await using replica = await memoryReplica()
+  const log = () => texts(draft('a'), draft('b'), draft('a'))
+  const first = await replica.import(FRONTIER, log)
+  assert.equal([first.read, first.added, first.known], [3, 2, 1])
+  const second = await replica.import(FRONTIER, log)
+  assert.equal([second.read, second.added, second.known], [3, 0, 3])
+})
+
+test('a bad event is named with its index, id and reason, and the rest goes in', async () => {
+  await using replica = await memoryReplica()
+  const [good, next] = texts(draft('a'), draft('b'))
+  const forged = Buffer.from(Buffer.from(next!).toString('utf8').replace('"reason":"b"', '"reason":"x"'))
+  const report = await replica.import(FRONTIER, () => [good!, forged, Buffer.from('{'), next!])
+  assert.equal([report.read, report.added], [4, 2])
+  assert.equal(
+    report.refused.map(({ index, code }) => ({ index, code })),
+    [
+      { index: 1, code: 'ERR_EVENT_ID' },
+      { index: 2, code: 'ERR_JSON' },
+    ],
+  )
+  assert.equal(await reasons(replica), ['a', 'b'])
+})
+
+test('with strict one bad event keeps everything out', async () => {
+  await using replica = await memoryReplica()
+  const [good] = texts(draft('a'))
+  const report = await replica.import(FRONTIER, () => [good!, Buffer.from('[]')], { strict: true })
+  assert.is(report.added, 0)
+  assert.is(report.refused[0]!.index, 1)
+  assert.equal(replica.heads(FRONTIER), [])
+})
+
+test('with strict an unknown parent keeps everything out too', async () => {
+  await using replica = await memoryReplica()
+  const log = () => texts(draft('a'), draft('b', { parents: ['vev_0000000000000000'] }))
+  const report = await replica.import(FRONTIER, log, { strict: true })
+  assert.is(report.added, 0)
+  assert.equal(
+    report.refused.map(({ index, code }) => ({ index, code })),
+    [{ index: 1, code: 'ERR_EVENT_PARENT' }],
+  )
+})
+
+test('events that name their parents get them, also when children stand first in the log', async () => {
+  await using replica = await memoryReplica()
+  const [root] = texts(draft('root', { parents: [] }))
+  const [left, right] = texts(draft('left', { parents: [idOf(root!)] }), draft('right', { parents: [idOf(root!)] }))
+  const [join] = texts(draft('join', { parents: [idOf(left!), idOf(right!)] }))
+  const report = await replica.import(FRONTIER, () => [join!, right!, left!, root!])
+  assert.is(report.added, 4)
+  const [node] = await replica.get(idOf(join!))
+  assert.is(node!.parents.length, 2)
+  assert.is(node!.height, 2)
+  assert.is(replica.heads(FRONTIER).length, 1)
+})
+
+test('an event whose parent is nowhere is refused with its children, and the rest goes in', async () => {
+  await using replica = await memoryReplica()
+  const [orphan, good] = texts(draft('orphan', { parents: ['vev_0000000000000000'] }), draft('good'))
+  const [child] = texts(draft('child', { parents: [idOf(orphan!)] }))
+  const report = await replica.import(FRONTIER, () => [orphan!, child!, good!])
+  assert.is(report.added, 1)
+  assert.equal(
+    report.refused.map(({ index, code }) => ({ index, code })),
+    [
+      { index: 0, code: 'ERR_EVENT_PARENT' },
+      { index: 1, code: 'ERR_EVENT_PARENT' },
+    ],
+  )
+})
+
+test('chunks and chains of several hundred events keep their order', async () => {
+  await using replica = await memoryReplica()
+  const drafts = Array.from({ length: 1300 }, (_, i) => draft(`event ${i}`))
+  const report = await replica.import(FRONTIER, () => texts(...drafts))
+  assert.is(report.added, 1300)
+  assert.equal(
+    await reasons(replica),
+    drafts.map(item => item.reason),
+  )
+})
+
+test('an aborted import keeps what was durable and says so', async () => {
+  await using replica = await memoryReplica()
+  const task = replica.import(FRONTIER, () => texts(draft('a')), { signal: AbortSignal.abort() })
+  assert.is(await codeOf(task), 'ERR_ABORTED')
+})
+
+test('all 315 events of a real log go in, and come out as the same text', async () => {
+  const file = shared('vela/bbb-flagship.events.json')
+  if (file === undefined) return skip('all 315 events of a real log go in', 'no shared data')
+  await using replica = await memoryReplica()
+  const log = readLog(await fs.readFile(file))
+  const report = await replica.import(FRONTIER, function* () {
+    for (const event of log.events()) yield event.text
+  })
+  assert.equal([report.read, report.added, report.refusedCount], [315, 315, 0])
+  const ids: string[] = []
+  for await (const node of replica.events(FRONTIER)) ids.push(node.event.id)
+  assert.equal(
+    ids,
+    JSON.parse(await fs.readFile(file, 'utf8')).map((event: { id: string }) => event.id),
+  )
+})
+
+test.run()

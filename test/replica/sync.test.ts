@@ -1,0 +1,177 @@
+// Push, pull, clone and adopt between real replicas over real sockets on this machine: what the reports say and what is
+// where afterwards. Faults of the link are the business of test/sync and test/transport.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Hub } from '../../src/hub.ts'
+import { Replica } from '../../src/index.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import { codeOf, draft, FRONTIER, introduce, NOW, pair, reasons } from './drafts.ts'
+
+const test = suite('replica/sync')
+
+test('a push gives the hub what it lacks, and a second push has nothing to send', async () => {
+  await using both = await pair()
+  const { hub, laptop } = both
+  await laptop.append(FRONTIER, draft('one'))
+  const report = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([report.admitted, report.held, report.refused, report.equal], [1, [], [], true])
+  assert.equal(hub.heads(FRONTIER), laptop.heads(FRONTIER))
+  const again = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([again.admitted, again.known, again.equal], [0, 0, true])
+})
+
+test('a pull takes only what is lacking, and its cost follows the difference', async () => {
+  await using both = await pair()
+  const { hub, laptop } = both
+  await hub.import(FRONTIER, () => [])
+  for (let i = 0; i < 300; i += 1) await hub.append(FRONTIER, draft(`event ${i}`))
+  const first = await laptop.pull(FRONTIER, 'hub:main')
+  assert.is(first.admitted, 300)
+  await hub.append(FRONTIER, draft('one more'))
+  const second = await laptop.pull(FRONTIER, 'hub:main')
+  assert.equal([second.admitted, second.known, second.equal], [1, 0, true])
+  assert.ok(second.received_bytes < 4000, `${second.received_bytes} bytes`)
+  assert.is(second.round_trips, 2)
+})
+
+test('two diverged replicas end equal after a pull and a push', async () => {
+  await using both = await pair()
+  const { hub, laptop } = both
+  await laptop.append(FRONTIER, draft('base'))
+  await laptop.push(FRONTIER, 'hub:main')
+  await hub.append(FRONTIER, draft('on the hub'))
+  await laptop.append(FRONTIER, draft('on the laptop'))
+  const pulled = await laptop.pull(FRONTIER, 'hub:main')
+  assert.equal([pulled.admitted, pulled.equal], [1, false])
+  assert.match(pulled.note!, 'push to send them')
+  const pushed = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([pushed.admitted, pushed.known, pushed.equal], [1, 0, true])
+  assert.equal(hub.heads(FRONTIER), laptop.heads(FRONTIER))
+  assert.is(hub.heads(FRONTIER).length, 2)
+  assert.equal(await reasons(hub), await reasons(laptop))
+})
+
+test('nodes of an unregistered key are held, and registering it admits them without the network', async () => {
+  await using both = await pair()
+  const { hub, laptop } = both
+  await using third = await Replica.open({ location: new MemoryStore(), hubId: 'hub:third', clock: () => NOW })
+  await laptop.registry(FRONTIER).add({ id: 'hub:third', url: 'wss://third.example', publicKey: third.key.publicKey })
+  await using desk = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:desk', clock: () => NOW })
+  await introduce(desk, third)
+  await third.append(FRONTIER, draft('by the third'))
+  await third.push(FRONTIER, 'hub:desk')
+  await laptop.registry(FRONTIER).add({ id: 'hub:desk', url: desk.url, publicKey: desk.key.publicKey })
+  assert.is((await laptop.pull(FRONTIER, 'hub:desk')).admitted, 1)
+  await laptop.append(FRONTIER, draft('on top of it'))
+
+  const report = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([report.admitted, report.held_count, report.equal], [0, 2, false])
+  assert.ok(report.held.some(item => item.key === third.key.publicKey))
+  const held = (await hub.status()).frontiers[0]!.held
+  assert.is(held.nodes, 2)
+  assert.ok(held.by.some(wait => wait.kind === 'key' && wait.id === third.key.publicKey))
+
+  const peer = { id: 'hub:third', url: 'wss://third.example', publicKey: third.key.publicKey }
+  assert.is((await hub.registry(FRONTIER).add(peer)).admitted, 2)
+  assert.equal(hub.heads(FRONTIER), laptop.heads(FRONTIER))
+})
+
+test('a removed peer may not push, and what it had made stays', async () => {
+  await using both = await pair()
+  const { hub, laptop } = both
+  await laptop.append(FRONTIER, draft('before'))
+  await laptop.push(FRONTIER, 'hub:main')
+  await hub.registry(FRONTIER).remove('hub:laptop')
+  await laptop.append(FRONTIER, draft('after'))
+  assert.is(await codeOf(laptop.push(FRONTIER, 'hub:main')), 'ERR_SYNC_FORBIDDEN')
+  assert.equal(await reasons(hub), ['before'])
+})
+
+test('a stranger may not push, may read an open hub, and may not even read a closed one', async () => {
+  for (const read of ['anyone', 'registered'] as const) {
+    await using hub = await Hub.listen({ location: new MemoryStore(), port: 0, read, clock: () => NOW })
+    await hub.track(FRONTIER)
+    await hub.append(FRONTIER, draft('one'))
+    await using stranger = await Replica.open({ location: new MemoryStore(), clock: () => NOW })
+    await stranger.registry(FRONTIER).add({ id: 'hub:h', url: hub.url, publicKey: hub.key.publicKey })
+    await stranger.append(FRONTIER, draft('two'))
+    const refused = read === 'anyone' ? 'ERR_SYNC_FORBIDDEN' : 'ERR_SYNC_REMOTE'
+    assert.is(await codeOf(stranger.push(FRONTIER, 'hub:h')), refused)
+    const pull = stranger.pull(FRONTIER, 'hub:h')
+    if (read === 'anyone') assert.is((await pull).admitted, 1)
+    else assert.is(await codeOf(pull), 'ERR_SYNC_REMOTE')
+  }
+})
+
+test('a hub with another key than the registered one is not believed', async () => {
+  await using both = await pair()
+  const { hub, laptop } = both
+  const peer = { id: 'hub:false', url: hub.url, publicKey: 'a'.repeat(64) }
+  assert.is(await codeOf(laptop.registry(FRONTIER).add(peer)), 'ERR_KEY')
+  await using other = await Replica.open({ location: new MemoryStore() })
+  await laptop.registry(FRONTIER).add({ ...peer, publicKey: other.key.publicKey })
+  assert.is(await codeOf(laptop.pull(FRONTIER, 'hub:false')), 'ERR_SYNC_AUTH')
+})
+
+test('a clone holds what others made until their keys are known; adopting the registry admits it', async () => {
+  await using both = await pair()
+  const { hub, laptop } = both
+  await laptop.append(FRONTIER, draft('by the laptop'))
+  await laptop.push(FRONTIER, 'hub:main')
+  await hub.append(FRONTIER, draft('by the hub'))
+  const options = { key: hub.key.publicKey }
+  const plain = await Replica.clone(hub.url, { ...options, location: new MemoryStore() })
+  await using held = plain.replica
+  assert.equal([plain.report.admitted, plain.report.held_count], [0, 2])
+  const adopted = await held.adopt(FRONTIER, 'hub:main')
+  assert.equal(adopted.adopted, ['hub:laptop'])
+  assert.is(adopted.admitted, 2)
+  assert.equal(held.heads(FRONTIER), hub.heads(FRONTIER))
+  const full = await Replica.clone(hub.url, { ...options, location: new MemoryStore(), adoptRegistry: true })
+  await using clone = full.replica
+  assert.equal([full.report.admitted, full.report.equal], [2, true])
+  assert.equal(clone.heads(FRONTIER), hub.heads(FRONTIER))
+})
+
+test('a clone of a hub that keeps several frontiers has to name one', async () => {
+  await using both = await pair()
+  const { hub } = both
+  await hub.createFrontier({ name: 'second' })
+  const options = { key: hub.key.publicKey, location: new MemoryStore() }
+  assert.is(await codeOf(Replica.clone(hub.url, options)), 'ERR_USAGE')
+  const { replica } = await Replica.clone(hub.url, { ...options, frontier: FRONTIER })
+  await using clone = replica
+  assert.equal(clone.frontiers(), [FRONTIER])
+})
+
+test('a revoked key that the adopted registry cuts: its nodes below the cut come in, in any order', async () => {
+  await using both = await pair()
+  const { hub, laptop } = both
+  await laptop.append(FRONTIER, draft('before the cut'))
+  await laptop.push(FRONTIER, 'hub:main')
+  await hub.append(FRONTIER, draft('by the hub'))
+  await hub.registry(FRONTIER).remove('hub:laptop')
+  await hub.append(FRONTIER, draft('after the cut'))
+  const { replica, report } = await Replica.clone(hub.url, {
+    location: new MemoryStore(),
+    key: hub.key.publicKey,
+    adoptRegistry: true,
+  })
+  await using clone = replica
+  assert.equal([report.admitted, report.held_count, report.equal], [3, 0, true])
+  assert.equal(clone.heads(FRONTIER), hub.heads(FRONTIER))
+})
+
+test('a frontier that the peer does not keep, and a peer that is not there, are told apart', async () => {
+  await using both = await pair()
+  const { hub, laptop } = both
+  const { frontier } = await laptop.createFrontier({ name: 'mine' })
+  await laptop.registry(frontier).add({ id: 'hub:main', url: hub.url, publicKey: hub.key.publicKey })
+  assert.is(await codeOf(laptop.push(frontier, 'hub:main')), 'ERR_SYNC_REMOTE')
+  assert.is(await codeOf(laptop.push(frontier, 'hub:nobody')), 'ERR_PEER_UNKNOWN')
+  await hub.close()
+  assert.is(await codeOf(laptop.pull(FRONTIER, 'hub:main')), 'ERR_SYNC_CONNECT')
+})
+
+test.run()
