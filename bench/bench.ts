@@ -122,6 +122,11 @@ export class Bench {
   }
 }
 
+interface HubCost {
+  readonly hubRssBytes: number
+  readonly hubCpuMs: number
+}
+
 export class HubProcess {
   readonly url: string
   readonly key: string
@@ -133,11 +138,11 @@ export class HubProcess {
     this.key = key
   }
 
-  /** The peak of memory from the call of `use` on. */
-  async measured<T>(use: () => Promise<T>): Promise<T & { hubRssBytes: number }> {
-    await this.#child.ask('resetPeak')
+  /** What the hub took from the call of `use` on. */
+  async measured<T>(use: () => Promise<T>): Promise<T & HubCost> {
+    await this.#child.ask('startMeasuring')
     const result = await use()
-    return { ...result, hubRssBytes: await this.#child.ask<number>('peak') }
+    return { ...result, ...(await this.#child.ask<HubCost>('measure')) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,6 +6,7 @@ import { peakRssBytes, resetPeakRss } from './memory.ts'
 import { frontier } from './stores.ts'
 
 let hub: Hub | undefined
+let cpu = process.cpuUsage()
 
 answerRequests(
   {
@@ -17,11 +18,13 @@ answerRequests(
       }
       return { url: hub.url, key: hub.key.publicKey }
     },
-    async resetPeak() {
+    async startMeasuring() {
       resetPeakRss()
+      cpu = process.cpuUsage()
     },
-    async peak() {
-      return peakRssBytes()
+    async measure() {
+      const { user, system } = process.cpuUsage(cpu)
+      return { hubRssBytes: peakRssBytes(), hubCpuMs: (user + system) / 1000 }
     },
   },
   async () => hub?.close(),

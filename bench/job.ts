@@ -17,10 +17,14 @@ export interface Job {
 /** What a task found of itself; its process adds its memory. */
 export interface Timed {
   readonly ms: number
+  /** Time of all its threads on a processor. */
+  readonly cpuMs: number
 }
 
-export async function timed<T>(task: () => Promise<T>): Promise<{ result: T; ms: number }> {
+export async function timed<T>(task: () => Promise<T>): Promise<Timed & { result: T }> {
   const started = performance.now()
+  const cpu = process.cpuUsage()
   const result = await task()
-  return { result, ms: performance.now() - started }
+  const { user, system } = process.cpuUsage(cpu)
+  return { result, ms: performance.now() - started, cpuMs: (user + system) / 1000 }
 }

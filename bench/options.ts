@@ -36,7 +36,8 @@ export function readOptions(words: readonly string[], all: readonly Job[]): Opti
   const { values, positionals } = parseWords([...words])
   const resolved = (file: string | undefined): string | undefined => (file === undefined ? file : path.resolve(file))
   const runs = Number(values.runs)
-  if (!Number.isInteger(runs) || runs < 1) throw new UsageError(`--runs is a whole number from 1 on, not ${values.runs}`)
+  if (!Number.isInteger(runs) || runs < 1)
+    throw new UsageError(`--runs is a whole number from 1 on, not ${values.runs}`)
   const names = positionals.map(name => {
     const job = all.find(one => one.name === name)
     if (job === undefined) throw new UsageError(`there is no job ${name}: ${all.map(one => one.name).join(', ')}`)

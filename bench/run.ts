@@ -87,7 +87,8 @@ async function keep(figures: Figures, json: string | undefined): Promise<string[
 try {
   await main(process.argv.slice(2))
 } catch (error) {
-  const text = error instanceof UsageError ? `${error.message}\n\n${usage}` : error instanceof Error ? error.stack : error
+  const text =
+    error instanceof UsageError ? `${error.message}\n\n${usage}` : error instanceof Error ? error.stack : error
   process.stderr.write(`${text}\n`)
   process.exitCode = 1
 }

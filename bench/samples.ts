@@ -8,6 +8,9 @@ export type Counts = { readonly [name: string]: number }
 /** One run. */
 export interface Sample {
   readonly ms: number
+  /** Time on a processor, all threads, of the process that was timed; and of the hub, from before the run until after it. */
+  readonly cpuMs: number
+  readonly hubCpuMs?: number
   /** Events that the time was spent on. */
   readonly events: number
   /** The same in every run. */
@@ -35,6 +38,8 @@ export interface Row extends Label {
   readonly ms: { readonly median: number; readonly least: number; readonly most: number }
   readonly exact: Counts
   /** Medians. */
+  readonly cpuMs: number
+  readonly hubCpuMs: number | null
   readonly varying: Counts
   /** The most of all runs. */
   readonly rssBytes: number
@@ -55,12 +60,15 @@ export function rowOf(label: Label, samples: readonly Sample[]): Row {
   const times = samples.map(sample => sample.ms)
   const names = Object.keys(first.varying ?? {})
   const hubs = samples.flatMap(sample => sample.hubRssBytes ?? [])
+  const hubCpu = samples.flatMap(sample => sample.hubCpuMs ?? [])
   const disks = samples.flatMap(sample => sample.diskBytes ?? [])
   return {
     ...label,
     events: first.events,
     runs: samples.length,
     ms: { median: median(times), least: Math.min(...times), most: Math.max(...times) },
+    cpuMs: median(samples.map(sample => sample.cpuMs)),
+    hubCpuMs: hubCpu.length === 0 ? null : median(hubCpu),
     exact: first.exact,
     varying: Object.fromEntries(names.map(name => [name, median(samples.map(sample => sample.varying![name]!))])),
     rssBytes: Math.max(...samples.map(sample => sample.rssBytes)),

@@ -3,7 +3,8 @@
 import type { Row } from './samples.ts'
 
 const titles = [
-  'job', 'shape', 'log', 'events', 'ms', 'least–most', 'events/s', 'sent B', 'received B', 'frames', 'trips',
+  'job', 'shape', 'log', 'events', 'ms', 'least–most', 'events/s',
+  'CPU ms', 'sent B', 'received B', 'frames', 'trips',
   'RSS MB', 'hub MB', 'disk B/event',
 ] // biome-ignore format: as in the table
 
@@ -21,6 +22,7 @@ function cells(row: Row): string[] {
     duration(ms.median),
     `${duration(ms.least)}–${duration(ms.most)}`,
     whole((events / ms.median) * 1000),
+    cpu(row),
     count(row, 'sent'),
     count(row, 'received'),
     count(row, 'frames'),
@@ -29,6 +31,11 @@ function cells(row: Row): string[] {
     hubRssBytes === null ? '' : megabytes(hubRssBytes),
     diskBytesPerEvent === null ? '' : whole(diskBytesPerEvent),
   ]
+}
+
+/** The process that was timed, and the hub. */
+function cpu({ cpuMs, hubCpuMs }: Row): string {
+  return hubCpuMs === null ? whole(cpuMs) : `${whole(cpuMs)} + ${whole(hubCpuMs)}`
 }
 
 /** What timing has an influence on is marked. */

@@ -17,6 +17,7 @@ import { type Dialled, SocketServer } from './transport/socket.ts'
 
 const { connectionsMax, unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
 const DRAIN_MS = 10_000
+const TIMEOUT_CHECK_MS = 1_000
 
 export interface ListenOptions extends OpenOptions {
   /** Address to listen on; default 127.0.0.1. */
@@ -46,6 +47,7 @@ export class Hub extends Replica {
       maxHeaderSize: headerBytesMax,
       headersTimeout: headerMsMax,
       requestTimeout: SOCKET_LIMITS.bodyMsMax,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS, // else Node looks every 30 s only
     }
     this.#server =
       options.tls === undefined ? http.createServer(limits) : https.createServer({ ...limits, ...options.tls })
@@ -91,6 +93,7 @@ export class Hub extends Replica {
     for (const session of sessions) session.goAway()
     await Promise.race([Promise.allSettled(sessions.map(session => session.done)), after(DRAIN_MS)])
     this.#server.closeAllConnections()
+    await this.#sockets.close()
     await super.close()
   }
 
@@ -109,8 +112,8 @@ export class Hub extends Replica {
 
   #onRequest(request: http.IncomingMessage, response: http.ServerResponse): void {
     request.resume()
-    const { pathname } = new URL(request.url ?? '/', 'http://hub')
-    if (pathname !== '/healthz') return answer(response, 404, { error: 'not found' })
+    const path = request.url?.split('?', 1)[0] // no URL parser: it throws, and what it is given is foreign
+    if (path !== '/healthz') return answer(response, 404, { error: 'not found' })
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return answer(response, 405, { error: 'method not allowed' })
     answer(response, this.#draining ? 503 : 200, {
@@ -183,7 +186,10 @@ function answer(response: http.ServerResponse, status: number, body: object): vo
   response.end(text)
 }
 
+/** The socket has no owner any more: whatever becomes of it is caught here, and it goes when the answer is out. */
 function refuse(socket: Duplex, status: string): void {
+  socket.on('error', () => socket.destroy())
+  socket.once('finish', () => socket.destroy())
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
 }
 

@@ -44,6 +44,7 @@ export const SOCKET_LIMITS = {
   pingMs: 20_000,
   pingMissesMax: 2,
   idleMsMax: 60_000,
+  closeMsMax: 5_000,
   connectionsMax: 1_200,
   unprovenMax: 64,
   unprovenPerAddressMax: 4,

@@ -25,8 +25,8 @@ export const append: Job = {
       yield await bench.row({ job: 'append', what, ...place }, () =>
         bench.scratch(async folder => {
           const run = await bench.run<Appended>('append', { folder, what, count: place.size })
-          const { ms, nodes, diskBytes, rssBytes } = run
-          return { ms, events: nodes, exact: { nodes }, rssBytes, diskBytes }
+          const { ms, cpuMs, nodes, diskBytes, rssBytes } = run
+          return { ms, cpuMs, events: nodes, exact: { nodes }, rssBytes, diskBytes }
         }),
       )
     }
@@ -37,13 +37,13 @@ export const append: Job = {
       await replica.track(frontier)
       const drafts = [...events(seed, count)]
       const texts = what === 'batched' ? drafts.map(draft => makeEvent(draft).text) : []
-      const { ms } = await timed(async () => {
+      const { ms, cpuMs } = await timed(async () => {
         if (what === 'batched') await replica.import(frontier, () => texts)
         else for (const draft of drafts) await replica.append(frontier, draft)
       })
       const { frontiers } = await replica.status()
       await replica.close()
-      return { ms, nodes: frontiers[0]!.nodes, diskBytes: await folderBytes(folder) }
+      return { ms, cpuMs, nodes: frontiers[0]!.nodes, diskBytes: await folderBytes(folder) }
     },
   },
 }

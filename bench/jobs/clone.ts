@@ -9,6 +9,7 @@ import { countWire } from '../wire.ts'
 
 interface Cloned {
   readonly ms: number
+  readonly cpuMs: number
   readonly admitted: number
   readonly trips: number
   readonly frames: number
@@ -27,13 +28,13 @@ export const clone: Job = {
   tasks: {
     async clone({ folder, url, key }: { folder: string; url: string; key: string }): Promise<Cloned> {
       const options = { location: folder, key, frontier, adoptRegistry: true }
-      const { result, ms, sent, received } = await countWire(() => Replica.clone(url, options))
+      const { result, ms, cpuMs, sent, received } = await countWire(() => Replica.clone(url, options))
       const { replica, report } = result
       await replica.close()
       if (!report.equal || report.held_count + report.refused_count > 0) throw new Error(`cloned less: ${report.note}`)
       const frames = report.sent_frames + report.received_frames
       const { admitted, round_trips: trips } = report
-      return { ms, admitted, trips, frames, sent, received, diskBytes: await folderBytes(folder) }
+      return { ms, cpuMs, admitted, trips, frames, sent, received, diskBytes: await folderBytes(folder) }
     },
   },
 }
@@ -44,15 +45,17 @@ async function cloneRow(bench: Bench, place: Place): Promise<Row> {
     bench.scratch(async folder => {
       const { url, key } = hub
       const run = await hub.measured(() => bench.run<Cloned>('clone', { folder, url, key }))
-      const { ms, admitted, trips, frames, sent, received, diskBytes, rssBytes, hubRssBytes } = run
+      const { ms, cpuMs, admitted, trips, frames, sent, received, diskBytes, rssBytes, hubRssBytes, hubCpuMs } = run
       if (admitted !== place.size) throw new Error(`${admitted} of ${place.size} nodes were admitted`)
       return {
         ms,
+        cpuMs,
         events: admitted,
         exact: { nodes: admitted },
         varying: { sent, received, frames, trips },
         rssBytes,
         hubRssBytes,
+        hubCpuMs,
         diskBytes,
       }
     }),

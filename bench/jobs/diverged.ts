@@ -46,9 +46,17 @@ function divergedRow(bench: Bench, place: Place, { count, met }: { count: number
     const row = await bench.row({ job: 'diverged', what, ...place }, () =>
       bench.copy(ours, async folder => {
         const run = await hub.measured(() => bench.run<Pulled>('pull', { folder, url, key }))
-        const { ms, admitted, trips, frames, sent, received, rssBytes, hubRssBytes } = run
+        const { ms, cpuMs, admitted, trips, frames, sent, received, rssBytes, hubRssBytes, hubCpuMs } = run
         if (admitted !== count) throw new Error(`${admitted} of ${count} nodes were admitted`)
-        return { ms, events: count, exact: { nodes: admitted, sent, received, frames, trips }, rssBytes, hubRssBytes }
+        return {
+          ms,
+          cpuMs,
+          events: count,
+          exact: { nodes: admitted, sent, received, frames, trips },
+          rssBytes,
+          hubRssBytes,
+          hubCpuMs,
+        }
       }),
     )
     await bench.run('pull', { folder: ours, url, key })

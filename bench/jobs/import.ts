@@ -22,21 +22,21 @@ export const importing: Job = {
     const file = await bench.eventsFile(place.size)
     yield await bench.row({ job: 'import', what: '', ...place }, () =>
       bench.scratch(async folder => {
-        const { ms, added, diskBytes, rssBytes } = await bench.run<Imported>('import', { folder, file })
-        return { ms, events: added, exact: { nodes: added }, rssBytes, diskBytes }
+        const { ms, cpuMs, added, diskBytes, rssBytes } = await bench.run<Imported>('import', { folder, file })
+        return { ms, cpuMs, events: added, exact: { nodes: added }, rssBytes, diskBytes }
       }),
     )
   },
   tasks: {
     async import({ folder, file }: { folder: string; file: string }): Promise<Imported> {
       const replica = await Replica.open({ location: folder, create: true })
-      const { result, ms } = await timed(async () => {
+      const { result, ms, cpuMs } = await timed(async () => {
         const { log } = await openEvents(file, { cwd: '/', stdin: noStdin })
         return replica.import(frontier, log)
       })
       await replica.close()
       if (result.refusedCount > 0) throw new Error(`${result.refusedCount} made-up events were refused`)
-      return { ms, added: result.added, diskBytes: await folderBytes(folder) }
+      return { ms, cpuMs, added: result.added, diskBytes: await folderBytes(folder) }
     },
     async writeEvents({ file, count }: { file: string; count: number }): Promise<void> {
       const lines = function* (): Generator<Buffer> {

@@ -8,6 +8,7 @@ import { countWire } from '../wire.ts'
 
 export interface Pulled {
   readonly ms: number
+  readonly cpuMs: number
   /** From nothing to an open store. */
   readonly openMs: number
   readonly admitted: number
@@ -34,14 +35,16 @@ export const pull: Job = {
         return await bench.row(label, () =>
           bench.copy(ours, async folder => {
             const run = await hub.measured(() => bench.run<Pulled>('pull', { folder, url: hub.url, key: hub.key }))
-            const { ms, admitted, equal, trips, frames, sent, received, rssBytes, hubRssBytes } = run
+            const { ms, cpuMs, admitted, equal, trips, frames, sent, received, rssBytes, hubRssBytes, hubCpuMs } = run
             if (admitted !== count || !equal) throw new Error(`${admitted} of ${count} nodes were admitted`)
             return {
               ms,
+              cpuMs,
               events: count,
               exact: { nodes: admitted, sent, received, frames, trips },
               rssBytes,
               hubRssBytes,
+              hubCpuMs,
             }
           }),
         )
@@ -52,12 +55,12 @@ export const pull: Job = {
     async pull({ folder, url, key }: { folder: string; url: string; key: string }): Promise<Pulled> {
       const { result: replica, ms: openMs } = await timed(() => Replica.open({ location: folder }))
       await replica.registry(frontier).add({ id: hubId, url, publicKey: key })
-      const { result: report, ms, sent, received } = await countWire(() => replica.pull(frontier, hubId))
+      const { result: report, ms, cpuMs, sent, received } = await countWire(() => replica.pull(frontier, hubId))
       await replica.close()
       if (report.held_count + report.refused_count > 0) throw new Error(`something was held or refused: ${report.note}`)
       const frames = report.sent_frames + report.received_frames
       const { admitted, equal, round_trips: trips } = report
-      return { ms, openMs, admitted, equal, trips, frames, sent, received }
+      return { ms, cpuMs, openMs, admitted, equal, trips, frames, sent, received }
     },
   },
 }

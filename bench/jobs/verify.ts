@@ -17,17 +17,17 @@ export const verify: Job = {
     for (const signatures of [false, true]) {
       const what = signatures ? 'with signatures' : 'without signatures'
       yield await bench.row({ job: 'verify', what, ...place }, async () => {
-        const { ms, checked, rssBytes } = await bench.run<Verified>('verify', { folder, signatures })
-        return { ms, events: checked, exact: { nodes: checked }, rssBytes }
+        const { ms, cpuMs, checked, rssBytes } = await bench.run<Verified>('verify', { folder, signatures })
+        return { ms, cpuMs, events: checked, exact: { nodes: checked }, rssBytes }
       })
     }
   },
   tasks: {
     async verify({ folder, signatures }: { folder: string; signatures: boolean }): Promise<Verified> {
       await using replica = await Replica.open({ location: folder })
-      const { result, ms } = await timed(() => replica.verify({ signatures }))
+      const { result, ms, cpuMs } = await timed(() => replica.verify({ signatures }))
       if (!result.ok) throw new Error(`a sound store has faults: ${JSON.stringify(result.faults.slice(0, 3))}`)
-      return { ms, checked: result.checked }
+      return { ms, cpuMs, checked: result.checked }
     },
   },
 }

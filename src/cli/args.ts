@@ -95,13 +95,13 @@ function findCommand<C extends VerbShape>(
     throw usage(
       `replica ${first} wants one of: ${family.map(command => command.name.slice(first.length + 1)).join(', ')}`,
     )
-  throw unknown('verb', family.length > 0 ? `${first} ${second}` : first, verbWords(commands, family))
+  throw unknownVerb(family.length > 0 ? `${first} ${second}` : first, commands)
 }
 
-/** What a mistaken verb is compared with: the family's verbs when its first word is right. */
-function verbWords(commands: readonly VerbShape[], family: readonly VerbShape[]): string[] {
-  if (family.length > 0) return family.map(command => command.name)
-  return [...new Set(commands.flatMap(command => [command.name, command.name.split(' ')[0]!]))]
+/** Compared with all verbs and with the first words of those that have two. */
+export function unknownVerb(words: string, commands: readonly VerbShape[]): ReplicaError {
+  const known = commands.flatMap(command => [command.name, command.name.split(' ')[0]!])
+  return unknown('verb', words, [...new Set(known)])
 }
 
 /** What follows the verb, checked against what it takes. @throws ReplicaError ERR_USAGE */

@@ -4,7 +4,7 @@
 // open is left. Otherwise ids are offered from the newest down, and only what the sink lacks is followed further: where
 // it has a node it has all the ancestors. Both cost the difference and its edge, not the log; memory is one byte for
 // each number in the region walked. A sink that lies gets too little and harms nobody else: the comparison of heads
-// digests at the end of a session says so. Specification: protocol/admission.md, D10 to D12.
+// digests at the end of a session says so. Specification: protocol/admission.md, D11 to D13.
 
 import { setImmediate } from 'node:timers/promises'
 import type { Digest } from '../bytes.ts'

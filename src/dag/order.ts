@@ -1,7 +1,7 @@
 // Replay order: topological, and among the events whose parents are all placed the least id first. It depends on the DAG
 // alone, never on arrival, so equal sets give equal orders. This file holds the algorithm over flat typed arrays (no
 // object for a node) and the two orders over (id, parents) pairs and (id, timestamp) pairs;
-// replay.ts applies it to a stored log. Specification: protocol/admission.md, D7 and D8.
+// replay.ts applies it to a stored log. Specification: protocol/admission.md, D7 and D10.
 
 import { compareIds, type IdPair } from './closure.ts'
 import { Heap } from './heap.ts'

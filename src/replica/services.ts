@@ -45,7 +45,7 @@ export function servicesOf(home: Home, options: { openRead: boolean }): Services
         mayWrite: isRegistered(frontier, peer),
       }
     },
-    plan: request => planOf(at(request.frontier), request),
+    plan: (request, signal) => planOf(at(request.frontier), request, signal),
     async have(name, ids) {
       const { log } = at(name)
       const [places, kept] = await Promise.all([log.locate(ids), at(name).held.has(name, ids)])
@@ -105,12 +105,13 @@ function stateOf({ log }: Frontier): LogState {
 }
 
 /** The difference to the sink, read out in frames' worth of rows. */
-async function planOf({ log }: Frontier, request: PlanRequest): Promise<Plan> {
+async function planOf({ log }: Frontier, request: PlanRequest, signal: AbortSignal): Promise<Plan> {
   const difference = await Difference.open(log, {
     count: request.ownCount,
     sinkHeads: request.heads,
     sinkHeadsComplete: request.headsComplete,
     sinkCount: request.theirCount,
+    signal,
     ...(request.cursor === undefined ? {} : { cursor: request.cursor }),
   })
   let batches: AsyncGenerator<NodeRow[]> | undefined

@@ -188,12 +188,13 @@ function openError(thrown: unknown, location: string): ReplicaError {
     const message = `the store is open in another process (${location}): stop that one, or let it do the work`
     return new ReplicaError('ERR_STORE_LOCKED', message, { cause: thrown })
   }
-  if (cause.code === 'LEVEL_IO_ERROR') return ioError(location, cause.message, thrown)
+  if (cause.code === 'LEVEL_IO_ERROR' && !missingFile.test(cause.message)) return ioError(location, cause.message, thrown)
   return corrupt(`${location} can't be opened: ${cause.message}`, {}, thrown)
 }
 
 function operationError(thrown: unknown, location: string): unknown {
   const { code, message } = thrown as LevelError
+  if (missingFile.test(message)) return corrupt(`${location} is damaged: ${message}`, {}, thrown)
   switch (code) {
     case 'LEVEL_CORRUPTION':
       return corrupt(`${location} is damaged: ${message}`, {}, thrown)
@@ -206,6 +207,9 @@ function operationError(thrown: unknown, location: string): unknown {
       return thrown instanceof TypeError ? thrown : ioError(location, message, thrown)
   }
 }
+
+/** A file that LevelDB's own books name is gone: that is damage, and not trouble with the disk. */
+const missingFile = /No such file/
 
 function ioError(location: string, message: string, cause: unknown): ReplicaError {
   return new ReplicaError('ERR_STORE_IO', `${location} can't be read or written: ${message}`, { cause })

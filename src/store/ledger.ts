@@ -122,17 +122,18 @@ export class Ledger {
   }
 
   /**
-   * The latest commit that is in table files by now. LevelDB has at most two memory tables: when three times the size of
-   * one was written after a commit, that commit has left both.
+   * The latest commit that is in table files by now. LevelDB has two memory tables at most: a full one is written to a
+   * file while the other fills, and must be there before the next begins. So a commit has left both when twice what one
+   * holds, which is its size and the batch that overfilled it, was written after it.
    */
   #checkpoint(stream: Stream): Mark | undefined {
-    const logLag = 3 * (this.log.writeBufferBytes + this.#batchBytesMax)
-    const indexLag = 3 * (this.index.writeBufferBytes + this.#batchBytesMax)
+    const logLag = 2 * (this.log.writeBufferBytes + this.#batchBytesMax)
+    const indexLag = 2 * (this.index.writeBufferBytes + this.#batchBytesMax)
     let checkpoint = stream.tail.checkpoint
     for (;;) {
       const mark = stream.marks[0]
       if (mark === undefined) return checkpoint
-      if (this.#logBytes - mark.logBytes < logLag || this.#indexBytes - mark.indexBytes < indexLag) return checkpoint
+      if (this.#logBytes - mark.logBytes <= logLag || this.#indexBytes - mark.indexBytes <= indexLag) return checkpoint
       checkpoint = { number: mark.number, first: mark.first, link: mark.link }
       stream.marks.shift()
     }

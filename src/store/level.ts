@@ -38,14 +38,14 @@ const settings = {
     fileBytes: 2 * MIB,
     filesMax: 74,
   },
-  // Digests don't compress, and are read one by one, anywhere.
+  // Digests don't compress, and are read one by one, anywhere. Uncompressed blocks are read in place and never cached.
   index: {
     compression: false,
-    writeBufferBytes: 8 * MIB,
-    cacheBytes: 8 * MIB,
+    writeBufferBytes: 4 * MIB,
+    cacheBytes: MIB,
     blockBytes: 4 * KIB,
-    fileBytes: 4 * MIB,
-    filesMax: 500,
+    fileBytes: 2 * MIB,
+    filesMax: 1000,
   },
   held: {
     compression: true,

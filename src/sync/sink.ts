@@ -218,7 +218,8 @@ function onHeadsLookedUp(
   const toChase = lacking.filter(id => !sink.asked.has(id) && !isRefused(sink, id))
   if (toChase.length > 0) {
     const { cursor } = channel.mine!
-    if (cursor !== null && cursor.seq > 0) out.push({ do: 'remember', frontier, cursor: { store: cursor.store, seq: 0 } })
+    if (cursor !== null && cursor.seq > 0)
+      out.push({ do: 'remember', frontier, cursor: { store: cursor.store, seq: 0 } })
     for (const id of toChase) sink.missing.add(id)
     return
   }

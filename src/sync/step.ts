@@ -70,7 +70,8 @@ function dispatch(connection: Connection, input: Input, out: Effect[]): void {
     case 'listed':
       return void send(out, { t: 'frontiers', items: input.items.slice(0, FRONTIERS_MAX) })
     case 'offered-registry':
-      if (input.data === undefined) return refuse(out, REQUEST, 'ERR_SYNC_FORBIDDEN', 'no such frontier is offered here')
+      if (input.data === undefined)
+        return refuse(out, REQUEST, 'ERR_SYNC_FORBIDDEN', 'no such frontier is offered here')
       return void send(out, { t: 'peers', frontier: input.frontier, data: input.data })
     case 'open':
       return openChannel(connection, input, out)

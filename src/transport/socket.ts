@@ -1,7 +1,8 @@
 // WebSocket as a link: the only file that knows `ws`. Binary frames only, no compression by the transport, bounded both
 // ways: reading pauses when a reader lags, writing waits for `drained`. Pings find half-open links.
-// Specification: protocol/sync.md, "Transport".
+// Specification: protocol/sync.md, S1, S2 and S7.
 
+import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
@@ -9,12 +10,11 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { ReplicaError } from '../errors.ts'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../limits.ts'
 import { SUBPROTOCOL } from '../sync/message.ts'
-import { closeError, Inbox, type Link } from './link.ts'
+import { BUFFERED_HIGH, closeError, Inbox, type Link } from './link.ts'
 
-const { outboundBytesMax, pingMs, pingMissesMax, handshakeMsMax } = SOCKET_LIMITS
+const { pingMs, pingMissesMax, handshakeMsMax, closeMsMax } = SOCKET_LIMITS
 const { frameBytesMax } = WIRE_LIMITS
 const EXPORTER_LABEL = 'EXPORTER-replica-sync'
-const DRAIN_POLL_MS = 5
 
 /** A link with what a handshake binds to it. */
 export interface Dialled {
@@ -25,7 +25,7 @@ export interface Dialled {
   readonly loopback: boolean
 }
 
-/** @throws ReplicaError ERR_PEER_URL, ERR_SYNC_CONNECT, ERR_SYNC_BUSY, ERR_SYNC_TIMEOUT, ERR_ABORTED */
+/** @throws ReplicaError ERR_PEER_URL, ERR_SYNC_CONNECT, ERR_SYNC_BUSY, ERR_ABORTED */
 export async function connect(url: string, options: { signal?: AbortSignal | undefined } = {}): Promise<Dialled> {
   const target = parseUrl(url)
   const { signal } = options
@@ -36,15 +36,23 @@ export async function connect(url: string, options: { signal?: AbortSignal | und
     handshakeTimeout: handshakeMsMax,
     followRedirects: false,
   })
+  const link = new SocketLink(socket, target.host)
+  const abort = (): void => socket.terminate()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    const { binding, loopback } = await opened(socket, target.host)
+    return { link, host: target.host, binding, loopback }
+  } catch (error) {
+    throw signal?.aborted ? new ReplicaError('ERR_ABORTED', 'aborted while connecting', { cause: error }) : error
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+function opened(socket: WebSocket, host: string): Promise<{ binding: Uint8Array | undefined; loopback: boolean }> {
   let binding: Uint8Array | undefined
   let loopback = false
-  const link = new SocketLink(socket, target.host)
-  await new Promise<void>((resolve, reject) => {
-    const abort = (): void => {
-      reject(new ReplicaError('ERR_ABORTED', 'aborted while connecting'))
-      socket.terminate()
-    }
-    signal?.addEventListener('abort', abort, { once: true })
+  return new Promise((resolve, reject) => {
     socket.on('upgrade', response => {
       binding = exporterOf(response.socket)
       loopback = isLoopback(response.socket.remoteAddress)
@@ -52,18 +60,14 @@ export async function connect(url: string, options: { signal?: AbortSignal | und
     socket.on('unexpected-response', (_request, response) => {
       const status = response.statusCode ?? 0
       const code = status === 503 ? 'ERR_SYNC_BUSY' : 'ERR_SYNC_CONNECT'
-      reject(new ReplicaError(code, `${target.host} answered HTTP ${status} instead of a WebSocket`))
+      reject(new ReplicaError(code, `${host} answered HTTP ${status} instead of a WebSocket`))
       socket.terminate()
     })
-    socket.on('open', () => {
-      signal?.removeEventListener('abort', abort)
-      resolve()
-    })
+    socket.on('open', () => resolve({ binding, loopback }))
     socket.on('error', cause => {
-      reject(new ReplicaError('ERR_SYNC_CONNECT', `${target.host} can't be reached: ${cause.message}`, { cause }))
+      reject(new ReplicaError('ERR_SYNC_CONNECT', `${host} can't be reached: ${cause.message}`, { cause }))
     })
   })
-  return { link, host: target.host, binding, loopback }
 }
 
 function parseUrl(url: string): URL {
@@ -101,6 +105,16 @@ export class SocketServer {
     })
   }
 
+  /** Waits for the sockets that are being closed, a bounded time, and takes away those that are not. */
+  async close(): Promise<void> {
+    const closing = [...this.#server.clients].map(async socket => {
+      const closed = once(socket, 'close')
+      if (socket.readyState === WebSocket.OPEN) socket.terminate()
+      await closed
+    })
+    await Promise.all(closing)
+  }
+
   static wants(request: IncomingMessage): boolean {
     const asked = request.headers['sec-websocket-protocol'] ?? ''
     return asked.split(',').some(name => name.trim() === SUBPROTOCOL)
@@ -121,32 +135,31 @@ class SocketLink implements Link {
   readonly #socket: WebSocket
   readonly #inbox = new Inbox()
   readonly #pinger: NodeJS.Timeout
+  #waiting: (() => void)[] = []
   #missed = 0
+  /** Takes the socket away from a peer that doesn't answer the close. */
+  #closer: NodeJS.Timeout | undefined
   #failure: ReplicaError | undefined
 
   constructor(socket: WebSocket, remote: string) {
     this.#socket = socket
     this.remote = remote
     socket.binaryType = 'nodebuffer'
-    socket.on('message', (data: Buffer, binary: boolean) => {
-      if (!binary) {
-        this.#inbox.end(new ReplicaError('ERR_SYNC_FRAME', 'a text frame came; frames are binary'))
-        return
-      }
-      this.#inbox.push(data)
-      if (this.#inbox.bytes > frameBytesMax) socket.pause()
-    })
+    socket.on('message', (data: Buffer, binary: boolean) => this.#onMessage(data, binary))
     socket.on('pong', () => {
       this.#missed = 0
     })
     socket.on('error', cause => {
       const tooBig = (cause as { code?: string }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
       const code = tooBig ? 'ERR_SYNC_LIMIT' : 'ERR_SYNC_CLOSED'
-      this.#failure = new ReplicaError(code, `the link failed: ${cause.message}`, { cause })
+      this.#failure ??= new ReplicaError(code, `the link failed: ${cause.message}`, { cause })
+      this.#inbox.end(this.#failure)
     })
     socket.on('close', (code, reason) => {
       clearInterval(this.#pinger)
+      clearTimeout(this.#closer)
       this.#inbox.end(this.#failure ?? closeError(code, reason.toString('utf8').slice(0, 123)))
+      this.#release()
     })
     this.#pinger = setInterval(() => this.#ping(), pingMs)
     this.#pinger.unref()
@@ -157,13 +170,15 @@ class SocketLink implements Link {
   }
 
   send(frame: Uint8Array): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(frame)
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    this.#socket.send(frame, () => {
+      if (this.#waiting.length > 0 && this.buffered <= BUFFERED_HIGH) this.#release()
+    })
   }
 
-  async drained(): Promise<void> {
-    while (this.#socket.readyState === WebSocket.OPEN && this.buffered > outboundBytesMax / 2) {
-      await new Promise(resolve => setTimeout(resolve, DRAIN_POLL_MS))
-    }
+  drained(): Promise<void> {
+    if (this.#socket.readyState !== WebSocket.OPEN || this.buffered <= BUFFERED_HIGH) return Promise.resolve()
+    return new Promise(resolve => this.#waiting.push(resolve))
   }
 
   async next(): Promise<Uint8Array | undefined> {
@@ -173,8 +188,25 @@ class SocketLink implements Link {
   }
 
   close(code: number, reason: string): void {
+    if (this.#closer !== undefined || this.#socket.readyState === WebSocket.CLOSED) return
+    this.#closer = setTimeout(() => this.#socket.terminate(), closeMsMax)
     if (this.#socket.isPaused) this.#socket.resume()
     this.#socket.close(code, reason.slice(0, 120))
+    this.#release()
+  }
+
+  #onMessage(data: Buffer, binary: boolean): void {
+    if (this.#closer !== undefined) return // nobody reads what still comes
+    if (!binary) {
+      this.#inbox.end(new ReplicaError('ERR_SYNC_FRAME', 'a text frame came; frames are binary'))
+      return
+    }
+    this.#inbox.push(data)
+    if (this.#inbox.bytes > frameBytesMax) this.#socket.pause()
+  }
+
+  #release(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   #ping(): void {

@@ -1,6 +1,6 @@
 // A node on its way in: what the gate needs of it to judge, read once. `examine` makes the checks that a block passes by
 // itself (form, frontier, event), `reread` skips them for a block that passed them before it was held.
-// Specification: protocol/admission.md, D30 and D31.
+// Specification: protocol/admission.md, D29.
 
 import { type Digest, sha256 } from '../bytes.ts'
 import { decodeNode, NODE_DOMAIN, type Node } from '../codec/node.ts'

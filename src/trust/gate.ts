@@ -4,7 +4,7 @@
 //   3. judgement   parents and height, registry and cuts; then one atomic commit per chunk, or held, or refused
 // Steps 1 and 2 of a call run while calls before it are in step 3, which takes calls strictly in the order they were made.
 // A refused node leaves no trace. Held nodes are let in as soon as what they wait for is there, with their descendants.
-// Specification: protocol/admission.md, D29 to D41.
+// Specification: protocol/admission.md, D28 to D40.
 
 import { setImmediate } from 'node:timers/promises'
 import { type Digest, DigestMap, DigestSet } from '../bytes.ts'
@@ -102,7 +102,7 @@ export class Gate {
       try {
         await this.#recover()
         const settlement = new Settlement(this.#ground)
-        settlement.climbFrom(await this.#ground.cuts.refresh(this.#ground.log))
+        settlement.follow(await this.#ground.cuts.refresh(this.#ground.log))
         await task(settlement)
         await settlement.finish()
         return settlement.tally.report()
@@ -122,7 +122,7 @@ export class Gate {
     }
     if (this.#recovered) return
     const settlement = new Settlement(this.#ground)
-    settlement.climbFrom(await this.#ground.cuts.refresh(log))
+    settlement.follow(await this.#ground.cuts.refresh(log))
     await this.#settleAllHeld(settlement)
     this.#recovered = true
   }

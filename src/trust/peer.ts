@@ -1,6 +1,6 @@
 // What a peer is, and the checks of its id, URL and note. They are stricter than the reference's: an id is shown to people
 // and a URL is dialled, so neither may hold what a terminal or a URL parser treats specially.
-// Specification: protocol/admission.md, D20 to D22.
+// Specification: protocol/admission.md, D19 to D21.
 
 import { toHex } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'

@@ -1,6 +1,6 @@
 // Which entries of an offered registry become local declarations when a person adopts it. What is declared here already
 // wins, one's own keys are never declared about, and every key that comes in is vetted. Specification:
-// protocol/admission.md, D28.
+// protocol/admission.md, D27.
 
 import { setImmediate } from 'node:timers/promises'
 import { fromHex } from '../bytes.ts'

@@ -1,6 +1,6 @@
 // A registry as one hub offers it to another: its peers and cuts, signed by the hub's key, for one frontier. Whoever reads
 // it learns what that hub declares and trusts none of it; taking it over is a person's decision. Notes stay at home. One
-// list has one encoding: entries ascend, heads of a cut ascend. Specification: protocol/admission.md, D26 and D27.
+// list has one encoding: entries ascend, heads of a cut ascend. Specification: protocol/admission.md, D26.
 
 import { compare, concat, type Digest, fromHex, toHex, utf8 } from '../bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'

@@ -1,5 +1,5 @@
 // How a registry lies in the store: a record for each peer and each cut, under the frontier's name and the key. One entry
-// per key and kind, so a change is one small write. Specification: protocol/admission.md, D19.
+// per key and kind, so a change is one small write. Specification: protocol/admission.md, D18 and D24.
 
 import { concat, type Digest, fromHex, toHex } from '../bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'

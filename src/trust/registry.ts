@@ -1,7 +1,7 @@
 // The registry of a frontier at one replica: whose nodes it admits. Registering a peer says who is known and believes
 // nothing that they say of others. A key that was removed keeps a cut, the heads of that moment: its nodes below the cut
 // stay, later ones are refused, and no clock decides. All is kept as records of the store and loaded once; each change is
-// durable before it counts. Removal must not race the gate: run it by `Gate.exclusive`. Spec: protocol/admission.md, D18 to D28.
+// durable before it counts. Removal must not race the gate: run it by `Gate.exclusive`. Spec: protocol/admission.md, D18 to D27.
 
 import { compare, concat, type Digest, fromHex, sha256, toHex, utf8 } from '../bytes.ts'
 import { encodeCbor } from '../codec/cbor.ts'

@@ -2,7 +2,7 @@
 // wait, and follows up what the commits set free, wave by wave, never by recursion. What a turn has decided and not yet
 // written lies in two overlays, `staged` and `holds`, which win over the stores wherever both know a node. Commits are
 // down-closed; a node leaves the held store only after the commit that contains it, so a crash loses nothing.
-// Specification: protocol/admission.md, D32 to D40.
+// Specification: protocol/admission.md, D31 to D39.
 
 import { type Digest, DigestMap, DigestSet, digestKey } from '../bytes.ts'
 import type { ErrorCode } from '../errors.ts'
@@ -12,7 +12,7 @@ import { Tally } from './admit-report.ts'
 import type { Awaited } from './awaited.ts'
 import { type Candidate, reread } from './candidate.ts'
 import { Holds, type Item, isSameWait } from './holds.ts'
-import type { OpenCuts } from './open-cuts.ts'
+import type { OpenCuts, Refreshed } from './open-cuts.ts'
 import type { Recent } from './recent.ts'
 import type { Registry } from './registry.ts'
 
@@ -55,9 +55,10 @@ export class Settlement {
     this.#frontier = ground.log.name
   }
 
-  /** What is held from these digests downward turned out to be below a cut. */
-  climbFrom(digests: readonly Digest[]): void {
-    this.#climbs.push(...digests)
+  /** Takes up what a change of the registry's cuts means for held nodes. */
+  follow({ climbs, over }: Refreshed): void {
+    this.#climbs = this.#climbs.concat(climbs)
+    this.#over = this.#over.concat(over)
   }
 
   /** Judges nodes from a peer; `places` has the heights of those stored among them and their parents. */

@@ -135,7 +135,8 @@ function judge<T>(read: () => T, check: (value: T) => string): string {
     value = read()
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error
-    const sentence = error.message.replaceAll(/"[^"]*"?|\S*[^a-z ,.;:()'-]\S*/gi, '#').slice(0, 120)
+    const quoted = /^.*(?= is no member)|"[^"]*"?|\S*[^a-z ,.;:()'-]\S*/gis
+    const sentence = error.message.replaceAll(quoted, '#').slice(0, 120)
     return `${error.code} ${sentence} ${Math.round(Math.log2(Number(error.facts.at ?? 0) + 1))}`
   }
   return check(value)
@@ -191,7 +192,7 @@ function checkAdmitted(input: Uint8Array, head: EventHead): string {
 function checkReading(input: Uint8Array, { text, dropped }: EventReading): string {
   insist(isCanonical(text), 'an event read to a form that is not canonical')
   insist(equals(readEvent(text, { numbers: 'exact' }).text, text), 'an event that reads differently a second time')
-  return `event ${dropped.length} ${judge(
+  return `event ${Math.min(dropped.length, 4)} ${judge(
     () => importEvent(input),
     () => 'imported',
   )}`

@@ -108,6 +108,18 @@ test('a sink that misstates its count low gets the exact difference all the same
   }
 })
 
+test('a sink that overstates its count gets less than it lacks, and nothing that it has', async () => {
+  const parents = chain(100)
+  for (const [count, first] of [
+    [60, 60],
+    [99, 99],
+    [100, 50], // as many as here, yet not equal: not believed
+  ] as const) {
+    const { seqs } = await find(toyLog(parents), { ...sinkWith(parents, [49]), count })
+    assert.equal(seqs, all(100).slice(first))
+  }
+})
+
 test('two diverged chains: what is asked follows the difference', async () => {
   const parents = chain(50_000)
   const log = toyLog(parents)

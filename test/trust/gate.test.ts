@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { equals, fromHex, sha256, toHex, utf8 } from '../../src/bytes.ts'
+import { equals, sha256, toHex, utf8 } from '../../src/bytes.ts'
 import { type ErrorCode, hasCode } from '../../src/errors.ts'
 import { nodeBytesMax } from '../../src/limits.ts'
 import { createLevel } from '../../src/store/level.ts'
@@ -361,6 +361,42 @@ test('an adopted cut of one key frees nothing of another key that is cut elsewhe
   assert.is(at.log.nodes, 4)
 })
 
+test('a cut that is adopted while nodes are on their way decides about them at the next turn', async () => {
+  await using elsewhere = await setting({ ownSeed: 8 })
+  await using at = await setting({ peers: [alice] })
+  const bobs = makeChain(bob, 2)
+  const head = makeNode(alice, 'head', [bobs[0]!])
+  await elsewhere.register('hub:bob', bob)
+  await elsewhere.registry.remove('hub:bob', { heads: [head.digest], at: NOW })
+  const offer = at.registry.readOffer(elsewhere.registry.offer(), elsewhere.own.publicKeyBytes)
+  const { has } = at.store.held
+  // Adopted in the middle of a turn: between the refresh of the cuts and the judgement.
+  await at.admit([makeNode(carol, 'held, so that the turn asks the held store')])
+  at.store.held.has = async (frontier, digests) => {
+    if (at.registry.cuts().length === 0) await at.registry.adopt(offer, { at: NOW })
+    return has.call(at.store.held, frontier, digests)
+  }
+  const report = await at.admit([head, ...bobs])
+  at.store.held.has = has
+  assert.equal(report.refused, [])
+  assert.is(at.log.nodes, 0)
+  const next = await at.admit([makeNode(alice, 'any')])
+  assert.is(next.admitted, 3)
+  assert.equal(
+    next.refused.map(item => item.code),
+    ['ERR_NODE_REVOKED'],
+  )
+})
+
+test('an adopted cut that is lifted frees what waited for its heads', async () => {
+  const bobs = makeChain(bob, 3)
+  await using at = await adopting([alice], [{ key: bob, heads: [makeNode(alice, 'head', [bobs[2]!])] }])
+  await at.admit(bobs)
+  assert.is(at.log.nodes, 0)
+  await at.register('hub:bob', bob)
+  assert.is((await at.gate.release(keyWait(bob))).admitted, 3)
+})
+
 test('an adopted cut survives a restart: what is held below a held head is found again', async () => {
   const bobs = makeChain(bob, 3)
   const head = makeNode(alice, 'head', [bobs[2]!])
@@ -526,10 +562,6 @@ test('the gate agrees with a plain reading of the rules', async () => {
     }),
     { numRuns: 60 },
   )
-})
-
-test('digests in reports are those of the blocks', () => {
-  assert.ok(fromHex(toHex(good.digest)) !== undefined)
 })
 
 test.run()

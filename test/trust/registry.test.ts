@@ -361,10 +361,7 @@ test('adopting never overrides what is declared here, and declares nothing about
   const before = [here.list(), here.cuts()]
   const { added, cut, skipped } = await here.adopt(here.readOffer(hub.offer(), own.publicKeyBytes), { at: NOW })
   assert.equal([added, cut], [[], []])
-  assert.equal(
-    skipped.map(item => item.id).sort(),
-    ['hub:alice', 'hub:bob', 'hub:carol', 'hub:dave', 'hub:own'],
-  )
+  assert.equal(skipped.map(item => item.id).sort(), ['hub:alice', 'hub:bob', 'hub:carol', 'hub:dave', 'hub:own'])
   assert.equal([here.list(), here.cuts()], before)
 })
 

@@ -2,11 +2,10 @@
 
 import { SUBPROTOCOL } from '../../sync/message.ts'
 import { VERSION } from '../../version.ts'
-import { nearest } from '../args.ts'
+import { unknownVerb } from '../args.ts'
 import type { Command } from '../command.ts'
 import { overview, usageLine, verbHelp } from '../help.ts'
 import { columns } from '../layout.ts'
-import { usage } from '../output.ts'
 
 export const VERSION_VERB: Command = {
   name: 'version',
@@ -40,13 +39,7 @@ export function helpVerb(commands: () => readonly Command[]): Command {
       const all = commands()
       const name = args.positionals.join(' ')
       const chosen = name === '' ? all : all.filter(verb => verb.name === name || verb.name.startsWith(`${name} `))
-      if (chosen.length === 0) {
-        const near = nearest(
-          name,
-          all.map(verb => verb.name),
-        )
-        throw usage(`there is no verb ${name}`, near === undefined ? 'replica help' : `did you mean ${near}?`)
-      }
+      if (chosen.length === 0) throw unknownVerb(name, all)
       return out.done({
         fields: { verbs: chosen.map(verb => ({ name: verb.name, usage: usageLine(verb), summary: verb.summary })) },
         lines: name === '' ? overview(all) : chosen.flatMap((verb, i) => [...(i > 0 ? [''] : []), ...verbHelp(verb)]),

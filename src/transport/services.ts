@@ -1,0 +1,43 @@
+// What a session asks of the local replica. The replica implements it (replica/services.ts); tests have others. Nothing
+// here knows frames or sockets.
+
+import type { Digest } from '../bytes.ts'
+import type { Cursor } from '../sync/message.ts'
+import type { Admission, Effect, LogState, PeerIdentity, Row, View } from '../sync/state.ts'
+
+/** How the source of a flow finds and reads what the sink lacks; made by `Services.plan`. One call at a time. */
+export interface Plan {
+  /** Whether no question to the sink is needed. */
+  readonly exact: boolean
+  /** The next ids to offer, newest first; none when all is known. */
+  next(max: number): Promise<readonly Digest[]>
+  /** Which of the last offered ids the sink stores (bit i, least significant first). */
+  answer(has: Uint8Array): void
+  /** The next nodes to send, parents first: about a frame's worth. */
+  rows(): Promise<{ rows: readonly Row[]; last: boolean }>
+  /** Lets go of what reading has open; also in the middle of a call. */
+  close(): Promise<void>
+}
+
+export type PlanRequest = Extract<Effect, { do: 'plan' }>
+
+/**
+ * What a session needs of the local replica. Every method may reject with a ReplicaError, which ends the session. Where
+ * a `signal` is given, the answer is not wanted any more once it is aborted.
+ */
+export interface Services {
+  view(frontier: string, peer: PeerIdentity): Promise<View | undefined>
+  plan(request: PlanRequest, signal: AbortSignal): Promise<Plan>
+  have(frontier: string, ids: readonly Digest[]): Promise<{ stored: Uint8Array; held: Uint8Array; state: LogState }>
+  /** Parents that held nodes wait for and that are neither stored nor held; a bounded number. */
+  waits(frontier: string): Promise<readonly Digest[]>
+  /** As many of the first ids as fit a frame or so, in order, at least one; undefined for those that are not stored. */
+  fetch(
+    frontier: string,
+    ids: readonly Digest[],
+  ): Promise<{ ids: readonly Digest[]; nodes: readonly (Uint8Array | undefined)[] }>
+  admit(frontier: string, nodes: readonly Uint8Array[], peer: PeerIdentity): Promise<Admission>
+  remember(frontier: string, peer: PeerIdentity, cursor: Cursor): Promise<void>
+  list(peer: PeerIdentity): Promise<{ frontier: string; count: number; digest: Digest }[]>
+  registry(frontier: string, peer: PeerIdentity): Promise<Uint8Array | undefined>
+}

@@ -1,0 +1,160 @@
+// What only a real process shows: signals, a reader that goes away, stdin that never ends.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import * as fs from 'node:fs/promises'
+import * as net from 'node:net'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { makeEvent } from '../../src/vela/event.ts'
+import { Desk } from './in-process.ts'
+import { mainFile } from './shell.ts'
+
+const test = suite('cli/process')
+
+interface Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<{ exit: number | string; stdout: string; stderr: string }>
+}
+
+function start(cwd: string, ...argv: string[]): Running {
+  const child = spawn(process.execPath, [mainFile, ...argv], { cwd, stdio: ['pipe', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', chunk => {
+    stdout += chunk
+  })
+  child.stderr.on('data', chunk => {
+    stderr += chunk
+  })
+  const ended = once(child, 'close').then(([code, signal]) => ({ exit: code ?? signal, stdout, stderr }))
+  return { child, ended }
+}
+
+async function withFrontier(desk: Desk): Promise<string> {
+  await desk.run('lab', ['init'])
+  await desk.run('lab', ['frontier', 'create', '--name', 'One'])
+  return desk.dir.join('lab')
+}
+
+test('a reader that goes away ends the verb quietly', async () => {
+  await using desk = await Desk.open()
+  const cwd = await withFrontier(desk)
+  const lines = Array.from({ length: 3000 }, (_, i) =>
+    Buffer.from(
+      makeEvent({
+        kind: 'k',
+        target: { type: 't', id: 'i' },
+        actor: { id: 'a' },
+        reason: `${i}`,
+        timestamp: '2026-01-01T00:00:00Z',
+      }).text,
+    ).toString(),
+  )
+  await fs.writeFile(`${cwd}/many.jsonl`, lines.join('\n'))
+  const { frontiers } = (await desk.json('lab', ['frontier', 'list'])).value
+  await desk.run('lab', ['import', 'many.jsonl', '--frontier', frontiers[0].frontier])
+  for (const served of [false, true]) {
+    const hub = served ? await desk.serve('lab') : undefined
+    const { child, ended } = start(cwd, 'log', '-n', '0', '--jsonl')
+    await once(child.stdout!, 'data')
+    child.stdout!.destroy()
+    const { exit, stderr } = await ended
+    assert.equal([exit, stderr], [0, ''])
+    await hub?.stop()
+  }
+})
+
+/** Accepts connections and never says a word. */
+async function silentServer(): Promise<{ url: string; connected: Promise<unknown> } & AsyncDisposable> {
+  const sockets: net.Socket[] = []
+  const server = net.createServer(socket => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as net.AddressInfo
+  return {
+    url: `ws://127.0.0.1:${port}`,
+    connected: once(server, 'connection'),
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+test('an interrupt stops a verb that waits for a peer, served or not', async () => {
+  await using desk = await Desk.open()
+  const cwd = await withFrontier(desk)
+  const { public_key } = (await desk.json('other', ['init'])).value
+  for (const served of [false, true]) {
+    await using silent = await silentServer()
+    await desk.run('lab', ['peer', 'add', `hub:silent-${served}`, silent.url, '--key', public_key])
+    await desk.run('lab', ['peer', 'remove', 'hub:silent-false'])
+    const hub = served ? await desk.serve('lab') : undefined
+    const peer = served ? 'hub:silent-true' : 'hub:silent-false'
+    await desk.run('lab', ['peer', 'add', peer, silent.url, '--key', public_key])
+    const { child, ended } = start(cwd, 'pull', peer, '--json')
+    await silent.connected
+    child.kill('SIGINT')
+    const { exit, stdout } = await ended
+    assert.is(exit, 1)
+    assert.is(JSON.parse(stdout).error.code, 'ERR_ABORTED')
+    await hub?.stop()
+  }
+})
+
+test('an interrupt stops a verb that waits for stdin, served or not', async () => {
+  await using desk = await Desk.open()
+  const cwd = await withFrontier(desk)
+  for (const served of [false, true]) {
+    const hub = served ? await desk.serve('lab') : undefined
+    const { child, ended } = start(cwd, 'append', '-', '--json')
+    child.stdin!.write('{"kind"')
+    // The verb has begun to read when the pipe is empty again.
+    await new Promise(resolve => child.stdin!.write(Buffer.alloc(256 * 1024, 0x20), resolve))
+    child.kill('SIGINT')
+    const { exit, stdout } = await ended
+    assert.is(exit, 1)
+    assert.is(JSON.parse(stdout).error.code, 'ERR_ABORTED')
+    await hub?.stop()
+  }
+})
+
+test('serve prints its line, serves, and ends with 0 on SIGTERM', async () => {
+  await using desk = await Desk.open()
+  const cwd = await withFrontier(desk)
+  const { child, ended } = start(cwd, 'serve', '--listen', '127.0.0.1:0', '--json')
+  const [line] = await once(child.stdout!, 'data')
+  const { ok, url, pid } = JSON.parse(line)
+  assert.ok(ok)
+  assert.is(pid, child.pid)
+  assert.is((await fetch(`${url.replace('ws', 'http')}/healthz`)).status, 200)
+  child.kill('SIGTERM')
+  assert.is((await ended).exit, 0)
+})
+
+test('a hub that is killed leaves a store that the next verb opens', async () => {
+  await using desk = await Desk.open()
+  const cwd = await withFrontier(desk)
+  const { child, ended } = start(cwd, 'serve', '--listen', '127.0.0.1:0')
+  await once(child.stdout!, 'data')
+  child.kill('SIGKILL')
+  await ended
+  assert.ok((await fs.readdir(`${cwd}/.replica`)).includes('control.sock'))
+  assert.is((await desk.run('lab', ['heads'])).exit, 0)
+  assert.not((await fs.readdir(`${cwd}/.replica`)).includes('control.sock'))
+})
+
+test('the key of a store is nowhere in what a process prints or keeps in its environment', async () => {
+  await using desk = await Desk.open()
+  const cwd = await withFrontier(desk)
+  const seed = (await fs.readFile(`${cwd}/.replica/key`, 'utf8')).trim()
+  for (const argv of [['keys', 'show'], ['status', '--json'], ['journal'], ['keys', 'new']]) {
+    const { stdout, stderr } = await start(cwd, ...argv).ended
+    assert.not((stdout + stderr).includes(seed))
+  }
+})
+
+test.run()
