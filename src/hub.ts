@@ -16,6 +16,7 @@ import { Exchange } from './transport/exchange.ts'
 import { type Dialled, SocketServer } from './transport/socket.ts'
 
 const { connectionsMax, unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
+const { bodyBytesMax, bodyMsMax } = SOCKET_LIMITS
 const DRAIN_MS = 10_000
 const TIMEOUT_CHECK_MS = 1_000
 
@@ -46,7 +47,7 @@ export class Hub extends Replica {
     const limits = {
       maxHeaderSize: headerBytesMax,
       headersTimeout: headerMsMax,
-      requestTimeout: SOCKET_LIMITS.bodyMsMax,
+      requestTimeout: bodyMsMax,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS, // else Node looks every 30 s only
     }
     this.#server =
@@ -178,6 +179,15 @@ export class Hub extends Replica {
       ...(dialled.binding === undefined ? {} : { binding: dialled.binding }),
     }
   }
+}
+
+/** No request of this version has a body that is read; one that is too long ends the connection. */
+function discardBody(request: http.IncomingMessage): void {
+  let bytes = 0
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > bodyBytesMax) request.destroy()
+  })
 }
 
 function answer(response: http.ServerResponse, status: number, body: object): void {

@@ -12,7 +12,6 @@ export const NODE_LIMITS = {
   parentsMax: 64,
   linksMax: 1024,
   frontierNameBytesMax: 64,
-  documentChunkBytesMax: 256 * KIB,
   cborDepthMax: 32,
   cborItemsMax: 128 * KIB,
 } as const

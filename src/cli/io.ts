@@ -49,7 +49,7 @@ export function streamSink(
   return {
     terminal: stream.isTTY === true,
     get columns() {
-      return stream.columns ?? 80
+      return stream.columns || 80
     },
     write: data => {
       if (closed || stream.destroyed) return Promise.reject(new OutputClosed('the reader has gone'))

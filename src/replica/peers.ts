@@ -2,10 +2,10 @@
 // cut, and a registration admits at once, without the network, what the key held back.
 
 import { fromHex, toHex } from '../bytes.ts'
-import { ReplicaError } from '../errors.ts'
 import type { Cut, Peer } from '../trust/registry.ts'
 import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
+import type { JournalEntry } from './journal.ts'
 import { checkName } from './read.ts'
 
 export interface NewPeer {
@@ -29,72 +29,62 @@ export class FrontierPeers {
   }
 
   /**
-   * Registers a peer and admits what its key held back. Adding the same peer again changes nothing.
+   * Registers a peer and admits what its key held back; the frontier is kept from now on. The same again changes nothing.
+   * Adding a key that was removed lifts its cut.
    * @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_PEER_EXISTS, ERR_PEER_KEY_CHANGED, ERR_KEY
    */
   async add(peer: NewPeer): Promise<{ peer: Peer; added: boolean; admitted: number }> {
     const frontier = await this.#home.track(this.#name)
     const { peer: stored, change } = await frontier.registry.add({ ...peer, addedAt: this.#home.now() })
+    const { id, url, public_key } = stored
     const added = change === 'added'
-    if (added) await this.#note('peer.added', stored)
-    return { peer: stored, added, admitted: await this.#release(frontier, stored.public_key) }
+    if (added) await this.#note('peer.added', { id, url, public_key })
+    const { admitted } = await frontier.gate.release({ kind: 'key', id: fromHex(public_key)! })
+    return { peer: stored, added, admitted }
   }
 
   /** Forgets a peer: what it made up to now stays, what it makes later is refused. @throws ReplicaError ERR_PEER_UNKNOWN */
   async remove(id: string): Promise<{ cut: Cut }> {
-    const frontier = await this.#home.track(this.#name)
+    const { registry, gate, log } = this.#frontier()
     // Within the gate's turn: no node of this peer slips in between the heads and the cut.
-    const cut = await frontier.gate.exclusive(() =>
-      frontier.registry.remove(id, { heads: frontier.log.heads(), at: this.#home.now() }),
-    )
-    await frontier.gate.recheck()
-    await this.#home.journal.write(this.#name, 'peer.removed', {
-      id: cut.id,
-      public_key: cut.public_key,
-      heads: [...cut.heads],
-    })
+    const cut = await gate.exclusive(() => registry.remove(id, { heads: log.heads(), at: this.#home.now() }))
+    await gate.recheck()
+    const { public_key, heads } = cut
+    await this.#note('peer.removed', { id, public_key, heads: [...heads] })
     return { cut }
   }
 
   /** Gives a peer a new key; the old one is cut as by `remove`. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_EXISTS, ERR_KEY */
   async rotate(id: string, publicKey: string): Promise<{ peer: Peer; admitted: number }> {
-    const frontier = await this.#home.track(this.#name)
-    const former = frontier.registry.get(id)?.public_key ?? ''
-    const { peer } = await frontier.gate.exclusive(() =>
-      frontier.registry.rotate(id, publicKey, { heads: frontier.log.heads(), at: this.#home.now() }),
+    const { registry, gate, log } = this.#frontier()
+    const { peer, cut } = await gate.exclusive(() =>
+      registry.rotate(id, publicKey, { heads: log.heads(), at: this.#home.now() }),
     )
-    await this.#home.journal.write(this.#name, 'peer.rotated', { id, public_key: peer.public_key, former })
-    return { peer, admitted: await this.#release(frontier, peer.public_key) }
+    const { admitted } = await gate.recheck()
+    await this.#note('peer.rotated', { id, public_key: peer.public_key, former: cut.public_key })
+    return { peer, admitted }
   }
 
-  async list(): Promise<Peer[]> {
-    return (await this.#home.track(this.#name)).registry.list()
+  /** Peers by id. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  list(): Peer[] {
+    return this.#frontier().registry.list()
   }
 
-  async cuts(): Promise<Cut[]> {
-    return (await this.#home.track(this.#name)).registry.cuts()
+  /** Keys that were removed, with the heads under which their nodes stay. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  cuts(): Cut[] {
+    return this.#frontier().registry.cuts()
   }
 
-  /** 64 hex digits; equal digests mean equal admission rules. */
-  async digest(): Promise<string> {
-    return toHex((await this.#home.track(this.#name)).registry.digest())
+  /** 64 hex digits; equal digests mean equal admission rules. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  digest(): string {
+    return toHex(this.#frontier().registry.digest())
   }
 
-  /** @throws ReplicaError ERR_PEER_UNKNOWN */
-  async require(id: string): Promise<Peer> {
-    const peer = (await this.#home.track(this.#name)).registry.get(id)
-    if (peer === undefined)
-      throw new ReplicaError('ERR_PEER_UNKNOWN', `no peer '${id}' is registered for ${this.#name}`)
-    return peer
+  #frontier(): Frontier {
+    return this.#home.at(this.#name)
   }
 
-  async #release(frontier: Frontier, publicKey: string): Promise<number> {
-    const { admitted } = await frontier.gate.release({ kind: 'key', id: fromHex(publicKey)! })
-    return admitted
-  }
-
-  #note(kind: string, peer: Peer): Promise<void> {
-    const { id, url, public_key } = peer
-    return this.#home.journal.write(this.#name, kind, { id, url, public_key })
+  #note(kind: string, facts: JournalEntry['facts']): Promise<void> {
+    return this.#home.journal.write(this.#name, kind, facts)
   }
 }

@@ -1,7 +1,7 @@
 // What sync sessions ask of this replica: views of a frontier, the difference to a peer, admission, cursors. The same
 // services stand behind a hub's sessions and a client's; only what a stranger may read differs.
 
-import { type Digest, toHex } from '../bytes.ts'
+import { type Digest, equals, toHex } from '../bytes.ts'
 import { Difference } from '../dag/difference.ts'
 import { ReplicaError } from '../errors.ts'
 import type { FrontierStore, NodeRow, Records } from '../store/store.ts'
@@ -13,7 +13,8 @@ import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
 
 const WAITS_LISTED_MAX = 1024
-const CURSOR_BYTES = 16 + 8
+/** Store id, sequence number, and the registry under which everything below was stored or held. */
+const CURSOR_BYTES = 16 + 8 + 32
 
 /** What a replica that does not exist yet offers in a session: nothing, and it takes nothing. */
 export const NO_SERVICES: Services = new Proxy({} as Services, {
@@ -31,7 +32,7 @@ export function servicesOf(home: Home, options: { openRead: boolean }): Services
       const frontier = home.frontiers.get(name)
       if (frontier === undefined) return undefined
       const { log, registry } = frontier
-      const cursor = await readCursor(home.store.records, name, peer.key)
+      const cursor = await readCursor(home.store.records, frontier, peer.key)
       // Heads, digest and count are read in one turn of the loop: they belong together.
       const heads = log.heads()
       return {
@@ -82,8 +83,9 @@ export function servicesOf(home: Home, options: { openRead: boolean }): Services
       if (result.admitted > 0) home.checkHeads(name)
       return result
     },
-    async remember(name, peer, cursor) {
-      await home.store.records.write([{ key: cursorKey(name, peer.key), value: packCursor(cursor) }])
+    async remember(name, peer, cursor, registry) {
+      const value = packCursor(cursor, registry)
+      await home.store.records.write([{ key: cursorKey(name, peer.key), value }])
     },
     async list(peer) {
       const readable = [...home.frontiers].filter(([, frontier]) => mayRead(frontier, peer))
@@ -157,16 +159,19 @@ function cursorKey(frontier: string, peer: Uint8Array): string {
   return `cursor/${frontier}/${toHex(peer)}`
 }
 
-function packCursor({ store, seq }: Cursor): Uint8Array {
+function packCursor({ store, seq }: Cursor, registry: Digest): Uint8Array {
   const bytes = Buffer.alloc(CURSOR_BYTES)
   bytes.set(store)
   bytes.writeBigUInt64BE(BigInt(seq), 16)
+  bytes.set(registry, 24)
   return bytes
 }
 
-async function readCursor(records: Records, frontier: string, peer: Digest): Promise<Cursor | null> {
-  const value = await records.get(cursorKey(frontier, peer))
+/** None since the registry has changed: what was held may have been refused meanwhile, and has to be looked for again. */
+async function readCursor(records: Records, { log, registry }: Frontier, peer: Digest): Promise<Cursor | null> {
+  const value = await records.get(cursorKey(log.name, peer))
   if (value === undefined || value.length !== CURSOR_BYTES) return null
   const bytes = Buffer.from(value)
+  if (!equals(bytes.subarray(24), registry.digest())) return null
   return { store: Uint8Array.from(bytes.subarray(0, 16)), seq: Number(bytes.readBigUInt64BE(16)) }
 }

@@ -75,7 +75,7 @@ export async function adoptRegistry(
   const bytes = await withPeer({ home, services, peer }, options, exchange => exchange.registry(frontier))
   const { registry, gate } = home.at(frontier)
   const offer = registry.readOffer(bytes, hubKey(peer.public_key))
-  const { added, cut, skipped } = await registry.adopt(offer, { at: home.now(), allowPlain })
+  const { added, cut, skipped } = await gate.exclusive(() => registry.adopt(offer, { at: home.now(), allowPlain }))
   const { admitted } = await gate.recheck()
   await home.journal.write(frontier, 'registry.adopted', { peer: peer.id, adopted: added, cut })
   return { frontier, adopted: added, cut, skipped, admitted }

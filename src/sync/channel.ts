@@ -58,7 +58,7 @@ export function onChannelMessage(connection: Connection, message: Message, out: 
     case 'lack':
     case 'end':
       if (channel.sink === undefined) throw unsolicited(message)
-      return sink.onMessage(connection, channel, channel.sink, message, out)
+      return sink.onMessage(channel, channel.sink, message, out)
     default:
       throw order(message, 'in this phase')
   }

@@ -23,13 +23,7 @@ export function start(channel: Channel, sink: Sink): void {
   if (hasEqualHeads(channel)) sink.needed = new DigestSet()
 }
 
-export function onMessage(
-  connection: Connection,
-  channel: Channel,
-  sink: Sink,
-  message: SinkMessage,
-  out: Effect[],
-): void {
+export function onMessage(channel: Channel, sink: Sink, message: SinkMessage, out: Effect[]): void {
   switch (message.t) {
     case 'offer':
       return onOffer(channel, sink, message, out)
@@ -217,9 +211,7 @@ function onHeadsLookedUp(
   const { frontier, ch } = channel
   const toChase = lacking.filter(id => !sink.asked.has(id) && !isRefused(sink, id))
   if (toChase.length > 0) {
-    const { cursor } = channel.mine!
-    if (cursor !== null && cursor.seq > 0)
-      out.push({ do: 'remember', frontier, cursor: { store: cursor.store, seq: 0 } })
+    if ((channel.mine!.cursor?.seq ?? 0) > 0) remember(channel, 0, out)
     for (const id of toChase) sink.missing.add(id)
     return
   }
@@ -272,8 +264,7 @@ function report(
     complete,
   }
   if (last.kept && refusedCount === 0) {
-    const { store } = channel.theirs!
-    out.push({ do: 'remember', frontier: channel.frontier, cursor: { store, seq: sink.end!.seq } })
+    remember(channel, sink.end!.seq, out)
   }
   send(out, {
     t: 'report',
@@ -283,6 +274,10 @@ function report(
     refused: refused.map(({ digest: id, code }) => ({ id, code })),
   })
   finishFlow(connection, channel, out)
+}
+
+function remember({ frontier, mine, theirs }: Channel, seq: number, out: Effect[]): void {
+  out.push({ do: 'remember', frontier, cursor: { store: theirs!.store, seq }, registry: mine!.registry })
 }
 
 function hasEqualHeads({ mine, theirs }: Channel): boolean {

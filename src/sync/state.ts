@@ -223,7 +223,8 @@ export type Effect =
   | { do: 'have'; ch: number; frontier: string; why: Why; ids: readonly Digest[] }
   | { do: 'waits'; ch: number; frontier: string }
   | { do: 'admit'; ch: number; frontier: string; nodes: readonly Uint8Array[]; bytes: number }
-  | { do: 'remember'; frontier: string; cursor: Cursor }
+  /** `registry`: the digest of the registry under which this was stored or held. */
+  | { do: 'remember'; frontier: string; cursor: Cursor; registry: Digest }
   | { do: 'done'; ch: number; channel: Channel }
   | { do: 'failed'; ch: number; error: ReplicaError }
   | { do: 'close'; error: ReplicaError | undefined }

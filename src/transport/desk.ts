@@ -46,7 +46,7 @@ export class Desk {
       case 'waits':
         return { in: 'waits', ch: question.ch, parents: await services.waits(question.frontier) }
       case 'remember':
-        await services.remember(question.frontier, peer, question.cursor)
+        await services.remember(question.frontier, peer, question.cursor, question.registry)
         return undefined
     }
   }

@@ -78,8 +78,11 @@ export class Exchange {
     this.#options = options
     this.#connection = newConnection(config)
     const setAlarm = options.setAlarm ?? clockAlarm
-    this.#handshake = setAlarm(handshakeMsMax, () => this.#onLate(`no handshake within ${handshakeMsMax} ms`))
-    this.#idleness = setAlarm(idleMsMax, () => this.#onIdle())
+    this.#handshake = setAlarm(handshakeMsMax, () => this.#endLate(`no handshake within ${handshakeMsMax} ms`))
+    this.#idleness = setAlarm(idleMsMax, () => {
+      if (this.#busy > 0) this.#idleness.restart()
+      else this.#endLate(`nothing came for ${idleMsMax} ms`)
+    })
     this.ready = this.#waiters.add('ready')
     this.ready.catch(() => {}) // whoever does not await it still sees `done`
     this.done = this.#run()
@@ -232,7 +235,8 @@ export class Exchange {
         this.#options.onChannel?.(effect.channel, this.#connection.peer!)
         return this.#waiters.resolve(`channel ${effect.ch}`, effect.channel)
       case 'failed':
-        return this.#failed(effect.ch, effect.error)
+        this.#desk.drop(effect.ch)
+        return this.#waiters.reject(effect.ch === 0 ? 'request' : `channel ${effect.ch}`, effect.error)
       case 'listed':
         return this.#waiters.resolve('request', effect.items)
       case 'peers':
@@ -300,11 +304,6 @@ export class Exchange {
     if (nodes > 0) this.#options.onProgress?.(this.traffic, this.#admitted)
   }
 
-  #failed(ch: number, error: ReplicaError): undefined {
-    this.#desk.drop(ch)
-    this.#waiters.reject(ch === 0 ? 'request' : `channel ${ch}`, error)
-  }
-
   /** Ends the session once. `told` when step has sent the error to the peer itself. */
   #end(error: ReplicaError | undefined, told = false): undefined {
     if (this.#ended !== undefined) return
@@ -323,13 +322,8 @@ export class Exchange {
     this.#wake()
   }
 
-  #onLate(message: string): void {
-    if (this.#connection.phase !== 'ready') this.#end(new ReplicaError('ERR_SYNC_TIMEOUT', message))
-  }
-
-  #onIdle(): void {
-    if (this.#busy > 0) this.#idleness.restart()
-    else this.#end(new ReplicaError('ERR_SYNC_TIMEOUT', `nothing came for ${idleMsMax} ms`))
+  #endLate(message: string): void {
+    this.#end(new ReplicaError('ERR_SYNC_TIMEOUT', message))
   }
 }
 

@@ -37,7 +37,8 @@ export interface Services {
     ids: readonly Digest[],
   ): Promise<{ ids: readonly Digest[]; nodes: readonly (Uint8Array | undefined)[] }>
   admit(frontier: string, nodes: readonly Uint8Array[], peer: PeerIdentity): Promise<Admission>
-  remember(frontier: string, peer: PeerIdentity, cursor: Cursor): Promise<void>
+  /** Keeps the cursor for this peer. It means nothing any more once the registry has another digest than this. */
+  remember(frontier: string, peer: PeerIdentity, cursor: Cursor, registry: Digest): Promise<void>
   list(peer: PeerIdentity): Promise<{ frontier: string; count: number; digest: Digest }[]>
   registry(frontier: string, peer: PeerIdentity): Promise<Uint8Array | undefined>
 }

@@ -1,7 +1,7 @@
-// What every store engine must do: call `storeSuite` with a way to open one. The same steps run against each engine; a
-// durable one is closed and opened again between them, so that nothing may live in memory only.
+// What every store engine must do: call `storeSuite` with a suite to add to and a way to open a store. The same steps run against
+// each engine; a durable one is closed and opened again between them, so that nothing may live in memory only.
 
-import { suite } from 'uvu'
+import type { Test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { compare, concat, type Digest, equals, sha256, toHex, utf8 } from '../../src/bytes.ts'
 import type { ErrorCode } from '../../src/errors.ts'
@@ -18,7 +18,7 @@ export interface OpenStore extends AsyncDisposable {
 }
 
 export interface Engine {
-  readonly name: string
+  readonly test: Test
   open(options?: { heldLimits?: HeldLimits }): Promise<OpenStore>
 }
 
@@ -26,7 +26,7 @@ const frontier = 'vfr_0123456789abcdef'
 const other = 'vfr_fedcba9876543210'
 
 export function storeSuite(engine: Engine): void {
-  const test = suite(`store: ${engine.name}`)
+  const { test } = engine
 
   test('a new store has no frontiers, no records and 16 bytes of id', async () => {
     await using opened = await engine.open()
@@ -489,8 +489,6 @@ export function storeSuite(engine: Engine): void {
     await opened.store.close()
     assert.is(await running, 0)
   })
-
-  test.run()
 }
 
 async function* nowAndReopened(opened: OpenStore): AsyncGenerator<Store> {

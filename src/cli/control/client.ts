@@ -2,7 +2,7 @@
 // output and exit code. Output is read no faster than it can be printed; stdin goes out only when the verb asks.
 
 import * as net from 'node:net'
-import { type ExitCode, ReplicaError } from '../../errors.ts'
+import { type ExitCode, isErrorCode, ReplicaError } from '../../errors.ts'
 import { CLI_LIMITS } from '../../limits.ts'
 import { hasErrno } from '../errno.ts'
 import type { Io } from '../io.ts'
@@ -46,7 +46,7 @@ function connect(address: string): Promise<net.Socket> {
 /**
  * Runs a command line in the hub behind `socket` and answers its exit code. When `signal` fires, the verb is asked to stop,
  * and still has the last word.
- * @throws ReplicaError ERR_STORE_CLOSED when the hub goes away first
+ * @throws ReplicaError ERR_STORE_CLOSED when the hub goes away first, or why the hub did not run it
  */
 export async function runInHub(
   socket: net.Socket,
@@ -88,6 +88,7 @@ async function play(socket: net.Socket, io: Io): Promise<ExitCode> {
     for await (const chunk of socket) {
       for (const frame of frames.push(chunk)) {
         if (frame.kind === 'exit') return exitCode(frame)
+        if (frame.kind === 'error') throw hubError(frame)
         if (frame.kind === 'stdin-want') void feed(socket, stdin)
         else if (frame.kind === 'stdout') await io.stdout.write(frame.data)
         else if (frame.kind === 'stderr') await io.stderr.write(frame.data)
@@ -115,4 +116,11 @@ function exitCode(frame: Frame): ExitCode {
   const code = frame.data[0]
   if (code === 0 || code === 1 || code === 2 || code === 3 || code === 4) return code
   throw new ReplicaError('ERR_SYNC_FRAME', 'the control socket carries an exit code that is none')
+}
+
+/** Why the hub did not run the verb. */
+function hubError(frame: Frame): ReplicaError {
+  const { code, message }: { code?: unknown; message?: unknown } = JSON.parse(Buffer.from(frame.data).toString('utf8'))
+  const known = typeof code === 'string' && isErrorCode(code) ? code : 'ERR_SYNC_REMOTE'
+  return new ReplicaError(known, typeof message === 'string' ? message : 'the hub did not run the verb')
 }

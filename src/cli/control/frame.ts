@@ -16,6 +16,7 @@ const KINDS = {
   17: 'stderr',
   18: 'stdin-want',
   19: 'exit',
+  20: 'error',
 } as const
 
 export type FrameKind = (typeof KINDS)[keyof typeof KINDS]

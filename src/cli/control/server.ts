@@ -29,7 +29,8 @@ export class ControlServer {
     const server = net.createServer()
     const control = new ControlServer(server, place)
     server.on('connection', socket => control.#accept(socket, run))
-    server.maxConnections = CLI_LIMITS.controlSessionsMax
+    // Those above the number of verbs are told so; those above this are just dropped.
+    server.maxConnections = 2 * CLI_LIMITS.controlSessionsMax
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen(place.bind, () => {
@@ -43,8 +44,9 @@ export class ControlServer {
 
   #accept(socket: net.Socket, run: RunRequest): void {
     const session = new Session(socket)
+    const isFull = this.#sessions.size >= CLI_LIMITS.controlSessionsMax
     this.#sessions.add(session)
-    session.run(run).finally(() => this.#sessions.delete(session))
+    session.run(isFull ? refuseBusy : run).finally(() => this.#sessions.delete(session))
   }
 
   /** Takes no more verbs, ends those that run, and waits until they have ended. */
@@ -63,6 +65,10 @@ export class ControlServer {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+const refuseBusy: RunRequest = async () => {
+  throw new ReplicaError('ERR_SYNC_BUSY', 'the hub runs as many verbs as it can at a time: try again')
 }
 
 class Session {
@@ -101,18 +107,17 @@ class Session {
       await this.#send('exit', Uint8Array.of(exit))
       this.#socket.end()
     } catch (error) {
-      if (error instanceof ReplicaError && !this.#asked) await this.#explain(error)
+      if (error instanceof ReplicaError) await this.#explain(error)
       this.#socket.destroySoon()
     } finally {
       clearTimeout(timer)
     }
   }
 
-  /** A request that could not be read gets its reason, then exit code 3. */
-  async #explain(error: ReplicaError): Promise<void> {
+  /** A verb that could not be run at all ends with the reason instead of an exit code. */
+  async #explain({ code, message }: ReplicaError): Promise<void> {
     try {
-      await this.#send('stderr', Buffer.from(`replica: ${error.message} (${error.code})\n`))
-      await this.#send('exit', Uint8Array.of(error.exitCode))
+      await this.#send('error', Buffer.from(JSON.stringify({ code, message })))
     } catch (failure) {
       if (!(failure instanceof OutputClosed)) throw failure
     }

@@ -182,33 +182,56 @@ test('a shell that reads slowly slows the verb down instead of filling the hub',
 })
 
 /** Sends bytes and collects the answer until the hub closes. */
-async function raw(location: string, ...frames: Uint8Array[]): Promise<{ stderr: string; exit: number | undefined }> {
+async function raw(location: string, ...frames: Uint8Array[]): Promise<{ error: string; exit: number | undefined }> {
   const socket = (await connectHub(location))!
   socket.on('error', () => {})
   for (const frame of frames) socket.write(frame)
   const reader = new FrameReader()
-  let stderr = ''
+  let error = ''
   let exit: number | undefined
   try {
     for await (const chunk of socket) {
       for (const frame of reader.push(chunk)) {
-        if (frame.kind === 'stderr') stderr += Buffer.from(frame.data).toString()
+        if (frame.kind === 'error') error = Buffer.from(frame.data).toString()
         if (frame.kind === 'exit') exit = frame.data[0]
       }
     }
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ECONNRESET')) throw error
+  } catch (failure) {
+    if (!(failure instanceof Error && 'code' in failure && failure.code === 'ECONNRESET')) throw failure
   }
-  return { stderr, exit }
+  return { error, exit }
 }
 
-test('a request of another version gets a sentence and exit code 3', async () => {
+test('a request of another version gets a sentence with its code', async () => {
   await using dir = await scratch()
   await using _server = await ControlServer.open(dir.path, async () => 0)
-  const other = encodeFrame('request', Buffer.from('{"control":99}'))
-  const { stderr, exit } = await raw(dir.path, other)
-  assert.is(exit, 3)
-  assert.match(stderr, 'another version')
+  const { error, exit } = await raw(dir.path, encodeFrame('request', Buffer.from('{"control":99}')))
+  assert.is(exit, undefined)
+  assert.is(JSON.parse(error).code, 'ERR_SYNC_VERSION')
+  assert.match(JSON.parse(error).message, 'another version')
+})
+
+test('one verb more than the hub runs at a time is told to try again, and those that run go on', async () => {
+  await using dir = await scratch()
+  const end = new Signal()
+  let running = 0
+  const full = new Signal()
+  await using _server = await ControlServer.open(dir.path, async () => {
+    if (++running === CLI_LIMITS.controlSessionsMax) full.fire()
+    await end.fired
+    return 0
+  })
+  const calls = Array.from({ length: CLI_LIMITS.controlSessionsMax }, () => call(dir.path, []))
+  await full.fired
+  try {
+    await call(dir.path, [])
+    assert.unreachable()
+  } catch (error) {
+    assert.ok(hasCode(error, 'ERR_SYNC_BUSY'), String(error))
+  }
+  end.fire()
+  assert.ok((await Promise.all(calls)).every(exit => exit === 0))
+  assert.is(await call(dir.path, []), 0)
 })
 
 test('frames out of turn end the session and the hub goes on', async () => {

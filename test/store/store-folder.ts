@@ -1,0 +1,90 @@
+// A LevelDB store in a folder of its own for tests that go at its files: what was committed to it, copies of it as a
+// crash would leave them, and bytes flipped in the files of one database.
+
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { createLevel, openLevel, type LevelOptions } from '../../src/store/index.ts'
+import type { NodeEntry, Store } from '../../src/store/store.ts'
+import { type Scratch, scratch } from '../shared-data.ts'
+import { madeChain } from './made-nodes.ts'
+
+export const frontier = 'vfr_0123456789abcdef'
+
+export class StoreFolder {
+  readonly #scratch: Scratch
+  readonly path: string
+  readonly nodes: NodeEntry[] = []
+
+  static async make(): Promise<StoreFolder> {
+    return new StoreFolder(await scratch())
+  }
+
+  private constructor(folder: Scratch) {
+    this.#scratch = folder
+    this.path = folder.join('store')
+  }
+
+  async create(): Promise<Store> {
+    const store = await createLevel(this.path)
+    await store.track(frontier)
+    return store
+  }
+
+  open(options?: LevelOptions): Promise<Store> {
+    return openLevel(this.path, options)
+  }
+
+  /** Commits one more chunk of a chain, with a record that counts nodes. */
+  async commit(store: Store, count: number): Promise<void> {
+    const log = store.frontier(frontier)
+    const chunk = madeChain(`after ${log.nodes}`, count, this.nodes.at(-1), { size: 700 })
+    await log.commit(chunk, [{ key: 'nodes', value: Buffer.from(`${log.nodes + count}`) }])
+    this.nodes.push(...chunk)
+  }
+
+  /** A store whose first `flushed` commits of ten nodes lie in table files, and that stopped dead after `logged` more. */
+  async crashed(flushed: number, logged: number): Promise<void> {
+    await using store = await this.create()
+    for (let at = 0; at < flushed; at++) await this.commit(store, 10)
+    await store.close()
+    const again = await this.open()
+    for (let at = 0; at < logged; at++) await this.commit(again, 10)
+    // What the files are at this moment is what kill -9 would leave.
+    const copy = this.#scratch.join('copy')
+    fs.cpSync(this.path, copy, { recursive: true })
+    await again.close()
+    fs.rmSync(this.path, { recursive: true })
+    fs.renameSync(copy, this.path)
+  }
+
+  /** Files of a database whose names match, the largest first. */
+  files(database: 'log' | 'index' | 'held', name: RegExp): string[] {
+    const folder = path.join(this.path, database)
+    const files = fs.readdirSync(folder).filter(file => name.test(file))
+    const sized = files.map(file => path.join(folder, file)).map(file => ({ file, bytes: fs.statSync(file).size }))
+    return sized.sort((a, b) => b.bytes - a.bytes).map(({ file }) => file)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#scratch[Symbol.asyncDispose]()
+  }
+}
+
+/** Flips one bit at an offset, counted from the end when negative. */
+export function flip(file: string, offset: number): void {
+  const bytes = fs.readFileSync(file)
+  const at = offset < 0 ? bytes.length + offset : offset
+  bytes[at]! ^= 0x10
+  fs.writeFileSync(file, bytes)
+}
+
+/** Flips a bit where `bytes` lie in one of the files. */
+export function flipAt(files: readonly string[], bytes: Uint8Array): void {
+  for (const file of files) {
+    const at = fs.readFileSync(file).indexOf(bytes)
+    if (at < 0) continue
+    flip(file, at)
+    return
+  }
+  throw new TypeError('no file has these bytes')
+}
