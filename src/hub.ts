@@ -112,7 +112,7 @@ export class Hub extends Replica {
   }
 
   #onRequest(request: http.IncomingMessage, response: http.ServerResponse): void {
-    request.resume()
+    discardBody(request)
     const path = request.url?.split('?', 1)[0] // no URL parser: it throws, and what it is given is foreign
     if (path !== '/healthz') return answer(response, 404, { error: 'not found' })
     if (request.method !== 'GET' && request.method !== 'HEAD')

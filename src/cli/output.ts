@@ -7,6 +7,8 @@ import { escapeJson, escapeText } from './escape.ts'
 import type { Io } from './io.ts'
 import { type Printable, printJson } from './json.ts'
 
+const LISTED_MAX = 20
+
 export interface OutputMode {
   readonly json: boolean
   readonly quiet: boolean
@@ -81,9 +83,18 @@ export class Output {
       return exit
     }
     await this.#io.stderr.write(`replica: ${escapeText(error.message)} (${error.code})\n`)
+    for (const [name, fact] of Object.entries(error.facts)) {
+      if (typeof fact === 'object') await this.#io.stderr.write(`  ${name}: ${escapeText(someOf(fact))}\n`)
+    }
     if (hint !== undefined) await this.#io.stderr.write(`  hint: ${escapeText(hint)}\n`)
     return exit
   }
+}
+
+/** The first of many; all of them are there with --json. */
+function someOf(items: readonly string[]): string {
+  const listed = items.slice(0, LISTED_MAX).join(', ')
+  return items.length > LISTED_MAX ? `${listed} and ${items.length - LISTED_MAX} more` : listed
 }
 
 /** A wrong command line. */

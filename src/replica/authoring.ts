@@ -41,6 +41,8 @@ export class Author {
   #now = new Generation()
   #before = new Generation()
   #writing: Promise<void> = Promise.resolve()
+  /** Each event is asked for three times; it is hashed once. */
+  readonly #digests = new WeakMap<ReadyEvent, Digest>()
 
   constructor(frontier: Frontier, key: Key) {
     this.#frontier = frontier
@@ -58,13 +60,13 @@ export class Author {
 
   /** Whether a node built and perhaps not yet stored carries exactly this event. */
   made(event: ReadyEvent): boolean {
-    const digest = sha256(event.text)
+    const digest = this.#digestOf(event)
     return this.#now.events.has(digest) || this.#before.events.has(digest)
   }
 
   /** Which of these events some node of the frontier carries already. */
   async known(events: readonly ReadyEvent[]): Promise<boolean[]> {
-    const asked = events.map(({ text, head }) => ({ label: eventLabel(head.id), event: sha256(text) }))
+    const asked = events.map(event => ({ label: eventLabel(event.head.id), event: this.#digestOf(event) }))
     const stored = await this.#frontier.log.hasEvents(asked)
     return events.map((event, i) => stored[i] === true || this.made(event))
   }
@@ -80,7 +82,7 @@ export class Author {
     const made = this.#sign(event.text, parents)
     this.#parents = names === undefined ? [made] : undefined
     this.#now.byId.set(event.head.id, made)
-    this.#now.events.add(sha256(event.text))
+    this.#now.events.add(this.#digestOf(event))
     return made
   }
 
@@ -105,6 +107,14 @@ export class Author {
   async settled(): Promise<void> {
     await this.flush()
     await this.#writing
+  }
+
+  #digestOf(event: ReadyEvent): Digest {
+    const known = this.#digests.get(event)
+    if (known !== undefined) return known
+    const digest = sha256(event.text)
+    this.#digests.set(event, digest)
+    return digest
   }
 
   async #admit(blocks: readonly Uint8Array[]): Promise<void> {

@@ -188,7 +188,8 @@ function openError(thrown: unknown, location: string): ReplicaError {
     const message = `the store is open in another process (${location}): stop that one, or let it do the work`
     return new ReplicaError('ERR_STORE_LOCKED', message, { cause: thrown })
   }
-  if (cause.code === 'LEVEL_IO_ERROR' && !missingFile.test(cause.message)) return ioError(location, cause.message, thrown)
+  if (cause.code === 'LEVEL_IO_ERROR' && !missingFile.test(cause.message))
+    return ioError(location, cause.message, thrown)
   return corrupt(`${location} can't be opened: ${cause.message}`, {}, thrown)
 }
 

@@ -37,6 +37,8 @@ export interface StoreParts {
   readonly heldLimits: HeldLimits
   /** strict: a damaged store does not open; report: it opens for reading and `verify` says what is wrong. */
   readonly check: 'strict' | 'report'
+  /** Called when the databases are closed. */
+  readonly onClosed: () => void
 }
 
 /** A stream as it was found, and its handle when it is a frontier's. */
@@ -139,7 +141,7 @@ export class LevelStore implements Store {
 
   close(): Promise<void> {
     return this.#ledger.serial.close(async () => {
-      const { log, index, held } = this.#parts
+      const { log, index, held, onClosed } = this.#parts
       await this.#held.close()
       try {
         // What is acknowledged is durable without this; it spares the next open the check of what lies in the write-ahead log.
@@ -149,6 +151,7 @@ export class LevelStore implements Store {
         if (!hasCode(error, 'ERR_STORE_IO')) throw error
       } finally {
         await Promise.all([log.close(), index.close(), held.close()])
+        onClosed()
       }
     })
   }

@@ -110,21 +110,34 @@ export async function openLevelWith(opener: Opener, folder: string, options: Lev
 /** In this order: who has log/ has the store. */
 const names = ['log', 'index', 'held'] as const satisfies readonly Name[]
 
+/**
+ * Folders that are open in this process. LevelDB must not be asked for a database that it has open already: it refuses,
+ * but lets go of the lock that keeps other processes out (closing any descriptor of a file drops the process's locks).
+ */
+const openFolders = new Set<string>()
+
 async function openAll(
   folder: string,
   id: Uint8Array,
   options: LevelOptions,
   open: (name: Name) => Promise<Database>,
 ): Promise<Store> {
+  const real = await fs.realpath(folder)
+  if (openFolders.has(real)) {
+    throw new ReplicaError('ERR_STORE_LOCKED', `the store in ${folder} is open in this process already`)
+  }
+  openFolders.add(real)
   const opened: Partial<Record<Name, Database>> = {}
   try {
     for (const name of names) opened[name] = await open(name)
     const { log, index, held } = opened as Record<Name, Database>
     const { check = 'strict', heldLimits = HELD_LIMITS } = options
-    const parts: StoreParts = { folder, id, log, index, held, check, heldLimits }
+    const onClosed = () => void openFolders.delete(real)
+    const parts: StoreParts = { folder, id, log, index, held, check, heldLimits, onClosed }
     return await LevelStore.load(parts)
   } catch (error) {
     for (const database of Object.values(opened)) await database.close()
+    openFolders.delete(real)
     throw error
   }
 }

@@ -100,9 +100,9 @@ export class Gate {
   #turn(task: (settlement: Settlement) => Promise<void>): Promise<AdmitReport> {
     return this.exclusive(async () => {
       try {
-        await this.#recover()
         const settlement = new Settlement(this.#ground)
         settlement.follow(await this.#ground.cuts.refresh(this.#ground.log))
+        await this.#recover(settlement)
         await task(settlement)
         await settlement.finish()
         return settlement.tally.report()
@@ -113,16 +113,14 @@ export class Gate {
     })
   }
 
-  /** Once: a crash may have come between a commit and what it should have set free. */
-  async #recover(): Promise<void> {
+  /** Once: a crash may have come between a commit and what it should have set free. It counts for the call it runs in. */
+  async #recover(settlement: Settlement): Promise<void> {
     const { held, log, awaited } = this.#ground
     if (held.usage(log.name).nodes === 0) {
       awaited.clear()
       this.#recovered = true
     }
     if (this.#recovered) return
-    const settlement = new Settlement(this.#ground)
-    settlement.follow(await this.#ground.cuts.refresh(log))
     await this.#settleAllHeld(settlement)
     this.#recovered = true
   }

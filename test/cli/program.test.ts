@@ -183,6 +183,40 @@ test('a store is found from below, and named by --dir', async () => {
   assert.is((await desk.run('.', ['heads'])).exit, 4)
 })
 
+test('a push of which something is refused is exit code 1, and says what and why', async () => {
+  await using desk = await Desk.open()
+  await lab(desk)
+  await using hub = await desk.serve('lab')
+  const { url, public_key } = hub.value
+  const ada = (await desk.json('.', ['clone', url, 'ada', '--key', public_key, '--hub-id', 'hub:ada'])).value
+  const ben = (await desk.json('.', ['clone', url, 'ben', '--key', public_key, '--hub-id', 'hub:ben'])).value
+  const nowhere = 'ws://127.0.0.1:1'
+  await good(desk.run('lab', ['peer', 'add', 'hub:ada', nowhere, '--key', ada.public_key]))
+  await good(desk.run('lab', ['peer', 'add', 'hub:ben', nowhere, '--key', ben.public_key]))
+  await good(desk.run('lab', ['peer', 'remove', 'hub:ada']))
+  const { cid } = (await desk.json('ada', draft('too late'))).value
+  await using other = await desk.serve('ada')
+  await good(desk.run('ben', ['peer', 'add', 'hub:ada', other.value.url, '--key', ada.public_key]))
+  await good(desk.run('ben', ['pull', 'hub:ada']))
+  const push = await desk.json('ben', ['push', 'hub:lab'])
+  assert.is(push.exit, 1)
+  assert.equal(push.value.refused, [{ cid, code: 'ERR_NODE_REVOKED' }])
+  const again = await desk.run('ben', ['push', 'hub:lab'])
+  assert.is(again.exit, 1)
+  assert.match(again.stdout, `${cid} ERR_NODE_REVOKED`)
+})
+
+test('a hub that only registered keys may read tells nobody else what it holds', async () => {
+  await using desk = await Desk.open()
+  await lab(desk)
+  await using hub = await desk.serve('lab', ['--read', 'registered'])
+  const { url, public_key } = hub.value
+  const { exit, value } = await desk.json('.', ['clone', url, 'ben', '--key', public_key])
+  assert.not.equal(exit, 0)
+  assert.ok(['ERR_FRONTIER_UNKNOWN', 'ERR_SYNC_FORBIDDEN'].includes(value.error.code), value.error.code)
+  assert.not((await fs.readdir(desk.dir.path)).includes('ben'))
+})
+
 test('when several frontiers are kept, one must be named', async () => {
   await using desk = await Desk.open()
   const one = await lab(desk)
@@ -190,6 +224,7 @@ test('when several frontiers are kept, one must be named', async () => {
   const { exit, value } = await desk.json('lab', ['heads'])
   assert.is(exit, 2)
   assert.equal(value.error.facts.frontiers, [one, FRONTIER].sort())
+  assert.match((await desk.run('lab', ['heads'])).stderr, `frontiers: ${[one, FRONTIER].sort().join(', ')}`)
   assert.equal((await desk.json('lab', ['heads', '--frontier', FRONTIER])).value.heads, [])
 })
 
@@ -400,6 +435,26 @@ test('a clone that is cut off keeps what it has, and a pull fetches the rest', a
   assert.is(pull.value.admitted, 4003 - before)
   assert.is((await desk.run('ben', ['heads'])).stdout, (await desk.run('lab', ['heads'])).stdout)
   assert.is(pull.value.frontier, frontier)
+})
+
+test('a clone without a name is named after its frontier, and a second one after it', async () => {
+  await using desk = await Desk.open()
+  const frontier = await lab(desk)
+  await using hub = await desk.serve('lab')
+  const argv = ['clone', hub.value.url, '--key', hub.value.public_key]
+  assert.is((await desk.json('here', argv)).value.dir, desk.dir.join('here', frontier, '.replica'))
+  assert.is((await desk.json('here', argv)).value.dir, desk.dir.join('here', `${frontier}-2`, '.replica'))
+  assert.equal((await fs.readdir(desk.dir.join('here'))).sort(), [frontier, `${frontier}-2`])
+})
+
+test('a clone that gets nothing leaves nothing behind, also in an empty folder that was there', async () => {
+  await using desk = await Desk.open()
+  await fs.mkdir(desk.dir.join('here', 'empty'), { recursive: true })
+  const key = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'
+  for (const folder of [[], ['new'], ['empty'], ['new/.replica']]) {
+    assert.is((await desk.run('here', ['clone', 'ws://127.0.0.1:1', ...folder, '--key', key])).exit, 3)
+    assert.not((await fs.readdir(desk.dir.join('here'), { recursive: true })).some(name => name.includes('.replica')))
+  }
 })
 
 /** Passes a connection on and destroys it after so many bytes from the hub. */

@@ -1,11 +1,12 @@
 // A LevelDB store in a folder of its own for tests that go at its files: what was committed to it, copies of it as a
 // crash would leave them, and bytes flipped in the files of one database.
 
+import * as childProcess from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { createLevel, openLevel, type LevelOptions } from '../../src/store/index.ts'
+import { createLevel, type LevelOptions, openLevel } from '../../src/store/index.ts'
 import type { NodeEntry, Store } from '../../src/store/store.ts'
-import { type Scratch, scratch } from '../shared-data.ts'
+import { Scratch, scratch } from '../shared-data.ts'
 import { madeChain } from './made-nodes.ts'
 
 export const frontier = 'vfr_0123456789abcdef'
@@ -17,6 +18,11 @@ export class StoreFolder {
 
   static async make(): Promise<StoreFolder> {
     return new StoreFolder(await scratch())
+  }
+
+  /** The one in this folder, which another process has made. */
+  static at(folder: string): StoreFolder {
+    return new StoreFolder(new Scratch(folder))
   }
 
   private constructor(folder: Scratch) {
@@ -36,25 +42,41 @@ export class StoreFolder {
 
   /** Commits one more chunk of a chain, with a record that counts nodes. */
   async commit(store: Store, count: number): Promise<void> {
-    const log = store.frontier(frontier)
-    const chunk = madeChain(`after ${log.nodes}`, count, this.nodes.at(-1), { size: 700 })
-    await log.commit(chunk, [{ key: 'nodes', value: Buffer.from(`${log.nodes + count}`) }])
-    this.nodes.push(...chunk)
+    const chunk = this.#next(count)
+    await store.frontier(frontier).commit(chunk, [{ key: 'nodes', value: Buffer.from(`${this.nodes.length}`) }])
   }
 
-  /** A store whose first `flushed` commits of ten nodes lie in table files, and that stopped dead after `logged` more. */
+  /** Takes what `store` has as what was committed. */
+  know(store: Store): void {
+    while (this.nodes.length < store.frontier(frontier).nodes) this.#next(10)
+  }
+
+  #next(count: number): NodeEntry[] {
+    const chunk = madeChain(`after ${this.nodes.length}`, count, this.nodes.at(-1), { size: 700 })
+    this.nodes.push(...chunk)
+    return chunk
+  }
+
+  /** A store whose first `flushed` commits of ten nodes lie in table files, and whose process died after `logged` more. */
   async crashed(flushed: number, logged: number): Promise<void> {
     await using store = await this.create()
     for (let at = 0; at < flushed; at++) await this.commit(store, 10)
     await store.close()
-    const again = await this.open()
-    for (let at = 0; at < logged; at++) await this.commit(again, 10)
-    // What the files are at this moment is what kill -9 would leave.
-    const copy = this.#scratch.join('copy')
-    fs.cpSync(this.path, copy, { recursive: true })
-    await again.close()
-    fs.rmSync(this.path, { recursive: true })
-    fs.renameSync(copy, this.path)
+    if (logged === 0) return
+    this.die(`for (let at = 0; at < ${logged}; at++) await folder.commit(store, 10)`)
+    for (let at = 0; at < logged; at++) this.#next(10)
+  }
+
+  /** Opens the store in another process, which runs `code` on it and then kills itself. */
+  die(code: string): void {
+    const script = `import { StoreFolder } from ${JSON.stringify(import.meta.url)}
+      const folder = StoreFolder.at(${JSON.stringify(this.#scratch.path)})
+      const store = await folder.open()
+      folder.know(store)
+      ${code}
+      process.kill(process.pid, 'SIGKILL')`
+    const { signal, stderr } = childProcess.spawnSync(process.execPath, ['--input-type=module', '-e', script])
+    if (signal !== 'SIGKILL') throw new TypeError(`the process was to be killed: ${stderr}`)
   }
 
   /** Files of a database whose names match, the largest first. */

@@ -2,12 +2,12 @@
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
-import { type ExitCode, ReplicaError } from '../../errors.ts'
+import { type ExitCode, hasCode, ReplicaError } from '../../errors.ts'
+import type { SyncOptions, SyncReport } from '../../replica/session.ts'
 import type { CloneOptions } from '../../replica/syncing.ts'
-import type { Replica } from '../../replica.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context } from '../command.ts'
-import { fileError } from '../errno.ts'
+import { fileError, hasErrno } from '../errno.ts'
 import { plural } from '../layout.ts'
 import { storeIn } from '../locate.ts'
 import { ProgressLine } from '../progress.ts'
@@ -39,40 +39,44 @@ const clone: Command = {
 
 export const CLONE_VERBS: readonly Command[] = [clone]
 
-/** Where a clone goes: to the folder named, else to one beside, renamed when the frontier's name is known. */
+const NAMES_TRIED_MAX = 99
+
+/** Where a clone goes: to the folder named, else to a fresh one, renamed when the frontier's name is known. */
 interface Target {
+  readonly cwd: string
   readonly folder: string
-  readonly named: boolean
+  readonly isNamed: boolean
 }
 
 async function runClone(context: Context, args: Args): Promise<ExitCode> {
   const { io, out, signal, cwd } = context
   const target = await cloneTarget(cwd, args.positionals[1] ?? context.dir ?? args.text('frontier'))
-  const location = storeIn(cwd, target.folder)
   const progress = new ProgressLine(io.stderr, out)
+  let made: Awaited<ReturnType<typeof makeClone>>
   try {
-    const { Replica } = await import('../../replica.ts')
-    await makeFolder(location)
-    const options = { ...cloneOptions(args), location, signal, onProgress: follow(progress) }
-    const { replica, report } = await Replica.clone(args.argument(0), options)
-    const notice = await heldHere(replica, report)
-    const identity = { hub_id: replica.hubId, public_key: replica.key.publicKey }
-    await replica.close()
-    await progress.clear()
-    const folder = target.named ? target.folder : await rename(target.folder, path.join(cwd, report.frontier))
-    const dir = storeIn(cwd, folder)
-    return await answer(context, {
-      way: 'clone',
-      report,
-      notice,
-      fields: { dir, ...identity },
-      lines: [['store', dir]],
-    })
+    made = await makeClone(target, args, { signal, onProgress: follow(progress) })
   } catch (error) {
-    throw await abandon(error, { target, location })
+    throw await abandon(error, target)
   } finally {
     await progress.clear()
   }
+  const { report, notice, identity } = made
+  const dir = storeIn(cwd, await nameAfter(report.frontier, target))
+  return answer(context, { way: 'clone', report, notice, fields: { dir, ...identity }, lines: [['store', dir]] })
+}
+
+async function makeClone(
+  { cwd, folder }: Target,
+  args: Args,
+  options: SyncOptions,
+): Promise<{ report: SyncReport; notice: string[]; identity: { hub_id: string; public_key: string } }> {
+  const { Replica } = await import('../../replica.ts')
+  const location = storeIn(cwd, folder)
+  await makeFolder(location)
+  const { replica, report } = await Replica.clone(args.argument(0), { ...cloneOptions(args), ...options, location })
+  await using open = replica
+  const identity = { hub_id: open.hubId, public_key: open.key.publicKey }
+  return { report, notice: await heldHere(open, report), identity }
 }
 
 function cloneOptions(args: Args): Omit<CloneOptions, 'location'> {
@@ -87,50 +91,68 @@ function cloneOptions(args: Args): Omit<CloneOptions, 'location'> {
   }
 }
 
+/** @throws ReplicaError ERR_STORE_EXISTS when the folder holds something */
 async function cloneTarget(cwd: string, name: string | undefined): Promise<Target> {
-  if (name === undefined) return { folder: await fs.mkdtemp(path.join(cwd, '.replica-clone-')), named: false }
-  const folder = path.resolve(cwd, name)
+  const folder = path.resolve(cwd, name ?? '.')
   try {
+    if (name === undefined) return { cwd, folder: await fs.mkdtemp(path.join(cwd, '.replica-clone-')), isNamed: false }
     await fs.mkdir(folder, { recursive: true })
   } catch (error) {
     throw fileError(error, folder)
   }
-  if (await isEmpty(folder)) return { folder, named: true }
+  if (await isEmpty(folder)) return { cwd, folder, isNamed: true }
   throw new ReplicaError('ERR_STORE_EXISTS', `${folder} is not empty`)
 }
 
-async function rename(from: string, to: string): Promise<string> {
-  try {
-    await fs.rename(from, to)
-    return to
-  } catch {
-    return from
+/** Names a fresh folder after the frontier (and a number, where that is taken); answers what the folder is called now. */
+async function nameAfter(frontier: string, { cwd, folder, isNamed }: Target): Promise<string> {
+  if (isNamed) return folder
+  for (let number = 1; number <= NAMES_TRIED_MAX; number++) {
+    const name = path.join(cwd, number === 1 ? frontier : `${frontier}-${number}`)
+    try {
+      await fs.rename(folder, name)
+      return name
+    } catch (error) {
+      if (!hasErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) throw fileError(error, name)
+    }
   }
+  return folder
 }
 
-/** After a clone that failed: what was received durably is kept and named; a store without a single node is taken away. */
-async function abandon(error: unknown, made: { target: Target; location: string }): Promise<unknown> {
-  const { target, location } = made
-  const nodes = await nodesIn(location)
+/**
+ * After a clone that failed. What has arrived is durable and checked: it is kept, and the error says where. A store without a
+ * single node is taken away; one that can't be looked into is left alone.
+ */
+async function abandon(error: unknown, target: Target): Promise<unknown> {
+  const location = storeIn(target.cwd, target.folder)
+  const { frontier, nodes } = await contentOf(location)
   if (nodes === 0) {
     await fs.rm(location, { recursive: true, force: true })
-    if (await isEmpty(target.folder)) await fs.rmdir(target.folder)
-    return error
+    await removeEmpty(target.folder)
   }
-  if (!(error instanceof ReplicaError)) return error
-  const hint = `${plural(nodes, 'node')} arrived and are kept in ${target.folder}; \`replica pull\` there fetches the rest`
+  if (frontier === undefined || !(error instanceof ReplicaError)) return error
+  const folder = await nameAfter(frontier, target)
+  const hint = `${plural(nodes ?? 0, 'node')} arrived and are kept in ${folder}; \`replica pull\` there fetches the rest`
   return new ReplicaError(error.code, error.message, { cause: error, facts: { ...error.facts, hint } })
 }
 
-async function nodesIn(location: string): Promise<number> {
+/** The frontier in a new store and its nodes; no nodes where no store was made; undefined where that can't be told. */
+async function contentOf(location: string): Promise<{ frontier?: string; nodes?: number }> {
   const { Replica } = await import('../../replica.ts')
-  let replica: Replica
   try {
-    replica = await Replica.open({ location })
-  } catch {
-    return 0
+    await using replica = await Replica.open({ location })
+    const [first] = (await replica.status()).frontiers
+    return first === undefined || first.nodes === 0 ? { nodes: 0 } : first
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    return error.code === 'ERR_STORE_MISSING' ? { nodes: 0 } : {}
   }
-  await using open = replica
-  const { frontiers } = await open.status()
-  return frontiers.reduce((sum, one) => sum + one.nodes, 0)
+}
+
+async function removeEmpty(folder: string): Promise<void> {
+  try {
+    await fs.rmdir(folder)
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT', 'ENOTEMPTY')) throw fileError(error, folder)
+  }
 }

@@ -1,0 +1,331 @@
+// Real files, really damaged: bytes flipped in tables and in write-ahead logs, files cut and taken away. What is broken
+// is found when it is opened, when it is read, or by verify; it is never served and never taken for absent. What is
+// derived is made again.
+
+import * as fs from 'node:fs'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { equals, toHex, utf8 } from '../../src/bytes.ts'
+import { hasCode } from '../../src/errors.ts'
+import type { Fault, Store } from '../../src/store/store.ts'
+import { throwsCode } from './conformance.ts'
+import { madeHeld, madeKey } from './made-nodes.ts'
+import { flip, flipAt, frontier, StoreFolder } from './store-folder.ts'
+
+const test = suite('store damage')
+
+const tables = /\.ldb$/
+const walFiles = /^\d+\.log$/
+
+test('a node damaged in a table opens, but is never served', async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(10, 0)
+  const victim = folder.nodes[42]!
+  flipAt(folder.files('log', tables), victim.digest)
+  await using store = await folder.open()
+  const log = store.frontier(frontier)
+  await throwsCode('ERR_STORE_CORRUPT', () => log.read([42]))
+  await throwsCode('ERR_STORE_CORRUPT', () => log.read([1, 42, 2]))
+  for (const reverse of [false, true]) {
+    const seen: number[] = []
+    await throwsCode('ERR_STORE_CORRUPT', async () => {
+      for await (const rows of log.scan({ from: 0, reverse, batchBytes: 1 })) seen.push(...rows.map(row => row.seq))
+    })
+    assert.not(seen.includes(42))
+  }
+  assert.is(toHex((await log.read([41]))[0]!.digest), toHex(folder.nodes[41]!.digest))
+  const found = await faults(store)
+  assert.ok(found.some(fault => fault.kind === 'node' && fault.frontier === frontier && fault.seq === 42))
+  assert.ok(found.every(fault => fault.kind === 'node'))
+})
+
+test("damage to a node's bytes alone is damage", async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(4, 0)
+  flipAt(folder.files('log', tables), fillerOf(folder.nodes[15]!, 'after 10 5'))
+  await using store = await folder.open()
+  await throwsCode('ERR_STORE_CORRUPT', () => store.frontier(frontier).read([15]))
+  assert.equal(
+    (await faults(store)).map(fault => [fault.kind, fault.seq]),
+    [['node', 15]],
+  )
+})
+
+test('a record damaged in a table is not served, and verify names it', async () => {
+  await using folder = await StoreFolder.make()
+  await using before = await folder.create()
+  const value = madeKey('the value of peer one')
+  await before.records.write([
+    { key: 'peer/one', value },
+    { key: 'x', value: utf8('y') },
+  ])
+  await before.close()
+  flipAt(folder.files('log', tables), value)
+  await using store = await folder.open()
+  await throwsCode('ERR_STORE_CORRUPT', () => store.records.get('peer/one'))
+  await throwsCode('ERR_STORE_CORRUPT', () => store.records.list('', { limit: 10 }))
+  assert.is(Buffer.from((await store.records.get('x'))!).toString(), 'y')
+  assert.equal(
+    (await faults(store)).map(fault => fault.kind),
+    ['record'],
+  )
+})
+
+test('a commit damaged in the middle of the write-ahead log is noticed at open, again and again', async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(3, 6)
+  flipAt(folder.files('log', walFiles), folder.nodes[55]!.digest)
+  for (let times = 0; times < 3; times++) await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+  await using store = await folder.open({ check: 'report' })
+  const log = store.frontier(frontier)
+  assert.is(toHex((await log.read([29]))[0]!.digest), toHex(folder.nodes[29]!.digest))
+  await throwsCode('ERR_STORE_CORRUPT', () => log.read([55]))
+  await throwsCode('ERR_STORE_CORRUPT', () => store.records.write([{ key: 'a', value: utf8('b') }]))
+  await throwsCode('ERR_STORE_CORRUPT', () => store.track('vfr_other'))
+  const found = await faults(store)
+  assert.ok(found.some(fault => fault.kind === 'commit' && fault.frontier === frontier && fault.seq === 50))
+  await store.close()
+  await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+})
+
+test('a damaged last commit is noticed, although nothing follows it', async () => {
+  for (const offset of [-1, -200, -5000]) {
+    await using folder = await StoreFolder.make()
+    await folder.crashed(2, 4)
+    flip(folder.files('log', walFiles)[0]!, offset)
+    await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+    await using store = await folder.open({ check: 'report' })
+    assert.ok((await faults(store)).some(fault => fault.kind === 'commit'))
+  }
+})
+
+test('a write-ahead log that was cut short or taken away is noticed', async () => {
+  for (const left of [0.9, 0.5, 0]) {
+    await using folder = await StoreFolder.make()
+    await folder.crashed(2, 4)
+    const [file] = folder.files('log', walFiles)
+    fs.truncateSync(file!, Math.floor(fs.statSync(file!).size * left))
+    await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+  }
+  await using folder = await StoreFolder.make()
+  await folder.crashed(2, 4)
+  for (const file of folder.files('log', walFiles)) fs.rmSync(file)
+  await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+})
+
+test('a lost write of records alone is noticed', async () => {
+  for (const key of ['first', 'last']) {
+    await using folder = await StoreFolder.make()
+    await (await folder.create()).close()
+    folder.die(`for (const name of ['first', 'second', 'last']) {
+      await store.records.write([{ key: name, value: Buffer.from('the value of ' + name) }])
+    }`)
+    flipAt(folder.files('log', walFiles), utf8(`value of ${key}`))
+    await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+  }
+})
+
+test('what was being written and never acknowledged may be gone', async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(2, 4)
+  const [file] = folder.files('log', walFiles)
+  fs.appendFileSync(file!, Buffer.alloc(300, 0xab))
+  await using store = await folder.open()
+  assert.is(store.frontier(frontier).nodes, 60)
+  assert.equal(await faults(store), [])
+})
+
+test('what the index has not got, be it the last commits or some in between, is indexed again at open', async () => {
+  const damages: [string, (folder: StoreFolder) => void][] = [
+    ['its write-ahead log is empty', folder => truncate(folder.files('index', walFiles), 0)],
+    ['its write-ahead log is cut', folder => truncate(folder.files('index', walFiles), 0.6)],
+    ['a batch in the middle is damaged', folder => flipAt(folder.files('index', walFiles), folder.nodes[55]!.digest)],
+    ['the last batch is damaged', folder => flip(folder.files('index', walFiles)[0]!, -20)],
+    ['it was taken away', folder => fs.rmSync(`${folder.path}/index`, { recursive: true })],
+  ]
+  for (const [what, damage] of damages) {
+    await using folder = await StoreFolder.make()
+    await folder.crashed(3, 6)
+    damage(folder)
+    await using store = await folder.open()
+    await expectWhole(store, folder, what)
+    await folder.commit(store, 10)
+    await store.close()
+    await using again = await folder.open()
+    await expectWhole(again, folder, `${what}, once more`)
+  }
+})
+
+test('making the index again may itself be interrupted', async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(30, 2)
+  fs.rmSync(`${folder.path}/index`, { recursive: true })
+  await (await folder.open()).close()
+  // All entries are there, but not what says how far they go.
+  for (const file of folder.files('index', walFiles)) fs.truncateSync(file, 0)
+  await using store = await folder.open()
+  await expectWhole(store, folder, 'interrupted')
+})
+
+test('a damaged index says so where it is asked, and verify lists it', async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(10, 0)
+  const key = Buffer.from(folder.nodes[42]!.digest).subarray(4)
+  flipAt(folder.files('index', tables), key)
+  await using store = await folder.open()
+  const found = await faults(store)
+  assert.ok(found.some(fault => fault.kind === 'index' && fault.seq === 42))
+  assert.ok(found.every(fault => fault.kind === 'index'))
+  await store.close()
+  fs.rmSync(`${folder.path}/index`, { recursive: true })
+  await using rebuilt = await folder.open()
+  await expectWhole(rebuilt, folder, 'rebuilt')
+})
+
+test('a table that was taken away is noticed at open', async () => {
+  for (const database of ['log', 'index', 'held'] as const) {
+    await using folder = await StoreFolder.make()
+    await using before = await folder.create()
+    await folder.commit(before, 10)
+    await before.held.put(frontier, [madeHeld('a', { kind: 'key', id: madeKey('k') })])
+    await before.close()
+    await (await folder.open()).close()
+    for (const file of folder.files(database, tables)) fs.rmSync(file)
+    await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+  }
+})
+
+test('a database that was taken away is noticed, and only the index is made again', async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(2, 2)
+  for (const database of ['log', 'held']) {
+    fs.renameSync(`${folder.path}/${database}`, `${folder.path}/away`)
+    await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+    fs.renameSync(`${folder.path}/away`, `${folder.path}/${database}`)
+  }
+  for (const database of ['log', 'index', 'held']) {
+    const current = fs.readFileSync(`${folder.path}/${database}/CURRENT`)
+    fs.rmSync(`${folder.path}/${database}/CURRENT`)
+    await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+    fs.writeFileSync(`${folder.path}/${database}/CURRENT`, current)
+  }
+  await using store = await folder.open()
+  await expectWhole(store, folder, 'put back')
+})
+
+test('a log put back from an older copy does not pass for the present one', async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(3, 0)
+  fs.cpSync(`${folder.path}/log`, `${folder.path}/old`, { recursive: true })
+  await using store = await folder.open()
+  await folder.commit(store, 10)
+  await store.close()
+  fs.rmSync(`${folder.path}/log`, { recursive: true })
+  fs.renameSync(`${folder.path}/old`, `${folder.path}/log`)
+  await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+})
+
+test('a damaged held node is not served, is listed by verify, and can be let go', async () => {
+  await using folder = await StoreFolder.make()
+  await using before = await folder.create()
+  const wait = { kind: 'key', id: madeKey('k') } as const
+  const nodes = ['one', 'two', 'three'].map(name => madeHeld(`held ${name}`, wait))
+  await before.held.put(frontier, nodes)
+  await before.close()
+  await (await folder.open()).close()
+  flipAt(folder.files('held', tables), fillerOf({ ...nodes[1]!, parents: [] }, 'held two'))
+  await using store = await folder.open()
+  const { held } = store
+  assert.equal(held.usage(), { nodes: 3, bytes: 900 })
+  const two = nodes[1]!.digest
+  await throwsCode('ERR_STORE_CORRUPT', () => held.get(frontier, [two]))
+  await throwsCode('ERR_STORE_CORRUPT', () => held.list(frontier, { limit: 10 }))
+  assert.ok(equals((await held.get(frontier, [nodes[0]!.digest]))[0]!.bytes, nodes[0]!.bytes))
+  assert.equal(
+    (await faults(store)).map(fault => [fault.kind, toHex(fault.digest!)]),
+    [['held', toHex(two)]],
+  )
+  await held.delete(frontier, [two])
+  assert.equal(held.usage(), { nodes: 2, bytes: 600 })
+  assert.equal(await faults(store), [])
+})
+
+test('wherever one bit of the log is flipped, nothing wrong is served and no error is untyped', async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(4, 4)
+  const files = [...folder.files('log', tables), ...folder.files('log', walFiles)].slice(0, 3)
+  for (const file of files) {
+    const whole = fs.readFileSync(file)
+    const step = Math.ceil(whole.length / 12)
+    for (let at = 3; at < whole.length; at += step) {
+      const copy = `${folder.path}-copy`
+      fs.cpSync(folder.path, copy, { recursive: true })
+      flip(file, at)
+      await expectNothingWrong(folder)
+      fs.rmSync(folder.path, { recursive: true })
+      fs.renameSync(copy, folder.path)
+    }
+  }
+})
+
+async function faults(store: Store): Promise<Fault[]> {
+  const found: Fault[] = []
+  for await (const fault of store.verify()) found.push(fault)
+  return found
+}
+
+/** Bytes of a made node that occur nowhere else, so that they lie as they are in a compressed table too. */
+function fillerOf(node: { bytes: Uint8Array; parents: readonly Uint8Array[] }, name: string): Uint8Array {
+  const head = utf8(`${name}\n`).length + 32 * node.parents.length
+  return node.bytes.subarray(head, head + 16)
+}
+
+function truncate(files: readonly string[], left: number): void {
+  for (const file of files) fs.truncateSync(file, Math.floor(fs.statSync(file).size * left))
+}
+
+/** Everything that was committed is there, in log and index both, and verify is content. */
+async function expectWhole(store: Store, folder: StoreFolder, what: string): Promise<void> {
+  const log = store.frontier(frontier)
+  const { nodes } = folder
+  assert.is(log.nodes, nodes.length, what)
+  assert.is(log.events, nodes.length, what)
+  assert.equal(log.heads().map(toHex), [toHex(nodes.at(-1)!.digest)], what)
+  const places = await log.locate(nodes.map(node => node.digest))
+  assert.equal(
+    places.map(place => place?.seq),
+    nodes.map((_, seq) => seq),
+    what,
+  )
+  assert.equal(await log.labelled(nodes[7]!.label), [7], what)
+  assert.is(Buffer.from((await store.records.get('nodes'))!).toString(), `${nodes.length}`, what)
+  assert.equal(await faults(store), [], what)
+}
+
+/** What can be read is right; what can't be says so with a code of the store. */
+async function expectNothingWrong(folder: StoreFolder): Promise<void> {
+  const typed = async (action: () => Promise<void>) => {
+    try {
+      await action()
+    } catch (error) {
+      if (!hasCode(error, 'ERR_STORE_CORRUPT', 'ERR_STORE_IO')) throw error
+    }
+  }
+  const right = (row: { seq: number; digest: Uint8Array; bytes: Uint8Array }) => {
+    const node = folder.nodes[row.seq]!
+    assert.ok(equals(row.digest, node.digest) && equals(row.bytes, node.bytes))
+  }
+  await typed(async () => {
+    await using store = await folder.open()
+    await typed(async () => {
+      for await (const rows of store.frontier(frontier).scan({ from: 0 })) rows.forEach(right)
+    })
+    for (let seq = 0; seq < store.frontier(frontier).nodes; seq += 9) {
+      await typed(async () => (await store.frontier(frontier).read([seq])).forEach(right))
+    }
+    await typed(async () => void (await store.records.get('nodes')))
+    await faults(store)
+  })
+}
+
+test.run()

@@ -1,0 +1,132 @@
+// Writes that fail: the first one is the last through this handle, reading goes on, and what an open finds afterwards is
+// the state before the failed commit or after it, never something in between.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { toHex, utf8 } from '../../src/bytes.ts'
+import { ReplicaError } from '../../src/errors.ts'
+import { type Database, openDatabase } from '../../src/store/database.ts'
+import { openLevelWith } from '../../src/store/level.ts'
+import type { Store } from '../../src/store/store.ts'
+import { throwsCode } from './conformance.ts'
+import { madeChain, madeHeld, madeKey } from './made-nodes.ts'
+import { frontier, StoreFolder } from './store-folder.ts'
+
+const test = suite('store failures')
+
+type Name = 'log' | 'index' | 'held'
+
+/** Fails the next write to one database, before it is made or after. */
+interface Fault {
+  database: Name | undefined
+  after: boolean
+}
+
+const failures: { database: Name; after: boolean; durable: boolean }[] = [
+  { database: 'log', after: false, durable: false },
+  { database: 'log', after: true, durable: true },
+  { database: 'index', after: false, durable: true },
+  { database: 'index', after: true, durable: true },
+]
+
+test('after a failed write nothing more is written, and reading goes on', async () => {
+  for (const { database, after, durable } of failures) {
+    const what = `${database}, ${after ? 'after' : 'before'}`
+    await using folder = await StoreFolder.make()
+    const { store, fault } = await prepared(folder)
+    const log = store.frontier(frontier)
+    const heads = toHex(log.headsDigest())
+    const chunk = madeChain('failed', 10, folder.nodes.at(-1))
+    Object.assign(fault, { database, after })
+    await throwsCode('ERR_STORE_IO', () => log.commit(chunk, [{ key: 'nodes', value: utf8('30') }]))
+    await refusesWrites(store)
+    assert.is(log.nodes, 20, what)
+    assert.is(toHex(log.headsDigest()), heads, what)
+    assert.equal(await log.locate([chunk[0]!.digest]), [undefined], what)
+    assert.is((await log.read([7])).length, 1, what)
+    assert.equal(await store.held.has(frontier, [madeKey('x')]), [false])
+    await store.close()
+    await using again = await folder.open()
+    const found = again.frontier(frontier)
+    assert.is(found.nodes, durable ? 30 : 20, what)
+    assert.is(Buffer.from((await again.records.get('nodes'))!).toString(), durable ? '30' : '20', what)
+    for await (const { reason } of again.verify()) assert.unreachable(`${what}: ${reason}`)
+    const next = durable ? madeChain('next', 10, chunk.at(-1)) : chunk
+    assert.is(await found.commit(next), durable ? 30 : 20, what)
+  }
+})
+
+test('a failed write of records, of a name or of held nodes counts as well', async () => {
+  const attempts: [Name, (store: Store) => Promise<unknown>][] = [
+    ['log', store => store.records.write([{ key: 'a', value: utf8('b') }])],
+    ['log', store => store.track('vfr_other')],
+    ['held', store => store.held.put(frontier, [madeHeld('a', { kind: 'key', id: madeKey('k') })])],
+  ]
+  for (const [database, attempt] of attempts) {
+    await using folder = await StoreFolder.make()
+    const { store, fault } = await prepared(folder)
+    fault.database = database
+    await throwsCode('ERR_STORE_IO', () => attempt(store))
+    await refusesWrites(store)
+    await store.close()
+    await using again = await folder.open()
+    assert.equal(again.frontiers(), [frontier])
+    assert.is(await again.records.get('a'), undefined)
+    assert.equal(again.held.usage(), { nodes: 0, bytes: 0 })
+    await attempt(again)
+  }
+})
+
+test('of many commits that wait for a failing one none is written', async () => {
+  await using folder = await StoreFolder.make()
+  const { store, fault } = await prepared(folder)
+  const log = store.frontier(frontier)
+  fault.database = 'log'
+  const commits = Array.from({ length: 5 }, (_, at) => log.commit(madeChain(`waiting ${at}`, 3)))
+  const results = await Promise.allSettled(commits)
+  assert.ok(results.every(result => result.status === 'rejected' && result.reason.code === 'ERR_STORE_IO'))
+  await store.close()
+  await using again = await folder.open()
+  assert.is(again.frontier(frontier).nodes, 20)
+})
+
+/** A store with 20 nodes whose databases fail when told to. */
+async function prepared(folder: StoreFolder): Promise<{ store: Store; fault: Fault }> {
+  const store = await folder.create()
+  await folder.commit(store, 20)
+  await store.close()
+  const fault: Fault = { database: undefined, after: false }
+  const opener: typeof openDatabase = async (location, options) => {
+    const database = await openDatabase(location, options)
+    return failing(database, location.split('/').at(-1) as Name, fault)
+  }
+  return { store: await openLevelWith(opener, folder.path, {}), fault }
+}
+
+function failing(database: Database, name: Name, fault: Fault): Database {
+  const write: Database['write'] = async (batch, options) => {
+    if (fault.database !== name) return database.write(batch, options)
+    fault.database = undefined
+    if (fault.after) await database.write(batch, options)
+    throw new ReplicaError('ERR_STORE_IO', 'the disk is on fire')
+  }
+  return new Proxy(database, {
+    get(target, property) {
+      if (property === 'write') return write
+      const value: unknown = Reflect.get(target, property)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+async function refusesWrites(store: Store): Promise<void> {
+  const log = store.frontier(frontier)
+  const held = madeHeld('late', { kind: 'key', id: madeKey('k') })
+  await throwsCode('ERR_STORE_IO', () => log.commit(madeChain('late', 1)))
+  await throwsCode('ERR_STORE_IO', () => store.records.write([{ key: 'late', value: utf8('x') }]))
+  await throwsCode('ERR_STORE_IO', () => store.track('vfr_late'))
+  await throwsCode('ERR_STORE_IO', () => store.held.put(frontier, [held]))
+  await throwsCode('ERR_STORE_IO', () => store.held.delete(frontier, [held.digest]))
+}
+
+test.run()

@@ -1,0 +1,128 @@
+// A replica's insides for tests of sessions: the real store in memory, the real registry, gate and services, with keys and
+// store ids made from names so that every run has the same bytes. Signatures are checked in place, without threads: what
+// happens then depends on the order of calls alone.
+
+import { compare, type Digest, sha256, utf8 } from '../../src/bytes.ts'
+import { encodeBody, encodeNode, signingBytes } from '../../src/codec/node.ts'
+import { Home } from '../../src/replica/home.ts'
+import { servicesOf } from '../../src/replica/services.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import type { FrontierStore } from '../../src/store/store.ts'
+import type { Role } from '../../src/sync/handshake.ts'
+import type { Config } from '../../src/sync/state.ts'
+import type { Services } from '../../src/transport/exchange.ts'
+import { Key } from '../../src/trust/key.ts'
+import type { Verifier } from '../../src/trust/verifier.ts'
+import { verify } from '../../src/trust/verify.ts'
+import { makeEvent } from '../../src/vela/index.ts'
+
+export const FRONTIER = 'vfr_00000000000000aa'
+export const HOST = 'hub.example'
+const AT = '2026-01-01T00:00:00.000Z'
+
+export interface Local {
+  readonly name: string
+  readonly key: Key
+  readonly home: Home
+  readonly services: Services
+}
+
+/** The key of a name: its seed is the SHA-256 of the name. */
+export function keyOf(name: string): Key {
+  return Key.fromSeed(sha256(utf8(name)))
+}
+
+const inPlace: Pick<Verifier, 'check' | 'close'> = {
+  async check(jobs) {
+    return Uint8Array.from(jobs, job => (verify(job.key, Buffer.concat(job.message), job.sig) ? 1 : 0))
+  },
+  async close() {},
+}
+
+/** A replica named `hub:<name>` that keeps these frontiers. */
+export async function local(
+  name: string,
+  options: { frontiers?: readonly string[]; openRead?: boolean } = {},
+): Promise<Local> {
+  const { frontiers = [FRONTIER], openRead = true } = options
+  const key = keyOf(name)
+  const store = Object.assign(new MemoryStore(), { id: sha256(utf8(`store of ${name}`)).subarray(0, 16) })
+  const home = new Home({ location: "", store, key, hubId: `hub:${name}`, former: [] }, { location: store })
+  await home.verifier.close()
+  Object.assign(home, { verifier: inPlace })
+  for (const frontier of frontiers) await home.track(frontier)
+  return { name, key, home, services: servicesOf(home, { openRead }) }
+}
+
+/** Registers each of `others` at `at`. */
+export async function introduce(at: Local, ...others: readonly Local[]): Promise<void> {
+  for (const { registry } of at.home.frontiers.values()) {
+    for (const { name, key } of others) {
+      const draft = { id: `hub:${name}`, url: `wss://${name}.example`, publicKey: key.publicKey, addedAt: AT }
+      await registry.add(draft)
+    }
+  }
+}
+
+/** Replicas that all know each other. */
+export async function circle(...names: readonly string[]): Promise<Local[]> {
+  const all = await Promise.all(names.map(name => local(name)))
+  for (const one of all) await introduce(one, ...all.filter(other => other !== one))
+  return all
+}
+
+export interface Made {
+  readonly digest: Digest
+  readonly bytes: Uint8Array
+  readonly height: number
+}
+
+/** A signed node; `label` makes it what it is. */
+export function node(key: Key, label: string, parents: readonly Made[] = [], frontier = FRONTIER): Made {
+  const { text } = makeEvent({
+    kind: 'finding.noted',
+    target: { type: 'finding', id: 'vf_1' },
+    actor: { id: 'reviewer:one', type: 'human' },
+    reason: label,
+    timestamp: AT,
+  })
+  const height = parents.length === 0 ? 0 : 1 + Math.max(...parents.map(parent => parent.height))
+  const digests = parents.map(parent => parent.digest).sort(compare)
+  const body = encodeBody({ key: key.publicKeyBytes, event: text, links: [], height, parents: digests, frontier })
+  const bytes = encodeNode(body, key.sign(signingBytes(body)))
+  return { digest: sha256(bytes), bytes, height }
+}
+
+/** `count` nodes, each on the one before, the first on `root`. */
+export function chain(key: Key, label: string, count: number, root?: Made): Made[] {
+  const nodes: Made[] = []
+  for (let i = 0; i < count; i += 1) {
+    const parent = nodes.at(-1) ?? root
+    nodes.push(node(key, `${label} ${i}`, parent === undefined ? [] : [parent]))
+  }
+  return nodes
+}
+
+/** Puts nodes into a replica by its gate; it is a mistake of the test when one is held or refused. */
+export async function plant(at: Local, nodes: readonly Made[], frontier = FRONTIER): Promise<void> {
+  const blocks = nodes.map(({ bytes }) => bytes)
+  const { held, refused } = await at.home.at(frontier).gate.admit(blocks, { from: at.key.publicKeyBytes })
+  if (held.length + refused.length > 0) throw new TypeError(`${held.length} held, ${refused.length} refused`)
+}
+
+export function logOf(at: Local, frontier = FRONTIER): FrontierStore {
+  return at.home.at(frontier).log
+}
+
+export function configOf(at: Local, role: Role, more: Partial<Config> = {}): Config {
+  return {
+    role,
+    hub: at.home.hubId,
+    key: at.key.publicKeyBytes,
+    sign: message => at.key.sign(message),
+    nonce: sha256(utf8(`nonce of ${at.name} as ${role}`)),
+    host: HOST,
+    compress: false,
+    ...more,
+  }
+}

@@ -1,0 +1,126 @@
+// Two connections face to face, driven by hand: every input and what `step` makes of it is written down, questions are
+// answered by real replicas, and frames are delivered one at a time, oldest first. A test may swallow, forge or add frames.
+// From such scenes the session vectors are made.
+
+import { encodeMessage, type Message, type Mode } from '../../src/sync/message.ts'
+import { type Config, type Connection, type Effect, type Input, newConnection } from '../../src/sync/state.ts'
+import { step } from '../../src/sync/step.ts'
+import { Desk } from '../../src/transport/desk.ts'
+import { configOf, FRONTIER, type Local } from './local.ts'
+
+export type Side = 'client' | 'hub'
+
+export interface Turn {
+  readonly at: Side
+  readonly input: Input
+  readonly effects: readonly Effect[]
+}
+
+interface Actor {
+  readonly config: Config
+  readonly connection: Connection
+  readonly desk: Desk
+}
+
+export class Scene {
+  readonly turns: Turn[] = []
+  readonly client: Actor
+  readonly hub: Actor
+  /** On the way, oldest first; `to` is who gets it. */
+  readonly wire: { readonly to: Side; readonly frame: Uint8Array; readonly message: Message }[] = []
+
+  constructor(client: Local, hub: Local, configs: { client?: Partial<Config>; hub?: Partial<Config> } = {}) {
+    const expect = hub.key.publicKeyBytes
+    this.client = actor(client, configOf(client, 'client', { expect, ...configs.client }))
+    this.hub = actor(hub, configOf(hub, 'hub', configs.hub))
+  }
+
+  /** Feeds one input, and what the local replica answers to it, in the order of effects. */
+  async feed(at: Side, first: Input): Promise<Effect[]> {
+    const { connection, desk } = this[at]
+    const all: Effect[] = []
+    const inputs = [first]
+    for (let input = inputs.shift(); input !== undefined; input = inputs.shift()) {
+      const effects = step(connection, input)
+      this.turns.push({ at, input, effects })
+      all.push(...effects)
+      for (const effect of effects) {
+        const answer = await this.#perform(at, desk, effect)
+        if (answer !== undefined) inputs.push(answer)
+      }
+    }
+    return all
+  }
+
+  /** Starts both sides and delivers frames until the handshake is over. */
+  async shakeHands(): Promise<this> {
+    await this.feed('client', { in: 'start' })
+    await this.feed('hub', { in: 'start' })
+    await this.deliver()
+    return this
+  }
+
+  /** The client opens its next channel and frames go back and forth until none is left. */
+  async sync(mode: Mode, frontier = FRONTIER): Promise<this> {
+    await this.open(mode, frontier)
+    return this.deliver()
+  }
+
+  async open(mode: Mode, frontier = FRONTIER): Promise<void> {
+    await this.feed('client', { in: 'open', ch: this.client.connection.nextChannel, frontier, mode })
+  }
+
+  /** Delivers frames, oldest first: all, or up to and including the first of a type, or none from `stopAt` on. */
+  async deliver(options: { upTo?: Message['t']; stopAt?: Message['t'] } = {}): Promise<this> {
+    for (let next = this.wire[0]; next !== undefined; next = this.wire[0]) {
+      if (next.message.t === options.stopAt) break
+      this.wire.shift()
+      await this.feed(next.to, { in: 'frame', frame: next.frame })
+      if (next.message.t === options.upTo) break
+    }
+    return this
+  }
+
+  /** A message that its sender's `step` never made. */
+  async forge(to: Side, message: Message): Promise<Effect[]> {
+    return this.feed(to, { in: 'frame', frame: encodeMessage(message) })
+  }
+
+  /** Frames sent so far by one side. */
+  sent(by: Side): Message[] {
+    return this.turns
+      .filter(turn => turn.at === by)
+      .flatMap(turn => turn.effects)
+      .flatMap(effect => (effect.do === 'send' ? [effect.message] : []))
+  }
+
+  async #perform(at: Side, desk: Desk, effect: Effect): Promise<Input | undefined> {
+    const { peer } = this[at].connection
+    switch (effect.do) {
+      case 'send':
+        this.wire.push({ to: at === 'client' ? 'hub' : 'client', frame: effect.frame, message: effect.message })
+        return undefined
+      case 'ready':
+      case 'listed':
+      case 'peers':
+      case 'close':
+        return undefined
+      case 'done':
+      case 'failed':
+        desk.drop(effect.ch)
+        return undefined
+      case 'rows':
+        return desk.rows(effect.ch)
+      case 'fetch':
+        return desk.fetch(effect)
+      case 'admit':
+        return desk.admit(effect, peer!)
+      default:
+        return desk.ask(effect, peer!)
+    }
+  }
+}
+
+function actor(at: Local, config: Config): Actor {
+  return { config, connection: newConnection(config), desk: new Desk(at.services) }
+}

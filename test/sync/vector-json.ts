@@ -1,0 +1,78 @@
+// Inputs and effects of `step` as JSON and back, as protocol/vectors/session has them: bytes as hex, errors as their code,
+// a message to send as its type and frame.
+
+import { fromHex, toHex } from '../../src/bytes.ts'
+import { type ErrorCode, ReplicaError } from '../../src/errors.ts'
+import type { Config, Effect, Input } from '../../src/sync/state.ts'
+import { Key } from '../../src/trust/key.ts'
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
+
+/** What a side is, without what it does. */
+export interface SideJson {
+  readonly role: 'client' | 'hub'
+  readonly hub: string
+  readonly seed: string
+  readonly nonce: string
+  readonly host: string
+  readonly expect?: string
+  readonly binding?: string
+}
+
+export function configFrom({ role, hub, seed, nonce, host, expect, binding }: SideJson): Config {
+  const key = Key.fromSeed(bytes(seed))
+  return {
+    role,
+    hub,
+    key: key.publicKeyBytes,
+    sign: message => key.sign(message),
+    nonce: bytes(nonce),
+    host,
+    compress: false,
+    ...(expect === undefined ? {} : { expect: bytes(expect) }),
+    ...(binding === undefined ? {} : { binding: bytes(binding) }),
+  }
+}
+
+export function effectJson(effect: Effect): Json {
+  if (effect.do === 'send') return { do: 'send', t: effect.message.t, frame: toHex(effect.frame) }
+  if (effect.do === 'done') return { do: 'done', ch: effect.ch }
+  if (effect.do === 'ready') return { do: 'ready', hub: effect.peer.hub, key: toHex(effect.peer.key) }
+  return plain(effect)
+}
+
+export function inputJson(input: Input): Json {
+  return plain(input)
+}
+
+/** Members that are bytes, or lists of them, wherever they stand as text. */
+const BYTES = new Set(
+  'frame store digest registry heads ids nodes bytes stored held parents released data key id'.split(' '),
+)
+
+export function inputFrom(json: Json): Input {
+  return revive('', json) as Input
+}
+
+function revive(name: string, value: Json): unknown {
+  if (name === 'error') return new ReplicaError(value as ErrorCode, 'as the vector says')
+  if (typeof value === 'string') return BYTES.has(name) ? bytes(value) : value
+  if (Array.isArray(value)) return value.map(item => (item === null ? undefined : revive(name, item)))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, revive(key, item)]))
+}
+
+function plain(value: unknown): Json {
+  if (value instanceof Uint8Array) return toHex(value)
+  if (value instanceof ReplicaError) return value.code
+  if (Array.isArray(value)) return value.map(item => (item === undefined ? null : plain(item)))
+  if (typeof value !== 'object' || value === null) return value as Json
+  const members = Object.entries(value).filter(([, item]) => item !== undefined)
+  return Object.fromEntries(members.map(([key, item]) => [key, plain(item)]))
+}
+
+function bytes(hex: string): Uint8Array {
+  const decoded = fromHex(hex)
+  if (decoded === undefined) throw new TypeError(`not hex: ${hex}`)
+  return decoded
+}
