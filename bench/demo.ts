@@ -1,220 +1,194 @@
-// `npm run demo`: the main job, on real processes. Two hubs on LevelDB in temporary folders; two writers with a thousand
-// events each (or one log from a file) for one frontier; push, pull, and a third replica cloned; then a check that all
-// three hold the same, byte for byte. Prints a table and exits non-zero if anything differs.
+// `npm run demo [-- file]`: the main job, on real processes and real disks. Two hubs, north and south, keep one frontier. Two
+// writers import a thousand made-up events each, one at each hub (or one log from the file given, at north). The hubs push
+// and pull, a third replica clones, and then all three must hold the same, byte for byte. Exits with 1 if anything differs.
 
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs/promises'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { makeEvent } from '../src/vela/index.ts'
+import { makeEvent } from '../src/vela/event.ts'
+import { type Answer, ask, type ServedHub, serve, stop, VerbFailed, verb } from './cli.ts'
 import { events } from './data.ts'
+import { align, duration, whole } from './table.ts'
 
-const run = promisify(execFile)
-const CLI = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
-const SEED = 2026
-const EVENTS_PER_WRITER = 1000
-const OUTPUT_BYTES_MAX = 1 << 30
+const seed = 2026
+const eventsPerWriter = 1000
+/** Exit codes: some event was refused; the words were wrong. */
+const refusedSome = 1
+const wrongUsage = 2
 
-type Answer = Record<string, never> & { [key: string]: unknown }
-
-/** Runs one verb in a replica's folder and returns its JSON. A verb that fails fails the demo. */
-async function replica(dir: string, ...words: string[]): Promise<Answer> {
-  const argv = [CLI, ...words, '--dir', dir, '--json']
-  const { stdout } = await run(process.execPath, argv, { maxBuffer: OUTPUT_BYTES_MAX })
-  return JSON.parse(stdout) as Answer
-}
-
-interface RunningHub {
-  readonly dir: string
-  readonly id: string
-  readonly url: string
-  readonly key: string
-  readonly child: ChildProcess
-}
-
-async function startHub(dir: string, id: string): Promise<RunningHub> {
-  await run(process.execPath, [CLI, 'init', dir, '--hub-id', id, '--json'])
-  const argv = [CLI, 'serve', '--listen', '127.0.0.1:0', '--dir', dir, '--json']
-  const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const ready = await firstLine(child)
-  const { url, public_key: key } = JSON.parse(ready) as { url: string; public_key: string }
-  return { dir, id, url, key, child }
-}
-
-function firstLine(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = ''
-    child.stdout!.setEncoding('utf8')
-    child.stdout!.on('data', (chunk: string) => {
-      text += chunk
-      const end = text.indexOf('\n')
-      if (end >= 0) resolve(text.slice(0, end))
-    })
-    child.once('exit', code => reject(new Error(`a hub ended with code ${code} before it was ready`)))
-  })
-}
-
-async function stopHub(hub: RunningHub): Promise<void> {
-  if (hub.child.exitCode !== null) return
-  const ended = new Promise(resolve => hub.child.once('exit', resolve))
-  hub.child.kill('SIGTERM')
-  await ended
-}
-
-/** The logs of two writers, or the file that was given: its path for one writer, nothing for the other. */
-async function logs(folder: string, given: string | undefined): Promise<[string, string | undefined]> {
-  if (given !== undefined) return [path.resolve(given), undefined]
-  const files: string[] = []
-  for (const writer of [0, 1]) {
-    const file = path.join(folder, `writer-${writer + 1}.jsonl`)
-    const lines: string[] = []
-    for (const draft of events(SEED + writer, EVENTS_PER_WRITER))
-      lines.push(Buffer.from(makeEvent(draft).text).toString('utf8'))
-    await fs.writeFile(file, `${lines.join('\n')}\n`)
-    files.push(file)
-  }
-  return [files[0]!, files[1]]
-}
-
-interface Row {
+interface Step {
   readonly what: string
   readonly answer: Answer
   readonly ms: number
 }
 
-async function timed(what: string, task: () => Promise<Answer>): Promise<Row> {
-  const started = performance.now()
-  const answer = await task()
-  return { what, answer, ms: performance.now() - started }
+/** What a replica holds in the end. */
+interface Holding {
+  readonly name: string
+  readonly events: number
+  readonly nodes: number
+  readonly heads: number
+  readonly headsDigest: string
+  readonly exportBytes: number
+  readonly exportHash: string
+  readonly verified: boolean
 }
 
-async function exportHash(dir: string, frontier: string): Promise<{ hash: string; bytes: number }> {
-  const argv = [CLI, 'export', '--format', 'events', '--frontier', frontier, '--dir', dir]
-  const { stdout } = await run(process.execPath, argv, { maxBuffer: OUTPUT_BYTES_MAX })
-  return { hash: createHash('sha256').update(stdout).digest('hex'), bytes: Buffer.byteLength(stdout) }
-}
-
-async function demo(given: string | undefined): Promise<boolean> {
+async function demo(file: string | undefined): Promise<boolean> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'replica-demo-'))
-  const hubs: RunningHub[] = []
+  const hubs: ServedHub[] = []
   try {
-    const north = await startHub(path.join(folder, 'north'), 'hub:north')
-    hubs.push(north)
-    const south = await startHub(path.join(folder, 'south'), 'hub:south')
-    hubs.push(south)
-    const [first, second] = await logs(folder, given)
-    const frontier = String((await replica(north.dir, 'frontier', 'create', '--name', 'demo')).frontier)
-    await replica(north.dir, 'peer', 'add', south.id, south.url, '--key', south.key, '--frontier', frontier)
-    await replica(south.dir, 'peer', 'add', north.id, north.url, '--key', north.key, '--frontier', frontier)
-
-    const rows: Row[] = []
-    rows.push(await timed('north imports', () => replica(north.dir, 'import', first, '--frontier', frontier)))
-    if (second !== undefined) {
-      rows.push(await timed('south imports', () => replica(south.dir, 'import', second, '--frontier', frontier)))
-    }
-    rows.push(await timed('north pushes to south', () => replica(north.dir, 'push', south.id, '--frontier', frontier)))
-    rows.push(await timed('north pulls from south', () => replica(north.dir, 'pull', south.id, '--frontier', frontier)))
+    for (const name of ['north', 'south']) hubs.push(await serve(path.join(folder, name), `hub:${name}`))
+    const [north, south] = hubs as [ServedHub, ServedHub]
+    for (const hub of hubs) console.log(`${hub.id} listens on ${hub.url}, key ${hub.key}`)
+    const story = new Story()
     const third = path.join(folder, 'third')
-    const cloneWords = [
-      CLI,
-      'clone',
-      north.url,
-      third,
-      '--key',
-      north.key,
-      '--frontier',
-      frontier,
-      '--adopt-registry',
-      '--json',
-    ]
-    rows.push(
-      await timed('third clones north', async () => {
-        const { stdout } = await run(process.execPath, cloneWords, { maxBuffer: OUTPUT_BYTES_MAX })
-        return JSON.parse(stdout) as Answer
-      }),
-    )
-    return await compare(rows, frontier, [
-      { name: 'north', dir: north.dir },
-      { name: 'south', dir: south.dir },
-      { name: 'third', dir: third },
-    ])
+    const logs = file === undefined ? await madeUpLogs(folder) : [path.resolve(file)]
+    const frontier = await story.tell({ north, south, third }, logs, file === undefined)
+    console.log(`the frontier is ${frontier}\n\n${story.table()}\n`)
+    const places = [...hubs.map(({ id, dir }) => ({ name: id, dir })), { name: 'third', dir: third }]
+    const holdings: Holding[] = []
+    for (const { name, dir } of places) holdings.push(await holdingOf(name, dir, frontier))
+    console.log(`${holdingsTable(holdings)}\n`)
+    return judge(holdings)
   } finally {
-    for (const hub of hubs) await stopHub(hub)
+    for (const hub of hubs) await stop(hub)
     await fs.rm(folder, { recursive: true, force: true })
   }
 }
 
-/** Prints what happened and what each replica holds now; true when all hold the same. */
-async function compare(
-  rows: readonly Row[],
-  frontier: string,
-  places: readonly { name: string; dir: string }[],
-): Promise<boolean> {
-  print([
-    ['step', 'events', 'sent B', 'received B', 'round trips', 'ms'],
-    ...rows.map(({ what, answer, ms }) => [
-      what,
-      String(answer.added ?? answer.admitted),
-      String(answer.sent_bytes ?? ''),
-      String(answer.received_bytes ?? ''),
-      String(answer.round_trips ?? ''),
-      ms.toFixed(0),
-    ]),
-  ])
-  const states: {
-    name: string
-    nodes: number
-    events: number
-    heads: number
-    digest: string
-    bytes: number
-    hash: string
-    ok: boolean
-  }[] = []
-  for (const { name, dir } of places) {
-    const status = await replica(dir, 'status')
-    const found = (
-      status.frontiers as { frontier: string; nodes: number; events: number; heads: number; heads_digest: string }[]
-    ).find(item => item.frontier === frontier)!
-    const verified = await replica(dir, 'verify', '--signatures')
-    const { hash, bytes } = await exportHash(dir, frontier)
-    const { nodes, events: count, heads, heads_digest: digest } = found
-    states.push({ name, nodes, events: count, heads, digest, bytes, hash, ok: verified.ok === true })
+/** A file of events for each of the two writers. */
+async function madeUpLogs(folder: string): Promise<string[]> {
+  const files: string[] = []
+  for (const writer of [1, 2]) {
+    const file = path.join(folder, `writer-${writer}.jsonl`)
+    const lines = [...events(seed + writer, eventsPerWriter)].map(draft =>
+      Buffer.from(makeEvent(draft).text).toString(),
+    )
+    await fs.writeFile(file, `${lines.join('\n')}\n`)
+    files.push(file)
   }
-  print([
-    ['replica', 'nodes', 'events', 'heads', 'heads digest', 'export B', 'export SHA-256', 'verified'],
-    ...states.map(state => [
-      state.name,
-      String(state.nodes),
-      String(state.events),
-      String(state.heads),
-      state.digest.slice(0, 16),
-      String(state.bytes),
-      state.hash.slice(0, 16),
-      state.ok ? 'yes' : 'NO',
-    ]),
+  return files
+}
+
+/** The steps, with what came of each and how long it took, process start included. */
+class Story {
+  readonly #steps: Step[] = []
+
+  /** Answers the frontier that it was about. */
+  async tell(
+    { north, south, third }: { north: ServedHub; south: ServedHub; third: string },
+    [first, second]: readonly string[],
+    isMadeUp: boolean,
+  ): Promise<string> {
+    const frontier = isMadeUp ? await newFrontier(north) : await this.#importGiven(north, first!)
+    const at = (hub: ServedHub): string[] => ['--frontier', frontier, '--dir', hub.dir]
+    await ask(['peer', 'add', south.id, south.url, '--key', south.key, ...at(north)])
+    await ask(['peer', 'add', north.id, north.url, '--key', north.key, ...at(south)])
+    if (isMadeUp) {
+      await this.#step('north imports a log', ['import', first!, ...at(north)])
+      await this.#step('south imports a log', ['import', second!, ...at(south)])
+    }
+    await this.#step('north pushes to south', ['push', south.id, ...at(north)])
+    await this.#step('north pulls from south', ['pull', south.id, ...at(north)])
+    const clone = ['clone', north.url, third, '--key', north.key, '--frontier', frontier, '--adopt-registry']
+    await this.#step('third clones north', clone)
+    return frontier
+  }
+
+  /** A log that names its frontier goes there, another one into a new frontier. */
+  async #importGiven(hub: ServedHub, log: string): Promise<string> {
+    const words = ['import', log, '--dir', hub.dir]
+    const answer = await this.#step('north imports the file', words, [0, refusedSome, wrongUsage])
+    if (answer.exit !== wrongUsage) return String(answer.frontier)
+    this.#steps.pop()
+    const frontier = await newFrontier(hub)
+    await this.#step('north imports the file', [...words, '--frontier', frontier], [0, refusedSome])
+    return frontier
+  }
+
+  async #step(what: string, words: readonly string[], exits?: readonly number[]): Promise<Answer & { exit: number }> {
+    const started = performance.now()
+    const answer = await ask(words, exits)
+    this.#steps.push({ what, answer, ms: performance.now() - started })
+    return answer
+  }
+
+  table(): string {
+    const count = (value: unknown): string => (typeof value === 'number' ? whole(value) : '')
+    const rows = this.#steps.map(({ what, answer, ms }) => [
+      what,
+      count(answer.added ?? answer.admitted),
+      count(answer.refused_count),
+      count(answer.sent_bytes),
+      count(answer.received_bytes),
+      count(answer.round_trips),
+      duration(ms),
+    ])
+    return align([['step', 'nodes added', 'refused', 'bytes sent', 'received', 'round trips', 'ms'], ...rows], 1)
+  }
+}
+
+async function newFrontier(hub: ServedHub): Promise<string> {
+  return String((await ask(['frontier', 'create', '--name', 'demo', '--dir', hub.dir])).frontier)
+}
+
+async function holdingOf(name: string, dir: string, frontier: string): Promise<Holding> {
+  const { frontiers } = await ask(['status', '--dir', dir])
+  const found = (frontiers as (Answer & { frontier: string })[]).find(one => one.frontier === frontier)!
+  const { ok } = await ask(['verify', '--signatures', '--dir', dir], [0, 1])
+  const { text } = await verb(['export', '--format', 'jsonl', '--frontier', frontier, '--dir', dir])
+  return {
+    name,
+    events: Number(found.events),
+    nodes: Number(found.nodes),
+    heads: Number(found.heads),
+    headsDigest: String(found.heads_digest),
+    exportBytes: Buffer.byteLength(text),
+    exportHash: createHash('sha256').update(text).digest('hex'),
+    verified: ok === true,
+  }
+}
+
+function holdingsTable(holdings: readonly Holding[]): string {
+  const titles = ['replica', 'events', 'nodes', 'heads', 'heads digest', 'bytes exported', 'their SHA-256', 'verified']
+  const rows = holdings.map(one => [
+    one.name,
+    whole(one.events),
+    whole(one.nodes),
+    whole(one.heads),
+    `${one.headsDigest.slice(0, 16)}…`,
+    whole(one.exportBytes),
+    `${one.exportHash.slice(0, 16)}…`,
+    one.verified ? 'yes' : 'NO',
   ])
-  const [model] = states
-  const same = states.every(
-    state =>
-      state.ok &&
-      state.events > 0 &&
-      state.digest === model!.digest &&
-      state.hash === model!.hash &&
-      state.nodes === model!.nodes,
+  return align([titles, ...rows], 1)
+}
+
+/** Says whether all is as it should be. */
+function judge(holdings: readonly Holding[]): boolean {
+  const [model] = holdings as [Holding]
+  const same = holdings.every(
+    one =>
+      one.verified &&
+      one.events > 0 &&
+      one.events === model.events &&
+      one.nodes === model.nodes &&
+      one.headsDigest === model.headsDigest &&
+      one.exportHash === model.exportHash,
   )
-  console.log(same ? `all three replicas hold the same ${model!.events} events` : 'THE REPLICAS DIFFER')
+  console.log(
+    same
+      ? `all three replicas hold the same ${whole(model.events)} events, byte for byte, and every signature is good`
+      : 'THE REPLICAS DIFFER',
+  )
   return same
 }
 
-function print(table: readonly (readonly string[])[]): void {
-  const widths = table[0]!.map((_, column) => Math.max(...table.map(row => row[column]!.length)))
-  for (const row of table)
-    console.log(row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '))
-  console.log('')
+try {
+  process.exitCode = (await demo(process.argv[2])) ? 0 : 1
+} catch (error) {
+  console.error(error instanceof VerbFailed ? error.message : error)
+  process.exitCode = 1
 }
-
-process.exitCode = (await demo(process.argv[2])) ? 0 : 1

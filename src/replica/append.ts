@@ -3,11 +3,11 @@
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import { readDraft } from '../vela/draft.ts'
-import { type EventDraft, importEvent, makeEvent } from '../vela/event.ts'
+import { type EventDraft, type EventHead, importEvent, makeEvent } from '../vela/event.ts'
 import { makeGenesis } from '../vela/frontier.ts'
 import { parseJson } from '../vela/json.ts'
 import { VERSION } from '../version.ts'
-import { Author, type ReadyEvent } from './authoring.ts'
+import { Author, type ReadyEvent, ready } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
 import { carrier } from './read.ts'
@@ -31,7 +31,7 @@ export interface AppendReport {
 export async function appendEvent(home: Home, frontier: string, input: AppendInput): Promise<AppendReport> {
   const target = home.at(frontier)
   const isText = typeof input === 'string' || input instanceof Uint8Array
-  const event = isText ? readInput(home, input) : makeEvent({ timestamp: home.now(), ...input })
+  const event = ready(isText ? readInput(home, input) : makeEvent({ timestamp: home.now(), ...input }))
   return target.exclusive(() => addEvent(home, target, event))
 }
 
@@ -41,7 +41,7 @@ export async function createFrontier(home: Home, options: { name: string; creato
   if (name.trim() === '') throw new ReplicaError('ERR_USAGE', 'a frontier needs a name')
   const genesis = makeGenesis({ name, creator, timestamp: home.now() })
   const target = await home.track(genesis.frontier)
-  return target.exclusive(() => addEvent(home, target, genesis))
+  return target.exclusive(() => addEvent(home, target, ready(genesis)))
 }
 
 /** A signed `frontier.merged` event that joins the heads; of more than a node can name, the first in byte order. */
@@ -65,7 +65,7 @@ export async function mergeHeads(
   })
 }
 
-function readInput(home: Home, text: string | Uint8Array): ReadyEvent {
+function readInput(home: Home, text: string | Uint8Array): { text: Uint8Array; head: EventHead } {
   const value = parseJson(text)
   const whole = value instanceof Map && value.has('id')
   return whole ? importEvent(text) : makeEvent({ timestamp: home.now(), ...readDraft(text) })

@@ -11,10 +11,15 @@ import type { Key } from '../trust/key.ts'
 import { type EventHead, eventLabel } from '../vela/event.ts'
 import type { Frontier } from './frontier.ts'
 
-/** An event ready to be carried: its canonical text and what it says of itself. */
+/** An event ready to be carried: its canonical text, what it says of itself, and SHA-256 of the text. */
 export interface ReadyEvent {
   readonly text: Uint8Array
   readonly head: EventHead
+  readonly digest: Digest
+}
+
+export function ready({ text, head }: { text: Uint8Array; head: EventHead }): ReadyEvent {
+  return { text, head, digest: sha256(text) }
 }
 
 /** A node to build on: stored, or built in this run and not yet durable. */
@@ -29,20 +34,21 @@ class Generation {
   readonly events = new DigestSet()
 }
 
+/** Flushes under way at once: one is committed while the next is verified and another is built. */
+const FLUSHES_MAX = 2
+
 /**
- * Builds and signs nodes one on another; `flush` hands what was built to the gate while building goes on. At most one
- * flush is under way, so what is neither in these two generations nor in the store was not built.
+ * Builds and signs nodes one on another; `flush` hands what was built to the gate while building goes on. What is neither
+ * being built, nor in a flush under way, nor in the store, was not built.
  */
 export class Author {
   readonly #frontier: Frontier
   readonly #key: Key
   #parents: Made[] | undefined
   #blocks: Uint8Array[] = []
-  #now = new Generation()
-  #before = new Generation()
-  #writing: Promise<void> = Promise.resolve()
-  /** Each event is asked for three times; it is hashed once. */
-  readonly #digests = new WeakMap<ReadyEvent, Digest>()
+  /** What is being built, then what each flush under way has. */
+  #generations = [new Generation()]
+  #writing: Promise<void>[] = []
 
   constructor(frontier: Frontier, key: Key) {
     this.#frontier = frontier
@@ -60,13 +66,12 @@ export class Author {
 
   /** Whether a node built and perhaps not yet stored carries exactly this event. */
   made(event: ReadyEvent): boolean {
-    const digest = this.#digestOf(event)
-    return this.#now.events.has(digest) || this.#before.events.has(digest)
+    return this.#generations.some(generation => generation.events.has(event.digest))
   }
 
   /** Which of these events some node of the frontier carries already. */
   async known(events: readonly ReadyEvent[]): Promise<boolean[]> {
-    const asked = events.map(event => ({ label: eventLabel(event.head.id), event: this.#digestOf(event) }))
+    const asked = events.map(({ head, digest }) => ({ label: eventLabel(head.id), event: digest }))
     const stored = await this.#frontier.log.hasEvents(asked)
     return events.map((event, i) => stored[i] === true || this.made(event))
   }
@@ -81,8 +86,8 @@ export class Author {
     if (parents === undefined) return undefined
     const made = this.#sign(event.text, parents)
     this.#parents = names === undefined ? [made] : undefined
-    this.#now.byId.set(event.head.id, made)
-    this.#now.events.add(this.#digestOf(event))
+    this.#generations[0]!.byId.set(event.head.id, made)
+    this.#generations[0]!.events.add(event.digest)
     return made
   }
 
@@ -91,30 +96,28 @@ export class Author {
     return this.#sign(text, parents)
   }
 
-  /** Starts to admit what was built, after the flush before it is durable. */
+  /** Starts to admit what was built; waits while more flushes than may be are under way. */
   async flush(): Promise<void> {
-    await this.#writing
+    while (this.#writing.length >= FLUSHES_MAX) await this.#oldest()
     const blocks = this.#blocks
-    this.#blocks = []
-    this.#before = this.#now
-    this.#now = new Generation()
     if (blocks.length === 0) return
-    this.#writing = this.#admit(blocks)
-    this.#writing.catch(() => {}) // thrown by whoever awaits it next
+    this.#blocks = []
+    const writing = this.#admit(blocks)
+    writing.catch(() => {}) // thrown by whoever awaits it
+    this.#writing.push(writing)
+    this.#generations.unshift(new Generation())
   }
 
   /** Everything built is durable. */
   async settled(): Promise<void> {
     await this.flush()
-    await this.#writing
+    while (this.#writing.length > 0) await this.#oldest()
   }
 
-  #digestOf(event: ReadyEvent): Digest {
-    const known = this.#digests.get(event)
-    if (known !== undefined) return known
-    const digest = sha256(event.text)
-    this.#digests.set(event, digest)
-    return digest
+  async #oldest(): Promise<void> {
+    await this.#writing[0]
+    this.#writing.shift()
+    this.#generations.pop()
   }
 
   async #admit(blocks: readonly Uint8Array[]): Promise<void> {
@@ -166,7 +169,11 @@ export class Author {
   }
 
   #built(id: string): Made | undefined {
-    return this.#now.byId.get(id) ?? this.#before.byId.get(id)
+    for (const generation of this.#generations) {
+      const made = generation.byId.get(id)
+      if (made !== undefined) return made
+    }
+    return undefined
   }
 
   /** The first node stored that carries the event of this id (or has this CID). */

@@ -5,7 +5,7 @@
 import { type ErrorCode, hasCode, ReplicaError } from '../errors.ts'
 import type { Key } from '../trust/key.ts'
 import { importEvent } from '../vela/event.ts'
-import { Author, type ReadyEvent } from './authoring.ts'
+import { Author, type ReadyEvent, ready } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
 
 const CHUNK = 512
@@ -127,7 +127,7 @@ class Import {
     try {
       const { text: canonical, head, dropped } = importEvent(text)
       if (dropped.length > 0 && this.#dropped.length < LISTED_MAX) this.#dropped.push({ index, fields: dropped })
-      return { index, text: canonical, head }
+      return { index, ...ready({ text: canonical, head }) }
     } catch (error) {
       if (!hasCode(error)) throw error
       this.#refuse({ index }, error.code, error.message)

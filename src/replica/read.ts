@@ -26,9 +26,8 @@ export async function* inReplayOrder(
 
 /** The first row that carries exactly this event. It must be there. */
 export async function carrier(log: FrontierStore, event: ReadyEvent): Promise<NodeRow> {
-  const wanted = sha256(event.text)
   for (const row of await log.read(await log.labelled(eventLabel(event.head.id)))) {
-    if (equals(sha256(decodeNode(row.bytes).event), wanted)) return row
+    if (equals(sha256(decodeNode(row.bytes).event), event.digest)) return row
   }
   throw new ReplicaError('ERR_INTERNAL', `the node of ${event.head.id} was admitted and is not there`)
 }

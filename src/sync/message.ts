@@ -12,7 +12,7 @@ import { REGISTRY_LIMITS, WIRE_LIMITS } from '../limits.ts'
 export const PROTOCOL_VERSION = 1
 export const SUBPROTOCOL = 'replica.sync.v1'
 /** SHA-256 of protocol/replica.cddl. A change of the grammar is a decision about the version. */
-export const CDDL_SHA256 = 'TODO'
+export const CDDL_SHA256 = '719d01c32c1be8f43e2e2cdef6668ecb13a8c5dbec8277d49b0d495df26ccf8c'
 /** Bytes of text in an error. */
 export const ERROR_TEXT_MAX = 1024
 /** Frontiers listed in one answer. */
@@ -103,11 +103,14 @@ const { frameBytesMax, headsPerFrameMax, idsPerOfferMax, idsPerWantMax, creditNo
 
 const uint: Check = value => typeof value === 'number' && value >= 0
 const flag: Check = value => typeof value === 'boolean'
-/** Up to so many bytes of UTF-8. */
+/** So many bytes of UTF-8, at most and at least. */
 const text =
-  (bytesMax: number): Check =>
+  (bytesMax: number, bytesMin = 0): Check =>
   value =>
-    typeof value === 'string' && value.length <= bytesMax && Buffer.byteLength(value) <= bytesMax
+    typeof value === 'string' &&
+    value.length >= bytesMin &&
+    value.length <= bytesMax &&
+    Buffer.byteLength(value) <= bytesMax
 const bytes =
   (length: number): Check =>
   value =>
@@ -146,7 +149,7 @@ const VIEW: Shape = {
 const SHAPES: Readonly<Record<Message['t'], Shape>> = {
   hello: {
     versions: array(16, uint, 1),
-    hub: text(REGISTRY_LIMITS.idBytesMax),
+    hub: text(REGISTRY_LIMITS.idBytesMax, 1),
     key: bytes(32),
     nonce: bytes(32),
     caps: array(32, text(64)),

@@ -186,8 +186,14 @@ function onHaving(connection: Connection, channel: Channel, sink: Sink, input: H
   onHeadsLookedUp(connection, channel, sink, { input, lacking }, out)
 }
 
+/**
+ * Asks for ancestors by name: the source's plan did not have them. Whatever cursor made it so is forgotten first, so that
+ * a session that can't finish what costs a round trip a generation is followed by one that searches the whole log.
+ */
 function want(channel: Channel, sink: Sink, ids: readonly Digest[], out: Effect[]): void {
+  if (ids.length === 0) return
   if (sink.asked.size + ids.length > wantsPerChannelMax) throw endless()
+  if (sink.asked.size === 0 && (channel.mine!.cursor?.seq ?? 0) > 0) remember(channel, 0, out)
   for (const id of ids) {
     sink.asked.add(id)
     sink.wanted.add(id)
@@ -198,8 +204,8 @@ function want(channel: Channel, sink: Sink, ids: readonly Digest[], out: Effect[
 }
 
 /**
- * The heads that the source stated decide. What is lacking of them is chased by name; the cursor that hid it is forgotten
- * first, so that a chase that can't be finished is no dead end. What is held may wait for ancestors that were lost.
+ * The heads that the source stated decide: what is lacking of them is chased by name, and what is held of them may wait
+ * for ancestors that were lost.
  */
 function onHeadsLookedUp(
   connection: Connection,
@@ -208,10 +214,8 @@ function onHeadsLookedUp(
   { input, lacking }: { input: Having; lacking: readonly Digest[] },
   out: Effect[],
 ): void {
-  const { frontier, ch } = channel
   const toChase = lacking.filter(id => !sink.asked.has(id) && !isRefused(sink, id))
   if (toChase.length > 0) {
-    if ((channel.mine!.cursor?.seq ?? 0) > 0) remember(channel, 0, out)
     for (const id of toChase) sink.missing.add(id)
     return
   }
@@ -220,7 +224,7 @@ function onHeadsLookedUp(
   if (!allStored && !sink.waitsSeen) {
     sink.waitsSeen = true
     sink.looking = true
-    out.push({ do: 'waits', ch, frontier })
+    out.push({ do: 'waits', ch: channel.ch, frontier: channel.frontier })
     return
   }
   const complete = allStored && channel.theirs!.headCount === ids.length
@@ -263,9 +267,7 @@ function report(
     digest,
     complete,
   }
-  if (last.kept && refusedCount === 0) {
-    remember(channel, sink.end!.seq, out)
-  }
+  if (last.kept && refusedCount === 0 && !isKept(channel, sink)) remember(channel, sink.end!.seq, out)
   send(out, {
     t: 'report',
     ch: channel.ch,
@@ -278,6 +280,12 @@ function report(
 
 function remember({ frontier, mine, theirs }: Channel, seq: number, out: Effect[]): void {
   out.push({ do: 'remember', frontier, cursor: { store: theirs!.store, seq }, registry: mine!.registry })
+}
+
+/** The cursor that this side came with says the same already. */
+function isKept({ mine, theirs }: Channel, sink: Sink): boolean {
+  const { cursor } = mine!
+  return sink.asked.size === 0 && cursor?.seq === sink.end!.seq && equals(cursor.store, theirs!.store)
 }
 
 function hasEqualHeads({ mine, theirs }: Channel): boolean {

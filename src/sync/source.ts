@@ -166,12 +166,19 @@ function onFetched(channel: Channel, source: Source, input: Extract<Input, { in:
   if (lacking.length > 0) send(out, { t: 'lack', ch: channel.ch, ids: lacking })
 }
 
-/** Sends what is queued as far as credit goes, then asks the store for more: wants before the rest of the plan. */
+/**
+ * Sends what is queued, in frames as full as can be: a frame is cut short only by the end of what there is, or by credit
+ * when nothing is in flight whose ack would widen it. Otherwise acks for small frames would let only small ones follow.
+ */
 function pump(connection: Connection, channel: Channel, source: Source, out: Effect[]): void {
   if (source.phase !== 'sending' && source.phase !== 'ended') return
   while (source.queue.length > 0) {
-    const nodes = takeFrame(connection, source)
-    if (nodes.length === 0) return
+    const frame = measureFrame(connection, source)
+    if (frame.nodes === 0 || (frame.end === 'credit' && source.sentNodes > source.ackedNodes)) return
+    if (frame.end === 'queue' && !source.exhausted) break
+    const nodes = source.queue.splice(0, frame.nodes)
+    source.sentNodes += frame.nodes
+    source.sentBytes += frame.bytes
     const compress = connection.config.compress && connection.peer!.caps.includes(CAP_DEFLATE)
     send(out, pack(channel.ch, nodes, compress), nodes.length)
   }
@@ -188,23 +195,29 @@ function pump(connection: Connection, channel: Channel, source: Source, out: Eff
   }
 }
 
-/** The next nodes that fit one frame and the sink's credit; empty when the credit is used up. */
-function takeFrame(connection: Connection, source: Source): Uint8Array[] {
+interface Frame {
+  readonly nodes: number
+  readonly bytes: number
+  /** What keeps the frame from being longer. */
+  readonly end: 'full' | 'credit' | 'queue'
+}
+
+/** How much of the queue the next frame can take. */
+function measureFrame(connection: Connection, source: Source): Frame {
   const { limits } = connection.peer!
-  let nodesLeft = Math.min(limits.creditNodes - (source.sentNodes - source.ackedNodes), FRAME_FILL_NODES)
-  let bytesLeft = limits.creditBytes - (source.sentBytes - source.ackedBytes)
-  let size = 0
-  let end = 0
+  const nodesLeft = limits.creditNodes - (source.sentNodes - source.ackedNodes)
+  const bytesLeft = limits.creditBytes - (source.sentBytes - source.ackedBytes)
+  let bytes = 0
+  let nodes = 0
   for (const node of source.queue) {
-    if (nodesLeft === 0 || node.length > bytesLeft || (end > 0 && size + node.length > FRAME_FILL_BYTES)) break
-    nodesLeft -= 1
-    bytesLeft -= node.length
-    size += node.length
-    end += 1
+    if (nodes === FRAME_FILL_NODES || (nodes > 0 && bytes + node.length > FRAME_FILL_BYTES)) {
+      return { nodes, bytes, end: 'full' }
+    }
+    if (nodes === nodesLeft || bytes + node.length > bytesLeft) return { nodes, bytes, end: 'credit' }
+    nodes += 1
+    bytes += node.length
   }
-  source.sentNodes += end
-  source.sentBytes += size
-  return source.queue.splice(0, end)
+  return { nodes, bytes, end: 'queue' }
 }
 
 function sendEnd(channel: Channel, source: Source, out: Effect[]): void {

@@ -54,7 +54,8 @@ export class Desk {
   async rows(ch: number): Promise<Input> {
     const plan = this.#plans.get(ch)
     if (plan === undefined) return { in: 'rows', ch, rows: [], last: true } // the channel has failed meanwhile
-    return { in: 'rows', ch, ...(await plan.rows()) }
+    const { rows, last } = await plan.rows()
+    return { in: 'rows', ch, rows: rows.map(({ digest, bytes }) => ({ digest, bytes })), last }
   }
 
   async fetch({ ch, frontier, ids }: Extract<Effect, { do: 'fetch' }>): Promise<Input> {

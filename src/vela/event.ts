@@ -69,11 +69,25 @@ export function readEvent(text: string | Uint8Array, options: ParseOptions = {})
  * @throws ReplicaError as readEvent does, and ERR_EVENT_ID when neither reading has the stated id
  */
 export function importEvent(text: string | Uint8Array): EventReading {
+  if (typeof text !== 'string') {
+    const stored = readStored(text)
+    if (stored !== undefined) return stored
+  }
   const asReference = readEvent(text)
   if (asReference.computedId === asReference.head.id) return asReference
   const exact = readEvent(text, { numbers: 'exact' })
   if (exact.computedId === exact.head.id) return exact
   throw wrongId(asReference.head.id, asReference.computedId)
+}
+
+/** Text that is an event in stored form with its content's id already: nothing has to be read and printed again. */
+function readStored(text: Uint8Array): EventReading | undefined {
+  if (text.length > NODE_LIMITS.eventBytesMax || !buffer.isUtf8(text)) return undefined
+  const layout = eventLayout(text)
+  if (layout === undefined) return undefined
+  const head = headOf(text, layout)
+  const computedId = contentId(without(text, layout.idMember, layout.unsigned))
+  return computedId === head.id ? { text, head, computedId, dropped: [] } : undefined
 }
 
 export interface EventDraft {

@@ -117,6 +117,7 @@ async function runAndKill(
   const args = [self, '--child', location, '--seed', `${plan.seed}`, '--round', `${plan.round}`]
   const child = childProcess.spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const said: Said = { opened: false, nodes: [], held: [], failure: undefined }
+  const ended = new Promise<NodeJS.Signals | null>(resolve => child.once('close', (_, signal) => resolve(signal)))
   let errors = ''
   child.stderr.on('data', data => (errors += data))
   const kill = (ms: number) => {
@@ -134,7 +135,7 @@ async function runAndKill(
       said.nodes.push({ frontier: frontier!, first: Number(first), count: Number(count), digest: digest! })
     } else if (word === 'held') said.held.push(rest[0]!)
   }
-  const signal = child.signalCode ?? (await new Promise(resolve => child.once('exit', (_, name) => resolve(name))))
+  const signal = await ended
   if (signal !== 'SIGKILL') said.failure = errors.slice(0, 500) || `ended by ${signal}`
   return said
 }

@@ -47,7 +47,7 @@ export async function local(
   const { frontiers = [FRONTIER], openRead = true } = options
   const key = keyOf(name)
   const store = Object.assign(new MemoryStore(), { id: sha256(utf8(`store of ${name}`)).subarray(0, 16) })
-  const home = new Home({ location: "", store, key, hubId: `hub:${name}`, former: [] }, { location: store })
+  const home = new Home({ location: '', store, key, hubId: `hub:${name}`, former: [] }, { location: store })
   await home.verifier.close()
   Object.assign(home, { verifier: inPlace })
   for (const frontier of frontiers) await home.track(frontier)

@@ -26,6 +26,9 @@ export class Scene {
   readonly turns: Turn[] = []
   readonly client: Actor
   readonly hub: Actor
+  /** While true, what is to be admitted waits for `catchUp`. */
+  slow = false
+  readonly #waiting: (() => Promise<void>)[] = []
   /** On the way, oldest first; `to` is who gets it. */
   readonly wire: { readonly to: Side; readonly frame: Uint8Array; readonly message: Message }[] = []
 
@@ -81,6 +84,12 @@ export class Scene {
     return this
   }
 
+  /** Admits what has waited, in order. */
+  async catchUp(): Promise<void> {
+    this.slow = false
+    for (const task of this.#waiting.splice(0)) await task()
+  }
+
   /** A message that its sender's `step` never made. */
   async forge(to: Side, message: Message): Promise<Effect[]> {
     return this.feed(to, { in: 'frame', frame: encodeMessage(message) })
@@ -113,8 +122,11 @@ export class Scene {
         return desk.rows(effect.ch)
       case 'fetch':
         return desk.fetch(effect)
-      case 'admit':
-        return desk.admit(effect, peer!)
+      case 'admit': {
+        if (!this.slow) return desk.admit(effect, peer!)
+        this.#waiting.push(async () => void (await this.feed(at, await desk.admit(effect, peer!))))
+        return undefined
+      }
       default:
         return desk.ask(effect, peer!)
     }
