@@ -1,4 +1,4 @@
-// Keys and values of held/, the database of nodes that wait (protocol/store.md T20). A node's value says in front,
+// Keys and values of held/, the database of nodes that wait (protocol/store.md T14). A node's value says in front,
 // under a checksum, what is known of it; its wait is a key of its own, so that everything that waits for one thing lies
 // together and can be counted without reading nodes.
 

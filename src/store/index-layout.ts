@@ -1,5 +1,5 @@
 // Keys and values of index/, the database that is derived from log/ and can be made again from it (protocol/store.md
-// T10 to T13). Every value that is believed without a look into the log lies behind a checksum. Numbers are big-endian.
+// T13). Every value that is believed without a look into the log lies behind a checksum. Numbers are big-endian.
 
 import type { Digest } from '../bytes.ts'
 import { seal, unseal } from './log-layout.ts'

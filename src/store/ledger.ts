@@ -1,6 +1,6 @@
 // The two databases of a LevelDB store, log/ and index/, and the one way to append to them: a commit is one synced atomic
 // batch in log/; then what follows from it goes to index/, unsynced, and is made again at the next open if it is lost
-// (protocol/store.md T14 to T17). The first write that fails ends all writing through this handle: LevelDB would
+// (protocol/store.md T15, T16). The first write that fails ends all writing through this handle: LevelDB would
 // acknowledge later writes and lose them.
 
 import { type Digest, sha256 } from '../bytes.ts'

@@ -1,6 +1,6 @@
 // Records of the LevelDB engine. They lie in log/ behind all streams, each under a checksum of its key and value; their
 // number and the sum of their hashes lie beside them and change in the same batch, so that verify notices a record that
-// is gone. A write of records alone is a commit of the store's own stream (protocol/store.md T8, T9).
+// is gone. A write of records alone is a commit of the store's own stream (protocol/store.md T9, T12).
 
 import { concat, type Digest, sha256 } from '../bytes.ts'
 import { checkChanges, checkKey, textBytes } from './arguments.ts'

@@ -1,4 +1,4 @@
-// Keys and values of log/, the database that is the truth (protocol/store.md T4 to T9). A stream is the log of one
+// Keys and values of log/, the database that is the truth (protocol/store.md T9 to T12). A stream is the log of one
 // frontier, or, under ordinal 0, of the store's own records. Its entries have ascending keys and are never changed, so
 // that LevelDB can put each memory table beside the earlier ones without sorting anything again: this halves the cost
 // of a bulk load. Numbers are big-endian.

@@ -1,7 +1,7 @@
-// What an open does with one stream (protocol/store.md T15 to T19): from the last commit that is known to lie in table files, read the log
-// once more, commit by commit, and see to it that index/ knows what the log has. Everything older can't have been hurt
-// by a lost write-ahead log, so the cost is bounded by the memory tables and not by the log. Where index/ knows of more than the log has,
-// the log has lost what was acknowledged, and the store does not open.
+// What an open does with one stream (protocol/store.md T17 to T20): from the last commit that is known to lie in table
+// files, read the log once more, commit by commit, and see to it that index/ knows what the log has. Everything older
+// can't have been hurt by a lost write-ahead log, so the cost is bounded by the memory tables and not by the log. Where
+// index/ knows of more than the log has, the log has lost what was acknowledged, and the store does not open.
 
 import { type Digest, equals } from '../bytes.ts'
 import { corrupt } from './damage.ts'

@@ -7,7 +7,7 @@ import { decodeNode, NODE_DOMAIN, type Node } from '../codec/node.ts'
 import { storedLabel } from '../dag/label.ts'
 import { type ErrorCode, ReplicaError } from '../errors.ts'
 import type { NodeEntry } from '../store/store.ts'
-import { checkEvent, eventLabel } from '../vela/event.ts'
+import { checkedLabel } from '../vela/event.ts'
 import type { Job } from './verifier.ts'
 
 export interface Candidate extends NodeEntry {
@@ -32,9 +32,9 @@ export function examine(bytes: Uint8Array, frontier: string): Examined | Refusal
   try {
     const node = decodeNode(bytes)
     if (node.frontier !== frontier) return { digest: node.digest, code: 'ERR_NODE_FRONTIER' }
-    const { id } = checkEvent(node.event)
+    const label = checkedLabel(node.event)
     const job = { key: node.key, sig: node.sig, message: [NODE_DOMAIN, node.body] }
-    return { candidate: candidateOf(node, eventLabel(id)), job }
+    return { candidate: candidateOf(node, label), job }
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error
     return { digest: sha256(bytes), code: error.code }

@@ -1,5 +1,5 @@
-// `node dist/test/sync/make-vectors.js [--write]`: makes the vectors of sessions and messages again, and writes them, or
-// says which files differ from what it makes (exit code 1).
+// `node dist/test/sync/make-vectors.js [--write]`: makes the vectors of sessions and messages and the transcripts of sync.md
+// again, and writes them, or says which files differ from what it makes (exit code 1).
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -10,6 +10,7 @@ import { repository } from '../shared-data.ts'
 import { messageVectors } from './messages.ts'
 import type { Scene } from './scene.ts'
 import { type Session, sessions } from './sessions.ts'
+import { TRANSCRIPTS_START, transcripts } from './transcripts.ts'
 import { effectJson, inputJson, type Json, type SideJson } from './vector-json.ts'
 
 export interface TurnJson {
@@ -81,6 +82,9 @@ export async function vectorFiles(): Promise<{ file: string; text: string }[]> {
     for (const session of sessions.filter(({ file }) => file === name)) vectors.push(await vectorOf(session))
     files.push({ file: path.join(folder, 'session', `${name}.json`), text: text(vectors) })
   }
+  const page = path.join(repository, 'protocol', 'sync.md')
+  const [rules] = fs.readFileSync(page, 'utf8').split(TRANSCRIPTS_START)
+  files.push({ file: page, text: rules + (await transcripts()) })
   return files
 }
 

@@ -1,0 +1,131 @@
+// How runs become figures: medians and spreads, counts that must agree, the comparison with an earlier run, the words of the
+// command line. And that the program as a whole measures something, on a log too small to mean anything.
+
+import { execFile } from 'node:child_process'
+import * as fs from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { comparison } from '../../bench/compare.ts'
+import { jobs } from '../../bench/jobs.ts'
+import { readOptions, UsageError } from '../../bench/options.ts'
+import { pictures } from '../../bench/pictures.ts'
+import { type Label, median, type Row, rowOf, type Sample } from '../../bench/samples.ts'
+import { table } from '../../bench/table.ts'
+import { scratch } from '../shared-data.ts'
+
+const test = suite('bench/figures')
+
+const label: Label = { job: 'pull', what: '10 missing', shape: 'mesh', size: 1000 }
+
+function sample(ms: number, more: Partial<Sample> = {}): Sample {
+  const exact = { nodes: 10, sent: 900, received: 13_000 }
+  return { ms, cpuMs: 2 * ms, events: 10, exact, rssBytes: 80e6, hubRssBytes: 70e6, hubCpuMs: 3, ...more }
+}
+
+function rowOfTimes(...times: number[]): Row {
+  return rowOf(
+    label,
+    times.map(ms => sample(ms)),
+  )
+}
+
+test('a row has the median, the spread, and the most memory of its runs', () => {
+  const row = rowOf(label, [sample(30), sample(10, { rssBytes: 90e6 }), sample(20)])
+  assert.equal(row.ms, { median: 20, least: 10, most: 30 })
+  assert.is(row.rssBytes, 90e6)
+  assert.is(row.runs, 3)
+  assert.is(row.diskBytesPerEvent, null)
+  assert.is(median([4, 1, 3, 2]), 2)
+})
+
+test('runs that differ in what a seed decides are an error that names the count', () => {
+  const other = sample(10, { exact: { nodes: 10, sent: 901, received: 13_000 } })
+  assert.throws(
+    () => rowOf(label, [sample(10), other]),
+    (error: Error) => error.message.includes('pull 10 missing mesh 1000') && error.message.includes('sent 900 ≠ 901'),
+  )
+})
+
+test('counts that timing has a say in may differ and are marked', () => {
+  const runs = [455, 460, 461].map(frames => sample(10, { exact: { nodes: 10 }, varying: { frames } }))
+  const row = rowOf(label, runs)
+  assert.equal(row.varying, { frames: 460 })
+  assert.match(table([row]), /~460/)
+})
+
+test('a table has a line for each row, and aligned columns', () => {
+  const lines = table([rowOfTimes(5.25), rowOfTimes(1234)]).split('\n')
+  assert.is(lines.length, 3)
+  assert.match(lines[1]!, /^pull: 10 missing +mesh +1,000 +10 +5\.3 +5\.3–5\.3 +1,905 /)
+  assert.is(new Set(lines.map(line => line.trimEnd().indexOf('mesh'))).size, 2)
+})
+
+test('a time is called different only where the spreads do not touch, and changed counts are listed', () => {
+  assert.match(comparison([rowOfTimes(10, 11, 12)], [rowOfTimes(12, 13, 14)]), 'within spread')
+  assert.match(comparison([rowOfTimes(20, 20, 20)], [rowOfTimes(10, 10, 10)]), '+100 %')
+  const before = rowOf(label, [sample(10, { exact: { nodes: 10, sent: 800, received: 13_000 } })])
+  assert.match(comparison([rowOfTimes(10)], [before]), 'sent 800 ≠ 900')
+  assert.match(comparison([rowOfTimes(10)], [rowOfTimes(10)]), 'all counts are equal')
+  assert.match(comparison([rowOfTimes(10)], []), 'no row')
+})
+
+test('the words of the command line choose jobs, sizes and shapes, and wrong ones are named', () => {
+  const options = readOptions(['clone', 'pull', '--size', '250,10k,1M', '--shape', 'wide,heads', '--runs', '7'], jobs)
+  assert.equal(
+    options.jobs.map(job => job.name),
+    ['clone', 'pull'],
+  )
+  assert.equal(options.sizes, [250, 10_000, 1_000_000])
+  assert.equal(options.shapes, ['wide', 'heads'])
+  assert.is(options.runs, 7)
+  assert.is(readOptions([], jobs).jobs.length, jobs.length)
+  for (const words of [
+    ['clon'],
+    ['--size', '10x'],
+    ['--size', '0'],
+    ['--shape', 'ring'],
+    ['--runs', '0'],
+    ['--fast'],
+  ]) {
+    assert.throws(
+      () => readOptions(words, jobs),
+      (error: Error) => error instanceof UsageError && error.message.includes(words.at(-1)!),
+    )
+  }
+})
+
+test('pictures show what was measured, and nothing when nothing was', () => {
+  const [time, bytes] = pictures([rowOfTimes(10)])
+  assert.match(time!.svg, '>pull, 10 missing</text>')
+  assert.is(bytes!.name, 'bytes')
+  assert.equal(pictures([]), [])
+})
+
+test('the whole program measures a small log, writes its figures and finds them equal to themselves', async () => {
+  await using dir = await scratch()
+  const program = fileURLToPath(new URL('../../bench/run.js', import.meta.url))
+  const file = dir.join('small.json')
+  const words = ['clone', 'verify', '--size', '40', '--runs', '2', '--json', file]
+  const run = promisify(execFile)
+  const { stdout } = await run(process.execPath, [program, ...words])
+  const { machine, rows } = JSON.parse(fs.readFileSync(file, 'utf8'))
+  assert.match(machine.node, /^v\d+/)
+  assert.equal(
+    rows.map((row: Row) => [row.job, row.what, row.exact.nodes]),
+    [
+      ['clone', '', 40],
+      ['verify', 'without signatures', 40],
+      ['verify', 'with signatures', 40],
+    ],
+  )
+  assert.ok(rows[0].hubRssBytes > 10e6 && rows[0].diskBytesPerEvent > 100)
+  assert.ok(rows[0].varying.received > 40 * 500)
+  assert.match(stdout, 'clone')
+  assert.ok(fs.existsSync(dir.join('small-time.svg')) && fs.existsSync(dir.join('small-bytes.svg')))
+  const again = await run(process.execPath, [program, 'verify', '--size', '40', '--runs', '1', '--json', file, '--compare', file]) // biome-ignore format: one call
+  assert.match(again.stdout, 'all counts are equal')
+})
+
+test.run()

@@ -1,0 +1,69 @@
+// The transcripts of protocol/sync.md, made from sessions: each frame with its type, length and bytes in hex, long ones
+// shortened in the middle.
+
+import { toHex } from '../../src/bytes.ts'
+import type { Effect } from '../../src/sync/state.ts'
+import type { Scene } from './scene.ts'
+import { sessions } from './sessions.ts'
+
+export const TRANSCRIPTS_START = '<!-- Transcripts: made by test/sync/make-vectors.ts -->'
+
+const BYTES_PER_LINE = 60
+const WHOLE_BYTES_MAX = 300
+const SHOWN_BYTES = 120
+
+const shown: readonly { readonly title: string; readonly session: string; readonly text: string }[] = [
+  {
+    title: 'Equal heads',
+    session: 'a pull where both have the same heads: one round trip after the handshake',
+    text: 'Both have three nodes. The handshake is one round trip, the pull another: the hub says `end` right behind its view.',
+  },
+  {
+    title: 'Two nodes behind',
+    session: 'a pull by a client that is two nodes behind',
+    text: "The client's head is known to the hub, which sends what comes after it. `seq` 5 in `end` is what the client keeps as its cursor.",
+  },
+  {
+    title: 'Diverged',
+    session: 'a pull between diverged sides: one offer',
+    text: `Three nodes are common, two are the hub's alone and one the client's, whose head the hub doesn't know. It offers all five ids, newest
+first; the client has the last three (bits \`1c\`).`,
+  },
+]
+
+export async function transcripts(): Promise<string> {
+  const parts = []
+  for (const { title, session, text } of shown) {
+    const scene = await sessions.find(({ name }) => name === session)!.run()
+    parts.push(`### ${title}\n\n${text}\nSession vector: "${session}".\n\n\`\`\`\n${lines(scene)}\n\`\`\`\n`)
+  }
+  return `${TRANSCRIPTS_START}\n\n${parts.join('\n')}`
+}
+
+function lines(scene: Scene): string {
+  const sent = scene.turns.flatMap(({ at, effects }) =>
+    effects.filter(effect => effect.do === 'send').map(effect => frameLines(at === 'client' ? 'C' : 'H', effect)),
+  )
+  return sent.join('\n')
+}
+
+function frameLines(by: 'C' | 'H', { message, frame }: Effect & { do: 'send' }): string {
+  const isLong = frame.length > WHOLE_BYTES_MAX
+  const head = `${by}: ${message.t}, ${frame.length} bytes`
+  if (!isLong) return [head, ...hexLines(frame)].join('\n')
+  const left = frame.length - SHOWN_BYTES - BYTES_PER_LINE
+  return [
+    head,
+    ...hexLines(frame.subarray(0, SHOWN_BYTES)),
+    `   … ${left} bytes …`,
+    ...hexLines(frame.subarray(frame.length - BYTES_PER_LINE)),
+  ].join('\n')
+}
+
+function hexLines(bytes: Uint8Array): string[] {
+  const found = []
+  for (let at = 0; at < bytes.length; at += BYTES_PER_LINE) {
+    found.push(`   ${toHex(bytes.subarray(at, at + BYTES_PER_LINE))}`)
+  }
+  return found
+}
