@@ -12,7 +12,7 @@ export function comparison(now: readonly Row[], before: readonly Row[]): string 
     const earlier = old.get(nameOf(row))
     if (earlier === undefined) continue
     lines.push([nameOf(row), duration(earlier.ms.median), duration(row.ms.median), timeChange(row, earlier), change(row.rssBytes, earlier.rssBytes)]) // biome-ignore format: a line of the table
-    const changed = differences(earlier.exact, row.exact)
+    const changed = differences(earlier.counts, row.counts)
     if (changed.length > 0) counts.push(`  ${nameOf(row)}: ${changed.join(', ')}`)
   }
   if (lines.length === 1) return 'no row of this run is in the earlier one'

@@ -2,14 +2,15 @@
 
 import type { Bench, Place } from './bench.ts'
 import type { Tasks } from './child.ts'
+import type { Shape } from './data.ts'
 import type { Row } from './samples.ts'
 
 export interface Job {
   readonly name: string
   /** Sizes when none are asked for; those of a million only with `--million`. */
   readonly sizes: readonly number[]
-  /** Whether it makes a difference how the log is shaped. */
-  readonly shaped: boolean
+  /** Shapes that make a difference; all of them are measured at one size, when none are asked for, else the first. */
+  readonly shapes: readonly Shape[]
   rows(bench: Bench, place: Place): AsyncGenerator<Row>
   readonly tasks: Tasks
 }

@@ -38,8 +38,6 @@ function seriesOf(rows: readonly Row[], cost: (row: Row) => number | undefined):
   return [...series].map(([name, points]) => ({ name, points }))
 }
 
-function wireBytes({ exact, varying }: Row): number | undefined {
-  const sent = exact.sent ?? varying.sent
-  const received = exact.received ?? varying.received
+function wireBytes({ counts: { sent, received } }: Row): number | undefined {
   return sent === undefined || received === undefined ? undefined : sent + received
 }

@@ -4,9 +4,8 @@
 import * as fs from 'node:fs/promises'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import { Bench } from './bench.ts'
+import { Bench, type Place } from './bench.ts'
 import { comparison } from './compare.ts'
-import { shapes } from './data.ts'
 import type { Job } from './job.ts'
 import { jobs } from './jobs.ts'
 import { describeMachine, type Machine, machine } from './machine.ts'
@@ -22,7 +21,7 @@ export interface Figures {
 }
 
 const million = 1_000_000
-/** At this size jobs run on all shapes; else on a mesh, the shape of two hubs that work together. */
+/** At this size jobs run on all shapes, else on their first: mostly a mesh, the shape of two hubs that work together. */
 const allShapesAt = 10_000
 
 async function main(words: readonly string[]): Promise<void> {
@@ -31,8 +30,13 @@ async function main(words: readonly string[]): Promise<void> {
   const on = machine(repository)
   console.log(`${describeMachine(on)}\n`)
   const started = performance.now()
-  const rows = await measureAll(options)
-  console.log(`${table(rows)}\n`)
+  const rows: Row[] = []
+  try {
+    for await (const row of measure(options)) rows.push(row)
+  } finally {
+    // Also what was measured before something failed.
+    if (rows.length > 0) console.log(`${table(rows)}\n`)
+  }
   if (before !== undefined) {
     console.log(`against ${describeMachine(before.machine)}\n\n${comparison(rows, before.rows)}\n`)
   }
@@ -40,31 +44,27 @@ async function main(words: readonly string[]): Promise<void> {
   console.log(`${Math.round((performance.now() - started) / 1000)} s; written: ${files.join(', ')}`)
 }
 
-async function measureAll(options: Options): Promise<Row[]> {
+async function* measure(options: Options): AsyncGenerator<Row> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'replica-bench-'))
   const { cpuProfiles, runs } = options
   const execArgv = cpuProfiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfiles}`]
   const say = (text: string): void => void process.stderr.write(`${text}\n`)
   try {
     const bench = new Bench({ folder, runs, execArgv, say })
-    const rows: Row[] = []
     for (const job of options.jobs) {
-      for (const place of placesOf(job, options)) {
-        for await (const row of job.rows(bench, place)) rows.push(row)
-      }
+      for (const place of placesOf(job, options)) yield* job.rows(bench, place)
     }
-    return rows
   } finally {
     await fs.rm(folder, { recursive: true, force: true })
   }
 }
 
-function placesOf(job: Job, options: Options): { shape: (typeof shapes)[number]; size: number }[] {
+function placesOf(job: Job, options: Options): Place[] {
   const sizes = options.sizes ?? job.sizes.filter(size => size < million || options.million)
   return sizes.flatMap(size => {
-    if (!job.shaped) return [{ shape: 'chain' as const, size }]
-    const wanted = options.shapes ?? (size === allShapesAt ? shapes : (['mesh'] as const))
-    return wanted.map(shape => ({ shape, size }))
+    const own = size === allShapesAt ? job.shapes : job.shapes.slice(0, 1)
+    const asked = job.shapes.length > 1 ? options.shapes : undefined
+    return (asked ?? own).map(shape => ({ shape, size }))
   })
 }
 

@@ -1,5 +1,5 @@
-// From runs to rows. What is the same for ever for a seed (nodes, and bytes, frames and round trips where no timing has a say
-// in them) is compared between the runs of a row and must not differ; times and memory are only reported.
+// From runs to rows. What a seed decides for ever (nodes, bytes, frames, round trips) is compared between the runs of a row
+// and must not differ; times and memory are only reported.
 
 import type { Shape } from './data.ts'
 
@@ -14,9 +14,7 @@ export interface Sample {
   /** Events that the time was spent on. */
   readonly events: number
   /** The same in every run. */
-  readonly exact: Counts
-  /** Counts on which the timing of two processes has an influence: where frames end follows from when acks come. */
-  readonly varying?: Counts
+  readonly counts: Counts
   readonly rssBytes: number
   readonly hubRssBytes?: number
   /** The store after it was closed. */
@@ -36,11 +34,10 @@ export interface Row extends Label {
   readonly events: number
   readonly runs: number
   readonly ms: { readonly median: number; readonly least: number; readonly most: number }
-  readonly exact: Counts
   /** Medians. */
   readonly cpuMs: number
   readonly hubCpuMs: number | null
-  readonly varying: Counts
+  readonly counts: Counts
   /** The most of all runs. */
   readonly rssBytes: number
   readonly hubRssBytes: number | null
@@ -52,13 +49,12 @@ export function rowOf(label: Label, samples: readonly Sample[]): Row {
   const [first] = samples
   if (first === undefined) throw new TypeError('a row needs at least one run')
   for (const sample of samples) {
-    const difference = differences(first.exact, sample.exact)
+    const difference = differences(first.counts, sample.counts)
     if (difference.length > 0) {
       throw new Error(`${nameOf(label)}: runs of one seed differ in ${difference.join(', ')}`)
     }
   }
   const times = samples.map(sample => sample.ms)
-  const names = Object.keys(first.varying ?? {})
   const hubs = samples.flatMap(sample => sample.hubRssBytes ?? [])
   const hubCpu = samples.flatMap(sample => sample.hubCpuMs ?? [])
   const disks = samples.flatMap(sample => sample.diskBytes ?? [])
@@ -69,8 +65,7 @@ export function rowOf(label: Label, samples: readonly Sample[]): Row {
     ms: { median: median(times), least: Math.min(...times), most: Math.max(...times) },
     cpuMs: median(samples.map(sample => sample.cpuMs)),
     hubCpuMs: hubCpu.length === 0 ? null : median(hubCpu),
-    exact: first.exact,
-    varying: Object.fromEntries(names.map(name => [name, median(samples.map(sample => sample.varying![name]!))])),
+    counts: first.counts,
     rssBytes: Math.max(...samples.map(sample => sample.rssBytes)),
     hubRssBytes: hubs.length === 0 ? null : Math.max(...hubs),
     diskBytesPerEvent: disks.length === 0 ? null : Math.round(median(disks) / label.size),

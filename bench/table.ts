@@ -38,12 +38,9 @@ function cpu({ cpuMs, hubCpuMs }: Row): string {
   return hubCpuMs === null ? whole(cpuMs) : `${whole(cpuMs)} + ${whole(hubCpuMs)}`
 }
 
-/** What timing has an influence on is marked. */
-function count(row: Row, name: string): string {
-  const exact = row.exact[name]
-  if (exact !== undefined) return whole(exact)
-  const varying = row.varying[name]
-  return varying === undefined ? '' : `~${whole(varying)}`
+function count({ counts }: Row, name: string): string {
+  const value = counts[name]
+  return value === undefined ? '' : whole(value)
 }
 
 /** Columns of text; all but the first `left` are numbers, set to the right. */

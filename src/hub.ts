@@ -1,5 +1,5 @@
 // A hub: a replica that listens. One HTTP port serves the WebSocket of the sync protocol and `GET /healthz`; every
-// bound on strangers (connections, proofs under way, headers, time) is kept here. Specification: protocol/sync.md, "Transport",
+// bound on strangers (connections, proofs under way, headers, time) is kept here. Specification: protocol/sync.md, S1 to S7,
 // and protocol/http.md.
 
 import { randomBytes } from 'node:crypto'

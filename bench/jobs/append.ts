@@ -10,6 +10,18 @@ import { folderBytes, frontier, seed } from '../stores.ts'
 /** Each costs a sync of the disk: more would only take longer. */
 const oneByOneMax = 1_000
 
+async function batched(replica: Replica, count: number): Promise<Timed> {
+  const texts = Array.from(events(seed, count), draft => makeEvent(draft).text)
+  return timed(() => replica.import(frontier, () => texts))
+}
+
+async function oneByOne(replica: Replica, count: number): Promise<Timed> {
+  const drafts = [...events(seed, count)]
+  return timed(async () => {
+    for (const draft of drafts) await replica.append(frontier, draft)
+  })
+}
+
 interface Appended extends Timed {
   readonly nodes: number
   readonly diskBytes: number
@@ -18,7 +30,7 @@ interface Appended extends Timed {
 export const append: Job = {
   name: 'append',
   sizes: [1_000, 10_000],
-  shaped: false,
+  shapes: ['chain'],
   async *rows(bench, place) {
     for (const what of ['one by one', 'batched'] as const) {
       if (what === 'one by one' && place.size > oneByOneMax) continue
@@ -26,7 +38,7 @@ export const append: Job = {
         bench.scratch(async folder => {
           const run = await bench.run<Appended>('append', { folder, what, count: place.size })
           const { ms, cpuMs, nodes, diskBytes, rssBytes } = run
-          return { ms, cpuMs, events: nodes, exact: { nodes }, rssBytes, diskBytes }
+          return { ms, cpuMs, events: nodes, counts: { nodes }, rssBytes, diskBytes }
         }),
       )
     }
@@ -35,12 +47,7 @@ export const append: Job = {
     async append({ folder, what, count }: { folder: string; what: string; count: number }): Promise<Appended> {
       const replica = await Replica.open({ location: folder, create: true })
       await replica.track(frontier)
-      const drafts = [...events(seed, count)]
-      const texts = what === 'batched' ? drafts.map(draft => makeEvent(draft).text) : []
-      const { ms, cpuMs } = await timed(async () => {
-        if (what === 'batched') await replica.import(frontier, () => texts)
-        else for (const draft of drafts) await replica.append(frontier, draft)
-      })
+      const { ms, cpuMs } = await (what === 'batched' ? batched(replica, count) : oneByOne(replica, count))
       const { frontiers } = await replica.status()
       await replica.close()
       return { ms, cpuMs, nodes: frontiers[0]!.nodes, diskBytes: await folderBytes(folder) }

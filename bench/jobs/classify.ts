@@ -17,14 +17,13 @@ const rounds = 21
 export const classify: Job = {
   name: 'classify',
   sizes: [10_000, 100_000, 1_000_000],
-  shaped: false,
-  async *rows(bench, { size }) {
-    const place = { shape: 'mesh', size } as const
+  shapes: ['mesh'],
+  async *rows(bench, place) {
     const folder = await bench.plainStore(place)
     let run = 0
     yield await bench.row({ job: 'classify', what: '1,000 incoming', ...place }, async () => {
       const { ms, cpuMs, rssBytes } = await bench.run<Timed>('classify', { folder, seed: run++ })
-      return { ms, cpuMs, events: incomingNodes, exact: { nodes: incomingNodes }, rssBytes }
+      return { ms, cpuMs, events: incomingNodes, counts: { nodes: incomingNodes }, rssBytes }
     })
   },
   tasks: {

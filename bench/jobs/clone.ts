@@ -21,7 +21,7 @@ interface Cloned {
 export const clone: Job = {
   name: 'clone',
   sizes: [1_000, 10_000, 100_000, 1_000_000],
-  shaped: true,
+  shapes: ['mesh', 'chain', 'wide', 'heads'],
   async *rows(bench, place) {
     yield await cloneRow(bench, place)
   },
@@ -51,8 +51,7 @@ async function cloneRow(bench: Bench, place: Place): Promise<Row> {
         ms,
         cpuMs,
         events: admitted,
-        exact: { nodes: admitted },
-        varying: { sent, received, frames, trips },
+        counts: { nodes: admitted, sent, received, frames, trips },
         rssBytes,
         hubRssBytes,
         hubCpuMs,

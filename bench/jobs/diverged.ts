@@ -16,7 +16,7 @@ const apart: readonly number[] = [10, 1_000]
 export const diverged: Job = {
   name: 'diverged',
   sizes: [1_000, 10_000],
-  shaped: true,
+  shapes: ['mesh', 'chain', 'wide', 'heads'],
   async *rows(bench, place) {
     for (const count of apart) {
       yield await divergedRow(bench, place, { count, met: false })
@@ -52,7 +52,7 @@ function divergedRow(bench: Bench, place: Place, { count, met }: { count: number
           ms,
           cpuMs,
           events: count,
-          exact: { nodes: admitted, sent, received, frames, trips },
+          counts: { nodes: admitted, sent, received, frames, trips },
           rssBytes,
           hubRssBytes,
           hubCpuMs,

@@ -17,13 +17,13 @@ interface Imported extends Timed {
 export const importing: Job = {
   name: 'import',
   sizes: [1_000, 10_000, 100_000, 1_000_000],
-  shaped: false,
+  shapes: ['chain'],
   async *rows(bench, place) {
     const file = await bench.eventsFile(place.size)
     yield await bench.row({ job: 'import', what: '', ...place }, () =>
       bench.scratch(async folder => {
         const { ms, cpuMs, added, diskBytes, rssBytes } = await bench.run<Imported>('import', { folder, file })
-        return { ms, cpuMs, events: added, exact: { nodes: added }, rssBytes, diskBytes }
+        return { ms, cpuMs, events: added, counts: { nodes: added }, rssBytes, diskBytes }
       }),
     )
   },

@@ -24,7 +24,7 @@ export const missing: readonly number[] = [1, 10, 1_000]
 export const pull: Job = {
   name: 'pull',
   sizes: [1_000, 10_000, 100_000, 1_000_000],
-  shaped: true,
+  shapes: ['mesh', 'heads'],
   async *rows(bench, place) {
     for (const count of missing) {
       const [theirs, ours] = [await bench.store(place), await bench.clonedStore(place)]
@@ -41,7 +41,7 @@ export const pull: Job = {
               ms,
               cpuMs,
               events: count,
-              exact: { nodes: admitted, sent, received, frames, trips },
+              counts: { nodes: admitted, sent, received, frames, trips },
               rssBytes,
               hubRssBytes,
               hubCpuMs,

@@ -81,7 +81,7 @@ function rows(report: SyncReport): string[][] {
 export async function heldHere(replica: Replica, report: SyncReport): Promise<string[]> {
   if (report.held_count === 0) return []
   const { frontiers } = await replica.status()
-  const waits = frontiers.find(one => one.frontier === report.frontier)?.held.by ?? []
+  const waits = frontiers.find(one => one.frontier === report.frontier)?.held_by ?? []
   return waits.flatMap(({ kind, id, nodes }) => {
     if (kind !== 'key') return []
     const what = `${plural(nodes, 'node')} of key ${id}`

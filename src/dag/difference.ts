@@ -92,7 +92,7 @@ export class Difference {
     const known = located.filter(place => place !== undefined).map(place => place.seq)
     const empty = sinkHeadsComplete && sinkHeads.length === 0
     const exact = sinkHeadsComplete && known.length === sinkHeads.length
-    const floor = empty ? 0 : Math.min(cursor, count)
+    const floor = Math.min(cursor, count)
     const difference = new Difference(log, { count, floor, exact, ...(signal && { signal }) })
     if (empty) return difference.#takeAll()
     for (const seq of known) difference.#markKnown(seq)
@@ -164,11 +164,13 @@ export class Difference {
   /** Sequence numbers of the nodes that the sink lacks, ascending: parents first. */
   missing(): Iterable<number> {
     if (!this.exact && !this.#finished) throw new TypeError('there are questions left')
-    return this.#lacked === this.#count ? upTo(this.#count) : this.#flags.having(LACKED)
+    const isRange = this.#lacked === this.#count - this.#floor
+    return isRange ? range(this.#floor, this.#count) : this.#flags.having(LACKED)
   }
 
+  /** An empty sink lacks all but what it holds aside, which is what its cursor says. */
   #takeAll(): Difference {
-    this.#lacked = this.#count
+    this.#lacked = this.#count - this.#floor
     this.#finished = true
     return this
   }
@@ -247,6 +249,6 @@ export class Difference {
   }
 }
 
-function* upTo(count: number): Generator<number, void, void> {
-  for (let seq = 0; seq < count; seq++) yield seq
+function* range(from: number, to: number): Generator<number, void, void> {
+  for (let seq = from; seq < to; seq++) yield seq
 }

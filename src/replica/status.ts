@@ -2,16 +2,16 @@
 
 import { toHex } from '../bytes.ts'
 import { cidText } from '../codec/cid.ts'
-import type { Store, Wait } from '../store/store.ts'
+import type { Wait } from '../store/store.ts'
 import type { Frontier } from './frontier.ts'
 
 const WAITS_LISTED_MAX = 100
 
-export interface HeldStatus {
+/** One thing that nodes wait for: a key as 64 hex digits; a parent, cut head or document as CID. */
+export interface HeldBy {
+  readonly kind: Wait['kind']
+  readonly id: string
   readonly nodes: number
-  readonly bytes: number
-  /** What holds nodes back, most first, at most 100: a key as 64 hex digits, a parent, cut head or document as CID. */
-  readonly by: readonly { kind: Wait['kind']; id: string; nodes: number }[]
 }
 
 export interface FrontierStatus {
@@ -20,7 +20,11 @@ export interface FrontierStatus {
   readonly events: number
   readonly heads: number
   readonly heads_digest: string
-  readonly held: HeldStatus
+  /** Nodes kept aside, and their bytes. */
+  readonly held: number
+  readonly held_bytes: number
+  /** What holds them back, most first, at most 100. */
+  readonly held_by: readonly HeldBy[]
   readonly peers: number
   readonly registry_digest: string
 }
@@ -34,25 +38,19 @@ export interface StatusReport {
 
 export async function frontierStatus(name: string, frontier: Frontier): Promise<FrontierStatus> {
   const { log, registry, held } = frontier
+  const { nodes, bytes } = held.usage(name)
+  const waits = await held.waits(name, WAITS_LISTED_MAX)
   return {
     frontier: name,
     nodes: log.nodes,
     events: log.events,
     heads: log.headCount,
     heads_digest: toHex(log.headsDigest()),
-    held: await heldStatus(name, held),
+    held: nodes,
+    held_bytes: bytes,
+    held_by: waits.map(({ wait, nodes: count }) => ({ kind: wait.kind, id: idOf(wait), nodes: count })),
     peers: registry.list().length,
     registry_digest: toHex(registry.digest()),
-  }
-}
-
-async function heldStatus(name: string, held: Store['held']): Promise<HeldStatus> {
-  const { nodes, bytes } = held.usage(name)
-  const waits = await held.waits(name, WAITS_LISTED_MAX)
-  return {
-    nodes,
-    bytes,
-    by: waits.map(({ wait, nodes: count }) => ({ kind: wait.kind, id: idOf(wait), nodes: count })),
   }
 }
 

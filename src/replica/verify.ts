@@ -46,12 +46,17 @@ export async function verifyStore(
   const { signal } = options
   for await (const fault of store.verify(signal === undefined ? {} : { signal })) note(fault)
   let checked = 0
+  // Threads check the signatures of one batch while the next is read.
+  let signatures: Promise<void> = Promise.resolve()
   for (const name of store.frontiers()) {
     const log = store.frontier(name)
     try {
       for await (const rows of log.scan({ from: 0, to: log.nodes })) {
         if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', `verification aborted after ${checked} nodes`)
-        await checkRows({ log, verifier: options.signatures ? verifier : undefined, note }, rows)
+        const sound = await checkRows({ log, note }, rows)
+        await signatures
+        if (options.signatures) signatures = checkSignatures({ log, note }, verifier, sound)
+        signatures.catch(() => {}) // thrown where it is awaited
         checked += rows.length
         options.onProgress?.(checked)
       }
@@ -61,59 +66,56 @@ export async function verifyStore(
       if (faults.length === 0) note({ kind: 'node', frontier: name, reason: error.message })
     }
   }
+  await signatures
   return { ok: faults.length === 0, checked, faults }
 }
 
 interface Check {
   readonly log: FrontierStore
-  readonly verifier: Verifier | undefined
   readonly note: (fault: Fault) => void
 }
 
-async function checkRows({ log, verifier, note }: Check, rows: readonly NodeRow[]): Promise<void> {
-  const nodes: Node[] = []
-  const judged: NodeRow[] = []
+interface Sound {
+  readonly row: NodeRow
+  readonly node: Node
+}
+
+/** Answers the rows whose form is good. */
+async function checkRows({ log, note }: Check, rows: readonly NodeRow[]): Promise<Sound[]> {
+  const sound: Sound[] = []
   for (const row of rows) {
     try {
       const node = decodeNode(row.bytes)
       checkEvent(node.event)
       if (node.frontier !== log.name) throw new ReplicaError('ERR_NODE_FRONTIER', `it belongs to ${node.frontier}`)
-      nodes.push(node)
-      judged.push(row)
+      sound.push({ row, node })
     } catch (error) {
       if (!hasCode(error)) throw error
-      note({
-        kind: 'node',
-        frontier: log.name,
-        seq: row.seq,
-        digest: row.digest,
-        reason: `${error.code}: ${error.message}`,
-      })
+      const reason = `${error.code}: ${error.message}`
+      note({ kind: 'node', frontier: log.name, seq: row.seq, digest: row.digest, reason })
     }
   }
-  await checkParents({ log, verifier, note }, nodes, judged)
-  if (verifier === undefined || nodes.length === 0) return
-  const jobs = nodes.map(node => ({ key: node.key, sig: node.sig, message: [signingBytes(node.body)] }))
-  const verdicts = await verifier.check(jobs)
-  judged.forEach((row, i) => {
-    if (verdicts[i] === 1) return
-    note({
-      kind: 'signature',
-      frontier: log.name,
-      seq: row.seq,
-      digest: row.digest,
-      reason: 'the signature does not verify',
-    })
-  })
+  await checkParents({ log, note }, sound)
+  return sound
 }
 
-async function checkParents({ log, note }: Check, nodes: readonly Node[], rows: readonly NodeRow[]): Promise<void> {
-  const places = await log.locate(nodes.flatMap(node => node.parents))
+async function checkSignatures({ log, note }: Check, verifier: Verifier, sound: readonly Sound[]): Promise<void> {
+  if (sound.length === 0) return
+  const jobs = sound.map(({ node }) => ({ key: node.key, sig: node.sig, message: [signingBytes(node.body)] }))
+  const verdicts = await verifier.check(jobs)
+  for (const [i, { row }] of sound.entries()) {
+    if (verdicts[i] === 1) continue
+    const reason = 'the signature does not verify'
+    note({ kind: 'signature', frontier: log.name, seq: row.seq, digest: row.digest, reason })
+  }
+}
+
+async function checkParents({ log, note }: Check, sound: readonly Sound[]): Promise<void> {
+  const places = await log.locate(sound.flatMap(({ node }) => node.parents))
   let at = 0
-  for (const [i, node] of nodes.entries()) {
+  for (const { node, row } of sound) {
     const own = places.slice(at, at + node.parents.length)
     at += node.parents.length
-    const row = rows[i]!
     const seqs = own.map(place => place?.seq)
     const height = own.reduce((most, place) => Math.max(most, (place?.height ?? 0) + 1), 0)
     const same =

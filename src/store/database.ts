@@ -8,6 +8,7 @@ import * as path from 'node:path'
 import { Level } from 'level'
 import { ReplicaError } from '../errors.ts'
 import { corrupt } from './damage.ts'
+import type { TableFile } from './table-file.ts'
 
 export interface DatabaseOptions {
   /** Makes a new database where there is none; without it a missing one is an error. */
@@ -61,6 +62,8 @@ export interface Database {
   write(batch: Batch, options: { sync: boolean }): Promise<void>
   /** As they are at this moment. What is returned must be iterated, or its snapshot stays until the database is closed. */
   entries(range: Range): AsyncGenerator<Entry[]>
+  /** The table files that it consists of at this moment, beside what is in memory and in the write-ahead log. */
+  tables(): TableFile[]
   /** Moves what is in memory and in the write-ahead log into table files. */
   flush(): Promise<void>
   close(): Promise<void>
@@ -147,13 +150,22 @@ class LevelDatabase implements Database {
     }
   }
 
+  tables(): TableFile[] {
+    const level = this.#level as unknown as { getProperty(name: string): string }
+    const lines = level.getProperty('leveldb.sstables').matchAll(/^ (\d+):(\d+)\[/gm)
+    return [...lines].map(([, number, bytes]) => ({
+      path: path.join(this.path, `${number!.padStart(6, '0')}.ldb`),
+      bytes: Number(bytes),
+    }))
+  }
+
   async flush(): Promise<void> {
     // Compacting an empty range moves the memory table and does no more; it reports no error, the write after it does.
     const beyond = Buffer.alloc(16, 0xff)
     const level = this.#level as unknown as { compactRange(start: Uint8Array, end: Uint8Array): Promise<void> }
     await this.#run(() => level.compactRange(beyond, beyond))
     const probe = new Batch()
-    probe.delete(beyond)
+    probe.delete(Buffer.alloc(1))
     await this.write(probe, { sync: false })
   }
 

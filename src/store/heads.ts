@@ -37,10 +37,14 @@ export class Heads {
 
   /** Applies a change; removing what is no head has no effect, adding a head twice neither. */
   apply(change: HeadsChange): void {
+    // A few heads find their places in the sorted list; many are cheaper to sort again when somebody asks.
+    if (change.removed.length + change.added.length > 16) this.#sorted = undefined
+    this.#digest = undefined
     for (const seq of change.removed) {
       const digest = this.#digests.get(seq)
       if (digest === undefined) continue
       this.#digests.delete(seq)
+      this.#sorted?.splice(place(this.#sorted, digest), 1)
       mix(this.#sum, digest)
     }
     for (const { seq, digest } of change.added) {
@@ -49,10 +53,9 @@ export class Heads {
       const own = Buffer.allocUnsafeSlow(32)
       own.set(digest)
       this.#digests.set(seq, own)
+      this.#sorted?.splice(place(this.#sorted, own), 0, own)
       mix(this.#sum, digest)
     }
-    this.#sorted = undefined
-    this.#digest = undefined
   }
 
   /** Number and sum as they would be after `change`, all of whose removed ones are heads now. */
@@ -87,6 +90,17 @@ export class Heads {
     this.#digest ??= sha256(concat(this.sorted()))
     return this.#digest
   }
+}
+
+/** Where `digest` is in a sorted list, or belongs. */
+function place(sorted: readonly Digest[], digest: Digest): number {
+  let [from, to] = [0, sorted.length]
+  while (from < to) {
+    const middle = (from + to) >>> 1
+    if (compare(sorted[middle]!, digest) < 0) from = middle + 1
+    else to = middle
+  }
+  return from
 }
 
 /** XORs 32 bytes into `sum`. */

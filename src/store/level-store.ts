@@ -12,9 +12,11 @@ import { Ledger, Stream } from './ledger.ts'
 import { LevelFrontier } from './level-frontier.ts'
 import { LevelHeld } from './level-held.ts'
 import { LevelRecords, trackDigest } from './level-records.ts'
-import { type VerifyParts, verifyStream } from './level-verify.ts'
+import { type VerifyOptions, type VerifyParts, verifyStream } from './level-verify.ts'
 import {
+  behindAll,
   behindNames,
+  FIRST_FRONTIER,
   genesisLink,
   nameKey,
   readStreamKey,
@@ -107,7 +109,7 @@ export class LevelStore implements Store {
       const known = this.#frontiers.get(name)
       if (known !== undefined) return known.handle
       this.#ledger.assertWritable()
-      const ordinal = this.#frontiers.size + 1
+      const ordinal = FIRST_FRONTIER + this.#frontiers.size
       const log = new Batch()
       const key = nameKey(ordinal)
       log.put(key, seal(key, utf8(name)))
@@ -118,17 +120,16 @@ export class LevelStore implements Store {
 
   async *verify(options: { signal?: AbortSignal; onProgress?: (nodes: number) => void } = {}): AsyncIterable<Fault> {
     yield* this.#faults
-    yield* await this.#ledger.serial.run(async () => this.#records.verify())
+    yield* goOn('record', await this.#ledger.serial.run(async () => this.#records.verify()))
     let nodes = 0
     const onRows = (count: number) => {
       nodes += count
       options.onProgress?.(nodes)
     }
     for (const opened of [this.#own, ...this.#frontiers.values()]) {
-      const parts = await this.#ledger.serial.run(() => this.#capture(opened))
-      yield* verifyStream(parts, { signal: options.signal, onRows })
+      yield* goOn('index', this.#verifyStream(opened, { signal: options.signal, onRows }))
     }
-    for (const name of this.frontiers()) yield* this.#held.verify(name)
+    for (const name of this.frontiers()) yield* goOn('held', this.#held.verify(name))
   }
 
   async diskBytes(): Promise<number> {
@@ -150,8 +151,7 @@ export class LevelStore implements Store {
       } catch (error) {
         if (!hasCode(error, 'ERR_STORE_IO')) throw error
       } finally {
-        await Promise.all([log.close(), index.close(), held.close()])
-        onClosed()
+        await Promise.all([log.close(), index.close(), held.close()]).finally(onClosed)
       }
     })
   }
@@ -163,21 +163,21 @@ export class LevelStore implements Store {
   async #load(): Promise<void> {
     const { log } = this.#parts
     await this.#records.load()
-    let ordinal = 0
+    let ordinal = FIRST_FRONTIER
     for await (const entries of log.entries({ gte: nameKey(0), lt: behindNames })) {
       for (const [key, value] of entries) {
-        ordinal++
         const name = unseal(key, value)?.toString('latin1')
         if (name === undefined || Buffer.compare(key, nameKey(ordinal)) !== 0) {
-          this.#doubt(`the name of frontier ${ordinal} is missing or damaged`)
-          continue
+          this.#doubt(`the name of stream ${ordinal} is missing or damaged`)
+        } else {
+          this.#add(await openStream(this.#parts, { ledger: this.#ledger, index: this.#index, ordinal, name }))
         }
-        this.#add(await openStream(this.#parts, { ledger: this.#ledger, index: this.#index, ordinal, name }))
+        ordinal++
       }
     }
-    const beyond = { gte: streamKey(ordinal + 1, 0, 0), lt: nameKey(0), limit: 1, keysOnly: true }
+    const beyond = { gte: streamKey(ordinal, 0, 0), lt: behindAll, limit: 1, keysOnly: true }
     for await (const [entry] of log.entries(beyond)) {
-      if (entry !== undefined) this.#doubt(`the name of frontier ${readStreamKey(entry[0]).ordinal} is missing`)
+      if (entry !== undefined) this.#doubt(`the name of stream ${readStreamKey(entry[0]).ordinal} is missing`)
     }
     await this.#held.load(this.frontiers())
   }
@@ -201,6 +201,10 @@ export class LevelStore implements Store {
     return opened
   }
 
+  async *#verifyStream(opened: Opened, options: VerifyOptions): AsyncIterable<Fault> {
+    yield* verifyStream(await this.#ledger.serial.run(() => this.#capture(opened)), options)
+  }
+
   /** A stream as it is at this moment; inside of `serial`, so between two commits. */
   async #capture({ stream, recovered, genesis }: Opened): Promise<VerifyParts> {
     const { tail } = stream
@@ -214,6 +218,16 @@ export class LevelStore implements Store {
       heads: new Map([...recovered.heads].map(({ seq, digest }) => [seq, digest])),
       storedHeads: await readHeads({ ledger: this.#ledger, ordinal: stream.ordinal }),
     }
+  }
+}
+
+/** What can't be read is a fault as well, and the end of this part of the search only. */
+async function* goOn(kind: Fault['kind'], faults: AsyncIterable<Fault>): AsyncIterable<Fault> {
+  try {
+    yield* faults
+  } catch (error) {
+    if (!hasCode(error, 'ERR_STORE_CORRUPT', 'ERR_STORE_IO')) throw error
+    yield { kind, reason: error.message }
   }
 }
 

@@ -14,6 +14,7 @@ import { LevelStore, type StoreParts } from './level-store.ts'
 import type { HeldLimits } from './quota.ts'
 import { rebuildHint } from './recovery.ts'
 import type { Store } from './store.ts'
+import { tableFaults } from './table-file.ts'
 
 export interface LevelOptions {
   /**
@@ -29,10 +30,10 @@ const MIB = 1024 * KIB
 
 /** Settings of the three databases. A table file is mapped into memory while it is open, so that files are bounded too. */
 const settings = {
-  // Node texts compress well, and are read in long runs.
+  // Node texts compress well, and are read in long runs. A memory table becomes one file, so its size bounds those too.
   log: {
     compression: true,
-    writeBufferBytes: 4 * MIB,
+    writeBufferBytes: 2 * MIB,
     cacheBytes: 8 * MIB,
     blockBytes: 16 * KIB,
     fileBytes: 2 * MIB,
@@ -103,7 +104,12 @@ export async function openLevelWith(opener: Opener, folder: string, options: Lev
     if (!create && !(await databaseExists(location))) {
       throw corrupt(`${location} is missing or damaged${name === 'index' ? `; ${rebuildHint}` : ''}`)
     }
-    return opener(location, { ...settings[name], create })
+    const database = await opener(location, { ...settings[name], create })
+    const faults = await tableFaults(database.tables())
+    if (faults.length === 0) return database
+    await database.close()
+    const hint = name === 'index' ? `; ${rebuildHint}` : ''
+    throw corrupt(`tables are damaged: ${faults.slice(0, 5).join('; ')}${hint}`, { files: faults.length })
   })
 }
 

@@ -1,17 +1,20 @@
 // Keys and values of log/, the database that is the truth (protocol/store.md T9 to T12). A stream is the log of one
-// frontier, or, under ordinal 0, of the store's own records. Its entries have ascending keys and are never changed, so
-// that LevelDB can put each memory table beside the earlier ones without sorting anything again: this halves the cost
-// of a bulk load. Numbers are big-endian.
+// frontier, or of the store's own records. Its entries have ascending keys and are never changed, and what does change
+// has lesser keys: so LevelDB puts each memory table behind the earlier ones without sorting anything again, which
+// halves the cost of a bulk load. Numbers are big-endian.
 
 import * as zlib from 'node:zlib'
 import { type Digest, equals, sha256 } from '../bytes.ts'
 import { corrupt } from './damage.ts'
 import type { NodeEntry, NodeRow } from './store.ts'
 
-/** Ordinal of the stream that carries commits without nodes; frontiers are numbered from 1. */
-export const STORE_STREAM = 0
-/** Not an ordinal: what lies behind the last stream. */
-const OUTSIDE = 0xffff_ffff
+/** No stream: what is not part of one lies under this ordinal, before all that grows. */
+const OUTSIDE = 0
+/** The stream that carries commits without nodes; frontiers are numbered from the next one on. */
+export const STORE_STREAM = 1
+export const FIRST_FRONTIER = 2
+/** Behind every key of log/. */
+export const behindAll = Buffer.alloc(16, 0xff)
 
 export const COMMIT = 0
 export const NODE = 1

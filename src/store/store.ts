@@ -83,8 +83,10 @@ export interface FrontierStore {
   hasEvents(events: readonly { label: Uint8Array; event: Digest }[]): Promise<boolean[]>
   /**
    * Appends a down-closed chunk in one atomic synced batch: nodes, heads, commit record, `records`. When it returns the chunk
-   * is durable; when it throws nothing of it is visible. Digests already stored are a TypeError (the gate filters them).
-   * Calls run one after another. Returns the sequence number of the first node.
+   * is durable; when it throws nothing of it is visible, and after ERR_STORE_IO nothing more is written until the store
+   * is opened again, which then shows the whole chunk or none of it. Calls run one after another. Returns the sequence
+   * number of the first node. Records are cheap beside a single node; with every chunk of a bulk load they cost a third.
+   * @throws TypeError for more than COMMIT_LIMITS, a parent that is not stored, a node that is (the gate filters them)
    */
   commit(nodes: readonly NodeEntry[], records?: readonly RecordChange[]): Promise<number>
 }
@@ -109,8 +111,9 @@ export interface HeldNode {
 /** Valid nodes kept aside, in a database of their own so that a flood can't hurt the log. Bytes are re-hashed on reading. */
 export interface HeldStore {
   /**
-   * Keeps nodes, durably. A node already held gets the new wait. Answers, for each, whether it is kept: false means that the
-   * peer's or the whole quota is full (HELD_LIMITS); nothing is ever evicted.
+   * Keeps nodes, durably. A node already held gets the new wait and stays with the peer that handed it over first.
+   * Answers, for each, whether it is kept: false means that the peer's or the whole quota is full (HELD_LIMITS); nothing
+   * is ever evicted.
    */
   put(frontier: string, nodes: readonly HeldNode[]): Promise<boolean[]>
   get(frontier: string, digests: readonly Digest[]): Promise<(HeldNode | undefined)[]>

@@ -1,5 +1,5 @@
 // One channel: opening it, exchanging heads page by page, deciding which side is source and which is sink, and
-// dispatching to the two flows. Specification: protocol/sync.md, S19 to S27.
+// dispatching to the two flows. Specification: protocol/sync.md, S16 to S22.
 
 import { compare, type Digest, equals, sha256 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'

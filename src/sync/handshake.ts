@@ -1,6 +1,6 @@
 // What each side signs to prove its key: a domain string, its role, the host that the client dialled, the TLS exporter
 // where both ends see one, and the hash of both hellos. Roles and nonces make a proof worthless anywhere else.
-// Specification: protocol/sync.md, S10–S16.
+// Specification: protocol/sync.md, S11 to S14.
 
 import { concat, sha256, utf8 } from '../bytes.ts'
 

@@ -1,7 +1,7 @@
 // The wire union: every message that a frame may carry, its exact shape, and the only encoder and decoder. A frame is
 // one message, a strict DAG-CBOR map with `t` naming it; a missing, unknown or ill-shaped field refuses the frame.
 // Shapes are those of protocol/replica.cddl; a hash of that file is pinned here beside the version, so that neither
-// changes alone. Specification: protocol/sync.md, S3 to S6.
+// changes alone. Specification: protocol/sync.md, S3 to S5.
 
 import type { Digest } from '../bytes.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'

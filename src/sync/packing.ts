@@ -1,5 +1,5 @@
 // Nodes in frames: how many fit, when compressing pays, and the bounded way back. A `packed` frame is raw DEFLATE
-// (RFC 1951) over the DAG-CBOR array of nodes that a `blocks` frame would carry. Specification: protocol/sync.md, S36, S37.
+// (RFC 1951) over the DAG-CBOR array of nodes that a `blocks` frame would carry. Specification: protocol/sync.md, S29 and S30.
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'

@@ -2,7 +2,7 @@
 // is durable, and wants the missing ancestors that classification names. At the end it compares the source's heads with
 // its own store, the last word: a head that is neither stored, held nor refused is chased. Then it reports.
 // What it accepts is bounded: by credit, by the count that the source stated, after offers by the very ids it asked for,
-// and where both sides have equal heads by nothing at all. Specification: protocol/sync.md, S35 to S48.
+// and where both sides have equal heads by nothing at all. Specification: protocol/sync.md, S23 to S39.
 
 import { compare, type Digest, DigestSet, equals, sha256 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'

@@ -1,7 +1,7 @@
 // The side of a flow that has nodes. It finds out what the sink lacks, the cheapest exact way that the heads and the
 // cursor allow: nothing (equal digests); by itself (it knows all heads of the sink, or the sink is empty); or by offering
 // ids from the newest down, which the sink answers with what it has, until nothing unknown is left. Then it sends the
-// nodes, parents first, under the sink's credit, and answers wants. Specification: protocol/sync.md, S27 to S41.
+// nodes, parents first, under the sink's credit, and answers wants. Specification: protocol/sync.md, S23 to S38.
 
 import { equals } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'

@@ -227,7 +227,8 @@ export type Effect =
   | { do: 'remember'; frontier: string; cursor: Cursor; registry: Digest }
   | { do: 'done'; ch: number; channel: Channel }
   | { do: 'failed'; ch: number; error: ReplicaError }
-  | { do: 'close'; error: ReplicaError | undefined }
+  /** `from`: who found the error; the other side has been told, or has told us. */
+  | { do: 'close'; error: ReplicaError; from: 'here' | 'peer' }
 
 export function newConnection(config: Config): Connection {
   return {

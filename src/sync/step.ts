@@ -172,7 +172,7 @@ function onError(connection: Connection, message: Message & { t: 'error' }, out:
   const error = new ReplicaError(said, `the peer says: ${message.message}`, { facts: { remote: code } })
   if (ch === null) {
     connection.phase = 'closed'
-    out.push({ do: 'close', error })
+    out.push({ do: 'close', error, from: 'peer' })
     return
   }
   if (ch === REQUEST ? connection.request === undefined : !connection.channels.delete(ch)) {
@@ -223,7 +223,7 @@ function fail(connection: Connection, error: ReplicaError, out: Effect[]): void 
   const ours = error.code.startsWith('ERR_SYNC_')
   // What went wrong in this replica's own store or code is told here and not to strangers.
   refuse(out, null, error.code, ours ? plain(error.message) : 'the session failed on this side')
-  out.push({ do: 'close', error })
+  out.push({ do: 'close', error, from: 'here' })
 }
 
 /** A message of our own as text that any frame may carry: it may quote what the peer sent. */

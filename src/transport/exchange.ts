@@ -226,7 +226,7 @@ export class Exchange {
       case 'send':
         return this.#send(effect)
       case 'close':
-        return this.#end(effect.error, true)
+        return this.#end(effect.error, effect.from)
       case 'ready':
         this.#handshake.stop()
         return this.#waiters.resolve('ready', effect.peer)
@@ -304,17 +304,17 @@ export class Exchange {
     if (nodes > 0) this.#options.onProgress?.(this.traffic, this.#admitted)
   }
 
-  /** Ends the session once. `told` when step has sent the error to the peer itself. */
-  #end(error: ReplicaError | undefined, told = false): undefined {
+  /** Ends the session once. `known`: who has found the error, when the other side knows of it already. */
+  #end(error: ReplicaError | undefined, known?: 'here' | 'peer'): undefined {
     if (this.#ended !== undefined) return
     this.#ended = { error }
-    if (error !== undefined && !told && !hasCode(error, 'ERR_SYNC_CLOSED', 'ERR_ABORTED')) {
+    if (error !== undefined && known === undefined && !hasCode(error, 'ERR_SYNC_CLOSED', 'ERR_ABORTED')) {
       for (const effect of step(this.#connection, { in: 'fail', error })) if (effect.do === 'send') this.#send(effect)
     }
     this.#connection.phase = 'closed'
-    const orderly = error === undefined || error.code === 'ERR_ABORTED'
-    const code = this.#leaving ? CLOSE_GOING_AWAY : CLOSE_NORMAL
-    this.#link.close(orderly ? code : error.closeCode, error?.code ?? '')
+    const isFault = error !== undefined && error.code !== 'ERR_ABORTED' && known !== 'peer'
+    const orderly = this.#leaving ? CLOSE_GOING_AWAY : CLOSE_NORMAL
+    this.#link.close(isFault ? error.closeCode : orderly, isFault ? error.code : '')
     this.#handshake.stop()
     this.#idleness.stop()
     this.#waiters.rejectAll(error ?? closed())

@@ -1,6 +1,6 @@
 // WebSocket as a link: the only file that knows `ws`. Binary frames only, no compression by the transport, bounded both
 // ways: reading pauses when a reader lags, writing waits for `drained`. Pings find half-open links.
-// Specification: protocol/sync.md, S1, S2 and S7.
+// Specification: protocol/sync.md, S1, S2, S6 and S14.
 
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'

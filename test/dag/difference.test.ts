@@ -77,9 +77,17 @@ const chain = (count: number): number[][] => all(count).map(i => (i === 0 ? [] :
 
 test('an empty sink lacks everything, without a walk', async () => {
   const log = toyLog(chain(5000))
-  const found = await find(log, { heads: [], count: 0, has: () => false }, { cursor: 100 })
+  const found = await find(log, { heads: [], count: 0, has: () => false })
   assert.ok(found.exact)
   assert.equal(found.seqs, all(5000))
+  assert.is(log.rowsRead, 0)
+})
+
+test('an empty sink with a cursor holds aside what is below it, and lacks the rest', async () => {
+  const log = toyLog(chain(5000))
+  const found = await find(log, { heads: [], count: 0, has: () => false }, { cursor: 100 })
+  assert.ok(found.exact)
+  assert.equal(found.seqs, all(5000).slice(100))
   assert.is(log.rowsRead, 0)
 })
 

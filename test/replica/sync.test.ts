@@ -68,9 +68,9 @@ test('nodes of an unregistered key are held, and registering it admits them with
   const report = await laptop.push(FRONTIER, 'hub:main')
   assert.equal([report.admitted, report.held_count, report.equal], [0, 2, false])
   assert.ok(report.held.some(item => item.key === third.key.publicKey))
-  const held = (await hub.status()).frontiers[0]!.held
-  assert.is(held.nodes, 2)
-  assert.ok(held.by.some(wait => wait.kind === 'key' && wait.id === third.key.publicKey))
+  const status = (await hub.status()).frontiers[0]!
+  assert.is(status.held, 2)
+  assert.ok(status.held_by.some(wait => wait.kind === 'key' && wait.id === third.key.publicKey))
 
   const peer = { id: 'hub:third', url: 'wss://third.example', publicKey: third.key.publicKey }
   assert.is((await hub.registry(FRONTIER).add(peer)).admitted, 2)

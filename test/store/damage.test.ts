@@ -182,6 +182,30 @@ test('a damaged index says so where it is asked, and verify lists it', async () 
   await expectWhole(rebuilt, folder, 'rebuilt')
 })
 
+test('a table whose frame is damaged is named at open, before LevelDB stumbles over it', async () => {
+  for (const database of ['log', 'index', 'held'] as const) {
+    await using folder = await StoreFolder.make()
+    await using before = await folder.create()
+    await folder.commit(before, 100)
+    await before.held.put(frontier, [madeHeld('a', { kind: 'key', id: madeKey('k') })])
+    await before.close()
+    await (await folder.open()).close()
+    const [file] = folder.files(database, tables)
+    const whole = fs.readFileSync(file!)
+    // From the end: magic, handles, index block, directory, filter.
+    for (const offset of [-1, -4, -46, -60, -100, -130]) {
+      flip(file!, offset)
+      for (const check of ['strict', 'report'] as const)
+        await throwsCode('ERR_STORE_CORRUPT', () => folder.open({ check }))
+      fs.writeFileSync(file!, whole)
+    }
+    fs.truncateSync(file!, 20)
+    await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+    fs.writeFileSync(file!, whole)
+    await (await folder.open()).close()
+  }
+})
+
 test('a table that was taken away is noticed at open', async () => {
   for (const database of ['log', 'index', 'held'] as const) {
     await using folder = await StoreFolder.make()

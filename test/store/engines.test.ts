@@ -29,10 +29,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('commit' as const),
       frontier: fc.nat(1),
-      nodes: fc.array(
-        fc.record({ parents: fc.array(fc.nat(12), { maxLength: 3 }), event: small, again: fc.nat(9) }),
-        { maxLength: 6 },
-      ),
+      nodes: fc.array(fc.record({ parents: fc.array(fc.nat(12), { maxLength: 3 }), event: small, again: fc.nat(9) }), {
+        maxLength: 6,
+      }),
       record: fc.nat(3),
     }),
   },

@@ -11,6 +11,7 @@ export const TRANSCRIPTS_START = '<!-- Transcripts: made by test/sync/make-vecto
 const BYTES_PER_LINE = 60
 const WHOLE_BYTES_MAX = 300
 const SHOWN_BYTES = 120
+const HANDSHAKE_FRAMES = 4
 
 const shown: readonly { readonly title: string; readonly session: string; readonly text: string }[] = [
   {
@@ -33,18 +34,19 @@ first; the client has the last three (bits \`1c\`).`,
 
 export async function transcripts(): Promise<string> {
   const parts = []
-  for (const { title, session, text } of shown) {
+  for (const [i, { title, session, text }] of shown.entries()) {
     const scene = await sessions.find(({ name }) => name === session)!.run()
-    parts.push(`### ${title}\n\n${text}\nSession vector: "${session}".\n\n\`\`\`\n${lines(scene)}\n\`\`\`\n`)
+    const all = lines(scene)
+    const frames = i === 0 ? all : ['(the handshake as above)', ...all.slice(HANDSHAKE_FRAMES)]
+    parts.push(`### ${title}\n\n${text}\nSession vector: "${session}".\n\n\`\`\`\n${frames.join('\n')}\n\`\`\`\n`)
   }
   return `${TRANSCRIPTS_START}\n\n${parts.join('\n')}`
 }
 
-function lines(scene: Scene): string {
-  const sent = scene.turns.flatMap(({ at, effects }) =>
+function lines(scene: Scene): string[] {
+  return scene.turns.flatMap(({ at, effects }) =>
     effects.filter(effect => effect.do === 'send').map(effect => frameLines(at === 'client' ? 'C' : 'H', effect)),
   )
-  return sent.join('\n')
 }
 
 function frameLines(by: 'C' | 'H', { message, frame }: Effect & { do: 'send' }): string {

@@ -1,7 +1,7 @@
 // Verbs that say how things stand: status, heads, held.
 
 import type { ExitCode } from '../../errors.ts'
-import type { HeldStatus } from '../../replica/status.ts'
+import type { FrontierStatus, HeldBy } from '../../replica/status.ts'
 import type { Command, StoreContext } from '../command.ts'
 import type { Printable } from '../json.ts'
 import { columns, plural, shortHex, size, thousands } from '../layout.ts'
@@ -46,10 +46,10 @@ const held: Command = {
   async run(context, args) {
     const frontier = context.replica.frontier(args.text('frontier'))
     const { frontiers } = await context.replica.status()
-    const { held } = frontiers.find(one => one.frontier === frontier)!
+    const one = frontiers.find(status => status.frontier === frontier)!
     return context.out.done({
-      fields: { frontier, held: heldFields(held) },
-      lines: held.nodes === 0 ? [`nothing is held for ${frontier}`] : heldLines(frontier, held),
+      fields: { frontier, ...heldFields(one) },
+      lines: one.held === 0 ? [`nothing is held for ${frontier}`] : heldLines(one),
     })
   },
 }
@@ -64,7 +64,7 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
     thousands(one.events),
     thousands(one.nodes),
     thousands(one.heads),
-    thousands(one.held.nodes),
+    thousands(one.held),
     thousands(one.peers),
     shortHex(one.heads_digest),
   ])
@@ -77,7 +77,7 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
   ])
   if (rows.length === 0) lines.push('', 'no frontiers yet: create, track, import or clone one')
   else lines.push('', ...columns([titles, ...rows], { right: [1, 2, 3, 4, 5] }))
-  for (const one of frontiers) if (one.held.nodes > 0) lines.push('', ...heldLines(one.frontier, one.held))
+  for (const one of frontiers) if (one.held > 0) lines.push('', ...heldLines(one))
   return context.out.done({
     fields: {
       dir: context.location,
@@ -85,28 +85,33 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
       public_key: report.public_key,
       serving: context.servedAt ?? null,
       disk_bytes: report.disk_bytes,
-      frontiers: frontiers.map(one => ({ ...one, held: heldFields(one.held) })),
+      frontiers: frontiers.map(one => statusFields(one)),
     },
     lines,
   })
 }
 
-function heldFields({ nodes, bytes, by }: HeldStatus): { [key: string]: Printable } {
-  return { nodes, bytes, by: by.map(({ kind, id, nodes: count }) => ({ kind, id, nodes: count })) }
+function statusFields(one: FrontierStatus): { [key: string]: Printable } {
+  const { held_by: _, ...rest } = one
+  return { ...rest, ...heldFields(one) }
 }
 
-const WAITS: Record<HeldStatus['by'][number]['kind'], string> = {
+function heldFields({ held, held_bytes, held_by }: FrontierStatus): { [key: string]: Printable } {
+  return { held, held_bytes, held_by: held_by.map(({ kind, id, nodes }) => ({ kind, id, nodes })) }
+}
+
+const WAITS: Record<HeldBy['kind'], string> = {
   key: 'for the registration of key',
   parent: 'for the parent',
   cut: 'for the head of a cut',
   document: 'for the document',
 }
 
-function heldLines(frontier: string, held: HeldStatus): string[] {
-  const lines = [`held for ${frontier}: ${plural(held.nodes, 'node')}, ${size(held.bytes)}`]
-  for (const { kind, id, nodes } of held.by)
+function heldLines({ frontier, held, held_bytes, held_by }: FrontierStatus): string[] {
+  const lines = [`held for ${frontier}: ${plural(held, 'node')}, ${size(held_bytes)}`]
+  for (const { kind, id, nodes } of held_by)
     lines.push(`  ${plural(nodes, 'node')} ${nodes === 1 ? 'waits' : 'wait'} ${WAITS[kind]} ${id}`)
-  const key = held.by.find(wait => wait.kind === 'key')
+  const key = held_by.find(wait => wait.kind === 'key')
   if (key !== undefined) lines.push(`  to admit: replica peer add <id> <url> --key ${key.id} --frontier ${frontier}`)
   return lines
 }

@@ -1,0 +1,103 @@
+// What an open reads again after a crash: what may have lain in a write-ahead log, and no more. The test of the
+// bound takes all write-ahead logs away and looks at what is left.
+
+import * as fs from 'node:fs'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { toHex } from '../../src/bytes.ts'
+import { type Database, openDatabase } from '../../src/store/database.ts'
+import { decodeTail, indexKey, type Tail } from '../../src/store/index-layout.ts'
+import { decodeRow, FIRST_FRONTIER, NODE, streamKey } from '../../src/store/log-layout.ts'
+import { NodeIndex } from '../../src/store/node-index.ts'
+import { madeChain } from './made-nodes.ts'
+import { frontier, StoreFolder } from './store-folder.ts'
+
+const test = suite('store recovery')
+
+const settings = {
+  create: false,
+  compression: true,
+  writeBufferBytes: 4 * 1024 * 1024,
+  cacheBytes: 1024 * 1024,
+  blockBytes: 4096,
+  fileBytes: 2 * 1024 * 1024,
+  filesMax: 100,
+}
+
+function moduleUrl(relative: string): string {
+  return new URL(relative, import.meta.url).href
+}
+
+async function readTail(folder: StoreFolder): Promise<Tail> {
+  const index = await openDatabase(`${folder.path}/index`, settings)
+  const key = indexKey('c', FIRST_FRONTIER)
+  const tail = decodeTail(key, (await index.get(key))!)
+  await index.close()
+  return tail!
+}
+
+test('after a clean close nothing has to be read again', async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(5, 0)
+  const tail = await readTail(folder)
+  assert.is(tail.commits, 5)
+  assert.is(tail.checkpoint?.number, 4)
+})
+
+test('what is older than the checkpoint survives the loss of every write-ahead log', async () => {
+  await using folder = await StoreFolder.make()
+  await (await folder.create()).close()
+  // With small memory tables a few thousand nodes fill those of both databases several times over.
+  folder.die(`await store.close()
+    const { openLevelWith } = await import('${moduleUrl('../../src/store/level.js')}')
+    const { openDatabase } = await import('${moduleUrl('../../src/store/database.js')}')
+    const { madeChain } = await import('${moduleUrl('./made-nodes.js')}')
+    const opener = (location, options) => openDatabase(location, { ...options, writeBufferBytes: 256 * 1024 })
+    const log = (await openLevelWith(opener, folder.path, {})).frontier('${frontier}')
+    const nodes = madeChain('long', 15000, undefined, { size: 330 })
+    for (let at = 0; at < nodes.length; at += 100) await log.commit(nodes.slice(at, at + 100))`)
+  for (const database of ['log', 'index'] as const)
+    for (const file of folder.files(database, /^\d+\.log$/)) fs.rmSync(file)
+  const tail = await readTail(folder)
+  assert.is(tail.end % 100, 0)
+  const certain = tail.checkpoint!
+  assert.ok(certain.number > 0, 'the checkpoint has moved')
+  assert.ok(certain.number < tail.commits - 1, 'but not to what may still be in memory')
+  const nodes = madeChain('long', certain.first + 100, undefined, { size: 330 })
+  const log = await openDatabase(`${folder.path}/log`, settings)
+  await expectRows(
+    log,
+    nodes.map(node => toHex(node.digest)),
+  )
+  await log.close()
+  const index = await openDatabase(`${folder.path}/index`, settings)
+  const places = await new NodeIndex(index).locate(
+    FIRST_FRONTIER,
+    nodes.map(node => node.digest),
+  )
+  assert.ok(places.every((place, seq) => place?.seq === seq))
+  await index.close()
+})
+
+test('after a crash the open brings the checkpoint to the end', async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(2, 20)
+  const before = await readTail(folder)
+  assert.is(before.checkpoint?.number, 1)
+  await (await folder.open()).close()
+  const after = await readTail(folder)
+  assert.is(after.checkpoint?.number, 21)
+  assert.is(after.commits, 22)
+})
+
+async function expectRows(log: Database, digests: readonly string[]): Promise<void> {
+  for (let at = 0; at < digests.length; at += 500) {
+    const seqs = digests.slice(at, at + 500).map((_, offset) => at + offset)
+    const values = await log.getMany(seqs.map(seq => streamKey(FIRST_FRONTIER, seq, NODE)))
+    for (const [offset, seq] of seqs.entries()) {
+      assert.is(toHex(decodeRow(frontier, seq, values[offset]).digest), digests[seq])
+    }
+  }
+}
+
+test.run()

@@ -1,0 +1,107 @@
+// One session between two replicas over an in-memory link, from hello to the end, with what crossed it.
+
+import { sha256 } from '../../src/bytes.ts'
+import type { Message, Mode } from '../../src/sync/message.ts'
+import { decodeMessage } from '../../src/sync/message.ts'
+import { unpack } from '../../src/sync/packing.ts'
+import type { Channel } from '../../src/sync/state.ts'
+import type { SetAlarm } from '../../src/transport/alarm.ts'
+import { Exchange, type Services, type Traffic } from '../../src/transport/exchange.ts'
+import { type Fate, pipe } from '../../src/transport/link.ts'
+import { configOf, FRONTIER, type Local, logOf } from './local.ts'
+
+export interface Meeting {
+  readonly client: Local
+  readonly hub: Local
+  readonly mode: Mode
+  readonly frontier?: string
+  readonly fate?: (frame: Uint8Array, from: 'a' | 'b', index: number) => Fate | Promise<Fate>
+  readonly setAlarm?: SetAlarm
+  /** Around the services of either side. */
+  readonly wrap?: (services: Services, at: Local) => Services
+  readonly compress?: boolean
+}
+
+export interface Met {
+  /** Undefined when the session failed. */
+  readonly channel: Channel | undefined
+  /** Codes of what ended either side out of order. */
+  readonly errors: readonly string[]
+  /** As the client counted. */
+  readonly traffic: Traffic
+}
+
+export async function meet(meeting: Meeting): Promise<Met> {
+  const { client, hub, mode, frontier = FRONTIER, fate, setAlarm, wrap = services => services } = meeting
+  const [a, b] = pipe(fate === undefined ? {} : { fate })
+  const { compress = false } = meeting
+  const expect = hub.key.publicKeyBytes
+  const dialled = new Exchange(a, configOf(client, 'client', { expect, compress }), wrap(client.services, client), {
+    setAlarm,
+  })
+  const served = new Exchange(b, configOf(hub, 'hub', { compress }), wrap(hub.services, hub), { setAlarm })
+  const errors: string[] = []
+  const note = (error: { code?: string }): undefined => {
+    errors.push(error.code ?? String(error))
+  }
+  let channel: Channel | undefined
+  try {
+    await dialled.ready
+    channel = await dialled.open(frontier, mode)
+    dialled.close()
+  } catch (error) {
+    note(error as { code?: string })
+  }
+  await Promise.all([dialled.done.catch(note), served.done.catch(note)])
+  return { channel, errors, traffic: dialled.traffic }
+}
+
+/** Services that fail a session in which a node comes that is stored already. */
+export function wantsNothingTwice(services: Services, at: Local): Services {
+  return {
+    ...services,
+    async admit(frontier, nodes, peer) {
+      const stored = await logOf(at, frontier).locate(nodes.map(node => sha256(node)))
+      const twice = stored.filter(place => place !== undefined).length
+      if (twice > 0) throw new TypeError(`${twice} of ${nodes.length} nodes are stored at ${at.name} already`)
+      return services.admit(frontier, nodes, peer)
+    },
+  }
+}
+
+/** A note of each frame that crosses a link: who sent it, what it was, how many nodes it had. */
+export class Tape {
+  readonly frames: { readonly from: 'client' | 'hub'; readonly message: Message; readonly bytes: number }[] = []
+
+  readonly fate = (frame: Uint8Array, from: 'a' | 'b'): Fate => {
+    this.frames.push({ from: from === 'a' ? 'client' : 'hub', message: decodeMessage(frame), bytes: frame.length })
+    return 'deliver'
+  }
+
+  count(type: Message['t']): number {
+    return this.frames.filter(({ message }) => message.t === type).length
+  }
+
+  get bytes(): number {
+    return this.frames.reduce((sum, frame) => sum + frame.bytes, 0)
+  }
+
+  /** Bytes of everything but the nodes themselves. */
+  get overhead(): number {
+    return this.bytes - this.nodeBytes
+  }
+
+  get nodes(): number {
+    return this.#nodes().length
+  }
+
+  get nodeBytes(): number {
+    return this.#nodes().reduce((sum, node) => sum + node.length, 0)
+  }
+
+  #nodes(): Uint8Array[] {
+    return this.frames.flatMap(({ message }) =>
+      message.t === 'blocks' || message.t === 'packed' ? [...unpack(message)] : [],
+    )
+  }
+}
