@@ -4,12 +4,12 @@
 
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs/promises'
-import * as os from 'node:os'
 import * as path from 'node:path'
 import { makeEvent } from '../src/vela/event.ts'
 import { type Answer, ask, type ServedHub, serve, stop, VerbFailed, verb } from './cli.ts'
 import { events } from './data.ts'
 import { align, duration, whole } from './table.ts'
+import { inTemporaryFolder } from './workplace.ts'
 
 const seed = 2026
 const eventsPerWriter = 1000
@@ -35,8 +35,7 @@ interface Holding {
   readonly verified: boolean
 }
 
-async function demo(file: string | undefined): Promise<boolean> {
-  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'replica-demo-'))
+async function demo(folder: string, file: string | undefined): Promise<boolean> {
   const hubs: ServedHub[] = []
   try {
     for (const name of ['north', 'south']) hubs.push(await serve(path.join(folder, name), `hub:${name}`))
@@ -54,7 +53,6 @@ async function demo(file: string | undefined): Promise<boolean> {
     return judge(holdings)
   } finally {
     for (const hub of hubs) await stop(hub)
-    await fs.rm(folder, { recursive: true, force: true })
   }
 }
 
@@ -187,7 +185,8 @@ function judge(holdings: readonly Holding[]): boolean {
 }
 
 try {
-  process.exitCode = (await demo(process.argv[2])) ? 0 : 1
+  const isGood = await inTemporaryFolder('replica-demo-', folder => demo(folder, process.argv[2]))
+  process.exitCode = isGood ? 0 : 1
 } catch (error) {
   console.error(error instanceof VerbFailed ? error.message : error)
   process.exitCode = 1

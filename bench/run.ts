@@ -2,7 +2,6 @@
 // Prints a table, keeps the figures as JSON and as pictures, and fails when counts that a seed decides differ between runs.
 
 import * as fs from 'node:fs/promises'
-import * as os from 'node:os'
 import * as path from 'node:path'
 import { Bench, type Place } from './bench.ts'
 import { comparison } from './compare.ts'
@@ -14,6 +13,7 @@ import { pictures } from './pictures.ts'
 import { repository } from './repository.ts'
 import type { Row } from './samples.ts'
 import { table } from './table.ts'
+import { inTemporaryFolder } from './workplace.ts'
 
 export interface Figures {
   readonly machine: Machine
@@ -32,7 +32,7 @@ async function main(words: readonly string[]): Promise<void> {
   const started = performance.now()
   const rows: Row[] = []
   try {
-    for await (const row of measure(options)) rows.push(row)
+    await inTemporaryFolder('replica-bench-', folder => measure(options, folder, rows))
   } finally {
     // Also what was measured before something failed.
     if (rows.length > 0) console.log(`${table(rows)}\n`)
@@ -44,18 +44,15 @@ async function main(words: readonly string[]): Promise<void> {
   console.log(`${Math.round((performance.now() - started) / 1000)} s; written: ${files.join(', ')}`)
 }
 
-async function* measure(options: Options): AsyncGenerator<Row> {
-  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'replica-bench-'))
+async function measure(options: Options, folder: string, rows: Row[]): Promise<void> {
   const { cpuProfiles, runs } = options
   const execArgv = cpuProfiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfiles}`]
   const say = (text: string): void => void process.stderr.write(`${text}\n`)
-  try {
-    const bench = new Bench({ folder, runs, execArgv, say })
-    for (const job of options.jobs) {
-      for (const place of placesOf(job, options)) yield* job.rows(bench, place)
+  const bench = new Bench({ folder, runs, execArgv, say })
+  for (const job of options.jobs) {
+    for (const place of placesOf(job, options)) {
+      for await (const row of job.rows(bench, place)) rows.push(row)
     }
-  } finally {
-    await fs.rm(folder, { recursive: true, force: true })
   }
 }
 

@@ -2,7 +2,6 @@
 // connections of a call. The protocol's own counters, in reports, count messages only.
 
 import * as diagnostics from 'node:diagnostics_channel'
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { type Timed, timed } from './job.ts'
 
@@ -16,7 +15,7 @@ export async function countWire<T>(
   try {
     const run = await timed(task)
     // The closing handshake is still under way; it belongs to the cost but not to the time.
-    await Promise.all(sockets.filter(socket => !socket.closed).map(socket => once(socket, 'close')))
+    await Promise.all(sockets.map(closed))
     return {
       ...run,
       sent: sockets.reduce((sum, socket) => sum + socket.bytesWritten, 0),
@@ -25,4 +24,11 @@ export async function countWire<T>(
   } finally {
     diagnostics.unsubscribe('net.client.socket', note)
   }
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise(resolve => {
+    if (socket.closed) resolve()
+    else socket.once('close', () => resolve())
+  })
 }

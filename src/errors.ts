@@ -44,6 +44,17 @@ export const CODES = {
   ERR_FRONTIER_ID: { exit: 2 },
   ERR_FRONTIER_UNKNOWN: { exit: 2, close: 4404 },
   ERR_NOT_FOUND: { exit: 1 },
+  // Entries, actors, proposals and resolutions.
+  ERR_INSTANT: { exit: 1 },
+  ERR_ENTRY: { exit: 1 },
+  ERR_ENTRY_SIGNATURE: { exit: 1 },
+  ERR_ENTRY_OWNER: { exit: 1 },
+  ERR_ENTRY_STALE: { exit: 1 },
+  ERR_ACTOR: { exit: 1 },
+  ERR_PROPOSAL: { exit: 1 },
+  ERR_REVIEWER: { exit: 1 },
+  ERR_CONFLICT_UNKNOWN: { exit: 1 },
+  ERR_CONFLICT_SETTLED: { exit: 1 },
   // Store.
   ERR_STORE_MISSING: { exit: 4 },
   ERR_STORE_EXISTS: { exit: 4 },

@@ -84,6 +84,13 @@ export const REGISTRY_LIMITS = {
   offerBytesMax: 2 * MIB - 64 * KIB,
 } as const
 
+/** Fetching by HTTP on a registry's word (protocol/registry-entry.md). Bytes; redirects of one fetch. */
+export const FETCH_LIMITS = {
+  entryBytesMax: 64 * KIB,
+  frontierBytesMax: 128 * MIB,
+  redirectsMax: 3,
+} as const
+
 /** Checking signatures (protocol/signature.md). Bytes; a job is one signature. */
 export const VERIFY_LIMITS = {
   workersMax: 4,

@@ -11,7 +11,7 @@ import { folderBytes, frontier, seed } from '../stores.ts'
 const oneByOneMax = 1_000
 
 async function batched(replica: Replica, count: number): Promise<Timed> {
-  const texts = Array.from(events(seed, count), draft => makeEvent(draft).text)
+  const texts = Array.from(events(seed, count), draft => new Uint8Array(makeEvent(draft).text))
   return timed(() => replica.import(frontier, () => texts))
 }
 

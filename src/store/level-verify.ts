@@ -80,11 +80,11 @@ async function* verifyDerived(parts: VerifyParts, parents: Bits): AsyncGenerator
       yield { kind: 'heads', frontier, seq, reason }
     }
   }
-  const stored = [...storedHeads]
-  if (
-    stored.length !== heads.size ||
-    stored.some(({ seq, digest }) => !equals(heads.get(seq) ?? digest.subarray(1), digest))
-  ) {
+  const isHead = ({ seq, digest }: { seq: number; digest: Digest }) => {
+    const head = heads.get(seq)
+    return head !== undefined && equals(head, digest)
+  }
+  if (storedHeads.count !== heads.size || ![...storedHeads].every(isHead)) {
     yield { kind: 'heads', frontier, reason: 'the heads in the index are not those of the log' }
   }
   let nodes = 0

@@ -101,11 +101,7 @@ export interface CheckpointDraft {
 }
 
 /** @throws ReplicaError ERR_ENTRY when the draft is of no such form */
-export function makeCheckpoint(
-  entries: readonly RegistryEntry[],
-  draft: CheckpointDraft,
-  signer: Signer,
-): Checkpoint {
+export function makeCheckpoint(entries: readonly RegistryEntry[], draft: CheckpointDraft, signer: Signer): Checkpoint {
   const { hub_id, sequence, previous_checkpoint, created_at } = draft
   const unsigned: Checkpoint = {
     schema: CHECKPOINT_SCHEMA,

@@ -62,8 +62,7 @@ export function continueDiscovery(state: DiscoveryState, outcome: FetchOutcome):
     return ended({ kind: 'BrokenLocator', vfr_id, locator, status: arrival.kind === 'status' ? arrival.status : 0 })
   }
   if (arrival.kind === 'body') return entryArrived(discovery, arrival.body)
-  if (arrival.kind === 'status' && arrival.status === 404)
-    return ended({ kind: 'EntryNotFound', vfr_id, status: 404 })
+  if (arrival.kind === 'status' && arrival.status === 404) return ended({ kind: 'EntryNotFound', vfr_id, status: 404 })
   const error = arrival.kind === 'status' ? `hub returned HTTP ${arrival.status}` : arrival.error
   return ended({ kind: 'Unreachable', url: entryUrl(discovery), error })
 }
@@ -112,7 +111,8 @@ function entryFault({ verify, frontier, ownerKey }: Discovery, entry: RegistryEn
 function judgeResolved(discovery: Discovery, entry: RegistryEntry, content: Uint8Array): DiscoveryResult {
   const { frontier: vfr_id } = discovery
   const verdict = judgeContent(content, vfr_id)
-  if (verdict !== 'good' && verdict.kind === 'untrue') return { kind: 'UnverifiedEntry', vfr_id, reason: verdict.reason }
+  if (verdict !== 'good' && verdict.kind === 'untrue')
+    return { kind: 'UnverifiedEntry', vfr_id, reason: verdict.reason }
   const broken = { kind: 'BrokenLocator', vfr_id, locator: entry.network_locator, status: 0 } as const
   if (verdict !== 'good') return broken
   let reason: string | undefined

@@ -1,7 +1,7 @@
 // One GET as a decision without a network (protocol/registry-entry.md, E25, E26): what to ask for, and what an answer means.
 // Redirects come back here instead of being followed by the HTTP client, and a body past its bound is no body.
 
-import { ReplicaError } from '../errors.ts'
+import { hasCode } from '../errors.ts'
 import { FETCH_LIMITS } from '../limits.ts'
 import { checkFetchUrl, type FetchPolicy, redirectTarget } from './fetch-url.ts'
 
@@ -32,7 +32,7 @@ export function pendingFetch(request: FetchRequest, policy: FetchPolicy): Pendin
   try {
     checkFetchUrl(request.url, policy)
   } catch (error) {
-    if (!(error instanceof ReplicaError && error.code === 'ERR_PEER_URL')) throw error
+    if (!hasCode(error, 'ERR_PEER_URL')) throw error
     return { error: error.message }
   }
   return { ...request, redirects: 0, policy }
@@ -46,8 +46,10 @@ export function arrive(pending: Pending, outcome: FetchOutcome): Arrival {
     if (target === undefined || pending.redirects >= FETCH_LIMITS.redirectsMax) return { kind: 'status', status }
     return { kind: 'again', pending: { ...pending, url: target, redirects: pending.redirects + 1 } }
   }
-  if (status < 200 || status > 299) return { kind: 'status', status }
-  if (body.length > pending.bytesMax) return { kind: 'error', error: `the body has more than ${pending.bytesMax} bytes` }
+  // Any other success, such as a part of it, is not the whole body.
+  if (status !== 200) return { kind: 'status', status }
+  if (body.length > pending.bytesMax)
+    return { kind: 'error', error: `the body has more than ${pending.bytesMax} bytes` }
   return { kind: 'body', body }
 }
 

@@ -5,6 +5,7 @@ import { hasCode } from '../errors.ts'
 import { importEvent } from './event.ts'
 import { excerpt } from './event-record.ts'
 import { frontierNameOf } from './frontier.ts'
+import { parseJson } from './json.ts'
 import { readLog } from './log.ts'
 
 /** `unreadable`: it is no frontier at all. `untrue`: it is one, and not what it should be. */
@@ -14,6 +15,8 @@ export function judgeContent(body: Uint8Array, frontier: string): ContentVerdict
   try {
     const log = readLog(body)
     if (log.form !== 'frontier') return { kind: 'unreadable', reason: 'it is no frontier file' }
+    // The log only counts brackets outside of its events.
+    parseJson(body)
     for (const event of log.events()) importEvent(event.text)
     const name = frontierNameOf(log)
     if (name === frontier) return 'good'

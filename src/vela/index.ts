@@ -1,7 +1,38 @@
 // The event contract, as `frontier-replica/vela`: lossless JSON, canonical form, events, logs in files, frontier names.
 // Pure: no store, no network, no clock. Specification: protocol/event.md.
 
+// Registry entries, discovery, proposals and resolutions: protocol/registry-entry.md, protocol/resolution.md.
+export {
+  type ActorRecord,
+  isRevokedAt,
+  judgeEventSignature,
+  printActor,
+  readActors,
+  type SignatureVerdict,
+} from './actor.ts'
+export { isAddress, isPrivateAddress } from './address.ts'
 export { canonicalize, isCanonical } from './canonical.ts'
+export {
+  type Agreement,
+  agreement,
+  type Checkpoint,
+  type CheckpointDraft,
+  checkCheckpoint,
+  checkpointId,
+  checkpointPreimage,
+  makeCheckpoint,
+  printCheckpoint,
+  readCheckpoint,
+  registryRoot,
+} from './checkpoint.ts'
+export {
+  continueDiscovery,
+  type Discovery,
+  type DiscoveryResult,
+  type DiscoveryState,
+  type DiscoveryStep,
+  startDiscovery,
+} from './discover.ts'
 export { readDraft } from './draft.ts'
 export {
   actorType,
@@ -19,8 +50,85 @@ export {
   readEvent,
   type SignatureForm,
 } from './event.ts'
+export { checkFetchUrl, type FetchPolicy, isPrivateHost, mayFollow, redirectTarget } from './fetch-url.ts'
+export type { FetchOutcome, FetchRequest } from './fetching.ts'
 export { FRONTIER_SCHEMA_VERSION, frontierNameOf, type Genesis, genesisName, makeGenesis } from './frontier.ts'
+export { type ContentVerdict, judgeContent } from './frontier-content.ts'
+export { checkFrontierPayload } from './frontier-payload.ts'
+export {
+  checkManifest,
+  type HubManifest,
+  manifestPreimage,
+  readManifest,
+  signManifest,
+} from './hub-manifest.ts'
+export { compareInstants, type Instant, parseInstant, readInstant } from './instant.ts'
 export { fromJson, type ParseOptions, parseJson, printJson, toJson } from './json.ts'
 export { type EventLog, type RawEvent, readLog } from './log.ts'
 export type { NumberReading } from './number.ts'
+export {
+  type Deprecation,
+  type MaintainerAction,
+  type OwnerRotation,
+  type Ownership,
+  type OwnershipDraft,
+  type OwnershipRecord,
+  ownershipPreimage,
+  printOwnershipRecord,
+  readOwnershipRecord,
+  replayOwnership,
+  signOwnershipRecord,
+} from './ownership.ts'
+export {
+  continuePeerFetch,
+  manifestSigningBytes,
+  type PeerFetch,
+  type PeerFetchResult,
+  type PeerFetchState,
+  type PeerFetchStep,
+  signManifestFile,
+  startPeerFetch,
+} from './peer-fetch.ts'
+export {
+  makeProposal,
+  type Proposal,
+  type ProposalContent,
+  type ProposalDraft,
+  printProposal,
+  proposalId,
+  proposalPreimage,
+  readProposal,
+  verifyProposal,
+} from './proposal.ts'
+export { judgePublication, type Publication } from './publish.ts'
+export {
+  compareEntries,
+  type EntryContent,
+  type EntryDraft,
+  entryPreimage,
+  latestEntry,
+  printEntry,
+  publisherOf,
+  type RegistryEntry,
+  readEntry,
+  signEntry,
+  verifyEntry,
+} from './registry-entry.ts'
+export { printRegistry, type RegistryFile, readRegistry, registryUrl, withEntry } from './registry-file.ts'
+export {
+  type Acceptance,
+  type Accepted,
+  acceptResolution,
+  proposeResolution,
+  type ResolutionDraft,
+} from './resolution.ts'
+export {
+  type ConflictResolutions,
+  type LoggedEvent,
+  type Resolution,
+  type ResolutionView,
+  readResolutions,
+} from './resolution-view.ts'
+export { checkReviewer, checkReviewerKey } from './reviewer.ts'
+export type { Signer, Verify } from './signing.ts'
 export { type Json, JsonNumber } from './value.ts'

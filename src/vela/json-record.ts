@@ -6,6 +6,7 @@ import { NODE_LIMITS } from '../limits.ts'
 import { excerpt } from './event-record.ts'
 import { readInstant } from './instant.ts'
 import { printJson } from './json.ts'
+import type { NumberReading } from './number.ts'
 import { type Cursor, expectEnd, openCursor, peek, readMembers, readValue } from './reader.ts'
 import { isLowerHex } from './signing.ts'
 import type { Json } from './value.ts'
@@ -19,6 +20,11 @@ export interface RecordForm {
 /** `vfr_` and 16 lower-case hex digits. */
 export function namesFrontier(text: string): boolean {
   return /^vfr_[0-9a-f]{16}$/.test(text)
+}
+
+/** Nothing but white space as Unicode has it, which is not quite what trim() takes off. */
+export function isBlank(text: string): boolean {
+  return /^\p{White_Space}*$/u.test(text)
 }
 
 /** The members of one record, read by name; `rest` are those that nobody took. */
@@ -49,7 +55,7 @@ export class RecordReader {
 
   /** A string that is more than white space. */
   words(name: string): string {
-    return this.#where(this.string(name), text => text.trim() !== '', `${name} is blank`)
+    return this.#where(this.string(name), text => !isBlank(text), `${name} is blank`)
   }
 
   /** Absent or null is undefined. */
@@ -102,15 +108,23 @@ export class RecordReader {
 }
 
 /** @throws ReplicaError ERR_JSON; the form's code for a text that is no object or names a member twice */
-export function readRecordText(form: RecordForm, text: string | Uint8Array): RecordReader {
-  const cursor = openCursor(text, 'exact')
+export function readRecordText(
+  form: RecordForm,
+  text: string | Uint8Array,
+  numbers: NumberReading = 'exact',
+): RecordReader {
+  const cursor = openCursor(text, numbers)
   const reader = readRecordAt(form, cursor)
   expectEnd(cursor)
   return reader
 }
 
 /** The record at the cursor, where a list of records is read. */
-export function readRecordAt(form: RecordForm, cursor: Cursor, depthMax: number = NODE_LIMITS.jsonDepthMax): RecordReader {
+export function readRecordAt(
+  form: RecordForm,
+  cursor: Cursor,
+  depthMax: number = NODE_LIMITS.jsonDepthMax,
+): RecordReader {
   const members = new Map<string, Json>()
   const reader = new RecordReader(form, members)
   if (peek(cursor) !== '{') {
@@ -127,7 +141,10 @@ export function readRecordAt(form: RecordForm, cursor: Cursor, depthMax: number 
 }
 
 /** Canonical text of the members that are there, and of the rest. */
-export function printRecord(members: Readonly<Record<string, Json | undefined>>, rest: ReadonlyMap<string, Json>): string {
+export function printRecord(
+  members: Readonly<Record<string, Json | undefined>>,
+  rest: ReadonlyMap<string, Json>,
+): string {
   const object = new Map<string, Json>(rest)
   for (const [name, value] of Object.entries(members)) if (value !== undefined) object.set(name, value)
   return printJson(object)

@@ -3,7 +3,7 @@
 // came: each record is judged by who held which right at its turn, and a record counts once.
 
 import { sha256, toHex, utf8 } from '../bytes.ts'
-import { type ErrorCode, ReplicaError } from '../errors.ts'
+import { type ErrorCode, hasCode, ReplicaError } from '../errors.ts'
 import { compareInstants, type Instant, parseInstant } from './instant.ts'
 import { printRecord, type RecordReader, readRecordText } from './json-record.ts'
 import { type Signer, signHex, type Verify, verifiesHex } from './signing.ts'
@@ -65,7 +65,11 @@ export function readOwnershipRecord(text: string | Uint8Array): OwnershipRecord 
 function contentFrom(record: RecordReader) {
   const schema = record.string('schema')
   if (schema === ROTATION_SCHEMA)
-    return { schema, new_owner_pubkey: record.hex('new_owner_pubkey', 32), rotated_at: record.instant('rotated_at') } as const
+    return {
+      schema,
+      new_owner_pubkey: record.hex('new_owner_pubkey', 32),
+      rotated_at: record.instant('rotated_at'),
+    } as const
   if (schema === DEPRECATION_SCHEMA) return { schema, deprecated_at: record.instant('deprecated_at') } as const
   if (schema !== MAINTAINER_SCHEMA) throw record.refuse('schema is of no kind of ownership record')
   const action = record.string('action')
@@ -131,7 +135,7 @@ export function replayOwnership(
       apply(standing, record)
       counted.add(name)
     } catch (error) {
-      if (!(error instanceof ReplicaError)) throw error
+      if (!hasCode(error)) throw error
       refused.push({ index, code: error.code, reason: error.message })
     }
   }
@@ -162,7 +166,8 @@ function apply(standing: Standing, record: OwnershipRecord): void {
   }
   if (!byOwner) throw noRight('only the owner rotates and deprecates')
   if (record.schema === DEPRECATION_SCHEMA) {
-    if (standing.deprecation !== undefined) throw new ReplicaError('ERR_ENTRY_STALE', 'the frontier is deprecated already')
+    if (standing.deprecation !== undefined)
+      throw new ReplicaError('ERR_ENTRY_STALE', 'the frontier is deprecated already')
     standing.deprecation = record
     return
   }

@@ -86,7 +86,8 @@ function signatureArrived(
   const parts = /^([0-9a-f]{64}) ([0-9a-f]{128})\r?\n?$/.exec(text)
   if (parts === null) return failed(url, 0, 'the signature of the frontier is not of its form')
   const [key, signature] = parts.slice(1) as [string, string]
-  if (peerKey !== undefined && key !== peerKey) return failed(url, 0, 'the frontier is signed by another key than the peer’s')
+  if (peerKey !== undefined && key !== peerKey)
+    return failed(url, 0, 'the frontier is signed by another key than the peer’s')
   if (!verifiesHex(verify, { key, message: manifestSigningBytes(frontier, content), signature }))
     return failed(url, 0, 'the signature of the frontier is not valid')
   return { result: { kind: 'Fetched', content, signer: key } }

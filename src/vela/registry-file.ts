@@ -1,11 +1,11 @@
 // A registry as a list (protocol/registry-entry.md, E10, E11): the file `vela.registry.v0.1`, which is also what a hub's
 // `/entries` answers, and the URL at which a registry is looked for.
 
-import { ReplicaError } from '../errors.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import { excerpt } from './event-record.ts'
-import { readRecordAt } from './json-record.ts'
 import { compareText, printJson } from './json.ts'
+import { readRecordAt } from './json-record.ts'
 import { type Cursor, expectEnd, openCursor, peek, readItems, readMembers, readValue } from './reader.ts'
 import { ENTRY_FORM, entryFrom, printEntry, type RegistryEntry } from './registry-entry.ts'
 
@@ -41,7 +41,7 @@ function readEntries(cursor: Cursor, found: RegistryFile): void {
       found.entries.push(entryFrom(readRecordAt(ENTRY_FORM, cursor, NODE_LIMITS.jsonDepthMax - 2)))
     } catch (error) {
       // What is no JSON leaves no place to go on from; a broken entry has been read to its end.
-      if (!(error instanceof ReplicaError && error.code === 'ERR_ENTRY')) throw error
+      if (!hasCode(error, 'ERR_ENTRY')) throw error
       found.refused.push({ index, reason: error.message })
     }
   })
@@ -63,9 +63,7 @@ export function withEntry(entries: readonly RegistryEntry[], entry: RegistryEntr
 
 /** Entries by the names of their frontiers, and by signatures within one. */
 export function sortedEntries(entries: readonly RegistryEntry[]): RegistryEntry[] {
-  return [...entries].sort(
-    (a, b) => compareText(a.vfr_id, b.vfr_id) || compareText(a.signature, b.signature),
-  )
+  return [...entries].sort((a, b) => compareText(a.vfr_id, b.vfr_id) || compareText(a.signature, b.signature))
 }
 
 /**

@@ -466,6 +466,20 @@ export function storeSuite(engine: Engine): void {
     })
   })
 
+  test('verify beside running commits finds nothing wrong either', async () => {
+    await using opened = await engine.open()
+    const { log, nodes } = await mesh(opened.store)
+    const chain = madeChain('meanwhile', 300, nodes.at(-1))
+    const writing = (async () => {
+      for (let at = 0; at < chain.length; at += 10) {
+        await log.commit(chain.slice(at, at + 10), [{ key: 'at', value: utf8(`${at}`) }])
+      }
+    })()
+    for (let times = 0; times < 5; times++) assert.equal(await faults(opened.store), [])
+    await writing
+    assert.equal(await faults(opened.store), [])
+  })
+
   test('a store that is closed says so, and closing it twice is no matter', async () => {
     await using opened = await engine.open()
     const { store } = opened

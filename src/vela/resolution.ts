@@ -1,0 +1,223 @@
+// Settling a recorded conflict (protocol/resolution.md, G13–G16): a proposal that anybody may make, and its acceptance, by which a
+// person makes a signed event of it. Nothing is settled twice, nothing settles itself, and doing the same again gives what
+// was there. No clock: times come in as text.
+
+import { toHex } from '../bytes.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
+import type { ActorRecord } from './actor.ts'
+import { type EventDraft, type EventHead, eventSigningBytes, makeEvent } from './event.ts'
+import { excerpt } from './event-record.ts'
+import { CONFLICT_DETECTED, CONFLICT_RESOLVED, checkFrontierPayload, payloadOf } from './frontier-payload.ts'
+import { readInstant } from './instant.ts'
+import { toJson } from './json.ts'
+import { isBlank } from './json-record.ts'
+import { makeProposal, type Proposal, proposalId } from './proposal.ts'
+import { checkFrontierName } from './registry-entry.ts'
+import { type ConflictResolutions, type LoggedEvent, outcomeOf, readResolutions } from './resolution-view.ts'
+import { checkReviewerKey } from './reviewer.ts'
+import type { Signer } from './signing.ts'
+import type { Json } from './value.ts'
+
+export const CONFLICT_RESOLVE = 'frontier.conflict_resolve'
+
+export interface ResolutionDraft {
+  readonly frontier: string
+  /** The event that recorded the conflict. */
+  readonly conflict: string
+  readonly actor: { readonly id: string; readonly type?: string }
+  readonly note: string
+  /** `Conflict resolution: <note>` when absent. */
+  readonly reason?: string
+  readonly winner?: string
+  /** What is to stand: the state that an event made, or a value of one's own (anything that toJson takes). */
+  readonly choice?: { readonly event: string } | { readonly value: unknown }
+  readonly created_at: string
+  readonly source_refs?: readonly string[]
+  readonly caveats?: readonly string[]
+}
+
+/**
+ * A proposal to settle a conflict that `events` record. Where resolutions made apart contest each other, it is one to
+ * take the place of them all.
+ * @throws ReplicaError ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED, ERR_JSON
+ */
+export function proposeResolution(draft: ResolutionDraft, events: readonly LoggedEvent[]): Proposal {
+  const { frontier, conflict, actor, note, winner, choice } = draft
+  checkFrontierName(frontier)
+  if (isBlank(note)) throw refusal('the note of a resolution is blank')
+  const recorded = recordedConflict(conflict, events)
+  const contested = checkOpen(conflict, events)
+  const { created_at, source_refs = [], caveats = [] } = draft
+  const proposal = makeProposal({
+    kind: CONFLICT_RESOLVE,
+    target: { type: 'frontier_observation', id: frontier },
+    actor,
+    reason: draft.reason ?? `Conflict resolution: ${note}`,
+    payload: {
+      conflict_event_id: conflict,
+      resolution_note: note,
+      winning_proposal_id: winner,
+      choice: choice && { finding_id: recorded.get('finding_id'), kind: recorded.get('kind'), ...choice },
+      supersedes: contested && standingIds(contested),
+    },
+    created_at,
+    source_refs,
+    caveats,
+  })
+  checkResolveProposal(proposal, frontier)
+  return proposal
+}
+
+export interface Acceptance {
+  readonly frontier: string
+  readonly reviewer: string
+  /** The reviewer's own key: the registered one, where one is registered. */
+  readonly signer: Signer
+  readonly actors: readonly ActorRecord[]
+  /** RFC 3339: the event's timestamp. */
+  readonly at: string
+  readonly decision_reason?: string
+}
+
+export interface Accepted {
+  /** The resolving event: new, or the one that this proposal became before. */
+  readonly event: { readonly text: Uint8Array; readonly head: EventHead }
+  readonly proposal: Proposal
+  readonly applied: 'now' | 'before'
+}
+
+/**
+ * Makes a signed event of a proposal. The same proposal accepted again gives the event that is there.
+ * @throws ReplicaError ERR_REVIEWER, ERR_INSTANT, ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED
+ */
+export function acceptResolution(proposal: Proposal, acceptance: Acceptance, events: readonly LoggedEvent[]): Accepted {
+  const { frontier, reviewer, signer, actors, at } = acceptance
+  if (readInstant(at) === undefined) throw new ReplicaError('ERR_INSTANT', 'the time of acceptance is not RFC 3339')
+  checkReviewerKey({ id: reviewer, signer, at }, actors)
+  const payload = checkResolveProposal(proposal, frontier)
+  const conflict = payload.get('conflict_event_id') as string
+  recordedConflict(conflict, events)
+  const before = resolvedBefore(proposal, events)
+  if (before !== undefined) return { event: before, proposal: applied(proposal, before, acceptance), applied: 'before' }
+  checkSupersedes(payload, checkOpen(conflict, events))
+  const event = signedEvent(
+    {
+      kind: CONFLICT_RESOLVED,
+      target: { type: 'frontier_observation', id: frontier },
+      actor: { id: reviewer, type: 'human' },
+      reason: proposal.reason,
+      timestamp: at,
+      payload: resolvedPayload(proposal, payload, reviewer),
+    },
+    signer,
+  )
+  return { event, proposal: applied(proposal, event, acceptance), applied: 'now' }
+}
+
+/** The proposal's payload, when it is one to settle a conflict of this frontier. @throws ReplicaError ERR_PROPOSAL */
+function checkResolveProposal(proposal: Proposal, frontier: string): ReadonlyMap<string, Json> {
+  const { kind, target, payload, status } = proposal
+  if (proposalId(proposal) !== proposal.id) throw refusal('the id of the proposal is not that of its content')
+  if (kind !== CONFLICT_RESOLVE) throw refusal(`a proposal of kind ${excerpt(kind)} settles no conflict`)
+  if (target.type !== 'frontier_observation' || target.id !== frontier)
+    throw refusal('the proposal is about another frontier')
+  if (status === 'rejected') throw refusal('the proposal was rejected')
+  if (!(payload instanceof Map)) throw refusal('the payload is no object')
+  try {
+    checkFrontierPayload(CONFLICT_RESOLVED, new Map([...payload, ['resolved_by', 'somebody']]))
+  } catch (error) {
+    if (!hasCode(error, 'ERR_EVENT_SHAPE')) throw error
+    throw refusal(error.message)
+  }
+  return payload
+}
+
+/** The payload of the event that recorded a conflict. @throws ReplicaError ERR_CONFLICT_UNKNOWN */
+function recordedConflict(id: string, events: readonly LoggedEvent[]): ReadonlyMap<string, Json> {
+  const event = events.find(({ head }) => head.id === id && head.kind === CONFLICT_DETECTED)
+  const payload = event && payloadOf(event.text)
+  if (payload === undefined)
+    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `no event ${excerpt(id)} records a conflict here`)
+  try {
+    checkFrontierPayload(CONFLICT_DETECTED, payload)
+  } catch (error) {
+    if (!hasCode(error, 'ERR_EVENT_SHAPE')) throw error
+    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `${excerpt(id)} records no conflict: ${error.message}`)
+  }
+  return payload as Map<string, Json>
+}
+
+/** The resolutions that contest each other, if any do. @throws ReplicaError ERR_CONFLICT_SETTLED when one stands */
+function checkOpen(conflict: string, events: readonly LoggedEvent[]): ConflictResolutions | undefined {
+  const found = resolutionsOf(conflict, events)
+  if (found === undefined || found.state === 'contested') return found
+  throw new ReplicaError('ERR_CONFLICT_SETTLED', `the conflict was settled by ${found.standing[0]!.event}`, {
+    facts: { events: standingIds(found) },
+  })
+}
+
+function checkSupersedes(payload: ReadonlyMap<string, Json>, contested: ConflictResolutions | undefined): void {
+  const named = [...((payload.get('supersedes') ?? []) as string[])].sort()
+  const standing = contested === undefined ? [] : standingIds(contested)
+  if (named.length === standing.length && named.every((id, index) => id === standing[index])) return
+  throw new ReplicaError('ERR_CONFLICT_SETTLED', 'the proposal does not name exactly the resolutions that stand now', {
+    facts: { events: standing },
+  })
+}
+
+/** Each id once, in order; ids are ASCII. */
+function standingIds({ standing }: ConflictResolutions): string[] {
+  return [...new Set(standing.map(({ event }) => event))].sort()
+}
+
+/** The event that this very proposal became: one that only claims its id and says something else is not it. */
+function resolvedBefore(proposal: Proposal, events: readonly LoggedEvent[]): LoggedEvent | undefined {
+  const { payload } = proposal
+  const { standing = [], superseded = [] } = resolutionsOf(conflictOf(payload), events) ?? {}
+  const before = [...standing, ...superseded].find(
+    one => one.proposal === proposal.id && one.outcome === outcomeOf(payload as ReadonlyMap<string, Json>),
+  )
+  return before && events.find(({ head }) => head.id === before.event && head.kind === CONFLICT_RESOLVED)
+}
+
+function resolutionsOf(conflict: Json | undefined, events: readonly LoggedEvent[]): ConflictResolutions | undefined {
+  return readResolutions(events).conflicts.find(one => one.conflict === conflict)
+}
+
+function conflictOf(payload: Json): Json | undefined {
+  return payload instanceof Map ? payload.get('conflict_event_id') : undefined
+}
+
+/** The reference's members, then ours where the proposal has them; null stands for absent. */
+function resolvedPayload(proposal: Proposal, payload: ReadonlyMap<string, Json>, reviewer: string): Json {
+  const carried = ['winning_proposal_id', 'choice', 'supersedes'].filter(name => (payload.get(name) ?? null) !== null)
+  return toJson({
+    proposal_id: proposal.id,
+    conflict_event_id: payload.get('conflict_event_id'),
+    resolved_by: reviewer,
+    resolution_note: payload.get('resolution_note'),
+    ...Object.fromEntries(carried.map(name => [name, payload.get(name)])),
+  })
+}
+
+/** The event with its maker's own signature, in the bare form. */
+function signedEvent(draft: EventDraft, signer: Signer): { text: Uint8Array; head: EventHead } {
+  const { text } = makeEvent(draft)
+  return makeEvent({ ...draft, signature: toHex(signer.sign(eventSigningBytes(text, 'bare'))) })
+}
+
+function applied(proposal: Proposal, event: LoggedEvent, acceptance: Acceptance): Proposal {
+  if (proposal.status === 'applied' && proposal.applied_event_id === event.head.id) return proposal
+  return {
+    ...proposal,
+    status: 'applied',
+    reviewed_by: event.head.actor.id,
+    reviewed_at: event.head.timestamp,
+    decision_reason: acceptance.decision_reason ?? proposal.reason,
+    applied_event_id: event.head.id,
+  }
+}
+
+function refusal(reason: string): ReplicaError {
+  return new ReplicaError('ERR_PROPOSAL', reason)
+}

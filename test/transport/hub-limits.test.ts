@@ -1,0 +1,175 @@
+// The bounds of a hub on strangers, at the limit and one past it, over real sockets: connections without a proof, headers,
+// requests that never end, and sockets that nobody owns. One of these waits for a real limit of ten seconds; it is started first.
+
+import { once } from 'node:events'
+import * as net from 'node:net'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Hub } from '../../src/hub.ts'
+import { SOCKET_LIMITS } from '../../src/limits.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import { connect } from '../../src/transport/socket.ts'
+import { keyOf } from '../sync/local.ts'
+import { RawClient } from '../sync/raw-client.ts'
+import { until } from './loopback.ts'
+
+const test = suite('transport/hub limits')
+const { unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax, connectionsMax } = SOCKET_LIMITS
+
+const code = (error: { code?: string }): string => error.code ?? String(error)
+
+function listen(): Promise<Hub> {
+  return Hub.listen({ location: new MemoryStore(), port: 0, key: keyOf('main') })
+}
+
+function portOf(hub: Hub): number {
+  return Number(new URL(hub.url).port)
+}
+
+/** What a hub answers to these bytes until it ends the connection, and how long that took. */
+async function answerTo(hub: Hub, bytes: string): Promise<{ answer: string; ms: number }> {
+  const started = performance.now()
+  const socket = net.connect(portOf(hub), '127.0.0.1')
+  let answer = ''
+  socket.setEncoding('latin1').on('data', text => {
+    answer += text
+  })
+  socket.on('error', () => {})
+  socket.write(bytes)
+  await closed(socket)
+  return { answer, ms: performance.now() - started }
+}
+
+/** Not `once`, which fails when the end is a reset. */
+function closed(socket: net.Socket): Promise<void> {
+  return new Promise(resolve => socket.on('close', () => resolve()))
+}
+
+// Begun now, looked at last.
+const slowHub = listen()
+const slowHeader = slowHub.then(hub => answerTo(hub, 'GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half-'))
+
+test('so many connections of one address may be without a proof, and one more is told to come later', async () => {
+  await using hub = await listen()
+  const waiting = []
+  for (let i = 0; i < unprovenPerAddressMax; i += 1)
+    waiting.push(await RawClient.connect(hub.url, keyOf(`client ${i}`)))
+  assert.is(await connect(hub.url).catch(code), 'ERR_SYNC_BUSY')
+  assert.is(hub.sessions, unprovenPerAddressMax)
+  const [first] = waiting
+  await first!.greet()
+  first!.prove()
+  first!.send({ t: 'list' })
+  await first!.next('frontiers')
+  const next = await RawClient.connect(hub.url, keyOf('next'))
+  assert.is(await connect(hub.url).catch(code), 'ERR_SYNC_BUSY')
+  for (const client of [...waiting, next]) client.terminate()
+  await until(() => hub.sessions === 0)
+  await RawClient.ready(hub.url, keyOf('later'))
+})
+
+test('so many connections in all may be without a proof, and one more is told to come later', async () => {
+  await using hub = await listen()
+  const waiting = []
+  for (let i = 0; i < unprovenMax; i += 1) {
+    const address = `127.0.0.${10 + Math.floor(i / unprovenPerAddressMax)}`
+    waiting.push(await RawClient.connect(hub.url, keyOf(`client ${i}`), address))
+  }
+  assert.is(await connect(hub.url).catch(code), 'ERR_SYNC_BUSY')
+  const { answer } = await answerTo(hub, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  assert.match(answer, /^HTTP\/1\.1 200 /)
+  waiting[0]!.terminate()
+  await until(() => hub.sessions === unprovenMax - 1)
+  const next = await RawClient.ready(hub.url, keyOf('next'))
+  next.terminate()
+  for (const client of waiting) client.terminate()
+  await until(() => hub.sessions === 0)
+})
+
+test('so many sockets may be open, and one more is not even read', async () => {
+  await using hub = await listen()
+  const sockets: net.Socket[] = []
+  for (let i = 0; i < connectionsMax; i += 1) {
+    const socket = net.connect(portOf(hub), '127.0.0.1')
+    socket.on('error', () => {})
+    sockets.push(socket)
+    if (i % 100 === 99) await once(socket, 'connect')
+  }
+  const { answer } = await answerTo(hub, 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')
+  assert.is(answer, '')
+  sockets[0]!.destroy()
+  const request = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+  let after = ''
+  while (after === '') after = (await answerTo(hub, request)).answer // the hub has to see the end of the other first
+  assert.match(after, /^HTTP\/1\.1 200 /)
+  for (const socket of sockets) socket.destroy()
+})
+
+test('headers of as many bytes as may be are read, and more are refused', async () => {
+  await using hub = await listen()
+  const request = (bytes: number): string => {
+    const start = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: '
+    return `${start}${'a'.repeat(bytes - start.length - 4)}\r\n\r\n`
+  }
+  assert.match((await answerTo(hub, request(headerBytesMax - 64))).answer, /^HTTP\/1\.1 200 /)
+  const { answer } = await answerTo(hub, request(headerBytesMax + 64))
+  assert.ok(answer === '' || answer.startsWith('HTTP/1.1 431 '), answer)
+})
+
+test('an upgrade without the subprotocol is refused, also when its sender is gone before the answer', async () => {
+  await using hub = await listen()
+  const upgrade = [
+    'GET / HTTP/1.1',
+    'Host: x',
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    '\r\n',
+  ].join('\r\n')
+  assert.match((await answerTo(hub, upgrade)).answer, /^HTTP\/1\.1 400 /)
+  for (let i = 0; i < 20; i += 1) {
+    const socket = net.connect(portOf(hub), '127.0.0.1')
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    socket.write(upgrade)
+    socket.resetAndDestroy()
+  }
+  const badKey = upgrade.replace('Host: x', 'Host: x\r\nSec-WebSocket-Protocol: replica.sync.v1').replace('dGhl', '')
+  assert.match((await answerTo(hub, badKey)).answer, /^HTTP\/1\.1 400 /)
+  const client = await RawClient.ready(hub.url, keyOf('client'))
+  client.close()
+  await client.closed
+  await until(() => hub.sessions === 0)
+})
+
+test('a request for a path that is no path is answered and harms nobody', async () => {
+  await using hub = await listen()
+  for (const path of ['//', '//[', '/%', 'http://', '*', '/healthz/../x']) {
+    const { answer } = await answerTo(hub, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+    assert.match(answer, /^HTTP\/1\.1 4\d\d /, path)
+  }
+  const { answer } = await answerTo(hub, 'GET /healthz?x=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  assert.match(answer, /^HTTP\/1\.1 200 /)
+})
+
+test('a hub that stops ends its sessions with 1001 and takes no more', async () => {
+  const hub = await listen()
+  const client = await RawClient.ready(hub.url, keyOf('client'))
+  client.send({ t: 'list' })
+  await client.next('frontiers')
+  const { url } = hub
+  const closing = hub.close()
+  assert.equal(await client.closed, { code: 1001, error: undefined })
+  await closing
+  assert.is(await connect(url).catch(code), 'ERR_SYNC_CONNECT')
+})
+
+test('headers that never end are let go when their time is over', async () => {
+  const { answer, ms } = await slowHeader
+  assert.ok(answer === '' || answer.startsWith('HTTP/1.1 408 '), answer)
+  assert.ok(ms > headerMsMax - 1000 && ms < headerMsMax + 5000, `${ms} ms`)
+  await (await slowHub).close()
+})
+
+test.run()
