@@ -22,7 +22,7 @@ export const usage = `npm run bench [-- [job …] [option …]]
 
   --size 1k,10k,100k         sizes of the logs; without it each job has its own
   --shape chain,mesh,wide,heads
-  --million                  a million nodes too, where the job has a row for it: takes about an hour, and 10 GB in ${os.tmpdir()}
+  --million                  a million nodes too, where the job has a row for it: takes a while, and 6 GB in ${os.tmpdir()}
   --runs <n>                 runs of each row, 3 when not given
   --json <file>              where the figures go; pictures are put beside it
   --compare <file>           the figures of an earlier run, to set these against

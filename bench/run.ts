@@ -7,18 +7,13 @@ import { Bench, type Place } from './bench.ts'
 import { comparison } from './compare.ts'
 import type { Job } from './job.ts'
 import { jobs } from './jobs.ts'
-import { describeMachine, type Machine, machine } from './machine.ts'
+import { describeMachine, machine } from './machine.ts'
 import { type Options, readOptions, UsageError, usage } from './options.ts'
 import { pictures } from './pictures.ts'
 import { repository } from './repository.ts'
-import type { Row } from './samples.ts'
+import type { Figures, Row } from './samples.ts'
 import { table } from './table.ts'
 import { inTemporaryFolder } from './workplace.ts'
-
-export interface Figures {
-  readonly machine: Machine
-  readonly rows: readonly Row[]
-}
 
 const million = 1_000_000
 /** At this size jobs run on all shapes, else on their first: mostly a mesh, the shape of two hubs that work together. */

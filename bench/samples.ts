@@ -2,6 +2,7 @@
 // and must not differ; times and memory are only reported.
 
 import type { Shape } from './data.ts'
+import type { Machine } from './machine.ts'
 
 export type Counts = { readonly [name: string]: number }
 
@@ -42,6 +43,12 @@ export interface Row extends Label {
   readonly rssBytes: number
   readonly hubRssBytes: number | null
   readonly diskBytesPerEvent: number | null
+}
+
+/** What a run of the program found. */
+export interface Figures {
+  readonly machine: Machine
+  readonly rows: readonly Row[]
 }
 
 /** @throws Error when the runs disagree on what must be equal */

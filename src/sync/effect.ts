@@ -32,3 +32,8 @@ export function finishFlow(connection: Connection, channel: Channel, out: Effect
   send(out, { t: 'close', ch })
   out.push({ do: 'done', ch, channel })
 }
+
+/** Keeps a cursor for this peer: everything of its log below `seq` is stored or held. 0 forgets it. */
+export function remember({ frontier, mine, theirs }: Channel, seq: number, out: Effect[]): void {
+  out.push({ do: 'remember', frontier, cursor: { store: theirs!.store, seq }, registry: mine!.registry })
+}

@@ -12,7 +12,7 @@ import { REGISTRY_LIMITS, WIRE_LIMITS } from '../limits.ts'
 export const PROTOCOL_VERSION = 1
 export const SUBPROTOCOL = 'replica.sync.v1'
 /** SHA-256 of protocol/replica.cddl. A change of the grammar is a decision about the version. */
-export const CDDL_SHA256 = '719d01c32c1be8f43e2e2cdef6668ecb13a8c5dbec8277d49b0d495df26ccf8c'
+export const CDDL_SHA256 = 'a9e7fd18435aded53e1d3856fc8067eed9448dfb6dfdb5df3ebd8c201ff9d070'
 /** Bytes of text in an error. */
 export const ERROR_TEXT_MAX = 1024
 /** Frontiers listed in one answer. */
@@ -92,7 +92,7 @@ export type Message =
   | { t: 'ack'; ch: number; nodes: number; bytes: number }
   | { t: 'want'; ch: number; ids: readonly Digest[] }
   | { t: 'lack'; ch: number; ids: readonly Digest[] }
-  | { t: 'end'; ch: number; seq: number; digest: Digest }
+  | { t: 'end'; ch: number; seq: number; digest: Digest; nodes: number }
   | Report
   | { t: 'close'; ch: number }
 
@@ -171,7 +171,7 @@ const SHAPES: Readonly<Record<Message['t'], Shape>> = {
   ack: { ch: uint, nodes: uint, bytes: uint },
   want: { ch: uint, ids: array(idsPerWantMax, bytes(32), 1) },
   lack: { ch: uint, ids: array(idsPerWantMax, bytes(32), 1) },
-  end: { ch: uint, seq: uint, digest: bytes(32) },
+  end: { ch: uint, seq: uint, digest: bytes(32), nodes: uint },
   report: {
     ch: uint,
     admitted: uint,

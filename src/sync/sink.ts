@@ -4,16 +4,16 @@
 // What it accepts is bounded: by credit, by the count that the source stated, after offers by the very ids it asked for,
 // and where both sides have equal heads by nothing at all. Specification: protocol/sync.md, S23 to S39.
 
-import { compare, type Digest, DigestSet, equals, sha256 } from '../bytes.ts'
+import { type Digest, DigestSet, equals, sha256 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { WIRE_LIMITS } from '../limits.ts'
-import { finishFlow, order, send } from './effect.ts'
+import { chase, noteMissing, onLack, takeMissing, want } from './ancestors.ts'
+import { finishFlow, order, remember, send } from './effect.ts'
 import { bit, type Message } from './message.ts'
 import { type BlocksMessage, unpack } from './packing.ts'
 import type { Admission, Channel, Connection, Effect, Input, LogState, Sink, Why } from './state.ts'
 
-const { creditBytes, creditNodes, idsPerWantMax, wantsOutstandingMax } = WIRE_LIMITS
-const { wantsPerChannelMax, sinkIdsMax, reportItemsMax } = WIRE_LIMITS
+const { creditBytes, creditNodes, sinkIdsMax, reportItemsMax } = WIRE_LIMITS
 
 type SinkMessage = Message & { t: 'offer' | 'blocks' | 'packed' | 'lack' | 'end' }
 type SinkAnswer = Extract<Input, { in: 'having' | 'waits' | 'admitted' }>
@@ -90,7 +90,7 @@ function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Eff
  * offered) part of the source's own plan, which has no more nodes than the source.
  */
 function checkSolicited(channel: Channel, sink: Sink, nodes: readonly Uint8Array[]): void {
-  const byPlan = sink.needed === undefined && sink.end === undefined
+  const byPlan = sink.needed === undefined && sink.phase === 'receiving'
   if (byPlan && sink.wanted.size === 0) sink.planned += nodes.length
   else {
     for (const node of nodes) {
@@ -105,14 +105,18 @@ function checkSolicited(channel: Channel, sink: Sink, nodes: readonly Uint8Array
   }
 }
 
-/** The end repeats the count and digest that the source opened with: everything up to there has been sent. */
+/**
+ * The end repeats the count and digest that the source opened with: everything up to there has been sent, in so many nodes.
+ * A frame that was lost or came twice on the way is found here.
+ */
 function onEnd(channel: Channel, sink: Sink, message: Message & { t: 'end' }): void {
   if (sink.phase !== 'receiving' || sink.offer !== undefined) throw order(message, 'twice or within an offer')
   const { count, digest } = channel.theirs!
   if (message.seq !== count || !equals(message.digest, digest)) {
     throw new ReplicaError('ERR_SYNC_HEADS', `the end is not at the ${count} nodes and the heads that were stated`)
   }
-  sink.end = { seq: message.seq, digest: message.digest }
+  const came = sink.openNodes + sink.durableNodes
+  if (message.nodes !== came) throw order(message, `after ${message.nodes} nodes, of which ${came} have come`)
   sink.phase = 'settling'
 }
 
@@ -142,29 +146,6 @@ function count(sink: Sink, result: Admission): void {
   }
 }
 
-/** Remembers an ancestor to look up, unless it is known where it is. @throws ERR_SYNC_LIMIT for ancestors without end */
-function noteMissing(sink: Sink, id: Digest): void {
-  if (sink.asked.has(id) || sink.heldIds.has(id) || isRefused(sink, id)) return
-  if (sink.missing.size >= wantsPerChannelMax) throw endless()
-  sink.missing.add(id)
-}
-
-/** Once there are too many refused ids to keep in mind, nothing counts as lacking any more: asking again would not end. */
-function isRefused(sink: Sink, id: Digest): boolean {
-  return sink.refusedIds.size >= sinkIdsMax || sink.refusedIds.has(id)
-}
-
-function onLack(channel: Channel, sink: Sink, ids: readonly Digest[]): void {
-  for (const id of ids) {
-    if (!sink.wanted.delete(id)) {
-      throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'a lack names an id that was not wanted')
-    }
-    if (isAmong(channel.theirHeads, id)) {
-      throw new ReplicaError('ERR_SYNC_HEADS', `${channel.frontier}: the source lacks a head that it stated`)
-    }
-  }
-}
-
 function lookUp(channel: Channel, why: Why, ids: readonly Digest[], out: Effect[]): void {
   out.push({ do: 'have', ch: channel.ch, frontier: channel.frontier, why, ids })
 }
@@ -177,30 +158,13 @@ function onHaving(connection: Connection, channel: Channel, sink: Sink, input: H
   if (why === 'offer') {
     sink.offer = undefined
     for (const id of lacking) sink.needed?.add(id)
-    if ((sink.needed?.size ?? 0) > sinkIdsMax) sink.needed = undefined // too many to hold one by one: the count bounds them
+    if (sink.offered > sinkIdsMax) sink.needed = undefined // too many to keep one by one: the count bounds them
     send(out, { t: 'have', ch: channel.ch, stored, held })
     return
   }
   sink.looking = false
   if (why === 'parents') return want(channel, sink, lacking, out)
   onHeadsLookedUp(connection, channel, sink, { input, lacking }, out)
-}
-
-/**
- * Asks for ancestors by name: the source's plan did not have them. Whatever cursor made it so is forgotten first, so that
- * a session that can't finish what costs a round trip a generation is followed by one that searches the whole log.
- */
-function want(channel: Channel, sink: Sink, ids: readonly Digest[], out: Effect[]): void {
-  if (ids.length === 0) return
-  if (sink.asked.size + ids.length > wantsPerChannelMax) throw endless()
-  if (sink.asked.size === 0 && (channel.mine!.cursor?.seq ?? 0) > 0) remember(channel, 0, out)
-  for (const id of ids) {
-    sink.asked.add(id)
-    sink.wanted.add(id)
-  }
-  for (let from = 0; from < ids.length; from += idsPerWantMax) {
-    send(out, { t: 'want', ch: channel.ch, ids: ids.slice(from, from + idsPerWantMax) })
-  }
 }
 
 /**
@@ -214,11 +178,7 @@ function onHeadsLookedUp(
   { input, lacking }: { input: Having; lacking: readonly Digest[] },
   out: Effect[],
 ): void {
-  const toChase = lacking.filter(id => !sink.asked.has(id) && !isRefused(sink, id))
-  if (toChase.length > 0) {
-    for (const id of toChase) sink.missing.add(id)
-    return
-  }
+  if (chase(sink, lacking)) return
   const { ids, stored } = input
   const allStored = ids.every((_, i) => bit(stored, i))
   if (!allStored && !sink.waitsSeen) {
@@ -234,17 +194,20 @@ function onHeadsLookedUp(
 /** Goes on with whatever is left: ancestors to ask for, then, after the end, the comparison of heads. */
 function settle(channel: Channel, sink: Sink, out: Effect[]): void {
   if (sink.phase === 'reported' || sink.looking) return
-  const room = wantsOutstandingMax - sink.wanted.size
-  if (sink.missing.size > 0 && room > 0) {
+  const missing = takeMissing(sink)
+  if (missing.length > 0) {
     sink.looking = true
-    return lookUp(channel, 'parents', take(sink.missing, Math.min(room, idsPerWantMax)), out)
+    return lookUp(channel, 'parents', missing, out)
   }
   if (sink.phase !== 'settling' || sink.admitting > 0 || sink.wanted.size > 0 || sink.missing.size > 0) return
   sink.looking = true
   lookUp(channel, 'heads', channel.theirHeads, out)
 }
 
-/** The cursor moves only when everything up to it is stored or held: a refused node must be offered again. */
+/**
+ * The cursor moves only when everything up to it is stored or held. A refused node must be offered again, and so must
+ * everything when the source's plan was not whole: a node that is held for its key does not say what it misses.
+ */
 function report(
   connection: Connection,
   channel: Channel,
@@ -267,7 +230,8 @@ function report(
     digest,
     complete,
   }
-  if (last.kept && refusedCount === 0 && !isKept(channel, sink)) remember(channel, sink.end!.seq, out)
+  if (last.kept && refusedCount === 0 && !sink.planFailed && !isKept(channel))
+    remember(channel, channel.theirs!.count, out)
   send(out, {
     t: 'report',
     ch: channel.ch,
@@ -278,43 +242,12 @@ function report(
   finishFlow(connection, channel, out)
 }
 
-function remember({ frontier, mine, theirs }: Channel, seq: number, out: Effect[]): void {
-  out.push({ do: 'remember', frontier, cursor: { store: theirs!.store, seq }, registry: mine!.registry })
-}
-
 /** The cursor that this side came with says the same already. */
-function isKept({ mine, theirs }: Channel, sink: Sink): boolean {
+function isKept({ mine, theirs }: Channel): boolean {
   const { cursor } = mine!
-  return sink.asked.size === 0 && cursor?.seq === sink.end!.seq && equals(cursor.store, theirs!.store)
+  return cursor?.seq === theirs!.count && equals(cursor.store, theirs!.store)
 }
 
 function hasEqualHeads({ mine, theirs }: Channel): boolean {
   return equals(mine!.digest, theirs!.digest)
-}
-
-/** Whether `id` is one of these, which ascend. */
-function isAmong(ids: readonly Digest[], id: Digest): boolean {
-  let low = 0
-  let high = ids.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (compare(ids[middle]!, id) < 0) low = middle + 1
-    else high = middle
-  }
-  return low < ids.length && equals(ids[low]!, id)
-}
-
-/** Takes up to `max` members out of a set. */
-function take(set: DigestSet, max: number): Digest[] {
-  const taken: Digest[] = []
-  for (const id of set) {
-    if (taken.length === max) break
-    taken.push(id)
-  }
-  for (const id of taken) set.delete(id)
-  return taken
-}
-
-function endless(): ReplicaError {
-  return new ReplicaError('ERR_SYNC_LIMIT', `more than ${wantsPerChannelMax} missing ancestors in one session`)
 }

@@ -223,5 +223,5 @@ function measureFrame(connection: Connection, source: Source): Frame {
 function sendEnd(channel: Channel, source: Source, out: Effect[]): void {
   source.phase = 'ended'
   const { count, digest } = channel.mine!
-  send(out, { t: 'end', ch: channel.ch, seq: count, digest })
+  send(out, { t: 'end', ch: channel.ch, seq: count, digest, nodes: source.sentNodes })
 }

@@ -117,7 +117,10 @@ export interface Sink {
   heldIds: DigestMap<Uint8Array>
   /** A question to the store is under way. */
   looking: boolean
+  /** Old waits were asked for, which is done when a head is held. */
   waitsSeen: boolean
+  /** An ancestor had to be asked for that the source should have sent by itself. */
+  planFailed: boolean
   admitting: number
   /** Received and not yet durable. */
   openNodes: number
@@ -128,7 +131,6 @@ export interface Sink {
   known: number
   refusedCount: number
   refused: { digest: Digest; code: string }[]
-  end: { seq: number; digest: Digest } | undefined
   result?: Tally
 }
 
@@ -275,6 +277,7 @@ export function newSink(): Sink {
     heldIds: new DigestMap(),
     looking: false,
     waitsSeen: false,
+    planFailed: false,
     admitting: 0,
     openNodes: 0,
     openBytes: 0,
@@ -284,7 +287,6 @@ export function newSink(): Sink {
     known: 0,
     refusedCount: 0,
     refused: [],
-    end: undefined,
   }
 }
 

@@ -26,6 +26,7 @@ import { Desk, type Question } from './desk.ts'
 import type { Link } from './link.ts'
 import type { Plan, PlanRequest, Services } from './services.ts'
 import { Meter, type Traffic } from './traffic.ts'
+import { Turns } from './turns.ts'
 import { Waiters } from './waiters.ts'
 
 const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
@@ -58,14 +59,12 @@ export class Exchange {
   readonly #meter = new Meter()
   readonly #waiters = new Waiters()
   readonly #tasks = new Set<Promise<void>>()
-  /** Reads of nodes that wait for their turn. */
-  readonly #reads: (() => Promise<Input>)[] = []
+  readonly #reads: Turns
   readonly #handshake: Alarm
   readonly #idleness: Alarm
   #ended: { error: ReplicaError | undefined } | undefined
   #wake: () => void = () => {}
   #listening = false
-  #reading = false
   /** Tasks of the store under way; while there are any, silence is no fault of the peer. */
   #busy = 0
   #opened = 0
@@ -75,6 +74,9 @@ export class Exchange {
   constructor(link: Link, config: Config, services: Services, options: ExchangeOptions = {}) {
     this.#link = link
     this.#desk = new Desk(services)
+    this.#reads = new Turns(link, read => {
+      if (this.#ended === undefined) this.#beside(read)
+    })
     this.#options = options
     this.#connection = newConnection(config)
     const setAlarm = options.setAlarm ?? clockAlarm
@@ -214,10 +216,7 @@ export class Exchange {
         if (reply !== undefined) inputs.push(reply)
         if (this.#ended !== undefined) return
       }
-      if (input.in === 'rows' || input.in === 'fetched') {
-        this.#reading = false
-        this.#readOn()
-      }
+      if (input.in === 'rows' || input.in === 'fetched') this.#reads.next()
     }
   }
 
@@ -242,11 +241,9 @@ export class Exchange {
       case 'peers':
         return this.#waiters.resolve('request', effect.data)
       case 'rows':
-        this.#reads.push(() => this.#desk.rows(effect.ch))
-        return this.#readOn()
+        return this.#reads.add(() => this.#desk.rows(effect.ch))
       case 'fetch':
-        this.#reads.push(() => this.#desk.fetch(effect))
-        return this.#readOn()
+        return this.#reads.add(() => this.#desk.fetch(effect))
       case 'admit':
         return this.#beside(() => this.#admit(effect))
       default:
@@ -278,16 +275,6 @@ export class Exchange {
         if (this.#ended === undefined) this.#idleness.restart()
       })
     this.#tasks.add(settled)
-  }
-
-  /** Starts the next read of nodes, when the one before has been sent and little waits to be written. */
-  #readOn(): undefined {
-    const read = this.#reading ? undefined : this.#reads.shift()
-    if (read === undefined) return
-    this.#reading = true
-    this.#link.drained().then(() => {
-      if (this.#ended === undefined) this.#beside(read)
-    })
   }
 
   async #admit(effect: Extract<Effect, { do: 'admit' }>): Promise<Input> {

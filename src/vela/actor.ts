@@ -1,4 +1,4 @@
-// Actors of a frontier and what their keys are good for (protocol/resolution.md, G1–G4): records of `.vela/actors.json`, and
+// Actors of a frontier and what their keys are good for (protocol/resolution.md, G1–G3): records of `.vela/actors.json`, and
 // whether an event's own signature is in order. Revocation goes by instants, and a time that can't be read helps nobody.
 
 import { fromHex } from '../bytes.ts'

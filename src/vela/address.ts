@@ -1,4 +1,4 @@
-// IP addresses as text (protocol/registry-entry.md, E24): which of them lie on the open internet. What a stranger's URL leads
+// IP addresses as text (protocol/registry-entry.md, E22): which of them lie on the open internet. What a stranger's URL leads
 // to must not be this machine, its network or its provider's metadata service, in whichever spelling. The list is that
 // of allocated global unicast, not of known bad ranges: what is unknown counts as private.
 

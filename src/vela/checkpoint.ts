@@ -1,4 +1,4 @@
-// Checkpoints of a registry (protocol/registry-entry.md, E19–E21): an operator's signed word that the registry held exactly
+// Checkpoints of a registry (protocol/registry-entry.md, E18, E19): an operator's signed word that the registry held exactly
 // these entries. Two operators who hold the same entries have the same root, so a split shows by comparing roots.
 
 import { sha256, toHex, utf8 } from '../bytes.ts'

@@ -1,4 +1,4 @@
-// Finding a peer's frontier through a hub's registry (protocol/registry-entry.md, E28–E30), as a machine without a network:
+// Finding a peer's frontier through a hub's registry (protocol/registry-entry.md, E26–E28), as a machine without a network:
 // each step says what to fetch next or how it ended. There are five endings and no other. The frontier's owner and the hub are
 // two parties with two keys: the owner's is checked here, the hub is only where the entry was found.
 
@@ -6,7 +6,7 @@ import { hasCode } from '../errors.ts'
 import { FETCH_LIMITS } from '../limits.ts'
 import type { FetchPolicy } from './fetch-url.ts'
 import { arrive, type FetchOutcome, type FetchRequest, type Pending, pendingFetch } from './fetching.ts'
-import { judgeContent } from './frontier-content.ts'
+import { hashFault, judgeContent } from './frontier-content.ts'
 import { checkFrontierName, type RegistryEntry, readEntry, verifyEntry } from './registry-entry.ts'
 import type { Verify } from './signing.ts'
 
@@ -104,7 +104,7 @@ function entryFault({ verify, frontier, ownerKey }: Discovery, entry: RegistryEn
   if (!verifyEntry(entry, verify)) return 'registry entry signature does not verify against entry.owner_pubkey'
   if (vfr_id !== frontier) return `entry vfr_id ${vfr_id} != requested ${frontier}`
   if (ownerKey !== undefined && owner_pubkey !== ownerKey)
-    return `entry owner_pubkey ${start(owner_pubkey)} != expected peer pubkey ${start(ownerKey)}`
+    return `entry owner_pubkey ${owner_pubkey.slice(0, 16)} != expected peer pubkey ${ownerKey.slice(0, 16)}`
   return undefined
 }
 
@@ -117,25 +117,12 @@ function judgeResolved(discovery: Discovery, entry: RegistryEntry, content: Uint
   if (verdict !== 'good') return broken
   let reason: string | undefined
   try {
-    reason = hashFault(discovery, entry, content)
+    const [snapshots, logs] = [discovery.snapshotHashes(content), discovery.eventLogHashes(content)]
+    reason = hashFault(entry, { snapshots, logs })
   } catch (error) {
     // What has no hash is no frontier after all.
     if (!hasCode(error)) throw error
     return broken
   }
   return reason === undefined ? { kind: 'Resolved', entry, content } : { kind: 'UnverifiedEntry', vfr_id, reason }
-}
-
-function hashFault(discovery: Discovery, entry: RegistryEntry, content: Uint8Array): string | undefined {
-  const snapshots = discovery.snapshotHashes(content)
-  if (!snapshots.includes(entry.latest_snapshot_hash))
-    return `snapshot hash ${start(snapshots[0])} != entry latest_snapshot_hash ${start(entry.latest_snapshot_hash)}`
-  const logs = discovery.eventLogHashes(content)
-  if (!logs.includes(entry.latest_event_log_hash))
-    return `event log hash ${start(logs[0])} != entry latest_event_log_hash ${start(entry.latest_event_log_hash)}`
-  return undefined
-}
-
-function start(hex = 'none'): string {
-  return hex.slice(0, 16)
 }

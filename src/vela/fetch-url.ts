@@ -1,4 +1,4 @@
-// Which URLs may be fetched on somebody else's word (protocol/registry-entry.md, E23–E25): the scheme, the host as far as the
+// Which URLs may be fetched on somebody else's word (protocol/registry-entry.md, E21–E23): the scheme, the host as far as the
 // text shows it, and where a redirect may lead. What a name resolves to is seen only when dialling: whoever fetches MUST
 // ask isPrivateAddress about each address before it connects.
 

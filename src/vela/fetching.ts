@@ -1,4 +1,4 @@
-// One GET as a decision without a network (protocol/registry-entry.md, E25, E26): what to ask for, and what an answer means.
+// One GET as a decision without a network (protocol/registry-entry.md, E24): what to ask for, and what an answer means.
 // Redirects come back here instead of being followed by the HTTP client, and a body past its bound is no body.
 
 import { hasCode } from '../errors.ts'

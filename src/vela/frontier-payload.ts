@@ -1,4 +1,4 @@
-// The payloads of `frontier.*` events (protocol/resolution.md, G5–G7): the reference's checks of what it knows, and those of
+// The payloads of `frontier.*` events (protocol/resolution.md, G4, G5): the reference's checks of what it knows, and those of
 // `frontier.merged`, which it doesn't. Members beyond these are allowed, as the reference allows them.
 
 import { NODE_LIMITS } from '../limits.ts'

@@ -1,4 +1,4 @@
-// A hub's word about itself at `/.well-known/vela` (protocol/registry-entry.md, E22): a manifest of any content, signed as
+// A hub's word about itself at `/.well-known/vela` (protocol/registry-entry.md, E20): a manifest of any content, signed as
 // canonical JSON. Who a hub is comes from the registry of peers, never from its manifest: the signer is told apart from
 // the hub that was expected.
 

@@ -53,7 +53,7 @@ export {
 export { checkFetchUrl, type FetchPolicy, isPrivateHost, mayFollow, redirectTarget } from './fetch-url.ts'
 export type { FetchOutcome, FetchRequest } from './fetching.ts'
 export { FRONTIER_SCHEMA_VERSION, frontierNameOf, type Genesis, genesisName, makeGenesis } from './frontier.ts'
-export { type ContentVerdict, judgeContent } from './frontier-content.ts'
+export { type ContentHashes, type ContentVerdict, judgeContent } from './frontier-content.ts'
 export { checkFrontierPayload } from './frontier-payload.ts'
 export {
   checkManifest,

@@ -1,4 +1,4 @@
-// Points in time (protocol/registry-entry.md, E1, E2): RFC 3339 text read exactly, to the nanosecond, and compared as time.
+// Points in time (protocol/registry-entry.md, E1): RFC 3339 text read exactly, to the nanosecond, and compared as time.
 // Text order is not time order: `…18Z` sorts after `…18.5+00:00`, and an offset breaks it altogether. A leap second has
 // a place of its own, between the second before it and the minute after it.
 

@@ -1,5 +1,5 @@
 // Flat JSON records read strictly and without loss: members of known names and types, each at most once; members that a
-// record doesn't list are kept as they are, mean nothing here and are never signed (protocol/registry-entry.md, E4).
+// record doesn't list are kept as they are, mean nothing here and are never signed (protocol/registry-entry.md, E3).
 
 import { type ErrorCode, ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'

@@ -1,4 +1,4 @@
-// Who a published frontier belongs to (protocol/registry-entry.md, E12–E17): rotations of the owner's key, maintainers, and
+// Who a published frontier belongs to (protocol/registry-entry.md, E11–E16): rotations of the owner's key, maintainers, and
 // deprecation, each a signed record, replayed in the order in which they arrived. Nothing here is believed because it
 // came: each record is judged by who held which right at its turn, and a record counts once.
 

@@ -1,4 +1,4 @@
-// Fetching a peer's frontier from its documented place (protocol/registry-entry.md, E31–E33), as a machine without a network:
+// Fetching a peer's frontier from its documented place (protocol/registry-entry.md, E29–E31), as a machine without a network:
 // `<base>/manifest/<frontier>.json`, then the signature beside it. The signature is the hub's, over which bytes it served
 // for which frontier; a registered peer must sign, and sign with its registered key.
 

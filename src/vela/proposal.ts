@@ -1,4 +1,4 @@
-// Proposals (protocol/resolution.md, G8–G10): what somebody suggests, before a reviewer makes an event of it. The id is a hash
+// Proposals (protocol/resolution.md, G6–G8): what somebody suggests, before a reviewer makes an event of it. The id is a hash
 // of what is suggested and not of when, so that the same suggestion made twice is one proposal.
 
 import { sha256, toHex, utf8 } from '../bytes.ts'

@@ -1,8 +1,9 @@
-// Whether a registry takes an entry that somebody publishes (protocol/registry-entry.md, E18): decided before anything
+// Whether a registry takes an entry that somebody publishes (protocol/registry-entry.md, E17): decided before anything
 // changes, so that no stranger can touch what stands for a frontier.
 
 import { equals } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
+import { type ContentHashes, hashFault } from './frontier-content.ts'
 import type { Ownership } from './ownership.ts'
 import { compareEntries, entryPreimage, type RegistryEntry, verifyEntry } from './registry-entry.ts'
 import type { Verify } from './signing.ts'
@@ -12,14 +13,14 @@ export interface Publication {
   readonly live: RegistryEntry | undefined
   /** Undefined when nobody has published the frontier here yet. */
   readonly ownership: Ownership | undefined
-  /** The frontier that the content which came with the entry names itself; undefined when none came. */
-  readonly content: { readonly frontier: string | undefined } | undefined
+  /** What came with the entry: the frontier that it names itself, and its hashes. Undefined when nothing came. */
+  readonly content: (ContentHashes & { readonly frontier: string | undefined }) | undefined
   readonly verify: Verify
 }
 
 /**
  * `duplicate`: this very entry stands already. `first` and `next` are to be stored.
- * @throws ReplicaError ERR_ENTRY (the content is of another frontier), ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER,
+ * @throws ReplicaError ERR_ENTRY (the content is of another frontier, or has other hashes), ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER,
  * ERR_ENTRY_STALE (not later than the one that stands, or the frontier is deprecated)
  */
 export function judgePublication(entry: RegistryEntry, publication: Publication): 'first' | 'next' | 'duplicate' {
@@ -28,6 +29,8 @@ export function judgePublication(entry: RegistryEntry, publication: Publication)
     throw new ReplicaError('ERR_ENTRY_SIGNATURE', 'the signature of the entry is not its owner’s')
   if (content !== undefined && content.frontier !== entry.vfr_id)
     throw new ReplicaError('ERR_ENTRY', 'the content that came with the entry is of another frontier')
+  const fault = content && hashFault(entry, content)
+  if (fault !== undefined) throw new ReplicaError('ERR_ENTRY', fault)
   if (live !== undefined && live.signature === entry.signature && equals(entryPreimage(live), entryPreimage(entry)))
     return 'duplicate'
   if (ownership !== undefined && ownership.owner !== entry.owner_pubkey)

@@ -1,4 +1,4 @@
-// Registry entries (protocol/registry-entry.md, E5–E9): an owner's signed word on where a frontier is published and what
+// Registry entries (protocol/registry-entry.md, E4–E8): an owner's signed word on where a frontier is published and what
 // its two hashes are. The form and the signed text are those of the reference; the reader is strict and keeps what it
 // doesn't know, and an entry is only worth something for the frontier that was asked for.
 

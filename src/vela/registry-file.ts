@@ -1,4 +1,4 @@
-// A registry as a list (protocol/registry-entry.md, E10, E11): the file `vela.registry.v0.1`, which is also what a hub's
+// A registry as a list (protocol/registry-entry.md, E9, E10): the file `vela.registry.v0.1`, which is also what a hub's
 // `/entries` answers, and the URL at which a registry is looked for.
 
 import { hasCode, ReplicaError } from '../errors.ts'

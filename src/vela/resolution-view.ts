@@ -1,4 +1,4 @@
-// Which resolutions stand (protocol/resolution.md, G17–G19), read from events alone: the same events in any order and any number
+// Which resolutions stand (protocol/resolution.md, G15–G17), read from events alone: the same events in any order and any number
 // of copies give the same answer. Two resolutions of one conflict that were made apart and say different things are a conflict
 // themselves: both stand, and both are shown, until a person decides between them.
 

@@ -1,4 +1,4 @@
-// Settling a recorded conflict (protocol/resolution.md, G13–G16): a proposal that anybody may make, and its acceptance, by which a
+// Settling a recorded conflict (protocol/resolution.md, G11–G14): a proposal that anybody may make, and its acceptance, by which a
 // person makes a signed event of it. Nothing is settled twice, nothing settles itself, and doing the same again gives what
 // was there. No clock: times come in as text.
 

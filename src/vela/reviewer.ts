@@ -1,4 +1,4 @@
-// Who may decide (protocol/resolution.md, G11, G12): people under a name of their own, with the key that is registered for them.
+// Who may decide (protocol/resolution.md, G9, G10): people under a name of their own, with the key that is registered for them.
 // Agents and placeholders never do, however they are spelled.
 
 import { ReplicaError } from '../errors.ts'

@@ -1,5 +1,5 @@
 // Signing and verifying by functions that the caller passes in: this layer knows what is signed and by whom, never how.
-// Keys and signatures are lower-case hex in every record that is read strictly (protocol/registry-entry.md, E3).
+// Keys and signatures are lower-case hex in every record that is read strictly (protocol/registry-entry.md, E2).
 
 import { fromHex, toHex } from '../bytes.ts'
 

@@ -3,17 +3,20 @@
 
 import { execFile } from 'node:child_process'
 import * as fs from 'node:fs'
+import * as path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { comparison } from '../../bench/compare.ts'
+import { figuresMarkdown, withFigures } from '../../bench/figures-table.ts'
 import { jobs } from '../../bench/jobs.ts'
 import { readOptions, UsageError } from '../../bench/options.ts'
 import { pictures } from '../../bench/pictures.ts'
 import { type Label, median, type Row, rowOf, type Sample } from '../../bench/samples.ts'
 import { table } from '../../bench/table.ts'
-import { scratch } from '../shared-data.ts'
+import { repository, scratch } from '../shared-data.ts'
+import { readText } from '../sources.ts'
 
 const test = suite('bench/figures')
 
@@ -94,6 +97,25 @@ test('pictures show what was measured, and nothing when nothing was', () => {
   assert.match(time!.svg, '>pull, 10 missing</text>')
   assert.is(bytes!.name, 'bytes')
   assert.equal(pictures([]), [])
+})
+
+test('the figures in README are those of the reference run, and none where there was no run', () => {
+  const file = path.join(repository, 'bench', 'results', 'reference.json')
+  const readme = readText('README.md')
+  if (fs.existsSync(file)) {
+    assert.is(withFigures(readme, figuresMarkdown(JSON.parse(fs.readFileSync(file, 'utf8')))), readme)
+  } else {
+    assert.not.match(readme, /events\/s/)
+  }
+})
+
+test('the table of figures has the rows that were measured, with their spread and memory', () => {
+  const machine = { cpu: 'a', cores: 2, memoryGiB: 8, system: 'b', files: 'c', node: 'd', commit: 'e', date: 'f' }
+  const row = { ...rowOfTimes(60, 70, 80), size: 10_000 }
+  const text = figuresMarkdown({ machine, rows: [row, { ...row, what: '7 missing' }] })
+  assert.match(text, '| pull, 10 missing | 10,000 | 70 (60–80) | 143 | 13,900 | 80 + hub 70 |')
+  assert.not.match(text, '7 missing')
+  assert.throws(() => withFigures('no marks', text))
 })
 
 test('the whole program measures a small log, writes its figures and finds them equal to themselves', async () => {

@@ -94,7 +94,7 @@ const messages: readonly (readonly [Message, ...Broken[]])[] = [
   [{ t: 'ack', ch: 1, nodes: 3, bytes: 900 }, ['without bytes', { bytes: undefined }]],
   [{ t: 'want', ch: 1, ids: [id] }, ['of 257 ids', { ids: Array.from({ length: 257 }, () => id) }]],
   [{ t: 'lack', ch: 1, ids: [id] }, ['of one id that is no list', { ids: id }]],
-  [{ t: 'end', ch: 1, seq: 3, digest: id }, ['with a digest as text', { digest: toHex(id) }]],
+  [{ t: 'end', ch: 1, seq: 3, digest: id, nodes: 2 }, ['with a digest as text', { digest: toHex(id) }]],
   [
     { t: 'report', ch: 1, ...report },
     ['with a held node without its key', { held: [{ id }] }],

@@ -932,6 +932,13 @@ const ends: Session[] = [
   {
     file: 'end',
     rule: 'S36',
+    name: 'an end that says that a node was sent which has not come',
+    error: 'ERR_SYNC_ORDER',
+    run: () => ended([{ seq: 1, digest: sha256(madeUp('one')), nodes: 1 }]),
+  },
+  {
+    file: 'end',
+    rule: 'S36',
     name: 'two ends',
     error: 'ERR_SYNC_ORDER',
     async run() {
@@ -971,7 +978,7 @@ const ends: Session[] = [
       const heads = [good.digest, sha256(forged)].sort(compare)
       await scene.forge('hub', openOf('push', { heads }))
       await scene.forge('hub', blocksOf(good, { bytes: forged }))
-      await scene.forge('hub', { t: 'end', ch: 1, seq: 2, digest: sha256(Buffer.concat(heads)) })
+      await scene.forge('hub', { t: 'end', ch: 1, seq: 2, digest: sha256(Buffer.concat(heads)), nodes: 2 })
       if (logOf(hub).nodes > 0) throw new TypeError('a node was admitted')
       return scene
     },
@@ -1061,10 +1068,10 @@ const ends: Session[] = [
 ]
 
 /** A push that states one made-up head and ends like this. */
-async function ended(ends: readonly { seq: number; digest: Digest }[]): Promise<Scene> {
+async function ended(ends: readonly { seq: number; digest: Digest; nodes?: number }[]): Promise<Scene> {
   const { scene } = await ready()
   await scene.forge('hub', openOf('push', { heads: [madeUp('one')] }))
-  for (const end of ends) await scene.forge('hub', { t: 'end', ch: 1, ...end })
+  for (const end of ends) await scene.forge('hub', { t: 'end', ch: 1, nodes: 0, ...end })
   return scene
 }
 

@@ -306,7 +306,7 @@ test('a hub that lies about its heads', async () => {
   const heads = [madeUp('one'), madeUp('two')].sort(compare)
   const at = await atFault(async raw => {
     raw.send(openedOf(heads))
-    raw.send({ t: 'end', ch: 1, seq: 2, digest: sha256(Buffer.concat(heads)) })
+    raw.send({ t: 'end', ch: 1, seq: 2, digest: sha256(Buffer.concat(heads)), nodes: 0 })
     const { ids } = await raw.next('want')
     raw.send({ t: 'lack', ch: 1, ids: ids.slice(0, 1) })
   })
@@ -342,7 +342,7 @@ test('a hub that refuses a request fails the request and not the channels', asyn
   raw.send({ t: 'error', ch: 0, code: 'ERR_SYNC_FORBIDDEN', message: 'no' })
   assert.is(await request.catch((error: { code: string }) => error.code), 'ERR_SYNC_FORBIDDEN')
   raw.send(openedOf([]))
-  raw.send({ t: 'end', ch: 1, seq: 0, digest: sha256(new Uint8Array(0)) })
+  raw.send({ t: 'end', ch: 1, seq: 0, digest: sha256(new Uint8Array(0)), nodes: 0 })
   await raw.next('close')
   assert.is((await opening).sink?.result?.complete, true)
   exchange.close()

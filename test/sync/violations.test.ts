@@ -42,7 +42,7 @@ async function hubWithNodes(): Promise<Scene> {
   const rogue = await RawClient.ready(hub.url, key)
   rogue.send(openOf('push', { heads: [nodes[2]!.digest], count: 3 }))
   rogue.send(blocksOf(...nodes))
-  rogue.send({ t: 'end', ch: 1, seq: 3, digest: sha256(nodes[2]!.digest) })
+  end(rogue, nodes, { sent: 3 })
   await rogue.next('report')
   rogue.send({ t: 'close', ch: 1 })
   rogue.close()
@@ -330,8 +330,8 @@ async function push(client: RawClient, nodes: readonly Made[], count = nodes.len
   await client.next('opened')
 }
 
-function end(client: RawClient, nodes: readonly Made[], seq = nodes.length): void {
-  client.send({ t: 'end', ch: 1, seq, digest: sha256(nodes.at(-1)!.digest) })
+function end(client: RawClient, nodes: readonly Made[], { sent = 0, seq = nodes.length } = {}): void {
+  client.send({ t: 'end', ch: 1, seq, digest: sha256(nodes.at(-1)!.digest), nodes: sent })
 }
 
 breach({
@@ -414,7 +414,7 @@ breach({
   ...UNSOLICITED,
   async proven(client) {
     await push(client, [node(client.key, 'stated')], 2)
-    end(client, [node(client.key, 'stated')], 2)
+    end(client, [node(client.key, 'stated')], { seq: 2 })
     await client.next('want')
     client.send(blocksOf(node(client.key, 'another')))
   },
@@ -459,7 +459,7 @@ breach({
   async proven(client) {
     client.send(openOf('push', { heads: [madeUp('head')] }))
     await client.next('opened')
-    client.send({ t: 'end', ch: 1, seq: 1, digest: sha256(madeUp('head')) })
+    client.send({ t: 'end', ch: 1, seq: 1, digest: sha256(madeUp('head')), nodes: 0 })
     const { ids } = await client.next('want')
     client.send({ t: 'lack', ch: 1, ids })
   },
@@ -471,8 +471,8 @@ breach({
     const nodes = chain(client.key, 'mine', 1)
     await push(client, nodes)
     client.send(blocksOf(...nodes))
-    end(client, nodes)
-    end(client, nodes)
+    end(client, nodes, { sent: 1 })
+    end(client, nodes, { sent: 1 })
   },
 })
 breach({
@@ -481,7 +481,17 @@ breach({
   async proven(client) {
     const nodes = chain(client.key, 'mine', 2)
     await push(client, nodes)
-    end(client, nodes, 1)
+    end(client, nodes, { seq: 1 })
+  },
+})
+breach({
+  name: 'an end after fewer nodes than it says',
+  ...ORDER,
+  async proven(client) {
+    const nodes = chain(client.key, 'mine', 2)
+    await push(client, nodes)
+    client.send(blocksOf(nodes[0]!))
+    end(client, nodes, { sent: 2 })
   },
 })
 breach({
@@ -490,7 +500,7 @@ breach({
   async proven(client) {
     const nodes = chain(client.key, 'mine', 1)
     await push(client, nodes)
-    client.send({ t: 'end', ch: 1, seq: 1, digest: madeUp('other heads') })
+    client.send({ t: 'end', ch: 1, seq: 1, digest: madeUp('other heads'), nodes: 0 })
   },
 })
 breach({

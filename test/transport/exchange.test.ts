@@ -213,7 +213,7 @@ async function overSocket(
 }
 
 const batch = 256 * 1024
-const { creditBytes } = WIRE_LIMITS
+const { creditBytes, channelsMax } = WIRE_LIMITS
 const { outboundBytesMax, idleMsMax } = SOCKET_LIMITS
 
 /** A plan of nodes without end, and how many bytes of them were read. */
@@ -278,6 +278,25 @@ test('a client that acks without reading is sent no more than the outbound buffe
   }
   assert.ok(highest <= outboundBytesMax, `${highest} bytes buffered`)
   assert.ok(read() < 20 * outboundBytesMax, `${read()} bytes read`)
+  raw.terminate()
+  await served.done.catch(code)
+})
+
+test('a client that opens many channels and reads none of them costs no more than one that opens one', async () => {
+  await using loopback = await Loopback.listen()
+  let read = (): number => 0
+  const { raw, served, buffered } = await overSocket(loopback, hub => {
+    const made = endless(hub)
+    read = made.read
+    const view: Services['view'] = (_frontier, peer) => made.services.view(FRONTIER, peer)
+    return { ...made.services, view }
+  })
+  raw.pause()
+  for (let ch = 1; ch <= channelsMax; ch += 1) {
+    raw.send(openOf('pull', { ch, frontier: `vfr_${String(ch).padStart(16, '0')}` }))
+  }
+  await quiet(read)
+  assert.ok(buffered() <= outboundBytesMax, `${buffered()} bytes buffered`)
   raw.terminate()
   await served.done.catch(code)
 })

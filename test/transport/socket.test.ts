@@ -2,16 +2,20 @@
 
 import * as http from 'node:http'
 import * as net from 'node:net'
+import { mock } from 'node:test'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/bytes.ts'
-import { WIRE_LIMITS } from '../../src/limits.ts'
+import { SOCKET_LIMITS, WIRE_LIMITS } from '../../src/limits.ts'
 import { BUFFERED_HIGH, type Link } from '../../src/transport/link.ts'
 import { connect, isLoopback } from '../../src/transport/socket.ts'
+import { keyOf } from '../sync/local.ts'
+import { RawClient } from '../sync/raw-client.ts'
 import { Loopback, until } from './loopback.ts'
 
 const test = suite('transport/socket')
 const { frameBytesMax } = WIRE_LIMITS
+const { pingMs, pingMissesMax } = SOCKET_LIMITS
 
 const code = (error: { code?: string }): string | undefined => error.code
 
@@ -80,6 +84,38 @@ test('the end of a connection releases a writer that waits', async () => {
   far.link.close(1000, '')
   await filling
 })
+
+test('a peer that answers no pings is let go, and one that does is not', async () => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  try {
+    await using loopback = await Loopback.listen()
+    const { near, far: other } = await loopback.pair()
+    const deaf = await RawClient.connect(loopback.url, keyOf('deaf'))
+    const far = await loopback.accept()
+    deaf.pause()
+    let failure: string | undefined
+    far.link.next().catch(error => {
+      failure = code(error)
+    })
+    for (let i = 0; i < pingMissesMax; i += 1) {
+      mock.timers.tick(pingMs)
+      await turns(200)
+    }
+    assert.is(failure, undefined)
+    mock.timers.tick(pingMs)
+    await until(() => failure !== undefined)
+    assert.is(failure, 'ERR_SYNC_TIMEOUT')
+    near.link.send(utf8('still here'))
+    assert.is((await other.link.next())?.length, 10)
+    deaf.terminate()
+  } finally {
+    mock.timers.reset()
+  }
+})
+
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) await new Promise(resolve => setImmediate(resolve))
+}
 
 test('an address that is none, or not of this kind, is refused before anything is dialled', async () => {
   assert.is(await connect('not an address').catch(code), 'ERR_PEER_URL')
