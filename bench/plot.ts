@@ -15,7 +15,7 @@ export interface Plot {
   readonly series: readonly Series[]
 }
 
-const width = 760
+const width = 860
 const height = 460
 const frame = { left: 76, right: 560, top: 48, bottom: 400 }
 const colours = ['#2563a8', '#c2571a', '#2e7d4f', '#8e3b8a', '#b0902a', '#3a8f9c', '#b33a4b', '#5f6672']

@@ -42,6 +42,7 @@ export const CODES = {
   ERR_REGISTRY: { exit: 3 },
   // Frontiers.
   ERR_FRONTIER_ID: { exit: 2 },
+  ERR_FRONTIER: { exit: 1 },
   ERR_FRONTIER_UNKNOWN: { exit: 2, close: 4404 },
   ERR_NOT_FOUND: { exit: 1 },
   // Entries, actors, proposals and resolutions.

@@ -6,12 +6,10 @@ import { type Digest, DigestMap, DigestSet } from '../bytes.ts'
 import type { ErrorCode, ReplicaError } from '../errors.ts'
 import { WIRE_LIMITS } from '../limits.ts'
 import type { Wait } from '../store/store.ts'
-import type { Role } from './handshake.ts'
 import type { Cursor, Limits, Message, Mode, ViewFields } from './message.ts'
 
-/** What this side is and whom it expects; fixed for the life of a connection. */
-export interface Config {
-  readonly role: Role
+/** What a side is; fixed for the life of a connection. */
+export interface SideConfig {
   readonly hub: string
   readonly key: Uint8Array
   readonly sign: (message: Uint8Array) => Uint8Array
@@ -20,11 +18,14 @@ export interface Config {
   readonly host: string
   /** TLS exporter where this side ends the TLS; used when both sides say they can. */
   readonly binding?: Uint8Array
-  /** The hub's key that a client expects; the hub role has none. */
-  readonly expect?: Uint8Array
   /** Whether blocks may be sent compressed on this link. */
   readonly compress: boolean
 }
+
+/** A client knows beforehand which key the hub has to prove. */
+export type ClientConfig = SideConfig & { readonly role: 'client'; readonly expect: Uint8Array }
+export type HubConfig = SideConfig & { readonly role: 'hub' }
+export type Config = ClientConfig | HubConfig
 
 export interface PeerIdentity {
   readonly hub: string

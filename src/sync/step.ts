@@ -107,7 +107,7 @@ function onHello(connection: Connection, hello: Hello, frame: Uint8Array, out: E
     throw new ReplicaError('ERR_SYNC_LIMIT', 'the peer takes less than version 1 asks every side to take')
   }
   if (equals(hello.key, config.key)) throw new ReplicaError('ERR_SYNC_AUTH', 'this replica reached itself')
-  if (config.expect !== undefined && !equals(hello.key, config.expect)) {
+  if (config.role === 'client' && !equals(hello.key, config.expect)) {
     throw new ReplicaError('ERR_SYNC_AUTH', 'the hub has another key than the one registered for it')
   }
   connection.peerHello = frame

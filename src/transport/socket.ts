@@ -2,7 +2,6 @@
 // ways: reading pauses when a reader lags, writing waits for `drained`. Pings find half-open links.
 // Specification: protocol/sync.md, S1, S2, S6 and S14.
 
-import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
@@ -107,10 +106,10 @@ export class SocketServer {
 
   /** Waits for the sockets that are being closed, a bounded time, and takes away those that are not. */
   async close(): Promise<void> {
-    const closing = [...this.#server.clients].map(async socket => {
-      const closed = once(socket, 'close')
+    const closing = [...this.#server.clients].map(socket => {
+      const closed = new Promise(resolve => socket.once('close', resolve)) // not events.once, which an error would fail
       if (socket.readyState === WebSocket.OPEN) socket.terminate()
-      await closed
+      return closed
     })
     await Promise.all(closing)
   }

@@ -25,6 +25,8 @@ export {
   readCheckpoint,
   registryRoot,
 } from './checkpoint.ts'
+// Whole frontiers, their hashes, comparing and recording: protocol/frontier.md, protocol/federation.md.
+export { CONFLICT_KINDS, type Conflict, type ConflictKind, diffFrontiers } from './diff.ts'
 export {
   continueDiscovery,
   type Discovery,
@@ -50,10 +52,30 @@ export {
   readEvent,
   type SignatureForm,
 } from './event.ts'
+export { byTimestamp, type ChainBreak, type ChainReport, checkChains } from './event-chain.ts'
+export { eventManifest, logHash, logHashContent, logRoot, replayTrace } from './event-log-hash.ts'
 export { checkFetchUrl, type FetchPolicy, isPrivateHost, mayFollow, redirectTarget } from './fetch-url.ts'
 export type { FetchOutcome, FetchRequest } from './fetching.ts'
+export { printFixed } from './fixed.ts'
 export { FRONTIER_SCHEMA_VERSION, frontierNameOf, type Genesis, genesisName, makeGenesis } from './frontier.ts'
 export { type ContentHashes, type ContentVerdict, judgeContent } from './frontier-content.ts'
+export {
+  type Finding,
+  type Frontier,
+  printFrontier,
+  REVIEW_STATES,
+  type ReviewState,
+  readFinding,
+  readFrontier,
+} from './frontier-file.ts'
+export {
+  contentHashes,
+  findingHash,
+  findingId,
+  proposalStateHash,
+  type SnapshotReader,
+  snapshotHash,
+} from './frontier-hash.ts'
 export { checkFrontierPayload } from './frontier-payload.ts'
 export {
   checkManifest,
@@ -66,6 +88,18 @@ export { compareInstants, type Instant, parseInstant, readInstant } from './inst
 export { fromJson, type ParseOptions, parseJson, printJson, toJson } from './json.ts'
 export { type EventLog, type RawEvent, readLog } from './log.ts'
 export type { NumberReading } from './number.ts'
+export {
+  type LocatorFailure,
+  type Observed,
+  type Pass,
+  recordDiscovery,
+  recordLocatorFailure,
+  recordSync,
+  recordUnverifiedEntry,
+  type SyncReport,
+  syncWithPeer,
+  unrecorded,
+} from './observation.ts'
 export {
   type Deprecation,
   type MaintainerAction,
@@ -89,6 +123,7 @@ export {
   signManifestFile,
   startPeerFetch,
 } from './peer-fetch.ts'
+export { type PeerHub, printPeerHub, readPeerHub, readPeerHubs } from './peer-hub.ts'
 export {
   makeProposal,
   type Proposal,

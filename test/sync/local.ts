@@ -9,7 +9,7 @@ import { servicesOf } from '../../src/replica/services.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import type { FrontierStore } from '../../src/store/store.ts'
 import type { Role } from '../../src/sync/handshake.ts'
-import type { Config } from '../../src/sync/state.ts'
+import type { ClientConfig, HubConfig, SideConfig } from '../../src/sync/state.ts'
 import type { Services } from '../../src/transport/exchange.ts'
 import { Key } from '../../src/trust/key.ts'
 import type { Verifier } from '../../src/trust/verifier.ts'
@@ -114,15 +114,22 @@ export function logOf(at: Local, frontier = FRONTIER): FrontierStore {
   return at.home.at(frontier).log
 }
 
-export function configOf(at: Local, role: Role, more: Partial<Config> = {}): Config {
+/** `at` as the client of `hub`. */
+export function clientConfig(at: Local, hub: Local, more: Partial<ClientConfig> = {}): ClientConfig {
+  return { ...sideOf(at, 'client'), role: 'client', expect: hub.key.publicKeyBytes, ...more }
+}
+
+export function hubConfig(at: Local, more: Partial<HubConfig> = {}): HubConfig {
+  return { ...sideOf(at, 'hub'), role: 'hub', ...more }
+}
+
+function sideOf(at: Local, role: Role): SideConfig {
   return {
-    role,
     hub: at.home.hubId,
     key: at.key.publicKeyBytes,
     sign: message => at.key.sign(message),
     nonce: sha256(utf8(`nonce of ${at.name} as ${role}`)),
     host: HOST,
     compress: false,
-    ...more,
   }
 }

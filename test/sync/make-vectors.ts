@@ -9,7 +9,8 @@ import type { Config } from '../../src/sync/state.ts'
 import { repository } from '../shared-data.ts'
 import { messageVectors } from './messages.ts'
 import type { Scene } from './scene.ts'
-import { type Session, sessions } from './sessions.ts'
+import type { Session } from './session-parts.ts'
+import { sessions } from './sessions.ts'
 import { TRANSCRIPTS_START, transcripts } from './transcripts.ts'
 import { effectJson, inputJson, type Json, type SideJson } from './vector-json.ts'
 
@@ -46,14 +47,15 @@ function count(scene: Scene, by: 'client' | 'hub'): number {
   return scene.sent(by).length
 }
 
-function sideOf({ role, hub, nonce, host, expect, binding }: Config): SideJson {
+function sideOf(config: Config): SideJson {
+  const { role, hub, nonce, host, binding } = config
   return {
     role,
     hub,
     seed: toHex(sha256(utf8(hub.replace('hub:', '')))),
     nonce: toHex(nonce),
     host,
-    ...(expect === undefined ? {} : { expect: toHex(expect) }),
+    ...(config.role === 'client' ? { expect: toHex(config.expect) } : {}),
     ...(binding === undefined ? {} : { binding: toHex(binding) }),
   }
 }

@@ -8,7 +8,7 @@ import type { Channel } from '../../src/sync/state.ts'
 import type { SetAlarm } from '../../src/transport/alarm.ts'
 import { Exchange, type Services, type Traffic } from '../../src/transport/exchange.ts'
 import { type Fate, pipe } from '../../src/transport/link.ts'
-import { configOf, FRONTIER, type Local, logOf } from './local.ts'
+import { clientConfig, FRONTIER, hubConfig, type Local, logOf } from './local.ts'
 
 export interface Meeting {
   readonly client: Local
@@ -35,11 +35,10 @@ export async function meet(meeting: Meeting): Promise<Met> {
   const { client, hub, mode, frontier = FRONTIER, fate, setAlarm, wrap = services => services } = meeting
   const [a, b] = pipe(fate === undefined ? {} : { fate })
   const { compress = false } = meeting
-  const expect = hub.key.publicKeyBytes
-  const dialled = new Exchange(a, configOf(client, 'client', { expect, compress }), wrap(client.services, client), {
+  const dialled = new Exchange(a, clientConfig(client, hub, { compress }), wrap(client.services, client), {
     setAlarm,
   })
-  const served = new Exchange(b, configOf(hub, 'hub', { compress }), wrap(hub.services, hub), { setAlarm })
+  const served = new Exchange(b, hubConfig(hub, { compress }), wrap(hub.services, hub), { setAlarm })
   const errors: string[] = []
   const note = (error: { code?: string }): undefined => {
     errors.push(error.code ?? String(error))

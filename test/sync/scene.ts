@@ -3,10 +3,18 @@
 // From such scenes the session vectors are made.
 
 import { encodeMessage, type Message, type Mode } from '../../src/sync/message.ts'
-import { type Config, type Connection, type Effect, type Input, newConnection } from '../../src/sync/state.ts'
+import {
+  type ClientConfig,
+  type Config,
+  type Connection,
+  type Effect,
+  type HubConfig,
+  type Input,
+  newConnection,
+} from '../../src/sync/state.ts'
 import { step } from '../../src/sync/step.ts'
 import { Desk } from '../../src/transport/desk.ts'
-import { configOf, FRONTIER, type Local } from './local.ts'
+import { clientConfig, FRONTIER, hubConfig, type Local } from './local.ts'
 
 export type Side = 'client' | 'hub'
 
@@ -32,10 +40,9 @@ export class Scene {
   /** On the way, oldest first; `to` is who gets it. */
   readonly wire: { readonly to: Side; readonly frame: Uint8Array; readonly message: Message }[] = []
 
-  constructor(client: Local, hub: Local, configs: { client?: Partial<Config>; hub?: Partial<Config> } = {}) {
-    const expect = hub.key.publicKeyBytes
-    this.client = actor(client, configOf(client, 'client', { expect, ...configs.client }))
-    this.hub = actor(hub, configOf(hub, 'hub', configs.hub))
+  constructor(client: Local, hub: Local, configs: { client?: Partial<ClientConfig>; hub?: Partial<HubConfig> } = {}) {
+    this.client = actor(client, clientConfig(client, hub, configs.client))
+    this.hub = actor(hub, hubConfig(hub, configs.hub))
   }
 
   /** Feeds one input, and what the local replica answers to it, in the order of effects. */

@@ -13,7 +13,7 @@ import type { Services } from '../../src/transport/exchange.ts'
 import { chain, circle, FRONTIER, introduce, keyOf, local, type Made, plant } from './local.ts'
 import { Random } from './random.ts'
 import { Scene, type Side } from './scene.ts'
-import { openOf } from './sessions.ts'
+import { openOf } from './session-parts.ts'
 
 const test = suite('sync/step')
 const { headsSentMax, headsPerFrameMax, sinkIdsMax, channelsMax, idsPerWantMax, wantsPerChannelMax } = WIRE_LIMITS

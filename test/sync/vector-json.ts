@@ -21,17 +21,18 @@ export interface SideJson {
 
 export function configFrom({ role, hub, seed, nonce, host, expect, binding }: SideJson): Config {
   const key = Key.fromSeed(bytes(seed))
-  return {
-    role,
+  const side = {
     hub,
     key: key.publicKeyBytes,
-    sign: message => key.sign(message),
+    sign: (message: Uint8Array) => key.sign(message),
     nonce: bytes(nonce),
     host,
     compress: false,
-    ...(expect === undefined ? {} : { expect: bytes(expect) }),
     ...(binding === undefined ? {} : { binding: bytes(binding) }),
   }
+  if (role === 'hub') return { ...side, role }
+  if (expect === undefined) throw new TypeError('a client expects a key')
+  return { ...side, role, expect: bytes(expect) }
 }
 
 export function effectJson(effect: Effect): Json {

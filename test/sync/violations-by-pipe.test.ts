@@ -9,9 +9,9 @@ import type { Message, Opened } from '../../src/sync/message.ts'
 import type { Admission } from '../../src/sync/state.ts'
 import { Exchange, type Services } from '../../src/transport/exchange.ts'
 import { pipe } from '../../src/transport/link.ts'
-import { chain, circle, configOf, FRONTIER, introduce, type Local, local, node, plant } from './local.ts'
+import { chain, circle, clientConfig, FRONTIER, hubConfig, introduce, type Local, local, node, plant } from './local.ts'
 import { Alarms, RawPeer } from './raw-peer.ts'
-import { openOf } from './sessions.ts'
+import { openOf } from './session-parts.ts'
 
 const test = suite('sync/violations by pipe')
 const { creditNodes, creditBytes, wantsOutstandingMax, idsPerWantMax, wantsPerChannelMax } = WIRE_LIMITS
@@ -31,10 +31,9 @@ async function stage(real: 'hub' | 'client', services: Partial<Services> = {}): 
   const [local, other] = real === 'hub' ? [hub!, client!] : [client!, hub!]
   const [a, b] = pipe()
   const alarms = new Alarms()
-  const expect = real === 'client' ? { expect: other.key.publicKeyBytes } : {}
-  const config = configOf(local, real, expect)
+  const config = real === 'hub' ? hubConfig(local) : clientConfig(local, other)
   const exchange = new Exchange(a, config, { ...local.services, ...services }, { setAlarm: alarms.set })
-  const raw = new RawPeer(b, configOf(other, real === 'hub' ? 'client' : 'hub'))
+  const raw = new RawPeer(b, real === 'hub' ? clientConfig(other, local) : hubConfig(other))
   return { exchange, raw, local, alarms }
 }
 
@@ -223,8 +222,8 @@ test('a client that reads nothing is let go although the hub is in the middle of
     close: async () => {},
   }
   const services = { ...hub!.services, plan: async () => plan }
-  const exchange = new Exchange(a, configOf(hub!, 'hub'), services, { setAlarm: alarms.set })
-  const raw = await new RawPeer(b, configOf(client!, 'client')).ready()
+  const exchange = new Exchange(a, hubConfig(hub!), services, { setAlarm: alarms.set })
+  const raw = await new RawPeer(b, clientConfig(client!, hub!)).ready()
   await plant(hub!, chain(hub!.key, 'event', 1))
   raw.send(openOf('pull'))
   while (a.buffered < 1_500_000) await new Promise(resolve => setImmediate(resolve))
@@ -249,7 +248,7 @@ async function atFault(breach: (raw: RawPeer, at: Stage) => Promise<void> | void
 
 test('a hub with another key than the client expects gets no proof of the client', async () => {
   const at = await stage('client')
-  const raw = new RawPeer(at.raw.link, configOf((await circle('impostor'))[0]!, 'hub'))
+  const raw = new RawPeer(at.raw.link, hubConfig((await circle('impostor'))[0]!))
   await raw.next('hello')
   raw.hello()
   assert.equal(await raw.closed(), { error: 'ERR_SYNC_AUTH', close: 4401 })
@@ -352,8 +351,8 @@ test('a hub that refuses a request fails the request and not the channels', asyn
 test('a hub that goes without a word fails the call', async () => {
   const [client, hub] = await circle('laptop', 'main')
   const [a, b] = pipe({ fate: (_frame, _from, index) => (index === 5 ? 'cut' : 'deliver') })
-  const exchange = new Exchange(a, configOf(client!, 'client'), client!.services)
-  await new RawPeer(b, configOf(hub!, 'hub')).ready()
+  const exchange = new Exchange(a, clientConfig(client!, hub!), client!.services)
+  await new RawPeer(b, hubConfig(hub!)).ready()
   await exchange.ready
   const opening = exchange.open(FRONTIER, 'pull')
   exchange.list().catch(() => {})
@@ -386,8 +385,8 @@ test('two channels opened at once are two channels', async () => {
   await introduce(client, hub)
   await plant(hub, [node(hub.key, 'one')])
   const [a, b] = pipe()
-  const exchange = new Exchange(a, configOf(client, 'client'), client.services)
-  const served = new Exchange(b, configOf(hub, 'hub'), hub.services)
+  const exchange = new Exchange(a, clientConfig(client, hub), client.services)
+  const served = new Exchange(b, hubConfig(hub), hub.services)
   await exchange.ready
   const channels = await Promise.all(frontiers.map(frontier => exchange.open(frontier, 'pull')))
   assert.equal(

@@ -13,7 +13,7 @@ import { encodeMessage, type Message } from '../../src/sync/message.ts'
 import { Key } from '../../src/trust/key.ts'
 import { chain, FRONTIER, keyOf, type Made, node } from './local.ts'
 import { RawClient } from './raw-client.ts'
-import { openOf } from './sessions.ts'
+import { openOf } from './session-parts.ts'
 
 const test = suite('sync/violations')
 const {

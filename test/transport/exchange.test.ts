@@ -9,10 +9,10 @@ import { Exchange, type Plan, type Services } from '../../src/transport/exchange
 import { pipe } from '../../src/transport/link.ts'
 import { connect } from '../../src/transport/socket.ts'
 import { deferred } from '../sync/deferred.ts'
-import { chain, circle, configOf, FRONTIER, keyOf, type Local, logOf, plant } from '../sync/local.ts'
+import { chain, circle, clientConfig, FRONTIER, hubConfig, keyOf, type Local, logOf, plant } from '../sync/local.ts'
 import { RawClient } from '../sync/raw-client.ts'
 import { Alarms, RawPeer } from '../sync/raw-peer.ts'
-import { openOf } from '../sync/sessions.ts'
+import { openOf } from '../sync/session-parts.ts'
 import { Loopback, until } from './loopback.ts'
 
 const test = suite('transport/exchange')
@@ -34,8 +34,8 @@ async function pair(
   const [a, b] = pipe()
   const { signal } = options
   const services = { ...client!.services, ...options.services }
-  const dialled = new Exchange(a, configOf(client!, 'client'), services, { signal })
-  const served = new Exchange(b, configOf(hub!, 'hub'), hub!.services)
+  const dialled = new Exchange(a, clientConfig(client!, hub!), services, { signal })
+  const served = new Exchange(b, hubConfig(hub!), hub!.services)
   await dialled.ready
   return { client: client!, hub: hub!, dialled, served }
 }
@@ -47,10 +47,10 @@ test('both ends count the same traffic, and progress is told with each chunk', a
   await plant(hub!, chain(keyOf('main'), 'event', 600))
   const [a, b] = pipe()
   const seen: number[] = []
-  const dialled = new Exchange(a, configOf(client!, 'client'), client!.services, {
+  const dialled = new Exchange(a, clientConfig(client!, hub!), client!.services, {
     onProgress: (_traffic, admitted) => seen.push(admitted),
   })
-  const served = new Exchange(b, configOf(hub!, 'hub'), hub!.services)
+  const served = new Exchange(b, hubConfig(hub!), hub!.services)
   await dialled.ready
   await dialled.open(FRONTIER, 'pull')
   dialled.close()
@@ -72,8 +72,8 @@ test('a hub that goes away lets admission come to its end, acks it, and closes w
       return hub!.services.admit(...args)
     },
   }
-  const served = new Exchange(a, configOf(hub!, 'hub'), services)
-  const raw = await new RawPeer(b, configOf(client!, 'client')).ready()
+  const served = new Exchange(a, hubConfig(hub!), services)
+  const raw = await new RawPeer(b, clientConfig(client!, hub!)).ready()
   const nodes = chain(client!.key, 'event', 2)
   raw.send(openOf('push', { heads: [nodes[1]!.digest], count: 2 }))
   await raw.next('opened')
@@ -106,10 +106,10 @@ test('a session that is given up ends with ERR_ABORTED here and in good order th
 })
 
 test('a session given up before it began says nothing at all', async () => {
-  const [client] = await circle('laptop', 'main')
+  const [client, hub] = await circle('laptop', 'main')
   const [a, b] = pipe()
   const options = { signal: AbortSignal.abort() }
-  const dialled = new Exchange(a, configOf(client!, 'client'), client!.services, options)
+  const dialled = new Exchange(a, clientConfig(client!, hub!), client!.services, options)
   assert.is(await dialled.ready.catch(code), 'ERR_ABORTED')
   assert.is(await b.next(), undefined)
 })
@@ -160,8 +160,8 @@ test('a plan is closed when its channel ends, however it ends', async () => {
         return { ...plan, exact: plan.exact, close }
       },
     }
-    const served = new Exchange(a, configOf(hub!, 'hub'), services)
-    const raw = await new RawPeer(b, configOf(client!, 'client')).ready()
+    const served = new Exchange(a, hubConfig(hub!), services)
+    const raw = await new RawPeer(b, clientConfig(client!, hub!)).ready()
     raw.send(openOf('pull'))
     await raw.next('end')
     if (how === 'given up') raw.send({ t: 'error', ch: 1, code: 'ERR_ABORTED', message: '' })
@@ -187,8 +187,8 @@ test('a search for the difference is told when nobody wants it any more', async 
       })
     },
   }
-  const served = new Exchange(a, configOf(hub!, 'hub'), services)
-  const raw = await new RawPeer(b, configOf(client!, 'client')).ready()
+  const served = new Exchange(a, hubConfig(hub!), services)
+  const raw = await new RawPeer(b, clientConfig(client!, hub!)).ready()
   raw.send(openOf('pull'))
   const signal = await searching.promise
   served.close()
@@ -203,7 +203,7 @@ async function overSocket(
 ): Promise<{ raw: RawClient; served: Exchange; buffered: () => number; alarms: Alarms }> {
   const [client, hub] = await circle('laptop', 'main')
   const [raw, dialled] = await Promise.all([RawClient.connect(loopback.url, client!.key), loopback.accept()])
-  const config = configOf(hub!, 'hub', { host: dialled.host })
+  const config = hubConfig(hub!, { host: dialled.host })
   const alarms = new Alarms()
   const served = new Exchange(dialled.link, config, services(hub!), { setAlarm: alarms.set })
   await raw.greet()
@@ -337,7 +337,7 @@ test('a client that reads slowly gets everything', async () => {
   const [client, hub] = await circle('laptop', 'main')
   await plant(hub!, chain(keyOf('main'), 'event', 3000))
   const [near, far] = await Promise.all([connect(loopback.url), loopback.accept()])
-  const served = new Exchange(far.link, configOf(hub!, 'hub', { host: far.host }), hub!.services)
+  const served = new Exchange(far.link, hubConfig(hub!, { host: far.host }), hub!.services)
   const slow: Services = {
     ...client!.services,
     async admit(...args) {
@@ -345,7 +345,7 @@ test('a client that reads slowly gets everything', async () => {
       return client!.services.admit(...args)
     },
   }
-  const dialled = new Exchange(near.link, configOf(client!, 'client', { host: near.host }), slow)
+  const dialled = new Exchange(near.link, clientConfig(client!, hub!, { host: near.host }), slow)
   await dialled.ready
   const channel = await dialled.open(FRONTIER, 'pull')
   assert.is(channel.sink?.result?.admitted, 3000)
