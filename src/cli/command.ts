@@ -40,6 +40,8 @@ export interface StoreCommand extends VerbShape {
   /** Needs a store: runs in the hub that serves it, else opens it. */
   readonly where: 'store'
   run(context: StoreContext, args: Args): Promise<ExitCode>
+  /** What the verb does with a store that is too damaged to open; without this it fails as any verb does. */
+  runDamaged?(context: Context & { readonly location: string }, args: Args): Promise<ExitCode>
 }
 
 export interface FreeCommand extends VerbShape {

@@ -1,7 +1,7 @@
 // One command line from words to exit code: find the verb, find the store, find who owns it (a hub that serves it runs
 // the verb for us, else the store is opened here), run, and turn whatever went wrong into a message and a code.
 
-import { type ExitCode, ReplicaError } from '../errors.ts'
+import { type ExitCode, hasCode, ReplicaError } from '../errors.ts'
 import type { Replica } from '../replica.ts'
 import { type Args, findVerb, readArgs, wantsJson } from './args.ts'
 import type { Command, Context, RunInside, StoreCommand } from './command.ts'
@@ -101,7 +101,11 @@ async function runOnStore(
 ): Promise<ExitCode> {
   const { io, signal, cwd, dir } = context
   const location = await findStore({ cwd, dir })
-  const owner = await whoeverOwns(location, signal)
+  const owner = await whoeverOwns(location, signal).catch(error => {
+    if (command.runDamaged !== undefined && hasCode(error, 'ERR_STORE_CORRUPT')) return undefined
+    throw error
+  })
+  if (owner === undefined) return await command.runDamaged!({ ...context, location }, args)
   if (owner.hub !== undefined) return runInHub(owner.hub, { argv, cwd }, { io, signal })
   await using replica = owner.replica
   return await command.run({ ...context, replica, location }, args)

@@ -5,11 +5,14 @@ import { toHex } from '../bytes.ts'
 import { cidText } from '../codec/cid.ts'
 import { decodeNode, type Node, signingBytes } from '../codec/node.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
+import { openLevel } from '../store/index.ts'
 import type { Fault, FrontierStore, NodeRow, Store } from '../store/store.ts'
-import type { Verifier } from '../trust/verifier.ts'
+import { Verifier } from '../trust/verifier.ts'
 import { checkEvent } from '../vela/event.ts'
 
 const FAULTS_LISTED_MAX = 1000
+/** How many rows are read singly after a scan met a damaged one. */
+const SINGLE_READS = 1024
 
 export interface VerifyOptions {
   /** Check every signature again; about 50 µs a node and core. */
@@ -28,7 +31,7 @@ export interface FaultView {
 
 export interface VerifyReport {
   readonly ok: boolean
-  /** Nodes read. */
+  /** Nodes that could be read. */
   readonly checked: number
   /** At most 1,000. */
   readonly faults: readonly FaultView[]
@@ -50,24 +53,54 @@ export async function verifyStore(
   let signatures: Promise<void> = Promise.resolve()
   for (const name of store.frontiers()) {
     const log = store.frontier(name)
-    try {
-      for await (const rows of log.scan({ from: 0, to: log.nodes })) {
-        if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', `verification aborted after ${checked} nodes`)
-        const sound = await checkRows({ log, note }, rows)
-        await signatures
-        if (options.signatures) signatures = checkSignatures({ log, note }, verifier, sound)
-        signatures.catch(() => {}) // thrown where it is awaited
-        checked += rows.length
-        options.onProgress?.(checked)
-      }
-    } catch (error) {
-      // The store has named this fault already; the rest of this log can't be read past it.
-      if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
-      if (faults.length === 0) note({ kind: 'node', frontier: name, reason: error.message })
+    for await (const rows of readableRows(log)) {
+      if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', `verification aborted after ${checked} nodes`)
+      const sound = await checkRows({ log, note }, rows)
+      await signatures
+      if (options.signatures) signatures = checkSignatures({ log, note }, verifier, sound)
+      signatures.catch(() => {}) // thrown where it is awaited
+      checked += rows.length
+      options.onProgress?.(checked)
     }
   }
   await signatures
   return { ok: faults.length === 0, checked, faults }
+}
+
+/** All rows that can be read: past a damaged one, which the store's own check has named, one by one for a while. */
+async function* readableRows(log: FrontierStore): AsyncGenerator<NodeRow[]> {
+  let next = 0
+  while (next < log.nodes) {
+    try {
+      for await (const rows of log.scan({ from: next })) {
+        yield rows
+        next += rows.length
+      }
+    } catch (error) {
+      if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
+      const end = Math.min(next + SINGLE_READS, log.nodes)
+      for (; next < end; next += 1) yield await readableRow(log, next)
+    }
+  }
+}
+
+async function readableRow(log: FrontierStore, seq: number): Promise<NodeRow[]> {
+  try {
+    return await log.read([seq])
+  } catch (error) {
+    if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
+    return []
+  }
+}
+
+/**
+ * Verifies the store in a folder that is too damaged to be opened for use: as it is, read only.
+ * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_VERSION
+ */
+export async function verifyFolder(folder: string, options: VerifyOptions = {}): Promise<VerifyReport> {
+  await using store = await openLevel(folder, { check: 'report' })
+  await using verifier = new Verifier()
+  return await verifyStore(store, verifier, options)
 }
 
 interface Check {

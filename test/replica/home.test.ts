@@ -52,6 +52,23 @@ test('a new key signs from now on, the former stays one’s own, and peers go on
   assert.is((await laptop.verify({ signatures: true })).ok, true)
 })
 
+test('a key put back in place owns again what a clone without it had held', async () => {
+  await using dir = await scratch()
+  await using hub = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:main', clock: () => NOW })
+  await using laptop = await Replica.open({ location: new MemoryStore(), hubId: 'hub:laptop', clock: () => NOW })
+  await introduce(hub, laptop)
+  await laptop.append(FRONTIER, draft('before the disk died'))
+  await laptop.push(FRONTIER, 'hub:main')
+  const location = dir.join('store')
+  const { replica, report } = await Replica.clone(hub.url, { location, key: hub.key.publicKey })
+  await replica.close()
+  assert.is(report.held_count, 1)
+  await fs.rm(`${location}/key`)
+  await laptop.key.save(`${location}/key`)
+  await using again = await Replica.open({ location })
+  assert.equal(again.heads(FRONTIER), laptop.heads(FRONTIER))
+})
+
 test('the journal keeps what was changed, in order, and can be read on from a number', async () => {
   await using both = await pair()
   const { laptop } = both

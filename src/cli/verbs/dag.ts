@@ -3,10 +3,11 @@
 import type { IdPair } from '../../dag/closure.ts'
 import type { ExitCode } from '../../errors.ts'
 import { ReplicaError } from '../../errors.ts'
+import type { VerifyOptions, VerifyReport } from '../../replica/verify.ts'
 import { readEvent } from '../../vela/event.ts'
 import { readLog } from '../../vela/log.ts'
 import type { Args } from '../args.ts'
-import type { Command, StoreContext } from '../command.ts'
+import type { Command, Context, StoreContext } from '../command.ts'
 import { readWhole } from '../event-files.ts'
 import type { Printable } from '../json.ts'
 import { plural, thousands } from '../layout.ts'
@@ -82,7 +83,11 @@ const verify: Command = {
     'Every node is hashed, its form and event checked, and the indexes are compared with the log. The exit code is 1 when something is wrong.',
   ],
   options: [{ name: 'signatures', help: 'check every signature, too' }],
-  run: runVerify,
+  run: (context, args) => runVerify(context, args, options => context.replica.verify(options)),
+  async runDamaged(context, args) {
+    const { verifyFolder } = await import('../../replica/verify.ts')
+    return runVerify(context, args, options => verifyFolder(context.location, options))
+  },
 }
 
 export const DAG_VERBS: readonly Command[] = [classify, merge, fork, verify]
@@ -122,13 +127,17 @@ function parse(text: Uint8Array, index: number): { id?: unknown; parents?: unkno
   }
 }
 
-async function runVerify(context: StoreContext, args: Args): Promise<ExitCode> {
-  const { replica, out, io, signal } = context
+async function runVerify(
+  context: Context,
+  args: Args,
+  verify: (options: VerifyOptions) => Promise<VerifyReport>,
+): Promise<ExitCode> {
+  const { out, io, signal } = context
   const progress = new ProgressLine(io.stderr, out)
   const onProgress = (nodes: number): void => progress.update({ phase: 'verify', verified: nodes })
-  let report: Awaited<ReturnType<typeof replica.verify>>
+  let report: VerifyReport
   try {
-    report = await replica.verify({ signatures: args.has('signatures'), signal, onProgress })
+    report = await verify({ signatures: args.has('signatures'), signal, onProgress })
   } finally {
     await progress.clear()
   }

@@ -125,11 +125,14 @@ const adopt: Command = {
     'Asks the hub for its signed list and registers whom it names, because you say so. Nothing is adopted unasked.',
   ],
   arguments: [{ name: 'id', help: 'a registered peer' }],
-  options: [FRONTIER],
+  options: [ALLOW_PLAIN, FRONTIER],
   async run(context, args) {
     const frontier = context.replica.frontier(args.text('frontier'))
     const peer = args.argument(0)
-    const { adopted, skipped, admitted } = await context.replica.adopt(frontier, peer, { signal: context.signal })
+    const { adopted, skipped, admitted } = await context.replica.adopt(frontier, peer, {
+      signal: context.signal,
+      allowPlain: args.has('allow-plain'),
+    })
     return context.out.done({
       fields: { frontier, peer, adopted, skipped, admitted },
       lines: [
