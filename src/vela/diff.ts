@@ -1,4 +1,4 @@
-// What two frontiers disagree about, finding by finding (protocol/federation.md, C1–C6). Pure comparison, no judgement: which side
+// What two frontiers disagree about, finding by finding (protocol/federation.md, C1–C5). Pure comparison, no judgement: which side
 // is right is for a person. The detail texts go into recorded events, and so into their ids; they are the reference's to the letter.
 
 import { printFixed } from './fixed.ts'

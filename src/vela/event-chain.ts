@@ -1,4 +1,4 @@
-// Chains of hashes through a log (protocol/frontier.md, F14): each event on a target says what the target was before and what it
+// Chains of hashes through a log (protocol/frontier.md, F15): each event on a target says what the target was before and what it
 // is after, so that a change made outside of the log shows. Order is by the text of timestamps, as in the reference's check.
 
 import { membersOf } from './event-log-hash.ts'

@@ -1,4 +1,4 @@
-// Hashes over a log of events in the order given (protocol/frontier.md, F10–F13): the log hash in both of its published forms,
+// Hashes over a log of events in the order given (protocol/frontier.md, F12–F14): the log hash in both of its published forms,
 // the root of the transparency log, and the lines of a proof. Events come in stored form, whose bytes are hashed as they lie.
 
 import { concat, type Digest, sha256, toHex, utf8 } from '../bytes.ts'
@@ -7,13 +7,12 @@ import { compareText, parseJson, printJson } from './json.ts'
 import type { LoggedEvent } from './resolution-view.ts'
 import { type Json, JsonNumber } from './value.ts'
 
-/** Full form, 64 hex digits: whole events, signatures too, in this order. */
-export function logHash(events: readonly LoggedEvent[]): string {
-  return toHex(sha256(joined(events.map(({ text }) => text))))
-}
+/** `full`: whole events, signatures too, in this order. `content`: without their signatures, in the order of their ids. */
+export type LogHashForm = 'full' | 'content'
 
-/** Content form, 64 hex digits: events without their signatures, in the order of their ids. */
-export function logHashContent(events: readonly LoggedEvent[]): string {
+/** 64 hex digits over all events of a log. */
+export function eventLogHash(events: readonly LoggedEvent[], form: LogHashForm): string {
+  if (form === 'full') return toHex(sha256(joined(events.map(({ text }) => text))))
   const sorted = [...events].sort((a, b) => compareText(a.head.id, b.head.id))
   return toHex(sha256(joined(sorted.map(({ text }) => without(text, ['signature'])))))
 }

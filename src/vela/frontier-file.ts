@@ -65,7 +65,7 @@ export function readFrontier(file: string | Uint8Array, options: ParseOptions = 
   return { id: nameOf(members, events), members, findings, events: events.map(readOneEvent) }
 }
 
-const LISTS = ['sources', 'evidence_atoms', 'condition_records', 'proposals', 'signatures', 'actors', 'peers']
+const LISTS = ['events', 'sources', 'evidence_atoms', 'condition_records', 'proposals', 'signatures', 'actors', 'peers']
 
 /** One finding of a frontier. @throws ReplicaError ERR_FRONTIER */
 export function readFinding(value: Json): Finding {
@@ -110,9 +110,9 @@ function checkMeta(meta: Json | undefined): void {
 /** Each event in the bytes it was written in, since its id may need another reading of numbers than the file's. */
 function rawEvents(bytes: Uint8Array, members: ReadonlyMap<string, Json>): RawEvent[] {
   if (!members.has('events')) return []
+  if (members.has('kind')) throw refusal('a kind stands beside its events')
   const log = readLog(bytes)
-  // The only other form that an object with events can have.
-  if (log.form !== 'frontier') throw refusal('a frontier has no kind')
+  if (log.form !== 'frontier') throw refusal('the name of its events is spelled with escapes')
   return [...log.events()]
 }
 

@@ -1,10 +1,10 @@
-// The hashes of a frontier's state (protocol/frontier.md, F5–F9): of one finding, of the whole without its log, of its proposals;
+// The hashes of a frontier's state (protocol/frontier.md, F6–F11): of one finding, of the whole without its log, of its proposals;
 // and the id of a finding. They are over canonical JSON of the typed form, so that they come out as the reference published them.
 // The snapshot hash covers clocks and counts and differs between readers' versions: it names a file, and compares nothing.
 
 import { sha256, toHex, utf8 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
-import { logHash, logHashContent } from './event-log-hash.ts'
+import { eventLogHash } from './event-log-hash.ts'
 import type { ContentHashes } from './frontier-content.ts'
 import { type Frontier, readFrontier } from './frontier-file.ts'
 import { compareText, printJson } from './json.ts'
@@ -44,7 +44,7 @@ export function contentHashes(file: Uint8Array): ContentHashes {
   for (const numbers of ['reference', 'exact'] as const) {
     const frontier = readFrontier(file, { numbers })
     for (const reader of ['own', '0.40'] as const) snapshots.add(snapshotHash(frontier, { reader }))
-    logs.add(logHash(frontier.events)).add(logHashContent(frontier.events))
+    for (const form of ['full', 'content'] as const) logs.add(eventLogHash(frontier.events, form))
   }
   return { snapshots: [...snapshots], logs: [...logs] }
 }

@@ -53,7 +53,7 @@ export {
   type SignatureForm,
 } from './event.ts'
 export { byTimestamp, type ChainBreak, type ChainReport, checkChains } from './event-chain.ts'
-export { eventManifest, logHash, logHashContent, logRoot, replayTrace } from './event-log-hash.ts'
+export { eventLogHash, eventManifest, type LogHashForm, logRoot, replayTrace } from './event-log-hash.ts'
 export { checkFetchUrl, type FetchPolicy, isPrivateHost, mayFollow, redirectTarget } from './fetch-url.ts'
 export type { FetchOutcome, FetchRequest } from './fetching.ts'
 export { printFixed } from './fixed.ts'
@@ -91,6 +91,7 @@ export type { NumberReading } from './number.ts'
 export {
   type LocatorFailure,
   type Observed,
+  type OurState,
   type Pass,
   recordDiscovery,
   recordLocatorFailure,

@@ -1,4 +1,4 @@
-// What a pass over a peer observed, as events (protocol/federation.md, C7–C12): one that it took place, one for each conflict. They
+// What a pass over a peer observed, as events (protocol/federation.md, C6–C11): one that it took place, one for each conflict. They
 // are the reference's byte for byte, of a pseudo-actor and unsigned, and belong into the journal: they are never sent to peers.
 // No clock and no network: times and what was fetched come in.
 
@@ -44,6 +44,9 @@ export interface Observed {
 
 type Ours = Pick<Frontier, 'id' | 'members' | 'findings'>
 
+/** Our frontier where nothing is compared: whole, or its name and the hash that was made of it already. */
+export type OurState = Pick<Frontier, 'id' | 'members'> | { readonly id: string; readonly snapshot_hash: string }
+
 /** Compares, and records what differs. Neither frontier changes. @throws ReplicaError ERR_PEER_ID, ERR_INSTANT, ERR_FRONTIER_ID */
 export function syncWithPeer(ours: Ours, theirs: Pick<Frontier, 'members' | 'findings'>, pass: Pass): Observed {
   return recordSync(
@@ -73,7 +76,7 @@ export interface LocatorFailure {
 }
 
 /** The entry was good, and where it pointed there was no frontier. @throws as syncWithPeer does */
-export function recordLocatorFailure(ours: Ours, failure: LocatorFailure, pass: Pass): Observed {
+export function recordLocatorFailure(ours: OurState, failure: LocatorFailure, pass: Pass): Observed {
   const { vfr_id, locator, status } = failure
   if (!Number.isInteger(status) || status < 0 || status > 0xffff) throw new TypeError(`${status} is no HTTP status`)
   const detail = `locator ${locator} returned HTTP ${status}`
@@ -86,7 +89,7 @@ export function recordLocatorFailure(ours: Ours, failure: LocatorFailure, pass: 
 
 /** The entry is not to be believed, for this reason; nothing was compared. @throws as syncWithPeer does */
 export function recordUnverifiedEntry(
-  ours: Ours,
+  ours: OurState,
   entry: { readonly vfr_id: string; readonly reason: string },
   pass: Pass,
 ): Observed {
@@ -152,8 +155,9 @@ interface Occasion extends Pass {
   readonly outcome: string
 }
 
-function observeFailure(ours: Ours, conflict: Conflict, pass: Pass & { outcome: string }): Observed {
-  const found = { our_snapshot_hash: snapshotHash(ours), peer_snapshot_hash: '', conflicts: [conflict] }
+function observeFailure(ours: OurState, conflict: Conflict, pass: Pass & { outcome: string }): Observed {
+  const our_snapshot_hash = 'snapshot_hash' in ours ? ours.snapshot_hash : snapshotHash(ours)
+  const found = { our_snapshot_hash, peer_snapshot_hash: '', conflicts: [conflict] }
   return observe(found, { ...pass, frontier: pass.frontier ?? ours.id })
 }
 

@@ -1,4 +1,4 @@
-// Peers as files have them, `.vela/peers.json` (protocol/federation.md, C13, C14): a flat list of records. Reading one says that it
+// Peers as files have them, `.vela/peers.json` (protocol/federation.md, C12–C14): a flat list of records. Reading one says that it
 // is of its form; that its key is a good key is checked where a peer is registered, and nothing here registers anybody.
 
 import { type ErrorCode, ReplicaError } from '../errors.ts'

@@ -48,8 +48,8 @@ function checkLog(events: readonly vela.EventReading[], log: LogValues): void {
   assert.is(events.length, log.events)
   assert.is(new Set(events.map(({ head }) => head.id)).size, log.distinct_ids)
   assert.ok(events.every(({ head, computedId }) => head.id === computedId))
-  assert.is(vela.logHash(events), log.event_log_hash)
-  assert.is(vela.logHashContent(events), log.event_log_hash_content_form)
+  assert.is(vela.eventLogHash(events, 'full'), log.event_log_hash)
+  assert.is(vela.eventLogHash(events, 'content'), log.event_log_hash_content_form)
   assert.is(toHex(vela.logRoot(events)), log.merkle_root_of_preimages_in_file_order)
   assert.is(
     hashOf(
@@ -109,7 +109,7 @@ else {
       const frontier = vela.readFrontier(bytes)
       const again = vela.readFrontier(vela.printFrontier(frontier))
       assert.is(vela.printFrontier(again), vela.printFrontier(frontier))
-      assert.is(vela.logHash(again.events), vela.logHash(frontier.events))
+      assert.is(vela.eventLogHash(again.events, 'full'), vela.eventLogHash(frontier.events, 'full'))
       const { snapshots, logs } = vela.contentHashes(bytes)
       assert.is(snapshots[0], vela.snapshotHash(frontier))
       assert.ok(logs.includes(values.log.event_log_hash_content_form))
@@ -122,8 +122,8 @@ else {
       const frontier = frontierAt(`${folder}/frontier.json`)
       const events = eventsAt(`${folder}/events.json`)
       const forms = new Map([
-        ['full form', vela.logHash(events)],
-        ['content form', vela.logHashContent(events)],
+        ['full form', vela.eventLogHash(events, 'full')],
+        ['content form', vela.eventLogHash(events, 'content')],
       ])
       const proposals = vela.proposalStateHash(frontier.members.get('proposals') as vela.Json[])
       for (const [lock, published] of Object.entries(values.published!)) {
@@ -151,7 +151,7 @@ else {
     const bodies = vela.parseJson(fs.readFileSync(at('bbb-flagship.findings.json'))) as vela.Json[]
     checkChains(vela.checkChains(bodies.map(vela.readFinding), events), chains)
     const proofState = readJson('bbb-flagship.proof-state.json')
-    assert.is(vela.logHash([]), proofState.latest_packet.event_log_hash)
+    assert.is(vela.eventLogHash([], 'full'), proofState.latest_packet.event_log_hash)
   })
 
   test('the real passes of sync recorded the hashes that their files have', () => {
@@ -173,7 +173,7 @@ else {
       const frontier = frontierAt(`conformance/cross-frontier/${suiteOf[side].path}`)
       assert.is(frontier.id, suiteOf[side].vfr_id)
       assert.is(vela.snapshotHash(frontier), suiteOf[side].snapshot_hash)
-      assert.is(vela.logHash(frontier.events), suiteOf[side].event_log_hash)
+      assert.is(vela.eventLogHash(frontier.events, 'full'), suiteOf[side].event_log_hash)
       assert.equal(
         frontier.findings.map(({ id }) => id),
         [suiteOf[side].finding_id],
@@ -211,7 +211,7 @@ else {
       const parsed = vela.parseJson(fs.readFileSync(at(`cascade/${name}`))) as Map<string, vela.Json>
       const events = (parsed.get('event_log') as vela.Json[]).map(event => vela.importEvent(vela.printJson(event)))
       assert.is(events.length, values.events)
-      assert.is(vela.logHash(events), values.event_log_hash)
+      assert.is(vela.eventLogHash(events, 'full'), values.event_log_hash)
     }
   })
 

@@ -1,0 +1,97 @@
+// The operations that the vectors of whole frontiers and of federation name, over the functions that run in production. Texts
+// go in and plain JSON comes out; what is refused throws.
+
+import { toHex, utf8 } from '../../src/bytes.ts'
+import * as vela from '../../src/vela/index.ts'
+
+type Output = Record<string, unknown>
+type Members = ReadonlyMap<string, vela.Json>
+
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
+const textsOf = (events: readonly vela.LoggedEvent[]): string[] => events.map(({ text }) => textOf(text))
+const logged = (texts: string[] = []) => texts.map(text => ({ text: utf8(text), head: vela.checkEvent(utf8(text)) }))
+const findingsIn = (text: string) => ({ findings: (vela.parseJson(text) as vela.Json[]).map(vela.readFinding) })
+const bodyOf = (text: string): Members => vela.readFinding(vela.parseJson(text)).body
+
+const frontierOperations: Record<string, (input: never) => Output> = {
+  'read-frontier': ({ text }: { text: string }) => {
+    const { id, findings, events } = vela.readFrontier(text)
+    const wrong = events.filter(({ head, computedId }) => head.id !== computedId).map(({ head }) => head.id)
+    return { id, findings: findings.map(finding => finding.id), events: events.map(({ head }) => head.id), wrong }
+  },
+  'too-large': ({ bytes }: { bytes: number }) => {
+    vela.readFrontier(new Uint8Array(bytes).fill(0x20))
+    return {}
+  },
+  'print-frontier': ({ text }: { text: string }) => ({ text: vela.printFrontier(vela.readFrontier(text)) }),
+  finding: ({ text }: { text: string }) => {
+    const { id, score, retracted, superseded, review_state = null } = vela.readFinding(vela.parseJson(text))
+    return { id, score, retracted, superseded, review_state }
+  },
+  'finding-hash': ({ text }: { text: string }) => ({ hash: vela.findingHash(bodyOf(text)) }),
+  'finding-id': ({ text }: { text: string }) => ({
+    id: vela.findingId(vela.parseJson(text) as Map<string, vela.Json>),
+  }),
+  'snapshot-hash': ({ text, reader }: { text: string; reader?: vela.SnapshotReader }) => {
+    return { hash: vela.snapshotHash(vela.readFrontier(text), { ...(reader && { reader }) }) }
+  },
+  'proposal-state-hash': ({ text }: { text: string }) => ({
+    hash: vela.proposalStateHash(vela.parseJson(text) as vela.Json[]),
+  }),
+  'content-hashes': ({ text }: { text: string }) => ({ ...vela.contentHashes(utf8(text)) }),
+  log: ({ events }: { events: string[] }) => {
+    const log = logged(events)
+    return {
+      full: vela.eventLogHash(log, 'full'),
+      content: vela.eventLogHash(log, 'content'),
+      root: toHex(vela.logRoot(log)),
+    }
+  },
+  proof: ({ events }: { events: string[] }) => {
+    const log = logged(events)
+    return { manifest: vela.eventManifest(log), trace: vela.replayTrace(log) }
+  },
+  chains: ({ findings, events }: { findings: string; events: string[] }) => {
+    return { ...vela.checkChains(findingsIn(findings).findings, logged(events)) }
+  },
+}
+
+const federationOperations: Record<string, (input: never) => Output> = {
+  diff: ({ ours, theirs }: { ours: string; theirs: string }) => ({
+    conflicts: vela.diffFrontiers(findingsIn(ours), findingsIn(theirs)),
+  }),
+  sync: ({ ours, theirs, recorded, ...pass }: { ours: string; theirs: string; recorded?: string[] } & vela.Pass) => {
+    const sides = [vela.readFrontier(ours), vela.readFrontier(theirs)] as const
+    const { report, events } = vela.syncWithPeer(...sides, { ...pass, recorded: logged(recorded) })
+    return { report, events: textsOf(events) }
+  },
+  'locator-failure': ({ ours, failure, ...pass }: { ours: string; failure: vela.LocatorFailure } & vela.Pass) => {
+    const { report, events } = vela.recordLocatorFailure(vela.readFrontier(ours), failure, pass)
+    return { report, events: textsOf(events) }
+  },
+  'unverified-entry': ({
+    ours,
+    entry,
+    ...pass
+  }: { ours: string; entry: { vfr_id: string; reason: string } } & vela.Pass) => {
+    const { report, events } = vela.recordUnverifiedEntry(vela.readFrontier(ours), entry, pass)
+    return { report, events: textsOf(events) }
+  },
+  discovered: ({ ours, result, ...pass }: { ours: string; result: { content?: string } } & vela.Pass) => {
+    const content = result.content === undefined ? undefined : utf8(result.content)
+    const found = { ...result, content } as unknown as vela.DiscoveryResult
+    const observed = vela.recordDiscovery(vela.readFrontier(ours), found, pass)
+    return { events: observed === undefined ? null : textsOf(observed.events) }
+  },
+  peers: ({ text }: { text: string }) => ({ peers: vela.readPeerHubs(text) }),
+}
+
+/** By the file of vectors that names them. */
+export const operations: Record<string, Record<string, (input: never) => Output>> = {
+  'frontier.json': frontierOperations,
+  'federation.json': federationOperations,
+}
+
+export function run(file: string, input: { op: string }): Output {
+  return operations[file]![input.op]!(input as never)
+}
