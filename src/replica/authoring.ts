@@ -4,10 +4,10 @@
 
 import { compare, type Digest, DigestMap, DigestSet, sha256, toHex } from '../bytes.ts'
 import { nodeDigest } from '../codec/cid.ts'
-import { encodeBody, encodeNode, signingBytes } from '../codec/node.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { Key } from '../trust/key.ts'
+import { SignedNode } from '../trust/signed.ts'
 import { type EventHead, eventLabel } from '../vela/event.ts'
 import type { Frontier } from './frontier.ts'
 
@@ -45,7 +45,7 @@ export class Author {
   readonly #frontier: Frontier
   readonly #key: Key
   #parents: Made[] | undefined
-  #blocks: Uint8Array[] = []
+  #blocks: SignedNode[] = []
   /** What is being built, then what each flush under way has. */
   #generations = [new Generation()]
   #writing: Promise<void>[] = []
@@ -120,7 +120,7 @@ export class Author {
     this.#generations.pop()
   }
 
-  async #admit(blocks: readonly Uint8Array[]): Promise<void> {
+  async #admit(blocks: readonly SignedNode[]): Promise<void> {
     const { refused, held } = await this.#frontier.gate.admit(blocks, { from: this.#key.publicKeyBytes })
     const [bad] = refused
     if (bad !== undefined) throw new ReplicaError(bad.code, `the gate refused a node made here: ${toHex(bad.digest)}`)
@@ -129,17 +129,15 @@ export class Author {
 
   #sign(text: Uint8Array, parents: readonly Made[]): Made {
     const height = parents.length === 0 ? 0 : 1 + Math.max(...parents.map(parent => parent.height))
-    const body = encodeBody({
-      key: this.#key.publicKeyBytes,
+    const node = SignedNode.make(this.#key, {
       event: text,
       links: [],
       height,
       parents: parents.map(parent => parent.digest).sort(compare),
       frontier: this.#frontier.log.name,
     })
-    const bytes = encodeNode(body, this.#key.sign(signingBytes(body)))
-    this.#blocks.push(bytes)
-    return { digest: sha256(bytes), height }
+    this.#blocks.push(node)
+    return { digest: sha256(node.bytes), height }
   }
 
   /** The last node of the chain, or the heads; of more heads than a node may name, the first in byte order. */

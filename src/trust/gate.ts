@@ -1,6 +1,6 @@
 // The admission gate: the only way into a frontier's log, for nodes made here and nodes from peers alike.
 //   1. form        strict decoding, the frontier named inside, the event canonical and of its own id
-//   2. signature   by the node's own key, checked in threads; a node stored or held already passed it
+//   2. signature   by the node's own key, checked in threads; a node stored, held or signed here a moment ago has it
 //   3. judgement   parents and height, registry and cuts; then one atomic commit per chunk, or held, or refused
 // Steps 1 and 2 of a call run while calls before it are in step 3, which takes calls strictly in the order they were made.
 // A refused node leaves no trace. Held nodes are let in as soon as what they wait for is there, with their descendants.
@@ -18,9 +18,13 @@ import { OpenCuts } from './open-cuts.ts'
 import { Recent } from './recent.ts'
 import type { Registry } from './registry.ts'
 import { type Ground, Settlement } from './settlement.ts'
+import { SignedNode } from './signed.ts'
 import type { Verifier } from './verifier.ts'
 
 export type { AdmitReport, HeldItem }
+
+/** A node's bytes, from anybody; or a node that this process has just signed, whose signature need not be checked. */
+export type Block = Uint8Array | SignedNode
 
 export interface GateParts {
   readonly log: FrontierStore
@@ -62,7 +66,7 @@ export class Gate {
    * call. When it returns, what it reports as admitted or held is durable.
    * @throws ReplicaError ERR_ABORTED, ERR_STORE_…; what was committed before stays
    */
-  admit(blocks: readonly Uint8Array[], options: { from: Uint8Array; signal?: AbortSignal }): Promise<AdmitReport> {
+  admit(blocks: readonly Block[], options: { from: Uint8Array; signal?: AbortSignal }): Promise<AdmitReport> {
     const { from, signal } = options
     const { nodesMax } = COMMIT_LIMITS
     let next = this.#examine(blocks.slice(0, nodesMax))
@@ -149,27 +153,32 @@ export class Gate {
   }
 
   /** Steps 1 and 2. A failure is thrown by whoever awaits this, and by nobody else. */
-  #examine(blocks: readonly Uint8Array[]): Promise<Batch> {
+  #examine(blocks: readonly Block[]): Promise<Batch> {
     const batch = this.#examineAll(blocks)
     batch.catch(() => {})
     return batch
   }
 
-  async #examineAll(blocks: readonly Uint8Array[]): Promise<Batch> {
+  async #examineAll(blocks: readonly Block[]): Promise<Batch> {
     const { log } = this.#ground
     const seen = new DigestSet()
     const read: Examined[] = []
+    const signedHere = new Set<Examined>()
     const refused: Refusal[] = []
     for (const [i, block] of blocks.entries()) {
       if (i > 0 && i % BLOCKS_PER_BREATH === 0) await setImmediate()
-      const result = examine(block, log.name)
+      const isSigned = block instanceof SignedNode
+      const result = examine(isSigned ? block.bytes : block, log.name)
       if (!seen.add('candidate' in result ? result.candidate.digest : result.digest)) continue
-      if ('candidate' in result) read.push(result)
-      else refused.push(result)
+      if (!('candidate' in result)) refused.push(result)
+      else {
+        read.push(result)
+        if (isSigned) signedHere.add(result)
+      }
     }
     const since = log.nodes
     const places = await this.#locate(read.map(({ candidate }) => candidate))
-    const invalid = await this.#invalid(read, places)
+    const invalid = await this.#invalid(signedHere.size === 0 ? read : read.filter(one => !signedHere.has(one)), places)
     const candidates = read.map(({ candidate }) => candidate).filter(candidate => !invalid.has(candidate.digest))
     for (const digest of invalid) refused.push({ digest, code: 'ERR_NODE_SIGNATURE' })
     return { candidates, refused, twice: blocks.length - seen.size, places, since }

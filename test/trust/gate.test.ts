@@ -8,6 +8,7 @@ import { createLevel } from '../../src/store/level.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import type { NodeEntry, Wait } from '../../src/store/store.ts'
 import type { AdmitReport } from '../../src/trust/gate.ts'
+import { SignedNode } from '../../src/trust/signed.ts'
 import { scratch } from '../shared-data.ts'
 import {
   contents,
@@ -561,6 +562,21 @@ test('the gate agrees with a plain reading of the rules', async () => {
       assert.equal(hexes(stored), hexes(expected))
     }),
     { numRuns: 60 },
+  )
+})
+
+test('a node that this process has signed goes in without a second check; its bytes from anybody else are checked', async () => {
+  await using at = await setting({})
+  const fields = { event: eventText('made here'), links: [], height: 0, parents: [], frontier: FRONTIER }
+  const node = SignedNode.make(at.own, fields)
+  const report = await at.gate.admit([node], { from: at.own.publicKeyBytes })
+  assert.is(report.admitted, 1)
+  const forged = Uint8Array.from(SignedNode.make(at.own, { ...fields, event: eventText('forged') }).bytes)
+  forged[10]! ^= 1
+  const refused = await at.gate.admit([forged], { from: at.own.publicKeyBytes })
+  assert.equal(
+    refused.refused.map(({ code }) => code),
+    ['ERR_NODE_SIGNATURE'],
   )
 })
 
