@@ -23,6 +23,9 @@ export const CODES = {
   ERR_EVENT_ID: { exit: 1 },
   ERR_EVENT_SIZE: { exit: 1 },
   ERR_EVENT_PARENT: { exit: 1 },
+  ERR_EVENT_KIND: { exit: 1 },
+  ERR_EVENT_TARGET: { exit: 1 },
+  ERR_REPLAY_LIMIT: { exit: 1 },
   // Nodes.
   ERR_NODE_SHAPE: { exit: 1 },
   ERR_NODE_SIZE: { exit: 1 },

@@ -91,6 +91,13 @@ export const FETCH_LIMITS = {
   redirectsMax: 3,
 } as const
 
+/** Replaying a log (protocol/replay.md). Counts: of items in a list of an object, of standing setters, of events. */
+export const REPLAY_LIMITS = {
+  listItemsMax: 16 * KIB,
+  settersMax: 256,
+  checkpointEvents: 64,
+} as const
+
 /** Checking signatures (protocol/signature.md). Bytes; a job is one signature. */
 export const VERIFY_LIMITS = {
   workersMax: 4,

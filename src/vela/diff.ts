@@ -27,7 +27,7 @@ export interface Conflict {
 }
 
 /** Scores further apart than this diverge, as doubles: .75 and .70 do, .85 and .80 don't. */
-const SCORE_DISTANCE_MAX = 0.05
+export const SCORE_DISTANCE_MAX = 0.05
 
 type Findings = Pick<Frontier, 'findings'>
 

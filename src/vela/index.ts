@@ -151,6 +151,32 @@ export {
   verifyEntry,
 } from './registry-entry.ts'
 export { printRegistry, type RegistryFile, readRegistry, registryUrl, withEntry } from './registry-file.ts'
+// Replay: protocol/replay.md.
+export { Ancestry } from './replay/ancestry.ts'
+export { type ComputedConflict, type ContestedField, viewConflicts, viewContested } from './replay/conflicts.ts'
+export { FIELD_KINDS, FIELDS, type Field } from './replay/fields.ts'
+export { genesisOf } from './replay/genesis.ts'
+export {
+  type ArtifactRow,
+  type FindingRow,
+  type JudgedRow,
+  type TrajectoryRow,
+  type ViewRows,
+  viewObject,
+  viewObjects,
+  viewRows,
+} from './replay/rows.ts'
+export { OBJECT_TABLES, type ObjectTable, type Precedes, type Problem, type View } from './replay/state.ts'
+export {
+  type Applied,
+  applyEvent,
+  emptyView,
+  type ReplayEvent,
+  rewindView,
+  type ViewOptions,
+  viewLength,
+  viewProblems,
+} from './replay/view.ts'
 export {
   type Acceptance,
   type Accepted,

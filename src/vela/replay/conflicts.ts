@@ -1,0 +1,86 @@
+// What was set apart and can't both be (protocol/replay.md, R16, R17), read from the setters that stand. Conflicts are computed and
+// never logged; an event that has seen both sides settles one by being there. Nothing here depends on clocks, on arrival, or on who
+// merged what.
+
+import { compareText } from '../json.ts'
+import type { Json } from '../value.ts'
+import { FIELD_KINDS, FIELDS, type Field, type Setter, type Standing } from './fields.ts'
+import { diverge } from './setters.ts'
+import type { View } from './state.ts'
+
+export interface ComputedConflict {
+  readonly finding_id: string
+  readonly kind: (typeof FIELD_KINDS)[Field]
+  readonly field: Field
+  /** The two events that had not seen each other, in the order of their ids. */
+  readonly events: readonly [string, string]
+  /** What each of them set. */
+  readonly values: readonly [Json, Json]
+}
+
+export interface ContestedField {
+  readonly finding_id: string
+  readonly field: Field
+  /** Of all events that stand for the field, in replay order. */
+  readonly events: readonly string[]
+  /** So many more stood than are kept. */
+  readonly forgotten: number
+}
+
+/**
+ * The fields that are contested, by finding and field: what a view shows there is the value of the replay order, and
+ * not yet anybody's decision.
+ */
+export function* viewContested(view: View, findings?: Iterable<string>): Generator<ContestedField> {
+  for (const [finding_id, standing] of contestedFindings(view, findings)) {
+    for (const field of FIELDS) {
+      const state = standing[field]
+      // With polarity alone it may be that every pair is a conflict of another field already.
+      if (state?.contested && !pairs(standing, field).next().done)
+        yield { finding_id, field, events: state.setters.map(({ event }) => event), forgotten: state.forgotten }
+    }
+  }
+}
+
+/**
+ * Every pair of events that disagree, by finding, field and ids, one after the other: there may be many where many set
+ * one field apart. `findings` narrows it to what a merge touched.
+ */
+export function* viewConflicts(view: View, findings?: Iterable<string>): Generator<ComputedConflict> {
+  for (const [finding_id, standing] of contestedFindings(view, findings)) {
+    for (const field of FIELDS) {
+      if (!standing[field]?.contested) continue
+      for (const [a, b] of pairs(standing, field)) {
+        const [events, values] = [[a.event, b.event] as const, [a.value, b.value] as const]
+        yield { finding_id, kind: FIELD_KINDS[field], field, events, values }
+      }
+    }
+  }
+}
+
+function* contestedFindings(view: View, findings?: Iterable<string>): Generator<[string, Standing]> {
+  const all = findings ?? Array.from(view.contested.entries(), ([id]) => id)
+  for (const id of [...new Set(all)].sort(compareText)) {
+    const standing = view.contested.has(id) ? view.standing.get(id) : undefined
+    if (standing !== undefined) yield [id, standing]
+  }
+}
+
+function* pairs(standing: Standing, field: Field): Generator<[Setter, Setter]> {
+  const setters = [...(standing[field]?.setters ?? [])].sort((a, b) => compareText(a.event, b.event))
+  for (const [at, a] of setters.entries()) {
+    for (const b of setters.slice(at + 1))
+      if (diverge(field, a, b) && !saidOtherwise(standing, field, [a, b])) yield [a, b]
+  }
+}
+
+/** That an acceptance and a rejection differ in polarity too is no second conflict. */
+function saidOtherwise(standing: Standing, field: Field, [a, b]: [Setter, Setter]): boolean {
+  if (field !== 'polarity') return false
+  return (['retracted', 'review_state'] as const).some(verdict => {
+    const setters = standing[verdict]?.setters ?? []
+    const one = setters.find(({ event }) => event === a.event)
+    const other = setters.find(({ event }) => event === b.event)
+    return one !== undefined && other !== undefined && diverge(verdict, one, other)
+  })
+}

@@ -1,0 +1,91 @@
+// The state that replay builds (protocol/replay.md, R1): six tables of objects as their last event left them, who set what, and what
+// didn't apply. Everything that may be taken back lies in tables of one ledger. What is in here is for the files of this folder;
+// callers have a view made, and read it, through functions.
+
+import { type ErrorCode, ReplicaError } from '../../errors.ts'
+import { type EventRecord, excerpt } from '../event-record.ts'
+import type { Body } from './body.ts'
+import type { Standing } from './fields.ts'
+import { Ledger, Table } from './ledger.ts'
+
+/** What didn't apply, or not in full, and why. Equal logs give equal problems, to the letter. */
+export interface Problem {
+  readonly event: string
+  readonly kind: string
+  readonly code: ErrorCode
+  readonly reason: string
+}
+
+/** True when node `a` is an ancestor of node `b`; nodes are numbered as the caller likes. */
+export type Precedes = (a: number, b: number) => boolean
+
+export const OBJECT_TABLES = [
+  'findings',
+  'negative_results',
+  'trajectories',
+  'artifacts',
+  'replications',
+  'predictions',
+] as const
+export type ObjectTable = (typeof OBJECT_TABLES)[number]
+
+export class View {
+  readonly ledger = new Ledger()
+  readonly objects: Readonly<Record<ObjectTable, Table<Body>>>
+  /** By finding: the setters that stand. */
+  readonly standing: Table<Standing>
+  /** The findings of which a field is contested. */
+  readonly contested: Table<true>
+  /** By the place of the event in the order. */
+  readonly problems: Table<readonly Problem[]>
+  /** Payloads of proposals by their ids. */
+  readonly seeds: ReadonlyMap<string, Body>
+  readonly precedes: Precedes | undefined
+
+  constructor(parts: { readonly seeds: ReadonlyMap<string, Body>; readonly precedes: Precedes | undefined }) {
+    const { ledger } = this
+    this.objects = Object.fromEntries(OBJECT_TABLES.map(name => [name, new Table<Body>(ledger)])) as View['objects']
+    this.standing = new Table(ledger)
+    this.contested = new Table(ledger)
+    this.problems = new Table(ledger)
+    this.seeds = parts.seeds
+    this.precedes = parts.precedes
+  }
+}
+
+/** One event on its way into a view. Reducers check all before they write anything. */
+export class Step {
+  readonly view: View
+  readonly event: EventRecord
+  /** Empty where the event's payload is no object. */
+  readonly payload: Body
+  /** The nodes that carry the event. */
+  readonly nodes: readonly number[] | undefined
+  readonly problems: Problem[] = []
+  /** The findings that this event was about and did something to. */
+  readonly findings = new Set<string>()
+
+  constructor(view: View, event: EventRecord, nodes: readonly number[] | undefined) {
+    this.view = view
+    this.event = event
+    this.payload = event.payload instanceof Map ? event.payload : new Map()
+    this.nodes = nodes
+  }
+
+  /** For what applies in part; what doesn't apply at all throws. */
+  report(code: ErrorCode, reason: string): void {
+    this.problems.push({ event: this.event.id, kind: excerpt(this.event.kind), code, reason })
+  }
+
+  /** @throws ReplicaError ERR_EVENT_TARGET */
+  object(table: ObjectTable, id: string): Body {
+    const body = this.view.objects[table].get(id)
+    if (body === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(id)} is not among the ${table} here`)
+    return body
+  }
+
+  write(table: ObjectTable, id: string, body: Body): void {
+    this.view.objects[table].set(id, body)
+    if (table === 'findings') this.findings.add(id)
+  }
+}

@@ -1,0 +1,88 @@
+// Replay as an incremental view (protocol/replay.md, R1, R2, R18): events go in one by one, in replay order, and what the log amounts to
+// can be read at any time (rows.ts, conflicts.ts). One event that doesn't apply is reported and changes nothing. The view can
+// be taken back to a checkpoint, so that events which come to lie before others cost what lies behind them, not the log.
+
+import { hasCode, ReplicaError } from '../../errors.ts'
+import { excerpt, readRecord } from '../event-record.ts'
+import { readFinding } from '../frontier-file.ts'
+import type { Proposal } from '../proposal.ts'
+import type { Json } from '../value.ts'
+import type { Body } from './body.ts'
+import { reducerOf } from './kinds.ts'
+import { type Precedes, type Problem, Step, View } from './state.ts'
+
+export interface ViewOptions {
+  /** Findings that were there before the first event; of two with one id the later counts. They must not be changed any more. */
+  readonly genesis?: Iterable<ReadonlyMap<string, Json>>
+  /** What thin events point to, as readProposal gives it. Fixed for a view: with others, replay starts over. */
+  readonly proposals?: Iterable<Pick<Proposal, 'id' | 'payload'>>
+  /** Ancestry of the nodes that carry the events, which may learn of nodes later; without it all that is earlier was seen. */
+  readonly precedes?: Precedes
+}
+
+export interface ReplayEvent {
+  /** UTF-8 of the stored form. */
+  readonly text: Uint8Array
+  /** The nodes that carry it, by the numbers that `precedes` takes. */
+  readonly nodes?: readonly number[]
+}
+
+export interface Applied {
+  /** Empty when the event applied in full. */
+  readonly problems: readonly Problem[]
+  /** The findings that it wrote to or set a field of. */
+  readonly findings: readonly string[]
+}
+
+/** The view of no event. @throws ReplicaError ERR_FRONTIER for a genesis finding that is none */
+export function emptyView(options: ViewOptions = {}): View {
+  const { genesis = [], proposals = [], precedes } = options
+  const seeds = new Map<string, Body>()
+  for (const { id, payload } of proposals) if (payload instanceof Map) seeds.set(id, payload)
+  const view = new View({ seeds, precedes })
+  for (const body of genesis) view.objects.findings.set(readFinding(body as Map<string, Json>).id, body)
+  return view
+}
+
+/** How many events are in the view. */
+export function viewLength(view: View): number {
+  return view.ledger.count
+}
+
+/**
+ * Puts the next event in replay order into the view, which is changed. Each event is to be given once.
+ * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE for what is no event; the view is as it was
+ */
+export function applyEvent(view: View, event: ReplayEvent): Applied {
+  const { record } = readRecord(event.text, 'exact')
+  const step = new Step(view, record, event.nodes)
+  view.ledger.next()
+  try {
+    const reduce = reducerOf(record.kind)
+    if (reduce === undefined)
+      throw new ReplicaError('ERR_EVENT_KIND', `replay doesn't know the kind ${excerpt(record.kind)}`)
+    reduce(step)
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    step.report(error.code, error.message)
+  }
+  const { problems, findings } = step
+  if (problems.length > 0) view.problems.set(String(view.ledger.count), problems)
+  return { problems, findings: [...findings] }
+}
+
+/**
+ * Takes the view back to the latest checkpoint at which no more than `length` events were in it, and answers how many
+ * are in it then: those from there on are to be applied again, or others. After a merge, `length` is how many events the
+ * old order and the new one have in common at their start, with the same nodes.
+ */
+export function rewindView(view: View, length: number): number {
+  if (!(Number.isSafeInteger(length) && length >= 0)) throw new TypeError(`${length} is no count of events`)
+  return view.ledger.rewind(length)
+}
+
+/** All that didn't apply, in replay order. */
+export function viewProblems(view: View): Problem[] {
+  const byPlace = [...view.problems.entries()].sort(([a], [b]) => Number(a) - Number(b))
+  return byPlace.flatMap(([, problems]) => problems)
+}
