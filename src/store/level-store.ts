@@ -161,8 +161,13 @@ export class LevelStore implements Store {
   }
 
   async #load(): Promise<void> {
+    await this.#read(() => this.#records.load())
+    await this.#read(() => this.#loadFrontiers())
+    await this.#held.load(this.frontiers())
+  }
+
+  async #loadFrontiers(): Promise<void> {
     const { log } = this.#parts
-    await this.#records.load()
     let ordinal = FIRST_FRONTIER
     for await (const entries of log.entries({ gte: nameKey(0), lt: behindNames })) {
       for (const [key, value] of entries) {
@@ -179,7 +184,16 @@ export class LevelStore implements Store {
     for await (const [entry] of log.entries(beyond)) {
       if (entry !== undefined) this.#doubt(`the name of stream ${readStreamKey(entry[0]).ordinal} is missing`)
     }
-    await this.#held.load(this.frontiers())
+  }
+
+  /** In report mode what can't be read is a fault, and the rest is opened. */
+  async #read(part: () => Promise<void>): Promise<void> {
+    try {
+      await part()
+    } catch (error) {
+      if (this.#parts.check === 'strict' || !hasCode(error, 'ERR_STORE_CORRUPT')) throw error
+      this.#faults.push({ kind: 'commit', reason: error.message })
+    }
   }
 
   #doubt(reason: string): void {

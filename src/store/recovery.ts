@@ -4,6 +4,7 @@
 // index/ knows of more than the log has, the log has lost what was acknowledged, and the store does not open.
 
 import { type Digest, equals } from '../bytes.ts'
+import { hasCode } from '../errors.ts'
 import { corrupt } from './damage.ts'
 import { Batch, type Entry } from './database.ts'
 import { Heads } from './heads.ts'
@@ -46,8 +47,13 @@ export async function inspectStream(parts: StreamParts): Promise<Recovered> {
   const heads = await readHeads(parts)
   const range = { gte: streamKey(ordinal, 0, COMMIT), lt: streamKey(ordinal + 1, 0, COMMIT) }
   let end = indexed?.end ?? 0
-  for await (const [entry] of ledger.log.entries({ ...range, reverse: true, limit: 1, keysOnly: true })) {
-    if (entry !== undefined) end = Math.max(end, readStreamKey(entry[0]).seq + 1)
+  try {
+    for await (const [entry] of ledger.log.entries({ ...range, reverse: true, limit: 1, keysOnly: true })) {
+      if (entry !== undefined) end = Math.max(end, readStreamKey(entry[0]).seq + 1)
+    }
+  } catch (error) {
+    // Where the end can't be read, index/ says how far it went; `verify` comes across the damage there.
+    if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
   }
   return { tail: { ...(indexed ?? emptyTail(genesis)), end }, heads, indexed }
 }
