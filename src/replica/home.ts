@@ -5,7 +5,6 @@ import { compareIds } from '../dag/closure.ts'
 import { ReplicaError } from '../errors.ts'
 import { HEADS_ALARM } from '../limits.ts'
 import type { Store, Wait } from '../store/store.ts'
-import { Gate } from '../trust/gate.ts'
 import { Key } from '../trust/key.ts'
 import { Registry } from '../trust/registry.ts'
 import { Verifier } from '../trust/verifier.ts'
@@ -74,11 +73,11 @@ export class Home {
     const url = this.address === undefined ? {} : { url: this.address }
     const own = { id: this.hubId, key: this.#key, former: this.#former, ...url }
     const registry = await Registry.load(records, name, own)
-    const gate = new Gate({ log, held, registry, verifier: this.verifier })
+    const frontier = new Frontier({ log, held, registry, verifier: this.verifier })
     // A key file put in place of another may own what was held until now.
     const ownNodes: Wait = { kind: 'key', id: this.#key.publicKeyBytes }
-    if ((await held.waiting(name, ownNodes, 1)).length > 0) await gate.release(ownNodes)
-    return new Frontier({ log, held, registry, gate })
+    if ((await held.waiting(name, ownNodes, 1)).length > 0) await frontier.gate.release(ownNodes)
+    return frontier
   }
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
