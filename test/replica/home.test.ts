@@ -6,8 +6,7 @@ import * as assert from 'uvu/assert'
 import { Hub } from '../../src/hub.ts'
 import { Replica } from '../../src/index.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
-import { VERSION } from '../../src/version.ts'
-import { repository, scratch } from '../shared-data.ts'
+import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, introduce, memoryReplica, NOW, pair, reasons } from './drafts.ts'
 
 const test = suite('replica/home')
@@ -142,11 +141,6 @@ test('an address that is taken is refused, and the store is closed again', async
   assert.is(await codeOf(Hub.listen({ location, create: true, port })), 'ERR_USAGE')
   await using again = await Replica.open({ location })
   assert.equal(again.frontiers(), [])
-})
-
-test('the version in the code is that of the package', async () => {
-  const manifest = JSON.parse(await fs.readFile(`${repository}/package.json`, 'utf8'))
-  assert.is(VERSION, manifest.version)
 })
 
 test.run()
