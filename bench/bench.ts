@@ -17,6 +17,8 @@ export interface BenchOptions {
   readonly folder: string
   /** Runs of each row; a few less where a run takes long. */
   readonly runs: number
+  /** One short run where a run has a length of its own. */
+  readonly quick: boolean
   readonly say: (text: string) => void
   /** Options for Node in the processes measured, such as `--cpu-prof`. */
   readonly execArgv: readonly string[]
@@ -36,6 +38,23 @@ export class Bench {
 
   constructor(options: BenchOptions) {
     this.#options = options
+  }
+
+  get runs(): number {
+    return this.#options.runs
+  }
+
+  get quick(): boolean {
+    return this.#options.quick
+  }
+
+  say(text: string): void {
+    this.#options.say(text)
+  }
+
+  /** A process with a program of its own, a compiled file beside this one. */
+  start(program: string): Child {
+    return new Child(program, this.#options.execArgv)
   }
 
   /** Runs a task in a process of its own. */

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
+export const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
 const outputBytesMax = 1 << 30
 
 /** What a verb printed with `--json`. */
@@ -57,6 +57,11 @@ export interface ServedHub {
 /** Makes a store and serves it on a free port. */
 export async function serve(dir: string, id: string): Promise<ServedHub> {
   await ask(['init', dir, '--hub-id', id])
+  return listen(dir, id)
+}
+
+/** Serves a store that is there, on a free port. */
+export async function listen(dir: string, id: string): Promise<ServedHub> {
   const words = ['serve', '--listen', '127.0.0.1:0', '--dir', dir, '--json', '--quiet']
   const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })
   const lines = createInterface({ input: child.stdout! })

@@ -1,6 +1,7 @@
 // `npm run demo [-- file]`: the main job, on real processes and real disks. Two hubs, north and south, keep one frontier. Two
 // writers import a thousand made-up events each, one at each hub (or one log from the file given, at north). The hubs push
-// and pull, a third replica clones, and then all three must hold the same, byte for byte. Exits with 1 if anything differs.
+// and pull, and a third replica clones. Then the hubs follow each other live, the third as a hub too, over a link that is cut once
+// (demo-live.ts). In the end all three must hold the same, byte for byte. Exits with 1 if anything differs.
 
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs/promises'
@@ -8,6 +9,7 @@ import * as path from 'node:path'
 import { makeEvent } from '../src/vela/event.ts'
 import { type Answer, ask, type ServedHub, serve, stop, VerbFailed, verb } from './cli.ts'
 import { events } from './data.ts'
+import { livePart } from './demo-live.ts'
 import { align, duration, whole } from './table.ts'
 import { inTemporaryFolder } from './workplace.ts'
 
@@ -46,6 +48,7 @@ async function demo(folder: string, file: string | undefined): Promise<boolean> 
     const logs = file === undefined ? await madeUpLogs(folder) : [path.resolve(file)]
     const frontier = await story.tell({ north, south, third }, logs, file === undefined)
     console.log(`the frontier is ${frontier}\n\n${story.table()}\n`)
+    console.log(`${await livePart({ folder, frontier, north, south, third })}\n`)
     const places = [...hubs.map(({ id, dir }) => ({ name: id, dir })), { name: 'third', dir: third }]
     const holdings: Holding[] = []
     for (const { name, dir } of places) holdings.push(await holdingOf(name, dir, frontier))

@@ -45,8 +45,21 @@ export function figuresMarkdown({ machine, rows }: Figures): string {
     '| | nodes in the log | ms | events/s | bytes on the wire | peak memory, MB |',
     '|---|--:|--:|--:|--:|--:|',
     ...lines,
+    ...liveLines(rows),
     end,
   ].join('\n')
+}
+
+/** The rows that have figures of their own, in a second table. */
+function liveLines(rows: readonly Row[]): string[] {
+  const lines = rows.flatMap(({ what, figures, rssBytes }) => {
+    if (figures === undefined) return []
+    const parts = Object.entries(figures).map(
+      ([name, { median, least, most }]) => `${name} ${duration(median)} (${duration(least)}–${duration(most)})`,
+    )
+    return [`| ${what} | ${parts.join(', ')} | ${whole(rssBytes / 1e6)} |`]
+  })
+  return lines.length === 0 ? [] : ['', '| live | | peak memory, MB |', '|---|---|--:|', ...lines]
 }
 
 function lineOf(says: string, { size, events, runs, ms, counts, rssBytes, hubRssBytes }: Row): string {

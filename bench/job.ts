@@ -7,7 +7,7 @@ import type { Row } from './samples.ts'
 
 export interface Job {
   readonly name: string
-  /** Sizes when none are asked for; those of a million only with `--million`. */
+  /** Sizes when none are asked for; those of a million only with `--million`. 0 alone: the job has its own, whatever is asked. */
   readonly sizes: readonly number[]
   /** Shapes that make a difference; all of them are measured at one size, when none are asked for, else the first. */
   readonly shapes: readonly Shape[]

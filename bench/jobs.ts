@@ -6,7 +6,8 @@ import { classify } from './jobs/classify.ts'
 import { clone } from './jobs/clone.ts'
 import { diverged } from './jobs/diverged.ts'
 import { importing } from './jobs/import.ts'
+import { live } from './jobs/live.ts'
 import { pull } from './jobs/pull.ts'
 import { verify } from './jobs/verify.ts'
 
-export const jobs: readonly Job[] = [append, importing, clone, pull, diverged, classify, verify]
+export const jobs: readonly Job[] = [append, importing, clone, pull, diverged, classify, verify, live]

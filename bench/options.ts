@@ -13,6 +13,7 @@ export interface Options {
   readonly shapes: readonly Shape[] | undefined
   readonly million: boolean
   readonly runs: number
+  readonly quick: boolean
   readonly json: string | undefined
   readonly compare: string | undefined
   readonly cpuProfiles: string | undefined
@@ -24,6 +25,7 @@ export const usage = `npm run bench [-- [job …] [option …]]
   --shape chain,mesh,wide,heads
   --million                  a million nodes too, where the job has a row for it: takes a while, and 6 GB in ${os.tmpdir()}
   --runs <n>                 runs of each row, 3 when not given
+  --quick                    live: one short run of each row
   --json <file>              where the figures go; pictures are put beside it
   --compare <file>           the figures of an earlier run, to set these against
   --cpu-profiles <folder>    profiles of every process, for Chrome's developer tools`
@@ -49,6 +51,7 @@ export function readOptions(words: readonly string[], all: readonly Job[]): Opti
     shapes: values.shape?.split(',').map(readShape),
     million: values.million,
     runs,
+    quick: values.quick,
     json: resolved(values.json),
     compare: resolved(values.compare),
     cpuProfiles: resolved(values['cpu-profiles']),
@@ -65,6 +68,7 @@ function parseWords(args: string[]) {
         shape: { type: 'string' },
         million: { type: 'boolean', default: false },
         runs: { type: 'string', default: '3' },
+        quick: { type: 'boolean', default: false },
         json: { type: 'string' },
         compare: { type: 'string' },
         'cpu-profiles': { type: 'string' },

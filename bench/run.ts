@@ -12,7 +12,7 @@ import { type Options, readOptions, UsageError, usage } from './options.ts'
 import { pictures } from './pictures.ts'
 import { repository } from './repository.ts'
 import type { Figures, Row } from './samples.ts'
-import { table } from './table.ts'
+import { figureTable, table } from './table.ts'
 import { inTemporaryFolder } from './workplace.ts'
 
 const million = 1_000_000
@@ -31,6 +31,7 @@ async function main(words: readonly string[]): Promise<void> {
   } finally {
     // Also what was measured before something failed.
     if (rows.length > 0) console.log(`${table(rows)}\n`)
+    if (rows.some(row => row.figures !== undefined)) console.log(`${figureTable(rows)}\n`)
   }
   if (before !== undefined) {
     console.log(`against ${describeMachine(before.machine)}\n\n${comparison(rows, before.rows)}\n`)
@@ -40,10 +41,10 @@ async function main(words: readonly string[]): Promise<void> {
 }
 
 async function measure(options: Options, folder: string, rows: Row[]): Promise<void> {
-  const { cpuProfiles, runs } = options
+  const { cpuProfiles, runs, quick } = options
   const execArgv = cpuProfiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProfiles}`]
   const say = (text: string): void => void process.stderr.write(`${text}\n`)
-  const bench = new Bench({ folder, runs, execArgv, say })
+  const bench = new Bench({ folder, runs, quick, execArgv, say })
   for (const job of options.jobs) {
     for (const place of placesOf(job, options)) {
       for await (const row of job.rows(bench, place)) rows.push(row)
@@ -52,11 +53,13 @@ async function measure(options: Options, folder: string, rows: Row[]): Promise<v
 }
 
 function placesOf(job: Job, options: Options): Place[] {
-  const sizes = options.sizes ?? job.sizes.filter(size => size < million || options.million)
+  const isSized = job.sizes.some(size => size > 0)
+  const asked = isSized ? options.sizes : undefined
+  const sizes = asked ?? job.sizes.filter(size => size < million || options.million)
   return sizes.flatMap(size => {
     const own = size === allShapesAt ? job.shapes : job.shapes.slice(0, 1)
-    const asked = job.shapes.length > 1 ? options.shapes : undefined
-    return (asked ?? own).map(shape => ({ shape, size }))
+    const shapes = job.shapes.length > 1 ? options.shapes : undefined
+    return (shapes ?? own).map(shape => ({ shape, size }))
   })
 }
 

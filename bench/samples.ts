@@ -20,6 +20,8 @@ export interface Sample {
   readonly hubRssBytes?: number
   /** The store after it was closed. */
   readonly diskBytes?: number
+  /** What else was found, by a name that ends with its unit; differs from run to run. */
+  readonly figures?: { readonly [name: string]: number }
 }
 
 export interface Label {
@@ -31,10 +33,17 @@ export interface Label {
   readonly size: number
 }
 
+/** Over the runs. */
+export interface Range {
+  readonly median: number
+  readonly least: number
+  readonly most: number
+}
+
 export interface Row extends Label {
   readonly events: number
   readonly runs: number
-  readonly ms: { readonly median: number; readonly least: number; readonly most: number }
+  readonly ms: Range
   /** Medians. */
   readonly cpuMs: number
   readonly hubCpuMs: number | null
@@ -43,6 +52,8 @@ export interface Row extends Label {
   readonly rssBytes: number
   readonly hubRssBytes: number | null
   readonly diskBytesPerEvent: number | null
+  /** Absent where a job has no figures of its own. */
+  readonly figures?: { readonly [name: string]: Range }
 }
 
 /** What a run of the program found. */
@@ -61,7 +72,6 @@ export function rowOf(label: Label, samples: readonly Sample[]): Row {
       throw new Error(`${nameOf(label)}: runs of one seed differ in ${difference.join(', ')}`)
     }
   }
-  const times = samples.map(sample => sample.ms)
   const hubs = samples.flatMap(sample => sample.hubRssBytes ?? [])
   const hubCpu = samples.flatMap(sample => sample.hubCpuMs ?? [])
   const disks = samples.flatMap(sample => sample.diskBytes ?? [])
@@ -69,14 +79,26 @@ export function rowOf(label: Label, samples: readonly Sample[]): Row {
     ...label,
     events: first.events,
     runs: samples.length,
-    ms: { median: median(times), least: Math.min(...times), most: Math.max(...times) },
+    ms: range(samples.map(sample => sample.ms)),
     cpuMs: median(samples.map(sample => sample.cpuMs)),
     hubCpuMs: hubCpu.length === 0 ? null : median(hubCpu),
     counts: first.counts,
     rssBytes: Math.max(...samples.map(sample => sample.rssBytes)),
     hubRssBytes: hubs.length === 0 ? null : Math.max(...hubs),
     diskBytesPerEvent: disks.length === 0 ? null : Math.round(median(disks) / label.size),
+    ...figuresOf(samples),
   }
+}
+
+function figuresOf(samples: readonly Sample[]): Pick<Row, 'figures'> {
+  const names = Object.keys(samples[0]!.figures ?? {})
+  if (names.length === 0) return {}
+  const ranges = names.map(name => [name, range(samples.map(({ figures }) => figures![name]!))])
+  return { figures: Object.fromEntries(ranges) as { [name: string]: Range } }
+}
+
+function range(values: readonly number[]): Range {
+  return { median: median(values), least: Math.min(...values), most: Math.max(...values) }
 }
 
 /** `name a ≠ b` for each count that differs. */

@@ -12,6 +12,19 @@ export function table(rows: readonly Row[]): string {
   return align([titles, ...rows.map(cells)], 2)
 }
 
+/** The figures that some rows have besides, one line each; empty when no row has any. */
+export function figureTable(rows: readonly Row[]): string {
+  const lines = rows.flatMap(({ job, what, runs, figures = {} }) =>
+    Object.entries(figures).map(([name, { median, least, most }], index) => [
+      index === 0 ? `${job}: ${what}` : '',
+      name,
+      duration(median),
+      runs === 1 ? 'one run' : `${duration(least)}–${duration(most)}`,
+    ]),
+  )
+  return lines.length === 0 ? '' : align([['job', 'figure', 'median', 'least–most'], ...lines], 2)
+}
+
 function cells(row: Row): string[] {
   const { job, what, shape, size, events, ms, rssBytes, hubRssBytes, diskBytesPerEvent } = row
   return [

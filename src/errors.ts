@@ -34,6 +34,7 @@ export const CODES = {
   ERR_NODE_SIGNATURE: { exit: 1 },
   ERR_NODE_REVOKED: { exit: 1 },
   ERR_HELD_FULL: { exit: 1 },
+  ERR_DOCUMENT: { exit: 1 },
   // Keys and peers.
   ERR_KEY: { exit: 2 },
   ERR_KEY_FILE: { exit: 4 },
@@ -59,6 +60,7 @@ export const CODES = {
   ERR_REVIEWER: { exit: 1 },
   ERR_CONFLICT_UNKNOWN: { exit: 1 },
   ERR_CONFLICT_SETTLED: { exit: 1 },
+  ERR_JOURNAL: { exit: 4 },
   // Store.
   ERR_STORE_MISSING: { exit: 4 },
   ERR_STORE_EXISTS: { exit: 4 },
@@ -83,6 +85,12 @@ export const CODES = {
   ERR_SYNC_CLOSED: { exit: 3 },
   ERR_SYNC_CONNECT: { exit: 3 },
   ERR_SYNC_REMOTE: { exit: 3 },
+  ERR_FETCH: { exit: 3 },
+  // HTTP.
+  ERR_HTTP_REQUEST: { exit: 3 },
+  ERR_HTTP_METHOD: { exit: 3 },
+  ERR_HTTP_LIMIT: { exit: 3 },
+  ERR_HTTP_BUSY: { exit: 3 },
   // Callers.
   ERR_USAGE: { exit: 2 },
   ERR_ABORTED: { exit: 1 },

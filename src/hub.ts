@@ -1,22 +1,26 @@
-// A hub: a replica that listens. One HTTP port serves the WebSocket of the sync protocol and `GET /healthz`; every
-// bound on strangers (connections, proofs under way, headers, time) is kept here. Specification: protocol/sync.md, S1 to S7,
-// and protocol/http.md.
+// A hub: a replica that listens. One HTTP port serves the WebSocket of the sync protocol and what is read and published by
+// HTTP (hub/desk.ts); every bound on strangers (connections, proofs under way, headers, time) is kept here. Specification:
+// protocol/sync.md, S1 to S7, and protocol/http.md.
 
 import { randomBytes } from 'node:crypto'
 import * as http from 'node:http'
 import * as https from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ReplicaError } from './errors.ts'
+import { Desk } from './hub/desk.ts'
 import { SOCKET_LIMITS } from './limits.ts'
+import { MergeNoter } from './replica/merge-noter.ts'
 import { type Opened, type OpenOptions, openParts } from './replica/open.ts'
+import { Supervisor } from './replica/supervisor.ts'
 import { Replica } from './replica.ts'
 import type { Config } from './sync/state.ts'
-import { Exchange } from './transport/exchange.ts'
+import { breath } from './transport/breath.ts'
+import { Exchange, type Services } from './transport/exchange.ts'
 import { type Dialled, SocketServer } from './transport/socket.ts'
 
 const { connectionsMax, unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
-const { bodyBytesMax, bodyMsMax } = SOCKET_LIMITS
+const { bodyMsMax } = SOCKET_LIMITS
 const DRAIN_MS = 10_000
 const TIMEOUT_CHECK_MS = 1_000
 
@@ -31,19 +35,34 @@ export interface ListenOptions extends OpenOptions {
   readonly tls?: { readonly cert: string; readonly key: string }
   /** How others reach this hub, where that differs from what it listens on. */
   readonly url?: string
+  /** Memory of this process in bytes, for the metrics; the library itself doesn't look at the process. */
+  readonly residentBytes?: () => number
 }
 
 export class Hub extends Replica {
   readonly #server: http.Server
   readonly #sockets = new SocketServer()
   readonly #sessions = new Set<Exchange>()
+  readonly #desk: Desk
+  readonly #counted: Services
   readonly #unproven = new Map<string, number>()
   #unprovenCount = 0
   #draining = false
+  readonly #supervisor: Supervisor
+  readonly #noter: MergeNoter
   #stopped: Promise<void> | undefined
 
   private constructor(opened: Opened, options: ListenOptions) {
     super(opened, options, options.read !== 'registered')
+    const { home } = this
+    this.#desk = new Desk(home, {
+      openRead: options.read !== 'registered',
+      base: () => webAddress(this.url),
+      measures: () => ({ sessions: this.sessions, links: this.links, residentBytes: options.residentBytes?.() }),
+    })
+    this.#counted = this.#desk.counts.counting(this.services)
+    this.#supervisor = new Supervisor({ home, services: this.#counted, tools: home.linkTools })
+    this.#noter = new MergeNoter(home)
     const limits = {
       maxHeaderSize: headerBytesMax,
       headersTimeout: headerMsMax,
@@ -53,7 +72,8 @@ export class Hub extends Replica {
     this.#server =
       options.tls === undefined ? http.createServer(limits) : https.createServer({ ...limits, ...options.tls })
     this.#server.maxConnections = connectionsMax
-    this.#server.on('request', (request, response) => this.#onRequest(request, response))
+    this.#server.on('connection', socket => this.#onConnection(socket))
+    this.#server.on('request', (request, response) => void this.#desk.serve(request, response))
     this.#server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
     this.#server.on('clientError', (_error, socket) => socket.destroy())
   }
@@ -64,6 +84,8 @@ export class Hub extends Replica {
     try {
       await hub.#bind(options)
       await hub.load()
+      hub.#supervisor.start()
+      hub.#noter.start()
       return hub
     } catch (error) {
       await hub.close()
@@ -81,6 +103,17 @@ export class Hub extends Replica {
     return this.#sessions.size
   }
 
+  /** Links to peers that are kept: those registered to be followed. */
+  get links(): number {
+    return this.#supervisor.size
+  }
+
+  /** Reads the registries again and dials at once every peer that waits. @throws ReplicaError ERR_STORE_CORRUPT */
+  async reload(): Promise<void> {
+    await this.home.reload()
+    this.#supervisor.retry()
+  }
+
   /** Stops accepting, lets chunks in flight become durable (at most 10 s), closes every session with 1001, then the store. */
   override close(): Promise<void> {
     this.#stopped ??= this.#stop()
@@ -89,10 +122,13 @@ export class Hub extends Replica {
 
   async #stop(): Promise<void> {
     this.#draining = true
+    this.#desk.stop()
+    this.#noter.stop()
     if (this.#server.listening) this.#server.close()
     const sessions = [...this.#sessions]
     for (const session of sessions) session.goAway()
-    await Promise.race([Promise.allSettled(sessions.map(session => session.done)), after(DRAIN_MS)])
+    const drained = [this.#supervisor.stop(), ...sessions.map(session => session.done)]
+    await Promise.race([Promise.allSettled(drained), after(DRAIN_MS)])
     this.#server.closeAllConnections()
     await this.#sockets.close()
     await super.close()
@@ -111,16 +147,10 @@ export class Hub extends Replica {
     this.home.address = url ?? `${tls === undefined ? 'ws' : 'wss'}://${name}:${actual}`
   }
 
-  #onRequest(request: http.IncomingMessage, response: http.ServerResponse): void {
-    discardBody(request)
-    const path = request.url?.split('?', 1)[0] // no URL parser: it throws, and what it is given is foreign
-    if (path !== '/healthz') return answer(response, 404, { error: 'not found' })
-    if (request.method !== 'GET' && request.method !== 'HEAD')
-      return answer(response, 405, { error: 'method not allowed' })
-    answer(response, this.#draining ? 503 : 200, {
-      ok: !this.#draining,
-      hub_id: this.hubId,
-      sessions: this.#sessions.size,
+  #onConnection(socket: Socket): void {
+    this.#desk.counts.connections += 1
+    socket.once('close', () => {
+      this.#desk.counts.connections -= 1
     })
   }
 
@@ -147,9 +177,12 @@ export class Hub extends Replica {
   }
 
   #serve(dialled: Dialled, proven: () => void): void {
-    const session = new Exchange(dialled.link, this.#config(dialled), this.services, {
+    const session = new Exchange(dialled.link, this.#config(dialled), this.#counted, {
+      breath,
       onChannel: (channel, peer) => {
-        const { frontier, mode } = channel
+        const { frontier, mode, live } = channel
+        this.home.exchanged(frontier, peer.key, channel)
+        if (live !== undefined) return // they come and go by themselves
         this.home.tell({
           kind: 'session',
           message: `${peer.hub} finished a ${mode}`,
@@ -181,19 +214,9 @@ export class Hub extends Replica {
   }
 }
 
-/** No request of this version has a body that is read; one that is too long ends the connection. */
-function discardBody(request: http.IncomingMessage): void {
-  let bytes = 0
-  request.on('data', (chunk: Buffer) => {
-    bytes += chunk.length
-    if (bytes > bodyBytesMax) request.destroy()
-  })
-}
-
-function answer(response: http.ServerResponse, status: number, body: object): void {
-  const text = `${JSON.stringify(body)}\n`
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
-  response.end(text)
+/** The address of a hub for HTTP: its own scheme, and no slash at the end. */
+function webAddress(url: string): string {
+  return url.replace(/^ws/, 'http').replace(/\/+$/, '')
 }
 
 /** The socket has no owner any more: whatever becomes of it is caught here, and it goes when the answer is out. */

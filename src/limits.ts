@@ -29,6 +29,7 @@ export const WIRE_LIMITS = {
   wantsOutstandingMax: 1024,
   wantsPerChannelMax: 65_536,
   sinkIdsMax: 262_144,
+  echoIdsMax: 65_536,
   creditBytes: 2 * MIB,
   creditNodes: 1024,
   channelsMax: 64,
@@ -43,6 +44,9 @@ export const SOCKET_LIMITS = {
   pingMs: 20_000,
   pingMissesMax: 2,
   idleMsMax: 60_000,
+  readsAtOnceMax: 2,
+  turnMsMax: 10,
+  inputsPerTurn: 4,
   closeMsMax: 5_000,
   connectionsMax: 1_200,
   unprovenMax: 64,
@@ -51,6 +55,36 @@ export const SOCKET_LIMITS = {
   headerMsMax: 10_000,
   bodyBytesMax: 64 * KIB,
   bodyMsMax: 15_000,
+} as const
+
+/** Links that are kept to peers (protocol/live.md). Milliseconds; keys listed in a record. */
+export const LINK_LIMITS = {
+  retryMsMin: 500,
+  retryMsMax: 60_000,
+  settledMsMin: 60_000,
+  reopenMsMin: 20_000,
+  reopenMsMax: 40_000,
+  recordMsMin: 1_000,
+  drainMsMax: 8_000,
+  heldKeysMax: 16,
+} as const
+
+/** Documents that nodes link (protocol/document.md). Bytes; digests that are known to be waited for, and named at once. */
+export const DOCUMENT_LIMITS = {
+  blockBytesMax: 256 * KIB,
+  documentBytesMax: 128 * MIB,
+  awaitedMax: 65_536,
+  awaitedListedMax: 4096,
+} as const
+
+/** Live channels (protocol/sync.md). Milliseconds; `paceMicrosPerChannel` (µs) for each live channel lies between two rounds of one. */
+export const LIVE_LIMITS = {
+  cursorMs: 1_000,
+  paceMicrosPerChannel: 200,
+  paceMsMin: 4,
+  startsPerTurnMax: 16,
+  tailBytesMax: MIB,
+  tailNodesMax: 2048,
 } as const
 
 /** Held nodes: valid, but without a parent or a registered key. Bytes. */
@@ -84,11 +118,51 @@ export const REGISTRY_LIMITS = {
   offerBytesMax: 2 * MIB - 64 * KIB,
 } as const
 
-/** Fetching by HTTP on a registry's word (protocol/registry-entry.md). Bytes; redirects of one fetch. */
+/** Fetching by HTTP on a registry's word (protocol/registry-entry.md). Bytes; redirects of one fetch; milliseconds of one answer. */
 export const FETCH_LIMITS = {
   entryBytesMax: 64 * KIB,
   frontierBytesMax: 128 * MIB,
   redirectsMax: 3,
+  answerHeaderBytesMax: 16 * KIB,
+  answerIdleMsMax: 15_000,
+  answerMsMax: 300_000,
+} as const
+
+/** What a hub answers by HTTP (protocol/http.md). Bytes, milliseconds, counts. */
+export const HTTP_LIMITS = {
+  parametersMax: 16,
+  publishBytesMax: 16 * MIB,
+  publishAheadMsMax: 600_000,
+  publishingMax: 8,
+  publishingPerAddressMax: 2,
+  entriesPageMax: 1000,
+  eventsPageMax: 500,
+  eventsPageDefault: 100,
+  eventsPageBytes: MIB,
+  eventsScannedMax: 10_000,
+  conflictsPageMax: 1000,
+  streamsMax: 256,
+  streamsPerAddressMax: 32,
+  streamHeartbeatMs: 15_000,
+  answersMax: 64,
+  answersPerAddressMax: 16,
+  stallMsMax: 30_000,
+  snapshotNodesMax: 50_000,
+  capturesBytesMax: 64 * MIB,
+  capturesKeptMax: 4,
+  captureMsMax: 60_000,
+  captureBurstMs: 2_000,
+  capturePart: 10,
+  metricsFrontiersMax: 100,
+} as const
+
+/** Comparing and settling (protocol/federation.md, protocol/resolution.md). Counts; bytes of text. */
+export const SETTLE_LIMITS = {
+  conflictsRecordedMax: 16 * KIB,
+  sideTextMax: 64 * KIB,
+  recordBatchBytes: 2 * MIB,
+  proposalBytesMax: 512 * KIB,
+  proposalsMax: 1024,
 } as const
 
 /** Replaying a log (protocol/replay.md). Counts: of items in a list of an object, of standing setters, of events. */
@@ -96,6 +170,23 @@ export const REPLAY_LIMITS = {
   listItemsMax: 16 * KIB,
   settersMax: 256,
   checkpointEvents: 64,
+} as const
+
+/** The view that a replica keeps of a log, and its conflicts. Milliseconds; counts: of nodes, of conflicts. */
+export const VIEW_LIMITS = {
+  noteQuietMs: 1_000,
+  noteMsMax: 30_000,
+  unaskedNodesMax: 20_000,
+  comparedPerFindingMax: 1024,
+  openedKeptMax: 4096,
+  openedListedMax: 256,
+  listedMax: 10_000,
+} as const
+
+/** The journal (protocol/journal.md). Bytes, count. */
+export const JOURNAL_LIMITS = {
+  entryBytesMax: MIB,
+  faultsMax: 100,
 } as const
 
 /** Checking signatures (protocol/signature.md). Bytes; a job is one signature. */
@@ -126,4 +217,7 @@ export const CLI_LIMITS = {
   graphColumnsMax: 12,
   wholeFileBytesMax: 1024 * MIB,
   eventFileBytesMax: 8 * MIB,
+  folderFilesMax: 262_144,
+  folderBytesMax: 256 * MIB,
+  folderDepthMax: 16,
 } as const

@@ -5,34 +5,42 @@
 import { toHex } from './bytes.ts'
 import { cidText } from './codec/cid.ts'
 import type { Action, IdPair } from './dag/closure.ts'
-import { ReplicaError } from './errors.ts'
-import { type AppendInput, type AppendReport, appendEvent, createFrontier, mergeHeads } from './replica/append.ts'
+import {
+  type AppendInput,
+  type AppendOptions,
+  type AppendReport,
+  appendEvent,
+  createFrontier,
+  mergeHeads,
+} from './replica/append.ts'
+import { type ChangesOptions, changesOf } from './replica/changes.ts'
+import { type CompareOptions, type CompareWith, type Comparison, compareFrontier } from './replica/compare.ts'
+import { FrontierConflicts } from './replica/conflicts.ts'
+import type { Documents } from './replica/documents.ts'
+import { type ExchangeReport, exchangeWith } from './replica/exchanging.ts'
 import { type ForkReport, forkFrontier } from './replica/fork.ts'
 import { Home } from './replica/home.ts'
 import { type ImportOptions, type ImportReport, importLog, type LogReader } from './replica/import.ts'
+import { importWhole, type WholeImportReport } from './replica/import-whole.ts'
 import type { JournalEntry } from './replica/journal.ts'
+import { followPeer, type LiveOptions } from './replica/live.ts'
+import { eventsOf, type NodesOptions, nodesOf } from './replica/nodes.ts'
 import { type Opened, type OpenOptions, openParts, refuseExisting } from './replica/open.ts'
 import { FrontierPeers } from './replica/peers.ts'
-import { classifyStored, inReplayOrder, rowsNamed } from './replica/read.ts'
+import { classifyStored, rowsNamed } from './replica/read.ts'
 import { NO_SERVICES, servicesOf } from './replica/services.ts'
 import type { SyncOptions, SyncReport } from './replica/session.ts'
+import { Settling } from './replica/settle.ts'
 import { frontierStatus, type StatusReport } from './replica/status.ts'
 import { type AdoptReport, adoptRegistry, type CloneOptions, scout, syncWith } from './replica/syncing.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './replica/verify.ts'
 import { type NodeView, nodeView } from './replica/view.ts'
-import type { NodeRow } from './store/store.ts'
+import { type WholeFrontier, wholeFrontier, wholeRepository } from './replica/whole.ts'
+import type { Parts, RepositoryFile } from './replica/whole-split.ts'
 import type { Services } from './transport/exchange.ts'
 import type { Key } from './trust/key.ts'
-
-export interface NodesOptions {
-  /** First sequence number; only in arrival order. */
-  readonly since?: number
-  /** `arrival` (the default) is this store's order, `replay` the order that every replica agrees on. */
-  readonly order?: 'arrival' | 'replay'
-  /** Children before parents. */
-  readonly reverse?: boolean
-  readonly signal?: AbortSignal
-}
+import type { LiveMode } from './trust/peer.ts'
+import type { LoggedEvent } from './vela/resolution-view.ts'
 
 export class Replica {
   protected readonly home: Home
@@ -108,8 +116,13 @@ export class Replica {
    * Adds one event: a draft, or the JSON text of a draft or of a whole event. Durable when it returns.
    * @throws ReplicaError ERR_EVENT_SHAPE, ERR_EVENT_ID, ERR_EVENT_SIZE, ERR_EVENT_PARENT, ERR_JSON, ERR_FRONTIER_UNKNOWN
    */
-  append(frontier: string, event: AppendInput): Promise<AppendReport> {
-    return appendEvent(this.home, frontier, event)
+  append(frontier: string, event: AppendInput, options: AppendOptions = {}): Promise<AppendReport> {
+    return appendEvent(this.home, frontier, event, options)
+  }
+
+  /** What nodes of the frontier link: put a document first, then append the event with its link. @throws ERR_FRONTIER_UNKNOWN */
+  documents(frontier: string): Documents {
+    return this.home.at(frontier).documents
   }
 
   /** Adds the events of a log as a chain. `log` gives single events' JSON texts; with `strict` it is called twice. */
@@ -119,6 +132,11 @@ export class Replica {
     const report = await target.exclusive(() => importLog(parts, options))
     this.home.checkHeads(frontier)
     return report
+  }
+
+  /** Takes in a whole frontier, as splitFrontier and splitRepository give it: its events, and all the rest as documents. */
+  importWhole(frontier: string, parts: Parts, options: ImportOptions = {}): Promise<WholeImportReport> {
+    return importWhole(this.home, { frontier, parts }, options)
   }
 
   /** Joins the heads under a signed `frontier.merged` event. @throws ReplicaError ERR_USAGE with fewer than two heads */
@@ -137,18 +155,17 @@ export class Replica {
 
   /** Nodes, parents before their children unless `reverse`. */
   async *nodes(frontier: string, options: NodesOptions = {}): AsyncGenerator<NodeView> {
-    const { log } = this.home.at(frontier)
-    const { order = 'arrival', since = 0, reverse = false, signal } = options
-    const batches =
-      order === 'arrival'
-        ? log.scan({ from: since, to: log.nodes, reverse })
-        : inReplayOrder(log, { reverse, twins: 'all' })
-    yield* views(batches, signal)
+    yield* nodesOf(this.home.at(frontier).log, options)
   }
 
   /** The events in replay order, each once although several nodes may carry it. */
   async *events(frontier: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<NodeView> {
-    yield* views(inReplayOrder(this.home.at(frontier).log, { reverse: false, twins: 'once' }), options.signal)
+    yield* eventsOf(this.home.at(frontier).log, options.signal)
+  }
+
+  /** Nodes as they are merged, without end, from number `since` (else from now) on; ends with the signal, or the replica. */
+  changes(frontier: string, options: ChangesOptions = {}): AsyncGenerator<NodeView> {
+    return changesOf(this.home.at(frontier), options, this.home.over)
   }
 
   /** The node of a CID, or all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */
@@ -159,6 +176,16 @@ export class Replica {
       for (const row of await rowsNamed(this.home.at(name).log, reference)) found.push(nodeView(row))
     }
     return found
+  }
+
+  /** The whole frontier as it is now: its frontier.json, read and as text. Equal heads give equal bytes. */
+  whole(frontier: string): Promise<WholeFrontier> {
+    return wholeFrontier(this.home, frontier)
+  }
+
+  /** The same as the files of a `.vela` repository. */
+  wholeRepository(frontier: string): Promise<RepositoryFile[]> {
+    return wholeRepository(this.home, frontier)
   }
 
   /** CIDs of the heads, in byte order of their digests. */
@@ -181,19 +208,39 @@ export class Replica {
 
   async status(): Promise<StatusReport> {
     const { home } = this
-    const frontiers = await Promise.all(this.frontiers().map(name => frontierStatus(name, home.at(name))))
+    const frontiers = await Promise.all(this.frontiers().map(name => frontierStatus(home, name)))
     const disk_bytes = await home.store.diskBytes()
     return { hub_id: home.hubId, public_key: home.key.publicKey, disk_bytes, frontiers }
   }
 
   /** Reads everything once more; with `signatures` checks every signature too. */
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    return verifyStore(this.home.store, this.home.verifier, options)
+    return verifyStore(this.home.store, { verifier: this.home.verifier, ownKeys: this.home.ownKeys }, options)
+  }
+
+  /** The conflicts that replay computes for a frontier: listed, shown, explained. */
+  conflicts(frontier: string): FrontierConflicts {
+    return new FrontierConflicts(this.home.at(frontier), this.hubId)
   }
 
   /** This replica's own observations of a frontier, oldest first, after number `after`. */
   journal(frontier: string, options: { after?: number; limit: number }): Promise<JournalEntry[]> {
     return this.home.journal.list(this.frontier(frontier), options)
+  }
+
+  /** Compares with a peer's whole frontier and records what differs in the journal. Nothing is merged or decided. */
+  compare(frontier: string, from: CompareWith, options: CompareOptions = {}): Promise<Comparison> {
+    return compareFrontier(this.home, this.frontier(frontier), from, options)
+  }
+
+  /** How people settle conflicts: proposals, and the signed events that come of them. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  settling(frontier: string): Settling {
+    return new Settling(this.home, this.frontier(frontier))
+  }
+
+  /** The federation events that this replica's journal records, oldest first. */
+  journalEvents(frontier: string): AsyncGenerator<LoggedEvent> {
+    return this.home.journal.events(this.frontier(frontier))
   }
 
   // ## Syncing
@@ -206,6 +253,20 @@ export class Replica {
   /** Takes from a registered peer what is lacking here. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_SYNC_… */
   pull(frontier: string, peer: string, options: SyncOptions = {}): Promise<SyncReport> {
     return syncWith(this.home, this.services, { frontier, peer, mode: 'pull' }, options)
+  }
+
+  /** Both at once, or one way, in one session. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_SYNC_… */
+  sync(
+    frontier: string,
+    peer: string,
+    options: SyncOptions & { readonly mode?: LiveMode } = {},
+  ): Promise<ExchangeReport> {
+    return exchangeWith(this.home, this.services, { frontier, peer, mode: options.mode ?? 'both' }, options)
+  }
+
+  /** Follows a peer until the signal: what either side merges flows on; a link that ends is dialled again. */
+  live(frontier: string, peer: string, options: LiveOptions = {}): Promise<void> {
+    return followPeer(this.home, this.services, { frontier, peer }, options)
   }
 
   /** Takes a peer's registry over as one's own declarations, because a person said so; admits what those keys held back. */
@@ -255,14 +316,5 @@ export class Replica {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-}
-
-async function* views(batches: AsyncIterable<NodeRow[]>, signal: AbortSignal | undefined): AsyncGenerator<NodeView> {
-  for await (const rows of batches) {
-    for (const row of rows) {
-      if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'reading was given up')
-      yield nodeView(row)
-    }
   }
 }

@@ -91,6 +91,9 @@ function findCommand<C extends VerbShape>(
   const family = commands.filter(command => command.name.startsWith(`${first} `))
   const two = family.find(command => command.name === `${first} ${second}`)
   if (two !== undefined) return { command: two, rest: words.slice(2) }
+  const main = family.find(command => command.isDefault === true)
+  const alone = second === undefined || (second.startsWith('-') && second !== '--help' && second !== '-h')
+  if (main !== undefined && alone) return { command: main, rest: words.slice(1) }
   if (family.length > 0 && (second === undefined || second === '--help' || second === '-h'))
     throw usage(
       `replica ${first} wants one of: ${family.map(command => command.name.slice(first.length + 1)).join(', ')}`,

@@ -17,7 +17,13 @@ export interface Context {
   readonly cwd: string
   /** --dir, else REPLICA_DIR. */
   readonly dir: string | undefined
-  readonly runtime: { readonly pid: number; readonly node: string }
+  readonly runtime: {
+    readonly pid: number
+    readonly node: string
+    readonly residentBytes?: () => number
+    /** Has something done when the process is told to read its settings again (SIGHUP). Answers how to end it. */
+    readonly onReload?: (reload: () => void) => () => void
+  }
   /** The hub's own address when the verb runs inside one. */
   readonly servedAt: string | undefined
   /** Runs a whole command line against an open replica: what `serve` hands to its control socket. */
@@ -48,6 +54,11 @@ export interface FreeCommand extends VerbShape {
   /** Runs in the process of the shell, without a store or with one that it makes itself. */
   readonly where: 'here'
   run(context: Context, args: Args): Promise<ExitCode>
+  /** What the verb does where its arguments name something of the store: then it runs as a store's verb does. */
+  readonly withStore?: {
+    readonly wanted: (args: Args) => boolean
+    run(context: StoreContext, args: Args): Promise<ExitCode>
+  }
 }
 
 export type Command = StoreCommand | FreeCommand

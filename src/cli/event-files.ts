@@ -1,6 +1,6 @@
-// Where events come from on the command line: a file, stdin, or a folder with one event a file. JSONL is read as a stream;
-// arrays and whole frontier files are read at once; a folder is ordered by (timestamp, id). What an event is, and whether
-// it is good, the importer decides.
+// Where events come from on the command line: a file, stdin, a `.vela` repository, or a folder with one event a file. JSONL is read
+// as a stream; arrays, whole frontier files and repositories are read at once; a folder is ordered by (timestamp, id). What an event
+// is, and whether it is good, the importer decides.
 
 import * as fsSync from 'node:fs'
 import * as fs from 'node:fs/promises'
@@ -8,12 +8,14 @@ import * as path from 'node:path'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { CLI_LIMITS } from '../limits.ts'
 import type { LogReader } from '../replica/import.ts'
+import { type Parts, splitFrontier, splitRepository } from '../replica/whole-split.ts'
 import { readEvent } from '../vela/event.ts'
 import { frontierNameOf, genesisName } from '../vela/frontier.ts'
 import { type EventLog, readLog } from '../vela/log.ts'
 import { fileError, hasErrno } from './errno.ts'
 import { eventLines, isSpace } from './event-lines.ts'
 import type { Source } from './io.ts'
+import { readVelaFolder, velaRoot } from './vela-folder.ts'
 
 type Chunks = AsyncIterable<Uint8Array>
 
@@ -24,6 +26,10 @@ export interface EventInput {
   readonly log: LogReader
   /** The file that the event at this place came from, where each has its own. */
   readonly fileOf: (index: number) => string | undefined
+  /** The frontier taken apart, where the input is a whole one. */
+  readonly whole?: Parts
+  /** What is not taken in besides: why a frontier file gives its events alone, what of a folder was left out. */
+  readonly left?: readonly string[]
 }
 
 /** `-` is stdin. @throws ReplicaError ERR_USAGE when there is nothing of that name, ERR_JSON when it is no log */
@@ -34,7 +40,33 @@ export async function openEvents(name: string, from: { cwd: string; stdin: Sourc
   if (name !== '-' && (await isLines(file))) return readLines(file)
   const bytes = await readWhole(name, from)
   const log = readLog(bytes)
-  return { frontier: nameOf(log), log: () => texts(log), fileOf: () => undefined }
+  const events = { frontier: nameOf(log), log: () => texts(log), fileOf: () => undefined }
+  // A frontier without a list of events looks like one event.
+  return log.form === 'frontier' || log.form === 'event' ? wholeFile(bytes, { ...events, form: log.form }) : events
+}
+
+/** A whole frontier; of a file that has events and is none, its events. */
+function wholeFile(bytes: Uint8Array, from: EventInput & { form: 'frontier' | 'event' }): EventInput {
+  const { form, ...events } = from
+  try {
+    const whole = splitFrontier(bytes)
+    return { ...events, frontier: whole.frontier, whole }
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    if (form === 'event') return events
+    return { ...events, left: [`only its events are taken in: ${error.message}`] }
+  }
+}
+
+async function wholeFolder(root: string): Promise<EventInput> {
+  const { files, skipped } = await readVelaFolder(root)
+  const whole = splitRepository(files)
+  const left = skipped.map(name => `${name} is left out: links, keys and special files are not read`)
+  const fileOf = (index: number): string | undefined => {
+    const file = whole.fileOf(index)
+    return file === undefined ? undefined : path.join(root, file)
+  }
+  return { frontier: whole.frontier, log: () => whole.events, fileOf, whole, left }
 }
 
 /** A first event that can't be read names nothing; the importer will say what is wrong with it. */
@@ -129,10 +161,10 @@ interface EventFile {
   readonly id: string
 }
 
-/** A folder of events, or one that has them in `.vela/events`. Each file is read twice rather than all kept at once. */
-async function readFolder(folder: string): Promise<EventInput> {
-  const vela = path.join(folder, '.vela', 'events')
-  const place = (await isFolder(vela)) ? vela : folder
+/** A `.vela` repository, or a folder of events. Of the latter each file is read twice rather than all kept at once. */
+async function readFolder(place: string): Promise<EventInput> {
+  const root = await velaRoot(place)
+  if (root !== undefined) return wholeFolder(root)
   const names = (await fs.readdir(place)).filter(name => name.endsWith('.json'))
   if (names.length === 0) throw new ReplicaError('ERR_USAGE', `there are no events in ${place}: no file ends in .json`)
   const files: EventFile[] = []

@@ -15,6 +15,10 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   ERR_PEER_KEY_CHANGED: 'if the hub really has a new key: replica peer rotate <id> --key <hex>',
   ERR_PEER_URL: 'a peer outside this machine needs wss:// or https://; --allow-plain says that plain is meant',
   ERR_SYNC_CONNECT: 'is the hub running, and is this its address?',
+  ERR_FETCH: 'is the hub running and its registered key right? private hosts and http:// need to be allowed',
+  ERR_CONFLICT_UNKNOWN: '`replica conflicts` lists what is computed, `replica journal` what comparisons recorded',
+  ERR_CONFLICT_SETTLED: 'a settled conflict stays settled; what was decided can be judged anew by a further event',
+  ERR_REVIEWER: 'a person decides, under a name like reviewer:ada and with a key of their own',
   ERR_SYNC_AUTH:
     "a hub's key comes from its operator, not from the wire; if it has a new one: replica peer rotate <id> --key <hex>",
   ERR_SYNC_FORBIDDEN: "the hub's operator must register your key: `replica keys show` prints it",

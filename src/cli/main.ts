@@ -11,12 +11,19 @@ const stdout = streamSink(process.stdout)
 const stderr = streamSink(process.stderr)
 const controller = new AbortController()
 
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => {
-    if (controller.signal.aborted) process.exit(1)
-    controller.abort(new ReplicaError('ERR_ABORTED', 'the verb was stopped'))
-  })
+/** What a verb does when the process is told to read its settings again; one that does nothing is stopped. */
+const reloaders = new Set<() => void>()
+
+function stop(): void {
+  if (controller.signal.aborted) process.exit(1)
+  controller.abort(new ReplicaError('ERR_ABORTED', 'the verb was stopped'))
 }
+
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop)
+process.on('SIGHUP', () => {
+  if (reloaders.size === 0) stop()
+  for (const reload of reloaders) reload()
+})
 
 for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(name, (error: unknown) => {
@@ -29,7 +36,15 @@ const exit = await runProgram(process.argv.slice(2), {
   io: { stdin: streamSource(isatty(0), () => process.stdin, controller.signal), stdout, stderr },
   cwd: process.cwd(),
   dir: process.env.REPLICA_DIR || undefined,
-  runtime: { pid: process.pid, node: process.versions.node },
+  runtime: {
+    pid: process.pid,
+    node: process.versions.node,
+    residentBytes: () => process.memoryUsage.rss(),
+    onReload: reload => {
+      reloaders.add(reload)
+      return () => reloaders.delete(reload)
+    },
+  },
   signal: controller.signal,
 })
 await Promise.all([stdout.flush(), stderr.flush()])

@@ -21,7 +21,7 @@ export interface Host {
   readonly cwd: string
   /** REPLICA_DIR. */
   readonly dir: string | undefined
-  readonly runtime: { readonly pid: number; readonly node: string }
+  readonly runtime: Context['runtime']
   readonly signal: AbortSignal
 }
 
@@ -38,19 +38,27 @@ export async function runProgram(argv: readonly string[], host: Host): Promise<E
       servedAt: undefined,
       runInside,
     }
-    if (command.where === 'here') return command.run(context, args)
-    return runOnStore(command, args, { argv, context })
+    const onStore = storePart(command, args)
+    if (onStore === undefined && command.where === 'here') return command.run(context, args)
+    return runOnStore(onStore!, args, { argv, context })
   })
 }
 
 /** Runs a command line inside a hub, against the store it has open. */
 const runInside: RunInside = async (request, hub, session) =>
   attempt(request.argv, session, async (command, args, out) => {
-    if (command.where === 'here') throw new ReplicaError('ERR_USAGE', `${command.name} can't run inside a hub`)
+    const onStore = storePart(command, args)
+    if (onStore === undefined) throw new ReplicaError('ERR_USAGE', `${command.name} can't run inside a hub`)
     const { replica, location, servedAt, runtime } = hub
     const { cwd } = request
-    return command.run({ ...session, out, cwd, dir: undefined, runtime, servedAt, runInside, replica, location }, args)
+    return onStore.run({ ...session, out, cwd, dir: undefined, runtime, servedAt, runInside, replica, location }, args)
   })
+
+/** The verb as one of a store; undefined where it needs none. */
+function storePart(command: Command, args: Args): Pick<StoreCommand, 'run' | 'runDamaged'> | undefined {
+  if (command.where === 'store') return command
+  return command.withStore?.wanted(args) === true ? command.withStore : undefined
+}
 
 type Run = (command: Command, args: Args, out: Output) => Promise<ExitCode>
 
@@ -95,7 +103,7 @@ function asReplicaError(error: unknown, signal: AbortSignal): ReplicaError {
 
 /** In the hub that serves the store; else here. A store that is just being opened or closed by another is waited for. */
 async function runOnStore(
-  command: StoreCommand,
+  command: Pick<StoreCommand, 'run' | 'runDamaged'>,
   args: Args,
   { argv, context }: { argv: readonly string[]; context: Context },
 ): Promise<ExitCode> {

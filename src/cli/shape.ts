@@ -23,6 +23,8 @@ export interface VerbShape {
   /** One word, or two: `peer add`. */
   readonly name: string
   readonly group: 'store' | 'peers' | 'log' | 'sync' | 'look' | 'other'
+  /** Of a family of verbs, the one that its first word alone means. */
+  readonly isDefault?: boolean
   /** One line, without a full stop. */
   readonly summary: string
   /** Further paragraphs of help, each a line that is wrapped for printing. */

@@ -2,6 +2,7 @@
 // command that would admit it.
 
 import type { ExitCode } from '../errors.ts'
+import type { MergeReport } from '../replica/merge-report.ts'
 import type { Progress, SyncReport } from '../replica/session.ts'
 import type { Replica } from '../replica.ts'
 import type { Context } from './command.ts'
@@ -34,7 +35,7 @@ export async function answer({ out }: Context, { way, report, notice, fields, li
 }
 
 function reportFields(report: SyncReport): { [key: string]: Printable | undefined } {
-  const { frontier, peer, admitted, known, held, refused, ...rest } = report
+  const { frontier, peer, admitted, known, held, refused, conflicts_opened: opened, ...rest } = report
   return {
     frontier,
     peer,
@@ -43,6 +44,7 @@ function reportFields(report: SyncReport): { [key: string]: Printable | undefine
     held: held.map(({ cid, key }) => ({ cid, key })),
     refused: refused.map(({ cid, code }) => ({ cid, code })),
     ...rest,
+    conflicts_opened: opened?.map(conflict => ({ ...conflict })),
   }
 }
 
@@ -73,7 +75,23 @@ function rows(report: SyncReport): string[][] {
       `${thousands(report.heads.length)}, ${report.equal ? 'the same on both sides' : 'not the same on both sides'}`,
     ],
     ...(report.note === undefined ? [] : [['', report.note]]),
+    ...conflictRows(report),
     ...(report.same_registry ? [] : [['registry', 'not the same peers are registered on both sides']]),
+  ]
+}
+
+const CONFLICTS_LISTED_MAX = 5
+
+/** Conflicts that were opened; nothing where there are none. Where that was not looked for, that is said. */
+export function conflictRows({ conflicts_opened: opened, conflicts_opened_count: count = 0 }: MergeReport): string[][] {
+  if (opened === undefined) return [['conflicts', 'not looked for in a log of this length: replica conflicts list']]
+  if (count === 0) return []
+  const listed = opened.slice(0, CONFLICTS_LISTED_MAX)
+  const more = count - listed.length
+  return [
+    ['conflicts', `${thousands(count)} opened; replica conflicts explain <id> says more`],
+    ...listed.map(({ id, kind, finding_id }) => ['', `${id} ${kind} of ${finding_id}`]),
+    ...(more > 0 ? [['', `and ${thousands(more)} more`]] : []),
   ]
 }
 

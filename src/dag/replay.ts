@@ -4,16 +4,16 @@
 // digest, both by their first 128 bits. Specification: protocol/admission.md, D8 and D9.
 
 import { setImmediate } from 'node:timers/promises'
-import { sha256 } from '../bytes.ts'
+import { type Digest, sha256 } from '../bytes.ts'
 import { decodeNode } from '../codec/node.ts'
 import { ReplicaError } from '../errors.ts'
-import type { FrontierStore, NodeRow } from '../store/store.ts'
+import type { FrontierStore } from '../store/store.ts'
 import { storedLabel } from './label.ts'
 import { type Graph, place } from './order.ts'
 
 /** Words of 32 bits kept for a node: two of label, four of event digest, four of node digest. */
-const KEY_WORDS = 10
-const LABEL_WORDS = 2
+export const KEY_WORDS = 10
+export const LABEL_WORDS = 2
 const EVENT_WORDS = 6
 
 export interface ReplayOptions {
@@ -57,7 +57,7 @@ async function gather(log: FrontierStore, signal: AbortSignal | undefined): Prom
   for await (const rows of log.scan({ from: 0, to: count })) {
     if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the replay order was given up')
     for (const row of rows) {
-      writeKey(keys, row)
+      writeKey(keys, row.seq, { event: decodeNode(row.bytes).event, digest: row.digest })
       degrees[row.seq] = row.parents.length
       if (edges + row.parents.length > parents.length) {
         const larger = new Uint32Array(parents.length + (parents.length >> 1) + row.parents.length)
@@ -71,12 +71,12 @@ async function gather(log: FrontierStore, signal: AbortSignal | undefined): Prom
   return { keys, degrees, parents: parents.subarray(0, edges) }
 }
 
-function writeKey(keys: Uint32Array, row: NodeRow): void {
-  const { event } = decodeNode(row.bytes)
-  const at = row.seq * KEY_WORDS
-  putWords(keys, at, storedLabel(event))
-  putWords(keys, at + LABEL_WORDS, sha256(event).subarray(0, 16))
-  putWords(keys, at + EVENT_WORDS, row.digest.subarray(0, 16))
+/** What a node is sorted by: the label and the text of its event, then itself. */
+export function writeKey(keys: Uint32Array, seq: number, node: { event: Uint8Array; digest: Digest }): void {
+  const at = seq * KEY_WORDS
+  putWords(keys, at, storedLabel(node.event))
+  putWords(keys, at + LABEL_WORDS, sha256(node.event).subarray(0, 16))
+  putWords(keys, at + EVENT_WORDS, node.digest.subarray(0, 16))
 }
 
 /** Big-endian, so that words compare as the bytes do. */
@@ -95,7 +95,7 @@ async function rank({ keys, degrees, parents }: Gathered): Promise<Ranked> {
 }
 
 /** Nodes by label, event digest, node digest: a radix sort by label in four passes, then the few that share one. */
-async function sortByKey(keys: Uint32Array): Promise<Uint32Array> {
+export async function sortByKey(keys: Uint32Array): Promise<Uint32Array> {
   const count = keys.length / KEY_WORDS
   let sorted = Uint32Array.from({ length: count }, (_, i) => i)
   let spare = new Uint32Array(count)
@@ -137,7 +137,7 @@ function sortTwins(sorted: Uint32Array, keys: Uint32Array): void {
   }
 }
 
-function compareWords(keys: Uint32Array, a: number, b: number, from: number, to: number): number {
+export function compareWords(keys: Uint32Array, a: number, b: number, from: number, to: number): number {
   for (let word = from; word < to; word++) {
     const difference = keys[a * KEY_WORDS + word]! - keys[b * KEY_WORDS + word]!
     if (difference !== 0) return difference

@@ -1,5 +1,6 @@
 // Adding single events: drafted by a person or a program, or whole events that exist already; genesis and merge events.
 
+import type { Link } from '../codec/node-form.ts'
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import { readDraft } from '../vela/draft.ts'
@@ -28,10 +29,20 @@ export interface AppendReport {
   readonly known: boolean
 }
 
-export async function appendEvent(home: Home, frontier: string, input: AppendInput): Promise<AppendReport> {
+export interface AppendOptions {
+  /** Documents that the node links, put before: `documents(frontier).put`. */
+  readonly links?: readonly Link[]
+}
+
+export async function appendEvent(
+  home: Home,
+  frontier: string,
+  input: AppendInput,
+  { links = [] }: AppendOptions = {},
+): Promise<AppendReport> {
   const target = home.at(frontier)
   const isText = typeof input === 'string' || input instanceof Uint8Array
-  const event = ready(isText ? readInput(home, input) : makeEvent({ timestamp: home.now(), ...input }))
+  const event = ready(isText ? readInput(home, input) : makeEvent({ timestamp: home.now(), ...input }), links)
   return target.exclusive(() => addEvent(home, target, event))
 }
 

@@ -3,7 +3,8 @@
 // their order; an event that names its own parents gets the nodes of those events. Specification: protocol/admission.md.
 
 import { compare, type Digest, DigestMap, DigestSet, sha256, toHex } from '../bytes.ts'
-import { nodeDigest } from '../codec/cid.ts'
+import { cidText, nodeDigest } from '../codec/cid.ts'
+import { compareLinks, type Link } from '../codec/node.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { Key } from '../trust/key.ts'
@@ -16,10 +17,12 @@ export interface ReadyEvent {
   readonly text: Uint8Array
   readonly head: EventHead
   readonly digest: Digest
+  /** Documents that its node links: stored already, in any order. */
+  readonly links: readonly Link[]
 }
 
-export function ready({ text, head }: { text: Uint8Array; head: EventHead }): ReadyEvent {
-  return { text, head, digest: sha256(text) }
+export function ready({ text, head }: { text: Uint8Array; head: EventHead }, links: readonly Link[] = []): ReadyEvent {
+  return { text, head, digest: sha256(text), links }
 }
 
 /** A node to build on: stored, or built in this run and not yet durable. */
@@ -79,21 +82,23 @@ export class Author {
   /**
    * Builds the node of an event that is not known. Undefined when it names a parent that is neither stored nor built:
    * the caller tries again when more is there.
+   * @throws ReplicaError ERR_NOT_FOUND for a document that is not stored here whole, ERR_DOCUMENT for more than fit
    */
   async build(event: ReadyEvent): Promise<Made | undefined> {
     const { parents: names } = event.head
     const parents = names === undefined ? await this.#current() : await this.#named(names)
     if (parents === undefined) return undefined
-    const made = this.#sign(event.text, parents)
+    await this.#checkLinks(event.links)
+    const made = this.#sign(event.text, parents, event.links)
     this.#parents = names === undefined ? [made] : undefined
     this.#generations[0]!.byId.set(event.head.id, made)
     this.#generations[0]!.events.add(event.digest)
     return made
   }
 
-  /** Builds a node on exactly these parents, which are stored or built. */
-  buildOn(text: Uint8Array, parents: readonly Made[]): Made {
-    return this.#sign(text, parents)
+  /** Builds a node on exactly these parents, which are stored or built, and with these documents, which are stored. */
+  buildOn(text: Uint8Array, parents: readonly Made[], links: readonly Link[] = []): Made {
+    return this.#sign(text, parents, links)
   }
 
   /** Starts to admit what was built; waits while more flushes than may be are under way. */
@@ -122,16 +127,33 @@ export class Author {
 
   async #admit(blocks: readonly SignedNode[]): Promise<void> {
     const { refused, held } = await this.#frontier.gate.admit(blocks, { from: this.#key.publicKeyBytes })
-    const [bad] = refused
+    if (refused.length + held.length === 0) return
+    // What was held before may have been judged again in the same turn: how that went is no matter of these.
+    const own = new DigestSet(blocks.map(({ bytes }) => sha256(bytes)))
+    const bad = refused.find(({ digest }) => own.has(digest))
     if (bad !== undefined) throw new ReplicaError(bad.code, `the gate refused a node made here: ${toHex(bad.digest)}`)
-    if (held.length > 0) throw new ReplicaError('ERR_INTERNAL', 'the gate held a node made here')
+    if (held.some(({ digest }) => own.has(digest))) {
+      throw new ReplicaError('ERR_INTERNAL', 'the gate held a node made here')
+    }
   }
 
-  #sign(text: Uint8Array, parents: readonly Made[]): Made {
+  /** A node whose documents are not here would be held by the gate for ever: nobody else has it. */
+  async #checkLinks(links: readonly Link[]): Promise<void> {
+    if (links.length > NODE_LIMITS.linksMax) {
+      throw new ReplicaError('ERR_DOCUMENT', `a node links at most ${NODE_LIMITS.linksMax} documents`)
+    }
+    for (const link of links) {
+      if (await this.#frontier.documents.has(link)) continue
+      const name = cidText(link.digest, link.codec)
+      throw new ReplicaError('ERR_NOT_FOUND', `the document ${name} is not stored here whole: put it first`)
+    }
+  }
+
+  #sign(text: Uint8Array, parents: readonly Made[], links: readonly Link[]): Made {
     const height = parents.length === 0 ? 0 : 1 + Math.max(...parents.map(parent => parent.height))
     const node = SignedNode.make(this.#key, {
       event: text,
-      links: [],
+      links: inOrder(links),
       height,
       parents: parents.map(parent => parent.digest).sort(compare),
       frontier: this.#frontier.log.name,
@@ -189,6 +211,12 @@ export class Author {
     const [place] = digest === undefined ? [] : await log.locate([digest])
     return place === undefined ? undefined : { digest: digest!, height: place.height }
   }
+}
+
+/** Each link once, in the order that a node has them in. */
+function inOrder(links: readonly Link[]): Link[] {
+  const sorted = [...links].sort(compareLinks)
+  return sorted.filter((link, i) => i === 0 || compareLinks(sorted[i - 1]!, link) !== 0)
 }
 
 function digestOrUndefined(cid: string): Digest | undefined {

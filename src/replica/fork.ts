@@ -4,7 +4,7 @@
 
 import { compare, type Digest, DigestMap, toHex } from '../bytes.ts'
 import { cidText } from '../codec/cid.ts'
-import { decodeNode, type Node } from '../codec/node.ts'
+import { decodeNode, type Link, type Node } from '../codec/node.ts'
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { Key } from '../trust/key.ts'
@@ -38,7 +38,7 @@ export async function forkFrontier(home: Home, parts: { base: Frontier; reason: 
   const genesis = genesisOf(home, parts, missing)
   const frontier = `vfr_${genesis.head.id.slice('vev_'.length)}`
   const target = await home.track(frontier)
-  const copy = new Copy(target, home.key, genesis.text)
+  const copy = new Copy({ base, target }, home.key, genesis.text)
   for await (const rows of base.log.scan({ from: 0, to: base.log.nodes })) {
     for (const row of rows) await copy.add(decodeNode(row.bytes))
   }
@@ -98,11 +98,15 @@ async function missingParents(base: Frontier, held: readonly Node[]): Promise<Di
 class Copy {
   readonly first: Digest
   mapped = 0
+  readonly #base: Frontier
+  readonly #target: Frontier
   readonly #author: Author
   readonly #root: Made
   readonly #made = new DigestMap<Made>()
 
-  constructor(target: Frontier, key: Key, genesis: Uint8Array) {
+  constructor({ base, target }: { base: Frontier; target: Frontier }, key: Key, genesis: Uint8Array) {
+    this.#base = base
+    this.#target = target
     this.#author = new Author(target, key)
     this.#root = this.#author.buildOn(genesis, [])
     this.first = this.#root.digest
@@ -111,9 +115,19 @@ class Copy {
   async add(node: Node): Promise<void> {
     const parents = node.parents.map(parent => this.#made.get(parent)).filter(parent => parent !== undefined)
     const on = parents.length === 0 ? [this.#root] : parents.slice(0, NODE_LIMITS.parentsMax)
-    this.#made.set(node.digest, this.#author.buildOn(node.event, on))
+    this.#made.set(node.digest, this.#author.buildOn(node.event, on, await this.#links(node)))
     this.mapped += 1
     if (this.#author.pending >= CHUNK) await this.#author.flush()
+  }
+
+  /** The documents that the base has go along; those of a held node that never came are left out like missing parents. */
+  async #links(node: Node): Promise<Link[]> {
+    const links: Link[] = []
+    for (const link of node.links) {
+      const { documents } = this.#base
+      if (await documents.has(link)) links.push(await this.#target.documents.put(await documents.read(link)))
+    }
+    return links
   }
 
   async finish(): Promise<void> {

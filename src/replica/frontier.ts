@@ -1,28 +1,44 @@
 // One frontier as an open replica keeps it: its log, its registry, its gate, and a lock under which local events are made,
 // so that each is built on the heads it saw.
 
-import type { FrontierStore, HeldStore } from '../store/store.ts'
+import type { FrontierStore, HeldStore, NodeEntry } from '../store/store.ts'
 import { Gate } from '../trust/gate.ts'
 import type { Registry } from '../trust/registry.ts'
 import type { Verifier } from '../trust/verifier.ts'
+import { Documents } from './documents.ts'
+import { type Seeds, StoredView, type ViewParts } from './stored-view.ts'
+import { Tail } from './tail.ts'
 
 export class Frontier {
   readonly log: FrontierStore
   readonly held: HeldStore
   readonly registry: Registry
   readonly gate: Gate
+  readonly view: StoredView
+  readonly documents: Documents
+  /** The last nodes, for those who follow. */
+  readonly tail = new Tail()
   readonly #subscribers = new Set<() => void>()
   #tail: Promise<unknown> = Promise.resolve()
 
-  constructor(parts: { log: FrontierStore; held: HeldStore; registry: Registry; verifier: Verifier }) {
-    const { log, held, registry } = parts
+  /** `seeds`: what replay of this frontier starts from, besides its events. */
+  constructor(
+    parts: { held: HeldStore; verifier: Verifier; seeds?: (frontier: Frontier) => Promise<Seeds> } & Omit<
+      ViewParts,
+      'seeds'
+    >,
+  ) {
+    const { log, held, registry, seeds } = parts
     this.log = log
     this.held = held
     this.registry = registry
-    const onCommitted = (): void => {
+    this.view = new StoredView({ ...parts, seeds: seeds === undefined ? undefined : () => seeds(this) })
+    const onCommitted = (nodes: readonly NodeEntry[], firstSeq: number): void => {
+      this.tail.add(nodes, firstSeq)
       for (const tell of this.#subscribers) tell()
     }
     this.gate = new Gate({ ...parts, onCommitted })
+    this.documents = new Documents(log.documents, this.gate)
   }
 
   /** Tells of each commit after it is durable, whoever made its nodes; the log says what came. Answers how to end it. */

@@ -1,17 +1,22 @@
 // What an open replica is made of: store, key, journal, one verifier, and each frontier's log, registry and gate. There is
 // exactly one gate for a frontier in a process; everything that admits goes through it.
 
+import { toHex } from '../bytes.ts'
 import { compareIds } from '../dag/closure.ts'
 import { ReplicaError } from '../errors.ts'
 import { HEADS_ALARM } from '../limits.ts'
 import type { Store, Wait } from '../store/store.ts'
+import type { Channel } from '../sync/state.ts'
 import { Key } from '../trust/key.ts'
 import { Registry } from '../trust/registry.ts'
 import { Verifier } from '../trust/verifier.ts'
 import { Frontier } from './frontier.ts'
 import { Journal } from './journal.ts'
+import { LINK_TOOLS, type LinkTools } from './link-tools.ts'
 import { type Opened, type OpenOptions, type ReplicaEvent, replaceKey, writeFormer } from './open.ts'
 import { checkName } from './read.ts'
+import { Standings } from './standings.ts'
+import { seedsOf } from './whole-seeds.ts'
 
 export class Home {
   readonly location: string
@@ -20,10 +25,16 @@ export class Home {
   readonly verifier = new Verifier()
   readonly frontiers = new Map<string, Frontier>()
   readonly journal: Journal
+  readonly standings: Standings
+  readonly linkTools: LinkTools
   readonly tell: (event: ReplicaEvent) => void
   /** Where others reach this replica; undefined unless it is a hub that listens. */
   address: string | undefined
   readonly #clock: () => Date
+  readonly #over = new AbortController()
+  /** What goes on until `over` and has to end before the store is closed. */
+  readonly #tasks = new Set<Promise<unknown>>()
+  readonly #watchers = new Set<() => void>()
   #key: Key
   #former: readonly string[]
   #tracking: Promise<unknown> = Promise.resolve()
@@ -37,16 +48,64 @@ export class Home {
     this.#former = opened.former
     this.#clock = options.clock ?? (() => new Date())
     this.tell = options.onEvent ?? (() => {})
-    this.journal = new Journal(this.store.records, this.#clock)
+    this.linkTools = { ...LINK_TOOLS, ...options.linkTools }
+    const { setAlarm } = this.linkTools
+    this.standings = new Standings(this.store.records, { now: () => this.now(), setAlarm })
+    this.journal = new Journal(this.store.records, { clock: this.#clock, key: () => this.#key })
   }
 
   get key(): Key {
     return this.#key
   }
 
+  /** Public keys that this replica signs and signed with, 64 hex digits each. */
+  get ownKeys(): ReadonlySet<string> {
+    return new Set([this.#key.publicKey, ...this.#former])
+  }
+
   /** The time of what is made here, RFC 3339. */
   now(): string {
     return this.#clock().toISOString()
+  }
+
+  /** Fires when the replica is being closed. */
+  get over(): AbortSignal {
+    return this.#over.signal
+  }
+
+  /** Runs a task that goes on until `over`; the store stays open until it has ended. */
+  during<T>(task: () => Promise<T>): Promise<T> {
+    const run = task()
+    this.#tasks.add(run)
+    const ended = (): void => void this.#tasks.delete(run)
+    run.then(ended, ended)
+    return run
+  }
+
+  /** Tells of each change of a registry, and of frontiers that are kept from now on. Answers how to end it. */
+  subscribe(listener: () => void): () => void {
+    const own = (): void => listener()
+    this.#watchers.add(own)
+    return () => this.#watchers.delete(own)
+  }
+
+  #registryChanged(): void {
+    for (const tell of this.#watchers) tell()
+  }
+
+  /** A channel that a peer opened has ended: what it told of how the peer stands is kept. */
+  exchanged(name: string, key: Uint8Array, channel: Channel): void {
+    const frontier = this.frontiers.get(name)
+    if (frontier?.registry.byKey(key) === undefined) return
+    this.standings.of(frontier, toHex(key)).then(
+      standing => standing.channel(channel),
+      () => {}, // a store that can't be read says so to whoever reads what matters
+    )
+  }
+
+  /** Reads all registries again. @throws ReplicaError ERR_STORE_CORRUPT */
+  async reload(): Promise<void> {
+    for (const { registry } of this.frontiers.values()) await registry.reload()
   }
 
   async load(): Promise<void> {
@@ -61,6 +120,8 @@ export class Home {
       if (kept !== undefined) return kept
       const frontier = await this.#load(name)
       this.frontiers.set(name, frontier)
+      frontier.registry.subscribe(() => this.#registryChanged())
+      this.#registryChanged()
       return frontier
     })
     this.#tracking = run.catch(() => {})
@@ -73,7 +134,15 @@ export class Home {
     const url = this.address === undefined ? {} : { url: this.address }
     const own = { id: this.hubId, key: this.#key, former: this.#former, ...url }
     const registry = await Registry.load(records, name, own)
-    const frontier = new Frontier({ log, held, registry, verifier: this.verifier })
+    const frontier = new Frontier({
+      log,
+      held,
+      registry,
+      verifier: this.verifier,
+      hubId: this.hubId,
+      journal: this.journal,
+      seeds: seedsOf,
+    })
     // A key file put in place of another may own what was held until now.
     const ownNodes: Wait = { kind: 'key', id: this.#key.publicKeyBytes }
     if ((await held.waiting(name, ownNodes, 1)).length > 0) await frontier.gate.release(ownNodes)
@@ -126,7 +195,10 @@ export class Home {
   }
 
   close(): Promise<void> {
+    this.#over.abort()
     this.#closing ??= (async () => {
+      await Promise.allSettled(this.#tasks)
+      await this.standings.flush().catch(() => {}) // what it keeps is known again after the next exchange
       await Promise.allSettled([...this.frontiers.values()].map(frontier => frontier.exclusive(async () => {})))
       await this.verifier.close()
       await this.store.close()

@@ -2,6 +2,7 @@
 // while the next chunk is built. A bad event is named with its index and reason and left out; with `strict` one bad event
 // keeps everything out. Importing twice adds nothing.
 
+import type { Link } from '../codec/node-form.ts'
 import { type ErrorCode, hasCode, ReplicaError } from '../errors.ts'
 import type { Key } from '../trust/key.ts'
 import { importEvent } from '../vela/event.ts'
@@ -44,10 +45,26 @@ interface Entry extends ReadyEvent {
 /** Texts of single events, in the log's order. Called once, or twice with `strict`. */
 export type LogReader = () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 
-export async function importLog(
-  parts: { frontier: Frontier; key: Key; log: LogReader },
-  options: ImportOptions = {},
-): Promise<ImportReport> {
+/** Documents that go in with a log (import-whole.ts). */
+export interface Attachments {
+  /** Before the first node is made. */
+  begin(): Promise<void>
+  /** What the node of this event is to link. */
+  linksOf(event: ReadyEvent): readonly Link[]
+  /** A node that links these was made. */
+  made(links: readonly Link[]): void
+  /** After the last event: what else is to be made, to link the rest. */
+  rest(): Iterable<ReadyEvent>
+}
+
+export interface ImportParts {
+  readonly frontier: Frontier
+  readonly key: Key
+  readonly log: LogReader
+  readonly attachments?: Attachments
+}
+
+export async function importLog(parts: ImportParts, options: ImportOptions = {}): Promise<ImportReport> {
   if (options.strict) {
     const rehearsal = new Import(parts, options)
     await rehearsal.rehearse()
@@ -63,6 +80,7 @@ class Import {
   readonly #frontier: Frontier
   readonly #author: Author
   readonly #log: LogReader
+  readonly #attachments: Attachments | undefined
   readonly #options: ImportOptions
   readonly #dropped: { index: number; fields: readonly string[] }[] = []
   #read = 0
@@ -72,10 +90,11 @@ class Import {
   #chunk: Entry[] = []
   #waiting: Entry[] = []
 
-  constructor(parts: { frontier: Frontier; key: Key; log: LogReader }, options: ImportOptions) {
+  constructor(parts: ImportParts, options: ImportOptions) {
     this.#frontier = parts.frontier
     this.#author = new Author(parts.frontier, parts.key)
     this.#log = parts.log
+    this.#attachments = parts.attachments
     this.#options = options
   }
 
@@ -108,6 +127,7 @@ class Import {
   }
 
   async run(): Promise<void> {
+    await this.#attachments?.begin()
     for await (const text of this.#log()) {
       if (this.#options.signal?.aborted)
         throw new ReplicaError('ERR_ABORTED', `import aborted after ${this.#read} events`)
@@ -118,6 +138,10 @@ class Import {
     }
     await this.#build()
     await this.#settle()
+    for (const event of this.#attachments?.rest() ?? []) {
+      await this.#author.build(event)
+      this.#attachments?.made(event.links)
+    }
     await this.#author.settled()
   }
 
@@ -162,8 +186,12 @@ class Import {
 
   async #make(entry: Entry): Promise<void> {
     try {
-      if ((await this.#author.build(entry)) === undefined) this.#waiting.push(entry)
-      else this.#added += 1
+      const links = this.#attachments?.linksOf(entry) ?? []
+      if ((await this.#author.build({ ...entry, links })) === undefined) this.#waiting.push(entry)
+      else {
+        this.#attachments?.made(links)
+        this.#added += 1
+      }
     } catch (error) {
       if (!hasCode(error, 'ERR_EVENT_PARENT', 'ERR_NODE_SIZE')) throw error
       this.#refuse(entry, error.code, error.message)

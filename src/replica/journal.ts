@@ -1,63 +1,173 @@
-// The replica's own observations, never sent to peers: peers added and removed, keys rotated, registries adopted, syncs that
-// changed something, forks. An entry is a record under `journal/<frontier>/<number>`; numbers ascend without gaps.
+// The replica's own observations, never sent to peers (protocol/journal.md): peers added and removed, keys rotated, registries adopted,
+// syncs that changed something, conflicts that they opened, passes over peers, forks. An entry is a record under
+// `journal/<frontier>/<number>`; numbers ascend without gaps, and a record beside them says where the journal ends.
 
-import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'
-import type { Records } from '../store/store.ts'
+import { type Digest, sha256, toHex } from '../bytes.ts'
+import { decodeCbor, encodeCbor } from '../codec/cbor.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
+import { JOURNAL_LIMITS } from '../limits.ts'
+import type { RecordChange, Records } from '../store/store.ts'
+import type { Key } from '../trust/key.ts'
+import { checkEvent } from '../vela/event.ts'
+import type { LoggedEvent } from '../vela/resolution-view.ts'
+import {
+  checkEntry,
+  type JournalEntry,
+  type JournalFacts,
+  makeEntry,
+  type Observation,
+  readEntry,
+} from './journal-entry.ts'
+
+export type { JournalEntry, JournalFacts, Observation }
 
 const DIGITS = 12
 const PAGE = 256
 
-export interface JournalEntry {
-  readonly number: number
-  /** RFC 3339, this machine's clock. */
-  readonly at: string
-  readonly kind: string
-  readonly facts: { readonly [name: string]: CborValue }
+/** How many entries there are, and the hash of the last. */
+interface End {
+  readonly count: number
+  readonly last: Digest | undefined
 }
 
 export class Journal {
   readonly #records: Records
   readonly #clock: () => Date
-  readonly #next = new Map<string, number>()
+  readonly #key: () => Key
+  readonly #ends = new Map<string, End>()
   #tail: Promise<unknown> = Promise.resolve()
 
-  constructor(records: Records, clock: () => Date) {
+  /** `key` gives the key that the replica has when an entry is made. */
+  constructor(records: Records, options: { readonly clock: () => Date; readonly key: () => Key }) {
     this.#records = records
-    this.#clock = clock
+    this.#clock = options.clock
+    this.#key = options.key
   }
 
-  /** Durable when it returns. Entries of all frontiers are written one after another. */
-  write(frontier: string, kind: string, facts: JournalEntry['facts']): Promise<void> {
+  /**
+   * Writes an entry, with the canonical JSON of a federation event where it records one. Durable when it returns. Entries of
+   * all frontiers are written one after another.
+   * @throws ReplicaError ERR_JOURNAL, ERR_EVENT_…
+   */
+  async write(frontier: string, kind: string, facts: JournalFacts, event?: Uint8Array): Promise<void> {
+    await this.writeAll(frontier, [{ kind, facts, event }])
+  }
+
+  /** Writes entries that belong together: all of them or, when it throws, none. @throws ReplicaError ERR_JOURNAL, ERR_EVENT_… */
+  writeAll(frontier: string, observed: readonly Observation[]): Promise<void> {
     const at = this.#clock().toISOString()
     const run = this.#tail.then(async () => {
-      const number = this.#next.get(frontier) ?? (await this.#end(frontier))
-      await this.#records.write([{ key: keyOf(frontier, number), value: encodeCbor({ at, kind, facts }) }])
-      this.#next.set(frontier, number + 1)
+      let { count, last } = this.#ends.get(frontier) ?? (await this.#end(frontier))
+      const changes: RecordChange[] = []
+      for (const one of observed) {
+        const value = makeEntry({ ...one, at }, { frontier, number: count, prev: last }, this.#key())
+        changes.push({ key: keyOf(frontier, count), value })
+        count += 1
+        last = sha256(value)
+      }
+      if (last === undefined || changes.length === 0) return
+      await this.#records.write([...changes, { key: endKey(frontier), value: encodeCbor({ count, last }) }])
+      this.#ends.set(frontier, { count, last })
     })
     this.#tail = run.catch(() => {})
     return run
   }
 
-  /** Entries in order, after number `after`, at most `limit`. */
+  /** Entries in order, after number `after`, at most `limit`. @throws ReplicaError ERR_JOURNAL for one that can't be read */
   async list(frontier: string, options: { after?: number; limit: number }): Promise<JournalEntry[]> {
-    const { after, limit } = options
-    const from = after === undefined ? {} : { after: keyOf(frontier, after) }
-    const rows = await this.#records.list(prefixOf(frontier), { ...from, limit })
-    return rows.map(({ key, value }) => {
-      const entry = decodeCbor(value) as { at: string; kind: string; facts: JournalEntry['facts'] }
-      return { number: Number(key.slice(-DIGITS)), ...entry }
-    })
+    const rows = await rowsOf(this.#records, frontier, options)
+    return rows.map(({ number, value }) => readEntry(value, number))
   }
 
-  async #end(frontier: string): Promise<number> {
-    let after: number | undefined
-    for (;;) {
-      const page = await this.list(frontier, { ...(after === undefined ? {} : { after }), limit: PAGE })
-      const last = page.at(-1)
-      if (last === undefined) return after === undefined ? 0 : after + 1
-      after = last.number
+  /** The federation events that entries record, oldest first. @throws ReplicaError ERR_JOURNAL, ERR_EVENT_… */
+  async *events(frontier: string): AsyncGenerator<LoggedEvent> {
+    for await (const { number, value } of allRows(this.#records, frontier)) {
+      const { event } = readEntry(value, number)
+      if (event !== undefined) yield { text: event, head: checkEvent(event) }
     }
   }
+
+  /** By the record beside the entries; by the entries, where they are from before there was one. */
+  async #end(frontier: string): Promise<End> {
+    const stored = await storedEnd(this.#records, frontier)
+    if (stored !== undefined) return stored
+    let end: End = { count: 0, last: undefined }
+    for await (const { number, value } of allRows(this.#records, frontier))
+      end = { count: number + 1, last: sha256(value) }
+    return end
+  }
+}
+
+/** What is wrong with a frontier's journal, at most `JOURNAL_LIMITS.faultsMax`. `ownKeys`: 64 hex digits each. */
+export async function verifyJournal(
+  records: Records,
+  frontier: string,
+  ownKeys: ReadonlySet<string>,
+): Promise<string[]> {
+  const faults: string[] = []
+  const note = (fault: string): void => {
+    if (faults.length < JOURNAL_LIMITS.faultsMax) faults.push(fault)
+  }
+  let next = 0
+  let prev: Digest | undefined
+  let mayBeUnsigned = true
+  for await (const { number, value } of allRows(records, frontier)) {
+    if (number !== next) note(`journal entry ${next} is missing`)
+    try {
+      const { key } = checkEntry(value, { frontier, number, prev, ownKeys, mayBeUnsigned })
+      mayBeUnsigned &&= key === undefined
+    } catch (error) {
+      if (!hasCode(error)) throw error
+      note(`journal entry ${number}: ${error.message}`)
+    }
+    prev = sha256(value)
+    next = number + 1
+  }
+  const end = await storedEnd(records, frontier)
+  const sameEnd = end === undefined ? mayBeUnsigned : end.count === next && sameHash(end.last, prev)
+  if (!sameEnd) note(`the journal does not end where it should, at entry ${(end?.count ?? next) - 1}`)
+  return faults
+}
+
+interface Row {
+  readonly number: number
+  readonly value: Uint8Array
+}
+
+async function* allRows(records: Records, frontier: string): AsyncGenerator<Row> {
+  let after: number | undefined
+  for (;;) {
+    const page = await rowsOf(records, frontier, { ...(after === undefined ? {} : { after }), limit: PAGE })
+    yield* page
+    after = page.at(-1)?.number
+    if (after === undefined) return
+  }
+}
+
+async function rowsOf(
+  records: Records,
+  frontier: string,
+  { after, limit }: { after?: number; limit: number },
+): Promise<Row[]> {
+  const from = after === undefined ? {} : { after: keyOf(frontier, after) }
+  const rows = await records.list(prefixOf(frontier), { ...from, limit })
+  return rows.map(({ key, value }) => ({ number: Number(key.slice(-DIGITS)), value }))
+}
+
+async function storedEnd(records: Records, frontier: string): Promise<End | undefined> {
+  const value = await records.get(endKey(frontier))
+  if (value === undefined) return undefined
+  const end = decodeCbor(value) as { count?: unknown; last?: unknown }
+  if (typeof end.count === 'number' && end.last instanceof Uint8Array) return { count: end.count, last: end.last }
+  throw new ReplicaError('ERR_JOURNAL', 'the record of where the journal ends is damaged')
+}
+
+function sameHash(a: Digest | undefined, b: Digest | undefined): boolean {
+  return a !== undefined && b !== undefined && toHex(a) === toHex(b)
+}
+
+function endKey(frontier: string): string {
+  return `journal-end/${frontier}`
 }
 
 function prefixOf(frontier: string): string {

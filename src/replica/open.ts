@@ -10,6 +10,7 @@ import { REGISTRY_LIMITS } from '../limits.ts'
 import { createLevel, openLevel } from '../store/index.ts'
 import type { Records, Store } from '../store/store.ts'
 import { Key } from '../trust/key.ts'
+import type { LinkTools } from './link-tools.ts'
 
 const KEY_FILE = 'key'
 const HUB_ID = 'self/hub-id'
@@ -28,6 +29,8 @@ export interface OpenOptions {
   readonly onEvent?: (event: ReplicaEvent) => void
   /** The time of events made here; default the machine's clock. */
   readonly clock?: () => Date
+  /** How links to peers are dialled, and their time and chance; default the network's, the machine's. */
+  readonly linkTools?: Partial<LinkTools>
 }
 
 /** Something an operator may want to know. */
@@ -105,6 +108,12 @@ async function identityOf(
 async function readFormer(records: Records): Promise<string[]> {
   const value = await records.get(FORMER_KEYS)
   return value === undefined ? [] : (decodeCbor(value) as string[])
+}
+
+/** Public keys that a replica signs and signed with, read without opening it for use. @throws ReplicaError ERR_KEY_FILE */
+export async function ownKeysIn(folder: string, records: Records): Promise<ReadonlySet<string>> {
+  const { publicKey } = await Key.load(path.join(folder, KEY_FILE))
+  return new Set([publicKey, ...(await readFormer(records))])
 }
 
 export async function writeFormer(records: Records, former: readonly string[]): Promise<void> {

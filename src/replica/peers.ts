@@ -2,7 +2,8 @@
 // cut, and a registration admits at once, without the network, what the key held back.
 
 import { fromHex, toHex } from '../bytes.ts'
-import type { Cut, Peer } from '../trust/registry.ts'
+import type { LiveSetting } from '../trust/peer.ts'
+import type { Cut, Peer, PeerChange } from '../trust/registry.ts'
 import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
 import type { JournalEntry } from './journal.ts'
@@ -15,6 +16,8 @@ export interface NewPeer {
   /** 64 hex digits. */
   readonly publicKey: string
   readonly note?: string
+  /** Whether a hub keeps a link to it, and which way nodes flow, seen from here; default off. */
+  readonly live?: LiveSetting
   readonly allowPlain?: boolean
 }
 
@@ -41,6 +44,18 @@ export class FrontierPeers {
     if (added) await this.#note('peer.added', { id, url, public_key })
     const { admitted } = await frontier.gate.release({ kind: 'key', id: fromHex(public_key)! })
     return { peer: stored, added, admitted }
+  }
+
+  /**
+   * Gives a peer another URL or another setting of its link; a new URL is journaled.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL
+   */
+  async set(id: string, change: PeerChange): Promise<{ peer: Peer; changed: boolean }> {
+    const { peer, before } = await this.#frontier().registry.change(id, change)
+    const { url, public_key, live = 'off' } = peer
+    const changed = url !== before.url || peer.live !== before.live
+    if (changed) await this.#note('peer.changed', { id, public_key, url, former_url: before.url, live })
+    return { peer, changed }
   }
 
   /** Forgets a peer: what it made up to now stays, what it makes later is refused. @throws ReplicaError ERR_PEER_UNKNOWN */

@@ -4,11 +4,12 @@
 import { type Digest, equals, toHex } from '../bytes.ts'
 import { Difference } from '../dag/difference.ts'
 import { ReplicaError } from '../errors.ts'
-import type { FrontierStore, NodeRow, Records } from '../store/store.ts'
+import type { FrontierStore, NodeRow, Records, Wait } from '../store/store.ts'
 import { type Cursor, setBit } from '../sync/message.ts'
 import { FRAME_FILL_BYTES } from '../sync/packing.ts'
 import type { LogState, PeerIdentity, View } from '../sync/state.ts'
 import type { Plan, PlanRequest, Services } from '../transport/exchange.ts'
+import { followOf, watchRegistry } from './follow.ts'
 import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
 
@@ -47,13 +48,32 @@ export function servicesOf(home: Home, options: { openRead: boolean }): Services
       }
     },
     plan: (request, signal) => planOf(at(request.frontier), request, signal),
+    async follow(name, from, peer) {
+      const frontier = at(name)
+      if (mayRead(frontier, peer)) return followOf(frontier, from)
+      throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may not read ${name} any more`)
+    },
+    async subscribe(name, listener) {
+      const frontier = at(name)
+      const ends = [frontier.tail.join(), frontier.subscribe(listener)]
+      return () => {
+        for (const end of ends.splice(0)) end()
+      }
+    },
+    async watchRegistry(name, since, listener) {
+      return watchRegistry(at(name), since, listener)
+    },
     async have(name, ids) {
-      const { log } = at(name)
-      const [places, kept] = await Promise.all([log.locate(ids), at(name).held.has(name, ids)])
+      const { log, held: aside } = at(name)
+      const [places, kept, documents] = await Promise.all([
+        log.locate(ids),
+        aside.has(name, ids),
+        storedDocuments(at(name), ids),
+      ])
       const stored = new Uint8Array((ids.length + 7) >> 3)
       const held = new Uint8Array(stored.length)
       ids.forEach((_, i) => {
-        if (places[i] !== undefined) setBit(stored, i)
+        if (places[i] !== undefined || documents[i]) setBit(stored, i)
         else if (kept[i]) setBit(held, i)
       })
       return { stored, held, state: stateOf(at(name)) }
@@ -61,25 +81,30 @@ export function servicesOf(home: Home, options: { openRead: boolean }): Services
     async waits(name) {
       const { log, held } = at(name)
       const waits = await held.waits(name, WAITS_LISTED_MAX)
-      const parents = waits.filter(({ wait }) => wait.kind === 'parent').map(({ wait }) => wait.id)
+      const ids = (kind: Wait['kind']) => waits.filter(({ wait }) => wait.kind === kind).map(({ wait }) => wait.id)
+      const parents = ids('parent')
       const [places, kept] = await Promise.all([log.locate(parents), held.has(name, parents)])
-      return parents.filter((_, i) => places[i] === undefined && !kept[i])
+      return [...parents.filter((_, i) => places[i] === undefined && !kept[i]), ...ids('document')]
     },
     async fetch(name, ids) {
       const { log } = at(name)
       const places = await log.locate(ids)
       const nodes: (Uint8Array | undefined)[] = []
       let bytes = 0
-      for (const place of places) {
+      for (const [i, place] of places.entries()) {
         if (bytes >= FRAME_FILL_BYTES) break
-        const row = place === undefined ? undefined : (await log.read([place.seq]))[0]
-        nodes.push(row?.bytes)
-        bytes += row?.bytes.length ?? 0
+        // What the store has of documents is linked by its nodes, or was put here to be.
+        const block = place === undefined ? await log.documents.get(ids[i]!) : (await log.read([place.seq]))[0]!.bytes
+        nodes.push(block)
+        bytes += block?.length ?? 0
       }
       return { ids: ids.slice(0, nodes.length), nodes }
     },
     async admit(name, nodes, peer) {
-      const result = await at(name).gate.admit(nodes, { from: peer.key })
+      if (!isRegistered(at(name), peer)) {
+        throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may not write ${name} any more`)
+      }
+      const result = await at(name).gate.receive(nodes, { from: peer.key })
       if (result.admitted > 0) home.checkHeads(name)
       return result
     },
@@ -100,6 +125,12 @@ export function servicesOf(home: Home, options: { openRead: boolean }): Services
 
 function isRegistered(frontier: Frontier, peer: PeerIdentity): boolean {
   return frontier.registry.verdict(peer.key) === 'registered'
+}
+
+/** Which of these are documents that held nodes wait for and that are stored meanwhile; not asked of the disk for nodes. */
+async function storedDocuments({ gate, log }: Frontier, ids: readonly Digest[]): Promise<readonly boolean[]> {
+  const awaited = await gate.awaits(ids)
+  return awaited.includes(true) ? log.documents.has(ids) : awaited
 }
 
 function stateOf({ log }: Frontier): LogState {

@@ -6,12 +6,16 @@ import { cidText } from '../codec/cid.ts'
 import { ReplicaError } from '../errors.ts'
 import type { Mode } from '../sync/message.ts'
 import type { Channel, Config, Tally } from '../sync/state.ts'
+import type { SetAlarm } from '../transport/alarm.ts'
 import { Exchange, type Services, type Traffic } from '../transport/exchange.ts'
 import { connect, type Dialled } from '../transport/socket.ts'
 import type { Key } from '../trust/key.ts'
+import type { MergeReport } from './merge-report.ts'
 
 export interface SyncOptions {
   readonly signal?: AbortSignal
+  /** Say which conflicts were opened here also where a long log has to be replayed for it. */
+  readonly conflicts?: boolean
   readonly onProgress?: (progress: Progress) => void
 }
 
@@ -26,7 +30,7 @@ export interface Progress {
 }
 
 /** What a push or pull did. For a push, admitted … refused say what the peer did with what we sent. */
-export interface SyncReport {
+export interface SyncReport extends MergeReport {
   readonly frontier: string
   readonly peer: string
   readonly admitted: number
@@ -61,6 +65,9 @@ export interface Dial {
   readonly key: Key
   readonly hubId: string
   readonly services: Services
+  /** How a link is made; by WebSocket when absent. */
+  readonly connect?: typeof connect
+  readonly setAlarm?: SetAlarm
 }
 
 /** Runs `use` in a session with a hub and closes it afterwards, whatever happens. */
@@ -69,9 +76,10 @@ export async function withSession<T>(
   options: SyncOptions,
   use: (exchange: Exchange) => Promise<T>,
 ): Promise<T> {
-  const dialled = await connect(dial.url, { signal: options.signal })
+  const dialled = await (dial.connect ?? connect)(dial.url, { signal: options.signal })
   const exchange = new Exchange(dialled.link, clientConfig(dial, dialled), dial.services, {
     signal: options.signal,
+    setAlarm: dial.setAlarm,
     onProgress: (traffic, admitted) => options.onProgress?.(progressOf(traffic, admitted)),
   })
   try {
@@ -140,7 +148,7 @@ function whyDifferent(tally: Tally, mode: Mode): string {
   const [here, there] = mode === 'push' ? ['the peer', 'this replica'] : ['this replica', 'the peer']
   if (tally.refusedCount > 0) return `${here} refused ${tally.refusedCount} nodes`
   if (tally.heldCount > 0)
-    return `${here} holds ${tally.heldCount} nodes until their keys are registered or their parents come`
+    return `${here} holds ${tally.heldCount} nodes until their keys are registered or their parents or documents come`
   if (tally.complete) return `${here} has nodes that ${there} lacks: ${mode === 'push' ? 'pull' : 'push'} to send them`
   return `${here} holds nodes of an earlier sync back: see its status`
 }

@@ -3,7 +3,8 @@
 import { toHex } from '../bytes.ts'
 import { cidText } from '../codec/cid.ts'
 import type { Wait } from '../store/store.ts'
-import type { Frontier } from './frontier.ts'
+import type { Home } from './home.ts'
+import { type PeerStatus, peerStatus } from './peer-status.ts'
 
 const WAITS_LISTED_MAX = 100
 
@@ -27,6 +28,8 @@ export interface FrontierStatus {
   readonly held_by: readonly HeldBy[]
   readonly peers: number
   readonly registry_digest: string
+  /** How each registered peer stands. */
+  readonly links: readonly PeerStatus[]
 }
 
 export interface StatusReport {
@@ -36,10 +39,15 @@ export interface StatusReport {
   readonly frontiers: readonly FrontierStatus[]
 }
 
-export async function frontierStatus(name: string, frontier: Frontier): Promise<FrontierStatus> {
+export async function frontierStatus(home: Home, name: string): Promise<FrontierStatus> {
+  const frontier = home.at(name)
   const { log, registry, held } = frontier
   const { nodes, bytes } = held.usage(name)
   const waits = await held.waits(name, WAITS_LISTED_MAX)
+  const peers = registry.list()
+  const heldKeys = waits.filter(({ wait }) => wait.kind === 'key').map(({ wait }) => toHex(wait.id))
+  const now = home.now()
+  const standings = await Promise.all(peers.map(peer => home.standings.of(frontier, peer.public_key)))
   return {
     frontier: name,
     nodes: log.nodes,
@@ -49,8 +57,9 @@ export async function frontierStatus(name: string, frontier: Frontier): Promise<
     held: nodes,
     held_bytes: bytes,
     held_by: waits.map(({ wait, nodes: count }) => ({ kind: wait.kind, id: idOf(wait), nodes: count })),
-    peers: registry.list().length,
+    peers: peers.length,
     registry_digest: toHex(registry.digest()),
+    links: peers.map((peer, i) => peerStatus(peer, standings[i]!, { heldKeys, now })),
   }
 }
 

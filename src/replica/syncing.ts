@@ -1,12 +1,14 @@
 // Push, pull, adopt and clone: a session with a registered peer, run to its report, and what the journal keeps of it.
 
-import { ReplicaError } from '../errors.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Mode } from '../sync/message.ts'
+import type { Channel } from '../sync/state.ts'
 import type { Exchange, Services } from '../transport/exchange.ts'
 import { Key } from '../trust/key.ts'
 import type { Peer } from '../trust/registry.ts'
 import type { Home } from './home.ts'
+import { mergeReport } from './merge-report.ts'
 import { chooseFrontier } from './read.ts'
 import { hubKey, reportOf, type SyncOptions, type SyncReport, withSession } from './session.ts'
 
@@ -47,21 +49,45 @@ export async function syncWith(
   sync: Syncing,
   options: SyncOptions,
 ): Promise<SyncReport> {
-  const peer = peerOf(home, sync.frontier, sync.peer)
-  const report = await withPeer({ home, services, peer }, options, exchange => run(home, exchange, sync))
+  const from = await home.at(sync.frontier).view.mark()
+  const report = await runChannel(home, services, sync, options, parts => {
+    const { log, registry } = home.at(sync.frontier)
+    const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
+    return reportOf({ ...parts, ...sync }, ours)
+  })
   const { admitted, held_count: held, refused_count: refused, heads_digest } = report
   if (admitted + held + refused > 0) {
     const facts = { peer: sync.peer, admitted, held, refused, heads_digest }
     await home.journal.write(sync.frontier, `sync.${sync.mode}`, facts)
   }
-  return report
+  // Nothing comes in by a push: what the peer says that it admitted is there, not here.
+  const merge = { peer: sync.peer, from, admitted: sync.mode === 'push' ? 0 : admitted }
+  const merged = await mergeReport(home.at(sync.frontier), { ...merge, asked: options.conflicts === true })
+  return { ...report, ...merged }
 }
 
-async function run(home: Home, exchange: Exchange, { frontier, peer, mode }: Syncing): Promise<SyncReport> {
-  const channel = await exchange.open(frontier, mode)
-  const { log, registry } = home.at(frontier)
-  const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
-  return reportOf({ channel, exchange, peer, mode }, ours)
+/** One channel with a peer, from dialling to its end; what it told of how the peer stands is kept. */
+export async function runChannel<T>(
+  home: Home,
+  services: Services,
+  { frontier, peer: id, mode }: Syncing,
+  options: SyncOptions,
+  report: (parts: { channel: Channel; exchange: Exchange }) => T,
+): Promise<T> {
+  const peer = peerOf(home, frontier, id)
+  const standing = await home.standings.of(home.at(frontier), peer.public_key)
+  try {
+    return await withPeer({ home, services, peer }, options, async exchange => {
+      const channel = await exchange.open(frontier, mode)
+      standing.channel(channel)
+      return report({ channel, exchange })
+    })
+  } catch (error) {
+    if (hasCode(error) && !hasCode(error, 'ERR_ABORTED')) standing.failed(error)
+    throw error
+  } finally {
+    await home.standings.flush().catch(() => {}) // a store that can't be written says so to whoever writes what matters
+  }
 }
 
 export async function adoptRegistry(
@@ -96,7 +122,8 @@ export async function scout(
   })
 }
 
-function peerOf(home: Home, frontier: string, id: string): Peer {
+/** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN */
+export function peerOf(home: Home, frontier: string, id: string): Peer {
   const peer = home.at(frontier).registry.get(id)
   if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `no peer '${id}' is registered for ${frontier}`)
   return peer
@@ -108,6 +135,7 @@ function withPeer<T>(
   use: (exchange: Exchange) => Promise<T>,
 ): Promise<T> {
   const { home, services, peer } = parts
-  const dial = { url: peer.url, expect: hubKey(peer.public_key), key: home.key, hubId: home.hubId, services }
+  const { dial: connect } = home.linkTools
+  const dial = { url: peer.url, expect: hubKey(peer.public_key), key: home.key, hubId: home.hubId, services, connect }
   return withSession(dial, options, use)
 }

@@ -1,5 +1,5 @@
 // Verifying a whole replica: the store's own faults (hashes, commit chain, index, heads), then each node once more as the
-// gate judged it: envelope, frontier, event and id, parents and height; with `signatures` every signature too.
+// gate judged it: envelope, frontier, event and id, parents and height, documents; with `signatures` every signature too.
 
 import { toHex } from '../bytes.ts'
 import { cidText } from '../codec/cid.ts'
@@ -7,8 +7,11 @@ import { decodeNode, type Node, signingBytes } from '../codec/node.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { openLevel } from '../store/index.ts'
 import type { Fault, FrontierStore, NodeRow, Store } from '../store/store.ts'
+import { DocumentCheck } from '../trust/documents.ts'
 import { Verifier } from '../trust/verifier.ts'
 import { checkEvent } from '../vela/event.ts'
+import { verifyJournal } from './journal.ts'
+import { ownKeysIn } from './open.ts'
 
 const FAULTS_LISTED_MAX = 1000
 /** How many rows are read singly after a scan met a damaged one. */
@@ -37,9 +40,15 @@ export interface VerifyReport {
   readonly faults: readonly FaultView[]
 }
 
+/** What signatures are checked with: those of nodes, and those of the journal by the replica's own keys, 64 hex digits each. */
+export interface VerifyKeys {
+  readonly verifier: Verifier
+  readonly ownKeys: ReadonlySet<string>
+}
+
 export async function verifyStore(
   store: Store,
-  verifier: Verifier,
+  { verifier, ownKeys }: VerifyKeys,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
   const faults: FaultView[] = []
@@ -66,11 +75,26 @@ export async function verifyStore(
     nodes += log.nodes
   }
   await signatures
+  for (const name of store.frontiers()) await checkJournal(store, { name, ownKeys }, note)
   // Bytes that steer a search may be damaged where every node is whole.
   if (faults.length === 0 && checked < nodes) {
     note({ kind: 'node', reason: `${nodes - checked} nodes can't be found by their sequence numbers` })
   }
   return { ok: faults.length === 0, checked, faults }
+}
+
+/** The journal is small beside the log, so all of it is checked, signatures too. */
+async function checkJournal(
+  { records }: Store,
+  { name, ownKeys }: { name: string; ownKeys: ReadonlySet<string> },
+  note: Check['note'],
+): Promise<void> {
+  try {
+    for (const reason of await verifyJournal(records, name, ownKeys)) note({ kind: 'record', frontier: name, reason })
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    note({ kind: 'record', frontier: name, reason: `the journal can't be read: ${error.message}` })
+  }
 }
 
 /** All rows that can be read: past a damaged one, which the store's own check has named, one by one for a while. */
@@ -101,12 +125,12 @@ async function readableRow(log: FrontierStore, seq: number): Promise<NodeRow[]> 
 
 /**
  * Verifies the store in a folder that is too damaged to be opened for use: as it is, read only.
- * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_VERSION
+ * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_VERSION, ERR_KEY_FILE
  */
 export async function verifyFolder(folder: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   await using store = await openLevel(folder, { check: 'report' })
   await using verifier = new Verifier()
-  return await verifyStore(store, verifier, options)
+  return await verifyStore(store, { verifier, ownKeys: await ownKeysIn(folder, store.records) }, options)
 }
 
 interface Check {
@@ -135,6 +159,7 @@ async function checkRows({ log, note }: Check, rows: readonly NodeRow[]): Promis
     }
   }
   await checkParents({ log, note }, sound)
+  await checkDocuments({ log, note }, sound)
   return sound
 }
 
@@ -166,13 +191,35 @@ async function checkParents({ log, note }: Check, sound: readonly Sound[]): Prom
   }
 }
 
+/** What a stored node links is there; that it is whole is the store's own check. */
+async function checkDocuments({ log, note }: Check, sound: readonly Sound[]): Promise<void> {
+  for (const { node, row } of sound) {
+    if (node.links.length === 0) continue
+    const at = { kind: 'document', frontier: log.name, seq: row.seq, digest: row.digest } as const
+    try {
+      const lack = (await new DocumentCheck(log.documents).lacks([node])).get(node.digest) ?? []
+      if (lack === 'malformed') note({ ...at, reason: 'what it links is no document' })
+      else if (lack.length > 0) note({ ...at, reason: `${lack.length} blocks of its documents are missing` })
+    } catch (error) {
+      if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
+      note({ ...at, reason: `its documents are damaged: ${error.message}` })
+    }
+  }
+}
+
 function viewOf(fault: Fault): FaultView {
   const { kind, frontier, seq, digest, reason } = fault
   return {
     kind,
     ...(frontier === undefined ? {} : { frontier }),
     ...(seq === undefined ? {} : { seq }),
-    ...(digest === undefined ? {} : { cid: digest.length === 32 ? cidText(digest) : toHex(digest) }),
+    ...(digest === undefined ? {} : { cid: nameOf(fault, digest) }),
     reason,
   }
+}
+
+/** Blocks of documents have no place in the log; raw is what most of them are. */
+function nameOf({ kind, seq }: Fault, digest: Uint8Array): string {
+  if (digest.length !== 32) return toHex(digest)
+  return cidText(digest, kind === 'document' && seq === undefined ? 'raw' : 'dag-cbor')
 }

@@ -3,8 +3,9 @@
 // person may have typed, is refused with a code.
 
 import { compare, type Digest, DigestMap, digestKey } from '../bytes.ts'
+import type { DocumentBlock } from '../codec/document.ts'
 import { ReplicaError } from '../errors.ts'
-import { COMMIT_LIMITS, NODE_LIMITS, STORE_LIMITS } from '../limits.ts'
+import { COMMIT_LIMITS, DOCUMENT_LIMITS, NODE_LIMITS, STORE_LIMITS } from '../limits.ts'
 import type { HeldNode, NodeEntry, RecordChange, Wait } from './store.ts'
 
 /** @throws ReplicaError ERR_FRONTIER_ID */
@@ -103,6 +104,16 @@ export function checkHeld(nodes: readonly HeldNode[]): void {
     wants(node.from, 32, "peer's key")
     checkWait(node.wait)
   }
+}
+
+export function checkBlocks(blocks: readonly DocumentBlock[]): void {
+  let bytes = 0
+  for (const block of blocks) {
+    wants(block.digest, 32, 'digest')
+    if (block.bytes.length > DOCUMENT_LIMITS.blockBytesMax) throw new TypeError('a block of a document is too large')
+    bytes += block.bytes.length
+  }
+  if (bytes > COMMIT_LIMITS.bytesMax) throw new TypeError(`a put has at most ${COMMIT_LIMITS.bytesMax} bytes`)
 }
 
 /** Kinds of waits; the position is the number that stands for the kind on the disk. */

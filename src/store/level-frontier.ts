@@ -14,7 +14,7 @@ import type { Ledger, Stream } from './ledger.ts'
 import type { LevelRecords } from './level-records.ts'
 import { decodeRow, encodeRow, NODE, readStreamKey, streamKey } from './log-layout.ts'
 import type { NodeIndex } from './node-index.ts'
-import type { FrontierStore, NodeEntry, NodeRow, Place, RecordChange, ScanOptions } from './store.ts'
+import type { DocumentStore, FrontierStore, NodeEntry, NodeRow, Place, RecordChange, ScanOptions } from './store.ts'
 
 export interface FrontierParts {
   readonly ledger: Ledger
@@ -22,6 +22,7 @@ export interface FrontierParts {
   readonly index: NodeIndex
   readonly records: LevelRecords
   readonly heads: Heads
+  readonly documents: DocumentStore
 }
 
 export class LevelFrontier implements FrontierStore {
@@ -33,6 +34,10 @@ export class LevelFrontier implements FrontierStore {
 
   get name(): string {
     return this.#parts.stream.name
+  }
+
+  get documents(): DocumentStore {
+    return this.#parts.documents
   }
 
   get stream(): Stream {

@@ -9,6 +9,7 @@ import { checkFrontierName, unknownFrontier } from './arguments.ts'
 import { corrupt } from './damage.ts'
 import { Batch, type Database } from './database.ts'
 import { Ledger, Stream } from './ledger.ts'
+import { LevelDocuments } from './level-documents.ts'
 import { LevelFrontier } from './level-frontier.ts'
 import { LevelHeld } from './level-held.ts'
 import { LevelRecords, trackDigest } from './level-records.ts'
@@ -36,6 +37,7 @@ export interface StoreParts {
   readonly log: Database
   readonly index: Database
   readonly held: Database
+  readonly documents: Database
   readonly heldLimits: HeldLimits
   /** strict: a damaged store does not open; report: it opens for reading and `verify` says what is wrong. */
   readonly check: 'strict' | 'report'
@@ -60,6 +62,7 @@ export class LevelStore implements Store {
   readonly #own: Opened
   readonly #records: LevelRecords
   readonly #held: LevelHeld
+  readonly #documents: LevelDocuments
   readonly #frontiers = new Map<string, OpenedFrontier>()
   /** What was wrong at open that verify would not come across. */
   readonly #faults: Fault[] = []
@@ -84,6 +87,7 @@ export class LevelStore implements Store {
     this.#own = own
     this.#records = new LevelRecords(ledger, own.stream)
     const ordinalOf = (name: string) => this.#opened(name).stream.ordinal
+    this.#documents = new LevelDocuments(parts.documents, ledger)
     this.#held = new LevelHeld({ database: parts.held, ledger, limits: parts.heldLimits, ordinalOf })
   }
 
@@ -129,21 +133,25 @@ export class LevelStore implements Store {
     for (const opened of [this.#own, ...this.#frontiers.values()]) {
       yield* goOn('index', this.#verifyStream(opened, { signal: options.signal, onRows }))
     }
-    for (const name of this.frontiers()) yield* goOn('held', this.#held.verify(name))
+    for (const name of this.frontiers()) {
+      yield* goOn('held', this.#held.verify(name))
+      const documents = { frontier: name, ordinal: this.#opened(name).stream.ordinal, signal: options.signal }
+      yield* goOn('document', this.#documents.verify(documents))
+    }
   }
 
   async diskBytes(): Promise<number> {
     this.#ledger.serial.assertOpen()
-    const { folder, log, index, held } = this.#parts
-    const sizes = [log.path, index.path, held.path].map(folderBytes)
+    const { folder, log, index, held, documents } = this.#parts
+    const sizes = [log, index, held, documents].map(database => folderBytes(database.path))
     const all = await Promise.all([...sizes, fileBytes(path.join(folder, 'store.json'))])
     return all.reduce((sum, bytes) => sum + bytes, 0)
   }
 
   close(): Promise<void> {
     return this.#ledger.serial.close(async () => {
-      const { log, index, held, onClosed } = this.#parts
-      await this.#held.close()
+      const { log, index, held, documents, onClosed } = this.#parts
+      await Promise.all([this.#held.close(), this.#documents.close()])
       try {
         // What is acknowledged is durable without this; it spares the next open the check of what lies in the write-ahead log.
         if (this.#ledger.writable)
@@ -151,7 +159,7 @@ export class LevelStore implements Store {
       } catch (error) {
         if (!hasCode(error, 'ERR_STORE_IO')) throw error
       } finally {
-        await Promise.all([log.close(), index.close(), held.close()]).finally(onClosed)
+        await Promise.all([log, index, held, documents].map(database => database.close())).finally(onClosed)
       }
     })
   }
@@ -203,8 +211,9 @@ export class LevelStore implements Store {
 
   #add(opened: Opened): LevelFrontier {
     const { stream, recovered } = opened
+    const documents = this.#documents.of(stream.ordinal)
     const parts = { ledger: this.#ledger, index: this.#index, records: this.#records, stream, heads: recovered.heads }
-    const handle = new LevelFrontier(parts)
+    const handle = new LevelFrontier({ ...parts, documents })
     this.#frontiers.set(stream.name, { ...opened, handle })
     return handle
   }

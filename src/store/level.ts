@@ -1,5 +1,5 @@
-// The LevelDB engine: a folder with store.json (layout version, id), log/ (the truth), index/ (derived from it) and held/
-// (nodes that wait). Opening checks whatever a damaged write-ahead log could have cost and refuses a store that has
+// The LevelDB engine: a folder with store.json (layout version, id), log/ (the truth), index/ (derived from it), held/
+// (nodes that wait) and documents/ (what nodes link). Opening checks whatever a damaged write-ahead log could have cost and refuses a store that has
 // lost what it acknowledged. LevelDB gives a database to one process only. Specification: protocol/store.md.
 
 import * as crypto from 'node:crypto'
@@ -28,7 +28,7 @@ export interface LevelOptions {
 const KIB = 1024
 const MIB = 1024 * KIB
 
-/** Settings of the three databases. A table file is mapped into memory while it is open, so that files are bounded too. */
+/** Settings of the four databases. A table file is mapped into memory while it is open, so that files are bounded too. */
 const settings = {
   // Node texts compress well, and are read in long runs. A memory table becomes one file, so its size bounds those too.
   log: {
@@ -54,6 +54,15 @@ const settings = {
     cacheBytes: 2 * MIB,
     blockBytes: 16 * KIB,
     fileBytes: 2 * MIB,
+    filesMax: 74,
+  },
+  // Texts of some kilobytes to 256, put once and read one by one.
+  documents: {
+    compression: true,
+    writeBufferBytes: 2 * MIB,
+    cacheBytes: 2 * MIB,
+    blockBytes: 16 * KIB,
+    fileBytes: 4 * MIB,
     filesMax: 74,
   },
 } as const satisfies Record<string, Omit<DatabaseOptions, 'create'>>
@@ -99,8 +108,9 @@ export async function openLevelWith(opener: Opener, folder: string, options: Lev
   }
   return openAll(folder, id, options, async name => {
     const location = path.join(folder, name)
-    // Only the index may be made again, and only when its whole folder was taken away.
-    const create = name === 'index' && !(await pathExists(location))
+    // Only the index may be made again, and only when its whole folder was taken away. A store of a program that kept no
+    // documents has no documents/, and no node that links any.
+    const create = (name === 'index' || name === 'documents') && !(await pathExists(location))
     if (!create && !(await databaseExists(location))) {
       throw corrupt(`${location} is missing or damaged${name === 'index' ? `; ${rebuildHint}` : ''}`)
     }
@@ -114,7 +124,7 @@ export async function openLevelWith(opener: Opener, folder: string, options: Lev
 }
 
 /** In this order: who has log/ has the store. */
-const names = ['log', 'index', 'held'] as const satisfies readonly Name[]
+const names = ['log', 'index', 'held', 'documents'] as const satisfies readonly Name[]
 
 /**
  * Folders that are open in this process. LevelDB must not be asked for a database that it has open already: it refuses,
@@ -136,10 +146,10 @@ async function openAll(
   const opened: Partial<Record<Name, Database>> = {}
   try {
     for (const name of names) opened[name] = await open(name)
-    const { log, index, held } = opened as Record<Name, Database>
+    const { log, index, held, documents } = opened as Record<Name, Database>
     const { check = 'strict', heldLimits = HELD_LIMITS } = options
     const onClosed = () => void openFolders.delete(real)
-    const parts: StoreParts = { folder, id, log, index, held, check, heldLimits, onClosed }
+    const parts: StoreParts = { folder, id, log, index, held, documents, check, heldLimits, onClosed }
     return await LevelStore.load(parts)
   } catch (error) {
     for (const database of Object.values(opened)) await database.close()

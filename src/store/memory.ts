@@ -7,6 +7,7 @@ import { ReplicaError } from '../errors.ts'
 import { STORE_LIMITS } from '../limits.ts'
 import { checkChanges, checkFrontierName, checkKey, checkNodes, textBytes, unknownFrontier } from './arguments.ts'
 import { Heads, headsChange } from './heads.ts'
+import { MemoryDocuments } from './memory-documents.ts'
 import { MemoryHeld } from './memory-held.ts'
 import type { HeldLimits } from './quota.ts'
 import { Serial } from './serial.ts'
@@ -85,6 +86,7 @@ export class MemoryStore implements Store {
 
 class MemoryFrontier implements FrontierStore {
   readonly name: string
+  readonly documents: MemoryDocuments
   readonly #records: MemoryRecords
   readonly #serial: Serial
   readonly #rows: NodeRow[] = []
@@ -96,6 +98,7 @@ class MemoryFrontier implements FrontierStore {
 
   constructor(name: string, records: MemoryRecords, serial: Serial) {
     this.name = name
+    this.documents = new MemoryDocuments(serial)
     this.#records = records
     this.#serial = serial
   }

@@ -4,6 +4,7 @@
 // fails with a typed error. All digests are 32-byte SHA-256. Specification: protocol/store.md.
 
 import type { Digest } from '../bytes.ts'
+import type { DocumentBlock } from '../codec/document.ts'
 
 /** A node as the gate commits it. The caller has checked it whole. */
 export interface NodeEntry {
@@ -57,9 +58,24 @@ export interface ScanOptions {
   readonly batchBytes?: number
 }
 
+/** Blocks of documents of one frontier, by digest, in no order. What is put is never taken out again. */
+export interface DocumentStore {
+  has(digests: readonly Digest[]): Promise<boolean[]>
+  /** Bytes of each block, told without reading it; undefined for those not stored. */
+  sizes(digests: readonly Digest[]): Promise<(number | undefined)[]>
+  /** Hashed again; undefined when it is not stored. @throws ReplicaError ERR_STORE_CORRUPT */
+  get(digest: Digest): Promise<Uint8Array | undefined>
+  /**
+   * Keeps blocks in one synced batch; of those stored already nothing is written.
+   * @throws TypeError for a block larger than a block may be, or more bytes than COMMIT_LIMITS
+   */
+  put(blocks: readonly DocumentBlock[]): Promise<void>
+}
+
 /** One frontier's log in a store. */
 export interface FrontierStore {
   readonly name: string
+  readonly documents: DocumentStore
   /** Nodes stored; also the next sequence number. */
   readonly nodes: number
   /** Distinct events carried by them. */
@@ -130,7 +146,7 @@ export interface HeldStore {
 
 /** Something wrong that `verify` found. `seq` and `digest` where one node is meant. */
 export interface Fault {
-  readonly kind: 'node' | 'commit' | 'index' | 'heads' | 'record' | 'held' | 'signature'
+  readonly kind: 'node' | 'commit' | 'index' | 'heads' | 'record' | 'held' | 'document' | 'signature'
   readonly frontier?: string
   readonly seq?: number
   readonly digest?: Digest

@@ -1,4 +1,4 @@
-// Ancestors that a sink misses: noted as admission names them, looked up in its own store, wanted by name from the source, and
+// Ancestors and documents that a sink misses: noted as admission names them, looked up in its own store, wanted by name from the source, and
 // answered by a node or a lack. Each is wanted once and their number is bounded, so ancestors without end come to one.
 // Specification: protocol/sync.md, S33 to S35 and S37.
 
@@ -6,7 +6,8 @@ import { compare, type Digest, equals } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { WIRE_LIMITS } from '../limits.ts'
 import { remember, send } from './effect.ts'
-import type { Channel, Effect, Sink } from './state.ts'
+import type { Sink } from './flow.ts'
+import type { Channel, Effect } from './state.ts'
 
 const { idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
 
@@ -15,6 +16,13 @@ export function noteMissing(sink: Sink, id: Digest): void {
   if (sink.asked.has(id) || sink.heldIds.has(id) || isRefused(sink, id)) return
   if (sink.missing.size >= wantsPerChannelMax) throw endless()
   sink.missing.add(id)
+}
+
+/** Remembers a block of a document likewise. */
+export function noteDocument(sink: Sink, id: Digest): void {
+  if (sink.asked.has(id)) return
+  noteMissing(sink, id)
+  sink.documents.add(id)
 }
 
 /** Once there are too many refused ids to keep in mind, nothing counts as lacking any more: asking again would not end. */
@@ -42,14 +50,16 @@ export function takeMissing(sink: Sink): Digest[] {
 }
 
 /**
- * Asks for ancestors by name. Unless they are those of nodes held long ago, the source's plan should have had them: whatever
+ * Asks for ancestors and documents by name. Unless the ancestors are those of nodes held long ago, the source's plan should have had them: whatever
  * cursor kept them out is forgotten first, so that a session that can't finish what costs a round trip a generation is
  * followed by one that searches the whole log.
  */
 export function want(channel: Channel, sink: Sink, ids: readonly Digest[], out: Effect[]): void {
   if (ids.length === 0) return
   if (sink.asked.size + ids.length > wantsPerChannelMax) throw endless()
-  if (!sink.waitsSeen && !sink.planFailed) {
+  // No short cut: each id is to be taken out.
+  const ancestors = ids.filter(id => !sink.documents.delete(id))
+  if (ancestors.length > 0 && !sink.waitsSeen && !sink.planFailed) {
     sink.planFailed = true
     if ((channel.mine!.cursor?.seq ?? 0) > 0) remember(channel, 0, out)
   }
@@ -67,7 +77,7 @@ export function onLack(channel: Channel, sink: Sink, ids: readonly Digest[]): vo
     if (!sink.wanted.delete(id)) {
       throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'a lack names an id that was not wanted')
     }
-    if (isAmong(channel.theirHeads, id)) {
+    if (sink.rounds === 0 && isAmong(channel.theirHeads, id)) {
       throw new ReplicaError('ERR_SYNC_HEADS', `${channel.frontier}: the source lacks a head that it stated`)
     }
   }

@@ -5,10 +5,12 @@ import { compare, type Digest, equals, sha256 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { WIRE_LIMITS } from '../limits.ts'
 import { order, refuse, send } from './effect.ts'
+import { newSink, newSource } from './flow.ts'
+import { mayClose, newLive, onGrew, onStop, onStopWish, sayStop, takesLive } from './live.ts'
 import type { Message, Mode, Open, ViewFields } from './message.ts'
 import * as sink from './sink.ts'
 import * as source from './source.ts'
-import { type Channel, type Connection, type Effect, type Input, newSink, newSource, type View } from './state.ts'
+import type { Channel, Connection, Effect, Input, View } from './state.ts'
 
 const { headsPerFrameMax, headsSentMax, channelsMax } = WIRE_LIMITS
 
@@ -18,17 +20,21 @@ export type Answer = Exclude<Extract<Input, { ch: number }>, { in: 'open' }>
 
 /** The client's own wish to open a channel. */
 export function openChannel(connection: Connection, wish: Extract<Input, { in: 'open' }>, out: Effect[]): void {
-  const { ch, frontier, mode } = wish
+  const { ch, frontier } = wish
   if (connection.config.role !== 'client' || connection.phase !== 'ready' || ch !== connection.nextChannel) {
     throw new TypeError('channels are opened by a client, after the handshake, in ascending order')
   }
   connection.nextChannel += 1
-  connection.channels.set(ch, newChannel(ch, frontier, mode, true))
+  if (wish.live && !takesLive(connection, ch, out)) return
+  connection.channels.set(ch, newChannel(wish, true))
   out.push({ do: 'view', ch, frontier })
 }
 
-function newChannel(ch: number, frontier: string, mode: Mode, initiator: boolean): Channel {
-  return { ch, frontier, mode, initiator, phase: 'view', theirHeads: [] }
+type Opening = { readonly ch: number; readonly frontier: string; readonly mode: Mode; readonly live?: true }
+
+function newChannel({ ch, frontier, mode, live }: Opening, initiator: boolean): Channel {
+  const channel: Channel = { ch, frontier, mode, initiator, phase: 'view', theirHeads: [] }
+  return live ? { ...channel, live: newLive() } : channel
 }
 
 export function onChannelMessage(connection: Connection, message: Message, out: Effect[]): void {
@@ -46,6 +52,8 @@ export function onChannelMessage(connection: Connection, message: Message, out: 
       return onHeads(channel, message, out)
     case 'close':
       return onClose(connection, channel, out)
+    case 'stop':
+      return onStop(connection, channel, message, out)
     case 'have':
     case 'ack':
     case 'want':
@@ -71,7 +79,12 @@ export function onAnswer(connection: Connection, input: Answer, out: Effect[]): 
   switch (input.in) {
     case 'viewed':
       return onViewed(connection, channel, input.view, out)
+    case 'grew':
+      return onGrew(channel, out)
+    case 'stop':
+      return onStopWish(connection, channel, out)
     case 'planned':
+    case 'followed':
     case 'offers':
     case 'rows':
     case 'fetched':
@@ -83,7 +96,7 @@ export function onAnswer(connection: Connection, input: Answer, out: Effect[]): 
 
 function onOpen(connection: Connection, open: Open, out: Effect[]): void {
   if (connection.config.role !== 'hub') throw order(open, 'from a hub')
-  const { ch, frontier, mode } = open
+  const { ch, frontier } = open
   if (ch < connection.nextChannel) throw new ReplicaError('ERR_SYNC_CHANNEL', `channel ${ch} was used before`)
   if (connection.channels.size >= channelsMax) {
     throw new ReplicaError('ERR_SYNC_LIMIT', `more than ${channelsMax} channels at once`)
@@ -93,7 +106,7 @@ function onOpen(connection: Connection, open: Open, out: Effect[]): void {
     throw new ReplicaError('ERR_SYNC_CHANNEL', `channel ${other.ch} is open for the same frontier`)
   }
   connection.nextChannel = ch + 1
-  const channel = newChannel(ch, frontier, mode, false)
+  const channel = newChannel(open, false)
   channel.phase = 'open'
   connection.channels.set(ch, channel)
   onView(channel, open, out)
@@ -183,7 +196,8 @@ function sendView(channel: Channel, view: View, out: Effect[]): void {
     more: heads.length > headsPerFrameMax,
     cursor: view.cursor,
   }
-  send(out, channel.initiator ? { t: 'open', ch, frontier, mode, ...fields } : { t: 'opened', ch, ...fields })
+  const live = channel.live === undefined ? {} : { live: true as const }
+  send(out, channel.initiator ? { t: 'open', ch, frontier, mode, ...live, ...fields } : { t: 'opened', ch, ...fields })
   for (let from = headsPerFrameMax; from < heads.length; from += headsPerFrameMax) {
     const page = heads.slice(from, from + headsPerFrameMax)
     send(out, { t: 'heads', ch, heads: page, more: from + headsPerFrameMax < heads.length })
@@ -193,18 +207,16 @@ function sendView(channel: Channel, view: View, out: Effect[]): void {
 function startFlows(channel: Channel, out: Effect[]): void {
   channel.phase = 'flowing'
   const { mode, initiator } = channel
-  if (mode === 'both' || (mode === 'push') === initiator) channel.source = newSource()
-  if (mode === 'both' || (mode === 'pull') === initiator) channel.sink = newSink()
+  if (mode === 'both' || (mode === 'push') === initiator) channel.source = newSource(channel.mine!)
+  if (mode === 'both' || (mode === 'pull') === initiator) channel.sink = newSink(channel.theirs!)
   if (channel.sink !== undefined) sink.start(channel, channel.sink)
   if (channel.source !== undefined) source.start(channel, channel.source, out)
+  sayStop(channel, out)
 }
 
 function onClose(connection: Connection, channel: Channel, out: Effect[]): void {
   if (channel.initiator) throw new ReplicaError('ERR_SYNC_ORDER', 'a hub may not close a channel')
-  const open = channel.source !== undefined && channel.source.phase !== 'reported'
-  if (open || (channel.sink !== undefined && channel.sink.phase !== 'reported')) {
-    throw new ReplicaError('ERR_SYNC_ORDER', 'a channel is closed before its flows have ended')
-  }
+  if (!mayClose(channel)) throw new ReplicaError('ERR_SYNC_ORDER', 'a channel is closed before its flows have ended')
   channel.phase = 'done'
   connection.channels.delete(channel.ch)
   out.push({ do: 'done', ch: channel.ch, channel })

@@ -3,7 +3,7 @@
 import type { ErrorCode } from '../errors.ts'
 import { ReplicaError } from '../errors.ts'
 import { encodeMessage, type Message } from './message.ts'
-import type { Channel, Connection, Effect } from './state.ts'
+import type { Channel, Effect } from './state.ts'
 
 /** Appends a send and returns the encoded frame. `nodes`: how many nodes it carries. */
 export function send(out: Effect[], message: Message, nodes = 0): Uint8Array {
@@ -22,18 +22,8 @@ export function order(message: { readonly t: string }, when: string): ReplicaErr
   return new ReplicaError('ERR_SYNC_ORDER', `a '${message.t}' message ${when}`)
 }
 
-/** After a flow has been reported: when it was the last one, the initiator closes the channel. */
-export function finishFlow(connection: Connection, channel: Channel, out: Effect[]): void {
-  const { source, sink, ch } = channel
-  if ((source !== undefined && source.phase !== 'reported') || (sink !== undefined && sink.phase !== 'reported')) return
-  if (!channel.initiator) return
-  channel.phase = 'done'
-  connection.channels.delete(ch)
-  send(out, { t: 'close', ch })
-  out.push({ do: 'done', ch, channel })
-}
-
-/** Keeps a cursor for this peer: everything of its log below `seq` is stored or held. 0 forgets it. */
-export function remember({ frontier, mine, theirs }: Channel, seq: number, out: Effect[]): void {
-  out.push({ do: 'remember', frontier, cursor: { store: theirs!.store, seq }, registry: mine!.registry })
+/** Keeps a cursor for this peer: everything of its log below `seq` is stored or held. 0 forgets it, at once. */
+export function remember({ ch, frontier, mine, theirs, live }: Channel, seq: number, out: Effect[]): void {
+  const cursor = { store: theirs!.store, seq }
+  out.push({ do: 'remember', ch, frontier, cursor, registry: mine!.registry, later: live !== undefined && seq > 0 })
 }

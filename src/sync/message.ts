@@ -12,7 +12,7 @@ import { REGISTRY_LIMITS, WIRE_LIMITS } from '../limits.ts'
 export const PROTOCOL_VERSION = 1
 export const SUBPROTOCOL = 'replica.sync.v1'
 /** SHA-256 of protocol/replica.cddl. A change of the grammar is a decision about the version. */
-export const CDDL_SHA256 = 'a9e7fd18435aded53e1d3856fc8067eed9448dfb6dfdb5df3ebd8c201ff9d070'
+export const CDDL_SHA256 = '1de6d84d68caa47332515dc0e223a599b85731f015cfcede39ce8d2427804a4f'
 /** Bytes of text in an error. */
 export const ERROR_TEXT_MAX = 1024
 /** Frontiers listed in one answer. */
@@ -21,6 +21,7 @@ export const FRONTIERS_MAX = 1024
 /** Capabilities that a hello may name; unknown ones are ignored. */
 export const CAP_EXPORTER = 'tls-exporter'
 export const CAP_DEFLATE = 'deflate'
+export const CAP_LIVE = 'live'
 
 export type Mode = 'pull' | 'push' | 'both'
 
@@ -59,7 +60,8 @@ export type Hello = {
   caps: readonly string[]
   limits: Limits
 }
-export type Open = { t: 'open'; ch: number; frontier: string; mode: Mode } & ViewFields
+/** `live`: the channel stays open after its flows. */
+export type Open = { t: 'open'; ch: number; frontier: string; mode: Mode; live?: true } & ViewFields
 export type Opened = { t: 'opened'; ch: number } & ViewFields
 export type Report = {
   t: 'report'
@@ -94,6 +96,7 @@ export type Message =
   | { t: 'lack'; ch: number; ids: readonly Digest[] }
   | { t: 'end'; ch: number; seq: number; digest: Digest; nodes: number }
   | Report
+  | { t: 'stop'; ch: number }
   | { t: 'close'; ch: number }
 
 type Check = (value: CborValue) => boolean
@@ -184,8 +187,11 @@ const SHAPES: Readonly<Record<Message['t'], Shape>> = {
     digest: bytes(32),
     complete: flag,
   },
+  stop: { ch: uint },
   close: { ch: uint },
 }
+/** The one member that a message may have or leave out. */
+const LIVE_OPEN: Shape = { ...SHAPES.open, live: value => value === true }
 
 function matches(value: CborValue, shape: Shape): value is { [key: string]: CborValue } {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) return false
@@ -204,7 +210,7 @@ export function decodeMessage(frame: Uint8Array): Message {
     throw new ReplicaError('ERR_SYNC_FRAME', `a frame is not strict DAG-CBOR: ${error.message}`, { cause: error })
   }
   const type = tag(value)
-  const shape = SHAPES[type]
+  const shape = type === 'open' && Object.hasOwn(value as object, 'live') ? LIVE_OPEN : SHAPES[type]
   const { t: _, ...rest } = value as { [key: string]: CborValue }
   if (!matches(rest, shape)) throw new ReplicaError('ERR_SYNC_FRAME', `a '${type}' message has not the shape of one`)
   return value as Message

@@ -7,11 +7,13 @@
 import { type Digest, DigestSet, equals, sha256 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { WIRE_LIMITS } from '../limits.ts'
-import { chase, noteMissing, onLack, takeMissing, want } from './ancestors.ts'
-import { finishFlow, order, remember, send } from './effect.ts'
+import { chase, noteDocument, noteMissing, onLack, takeMissing, want } from './ancestors.ts'
+import { order, remember, send } from './effect.ts'
+import type { Sink } from './flow.ts'
+import { beginSinkRound, finishFlow, isComplete, noteEcho } from './live.ts'
 import { bit, type Message } from './message.ts'
 import { type BlocksMessage, unpack } from './packing.ts'
-import type { Admission, Channel, Connection, Effect, Input, LogState, Sink, Why } from './state.ts'
+import type { Admission, Channel, Connection, Effect, Input, LogState, Why } from './state.ts'
 
 const { creditBytes, creditNodes, sinkIdsMax, reportItemsMax } = WIRE_LIMITS
 
@@ -69,7 +71,8 @@ function onOffer(channel: Channel, sink: Sink, message: Message & { t: 'offer' }
 }
 
 function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Effect[]): void {
-  if (sink.phase === 'reported' || sink.offer !== undefined) throw order(message, 'after the report or within an offer')
+  if (sink.offer !== undefined) throw order(message, 'within an offer')
+  if (sink.phase === 'reported') beginSinkRound(channel, sink, message)
   const nodes = unpack(message)
   const bytes = nodes.reduce((sum, node) => sum + node.length, 0)
   sink.openNodes += nodes.length
@@ -81,6 +84,7 @@ function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Eff
     )
   }
   checkSolicited(channel, sink, nodes)
+  if (channel.live !== undefined && channel.source !== undefined) noteEcho(channel.live, nodes.map(sha256))
   sink.admitting += 1
   out.push({ do: 'admit', ch: channel.ch, frontier: channel.frontier, nodes, bytes })
 }
@@ -100,19 +104,26 @@ function checkSolicited(channel: Channel, sink: Sink, nodes: readonly Uint8Array
       sink.planned += 1
     }
   }
-  if (sink.planned > channel.theirs!.count) {
+  if (sink.rounds === 0 && sink.planned > channel.theirs!.count) {
     throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'more nodes came than the source said it has')
   }
 }
 
 /**
- * The end repeats the count and digest that the source opened with: everything up to there has been sent, in so many nodes.
- * A frame that was lost or came twice on the way is found here.
+ * The first end repeats the count and digest that the source opened with, a later one says how far the log has grown:
+ * everything up to there has been sent, in so many nodes. A frame that was lost or came twice on the way is found here.
  */
 function onEnd(channel: Channel, sink: Sink, message: Message & { t: 'end' }): void {
+  if (sink.phase === 'reported') beginSinkRound(channel, sink, message)
   if (sink.phase !== 'receiving' || sink.offer !== undefined) throw order(message, 'twice or within an offer')
-  const { count, digest } = channel.theirs!
-  if (message.seq !== count || !equals(message.digest, digest)) {
+  const { count, digest } = sink.ended
+  if (sink.rounds > 0) {
+    if (message.seq <= count) throw new ReplicaError('ERR_SYNC_HEADS', `an end at ${message.seq} after one at ${count}`)
+    if (sink.planned > message.seq - count) {
+      throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'more nodes came than the log of the source has grown by')
+    }
+    sink.ended = { count: message.seq, digest: Uint8Array.from(message.digest) }
+  } else if (message.seq !== count || !equals(message.digest, digest)) {
     throw new ReplicaError('ERR_SYNC_HEADS', `the end is not at the ${count} nodes and the heads that were stated`)
   }
   const came = sink.openNodes + sink.durableNodes
@@ -127,8 +138,11 @@ function onAdmitted(channel: Channel, sink: Sink, input: Extract<Input, { in: 'a
   sink.durableNodes += input.nodes
   sink.durableBytes += input.bytes
   count(sink, input.result)
-  send(out, { t: 'ack', ch: channel.ch, nodes: sink.durableNodes, bytes: sink.durableBytes })
   for (const { wait } of input.result.held) if (wait.kind === 'parent') noteMissing(sink, wait.id)
+  for (const id of input.result.documents) noteDocument(sink, id)
+  // In later rounds the report acks what is left: a frame less for each.
+  if (sink.rounds > 0 && isSettled(sink)) return
+  send(out, { t: 'ack', ch: channel.ch, nodes: sink.durableNodes, bytes: sink.durableBytes })
 }
 
 function count(sink: Sink, result: Admission): void {
@@ -136,8 +150,10 @@ function count(sink: Sink, result: Admission): void {
   sink.known += result.known
   for (const digest of result.released) sink.heldIds.delete(digest)
   for (const { digest, key } of result.held) {
-    // A copy: the key is a view into the whole frame that it came in.
-    if (sink.heldIds.size < sinkIdsMax) sink.heldIds.set(digest, Uint8Array.from(key))
+    // Copies: they are views into the whole frame that they came in.
+    const own = { digest: Uint8Array.from(digest), key: Uint8Array.from(key) }
+    if (sink.heldIds.size < sinkIdsMax) sink.heldIds.set(digest, own.key)
+    if (sink.heldNow.length < reportItemsMax) sink.heldNow.push(own)
   }
   sink.refusedCount += result.refused.length
   for (const { digest, code } of result.refused) {
@@ -178,6 +194,7 @@ function onHeadsLookedUp(
   { input, lacking }: { input: Having; lacking: readonly Digest[] },
   out: Effect[],
 ): void {
+  if (sink.rounds > 0) return reportRound(connection, channel, sink, input.state, out)
   if (chase(sink, lacking)) return
   const { ids, stored } = input
   const allStored = ids.every((_, i) => bit(stored, i))
@@ -199,9 +216,20 @@ function settle(channel: Channel, sink: Sink, out: Effect[]): void {
     sink.looking = true
     return lookUp(channel, 'parents', missing, out)
   }
-  if (sink.phase !== 'settling' || sink.admitting > 0 || sink.wanted.size > 0 || sink.missing.size > 0) return
+  if (!isSettled(sink)) return
   sink.looking = true
-  lookUp(channel, 'heads', channel.theirHeads, out)
+  lookUp(channel, 'heads', sink.rounds === 0 ? channel.theirHeads : [], out)
+}
+
+/** The round has ended, and nothing of it is open. */
+function isSettled({ phase, looking, admitting, wanted, missing }: Sink): boolean {
+  return phase === 'settling' && !looking && admitting === 0 && wanted.size === 0 && missing.size === 0
+}
+
+/** A later round names no heads: all of it is there when the heads are equal now, or nothing is held back or refused. */
+function reportRound(connection: Connection, channel: Channel, sink: Sink, state: LogState, out: Effect[]): void {
+  const complete = isComplete(sink, equals(state.digest, sink.ended.digest))
+  report(connection, channel, sink, { ...state, complete, kept: sink.kept }, out)
 }
 
 /**
@@ -216,9 +244,13 @@ function report(
   out: Effect[],
 ): void {
   const { admitted, known, refused, refusedCount, heldIds } = sink
-  const held = [...heldIds].slice(0, reportItemsMax).map(([digest, key]) => ({ digest, key }))
+  const held = sink.heldNow.filter(({ digest }) => heldIds.has(digest))
   const { count: nodes, digest, complete } = last
+  const nodesCame = sink.durableNodes - sink.cameBefore
+  if (sink.rounds === 0) sink.behind = !complete
   sink.phase = 'reported'
+  sink.rounds += 1
+  sink.kept = last.kept && refusedCount === 0 && !sink.planFailed
   sink.result = {
     admitted,
     known,
@@ -230,8 +262,7 @@ function report(
     digest,
     complete,
   }
-  if (last.kept && refusedCount === 0 && !sink.planFailed && !isKept(channel))
-    remember(channel, channel.theirs!.count, out)
+  if (sink.kept && !isKept(channel, sink)) remember(channel, sink.ended.count, out)
   send(out, {
     t: 'report',
     ch: channel.ch,
@@ -239,13 +270,16 @@ function report(
     held: held.map(({ digest: id, key }) => ({ id, key })),
     refused: refused.map(({ digest: id, code }) => ({ id, code })),
   })
+  if (channel.live !== undefined) {
+    out.push({ do: 'round', ch: channel.ch, direction: 'in', nodes: nodesCame, tally: sink.result, stated: sink.ended })
+  }
   finishFlow(connection, channel, out)
 }
 
 /** The cursor that this side came with says the same already. */
-function isKept({ mine, theirs }: Channel): boolean {
+function isKept({ mine, theirs }: Channel, sink: Sink): boolean {
   const { cursor } = mine!
-  return cursor?.seq === theirs!.count && equals(cursor.store, theirs!.store)
+  return cursor?.seq === sink.ended.count && equals(cursor.store, theirs!.store)
 }
 
 function hasEqualHeads({ mine, theirs }: Channel): boolean {

@@ -6,10 +6,12 @@
 import { equals } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { WIRE_LIMITS } from '../limits.ts'
-import { finishFlow, order, send } from './effect.ts'
+import { order, send } from './effect.ts'
+import type { Source } from './flow.ts'
+import { beginSourceRound, rest } from './live.ts'
 import { bit, CAP_DEFLATE, type Message, type Report } from './message.ts'
 import { FRAME_FILL_BYTES, FRAME_FILL_NODES, pack } from './packing.ts'
-import type { Channel, Connection, Effect, Input, Source } from './state.ts'
+import type { Channel, Connection, Effect, Input, Row } from './state.ts'
 
 const { idsPerOfferMax, idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
 
@@ -55,12 +57,12 @@ export function onMessage(
       break
     case 'report':
       onReport(source, message)
-      return finishFlow(connection, channel, out)
+      return onRoundOver(connection, channel, source, out)
   }
   pump(connection, channel, source, out)
 }
 
-type SourceAnswer = Extract<Input, { in: 'planned' | 'offers' | 'rows' | 'fetched' }>
+type SourceAnswer = Extract<Input, { in: 'planned' | 'followed' | 'offers' | 'rows' | 'fetched' }>
 
 export function onAnswer(
   connection: Connection,
@@ -74,6 +76,10 @@ export function onAnswer(
       source.phase = input.exact ? 'sending' : 'offering'
       if (!input.exact) return void out.push({ do: 'offers', ch: channel.ch, max: source.offerSize })
       break
+    case 'followed':
+      if (channel.live?.stopSent || input.count <= source.target.count) return rest(connection, channel, source, out)
+      beginSourceRound(source, input)
+      break
     case 'offers':
       source.offered = input.ids
       if (input.ids.length === 0) {
@@ -85,13 +91,19 @@ export function onAnswer(
     case 'rows':
       source.reading = false
       source.exhausted = input.last
-      for (const { digest, bytes } of input.rows) if (!source.skip.has(digest)) source.queue.push(bytes)
+      for (const row of input.rows) if (isNews(channel, source, row)) source.queue.push(row.bytes)
       break
     case 'fetched':
       onFetched(channel, source, input, out)
       break
   }
   pump(connection, channel, source, out)
+}
+
+/** Not what the sink holds aside, nor, in later rounds, what it has sent itself. */
+function isNews({ live }: Channel, source: Source, { digest }: Row): boolean {
+  if (source.rounds > 0 && live?.echo.delete(digest)) return false
+  return !source.skip.has(digest)
 }
 
 function onHave(channel: Channel, source: Source, message: Message & { t: 'have' }, out: Effect[]): void {
@@ -137,14 +149,16 @@ function onWant(source: Source, message: Message & { t: 'want' }): void {
   source.wants.push(...message.ids)
 }
 
-/** The sink is done: it has acked all that was sent, and its report is the last message of this flow. */
+/** The sink is done with the round. In the first all was acked before; in later ones the report says so. */
 function onReport(source: Source, message: Report): void {
-  const { phase, wants, queue, sentNodes, ackedNodes } = source
-  if (phase !== 'ended' || wants.length > 0 || queue.length > 0 || sentNodes !== ackedNodes) {
+  const { phase, wants, queue, sentNodes, ackedNodes, rounds } = source
+  if (phase !== 'ended' || wants.length > 0 || queue.length > 0 || (rounds === 0 && sentNodes !== ackedNodes)) {
     throw order(message, 'before everything was sent and acked')
   }
+  source.ackedNodes = sentNodes
+  source.ackedBytes = source.sentBytes
   const { admitted, known, heldCount, refusedCount, count, digest, complete } = message
-  source.phase = 'reported'
+  source.rounds += 1
   source.report = {
     admitted,
     known,
@@ -156,6 +170,14 @@ function onReport(source: Source, message: Report): void {
     digest,
     complete,
   }
+}
+
+function onRoundOver(connection: Connection, channel: Channel, source: Source, out: Effect[]): void {
+  const nodes = source.sentNodes - source.sentBefore
+  if (channel.live !== undefined) {
+    out.push({ do: 'round', ch: channel.ch, direction: 'out', nodes, tally: source.report!, stated: source.target })
+  }
+  rest(connection, channel, source, out)
 }
 
 function onFetched(channel: Channel, source: Source, input: Extract<Input, { in: 'fetched' }>, out: Effect[]): void {
@@ -191,7 +213,9 @@ function pump(connection: Connection, channel: Channel, source: Source, out: Eff
     source.reading = true
     out.push({ do: 'rows', ch: channel.ch })
   } else if (source.phase === 'sending') {
-    sendEnd(channel, source, out)
+    const isQuiet = source.rounds > 0 && source.sentNodes === source.sentBefore
+    if (isQuiet) rest(connection, channel, source, out)
+    else sendEnd(channel, source, out)
   }
 }
 
@@ -222,6 +246,6 @@ function measureFrame(connection: Connection, source: Source): Frame {
 
 function sendEnd(channel: Channel, source: Source, out: Effect[]): void {
   source.phase = 'ended'
-  const { count, digest } = channel.mine!
+  const { count, digest } = source.target
   send(out, { t: 'end', ch: channel.ch, seq: count, digest, nodes: source.sentNodes })
 }

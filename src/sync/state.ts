@@ -2,11 +2,15 @@
 // ask for (Effect). No socket, clock, timer or randomness lives here; the driver (transport/exchange.ts) brings frames
 // and the answers of the local store, and carries effects out in order.
 
-import { type Digest, DigestMap, DigestSet } from '../bytes.ts'
+import type { Digest, DigestSet } from '../bytes.ts'
 import type { ErrorCode, ReplicaError } from '../errors.ts'
 import { WIRE_LIMITS } from '../limits.ts'
 import type { Wait } from '../store/store.ts'
+import type { Sink, Source } from './flow.ts'
 import type { Cursor, Limits, Message, Mode, ViewFields } from './message.ts'
+import type { LogState, Tally } from './tally.ts'
+
+export type { LogState, Tally }
 
 /** What a side is; fixed for the life of a connection. */
 export interface SideConfig {
@@ -59,80 +63,8 @@ export interface Admission {
   /** Nodes that were held before and are not any more. */
   readonly released: readonly Digest[]
   readonly refused: readonly { digest: Digest; code: ErrorCode }[]
-}
-
-/** What a sink did with what it was sent; lists are cut at `reportItemsMax`, counts are whole. */
-export interface Tally extends LogState {
-  readonly admitted: number
-  readonly known: number
-  readonly held: readonly { digest: Digest; key: Uint8Array }[]
-  readonly heldCount: number
-  readonly refused: readonly { digest: Digest; code: string }[]
-  readonly refusedCount: number
-  /** Whether the sink now stores every head that the source stated. */
-  readonly complete: boolean
-}
-
-export interface Source {
-  phase: 'planning' | 'offering' | 'sending' | 'ended' | 'reported'
-  /** Ids in the next offer; doubles with each, so that asking costs at most twice the difference. */
-  offerSize: number
-  /** The last offer, until the sink has answered it. */
-  offered: readonly Digest[]
-  /** Nodes read and not yet sent. */
-  queue: Uint8Array[]
-  reading: boolean
-  exhausted: boolean
-  /** Asked for by name and not yet read. */
-  wants: Digest[]
-  /** Ids asked for by name since the channel opened. */
-  wanted: number
-  fetching: boolean
-  /** Ids that the sink holds aside already: not sent again; cut at `sinkIdsMax`. */
-  skip: DigestSet
-  sentNodes: number
-  sentBytes: number
-  ackedNodes: number
-  ackedBytes: number
-  report?: Tally
-}
-
-export interface Sink {
-  phase: 'receiving' | 'settling' | 'reported'
-  /** An offer that the store is being asked about. */
-  offer: readonly Digest[] | undefined
-  /** Ids offered so far: never more than the source said it has. */
-  offered: number
-  /** Where known, exactly the ids that may come: none of equal heads, after offers those found lacking. */
-  needed: DigestSet | undefined
-  /** Nodes that came by the source's own plan, without an offer: never more than it said it has. */
-  planned: number
-  /** Asked for by name and not yet answered. */
-  wanted: DigestSet
-  /** All that was ever asked for by name on this channel: nothing is asked for twice. */
-  asked: DigestSet
-  /** Ancestors to look up and then ask for. */
-  missing: DigestSet
-  refusedIds: DigestSet
-  /** Held and not released since, with the key that signed; cut at `sinkIdsMax`. */
-  heldIds: DigestMap<Uint8Array>
-  /** A question to the store is under way. */
-  looking: boolean
-  /** Old waits were asked for, which is done when a head is held. */
-  waitsSeen: boolean
-  /** An ancestor had to be asked for that the source should have sent by itself. */
-  planFailed: boolean
-  admitting: number
-  /** Received and not yet durable. */
-  openNodes: number
-  openBytes: number
-  durableNodes: number
-  durableBytes: number
-  admitted: number
-  known: number
-  refusedCount: number
-  refused: { digest: Digest; code: string }[]
-  result?: Tally
+  /** Blocks of documents that held nodes lack, a bounded number. */
+  readonly documents: readonly Digest[]
 }
 
 export interface Channel {
@@ -146,6 +78,20 @@ export interface Channel {
   theirHeads: Digest[]
   source?: Source
   sink?: Sink
+  /** Present where the channel stays open after its flows. */
+  live?: Live
+}
+
+/** What a channel that stays open has besides; see live.ts. */
+export interface Live {
+  /** Ids that came from the peer and that this side's source has not yet passed in its log; cut at `echoIdsMax`. */
+  readonly echo: DigestSet
+  /** The first round of every flow has been reported. */
+  caughtUp: boolean
+  /** This side wants to stop, or was asked to. */
+  stopping: boolean
+  stopSent: boolean
+  stopReceived: boolean
 }
 
 export interface Connection {
@@ -170,7 +116,13 @@ export type Input =
   | { in: 'start' }
   | { in: 'fail'; error: ReplicaError }
   | { in: 'frame'; frame: Uint8Array }
-  | { in: 'open'; ch: number; frontier: string; mode: Mode }
+  | { in: 'open'; ch: number; frontier: string; mode: Mode; live?: true }
+  /** The log of a live channel's frontier may have more nodes than before. */
+  | { in: 'grew'; ch: number }
+  /** A live channel is to be closed as soon as its rounds are reported. */
+  | { in: 'stop'; ch: number }
+  /** The log as it is now: the next round is about everything up to here. */
+  | ({ in: 'followed'; ch: number } & LogState)
   | { in: 'list' }
   | { in: 'registry'; frontier: string }
   | { in: 'listed'; items: readonly { frontier: string; count: number; digest: Digest }[] }
@@ -195,11 +147,6 @@ export type Input =
 /** Why the store is asked what it has: to answer an offer, to want parents, to compare heads at the end. */
 export type Why = 'offer' | 'parents' | 'heads'
 
-export interface LogState {
-  readonly count: number
-  readonly digest: Digest
-}
-
 export type Effect =
   /** `nodes`: how many the frame carries. */
   | { do: 'send'; message: Message; frame: Uint8Array; nodes: number }
@@ -219,6 +166,15 @@ export type Effect =
       ownCount: number
       cursor: number | undefined
     }
+  /** What the log has beyond `from`; the plan that `rows` reads from now on. */
+  | { do: 'follow'; ch: number; frontier: string; from: number }
+  /** The source of a live channel has nothing under way: it may be told that the log grew. */
+  | { do: 'rest'; ch: number }
+  /** A round of a live channel was reported: nodes that it carried, and what became of them. */
+  /** `stated`: the source's log as the end of the round said. */
+  | { do: 'round'; ch: number; direction: 'in' | 'out'; nodes: number; tally: Tally; stated: LogState }
+  /** The first round of each flow of a live channel has been reported. */
+  | { do: 'live'; ch: number; channel: Channel }
   | { do: 'offers'; ch: number; max: number }
   | { do: 'answer'; ch: number; has: Uint8Array }
   | { do: 'rows'; ch: number }
@@ -226,8 +182,8 @@ export type Effect =
   | { do: 'have'; ch: number; frontier: string; why: Why; ids: readonly Digest[] }
   | { do: 'waits'; ch: number; frontier: string }
   | { do: 'admit'; ch: number; frontier: string; nodes: readonly Uint8Array[]; bytes: number }
-  /** `registry`: the digest of the registry under which this was stored or held. */
-  | { do: 'remember'; frontier: string; cursor: Cursor; registry: Digest }
+  /** `registry`: the digest of the registry under which this was stored or held. Written at once unless it may be `later`. */
+  | { do: 'remember'; ch: number; frontier: string; cursor: Cursor; registry: Digest; later: boolean }
   | { do: 'done'; ch: number; channel: Channel }
   | { do: 'failed'; ch: number; error: ReplicaError }
   /** `from`: who found the error; the other side has been told, or has told us. */
@@ -242,52 +198,6 @@ export function newConnection(config: Config): Connection {
     channels: new Map(),
     nextChannel: 1,
     request: undefined,
-  }
-}
-
-export function newSource(): Source {
-  return {
-    phase: 'planning',
-    offerSize: 32,
-    offered: [],
-    queue: [],
-    reading: false,
-    exhausted: false,
-    wants: [],
-    wanted: 0,
-    fetching: false,
-    skip: new DigestSet(),
-    sentNodes: 0,
-    sentBytes: 0,
-    ackedNodes: 0,
-    ackedBytes: 0,
-  }
-}
-
-export function newSink(): Sink {
-  return {
-    phase: 'receiving',
-    offer: undefined,
-    offered: 0,
-    needed: undefined,
-    planned: 0,
-    wanted: new DigestSet(),
-    asked: new DigestSet(),
-    missing: new DigestSet(),
-    refusedIds: new DigestSet(),
-    heldIds: new DigestMap(),
-    looking: false,
-    waitsSeen: false,
-    planFailed: false,
-    admitting: 0,
-    openNodes: 0,
-    openBytes: 0,
-    durableNodes: 0,
-    durableBytes: 0,
-    admitted: 0,
-    known: 0,
-    refusedCount: 0,
-    refused: [],
   }
 }
 

@@ -10,6 +10,7 @@
 //     source: offer(ids) … when it can't tell what is lacking; blocks, parents first, under credit; end
 //     sink:   have(bits); ack when durable; want(ids) for missing ancestors; report
 //     client: close
+// A channel may stay open instead: further rounds of blocks, end and report follow as the logs grow, until both said stop.
 //
 // `step` changes the connection in place and returns what the driver must do, in order. It trusts nothing in a frame:
 // whatever the state doesn't allow ends the connection with a typed error. The driver answers each question of an effect
@@ -25,6 +26,7 @@ import { proofBytes } from './handshake.ts'
 import {
   CAP_DEFLATE,
   CAP_EXPORTER,
+  CAP_LIVE,
   decodeMessage,
   ERROR_TEXT_MAX,
   FRONTIERS_MAX,
@@ -197,7 +199,7 @@ function answered(connection: Connection, message: Message): void {
 
 function sendHello(connection: Connection, out: Effect[]): void {
   const { config } = connection
-  const caps = [CAP_DEFLATE, ...(config.binding === undefined ? [] : [CAP_EXPORTER])]
+  const caps = [CAP_DEFLATE, CAP_LIVE, ...(config.binding === undefined ? [] : [CAP_EXPORTER])]
   const { hub, key, nonce } = config
   const message: Message = { t: 'hello', versions: [PROTOCOL_VERSION], hub, key, nonce, caps, limits: ownLimits() }
   connection.ownHello = send(out, message)

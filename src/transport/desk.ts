@@ -3,26 +3,35 @@
 
 import { ReplicaError } from '../errors.ts'
 import type { Effect, Input, PeerIdentity } from '../sync/state.ts'
-import type { Plan, PlanRequest, Services } from './services.ts'
+import type { SetAlarm } from './alarm.ts'
+import { Cursors, type Remember } from './cursors.ts'
+import type { Follow, Plan, PlanRequest, Services } from './services.ts'
 
 /** Answered before anything else happens in the session. */
 export type Question = Extract<
   Effect,
-  { do: 'list' | 'registry' | 'view' | 'plan' | 'offers' | 'answer' | 'have' | 'waits' | 'remember' }
+  { do: 'list' | 'registry' | 'view' | 'plan' | 'follow' | 'offers' | 'answer' | 'have' | 'waits' | 'remember' }
 >
 
 export class Desk {
   readonly #services: Services
   readonly #plans = new Map<number, Plan>()
+  readonly #follows = new Map<number, Follow>()
+  readonly #cursors: Cursors
+  #peer: PeerIdentity | undefined
   readonly #letGo = new Set<Promise<void>>()
   readonly #over = new AbortController()
 
-  constructor(services: Services) {
+  constructor(services: Services, setAlarm?: SetAlarm) {
     this.#services = services
+    const write = ({ frontier, cursor, registry }: Remember): Promise<void> =>
+      services.remember(frontier, this.#peer!, cursor, registry)
+    this.#cursors = new Cursors(write, setAlarm)
   }
 
   async ask(question: Question, peer: PeerIdentity): Promise<Input | undefined> {
     const services = this.#services
+    this.#peer = peer
     switch (question.do) {
       case 'list':
         return { in: 'listed', items: await services.list(peer) }
@@ -34,6 +43,10 @@ export class Desk {
         return { in: 'viewed', ch: question.ch, view: await services.view(question.frontier, peer) }
       case 'plan':
         return { in: 'planned', ch: question.ch, exact: (await this.#plan(question)).exact }
+      case 'follow': {
+        const { count, digest } = await this.#follow(question, peer)
+        return { in: 'followed', ch: question.ch, count, digest }
+      }
       case 'offers':
         return { in: 'offers', ch: question.ch, ids: await this.#planOf(question.ch).next(question.max) }
       case 'answer':
@@ -46,13 +59,13 @@ export class Desk {
       case 'waits':
         return { in: 'waits', ch: question.ch, parents: await services.waits(question.frontier) }
       case 'remember':
-        await services.remember(question.frontier, peer, question.cursor, question.registry)
+        await this.#cursors.remember(question)
         return undefined
     }
   }
 
   async rows(ch: number): Promise<Input> {
-    const plan = this.#plans.get(ch)
+    const plan = this.#follows.get(ch) ?? this.#plans.get(ch)
     if (plan === undefined) return { in: 'rows', ch, rows: [], last: true } // the channel has failed meanwhile
     const { rows, last } = await plan.rows()
     return { in: 'rows', ch, rows: rows.map(({ digest, bytes }) => ({ digest, bytes })), last }
@@ -70,20 +83,28 @@ export class Desk {
 
   /** The channel is over. */
   drop(ch: number): void {
-    const plan = this.#plans.get(ch)
-    this.#plans.delete(ch)
-    if (plan !== undefined) this.#release(plan)
+    this.#dropPlan(ch)
+    this.#cursors.flush(ch)
+  }
+
+  #dropPlan(ch: number): void {
+    for (const plans of [this.#plans, this.#follows]) {
+      const plan = plans.get(ch)
+      plans.delete(ch)
+      if (plan !== undefined) this.#release(plan)
+    }
   }
 
   /** The session is over: what is being searched for is not wanted any more. */
   leave(): void {
     this.#over.abort()
-    for (const ch of [...this.#plans.keys()]) this.drop(ch)
+    for (const ch of [...this.#plans.keys(), ...this.#follows.keys()]) this.#dropPlan(ch)
+    this.#cursors.flush()
   }
 
   /** Nothing of any plan is open any more; only after `leave`. */
   async left(): Promise<void> {
-    await Promise.all(this.#letGo)
+    await Promise.all([...this.#letGo, this.#cursors.written()])
   }
 
   async #plan(request: PlanRequest): Promise<Plan> {
@@ -93,13 +114,21 @@ export class Desk {
     return plan
   }
 
+  async #follow({ ch, frontier, from }: Extract<Effect, { do: 'follow' }>, peer: PeerIdentity): Promise<Follow> {
+    const follow = await this.#services.follow(frontier, from, peer)
+    this.#dropPlan(ch)
+    if (this.#over.signal.aborted) this.#release(follow)
+    else this.#follows.set(ch, follow)
+    return follow
+  }
+
   #planOf(ch: number): Plan {
     const plan = this.#plans.get(ch)
     if (plan === undefined) throw new ReplicaError('ERR_ABORTED', 'the channel is over')
     return plan
   }
 
-  #release(plan: Plan): void {
+  #release(plan: Pick<Plan, 'close'>): void {
     // Nothing more is read from it, so a failure to close it is nobody's concern.
     const released: Promise<void> = plan
       .close()

@@ -9,7 +9,6 @@
 
 import type { Digest } from '../bytes.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
-import { SOCKET_LIMITS } from '../limits.ts'
 import type { Mode } from '../sync/message.ts'
 import {
   type Channel,
@@ -21,28 +20,23 @@ import {
   type PeerIdentity,
 } from '../sync/state.ts'
 import { step } from '../sync/step.ts'
-import { type Alarm, clockAlarm, type SetAlarm } from './alarm.ts'
 import { Desk, type Question } from './desk.ts'
 import type { Link } from './link.ts'
+import { isFollowing, isSilent, type LiveChannel, LiveChannels, type LiveHooks, type LiveRound } from './live.ts'
+import type { ExchangeOptions } from './options.ts'
+import { pacer } from './pace.ts'
+import { Patience } from './patience.ts'
 import type { Plan, PlanRequest, Services } from './services.ts'
+import { Tasks } from './tasks.ts'
 import { Meter, type Traffic } from './traffic.ts'
+import { closed, typed } from './trouble.ts'
 import { Turns } from './turns.ts'
 import { Waiters } from './waiters.ts'
 
-const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
 const CLOSE_NORMAL = 1000
 const CLOSE_GOING_AWAY = 1001
 
-export type { Plan, PlanRequest, Services, Traffic }
-
-export interface ExchangeOptions {
-  readonly signal?: AbortSignal | undefined
-  /** Told of each admitted chunk and each sent frame of nodes; cheap, must not throw. */
-  readonly onProgress?: ((traffic: Readonly<Traffic>, admitted: number) => void) | undefined
-  /** Told of each channel that ended in good order; must not throw. */
-  readonly onChannel?: ((channel: Channel, peer: PeerIdentity) => void) | undefined
-  readonly setAlarm?: SetAlarm | undefined
-}
+export type { ExchangeOptions, LiveChannel, LiveHooks, LiveRound, Plan, PlanRequest, Services, Traffic }
 
 export class Exchange {
   readonly ready: Promise<PeerIdentity>
@@ -53,37 +47,42 @@ export class Exchange {
   readonly done: Promise<void>
   readonly #link: Link
   readonly #desk: Desk
+  readonly #lives: LiveChannels
   readonly #options: ExchangeOptions
   readonly #connection: Connection
   readonly #inputs: Input[] = []
   readonly #meter = new Meter()
   readonly #waiters = new Waiters()
-  readonly #tasks = new Set<Promise<void>>()
+  /** While there are any, silence is no fault of the peer. */
+  readonly #tasks = new Tasks()
   readonly #reads: Turns
-  readonly #handshake: Alarm
-  readonly #idleness: Alarm
+  readonly #patience: Patience
   #ended: { error: ReplicaError | undefined } | undefined
   #wake: () => void = () => {}
   #listening = false
-  /** Tasks of the store under way; while there are any, silence is no fault of the peer. */
-  #busy = 0
   #opened = 0
   #leaving = false
   #admitted = 0
 
   constructor(link: Link, config: Config, services: Services, options: ExchangeOptions = {}) {
     this.#link = link
-    this.#desk = new Desk(services)
+    this.#desk = new Desk(services, options.setAlarm)
+    this.#lives = new LiveChannels({
+      services,
+      waiters: this.#waiters,
+      pacer: options.pacer ?? pacer,
+      push: input => this.#push(input),
+    })
     this.#reads = new Turns(link, read => {
       if (this.#ended === undefined) this.#beside(read)
+      return this.#ended === undefined
     })
     this.#options = options
     this.#connection = newConnection(config)
-    const setAlarm = options.setAlarm ?? clockAlarm
-    this.#handshake = setAlarm(handshakeMsMax, () => this.#endLate(`no handshake within ${handshakeMsMax} ms`))
-    this.#idleness = setAlarm(idleMsMax, () => {
-      if (this.#busy > 0) this.#idleness.restart()
-      else this.#endLate(`nothing came for ${idleMsMax} ms`)
+    this.#patience = new Patience({
+      setAlarm: options.setAlarm,
+      mayBeSilent: () => this.#tasks.count > 0 || isSilent(this.#connection),
+      onLate: error => this.#end(error),
     })
     this.ready = this.#waiters.add('ready')
     this.ready.catch(() => {}) // whoever does not await it still sees `done`
@@ -98,14 +97,22 @@ export class Exchange {
   get peer(): PeerIdentity | undefined {
     return this.#connection.peer
   }
-
   /** Client only, once ready: opens a channel, runs its flows and answers with the channel as it ended. */
   async open(frontier: string, mode: Mode): Promise<Channel> {
+    const ch = this.#nextChannel()
+    return this.#command({ in: 'open', ch, frontier, mode }, `channel ${ch}`)
+  }
+
+  /** Client only, once ready: opens a channel that stays open. A hub's side of it needs no call. */
+  live(frontier: string, mode: Mode, hooks: LiveHooks = {}): LiveChannel {
+    return this.#lives.open({ in: 'open', ch: this.#nextChannel(), frontier, mode, live: true }, hooks)
+  }
+
+  #nextChannel(): number {
     if (this.#connection.config.role !== 'client') throw new TypeError('a hub opens no channel')
     this.#checkReady()
     this.#opened += 1
-    const ch = this.#opened
-    return this.#command({ in: 'open', ch, frontier, mode }, `channel ${ch}`)
+    return this.#opened
   }
 
   async list(): Promise<readonly { frontier: string; count: number; digest: Digest }[]> {
@@ -125,6 +132,7 @@ export class Exchange {
   /** For a hub that stops: what is being admitted becomes durable and is acked, then the link closes with 1001. */
   goAway(): void {
     this.#leaving = true
+    this.#lives.leave()
     this.#wake()
   }
 
@@ -159,15 +167,17 @@ export class Exchange {
       await this.#feed({ in: 'start' })
       while (this.#ended === undefined) {
         const input = this.#inputs.shift()
-        if (input !== undefined) await this.#feed(input)
-        else if (this.#leaving && this.#busy === 0) this.#end(undefined)
+        if (input !== undefined) {
+          await this.#options.breath?.take()
+          await this.#feed(input)
+        } else if (this.#leaving && this.#tasks.count === 0) this.#end(undefined)
         else await this.#idle()
       }
     } catch (error) {
       this.#end(typed(error))
     }
     signal?.removeEventListener('abort', abort)
-    await Promise.all(this.#tasks)
+    await this.#tasks.settled()
     await this.#desk.left()
     if (this.#ended?.error !== undefined) throw this.#ended.error
   }
@@ -203,7 +213,7 @@ export class Exchange {
 
   #received(frame: Uint8Array): void {
     this.#meter.received(frame)
-    if (this.#ended === undefined) this.#idleness.restart()
+    this.#patience.renew()
     this.#push({ in: 'frame', frame })
   }
 
@@ -227,23 +237,29 @@ export class Exchange {
       case 'close':
         return this.#end(effect.error, effect.from)
       case 'ready':
-        this.#handshake.stop()
+        this.#patience.proven()
         return this.#waiters.resolve('ready', effect.peer)
+      case 'rest':
+        return this.#rest(effect.ch)
+      case 'round':
+        return this.#lives.tell(effect)
+      case 'live':
+        return this.#lives.caughtUp(effect)
       case 'done':
-        this.#desk.drop(effect.ch)
+        this.#drop(effect.ch)
         this.#options.onChannel?.(effect.channel, this.#connection.peer!)
         return this.#waiters.resolve(`channel ${effect.ch}`, effect.channel)
       case 'failed':
-        this.#desk.drop(effect.ch)
+        this.#drop(effect.ch, effect.error)
         return this.#waiters.reject(effect.ch === 0 ? 'request' : `channel ${effect.ch}`, effect.error)
       case 'listed':
         return this.#waiters.resolve('request', effect.items)
       case 'peers':
         return this.#waiters.resolve('request', effect.data)
       case 'rows':
-        return this.#reads.add(() => this.#desk.rows(effect.ch))
+        return this.#reads.add(() => this.#desk.rows(effect.ch), !isFollowing(this.#connection, effect.ch))
       case 'fetch':
-        return this.#reads.add(() => this.#desk.fetch(effect))
+        return this.#reads.add(() => this.#desk.fetch(effect), false)
       case 'admit':
         return this.#beside(() => this.#admit(effect))
       default:
@@ -251,30 +267,28 @@ export class Exchange {
     }
   }
 
+  #drop(ch: number, error?: ReplicaError): void {
+    this.#desk.drop(ch)
+    this.#lives.drop(ch, error)
+  }
+
+  async #rest(ch: number): Promise<undefined> {
+    const channel = this.#connection.channels.get(ch)
+    if (channel !== undefined) await this.#lives.rest(ch, channel.frontier)
+  }
+
   /** Nothing else happens in the session until the store has answered. */
-  async #ask(question: Question): Promise<Input | undefined> {
-    this.#busy += 1
-    try {
-      return await this.#desk.ask(question, this.#connection.peer!)
-    } finally {
-      this.#busy -= 1
-    }
+  #ask(question: Question): Promise<Input | undefined> {
+    return this.#tasks.during(() => this.#desk.ask(question, this.#connection.peer!))
   }
 
   /** Runs beside the loop; its answer is an input like any other, its failure ends the session. */
   #beside(task: () => Promise<Input>): undefined {
-    this.#busy += 1
-    const settled = task()
-      .then(
-        input => this.#push(input),
-        error => this.#end(typed(error)),
-      )
-      .then(() => {
-        this.#busy -= 1
-        this.#tasks.delete(settled)
-        if (this.#ended === undefined) this.#idleness.restart()
-      })
-    this.#tasks.add(settled)
+    const done = (input: Input): void => {
+      this.#push(input)
+      this.#patience.renew()
+    }
+    this.#tasks.beside(task, done, error => this.#end(typed(error)))
   }
 
   async #admit(effect: Extract<Effect, { do: 'admit' }>): Promise<Input> {
@@ -302,22 +316,10 @@ export class Exchange {
     const isFault = error !== undefined && error.code !== 'ERR_ABORTED' && known !== 'peer'
     const orderly = this.#leaving ? CLOSE_GOING_AWAY : CLOSE_NORMAL
     this.#link.close(isFault ? error.closeCode : orderly, isFault ? error.code : '')
-    this.#handshake.stop()
-    this.#idleness.stop()
+    this.#patience.stop()
     this.#waiters.rejectAll(error ?? closed())
     this.#desk.leave()
+    this.#lives.leave()
     this.#wake()
   }
-
-  #endLate(message: string): void {
-    this.#end(new ReplicaError('ERR_SYNC_TIMEOUT', message))
-  }
-}
-
-function typed(error: unknown): ReplicaError {
-  return hasCode(error) ? error : new ReplicaError('ERR_INTERNAL', `unexpected: ${error}`, { cause: error })
-}
-
-function closed(): ReplicaError {
-  return new ReplicaError('ERR_SYNC_CLOSED', 'the session is over')
 }

@@ -19,6 +19,14 @@ export interface Plan {
   close(): Promise<void>
 }
 
+/** The log from one sequence number to its end as it was: what a later round of a live channel is about. */
+export interface Follow extends LogState {
+  /** The next nodes in their order: about a frame's worth. `last` comes with the last of them. */
+  rows(): Promise<{ rows: readonly Row[]; last: boolean }>
+  /** Lets go of what reading has open; also in the middle of a call. */
+  close(): Promise<void>
+}
+
 export type PlanRequest = Extract<Effect, { do: 'plan' }>
 
 /**
@@ -28,10 +36,19 @@ export type PlanRequest = Extract<Effect, { do: 'plan' }>
 export interface Services {
   view(frontier: string, peer: PeerIdentity): Promise<View | undefined>
   plan(request: PlanRequest, signal: AbortSignal): Promise<Plan>
+  /** @throws ReplicaError ERR_SYNC_FORBIDDEN when the peer may not read it any more */
+  follow(frontier: string, from: number, peer: PeerIdentity): Promise<Follow>
+  /** Tells of each commit to the frontier's log, after it is durable. Answers how to end it. */
+  subscribe(frontier: string, listener: () => void): Promise<() => void>
+  /**
+   * Tells, once, that the registry of a frontier has another digest than this, after what was held has been judged by it. Answers
+   * how to end it.
+   */
+  watchRegistry(frontier: string, since: Digest, listener: () => void): Promise<() => void>
   have(frontier: string, ids: readonly Digest[]): Promise<{ stored: Uint8Array; held: Uint8Array; state: LogState }>
-  /** Parents that held nodes wait for and that are neither stored nor held; a bounded number. */
+  /** Parents and documents that held nodes wait for and that are neither stored nor held; a bounded number. */
   waits(frontier: string): Promise<readonly Digest[]>
-  /** As many of the first ids as fit a frame or so, in order, at least one; undefined for those that are not stored. */
+  /** Nodes and blocks of documents: as many of the first ids as fit a frame or so, in order, at least one; undefined for those that are not stored. */
   fetch(
     frontier: string,
     ids: readonly Digest[],

@@ -1,7 +1,8 @@
 // What one call of the gate did, node by node. Lists are bounded; counts are whole.
 
-import { type Digest, DigestMap } from '../bytes.ts'
+import { type Digest, DigestMap, DigestSet } from '../bytes.ts'
 import type { ErrorCode } from '../errors.ts'
+import { DOCUMENT_LIMITS } from '../limits.ts'
 import type { Wait } from '../store/store.ts'
 
 export interface HeldItem {
@@ -21,6 +22,12 @@ export interface AdmitReport {
   /** Nodes that had been held and are not any more: admitted or refused. */
   readonly released: readonly Digest[]
   readonly refused: readonly { readonly digest: Digest; readonly code: ErrorCode }[]
+  /** Blocks of documents that nodes looked at in this call lack, at most 4,096: what to ask for. */
+  readonly documents: readonly Digest[]
+  /** Blocks of documents stored by this call. */
+  readonly supplied: number
+  /** Blocks handed over as documents that no held node waits for, or too large for one: not stored. */
+  readonly unsolicited: number
   /** Entries left out of the three lists, each of which has at most 65,536. */
   readonly unlisted: number
   /** Sequence number of the first node admitted. */
@@ -32,10 +39,13 @@ const LISTED_MAX = 65_536
 /** A report in the making. */
 export class Tally {
   known = 0
+  supplied = 0
+  unsolicited = 0
   #admitted = 0
   #firstSeq: number | undefined
   #unlisted = 0
   readonly #held = new DigestMap<HeldItem>()
+  readonly #documents = new DigestSet()
   readonly #released: Digest[] = []
   readonly #refused: { digest: Digest; code: ErrorCode }[] = []
 
@@ -47,6 +57,19 @@ export class Tally {
   hold(item: HeldItem): void {
     if (this.#held.size < LISTED_MAX || this.#held.has(item.digest)) this.#held.set(item.digest, item)
     else this.#unlisted++
+  }
+
+  lack(documents: readonly Digest[]): void {
+    for (const digest of documents) {
+      if (this.#documents.size >= DOCUMENT_LIMITS.awaitedListedMax) return
+      this.#documents.add(digest)
+    }
+  }
+
+  /** A block of a document is stored. */
+  supply(digest: Digest): void {
+    this.supplied += 1
+    this.#documents.delete(digest)
   }
 
   /** It is not held any more. `before`: it had been held when the call began, as far as is known. */
@@ -69,6 +92,9 @@ export class Tally {
       held: [...this.#held.values()],
       released: this.#released,
       refused: this.#refused,
+      documents: [...this.#documents],
+      supplied: this.supplied,
+      unsolicited: this.unsolicited,
       unlisted: this.#unlisted,
       firstSeq: this.#firstSeq,
     }

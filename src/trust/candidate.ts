@@ -4,6 +4,7 @@
 
 import { type Digest, sha256 } from '../bytes.ts'
 import { decodeNode, NODE_DOMAIN, type Node } from '../codec/node.ts'
+import type { Link } from '../codec/node-form.ts'
 import { storedLabel } from '../dag/label.ts'
 import { type ErrorCode, ReplicaError } from '../errors.ts'
 import type { NodeEntry } from '../store/store.ts'
@@ -13,8 +14,8 @@ import type { Job } from './verifier.ts'
 export interface Candidate extends NodeEntry {
   /** The key it says it is signed by. */
   readonly key: Uint8Array
-  /** The first document it links, when it links any. */
-  readonly link: Digest | undefined
+  /** The documents it links. */
+  readonly links: readonly Link[]
 }
 
 export interface Refusal {
@@ -49,5 +50,5 @@ export function reread(bytes: Uint8Array): Candidate {
 
 function candidateOf(node: Node, label: Uint8Array): Candidate {
   const { digest, bytes, parents, height, key, links, event } = node
-  return { digest, bytes, parents, height, key, link: links[0]?.digest, label, event: sha256(event) }
+  return { digest, bytes, parents, height, key, links, label, event: sha256(event) }
 }

@@ -1,19 +1,21 @@
 // The admission gate: the only way into a frontier's log, for nodes made here and nodes from peers alike.
 //   1. form        strict decoding, the frontier named inside, the event canonical and of its own id
 //   2. signature   by the node's own key, checked in threads; a node stored, held or signed here a moment ago has it
-//   3. judgement   parents and height, registry and cuts; then one atomic commit per chunk, or held, or refused
+//   3. judgement   registry and cuts, parents and height, documents; then one atomic commit per chunk, or held, or refused
 // Steps 1 and 2 of a call run while calls before it are in step 3, which takes calls strictly in the order they were made.
 // A refused node leaves no trace. Held nodes are let in as soon as what they wait for is there, with their descendants.
 // Specification: protocol/admission.md, D28 to D40.
 
 import { setImmediate } from 'node:timers/promises'
-import { type Digest, DigestMap, DigestSet } from '../bytes.ts'
+import { type Digest, DigestMap, DigestSet, sha256 } from '../bytes.ts'
+import type { DocumentBlock } from '../codec/document.ts'
 import { ReplicaError } from '../errors.ts'
-import { COMMIT_LIMITS } from '../limits.ts'
+import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../limits.ts'
 import type { FrontierStore, HeldStore, NodeEntry, Wait } from '../store/store.ts'
 import type { AdmitReport, HeldItem } from './admit-report.ts'
 import { Awaited } from './awaited.ts'
 import { type Candidate, type Examined, examine, type Refusal } from './candidate.ts'
+import { DocumentCheck } from './documents.ts'
 import { OpenCuts } from './open-cuts.ts'
 import { Recent } from './recent.ts'
 import type { Registry } from './registry.ts'
@@ -58,7 +60,9 @@ export class Gate {
   constructor({ log, held, registry, verifier, onCommitted = () => {} }: GateParts) {
     this.#verifier = verifier
     const cuts = new OpenCuts(registry)
-    this.#ground = { log, held, registry, recent: new Recent(log.nodes), awaited: new Awaited(), cuts, onCommitted }
+    const documents = new DocumentCheck(log.documents)
+    const recent = new Recent(log.nodes)
+    this.#ground = { log, held, registry, recent, awaited: new Awaited(), cuts, documents, onCommitted }
   }
 
   /**
@@ -79,6 +83,41 @@ export class Gate {
         if (at >= blocks.length) return
       }
     })
+  }
+
+  /**
+   * Takes blocks of documents: those that some held node waits for are stored, others only counted. What waited for them is
+   * let in with what waits for that in turn.
+   */
+  supply(blocks: readonly Uint8Array[]): Promise<AdmitReport> {
+    return this.#turn(settlement => this.#supply(settlement, blocks))
+  }
+
+  /** Stores blocks of documents that this replica is about to link itself, and lets in what waited for them. */
+  keep(blocks: readonly DocumentBlock[]): Promise<AdmitReport> {
+    return this.#turn(settlement => settlement.keep(blocks))
+  }
+
+  /** As `admit`, for blocks among which there may be documents that held nodes wait for. */
+  receive(blocks: readonly Uint8Array[], options: { from: Uint8Array }): Promise<AdmitReport> {
+    if (this.#recovered && !this.#ground.documents.awaitsAny) return this.admit(blocks, options)
+    return this.#turn(async settlement => {
+      const { documents, nodes } = await this.#sort(blocks)
+      await this.#supply(settlement, documents)
+      await settlement.finish()
+      await this.#settle(settlement, await this.#examine(nodes), options.from)
+    })
+  }
+
+  /** Which of these digests are blocks of documents that held nodes wait for. */
+  async awaits(digests: readonly Digest[]): Promise<boolean[]> {
+    const { documents } = this.#ground
+    return Promise.all(
+      digests.map(async digest => {
+        const known = documents.awaits(digest)
+        return known === 'maybe' ? this.#isWaitedFor(digest) : known
+      }),
+    )
   }
 
   /** Admits what was held for this, with what waits for that in turn. Nothing is asked of the network. */
@@ -119,9 +158,10 @@ export class Gate {
 
   /** Once: a crash may have come between a commit and what it should have set free. It counts for the call it runs in. */
   async #recover(settlement: Settlement): Promise<void> {
-    const { held, log, awaited } = this.#ground
+    const { held, log, awaited, documents } = this.#ground
     if (held.usage(log.name).nodes === 0) {
       awaited.clear()
+      documents.clear()
       this.#recovered = true
     }
     if (this.#recovered) return
@@ -140,6 +180,28 @@ export class Gate {
       if (after === undefined || signal?.aborted) return
       await setImmediate()
     }
+  }
+
+  async #isWaitedFor(id: Digest): Promise<boolean> {
+    const { held, log } = this.#ground
+    return (await held.waiting(log.name, { kind: 'document', id }, 1)).length > 0
+  }
+
+  /** Tells documents from nodes by what is waited for. A link may name a node's digest: such a block is both. */
+  async #sort(blocks: readonly Uint8Array[]): Promise<{ documents: Uint8Array[]; nodes: Uint8Array[] }> {
+    const awaited = await this.awaits(blocks.map(sha256))
+    const documents = blocks.filter((_, i) => awaited[i])
+    const { name } = this.#ground.log
+    const nodes = blocks.filter((block, i) => !awaited[i] || 'candidate' in examine(block, name))
+    return { documents, nodes }
+  }
+
+  async #supply(settlement: Settlement, blocks: readonly Uint8Array[]): Promise<void> {
+    const all = blocks.map(bytes => ({ digest: sha256(bytes), bytes }))
+    const awaited = await this.awaits(all.map(({ digest }) => digest))
+    const wanted = all.filter(({ bytes }, i) => awaited[i] && bytes.length <= DOCUMENT_LIMITS.blockBytesMax)
+    settlement.tally.unsolicited += blocks.length - wanted.length
+    await settlement.keep(wanted)
   }
 
   async #settle(settlement: Settlement, batch: Batch, from: Uint8Array): Promise<void> {

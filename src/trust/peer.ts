@@ -15,6 +15,24 @@ export interface Peer {
   readonly public_key: string
   readonly added_at: string
   readonly note?: string
+  /** Whether a hub keeps a link to it, and which way nodes flow on it, seen from here; absent: off. Never told to others. */
+  readonly live?: LiveMode
+}
+
+/** Which way nodes flow on a link, seen from the side that dials. */
+export type LiveMode = 'pull' | 'push' | 'both'
+
+/** What may be asked of a peer's link. */
+export type LiveSetting = 'off' | LiveMode
+
+export const LIVE_SETTINGS: readonly LiveSetting[] = ['off', 'pull', 'push', 'both']
+
+/** What may be changed of a registered peer; its key is rotated, not changed. */
+export interface PeerChange {
+  readonly url?: string
+  readonly live?: LiveSetting
+  /** Accepts `ws` and `http` to another machine. */
+  readonly allowPlain?: boolean
 }
 
 export interface PeerDraft {
@@ -24,6 +42,8 @@ export interface PeerDraft {
   readonly publicKey: string
   readonly addedAt: string
   readonly note?: string
+  /** Absent: off for a new peer, as it is for a registered one. */
+  readonly live?: LiveSetting
   /** Accepts `ws` and `http` to another machine. */
   readonly allowPlain?: boolean
 }
@@ -36,12 +56,28 @@ const URL_PATTERN = /^(?:https?|wss?):\/\/[^\p{C}\p{Z}\\#]+$/iu
 const SECURE = new Set(['https:', 'wss:'])
 
 /** A draft checked whole, its key vetted. @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_KEY */
-export function readDraft({ id, url, publicKey, addedAt, note = '', allowPlain = false }: PeerDraft): Peer {
+export function readDraft({ id, url, publicKey, addedAt, note = '', live, allowPlain = false }: PeerDraft): Peer {
   checkPeerId(id)
   checkPeerUrl(url, { allowPlain })
   checkNote(note)
   const public_key = toHex(parsePublicKey(publicKey))
-  return { id, url, public_key, added_at: addedAt, ...(note !== '' && { note }) }
+  return withLive({ id, url, public_key, added_at: addedAt, ...(note !== '' && { note }) }, live)
+}
+
+/** A registered peer with another URL or another setting of its link. @throws ReplicaError ERR_PEER_URL */
+export function changePeer(peer: Peer, { url, live, allowPlain = false }: PeerChange): Peer {
+  if (url !== undefined) checkPeerUrl(url, { allowPlain })
+  return withLive(url === undefined ? peer : { ...peer, url }, live)
+}
+
+function withLive(peer: Peer, live: LiveSetting | undefined): Peer {
+  if (live === undefined) return peer
+  const { live: _, ...rest } = peer
+  return live === 'off' ? rest : { ...rest, live }
+}
+
+export function isLiveSetting(text: string): text is LiveSetting {
+  return (LIVE_SETTINGS as readonly string[]).includes(text)
 }
 
 /** @throws ReplicaError ERR_PEER_ID */

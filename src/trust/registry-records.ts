@@ -6,7 +6,7 @@ import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { REGISTRY_LIMITS } from '../limits.ts'
 import type { RecordChange, Records } from '../store/store.ts'
-import type { Peer } from './peer.ts'
+import { isLiveSetting, type Peer } from './peer.ts'
 import { splitDigests } from './registry-offer.ts'
 
 /** A key that was removed: what it signed up to these heads stays, nothing later comes in. */
@@ -38,10 +38,10 @@ export function makeCut(peer: Pick<Peer, 'id' | 'public_key'>, { heads, at }: Cu
 }
 
 export function writePeer(frontier: string, peer: Peer): RecordChange {
-  const { id, url, added_at, note } = peer
+  const { id, url, added_at, note, live } = peer
   return {
     key: recordKey(frontier, 'peer', peer.public_key),
-    value: encodeCbor({ id, url, added_at, note: note ?? null }),
+    value: encodeCbor({ id, url, added_at, note: note ?? null, live: live ?? 'off' }),
   }
 }
 
@@ -103,10 +103,13 @@ function fieldsOf(value: Uint8Array): { [name: string]: CborValue } | undefined 
   }
 }
 
-function readPeer(public_key: string, { id, url, added_at, note }: { [name: string]: CborValue }): Peer | undefined {
+/** Records of before there were live links say nothing of them: off. */
+function readPeer(public_key: string, fields: { [name: string]: CborValue }): Peer | undefined {
+  const { id, url, added_at, note, live = 'off' } = fields
   if (typeof id !== 'string' || typeof url !== 'string' || typeof added_at !== 'string') return undefined
   if (note !== null && typeof note !== 'string') return undefined
-  return { id, url, public_key, added_at, ...(note !== null && { note }) }
+  if (typeof live !== 'string' || !isLiveSetting(live)) return undefined
+  return { id, url, public_key, added_at, ...(note !== null && { note }), ...(live !== 'off' && { live }) }
 }
 
 function readCut(public_key: string, { id, heads, at }: { [name: string]: CborValue }): Cut | undefined {

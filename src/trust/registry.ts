@@ -9,12 +9,12 @@ import { ReplicaError } from '../errors.ts'
 import { REGISTRY_LIMITS } from '../limits.ts'
 import type { RecordChange, Records } from '../store/store.ts'
 import { type Key, parsePublicKey } from './key.ts'
-import { type Peer, type PeerDraft, readDraft } from './peer.ts'
+import { changePeer, type Peer, type PeerChange, type PeerDraft, readDraft } from './peer.ts'
 import { type LocalDeclarations, planAdoption } from './registry-adopt.ts'
 import { decodeOffer, encodeOffer, type OfferedCut, type OfferedPeer, type RegistryOffer } from './registry-offer.ts'
 import { type Cut, type CutDraft, loadEntries, makeCut, removeEntry, writeCut, writePeer } from './registry-records.ts'
 
-export type { Cut, CutDraft, OfferedCut, OfferedPeer, Peer, PeerDraft, RegistryOffer }
+export type { Cut, CutDraft, OfferedCut, OfferedPeer, Peer, PeerChange, PeerDraft, RegistryOffer }
 
 const DIGEST_DOMAIN = utf8('replica/registry-digest/1\n')
 
@@ -55,6 +55,7 @@ export class Registry {
   readonly #cuts = new Map<string, Cut>()
   #digest: Digest | undefined
   #changes = 0
+  readonly #listeners = new Set<() => void>()
   #turn: Promise<unknown> = Promise.resolve()
 
   private constructor(records: Records, frontier: string, own: Own) {
@@ -67,10 +68,26 @@ export class Registry {
   /** @throws ReplicaError ERR_STORE_CORRUPT when a record can't be read */
   static async load(records: Records, frontier: string, own: Own): Promise<Registry> {
     const registry = new Registry(records, frontier, own)
-    const { peers, cuts } = await loadEntries(records, frontier)
-    for (const peer of peers) registry.#keep(peer)
-    for (const cut of cuts) registry.#cuts.set(cut.public_key, cut)
+    await registry.reload()
     return registry
+  }
+
+  /** Reads all entries again. @throws ReplicaError ERR_STORE_CORRUPT, and all is as before */
+  reload(): Promise<void> {
+    return this.#serial(async () => {
+      const { peers, cuts } = await loadEntries(this.#records, this.frontier)
+      for (const map of [this.#peers, this.#byKey, this.#cuts]) map.clear()
+      for (const peer of peers) this.#keep(peer)
+      for (const cut of cuts) this.#cuts.set(cut.public_key, cut)
+      this.#changed()
+    })
+  }
+
+  /** Tells of each change after it is durable. Answers how to end it. */
+  subscribe(listener: () => void): () => void {
+    const own = (): void => listener()
+    this.#listeners.add(own)
+    return () => this.#listeners.delete(own)
   }
 
   /** Peers by id. */
@@ -117,13 +134,22 @@ export class Registry {
     return this.#serial(async () => {
       const peer = readDraft(draft)
       const before = this.#peers.get(peer.id)
-      if (before?.public_key === peer.public_key && before.url === peer.url && before.note === peer.note) {
-        return { peer: before, change: 'same' }
-      }
+      const isSame = before?.public_key === peer.public_key && before.url === peer.url && before.note === peer.note
+      if (isSame && (draft.live === undefined || before.live === peer.live)) return { peer: before, change: 'same' }
       this.#checkFree(peer, before)
       const lifted = this.#cuts.get(peer.public_key)
       await this.#apply({ peers: [peer], liftedKey: lifted?.public_key })
       return { peer, change: 'added', ...(lifted && { lifted }) }
+    })
+  }
+
+  /** Gives a peer another URL or link; its key is rotated instead. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL */
+  change(id: string, change: PeerChange): Promise<{ peer: Peer; before: Peer }> {
+    return this.#serial(async () => {
+      const before = this.#wanted(id)
+      const peer = changePeer(before, change)
+      if (peer.url !== before.url || peer.live !== before.live) await this.#apply({ peers: [peer] })
+      return { peer, before }
     })
   }
 
@@ -175,8 +201,7 @@ export class Registry {
   renewOwn(key: Key): void {
     this.#own = { ...this.#own, key }
     this.#ownKeys.add(key.publicKey)
-    this.#digest = undefined
-    this.#changes++
+    this.#changed()
   }
 
   /** SHA-256 over what admission depends on, keys (one's own too) and cuts: equal registries have equal digests. */
@@ -247,7 +272,7 @@ export class Registry {
       )
     }
     if (before !== undefined)
-      throw new ReplicaError('ERR_PEER_EXISTS', `${peer.id} is registered with another URL or note`)
+      throw new ReplicaError('ERR_PEER_EXISTS', `${peer.id} is registered with another URL, note or link`)
     if (peer.id === this.#own.id) throw new ReplicaError('ERR_PEER_EXISTS', `${peer.id} is this replica`)
     this.#checkKeyFree(peer.public_key)
     if (this.#peers.size >= REGISTRY_LIMITS.peersMax) {
@@ -282,8 +307,13 @@ export class Registry {
     if (liftedKey !== undefined) this.#cuts.delete(liftedKey)
     for (const peer of peers) this.#keep(peer)
     for (const cut of cuts) this.#cuts.set(cut.public_key, cut)
+    this.#changed()
+  }
+
+  #changed(): void {
     this.#digest = undefined
     this.#changes++
+    for (const tell of this.#listeners) tell()
   }
 
   #keep(peer: Peer): void {

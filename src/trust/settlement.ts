@@ -5,12 +5,14 @@
 // Specification: protocol/admission.md, D31 to D39.
 
 import { type Digest, DigestMap, DigestSet, digestKey } from '../bytes.ts'
+import type { DocumentBlock } from '../codec/document.ts'
 import type { ErrorCode } from '../errors.ts'
-import { COMMIT_LIMITS } from '../limits.ts'
+import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../limits.ts'
 import type { FrontierStore, HeldNode, HeldStore, NodeEntry, Wait } from '../store/store.ts'
 import { Tally } from './admit-report.ts'
 import type { Awaited } from './awaited.ts'
 import { type Candidate, reread } from './candidate.ts'
+import type { DocumentCheck, Lack } from './documents.ts'
 import { Holds, type Item, isSameWait } from './holds.ts'
 import type { OpenCuts, Refreshed } from './open-cuts.ts'
 import type { Recent } from './recent.ts'
@@ -24,10 +26,12 @@ export interface Ground {
   readonly recent: Recent
   readonly awaited: Awaited
   readonly cuts: OpenCuts
+  readonly documents: DocumentCheck
   readonly onCommitted: (nodes: readonly NodeEntry[], firstSeq: number) => void
 }
 
 const PAGE = 1024
+const BLOCKS_PER_PUT = Math.floor(COMMIT_LIMITS.bytesMax / DOCUMENT_LIMITS.blockBytesMax)
 /** Look-ups of waiting nodes side by side, and nodes taken from each: together fewer than `Recent` keeps in mind. */
 const WAVE = 32
 const WAVE_PAGE = 256
@@ -49,6 +53,8 @@ export class Settlement {
   /** Below a cut since just now: they may be held, and lead to more. */
   #climbs: Digest[] = []
   #stayed = 0
+  /** What the documents of the nodes now being judged lack. */
+  #lacks = new DigestMap<Lack>()
 
   constructor(ground: Ground) {
     this.#ground = ground
@@ -61,10 +67,25 @@ export class Settlement {
     this.#over = this.#over.concat(over)
   }
 
+  /** Makes blocks of documents durable; what waited for them is judged again by `finish`. */
+  async keep(blocks: readonly DocumentBlock[]): Promise<void> {
+    const { documents } = this.#ground
+    for (let from = 0; from < blocks.length; from += BLOCKS_PER_PUT) {
+      const some = blocks.slice(from, from + BLOCKS_PER_PUT)
+      await documents.store.put(some)
+      for (const { digest: id } of some) {
+        documents.arrived(id)
+        this.tally.supply(id)
+        this.#over.push({ kind: 'document', id })
+      }
+    }
+  }
+
   /** Judges nodes from a peer; `places` has the heights of those stored among them and their parents. */
   async settleNew(candidates: readonly Candidate[], from: Uint8Array, places: DigestMap<number>): Promise<void> {
     const digests = candidates.map(candidate => candidate.digest)
     const held = this.#anyHeld() ? await this.#ground.held.has(this.#frontier, digests) : []
+    this.#lacks = await this.#ground.documents.lacks(candidates)
     for (const [i, candidate] of candidates.entries()) {
       if (this.#heightOf(candidate.digest, places) !== undefined) {
         this.tally.known++
@@ -115,11 +136,11 @@ export class Settlement {
   }
 
   /**
-   * The registry first: then the answer to the same question at the end doesn't depend on what came when. The height last,
-   * because it needs all parents.
+   * The registry first: then the answer to the same question at the end doesn't depend on what came when. The height after
+   * the parents, because it needs them all; the documents last, so that only what would be admitted has them fetched.
    */
   #judge(item: Item, places: DigestMap<number>): void {
-    const { digest, key, parents, height, link } = item.candidate
+    const { digest, key, parents, height } = item.candidate
     const verdict = this.#ground.registry.verdict(key)
     if (verdict === 'unknown') return this.#hold(item, { kind: 'key', id: key })
     if (verdict !== 'registered') {
@@ -134,8 +155,15 @@ export class Settlement {
       if (found > highest) highest = found
     }
     if (height !== highest + 1) return this.#refuse(item, 'ERR_NODE_HEIGHT')
-    if (link !== undefined) return this.#hold(item, { kind: 'document', id: link })
+    const lack = this.#lacks.get(digest)
+    if (lack === 'malformed') return this.#refuse(item, 'ERR_DOCUMENT')
+    if (lack !== undefined) return this.#holdForDocuments(item, lack)
     this.#stage(item)
+  }
+
+  #holdForDocuments(item: Item, lack: readonly Digest[]): void {
+    this.tally.lack(this.#ground.documents.await(lack))
+    this.#hold(item, { kind: 'document', id: lack[0]! })
   }
 
   #stage(item: Item): void {
@@ -179,6 +207,7 @@ export class Settlement {
     // Parents are lower than their children, so in this order most of a page is decided in one go.
     const sorted = unique.sort((a, b) => a.candidate.height - b.candidate.height)
     const places = await this.#lookUp(sorted.flatMap(item => item.candidate.parents))
+    this.#lacks = await this.#ground.documents.lacks(sorted.map(item => item.candidate))
     for (const item of sorted) {
       if (this.#heightOf(item.candidate.digest, places) !== undefined) continue // staged by another way meanwhile
       this.#judge(item, places)

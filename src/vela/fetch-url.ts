@@ -11,6 +11,8 @@ export interface FetchPolicy {
   readonly allowPrivate: boolean
   /** `http` to any host; otherwise it is for private hosts only, and only where these are allowed. */
   readonly allowPlain: boolean
+  /** The origin that the operator named: its host may be one that looks private. What it refers to elsewhere is still a stranger's word. */
+  readonly named?: string
 }
 
 /** As the URL of a peer, only what a web client dials; a backslash or a control would read as something else than it looks. */
@@ -22,15 +24,22 @@ export function checkFetchUrl(text: string, policy: FetchPolicy): void {
   if (refusal !== undefined) throw new ReplicaError('ERR_PEER_URL', refusal)
 }
 
-function refusedBecause(text: string, { allowPrivate, allowPlain }: FetchPolicy): string | undefined {
+function refusedBecause(text: string, policy: FetchPolicy): string | undefined {
   if (Buffer.byteLength(text) > REGISTRY_LIMITS.urlBytesMax) return 'the URL is too long'
   if (!WEB_URL.test(text) || !URL.canParse(text)) return 'not a URL of the form https://host/…'
   const { protocol, username, password, hostname } = new URL(text)
   if (username !== '' || password !== '') return 'a URL to fetch carries no user name or password'
   const isPrivate = isPrivateHost(hostname)
-  if (isPrivate && !allowPrivate) return `${hostname} is a host of this machine or of a private network`
-  if (protocol === 'http:' && !allowPlain && !isPrivate) return 'http:// is not encrypted; use https://'
+  if (isPrivate && !mayBePrivate(text, policy)) return `${hostname} is a host of this machine or of a private network`
+  if (protocol === 'http:' && !policy.allowPlain && !isPrivate) return 'http:// is not encrypted; use https://'
   return undefined
+}
+
+/** Whether what this URL's host resolves to may lie in a private network. A public name that is named stays a public one. */
+export function mayBePrivate(url: string, { allowPrivate, named }: FetchPolicy): boolean {
+  if (allowPrivate || named === undefined) return allowPrivate
+  const { origin, hostname } = new URL(url)
+  return origin === named && isPrivateHost(hostname)
 }
 
 /** A literal private address, or a name that means this machine or this network. Dots at the end change nothing. */

@@ -25,6 +25,17 @@ export {
   readCheckpoint,
   registryRoot,
 } from './checkpoint.ts'
+// Causal closure over (id, parents) pairs: protocol/admission.md.
+export {
+  type Action,
+  type Closure,
+  causalClosure,
+  classify,
+  classify as classifyPeerEventSet,
+  type IdPair,
+  isCausallyClosed,
+  missingAncestors,
+} from './closure.ts'
 // Whole frontiers, their hashes, comparing and recording: protocol/frontier.md, protocol/federation.md.
 export { CONFLICT_KINDS, type Conflict, type ConflictKind, diffFrontiers } from './diff.ts'
 export {
@@ -153,7 +164,15 @@ export {
 export { printRegistry, type RegistryFile, readRegistry, registryUrl, withEntry } from './registry-file.ts'
 // Replay: protocol/replay.md.
 export { Ancestry } from './replay/ancestry.ts'
-export { type ComputedConflict, type ContestedField, viewConflicts, viewContested } from './replay/conflicts.ts'
+export {
+  type ComputedConflict,
+  type ContestedField,
+  conflictId,
+  shownValue,
+  standingSetters,
+  viewConflicts,
+  viewContested,
+} from './replay/conflicts.ts'
 export { FIELD_KINDS, FIELDS, type Field } from './replay/fields.ts'
 export { genesisOf } from './replay/genesis.ts'
 export {
@@ -169,6 +188,7 @@ export {
 export { OBJECT_TABLES, type ObjectTable, type Precedes, type Problem, type View } from './replay/state.ts'
 export {
   type Applied,
+  addProposals,
   applyEvent,
   emptyView,
   type ReplayEvent,
@@ -181,6 +201,7 @@ export {
   type Acceptance,
   type Accepted,
   acceptResolution,
+  type KnownConflict,
   proposeResolution,
   type ResolutionDraft,
 } from './resolution.ts'

@@ -5,6 +5,7 @@
 import { toHex } from '../bytes.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
 import type { ActorRecord } from './actor.ts'
+import { checkChoiceValue } from './choice.ts'
 import { type EventDraft, type EventHead, eventSigningBytes, makeEvent } from './event.ts'
 import { excerpt } from './event-record.ts'
 import { CONFLICT_DETECTED, CONFLICT_RESOLVED, checkFrontierPayload, payloadOf } from './frontier-payload.ts'
@@ -36,17 +37,31 @@ export interface ResolutionDraft {
   readonly caveats?: readonly string[]
 }
 
+/** A computed conflict (protocol/replay.md, R16), which no event records, under the id that all replicas give it. */
+export interface KnownConflict {
+  readonly id: string
+  readonly finding_id: string
+  readonly kind: string
+}
+
 /**
- * A proposal to settle a conflict that `events` record. Where resolutions made apart contest each other, it is one to
- * take the place of them all.
+ * A proposal to settle a conflict that `events` record or that is among the `computed`. Where resolutions made apart contest
+ * each other, it is one to take the place of them all.
  * @throws ReplicaError ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED, ERR_JSON
  */
-export function proposeResolution(draft: ResolutionDraft, events: readonly LoggedEvent[]): Proposal {
+export function proposeResolution(
+  draft: ResolutionDraft,
+  events: readonly LoggedEvent[],
+  computed: readonly KnownConflict[] = [],
+): Proposal {
   const { frontier, conflict, actor, note, winner, choice } = draft
   checkFrontierName(frontier)
   if (isBlank(note)) throw refusal('the note of a resolution is blank')
-  const recorded = recordedConflict(conflict, events)
+  const about = checkKnown(conflict, events, computed)
   const contested = checkOpen(conflict, events)
+  if (choice !== undefined && about === undefined)
+    throw refusal('nothing here says which finding the conflict is about')
+  if (choice !== undefined && 'value' in choice) checkChoiceValue(about!.kind, toJson(choice.value))
   const { created_at, source_refs = [], caveats = [] } = draft
   const proposal = makeProposal({
     kind: CONFLICT_RESOLVE,
@@ -57,7 +72,7 @@ export function proposeResolution(draft: ResolutionDraft, events: readonly Logge
       conflict_event_id: conflict,
       resolution_note: note,
       winning_proposal_id: winner,
-      choice: choice && { finding_id: recorded.get('finding_id'), kind: recorded.get('kind'), ...choice },
+      choice: choice && { ...about, ...choice },
       supersedes: contested && standingIds(contested),
     },
     created_at,
@@ -90,13 +105,18 @@ export interface Accepted {
  * Makes a signed event of a proposal. The same proposal accepted again gives the event that is there.
  * @throws ReplicaError ERR_REVIEWER, ERR_INSTANT, ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED
  */
-export function acceptResolution(proposal: Proposal, acceptance: Acceptance, events: readonly LoggedEvent[]): Accepted {
+export function acceptResolution(
+  proposal: Proposal,
+  acceptance: Acceptance,
+  events: readonly LoggedEvent[],
+  computed: readonly KnownConflict[] = [],
+): Accepted {
   const { frontier, reviewer, signer, actors, at } = acceptance
   if (readInstant(at) === undefined) throw new ReplicaError('ERR_INSTANT', 'the time of acceptance is not RFC 3339')
   checkReviewerKey({ id: reviewer, signer, at }, actors)
   const payload = checkResolveProposal(proposal, frontier)
   const conflict = payload.get('conflict_event_id') as string
-  recordedConflict(conflict, events)
+  checkChoice(payload.get('choice'), checkKnown(conflict, events, computed))
   const before = resolvedBefore(proposal, events)
   if (before !== undefined) return { event: before, proposal: applied(proposal, before, acceptance), applied: 'before' }
   checkSupersedes(payload, checkOpen(conflict, events))
@@ -132,19 +152,50 @@ function checkResolveProposal(proposal: Proposal, frontier: string): ReadonlyMap
   return payload
 }
 
-/** The payload of the event that recorded a conflict. @throws ReplicaError ERR_CONFLICT_UNKNOWN */
-function recordedConflict(id: string, events: readonly LoggedEvent[]): ReadonlyMap<string, Json> {
+/** What is chosen is of this conflict and no other, and can be had. @throws ReplicaError ERR_PROPOSAL */
+function checkChoice(choice: Json | undefined, about: Omit<KnownConflict, 'id'> | undefined): void {
+  if (!(choice instanceof Map)) return
+  const { finding_id, kind } = aboutOf(choice)
+  if (about !== undefined && (finding_id !== about.finding_id || kind !== about.kind))
+    throw refusal('what it chooses is not what the conflict is about')
+  if (choice.has('value')) checkChoiceValue(kind, choice.get('value')!)
+}
+
+/**
+ * What a conflict is about: by the event that recorded it, as it was computed, or, where it has been settled elsewhere
+ * already, by what was chosen. Undefined where only a note was.
+ * @throws ReplicaError ERR_CONFLICT_UNKNOWN
+ */
+export function checkKnown(
+  id: string,
+  events: readonly LoggedEvent[],
+  computed: readonly KnownConflict[],
+): Omit<KnownConflict, 'id'> | undefined {
+  const found = computed.find(one => one.id === id)
+  if (found !== undefined) return { finding_id: found.finding_id, kind: found.kind }
   const event = events.find(({ head }) => head.id === id && head.kind === CONFLICT_DETECTED)
-  const payload = event && payloadOf(event.text)
-  if (payload === undefined)
-    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `no event ${excerpt(id)} records a conflict here`)
+  if (event !== undefined) return recordedConflict(event)
+  const resolutions = resolutionsOf(id, events)
+  if (resolutions === undefined)
+    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `no conflict ${excerpt(id)} is recorded or computed here`)
+  const chosen = resolutions.standing.map(({ choice }) => choice).find(choice => choice instanceof Map)
+  return chosen === undefined ? undefined : aboutOf(chosen)
+}
+
+/** @throws ReplicaError ERR_CONFLICT_UNKNOWN */
+function recordedConflict({ text, head }: LoggedEvent): Omit<KnownConflict, 'id'> {
+  const payload = payloadOf(text)
   try {
     checkFrontierPayload(CONFLICT_DETECTED, payload)
   } catch (error) {
     if (!hasCode(error, 'ERR_EVENT_SHAPE')) throw error
-    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `${excerpt(id)} records no conflict: ${error.message}`)
+    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `${excerpt(head.id)} records no conflict: ${error.message}`)
   }
-  return payload as Map<string, Json>
+  return aboutOf(payload as Map<string, Json>)
+}
+
+function aboutOf(members: ReadonlyMap<string, Json>): Omit<KnownConflict, 'id'> {
+  return { finding_id: members.get('finding_id') as string, kind: members.get('kind') as string }
 }
 
 /** The resolutions that contest each other, if any do. @throws ReplicaError ERR_CONFLICT_SETTLED when one stands */

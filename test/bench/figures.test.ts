@@ -14,7 +14,7 @@ import { jobs } from '../../bench/jobs.ts'
 import { readOptions, UsageError } from '../../bench/options.ts'
 import { pictures } from '../../bench/pictures.ts'
 import { type Label, median, type Row, rowOf, type Sample } from '../../bench/samples.ts'
-import { table } from '../../bench/table.ts'
+import { figureTable, table } from '../../bench/table.ts'
 import { repository, scratch } from '../shared-data.ts'
 import { readText } from '../sources.ts'
 
@@ -58,6 +58,19 @@ test('a table has a line for each row, and aligned columns', () => {
   assert.is(new Set(lines.map(line => line.trimEnd().indexOf('mesh'))).size, 2)
 })
 
+test('figures of their own have a median and a spread too, in a table of their own', () => {
+  const samples = [3, 1, 2].map(p50 => sample(10, { figures: { 'p50 ms': p50, 'hub CPU %': 40 } }))
+  const row = rowOf({ ...label, job: 'live', what: 'one hop' }, samples)
+  assert.equal(row.figures, {
+    'p50 ms': { median: 2, least: 1, most: 3 },
+    'hub CPU %': { median: 40, least: 40, most: 40 },
+  })
+  const [, first, second] = figureTable([rowOfTimes(5), row]).split('\n')
+  assert.match(first!, /^live: one hop +p50 ms +2\.0 +1\.0–3\.0$/)
+  assert.match(second!, /^ +hub CPU % +40 +40–40$/)
+  assert.is(figureTable([rowOfTimes(5)]), '')
+})
+
 test('a time is called different only where the spreads do not touch, and changed counts are listed', () => {
   assert.match(comparison([rowOfTimes(10, 11, 12)], [rowOfTimes(12, 13, 14)]), 'within spread')
   assert.match(comparison([rowOfTimes(20, 20, 20)], [rowOfTimes(10, 10, 10)]), '+100 %')
@@ -76,6 +89,7 @@ test('the words of the command line choose jobs, sizes and shapes, and wrong one
   assert.equal(options.sizes, [250, 10_000, 1_000_000])
   assert.equal(options.shapes, ['wide', 'heads'])
   assert.is(options.runs, 7)
+  assert.equal([options.quick, readOptions(['--quick'], jobs).quick], [false, true])
   assert.is(readOptions([], jobs).jobs.length, jobs.length)
   for (const words of [
     ['clon'],
@@ -115,6 +129,8 @@ test('the table of figures has the rows that were measured, with their spread an
   const text = figuresMarkdown({ machine, rows: [row, { ...row, what: '7 missing' }] })
   assert.match(text, '| pull, 10 missing | 10,000 | 70 (60–80) | 143 | 13,900 | 80 + hub 70 |')
   assert.not.match(text, '7 missing')
+  const live = rowOf({ ...label, job: 'live', what: 'one hop' }, [sample(10, { figures: { 'p50 ms': 1.5 } })])
+  assert.match(figuresMarkdown({ machine, rows: [row, live] }), '| one hop | p50 ms 1.5 (1.5–1.5) | 80 |')
   assert.throws(() => withFigures('no marks', text))
 })
 

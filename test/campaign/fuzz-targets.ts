@@ -6,6 +6,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { equals, toHex, utf8 } from '../../src/bytes.ts'
 import { type CborValue, checkCbor, decodeCbor, encodeCbor } from '../../src/codec/cbor.ts'
+import { type ChunkList, encodeChunkList, readChunkList } from '../../src/codec/document.ts'
 import { decodeNode, encodeBody, encodeNode, type Node } from '../../src/codec/node.ts'
 import { ReplicaError } from '../../src/errors.ts'
 import {
@@ -152,6 +153,12 @@ function checkNode(input: Uint8Array, node: Node): string {
   return `node of ${node.parents.length} parents, ${node.links.length} links, height ${Math.round(Math.log2(node.height))}`
 }
 
+function checkList(input: Uint8Array, list: ChunkList): string {
+  insist(equals(encodeChunkList(list), input), 'a list of chunks that re-encodes to other bytes')
+  insist(libraryAgrees(input), 'a list of chunks that the library encodes otherwise')
+  return `list of ${list.chunks.length}`
+}
+
 function checkValue(input: Uint8Array, value: CborValue): string {
   insist(equals(encodeCbor(value), input), 'a value that re-encodes to other bytes')
   insist(libraryAgrees(input), 'a value that the library encodes otherwise')
@@ -202,11 +209,13 @@ export function fuzzTargets(): Target[] {
   const cbor = cborTokens.map(token => vectorBytes(token))
   const json = [...jsonTokens, ...jsonNumbers, ...jsonNames].map(utf8)
   const nodes = vectorInputs('node.json')
+  const lists = vectorInputs('document.json')
   const events = eventInputs()
   const bytes = [...vectorInputs('cbor.json'), ...nodes.slice(0, 4)]
   return [
     { name: 'decodeNode', seeds: nodes, tokens: cbor, run: into(decodeNode, checkNode) },
     { name: 'decodeCbor', seeds: bytes, tokens: cbor, run: into(input => decodeCbor(input), checkValue) },
+    { name: 'readChunkList', seeds: lists, tokens: cbor, run: into(readChunkList, checkList) },
     { name: 'canonicalize', seeds: events, tokens: json, run: into(readExact(canonicalize), checkCanonical) },
     { name: 'checkEvent', seeds: events, tokens: json, run: into(checkEvent, checkAdmitted) },
     { name: 'readEvent', seeds: events, tokens: json, run: into(readExact(readEvent), checkReading) },

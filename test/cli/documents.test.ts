@@ -47,6 +47,8 @@ test('there is a document for each story that users are told', () => {
     'refused-event',
     'diverged-hubs',
     'served-store',
+    'live',
+    'settle',
   ]
   assert.equal(
     wanted.filter(name => !names.includes(`${name}.md`)),

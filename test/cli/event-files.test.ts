@@ -147,4 +147,13 @@ test('a line that never ends is refused before it fills the memory', async () =>
   assert.ok(given <= CLI_LIMITS.eventFileBytesMax + 1024 * 1024)
 })
 
+test('a file with events that is no whole frontier gives its events, and says so', async () => {
+  await using dir = await scratch()
+  await fs.writeFile(dir.join('some.json'), `{"frontier_id":"${genesis.frontier}","events":[${first}]}`)
+  const input = await open(dir.path, 'some.json')
+  assert.is(input.whole, undefined)
+  assert.match(input.left!.join(), /^only its events are taken in: /)
+  assert.equal(await read(input), [first])
+})
+
 test.run()

@@ -275,6 +275,24 @@ test('show --raw writes the very bytes that the CID names, and not to a terminal
   assert.is((await desk.run('lab', ['show', cid, '--raw'], { terminal: true })).exit, 2)
 })
 
+test('a document goes in and comes out byte for byte, with the event that links it', async () => {
+  await using desk = await Desk.open()
+  await desk.run('lab', ['init'])
+  await desk.run('lab', ['frontier', 'create', '--name', 'x'])
+  const put = await desk.json('lab', ['document', 'put', '-'], { stdin: 'a table\n' })
+  const { cid } = put.value
+  const words = ['append', '--kind', 'finding.noted', '--target', 'finding:vf_1', '--actor', 'reviewer:ada']
+  const { value } = await desk.json('lab', [...words, '--reason', 'with a table', '--link', cid])
+  const shown = await desk.json('lab', ['show', value.cid])
+  assert.equal(shown.value.nodes[0].links, [cid])
+  assert.is((await desk.run('lab', ['document', 'get', cid])).stdout, 'a table\n')
+  assert.is((await desk.run('lab', ['document', 'get', cid], { terminal: true })).exit, 2)
+  assert.is((await desk.run('lab', ['document', 'get', cid, '--out', 'table.csv'])).exit, 0)
+  assert.is(await fs.readFile(desk.dir.join('lab/table.csv'), 'utf8'), 'a table\n')
+  const absent = await desk.json('lab', [...words, '--reason', 'with another', '--link', value.cid])
+  assert.equal([absent.exit, absent.value.error.code], [1, 'ERR_NOT_FOUND'])
+})
+
 test('log lists newest first, as many as asked for', async () => {
   await using desk = await Desk.open()
   await lab(desk)

@@ -58,7 +58,7 @@ test('a usage line names required options without brackets', () => {
   const add = COMMANDS.find(command => command.name === 'peer add')!
   assert.is(
     usageLine(add),
-    'replica peer add <id> <url> --key <hex> [--note <text>] [--allow-plain] [--frontier <vfr>]',
+    'replica peer add <id> <url> --key <hex> [--note <text>] [--live <way>] [--allow-plain] [--frontier <vfr>]',
   )
 })
 
@@ -112,19 +112,26 @@ class Witness {
   }
 }
 
-function draft(reason: string): string[] {
+function draft(reason: string, kind = 'finding.noted', payload = 'null'): string[] {
   return [
-    'append',
-    '--kind',
-    'finding.noted',
-    '--target',
-    'finding:vf_1',
-    '--actor',
-    'reviewer:ada',
-    '--reason',
-    reason,
+    ...['append', '--kind', kind, '--target', 'finding:vf_1', '--actor', 'reviewer:ada'],
+    ...['--reason', reason, '--payload', payload],
   ]
 }
+
+const asserted = draft(
+  'a finding',
+  'finding.asserted',
+  JSON.stringify({
+    finding: {
+      id: 'vf_1',
+      assertion: { text: 'It works.', type: 'mechanism', entities: [] },
+      evidence: { evidence_spans: [] },
+      confidence: { score: 0.7, basis: 'made up', method: 'llm_initial' },
+      flags: { contested: false, retracted: false },
+    },
+  }),
+)
 
 const log = [
   '{"zzz":1,',
@@ -140,6 +147,29 @@ const log = [
     .toString()
     .slice(1),
 ].join('')
+
+/** A finding, its frontier beside it as a file of a while ago, and what differs settled. */
+async function settled(desk: Desk, call: Witness['call']): Promise<void> {
+  const key = desk.dir.join('ada.key')
+  await Key.generate().save(key)
+  await call('.', 'init', 'desk')
+  const { frontier } = await call('desk', 'frontier', 'create', '--name', 'Two')
+  const finding = { id: 'vf_1', assertion: { text: 'a', type: 'b' }, confidence: { score: 0.5 }, flags: {} }
+  const about = ['--target', 'finding:vf_1', '--actor', 'reviewer:ada', '--reason', 'r']
+  await call('desk', 'append', '--kind', 'finding.asserted', ...about, '--payload', JSON.stringify({ finding }))
+  await desk.run('desk', ['export', '--format', 'vela', '--out', '../before.json'])
+  await call('desk', 'append', '--kind', 'finding.retracted', ...about)
+  const { events } = await call('desk', 'compare', '../before.json')
+  await call('desk', 'diff', frontier, '../before.json')
+  const by = ['--as', 'reviewer:ada', '--key', key]
+  const { proposal } = await call('desk', 'resolve', events[1], '--theirs', '--reason', 'reinstated', ...by)
+  await call('desk', 'proposal', 'list')
+  await call('desk', 'proposal', 'show', proposal.id)
+  await call('desk', 'proposal', 'accept', proposal.id, ...by)
+  await call('desk', 'proposal', 'drop', proposal.id)
+  await fs.writeFile(desk.dir.join('proposal.json'), JSON.stringify(proposal))
+  await call('desk', 'proposal', 'add', '../proposal.json')
+}
 
 test('every verb prints the members that the page says', async () => {
   await using desk = await Desk.open()
@@ -161,23 +191,35 @@ test('every verb prints the members that the page says', async () => {
   await call('ada', 'push', 'hub:lab')
   await call('lab', ...draft('second'))
   await call('ada', 'pull', 'hub:lab')
+  await call('ada', 'peer', 'set', 'hub:lab', '--live', 'pull')
+  await call('ada', 'sync', 'hub:lab')
+  await call('ada', 'watch', '--since', '1', '-n', '1')
   const ben = await call('.', 'clone', url, 'ben', '--key', key)
   assert.is(ben.held_count, 3)
   await call('ben', 'status')
   await call('ben', 'held')
   await call('ben', 'fork', '--reason', 'she does not answer')
   await call('ben', 'peer', 'adopt', 'hub:lab', '--frontier', frontier)
-  await call('ada', ...draft('here'))
-  await call('lab', ...draft('there'))
+  await call('lab', ...asserted)
   await call('ada', 'pull', 'hub:lab')
+  await call('ada', ...draft('here', 'finding.retracted'))
+  await call('lab', ...draft('there', 'finding.reviewed', '{"status":"accepted"}'))
+  assert.is((await call('ada', 'pull', 'hub:lab')).conflicts_opened_count, 1)
+  const { conflicts } = await call('ada', 'conflicts')
+  await call('ada', 'conflicts', 'show', conflicts[0].id)
+  await call('ada', 'conflicts', 'explain', conflicts[0].id)
   await call('ada', 'merge', '--reason', 'both')
   await call('lab', 'peer', 'list')
   for (const verb of ['status', 'heads', 'log', 'journal', 'held', 'verify']) await call('lab', verb)
   await call('ada', 'show', event)
   await call('ada', 'show', cid)
   await call('ada', 'export', '--out', 'all.json')
+  await fs.writeFile(desk.dir.join('note.txt'), 'a note')
+  const note = await call('ada', 'document', 'put', '../note.txt')
+  await call('ada', 'document', 'get', note.cid, '--out', 'note.txt')
   await fs.writeFile(desk.dir.join('gap.json'), '[{"id":"vev_0000000000000001","parents":["vev_0000000000000002"]}]')
   await call('ada', 'classify', '../gap.json')
+  await settled(desk, call)
   await call('lab', 'peer', 'rotate', 'hub:ada', '--key', Key.generate().publicKey)
   await call('ada', 'keys', 'show')
   await call('ada', 'keys', 'new')

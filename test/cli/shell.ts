@@ -99,6 +99,7 @@ export class Shell {
     if (ready === null) return difference(step, printed, 'it does not listen')
     this.#variables.set(`${name}_URL`, ready[1]!)
     this.#variables.set(`${name}_KEY`, ready[2]!)
+    this.#variables.set(`${name}_PID`, String(child.pid))
     return undefined
   }
 

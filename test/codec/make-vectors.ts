@@ -1,4 +1,4 @@
-// `node dist/test/codec/make-vectors.js [--write]`: makes the vectors of nodes, strict DAG-CBOR and CIDs again, and writes
+// `node dist/test/codec/make-vectors.js [--write]`: makes the vectors of nodes, strict DAG-CBOR, CIDs and documents again, and writes
 // them, or says which files differ from what it makes (exit code 1).
 
 import * as fs from 'node:fs'
@@ -6,11 +6,17 @@ import * as path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { repository } from '../shared-data.ts'
 import { cborVectors, cidVectors } from './vectors-cbor.ts'
+import { documentVectors } from './vectors-document.ts'
 import { nodeVectors } from './vectors-node.ts'
 
 /** Each file with the text that it must have: a vector a line. */
 export function vectorFiles(): { file: string; text: string }[] {
-  const lists = { 'node.json': nodeVectors(), 'cbor.json': cborVectors(), 'cid.json': cidVectors() }
+  const lists = {
+    'node.json': nodeVectors(),
+    'cbor.json': cborVectors(),
+    'cid.json': cidVectors(),
+    'document.json': documentVectors(),
+  }
   return Object.entries(lists).map(([name, vectors]) => ({
     file: path.join(repository, 'protocol', 'vectors', name),
     text: `[\n${vectors.map(vector => `  ${JSON.stringify(vector)}`).join(',\n')}\n]\n`,

@@ -2,12 +2,15 @@
 // stored or hashed. It counts what it is asked, so that a test can hold a walk to its promise.
 
 import { compare, concat, type Digest, DigestMap, sha256, utf8 } from '../../src/bytes.ts'
+import { MemoryDocuments } from '../../src/store/memory-documents.ts'
+import { Serial } from '../../src/store/serial.ts'
 import type { FrontierStore, NodeEntry, NodeRow, Place, ScanOptions } from '../../src/store/store.ts'
 
 const ROW_BYTES = 1000
 
 export class ToyLog implements FrontierStore {
   readonly name = 'vfr_0000000000000000'
+  readonly documents = new MemoryDocuments(new Serial())
   readonly #rows: NodeRow[] = []
   readonly #places = new DigestMap<Place>()
   readonly #heads = new DigestMap<Digest>()

@@ -9,6 +9,7 @@ import { hasCode } from '../../src/errors.ts'
 import { COMMIT_LIMITS, STORE_LIMITS } from '../../src/limits.ts'
 import type { HeldLimits } from '../../src/store/index.ts'
 import type { FrontierStore, NodeEntry, NodeRow, ScanOptions, Store, Wait } from '../../src/store/store.ts'
+import { documentSuite } from './document-conformance.ts'
 import { madeChain, madeHeld, madeKey, madeNode } from './made-nodes.ts'
 
 /** A store under test. `reopen` closes it and opens what is left; an engine that forgets answers the same store. */
@@ -503,6 +504,8 @@ export function storeSuite(engine: Engine): void {
     await opened.store.close()
     assert.is(await running, 0)
   })
+
+  documentSuite(engine)
 }
 
 async function* nowAndReopened(opened: OpenStore): AsyncGenerator<Store> {

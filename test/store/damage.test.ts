@@ -9,7 +9,7 @@ import { equals, toHex, utf8 } from '../../src/bytes.ts'
 import { hasCode } from '../../src/errors.ts'
 import type { Fault, Store } from '../../src/store/store.ts'
 import { throwsCode } from './conformance.ts'
-import { madeHeld, madeKey } from './made-nodes.ts'
+import { madeBlock, madeHeld, madeKey } from './made-nodes.ts'
 import { flip, flipAt, frontier, StoreFolder } from './store-folder.ts'
 
 const test = suite('store damage')
@@ -272,6 +272,35 @@ test('a damaged held node is not served, is listed by verify, and can be let go'
   await held.delete(frontier, [two])
   assert.equal(held.usage(), { nodes: 2, bytes: 600 })
   assert.equal(await faults(store), [])
+})
+
+test('a damaged document is not served and is listed by verify, and so is one that is gone', async () => {
+  await using folder = await StoreFolder.make()
+  await using before = await folder.create()
+  const blocks = ['one', 'two', 'three'].map(name => madeBlock(name))
+  await before.frontier(frontier).documents.put(blocks)
+  await before.close()
+  await (await folder.open()).close()
+  flipAt(folder.files('documents', tables), utf8('two'))
+  await using store = await folder.open()
+  const { documents } = store.frontier(frontier)
+  await throwsCode('ERR_STORE_CORRUPT', () => documents.get(blocks[1]!.digest))
+  assert.ok(equals((await documents.get(blocks[0]!.digest))!, blocks[0]!.bytes))
+  assert.equal(
+    (await faults(store)).map(({ kind, digest }) => [kind, toHex(digest!)]),
+    [['document', toHex(blocks[1]!.digest)]],
+  )
+})
+
+test('a store from before documents were kept opens, and keeps them from then on', async () => {
+  await using folder = await StoreFolder.make()
+  await folder.crashed(2, 1)
+  fs.rmSync(`${folder.path}/documents`, { recursive: true })
+  await using store = await folder.open()
+  await expectWhole(store, folder, 'without documents')
+  const block = madeBlock('the first')
+  await store.frontier(frontier).documents.put([block])
+  assert.equal(await store.frontier(frontier).documents.has([block.digest]), [true])
 })
 
 test('wherever one bit of the log is flipped, nothing wrong is served and no error is untyped', async () => {

@@ -9,12 +9,12 @@ import { type Database, openDatabase } from '../../src/store/database.ts'
 import { openLevelWith } from '../../src/store/level.ts'
 import type { Store } from '../../src/store/store.ts'
 import { throwsCode } from './conformance.ts'
-import { madeChain, madeHeld, madeKey } from './made-nodes.ts'
+import { madeBlock, madeChain, madeHeld, madeKey } from './made-nodes.ts'
 import { frontier, StoreFolder } from './store-folder.ts'
 
 const test = suite('store failures')
 
-type Name = 'log' | 'index' | 'held'
+type Name = 'log' | 'index' | 'held' | 'documents'
 
 /** Fails the next write to one database, before it is made or after. */
 interface Fault {
@@ -61,6 +61,7 @@ test('a failed write of records, of a name or of held nodes counts as well', asy
     ['log', store => store.records.write([{ key: 'a', value: utf8('b') }])],
     ['log', store => store.track('vfr_other')],
     ['held', store => store.held.put(frontier, [madeHeld('a', { kind: 'key', id: madeKey('k') })])],
+    ['documents', store => store.frontier(frontier).documents.put([madeBlock('a document')])],
   ]
   for (const [database, attempt] of attempts) {
     await using folder = await StoreFolder.make()
@@ -73,6 +74,7 @@ test('a failed write of records, of a name or of held nodes counts as well', asy
     assert.equal(again.frontiers(), [frontier])
     assert.is(await again.records.get('a'), undefined)
     assert.equal(again.held.usage(), { nodes: 0, bytes: 0 })
+    assert.equal(await again.frontier(frontier).documents.has([madeBlock('a document').digest]), [false])
     await attempt(again)
   }
 })
@@ -127,6 +129,7 @@ async function refusesWrites(store: Store): Promise<void> {
   await throwsCode('ERR_STORE_IO', () => store.track('vfr_late'))
   await throwsCode('ERR_STORE_IO', () => store.held.put(frontier, [held]))
   await throwsCode('ERR_STORE_IO', () => store.held.delete(frontier, [held.digest]))
+  await throwsCode('ERR_STORE_IO', () => log.documents.put([madeBlock('late')]))
 }
 
 test.run()

@@ -2,6 +2,7 @@
 // its parents are, so that two with equal parents still differ, and everything is made from a name and nothing random.
 
 import { concat, type Digest, sha256, utf8 } from '../../src/bytes.ts'
+import type { DocumentBlock } from '../../src/codec/document.ts'
 import type { HeldNode, NodeEntry, Wait } from '../../src/store/store.ts'
 
 export interface MadeNode {
@@ -46,4 +47,10 @@ export function madeHeld(name: string, wait: Wait, made: { size?: number; from?:
 
 export function madeKey(name: string): Digest {
   return sha256(utf8(name))
+}
+
+/** A block of a document: the name, again and again, up to a size. */
+export function madeBlock(name: string, size = name.length): DocumentBlock {
+  const bytes = Buffer.alloc(size, name)
+  return { digest: sha256(bytes), bytes }
 }

@@ -80,7 +80,7 @@ export class StoreFolder {
   }
 
   /** Files of a database whose names match, the largest first. */
-  files(database: 'log' | 'index' | 'held', name: RegExp): string[] {
+  files(database: 'log' | 'index' | 'held' | 'documents', name: RegExp): string[] {
     const folder = path.join(this.path, database)
     const files = fs.readdirSync(folder).filter(file => name.test(file))
     const sized = files.map(file => path.join(folder, file)).map(file => ({ file, bytes: fs.statSync(file).size }))

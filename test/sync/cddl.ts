@@ -12,10 +12,10 @@ type Type =
   | { readonly is: 'bound'; readonly type: Type; readonly operator: string; readonly argument: Argument }
 
 /** A member of a map, or the name of a group of members. */
-type Member = { readonly name: string; readonly type: Type } | { readonly group: string }
+type Member = { readonly name: string; readonly type: Type; readonly optional: boolean } | { readonly group: string }
 type Argument = { readonly min: number; readonly max: number } | string
 
-const TOKENS = /"(?:[^"\\]|\\.)*"|#6\.42|\.[a-z]+|\.\.|\d+|[A-Za-z][\w-]*|[={}[\]()/,:*]/g
+const TOKENS = /"(?:[^"\\]|\\.)*"|#6\.42|\.[a-z]+|\.\.|\d+|[A-Za-z][\w-]*|[={}[\]()/,:*?]/g
 
 export class Grammar {
   readonly #tokens: string[]
@@ -107,10 +107,12 @@ export class Grammar {
     this.#take(open)
     const members: Member[] = []
     while (this.#tokens[0] !== close) {
+      const optional = this.#tokens[0] === '?'
+      if (optional) this.#take('?')
       const name = this.#take()
       if (this.#tokens[0] === ':') {
         this.#take(':')
-        members.push({ name, type: this.#type() })
+        members.push({ name, type: this.#type(), optional })
       } else members.push({ group: name })
       if (this.#tokens[0] === ',') this.#take(',')
     }
@@ -156,6 +158,8 @@ export class Grammar {
         return typeof value === 'boolean'
       case 'null':
         return value === null
+      case 'true':
+        return value === true
     }
     const type = this.#types.get(name)
     if (type === undefined) throw new TypeError(`no rule ${name}`)
@@ -165,9 +169,11 @@ export class Grammar {
   #isMap(value: CborValue, members: readonly Member[]): boolean {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) return false
     const flat = members.flatMap(member => ('group' in member ? this.#group(member.group) : [member]))
-    if (Object.keys(value).length !== flat.length) return false
+    const names = new Set(flat.map(member => ('name' in member ? member.name : '')))
+    if (!Object.keys(value).every(name => names.has(name))) return false
     return flat.every(member => {
       if (!('name' in member)) throw new TypeError('a group in a group')
+      if (member.optional && !Object.hasOwn(value, member.name)) return true
       return Object.hasOwn(value, member.name) && this.#is(value[member.name]!, member.type)
     })
   }

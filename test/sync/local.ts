@@ -5,9 +5,10 @@
 import { compare, type Digest, sha256, utf8 } from '../../src/bytes.ts'
 import { encodeBody, encodeNode, signingBytes } from '../../src/codec/node.ts'
 import { Home } from '../../src/replica/home.ts'
+import type { OpenOptions } from '../../src/replica/open.ts'
 import { servicesOf } from '../../src/replica/services.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
-import type { FrontierStore } from '../../src/store/store.ts'
+import type { FrontierStore, Store } from '../../src/store/store.ts'
 import type { Role } from '../../src/sync/handshake.ts'
 import type { ClientConfig, HubConfig, SideConfig } from '../../src/sync/state.ts'
 import type { Services } from '../../src/transport/exchange.ts'
@@ -39,15 +40,26 @@ const inPlace: Pick<Verifier, 'check' | 'close'> = {
   async close() {},
 }
 
-/** A replica named `hub:<name>` that keeps these frontiers. */
+/** An empty store in memory, by a name. */
+export function storeOf(name: string): MemoryStore {
+  return Object.assign(new MemoryStore(), { id: sha256(utf8(`store of ${name}`)).subarray(0, 16) })
+}
+
+/** A replica named `hub:<name>` that keeps these frontiers, in a new store or in the one given. */
 export async function local(
   name: string,
-  options: { frontiers?: readonly string[]; openRead?: boolean } = {},
+  options: {
+    frontiers?: readonly string[]
+    openRead?: boolean
+    store?: Store
+    /** As for a replica that is opened otherwise. */
+    open?: Partial<OpenOptions>
+  } = {},
 ): Promise<Local> {
-  const { frontiers = [FRONTIER], openRead = true } = options
+  const { frontiers = [FRONTIER], openRead = true, store = storeOf(name) } = options
   const key = keyOf(name)
-  const store = Object.assign(new MemoryStore(), { id: sha256(utf8(`store of ${name}`)).subarray(0, 16) })
-  const home = new Home({ location: '', store, key, hubId: `hub:${name}`, former: [] }, { location: store })
+  const opening = { location: store, clock: () => new Date(AT), ...options.open }
+  const home = new Home({ location: '', store, key, hubId: `hub:${name}`, former: [] }, opening)
   await home.verifier.close()
   Object.assign(home, { verifier: inPlace })
   for (const frontier of frontiers) await home.track(frontier)

@@ -69,12 +69,15 @@ const messages: readonly (readonly [Message, ...Broken[]])[] = [
   [{ t: 'peers', frontier: FRONTIER, data: utf8('signed list') }, ['with text for bytes', { data: 'signed list' }]],
   [
     { t: 'open', ch: 1, frontier: FRONTIER, mode: 'pull', ...view },
-    ['in a mode that is not there yet', { mode: 'live' }],
+    ['in a mode that is none', { mode: 'live' }],
+    ['that says that it is not live', { live: false }],
     ['without a cursor', { cursor: undefined }],
     ['with 1,025 heads', { heads: Array.from({ length: 1025 }, () => id) }],
   ],
+  [{ t: 'open', ch: 1, frontier: FRONTIER, mode: 'both', live: true, ...view }, ['live by a number', { live: 1 }]],
   [
     { t: 'opened', ch: 1, ...view },
+    ['that is live', { live: true }],
     ['with a frontier', { frontier: FRONTIER }],
     ['with a cursor of no store', { cursor: { seq: 2 } }],
   ],
@@ -100,6 +103,7 @@ const messages: readonly (readonly [Message, ...Broken[]])[] = [
     ['with a held node without its key', { held: [{ id }] }],
     ['with 257 refused nodes', { refused: Array.from({ length: 257 }, () => ({ id, code: 'ERR_CBOR' })) }],
   ],
+  [{ t: 'stop', ch: 1 }, ['with a reason', { code: 'ERR_ABORTED' }]],
   [{ t: 'close', ch: 1 }, ['of no channel', { ch: null }]],
 ]
 
@@ -133,12 +137,13 @@ export function messageVectors(): MessageVector[] {
   for (const [rule, name, frame] of notMessages) vectors.push({ name, rule, in: toHex(frame), error: 'ERR_SYNC_FRAME' })
   for (const [message, ...broken] of messages) {
     const { t } = message
-    vectors.push({ name: `a message '${t}'`, rule: 'S4', in: toHex(encodeMessage(message)), ok: { t } })
-    vectors.push({ name: `the members of '${t}'`, rule: 'S5', in: toHex(encodeMessage(message)), ok: { t } })
-    for (const [name, change] of broken) {
+    const name = t === 'open' && message.live ? 'live open' : t
+    vectors.push({ name: `a message '${name}'`, rule: 'S4', in: toHex(encodeMessage(message)), ok: { t } })
+    vectors.push({ name: `the members of '${name}'`, rule: 'S5', in: toHex(encodeMessage(message)), ok: { t } })
+    for (const [how, change] of broken) {
       const members = Object.entries({ ...message, ...change }).filter(([, value]) => value !== undefined)
       const bad = encodeCbor(Object.fromEntries(members) as CborValue)
-      vectors.push({ name: `'${t}' ${name}`, rule: 'S5', in: toHex(bad), error: 'ERR_SYNC_FRAME' })
+      vectors.push({ name: `'${t}' ${how}`, rule: 'S5', in: toHex(bad), error: 'ERR_SYNC_FRAME' })
     }
   }
   return vectors

@@ -80,6 +80,18 @@ export class Scene {
     await this.feed('client', { in: 'open', ch: this.client.connection.nextChannel, frontier, mode })
   }
 
+  /** The client opens its next channel as a live one, and frames go back and forth until none is left. */
+  async goLive(mode: Mode, frontier = FRONTIER): Promise<this> {
+    await this.feed('client', { in: 'open', ch: this.client.connection.nextChannel, frontier, mode, live: true })
+    return this.deliver()
+  }
+
+  /** Tells a side that the log of channel 1 has grown, and delivers what comes of it. */
+  async grew(at: Side): Promise<this> {
+    await this.feed(at, { in: 'grew', ch: 1 })
+    return this.deliver()
+  }
+
   /** Delivers frames, oldest first: all, or up to and including the first of a type, or none from `stopAt` on. */
   async deliver(options: { upTo?: Message['t']; stopAt?: Message['t'] } = {}): Promise<this> {
     for (let next = this.wire[0]; next !== undefined; next = this.wire[0]) {
@@ -120,6 +132,9 @@ export class Scene {
       case 'listed':
       case 'peers':
       case 'close':
+      case 'rest':
+      case 'round':
+      case 'live':
         return undefined
       case 'done':
       case 'failed':

@@ -7,6 +7,7 @@ import { channels } from './sessions-channels.ts'
 import { difference } from './sessions-difference.ts'
 import { ends } from './sessions-end.ts'
 import { handshake, requests } from './sessions-handshake.ts'
+import { live } from './sessions-live.ts'
 
 export const sessions: readonly Session[] = [
   ...handshake,
@@ -16,4 +17,5 @@ export const sessions: readonly Session[] = [
   ...blocks,
   ...ancestors,
   ...ends,
+  ...live,
 ]

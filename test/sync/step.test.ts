@@ -169,7 +169,7 @@ test('a source that answers each want with a node of another missing parent come
     }))
     step(connection, { in: 'frame', frame: encodeMessage({ t: 'blocks', ch: 1, nodes }) })
     const bytes = nodes.reduce((sum, node) => sum + node.length, 0)
-    const result = { admitted: 0, known: 0, held, released: [], refused: [] }
+    const result = { admitted: 0, known: 0, held, released: [], refused: [], documents: [] }
     const [, look] = step(connection, { in: 'admitted', ch: 1, nodes: nodes.length, bytes, result })
     if (look?.do !== 'have') return []
     const none = new Uint8Array(idsPerWantMax / 8)

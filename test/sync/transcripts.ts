@@ -30,6 +30,12 @@ const shown: readonly { readonly title: string; readonly session: string; readon
     text: `Three nodes are common, two are the hub's alone and one the client's, whose head the hub doesn't know. It offers all five ids, newest
 first; the client has the last three (bits \`1c\`).`,
   },
+  {
+    title: 'Live',
+    session: 'a live pull: one node, then two more, then one',
+    text: `The first round is the flow that any channel has. Two further ones follow as the hub's log grows: each is \`blocks\` and \`end\`, and the
+client's \`report\`, with an \`ack\` where the nodes were durable before the end came. Then the client stops.`,
+  },
 ]
 
 export async function transcripts(): Promise<string> {

@@ -37,7 +37,7 @@ export function configFrom({ role, hub, seed, nonce, host, expect, binding }: Si
 
 export function effectJson(effect: Effect): Json {
   if (effect.do === 'send') return { do: 'send', t: effect.message.t, frame: toHex(effect.frame) }
-  if (effect.do === 'done') return { do: 'done', ch: effect.ch }
+  if (effect.do === 'done' || effect.do === 'live') return { do: effect.do, ch: effect.ch }
   if (effect.do === 'ready') return { do: 'ready', hub: effect.peer.hub, key: toHex(effect.peer.key) }
   return plain(effect)
 }

@@ -128,7 +128,7 @@ test('ancestors without end are followed so far and no further', async () => {
         const wait = { kind: 'parent' as const, id: madeUp(next) }
         return { digest: sha256(bytes), key: madeUp('key'), wait }
       })
-      return { admitted: 0, known: 0, held, released: [], refused: [] }
+      return { admitted: 0, known: 0, held, released: [], refused: [], documents: [] }
     },
   })
   const { raw } = at
@@ -203,7 +203,7 @@ test('silence is no fault while the own store is at work', async () => {
   at.raw.send({ t: 'list' })
   await at.raw.next('frontiers')
   at.alarms.ring(idleMsMax)
-  finish({ admitted: 0, known: 1, held: [], released: [], refused: [] })
+  finish({ admitted: 0, known: 1, held: [], released: [], refused: [], documents: [] })
   await at.raw.next('ack')
   at.alarms.ring(idleMsMax)
   await ends(at, 'ERR_SYNC_TIMEOUT', 4408)

@@ -16,8 +16,14 @@ type Content = NonNullable<vela.Publication['content']>
 type Accept = Omit<vela.Acceptance, 'signer' | 'actors'> & {
   proposal: string
   events: string[]
+  computed?: vela.KnownConflict[]
   seed: number
   actors: string
+}
+interface Propose {
+  draft: vela.ResolutionDraft
+  events: string[]
+  computed?: vela.KnownConflict[]
 }
 
 const entryOperations: Record<string, (input: never) => Output> = {
@@ -116,17 +122,17 @@ const resolutionOperations: Record<string, (input: never) => Output> = {
     vela.checkReviewerKey({ id, signer: signer(seed), at }, vela.readActors(actors))
     return { id }
   },
-  propose: ({ draft, events }: { draft: vela.ResolutionDraft; events: string[] }) => ({
-    text: vela.printProposal(vela.proposeResolution(draft, logged(events))),
+  propose: ({ draft, events, computed }: Propose) => ({
+    text: vela.printProposal(vela.proposeResolution(draft, logged(events), computed)),
   }),
   accept: (input: Accept) => {
-    const { proposal, events, seed, actors, ...rest } = input
+    const { proposal, events, computed, seed, actors, ...rest } = input
     const acceptance = { ...rest, signer: signer(seed), actors: vela.readActors(actors) }
     const {
       event,
       applied,
       proposal: after,
-    } = vela.acceptResolution(vela.readProposal(proposal), acceptance, logged(events))
+    } = vela.acceptResolution(vela.readProposal(proposal), acceptance, logged(events), computed)
     return { event: textOf(event.text), applied, proposal: vela.printProposal(after) }
   },
   resolutions: ({ events }: { events: string[] }) => {

@@ -1,7 +1,13 @@
 // The operations that the vectors of whole frontiers and of federation name, over the functions that run in production. Texts
 // go in and plain JSON comes out; what is refused throws.
 
-import { toHex, utf8 } from '../../src/bytes.ts'
+import { sha256, toHex, utf8 } from '../../src/bytes.ts'
+import { chunkDocument } from '../../src/codec/document.ts'
+import { ReplicaError } from '../../src/errors.ts'
+import { basisOf } from '../../src/replica/whole-basis.ts'
+import { type Base, linkText, printBase, readBase } from '../../src/replica/whole-document.ts'
+import { joinFrontier, proposalsIn } from '../../src/replica/whole-join.ts'
+import { splitFrontier, splitRepository } from '../../src/replica/whole-split.ts'
 import * as vela from '../../src/vela/index.ts'
 
 type Output = Record<string, unknown>
@@ -12,6 +18,12 @@ const textsOf = (events: readonly vela.LoggedEvent[]): string[] => events.map(({
 const logged = (texts: string[] = []) => texts.map(text => ({ text: utf8(text), head: vela.checkEvent(utf8(text)) }))
 const findingsIn = (text: string) => ({ findings: (vela.parseJson(text) as vela.Json[]).map(vela.readFinding) })
 const bodyOf = (text: string): Members => vela.readFinding(vela.parseJson(text)).body
+
+function baseIn(text: string, frontier: string): Base {
+  const base = readBase(utf8(text), frontier)
+  if (base === undefined) throw new ReplicaError('ERR_FRONTIER', 'no base document')
+  return base
+}
 
 const frontierOperations: Record<string, (input: never) => Output> = {
   'read-frontier': ({ text }: { text: string }) => {
@@ -50,6 +62,40 @@ const frontierOperations: Record<string, (input: never) => Output> = {
   proof: ({ events }: { events: string[] }) => {
     const log = logged(events)
     return { manifest: vela.eventManifest(log), trace: vela.replayTrace(log) }
+  },
+  split: ({
+    text,
+    files = [],
+    frontier,
+  }: {
+    text?: string
+    files?: { path: string; text: string }[]
+    frontier?: string
+  }) => {
+    const repository = files.map(file => ({ path: file.path, bytes: utf8(file.text) }))
+    const parts = text === undefined ? splitRepository(repository) : splitFrontier(utf8(text))
+    const documents = [...parts.proposals].map(([event, linked]) => [event, linked.map(({ bytes }) => textOf(bytes))])
+    return {
+      frontier: parts.frontier ?? null,
+      events: parts.events.map(event => (vela.parseJson(event) as Members).get('id')),
+      base: textOf(parts.base(parts.frontier ?? frontier!).bytes),
+      documents: Object.fromEntries(documents),
+    }
+  },
+  'read-base': ({ text, frontier }: { text: string; frontier: string }) => ({
+    text: textOf(printBase(baseIn(text, frontier))),
+  }),
+  join: ({ base, events, documents = [] }: { base: string; events: string[]; documents?: string[] }) => {
+    const frontier = (vela.parseJson(base) as Members).get('frontier') as string
+    const log = logged(events).map(event => ({ ...event, digest: toHex(sha256(event.text)), counts: true }))
+    const linked = documents.map((text): [string, Uint8Array] => [linkText(chunkDocument(utf8(text)).link), utf8(text)])
+    const whole = { frontier, events: log, base: baseIn(base, frontier), documents: new Map(linked) }
+    const joined = joinFrontier(basisOf(whole), log, proposalsIn(whole.documents.values()))
+    const members = new Map(joined.members).set(
+      'events',
+      joined.events.map(({ value }) => value),
+    )
+    return { text: vela.printFrontier(vela.readFrontier(vela.printJson(members))) }
   },
   chains: ({ findings, events }: { findings: string; events: string[] }) => {
     return { ...vela.checkChains(findingsIn(findings).findings, logged(events)) }

@@ -1,7 +1,9 @@
 // Verbs that bring events in: import, append.
 
+import { parseCid } from '../../codec/cid.ts'
 import type { ExitCode } from '../../errors.ts'
-import type { ImportReport } from '../../replica/import.ts'
+import type { ImportOptions, ImportReport } from '../../replica/import.ts'
+import type { WholeImportReport } from '../../replica/import-whole.ts'
 import { canonicalize } from '../../vela/canonical.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
@@ -15,10 +17,11 @@ const importVerb: Command = {
   name: 'import',
   group: 'log',
   where: 'store',
-  summary: 'take in a log of events',
+  summary: 'take in a frontier, or a log of events',
   about: [
-    'The log is a JSON array of events, JSONL, a whole frontier file (its events), or a folder with one event a file, such as .vela/events; - reads stdin. Arrays and JSONL keep their order, a folder is ordered by timestamp and id. Events are not changed; importing twice adds nothing.',
-    'A log that does not name its frontier needs --frontier. A bad event is named with its place and left out, and the rest goes in; with --strict nothing does.',
+    'A whole frontier is a frontier.json, or a .vela repository (the folder that contains .vela, or .vela itself). Its events go into the log; all the rest is kept in documents that travel with the log, and comes out again with export --format vela.',
+    'A log of events is a JSON array, JSONL, or a folder with one event a file; - reads stdin. Lists keep their order, a folder is ordered by timestamp and id. Events are not changed; importing twice adds nothing.',
+    'What does not name its frontier needs --frontier. A bad event is named with its place and left out of the log, and the rest goes in; with --strict nothing does.',
   ],
   arguments: [{ name: 'file', help: 'a file, a folder, or - for stdin' }],
   options: [
@@ -46,6 +49,7 @@ const append: Command = {
     { name: 'payload', value: 'json', help: 'any JSON value; null when not given' },
     { name: 'caveat', value: 'text', repeated: true, help: 'a reservation; may be given several times' },
     { name: 'timestamp', value: 'time', help: 'RFC 3339; now when not given' },
+    { name: 'link', value: 'cid', repeated: true, help: 'a document that goes with it; may be given several times' },
     FRONTIER,
   ],
   examples: [
@@ -61,14 +65,18 @@ async function runImport(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, io, out, signal, cwd } = context
   const input = await openEvents(args.argument(0), { cwd, stdin: io.stdin })
   const progress = new ProgressLine(io.stderr, out)
-  let report: ImportReport
+  let report: ImportReport | WholeImportReport
   try {
     const frontier = frontierOf(args.text('frontier'), input)
-    report = await replica.import(frontier, input.log, {
+    const options: ImportOptions = {
       strict: args.has('strict'),
       signal,
       onProgress: ({ read, added }) => progress.update({ phase: 'import', received: read, durable: added }),
-    })
+    }
+    report =
+      input.whole === undefined
+        ? await replica.import(frontier, input.log, options)
+        : await replica.importWhole(frontier, input.whole, options)
   } finally {
     await progress.clear()
   }
@@ -93,7 +101,7 @@ function frontierOf(given: string | undefined, { frontier }: EventInput): string
 }
 
 function importFields(
-  report: ImportReport,
+  report: ImportReport | WholeImportReport,
   input: EventInput,
   state: { heads: string[]; heads_digest: string },
 ): Parameters<StoreContext['out']['done']>[0]['fields'] {
@@ -106,11 +114,13 @@ function importFields(
     refused: refused.map(fault => ({ ...fault, file: input.fileOf(fault.index) })),
     refused_count: refusedCount,
     dropped: dropped.map(({ index, fields }) => ({ index, fields })),
+    base: 'base' in report ? { document: report.base, known: report.baseKnown, documents: report.documents } : null,
+    left: [...(input.left ?? [])],
     ...state,
   }
 }
 
-function importLines(report: ImportReport, input: EventInput): string[] {
+function importLines(report: ImportReport | WholeImportReport, input: EventInput): string[] {
   const { refused, dropped } = report
   const lines = [
     `imported into ${report.frontier}`,
@@ -130,6 +140,12 @@ function importLines(report: ImportReport, input: EventInput): string[] {
     lines.push(`refused ${name.join(' ')}: ${reason} (${code})`)
   }
   if (report.refusedCount > refused.length) lines.push(`and ${thousands(report.refusedCount - refused.length)} more`)
+  // With --strict and a bad event nothing is kept.
+  if ('base' in report && (report.baseKnown || report.documents > 0)) {
+    const state = report.baseKnown ? 'is here already' : `is kept with ${plural(report.documents, 'document')}`
+    lines.push(`the rest of the frontier ${state}: ${report.base}`)
+  }
+  lines.push(...(input.left ?? []))
   if (dropped.length > 0)
     lines.push(`${plural(dropped.length, 'event')} had fields that no event has; they were left out: see --json`)
   return lines
@@ -142,7 +158,7 @@ async function runAppend(context: StoreContext, args: Args): Promise<ExitCode> {
   const text = file === undefined ? draftFrom(args) : await readWhole(file, { cwd, stdin: io.stdin })
   if (file !== undefined && DRAFT_FLAGS.some(name => args.has(name)))
     throw usage('an event comes from a file or from flags, not from both')
-  const made = await replica.append(frontier, text)
+  const made = await replica.append(frontier, text, { links: args.all('link').map(parseCid) })
   return out.done({
     fields: {
       frontier,

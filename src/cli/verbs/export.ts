@@ -1,4 +1,4 @@
-// The verb that takes events out: export.
+// The verb that takes events and whole frontiers out: export.
 
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs/promises'
@@ -11,23 +11,35 @@ import { fileError } from '../errno.ts'
 import { plural, size } from '../layout.ts'
 import { usage } from '../output.ts'
 import { FRONTIER } from '../shape.ts'
+import { writeVelaFolder } from '../vela-folder.ts'
 
 const exportVerb: Command = {
   name: 'export',
   group: 'log',
   where: 'store',
-  summary: 'print the events of a frontier, each once',
+  summary: 'print the events of a frontier, or all of it',
   about: [
-    'In replay order: parents first, among the ready the least id first. The JSON values are those that came in, numbers included. Two replicas with the same heads print the same bytes.',
-    'frontier.merged events are of this program and stop readers that do not know them; they are left out without --all.',
+    'Events come in replay order, each once: parents first, among the ready the least id first. The JSON values are those that came in, numbers included. Two replicas with the same heads print the same bytes.',
+    'A whole frontier is what was imported, with the events that came later and what they made of it; its events keep the order in which they came in. A folder is made whole under another name first, and one that has something in it is left alone.',
+    'frontier.merged events are of this program and stop readers that do not know them; they are left out of lists without --all, and of whole frontiers.',
+    'Events of the journal, which are of the actor federation, are what this replica observed of its peers: --with-journal puts them behind all others.',
   ],
   options: [
-    { name: 'format', value: 'form', help: 'events: a JSON array (default); jsonl: one event a line' },
-    { name: 'out', value: 'file', help: 'write to a file instead of stdout; it is replaced as a whole' },
+    {
+      name: 'format',
+      value: 'form',
+      help: 'events: a JSON array (default); jsonl: one a line; vela: a frontier.json; vela-repo: a .vela folder',
+    },
+    {
+      name: 'out',
+      value: 'file',
+      help: 'write to a file, which is replaced as a whole, or to a new folder, instead of stdout',
+    },
     { name: 'all', help: 'frontier.merged events too' },
+    { name: 'with-journal', help: "behind the events of a list, those in this replica's journal" },
     FRONTIER,
   ],
-  examples: ['replica export --format jsonl > bbb.jsonl'],
+  examples: ['replica export --format jsonl > bbb.jsonl', 'replica export --format vela-repo --out ./bbb'],
   run: runExport,
 }
 
@@ -37,11 +49,13 @@ async function runExport(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, out, cwd } = context
   const frontier = replica.frontier(args.text('frontier'))
   const format = args.text('format') ?? 'events'
-  if (format !== 'events' && format !== 'jsonl')
-    throw usage(`--format is events or jsonl, not ${JSON.stringify(format)}`)
+  if (format !== 'events' && format !== 'jsonl' && format !== 'vela' && format !== 'vela-repo')
+    throw usage(`--format is events, jsonl, vela or vela-repo, not ${JSON.stringify(format)}`)
   const name = args.text('out')
   if (name === undefined && out.json) throw usage('with --json the events need a file of their own: --out <file>')
-  const pieces = exportPieces(context, { frontier, format, all: args.has('all') })
+  if (format === 'vela-repo') return exportRepository(context, frontier, name)
+  const form = { frontier, format, all: args.has('all'), journal: args.has('with-journal') }
+  const pieces = format === 'vela' ? wholePieces(context, frontier) : exportPieces(context, { ...form, format })
   if (name === undefined) {
     for await (const { text } of batched(pieces)) await out.data(text)
     return 0
@@ -54,23 +68,48 @@ async function runExport(context: StoreContext, args: Args): Promise<ExitCode> {
   })
 }
 
+async function exportRepository(
+  { replica, out, cwd }: StoreContext,
+  frontier: string,
+  name?: string,
+): Promise<ExitCode> {
+  if (name === undefined) throw usage('a repository needs a folder: --out <folder>')
+  const file = path.resolve(cwd, name)
+  const files = await replica.wholeRepository(frontier)
+  await writeVelaFolder(file, files)
+  const events = files.filter(({ path: place }) => place.startsWith('.vela/events/')).length
+  const bytes = files.reduce((sum, { bytes: content }) => sum + content.length, 0)
+  return out.done({
+    fields: { frontier, format: 'vela-repo', events, bytes, file, heads_digest: replica.headsDigest(frontier) },
+    lines: [`exported ${plural(files.length, 'file')}, ${plural(events, 'event')}, ${size(bytes)}, to ${file}`],
+  })
+}
+
+async function* wholePieces({ replica }: StoreContext, frontier: string): AsyncGenerator<Piece> {
+  const { file, text } = await replica.whole(frontier)
+  yield { text: `${Buffer.from(text).toString('utf8')}\n`, events: file.events.length }
+}
+
 interface Piece {
   readonly text: string
-  /** Events in it: 0 or 1. */
+  /** Events in it. */
   readonly events: number
 }
 
 async function* exportPieces(
   { replica, signal }: StoreContext,
-  form: { frontier: string; format: 'events' | 'jsonl'; all: boolean },
+  form: { frontier: string; format: 'events' | 'jsonl'; all: boolean; journal: boolean },
 ): AsyncGenerator<Piece> {
   const isList = form.format === 'events'
   let between = isList ? '[\n' : ''
-  for await (const { event } of replica.events(form.frontier, { signal })) {
-    if (event.kind === 'frontier.merged' && !form.all) continue
-    yield { text: `${between}${Buffer.from(event.text).toString('utf8')}${isList ? '' : '\n'}`, events: 1 }
+  const piece = (event: Uint8Array): Piece => {
+    const text = `${between}${Buffer.from(event).toString('utf8')}${isList ? '' : '\n'}`
     between = isList ? ',\n' : ''
+    return { text, events: 1 }
   }
+  for await (const { event } of replica.events(form.frontier, { signal }))
+    if (event.kind !== 'frontier.merged' || form.all) yield piece(event.text)
+  if (form.journal) for await (const { text } of replica.journalEvents(form.frontier)) yield piece(text)
   if (isList) yield { text: between === '[\n' ? '[]\n' : '\n]\n', events: 0 }
 }
 

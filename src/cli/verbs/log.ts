@@ -58,12 +58,14 @@ const journal: Command = {
   where: 'store',
   summary: "list this replica's own observations",
   about: [
-    'Peers added and removed, keys rotated, syncs that changed something, forks. The journal never leaves this replica.',
+    'Peers added and removed, keys rotated, syncs that changed something, conflicts that they opened, passes over peers, forks. The journal is signed, never goes to peers, and `replica verify` checks it.',
+    '--export writes all of it, one JSON object a line, each with the bytes that were signed, so that others can check it.',
   ],
   options: [
     NUMBER,
     { name: 'after', value: 'number', help: 'the first entries after this one, not the last ones' },
     JSONL,
+    { name: 'export', help: 'print all entries as --jsonl does, with the signed bytes' },
     FRONTIER,
   ],
   run: runJournal,
@@ -179,6 +181,10 @@ async function runJournal(context: StoreContext, args: Args): Promise<ExitCode> 
   const most = limitOf(args)
   const after = args.has('after') ? args.count('after', 0) : undefined
   const all = journalEntries(replica, frontier, after)
+  if (args.has('export')) {
+    for await (const entry of all) await out.jsonLine({ ...entryFields(entry), entry: toHex(entry.bytes) })
+    return 0
+  }
   const entries = after === undefined ? last(all, most) : first(all, most)
   if (args.has('jsonl')) {
     for await (const entry of entries) await out.jsonLine(entryFields(entry))
@@ -208,8 +214,18 @@ async function* journalEntries(
   }
 }
 
-function entryFields({ number, at, kind, facts }: JournalEntry): { [key: string]: Printable } {
-  return { number, at, kind, facts: printable(facts) }
+function entryFields({ number, at, kind, facts, ...rest }: JournalEntry): { [key: string]: Printable | undefined } {
+  const { hash, prev, key, event } = rest
+  return {
+    number,
+    at,
+    kind,
+    facts: printable(facts),
+    hash,
+    prev: prev ?? null,
+    key: key ?? null,
+    event: event === undefined ? undefined : new RawJson(event),
+  }
 }
 
 function entryLine({ number, at, kind, facts }: JournalEntry): string {

@@ -5,13 +5,17 @@ import type { FrontierStatus, HeldBy } from '../../replica/status.ts'
 import type { Command, StoreContext } from '../command.ts'
 import type { Printable } from '../json.ts'
 import { columns, plural, shortHex, size, thousands } from '../layout.ts'
+import { linkFields, linkLines } from '../link-lines.ts'
 import { FRONTIER } from '../shape.ts'
 
 const status: Command = {
   name: 'status',
   group: 'look',
   where: 'store',
-  summary: 'say what this store holds and what is held back',
+  summary: 'say what this store holds, what is held back and how peers stand',
+  about: [
+    'A peer is in sync, behind or ahead as of the last exchange with it, held or forked when nodes are kept aside or refused on one side, or unreachable. Without a hub that serves the store this is what was last recorded.',
+  ],
   run: runStatus,
 }
 
@@ -40,7 +44,7 @@ const held: Command = {
   where: 'store',
   summary: 'say which nodes are held, and for what',
   about: [
-    'A held node is sound, but its key is not registered here or a parent is missing. It is admitted as soon as that comes.',
+    'A held node is sound, but its key is not registered here, or a parent or document is missing. It is admitted as soon as that comes.',
   ],
   options: [FRONTIER],
   async run(context, args) {
@@ -77,6 +81,7 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
   ])
   if (rows.length === 0) lines.push('', 'no frontiers yet: create, track, import or clone one')
   else lines.push('', ...columns([titles, ...rows], { right: [1, 2, 3, 4, 5] }))
+  for (const one of frontiers) lines.push(...linkLines(one))
   for (const one of frontiers) if (one.held > 0) lines.push('', ...heldLines(one))
   return context.out.done({
     fields: {
@@ -92,8 +97,8 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
 }
 
 function statusFields(one: FrontierStatus): { [key: string]: Printable } {
-  const { held_by: _, ...rest } = one
-  return { ...rest, ...heldFields(one) }
+  const { held_by: _, links, ...rest } = one
+  return { ...rest, ...heldFields(one), links: links.map(linkFields) }
 }
 
 function heldFields({ held, held_bytes, held_by }: FrontierStatus): { [key: string]: Printable } {

@@ -1,10 +1,12 @@
 // Verbs about the registry: who is known to this replica, for one frontier.
 
-import type { Peer } from '../../trust/peer.ts'
+import { isLiveSetting, LIVE_SETTINGS, type LiveSetting, type Peer } from '../../trust/peer.ts'
 import type { Cut } from '../../trust/registry.ts'
+import type { Args } from '../args.ts'
 import type { Command } from '../command.ts'
 import type { Printable } from '../json.ts'
 import { columns, plural } from '../layout.ts'
+import { usage } from '../output.ts'
 import { FRONTIER } from '../shape.ts'
 
 const KEY = {
@@ -15,6 +17,12 @@ const KEY = {
 } as const
 
 const ALLOW_PLAIN = { name: 'allow-plain', help: 'accept ws:// or http:// to another machine' } as const
+
+const LIVE = {
+  name: 'live',
+  value: 'way',
+  help: 'while a hub serves this store, follow the peer: off, pull, push or both, seen from here',
+} as const
 
 const add: Command = {
   name: 'peer add',
@@ -29,21 +37,61 @@ const add: Command = {
     { name: 'id', help: 'what the hub is called here, such as hub:lab' },
     { name: 'url', help: 'wss://… or https://…; ws:// and http:// for this machine only' },
   ],
-  options: [KEY, { name: 'note', value: 'text', help: 'a remark for yourself' }, ALLOW_PLAIN, FRONTIER],
-  examples: ['replica peer add hub:lab wss://lab.example --key 4fb0…'],
+  options: [KEY, { name: 'note', value: 'text', help: 'a remark for yourself' }, LIVE, ALLOW_PLAIN, FRONTIER],
+  examples: [
+    'replica peer add hub:lab wss://lab.example --key 4fb0…',
+    'replica peer add hub:lab wss://lab.example --key 4fb0… --live both',
+  ],
   async run(context, args) {
     const frontier = args.text('frontier') ?? context.replica.frontier()
     const note = args.text('note')
+    const live = liveSetting(args)
     const { peer, admitted, added } = await context.replica.registry(frontier).add({
       id: args.argument(0),
       url: args.argument(1),
       publicKey: args.required('key'),
       allowPlain: args.has('allow-plain'),
       ...(note === undefined ? {} : { note }),
+      ...(live === undefined ? {} : { live }),
     })
     return context.out.done({
       fields: { frontier, peer: peerFields(peer), added, admitted },
       lines: [`${added ? 'registered' : 'already registered'} ${peer.id} for ${frontier}`, ...admittedLines(admitted)],
+    })
+  },
+}
+
+const set: Command = {
+  name: 'peer set',
+  group: 'peers',
+  where: 'store',
+  summary: "change a registered hub's address, or whether it is followed",
+  about: [
+    'A hub that serves this store follows the change at once. The key stays: for another key see `replica peer rotate`.',
+  ],
+  arguments: [{ name: 'id', help: 'a registered peer' }],
+  options: [
+    LIVE,
+    { name: 'url', value: 'url', help: 'the address by which the peer is reached from now on' },
+    ALLOW_PLAIN,
+    FRONTIER,
+  ],
+  examples: ['replica peer set hub:lab --live both'],
+  async run(context, args) {
+    const frontier = context.replica.frontier(args.text('frontier'))
+    const live = liveSetting(args)
+    const url = args.text('url')
+    if (live === undefined && url === undefined) throw usage('nothing to change: give --live or --url')
+    const { peer, changed } = await context.replica.registry(frontier).set(args.argument(0), {
+      allowPlain: args.has('allow-plain'),
+      ...(live === undefined ? {} : { live }),
+      ...(url === undefined ? {} : { url }),
+    })
+    return context.out.done({
+      fields: { frontier, peer: peerFields(peer), changed },
+      lines: [
+        `${changed ? 'changed' : 'already so:'} ${peer.id} for ${frontier}: ${peer.url}, live ${peer.live ?? 'off'}`,
+      ],
     })
   },
 }
@@ -58,7 +106,7 @@ const list: Command = {
     const frontier = context.replica.frontier(args.text('frontier'))
     const registry = context.replica.registry(frontier)
     const [peers, cuts, digest] = await Promise.all([registry.list(), registry.cuts(), registry.digest()])
-    const rows = peers.map(peer => [peer.id, peer.url, peer.public_key, peer.note ?? ''])
+    const rows = peers.map(peer => [peer.id, peer.url, peer.live ?? 'off', peer.public_key, peer.note ?? ''])
     return context.out.done({
       fields: {
         frontier,
@@ -69,7 +117,7 @@ const list: Command = {
       lines: [
         ...(rows.length === 0
           ? [`no peers are registered for ${frontier}`]
-          : columns([['id', 'url', 'key', 'note'], ...rows])),
+          : columns([['id', 'url', 'live', 'key', 'note'], ...rows])),
         ...cuts.map(
           cut => `cut off: ${cut.id}, key ${cut.public_key}, at ${plural(cut.heads.length, 'head')}, ${cut.at}`,
         ),
@@ -144,10 +192,16 @@ const adopt: Command = {
   },
 }
 
-export const PEER_VERBS: readonly Command[] = [add, list, remove, rotate, adopt]
+export const PEER_VERBS: readonly Command[] = [add, set, list, remove, rotate, adopt]
 
-function peerFields({ id, url, public_key, added_at, note }: Peer): { [key: string]: Printable | undefined } {
-  return { id, url, public_key, added_at, note }
+function peerFields({ id, url, public_key, added_at, note, live }: Peer): { [key: string]: Printable | undefined } {
+  return { id, url, public_key, added_at, note, live: live ?? 'off' }
+}
+
+function liveSetting(args: Args): LiveSetting | undefined {
+  const text = args.text('live')
+  if (text === undefined || isLiveSetting(text)) return text
+  throw usage(`--live is ${LIVE_SETTINGS.join(', ')}, not ${JSON.stringify(text)}`)
 }
 
 function cutFields({ id, public_key, heads, at }: Cut): { [key: string]: Printable } {

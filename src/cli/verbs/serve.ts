@@ -19,7 +19,8 @@ const serve: Command = {
   where: 'here',
   summary: 'run a hub: let others push, pull and clone',
   about: [
-    'Prints one line when it listens, and runs until SIGTERM or SIGINT: then it finishes what is in flight and ends; a second signal ends it at once. GET /healthz answers on the same port.',
+    'Prints one line when it listens, and runs until SIGTERM or SIGINT: then it finishes what is in flight and ends; a second signal ends it at once. The same port answers HTTP: GET /healthz, /metrics, /entries and more.',
+    'Peers registered with --live are followed: one connection each, dialled again when it ends. SIGHUP reads the registries again and dials at once.',
     'Every other verb goes on working in the same folder: it finds the running hub and runs there.',
     'Writing always needs a registered key. Reading is open to anyone unless --read registered.',
   ],
@@ -50,10 +51,18 @@ async function runServe(context: Context, args: Args): Promise<ExitCode> {
     await refuseSecond(location)
     return Hub.listen({
       ...options,
+      ...(runtime.residentBytes === undefined ? {} : { residentBytes: runtime.residentBytes }),
       location,
       onEvent: ({ kind, message }) => void out.notice([`${kind}: ${message}`]),
     })
   })
+  const reload = (): void => {
+    hub.reload().then(
+      () => out.notice(['the registries were read again']),
+      (error: Error) => out.notice([`the registries can't be read: ${error.message}`]),
+    )
+  }
+  const forget = runtime.onReload?.(reload)
   try {
     const host = { replica: hub, location, servedAt: hub.url, runtime }
     await using _control = await ControlServer.open(location, (request, session) => runInside(request, host, session))
@@ -63,6 +72,7 @@ async function runServe(context: Context, args: Args): Promise<ExitCode> {
     })
     await aborted(signal)
   } finally {
+    forget?.()
     await hub.close()
   }
   return 0

@@ -28,9 +28,13 @@ const pull: Command = {
   summary: 'fetch from a peer what is lacking here',
   about: [
     'Every node is checked by itself: its hash, its form, its signature, and that its key is registered here. A pull that was cut off goes on where it stopped.',
+    'Conflicts between what came in and what was here are part of the answer, unless the log is so long that looking for them has to be asked for.',
   ],
   arguments: [{ name: 'peer', help: 'a registered peer' }],
-  options: [FRONTIER],
+  options: [
+    { name: 'conflicts', help: 'say which conflicts were opened also where a long log has to be replayed for it' },
+    FRONTIER,
+  ],
   examples: ['replica pull hub:lab'],
   run: (context, args) => exchange('pull', context, args),
 }
@@ -43,7 +47,11 @@ async function exchange(way: 'push' | 'pull', context: StoreContext, args: Args)
   const progress = new ProgressLine(io.stderr, out)
   let report: SyncReport
   try {
-    report = await replica[way](frontier, args.argument(0), { signal, onProgress: follow(progress) })
+    report = await replica[way](frontier, args.argument(0), {
+      signal,
+      onProgress: follow(progress),
+      conflicts: args.has('conflicts'),
+    })
   } finally {
     await progress.clear()
   }

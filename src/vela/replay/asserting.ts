@@ -17,7 +17,7 @@ export function assertFinding(step: Step): void {
   const { payload, event, view } = step
   const { id } = event.target
   if ((payload.get('finding') ?? null) !== null) return enter(step, checkedBody(objectIn(payload, 'finding'), id))
-  const seeded = view.seeds.has(textOf(payload, 'proposal_id') ?? '')
+  const seeded = step.seed(textOf(payload, 'proposal_id') ?? '') !== undefined
   // The findings of an old log lie in its genesis; its assertions point to nothing.
   if (view.objects.findings.has(id) && (!seeded || event.after_hash === NULL_HASH)) return
   const body = checkedBody(seedOf(step, 'finding'), id)
@@ -45,10 +45,10 @@ export function supersedeFinding(step: Step): void {
 }
 
 /** @throws ReplicaError ERR_EVENT_SHAPE, ERR_EVENT_TARGET, ERR_PROPOSAL */
-function seedOf({ payload, view }: Step, member: 'finding' | 'new_finding'): Body {
-  const proposal = textOf(payload, 'proposal_id')
+function seedOf(step: Step, member: 'finding' | 'new_finding'): Body {
+  const proposal = textOf(step.payload, 'proposal_id')
   if (proposal === undefined) throw malformed('the event has neither a body nor a proposal')
-  const seed = view.seeds.get(proposal)
+  const seed = step.seed(proposal)
   if (seed === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `proposal ${excerpt(proposal)} is not at hand`)
   const body = seed.get(member)
   if (body instanceof Map) return body

@@ -2,13 +2,17 @@
 // never logged; an event that has seen both sides settles one by being there. Nothing here depends on clocks, on arrival, or on who
 // merged what.
 
-import { compareText } from '../json.ts'
+import { sha256, toHex, utf8 } from '../../bytes.ts'
+import { compareText, printJson } from '../json.ts'
 import type { Json } from '../value.ts'
+import { memberAt } from './body.ts'
 import { FIELD_KINDS, FIELDS, type Field, type Setter, type Standing } from './fields.ts'
 import { diverge } from './setters.ts'
 import type { View } from './state.ts'
 
 export interface ComputedConflict {
+  /** `vcx_…`: the same wherever the same two events disagree about the same field. */
+  readonly id: string
   readonly finding_id: string
   readonly kind: (typeof FIELD_KINDS)[Field]
   readonly field: Field
@@ -52,10 +56,36 @@ export function* viewConflicts(view: View, findings?: Iterable<string>): Generat
       if (!standing[field]?.contested) continue
       for (const [a, b] of pairs(standing, field)) {
         const [events, values] = [[a.event, b.event] as const, [a.value, b.value] as const]
-        yield { finding_id, kind: FIELD_KINDS[field], field, events, values }
+        const id = conflictId({ finding_id, field, events })
+        yield { id, finding_id, kind: FIELD_KINDS[field], field, events, values }
       }
     }
   }
+}
+
+/** The events that stand for a field, in replay order. */
+export function standingSetters(view: View, of: Pick<ComputedConflict, 'finding_id' | 'field'>): readonly Setter[] {
+  return view.standing.get(of.finding_id)?.[of.field]?.setters ?? []
+}
+
+const MEMBERS = {
+  confidence: ['confidence', 'score'],
+  retracted: ['flags', 'retracted'],
+  review_state: ['flags', 'review_state'],
+  superseded: ['flags', 'superseded'],
+  text: ['assertion', 'text'],
+} as const
+
+/** What the view shows for the field; undefined where the finding doesn't have it, and for polarity, which no member holds. */
+export function shownValue(view: View, of: Pick<ComputedConflict, 'finding_id' | 'field'>): Json | undefined {
+  const body = view.objects.findings.get(of.finding_id)
+  return body === undefined || of.field === 'polarity' ? undefined : memberAt(body, MEMBERS[of.field])
+}
+
+/** The name of a computed conflict (R19): made of what it is about and of the two events, whoever computes it. */
+export function conflictId(conflict: Pick<ComputedConflict, 'finding_id' | 'field' | 'events'>): string {
+  const { finding_id, field, events } = conflict
+  return `vcx_${toHex(sha256(utf8(printJson([finding_id, field, ...events])))).slice(0, 16)}`
 }
 
 function* contestedFindings(view: View, findings?: Iterable<string>): Generator<[string, Standing]> {

@@ -39,10 +39,12 @@ export class View {
   /** By the place of the event in the order. */
   readonly problems: Table<readonly Problem[]>
   /** Payloads of proposals by their ids. */
-  readonly seeds: ReadonlyMap<string, Body>
+  readonly seeds: Map<string, Body>
+  /** Ids of proposals that weren't at hand, with the first place in the order at which one was looked for. */
+  readonly missed = new Map<string, number>()
   readonly precedes: Precedes | undefined
 
-  constructor(parts: { readonly seeds: ReadonlyMap<string, Body>; readonly precedes: Precedes | undefined }) {
+  constructor(parts: { readonly seeds: Map<string, Body>; readonly precedes: Precedes | undefined }) {
     const { ledger } = this
     this.objects = Object.fromEntries(OBJECT_TABLES.map(name => [name, new Table<Body>(ledger)])) as View['objects']
     this.standing = new Table(ledger)
@@ -75,6 +77,14 @@ export class Step {
   /** For what applies in part; what doesn't apply at all throws. */
   report(code: ErrorCode, reason: string): void {
     this.problems.push({ event: this.event.id, kind: excerpt(this.event.kind), code, reason })
+  }
+
+  /** The payload of a proposal, where it is at hand. */
+  seed(id: string): Body | undefined {
+    const { seeds, missed, ledger } = this.view
+    const seed = seeds.get(id)
+    if (seed === undefined) missed.set(id, Math.min(missed.get(id) ?? ledger.count, ledger.count - 1))
+    return seed
   }
 
   /** @throws ReplicaError ERR_EVENT_TARGET */

@@ -5,6 +5,7 @@
 import { hasCode, ReplicaError } from '../../errors.ts'
 import { excerpt, readRecord } from '../event-record.ts'
 import { readFinding } from '../frontier-file.ts'
+import { printJson } from '../json.ts'
 import type { Proposal } from '../proposal.ts'
 import type { Json } from '../value.ts'
 import type { Body } from './body.ts'
@@ -14,7 +15,7 @@ import { type Precedes, type Problem, Step, View } from './state.ts'
 export interface ViewOptions {
   /** Findings that were there before the first event; of two with one id the later counts. They must not be changed any more. */
   readonly genesis?: Iterable<ReadonlyMap<string, Json>>
-  /** What thin events point to, as readProposal gives it. Fixed for a view: with others, replay starts over. */
+  /** What thin events point to, as readProposal gives it. More may come later (addProposals). */
   readonly proposals?: Iterable<Pick<Proposal, 'id' | 'payload'>>
   /** Ancestry of the nodes that carry the events, which may learn of nodes later; without it all that is earlier was seen. */
   readonly precedes?: Precedes
@@ -42,6 +43,27 @@ export function emptyView(options: ViewOptions = {}): View {
   const view = new View({ seeds, precedes })
   for (const body of genesis) view.objects.findings.set(readFinding(body as Map<string, Json>).id, body)
   return view
+}
+
+/**
+ * Takes in proposals that came later; `all` has those that are there too. Answers from how many events on the view has to be
+ * made again, all of them where none looked for one in vain; undefined, and nothing is taken in, where one isn't as it was.
+ */
+export function addProposals(view: View, all: Iterable<Pick<Proposal, 'id' | 'payload'>>): number | undefined {
+  const seeds = new Map<string, Body>()
+  for (const { id, payload } of all) if (payload instanceof Map) seeds.set(id, payload)
+  for (const [id, payload] of view.seeds) {
+    const same = seeds.get(id)
+    if (same !== payload && (same === undefined || printJson(same as Json) !== printJson(payload as Json)))
+      return undefined
+  }
+  let first = view.ledger.count
+  for (const [id, payload] of seeds) {
+    if (view.seeds.has(id)) continue
+    view.seeds.set(id, payload)
+    first = Math.min(first, view.missed.get(id) ?? first)
+  }
+  return first
 }
 
 /** How many events are in the view. */

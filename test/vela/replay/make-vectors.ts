@@ -1,6 +1,7 @@
 // Writes protocol/vectors/replay.json to stdout: the cases are made here by hand, with events named by their place as `@1`, and are
 // written out with the events as texts and their ids. What is expected is stated, never computed.
 
+import { sha256, toHex, utf8 } from '../../../src/bytes.ts'
 import * as vela from '../../../src/vela/index.ts'
 import { finding, type Members } from './logs.ts'
 
@@ -478,10 +479,13 @@ function written({ events, genesis = [], proposals = [], ...rest }: Case): strin
     .replace(/^/, '{')}}`
 }
 
-/** Ids are hashes, so that the order in a pair is known only now. */
+/** Ids are hashes, so that the order in a pair, and the conflict's own id (R19), are known only now. */
 function sortedPairs(ok: vela.Json): vela.Json {
-  for (const conflict of ((ok as Members).get('conflicts') ?? []) as Members[])
-    (conflict.get('events') as string[]).sort()
+  for (const conflict of ((ok as Members).get('conflicts') ?? []) as Members[]) {
+    const events = (conflict.get('events') as string[]).sort()
+    const about = JSON.stringify([conflict.get('finding_id'), conflict.get('field'), ...events])
+    conflict.set('id', `vcx_${toHex(sha256(utf8(about))).slice(0, 16)}`)
+  }
   return ok
 }
 

@@ -1,0 +1,141 @@
+// A hub that takes part in live sync, as a process of its own: it listens, follows another hub, writes at a given rate, and says
+// how old the events were when they became durable here, and what all of it cost.
+
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import { Hub } from '../../src/hub.ts'
+import type { Home } from '../../src/replica/home.ts'
+import { makeEvent } from '../../src/vela/event.ts'
+import { answerRequests } from '../child.ts'
+import { events } from '../data.ts'
+import { peakRssBytes, resetPeakRss } from '../memory.ts'
+import { frontier, seed } from '../stores.ts'
+import { ageMs, Latencies, stamped } from './stamp.ts'
+
+/** The event loop is looked at so often; milliseconds. */
+const LOOP_RESOLUTION_MS = 1
+/** Events that are made for nothing first, so that what is measured is compiled. */
+const BATCHES_PER_SECOND = 20
+
+let hub: Hub | undefined
+let location = ''
+const over = new AbortController()
+const latencies = new Latencies()
+let loop: IntervalHistogram | undefined
+let started = { cpu: process.cpuUsage(), at: performance.now() }
+let drafts: ReturnType<typeof events> | undefined
+
+function opened(): Hub {
+  if (hub === undefined) throw new Error('the hub does not listen yet')
+  return hub
+}
+
+/** Reads each new node once and notes its age. The log itself is read: what `changes` makes of it would cost more. */
+function noteAges(): void {
+  const { home } = opened() as unknown as { home: Home }
+  const { log } = home.at(frontier)
+  let next = log.nodes
+  let reading = Promise.resolve()
+  home.at(frontier).subscribe(() => {
+    const now = process.hrtime.bigint()
+    const [from, to] = [next, log.nodes]
+    next = to
+    reading = reading.then(async () => {
+      for await (const rows of log.scan({ from, to })) for (const { bytes } of rows) latencies.add(ageMs(bytes, now))
+    })
+  })
+}
+
+function nextDraft(): ReturnType<typeof stamped> {
+  drafts ??= events(seed + process.pid, Number.MAX_SAFE_INTEGER)
+  return stamped(drafts.next().value!)
+}
+
+/** Calls `act` at a fixed rate, whether or not it keeps up; answers by how much it was late at most. */
+async function atRate(options: { perSecond: number; seconds: number }, act: (index: number) => void): Promise<number> {
+  const { perSecond, seconds } = options
+  const from = performance.now()
+  let lateMs = 0
+  for (let index = 0; index < perSecond * seconds; index += 1) {
+    const due = from + (index * 1000) / perSecond
+    const wait = due - performance.now()
+    if (wait > 0) await new Promise(resolve => setTimeout(resolve, wait))
+    lateMs = Math.max(lateMs, performance.now() - due)
+    act(index)
+  }
+  return lateMs
+}
+
+answerRequests(
+  {
+    async listen({ folder, hubId, port = 0 }: { folder: string; hubId: string; port?: number }) {
+      location = folder
+      hub = await Hub.listen({ location: folder, create: true, hubId, port })
+      await hub.track(frontier)
+      noteAges()
+      return { id: hub.hubId, url: hub.url, key: hub.key.publicKey }
+    },
+    async register(peer: { id: string; url: string; key: string }) {
+      await opened().registry(frontier).add({ id: peer.id, url: peer.url, publicKey: peer.key })
+    },
+    /** Follows a registered hub from now on; answers when it has caught up. */
+    async follow({ id }: { id: string }) {
+      await new Promise<void>((resolve, reject) => {
+        opened()
+          .live(frontier, id, { mode: 'pull', signal: over.signal, onRound: () => resolve() })
+          .catch(reject)
+      })
+    },
+    /** One `append` after another, each at its time. */
+    async append({ rate, seconds }: { rate: number; seconds: number }) {
+      const appends: Promise<unknown>[] = []
+      const lateMs = await atRate({ perSecond: rate, seconds }, () => {
+        appends.push(opened().append(frontier, nextDraft()))
+      })
+      await Promise.all(appends)
+      return { written: appends.length, lateMs }
+    },
+    /** As many a second, twenty times a second a batch. */
+    async import({ rate, seconds }: { rate: number; seconds: number }) {
+      const size = Math.round(rate / BATCHES_PER_SECOND)
+      let written = 0
+      let writing = Promise.resolve()
+      const started = performance.now()
+      await atRate({ perSecond: BATCHES_PER_SECOND, seconds }, () => {
+        writing = writing.then(async () => {
+          const texts = Array.from({ length: size }, () => makeEvent(nextDraft()).text)
+          await opened().import(frontier, () => texts)
+          written += size
+        })
+      })
+      await writing
+      return { written, ms: performance.now() - started }
+    },
+    async startMeasuring() {
+      latencies.clear()
+      resetPeakRss()
+      loop?.disable()
+      loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
+      loop.enable()
+      started = { cpu: process.cpuUsage(), at: performance.now() }
+    },
+    async measure() {
+      const { user, system } = process.cpuUsage(started.cpu)
+      const wallMs = performance.now() - started.at
+      const loopMs = (loop?.percentile(99) ?? 0) / 1e6 - LOOP_RESOLUTION_MS
+      const { nodes } = (opened() as unknown as { home: Home }).home.at(frontier).log
+      const ages = latencies.spread()
+      return { nodes, ages, loopMs, wallMs, cpuMs: (user + system) / 1000, rssBytes: peakRssBytes() }
+    },
+    /** Closes, and listens again at the same address: every connection is lost. */
+    async listenAgain() {
+      const port = Number(new URL(opened().url).port)
+      await opened().close()
+      hub = await Hub.listen({ location, port })
+      noteAges()
+    },
+  },
+  async () => {
+    over.abort()
+    await hub?.close()
+  },
+)

@@ -1,0 +1,153 @@
+// A subscriber: a real session over a real WebSocket whose replica is no store but a number, how many nodes of the hub's log it
+// has. Nothing is verified and nothing written here, so that one process can be hundreds of them. That each node comes once,
+// and in the hub's order, is checked.
+
+import { randomBytes } from 'node:crypto'
+import { type Digest, digestKey, sha256 } from '../../src/bytes.ts'
+import { hasCode } from '../../src/errors.ts'
+import { setBit } from '../../src/sync/message.ts'
+import type { Admission, LogState } from '../../src/sync/state.ts'
+import { Exchange, type Services } from '../../src/transport/exchange.ts'
+import { connect } from '../../src/transport/socket.ts'
+import { Key } from '../../src/trust/key.ts'
+import { frontier, keyBytes } from '../stores.ts'
+import { ageMs, type Latencies } from './stamp.ts'
+
+const RETRY_MS_MIN = 500
+const RETRY_MS_MAX = 60_000
+
+/** The hub's log as the subscribers of this process have seen it: a chain, so its newest node is its only head. */
+export class SeenLog {
+  readonly #places = new Map<string, number>()
+  readonly #digests: Digest[] = []
+
+  /** The place of a node; one that nobody has seen is the next. */
+  place(digest: Digest): number {
+    const key = digestKey(digest)
+    const known = this.#places.get(key)
+    if (known !== undefined) return known
+    this.#places.set(key, this.#digests.length)
+    return this.#digests.push(digest) - 1
+  }
+
+  find(digest: Digest): number | undefined {
+    return this.#places.get(digestKey(digest))
+  }
+
+  /** Heads of the log while it had so many nodes. */
+  heads(count: number): Digest[] {
+    return count === 0 ? [] : [this.#digests[count - 1]!]
+  }
+}
+
+export interface Target {
+  readonly url: string
+  readonly key: string
+}
+
+export class Subscriber {
+  /** Nodes that came, in the hub's order without a gap. */
+  count = 0
+  /** Nodes that came twice, or before one that precedes them. */
+  outOfOrder = 0
+  /** Times that it caught up, and dials that came to nothing. */
+  caughtUp = 0
+  failures = 0
+  readonly #log: SeenLog
+  readonly #latencies: Latencies
+  readonly #key = Key.generate()
+  readonly #store = randomBytes(16)
+  readonly #over: AbortSignal
+
+  constructor(options: { log: SeenLog; latencies: Latencies; over: AbortSignal }) {
+    this.#log = options.log
+    this.#latencies = options.latencies
+    this.#over = options.over
+  }
+
+  /** Stays with the hub until it is over, dialling again after random waits that grow. */
+  async run(target: Target): Promise<void> {
+    let retryMs = RETRY_MS_MIN
+    while (!this.#over.aborted) {
+      const before = this.caughtUp
+      try {
+        await this.#session(target)
+      } catch (error) {
+        if (!hasCode(error)) throw error
+        this.failures += 1
+      }
+      if (this.#over.aborted) return
+      if (this.caughtUp > before) retryMs = RETRY_MS_MIN
+      await new Promise(resolve => setTimeout(resolve, Math.random() * retryMs))
+      retryMs = Math.min(2 * retryMs, RETRY_MS_MAX)
+    }
+  }
+
+  async #session({ url, key }: Target): Promise<void> {
+    const { link, host, binding, loopback } = await connect(url, { signal: this.#over })
+    const config = {
+      role: 'client' as const,
+      hub: 'hub:subscriber',
+      key: this.#key.publicKeyBytes,
+      sign: (message: Uint8Array) => this.#key.sign(message),
+      nonce: randomBytes(32),
+      host,
+      expect: keyBytes(key),
+      compress: !loopback,
+      ...(binding === undefined ? {} : { binding }),
+    }
+    const exchange = new Exchange(link, config, this.#services(), { signal: this.#over })
+    try {
+      await exchange.ready
+      const live = exchange.live(frontier, 'pull')
+      live.done.catch(() => {}) // the exchange says the same
+      await live.caughtUp
+      this.caughtUp += 1
+      await live.done
+    } finally {
+      exchange.close()
+    }
+  }
+
+  #state(): LogState {
+    return { count: this.count, digest: sha256(Buffer.concat(this.#log.heads(this.count))) }
+  }
+
+  #admit(nodes: readonly Uint8Array[]): Admission {
+    const now = process.hrtime.bigint()
+    let admitted = 0
+    for (const node of nodes) {
+      const place = this.#log.place(sha256(node))
+      if (place === this.count) this.count += 1
+      else this.outOfOrder += 1
+      this.#latencies.add(ageMs(node, now))
+      admitted += 1
+    }
+    return { admitted, known: 0, held: [], released: [], refused: [], documents: [] }
+  }
+
+  #services(): Services {
+    const own: Partial<Services> = {
+      view: async () => ({
+        store: this.#store,
+        ...this.#state(),
+        registry: new Uint8Array(32),
+        heads: this.#log.heads(this.count),
+        cursor: null,
+        mayRead: true,
+        mayWrite: true,
+      }),
+      have: async (_, ids) => {
+        const stored = new Uint8Array((ids.length + 7) >> 3)
+        ids.forEach((id, i) => {
+          if ((this.#log.find(id) ?? this.count) < this.count) setBit(stored, i)
+        })
+        return { stored, held: new Uint8Array(stored.length), state: this.#state() }
+      },
+      waits: async () => [],
+      admit: async (_, nodes) => this.#admit(nodes),
+      remember: async () => {},
+    }
+    return own as Services
+  }
+}

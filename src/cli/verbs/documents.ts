@@ -1,0 +1,81 @@
+// Verbs for what nodes link: document put, document get.
+
+import { randomBytes } from 'node:crypto'
+import * as fs from 'node:fs/promises'
+import * as path from 'node:path'
+import { cidText, parseCid } from '../../codec/cid.ts'
+import type { ExitCode } from '../../errors.ts'
+import type { Args } from '../args.ts'
+import type { Command, StoreContext } from '../command.ts'
+import { fileError } from '../errno.ts'
+import { readWhole } from '../event-files.ts'
+import { pieces } from '../io.ts'
+import { size } from '../layout.ts'
+import { usage } from '../output.ts'
+import { FRONTIER } from '../shape.ts'
+
+const put: Command = {
+  name: 'document put',
+  group: 'log',
+  where: 'store',
+  summary: 'keep a document, to be linked by an event',
+  about: [
+    'A document is any bytes, at most 128 MiB. It goes to other hubs with the event that links it: replica append --link <cid>.',
+  ],
+  arguments: [{ name: 'file', help: 'a file, or - for stdin' }],
+  options: [FRONTIER],
+  examples: ['replica document put table.csv'],
+  run: runPut,
+}
+
+const get: Command = {
+  name: 'document get',
+  group: 'look',
+  where: 'store',
+  summary: 'write a document that an event links',
+  about: ['Which documents an event links says replica show.'],
+  arguments: [{ name: 'cid', help: 'the CID of the document' }],
+  options: [{ name: 'out', value: 'file', help: 'write to a file, which is replaced as a whole' }, FRONTIER],
+  examples: ['replica document get bafkrei… --out table.csv'],
+  run: runGet,
+}
+
+export const DOCUMENT_VERBS: readonly Command[] = [put, get]
+
+async function runPut({ replica, io, out, cwd }: StoreContext, args: Args): Promise<ExitCode> {
+  const frontier = replica.frontier(args.text('frontier'))
+  const bytes = await readWhole(args.argument(0), { cwd, stdin: io.stdin })
+  const link = await replica.documents(frontier).put(bytes)
+  const cid = cidText(link.digest, link.codec)
+  return out.done({ fields: { frontier, cid, bytes: bytes.length }, lines: [cid] })
+}
+
+async function runGet({ replica, io, out, cwd }: StoreContext, args: Args): Promise<ExitCode> {
+  const frontier = replica.frontier(args.text('frontier'))
+  const cid = args.argument(0)
+  const name = args.text('out')
+  if (name === undefined && out.json) throw usage('with --json the document needs a file of its own: --out <file>')
+  if (name === undefined && io.stdout.terminal)
+    throw usage('these bytes are not for a terminal', 'send them to a file: replica document get … --out <file>')
+  const bytes = await replica.documents(frontier).read(parseCid(cid))
+  if (name === undefined) {
+    for (const piece of pieces(bytes)) await io.stdout.write(piece)
+    return 0
+  }
+  const file = path.resolve(cwd, name)
+  await replaceFile(file, bytes)
+  const fields = { frontier, cid, bytes: bytes.length, file }
+  return out.done({ fields, lines: [`wrote ${size(bytes.length)} to ${file}`] })
+}
+
+/** Under another name first: a reader never sees half a document. */
+async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+  const fresh = `${file}.${randomBytes(4).toString('hex')}.new`
+  try {
+    await fs.writeFile(fresh, bytes, { flag: 'wx', flush: true })
+    await fs.rename(fresh, file)
+  } catch (error) {
+    await fs.rm(fresh, { force: true })
+    throw fileError(error, file)
+  }
+}

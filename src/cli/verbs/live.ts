@@ -1,0 +1,242 @@
+// Verbs that stay with a frontier: sync, in one session or as long as it is wanted, and watch.
+
+import type { ExitCode } from '../../errors.ts'
+import { ReplicaError } from '../../errors.ts'
+import { CLI_LIMITS } from '../../limits.ts'
+import type { ExchangeReport, WayReport } from '../../replica/exchanging.ts'
+import type { LiveState } from '../../replica/live.ts'
+import type { NodeView } from '../../replica/view.ts'
+import type { LiveRound } from '../../transport/exchange.ts'
+import { isLiveSetting, type LiveMode } from '../../trust/peer.ts'
+import type { Args } from '../args.ts'
+import type { Command, StoreContext } from '../command.ts'
+import { type Printable, RawJson } from '../json.ts'
+import { columns, plural, size, thousands } from '../layout.ts'
+import { usage } from '../output.ts'
+import { ProgressLine } from '../progress.ts'
+import { FRONTIER } from '../shape.ts'
+import { conflictRows, follow } from '../sync-answer.ts'
+
+const sync: Command = {
+  name: 'sync',
+  group: 'sync',
+  where: 'store',
+  summary: 'exchange nodes with a peer both ways, once or live',
+  about: [
+    'One session in which each side gets what it lacks, and the report says what went which way. Exit code 1 means that something was refused or, with both ways, that the heads are not the same.',
+    'With --live the link stays, new nodes flow as they are made, and a link that is cut is dialled again, until an interrupt. With --until-caught-up it ends when the heads are the same on both sides.',
+  ],
+  arguments: [{ name: 'peer', help: 'a registered peer' }],
+  options: [
+    { name: 'mode', value: 'way', help: 'both (default), pull or push, seen from here' },
+    { name: 'live', help: 'stay and follow' },
+    { name: 'until-caught-up', help: 'follow until both sides have the same heads' },
+    { name: 'timeout', value: 'seconds', help: 'give up after so many seconds' },
+    { name: 'jsonl', help: 'with --live, print each round as a line of JSON' },
+    FRONTIER,
+  ],
+  examples: ['replica sync hub:lab', 'replica sync hub:lab --live --until-caught-up --timeout 30'],
+  run: runSync,
+}
+
+const watch: Command = {
+  name: 'watch',
+  group: 'log',
+  where: 'store',
+  summary: 'print events as they are merged',
+  about: [
+    "In the order of this store's log, from now on or from --since, until an interrupt. Each line begins with a cursor: `--since <cursor>` goes on after that line. Cursors mean something in this store only.",
+  ],
+  options: [
+    { name: 'since', value: 'cursor', help: 'begin there instead of now; 0 is the beginning' },
+    { name: 'kind', value: 'kind', repeated: true, help: 'only events of this kind; may be given several times' },
+    { name: 'number', short: 'n', value: 'count', help: 'end after so many' },
+    { name: 'jsonl', help: 'print each as a line of JSON' },
+    FRONTIER,
+  ],
+  examples: ['replica watch --jsonl --since 0', 'replica watch --kind finding.asserted'],
+  run: runWatch,
+}
+
+export const LIVE_VERBS: readonly Command[] = [sync, watch]
+
+async function runSync(context: StoreContext, args: Args): Promise<ExitCode> {
+  const mode = args.text('mode') ?? 'both'
+  if (!isLiveSetting(mode) || mode === 'off') throw usage(`--mode is both, pull or push, not ${JSON.stringify(mode)}`)
+  const seconds = args.count('timeout', 0)
+  if (args.has('timeout') && (seconds < 1 || seconds > 2_000_000)) throw usage('--timeout wants 1 to 2000000 seconds')
+  const wish = {
+    frontier: context.replica.frontier(args.text('frontier')),
+    peer: args.argument(0),
+    mode,
+    late: args.has('timeout') ? AbortSignal.timeout(1000 * seconds) : undefined,
+  }
+  const isLive = args.has('live') || args.has('until-caught-up')
+  if (args.has('jsonl') && !isLive) throw usage('--jsonl goes with --live')
+  if (isLive) return followLive(context, wish, { jsonl: args.has('jsonl'), untilEqual: args.has('until-caught-up') })
+  return runOnce(context, wish)
+}
+
+interface Wish {
+  readonly frontier: string
+  readonly peer: string
+  readonly mode: LiveMode
+  readonly late: AbortSignal | undefined
+}
+
+async function runOnce({ replica, io, out, signal }: StoreContext, wish: Wish): Promise<ExitCode> {
+  const { frontier, peer, mode, late } = wish
+  const progress = new ProgressLine(io.stderr, out)
+  let report: ExchangeReport
+  try {
+    const until = late === undefined ? signal : AbortSignal.any([signal, late])
+    report = await replica.sync(frontier, peer, { mode, signal: until, onProgress: follow(progress) })
+  } catch (error) {
+    throw late?.aborted && !signal.aborted
+      ? new ReplicaError('ERR_SYNC_TIMEOUT', 'the time is over', { cause: error })
+      : error
+  } finally {
+    await progress.clear()
+  }
+  const refused = (report.in?.refused_count ?? 0) + (report.out?.refused_count ?? 0)
+  return out.done({
+    exit: refused > 0 || (mode === 'both' && !report.equal) ? 1 : 0,
+    fields: reportFields(report),
+    lines: reportLines(report),
+  })
+}
+
+function reportFields({ in: came, out: went, heads, ...rest }: ExchangeReport): {
+  [key: string]: Printable | undefined
+} {
+  return { ...rest, heads: [...heads], in: came && wayFields(came), out: went && wayFields(went) }
+}
+
+function wayFields({ held, refused, ...counts }: WayReport): { [key: string]: Printable } {
+  return {
+    ...counts,
+    held: held.map(({ cid, key }) => ({ cid, key })),
+    refused: refused.map(({ cid, code }) => ({ cid, code })),
+  }
+}
+
+function reportLines(report: ExchangeReport): string[] {
+  const way = (name: string, one: WayReport | undefined): string[][] =>
+    one === undefined ? [] : [[`  ${name}`, wayWords(one)]]
+  return [
+    `exchanged ${report.frontier} with ${report.peer}`,
+    ...columns([
+      ...way('in', report.in),
+      ...way('out', report.out),
+      ['  wire', `${size(report.sent_bytes)} out, ${size(report.received_bytes)} in`],
+      ['  heads', `${thousands(report.heads.length)}, ${report.equal ? 'the same' : 'not the same'} on both sides`],
+      ...(report.note === undefined ? [] : [['', report.note]]),
+      ...conflictRows(report).map(([name, value]) => [name === '' ? '' : `  ${name}`, value!]),
+      ...(report.same_registry ? [] : [['  registry', 'not the same peers are registered on both sides']]),
+    ]),
+  ]
+}
+
+function wayWords({ admitted, known, held_count, refused_count }: WayReport): string {
+  return `${thousands(admitted)} admitted, ${thousands(known)} known, ${thousands(held_count)} held, ${thousands(refused_count)} refused`
+}
+
+/** A round waits in memory until it is printed; of a reader that is slow, only the last so many. */
+const ROUNDS_WAITING_MAX = 1000
+
+async function followLive(
+  { replica, out, signal }: StoreContext,
+  { frontier, peer, mode, late }: Wish,
+  { jsonl, untilEqual }: { jsonl: boolean; untilEqual: boolean },
+): Promise<ExitCode> {
+  const settled = new AbortController()
+  const rounds: LiveRound[] = []
+  const sums = { in: 0, out: 0 }
+  let state: LiveState = { phase: 'connecting', equal: false }
+  let printing: Promise<void> | undefined
+  const print = async (): Promise<void> => {
+    for (let round = rounds.shift(); round !== undefined; round = rounds.shift()) {
+      if (jsonl) await out.jsonLine(roundFields(round))
+      else if (!out.json) await out.lines([roundLine(round)])
+    }
+    printing = undefined
+  }
+  const failed = (error: unknown): void => settled.abort(error)
+  const until = AbortSignal.any([signal, settled.signal, ...(late === undefined ? [] : [late])])
+  await replica.live(frontier, peer, {
+    mode,
+    signal: until,
+    onRound: round => {
+      sums[round.direction] += round.tally.admitted
+      if (rounds.length < ROUNDS_WAITING_MAX) rounds.push(round)
+      printing ??= print()
+      printing.catch(failed)
+    },
+    onState: now => {
+      state = now
+      if (untilEqual && now.phase === 'live' && now.equal) settled.abort()
+    },
+  })
+  await printing
+  const reason: unknown = settled.signal.reason
+  if (settled.signal.aborted && !(reason instanceof DOMException)) throw reason
+  if (untilEqual && !state.equal && !settled.signal.aborted) {
+    if (signal.aborted) throw new ReplicaError('ERR_ABORTED', 'the verb was stopped before both sides were equal')
+    if (state.failure !== undefined) throw state.failure
+  }
+  const equal = settled.signal.aborted || state.equal
+  const exit = untilEqual && !equal ? 1 : 0
+  if (jsonl) return exit
+  return out.done({
+    exit,
+    fields: { frontier, peer, mode, in: sums.in, out: sums.out, equal, heads_digest: replica.headsDigest(frontier) },
+    lines: [
+      `followed ${peer}: ${plural(sums.in, 'node')} in, ${plural(sums.out, 'node')} out, heads ${equal ? 'the same' : 'not the same'} on both sides`,
+    ],
+  })
+}
+
+function roundFields({ direction, nodes, tally, complete }: LiveRound): Printable {
+  const { admitted, known, heldCount, refusedCount } = tally
+  return { direction, nodes, admitted, known, held: heldCount, refused: refusedCount, complete }
+}
+
+function roundLine({ direction, nodes, tally }: LiveRound): string {
+  const { admitted, known, heldCount, refusedCount } = tally
+  const rest = [
+    ...(known > 0 ? [`${thousands(known)} known`] : []),
+    ...(heldCount > 0 ? [`${thousands(heldCount)} held`] : []),
+    ...(refusedCount > 0 ? [`${thousands(refusedCount)} refused`] : []),
+  ]
+  return `${direction.padEnd(3)} ${plural(nodes, 'node')}: ${[`${thousands(admitted)} admitted`, ...rest].join(', ')}`
+}
+
+async function runWatch({ replica, out, signal }: StoreContext, args: Args): Promise<ExitCode> {
+  if (out.json && args.has('jsonl')) throw usage('--json and --jsonl exclude each other')
+  if (out.json && !args.has('number')) throw usage('--json prints all at the end: say how many with -n, or use --jsonl')
+  const frontier = replica.frontier(args.text('frontier'))
+  const kinds = args.all('kind')
+  const most = out.json ? CLI_LIMITS.jsonItemsMax : Number.MAX_SAFE_INTEGER
+  const limit = args.has('number') ? { limit: Math.min(args.count('number', 0), most) } : {}
+  const since = args.has('since') ? { since: args.count('since', 0) } : {}
+  const wanted = kinds.length === 0 ? {} : { kinds }
+  const all: Printable[] = []
+  let cursor = args.count('since', 0)
+  for await (const node of replica.changes(frontier, { ...since, ...limit, ...wanted, signal })) {
+    cursor = node.seq + 1
+    if (out.json) all.push(changeFields(node))
+    else if (args.has('jsonl')) await out.jsonLine(changeFields(node))
+    else await out.lines([changeLine(node)])
+  }
+  return out.json ? out.done({ fields: { frontier, changes: all, cursor }, lines: [] }) : 0
+}
+
+/** `cursor`: where to go on after this one. */
+function changeFields({ seq, cid, height, key, parents, event }: NodeView): Printable {
+  return { cursor: seq + 1, seq, cid, height, key, parents, event: new RawJson(event.text) }
+}
+
+function changeLine({ seq, event }: NodeView): string {
+  const { id, kind, actor, target, reason } = event
+  return [String(seq + 1).padStart(6), id, kind, `${target.type}:${target.id}`, actor.id, reason].join('  ')
+}

@@ -1,0 +1,159 @@
+// Entries by HTTP: those that this hub signs for its own frontiers, those that owners published here, and the publishing.
+// An entry is only ever served when the frontier that is served beside it has its hashes. Specification: protocol/http.md,
+// H13 to H15.
+
+import { ReplicaError } from '../errors.ts'
+import { HTTP_LIMITS } from '../limits.ts'
+import type { Frontier } from '../replica/frontier.ts'
+import { hashFault } from '../vela/frontier-content.ts'
+import { readFrontier } from '../vela/frontier-file.ts'
+import { contentHashes } from '../vela/frontier-hash.ts'
+import { compareText, printString } from '../vela/json.ts'
+import { compareEntries, printEntry, type RegistryEntry, readEntry, signEntry } from '../vela/registry-entry.ts'
+import { REGISTRY_SCHEMA } from '../vela/registry-file.ts'
+import { type Answer, jsonAnswer } from './answer.ts'
+import type { Capture } from './captures.ts'
+import { Places } from './places.ts'
+import { problemOf } from './problem.ts'
+import { checkJsonBody, readBody, splitPublication } from './publication.ts'
+import { type Asked, readLimit } from './route.ts'
+import type { Site } from './site.ts'
+
+const { entriesPageMax, publishBytesMax, publishingMax, publishingPerAddressMax } = HTTP_LIMITS
+
+/** An entry with the capture that it is true of; or why the one that stands is not. */
+type Standing = { entry: RegistryEntry; capture: Capture } | { fault: string } | undefined
+
+export class Entries {
+  readonly #site: Site
+  readonly #signed = new WeakMap<Capture, RegistryEntry>()
+  readonly #publishing = new Places({ most: publishingMax, ofAddress: publishingPerAddressMax })
+
+  constructor(site: Site) {
+    this.#site = site
+  }
+
+  /** All frontiers whose entry can be served, newest publication first; a page of frontiers at a time. */
+  async list({ query, address }: Asked): Promise<Answer> {
+    const limit = readLimit(query, { max: entriesPageMax, usual: entriesPageMax })
+    const after = query.get('after') ?? ''
+    const { frontiers } = this.#site.home
+    const names = [...frontiers.keys()].sort(compareText).filter(name => compareText(name, after) > 0)
+    const page = names.slice(0, limit)
+    const entries: RegistryEntry[] = []
+    for (const name of page) {
+      const standing = await this.#listed(frontiers.get(name)!)
+      if (standing === undefined || !('entry' in standing)) continue
+      entries.push(standing.entry)
+      this.#site.told.entries.tell(standing.capture, address)
+    }
+    entries.sort((a, b) => compareEntries(b, a) || compareText(a.vfr_id, b.vfr_id))
+    const next = page.length < names.length ? printString(page.at(-1)!) : 'null'
+    const texts = entries.map(printEntry).join(',')
+    return jsonAnswer(`{"entries":[${texts}],"next_cursor":${next},"schema":"${REGISTRY_SCHEMA}"}`)
+  }
+
+  async one({ names, address }: Asked): Promise<Answer> {
+    const frontier = this.#site.home.at(names[0]!)
+    const { name } = frontier.log
+    const standing = await this.#standing(frontier)
+    if (standing === undefined)
+      throw new ReplicaError('ERR_NOT_FOUND', `the owner of ${name} has published no entry here`)
+    if ('fault' in standing) {
+      const stale = new ReplicaError(
+        'ERR_ENTRY_STALE',
+        `the entry that stands is not of what is held: ${standing.fault}`,
+      )
+      return problemOf(stale, { status: 424, more: { ok: false, vfr_id: name, availability: 'unavailable' } })
+    }
+    this.#site.told.entries.tell(standing.capture, address)
+    return jsonAnswer(printEntry(standing.entry))
+  }
+
+  async publish({ request, address }: Asked): Promise<Answer> {
+    checkJsonBody(request)
+    const leave = this.#publishing.take(address)
+    if (leave === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'others are publishing: try again in a moment')
+    try {
+      return await this.#publish(await readBody(request, publishBytesMax))
+    } finally {
+      leave()
+    }
+  }
+
+  async #publish(body: Uint8Array): Promise<Answer> {
+    const { owners, home } = this.#site
+    const parts = splitPublication(body)
+    const { substrate } = parts
+    const entry = withoutSubstrate(readEntry(parts.entry))
+    const content = (bytes: Uint8Array) => () => ({ frontier: readFrontier(bytes).id, ...contentHashes(bytes) })
+    const verdict = await owners.publish(entry, substrate === undefined ? undefined : content(substrate))
+    const { name } = home.at(entry.vfr_id).log
+    home.tell({ kind: 'session', message: `an entry of ${name} was published`, facts: { frontier: name, verdict } })
+    const standing = await this.#standing(home.at(name))
+    const fault = standing !== undefined && 'fault' in standing ? standing.fault : null
+    const members = {
+      ok: true,
+      duplicate: verdict === 'duplicate',
+      vfr_id: name,
+      signed_publish_at: entry.signed_publish_at,
+      snapshot_inserted: false,
+      blob_url: null,
+      event_first_promoted: fault === null,
+      event_first_error: fault,
+    }
+    const headers = { 'content-type': 'application/json', 'cache-control': 'no-store', location: `/entries/${name}` }
+    return { status: verdict === 'duplicate' ? 200 : 201, headers, body: `${JSON.stringify(members)}\n` }
+  }
+
+  /** For a list: what can't be told of now is left out. */
+  async #listed(frontier: Frontier): Promise<Standing> {
+    try {
+      return await this.#standing(frontier)
+    } catch (error) {
+      const code = error instanceof ReplicaError ? error.code : undefined
+      if (code === 'ERR_NOT_FOUND' || code === 'ERR_HTTP_LIMIT' || code === 'ERR_HTTP_BUSY') return undefined
+      throw error
+    }
+  }
+
+  async #standing(frontier: Frontier): Promise<Standing> {
+    const { owners, captures } = this.#site
+    if (await owners.isOwn(frontier)) {
+      const capture = await captures.present(frontier)
+      return { entry: this.#own(capture), capture }
+    }
+    const entry = await owners.published(frontier.log.name)
+    if (entry === undefined) return undefined
+    const capture = await captures.present(frontier)
+    const fault = hashFault(entry, capture.hashes())
+    return fault === undefined ? { entry, capture } : { fault }
+  }
+
+  /** This hub's entry for a capture, signed once. */
+  #own(capture: Capture): RegistryEntry {
+    const { key, hubId } = this.#site.home
+    const signed = this.#signed.get(capture)
+    if (signed?.owner_pubkey === key.publicKey) return signed
+    const { frontier, fileHash } = capture
+    const draft = {
+      vfr_id: frontier,
+      name: capture.name,
+      owner_actor_id: hubId,
+      latest_snapshot_hash: capture.snapshotHash,
+      latest_event_log_hash: capture.logHash,
+      network_locator: `${this.#site.base()}/entries/${frontier}/snapshot?sha256=${fileHash}`,
+      signed_publish_at: this.#site.home.now(),
+    }
+    const entry = signEntry(draft, key)
+    this.#signed.set(capture, entry)
+    return entry
+  }
+}
+
+/** The member is no part of an entry; what stands in its place says only that it was there. */
+function withoutSubstrate(entry: RegistryEntry): RegistryEntry {
+  const rest = new Map(entry.rest)
+  rest.delete('substrate')
+  return { ...entry, rest }
+}

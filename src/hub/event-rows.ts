@@ -1,0 +1,72 @@
+// The events of a frontier in arrival order, each once although several nodes may carry it, and the cursors that name places
+// in that order: an event's id, the CID of the node that carries it, or its sequence number in this store.
+// Specification: protocol/http.md, H16.
+
+import { equals, sha256 } from '../bytes.ts'
+import { cidText, nodeDigest } from '../codec/cid.ts'
+import { decodeNode } from '../codec/node.ts'
+import type { FrontierStore, NodeRow } from '../store/store.ts'
+import { checkEvent, eventLabel } from '../vela/event.ts'
+import { type Asked, broken } from './route.ts'
+
+/** A row of a log, from the store or from what is kept in mind of it. */
+type Row = Pick<NodeRow, 'seq' | 'bytes'>
+
+/** Each member that is given has to be equal. */
+export interface EventFilter {
+  readonly kind: string | undefined
+  readonly target: string | undefined
+}
+
+export function readFilter(query: Asked['query']): EventFilter {
+  return { kind: query.get('kind'), target: query.get('target') }
+}
+
+/** The place behind the one that `cursor` names; the start without one. @throws ReplicaError ERR_HTTP_REQUEST when it names nothing here */
+export async function placeBehind(log: FrontierStore, cursor: string | undefined): Promise<number> {
+  if (cursor === undefined || cursor === '') return 0
+  const seq = await seqOf(log, cursor)
+  if (seq === undefined || seq >= log.nodes) throw broken('since names no event here')
+  return seq + 1
+}
+
+async function seqOf(log: FrontierStore, cursor: string): Promise<number | undefined> {
+  if (/^[0-9]{1,10}$/.test(cursor)) return Number(cursor)
+  if (/^vev_[0-9a-f]{16}$/.test(cursor)) return (await log.labelled(eventLabel(cursor)))[0]
+  if (!/^b[a-z2-7]{58}$/.test(cursor)) return undefined
+  const [place] = await log.locate([nodeDigest(cursor)])
+  return place?.seq
+}
+
+/**
+ * What a reader goes on from behind this row: the event's id where that leads here again, else the CID of the node. One id
+ * may have two contents, and the later of two nodes with one event is not where its id leads.
+ */
+export async function cursorOf(log: FrontierStore, row: NodeRow): Promise<string> {
+  const { id } = checkEvent(decodeNode(row.bytes).event)
+  const [first] = await log.labelled(eventLabel(id))
+  return first === row.seq ? id : cidText(row.digest)
+}
+
+/** The canonical JSON of a row's event, when it matches and no earlier node carries the same event. */
+export async function eventOf(log: FrontierStore, row: Row, filter: EventFilter): Promise<Uint8Array | undefined> {
+  const text = decodeNode(row.bytes).event
+  // Most logs carry each event once; then there is nothing to look up.
+  const mayRepeat = log.nodes !== log.events
+  if (!mayRepeat && filter.kind === undefined && filter.target === undefined) return text
+  const { id, kind, target } = checkEvent(text)
+  if (filter.kind !== undefined && kind !== filter.kind) return undefined
+  if (filter.target !== undefined && target.id !== filter.target) return undefined
+  return mayRepeat && (await isRepeated(log, row.seq, { id, text })) ? undefined : text
+}
+
+/** Whether a node before this place carries the same event. */
+async function isRepeated(log: FrontierStore, seq: number, event: { id: string; text: Uint8Array }): Promise<boolean> {
+  const earlier = (await log.labelled(eventLabel(event.id))).filter(other => other < seq)
+  if (earlier.length === 0) return false
+  const digest = sha256(event.text)
+  for (const row of await log.read(earlier)) {
+    if (equals(sha256(decodeNode(row.bytes).event), digest)) return true
+  }
+  return false
+}

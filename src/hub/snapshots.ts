@@ -1,0 +1,48 @@
+// Whole frontiers by HTTP: the snapshot beside an entry, and the same bytes at their documented place with this hub's
+// signature beside them. Specification: protocol/http.md, H10 to H12.
+
+import { ReplicaError } from '../errors.ts'
+import { signManifestFile } from '../vela/peer-fetch.ts'
+import { type Answer, FOR_EVER, FRESH } from './answer.ts'
+import type { Capture } from './captures.ts'
+import { type Asked, broken } from './route.ts'
+import type { Site } from './site.ts'
+
+/** The present state, the one that this address was told of by an entry, or with `sha256` exactly that one. */
+export async function snapshot(site: Site, { names, query, address }: Asked): Promise<Answer> {
+  const frontier = site.home.at(names[0]!)
+  const { name } = frontier.log
+  const hash = query.get('sha256')
+  if (hash === undefined) {
+    const capture = site.told.entries.take(name, address) ?? (await site.captures.present(frontier))
+    return fileAnswer(capture, FRESH)
+  }
+  if (!/^[0-9a-f]{64}$/.test(hash)) throw broken('sha256 is not 64 lower-case hex digits')
+  const kept = site.captures.find(name, hash)
+  if (kept !== undefined) return fileAnswer(kept, FOR_EVER)
+  const present = await site.captures.present(frontier)
+  if (present.fileHash === hash) return fileAnswer(present, FOR_EVER)
+  throw new ReplicaError('ERR_NOT_FOUND', 'the frontier has gone on since it had this hash')
+}
+
+/** The frontier file at its documented place. */
+export async function manifestFile(site: Site, { names, address }: Asked): Promise<Answer> {
+  const capture = await site.captures.present(site.home.at(names[0]!))
+  site.told.files.tell(capture, address)
+  return fileAnswer(capture, FRESH)
+}
+
+/** This hub's signature over the frontier file that this address was told of, or that it would be told of now. */
+export async function manifestSignature(site: Site, { names, address }: Asked): Promise<Answer> {
+  const frontier = site.home.at(names[0]!)
+  const { name } = frontier.log
+  const capture = site.told.files.take(name, address) ?? (await site.captures.present(frontier))
+  const body = signManifestFile(name, capture.text, site.home.key)
+  const headers = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': FRESH }
+  return { status: 200, headers: { ...headers, etag: `"${capture.fileHash}.sig"` }, body }
+}
+
+function fileAnswer({ text, fileHash }: Capture, cache: string): Answer {
+  const headers = { 'content-type': 'application/json', 'cache-control': cache, etag: `"${fileHash}"` }
+  return { status: 200, headers, body: text }
+}

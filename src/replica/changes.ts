@@ -1,0 +1,89 @@
+// What is merged into a frontier, as it is merged: nodes in this store's order, from a number on, without end. Nothing is
+// kept for a reader: the log has it all, a commit only wakes whoever has read to the end. So a slow reader costs one batch,
+// and one that left goes on later from the number after the last it saw. Specification: protocol/live.md, L14 and L15.
+
+import { ReplicaError } from '../errors.ts'
+import type { NodeRow } from '../store/store.ts'
+import type { Frontier } from './frontier.ts'
+import { type NodeView, nodeView } from './view.ts'
+
+/** Read at once and kept while the reader is busy with it. Bytes; at least one node. */
+const BATCH_BYTES = 256 * 1024
+
+export interface ChangesOptions {
+  /** The first number to be told of; from the present end of the log on when absent. After a change, its `seq` and 1. */
+  readonly since?: number
+  /** Only events of these kinds. */
+  readonly kinds?: readonly string[]
+  /** Ends after this many. */
+  readonly limit?: number
+  /** Ends the changes, without an error. */
+  readonly signal?: AbortSignal
+}
+
+/** `over`: the replica is being closed, which ends the changes too. @throws ReplicaError ERR_USAGE for a number past the end */
+export function changesOf(frontier: Frontier, options: ChangesOptions, over: AbortSignal): AsyncGenerator<NodeView> {
+  const { nodes, name } = frontier.log
+  const { since = nodes, signal } = options
+  if (!Number.isSafeInteger(since) || since < 0) throw new ReplicaError('ERR_USAGE', `no sequence number: ${since}`)
+  if (since > nodes) {
+    const facts = { next: nodes }
+    throw new ReplicaError('ERR_USAGE', `${name} ends before ${since} here: that number is of another store`, { facts })
+  }
+  const until = signal === undefined ? over : AbortSignal.any([signal, over])
+  return read(frontier, { ...options, since }, until)
+}
+
+async function* read(
+  frontier: Frontier,
+  { since, kinds, limit = Number.POSITIVE_INFINITY }: ChangesOptions & { since: number },
+  until: AbortSignal,
+): AsyncGenerator<NodeView> {
+  const bell = new Bell()
+  const unsubscribe = frontier.subscribe(() => bell.ring())
+  const ring = (): void => bell.ring()
+  until.addEventListener('abort', ring)
+  try {
+    let seq = since
+    let left = limit
+    while (!until.aborted && left > 0) {
+      bell.reset()
+      const rows = await batchAt(frontier, seq)
+      if (rows.length === 0) await bell.rung
+      for (const row of rows) {
+        if (until.aborted || left === 0) return
+        const view = nodeView(row)
+        seq = view.seq + 1
+        if (kinds !== undefined && !kinds.includes(view.event.kind)) continue
+        left -= 1
+        yield view
+      }
+    }
+  } finally {
+    until.removeEventListener('abort', ring)
+    unsubscribe()
+  }
+}
+
+/** The rows from `seq` on, one batch; nothing of the store stays open. */
+async function batchAt({ log }: Frontier, seq: number): Promise<NodeRow[]> {
+  if (seq >= log.nodes) return []
+  for await (const rows of log.scan({ from: seq, to: log.nodes, batchBytes: BATCH_BYTES })) return rows
+  return []
+}
+
+/** Rings once until it is reset; what rings before somebody waits is not lost. */
+class Bell {
+  rung!: Promise<void>
+  ring!: () => void
+
+  constructor() {
+    this.reset()
+  }
+
+  reset(): void {
+    this.rung = new Promise(resolve => {
+      this.ring = resolve
+    })
+  }
+}

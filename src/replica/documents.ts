@@ -1,0 +1,69 @@
+// Documents of a frontier, whole: put before the node that links them is made, read by the link. Blocks, lists and their
+// checks are codec/document.ts; storing goes through the gate, which lets in what waited. Specification: protocol/document.md.
+
+import { type Digest, equals } from '../bytes.ts'
+import { chunkDocument, EMPTY_DIGEST, readChunkList } from '../codec/document.ts'
+import type { Link } from '../codec/node-form.ts'
+import { ReplicaError } from '../errors.ts'
+import type { DocumentStore } from '../store/store.ts'
+import { type Lack, lackOf } from '../trust/documents.ts'
+import type { Gate } from '../trust/gate.ts'
+
+const BLOCKS_PER_TURN = 16
+
+export class Documents {
+  readonly #store: DocumentStore
+  readonly #gate: Gate
+
+  constructor(store: DocumentStore, gate: Gate) {
+    this.#store = store
+    this.#gate = gate
+  }
+
+  /**
+   * Keeps a document and answers the link by which a node names it. Durable when it returns; the same bytes have the same
+   * link, and are stored once.
+   * @throws ReplicaError ERR_DOCUMENT for more than 128 MiB
+   */
+  async put(bytes: Uint8Array): Promise<Link> {
+    const { link, blocks } = chunkDocument(bytes)
+    // In pieces, the list last: admission goes on in between.
+    for (let from = 0; from < blocks.length; from += BLOCKS_PER_TURN) {
+      await this.#gate.keep(blocks.slice(from, from + BLOCKS_PER_TURN))
+    }
+    return link
+  }
+
+  /** Whether it is stored whole. */
+  async has(link: Link): Promise<boolean> {
+    return (await this.#lack(link)).length === 0
+  }
+
+  /** The whole document, at most 128 MiB. @throws ReplicaError ERR_NOT_FOUND, ERR_DOCUMENT, ERR_STORE_CORRUPT */
+  async read(link: Link): Promise<Uint8Array> {
+    const lack = await this.#lack(link)
+    if (lack === 'malformed') throw new ReplicaError('ERR_DOCUMENT', 'what the link names is no list of chunks')
+    if (lack.length > 0) throw new ReplicaError('ERR_NOT_FOUND', 'the document is not stored here whole')
+    const block = await this.#block(link.digest)
+    if (link.codec === 'raw') return Uint8Array.from(block)
+    const { size, chunks } = readChunkList(block)
+    const bytes = new Uint8Array(size)
+    let at = 0
+    for (const chunk of chunks) {
+      const part = await this.#block(chunk)
+      bytes.set(part, at)
+      at += part.length
+    }
+    return bytes
+  }
+
+  #lack(link: Link): Promise<Lack> {
+    return lackOf(this.#store, link)
+  }
+
+  async #block(digest: Digest): Promise<Uint8Array> {
+    const block = equals(digest, EMPTY_DIGEST) ? new Uint8Array(0) : await this.#store.get(digest)
+    if (block === undefined) throw new ReplicaError('ERR_NOT_FOUND', 'a block of the document is not stored here')
+    return block
+  }
+}

@@ -1,0 +1,89 @@
+// Peers' frontiers fetched whole: through a hub's registry entry, or from a peer's documented place. The decisions are those of
+// vela/discover.ts and vela/peer-fetch.ts; here they get a network. What ends badly leaves nothing behind: bodies are kept in memory
+// until they are judged, and nothing is written.
+
+import { verify } from '../trust/verify.ts'
+import { continueDiscovery, type DiscoveryResult, type DiscoveryStep, startDiscovery } from '../vela/discover.ts'
+import type { FetchPolicy } from '../vela/fetch-url.ts'
+import type { FetchOutcome, FetchRequest } from '../vela/fetching.ts'
+import type { ContentHashes } from '../vela/frontier-content.ts'
+import { contentHashes } from '../vela/frontier-hash.ts'
+import { continuePeerFetch, type PeerFetchResult, startPeerFetch } from '../vela/peer-fetch.ts'
+import { type AnswerOptions, fetchAnswer } from './fetch-answer.ts'
+
+export interface FetchOptions extends Omit<AnswerOptions, 'policy'> {
+  /** Every host of this machine and of private networks; without it only the one that the caller names itself. */
+  readonly allowPrivate?: boolean
+  /** `http` to hosts that are not private. */
+  readonly allowPlain?: boolean
+}
+
+/**
+ * Finds a frontier through a hub's registry: its entry, then what the entry points to. `url` is one that a person gave; where the entry leads
+ * is a stranger's word. `ownerKey` is the key of the frontier's owner, which is not the hub's: undefined
+ * believes whoever signed the entry.
+ * @throws ReplicaError ERR_FRONTIER_ID, ERR_ABORTED
+ */
+export async function discoverPeerFrontier(
+  url: string,
+  frontier: string,
+  options: FetchOptions & { readonly ownerKey: string | undefined },
+): Promise<DiscoveryResult> {
+  const { ownerKey } = options
+  const hub = webUrl(url)
+  const policy = policyOf(hub, options)
+  const hashes = hashesOnce()
+  const snapshotHashes = (content: Uint8Array) => hashes(content).snapshots
+  const eventLogHashes = (content: Uint8Array) => hashes(content).logs
+  let step: DiscoveryStep = startDiscovery({ hub, frontier, ownerKey, verify, snapshotHashes, eventLogHashes, policy })
+  while ('fetch' in step) step = continueDiscovery(step.state, await answerTo(step.fetch, policy, options))
+  return step.result
+}
+
+/** Where a peer is, and the key that it is registered with; undefined for one that is not registered. */
+export interface PeerPlace {
+  readonly url: string
+  readonly public_key: string | undefined
+}
+
+/**
+ * A peer's frontier from `<url>/manifest/<frontier>.json`, with its signature beside it: a registered peer's has to be there and
+ * to be made with the registered key.
+ * @throws ReplicaError ERR_FRONTIER_ID, ERR_ABORTED
+ */
+export async function fetchPeerFrontier(
+  peer: PeerPlace,
+  frontier: string,
+  options: FetchOptions = {},
+): Promise<PeerFetchResult> {
+  const base = webUrl(peer.url)
+  const policy = policyOf(base, options)
+  let step = startPeerFetch({ base, frontier, peerKey: peer.public_key, verify, policy })
+  while ('fetch' in step) step = continuePeerFetch(step.state, await answerTo(step.fetch, policy, options))
+  return step.result
+}
+
+/** A hub answers HTTP on the port of its WebSocket. */
+function webUrl(url: string): string {
+  return url.replace(/^ws(?=s?:)/i, 'http')
+}
+
+function policyOf(url: string, { allowPrivate = false, allowPlain = false }: FetchOptions): FetchPolicy {
+  const policy = { allowPrivate, allowPlain }
+  return URL.canParse(url) ? { ...policy, named: new URL(url).origin } : policy
+}
+
+function answerTo(request: FetchRequest, policy: FetchPolicy, options: FetchOptions): Promise<FetchOutcome> {
+  return fetchAnswer(request, { ...options, policy })
+}
+
+/** Both kinds of hashes come of one reading of the content, which may be large. */
+function hashesOnce(): (content: Uint8Array) => ContentHashes {
+  let of: Uint8Array | undefined
+  let hashes: ContentHashes | undefined
+  return content => {
+    if (hashes === undefined || of !== content) hashes = contentHashes(content)
+    of = content
+    return hashes
+  }
+}

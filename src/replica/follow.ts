@@ -1,0 +1,56 @@
+// What a live channel follows: a log from a sequence number to its end as it is now, read from the tail that is kept in mind where
+// that reaches, from the store otherwise, and the registry. Specification: protocol/sync.md, S46 and S51.
+
+import { type Digest, equals } from '../bytes.ts'
+import type { NodeRow } from '../store/store.ts'
+import { FRAME_FILL_BYTES } from '../sync/packing.ts'
+import type { Follow } from '../transport/services.ts'
+import type { Frontier } from './frontier.ts'
+
+export function followOf({ log, tail }: Frontier, from: number): Follow {
+  // Count and digest are read in one turn of the loop: they belong together.
+  const count = log.nodes
+  const digest = log.headsDigest()
+  let next = from
+  let scan: AsyncIterator<NodeRow[]> | undefined
+  return {
+    count,
+    digest,
+    async rows() {
+      const kept = tail.take(next, count, FRAME_FILL_BYTES)
+      if (kept !== undefined) {
+        await scan?.return?.()
+        scan = undefined // the tail may be short when it is asked again: a scan goes on from where that is
+        next += kept.length
+        return { rows: kept, last: next >= count }
+      }
+      scan ??= log.scan({ from: next, to: count, batchBytes: FRAME_FILL_BYTES })[Symbol.asyncIterator]()
+      const batch = await scan.next()
+      if (batch.done) return { rows: [], last: true }
+      next += batch.value.length
+      return { rows: batch.value, last: next >= count }
+    },
+    async close() {
+      await scan?.return?.()
+    },
+  }
+}
+
+/** Tells once that the registry has another digest than `since`. A change is followed by a new look at what is held: that goes first. */
+export function watchRegistry({ registry, gate }: Frontier, since: Digest, listener: () => void): () => void {
+  let isOver = false
+  const end = registry.subscribe(() => look())
+  const tell = (): void => {
+    if (!isOver) listener()
+    isOver = true
+    end()
+  }
+  const look = (): void => {
+    if (!isOver && !equals(registry.digest(), since)) setImmediate(() => gate.exclusive(async () => {}).then(tell))
+  }
+  look()
+  return () => {
+    isOver = true
+    end()
+  }
+}

@@ -1,0 +1,155 @@
+// Importing a whole frontier (protocol/frontier.md, F16 to F19): its events go in as a log does, everything else as documents that the
+// nodes link: a proposal from the node of the event that points to it, the base document from the first new node. What no new
+// node can link, since all events are known already, a genesis event of its own carries; the same again is known and adds nothing.
+
+import { toHex } from '../bytes.ts'
+import { chunkDocument, type DocumentBlock } from '../codec/document.ts'
+import { decodeNode } from '../codec/node.ts'
+import type { Link } from '../codec/node-form.ts'
+import { hasCode } from '../errors.ts'
+import { COMMIT_LIMITS, NODE_LIMITS } from '../limits.ts'
+import type { Key } from '../trust/key.ts'
+import { type EventHead, makeEvent } from '../vela/event.ts'
+import { parseInstant } from '../vela/instant.ts'
+import { VERSION } from '../version.ts'
+
+import { type ReadyEvent, ready } from './authoring.ts'
+import type { Frontier } from './frontier.ts'
+import type { Home } from './home.ts'
+import { type Attachments, type ImportOptions, type ImportReport, importLog } from './import.ts'
+import { linkText } from './whole-document.ts'
+import { CARRIED } from './whole-log.ts'
+import type { Document, Parts } from './whole-split.ts'
+
+/** Documents are written in batches of about this size, one sync each. */
+const BATCH_BYTES = COMMIT_LIMITS.bytesMax / 2
+
+export interface WholeImportReport extends ImportReport {
+  /** CID of the base document: all of the frontier that is no event. */
+  readonly base: string
+  /** Whether that was here already. */
+  readonly baseKnown: boolean
+  /** Documents newly linked, the base among them. */
+  readonly documents: number
+}
+
+/** @throws ReplicaError ERR_FRONTIER_ID, ERR_DOCUMENT over 128 MiB, ERR_ABORTED */
+export async function importWhole(
+  home: Home,
+  { frontier: name, parts }: { frontier: string; parts: Parts },
+  options: ImportOptions = {},
+): Promise<WholeImportReport> {
+  const frontier = await home.track(name)
+  const report = await frontier.exclusive(() => importParts({ frontier, key: home.key, parts }, options))
+  home.checkHeads(name)
+  return report
+}
+
+async function importParts(
+  { frontier, key, parts }: { frontier: Frontier; key: Key; parts: Parts },
+  options: ImportOptions,
+): Promise<WholeImportReport> {
+  const base = parts.base(frontier.log.name)
+  const attachments = new WholeAttachments({ frontier, base, parts, known: await linkedIn(frontier) })
+  const { baseKnown } = attachments
+  const report = await importLog({ frontier, key, log: () => parts.events, attachments }, options)
+  return { ...report, base: linkText(base.link), baseKnown, documents: attachments.linked }
+}
+
+/** The documents that nodes of the log link already. */
+async function linkedIn({ log }: Frontier): Promise<Set<string>> {
+  const known = new Set<string>()
+  for await (const rows of log.scan({ from: 0, to: log.nodes })) {
+    for (const { bytes } of rows) for (const link of decodeNode(bytes).links) known.add(linkText(link))
+  }
+  return known
+}
+
+class WholeAttachments implements Attachments {
+  readonly baseKnown: boolean
+  linked = 0
+  readonly #frontier: Frontier
+  readonly #base: Document
+  readonly #parts: Parts
+  /** What no node links yet, by the text of the link: the base first. */
+  readonly #open = new Map<string, Document>()
+
+  constructor(parts: { frontier: Frontier; base: Document; parts: Parts; known: ReadonlySet<string> }) {
+    this.#frontier = parts.frontier
+    this.#base = parts.base
+    this.#parts = parts.parts
+    this.baseKnown = parts.known.has(linkText(parts.base.link))
+    if (this.baseKnown) return
+    for (const document of [parts.base, ...[...parts.parts.proposals.values()].flat()]) {
+      const name = linkText(document.link)
+      if (!parts.known.has(name)) this.#open.set(name, document)
+    }
+  }
+
+  /** Documents are durable before a node links them. */
+  async begin(): Promise<void> {
+    const { gate } = this.#frontier
+    let batch: DocumentBlock[] = []
+    let size = 0
+    for (const { bytes } of this.#open.values()) {
+      // Chunks before their list, as chunkDocument gives them.
+      for (const block of chunkDocument(bytes).blocks) {
+        batch.push(block)
+        size += block.bytes.length
+        if (size < BATCH_BYTES) continue
+        await gate.keep(batch)
+        batch = []
+        size = 0
+      }
+    }
+    if (batch.length > 0) await gate.keep(batch)
+  }
+
+  linksOf(event: ReadyEvent): Link[] {
+    const wanted = [this.#base, ...(this.#parts.proposals.get(toHex(event.digest)) ?? [])]
+    const open = wanted.filter(({ link }) => this.#open.has(linkText(link)))
+    return open.slice(0, NODE_LIMITS.linksMax).map(({ link }) => link)
+  }
+
+  made(links: readonly Link[]): void {
+    for (const link of links) this.#open.delete(linkText(link))
+    this.linked += links.length
+  }
+
+  /** Events that carry what is left, each as many links as a node may have. */
+  *rest(): Generator<ReadyEvent> {
+    for (let part = 1; this.#open.size > 0; part++) {
+      const documents = [...this.#open.values()].slice(0, NODE_LIMITS.linksMax)
+      yield ready(
+        this.#carrier(part),
+        documents.map(({ link }) => link),
+      )
+    }
+  }
+
+  /** It depends on nothing but the base, so that two hubs that import the same make the same event. */
+  #carrier(part: number): { text: Uint8Array; head: EventHead } {
+    const { log } = this.#frontier
+    const creator = `replica/${VERSION}`
+    const payload = { name: log.name, creator, [CARRIED]: linkText(this.#base.link), part }
+    const timestamp = instantOr(this.#parts.compiledAt, '1970-01-01T00:00:00Z')
+    return makeEvent({
+      kind: 'frontier.created',
+      target: { type: 'frontier', id: log.name },
+      actor: { id: creator, type: 'frontier' },
+      timestamp,
+      reason: 'frontier compiled',
+      payload,
+    })
+  }
+}
+
+function instantOr(text: string | undefined, other: string): string {
+  try {
+    if (text !== undefined) parseInstant(text)
+    return text ?? other
+  } catch (error) {
+    if (!hasCode(error, 'ERR_INSTANT')) throw error
+    return other
+  }
+}

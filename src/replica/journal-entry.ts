@@ -1,0 +1,152 @@
+// One entry of the journal as bytes (protocol/journal.md, J1–J5): what was observed, signed with the replica's key and linked to the
+// entry before it by hash, so that nothing can be changed, left out or put between afterwards without being seen. Entries of stores made
+// before journals were signed have neither; they are read, and may only stand at the beginning.
+
+import { type Digest, equals, fromHex, sha256, toHex, utf8 } from '../bytes.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
+import { JOURNAL_LIMITS } from '../limits.ts'
+import type { Key } from '../trust/key.ts'
+import { verify } from '../trust/verify.ts'
+import { checkEvent } from '../vela/event.ts'
+
+const DOMAIN = utf8('replica/journal/1\n')
+const VERSION = 1
+
+export type JournalFacts = { readonly [name: string]: CborValue }
+
+/** What is to be written. */
+export interface Observation {
+  readonly kind: string
+  readonly facts: JournalFacts
+  /** Canonical JSON of a federation event that this entry records. */
+  readonly event?: Uint8Array | undefined
+}
+
+export interface JournalEntry {
+  readonly number: number
+  /** RFC 3339, this machine's clock. */
+  readonly at: string
+  readonly kind: string
+  readonly facts: JournalFacts
+  /** SHA-256 of the entry's bytes, 64 hex digits: what the next one names. */
+  readonly hash: string
+  /** Hash of the entry before; undefined for the first. */
+  readonly prev: string | undefined
+  /** Public key that signed it, 64 hex digits; undefined for an entry from before journals were signed. */
+  readonly key: string | undefined
+  /** Canonical JSON of the event that it records. */
+  readonly event?: Uint8Array
+  /** The entry as it is stored and signed. */
+  readonly bytes: Uint8Array
+}
+
+/** Where an entry belongs. */
+export interface EntryPlace {
+  readonly frontier: string
+  readonly number: number
+  /** Hash of the entry before. */
+  readonly prev: Digest | undefined
+}
+
+/** An entry's bytes. @throws ReplicaError ERR_JOURNAL when it is too large, ERR_EVENT_… for an event that is not whole and canonical */
+export function makeEntry(observed: Observation & { at: string }, place: EntryPlace, key: Key): Uint8Array {
+  const { at, kind, facts, event } = observed
+  if (event !== undefined) checkEvent(event)
+  const body = {
+    v: VERSION,
+    at,
+    key: key.publicKeyBytes,
+    kind,
+    prev: place.prev ?? null,
+    facts: facts as { [name: string]: CborValue },
+    number: place.number,
+    frontier: place.frontier,
+    ...(event === undefined ? {} : { event: Buffer.from(event).toString('utf8') }),
+  }
+  const entry = encodeCbor({ sig: key.sign(signed(encodeCbor(body))), body })
+  const { entryBytesMax } = JOURNAL_LIMITS
+  if (entry.length > entryBytesMax)
+    throw new ReplicaError('ERR_JOURNAL', `an entry has at most ${entryBytesMax} bytes, this one has ${entry.length}`)
+  return entry
+}
+
+/** The form alone, as far as reading needs it. @throws ReplicaError ERR_JOURNAL */
+export function readEntry(bytes: Uint8Array, number: number): JournalEntry {
+  const hash = toHex(sha256(bytes))
+  const whole = mapOf(decode(bytes))
+  const isSigned = Object.hasOwn(whole, 'sig')
+  const body = isSigned ? mapOf(whole.body) : whole
+  const { at, kind, facts, prev, key, event } = body
+  if (typeof at !== 'string' || typeof kind !== 'string') throw malformed('its time or its kind is no text')
+  const entry = { number, at, kind, facts: mapOf(facts), hash, bytes }
+  if (!isSigned) return { ...entry, prev: undefined, key: undefined }
+  if (!(prev === null || isBytes(prev, 32)) || !isBytes(key, 32)) throw malformed('its key or its link is not 32 bytes')
+  if (event !== undefined && typeof event !== 'string') throw malformed('its event is no text')
+  return {
+    ...entry,
+    prev: prev === null ? undefined : toHex(prev),
+    key: toHex(key),
+    ...(event === undefined ? {} : { event: utf8(event) }),
+  }
+}
+
+const MEMBERS = ['at', 'facts', 'frontier', 'key', 'kind', 'number', 'prev', 'v']
+
+/**
+ * Everything that an entry has to be at its place. `ownKeys`: the replica's key and those it had, 64 hex digits each.
+ * @throws ReplicaError ERR_JOURNAL; ERR_EVENT_… for the event in it
+ */
+export function checkEntry(
+  bytes: Uint8Array,
+  place: EntryPlace & { readonly mayBeUnsigned: boolean; readonly ownKeys: ReadonlySet<string> },
+): JournalEntry {
+  const entry = readEntry(bytes, place.number)
+  if (entry.key === undefined) {
+    if (place.mayBeUnsigned) return entry
+    throw malformed('it has no signature, and one before it has')
+  }
+  const { body, sig } = mapOf(decode(bytes))
+  const members = mapOf(body)
+  const names = Object.keys(members).filter(name => name !== 'event')
+  if (names.sort().join() !== MEMBERS.join() || Object.keys(mapOf(decode(bytes))).length !== 2)
+    throw malformed('it has other members than an entry has')
+  const { v, number, frontier, prev } = members
+  if (v !== VERSION) throw malformed('it is of another version')
+  if (frontier !== place.frontier) throw malformed('it is of another frontier')
+  if (number !== place.number) throw malformed(`it says that it is entry ${String(number)}`)
+  const follows = place.prev === undefined ? prev === null : isBytes(prev, 32) && equals(prev, place.prev)
+  if (!follows) throw malformed('it does not follow the entry before it')
+  if (!place.ownKeys.has(entry.key)) throw malformed(`its key ${entry.key} is none of this replica's`)
+  const valid = sig instanceof Uint8Array && verify(fromHex(entry.key)!, signed(encodeCbor(members)), sig)
+  if (!valid) throw malformed('its signature is not valid')
+  if (entry.event !== undefined) checkEvent(entry.event)
+  return entry
+}
+
+function signed(body: Uint8Array): Uint8Array {
+  return Buffer.concat([DOMAIN, body])
+}
+
+function decode(bytes: Uint8Array): CborValue {
+  try {
+    return decodeCbor(bytes)
+  } catch (cause) {
+    if (!hasCode(cause, 'ERR_CBOR')) throw cause
+    throw new ReplicaError('ERR_JOURNAL', `the entry is no DAG-CBOR: ${cause.message}`, { cause })
+  }
+}
+
+function mapOf(value: CborValue | undefined): { [name: string]: CborValue } {
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
+  if (isMap) return value
+  throw malformed('what should be a map is none')
+}
+
+function isBytes(value: CborValue | undefined, length: number): value is Uint8Array {
+  return value instanceof Uint8Array && value.length === length
+}
+
+function malformed(reason: string): ReplicaError {
+  return new ReplicaError('ERR_JOURNAL', reason)
+}

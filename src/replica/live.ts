@@ -1,0 +1,82 @@
+// Following one peer for one frontier as long as a caller wants: the same link that a hub keeps, without a hub.
+
+import { isErrorCode, ReplicaError } from '../errors.ts'
+import type { LiveRound, Services } from '../transport/exchange.ts'
+import type { LiveMode } from '../trust/peer.ts'
+import type { Home } from './home.ts'
+import { PeerLink } from './peer-link.ts'
+import type { LinkPhase } from './standings.ts'
+import { peerOf } from './syncing.ts'
+
+export interface LiveOptions {
+  /** Which way nodes flow, seen from here; default as the peer is registered, else `both`. */
+  readonly mode?: LiveMode
+  /** Ends it in good order. */
+  readonly signal?: AbortSignal
+  /** Told of each round that was reported; must not throw. */
+  readonly onRound?: (round: LiveRound) => void
+  /** Told when the link, or what is known of the peer, has changed; must not throw. */
+  readonly onState?: (state: LiveState) => void
+}
+
+export interface LiveState {
+  readonly phase: LinkPhase
+  /** Both sides have the same heads, as far as is known. */
+  readonly equal: boolean
+  /** Why the peer can't be followed, since the last attempt failed. */
+  readonly failure?: ReplicaError
+}
+
+/** Resolves once the signal has fired, or the replica closes, and the link has ended. @throws ReplicaError ERR_PEER_UNKNOWN */
+export async function followPeer(
+  home: Home,
+  services: Services,
+  { frontier, peer }: { frontier: string; peer: string },
+  options: LiveOptions,
+): Promise<void> {
+  const { url, public_key: key, live } = peerOf(home, frontier, peer)
+  const { mode = live ?? 'both', signal, onRound, onState } = options
+  let phase: LinkPhase = 'connecting'
+  let hasFailed = false
+  const standing = await home.standings.of(home.at(frontier), key)
+  const tell = (): void => {
+    const { failureCode, failure } = standing.standing
+    const why = hasFailed && isErrorCode(failureCode) ? { failure: new ReplicaError(failureCode, failure) } : {}
+    onState?.({ phase, equal: standing.equal, ...why })
+  }
+  const link = new PeerLink({
+    home,
+    services,
+    url,
+    key,
+    tools: home.linkTools,
+    isSupervised: false,
+    hooks: {
+      onRound: (_, round) => {
+        onRound?.(round)
+        tell()
+      },
+      onPhase: (_, now) => {
+        phase = now
+        if (now === 'waiting' || now === 'live') hasFailed = now === 'waiting'
+        tell()
+      },
+    },
+  })
+  const until = signal === undefined ? home.over : AbortSignal.any([signal, home.over])
+  await home.during(async () => {
+    if (!until.aborted) {
+      await link.want([{ frontier, peer, mode }])
+      await fired(until)
+    }
+    await link.stop()
+    await home.standings.flush()
+  })
+}
+
+function fired(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,81 @@
+// A hub's notes of what others' nodes opened: when a frontier's log has been still for a moment, or has grown for a while, the conflicts
+// that are new since the last time go into the journal, whichever way their nodes came. Logs whose view would be large are left
+// alone: their conflicts are looked for when somebody asks. Specification: protocol/journal.md, J10.
+
+import { VIEW_LIMITS } from '../limits.ts'
+import type { Alarm, SetAlarm } from '../transport/alarm.ts'
+import type { Frontier } from './frontier.ts'
+import type { Home } from './home.ts'
+
+const { noteQuietMs, noteMsMax, unaskedNodesMax } = VIEW_LIMITS
+
+interface Watch {
+  readonly end: () => void
+  /** Rings when the log has been still. */
+  quiet: Alarm | undefined
+  /** Rings when it hasn't, for too long. */
+  latest: Alarm | undefined
+}
+
+export class MergeNoter {
+  readonly #home: Home
+  readonly #setAlarm: SetAlarm
+  readonly #watches = new Map<Frontier, Watch>()
+  #unsubscribe: () => void = () => {}
+
+  constructor(home: Home) {
+    this.#home = home
+    this.#setAlarm = home.linkTools.setAlarm
+  }
+
+  /** Watches the frontiers that are kept, and those that will be. */
+  start(): void {
+    this.#unsubscribe = this.#home.subscribe(() => this.#watchAll())
+    this.#watchAll()
+  }
+
+  stop(): void {
+    this.#unsubscribe()
+    for (const watch of this.#watches.values()) {
+      watch.end()
+      disarm(watch)
+    }
+    this.#watches.clear()
+  }
+
+  #watchAll(): void {
+    for (const frontier of this.#home.frontiers.values()) {
+      if (this.#watches.has(frontier)) continue
+      const end = frontier.subscribe(() => this.#grew(frontier))
+      this.#watches.set(frontier, { end, quiet: undefined, latest: undefined })
+    }
+  }
+
+  #grew(frontier: Frontier): void {
+    const watch = this.#watches.get(frontier)
+    if (watch === undefined || frontier.log.nodes > unaskedNodesMax) return
+    const note = (): void => this.#note(frontier, watch)
+    if (watch.quiet === undefined) watch.quiet = this.#setAlarm(noteQuietMs, note)
+    else watch.quiet.restart()
+    watch.latest ??= this.#setAlarm(noteMsMax, note)
+  }
+
+  #note(frontier: Frontier, watch: Watch): void {
+    disarm(watch)
+    if (frontier.log.nodes > unaskedNodesMax) return
+    this.#home
+      .during(() => frontier.view.noteMerged())
+      .catch((error: Error) => {
+        // A store that fails, or a hub that is being closed; nothing is lost but the note.
+        const facts = { frontier: frontier.log.name }
+        this.#home.tell({ kind: 'alarm', message: `conflicts were not looked for: ${error.message}`, facts })
+      })
+  }
+}
+
+function disarm(watch: Watch): void {
+  watch.quiet?.stop()
+  watch.latest?.stop()
+  watch.quiet = undefined
+  watch.latest = undefined
+}

@@ -1,0 +1,39 @@
+// Reading a frontier as callers see it: nodes in one order or the other, events, and what a reference names.
+
+import { ReplicaError } from '../errors.ts'
+import type { FrontierStore, NodeRow } from '../store/store.ts'
+import { inReplayOrder } from './read.ts'
+import { type NodeView, nodeView } from './view.ts'
+
+export interface NodesOptions {
+  /** First sequence number; only in arrival order. */
+  readonly since?: number
+  /** `arrival` (the default) is this store's order, `replay` the order that every replica agrees on. */
+  readonly order?: 'arrival' | 'replay'
+  /** Children before parents. */
+  readonly reverse?: boolean
+  readonly signal?: AbortSignal
+}
+
+export function nodesOf(log: FrontierStore, options: NodesOptions): AsyncGenerator<NodeView> {
+  const { order = 'arrival', since = 0, reverse = false, signal } = options
+  const batches =
+    order === 'arrival'
+      ? log.scan({ from: since, to: log.nodes, reverse })
+      : inReplayOrder(log, { reverse, twins: 'all' })
+  return views(batches, signal)
+}
+
+/** The events in replay order, each once although several nodes may carry it. */
+export function eventsOf(log: FrontierStore, signal: AbortSignal | undefined): AsyncGenerator<NodeView> {
+  return views(inReplayOrder(log, { reverse: false, twins: 'once' }), signal)
+}
+
+async function* views(batches: AsyncIterable<NodeRow[]>, signal: AbortSignal | undefined): AsyncGenerator<NodeView> {
+  for await (const rows of batches) {
+    for (const row of rows) {
+      if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'reading was given up')
+      yield nodeView(row)
+    }
+  }
+}

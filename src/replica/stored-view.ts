@@ -1,0 +1,140 @@
+// What a frontier's stored log amounts to (protocol/replay.md): made when it is first asked for, kept in memory, brought up to date by what
+// has arrived since. Its conflicts can be listed, and after a merge it says which ones that merge opened, which goes into the
+// journal. It reads the log and the registry and changes neither.
+
+import { VIEW_LIMITS } from '../limits.ts'
+import type { FrontierStore } from '../store/store.ts'
+import type { Registry } from '../trust/registry.ts'
+import { type ComputedConflict, viewConflicts } from '../vela/replay/conflicts.ts'
+import type { View } from '../vela/replay/state.ts'
+import { isStanding } from './carriers.ts'
+import type { Journal, JournalFacts } from './journal.ts'
+import { type OpenedConflict, Openings } from './opened.ts'
+import { Replaying, type Seeds } from './replaying.ts'
+
+export type { OpenedConflict, Seeds }
+
+const NO_SEEDS: Seeds = { genesis: [], proposals: [] }
+
+export interface ViewParts {
+  readonly log: FrontierStore
+  readonly registry: Registry
+  readonly journal: Journal
+  /** This replica's own. */
+  readonly hubId: string
+  /** Genesis and proposals for the log as it is now; nothing when absent. Asked at each refresh. */
+  readonly seeds?: (() => Promise<Seeds>) | undefined
+}
+
+export class StoredView {
+  readonly #parts: ViewParts
+  #replaying: Replaying | undefined
+  #openings = new Openings()
+  /** What was merged before this is not said to have opened anything. */
+  #noted: number
+  #tail: Promise<unknown> = Promise.resolve()
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts
+    this.#noted = parts.log.nodes
+  }
+
+  /** Whether saying what a merge opened is cheap enough to do without being asked. */
+  get isCheap(): boolean {
+    return this.#replaying !== undefined || this.#parts.log.nodes <= VIEW_LIMITS.unaskedNodesMax
+  }
+
+  /** The view of all that is stored. It changes with the next refresh: whoever waits for anything in between uses `read`. */
+  refresh(): Promise<View> {
+    return this.read(view => view)
+  }
+
+  /** What `use` makes of the view, which must not change meanwhile: `use` doesn't wait for anything. */
+  read<T>(use: (view: View) => T): Promise<T> {
+    return this.#serial(async () => use((await this.#advance()).view))
+  }
+
+  /** The computed conflicts, by finding, field and events; of these findings only, when given. At most VIEW_LIMITS.listedMax. */
+  conflicts(findings?: Iterable<string>): Promise<ComputedConflict[]> {
+    return this.read(view => [...firstOf(viewConflicts(view, findings), VIEW_LIMITS.listedMax)])
+  }
+
+  /** Where a merge begins, to be given to `noteMerged` after it: a view that is there is brought up to it first. */
+  mark(): Promise<number> {
+    const { log } = this.#parts
+    if (this.#replaying === undefined) return Promise.resolve(log.nodes)
+    return this.#serial(async () => (await this.#advance()).nodes)
+  }
+
+  /**
+   * Which conflicts were opened by the nodes from `fromSeq` on (all since the last call, when not given) and are open
+   * still. Those that the journal doesn't have are recorded there, with `facts` beside them.
+   */
+  noteMerged(fromSeq?: number, facts: JournalFacts = {}): Promise<OpenedConflict[]> {
+    return this.#serial(async () => {
+      const from = fromSeq ?? this.#noted
+      const { nodes } = await this.#advance(from)
+      this.#noted = Math.max(this.#noted, nodes)
+      const found = this.#openings.since(from)
+      const fresh = found.filter(({ recorded }) => !recorded)
+      if (fresh.length > 0)
+        await this.#record(
+          fresh.map(({ conflict }) => conflict),
+          facts,
+        )
+      for (const opening of fresh) opening.recorded = true
+      return found.map(({ conflict }) => conflict)
+    })
+  }
+
+  #record(opened: readonly OpenedConflict[], facts: JournalFacts): Promise<void> {
+    const listed = opened.slice(0, VIEW_LIMITS.openedListedMax)
+    const conflicts = listed.map(({ id, finding_id, kind, events }) => ({ id, finding_id, kind, events: [...events] }))
+    return this.#parts.journal.write(this.#parts.log.name, 'conflicts.opened', {
+      ...facts,
+      count: opened.length,
+      conflicts,
+    })
+  }
+
+  /** Brings the view to the present; a new one by way of `from`, so that what was before can be told from what came since. */
+  async #advance(from = this.#noted): Promise<Replaying> {
+    const { log, registry, hubId, seeds } = this.#parts
+    const to = log.nodes
+    try {
+      const target = {
+        seeds: seeds === undefined ? NO_SEEDS : await seeds(),
+        registry: registry.changes,
+        standing: (key: Uint8Array) => isStanding(registry, hubId, key),
+      }
+      this.#replaying ??= new Replaying(log, target.seeds)
+      if (this.#replaying.nodes < from) await this.#step(this.#replaying, { ...target, to: from })
+      await this.#step(this.#replaying, { ...target, to })
+      return this.#replaying
+    } catch (error) {
+      // What is half done is of no use; the next call starts over.
+      this.#replaying = undefined
+      this.#openings = new Openings()
+      throw error
+    }
+  }
+
+  async #step(replaying: Replaying, target: Parameters<Replaying['advance']>[0]): Promise<void> {
+    const touched = await replaying.advance(target)
+    this.#openings.update(replaying.view, touched, target.to)
+  }
+
+  #serial<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#tail.then(task)
+    this.#tail = run.catch(() => {})
+    return run
+  }
+}
+
+function* firstOf<T>(items: Iterable<T>, most: number): Generator<T> {
+  let left = most
+  for (const item of items) {
+    if (left-- <= 0) return
+    yield item
+  }
+}

@@ -1,0 +1,45 @@
+// The basis of a whole frontier: what the latest base document of its log says, with the documents that it names (protocol/frontier.md,
+// F19). Of a log without one it is what its events say.
+
+import type { Link } from '../codec/node-form.ts'
+import { ReplicaError } from '../errors.ts'
+import { parseJson } from '../vela/json.ts'
+import type { Json } from '../vela/value.ts'
+import { VERSION } from '../version.ts'
+import { type Base, linkText } from './whole-document.ts'
+import { type Basis, bareBasis } from './whole-join.ts'
+import type { WholeLog } from './whole-log.ts'
+import { repositoryMembers } from './whole-repository.ts'
+import type { RepositoryFile } from './whole-split.ts'
+
+/** What the base document says, with the documents that it names; of a log without one, what its events say. */
+export function basisOf(log: WholeLog): Basis {
+  const { base } = log
+  const bare = bareBasis(log.frontier, log.events, `replica/${VERSION}`)
+  if (base === undefined) return bare
+  const files = filesOf(base, log)
+  if (files !== undefined) return { members: repositoryMembers(files, bare.members), events: base.events }
+  const members = new Map(base.members)
+  if (base.proposals !== undefined) {
+    const bodies = base.proposals.map(part => ('link' in part ? parsed(documentAt(log, part.link)) : part.value))
+    members.set('proposals', bodies)
+  }
+  return { members, events: base.events }
+}
+
+export function filesOf({ files }: Base, log: WholeLog): RepositoryFile[] | undefined {
+  return files?.map(({ path, content }) => ({
+    path,
+    bytes: content instanceof Uint8Array ? content : documentAt(log, content),
+  }))
+}
+
+function documentAt({ documents }: WholeLog, link: Link): Uint8Array {
+  const bytes = documents.get(linkText(link))
+  if (bytes !== undefined) return bytes
+  throw new ReplicaError('ERR_NOT_FOUND', `no node that is here links the document ${linkText(link)}`)
+}
+
+function parsed(bytes: Uint8Array): Json {
+  return parseJson(bytes, { numbers: 'exact' })
+}

@@ -1,0 +1,245 @@
+// A whole frontier put together again (protocol/frontier.md, F20 to F22): what the base document kept, the events of the log in the
+// order that they came in and after them those that came later, and what the later ones made of findings and other objects. Pure.
+
+import { sha256, toHex } from '../bytes.ts'
+import { hasCode } from '../errors.ts'
+import { importEvent } from '../vela/event.ts'
+import { byTimestamp } from '../vela/event-chain.ts'
+import { readFinding } from '../vela/frontier-file.ts'
+import { parseJson, printJson } from '../vela/json.ts'
+import { genesisOf } from '../vela/replay/genesis.ts'
+import { viewObjects } from '../vela/replay/rows.ts'
+import { OBJECT_TABLES, type ObjectTable, type View } from '../vela/replay/state.ts'
+import { applyEvent, emptyView } from '../vela/replay/view.ts'
+import { type Json, JsonNumber } from '../vela/value.ts'
+import type { BaseEvent } from './whole-document.ts'
+import type { LogEvent } from './whole-log.ts'
+
+type Members = Map<string, Json>
+
+/** What a frontier file says besides its events, and how these stood in it. */
+export interface Basis {
+  readonly members: ReadonlyMap<string, Json>
+  readonly events: readonly BaseEvent[] | undefined
+}
+
+export interface Joined {
+  /** All members but the events. */
+  readonly members: Members
+  readonly events: readonly {
+    readonly value: Json
+    readonly event: LogEvent | undefined
+    readonly path: string | undefined
+  }[]
+  /** Proposals that came later. */
+  readonly proposals: readonly Json[]
+  /** The objects that later events changed or made, by table. */
+  readonly changed: ReadonlyMap<ObjectTable, ReadonlyMap<string, Members>>
+}
+
+/** @throws ReplicaError ERR_FRONTIER for a base whose findings are none */
+export function joinFrontier(basis: Basis, log: readonly LogEvent[], proposals: readonly Json[]): Joined {
+  const own = new Map(log.map(event => [event.digest, event]))
+  const based = new Set<string>()
+  const events: { value: Json; event: LogEvent | undefined; path: string | undefined }[] = []
+  for (const { digest, value, path } of basis.events ?? []) {
+    const event = digest === undefined ? undefined : own.get(digest)
+    if (digest !== undefined && event === undefined) continue // Not here, or no longer.
+    if (event !== undefined) based.add(event.digest)
+    events.push({ value: asGiven(value, event) ?? parseStored(event!), event, path })
+  }
+  const later = log.filter(({ digest }) => !based.has(digest))
+  for (const event of later) events.push({ value: parseStored(event), event, path: undefined })
+  const members = new Map(basis.members)
+  const missing = newProposals(members, proposals)
+  if (missing.length > 0) members.set('proposals', [...listOf(members, 'proposals'), ...missing])
+  if (later.length === 0) return { members, events, proposals: missing, changed: new Map() }
+  const changed = replayLater({ members, log, based })
+  for (const [table, objects] of changed) members.set(table, withObjects(listOf(members, table), objects))
+  recount(members, events.length)
+  return { members, events, proposals: missing, changed }
+}
+
+/** How the base has an event, which must be that event; of what is not in the log, as it is. */
+function asGiven(value: Json | undefined, event: LogEvent | undefined): Json | undefined {
+  if (value === undefined || event === undefined) return value
+  try {
+    return toHex(sha256(importEvent(printJson(value)).text)) === event.digest ? value : undefined
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    return undefined
+  }
+}
+
+/** Proposals that the base doesn't have; a proposal's id is its label. */
+function newProposals(members: Members, proposals: readonly Json[]): Json[] {
+  const known = new Set(listOf(members, 'proposals').map(idOf))
+  return proposals.filter(proposal => {
+    const id = idOf(proposal)
+    if (id === undefined || known.has(id)) return false
+    known.add(id)
+    return true
+  })
+}
+
+interface Replaying {
+  readonly members: Members
+  readonly log: readonly LogEvent[]
+  readonly based: ReadonlySet<string>
+}
+
+/**
+ * What later events changed. They are applied on top of the objects as the base has them, since these may have been changed outside of
+ * the log; an object whose later events stand between those of the base in replay order, or that the base's list doesn't bring into
+ * the view, is taken from the replay of the whole log.
+ */
+function replayLater({ members, log, based }: Replaying): Map<ObjectTable, Map<string, Members>> {
+  const findings = listOf(members, 'findings').map(readFinding)
+  const proposals = listOf(members, 'proposals').flatMap(seedOf)
+  const top = emptyView({ genesis: findings.map(({ body }) => body), proposals })
+  const whole = emptyView({ genesis: genesisOf(findings, log), proposals })
+  const started = new Set<string>()
+  const between = new Set<string>()
+  const touched = new Set<string>()
+  for (const event of log) {
+    if (!event.counts) continue
+    const inWhole = apply(whole, event)
+    const ids = [event.head.target.id, ...inWhole.findings]
+    if (!based.has(event.digest)) {
+      const onTop = apply(top, event)
+      for (const id of [...ids, ...onTop.findings]) touched.add(id)
+      for (const id of ids) started.add(id)
+      // It is about what events of the base said, such as a conflict between them.
+      if (onTop.problems > inWhole.problems) for (const id of ids) between.add(id)
+    } else for (const id of ids) if (started.has(id)) between.add(id)
+  }
+  const changed = new Map<ObjectTable, Map<string, Members>>()
+  for (const table of OBJECT_TABLES) {
+    const sources = table === 'findings' ? { top, whole } : { top: whole, whole }
+    const objects = changedIn(table, { ...sources, touched, between })
+    if (objects.size > 0) changed.set(table, objects)
+  }
+  return changed
+}
+
+function changedIn(
+  table: ObjectTable,
+  from: { top: View; whole: View; touched: ReadonlySet<string>; between: ReadonlySet<string> },
+): Map<string, Members> {
+  const whole = new Map(viewObjects(from.whole, table).map(({ id, body }) => [id, body]))
+  const objects = new Map<string, Members>()
+  for (const { id, body } of viewObjects(from.top, table)) {
+    if (!from.touched.has(id)) continue
+    objects.set(id, new Map((from.between.has(id) ? whole.get(id) : undefined) ?? body))
+  }
+  return objects
+}
+
+/** An event that no replay can read changes nothing; the gate let it in as an event. */
+function apply(view: View, event: LogEvent): { findings: readonly string[]; problems: number } {
+  try {
+    const { findings, problems } = applyEvent(view, event)
+    return { findings, problems: problems.length }
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    return { findings: [], problems: 1 }
+  }
+}
+
+/** Each object in its place, new ones at the end. */
+function withObjects(list: readonly Json[], objects: ReadonlyMap<string, Members>): Json[] {
+  const left = new Map(objects)
+  const result = list.map(item => {
+    const id = idOf(item)
+    const object = id === undefined ? undefined : objects.get(id)
+    if (id !== undefined) left.delete(id)
+    return object ?? item
+  })
+  return [...result, ...left.values()]
+}
+
+/** The counts that would be wrong otherwise; what else `stats` says is of its maker. */
+function recount(members: Members, events: number): void {
+  const stats = members.get('stats')
+  if (!(stats instanceof Map)) return
+  const counts = {
+    findings: listOf(members, 'findings').length,
+    event_count: events,
+    proposal_count: listOf(members, 'proposals').length,
+  }
+  const recounted = new Map(stats)
+  for (const [name, count] of Object.entries(counts))
+    if (stats.has(name)) recounted.set(name, JsonNumber.integer(count))
+  members.set('stats', recounted)
+}
+
+/** The frontier of a log that came without a base: its genesis says its name, the log the rest. */
+export function bareBasis(frontier: string, log: readonly LogEvent[], compiler: string): Basis {
+  const genesis = log.find(({ head }) => head.kind === 'frontier.created')
+  const first = genesis ?? byTimestamp(log)[0]
+  const count = (value: number): Json => JsonNumber.integer(value)
+  const meta = new Map<string, Json>([
+    ['name', genesis?.head.target.id ?? frontier],
+    ['description', ''],
+    ['compiled_at', first?.head.timestamp ?? '1970-01-01T00:00:00Z'],
+    ['compiler', genesis?.head.actor.id ?? compiler],
+    ['papers_processed', count(0)],
+    ['errors', count(0)],
+    ['dependencies', []],
+  ])
+  const members = new Map<string, Json>([
+    ['vela_version', '0.10.0'],
+    ['schema', 'https://vela.science/schema/finding-bundle/v0.10.0'],
+    ['frontier_id', frontier],
+    ['frontier', meta],
+    [
+      'stats',
+      new Map([
+        ['findings', count(0)],
+        ['event_count', count(0)],
+        ['proposal_count', count(0)],
+      ]),
+    ],
+    ['findings', []],
+    ['sources', []],
+    ['evidence_atoms', []],
+    ['condition_records', []],
+    ['proposals', []],
+    ['signatures', []],
+  ])
+  return { members, events: [] }
+}
+
+/** The documents that are proposals: objects with an id of theirs. */
+export function proposalsIn(documents: Iterable<Uint8Array>): Json[] {
+  const proposals: Json[] = []
+  for (const bytes of documents) {
+    if (bytes[0] !== 0x7b && bytes[0] !== 0x20 && bytes[0] !== 0x0a) continue
+    try {
+      const value = parseJson(bytes, { numbers: 'exact' })
+      if (idOf(value)?.startsWith('vpr_')) proposals.push(value)
+    } catch (error) {
+      if (!hasCode(error, 'ERR_JSON')) throw error
+    }
+  }
+  return proposals
+}
+
+export function listOf(members: ReadonlyMap<string, Json>, name: string): readonly Json[] {
+  const list = members.get(name)
+  return Array.isArray(list) ? list : []
+}
+
+export function idOf(value: Json): string | undefined {
+  const id = value instanceof Map ? value.get('id') : undefined
+  return typeof id === 'string' ? id : undefined
+}
+
+function seedOf(proposal: Json): { id: string; payload: Json }[] {
+  const id = idOf(proposal)
+  return id === undefined ? [] : [{ id, payload: (proposal as Members).get('payload') ?? null }]
+}
+
+function parseStored({ text }: LogEvent): Json {
+  return parseJson(text, { numbers: 'exact' })
+}

@@ -1,0 +1,93 @@
+// What replay of a frontier starts from besides its events (protocol/frontier.md, F23): the findings of the latest base document that
+// no event brings, and the proposals that nodes link. Asked at each refresh of a view: new nodes are looked through, and only what
+// changes the answer has the log read again.
+
+import { decodeNode } from '../codec/node.ts'
+import { hasCode } from '../errors.ts'
+import { checkEvent } from '../vela/event.ts'
+import { type Finding, readFinding } from '../vela/frontier-file.ts'
+import { payloadOf } from '../vela/frontier-payload.ts'
+import { genesisOf } from '../vela/replay/genesis.ts'
+import type { Json } from '../vela/value.ts'
+import type { Frontier } from './frontier.ts'
+import type { Seeds } from './stored-view.ts'
+import { basisOf } from './whole-basis.ts'
+import { idOf, listOf, proposalsIn } from './whole-join.ts'
+import { readWholeLog } from './whole-log.ts'
+
+interface Known {
+  /** Nodes looked through. */
+  readonly nodes: number
+  readonly seeds: Seeds
+  /** Ids of the findings that no event brought. */
+  readonly genesis: ReadonlySet<string>
+}
+
+const NOTHING: Seeds = { genesis: [], proposals: [] }
+const known = new WeakMap<Frontier, Known>()
+
+/** The same object as long as nothing of it changes. */
+export async function seedsOf(frontier: Frontier): Promise<Seeds> {
+  const { nodes } = frontier.log
+  const before = known.get(frontier) ?? { nodes: 0, seeds: NOTHING, genesis: new Set() }
+  if (before.nodes === nodes) return before.seeds
+  const differs = await mayDiffer(frontier, { from: before.nodes, to: nodes, genesis: before.genesis })
+  const now = differs ? await readSeeds(frontier) : before
+  known.set(frontier, { ...now, nodes })
+  return now.seeds
+}
+
+/** Kinds that bring a finding, in canonical text. */
+const BRINGERS = ['"kind":"finding.asserted"', '"kind":"finding.superseded"']
+
+/** Whether nodes of this range link documents, or bring findings that were taken as genesis. */
+async function mayDiffer(
+  { log }: Frontier,
+  range: { from: number; to: number; genesis: ReadonlySet<string> },
+): Promise<boolean> {
+  for await (const rows of log.scan(range)) {
+    for (const { bytes } of rows) {
+      const { links, event } = decodeNode(bytes)
+      if (links.length > 0 || (range.genesis.size > 0 && brings(event, range.genesis))) return true
+    }
+  }
+  return false
+}
+
+/** Whether the event brings one of these, by its target or as what replaces it. */
+function brings(event: Uint8Array, findings: ReadonlySet<string>): boolean {
+  const text = Buffer.from(event.buffer, event.byteOffset, event.length)
+  if (!BRINGERS.some(kind => text.includes(kind))) return false
+  const payload = payloadOf(event)
+  const replacement = payload instanceof Map ? payload.get('new_finding_id') : undefined
+  return findings.has(checkEvent(event).target.id) || (typeof replacement === 'string' && findings.has(replacement))
+}
+
+async function readSeeds(frontier: Frontier): Promise<Omit<Known, 'nodes'>> {
+  const log = await readWholeLog(frontier)
+  const { members } = basisOf(log)
+  const proposals = [...listOf(members, 'proposals'), ...proposalsIn(log.documents.values())]
+  const seen = new Set<string>()
+  const seeds = proposals.flatMap((proposal): { id: string; payload: Json }[] => {
+    const id = idOf(proposal)
+    if (id === undefined || seen.has(id)) return []
+    seen.add(id)
+    return [{ id, payload: (proposal as Map<string, Json>).get('payload') ?? null }]
+  })
+  const genesis = genesisOf(listOf(members, 'findings').flatMap(findingIn), log.events)
+  const isNothing = genesis.length === 0 && seeds.length === 0
+  return {
+    seeds: isNothing ? NOTHING : { genesis, proposals: seeds },
+    genesis: new Set(genesis.flatMap(body => idOf(new Map(body)) ?? [])),
+  }
+}
+
+/** A repository may hold a record that is no finding; it is none then. */
+function findingIn(value: Json): Finding[] {
+  try {
+    return [readFinding(value)]
+  } catch (error) {
+    if (!hasCode(error, 'ERR_FRONTIER')) throw error
+    return []
+  }
+}

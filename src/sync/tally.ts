@@ -1,0 +1,20 @@
+// What the two sides of a flow tell each other about logs and about what became of nodes.
+
+import type { Digest } from '../bytes.ts'
+
+export interface LogState {
+  readonly count: number
+  readonly digest: Digest
+}
+
+/** What a sink did with what it was sent; lists are cut at `reportItemsMax`, counts are whole. */
+export interface Tally extends LogState {
+  readonly admitted: number
+  readonly known: number
+  readonly held: readonly { digest: Digest; key: Uint8Array }[]
+  readonly heldCount: number
+  readonly refused: readonly { digest: Digest; code: string }[]
+  readonly refusedCount: number
+  /** Whether the sink now stores every head that the source stated. */
+  readonly complete: boolean
+}

@@ -1,0 +1,116 @@
+// The conformance command: it finds nothing wrong with data that is right, everything wrong with data that isn't, and skips
+// what it does not know.
+
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { sha256, toHex, utf8 } from '../../src/bytes.ts'
+import { type Scratch, scratch, shared, skip } from '../shared-data.ts'
+import { checkFolder, type FileResult } from './check-folder.ts'
+
+const test = suite('conformance')
+
+const results = (folder: string): FileResult[] => [...checkFolder(folder)]
+const byName = (folder: string): Record<string, FileResult['result']> =>
+  Object.fromEntries(results(folder).map(({ file, result }) => [file, result]))
+
+async function folderOf(files: Record<string, unknown>): Promise<Scratch> {
+  const dir = await scratch()
+  for (const [name, value] of Object.entries(files)) {
+    fs.mkdirSync(path.dirname(dir.join(name)), { recursive: true })
+    fs.writeFileSync(dir.join(name), typeof value === 'string' ? value : JSON.stringify(value))
+  }
+  return dir
+}
+
+const hash = (text: string): string => toHex(sha256(utf8(text)))
+const revoked = { event_timestamp: '2026-05-01T02:00:00+02:00', revoked_at: '2026-05-01T00:00:00Z' }
+
+test('files are told by their form wherever they lie, and what is of no known form is skipped', async () => {
+  await using dir = await folderOf({
+    'here/some-numbers.json': [{ text: '1.0', ok: true, canonical: '1.0', sha256: hash('1.0') }],
+    'there/others.json': [{ text: '01', ok: false }],
+    'when.json': [{ ...revoked, revoked_by_text_order: false, revoked_by_time_order: true }],
+    'README.md': 'words',
+    'unknown.json': { anything: 1 },
+    'empty.json': [],
+    'broken.json': '{',
+  })
+  assert.equal(byName(dir.path), {
+    'README.md': 'skip',
+    'broken.json': 'skip',
+    'empty.json': 'skip',
+    'here/some-numbers.json': 'ok',
+    'there/others.json': 'ok',
+    'unknown.json': 'skip',
+    'when.json': 'ok',
+  })
+})
+
+test('a wrong statement is a failure of its file alone, and so is a file that a check stumbles over', async () => {
+  await using dir = await folderOf({
+    'good.json': [{ text: '1.0', ok: true, canonical: '1.0', sha256: hash('1.0') }],
+    'hash.json': [{ text: '1.0', ok: true, canonical: '1.0', sha256: hash('1') }],
+    'taken.json': [{ text: '1.0', ok: false }],
+    'when.json': [{ ...revoked, revoked_by_time_order: false }],
+    'frontier.json': { findings: {}, frontier: {}, stats: {} },
+  })
+  assert.equal(byName(dir.path), {
+    'frontier.json': 'FAIL',
+    'good.json': 'ok',
+    'hash.json': 'FAIL',
+    'taken.json': 'FAIL',
+    'when.json': 'FAIL',
+  })
+})
+
+test('links out of the folder are not followed', async () => {
+  await using outside = await folderOf({ 'taken.json': [{ text: '1.0', ok: false }] })
+  await using dir = await folderOf({ 'good.json': [{ text: '01', ok: false }] })
+  fs.symlinkSync(outside.path, dir.join('folder'))
+  fs.symlinkSync(outside.join('taken.json'), dir.join('file.json'))
+  assert.equal(byName(dir.path), { 'good.json': 'ok' })
+})
+
+const data = shared('vela/expected.json')
+if (data === undefined) skip('conformance with other people’s data', 'vela/expected.json is not at hand')
+else {
+  const folder = path.dirname(data)
+
+  test('everything that is stated of other people’s data holds', () => {
+    const all = results(folder)
+    assert.equal(
+      all.filter(({ result }) => result === 'FAIL').flatMap(({ file, failures }) => [file, ...failures]),
+      [],
+    )
+    assert.ok(all.filter(({ result }) => result === 'ok').length > 50)
+  })
+
+  test('every hash that is stated is looked at: with all of them changed no log, frontier or fixture passes', async () => {
+    await using dir = await scratch()
+    fs.cpSync(folder, dir.path, { recursive: true })
+    fs.chmodSync(dir.path, 0o755)
+    fs.rmSync(dir.join('expected.json'), { force: true })
+    const changed = fs
+      .readFileSync(data, 'utf8')
+      .replaceAll(
+        /"([0-9a-f])([0-9a-f]{63})"/g,
+        (_, first: string, rest: string) => `"${first === '0' ? 1 : 0}${rest}"`,
+      )
+    fs.writeFileSync(dir.join('expected.json'), changed)
+    const found = byName(dir.path)
+    const stated = Object.keys(found).filter(file =>
+      /^(?:expected|bbb-flagship\.events|real-sync\/.*|cascade\/cascade-fixture-.*|(?:git-)?frontiers\/.*(?:frontier|events|bbb-extension))\.json$/.test(
+        file,
+      ),
+    )
+    assert.ok(stated.length > 15)
+    assert.equal(
+      stated.filter(file => found[file] !== 'FAIL'),
+      [],
+    )
+  })
+}
+
+test.run()

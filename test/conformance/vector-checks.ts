@@ -1,0 +1,310 @@
+// Checks of single inputs with stated verdicts: canonical JSON, raw events, causal sets, signatures, payloads, peers, revocation,
+// registry entries, proposals, ids, and pairs of whole frontiers. `reference_accepts` is what the reference does: where it takes
+// what is unwise (a key of small order), being stricter is no failure and is noted.
+
+import { sha256, toHex, utf8 } from '../../src/bytes.ts'
+import { causalClosure, classify, type IdPair, isCausallyClosed, missingAncestors } from '../../src/dag/closure.ts'
+import { compareByTime, topologicalOrder } from '../../src/dag/order.ts'
+import { vetKey } from '../../src/trust/key.ts'
+import { verify } from '../../src/trust/verify.ts'
+import * as vela from '../../src/vela/index.ts'
+import { type DataFile, type Folder, isObject, type Plain } from './folder.ts'
+import { hashOf, textOf, verifiesUnder } from './log-checks.ts'
+import type { Members } from './state-checks.ts'
+import { codeOf, type Tally } from './tally.ts'
+
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+const cases = <T>(file: DataFile): T[] => file.plain as T[]
+const casesIn = <T>(file: DataFile): T[] => (file.plain as { cases: T[] }).cases
+const losslessCases = (file: DataFile): Members[] => file.lossless() as Members[]
+
+interface CanonicalCase {
+  readonly text: string
+  readonly ok: boolean
+  readonly canonical: string
+  readonly sha256: string
+}
+
+export function checkCanonical(tally: Tally, file: DataFile): void {
+  for (const { text, ok, canonical, sha256: hash } of cases<CanonicalCase>(file)) {
+    if (!ok) {
+      tally.refused(JSON.stringify(text), () => vela.canonicalize(text), ['ERR_JSON'])
+      continue
+    }
+    tally.same(`canonical form of ${JSON.stringify(text)}`, vela.canonicalize(text), canonical)
+    tally.stated(`its hash`, hashOf(canonical), hash)
+    tally.same('the canonical form is canonical', vela.isCanonical(utf8(canonical)), true)
+  }
+}
+
+/** Vectors whose inputs stand as JSON in the file: they are read from its text, since numbers are what they are about. */
+export function checkCanonicalVectors(tally: Tally, file: DataFile): void {
+  for (const vector of (file.lossless() as Map<string, Members[]>).get('vectors')!) {
+    const canonical = vela.printJson(vector.get('input')!)
+    tally.same(`canonical form of ${vector.get('name')}`, canonical, vector.get('canonical'))
+    tally.same(`hash of ${vector.get('name')}`, hashOf(canonical), vector.get('sha256'))
+  }
+}
+
+interface RawCase {
+  readonly name: string
+  readonly text: string
+  readonly ok: boolean
+  readonly computed_id: string
+  readonly id_matches: boolean
+  readonly canonical: string
+  readonly event_hash: string
+}
+
+export function checkRawEvents(tally: Tally, file: DataFile): void {
+  for (const { name, text, ok, ...wanted } of cases<RawCase>(file)) {
+    if (!ok) {
+      tally.refused(name, () => vela.readEvent(text), ['ERR_EVENT_SHAPE', 'ERR_JSON', 'ERR_EVENT_SIZE'])
+      continue
+    }
+    const { text: stored, head, computedId } = vela.readEvent(text)
+    tally.stated(`${name}: id`, computedId, wanted.computed_id)
+    tally.stated(`${name}: id matches`, head.id === computedId, wanted.id_matches)
+    tally.stated(`${name}: stored form`, textOf(stored), wanted.canonical)
+    tally.stated(`${name}: hash`, vela.eventHash(stored), wanted.event_hash)
+  }
+}
+
+interface CausalCase {
+  readonly name: string
+  readonly our_events: CausalEvent[]
+  readonly peer_events: CausalEvent[]
+  readonly expected: Plain
+}
+
+interface CausalEvent {
+  readonly id: string
+  readonly timestamp: string
+  readonly payload: unknown
+}
+
+function pairOf({ id, payload }: CausalEvent): IdPair {
+  const parents = isObject(payload) && Array.isArray(payload.parents) ? payload.parents : []
+  return { id, parents: parents.filter(parent => typeof parent === 'string') }
+}
+
+export function checkCausalSets(tally: Tally, file: DataFile): void {
+  const lossless = losslessCases(file)
+  for (const [index, { name, our_events, peer_events, expected }] of cases<CausalCase>(file).entries()) {
+    const events = ['our_events', 'peer_events'].flatMap(side => lossless[index]!.get(side) as vela.Json[])
+    const [ours, theirs] = [our_events.map(pairOf), peer_events.map(pairOf)]
+    const union = [...ours, ...theirs]
+    const ids = union.map(({ id }) => id)
+    const closure = causalClosure(ids, union)
+    const closed = expected.causally_closed
+    // A log of a union has each event once, in the order of the ids.
+    const once = new Map(
+      events.map(event => vela.readEvent(vela.printJson(event))).map(event => [event.head.id, event]),
+    )
+    const inIdOrder = [...once.keys()].sort().map(id => once.get(id)!)
+    const found: Plain = {
+      event_ids: inIdOrder.map(({ computedId }) => computedId),
+      missing_ancestors: missingAncestors(union),
+      causally_closed: isCausallyClosed(union),
+      action: plain(classify(ours, theirs)),
+      order_timestamp_id: [...our_events, ...peer_events].sort(compareByTime).map(({ id }) => id),
+      order_topological_min_id: topologicalOrder(union) ?? null,
+      event_log_hash_of_union_in_id_order: vela.eventLogHash(inIdOrder, 'full'),
+    }
+    for (const [member, value] of Object.entries(found))
+      if (member in expected) tally.same(`${name}: ${member}`, value, sortedIds(member, expected[member]))
+    const wanted = closed
+      ? { ok: true, ids: [...new Set(ids)].sort() }
+      : { ok: false, missing: expected.missing_ancestors }
+    tally.same(`${name}: closure`, closure, wanted)
+  }
+}
+
+/** The stated ids stand in no stated order; ours are sorted. */
+function sortedIds(member: string, value: unknown): unknown {
+  return member === 'event_ids' ? [...(value as string[])].sort() : value
+}
+
+interface SignedCase {
+  readonly name: string
+  readonly public_key: string
+  readonly verifies: boolean
+  readonly id_matches: boolean
+}
+
+/** A case that says its id doesn't match, and whose id does all the same, only has its signature checked. */
+export function checkEventSignatures(tally: Tally, file: DataFile): void {
+  const lossless = (file.lossless() as Map<string, Members[]>).get('cases')!
+  for (const [index, { name, public_key: key, verifies, id_matches: matches }] of casesIn<SignedCase>(file).entries()) {
+    const { text, head, computedId } = vela.readEvent(vela.printJson(lossless[index]!.get('event')!))
+    const own = head.id === computedId
+    if (own && !matches) tally.note(`'${name}' says that its id does not match, and it does`)
+    else tally.same(`${name}: id matches`, own, matches)
+    const found = verifiesUnder(text, key)
+    if (verifies && !found && codeOf(() => vetKey(Buffer.from(key, 'hex'))) !== undefined)
+      tally.note(`stricter: '${name}' verifies under a key that nobody can be registered with`)
+    else tally.same(`${name}: verifies`, found, verifies)
+  }
+}
+
+/** The reference's verdict is ours too, or ours is the stricter one and that is noted; a laxer one is a failure. */
+function judge(
+  tally: Tally,
+  { what, code, accepts }: { what: string; code: string | undefined; accepts: boolean },
+): void {
+  if (accepts && code !== undefined) tally.note(`stricter: ${what} is refused with ${code}`)
+  else tally.same(`${what} is taken`, code === undefined, accepts)
+}
+
+export function checkPayloads(tally: Tally, file: DataFile): void {
+  const lossless = losslessCases(file)
+  for (const [index, { kind, reference_accepts: accepts }] of cases<{ kind: string; reference_accepts: boolean }>(
+    file,
+  ).entries()) {
+    const code = codeOf(() => vela.checkFrontierPayload(kind, lossless[index]!.get('payload') ?? null))
+    judge(tally, { what: `payload ${index} of ${kind}`, code, accepts })
+  }
+}
+
+interface PeerCase {
+  readonly peer: Plain
+  readonly reference_accepts: boolean
+  readonly field: string | null
+}
+
+const PEER_CODES: Record<string, string> = { id: 'ERR_PEER_ID', url: 'ERR_PEER_URL', public_key: 'ERR_KEY' }
+
+export function checkPeerCases(tally: Tally, file: DataFile): void {
+  for (const [index, { peer, reference_accepts: accepts, field }] of cases<PeerCase>(file).entries()) {
+    const what = `peer ${index}`
+    const code = codeOf(() => vela.readPeerHubs(utf8(JSON.stringify([peer]))))
+    judge(tally, { what, code, accepts })
+    const wanted = PEER_CODES[field ?? '']
+    if (!accepts && wanted !== undefined) tally.same(`${what}: refused with`, code, wanted)
+  }
+}
+
+/** A real list of peers or of actors: read and printed it is what it was. */
+export function checkPeerList(tally: Tally, file: DataFile): void {
+  const peers = vela.readPeerHubs(file.bytes)
+  tally.same('peers read and printed', `[${peers.map(vela.printPeerHub).join()}]`, vela.canonicalize(file.bytes))
+}
+
+export function checkActorList(tally: Tally, file: DataFile): void {
+  const actors = vela.readActors(file.bytes)
+  tally.same('actors read', actors.length, cases(file).length)
+}
+
+export function checkRevocations(tally: Tally, file: DataFile): void {
+  interface Revocation {
+    readonly event_timestamp: string
+    readonly revoked_at: string | null
+    readonly revoked_by_time_order: boolean
+  }
+  for (const { event_timestamp: at, revoked_at: revokedAt, revoked_by_time_order: wanted } of cases<Revocation>(file))
+    tally.same(`revoked at ${revokedAt} seen from ${at}`, vela.isRevokedAt(revokedAt ?? undefined, at), wanted)
+}
+
+export function checkEntries(tally: Tally, file: DataFile): void {
+  const lossless = losslessCases(file)
+  const stated = cases<{ name: string; preimage_sha256: string; verifies: boolean }>(file)
+  for (const [index, { name, preimage_sha256: hash, verifies }] of stated.entries()) {
+    const text = vela.printJson(lossless[index]!.get('entry')!)
+    if (!verifies && codeOf(() => vela.readEntry(text)) !== undefined) {
+      tally.note(`'${name}' is refused when it is read`)
+      continue
+    }
+    const entry = vela.readEntry(text)
+    tally.stated(`${name}: preimage`, toHex(sha256(vela.entryPreimage(entry))), hash)
+    if (
+      verifies &&
+      !vela.verifyEntry(entry, verify) &&
+      codeOf(() => vetKey(Buffer.from(entry.owner_pubkey, 'hex'))) !== undefined
+    )
+      tally.note(`stricter: '${name}' verifies under a key that nobody can be registered with`)
+    else tally.same(`${name}: verifies`, vela.verifyEntry(entry, verify), verifies)
+    tally.same(`${name}: printed again`, vela.printEntry(entry), text)
+  }
+}
+
+/** The three suites of published cases, told apart by what their inputs are. */
+export function checkSuite(tally: Tally, file: DataFile, folder: Folder): void {
+  const lossless = (file.lossless() as Map<string, Members[]>).get('cases')!
+  const computed = isObject(folder.expected.conformance) ? folder.expected.conformance[file.base] : undefined
+  for (const [index, { name, input, expected_output: wanted }] of casesIn<SuiteCase>(file).entries()) {
+    const members = lossless[index]!.get('input') as Members
+    if ('preimage_sha256' in wanted) {
+      tally.same(name, toHex(sha256(vela.entryPreimage(input as never))), wanted.preimage_sha256)
+    } else if (members.has('assertion')) tally.same(name, vela.findingId(members), wanted.id)
+    else if (members.has('payload')) {
+      const id = vela.proposalId({ ...(input as vela.ProposalContent & Plain), payload: members.get('payload')! })
+      const other = isObject(computed) ? computed[name] : undefined
+      if (wanted.id !== undefined || other !== undefined) tally.same(name, id, wanted.id ?? other)
+      else tally.note(`no id is stated of '${name}'`)
+    } else tally.note(`'${name}' is a case of no known kind`)
+  }
+}
+
+interface SuiteCase {
+  readonly name: string
+  readonly input: Plain
+  readonly expected_output: Plain
+}
+
+export function checkSignedProposal(tally: Tally, file: DataFile): void {
+  const fixture = file.lossless() as Members
+  const stated = fixture.get('proposal') as Members
+  const [key, signature] = [fixture.get('pubkey_hex') as string, fixture.get('signature_hex') as string]
+  const proposal = vela.readProposal(vela.printJson(stated))
+  tally.same('proposal id', proposal.id, stated.get('id'))
+  tally.same('signature verifies', vela.verifyProposal(proposal, { key, signature }, verify), true)
+  const changed = { ...proposal, created_at: `${proposal.created_at} ` }
+  tally.same('it verifies nothing else', vela.verifyProposal(changed, { key, signature }, verify), false)
+}
+
+/** Two frontiers that refer to one another: every member with a path has hashes, and the pin is a snapshot hash. */
+export function checkCrossFrontier(tally: Tally, file: DataFile, folder: Folder): void {
+  const stated = Object.entries(file.plain as Plain).filter((entry): entry is [string, Plain] => isObject(entry[1]))
+  const snapshots = new Map<unknown, string>()
+  for (const [name, values] of stated.filter(([, values]) => typeof values.path === 'string')) {
+    const found = folder.beside(file, values.path as string)
+    if (found === undefined) tally.fail(`${name}: there is no ${values.path}`)
+    else {
+      const frontier = vela.readFrontier(found.bytes)
+      snapshots.set(frontier.id, vela.snapshotHash(frontier))
+      tally.same(`${name}: id`, frontier.id, values.vfr_id)
+      tally.same(`${name}: snapshot hash`, vela.snapshotHash(frontier), values.snapshot_hash)
+      tally.same(`${name}: event log hash`, vela.eventLogHash(frontier.events, 'full'), values.event_log_hash)
+      tally.same(
+        `${name}: finding`,
+        frontier.findings.some(({ id }) => id === values.finding_id),
+        true,
+      )
+    }
+  }
+  for (const [name, values] of stated.filter(([, values]) => 'pinned_snapshot_hash' in values))
+    tally.same(`${name}: snapshot hash`, values.pinned_snapshot_hash, snapshots.get(values.vfr_id))
+}
+
+interface PairCase {
+  readonly name: string
+  readonly peer_id: string
+  readonly now: string
+  readonly expected: Plain
+}
+
+export function checkPairs(tally: Tally, file: DataFile): void {
+  const lossless = losslessCases(file)
+  for (const [index, { name, peer_id, now, expected }] of cases<PairCase>(file).entries()) {
+    const side = (member: string) => vela.readFrontier(vela.printJson(lossless[index]!.get(member)!))
+    const { report, events } = vela.syncWithPeer(side('ours'), side('theirs'), { peer: peer_id, at: now })
+    const { events: _, ...rest } = expected
+    tally.same(`${name}: report`, plain(report), { peer_id, ...rest })
+    const wanted = ((lossless[index]!.get('expected') as Members).get('events') ?? []) as vela.Json[]
+    tally.same(
+      `${name}: events`,
+      events.map(({ text }) => textOf(text)),
+      wanted.map(vela.printJson),
+    )
+  }
+}

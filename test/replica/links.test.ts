@@ -1,0 +1,253 @@
+// Links that hubs keep to their peers: becoming and staying equal, coming back after a cut, and what they do about refusals,
+// changes of the registry and the end of the hub. Real hubs on real sockets; time and chance are the test's.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ReplicaError } from '../../src/errors.ts'
+import type { Hub } from '../../src/hub.ts'
+import { LINK_LIMITS } from '../../src/limits.ts'
+import { connect } from '../../src/transport/socket.ts'
+import { scratch } from '../shared-data.ts'
+import { until } from '../transport/loopback.ts'
+import { draft, FRONTIER, reasons } from './drafts.ts'
+import { equal, eventually, isFollowing, know, linkOf, liveHub } from './link-scene.ts'
+
+const test = suite('replica/links')
+
+test('two hubs become equal by themselves and stay so, whoever writes', async () => {
+  await using a = await liveHub('hub:a')
+  await using b = await liveHub('hub:b')
+  await a.hub.append(FRONTIER, draft('before at a'))
+  await b.hub.append(FRONTIER, draft('before at b'))
+  await know(b.hub, a.hub)
+  await know(a.hub, b.hub, 'both')
+  await until(() => equal(a.hub, b.hub))
+  assert.equal([a.hub.links, b.hub.links], [1, 0])
+  await Promise.all([a.hub.append(FRONTIER, draft('later at a')), b.hub.append(FRONTIER, draft('later at b'))])
+  await until(() => equal(a.hub, b.hub))
+  assert.equal((await reasons(b.hub)).sort(), ['before at a', 'before at b', 'later at a', 'later at b'])
+})
+
+test('two hubs that dial each other have two links, and nothing comes of it but that', async () => {
+  await using a = await liveHub('hub:a')
+  await using b = await liveHub('hub:b')
+  await know(b.hub, a.hub, 'both')
+  await know(a.hub, b.hub, 'both')
+  for (let i = 0; i < 5; i += 1) await (i % 2 === 0 ? a : b).hub.append(FRONTIER, draft(`event ${i}`))
+  await until(() => equal(a.hub, b.hub) && a.hub.sessions === 1 && b.hub.sessions === 1)
+  assert.is((await reasons(a.hub)).length, 5)
+})
+
+test('a hub that was away is dialled again with growing waits, and catches up by the difference', async () => {
+  // Where b is; another program may take its port while it is away.
+  let place: string | undefined
+  const dial: typeof connect = async (asked, options) => {
+    if (place === '') throw new ReplicaError('ERR_SYNC_CLOSED', 'nobody is there')
+    return connect(place ?? asked, options)
+  }
+  await using a = await liveHub('hub:a', {}, { dial })
+  await using dir = await scratch()
+  const location = dir.join('b')
+  const b = await liveHub('hub:b', { location, create: true })
+  await know(b.hub, a.hub)
+  await know(a.hub, b.hub, 'both')
+  for (let i = 0; i < 200; i += 1) await a.hub.append(FRONTIER, draft(`event ${i}`))
+  await until(() => equal(a.hub, b.hub))
+  place = ''
+  await b.stop()
+  await until(() => a.alarms.isRetrying())
+  await a.hub.append(FRONTIER, draft('while b was away'))
+  const waits: number[] = []
+  for (let i = 0; i < 9; i += 1) {
+    waits.push(a.alarms.retryMs())
+    a.alarms.retry()
+    await until(() => a.alarms.isRetrying())
+  }
+  assert.equal(waits.slice(0, 3), [500, 750, 1250])
+  assert.ok(waits.every((ms, i) => i === 0 || ms >= waits[i - 1]!))
+  assert.is(waits.at(-1), (LINK_LIMITS.retryMsMin + LINK_LIMITS.retryMsMax) / 2)
+  await using again = await liveHub('hub:b', { location })
+  place = again.hub.url
+  a.alarms.retry()
+  await until(() => equal(a.hub, again.hub))
+  await until(() => a.told.some(({ kind }) => kind === 'session'))
+  assert.is((await linkOf(a.hub, 'hub:b')).failure, null)
+  const told = a.told.filter(({ message }) => message.includes('hub:b'))
+  assert.equal(
+    told.map(({ kind }) => kind),
+    ['alarm', 'session'],
+  )
+})
+
+test('a channel is opened again from time to time: heads that differ without a new write become equal', async () => {
+  await using a = await liveHub('hub:a')
+  await using b = await liveHub('hub:b')
+  await using c = await liveHub('hub:c')
+  await know(b.hub, a.hub)
+  await know(a.hub, b.hub, 'both')
+  await know(c.hub, a.hub)
+  await know(a.hub, c.hub, 'push')
+  await c.hub.append(FRONTIER, draft('by c, unknown to b'))
+  await know(b.hub, c.hub)
+  await know(c.hub, b.hub)
+  await eventually(() => isFollowing(a.hub))
+  await a.hub.append(FRONTIER, draft('by a'))
+  await until(() => equal(a.hub, b.hub))
+  assert.not(equal(a.hub, c.hub))
+  await a.hub.registry(FRONTIER).set('hub:c', { live: 'both' })
+  await until(() => equal(a.hub, b.hub, c.hub))
+  a.alarms.reopen()
+  await eventually(async () => (await isFollowing(a.hub)) && (await linkOf(a.hub, 'hub:b')).link === 'live')
+  await b.hub.append(FRONTIER, draft('after the channels were opened again'))
+  await until(() => equal(a.hub, b.hub, c.hub))
+})
+
+test('a peer that is registered late lets in what was held, and it flows on', async () => {
+  await using a = await liveHub('hub:a')
+  await using b = await liveHub('hub:b')
+  await using c = await liveHub('hub:c')
+  await know(b.hub, a.hub)
+  await know(a.hub, b.hub, 'both')
+  await know(b.hub, c.hub, 'both')
+  await know(c.hub, b.hub)
+  await know(c.hub, a.hub)
+  await c.hub.append(FRONTIER, draft('by c'))
+  await until(() => equal(b.hub, c.hub))
+  await eventually(async () => (await linkOf(a.hub, 'hub:b')).state === 'held')
+  const link = await linkOf(a.hub, 'hub:b')
+  assert.equal(link.held_keys, [c.hub.key.publicKey])
+  await know(a.hub, c.hub)
+  await until(() => equal(a.hub, b.hub, c.hub))
+})
+
+test('a refusal waits about the longest time, is shown, and is over when the peer lets us in', async () => {
+  await using a = await liveHub('hub:a')
+  await using b = await liveHub('hub:b')
+  await a.hub.append(FRONTIER, draft('one'))
+  await know(a.hub, b.hub, 'both')
+  await until(() => a.alarms.isRetrying())
+  assert.ok(a.alarms.retryMs() >= 0.75 * LINK_LIMITS.retryMsMax)
+  const link = await linkOf(a.hub, 'hub:b')
+  assert.equal([link.state, link.failure?.code, link.link], ['unreachable', 'ERR_SYNC_FORBIDDEN', 'waiting'])
+  await know(b.hub, a.hub)
+  await a.hub.reload()
+  await until(() => equal(a.hub, b.hub))
+})
+
+test('a peer that proves another key is not believed, however often it is asked', async () => {
+  await using a = await liveHub('hub:a')
+  await using b = await liveHub('hub:b')
+  await using c = await liveHub('hub:c')
+  await a.hub.registry(FRONTIER).add({ id: 'hub:b', url: b.hub.url, publicKey: c.hub.key.publicKey, live: 'both' })
+  await until(() => a.alarms.isRetrying())
+  const link = await linkOf(a.hub, 'hub:b')
+  assert.equal([link.failure?.code, a.alarms.retryMs() >= 0.75 * LINK_LIMITS.retryMsMax], ['ERR_SYNC_AUTH', true])
+})
+
+test('links follow the registry: another address, another way, off, removed', async () => {
+  await using a = await liveHub('hub:a')
+  await using b = await liveHub('hub:b')
+  await know(b.hub, a.hub)
+  const registry = a.hub.registry(FRONTIER)
+  await registry.add({ id: 'hub:b', url: 'ws://127.0.0.1:9', publicKey: b.hub.key.publicKey, live: 'pull' })
+  await until(() => a.alarms.isRetrying())
+  await registry.set('hub:b', { url: b.hub.url })
+  await until(() => b.hub.sessions === 1)
+  await a.hub.append(FRONTIER, draft('not pushed'))
+  await b.hub.append(FRONTIER, draft('pulled'))
+  await eventually(async () => (await reasons(a.hub)).length === 2)
+  assert.equal(await reasons(b.hub), ['pulled'])
+  await registry.set('hub:b', { live: 'both' })
+  await until(() => equal(a.hub, b.hub))
+  assert.is(b.hub.sessions, 1)
+  await registry.set('hub:b', { live: 'off' })
+  await until(() => b.hub.sessions === 0)
+  await registry.set('hub:b', { live: 'push' })
+  await until(() => b.hub.sessions === 1)
+  await registry.remove('hub:b')
+  await until(() => b.hub.sessions === 0)
+  assert.is(a.hub.links, 0)
+  const changed = (await a.hub.journal(FRONTIER, { limit: 100 })).find(({ kind }) => kind === 'peer.changed')
+  assert.equal(
+    { ...changed?.facts },
+    {
+      id: 'hub:b',
+      public_key: b.hub.key.publicKey,
+      url: b.hub.url,
+      former_url: 'ws://127.0.0.1:9',
+      live: 'pull',
+    },
+  )
+})
+
+test('one connection carries all frontiers of a peer, and one loop dials it', async () => {
+  const other = 'vfr_00000000000000aa'
+  let dialled = 0
+  const dial: typeof connect = (url, options) => {
+    dialled += 1
+    return connect(url, options)
+  }
+  await using a = await liveHub('hub:a', {}, { dial })
+  await using b = await liveHub('hub:b')
+  for (const name of [FRONTIER, other]) {
+    await b.hub.registry(name).add({ id: 'hub:a', url: a.hub.url, publicKey: a.hub.key.publicKey })
+    await a.hub.registry(name).add({ id: 'hub:b', url: b.hub.url, publicKey: b.hub.key.publicKey, live: 'both' })
+    await a.hub.append(name, draft(`for ${name}`))
+  }
+  await until(() => [FRONTIER, other].every(name => a.hub.headsDigest(name) === b.hub.headsDigest(name)))
+  assert.equal([a.hub.links, b.hub.sessions, dialled], [1, 1, 1])
+})
+
+test('a hub that stops ends its links in good order, also while one is being dialled', async () => {
+  await using b = await liveHub('hub:b')
+  const a = await liveHub('hub:a')
+  await know(b.hub, a.hub)
+  await know(a.hub, b.hub, 'both')
+  await a.hub.append(FRONTIER, draft('one'))
+  await until(() => equal(a.hub, b.hub))
+  await a.stop()
+  await until(() => b.hub.sessions === 0)
+  assert.equal(
+    b.told.filter(({ kind }) => kind === 'alarm'),
+    [],
+  )
+  let asked = 0
+  const dial: typeof connect = (_, { signal } = {}) =>
+    new Promise((_resolve, reject) => {
+      asked += 1
+      signal?.addEventListener('abort', () => reject(signal.reason))
+    })
+  const c = await liveHub('hub:c', {}, { dial })
+  await know(c.hub, b.hub, 'both')
+  await until(() => asked === 1)
+  await c.stop()
+})
+
+const shapes: { name: string; edges: readonly (readonly [number, number])[] }[] = [
+  { name: 'a ring', edges: [0, 1, 2, 3, 4].map(i => [i, (i + 1) % 5] as const) },
+  { name: 'a star', edges: [1, 2, 3, 4].map(i => [0, i] as const) },
+  {
+    name: 'a full mesh',
+    edges: [0, 1, 2, 3, 4].flatMap(i => [0, 1, 2, 3, 4].filter(j => j > i).map(j => [i, j] as const)),
+  },
+]
+
+for (const { name, edges } of shapes) {
+  test(`five hubs in ${name} end equal from writes at all five`, async () => {
+    const scenes = []
+    for (let i = 0; i < 5; i += 1) scenes.push(await liveHub(`hub:${i}`))
+    const hubs: Hub[] = scenes.map(({ hub }) => hub)
+    for (const one of hubs) for (const other of hubs) if (one !== other) await know(one, other)
+    for (const [from, to] of edges) await hubs[from]!.registry(FRONTIER).set(`hub:${to}`, { live: 'both' })
+    const writes = hubs.map(async (hub, i) => {
+      for (let n = 0; n < 20; n += 1) await hub.append(FRONTIER, draft(`hub ${i}, event ${n}`))
+    })
+    await Promise.all(writes)
+    await until(() => equal(...hubs) && hubs[0]!.heads(FRONTIER).length > 0)
+    await eventually(async () => (await reasons(hubs[0]!)).length === 100 && equal(...hubs))
+    assert.is(new Set(await reasons(hubs[3]!)).size, 100)
+    for (const scene of scenes) await scene.stop()
+  })
+}
+
+test.run()

@@ -1,0 +1,163 @@
+// What a sync says about conflicts: those that came in by it, on the side where they came in, in the report and in the journal of both.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Hub } from '../../src/hub.ts'
+import { type EventDraft, Replica } from '../../src/index.ts'
+import { VIEW_LIMITS } from '../../src/limits.ts'
+import { mergeReport } from '../../src/replica/merge-report.ts'
+import { StoredView } from '../../src/replica/stored-view.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import { codeOf, FRONTIER, introduce, NOW } from './drafts.ts'
+
+const test = suite('replica/merge report')
+
+const FINDING = 'vf_04f7f6513eaa1b4d'
+
+function draft(kind: string, payload: unknown, reason: string): EventDraft {
+  return {
+    kind,
+    target: { type: 'finding', id: FINDING },
+    actor: { id: 'reviewer:one', type: 'human' },
+    reason,
+    timestamp: NOW.toISOString(),
+    payload,
+  }
+}
+
+const asserted = draft(
+  'finding.asserted',
+  {
+    finding: {
+      id: FINDING,
+      assertion: { text: 'It works.', type: 'mechanism', entities: [] },
+      evidence: { evidence_spans: [] },
+      confidence: { score: 0.7, basis: 'made up', method: 'llm_initial' },
+      flags: { contested: false, retracted: false },
+    },
+  },
+  'first',
+)
+const revised = (new_score: number) => draft('finding.confidence_revised', { new_score }, `to ${new_score}`)
+
+/** A hub whose alarms ring when they are told to, and a laptop; both have the finding. */
+async function scene() {
+  const rings = new Set<() => void>()
+  const linkTools = {
+    setAlarm: (ms: number, ring: () => void) => {
+      // Those of others keep waiting.
+      if (ms === VIEW_LIMITS.noteQuietMs) rings.add(ring)
+      return { restart: () => {}, stop: () => void rings.delete(ring) }
+    },
+  }
+  const hub = await Hub.listen({
+    location: new MemoryStore(),
+    port: 0,
+    hubId: 'hub:main',
+    clock: () => NOW,
+    linkTools,
+  })
+  const laptop = await Replica.open({ location: new MemoryStore(), hubId: 'hub:laptop', clock: () => NOW })
+  await introduce(hub, laptop)
+  await hub.append(FRONTIER, asserted)
+  const first = await laptop.pull(FRONTIER, 'hub:main')
+  assert.equal([first.conflicts_opened, first.conflicts_opened_count], [[], 0])
+  return {
+    hub,
+    laptop,
+    ring: () => {
+      for (const one of rings) one()
+    },
+    async [Symbol.asyncDispose]() {
+      await laptop.close()
+      await hub.close()
+    },
+  }
+}
+
+async function opened(replica: Replica): Promise<unknown[]> {
+  const entries = await replica.journal(FRONTIER, { limit: 100 })
+  return entries.filter(({ kind }) => kind === 'conflicts.opened').map(({ facts }) => JSON.parse(JSON.stringify(facts)))
+}
+
+test('a pull says which conflicts came in by it, a push has none, and both sides journal them', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  const one = await hub.append(FRONTIER, revised(0.2))
+  const two = await laptop.append(FRONTIER, revised(0.9))
+  const report = await laptop.pull(FRONTIER, 'hub:main')
+  assert.is(report.conflicts_opened_count, 1)
+  const [conflict] = report.conflicts_opened!
+  assert.equal(conflict!.events, [one.event, two.event].sort())
+  assert.equal([conflict!.finding_id, conflict!.kind], [FINDING, 'confidence_diverged'])
+  assert.equal(await laptop.conflicts(FRONTIER).list(), [
+    { ...conflict, values: (await laptop.conflicts(FRONTIER).show(conflict!.id)).values },
+  ])
+  const again = await laptop.pull(FRONTIER, 'hub:main')
+  assert.equal(again.conflicts_opened, [])
+  const pushed = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, 0])
+  both.ring()
+  const same = await hub.conflicts(FRONTIER).list()
+  assert.equal(
+    same.map(({ id }) => id),
+    [conflict!.id],
+  )
+  const { id, kind, events } = conflict!
+  const listed = [{ id, finding_id: FINDING, kind, events: [...events] }]
+  assert.equal(await opened(laptop), [{ peer: 'hub:main', count: 1, conflicts: listed }])
+  assert.equal(await opened(hub), [{ count: 1, conflicts: listed }])
+})
+
+test('a conflict is explained by both events, their values, and who signed them; who saw both settles it', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  await hub.append(FRONTIER, revised(0.2))
+  await laptop.append(FRONTIER, revised(0.9))
+  const report = await laptop.pull(FRONTIER, 'hub:main')
+  const { id } = report.conflicts_opened![0]!
+  const { sides, shown, standing, settle } = await laptop.conflicts(FRONTIER).explain(id)
+  assert.equal(
+    sides.map(({ carriers, reason, actor }) => [carriers.map(({ hub: name }) => name), reason, actor.id]).sort(),
+    [
+      [['hub:laptop'], 'to 0.9', 'reviewer:one'],
+      [['hub:main'], 'to 0.2', 'reviewer:one'],
+    ],
+  )
+  assert.ok(sides.some(({ value }) => String(value) === String(shown)))
+  assert.is(standing.length, 2)
+  assert.is(settle.length, 2)
+  const unknown = laptop.conflicts(FRONTIER).explain('vcx_0000000000000000')
+  assert.is(await codeOf(unknown), 'ERR_CONFLICT_UNKNOWN')
+  await laptop.append(FRONTIER, revised(0.5))
+  assert.equal(await laptop.conflicts(FRONTIER).list(), [])
+  assert.is(await codeOf(laptop.conflicts(FRONTIER).show(id)), 'ERR_CONFLICT_UNKNOWN')
+})
+
+test('a long log is not replayed without being asked', async () => {
+  let asked = 0
+  const view = {
+    isCheap: false,
+    noteMerged: async () => {
+      asked += 1
+      return []
+    },
+  } as unknown as StoredView
+  const frontier = { view } as Parameters<typeof mergeReport>[0]
+  const merge = { peer: 'hub:main', from: 30_000, admitted: 5 }
+  assert.equal(await mergeReport(frontier, { ...merge, asked: false }), {})
+  assert.is(asked, 0)
+  assert.equal(await mergeReport(frontier, { ...merge, asked: true }), {
+    conflicts_opened: [],
+    conflicts_opened_count: 0,
+  })
+  assert.is(asked, 1)
+  const long = { log: { nodes: VIEW_LIMITS.unaskedNodesMax + 1 } } as unknown as ConstructorParameters<
+    typeof StoredView
+  >[0]
+  assert.is(new StoredView(long).isCheap, false)
+  const short = { log: { nodes: VIEW_LIMITS.unaskedNodesMax } } as unknown as typeof long
+  assert.is(new StoredView(short).isCheap, true)
+})
+
+test.run()

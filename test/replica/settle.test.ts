@@ -1,0 +1,273 @@
+// Settling between real hubs: what a person decides at one goes to the other and has the same effect there; what two people decided
+// apart is a conflict of its own; and nobody decides who may not.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Hub } from '../../src/hub.ts'
+import { type Choice, type ErrorCode, hasCode, Key, Replica } from '../../src/index.ts'
+import { SETTLE_LIMITS } from '../../src/limits.ts'
+import { splitFrontier } from '../../src/replica/whole-split.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
+import * as vela from '../../src/vela/index.ts'
+import { verify } from '../vela/signers.ts'
+import { NOW } from './drafts.ts'
+import { frontierFile } from './fetch-server.ts'
+import { ADA, ada, BEN, ben, FINDING, Hubs } from './settle-hubs.ts'
+
+const test = suite('replica/settle')
+
+async function refused(task: Promise<unknown>, code: ErrorCode): Promise<void> {
+  await task.then(
+    () => assert.unreachable(`not refused with ${code}`),
+    error => assert.ok(hasCode(error, code), `${code} wanted, ${error} came`),
+  )
+}
+
+test('what was set apart is settled at one hub, and gone at both', async () => {
+  await using hubs = await Hubs.open({ apart: true })
+  const { left, right, frontier } = hubs
+  const [conflict, ...more] = await hubs.conflicts(left)
+  assert.equal(more, [])
+  assert.equal(await hubs.conflicts(right), [conflict])
+  const proposal = await hubs.propose(left, { conflict: conflict!.id, choice: { side: 'ours' } })
+  assert.equal(
+    (await left.settling(frontier).proposals()).map(({ id, status }) => [id, status]),
+    [[proposal.id, 'pending_review']],
+  )
+  assert.is((await hubs.conflicts(left)).length, 1)
+  const done = await left.settling(frontier).accept(proposal.id, ADA)
+  assert.equal([done.applied, done.conflict, done.proposal.status], ['now', conflict!.id, 'applied'])
+  assert.equal(await hubs.conflicts(left), [])
+  await left.push(frontier, 'hub:right')
+  assert.equal(await hubs.conflicts(right), [])
+  assert.equal([await hubs.score(left), await hubs.score(right)], [0.9, 0.9])
+  const { conflicts } = await right.settling(frontier).resolutions()
+  assert.equal(
+    conflicts.map(({ conflict: id, state }) => [id, state]),
+    [[conflict!.id, 'settled']],
+  )
+  const [node] = await right.get(done.event, frontier)
+  const { text, actor } = node!.event
+  assert.equal(actor, { id: 'reviewer:ada', type: 'human' })
+  const signature = vela.eventSignature(text)!
+  assert.is(signature.form, 'bare')
+})
+
+test('ours and theirs are what each hub made, and a pick is one of the events', async () => {
+  await using hubs = await Hubs.open({ apart: true })
+  const { left, right } = hubs
+  const [conflict] = await hubs.conflicts(left)
+  await refused(
+    hubs.propose(left, { conflict: conflict!.id, choice: { event: 'vev_0000000000000000' } }),
+    'ERR_EVENT_TARGET',
+  )
+  const choiceOf = async (hub: Hub, choice: Choice): Promise<unknown> => {
+    const { payload } = await hubs.propose(hub, { conflict: conflict!.id, choice })
+    return vela.fromJson((payload as Map<string, vela.Json>).get('choice')!)
+  }
+  const [ours, theirs] = [await choiceOf(left, { side: 'ours' }), await choiceOf(left, { side: 'theirs' })]
+  assert.equal(await choiceOf(right, { side: 'theirs' }), ours)
+  assert.not.equal(ours, theirs)
+  for (const [at, picked] of conflict!.events.entries()) {
+    const chosen = { value: vela.fromJson(conflict!.values[at]!), finding_id: FINDING, kind: 'confidence_diverged' }
+    assert.equal(await choiceOf(right, { event: picked }), chosen)
+  }
+  await hubs.settle(right, conflict!.id, { side: 'ours' })
+  await hubs.meet()
+  assert.equal([await hubs.score(left), await hubs.score(right)], [0.1, 0.1])
+})
+
+test('two different resolutions made apart are a conflict at both, and one more that names both settles it', async () => {
+  await using hubs = await Hubs.open({ apart: true })
+  const { left, right, frontier } = hubs
+  const [conflict] = await hubs.conflicts(left)
+  const one = await hubs.settle(left, conflict!.id, { side: 'ours' })
+  const other = await hubs.settle(right, conflict!.id, { value: '0.3' }, BEN)
+  await hubs.meet()
+  for (const hub of [left, right]) {
+    const { conflicts } = await hub.settling(frontier).resolutions()
+    assert.equal(
+      conflicts.map(({ state, standing }) => [state, standing.map(({ event: id }) => id)]),
+      [['contested', [one.event, other.event].sort()]],
+    )
+    const computed = await hubs.conflicts(hub)
+    assert.equal(
+      computed.map(({ events }) => [...events]),
+      [[one.event, other.event].sort()],
+    )
+  }
+  const [between] = await hubs.conflicts(right)
+  const last = await hubs.settle(right, between!.id, { event: one.event }, BEN)
+  assert.is(last.conflict, conflict!.id)
+  await hubs.meet()
+  for (const hub of [left, right]) {
+    assert.equal(await hubs.conflicts(hub), [])
+    const { conflicts } = await hub.settling(frontier).resolutions()
+    assert.equal(
+      conflicts.map(({ state, standing, superseded }) => [state, standing.length, superseded.length]),
+      [['settled', 1, 2]],
+    )
+    assert.is(await hubs.score(hub), 0.9)
+  }
+})
+
+test('a conflict is settled once, and the same proposal accepted again gives the same event', async () => {
+  await using hubs = await Hubs.open({ apart: true })
+  const { left, frontier } = hubs
+  const [conflict] = await hubs.conflicts(left)
+  const settling = left.settling(frontier)
+  const first = await hubs.propose(left, { conflict: conflict!.id, choice: { side: 'ours' } })
+  const second = await hubs.propose(left, { conflict: conflict!.id, choice: { side: 'theirs' } })
+  const [done, again, late] = await Promise.allSettled([
+    settling.accept(first.id, ADA),
+    settling.accept(first.id, BEN),
+    left.settling(frontier).accept(second.id, BEN),
+  ])
+  assert.ok(done.status === 'fulfilled' && again.status === 'fulfilled')
+  assert.equal([again.value.applied, again.value.event], ['before', done.value.event])
+  assert.ok(late.status === 'rejected' && hasCode(late.reason, 'ERR_CONFLICT_SETTLED'))
+  await refused(hubs.propose(left, { conflict: conflict!.id, choice: { value: '0.7' } }), 'ERR_CONFLICT_SETTLED')
+})
+
+test('who may not decide is refused, when proposing and when accepting', async () => {
+  await using hubs = await Hubs.open({ apart: true })
+  const { left, frontier } = hubs
+  const [{ id: conflict } = { id: '' }] = await hubs.conflicts(left)
+  const { id } = await hubs.propose(left, { conflict, choice: { side: 'ours' } })
+  const before = left.heads(frontier)
+  for (const reviewer of [
+    'agent:x',
+    'sim:x',
+    'reviewer:tidy-bot',
+    'x-sim',
+    'reviewer',
+    'local-user',
+    'Agent:x',
+    '',
+    ' a',
+  ]) {
+    await refused(hubs.propose(left, { conflict, choice: { side: 'ours' }, reviewer }), 'ERR_REVIEWER')
+    await refused(left.settling(frontier).accept(id, { reviewer, key: ada }), 'ERR_REVIEWER')
+  }
+  assert.equal(left.heads(frontier), before)
+  assert.is((await left.settling(frontier).proposal(id)).status, 'pending_review')
+})
+
+test('a reviewer who is a registered actor signs with the registered key, and nobody with somebody else’s', async () => {
+  const actor = { id: 'reviewer:ada', public_key: ada.publicKey, created_at: '2026-01-01T00:00:00Z' }
+  const revoked = { ...actor, id: 'reviewer:eve', public_key: Key.fromSeed(new Uint8Array(32).fill(3)).publicKey }
+  const actors = [actor, { ...revoked, revoked_at: '2026-02-01T00:00:00Z' }]
+  const mine = frontierFile([{ id: FINDING, retracted: true }], { actors })
+  const peer = frontierFile([{ id: FINDING }])
+  await using replica = await Replica.open({ location: new MemoryStore(), clock: () => NOW })
+  await replica.importWhole(mine.frontier, splitFrontier(Buffer.from(mine.text)))
+  const settling = replica.settling(mine.frontier)
+  const { events } = await replica.compare(mine.frontier, { file: Buffer.from(peer.text), name: 'hub:far' })
+  const draft = { conflict: events[1]!, choice: { side: 'theirs' }, reason: 'it was reinstated' } as const
+  await refused(settling.propose({ ...draft, reviewer: 'reviewer:ada', key: ben }), 'ERR_REVIEWER')
+  const { id } = await settling.propose({ ...draft, ...ADA })
+  const eve = Key.fromSeed(new Uint8Array(32).fill(3))
+  for (const by of [
+    { reviewer: 'reviewer:ada', key: ben },
+    { reviewer: 'reviewer:ben', key: ada },
+    { reviewer: 'reviewer:eve', key: eve },
+  ])
+    await refused(settling.accept(id, by), 'ERR_REVIEWER')
+  const { event: made } = await settling.accept(id, ADA)
+  const [node] = await replica.get(made)
+  const [record] = vela.readActors(JSON.stringify([actor]))
+  assert.is(vela.judgeEventSignature({ text: node!.event.text, head: node!.event }, [record!], verify), 'valid')
+  const { file } = await replica.whole(mine.frontier)
+  assert.equal(
+    file.findings.map(({ retracted }) => retracted),
+    [false],
+  )
+})
+
+test('what is no conflict, no value of its field, or no choice where one is needed, is no proposal', async () => {
+  await using hubs = await Hubs.open({ apart: true })
+  const { left } = hubs
+  const [{ id: conflict } = { id: '' }] = await hubs.conflicts(left)
+  await refused(
+    hubs.propose(left, { conflict: 'vcx_0000000000000000', choice: { value: '1' } }),
+    'ERR_CONFLICT_UNKNOWN',
+  )
+  await refused(
+    hubs.propose(left, { conflict: 'vev_0000000000000000', choice: { value: '1' } }),
+    'ERR_CONFLICT_UNKNOWN',
+  )
+  await refused(hubs.propose(left, { conflict }), 'ERR_PROPOSAL')
+  await refused(hubs.propose(left, { conflict, choice: { value: '"high"' } }), 'ERR_PROPOSAL')
+  await refused(hubs.propose(left, { conflict, choice: { value: '0.5x' } }), 'ERR_JSON')
+  await refused(hubs.propose(left, { conflict, choice: { side: 'ours' }, reason: ' ' }), 'ERR_PROPOSAL')
+})
+
+test('a conflict that a comparison recorded is settled by what each side had', async () => {
+  await using hubs = await Hubs.open({ apart: false })
+  const { left, right, frontier } = hubs
+  const peer = frontierFile([
+    { id: FINDING, score: 0.9000000000000001 },
+    { id: 'vf_0000000000000002', retracted: true },
+  ])
+  const { events, report } = await left.compare(frontier, { file: Buffer.from(peer.text), name: 'hub:far' })
+  assert.equal(
+    report.conflicts.map(({ kind }) => kind),
+    ['assertion_text_diverged', 'confidence_diverged', 'missing_locally'],
+  )
+  const [, text, score, missing] = events
+  const done = await hubs.settle(left, score!, { side: 'theirs' })
+  await hubs.settle(left, text!, { side: 'ours' })
+  const gone = await hubs.settle(left, missing!, { side: 'theirs' })
+  const about = vela.fromJson((gone.proposal.payload as Map<string, vela.Json>).get('choice')!)
+  assert.equal(about, { finding_id: 'vf_0000000000000002', kind: 'missing_locally', value: 'present' })
+  assert.is(done.conflict, score)
+  await left.push(frontier, 'hub:right')
+  assert.equal([await hubs.score(left), await hubs.score(right)], [0.9000000000000001, 0.9000000000000001])
+  await refused(hubs.propose(left, { conflict: events[0]!, choice: { side: 'ours' } }), 'ERR_CONFLICT_UNKNOWN')
+})
+
+test('a proposal made elsewhere is kept, shown, accepted and dropped; another frontier’s is refused', async () => {
+  await using hubs = await Hubs.open({ apart: true })
+  const { left, right, frontier } = hubs
+  const [{ id: conflict } = { id: '' }] = await hubs.conflicts(left)
+  const made = await hubs.propose(left, { conflict, choice: { side: 'ours' } })
+  const there = right.settling(frontier)
+  assert.equal(await there.add(vela.printProposal(made)), made)
+  assert.equal(await there.proposals(), [made])
+  assert.is((await there.accept(made.id, BEN)).applied, 'now')
+  await hubs.meet()
+  assert.is((await left.settling(frontier).accept(made.id, ADA)).applied, 'before')
+  await there.drop(made.id)
+  await refused(there.proposal(made.id), 'ERR_NOT_FOUND')
+  await refused(there.accept('vpr_nothing', BEN), 'ERR_NOT_FOUND')
+  const { frontier: other } = await right.createFrontier({ name: 'Two' })
+  await refused(
+    Promise.resolve().then(() => right.settling(other).add(vela.printProposal(made))),
+    'ERR_PROPOSAL',
+  )
+})
+
+test('proposals are bounded, and those that were applied make room', async () => {
+  await using hubs = await Hubs.open({ apart: true })
+  const { left, frontier } = hubs
+  const settling = left.settling(frontier)
+  const [{ id: conflict } = { id: '' }] = await hubs.conflicts(left)
+  const first = await hubs.propose(left, { conflict, choice: { side: 'ours' } })
+  const variant = (n: number): string =>
+    vela.printProposal(vela.makeProposal({ ...first, payload: { n }, created_at: NOW.toISOString() }))
+  for (let n = 1; n < SETTLE_LIMITS.proposalsMax; n++) await settling.add(variant(n))
+  await refused(settling.add(variant(0)), 'ERR_PROPOSAL')
+  await settling.accept(first.id, ADA)
+  await settling.add(variant(0))
+  assert.is((await settling.proposals()).length, SETTLE_LIMITS.proposalsMax)
+  await refused(settling.proposal(first.id), 'ERR_NOT_FOUND')
+  const long = vela.makeProposal({
+    ...first,
+    payload: 'x'.repeat(SETTLE_LIMITS.proposalBytesMax),
+    created_at: NOW.toISOString(),
+  })
+  await settling.drop((await settling.proposals())[0]!.id)
+  await refused(settling.add(vela.printProposal(long)), 'ERR_PROPOSAL')
+})
+
+test.run()

@@ -1,0 +1,98 @@
+// A store as one process has it open: it answers from the disk behind it until the process crashes, from then on it fails.
+// A crash can come in the middle of a write, which then is on the disk whole or not at all, and nobody is told which.
+
+import { ReplicaError } from '../../src/errors.ts'
+import type { Store } from '../../src/store/store.ts'
+
+/** Calls that write; all others only read. */
+const WRITES = new Set(['commit', 'write', 'put', 'delete'])
+/** What is handed out is guarded too. */
+const PARTS = new Set(['records', 'held', 'documents'])
+
+export interface DiskHooks {
+  /** Something was asked of the store, or has been answered. */
+  readonly moved: () => void
+  /** Asked before each write: whether the process crashes in it, and then whether what it wrote is there. */
+  readonly fate: () => 'goes well' | 'crash before' | 'crash after'
+  /** The process is gone: from now on nothing of it counts. */
+  readonly crash: () => void
+}
+
+export class Disk {
+  readonly #hooks: DiskHooks
+  /** Frontier stores, so that each is one object however often it is asked for. */
+  readonly #guarded = new Map<object, object>()
+  #isGone = false
+
+  constructor(hooks: DiskHooks) {
+    this.#hooks = hooks
+  }
+
+  /** The process is gone. */
+  get isGone(): boolean {
+    return this.#isGone
+  }
+
+  /** The store as the process sees it. */
+  open(store: Store): Store {
+    return this.#guard(store)
+  }
+
+  /** Takes the store away from the process. */
+  take(): void {
+    this.#isGone = true
+  }
+
+  #guard<T extends object>(target: T): T {
+    const known = this.#guarded.get(target)
+    if (known !== undefined) return known as T
+    const guarded = new Proxy(target, {
+      get: (_, name) => {
+        const value: unknown = Reflect.get(target, name, target)
+        if (typeof value === 'function') return this.#method(target, String(name), value as Method)
+        return PARTS.has(String(name)) ? this.#guard(value as object) : value
+      },
+    })
+    this.#guarded.set(target, guarded)
+    return guarded
+  }
+
+  #method(target: object, name: string, method: Method): Method {
+    return (...args) => {
+      this.#hooks.moved()
+      if (WRITES.has(name)) return this.#write(() => method.apply(target, args) as Promise<unknown>)
+      const answer = method.apply(target, args)
+      if (!(answer instanceof Promise)) return name === 'frontier' ? this.#guard(answer as object) : answer
+      return this.#read(name, answer)
+    }
+  }
+
+  async #read(name: string, answer: Promise<unknown>): Promise<unknown> {
+    this.#check()
+    const value = await answer
+    this.#hooks.moved()
+    this.#check()
+    return name === 'track' ? this.#guard(value as object) : value
+  }
+
+  async #write(write: () => Promise<unknown>): Promise<unknown> {
+    this.#check()
+    const fate = this.#hooks.fate()
+    if (fate !== 'goes well') {
+      this.#isGone = true
+      if (fate === 'crash after') await write().catch(() => {}) // a wrong call would have failed in any case
+      this.#hooks.crash()
+    }
+    this.#check()
+    const answer = await write()
+    this.#hooks.moved()
+    this.#check()
+    return answer
+  }
+
+  #check(): void {
+    if (this.#isGone) throw new ReplicaError('ERR_STORE_CLOSED', 'the process has crashed')
+  }
+}
+
+type Method = (...args: unknown[]) => unknown

@@ -1,0 +1,208 @@
+// A hub of the mesh: a disk that outlasts its processes, and the process of the moment, with the real registry, gate, services
+// and supervisor on it. What the gate reports is checked at once against the disk: it must be there if the process dies now.
+
+import { type Digest, digestKey, sha256, toHex } from '../../src/bytes.ts'
+import { nodeDigest } from '../../src/codec/cid.ts'
+import type { Link } from '../../src/codec/node.ts'
+import { appendEvent } from '../../src/replica/append.ts'
+import type { LinkTools } from '../../src/replica/link-tools.ts'
+import type { ReplicaEvent } from '../../src/replica/open.ts'
+import { FrontierPeers } from '../../src/replica/peers.ts'
+import { Supervisor } from '../../src/replica/supervisor.ts'
+import type { MemoryStore } from '../../src/store/memory.ts'
+import type { FrontierStore } from '../../src/store/store.ts'
+import type { Services } from '../../src/transport/exchange.ts'
+import type { Key } from '../../src/trust/key.ts'
+import { FRONTIER, keyOf, type Local, local, storeOf } from './local.ts'
+import { Disk } from './mesh-disk.ts'
+import type { Wire } from './mesh-link.ts'
+import type { World } from './mesh-world.ts'
+
+const EVENT = {
+  kind: 'finding.noted',
+  target: { type: 'finding', id: 'vf_1' },
+  actor: { id: 'reviewer:one', type: 'human' },
+  timestamp: '2026-01-01T00:00:00.000Z',
+} as const
+/** Probability, per write, that the process crashes in it. */
+export interface Risk {
+  crash: number
+}
+
+export interface MeshHubOptions {
+  readonly risk: Risk
+  readonly onCrash: (hub: MeshHub) => void
+  readonly dialler: (hub: MeshHub) => LinkTools['dial']
+}
+
+export class MeshHub {
+  readonly name: string
+  readonly key: Key
+  readonly wires = new Set<Wire>()
+  /** Nodes whose `append` has returned, as digest keys. */
+  readonly acknowledged = new Set<string>()
+  /** What the acknowledged nodes link. */
+  readonly documents: Link[] = []
+  readonly #world: World
+  readonly #store: MemoryStore
+  readonly #risk: Risk
+  readonly #onCrash: (hub: MeshHub) => void
+  readonly #dial: LinkTools['dial']
+  #process: { local: Local; disk: Disk } | undefined
+  #written = 0
+  crashes = 0
+
+  constructor(world: World, name: string, options: MeshHubOptions) {
+    this.name = name
+    this.key = keyOf(name)
+    this.#world = world
+    this.#store = storeOf(name)
+    this.#risk = options.risk
+    this.#onCrash = options.onCrash
+    this.#dial = options.dialler(this)
+  }
+
+  /** The process, while one runs. */
+  get local(): Local | undefined {
+    return this.#process?.local
+  }
+
+  /** The log on the disk, whether or not a process runs. */
+  get log(): FrontierStore {
+    return this.#store.frontier(FRONTIER)
+  }
+
+  get url(): string {
+    return `wss://${this.name}.example`
+  }
+
+  get headsDigest(): string {
+    return toHex(this.log.headsDigest())
+  }
+
+  async start(): Promise<void> {
+    const { random } = this.#world
+    const disk = new Disk({
+      moved: () => this.#world.moved(),
+      fate: () => {
+        if (!random.chance(this.#risk.crash)) return 'goes well'
+        return random.chance(0.5) ? 'crash before' : 'crash after'
+      },
+      crash: () => this.crash(),
+    })
+    const linkTools = this.#tools(disk)
+    const risk = this.#risk.crash
+    this.#risk.crash = 0 // a process that does not come up tells nothing
+    const onEvent = ({ message, facts }: ReplicaEvent): void => {
+      if (facts.code === 'ERR_INTERNAL' && !disk.isGone) this.#world.fail(new TypeError(`${this.name}: ${message}`))
+    }
+    const own = await local(this.name, { store: disk.open(this.#store), open: { linkTools, onEvent } })
+    this.#risk.crash = risk
+    const services = this.#checked(own.services)
+    this.#process = { local: { ...own, services }, disk }
+    new Supervisor({ home: own.home, services, tools: own.home.linkTools }).start()
+  }
+
+  /** Time, chance and the net, which leave a process alone once it is gone. */
+  #tools(disk: Disk): LinkTools {
+    const { random, setAlarm } = this.#world
+    return {
+      random: () => random.next(),
+      elapsed: () => this.#world.now,
+      setAlarm: (ms, ring) => setAlarm(ms, () => disk.isGone || ring()),
+      dial: (url, options) => (disk.isGone ? new Promise(() => {}) : this.#dial(url, options)),
+    }
+  }
+
+  /** The process is gone, and its connections with it. */
+  crash(): void {
+    if (this.#process === undefined) return
+    this.#process.disk.take()
+    this.#process = undefined
+    this.crashes += 1
+    for (const wire of [...this.wires]) wire.cut()
+    this.#onCrash(this)
+  }
+
+  /** Makes an event with a document of so many bytes, or none, if a process runs and lives long enough. */
+  async write(documentBytes: number): Promise<void> {
+    const process = this.#process
+    if (process === undefined) return
+    this.#written += 1
+    const { home } = process.local
+    const reason = `${this.name} ${this.#written}`
+    await this.#unlessGone(async () => {
+      const document = Buffer.alloc(documentBytes, reason)
+      const links = documentBytes === 0 ? [] : [await home.at(FRONTIER).documents.put(document)]
+      const { cid } = await appendEvent(home, FRONTIER, { ...EVENT, reason }, { links })
+      this.acknowledged.add(digestKey(nodeDigest(cid)))
+      this.documents.push(...links)
+    })
+  }
+
+  /** `isFollowed`: a link to it is kept from now on. */
+  async register(other: MeshHub, isFollowed: boolean): Promise<void> {
+    const { name, url, key } = other
+    const live = isFollowed ? ('both' as const) : ('off' as const)
+    await this.#peers(peers => peers.add({ id: `hub:${name}`, url, publicKey: key.publicKey, live }))
+  }
+
+  async revoke(other: MeshHub): Promise<void> {
+    await this.#peers(peers => peers.remove(`hub:${other.name}`))
+  }
+
+  /** Whether all of these nodes are on the disk, as part of the log. */
+  async stores(nodes: ReadonlySet<string>): Promise<boolean> {
+    const places = await this.log.locate([...nodes].map(key => Buffer.from(key, 'latin1')))
+    return places.every(place => place !== undefined)
+  }
+
+  /** Whether it has all of these, whole; only while a process runs. */
+  async hasDocuments(links: readonly Link[]): Promise<boolean> {
+    const { documents } = this.local!.home.at(FRONTIER)
+    for (const link of links) if (!(await documents.has(link))) return false
+    return true
+  }
+
+  async #peers(change: (peers: FrontierPeers) => Promise<unknown>): Promise<void> {
+    const process = this.#process
+    if (process === undefined) throw new TypeError(`${this.name} is not running`)
+    await this.#unlessGone(() => change(new FrontierPeers(process.local.home, FRONTIER)))
+  }
+
+  /** What fails because the process has crashed is no failure of the run. */
+  async #unlessGone<T>(task: () => Promise<T>): Promise<T | undefined> {
+    const process = this.#process
+    try {
+      return await task()
+    } catch (error) {
+      if (this.#process !== process) return undefined
+      throw error
+    } finally {
+      this.#world.moved()
+    }
+  }
+
+  #checked(services: Services): Services {
+    return {
+      ...services,
+      admit: async (frontier, nodes, peer) => {
+        const result = await services.admit(frontier, nodes, peer)
+        this.#world.moved()
+        const refused = new Set(result.refused.map(({ digest }) => digestKey(digest)))
+        const kept = nodes.map(node => sha256(node)).filter(digest => !refused.has(digestKey(digest)))
+        await this.#mustKeep(frontier, kept)
+        return result
+      },
+    }
+  }
+
+  async #mustKeep(frontier: string, digests: readonly Digest[]): Promise<void> {
+    const held = await this.#store.held.has(frontier, digests) // first: what is let in leaves it for the log
+    const places = await this.log.locate(digests)
+    const documents = await this.log.documents.has(digests)
+    const lost = digests.filter((_, i) => places[i] === undefined && !held[i] && !documents[i])
+    if (lost.length === 0) return
+    this.#world.fail(new TypeError(`${this.name} reported ${lost.length} blocks that are not on its disk`))
+  }
+}

@@ -1,0 +1,302 @@
+// Five hubs that follow each other live, in virtual time: all write, links break at any frame, frames linger, processes die in the
+// middle of a write and come back, a hub is registered late, another is revoked, and in a third of the runs one lies. Some
+// runs have no fault at all. After the last fault all honest hubs must be equal within thirty seconds, with everything that
+// `append` ever acknowledged, with nothing by a key that may not, and with nothing going round. All by one seed.
+
+import { Byzantine } from './mesh-byzantine.ts'
+import { MeshHub, type Risk } from './mesh-hub.ts'
+import type { Wire } from './mesh-link.ts'
+import { checkLog } from './mesh-log.ts'
+import { type Climate, Net } from './mesh-net.ts'
+import { joinAll, SHAPES, type Shape } from './mesh-shapes.ts'
+import { World } from './mesh-world.ts'
+import { Random } from './random.ts'
+
+/** All honest hubs are equal so long after the last fault; virtual milliseconds. */
+const SETTLE_MS_MAX = 30_000
+/** Once they are equal they are left alone for so long, and nothing may move. */
+const STILL_MS = 6_000
+/** Bytes of documents; the last is more than a block. */
+const DOCUMENT_SIZES = [1, 900, 900, 900, 900, 900, 900, 270_000]
+const HUBS = ['one', 'two', 'three', 'four', 'five']
+
+/** What happened, for whoever wants to see that something did. */
+export interface MeshOutcome {
+  readonly shape: Shape
+  readonly nodes: number
+  readonly acknowledged: number
+  /** Documents that they link. */
+  readonly documents: number
+  readonly crashes: number
+  readonly links: number
+  /** Sessions that ended out of order. */
+  readonly broken: number
+  readonly lies: number
+  readonly revoked: boolean
+  readonly late: boolean
+  readonly faultless: boolean
+  /** Nodes that crossed links, and the most often that one crossed one link. */
+  readonly crossed: number
+  readonly crossedMost: number
+  /** From the last fault until all were equal; virtual milliseconds. */
+  readonly settledMs: number
+}
+
+export async function simulateMesh(seed: number): Promise<MeshOutcome> {
+  try {
+    return await new MeshSimulation(seed).run()
+  } catch (error) {
+    throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+class MeshSimulation {
+  readonly #random: Random
+  readonly #world: World
+  readonly #net: Net
+  readonly #byzantine: Byzantine
+  readonly #climate: Climate = { cut: 0, slow: 0 }
+  readonly #risk: Risk = { crash: 0 }
+  readonly #honest: MeshHub[] = []
+  readonly #shape: Shape
+  readonly #isFaultless: boolean
+  readonly #hasDocuments: boolean
+  /** Runs the program, but lies. */
+  readonly #liar: MeshHub | undefined
+  /** Honest until it is revoked; then nobody takes its nodes any more. */
+  readonly #outcast: MeshHub | undefined
+  /** Registered late at the others. */
+  readonly #late: MeshHub | undefined
+  /** The outcast's nodes of the time before, once it is revoked. */
+  #spared: ReadonlySet<string> | undefined
+  #crashesLeft = 4
+
+  constructor(seed: number) {
+    const random = new Random(seed)
+    this.#random = random
+    this.#world = new World(random)
+    this.#byzantine = new Byzantine(random)
+    this.#net = new Net(this.#world, this.#climate, (link, at) =>
+      at === this.#liar ? this.#byzantine.between(link) : link,
+    )
+    const onCrash = (hub: MeshHub): void => this.#restartLater(hub)
+    const risk = this.#risk
+    const dialler = this.#net.dialler.bind(this.#net)
+    for (const name of HUBS) this.#honest.push(new MeshHub(this.#world, name, { risk, onCrash, dialler }))
+    this.#shape = random.pick(SHAPES)
+    this.#hasDocuments = random.chance(0.3)
+    this.#isFaultless = random.chance(0.2)
+    if (this.#isFaultless) return
+    const safe = { risk: { crash: 0 }, onCrash, dialler }
+    if (random.chance(0.42)) this.#liar = new MeshHub(this.#world, 'byzantine', safe)
+    if (random.chance(0.3)) this.#outcast = new MeshHub(this.#world, 'outcast', safe)
+    if (random.chance(0.4)) this.#late = random.pick(this.#honest)
+  }
+
+  async run(): Promise<MeshOutcome> {
+    await this.#setUp()
+    const stormMs = 4_000 + this.#random.below(6_000)
+    this.#planWrites(stormMs)
+    if (!this.#isFaultless) this.#planFaults(stormMs)
+    await this.#world.run(stormMs)
+    const settledMs = await this.#settle()
+    await this.#check()
+    return this.#outcome(settledMs)
+  }
+
+  get #all(): MeshHub[] {
+    return [...this.#honest, ...[this.#liar, this.#outcast].filter(hub => hub !== undefined)]
+  }
+
+  async #setUp(): Promise<void> {
+    const odd = [this.#liar, this.#outcast].filter(hub => hub !== undefined)
+    joinAll(this.#net, this.#random, { shape: this.#shape, honest: this.#honest, odd, late: this.#late })
+    for (const hub of this.#all) await hub.start()
+    for (const hub of this.#all) {
+      for (const other of this.#all) {
+        if (other !== hub && other !== this.#late) await this.#register(hub, other)
+      }
+    }
+    for (const other of this.#all) if (this.#late !== undefined && !this.#honest.includes(other)) await this.#register(other, this.#late) // biome-ignore format: one thought
+    for (let count = this.#random.below(4); count > 0; count -= 1) await this.#write(this.#random.pick(this.#honest))
+  }
+
+  #register(hub: MeshHub, other: MeshHub): Promise<void> {
+    return hub.register(other, this.#net.joins(hub, other))
+  }
+
+  #planWrites(stormMs: number): void {
+    const below = (end: number): number => this.#random.below(end)
+    for (const hub of this.#all) {
+      for (let left = 1 + below(6); left > 0; left -= 1) {
+        this.#world.after(below(stormMs), () => this.#world.start(() => this.#write(hub)))
+      }
+      if (!this.#random.chance(0.2)) continue
+      const at = below(stormMs)
+      for (let left = 10; left > 0; left -= 1)
+        this.#world.after(at + left, () => this.#world.start(() => this.#write(hub)))
+    }
+  }
+
+  /** What the liar makes is as good as any other node, but it makes nothing that another may never see. */
+  async #write(hub: MeshHub): Promise<void> {
+    if (hub === this.#liar && this.#world.now > 3_000) return
+    await hub.write(this.#documentBytes())
+  }
+
+  #documentBytes(): number {
+    return this.#hasDocuments && this.#random.chance(0.3) ? this.#random.pick(DOCUMENT_SIZES) : 0
+  }
+
+  #planFaults(stormMs: number): void {
+    const random = this.#random
+    const world = this.#world
+    Object.assign(this.#climate, { cut: random.pick([0, 0.005, 0.02]), slow: random.pick([0, 0.02]) })
+    this.#risk.crash = random.pick([0, 0, 0.01])
+    const times = (most: number, act: () => void): void => {
+      for (let left = random.below(most + 1); left > 0; left -= 1) world.after(random.below(stormMs), act)
+    }
+    const someWires = (): Wire[] => [...random.pick(this.#net.edges).wires]
+    times(4, () => {
+      for (const wire of someWires()) wire.cut()
+    })
+    times(2, () => {
+      for (const wire of someWires()) wire.fallSilent()
+    })
+    times(2, () => this.#crash(random.pick(this.#honest)))
+    times(2, () => {
+      const edge = random.pick(this.#net.edges)
+      edge.isDown = true
+      for (const wire of [...edge.wires]) random.chance(0.5) ? wire.cut() : wire.fallSilent()
+      world.after(random.below(4_000), () => {
+        edge.isDown = false
+      })
+    })
+    for (const hub of this.#honest) {
+      if (this.#late !== undefined && hub !== this.#late) {
+        world.after(random.below(stormMs), () => world.start(() => this.#registerLate(hub)))
+      }
+    }
+    if (this.#outcast !== undefined) world.after(random.below(stormMs), () => world.start(() => this.#revoke()))
+  }
+
+  #crash(hub: MeshHub): void {
+    if (this.#crashesLeft > 0) hub.crash()
+  }
+
+  #restartLater(hub: MeshHub): void {
+    this.#crashesLeft -= 1
+    if (this.#crashesLeft === 0) this.#risk.crash = 0
+    this.#world.after(this.#random.below(3_000), () => this.#world.start(() => this.#restart(hub)))
+  }
+
+  async #restart(hub: MeshHub): Promise<void> {
+    if (hub.local !== undefined) return
+    await hub.start()
+  }
+
+  async #registerLate(hub: MeshHub): Promise<void> {
+    const late = this.#late!
+    if (hub.local === undefined) await this.#restart(hub)
+    await this.#checkLog(hub, key => key !== late.key.publicKey)
+    const { crash } = this.#risk
+    this.#risk.crash = 0 // the operator sees that it is done
+    await this.#register(hub, late)
+    this.#risk.crash = crash
+  }
+
+  /** All at the same moment, when everyone has what the outcast has made so far: so all spare the same nodes. */
+  async #revoke(): Promise<void> {
+    const outcast = this.#outcast!
+    const made = new Set(outcast.acknowledged)
+    for (const hub of this.#honest) {
+      if (hub.local !== undefined && (await hub.stores(made))) continue
+      this.#world.after(200, () => this.#world.start(() => this.#revoke()))
+      return
+    }
+    if (outcast.acknowledged.size !== made.size || this.#spared !== undefined) return
+    this.#spared = made
+    const { crash } = this.#risk
+    this.#risk.crash = 0
+    await Promise.all(this.#honest.map(hub => hub.revoke(outcast)))
+    this.#risk.crash = crash
+  }
+
+  /** From here on nothing breaks; answers how long it took until all honest hubs were equal. */
+  async #settle(): Promise<number> {
+    this.#net.heal()
+    this.#risk.crash = 0
+    for (const hub of this.#honest) await this.#restart(hub)
+    const world = this.#world
+    const started = world.now
+    await world.run(started + SETTLE_MS_MAX, () => this.#areEqual())
+    if (!this.#areEqual()) throw new TypeError(`not equal ${SETTLE_MS_MAX} ms after the last fault: ${this.#states()}`)
+    const settledMs = world.now - started
+    if (this.#liar !== undefined || this.#outcast !== undefined) return settledMs // they may have something to say yet
+    const before = this.#honest.map(hub => hub.headsDigest)
+    await world.run(world.now + STILL_MS)
+    const { crossed } = this.#net
+    await world.run(world.now + STILL_MS)
+    if (this.#net.crossed !== crossed) throw new TypeError(`${this.#net.crossed - crossed} nodes still go round`)
+    if (before.some((digest, i) => digest !== this.#honest[i]!.headsDigest)) {
+      throw new TypeError('heads changed after all were equal')
+    }
+    return settledMs
+  }
+
+  #areEqual(): boolean {
+    const [first, ...others] = this.#honest
+    const written = this.#honest.some(hub => hub.local === undefined)
+    return !written && others.every(hub => hub.log.nodes === first!.log.nodes && hub.headsDigest === first!.headsDigest)
+  }
+
+  #states(): string {
+    const codes = [...this.#net.codes].map(([code, count]) => `${count} ${code}`).join(', ')
+    const hubs = this.#honest.map(({ name, log }) => `${name} ${log.nodes}/${log.headCount}`).join(' ')
+    return `${this.#shape}: ${hubs}; ${codes}`
+  }
+
+  async #check(): Promise<void> {
+    const acknowledged = new Set(this.#honest.flatMap(hub => [...hub.acknowledged]))
+    const documents = this.#honest.flatMap(hub => hub.documents)
+    for (const hub of this.#honest) {
+      if (!(await hub.stores(acknowledged))) throw new TypeError(`${hub.name} lacks what was acknowledged`)
+      if (!(await hub.hasDocuments(documents))) throw new TypeError(`${hub.name} lacks a document`)
+    }
+    const keys = new Set(this.#all.map(hub => hub.key.publicKey))
+    await this.#checkLog(this.#honest[0]!, key => keys.has(key)) // the others have the same
+    // Where there is one way only between any two, nothing may come back over it.
+    const { crossedMost, edges } = this.#net
+    const crossedMax = edges.length === this.#honest.length - 1 ? 1 : 2
+    if (this.#isFaultless && crossedMost > crossedMax) {
+      throw new TypeError(`a node crossed a link ${crossedMost} times of a net with ${edges.length} links`)
+    }
+  }
+
+  /** Of a revoked key, what was spared may be there. */
+  #checkLog(hub: MeshHub, mayWrite: (key: string) => boolean): Promise<void> {
+    const [outcast, spared] = [this.#outcast, this.#spared]
+    const isRevoked = outcast !== undefined && spared !== undefined
+    return checkLog(hub, { mayWrite, revoked: isRevoked ? { key: outcast.key.publicKey, spared } : undefined })
+  }
+
+  #outcome(settledMs: number): MeshOutcome {
+    const { links, codes, crossed, crossedMost } = this.#net
+    return {
+      shape: this.#shape,
+      nodes: this.#honest[0]!.log.nodes,
+      documents: this.#honest.reduce((sum, hub) => sum + hub.documents.length, 0),
+      acknowledged: this.#honest.reduce((sum, hub) => sum + hub.acknowledged.size, 0),
+      crashes: this.#honest.reduce((sum, hub) => sum + hub.crashes, 0),
+      links,
+      broken: [...codes.values()].reduce((sum, count) => sum + count, 0),
+      lies: this.#byzantine.lies,
+      revoked: this.#spared !== undefined,
+      late: this.#late !== undefined,
+      faultless: this.#isFaultless,
+      crossed,
+      crossedMost,
+      settledMs,
+    }
+  }
+}
