@@ -40,6 +40,8 @@ export const HEADS_ALARM = 10_000
 
 export const SOCKET_LIMITS = {
   outboundBytesMax: 4 * MIB,
+  outboundShareBytes: 64 * MIB,
+  outboundBytesMin: 128 * KIB,
   handshakeMsMax: 5_000,
   pingMs: 20_000,
   pingMissesMax: 2,

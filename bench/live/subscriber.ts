@@ -147,6 +147,7 @@ export class Subscriber {
       waits: async () => [],
       admit: async (_, nodes) => this.#admit(nodes),
       remember: async () => {},
+      watchRegistry: async () => () => {},
     }
     return own as Services
   }

@@ -11,7 +11,7 @@ import { SOCKET_LIMITS, WIRE_LIMITS } from '../limits.ts'
 import { SUBPROTOCOL } from '../sync/message.ts'
 import { BUFFERED_HIGH, closeError, Inbox, type Link } from './link.ts'
 
-const { pingMs, pingMissesMax, handshakeMsMax, closeMsMax } = SOCKET_LIMITS
+const { pingMs, pingMissesMax, handshakeMsMax, closeMsMax, outboundShareBytes, outboundBytesMin } = SOCKET_LIMITS
 const { frameBytesMax } = WIRE_LIMITS
 const EXPORTER_LABEL = 'EXPORTER-replica-sync'
 
@@ -130,6 +130,8 @@ export function isLoopback(address: string | undefined): boolean {
 }
 
 class SocketLink implements Link {
+  /** Links of this process whose sockets are open. */
+  static #open = 0
   readonly remote: string
   readonly #socket: WebSocket
   readonly #inbox = new Inbox()
@@ -143,6 +145,7 @@ class SocketLink implements Link {
   constructor(socket: WebSocket, remote: string) {
     this.#socket = socket
     this.remote = remote
+    SocketLink.#open += 1
     socket.binaryType = 'nodebuffer'
     socket.on('message', (data: Buffer, binary: boolean) => this.#onMessage(data, binary))
     socket.on('pong', () => {
@@ -155,6 +158,7 @@ class SocketLink implements Link {
       this.#inbox.end(this.#failure)
     })
     socket.on('close', (code, reason) => {
+      SocketLink.#open -= 1
       clearInterval(this.#pinger)
       clearTimeout(this.#closer)
       this.#inbox.end(this.#failure ?? closeError(code, reason.toString('utf8').slice(0, 123)))
@@ -168,15 +172,21 @@ class SocketLink implements Link {
     return this.#socket.bufferedAmount
   }
 
+  /** So much may wait to be written; with many links it is this one's share. */
+  get #isDrained(): boolean {
+    const share = outboundShareBytes / SocketLink.#open
+    return this.buffered <= Math.min(BUFFERED_HIGH, Math.max(share, outboundBytesMin))
+  }
+
   send(frame: Uint8Array): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     this.#socket.send(frame, () => {
-      if (this.#waiting.length > 0 && this.buffered <= BUFFERED_HIGH) this.#release()
+      if (this.#waiting.length > 0 && this.#isDrained) this.#release()
     })
   }
 
   drained(): Promise<void> {
-    if (this.#socket.readyState !== WebSocket.OPEN || this.buffered <= BUFFERED_HIGH) return Promise.resolve()
+    if (this.#socket.readyState !== WebSocket.OPEN || this.#isDrained) return Promise.resolve()
     return new Promise(resolve => this.#waiting.push(resolve))
   }
 
