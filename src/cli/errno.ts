@@ -1,5 +1,6 @@
 // Errors of the operating system about files and sockets that a person named, told apart by their code.
 
+import * as fs from 'node:fs/promises'
 import { ReplicaError } from '../errors.ts'
 
 export function hasErrno(error: unknown, ...codes: string[]): error is NodeJS.ErrnoException {
@@ -23,4 +24,14 @@ export function fileError(error: unknown, file: string): unknown {
   if (words !== undefined) return new ReplicaError('ERR_USAGE', `${file} ${words}`, { cause: error })
   if (!/^E[A-Z0-9]+$/.test(error.code)) return error
   return new ReplicaError('ERR_STORE_IO', `${file}: ${error.message}`, { cause: error })
+}
+
+/** False where there is nothing of this name. @throws ReplicaError as fileError makes it */
+export async function isFolder(file: string): Promise<boolean> {
+  try {
+    return (await fs.stat(file)).isDirectory()
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return false
+    throw fileError(error, file)
+  }
 }

@@ -12,7 +12,7 @@ import { type Parts, splitFrontier, splitRepository } from '../replica/whole-spl
 import { readEvent } from '../vela/event.ts'
 import { frontierNameOf, genesisName } from '../vela/frontier.ts'
 import { type EventLog, readLog } from '../vela/log.ts'
-import { fileError, hasErrno } from './errno.ts'
+import { fileError, isFolder } from './errno.ts'
 import { eventLines, isSpace } from './event-lines.ts'
 import type { Source } from './io.ts'
 import { readVelaFolder, velaRoot } from './vela-folder.ts'
@@ -194,13 +194,4 @@ function readEventFile(file: string): Promise<Uint8Array> {
 /** Order of UTF-8 bytes. */
 function order(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
-}
-
-async function isFolder(file: string): Promise<boolean> {
-  try {
-    return (await fs.stat(file)).isDirectory()
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return false
-    throw fileError(error, file)
-  }
 }

@@ -1,13 +1,12 @@
 // Whole frontiers named on the command line: a frontier.json, stdin, a `.vela` repository, or a folder that has a frontier.json. A
 // repository is read as import reads it, into a store in memory, so that it amounts to the same here as there.
 
-import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { isFrontierName } from '../codec/node.ts'
 import { splitRepository } from '../replica/whole-split.ts'
 import { MemoryStore } from '../store/memory.ts'
 import { type Frontier, readFrontier } from '../vela/frontier-file.ts'
-import { fileError, hasErrno } from './errno.ts'
+import { isFolder } from './errno.ts'
 import { readWhole } from './event-files.ts'
 import type { Source } from './io.ts'
 import { readVelaFolder, velaRoot } from './vela-folder.ts'
@@ -46,13 +45,4 @@ async function repositoryText(root: string): Promise<Uint8Array> {
 /** @throws as readFrontierFile does */
 export async function openFrontierFile(name: string, place: FilePlace): Promise<Frontier> {
   return readFrontier(await readFrontierFile(name, place))
-}
-
-async function isFolder(file: string): Promise<boolean> {
-  try {
-    return (await fs.stat(file)).isDirectory()
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return false
-    throw fileError(error, file)
-  }
 }
