@@ -132,7 +132,8 @@ async function isLines(file: string): Promise<boolean> {
   const line = await firstLine(fileChunks(file))
   try {
     const value: unknown = JSON.parse(Buffer.from(line).toString('utf8'))
-    return typeof value === 'object' && value !== null && !Array.isArray(value) && !('events' in value)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+    return !('events' in value) && ('kind' in value || !('findings' in value))
   } catch (error) {
     if (error instanceof SyntaxError) return false
     throw error

@@ -8,10 +8,11 @@ import { ReplicaError } from '../errors.ts'
 import { FETCH_LIMITS, HTTP_LIMITS } from '../limits.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import type { Home } from '../replica/home.ts'
+import { inTurns } from '../replica/turns.ts'
 import { wholeFrontier } from '../replica/whole.ts'
 import { eventLogHash } from '../vela/event-log-hash.ts'
 import type { ContentHashes } from '../vela/frontier-content.ts'
-import { contentHashes, snapshotHash } from '../vela/frontier-hash.ts'
+import { contentHashesInPieces, snapshotHash } from '../vela/frontier-hash.ts'
 import { Budget } from './budget.ts'
 
 const { capturesBytesMax, capturesKeptMax, captureMsMax, captureBurstMs, capturePart, snapshotNodesMax } = HTTP_LIMITS
@@ -28,7 +29,7 @@ export interface Capture {
   readonly snapshotHash: string
   readonly logHash: string
   /** All hashes that the file may rightly be said to have; computed when first asked for. */
-  readonly hashes: () => ContentHashes
+  readonly hashes: () => Promise<ContentHashes>
 }
 
 interface Making {
@@ -107,7 +108,7 @@ export class Captures {
     if (text.length > FETCH_LIMITS.frontierBytesMax) throw tooLarge()
     const meta = file.members.get('frontier')
     const name = meta instanceof Map ? meta.get('name') : undefined
-    let hashes: ContentHashes | undefined
+    let hashes: Promise<ContentHashes> | undefined
     const capture = {
       frontier,
       text,
@@ -116,7 +117,7 @@ export class Captures {
       snapshotHash: snapshotHash(file),
       logHash: eventLogHash(file.events, 'full'),
       hashes: () => {
-        hashes ??= contentHashes(text)
+        hashes ??= inTurns(contentHashesInPieces(text))
         return hashes
       },
     }

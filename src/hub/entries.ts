@@ -126,7 +126,7 @@ export class Entries {
     const entry = await owners.published(frontier.log.name)
     if (entry === undefined) return undefined
     const capture = await captures.present(frontier)
-    const fault = hashFault(entry, capture.hashes())
+    const fault = hashFault(entry, await capture.hashes())
     return fault === undefined ? { entry, capture } : { fault }
   }
 

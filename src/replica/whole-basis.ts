@@ -13,7 +13,7 @@ import { repositoryMembers } from './whole-repository.ts'
 import type { RepositoryFile } from './whole-split.ts'
 
 /** What the base document says, with the documents that it names; of a log without one, what its events say. */
-export function basisOf(log: WholeLog): Basis {
+export function basisOf(log: Omit<WholeLog, 'precedes'>): Basis {
   const { base } = log
   const bare = bareBasis(log.frontier, log.events, `replica/${VERSION}`)
   if (base === undefined) return bare
@@ -27,14 +27,14 @@ export function basisOf(log: WholeLog): Basis {
   return { members, events: base.events }
 }
 
-export function filesOf({ files }: Base, log: WholeLog): RepositoryFile[] | undefined {
+export function filesOf({ files }: Base, log: Pick<WholeLog, 'documents'>): RepositoryFile[] | undefined {
   return files?.map(({ path, content }) => ({
     path,
     bytes: content instanceof Uint8Array ? content : documentAt(log, content),
   }))
 }
 
-function documentAt({ documents }: WholeLog, link: Link): Uint8Array {
+function documentAt({ documents }: Pick<WholeLog, 'documents'>, link: Link): Uint8Array {
   const bytes = documents.get(linkText(link))
   if (bytes !== undefined) return bytes
   throw new ReplicaError('ERR_NOT_FOUND', `no node that is here links the document ${linkText(link)}`)

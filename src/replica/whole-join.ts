@@ -7,9 +7,10 @@ import { importEvent } from '../vela/event.ts'
 import { byTimestamp } from '../vela/event-chain.ts'
 import { readFinding } from '../vela/frontier-file.ts'
 import { parseJson, printJson } from '../vela/json.ts'
+import { finish, type InPieces } from '../vela/pieces.ts'
 import { genesisOf } from '../vela/replay/genesis.ts'
 import { viewObjects } from '../vela/replay/rows.ts'
-import { OBJECT_TABLES, type ObjectTable, type View } from '../vela/replay/state.ts'
+import { OBJECT_TABLES, type ObjectTable, type Precedes, type View } from '../vela/replay/state.ts'
 import { applyEvent, emptyView } from '../vela/replay/view.ts'
 import { type Json, JsonNumber } from '../vela/value.ts'
 import type { BaseEvent } from './whole-document.ts'
@@ -37,24 +38,45 @@ export interface Joined {
   readonly changed: ReadonlyMap<ObjectTable, ReadonlyMap<string, Members>>
 }
 
+const EVENTS_PER_PIECE = 128
+
+interface JoinOptions {
+  readonly proposals: readonly Json[]
+  /** Ancestry of the events' nodes. */
+  readonly precedes?: Precedes
+}
+
 /** @throws ReplicaError ERR_FRONTIER for a base whose findings are none */
-export function joinFrontier(basis: Basis, log: readonly LogEvent[], proposals: readonly Json[]): Joined {
+export function joinFrontier(basis: Basis, log: readonly LogEvent[], options: JoinOptions): Joined {
+  return finish(joinFrontierInPieces(basis, log, options))
+}
+
+/** The same with pauses. @throws as joinFrontier does */
+export function* joinFrontierInPieces(
+  basis: Basis,
+  log: readonly LogEvent[],
+  { proposals, precedes }: JoinOptions,
+): InPieces<Joined> {
   const own = new Map(log.map(event => [event.digest, event]))
   const based = new Set<string>()
   const events: { value: Json; event: LogEvent | undefined; path: string | undefined }[] = []
-  for (const { digest, value, path } of basis.events ?? []) {
+  for (const [i, { digest, value, path }] of (basis.events ?? []).entries()) {
+    if (i % EVENTS_PER_PIECE === 0) yield
     const event = digest === undefined ? undefined : own.get(digest)
     if (digest !== undefined && event === undefined) continue // Not here, or no longer.
     if (event !== undefined) based.add(event.digest)
     events.push({ value: asGiven(value, event) ?? parseStored(event!), event, path })
   }
   const later = log.filter(({ digest }) => !based.has(digest))
-  for (const event of later) events.push({ value: parseStored(event), event, path: undefined })
+  for (const [i, event] of later.entries()) {
+    if (i % EVENTS_PER_PIECE === 0) yield
+    events.push({ value: parseStored(event), event, path: undefined })
+  }
   const members = new Map(basis.members)
   const missing = newProposals(members, proposals)
   if (missing.length > 0) members.set('proposals', [...listOf(members, 'proposals'), ...missing])
   if (later.length === 0) return { members, events, proposals: missing, changed: new Map() }
-  const changed = replayLater({ members, log, based })
+  const changed = yield* replayLater({ members, log, based, precedes })
   for (const [table, objects] of changed) members.set(table, withObjects(listOf(members, table), objects))
   recount(members, events.length)
   return { members, events, proposals: missing, changed }
@@ -86,6 +108,7 @@ interface Replaying {
   readonly members: Members
   readonly log: readonly LogEvent[]
   readonly based: ReadonlySet<string>
+  readonly precedes: Precedes | undefined
 }
 
 /**
@@ -93,16 +116,17 @@ interface Replaying {
  * the log; an object whose later events stand between those of the base in replay order, or that the base's list doesn't bring into
  * the view, is taken from the replay of the whole log.
  */
-function replayLater({ members, log, based }: Replaying): Map<ObjectTable, Map<string, Members>> {
+function* replayLater({ members, log, based, precedes }: Replaying): InPieces<Map<ObjectTable, Map<string, Members>>> {
   const findings = listOf(members, 'findings').map(readFinding)
   const proposals = listOf(members, 'proposals').flatMap(seedOf)
-  const top = emptyView({ genesis: findings.map(({ body }) => body), proposals })
-  const whole = emptyView({ genesis: genesisOf(findings, log), proposals })
+  const seeds = { proposals, ...(precedes !== undefined && { precedes }) }
+  const top = emptyView({ genesis: findings.map(({ body }) => body), ...seeds })
+  const whole = emptyView({ genesis: genesisOf(findings, log), ...seeds })
   const started = new Set<string>()
   const between = new Set<string>()
   const touched = new Set<string>()
-  for (const event of log) {
-    if (!event.counts) continue
+  for (const [i, event] of counting(log).entries()) {
+    if (i % EVENTS_PER_PIECE === 0) yield
     const inWhole = apply(whole, event)
     const ids = [event.head.target.id, ...inWhole.findings]
     if (!based.has(event.digest)) {
@@ -120,6 +144,11 @@ function replayLater({ members, log, based }: Replaying): Map<ObjectTable, Map<s
     if (objects.size > 0) changed.set(table, objects)
   }
   return changed
+}
+
+/** Each at the first place of a node that counts. */
+function counting(log: readonly LogEvent[]): LogEvent[] {
+  return log.filter(({ counts }) => counts).sort((a, b) => (a.nodes?.[0] ?? 0) - (b.nodes?.[0] ?? 0))
 }
 
 function changedIn(

@@ -10,6 +10,8 @@ import { checkEvent, type EventHead } from '../vela/event.ts'
 import { readFrontier } from '../vela/frontier-file.ts'
 import { payloadOf } from '../vela/frontier-payload.ts'
 import { printJson } from '../vela/json.ts'
+import { Ancestry } from '../vela/replay/ancestry.ts'
+import type { Precedes } from '../vela/replay/state.ts'
 import { isRestricted } from './carriers.ts'
 import type { Frontier } from './frontier.ts'
 import { inReplayOrder } from './read.ts'
@@ -22,6 +24,8 @@ export interface LogEvent {
   readonly digest: string
   /** Whether it counts in replay: what hubs say of the frontier itself does only by a registered signer. */
   readonly counts: boolean
+  /** The nodes that carry it and count, by their places in replay order; absent where nothing is known of nodes. */
+  readonly nodes?: readonly number[]
 }
 
 export interface WholeLog {
@@ -31,6 +35,8 @@ export interface WholeLog {
   readonly base: Base | undefined
   /** By the text of their links, in the order of the nodes that link them. */
   readonly documents: ReadonlyMap<string, Uint8Array>
+  /** Ancestry of its nodes, by their places. */
+  readonly precedes: Precedes
 }
 
 /** Kinds that are of this program and no part of a frontier that others read. */
@@ -46,24 +52,32 @@ export async function readWholeLog(
 ): Promise<WholeLog> {
   const events: LogEvent[] = []
   const links = new Map<string, Link>()
-  const seen = new Set<string>()
-  const counting = new Set<string>()
+  const carriers = new Map<string, number[]>()
+  const ancestry = new Ancestry()
+  const places = new Map<number, number>()
   for await (const rows of inReplayOrder(frontier.log, { reverse: false, twins: 'all' })) {
-    for (const { bytes } of rows) {
+    for (const { seq, bytes, parents } of rows) {
+      const place = ancestry.add(parents.map(parent => places.get(parent)!))
+      places.set(seq, place)
       const node = decodeNode(bytes)
       // Nodes that carry an event once more may link what the first one doesn't.
       for (const link of node.links) remember(links, link)
       const digest = toHex(sha256(node.event))
-      if (!isRestricted(node.event) || standing(node.key)) counting.add(digest)
-      if (seen.has(digest)) continue
-      seen.add(digest)
+      const others = carriers.get(digest)
+      const counting = !isRestricted(node.event) || standing(node.key) ? [place] : []
+      carriers.set(digest, [...(others ?? []), ...counting])
+      if (others !== undefined) continue
       const head = checkEvent(node.event)
       const event = { text: node.event, head, digest, counts: true }
-      if (!OWN_KINDS.has(head.kind) && !isCarrier(head.kind, node.event)) events.push(event)
+      if (!isOwn({ kind: head.kind, text: node.event })) events.push(event)
     }
   }
-  const judged = events.map(event => ({ ...event, counts: counting.has(event.digest) }))
-  return { frontier: frontier.log.name, events: judged, ...(await readDocuments(frontier, links)) }
+  const judged = events.map(event => {
+    const nodes = carriers.get(event.digest)!
+    return { ...event, counts: nodes.length > 0, nodes }
+  })
+  const precedes: Precedes = (a, b) => ancestry.precedes(a, b)
+  return { frontier: frontier.log.name, events: judged, precedes, ...(await readDocuments(frontier, links)) }
 }
 
 /** The last place that links a document counts. */
@@ -73,7 +87,9 @@ function remember(links: Map<string, Link>, link: Link): void {
   links.set(name, link)
 }
 
-function isCarrier(kind: string, text: Uint8Array): boolean {
+/** Whether an event is this program's own matter: it joins heads, or carries documents that no other node links. */
+export function isOwn({ kind, text }: { kind: string; text: Uint8Array }): boolean {
+  if (OWN_KINDS.has(kind)) return true
   if (kind !== 'frontier.created') return false
   const payload = payloadOf(text)
   return payload instanceof Map && typeof payload.get(CARRIED) === 'string'

@@ -105,14 +105,17 @@ export function splitRepository(repository: readonly RepositoryFile[]): Parts {
   const entries = ordered(found, frontierFile)
   const wanted = pointedTo(entries)
   const proposals = new Map<string, Document[]>()
+  // A refused one that is no text can't stand among the events of a document; it is kept as the file that it is.
+  const kept = entries.filter(({ raw, reading }) => reading !== undefined || isText(raw))
+  const places = new Set(kept.map(({ path }) => path))
   const rest = files
-    .filter(({ path }) => !isEventPath(path))
+    .filter(({ path }) => !places.has(path))
     .map(({ path, bytes }): BaseFile => {
       const id = path.startsWith(PROPOSALS) ? path.slice(PROPOSALS.length).replace(/\.json$/, '') : undefined
       const pointing = id === undefined ? undefined : wanted.get(id)
       return { path, content: pointing === undefined ? bytes : linked(proposals, { pointing, bytes }) }
     })
-  const base = { members: new Map(), events: entries.map(printed), proposals: undefined, files: rest }
+  const base = { members: new Map(), events: kept.map(printed), proposals: undefined, files: rest }
   const meta = configOf(files)
   return {
     frontier: nameOf({ meta, frontierFile, entries }),
@@ -126,6 +129,10 @@ export function splitRepository(repository: readonly RepositoryFile[]): Parts {
 
 function isEventPath(path: string): boolean {
   return path.startsWith(EVENTS) && path.endsWith('.json') && !path.slice(EVENTS.length).includes('/')
+}
+
+function isText(bytes: Uint8Array): boolean {
+  return Buffer.from(Buffer.from(bytes).toString('utf8')).equals(bytes)
 }
 
 function entryOf(raw: Uint8Array, path: string | undefined): Entry {

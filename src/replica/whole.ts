@@ -1,19 +1,23 @@
 // The whole frontier of what this replica holds now (protocol/frontier.md, F20 to F22): a frontier.json, or the files of a `.vela`
 // repository. Equal logs give equal bytes, on whatever replica.
 
-import { utf8 } from '../bytes.ts'
+import { concat, utf8 } from '../bytes.ts'
 import { hasCode } from '../errors.ts'
 import { readEvent } from '../vela/event.ts'
-import { type Frontier as FrontierFile, readFrontier } from '../vela/frontier-file.ts'
-import { printJson } from '../vela/json.ts'
+import { type Frontier as FrontierFile, readFrontierInPieces } from '../vela/frontier-file.ts'
+import { compareText, printJson, printString } from '../vela/json.ts'
+import type { InPieces } from '../vela/pieces.ts'
 import type { Json } from '../vela/value.ts'
 import { isStanding } from './carriers.ts'
 import type { Home } from './home.ts'
+import { inTurns } from './turns.ts'
 import { basisOf, filesOf } from './whole-basis.ts'
-import { type Joined, joinFrontier, proposalsIn } from './whole-join.ts'
+import { type Joined, joinFrontierInPieces, proposalsIn } from './whole-join.ts'
 import { readWholeLog, type WholeLog } from './whole-log.ts'
 import { repositoryFiles } from './whole-repository.ts'
 import type { RepositoryFile } from './whole-split.ts'
+
+const ITEMS_PER_PIECE = 128
 
 export interface WholeFrontier {
   readonly file: FrontierFile
@@ -24,16 +28,16 @@ export interface WholeFrontier {
 /** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_NOT_FOUND for a document that isn't here, ERR_STORE_CORRUPT */
 export async function wholeFrontier(home: Home, frontier: string): Promise<WholeFrontier> {
   const log = await logOf(home, frontier)
-  const text = wholeText(log, joined(log))
-  return { file: readFrontier(text), text }
+  const text = await inTurns(wholeText(log, await inTurns(joined(log))))
+  return { file: await inTurns(readFrontierInPieces(text)), text }
 }
 
 /** The files of a repository, with the frontier.json among them where it came as a file or with one. @throws as wholeFrontier does */
 export async function wholeRepository(home: Home, frontier: string): Promise<RepositoryFile[]> {
   const log = await logOf(home, frontier)
-  const whole = joined(log)
+  const whole = await inTurns(joined(log))
   const files = log.base === undefined ? undefined : filesOf(log.base, log)
-  return repositoryFiles(whole, { files, text: wholeText(log, whole) })
+  return repositoryFiles(whole, { files, text: await inTurns(wholeText(log, whole)) })
 }
 
 function logOf(home: Home, name: string): Promise<WholeLog> {
@@ -41,13 +45,39 @@ function logOf(home: Home, name: string): Promise<WholeLog> {
   return readWholeLog(frontier, key => isStanding(frontier.registry, home.hubId, key))
 }
 
-function joined(log: WholeLog): Joined {
-  return joinFrontier(basisOf(log), log.events, proposalsIn(log.documents.values()))
+function* joined(log: WholeLog): InPieces<Joined> {
+  return yield* joinFrontierInPieces(basisOf(log), log.events, {
+    proposals: proposalsIn(log.documents.values()),
+    precedes: log.precedes,
+  })
 }
 
-function wholeText({ base }: WholeLog, { members, events }: Joined): Uint8Array {
+/** Canonical JSON of all members; lists are printed a part at a time. */
+function* wholeText({ base }: WholeLog, { members, events }: Joined): InPieces<Uint8Array> {
   const hasNone = base !== undefined && base.events === undefined && events.length === 0
-  return utf8(printJson(hasNone ? members : new Map(members).set('events', eventList(events))))
+  const all = hasNone ? members : new Map(members).set('events', eventList(events))
+  const parts: Uint8Array[] = []
+  for (const name of [...all.keys()].sort(compareText)) {
+    const value = all.get(name)!
+    parts.push(utf8(parts.length === 0 ? '{' : ','))
+    if (Array.isArray(value)) {
+      parts.push(utf8(`${printString(name)}:`))
+      yield* listText(value, parts)
+    } else parts.push(utf8(printJson(new Map([[name, value]])).slice(1, -1)))
+    yield
+  }
+  return concat([...parts, utf8(parts.length === 0 ? '{}' : '}')])
+}
+
+function* listText(list: readonly Json[], parts: Uint8Array[]): InPieces<void> {
+  parts.push(utf8('['))
+  for (let at = 0; at < list.length; at += ITEMS_PER_PIECE) {
+    // As deep as they stand in the file.
+    const inside = printJson([list.slice(at, at + ITEMS_PER_PIECE)]).slice(2, -2)
+    parts.push(utf8(at === 0 ? inside : `,${inside}`))
+    yield
+  }
+  parts.push(utf8(']'))
 }
 
 /** What a repository had among its events and is none is no event of a frontier file, which nobody could read with it. */

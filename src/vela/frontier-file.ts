@@ -11,6 +11,7 @@ import { frontierNameOf } from './frontier.ts'
 import { type ParseOptions, printJson } from './json.ts'
 import { readRecordText } from './json-record.ts'
 import { type EventLog, type RawEvent, readLog } from './log.ts'
+import { finish, type InPieces } from './pieces.ts'
 import { type Json, JsonNumber } from './value.ts'
 
 /** The verdicts of a review, as files have them. */
@@ -46,11 +47,17 @@ const FORM = { what: 'frontier', code: 'ERR_FRONTIER' } as const
  *   that is none; as readEvent does for an event
  */
 export function readFrontier(file: string | Uint8Array, options: ParseOptions = {}): Frontier {
+  return finish(readFrontierInPieces(file, options))
+}
+
+/** The same with pauses, for who has other things to do meanwhile. @throws ReplicaError as readFrontier does */
+export function* readFrontierInPieces(file: string | Uint8Array, options: ParseOptions = {}): InPieces<Frontier> {
   const bytes = typeof file === 'string' ? utf8(file) : file
   const { frontierBytesMax } = FETCH_LIMITS
   if (bytes.length > frontierBytesMax)
     throw refusal(`the file has ${bytes.length} bytes; the most is ${frontierBytesMax}`)
   const record = readRecordText(FORM, bytes, options.numbers ?? 'reference')
+  yield
   const members = record.rest()
   for (const name of ['vela_version', 'schema']) record.string(name)
   checkMeta(members.get('frontier'))
@@ -61,9 +68,16 @@ export function readFrontier(file: string | Uint8Array, options: ParseOptions = 
   const list = members.get('findings')
   if (!Array.isArray(list)) throw refusal('findings is no list')
   const findings = list.map(readFinding)
-  const events = rawEvents(bytes, members)
-  return { id: nameOf(members, events), members, findings, events: events.map(readOneEvent) }
+  const raw = rawEvents(bytes, members)
+  const events: EventReading[] = []
+  for (const [i, event] of raw.entries()) {
+    if (i % EVENTS_PER_PIECE === 0) yield
+    events.push(readOneEvent(event))
+  }
+  return { id: nameOf(members, raw), members, findings, events }
 }
+
+const EVENTS_PER_PIECE = 256
 
 const LISTS = ['events', 'sources', 'evidence_atoms', 'condition_records', 'proposals', 'signatures', 'actors', 'peers']
 

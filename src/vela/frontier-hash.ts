@@ -6,8 +6,9 @@ import { sha256, toHex, utf8 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { eventLogHash } from './event-log-hash.ts'
 import type { ContentHashes } from './frontier-content.ts'
-import { type Frontier, readFrontier } from './frontier-file.ts'
+import { type Frontier, readFrontierInPieces } from './frontier-file.ts'
 import { compareText, printJson } from './json.ts'
+import { finish, type InPieces } from './pieces.ts'
 import { typedFinding, typedSnapshot } from './typed-form.ts'
 import { type Json, JsonNumber } from './value.ts'
 import { splitWhiteSpace } from './white-space.ts'
@@ -39,12 +40,23 @@ export function proposalStateHash(proposals: readonly Json[]): string {
  * @throws ReplicaError as readFrontier does
  */
 export function contentHashes(file: Uint8Array): ContentHashes {
+  return finish(contentHashesInPieces(file))
+}
+
+/** The same with pauses. @throws ReplicaError as readFrontier does */
+export function* contentHashesInPieces(file: Uint8Array): InPieces<ContentHashes> {
   const snapshots = new Set<string>()
   const logs = new Set<string>()
   for (const numbers of ['reference', 'exact'] as const) {
-    const frontier = readFrontier(file, { numbers })
-    for (const reader of ['own', '0.40'] as const) snapshots.add(snapshotHash(frontier, { reader }))
-    for (const form of ['full', 'content'] as const) logs.add(eventLogHash(frontier.events, form))
+    const frontier = yield* readFrontierInPieces(file, { numbers })
+    for (const reader of ['own', '0.40'] as const) {
+      yield
+      snapshots.add(snapshotHash(frontier, { reader }))
+    }
+    for (const form of ['full', 'content'] as const) {
+      yield
+      logs.add(eventLogHash(frontier.events, form))
+    }
   }
   return { snapshots: [...snapshots], logs: [...logs] }
 }

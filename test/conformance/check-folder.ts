@@ -5,6 +5,7 @@ import { checkExpected } from './expected-checks.ts'
 import { type DataFile, Folder, isObject } from './folder.ts'
 import { checkLog, checkPasses, checkProof, checkSignatures, eventsOf, logBeside } from './log-checks.ts'
 import * as state from './state-checks.ts'
+import * as suites from './suite-checks.ts'
 import { Tally } from './tally.ts'
 import * as vectors from './vector-checks.ts'
 
@@ -17,12 +18,15 @@ export interface FileResult {
   readonly notes: readonly string[]
 }
 
+const EXPECTED = 'expected.json'
+
 type Check = (tally: Tally, file: DataFile, folder: Folder) => void
 
-/** Every file of a folder, in byte order of their paths. */
+/** Every file of a folder, in byte order of their paths; expected.json last, when it is known what of it was looked at. */
 export function* checkFolder(root: string): Generator<FileResult> {
   const folder = new Folder(root)
-  for (const name of folder.files) yield checkFile(folder, name)
+  for (const name of folder.files) if (name !== EXPECTED) yield checkFile(folder, name)
+  if (folder.files.includes(EXPECTED)) yield checkFile(folder, EXPECTED)
 }
 
 function checkFile(folder: Folder, name: string): FileResult {
@@ -53,7 +57,7 @@ function checkFile(folder: Folder, name: string): FileResult {
 }
 
 function checkOf(file: DataFile): Check | undefined {
-  if (file.path === 'expected.json') return (tally, _, folder) => checkExpected(tally, folder)
+  if (file.path === EXPECTED) return (tally, _, folder) => checkExpected(tally, folder)
   if (/^vela\.lock/.test(file.base)) return state.checkLock
   if (file.base.endsWith('.jsonl')) return linesCheck(file)
   if (!file.base.endsWith('.json')) return undefined
@@ -102,20 +106,20 @@ function objectCheck(value: Record<string, unknown>): Check | undefined {
   if (has('fixtures')) return state.checkFixtureManifest
   if (has('findings', 'frontier', 'stats')) return state.checkFrontier
   if (has('latest_packet')) return state.checkProofState
-  if (has('vectors')) return vectors.checkCanonicalVectors
-  if (has('proposal', 'signature_hex', 'pubkey_hex')) return vectors.checkSignedProposal
+  if (has('vectors')) return suites.checkCanonicalVectors
+  if (has('proposal', 'signature_hex', 'pubkey_hex')) return suites.checkSignedProposal
   if (Object.values(value).some(member => isObject(member) && 'vfr_id' in member && 'path' in member))
-    return vectors.checkCrossFrontier
+    return suites.checkCrossFrontier
   if (first === undefined) return undefined
   if ('event' in first && 'public_key' in first) return vectors.checkEventSignatures
-  return 'input' in first && 'expected_output' in first ? vectors.checkSuite : undefined
+  return 'input' in first && 'expected_output' in first ? suites.checkSuite : undefined
 }
 
 function checkEvents(tally: Tally, file: DataFile, folder: Folder): void {
   const stated = folder.stated(file)
   const events = eventsOf(file.bytes)
   checkLog(tally, events, stated?.log)
-  checkPasses(tally, events)
+  checkPasses(tally, events, folder)
   const actors = folder.beside(file, 'actors.json')?.plain
   if (isObject(stated?.signatures))
     checkSignatures(tally, events, { actors: Array.isArray(actors) ? actors : [], stated: stated.signatures })

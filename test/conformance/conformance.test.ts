@@ -6,6 +6,7 @@ import * as path from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, toHex, utf8 } from '../../src/bytes.ts'
+import { makeEvent } from '../../src/vela/event.ts'
 import { type Scratch, scratch, shared, skip } from '../shared-data.ts'
 import { checkFolder, type FileResult } from './check-folder.ts'
 
@@ -31,7 +32,7 @@ test('files are told by their form wherever they lie, and what is of no known fo
   await using dir = await folderOf({
     'here/some-numbers.json': [{ text: '1.0', ok: true, canonical: '1.0', sha256: hash('1.0') }],
     'there/others.json': [{ text: '01', ok: false }],
-    'when.json': [{ ...revoked, revoked_by_text_order: false, revoked_by_time_order: true }],
+    'when.json': [{ ...revoked, revoked_by_text_order: true, revoked_by_time_order: true }],
     'README.md': 'words',
     'unknown.json': { anything: 1 },
     'empty.json': [],
@@ -73,6 +74,20 @@ test('links out of the folder are not followed', async () => {
   assert.equal(byName(dir.path), { 'good.json': 'ok' })
 })
 
+test('what is stated of something that is not here fails, and a value that no check knows is named', async () => {
+  const log = { events: 1, colour: 'red' }
+  const target = { type: 'finding', id: 'vf_1' }
+  const event = makeEvent({ kind: 'finding.noted', target, actor: { id: 'ada' }, reason: 'x', timestamp: '2026' })
+  await using dir = await folderOf({
+    'expected.json': { frontiers: { 'here.json': { log }, 'gone.json': { log } }, comparisons: [], weather: 'fine' },
+    'here.json': `[${Buffer.from(event.text).toString('utf8')}]`,
+  })
+  const { result, failures, notes } = results(dir.path).at(-1)!
+  assert.is(result, 'FAIL')
+  assert.equal(failures, ['values are stated of frontiers / gone.json, which is not here'])
+  assert.equal(notes, ['2 values that no check looks at: frontiers / here.json / log / colour, weather'])
+})
+
 const data = shared('vela/expected.json')
 if (data === undefined) skip('conformance with other people’s data', 'vela/expected.json is not at hand')
 else {
@@ -85,6 +100,34 @@ else {
       [],
     )
     assert.ok(all.filter(({ result }) => result === 'ok').length > 50)
+    assert.equal(all.find(({ file }) => file === 'expected.json')!.notes, [], 'a value that no check looks at')
+  })
+
+  test('a verdict, a count or a pass that is stated wrongly is a failure', async () => {
+    await using dir = await scratch()
+    fs.cpSync(folder, dir.path, { recursive: true })
+    fs.chmodSync(dir.path, 0o755)
+    const text = fs.readFileSync(data, 'utf8')
+    for (const [from, to] of [
+      [/"rows_equal": true/, '"rows_equal": false'],
+      [/"hydrated_from_proposals": \d+/, '"hydrated_from_proposals": 1'],
+      [/"hydration_problems": \[\]/, '"hydration_problems": ["vev_0"]'],
+      [/"lock_event_log_hash_is": "content form"/, '"lock_event_log_hash_is": "full form"'],
+      [/"manifest_order_is_file_order": true/, '"manifest_order_is_file_order": false'],
+      [/"events_regenerated_with_equal_id": 39/, '"events_regenerated_with_equal_id": 38'],
+      [/"peer_hash_reproduced": true/, '"peer_hash_reproduced": false'],
+      [/"signature_verifies": true/, '"signature_verifies": false'],
+      [/"theirs": "[^"]+"/, '"theirs": "no/such.json"'],
+    ] as const) {
+      const changed = text.replace(from, to)
+      assert.is.not(changed, text, `${from}`)
+      fs.rmSync(dir.join('expected.json'), { force: true })
+      fs.writeFileSync(dir.join('expected.json'), changed)
+      assert.ok(
+        results(dir.path).some(({ result }) => result === 'FAIL'),
+        `${from}`,
+      )
+    }
   })
 
   test('every hash that is stated is looked at: with all of them changed no log, frontier or fixture passes', async () => {

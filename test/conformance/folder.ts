@@ -4,12 +4,14 @@
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import * as vela from '../../src/vela/index.ts'
+import { isObject, type Plain } from './plain.ts'
+import { Watched } from './watched.ts'
+
+export { isObject, type Plain }
 
 const FILES_MAX = 20_000
 const FILE_BYTES_MAX = 256 * 1024 * 1024
 const DEPTH_MAX = 8
-
-export type Plain = Record<string, unknown>
 
 /** Values of one log, frontier or fixture in expected.json; which members there are differs. */
 export type Stated = Plain & { readonly log?: Plain; readonly chains?: Plain; readonly replay?: Plain }
@@ -51,16 +53,51 @@ export class DataFile {
   }
 }
 
+/** A pass of sync as a log records it, and how many of its events come out again from what they say. */
+export interface SyncPass {
+  readonly target: string
+  readonly timestamp: string
+  readonly peer: string
+  readonly ours: unknown
+  readonly theirs: unknown
+  readonly divergence: unknown
+  readonly events: number
+  readonly equal: number
+}
+
 export class Folder {
   readonly files: readonly string[]
+  /** The values of expected.json; what is read of them is known to `unseen`. */
   readonly expected: Plain
+  /** The same, to be read unnoticed. */
+  readonly raw: Plain
+  /** Passes of sync that logs here hold, for what is stated of them. */
+  readonly passes: SyncPass[] = []
+  readonly #watched: Watched
   readonly #root: string
 
   constructor(root: string) {
     this.#root = root
     this.files = list(root)
     const expected = this.open('expected.json')?.plain
-    this.expected = isObject(expected) ? expected : {}
+    this.raw = isObject(expected) ? expected : {}
+    this.#watched = new Watched(this.raw)
+    this.expected = this.#watched.value
+  }
+
+  /** The members of expected.json that are objects; the others stay unread. */
+  sections(): Plain[] {
+    const names = Object.keys(this.raw).filter(name => isObject(this.raw[name]))
+    return names.map(name => this.expected[name] as Plain)
+  }
+
+  isSeen(path: readonly string[]): boolean {
+    return this.#watched.isSeen(path)
+  }
+
+  /** Paths of the values of expected.json that no check has looked at. */
+  unseen(): string[][] {
+    return this.#watched.unseen()
   }
 
   /** A file below the folder; undefined where there is none of that name in the listing. */
@@ -85,20 +122,21 @@ export class Folder {
     const stem = file.base.split('.')[0]!
     const folder = path.posix.basename(file.folder)
     const names = [file.path, file.base, `${file.folder}/${stem}`, `${folder}/${stem}`, stem, folder]
-    const sections = [this.expected, ...Object.values(this.expected).filter(isObject)]
+    const sections = [this.expected, ...this.sections()]
     for (const name of names) {
       for (const section of sections) {
         if (!Object.hasOwn(section, name)) continue
         const value = section[name]
-        if (isObject(value) && ('log' in value || 'event_log_hash' in value)) return value
+        if (isSubject(value)) return value
       }
     }
     return undefined
   }
 }
 
-export function isObject(value: unknown): value is Plain {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+/** Whether these are values of one log, frontier or fixture. */
+export function isSubject(value: unknown): value is Plain {
+  return isObject(value) && ['log', 'event_log_hash', 'replay', 'chains', 'snapshot_hash'].some(name => name in value)
 }
 
 /** Regular files below a folder, in byte order of their paths. */

@@ -2,6 +2,7 @@
 // stated in it, its expected.json above all, with the functions that this library exports. A line a file, a total, exit 1 on any
 // failure and 2 when there is nothing to check. Short form: test/conformance/conformance.test.ts
 
+import * as fs from 'node:fs'
 import { checkFolder, type FileResult } from './check-folder.ts'
 
 function line({ file, result, passed, failed, notes }: FileResult): string {
@@ -15,6 +16,10 @@ function main(args: readonly string[]): number {
   const [folder, ...more] = args.filter(arg => arg !== '--json')
   if (folder === undefined || more.length > 0) {
     process.stderr.write('usage: npm run conformance -- <folder> [--json]\n')
+    return 2
+  }
+  if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    process.stderr.write(`there is no folder ${folder}\n`)
     return 2
   }
   const files: FileResult[] = []

@@ -14,7 +14,7 @@ export function checkFrontier(tally: Tally, file: DataFile, folder: Folder): voi
   const frontier = vela.readFrontier(file.bytes)
   const stated = folder.stated(file)
   checkLog(tally, frontier.events, stated?.log)
-  checkPasses(tally, frontier.events)
+  checkPasses(tally, frontier.events, folder)
   const snapshot = stated?.snapshot_hash ?? stated?.snapshot_hash_of_file_as_is
   if (snapshot !== undefined) tally.same('snapshot hash', vela.snapshotHash(frontier), snapshot)
   if (stated?.findings !== undefined) tally.same('findings', frontier.findings.length, stated.findings)
@@ -74,10 +74,35 @@ interface ReplayParts {
 /** Replays in the order of the reference and compares finding by finding; those stated to differ have to, and no others. */
 function checkReplay(tally: Tally, parts: ReplayParts, stated: Plain): void {
   const { equal, differ, genesis, problems } = replay(parts)
-  const found: Plain = { findings: parts.findings.length, reproduced: equal, differ, taken_as_genesis: genesis }
+  const { hydrated, unhydrated } = hydration(parts)
+  const found: Plain = {
+    findings: parts.findings.length,
+    reproduced: equal,
+    differ,
+    taken_as_genesis: genesis,
+    hydrated_from_proposals: hydrated,
+  }
   for (const [name, value] of Object.entries(found))
     if (name in stated) tally.same(`replay: ${name}`, value, stated[name])
+  // In which form a problem would be stated is not known.
+  const { hydration_problems: stuck } = stated
+  if (Array.isArray(stuck)) tally.same('replay: hydration_problems', unhydrated, stuck.length)
   tally.same('replay: events that did not apply', problems, 0)
+}
+
+/** How many thin assertions have their finding from a proposal, and how many have none. */
+function hydration({ proposals, log }: ReplayParts): { hydrated: number; unhydrated: number } {
+  const bodies = new Map(proposals.map(one => [one.get('id'), one.get('payload')]))
+  let [hydrated, unhydrated] = [0, 0]
+  for (const { head, text } of log) {
+    const { after_hash: hash, payload } = JSON.parse(Buffer.from(text).toString('utf8'))
+    if (head.kind !== 'finding.asserted' || isObject(payload?.finding)) continue
+    const proposal = bodies.get(payload?.proposal_id)
+    const finding = proposal instanceof Map ? proposal.get('finding') : undefined
+    if (finding instanceof Map && vela.findingHash(finding) === hash) hydrated += 1
+    else unhydrated += 1
+  }
+  return { hydrated, unhydrated }
 }
 
 export function replay({ findings, proposals, log }: ReplayParts): {
@@ -170,11 +195,17 @@ export function checkFixture(tally: Tally, file: DataFile, folder: Folder): void
   for (const { head, text } of log) tally.same(`problems of ${head.id}`, vela.applyEvent(view, { text }).problems, [])
   tally.same('computed conflicts', [...vela.viewConflicts(view)], [])
   const rows = vela.viewRows(view)
+  const failed = tally.failed
   for (const [name, table] of Object.entries(ROWS)) {
-    if (!fixture.has(name)) continue
+    if (!fixture.has(name)) {
+      tally.note(`no ${name} in it`)
+      continue
+    }
     const own = vela.printJson(vela.toJson(rows[table as keyof vela.ViewRows]))
     tally.same(name, own, vela.printJson(fixture.get(name)!))
   }
+  tally.stated('rows_equal', tally.failed === failed, stated?.rows_equal)
+  tally.stated('scenario', fixture.get('scenario'), stated?.scenario)
 }
 
 /** A manifest of fixtures. Those that are not here are only counted. */
@@ -193,13 +224,18 @@ export function checkFixtureManifest(tally: Tally, file: DataFile, folder: Folde
   if (absent > 0) tally.note(`${absent} of ${fixtures.length} are not here`)
 }
 
+/** The plain values of a lock, which is YAML. */
+export function lockedValues(file: DataFile): Map<string, string> {
+  return new Map([...file.text.matchAll(/^(\w+): (\S+)$/gm)].map(match => [match[1]!, match[2]!]))
+}
+
 /** A lock: the hashes of the frontier beside it that can be computed from its file. */
 export function checkLock(tally: Tally, file: DataFile, folder: Folder): void {
   const beside = folder.beside(file, 'frontier.json')
   const events = logBeside(folder, file)
   if (beside === undefined || events === undefined) return tally.note('no frontier.json beside it')
   const frontier = vela.readFrontier(beside.bytes)
-  const published = new Map([...file.text.matchAll(/^(\w+): (\S+)$/gm)].map(match => [match[1]!, match[2]!]))
+  const published = lockedValues(file)
   tally.same('snapshot_hash', published.get('snapshot_hash'), `sha256:${vela.snapshotHash(frontier)}`)
   const forms = (['full', 'content'] as const).map(form => `sha256:${vela.eventLogHash(events, form)}`)
   tally.same('event_log_hash of either form', forms.includes(published.get('event_log_hash') ?? ''), true)

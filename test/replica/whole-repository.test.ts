@@ -150,6 +150,44 @@ else {
   })
 }
 
+test('what stands among the events of a repository and is none comes out as it went in', async () => {
+  await using dir = await scratch()
+  const place = (name: string) => path.join('repo/.vela/events', name)
+  fs.mkdirSync(dir.join('repo/.vela/events'), { recursive: true })
+  const odd: [string, Uint8Array][] = [
+    ['vev_1.json', Buffer.from('garbage\n')],
+    ['vev_2.json', Buffer.from([0xff, 0xfe, 0x00])],
+  ]
+  for (const [name, bytes] of odd) fs.writeFileSync(dir.join(place(name)), bytes)
+  await using replica = await Replica.open({ location: dir.join('store'), create: true })
+  const split = async (root: string) => splitRepository((await readVelaFolder(root)).files)
+  const report = await replica.importWhole(frontier, await split(dir.join('repo')))
+  assert.is(report.refusedCount, 2)
+  await writeVelaFolder(dir.join('out'), await replica.wholeRepository(frontier))
+  for (const [name, bytes] of odd)
+    assert.equal(fs.readFileSync(dir.join(place(name).replace('repo', 'out'))), Buffer.from(bytes), name)
+  assert.ok((await replica.importWhole(frontier, await split(dir.join('out')))).baseKnown)
+  assert.is((await replica.whole(frontier)).file.events.length, 0)
+})
+
+test('what only carries the documents of a frontier is in no list of its events', async () => {
+  await using desk = await Desk.open()
+  await desk.run('lab', ['init'])
+  const meta = { name: 'Empty', description: '', compiled_at: '2026-01-01T00:00:00Z', compiler: 'vela/0.40.0' }
+  const empty = { vela_version: '0.40.0', schema: 'x', frontier: meta, stats: {}, findings: [] }
+  fs.writeFileSync(desk.dir.join('empty.json'), JSON.stringify(empty))
+  const { value } = await desk.json('lab', ['import', '../empty.json'])
+  assert.equal([value.read, value.base.documents], [0, 1])
+  for (const format of ['events', 'jsonl'])
+    await desk.json('lab', ['export', '--format', format, '--out', `../${format}`])
+  assert.is(fs.readFileSync(desk.dir.join('events'), 'utf8'), '[]\n')
+  assert.is(fs.readFileSync(desk.dir.join('jsonl'), 'utf8'), '')
+  const all = await desk.json('lab', ['export', '--all', '--out', '../all'])
+  assert.is(all.value.events, 1)
+  await desk.run('ben', ['init'])
+  assert.is((await desk.run('ben', ['import', '../events', '--frontier', value.frontier])).exit, 0)
+})
+
 test('links, keys and special files of a repository are left out and named, and nothing outside of it is read', async () => {
   await using dir = await scratch()
   fs.mkdirSync(dir.join('repo/.vela/events'), { recursive: true })

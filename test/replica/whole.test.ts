@@ -274,18 +274,17 @@ test('a log without a base document comes out as a frontier of its findings', as
   assert.is(file.events.length, 2)
 })
 
-test('two hubs that went on apart give the same bytes once they have each other’s events', async () => {
-  await using dir = await scratch()
-  await using hub = await Hub.listen({ location: dir.join('hub'), create: true, port: 0 })
+/** Two hubs that have each other's events, after each revised the same score; with the two events in replay order. */
+async function wentOnApart(dir: Scratch) {
+  const hub = await Hub.listen({ location: dir.join('hub'), create: true, port: 0 })
   const { text, frontier } = small()
   await hub.importWhole(frontier, splitFrontier(utf8(text)))
-  const { replica } = await Replica.clone(hub.url, {
+  const { replica: other } = await Replica.clone(hub.url, {
     location: dir.join('other'),
     hubId: 'hub:other',
     key: hub.key.publicKey,
     frontier,
   })
-  await using other = replica
   await hub.registry(frontier).add({ id: 'hub:other', url: 'wss://other.example', publicKey: other.key.publicKey })
   const [origin] = other.registry(frontier).list()
   const revise = (score: number, at: string) => ({
@@ -296,17 +295,55 @@ test('two hubs that went on apart give the same bytes once they have each other�
     timestamp: at,
     payload: { previous_score: vela.JsonNumber.float(0.7), new_score: vela.JsonNumber.float(score) },
   })
-  await hub.append(frontier, revise(0.2, '2026-03-01T00:00:00Z'))
-  await other.append(frontier, revise(0.9, '2026-03-02T00:00:00Z'))
-  await other.pull(frontier, origin!.id)
-  await other.push(frontier, origin!.id)
+  const made = [
+    await hub.append(frontier, revise(0.2, '2026-03-01T00:00:00Z')),
+    await other.append(frontier, revise(0.9, '2026-03-02T00:00:00Z')),
+  ].map(({ event: id }, at) => ({ id, score: at === 0 ? 0.2 : 0.9 }))
+  const sync = async () => {
+    await other.pull(frontier, origin!.id)
+    await other.push(frontier, origin!.id)
+  }
+  await sync()
+  made.sort((a, b) => (a.id < b.id ? -1 : 1))
+  const close = async () => {
+    await other.close()
+    await hub.close()
+  }
+  return { hub, other, frontier, made, sync, [Symbol.asyncDispose]: close }
+}
+
+test('two hubs that went on apart give the same bytes once they have each other’s events', async () => {
+  await using dir = await scratch()
+  await using apart = await wentOnApart(dir)
+  const { hub, other, frontier, made } = apart
   const [one, two] = [await hub.whole(frontier), await other.whole(frontier)]
   assert.is(hub.headsDigest(frontier), other.headsDigest(frontier))
   assert.is(textOf(one.text), textOf(two.text))
-  const last = one.file.events.at(-1)!
-  const score = (JSON.parse(textOf(last.text)) as { payload: { new_score: number } }).payload.new_score
-  assert.is(one.file.findings[0]!.score, score)
+  assert.is(one.file.findings[0]!.score, made[1]!.score)
 })
+
+for (const pick of [0, 1])
+  test(`a choice of the ${pick === 0 ? 'former' : 'latter'} of two events that were made apart is in what comes out`, async () => {
+    await using dir = await scratch()
+    await using apart = await wentOnApart(dir)
+    const { hub, other, frontier, made, sync } = apart
+    const { id, score } = made[pick]!
+    const choice = { finding_id: target, kind: 'confidence_diverged', event: id }
+    await hub.append(frontier, {
+      kind: 'frontier.conflict_resolved',
+      target: { type: 'frontier_observation', id: frontier },
+      actor: { id: 'reviewer:ada' },
+      reason: 'measured again',
+      payload: { conflict_event_id: 'vcx_1', resolved_by: 'reviewer:ada', resolution_note: 'x', choice },
+    })
+    await sync()
+    for (const replica of [hub, other]) {
+      const home: Home = Reflect.get(replica, 'home')
+      const view = await home.at(frontier).view.refresh()
+      assert.is(vela.viewRows(view).findings[0]!.confidence_score, score.toFixed(6))
+      assert.is((await replica.whole(frontier)).file.findings[0]!.score, score)
+    }
+  })
 
 test('an event that stands before the base’s in replay order counts where it stands', async () => {
   const { text } = small()
@@ -328,7 +365,8 @@ test('an event that stands before the base’s in replay order counts where it s
     timestamp: '2025-01-01T00:00:00Z',
   })
   const joined = (events: readonly { text: Uint8Array; head: vela.EventHead }[]) => {
-    const { members } = joinFrontier({ members: base.members, events: base.events }, events.map(entry), proposals)
+    const basis = { members: base.members, events: base.events }
+    const { members } = joinFrontier(basis, events.map(entry), { proposals })
     return (members.get('findings') as Map<string, vela.Json>[]).map(one => vela.readFinding(one).retracted)
   }
   // After the base's events it retracts; before the one that asserts the finding there is nothing to retract.

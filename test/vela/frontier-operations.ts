@@ -89,8 +89,9 @@ const frontierOperations: Record<string, (input: never) => Output> = {
     const frontier = (vela.parseJson(base) as Members).get('frontier') as string
     const log = logged(events).map(event => ({ ...event, digest: toHex(sha256(event.text)), counts: true }))
     const linked = documents.map((text): [string, Uint8Array] => [linkText(chunkDocument(utf8(text)).link), utf8(text)])
-    const whole = { frontier, events: log, base: baseIn(base, frontier), documents: new Map(linked) }
-    const joined = joinFrontier(basisOf(whole), log, proposalsIn(whole.documents.values()))
+    const documentsBy = new Map(linked)
+    const basis = basisOf({ frontier, events: log, base: baseIn(base, frontier), documents: documentsBy })
+    const joined = joinFrontier(basis, log, { proposals: proposalsIn(documentsBy.values()) })
     const members = new Map(joined.members).set(
       'events',
       joined.events.map(({ value }) => value),

@@ -31,7 +31,7 @@ const compare: Command = {
     { name: 'dry-run', help: 'record nothing' },
     { name: 'again', help: 'record also what was recorded for this peer before' },
     { name: 'allow-private', help: 'also fetch from other hosts of this machine and of private networks' },
-    { name: 'allow-plain', help: 'also fetch by http:// from other machines' },
+    { name: 'allow-plain', help: 'also fetch by http:// from public hosts' },
     FRONTIER,
   ],
   examples: ['replica compare hub:lab', 'replica compare https://hub.example --via-hub --dry-run'],

@@ -5,6 +5,7 @@ import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import type { ExitCode } from '../../errors.ts'
 import { CLI_LIMITS } from '../../limits.ts'
+import { isOwn } from '../../replica/whole-log.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { fileError } from '../errno.ts'
@@ -21,7 +22,7 @@ const exportVerb: Command = {
   about: [
     'Events come in replay order, each once: parents first, among the ready the least id first. The JSON values are those that came in, numbers included. Two replicas with the same heads print the same bytes.',
     'A whole frontier is what was imported, with the events that came later and what they made of it; its events keep the order in which they came in. A folder is made whole under another name first, and one that has something in it is left alone.',
-    'frontier.merged events are of this program and stop readers that do not know them; they are left out of lists without --all, and of whole frontiers.',
+    'Events of this program are no part of what others read: frontier.merged, which stops readers that do not know it, and what only carries the documents of a whole frontier. They are left out of lists without --all, and of whole frontiers.',
     'Events of the journal, which are of the actor federation, are what this replica observed of its peers: --with-journal puts them behind all others.',
   ],
   options: [
@@ -35,7 +36,7 @@ const exportVerb: Command = {
       value: 'file',
       help: 'write to a file, which is replaced as a whole, or to a new folder, instead of stdout',
     },
-    { name: 'all', help: 'frontier.merged events too' },
+    { name: 'all', help: 'events of this program too' },
     { name: 'with-journal', help: "behind the events of a list, those in this replica's journal" },
     FRONTIER,
   ],
@@ -108,7 +109,7 @@ async function* exportPieces(
     return { text, events: 1 }
   }
   for await (const { event } of replica.events(form.frontier, { signal }))
-    if (event.kind !== 'frontier.merged' || form.all) yield piece(event.text)
+    if (form.all || !isOwn(event)) yield piece(event.text)
   if (form.journal) for await (const { text } of replica.journalEvents(form.frontier)) yield piece(text)
   if (isList) yield { text: between === '[\n' ? '[]\n' : '\n]\n', events: 0 }
 }

@@ -1,0 +1,7 @@
+// JSON objects as JavaScript has them.
+
+export type Plain = Record<string, unknown>
+
+export function isObject(value: unknown): value is Plain {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
