@@ -58,6 +58,7 @@ export function beginSinkRound(channel: Channel, sink: Sink, message: { readonly
   sink.needed = undefined
   sink.planned = sink.admitted = sink.known = sink.refusedCount = 0
   sink.asked = new DigestSet()
+  sink.documents = new DigestSet() // those found in the own store are still in it
   sink.refused = []
   sink.heldNow = []
 }

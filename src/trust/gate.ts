@@ -41,7 +41,8 @@ export interface GateParts {
 interface Batch {
   readonly candidates: readonly Candidate[]
   readonly refused: readonly Refusal[]
-  readonly twice: number
+  /** Blocks that came twice, and documents that are stored already: two links may have brought the same. */
+  readonly known: number
   /** Heights of those stored among the nodes and their parents, as of `since`. */
   readonly places: DigestMap<number>
   readonly since: number
@@ -205,9 +206,9 @@ export class Gate {
   }
 
   async #settle(settlement: Settlement, batch: Batch, from: Uint8Array): Promise<void> {
-    const { candidates, refused, twice, since } = batch
+    const { candidates, refused, known, since } = batch
     for (const { digest, code } of refused) settlement.tally.refuse(digest, code)
-    settlement.tally.known += twice
+    settlement.tally.known += known
     const isFresh = this.#ground.recent.covers(since)
     const places = isFresh ? batch.places : await this.#locate(candidates)
     await settlement.settleNew(candidates, from, places)
@@ -226,13 +227,13 @@ export class Gate {
     const seen = new DigestSet()
     const read: Examined[] = []
     const signedHere = new Set<Examined>()
-    const refused: Refusal[] = []
+    const formless: Refusal[] = []
     for (const [i, block] of blocks.entries()) {
       if (i > 0 && i % BLOCKS_PER_BREATH === 0) await setImmediate()
       const isSigned = block instanceof SignedNode
       const result = examine(isSigned ? block.bytes : block, log.name)
       if (!seen.add('candidate' in result ? result.candidate.digest : result.digest)) continue
-      if (!('candidate' in result)) refused.push(result)
+      if (!('candidate' in result)) formless.push(result)
       else {
         read.push(result)
         if (isSigned) signedHere.add(result)
@@ -242,8 +243,11 @@ export class Gate {
     const places = await this.#locate(read.map(({ candidate }) => candidate))
     const invalid = await this.#invalid(signedHere.size === 0 ? read : read.filter(one => !signedHere.has(one)), places)
     const candidates = read.map(({ candidate }) => candidate).filter(candidate => !invalid.has(candidate.digest))
+    const documents = formless.length === 0 ? [] : await log.documents.has(formless.map(({ digest }) => digest))
+    const refused = formless.filter((_, i) => !documents[i])
+    const known = blocks.length - seen.size + formless.length - refused.length
     for (const digest of invalid) refused.push({ digest, code: 'ERR_NODE_SIGNATURE' })
-    return { candidates, refused, twice: blocks.length - seen.size, places, since }
+    return { candidates, refused, known, places, since }
   }
 
   /** Heights of those stored, of the nodes and of the parents that are not among them. */

@@ -164,6 +164,20 @@ test('of one frame, documents that are waited for are stored and the rest is jud
   )
 })
 
+test('a document that comes again, over another link, is known and not a refused node', async () => {
+  await using at = await setting({ peers: [alice] })
+  await at.admit([linking('with both', [raw.link, long.link])])
+  await at.gate.receive([text, listBytes], { from })
+  const again = await at.gate.receive([text, listBytes, utf8('neither')], { from })
+  assert.equal([again.known, again.refused.length], [2, 1])
+  await at.gate.receive(
+    chunks.map(({ bytes }) => bytes),
+    { from },
+  )
+  const late = await at.gate.receive([chunks[0]!.bytes], { from })
+  assert.equal([late.known, late.refused], [1, []])
+})
+
 test('a node whose digest another one links as a document is admitted all the same', async () => {
   await using at = await setting({ peers: [alice] })
   const victim = makeNode(alice, 'victim')
