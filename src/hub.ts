@@ -75,7 +75,7 @@ export class Hub extends Replica {
     this.#server.on('connection', socket => this.#onConnection(socket))
     this.#server.on('request', (request, response) => void this.#desk.serve(request, response))
     this.#server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
-    this.#server.on('clientError', (_error, socket) => socket.destroy())
+    // What can't be read as a request is answered by Node: 400, 408 or 431, and the connection ends.
   }
 
   /** Opens the replica and listens. @throws ReplicaError as Replica.open, and ERR_USAGE when the address can't be had */
@@ -179,6 +179,7 @@ export class Hub extends Replica {
   #serve(dialled: Dialled, proven: () => void): void {
     const session = new Exchange(dialled.link, this.#config(dialled), this.#counted, {
       breath,
+      onLive: (frontier, news, peer) => this.home.exchanged(frontier, peer.key, news),
       onChannel: (channel, peer) => {
         const { frontier, mode, live } = channel
         this.home.exchanged(frontier, peer.key, channel)

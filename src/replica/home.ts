@@ -7,6 +7,7 @@ import { ReplicaError } from '../errors.ts'
 import { HEADS_ALARM } from '../limits.ts'
 import type { Store, Wait } from '../store/store.ts'
 import type { Channel } from '../sync/state.ts'
+import type { LiveRound } from '../transport/exchange.ts'
 import { Key } from '../trust/key.ts'
 import { Registry } from '../trust/registry.ts'
 import { Verifier } from '../trust/verifier.ts'
@@ -93,12 +94,12 @@ export class Home {
     for (const tell of this.#watchers) tell()
   }
 
-  /** A channel that a peer opened has ended: what it told of how the peer stands is kept. */
-  exchanged(name: string, key: Uint8Array, channel: Channel): void {
+  /** A channel that a peer opened has caught up or ended, or had a round: what that told of how the peer stands is kept. */
+  exchanged(name: string, key: Uint8Array, news: Channel | LiveRound): void {
     const frontier = this.frontiers.get(name)
     if (frontier?.registry.byKey(key) === undefined) return
     this.standings.of(frontier, toHex(key)).then(
-      standing => standing.channel(channel),
+      standing => ('direction' in news ? standing.round(news) : standing.channel(news)),
       () => {}, // a store that can't be read says so to whoever reads what matters
     )
   }

@@ -21,7 +21,7 @@ export interface LiveOptions {
 
 export interface LiveState {
   readonly phase: LinkPhase
-  /** Both sides have the same heads, as far as is known. */
+  /** Both sides have the same heads, as far as this link has told; false while the peer isn't reached. */
   readonly equal: boolean
   /** Why the peer can't be followed, since the last attempt failed. */
   readonly failure?: ReplicaError
@@ -38,11 +38,12 @@ export async function followPeer(
   const { mode = live ?? 'both', signal, onRound, onState } = options
   let phase: LinkPhase = 'connecting'
   let hasFailed = false
+  let isReached = false
   const standing = await home.standings.of(home.at(frontier), key)
   const tell = (): void => {
     const { failureCode, failure } = standing.standing
     const why = hasFailed && isErrorCode(failureCode) ? { failure: new ReplicaError(failureCode, failure) } : {}
-    onState?.({ phase, equal: standing.equal, ...why })
+    onState?.({ phase, equal: isReached && standing.equal, ...why })
   }
   const link = new PeerLink({
     home,
@@ -59,6 +60,7 @@ export async function followPeer(
       onPhase: (_, now) => {
         phase = now
         if (now === 'waiting' || now === 'live') hasFailed = now === 'waiting'
+        if (now !== 'catching up') isReached = now === 'live'
         tell()
       },
     },

@@ -71,6 +71,10 @@ export class Exchange {
       services,
       waiters: this.#waiters,
       pacer: options.pacer ?? pacer,
+      onNews: (ch, news) => {
+        const channel = this.#connection.channels.get(ch) // one that has ended since is told of by `onChannel`
+        if (channel !== undefined) options.onLive?.(channel.frontier, news, this.#connection.peer!)
+      },
       push: input => this.#push(input),
     })
     this.#reads = new Turns(link, read => {

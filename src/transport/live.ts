@@ -48,6 +48,8 @@ export interface LiveParts {
   readonly services: Services
   readonly waiters: Waiters
   readonly pacer: Pacer
+  /** Told of each channel that caught up and each round that was reported, whoever opened the channel. */
+  readonly onNews: (ch: number, news: Channel | LiveRound) => void
   /** Takes an input for `step`. */
   readonly push: (input: Input) => void
 }
@@ -57,6 +59,7 @@ export class LiveChannels {
   readonly #services: Services
   readonly #waiters: Waiters
   readonly #pacer: Pacer
+  readonly #onNews: LiveParts['onNews']
   readonly #push: (input: Input) => void
   readonly #hooks = new Map<number, LiveHooks>()
   readonly #followers = new Map<number, Follower>()
@@ -64,10 +67,11 @@ export class LiveChannels {
   readonly #watches = new Map<number, () => void>()
   #isOver = false
 
-  constructor({ services, waiters, pacer, push }: LiveParts) {
+  constructor({ services, waiters, pacer, onNews, push }: LiveParts) {
     this.#services = services
     this.#waiters = waiters
     this.#pacer = pacer
+    this.#onNews = onNews
     this.#push = push
   }
 
@@ -87,14 +91,18 @@ export class LiveChannels {
 
   /** A sink looks at what it holds when a channel opens: once other keys are registered, the channel is to be opened again. */
   async caughtUp({ ch, channel }: Extract<Effect, { do: 'live' }>): Promise<undefined> {
-    this.#waiters.resolve(`live ${ch}`, snapshot(channel))
+    const now = snapshot(channel)
+    this.#onNews(ch, now)
+    this.#waiters.resolve(`live ${ch}`, now)
     if (channel.sink === undefined || this.#isOver) return
     const stop = (): void => this.#push({ in: 'stop', ch })
     this.#watches.set(ch, await this.#services.watchRegistry(channel.frontier, channel.mine!.registry, stop))
   }
 
   tell({ ch, direction, nodes, tally, stated }: Extract<Effect, { do: 'round' }>): undefined {
-    this.#hooks.get(ch)?.onRound?.({ direction, nodes, tally, stated, complete: tally.complete })
+    const round: LiveRound = { direction, nodes, tally, stated, complete: tally.complete }
+    this.#onNews(ch, round)
+    this.#hooks.get(ch)?.onRound?.(round)
   }
 
   /** The source may start a round as soon as there is something for it; the first time, what came so far is looked for. */

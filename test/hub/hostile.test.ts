@@ -224,6 +224,22 @@ test('readers that ask for whole frontiers and read nothing cost no memory of th
   await isUp(site)
 })
 
+test('what can’t be read as a request is told so, once, and the connection ends', async () => {
+  await using site = await serve()
+  const cases: [number, ...string[]][] = [
+    [400, 'BREW / HTTP/1.1\r\nHost: x\r\n\r\n'],
+    [400, request('GET /healthz HTTP/1.1', 'X: a\0b')],
+    [400, request('POST /entries HTTP/1.1', 'Content-Length: 4', 'Transfer-Encoding: chunked'), '0\r\n\r\n'],
+    [431, request('GET /healthz HTTP/1.1', ...Array.from({ length: 6000 }, () => 'a: b'))],
+  ]
+  for (const [status, ...pieces] of cases) {
+    const answer = await answerTo(site.base, ...pieces)
+    assert.is(statusOf(answer), status, answer)
+    assert.is(answer.match(/HTTP\/1\.1 /g)?.length, 1)
+  }
+  await isUp(site)
+})
+
 test('a body that never ends is let go when its time is over', async () => {
   const { answer, ms } = await slowBody
   assert.ok(answer === '' || statusOf(answer) === 408, answer)

@@ -28,6 +28,21 @@ test('two hubs become equal by themselves and stay so, whoever writes', async ()
   assert.equal((await reasons(b.hub)).sort(), ['before at a', 'before at b', 'later at a', 'later at b'])
 })
 
+test('the side that is dialled knows how its peer stands while the link is open', async () => {
+  await using a = await liveHub('hub:a')
+  await using b = await liveHub('hub:b')
+  await know(b.hub, a.hub)
+  await know(a.hub, b.hub, 'both')
+  await eventually(async () => (await linkOf(b.hub, 'hub:a')).state === 'in sync')
+  await a.hub.append(FRONTIER, draft('news'))
+  await eventually(async () => {
+    const { state, lag_events } = await linkOf(b.hub, 'hub:a')
+    return state === 'in sync' && lag_events === 0 && (await reasons(b.hub)).length === 1
+  })
+  await b.hub.append(FRONTIER, draft('an answer'))
+  await eventually(async () => (await linkOf(b.hub, 'hub:a')).state === 'in sync' && equal(a.hub, b.hub))
+})
+
 test('two hubs that dial each other have two links, and nothing comes of it but that', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')

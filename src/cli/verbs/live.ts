@@ -183,6 +183,7 @@ async function followLive(
   if (untilEqual && !state.equal && !settled.signal.aborted) {
     if (signal.aborted) throw new ReplicaError('ERR_ABORTED', 'the verb was stopped before both sides were equal')
     if (state.failure !== undefined) throw state.failure
+    if (state.phase === 'connecting') throw new ReplicaError('ERR_SYNC_TIMEOUT', 'the time is over')
   }
   const equal = settled.signal.aborted || state.equal
   const exit = untilEqual && !equal ? 1 : 0

@@ -1,0 +1,41 @@
+// Documents over links: what several nodes of several hubs link is asked for wherever it is, while the links stay open. Real
+// hubs on real sockets; no alarm rings, so nothing is found by opening a channel again.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Hub } from '../../src/hub.ts'
+import { draft, FRONTIER, reasons } from './drafts.ts'
+import { equal, eventually, isFollowing, know, linkOf, liveHub } from './link-scene.ts'
+
+const test = suite('replica/links-documents')
+
+/** Two megabytes and a little: more than the credit of a channel, no two chunks the same. */
+function big(seed: number): Uint8Array {
+  return Uint8Array.from({ length: 2_200_000 }, (_, i) => (i >> 18) * 16 + seed)
+}
+
+test('a document that events of two hubs share lets none of them wait', async () => {
+  const scenes = []
+  for (let i = 0; i < 3; i += 1) scenes.push(await liveHub(`hub:${i}`))
+  const hubs: Hub[] = scenes.map(({ hub }) => hub)
+  for (const one of hubs) for (const other of hubs) if (one !== other) await know(one, other, 'both')
+  for (const hub of hubs) await eventually(() => isFollowing(hub))
+  for (let round = 0; round < 8; round += 1) {
+    const shared = new Uint8Array(1000).fill(round)
+    await Promise.all(
+      [0, 1].map(async i => {
+        const { documents, hub } = { documents: hubs[i]!.documents(FRONTIER), hub: hubs[i]! }
+        const large = big(2 * round + i)
+        const links = [await documents.put(large), await documents.put(shared)]
+        await hub.append(FRONTIER, draft(`round ${round} of ${i}`), { links })
+      }),
+    )
+    await eventually(async () => equal(...hubs) && (await reasons(hubs[2]!)).length === 2 * (round + 1))
+  }
+  for (const hub of hubs) {
+    for (const other of hubs) if (other !== hub) assert.is((await linkOf(hub, other.hubId)).state, 'in sync')
+  }
+  for (const scene of scenes) await scene.stop()
+})
+
+test.run()
