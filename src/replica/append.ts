@@ -3,6 +3,7 @@
 import type { Link } from '../codec/node-form.ts'
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
+import type { FrontierStore, NodeRow } from '../store/store.ts'
 import { readDraft } from '../vela/draft.ts'
 import { type EventDraft, type EventHead, importEvent, makeEvent } from '../vela/event.ts'
 import { makeGenesis } from '../vela/frontier.ts'
@@ -85,12 +86,20 @@ function readInput(home: Home, text: string | Uint8Array): { text: Uint8Array; h
 async function addEvent(home: Home, frontier: Frontier, event: ReadyEvent): Promise<AppendReport> {
   const author = new Author(frontier, home.key)
   const [known = false] = await author.known([event])
-  if (!known && (await author.build(event)) === undefined) {
+  const row = known ? await carrier(frontier.log, event) : await addNode(frontier.log, author, event)
+  const { cid, height, parents, seq } = nodeView(row)
+  home.checkHeads(frontier.log.name)
+  return { frontier: frontier.log.name, cid, event: event.head.id, seq, height, parents, known }
+}
+
+async function addNode(log: FrontierStore, author: Author, event: ReadyEvent): Promise<NodeRow> {
+  const made = await author.build(event)
+  if (made === undefined) {
     const named = event.head.parents?.join(', ')
     throw new ReplicaError('ERR_EVENT_PARENT', `the event names a parent that is not here: ${named}`)
   }
   await author.settled()
-  const { cid, height, parents, seq } = nodeView(await carrier(frontier.log, event))
-  home.checkHeads(frontier.log.name)
-  return { frontier: frontier.log.name, cid, event: event.head.id, seq, height, parents, known }
+  const [place] = await log.locate([made.digest])
+  const [row] = await log.read([place!.seq])
+  return row!
 }

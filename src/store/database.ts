@@ -98,6 +98,12 @@ export async function databaseExists(location: string): Promise<boolean> {
   )
 }
 
+/**
+ * Up to so many keys are read on the calling thread: 3 to 10 µs each when what they need is in memory, as nearly always, while
+ * a read on the pool takes 150 µs, and waits there behind writes. From a disk it takes a fraction of a millisecond.
+ */
+const KEYS_READ_HERE = 4
+
 class LevelDatabase implements Database {
   readonly writeBufferBytes: number
   readonly #level: Level<Uint8Array, Uint8Array>
@@ -116,7 +122,11 @@ class LevelDatabase implements Database {
   }
 
   async getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#run(() => this.#level.getMany(keys))
+    return this.#run(() => (keys.length <= KEYS_READ_HERE ? this.#readHere(keys) : this.#level.getMany(keys)))
+  }
+
+  async #readHere(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return keys.map(key => this.#level.getSync(key))
   }
 
   async write(batch: Batch, options: { sync: boolean }): Promise<void> {
