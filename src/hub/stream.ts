@@ -6,6 +6,7 @@ import { concat, utf8 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { HTTP_LIMITS } from '../limits.ts'
 import type { Frontier } from '../replica/frontier.ts'
+import { rowsAt } from '../replica/nodes.ts'
 import type { NodeRow } from '../store/store.ts'
 import type { Answer, Outlet } from './answer.ts'
 import { type EventFilter, eventOf, placeBehind, readFilter } from './event-rows.ts'
@@ -103,10 +104,7 @@ async function sendBatch(
 
 /** Rows from the tail that is kept in mind where it reaches, else from the store. */
 async function rowsFrom({ log, tail }: Frontier, from: number): Promise<readonly Pick<NodeRow, 'bytes'>[]> {
-  const kept = tail.take(from, log.nodes, BATCH_BYTES)
-  if (kept !== undefined) return kept
-  for await (const rows of log.scan({ from, to: log.nodes, batchBytes: BATCH_BYTES })) return rows
-  return []
+  return tail.take(from, log.nodes, BATCH_BYTES) ?? rowsAt(log, { from, to: log.nodes, batchBytes: BATCH_BYTES })
 }
 
 /** Says that nothing is owed: a comment that keeps proxies awake, and the event that readers of Vela hubs know. */

@@ -3,8 +3,8 @@
 // and one that left goes on later from the number after the last it saw. Specification: protocol/live.md, L14 and L15.
 
 import { ReplicaError } from '../errors.ts'
-import type { NodeRow } from '../store/store.ts'
 import type { Frontier } from './frontier.ts'
+import { rowsAt } from './nodes.ts'
 import { type NodeView, nodeView } from './view.ts'
 
 /** Read at once and kept while the reader is busy with it. Bytes; at least one node. */
@@ -39,6 +39,7 @@ async function* read(
   { since, kinds, limit = Number.POSITIVE_INFINITY }: ChangesOptions & { since: number },
   until: AbortSignal,
 ): AsyncGenerator<NodeView> {
+  const { log } = frontier
   const bell = new Bell()
   const unsubscribe = frontier.subscribe(() => bell.ring())
   const ring = (): void => bell.ring()
@@ -48,7 +49,7 @@ async function* read(
     let left = limit
     while (!until.aborted && left > 0) {
       bell.reset()
-      const rows = await batchAt(frontier, seq)
+      const rows = await rowsAt(log, { from: seq, to: log.nodes, batchBytes: BATCH_BYTES })
       if (rows.length === 0) await bell.rung
       for (const row of rows) {
         if (until.aborted || left === 0) return
@@ -63,13 +64,6 @@ async function* read(
     until.removeEventListener('abort', ring)
     unsubscribe()
   }
-}
-
-/** The rows from `seq` on, one batch; nothing of the store stays open. */
-async function batchAt({ log }: Frontier, seq: number): Promise<NodeRow[]> {
-  if (seq >= log.nodes) return []
-  for await (const rows of log.scan({ from: seq, to: log.nodes, batchBytes: BATCH_BYTES })) return rows
-  return []
 }
 
 /** Rings once until it is reset; what rings before somebody waits is not lost. */

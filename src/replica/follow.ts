@@ -2,36 +2,25 @@
 // that reaches, from the store otherwise, and the registry. Specification: protocol/sync.md, S46 and S51.
 
 import { type Digest, equals } from '../bytes.ts'
-import type { NodeRow } from '../store/store.ts'
 import { FRAME_FILL_BYTES } from '../sync/packing.ts'
 import type { Follow } from '../transport/services.ts'
 import type { Frontier } from './frontier.ts'
+import { rowsAt } from './nodes.ts'
 
 export function followOf({ log, tail }: Frontier, from: number): Follow {
   // Count and digest are read in one turn of the loop: they belong together.
   const count = log.nodes
   const digest = log.headsDigest()
   let next = from
-  let scan: AsyncIterator<NodeRow[]> | undefined
   return {
     count,
     digest,
     async rows() {
-      const kept = tail.take(next, count, FRAME_FILL_BYTES)
-      if (kept !== undefined) {
-        await scan?.return?.()
-        scan = undefined // the tail may be short when it is asked again: a scan goes on from where that is
-        next += kept.length
-        return { rows: kept, last: next >= count }
-      }
-      scan ??= log.scan({ from: next, to: count, batchBytes: FRAME_FILL_BYTES })[Symbol.asyncIterator]()
-      const batch = await scan.next()
-      if (batch.done) return { rows: [], last: true }
-      next += batch.value.length
-      return { rows: batch.value, last: next >= count }
-    },
-    async close() {
-      await scan?.return?.()
+      const rows =
+        tail.take(next, count, FRAME_FILL_BYTES) ??
+        (await rowsAt(log, { from: next, to: count, batchBytes: FRAME_FILL_BYTES }))
+      next += rows.length
+      return { rows, last: next >= count }
     },
   }
 }

@@ -29,6 +29,16 @@ export function eventsOf(log: FrontierStore, signal: AbortSignal | undefined): A
   return views(inReplayOrder(log, { reverse: false, twins: 'once' }), signal)
 }
 
+/** Rows from `from` on, in one batch that isn't empty if there are any; nothing of the store stays open. */
+export async function rowsAt(
+  log: FrontierStore,
+  options: { from: number; to: number; batchBytes: number },
+): Promise<NodeRow[]> {
+  if (options.from >= options.to) return []
+  for await (const rows of log.scan(options)) return rows
+  return []
+}
+
 async function* views(batches: AsyncIterable<NodeRow[]>, signal: AbortSignal | undefined): AsyncGenerator<NodeView> {
   for await (const rows of batches) {
     for (const row of rows) {

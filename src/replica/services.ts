@@ -4,7 +4,7 @@
 import { type Digest, equals, toHex } from '../bytes.ts'
 import { Difference } from '../dag/difference.ts'
 import { ReplicaError } from '../errors.ts'
-import type { FrontierStore, NodeRow, Records, Wait } from '../store/store.ts'
+import type { Records, Wait } from '../store/store.ts'
 import { type Cursor, setBit } from '../sync/message.ts'
 import { FRAME_FILL_BYTES } from '../sync/packing.ts'
 import type { LogState, PeerIdentity, View } from '../sync/state.ts'
@@ -12,6 +12,7 @@ import type { Plan, PlanRequest, Services } from '../transport/exchange.ts'
 import { followOf, watchRegistry } from './follow.ts'
 import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
+import { rowsAt } from './nodes.ts'
 
 const WAITS_LISTED_MAX = 1024
 /** Store id, sequence number, and the registry under which everything below was stored or held. */
@@ -147,31 +148,34 @@ async function planOf({ log }: Frontier, request: PlanRequest, signal: AbortSign
     signal,
     ...(request.cursor === undefined ? {} : { cursor: request.cursor }),
   })
-  let batches: AsyncGenerator<NodeRow[]> | undefined
+  let runs: Iterator<Run> | undefined
+  let run: Run | undefined
   return {
     exact: difference.exact,
     next: max => difference.next(max),
     answer: has => difference.answer(has),
+    // Runs of neighbours are scanned, not looked up. No scan outlives the call: one that waits for a slow sink would keep what it
+    // read in memory, and in the store what is compacted meanwhile.
     async rows() {
-      batches ??= rowsOf(log, difference.missing())
-      const batch = await batches.next()
-      return batch.done ? { rows: [], last: true } : { rows: batch.value, last: false }
-    },
-    async close() {
-      await batches?.return(undefined)
+      runs ??= runsOf(difference.missing())
+      run ??= runs.next().value
+      if (run === undefined) return { rows: [], last: true }
+      const rows = await rowsAt(log, { ...run, batchBytes: FRAME_FILL_BYTES })
+      const from = run.from + rows.length
+      run = from < run.to ? { from, to: run.to } : undefined
+      return { rows, last: false }
     },
   }
 }
 
-/** Rows at ascending sequence numbers, in batches of about a frame; runs of neighbours are scanned, not looked up. */
-async function* rowsOf(log: FrontierStore, seqs: Iterable<number>): AsyncGenerator<NodeRow[]> {
-  for (const { from, to } of runsOf(seqs)) {
-    yield* log.scan({ from, to, batchBytes: FRAME_FILL_BYTES })
-  }
+/** Sequence numbers from `from` on, without `to`. */
+interface Run {
+  readonly from: number
+  readonly to: number
 }
 
-/** Ascending numbers as half-open runs. */
-function* runsOf(seqs: Iterable<number>): Generator<{ from: number; to: number }> {
+/** Ascending numbers as runs. */
+function* runsOf(seqs: Iterable<number>): Generator<Run, undefined> {
   let from = -1
   let to = -1
   for (const seq of seqs) {

@@ -19,7 +19,6 @@ export class Desk {
   readonly #follows = new Map<number, Follow>()
   readonly #cursors: Cursors
   #peer: PeerIdentity | undefined
-  readonly #letGo = new Set<Promise<void>>()
   readonly #over = new AbortController()
 
   constructor(services: Services, setAlarm?: SetAlarm) {
@@ -88,37 +87,33 @@ export class Desk {
   }
 
   #dropPlan(ch: number): void {
-    for (const plans of [this.#plans, this.#follows]) {
-      const plan = plans.get(ch)
-      plans.delete(ch)
-      if (plan !== undefined) this.#release(plan)
-    }
+    this.#plans.delete(ch)
+    this.#follows.delete(ch)
   }
 
   /** The session is over: what is being searched for is not wanted any more. */
   leave(): void {
     this.#over.abort()
-    for (const ch of [...this.#plans.keys(), ...this.#follows.keys()]) this.#dropPlan(ch)
+    this.#plans.clear()
+    this.#follows.clear()
     this.#cursors.flush()
   }
 
-  /** Nothing of any plan is open any more; only after `leave`. */
-  async left(): Promise<void> {
-    await Promise.all([...this.#letGo, this.#cursors.written()])
+  /** Cursors that were to be kept are; only after `leave`. */
+  left(): Promise<void> {
+    return this.#cursors.written()
   }
 
   async #plan(request: PlanRequest): Promise<Plan> {
     const plan = await this.#services.plan(request, this.#over.signal)
-    if (this.#over.signal.aborted) this.#release(plan)
-    else this.#plans.set(request.ch, plan)
+    if (!this.#over.signal.aborted) this.#plans.set(request.ch, plan)
     return plan
   }
 
   async #follow({ ch, frontier, from }: Extract<Effect, { do: 'follow' }>, peer: PeerIdentity): Promise<Follow> {
     const follow = await this.#services.follow(frontier, from, peer)
     this.#dropPlan(ch)
-    if (this.#over.signal.aborted) this.#release(follow)
-    else this.#follows.set(ch, follow)
+    if (!this.#over.signal.aborted) this.#follows.set(ch, follow)
     return follow
   }
 
@@ -126,16 +121,5 @@ export class Desk {
     const plan = this.#plans.get(ch)
     if (plan === undefined) throw new ReplicaError('ERR_ABORTED', 'the channel is over')
     return plan
-  }
-
-  #release(plan: Pick<Plan, 'close'>): void {
-    // Nothing more is read from it, so a failure to close it is nobody's concern.
-    const released: Promise<void> = plan
-      .close()
-      .catch(() => {})
-      .then(() => {
-        this.#letGo.delete(released)
-      })
-    this.#letGo.add(released)
   }
 }

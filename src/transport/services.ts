@@ -15,16 +15,12 @@ export interface Plan {
   answer(has: Uint8Array): void
   /** The next nodes to send, parents first: about a frame's worth. */
   rows(): Promise<{ rows: readonly Row[]; last: boolean }>
-  /** Lets go of what reading has open; also in the middle of a call. */
-  close(): Promise<void>
 }
 
 /** The log from one sequence number to its end as it was: what a later round of a live channel is about. */
 export interface Follow extends LogState {
   /** The next nodes in their order: about a frame's worth. `last` comes with the last of them. */
   rows(): Promise<{ rows: readonly Row[]; last: boolean }>
-  /** Lets go of what reading has open; also in the middle of a call. */
-  close(): Promise<void>
 }
 
 export type PlanRequest = Extract<Effect, { do: 'plan' }>

@@ -58,7 +58,6 @@ async function followed(at: Local, from: number, meanwhile: () => Promise<void> 
     isLast = last
     await meanwhile()
   }
-  await follow.close()
   return digests
 }
 
