@@ -81,7 +81,7 @@ function blockAnswer(cid: string, codec: 'dag-cbor' | 'raw', bytes: Uint8Array):
 export async function conflicts(site: Site, { names, query }: Asked): Promise<Answer> {
   const name = site.home.choose(names[0] ?? query.get('frontier'))
   const { log, view } = site.home.at(name)
-  if (log.nodes > snapshotNodesMax && !view.isCheap)
+  if (log.nodes > snapshotNodesMax && !view.isThere)
     throw new ReplicaError('ERR_HTTP_LIMIT', 'the frontier is too large to be replayed for a request')
   const limit = readLimit(query, { max: conflictsPageMax, usual: conflictsPageMax })
   const all = await view.conflicts()

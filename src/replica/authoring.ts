@@ -75,8 +75,8 @@ export class Author {
   /** Which of these events some node of the frontier carries already. */
   async known(events: readonly ReadyEvent[]): Promise<boolean[]> {
     const asked = events.map(({ head, digest }) => ({ label: eventLabel(head.id), event: digest }))
-    const stored = await this.#frontier.log.hasEvents(asked)
-    return events.map((event, i) => stored[i] === true || this.made(event))
+    const stored = await this.#frontier.log.carriers(asked)
+    return events.map((event, i) => stored[i] !== undefined || this.made(event))
   }
 
   /**

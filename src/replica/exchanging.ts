@@ -46,7 +46,8 @@ export async function exchangeWith(
     })
   }
   if (Object.keys(facts).length > 2) await home.journal.write(frontier, `sync.${mode}`, facts)
-  const merge = { peer, from, admitted: report.in?.admitted ?? 0, asked: options.conflicts === true }
+  if (report.in === undefined) return report
+  const merge = { peer, from, admitted: report.in.admitted, asked: options.conflicts === true }
   return { ...report, ...(await mergeReport(home.at(frontier), merge)) }
 }
 

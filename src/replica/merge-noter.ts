@@ -1,6 +1,6 @@
 // A hub's notes of what others' nodes opened: when a frontier's log has been still for a moment, or has grown for a while, the conflicts
-// that are new since the last time go into the journal, whichever way their nodes came. Logs whose view would be large are left
-// alone: their conflicts are looked for when somebody asks. Specification: protocol/journal.md, J10.
+// that are new since the last time go into the journal, whichever way their nodes came. Of a long log only what lies behind its last
+// waist is looked at. Specification: protocol/journal.md, J10.
 
 import { VIEW_LIMITS } from '../limits.ts'
 import type { Alarm, SetAlarm } from '../transport/alarm.ts'
@@ -53,7 +53,7 @@ export class MergeNoter {
 
   #grew(frontier: Frontier): void {
     const watch = this.#watches.get(frontier)
-    if (watch === undefined || frontier.log.nodes > unaskedNodesMax) return
+    if (watch === undefined) return
     const note = (): void => this.#note(frontier, watch)
     if (watch.quiet === undefined) watch.quiet = this.#setAlarm(noteQuietMs, note)
     else watch.quiet.restart()
@@ -62,9 +62,11 @@ export class MergeNoter {
 
   #note(frontier: Frontier, watch: Watch): void {
     disarm(watch)
-    if (frontier.log.nodes > unaskedNodesMax) return
     this.#home
-      .during(() => frontier.view.noteMerged())
+      .during(async () => {
+        const { view, log } = frontier
+        await (view.isThere || log.nodes <= unaskedNodesMax ? view.noteMerged() : view.noteBehindWaist())
+      })
       .catch((error: Error) => {
         // A store that fails, or a hub that is being closed; nothing is lost but the note.
         const facts = { frontier: frontier.log.name }

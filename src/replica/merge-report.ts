@@ -1,11 +1,11 @@
-// What a merge adds to the report of a sync: which conflicts it opened here (protocol/replay.md, R15, R16), as far as saying so costs
-// little or was asked for. What is found goes into the journal.
+// What a merge adds to the report of a sync: which conflicts it opened here (protocol/replay.md, R15, R16, R21). Looking for them costs
+// what the merge brought, or is asked for. What is found goes into the journal.
 
 import { VIEW_LIMITS } from '../limits.ts'
 import type { Frontier } from './frontier.ts'
 import type { OpenedConflict } from './opened.ts'
 
-/** Both absent where a long log would have to be replayed to know. */
+/** Both absent where nothing was merged here, and where a long log would have to be replayed to know. */
 export interface MergeReport {
   /** At most 256. */
   readonly conflicts_opened?: readonly OpenedConflict[]
@@ -27,8 +27,9 @@ export interface Merge {
 export async function mergeReport(frontier: Frontier, merge: Merge): Promise<MergeReport> {
   const { peer, from, admitted, asked } = merge
   if (admitted === 0) return { conflicts_opened: [], conflicts_opened_count: 0 }
-  if (!frontier.view.isCheap && !asked) return {}
-  const opened = await frontier.view.noteMerged(from, { peer })
+  const { view } = frontier
+  const opened = await (view.isThere || asked ? view.noteMerged(from, { peer }) : view.noteBehindWaist(from, { peer }))
+  if (opened === undefined) return {}
   const listed = opened.slice(0, VIEW_LIMITS.openedListedMax)
   return { conflicts_opened: listed, conflicts_opened_count: opened.length }
 }

@@ -55,6 +55,6 @@ export class Openings {
 }
 
 /** An id of a finding may be as long as an event; a list of conflicts is for looking over. */
-function brief({ id, finding_id, kind, field, events }: ComputedConflict): OpenedConflict {
+export function brief({ id, finding_id, kind, field, events }: ComputedConflict): OpenedConflict {
   return { id, finding_id: excerpt(finding_id).replace(/[\ud800-\udbff](?=…$)/, ''), kind, field, events }
 }

@@ -33,8 +33,11 @@ export interface Advance {
   readonly standing: (key: Uint8Array) => boolean
 }
 
+/** What replay reads of a log. */
+export type ReplayedLog = Pick<FrontierStore, 'scan' | 'read'>
+
 export class Replaying {
-  readonly #log: FrontierStore
+  readonly #log: ReplayedLog
   readonly #order = new GrowingOrder()
   readonly #ancestry = new Ancestry()
   readonly #carriers = new Carriers()
@@ -47,7 +50,7 @@ export class Replaying {
   #registry: number | undefined
   #view: View
 
-  constructor(log: FrontierStore, seeds: Seeds) {
+  constructor(log: ReplayedLog, seeds: Seeds) {
     this.#log = log
     this.#seeds = seeds
     this.#view = this.#empty()

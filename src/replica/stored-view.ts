@@ -11,6 +11,7 @@ import { isStanding } from './carriers.ts'
 import type { Journal, JournalFacts } from './journal.ts'
 import { type OpenedConflict, Openings } from './opened.ts'
 import { Replaying, type Seeds } from './replaying.ts'
+import { openedBehindWaist } from './waist.ts'
 
 export type { OpenedConflict, Seeds }
 
@@ -39,9 +40,9 @@ export class StoredView {
     this.#noted = parts.log.nodes
   }
 
-  /** Whether saying what a merge opened is cheap enough to do without being asked. */
-  get isCheap(): boolean {
-    return this.#replaying !== undefined || this.#parts.log.nodes <= VIEW_LIMITS.unaskedNodesMax
+  /** Whether it is in memory: then bringing it up to date costs what came since. */
+  get isThere(): boolean {
+    return this.#replaying !== undefined
   }
 
   /** The view of all that is stored. It changes with the next refresh: whoever waits for anything in between uses `read`. */
@@ -84,6 +85,23 @@ export class StoredView {
         )
       for (const opening of fresh) opening.recorded = true
       return found.map(({ conflict }) => conflict)
+    })
+  }
+
+  /**
+   * The same without a view in memory, by the nodes behind the log's last waist alone; undefined where these are too many. What
+   * is recorded isn't found again by `noteMerged` without a number.
+   */
+  noteBehindWaist(fromSeq?: number, facts: JournalFacts = {}): Promise<readonly OpenedConflict[] | undefined> {
+    return this.#serial(async () => {
+      const { log, registry, hubId } = this.#parts
+      const from = fromSeq ?? this.#noted
+      const to = log.nodes
+      const standing = (key: Uint8Array) => isStanding(registry, hubId, key)
+      const opened = await openedBehindWaist({ log, from, standing })
+      this.#noted = Math.max(this.#noted, to)
+      if (opened !== undefined && opened.length > 0) await this.#record(opened, facts)
+      return opened
     })
   }
 

@@ -60,10 +60,9 @@ export async function syncWith(
     const facts = { peer: sync.peer, admitted, held, refused, heads_digest }
     await home.journal.write(sync.frontier, `sync.${sync.mode}`, facts)
   }
-  // Nothing comes in by a push: what the peer says that it admitted is there, not here.
-  const merge = { peer: sync.peer, from, admitted: sync.mode === 'push' ? 0 : admitted }
-  const merged = await mergeReport(home.at(sync.frontier), { ...merge, asked: options.conflicts === true })
-  return { ...report, ...merged }
+  if (sync.mode === 'push') return report // what that opened, it opened at the peer, whose journal has it
+  const merge = { peer: sync.peer, from, admitted, asked: options.conflicts === true }
+  return { ...report, ...(await mergeReport(home.at(sync.frontier), merge)) }
 }
 
 /** One channel with a peer, from dialling to its end; what it told of how the peer stands is kept. */

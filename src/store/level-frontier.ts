@@ -106,9 +106,10 @@ export class LevelFrontier implements FrontierStore {
     return seqs.filter(seq => seq < this.nodes)
   }
 
-  async hasEvents(events: readonly { label: Uint8Array; event: Digest }[]): Promise<boolean[]> {
+  async carriers(events: readonly { label: Uint8Array; event: Digest }[]): Promise<(number | undefined)[]> {
     this.#parts.ledger.serial.assertOpen()
-    return this.#parts.index.hasEvents(this.#ordinal, events)
+    const seqs = await this.#parts.index.firstNodes(this.#ordinal, events)
+    return seqs.map(seq => (seq !== undefined && seq < this.nodes ? seq : undefined))
   }
 
   async commit(nodes: readonly NodeEntry[], records: readonly RecordChange[] = []): Promise<number> {

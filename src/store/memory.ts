@@ -93,7 +93,8 @@ class MemoryFrontier implements FrontierStore {
   readonly #places = new DigestMap<Place>()
   /** By label: each node's sequence number with its event digest. */
   readonly #labels = new Map<string, { seq: number; event: string }[]>()
-  readonly #events = new Set<string>()
+  /** The first node that carries each. */
+  readonly #events = new Map<string, number>()
   readonly #heads = new Heads()
 
   constructor(name: string, records: MemoryRecords, serial: Serial) {
@@ -160,9 +161,9 @@ class MemoryFrontier implements FrontierStore {
     return (this.#labels.get(digestKey(label)) ?? []).map(({ seq }) => seq)
   }
 
-  async hasEvents(events: readonly { label: Uint8Array; event: Uint8Array }[]): Promise<boolean[]> {
+  async carriers(events: readonly { label: Uint8Array; event: Uint8Array }[]): Promise<(number | undefined)[]> {
     this.#serial.assertOpen()
-    return events.map(({ label, event }) => this.#events.has(eventKey(label, event)))
+    return events.map(({ label, event }) => this.#events.get(eventKey(label, event)))
   }
 
   async commit(nodes: readonly NodeEntry[], records: readonly RecordChange[] = []): Promise<number> {
@@ -198,7 +199,7 @@ class MemoryFrontier implements FrontierStore {
     this.#rows.push({ seq, digest, bytes: Buffer.from(node.bytes), parents })
     this.#places.set(digest, { seq, height: node.height })
     const event = eventKey(node.label, node.event)
-    this.#events.add(event)
+    if (!this.#events.has(event)) this.#events.set(event, seq)
     const label = digestKey(node.label)
     const labelled = this.#labels.get(label)
     if (labelled === undefined) this.#labels.set(label, [{ seq, event }])

@@ -54,11 +54,6 @@ export class NodeIndex {
     for (const { seq, digest, height } of nodes) this.#recent.add(ordinal, digest, { seq, height })
   }
 
-  async hasEvents(ordinal: number, events: readonly { label: Uint8Array; event: Digest }[]): Promise<boolean[]> {
-    const found = await this.#firstNodes(ordinal, events)
-    return found.map(seq => seq !== undefined)
-  }
-
   /** Sequence numbers of the nodes with this label, ascending. @throws ReplicaError ERR_STORE_CORRUPT */
   async labelled(ordinal: number, label: Uint8Array): Promise<number[]> {
     const seqs: number[] = []
@@ -76,7 +71,7 @@ export class NodeIndex {
    * Entries of theirs that are there already make no difference.
    */
   async plan(ordinal: number, nodes: readonly IndexedNode[], batch: Batch): Promise<number> {
-    const stored = await this.#firstNodes(ordinal, nodes)
+    const stored = await this.firstNodes(ordinal, nodes)
     const fresh = new DigestMap<number>()
     let events = 0
     for (const [at, node] of nodes.entries()) {
@@ -99,7 +94,7 @@ export class NodeIndex {
   /** What of a node's entries is missing or wrong, as verify reports it. Reads the database, not the cache. */
   async faults(ordinal: number, nodes: readonly IndexedNode[]): Promise<(string | undefined)[]> {
     const keys = nodes.map(node => indexKey('d', ordinal, node.digest))
-    const [values, firsts] = await Promise.all([this.#database.getMany(keys), this.#firstNodes(ordinal, nodes)])
+    const [values, firsts] = await Promise.all([this.#database.getMany(keys), this.firstNodes(ordinal, nodes)])
     const further = nodes.map(node => indexKey('x', ordinal, node.label, number32(node.seq)))
     const others = await this.#database.getMany(further.filter((_, at) => (firsts[at] ?? 0) < nodes[at]!.seq))
     let other = 0
@@ -116,7 +111,8 @@ export class NodeIndex {
     })
   }
 
-  async #firstNodes(
+  /** The first node that carries each of these events. @throws ReplicaError ERR_STORE_CORRUPT */
+  async firstNodes(
     ordinal: number,
     events: readonly { label: Uint8Array; event: Digest }[],
   ): Promise<(number | undefined)[]> {

@@ -93,10 +93,8 @@ export interface FrontierStore {
   scan(options: ScanOptions): AsyncIterable<NodeRow[]>
   /** Sequence numbers of the nodes whose event has this 8-byte label, ascending. */
   labelled(label: Uint8Array): Promise<number[]>
-  /**
-   * Of these events (by event digest with label), which does some stored node carry already?
-   */
-  hasEvents(events: readonly { label: Uint8Array; event: Digest }[]): Promise<boolean[]>
+  /** The sequence numbers of the first nodes that carry these events (by event digest with label); undefined where none does. */
+  carriers(events: readonly { label: Uint8Array; event: Digest }[]): Promise<(number | undefined)[]>
   /**
    * Appends a down-closed chunk in one atomic synced batch: nodes, heads, commit record, `records`. When it returns the chunk
    * is durable; when it throws nothing of it is visible, and after ERR_STORE_IO nothing more is written until the store

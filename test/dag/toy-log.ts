@@ -78,7 +78,7 @@ export class ToyLog implements FrontierStore {
     throw new TypeError('a toy log has no labels')
   }
 
-  async hasEvents(): Promise<boolean[]> {
+  async carriers(): Promise<(number | undefined)[]> {
     throw new TypeError('a toy log has no events')
   }
 

@@ -6,7 +6,6 @@ import { Hub } from '../../src/hub.ts'
 import { type EventDraft, Replica } from '../../src/index.ts'
 import { VIEW_LIMITS } from '../../src/limits.ts'
 import { mergeReport } from '../../src/replica/merge-report.ts'
-import { StoredView } from '../../src/replica/stored-view.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { codeOf, FRONTIER, introduce, NOW } from './drafts.ts'
 
@@ -80,7 +79,7 @@ async function opened(replica: Replica): Promise<unknown[]> {
   return entries.filter(({ kind }) => kind === 'conflicts.opened').map(({ facts }) => JSON.parse(JSON.stringify(facts)))
 }
 
-test('a pull says which conflicts came in by it, a push has none, and both sides journal them', async () => {
+test('a pull says which conflicts came in by it, a push opens them at the peer, and both sides journal them', async () => {
   await using both = await scene()
   const { hub, laptop } = both
   const one = await hub.append(FRONTIER, revised(0.2))
@@ -96,7 +95,7 @@ test('a pull says which conflicts came in by it, a push has none, and both sides
   const again = await laptop.pull(FRONTIER, 'hub:main')
   assert.equal(again.conflicts_opened, [])
   const pushed = await laptop.push(FRONTIER, 'hub:main')
-  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, 0])
+  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, undefined])
   both.ring()
   const same = await hub.conflicts(FRONTIER).list()
   assert.equal(
@@ -134,30 +133,27 @@ test('a conflict is explained by both events, their values, and who signed them;
   assert.is(await codeOf(laptop.conflicts(FRONTIER).show(id)), 'ERR_CONFLICT_UNKNOWN')
 })
 
-test('a long log is not replayed without being asked', async () => {
-  let asked = 0
+test('the whole log is replayed only when that is asked for, or its view is there', async () => {
+  const called: string[] = []
   const view = {
-    isCheap: false,
+    isThere: false,
     noteMerged: async () => {
-      asked += 1
+      called.push('whole')
       return []
     },
-  } as unknown as StoredView
-  const frontier = { view } as Parameters<typeof mergeReport>[0]
+    noteBehindWaist: async () => {
+      called.push('behind the waist')
+      return undefined
+    },
+  }
+  const frontier = { view } as unknown as Parameters<typeof mergeReport>[0]
   const merge = { peer: 'hub:main', from: 30_000, admitted: 5 }
   assert.equal(await mergeReport(frontier, { ...merge, asked: false }), {})
-  assert.is(asked, 0)
-  assert.equal(await mergeReport(frontier, { ...merge, asked: true }), {
-    conflicts_opened: [],
-    conflicts_opened_count: 0,
-  })
-  assert.is(asked, 1)
-  const long = { log: { nodes: VIEW_LIMITS.unaskedNodesMax + 1 } } as unknown as ConstructorParameters<
-    typeof StoredView
-  >[0]
-  assert.is(new StoredView(long).isCheap, false)
-  const short = { log: { nodes: VIEW_LIMITS.unaskedNodesMax } } as unknown as typeof long
-  assert.is(new StoredView(short).isCheap, true)
+  const none = { conflicts_opened: [], conflicts_opened_count: 0 }
+  assert.equal(await mergeReport(frontier, { ...merge, asked: true }), none)
+  view.isThere = true
+  assert.equal(await mergeReport(frontier, { ...merge, asked: false }), none)
+  assert.equal(called, ['behind the waist', 'whole', 'whole'])
 })
 
 test.run()

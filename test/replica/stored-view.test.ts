@@ -36,6 +36,11 @@ async function kept(options: { store?: Store; seeds?: () => Promise<Seeds> } = {
   return { ...parts, journal, view: new StoredView({ log, registry, journal, hubId: 'hub:own', seeds }) }
 }
 
+/** Another look at the same log, without a view in memory. */
+function unasked({ log, registry, journal }: Kept): StoredView {
+  return new StoredView({ log, registry, journal, hubId: 'hub:own', seeds: async () => SEEDS })
+}
+
 /** A replay of the whole log, the plain way. */
 async function afresh({ log }: Pick<Setting, 'log'>): Promise<string> {
   const ancestry = new vela.Ancestry()
@@ -205,6 +210,58 @@ test('a merge says which conflicts it opened, once for the journal, and not thos
   assert.equal(await view.noteMerged(), [])
   assert.equal(await view.conflicts(), [])
   assert.equal(await view.noteMerged(before), [], 'a conflict that is settled is not said to have been opened')
+})
+
+test('behind the last waist the same conflicts are found as by the whole view', async () => {
+  await fc.assert(
+    fc.asyncProperty(plans, orders, fc.nat(30), async (list, order, cut) => {
+      const nodes = nodesOf(list)
+      const made = arrival(nodes, order).map(place => nodes[place]!.made)
+      await using replica = await kept()
+      await replica.admit(made.slice(0, cut))
+      await replica.view.refresh()
+      const before = replica.log.nodes
+      await replica.admit(made.slice(cut))
+      const found = await unasked(replica).noteBehindWaist(before)
+      const whole = await replica.view.noteMerged(before)
+      assert.equal(new Set(found!.map(({ id }) => id)), new Set(whole.map(({ id }) => id)))
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('what a merge opened is found by the nodes behind the last waist, however long the log', async () => {
+  await using replica = await kept()
+  const chain = [makeNode(KEYS[0]!, 'root')]
+  for (let at = 1; at < 400; at++) chain.push(makeNode(KEYS[0]!, `node ${at}`, [chain[at - 1]!]))
+  const [waist] = chain.slice(-1)
+  const ours = makeNode(KEYS[0]!, '', [waist!], { event: revise(1, 0.2) })
+  const theirs = makeNode(KEYS[1]!, '', [waist!], { event: revise(2, 0.9) })
+  await replica.admit([...chain, ours])
+  const before = replica.log.nodes
+  await replica.admit([theirs])
+  const { log } = replica
+  const scan = log.scan.bind(log)
+  let read = 0
+  log.scan = async function* (options) {
+    for await (const rows of scan({ ...options, batchBytes: 1 })) {
+      read += rows.length
+      yield rows
+    }
+  }
+  const view = unasked(replica)
+  const [conflict] = (await view.noteBehindWaist(before, { peer: 'hub:peer-1' }))!
+  assert.equal(conflict!.kind, 'confidence_diverged')
+  assert.not(view.isThere)
+  assert.ok(read < 10, `${read} nodes were read`)
+  const [entry] = await replica.journal.list(FRONTIER, { limit: 10 })
+  assert.equal([entry!.kind, entry!.facts.peer, entry!.facts.count], ['conflicts.opened', 'hub:peer-1', 1])
+  // A second node of an old event says nothing new, and what everything has seen contests nothing.
+  const old = makeNode(KEYS[0]!, '', [chain[3]!], { event: revise(3, 0.7) })
+  await replica.admit([old])
+  const marked = log.nodes
+  await replica.admit([makeNode(KEYS[1]!, '', [ours, theirs, old], { event: revise(4, 0.5) })])
+  assert.equal(await view.noteBehindWaist(marked), [])
 })
 
 test('a view that nobody asked for before tells what was there from what came', async () => {

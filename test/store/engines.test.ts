@@ -169,7 +169,7 @@ async function answers(store: Store, known: Map<string, NodeEntry[]>): Promise<u
       heads: log.heads().map(toHex),
       rows,
       places: await log.locate(nodes.map(node => node.digest)),
-      events: await log.hasEvents(nodes),
+      events: await log.carriers(nodes),
       labelled: await Promise.all(nodes.slice(0, 5).map(node => log.labelled(node.label))),
     })
   }

@@ -1,0 +1,131 @@
+// What a merge opened, found in the part of the log that it can have changed (protocol/replay.md, R21): behind the last node that all
+// others lead to or come from, a *waist*. Setters before it have been seen by everything behind it, so they are in no conflict. What
+// lies behind is replayed by itself, over findings of which only the name is known. So the cost follows the difference, not the log.
+
+import { setImmediate } from 'node:timers/promises'
+import { type Digest, sha256 } from '../bytes.ts'
+import { decodeNode } from '../codec/node.ts'
+import { VIEW_LIMITS } from '../limits.ts'
+import type { FrontierStore, NodeRow, ScanOptions } from '../store/store.ts'
+import { checkEvent, type EventHead, eventLabel } from '../vela/event.ts'
+import { payloadOf } from '../vela/frontier-payload.ts'
+import { parseJson } from '../vela/json.ts'
+import { standingSetters, viewConflicts } from '../vela/replay/conflicts.ts'
+import type { View } from '../vela/replay/state.ts'
+import type { Json } from '../vela/value.ts'
+import { brief, type OpenedConflict } from './opened.ts'
+import { type ReplayedLog, Replaying } from './replaying.ts'
+
+const BATCH_BYTES = 256 * 1024
+
+/** A log, the first node that came in, and which keys count. */
+export interface Merged {
+  readonly log: FrontierStore
+  readonly from: number
+  readonly standing: (key: Uint8Array) => boolean
+}
+
+/** The conflicts that nodes from `from` on opened; undefined where too many nodes lie behind the last waist. */
+export async function openedBehindWaist({ log, from, standing }: Merged): Promise<OpenedConflict[] | undefined> {
+  const to = log.nodes
+  const tail = await settledTail(log, { from, to })
+  if (tail === undefined) return undefined
+  const { start, findings } = tail
+  const seeds = { genesis: [...findings].map(stub), proposals: [] }
+  const replaying = new Replaying(behind(log, start), seeds)
+  await replaying.advance({ to: to - start, seeds, registry: 0, standing })
+  return newConflicts(replaying.view, from - start)
+}
+
+/** A tail none of whose events is carried by a node before it. */
+async function settledTail(log: FrontierStore, { from, to }: { from: number; to: number }): Promise<Tail | undefined> {
+  for (let below = from; ; ) {
+    const tail = await tailOf(log, { from: below, to })
+    if (tail === undefined) return undefined
+    const carriers = await log.carriers(tail.events)
+    const first = Math.min(...carriers.map(seq => seq ?? to))
+    if (first >= tail.start) return tail
+    below = first
+  }
+}
+
+interface Tail {
+  /** The first node behind the waist; 0 where there is none and the whole log is short. */
+  readonly start: number
+  /** Ids of the findings that the events behind it are about. */
+  readonly findings: ReadonlySet<string>
+  readonly events: readonly { readonly label: Uint8Array; readonly event: Digest }[]
+}
+
+/** Goes down from the end until everything seen so far hangs on the next node, and that is all there is before. */
+async function tailOf(log: FrontierStore, { from, to }: { from: number; to: number }): Promise<Tail | undefined> {
+  const places = await log.locate(log.heads())
+  const lowestHead = Math.min(...places.map(place => place?.seq ?? 0))
+  const floor = Math.max(0, to - VIEW_LIMITS.unaskedNodesMax)
+  const findings = new Set<string>()
+  const events: Tail['events'][number][] = []
+  const open = new Set<number>()
+  let hasRoot = false
+  for await (const rows of log.scan({ from: floor, to, reverse: true, batchBytes: BATCH_BYTES })) {
+    for (const { seq, bytes, parents } of rows) {
+      const hangs = open.size === 1 && open.has(seq) && !hasRoot
+      if (hangs && seq < from && seq <= lowestHead) return { start: seq + 1, findings, events }
+      open.delete(seq)
+      for (const parent of parents) open.add(parent)
+      hasRoot ||= parents.length === 0
+      const { event } = decodeNode(bytes)
+      const head = checkEvent(event)
+      events.push({ label: eventLabel(head.id), event: sha256(event) })
+      for (const finding of findingsOf(head, event)) findings.add(finding)
+    }
+    await setImmediate()
+  }
+  return floor === 0 ? { start: 0, findings, events } : undefined
+}
+
+/** The findings that an event may set a field of. */
+function findingsOf({ kind, target }: EventHead, event: Uint8Array): string[] {
+  if (kind === 'finding.superseded') return [target.id, textAt(payloadOf(event), ['new_finding_id'])]
+  if (kind === 'frontier.conflict_resolved') return [textAt(payloadOf(event), ['choice', 'finding_id'])]
+  return [target.id]
+}
+
+function textAt(value: Json, path: readonly string[]): string {
+  const found = path.reduce<Json | undefined>((at, name) => (at instanceof Map ? at.get(name) : undefined), value)
+  return typeof found === 'string' ? found : ''
+}
+
+/** A finding of which nothing is known but that it was there. */
+function stub(id: string): ReadonlyMap<string, Json> {
+  const text = JSON.stringify({ id, assertion: { text: '' }, confidence: { score: 0.5 }, flags: {} })
+  return parseJson(text) as Map<string, Json>
+}
+
+/** The nodes from `start` on as a log of their own; parents before it are left out. */
+function behind(log: FrontierStore, start: number): ReplayedLog {
+  const moved = (row: NodeRow): NodeRow => ({
+    ...row,
+    seq: row.seq - start,
+    parents: row.parents.filter(parent => parent >= start).map(parent => parent - start),
+  })
+  return {
+    async *scan({ from, to = log.nodes - start }: ScanOptions) {
+      for await (const rows of log.scan({ from: from + start, to: to + start })) yield rows.map(moved)
+    },
+    async read(seqs) {
+      return (await log.read(seqs.map(seq => seq + start))).map(moved)
+    },
+  }
+}
+
+/** Those with an event that no node carried before `from`, counted like the view's nodes. */
+function newConflicts(view: View, from: number): OpenedConflict[] {
+  const opened: OpenedConflict[] = []
+  for (const conflict of viewConflicts(view)) {
+    const setters = standingSetters(view, conflict).filter(({ event }) => conflict.events.includes(event))
+    if (!setters.some(({ nodes }) => nodes!.every(node => node >= from))) continue
+    opened.push(brief(conflict))
+    if (opened.length >= VIEW_LIMITS.openedKeptMax) break
+  }
+  return opened
+}
