@@ -1,7 +1,8 @@
 // Captured states of frontiers: the whole frontier as it was at one moment, with its hashes. Entry, snapshot and manifest of
 // a frontier are answered from one capture, so they always agree. A capture is made when the frontier has changed since
 // the last one, one at a time, and not more often than the budget of its frontier allows; former ones stay for a while,
-// so that who has read the entry still gets what it says. Specification: protocol/http.md, H10 to H12.
+// so that who has read the entry still gets what it says, and are made again where an entry stands for them.
+// Specification: protocol/http.md, H10 to H12.
 
 import { sha256, toHex } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
@@ -10,6 +11,7 @@ import type { Frontier } from '../replica/frontier.ts'
 import type { Home } from '../replica/home.ts'
 import { inTurns } from '../replica/turns.ts'
 import { wholeFrontier } from '../replica/whole.ts'
+import type { Registry } from '../trust/registry.ts'
 import { eventLogHash } from '../vela/event-log-hash.ts'
 import type { ContentHashes } from '../vela/frontier-content.ts'
 import { contentHashesInPieces, snapshotHash } from '../vela/frontier-hash.ts'
@@ -17,8 +19,13 @@ import { Budget } from './budget.ts'
 
 const { capturesBytesMax, capturesKeptMax, captureMsMax, captureBurstMs, capturePart, snapshotNodesMax } = HTTP_LIMITS
 
+/** In front of a frontier's name: the budget of its former states, which what is asked of the present one doesn't spend. */
+const FORMER = 'former '
+
 export interface Capture {
   readonly frontier: string
+  /** How many nodes the log had. */
+  readonly nodes: number
   /** The frontier file. */
   readonly text: Uint8Array
   /** SHA-256 of the file, 64 hex digits: a snapshot hash doesn't cover the events, so it names no capture. */
@@ -34,15 +41,22 @@ export interface Capture {
 
 interface Making {
   readonly state: string
-  readonly capture: Promise<Capture>
+  readonly taking: Promise<Taken>
+}
+
+interface Taken {
+  readonly state: string
+  readonly capture: Capture
 }
 
 export class Captures {
   readonly #home: Home
   readonly #clock: () => number
   /** By frontier: the latest capture and the state it is of. */
-  readonly #latest = new Map<string, { state: string; capture: Capture }>()
+  readonly #latest = new Map<string, Taken>()
   readonly #making = new Map<string, Making>()
+  /** Captures of former states that are being made again, by frontier and nodes. */
+  readonly #remaking = new Map<string, Promise<Capture>>()
   readonly #budgets = new Map<string, Budget>()
   /** By frontier and hash, least lately used first. */
   readonly #kept = new Map<string, { capture: Capture; at: number }>()
@@ -61,12 +75,12 @@ export class Captures {
   async present(frontier: Frontier): Promise<Capture> {
     const { name } = frontier.log
     for (;;) {
-      const state = stateOf(frontier)
+      const state = stateOf({ nodes: frontier.log.nodes, registry: frontier.registry })
       const latest = this.#latest.get(name)
       if (latest?.state === state) return this.#keep(latest.capture)
       const making = this.#making.get(name)
       if (making !== undefined) {
-        const settled = await Promise.allSettled([making.capture])
+        const settled = await Promise.allSettled([making.taking])
         if (making.state === state && settled[0].status === 'rejected') throw settled[0].reason
         continue
       }
@@ -88,29 +102,65 @@ export class Captures {
     return kept.capture
   }
 
+  /**
+   * The frontier as it was when its log had so many nodes, from what is kept or made again. Who counts is asked of the registry of
+   * now, so that the caller has to look whether it is what was meant.
+   * @throws ReplicaError ERR_HTTP_LIMIT, ERR_HTTP_BUSY
+   */
+  async former(frontier: Frontier, nodes: number): Promise<Capture> {
+    const { name } = frontier.log
+    for (const { capture } of this.#kept.values())
+      if (capture.frontier === name && capture.nodes === nodes) return this.#keep(capture)
+    const key = `${name} ${nodes}`
+    const under = this.#remaking.get(key)
+    if (under !== undefined) return under
+    if (nodes > snapshotNodesMax) throw tooLarge()
+    if (!this.#budget(FORMER + name).isOpen)
+      throw new ReplicaError('ERR_HTTP_BUSY', 'the frontier was captured too often of late')
+    const remaking = this.#inTurn(() => this.#take(frontier, { nodes, budget: this.#budget(FORMER + name) })).then(
+      ({ capture }) => this.#keep(capture),
+    )
+    this.#remaking.set(key, remaking)
+    try {
+      return await remaking
+    } finally {
+      this.#remaking.delete(key)
+    }
+  }
+
   async #make(frontier: Frontier, state: string): Promise<Capture> {
     const { name } = frontier.log
-    const capture = this.#turn.then(() => this.#take(name))
-    this.#turn = capture.catch(() => {})
-    this.#making.set(name, { state, capture })
+    const taking = this.#inTurn(() => this.#take(frontier, { nodes: frontier.log.nodes, budget: this.#budget(name) }))
+    this.#making.set(name, { state, taking })
     try {
-      const made = await capture
-      this.#latest.set(name, { state, capture: made })
-      return this.#keep(made)
+      const taken = await taking
+      this.#latest.set(name, taken)
+      return this.#keep(taken.capture)
     } finally {
       this.#making.delete(name)
     }
   }
 
-  async #take(frontier: string): Promise<Capture> {
+  /** One at a time, of whatever frontier: each needs the thread and memory. */
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(task)
+    this.#turn = run.catch(() => {})
+    return run
+  }
+
+  async #take({ log, registry }: Frontier, how: { nodes: number; budget: Budget }): Promise<Taken> {
+    const { nodes, budget } = how
     const started = this.#clock()
-    const { file, text } = await wholeFrontier(this.#home, frontier)
+    const state = stateOf({ nodes, registry })
+    const frontier = log.name
+    const { file, text } = await wholeFrontier(this.#home, frontier, { nodes })
     if (text.length > FETCH_LIMITS.frontierBytesMax) throw tooLarge()
     const meta = file.members.get('frontier')
     const name = meta instanceof Map ? meta.get('name') : undefined
     let hashes: Promise<ContentHashes> | undefined
     const capture = {
       frontier,
+      nodes,
       text,
       fileHash: toHex(sha256(text)),
       name: typeof name === 'string' ? name : frontier,
@@ -121,8 +171,8 @@ export class Captures {
         return hashes
       },
     }
-    this.#budget(frontier).spend(this.#clock() - started)
-    return capture
+    budget.spend(this.#clock() - started)
+    return { state, capture }
   }
 
   /** Moves a capture to the end of those kept, and lets go of the first ones where there are too many. */
@@ -158,9 +208,9 @@ export class Captures {
   }
 }
 
-/** What a whole frontier depends on: the nodes, and whom the registry knows. */
-function stateOf({ log, registry }: Frontier): string {
-  return `${toHex(log.headsDigest())} ${toHex(registry.digest())}`
+/** What a whole frontier depends on: the first so many nodes of its log, and whom the registry knows. */
+function stateOf({ nodes, registry }: { nodes: number; registry: Registry }): string {
+  return `${nodes} ${toHex(registry.digest())}`
 }
 
 function checkSize({ log }: Frontier): void {

@@ -21,6 +21,7 @@ import { isOwnFault, problemOf } from './problem.ts'
 import { type Asked, type Match, matchRoute, type Route, readTarget } from './route.ts'
 import type { Site } from './site.ts'
 import { manifestFile, manifestSignature, snapshot } from './snapshots.ts'
+import { StandingEntries } from './standing.ts'
 import { Streams } from './stream.ts'
 
 const { answersMax, answersPerAddressMax } = HTTP_LIMITS
@@ -52,13 +53,16 @@ export class Desk {
     this.#home = home
     this.#openRead = options.openRead
     const captures = new Captures(home)
+    const owners = new Owners(home)
+    const { base } = options
     const site: Site = {
       home,
       captures,
       told: { entries: new Handed(captures), files: new Handed(captures) },
-      owners: new Owners(home),
+      owners,
+      standing: new StandingEntries({ home, captures, owners, base }),
       counts: this.counts,
-      base: options.base,
+      base,
       openRead: options.openRead,
       stopping: this.#stopping.signal,
     }

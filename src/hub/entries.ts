@@ -2,31 +2,26 @@
 // An entry is only ever served when the frontier that is served beside it has its hashes. Specification: protocol/http.md,
 // H13 to H15.
 
-import { ReplicaError } from '../errors.ts'
-import { HTTP_LIMITS } from '../limits.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
+import { FETCH_LIMITS, HTTP_LIMITS } from '../limits.ts'
 import type { Frontier } from '../replica/frontier.ts'
-import { hashFault } from '../vela/frontier-content.ts'
 import { readFrontier } from '../vela/frontier-file.ts'
 import { contentHashes } from '../vela/frontier-hash.ts'
 import { compareText, printString } from '../vela/json.ts'
-import { compareEntries, printEntry, type RegistryEntry, readEntry, signEntry } from '../vela/registry-entry.ts'
+import { compareEntries, printEntry, type RegistryEntry, readEntry } from '../vela/registry-entry.ts'
 import { REGISTRY_SCHEMA } from '../vela/registry-file.ts'
 import { type Answer, jsonAnswer } from './answer.ts'
-import type { Capture } from './captures.ts'
 import { Places } from './places.ts'
 import { problemOf } from './problem.ts'
 import { checkJsonBody, readBody, splitPublication } from './publication.ts'
 import { type Asked, readLimit } from './route.ts'
 import type { Site } from './site.ts'
+import type { Standing } from './standing.ts'
 
 const { entriesPageMax, publishBytesMax, publishingMax, publishingPerAddressMax } = HTTP_LIMITS
 
-/** An entry with the capture that it is true of; or why the one that stands is not. */
-type Standing = { entry: RegistryEntry; capture: Capture } | { fault: string } | undefined
-
 export class Entries {
   readonly #site: Site
-  readonly #signed = new WeakMap<Capture, RegistryEntry>()
   readonly #publishing = new Places({ most: publishingMax, ofAddress: publishingPerAddressMax })
 
   constructor(site: Site) {
@@ -56,14 +51,11 @@ export class Entries {
   async one({ names, address }: Asked): Promise<Answer> {
     const frontier = this.#site.home.at(names[0]!)
     const { name } = frontier.log
-    const standing = await this.#standing(frontier)
+    const standing = await this.#site.standing.of(frontier)
     if (standing === undefined)
       throw new ReplicaError('ERR_NOT_FOUND', `the owner of ${name} has published no entry here`)
     if ('fault' in standing) {
-      const stale = new ReplicaError(
-        'ERR_ENTRY_STALE',
-        `the entry that stands is not of what is held: ${standing.fault}`,
-      )
+      const stale = new ReplicaError('ERR_ENTRY_STALE', `no entry is of what is held: ${standing.fault}`)
       return problemOf(stale, { status: 424, more: { ok: false, vfr_id: name, availability: 'unavailable' } })
     }
     this.#site.told.entries.tell(standing.capture, address)
@@ -85,13 +77,14 @@ export class Entries {
     const { owners, home } = this.#site
     const parts = splitPublication(body)
     const { substrate } = parts
+    if (parts.entry.length > FETCH_LIMITS.entryBytesMax)
+      throw new ReplicaError('ERR_ENTRY', `an entry has at most ${FETCH_LIMITS.entryBytesMax} bytes`)
     const entry = withoutSubstrate(readEntry(parts.entry))
     const content = (bytes: Uint8Array) => () => ({ frontier: readFrontier(bytes).id, ...contentHashes(bytes) })
     const verdict = await owners.publish(entry, substrate === undefined ? undefined : content(substrate))
     const { name } = home.at(entry.vfr_id).log
     home.tell({ kind: 'session', message: `an entry of ${name} was published`, facts: { frontier: name, verdict } })
-    const standing = await this.#standing(home.at(name))
-    const fault = standing !== undefined && 'fault' in standing ? standing.fault : null
+    const fault = await this.#waitsFor(home.at(name), entry)
     const members = {
       ok: true,
       duplicate: verdict === 'duplicate',
@@ -106,49 +99,31 @@ export class Entries {
     return { status: verdict === 'duplicate' ? 200 : 201, headers, body: `${JSON.stringify(members)}\n` }
   }
 
+  /** Why a published entry is not served yet; null when it is. */
+  async #waitsFor(frontier: Frontier, entry: RegistryEntry): Promise<string | null> {
+    const standing = await this.#site.standing.of(frontier).catch(error => {
+      if (isTooMuch(error)) return { fault: error.message }
+      throw error
+    })
+    if (standing !== undefined && 'fault' in standing) return standing.fault
+    const isServed = standing?.entry.signature === entry.signature
+    return isServed ? null : 'what is held has other hashes: an earlier entry stands until its nodes are here'
+  }
+
   /** For a list: what can't be told of now is left out. */
   async #listed(frontier: Frontier): Promise<Standing> {
     try {
-      return await this.#standing(frontier)
+      return await this.#site.standing.of(frontier)
     } catch (error) {
-      const code = error instanceof ReplicaError ? error.code : undefined
-      if (code === 'ERR_NOT_FOUND' || code === 'ERR_HTTP_LIMIT' || code === 'ERR_HTTP_BUSY') return undefined
+      if (isTooMuch(error) || hasCode(error, 'ERR_NOT_FOUND')) return undefined
       throw error
     }
   }
+}
 
-  async #standing(frontier: Frontier): Promise<Standing> {
-    const { owners, captures } = this.#site
-    if (await owners.isOwn(frontier)) {
-      const capture = await captures.present(frontier)
-      return { entry: this.#own(capture), capture }
-    }
-    const entry = await owners.published(frontier.log.name)
-    if (entry === undefined) return undefined
-    const capture = await captures.present(frontier)
-    const fault = hashFault(entry, await capture.hashes())
-    return fault === undefined ? { entry, capture } : { fault }
-  }
-
-  /** This hub's entry for a capture, signed once. */
-  #own(capture: Capture): RegistryEntry {
-    const { key, hubId } = this.#site.home
-    const signed = this.#signed.get(capture)
-    if (signed?.owner_pubkey === key.publicKey) return signed
-    const { frontier, fileHash } = capture
-    const draft = {
-      vfr_id: frontier,
-      name: capture.name,
-      owner_actor_id: hubId,
-      latest_snapshot_hash: capture.snapshotHash,
-      latest_event_log_hash: capture.logHash,
-      network_locator: `${this.#site.base()}/entries/${frontier}/snapshot?sha256=${fileHash}`,
-      signed_publish_at: this.#site.home.now(),
-    }
-    const entry = signEntry(draft, key)
-    this.#signed.set(capture, entry)
-    return entry
-  }
+/** Whether a frontier can't be captured, at all or just now. */
+function isTooMuch(error: unknown): error is ReplicaError {
+  return hasCode(error, 'ERR_HTTP_LIMIT') || hasCode(error, 'ERR_HTTP_BUSY')
 }
 
 /** The member is no part of an entry; what stands in its place says only that it was there. */

@@ -2,7 +2,7 @@
 // its hub's own when the first node stored of it is; otherwise its owner is the key of that node, and publishes here.
 // Nobody else's entry changes anything. Specification: protocol/http.md, H13 and H14.
 
-import { fromHex, toHex, utf8 } from '../bytes.ts'
+import { fromHex, toHex } from '../bytes.ts'
 import { decodeNode } from '../codec/node.ts'
 import { ReplicaError } from '../errors.ts'
 import { HTTP_LIMITS } from '../limits.ts'
@@ -12,7 +12,8 @@ import { verify } from '../trust/verify.ts'
 import { parseInstant } from '../vela/instant.ts'
 import { type Ownership, replayOwnership } from '../vela/ownership.ts'
 import { judgePublication } from '../vela/publish.ts'
-import { printEntry, type RegistryEntry, readEntry } from '../vela/registry-entry.ts'
+import type { RegistryEntry } from '../vela/registry-entry.ts'
+import { Published } from './published.ts'
 
 /** What came with an entry, read when the entry's own claims hold. */
 export type ReadContent = () => NonNullable<Parameters<typeof judgePublication>[1]['content']>
@@ -20,11 +21,12 @@ export type ReadContent = () => NonNullable<Parameters<typeof judgePublication>[
 export class Owners {
   readonly #home: Home
   readonly #first = new Map<string, string>()
-  readonly #published = new Map<string, Promise<RegistryEntry | undefined>>()
+  readonly published: Published
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(home: Home) {
     this.#home = home
+    this.published = new Published(home.store.records)
   }
 
   /** The key of the first node stored: 64 hex digits. @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes */
@@ -44,17 +46,6 @@ export class Owners {
     return this.#home.ownKeys.has(owner) && frontier.registry.verdict(fromHex(owner)!) === 'registered'
   }
 
-  /** The entry that the owner published here last. */
-  published(frontier: string): Promise<RegistryEntry | undefined> {
-    let entry = this.#published.get(frontier)
-    if (entry === undefined) {
-      entry = this.#read(frontier)
-      this.#published.set(frontier, entry)
-      entry.catch(() => this.#published.delete(frontier))
-    }
-    return entry
-  }
-
   /**
    * Takes an entry over what stands, when its owner published it; publications are judged one after another.
    * @throws ReplicaError as judgePublication; ERR_INSTANT for a time to come; ERR_FRONTIER_UNKNOWN, ERR_NOT_FOUND
@@ -69,25 +60,15 @@ export class Owners {
     const frontier = this.#home.at(entry.vfr_id)
     const name = frontier.log.name
     const ownership: Ownership = replayOwnership(await this.ownerOf(frontier), [], { frontier: name, verify })
-    const live = await this.published(name)
+    const live = (await this.published.of(name))?.latest
     const publication = { live, ownership, verify }
     const verdict = judgePublication(entry, { ...publication, content: undefined })
     checkTime(entry, this.#home.now())
     if (read !== undefined) judgePublication(entry, { ...publication, content: read() })
     if (verdict === 'duplicate') return verdict
-    await this.#home.store.records.write([{ key: recordKey(name), value: utf8(printEntry(entry)) }])
-    this.#published.set(name, Promise.resolve(entry))
+    await this.published.add(entry)
     return verdict
   }
-
-  async #read(frontier: string): Promise<RegistryEntry | undefined> {
-    const value = await this.#home.store.records.get(recordKey(frontier))
-    return value === undefined ? undefined : readEntry(value)
-  }
-}
-
-function recordKey(frontier: string): string {
-  return `entry/${frontier}`
 }
 
 /** An entry from the far future would stand until then. */

@@ -5,6 +5,7 @@ import type { Captures } from './captures.ts'
 import type { Counts } from './counts.ts'
 import type { Handed } from './handed.ts'
 import type { Owners } from './ownership.ts'
+import type { StandingEntries } from './standing.ts'
 
 export interface Site {
   readonly home: Home
@@ -12,6 +13,7 @@ export interface Site {
   /** What addresses were told of by an entry, and by a frontier file. */
   readonly told: { readonly entries: Handed; readonly files: Handed }
   readonly owners: Owners
+  readonly standing: StandingEntries
   readonly counts: Counts
   /** Where others reach this hub: `http://…` or `https://…`, no slash at the end. */
   readonly base: () => string

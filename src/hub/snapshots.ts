@@ -2,19 +2,20 @@
 // signature beside them. Specification: protocol/http.md, H10 to H12.
 
 import { ReplicaError } from '../errors.ts'
+import type { Frontier } from '../replica/frontier.ts'
 import { signManifestFile } from '../vela/peer-fetch.ts'
 import { type Answer, FOR_EVER, FRESH } from './answer.ts'
 import type { Capture } from './captures.ts'
 import { type Asked, broken } from './route.ts'
 import type { Site } from './site.ts'
 
-/** The present state, the one that this address was told of by an entry, or with `sha256` exactly that one. */
+/** What this address was told of by an entry, else what the entry is of that stands; with `sha256` exactly that one. */
 export async function snapshot(site: Site, { names, query, address }: Asked): Promise<Answer> {
   const frontier = site.home.at(names[0]!)
   const { name } = frontier.log
   const hash = query.get('sha256')
   if (hash === undefined) {
-    const capture = site.told.entries.take(name, address) ?? (await site.captures.present(frontier))
+    const capture = site.told.entries.take(name, address) ?? (await besideEntry(site, frontier))
     return fileAnswer(capture, FRESH)
   }
   if (!/^[0-9a-f]{64}$/.test(hash)) throw broken('sha256 is not 64 lower-case hex digits')
@@ -23,6 +24,12 @@ export async function snapshot(site: Site, { names, query, address }: Asked): Pr
   const present = await site.captures.present(frontier)
   if (present.fileHash === hash) return fileAnswer(present, FOR_EVER)
   throw new ReplicaError('ERR_NOT_FOUND', 'the frontier has gone on since it had this hash')
+}
+
+/** The content of the entry that is served; where there is none, what is held. */
+async function besideEntry({ standing, captures }: Site, frontier: Frontier): Promise<Capture> {
+  const found = await standing.of(frontier)
+  return found === undefined || 'fault' in found ? captures.present(frontier) : found.capture
 }
 
 /** The frontier file at its documented place. */

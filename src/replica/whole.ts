@@ -9,6 +9,7 @@ import { compareText, printJson, printString } from '../vela/json.ts'
 import type { InPieces } from '../vela/pieces.ts'
 import type { Json } from '../vela/value.ts'
 import { isStanding } from './carriers.ts'
+import { withFirstNodes } from './first-nodes.ts'
 import type { Home } from './home.ts'
 import { inTurns } from './turns.ts'
 import { basisOf, filesOf } from './whole-basis.ts'
@@ -25,9 +26,16 @@ export interface WholeFrontier {
   readonly text: Uint8Array
 }
 
-/** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_NOT_FOUND for a document that isn't here, ERR_STORE_CORRUPT */
-export async function wholeFrontier(home: Home, frontier: string): Promise<WholeFrontier> {
-  const log = await logOf(home, frontier)
+/**
+ * With `nodes` as it was when the log had so many.
+ * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_NOT_FOUND for a document that isn't here, ERR_STORE_CORRUPT
+ */
+export async function wholeFrontier(
+  home: Home,
+  frontier: string,
+  options: { nodes?: number } = {},
+): Promise<WholeFrontier> {
+  const log = await logOf(home, frontier, options.nodes)
   const text = await inTurns(wholeText(log, await inTurns(joined(log))))
   return { file: await inTurns(readFrontierInPieces(text)), text }
 }
@@ -40,9 +48,9 @@ export async function wholeRepository(home: Home, frontier: string): Promise<Rep
   return repositoryFiles(whole, { files, text: await inTurns(wholeText(log, whole)) })
 }
 
-function logOf(home: Home, name: string): Promise<WholeLog> {
+function logOf(home: Home, name: string, nodes = home.at(name).log.nodes): Promise<WholeLog> {
   const frontier = home.at(name)
-  return readWholeLog(frontier, key => isStanding(frontier.registry, home.hubId, key))
+  return readWholeLog(withFirstNodes(frontier, nodes), key => isStanding(frontier.registry, home.hubId, key))
 }
 
 function* joined(log: WholeLog): InPieces<Joined> {

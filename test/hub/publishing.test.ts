@@ -36,9 +36,7 @@ async function scene(): Promise<Scene> {
   const site = await serve()
   const owner = await Replica.open({ location: new MemoryStore(), hubId: 'hub:owner' })
   const { frontier } = await owner.createFrontier({ name: 'Owned elsewhere' })
-  await site.hub.track(frontier)
-  await site.hub.registry(frontier).add({ id: 'hub:owner', url: 'wss://owner.example', publicKey: owner.key.publicKey })
-  await owner.registry(frontier).add({ id: 'hub:main', url: site.hub.url, publicKey: site.hub.key.publicKey })
+  await mirror(site, owner, frontier)
   await owner.push(frontier, 'hub:main')
   return {
     site,
@@ -49,6 +47,36 @@ async function scene(): Promise<Scene> {
       await site.hub.close()
     },
   }
+}
+
+/** The hub admits what the owner makes of its frontier. */
+async function mirror(site: Served, owner: Replica, frontier: string): Promise<void> {
+  await site.hub.track(frontier)
+  await site.hub.registry(frontier).add({ id: 'hub:owner', url: 'wss://owner.example', publicKey: owner.key.publicKey })
+  await owner.registry(frontier).add({ id: 'hub:main', url: site.hub.url, publicKey: site.hub.key.publicKey })
+}
+
+/** A store that stays open when its hub is closed. */
+function kept(store: MemoryStore): MemoryStore {
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (name === 'close') return async () => {}
+      const value = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
+async function entryText(site: Served, frontier: string): Promise<string> {
+  return (await site.get(`/entries/${frontier}`)).text()
+}
+
+async function snapshotText(site: Served, frontier: string): Promise<string> {
+  return (await site.get(`/entries/${frontier}/snapshot`)).text()
+}
+
+async function wholeText(owner: Replica, frontier: string): Promise<string> {
+  return Buffer.from((await owner.whole(frontier)).text).toString('utf8')
 }
 
 async function entryOf(
@@ -158,13 +186,12 @@ test('an older entry is refused, also where its text is greater, and one from th
   assert.is(await at('2026-06-01T00:00:01Z'), 201)
 })
 
-test('an entry that is not of what is held is not served, until the hub holds that', async () => {
+test('an entry whose nodes are not here yet is not served, until they are', async () => {
   await using all = await scene()
   const { site, owner, frontier } = all
-  await post(site, printEntry(await entryOf(owner, frontier)))
   await owner.append(frontier, draft('one more'))
-  const next = printEntry(await entryOf(owner, frontier, { signed_publish_at: '2026-06-02T00:00:00Z' }))
-  const { status, body } = await post(site, next)
+  const entry = printEntry(await entryOf(owner, frontier))
+  const { status, body } = await post(site, entry)
   assert.equal([status, body.event_first_promoted], [201, false])
   assert.match(body.event_first_error, 'hash')
   const unavailable = await site.get(`/entries/${frontier}`)
@@ -173,27 +200,83 @@ test('an entry that is not of what is held is not served, until the hub holds th
   assert.equal([problem.ok, problem.vfr_id, problem.code], [false, frontier, 'ERR_ENTRY_STALE'])
   assert.is((await site.json('/entries')).entries.length, 1)
   await owner.push(frontier, 'hub:main')
-  assert.is(await (await site.get(`/entries/${frontier}`)).text(), next)
+  assert.is(await (await site.get(`/entries/${frontier}`)).text(), entry)
+})
+
+test('a later entry that comes before its nodes, from whomever, leaves the one that stands with its snapshot', async () => {
+  await using all = await scene()
+  const { site, owner, frontier } = all
+  const first = printEntry(await entryOf(owner, frontier))
+  const snapshot = await wholeText(owner, frontier)
+  await post(site, first)
+  await owner.append(frontier, draft('one more'))
+  const next = printEntry(await entryOf(owner, frontier, { signed_publish_at: '2026-06-02T00:00:00Z' }))
+  const { status, body } = await post(site, next)
+  assert.equal([status, body.event_first_promoted], [201, false])
+  assert.is(await entryText(site, frontier), first)
+  assert.is(await snapshotText(site, frontier), snapshot)
+  assert.is((await site.json('/entries')).entries.length, 2)
+  assert.is((await post(site, first)).body.code, 'ERR_ENTRY_STALE')
+  await owner.push(frontier, 'hub:main')
+  assert.is(await entryText(site, frontier), next)
+  assert.is(await snapshotText(site, frontier), await wholeText(owner, frontier))
+})
+
+test('a mirror that has gone on serves the last entry with the snapshot that it is of, also after a restart', async () => {
+  const key = Key.generate()
+  const keep = kept(new MemoryStore())
+  const owner = await Replica.open({ location: new MemoryStore(), hubId: 'hub:owner' })
+  const { frontier } = await owner.createFrontier({ name: 'Owned elsewhere' })
+  const entry = printEntry(await entryOf(owner, frontier))
+  const snapshot = await wholeText(owner, frontier)
+  const isServed = async (site: Served): Promise<void> => {
+    assert.is(await entryText(site, frontier), entry)
+    assert.is(await snapshotText(site, frontier), snapshot)
+    assert.is((await site.json(`/frontiers/${frontier}/heads`)).events, 3)
+    const manifest = await (await site.get(`/manifest/${frontier}.json`)).json()
+    assert.is((manifest as Json).events.length, 3)
+  }
+  {
+    await using site = await serve({ location: keep, key })
+    await mirror(site, owner, frontier)
+    await owner.push(frontier, 'hub:main')
+    assert.is((await post(site, entry)).status, 201)
+    await owner.append(frontier, draft('one more'))
+    await owner.append(frontier, draft('and another'))
+    await owner.push(frontier, 'hub:main')
+    await isServed(site)
+  }
+  await using site = await serve({ location: keep, key })
+  await isServed(site)
+  await owner.close()
+})
+
+test('what comes with an entry unsigned is not kept, but for a licence that may be one, and too much of it is refused', async () => {
+  await using all = await scene()
+  const { site, owner, frontier } = all
+  const entry = printEntry(await entryOf(owner, frontier))
+  const withMembers = (text: string): string => `${entry.slice(0, -1)},${text}}`
+  for (const length of [70_000, 15_000_000]) {
+    const { status, body } = await post(site, withMembers(`"junk":"${'x'.repeat(length)}"`))
+    assert.equal([status, body.code], [400, 'ERR_ENTRY'], `${length}`)
+  }
+  assert.is((await site.get(`/entries/${frontier}`)).status, 404)
+  assert.is((await post(site, withMembers(`"junk":[1],"license":"${'free '.repeat(20)}"`))).status, 201)
+  assert.is(await entryText(site, frontier), entry)
+  const licensed = await entryOf(owner, frontier, { signed_publish_at: '2026-06-02T00:00:00Z', license: 'CC-BY-4.0' })
+  assert.is((await post(site, printEntry(licensed))).status, 201)
+  assert.is(await entryText(site, frontier), printEntry(licensed))
 })
 
 test('what an owner published stands after a restart', async () => {
-  const store = new MemoryStore()
-  const keep = new Proxy(store, {
-    get: (target, name) => {
-      if (name === 'close') return async () => {}
-      const value = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
+  const keep = kept(new MemoryStore())
   const key = Key.generate()
   const owner = await Replica.open({ location: new MemoryStore(), hubId: 'hub:owner' })
   const { frontier } = await owner.createFrontier({ name: 'Owned elsewhere' })
   const entry = printEntry(await entryOf(owner, frontier))
   {
     await using site = await serve({ location: keep, key })
-    await site.hub.track(frontier)
-    await site.hub.registry(frontier).add({ id: 'hub:owner', url: 'wss://o.example', publicKey: owner.key.publicKey })
-    await owner.registry(frontier).add({ id: 'hub:main', url: site.hub.url, publicKey: key.publicKey })
+    await mirror(site, owner, frontier)
     await owner.push(frontier, 'hub:main')
     assert.is((await post(site, entry)).status, 201)
   }

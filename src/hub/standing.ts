@@ -1,0 +1,92 @@
+// Which entry stands for a frontier here and is served: this hub's own, signed for what it holds now; or of those that the owner
+// published the latest whose content is here, with that content, also when the frontier has gone on since. No entry is served
+// beside content that it is not of. Specification: protocol/http.md, H10 to H13.
+
+import { hasCode } from '../errors.ts'
+import type { Frontier } from '../replica/frontier.ts'
+import type { Home } from '../replica/home.ts'
+import { hashFault } from '../vela/frontier-content.ts'
+import { type RegistryEntry, signEntry } from '../vela/registry-entry.ts'
+import type { Capture, Captures } from './captures.ts'
+import type { Owners } from './ownership.ts'
+
+/** An entry with the capture that it is true of; or why none that was published can be served. */
+export type Standing =
+  | { readonly entry: RegistryEntry; readonly capture: Capture }
+  | { readonly fault: string }
+  | undefined
+
+export interface StandingParts {
+  readonly home: Home
+  readonly captures: Captures
+  readonly owners: Owners
+  /** Where others reach this hub. */
+  readonly base: () => string
+}
+
+export class StandingEntries {
+  readonly #parts: StandingParts
+  readonly #signed = new WeakMap<Capture, RegistryEntry>()
+
+  constructor(parts: StandingParts) {
+    this.#parts = parts
+  }
+
+  /** @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes, ERR_HTTP_LIMIT, ERR_HTTP_BUSY */
+  async of(frontier: Frontier): Promise<Standing> {
+    const { owners, captures } = this.#parts
+    if (await owners.isOwn(frontier)) {
+      const capture = await captures.present(frontier)
+      return { entry: this.#own(capture), capture }
+    }
+    const published = await owners.published.of(frontier.log.name)
+    if (published === undefined) return undefined
+    const { latest, matched } = published
+    if (matched?.entry === latest) return this.#former(frontier, matched)
+    if (matched === undefined) return this.#present(frontier, latest)
+    const now = await this.#present(frontier, latest).catch(error => {
+      // What can't be captured now doesn't hide what stands.
+      if (hasCode(error, 'ERR_HTTP_BUSY') || hasCode(error, 'ERR_HTTP_LIMIT')) return { fault: error.message }
+      throw error
+    })
+    return 'fault' in now ? this.#former(frontier, matched) : now
+  }
+
+  /** Whether the latest entry is of what is held now. */
+  async #present(frontier: Frontier, latest: RegistryEntry): Promise<NonNullable<Standing>> {
+    const { captures, owners } = this.#parts
+    const capture = await captures.present(frontier)
+    const fault = hashFault(latest, await capture.hashes())
+    if (fault !== undefined) return { fault }
+    await owners.published.match(latest, capture.nodes)
+    return { entry: latest, capture }
+  }
+
+  async #former(frontier: Frontier, { entry, nodes }: { entry: RegistryEntry; nodes: number }): Promise<Standing> {
+    if (nodes > frontier.log.nodes) return { fault: 'what is held has fewer nodes than when the entry was published' }
+    const capture = await this.#parts.captures.former(frontier, nodes)
+    const fault = hashFault(entry, await capture.hashes())
+    return fault === undefined ? { entry, capture } : { fault }
+  }
+
+  /** This hub's entry for a capture, signed once. */
+  #own(capture: Capture): RegistryEntry {
+    const { home, base } = this.#parts
+    const { key, hubId } = home
+    const signed = this.#signed.get(capture)
+    if (signed?.owner_pubkey === key.publicKey) return signed
+    const { frontier, fileHash } = capture
+    const draft = {
+      vfr_id: frontier,
+      name: capture.name,
+      owner_actor_id: hubId,
+      latest_snapshot_hash: capture.snapshotHash,
+      latest_event_log_hash: capture.logHash,
+      network_locator: `${base()}/entries/${frontier}/snapshot?sha256=${fileHash}`,
+      signed_publish_at: home.now(),
+    }
+    const entry = signEntry(draft, key)
+    this.#signed.set(capture, entry)
+    return entry
+  }
+}
