@@ -137,6 +137,7 @@ export const HTTP_LIMITS = {
   publishAheadMsMax: 600_000,
   publishingMax: 8,
   publishingPerAddressMax: 2,
+  ownershipRecordsMax: 1024,
   entriesPageMax: 1000,
   eventsPageMax: 500,
   eventsPageDefault: 100,

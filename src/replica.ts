@@ -27,6 +27,7 @@ import { followPeer, type LiveOptions } from './replica/live.ts'
 import { eventsOf, type NodesOptions, nodesOf } from './replica/nodes.ts'
 import { type Opened, type OpenOptions, openParts, refuseExisting } from './replica/open.ts'
 import { FrontierPeers } from './replica/peers.ts'
+import { Publishing } from './replica/publish.ts'
 import { classifyStored, rowsNamed } from './replica/read.ts'
 import { NO_SERVICES, servicesOf } from './replica/services.ts'
 import type { SyncOptions, SyncReport } from './replica/session.ts'
@@ -236,6 +237,11 @@ export class Replica {
   /** How people settle conflicts: proposals, and the signed events that come of them. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
   settling(frontier: string): Settling {
     return new Settling(this.home, this.frontier(frontier))
+  }
+
+  /** What the owner of a frontier tells hubs: its entry, a rotation, that it is deprecated. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  publishing(frontier: string): Publishing {
+    return new Publishing(this.home, this.frontier(frontier))
   }
 
   /** The federation events that this replica's journal records, oldest first. */

@@ -14,6 +14,7 @@ import { LOG_VERBS } from './verbs/log.ts'
 import { LOOK_VERBS } from './verbs/look.ts'
 import { helpVerb, VERSION_VERB } from './verbs/other.ts'
 import { PEER_VERBS } from './verbs/peers.ts'
+import { PUBLISH_VERBS } from './verbs/publish.ts'
 import { SERVE_VERBS } from './verbs/serve.ts'
 import { SETTLE_VERBS } from './verbs/settle.ts'
 import { STORE_VERBS } from './verbs/store.ts'
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   ...SYNC_VERBS,
   ...LIVE_VERBS,
   ...CLONE_VERBS,
+  ...PUBLISH_VERBS,
   ...COMPARE_VERBS,
   ...SETTLE_VERBS,
   ...LOOK_VERBS,

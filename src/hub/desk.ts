@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { HTTP_LIMITS, SOCKET_LIMITS } from '../limits.ts'
 import type { Home } from '../replica/home.ts'
+import { Owners } from '../replica/owners.ts'
 import { About } from './about.ts'
 import { type Answer, send } from './answer.ts'
 import { Captures } from './captures.ts'
@@ -15,9 +16,11 @@ import { eventsPage } from './events.ts'
 import { block, conflicts, heads } from './frontiers.ts'
 import { Handed } from './handed.ts'
 import { type Measures, metrics } from './metrics.ts'
-import { Owners } from './ownership.ts'
+import { maintainers, status, takesRecords } from './owner-records.ts'
 import { Places } from './places.ts'
 import { isOwnFault, problemOf } from './problem.ts'
+import { Published } from './published.ts'
+import { Publishing } from './publishing.ts'
 import { type Asked, type Match, matchRoute, type Route, readTarget } from './route.ts'
 import type { Site } from './site.ts'
 import { manifestFile, manifestSignature, snapshot } from './snapshots.ts'
@@ -54,13 +57,15 @@ export class Desk {
     this.#openRead = options.openRead
     const captures = new Captures(home)
     const owners = new Owners(home)
+    const published = new Published(home.store.records)
     const { base } = options
     const site: Site = {
       home,
       captures,
       told: { entries: new Handed(captures), files: new Handed(captures) },
       owners,
-      standing: new StandingEntries({ home, captures, owners, base }),
+      publishing: new Publishing({ home, owners, published }),
+      standing: new StandingEntries({ home, captures, owners, published, base }),
       counts: this.counts,
       base,
       openRead: options.openRead,
@@ -141,6 +146,14 @@ function routesOf(site: Site, options: DeskOptions): Route[] {
     { path: '/entries/{frontier}/events', GET: asked => eventsPage(site, asked) },
     { path: '/entries/{frontier}/events/stream', GET: asked => streams.stream(asked) },
     { path: '/entries/{frontier}/snapshot', GET: asked => snapshot(site, asked) },
+    { path: '/entries/{frontier}/status', GET: asked => status(site, asked) },
+    { path: '/entries/{frontier}/rotate-owner', POST: takesRecords(site, 'rotate-owner') },
+    { path: '/entries/{frontier}/deprecate', POST: takesRecords(site, 'deprecate') },
+    {
+      path: '/entries/{frontier}/maintainers',
+      GET: asked => maintainers(site, asked),
+      POST: takesRecords(site, 'maintainers'),
+    },
     { path: '/manifest/{frontier}.json', GET: asked => manifestFile(site, asked) },
     { path: '/manifest/{frontier}.sig', GET: asked => manifestSignature(site, asked) },
     { path: '/frontiers/{frontier}/heads', GET: asked => heads(site, asked) },

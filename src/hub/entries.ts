@@ -74,14 +74,14 @@ export class Entries {
   }
 
   async #publish(body: Uint8Array): Promise<Answer> {
-    const { owners, home } = this.#site
+    const { publishing, home } = this.#site
     const parts = splitPublication(body)
     const { substrate } = parts
     if (parts.entry.length > FETCH_LIMITS.entryBytesMax)
       throw new ReplicaError('ERR_ENTRY', `an entry has at most ${FETCH_LIMITS.entryBytesMax} bytes`)
     const entry = withoutSubstrate(readEntry(parts.entry))
     const content = (bytes: Uint8Array) => () => ({ frontier: readFrontier(bytes).id, ...contentHashes(bytes) })
-    const verdict = await owners.publish(entry, substrate === undefined ? undefined : content(substrate))
+    const verdict = await publishing.publish(entry, substrate === undefined ? undefined : content(substrate))
     const { name } = home.at(entry.vfr_id).log
     home.tell({ kind: 'session', message: `an entry of ${name} was published`, facts: { frontier: name, verdict } })
     const fault = await this.#waitsFor(home.at(name), entry)
@@ -106,19 +106,25 @@ export class Entries {
       throw error
     })
     if (standing !== undefined && 'fault' in standing) return standing.fault
-    const isServed = standing?.entry.signature === entry.signature
+    const isServed = standing !== undefined && hasSameContent(standing.entry, entry)
     return isServed ? null : 'what is held has other hashes: an earlier entry stands until its nodes are here'
   }
 
-  /** For a list: what can't be told of now is left out. */
+  /** For a list: what is deprecated, and what can't be told of now, is left out. */
   async #listed(frontier: Frontier): Promise<Standing> {
+    const { standing, owners } = this.#site
     try {
-      return await this.#site.standing.of(frontier)
+      if ((await owners.of(frontier)).deprecation !== undefined) return undefined
+      return await standing.of(frontier)
     } catch (error) {
       if (isTooMuch(error) || hasCode(error, 'ERR_NOT_FOUND')) return undefined
       throw error
     }
   }
+}
+
+function hasSameContent(a: RegistryEntry, b: RegistryEntry): boolean {
+  return a.latest_snapshot_hash === b.latest_snapshot_hash && a.latest_event_log_hash === b.latest_event_log_hash
 }
 
 /** Whether a frontier can't be captured, at all or just now. */

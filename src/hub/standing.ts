@@ -5,10 +5,11 @@
 import { hasCode } from '../errors.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import type { Home } from '../replica/home.ts'
+import type { Owners } from '../replica/owners.ts'
 import { hashFault } from '../vela/frontier-content.ts'
 import { type RegistryEntry, signEntry } from '../vela/registry-entry.ts'
 import type { Capture, Captures } from './captures.ts'
-import type { Owners } from './ownership.ts'
+import type { Publications, Published } from './published.ts'
 
 /** An entry with the capture that it is true of; or why none that was published can be served. */
 export type Standing =
@@ -20,6 +21,7 @@ export interface StandingParts {
   readonly home: Home
   readonly captures: Captures
   readonly owners: Owners
+  readonly published: Published
   /** Where others reach this hub. */
   readonly base: () => string
 }
@@ -34,14 +36,21 @@ export class StandingEntries {
 
   /** @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes, ERR_HTTP_LIMIT, ERR_HTTP_BUSY */
   async of(frontier: Frontier): Promise<Standing> {
-    const { owners, captures } = this.#parts
-    if (await owners.isOwn(frontier)) {
+    const { owners, captures, published, home } = this.#parts
+    const { owner } = await owners.of(frontier)
+    if (owner === home.key.publicKey) {
       const capture = await captures.present(frontier)
       return { entry: this.#own(capture), capture }
     }
-    const published = await owners.published.of(frontier.log.name)
-    if (published === undefined) return undefined
-    const { latest, matched } = published
+    const found = await published.of(frontier.log.name)
+    return found === undefined ? undefined : this.#published(frontier, ofOwner(found, owner))
+  }
+
+  async #published(frontier: Frontier, { latest, matched }: Partial<Publications>): Promise<Standing> {
+    if (latest === undefined) {
+      if (matched !== undefined) return this.#former(frontier, matched)
+      return { fault: 'what was published is of a key that is no longer the owner’s' }
+    }
     if (matched?.entry === latest) return this.#former(frontier, matched)
     if (matched === undefined) return this.#present(frontier, latest)
     const now = await this.#present(frontier, latest).catch(error => {
@@ -54,11 +63,11 @@ export class StandingEntries {
 
   /** Whether the latest entry is of what is held now. */
   async #present(frontier: Frontier, latest: RegistryEntry): Promise<NonNullable<Standing>> {
-    const { captures, owners } = this.#parts
+    const { captures, published } = this.#parts
     const capture = await captures.present(frontier)
     const fault = hashFault(latest, await capture.hashes())
     if (fault !== undefined) return { fault }
-    await owners.published.match(latest, capture.nodes)
+    await published.match(latest, capture.nodes)
     return { entry: latest, capture }
   }
 
@@ -88,5 +97,13 @@ export class StandingEntries {
     const entry = signEntry(draft, key)
     this.#signed.set(capture, entry)
     return entry
+  }
+}
+
+/** Only the present owner's entries stand; each was signed by whom it names. */
+function ofOwner({ latest, matched }: Publications, owner: string): Partial<Publications> {
+  return {
+    ...(latest.owner_pubkey === owner && { latest }),
+    ...(matched?.entry.owner_pubkey === owner && { matched }),
   }
 }

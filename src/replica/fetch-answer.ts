@@ -1,4 +1,4 @@
-// One GET over the network (protocol/registry-entry.md, E21 to E24): what it answers whole, or why there is nothing. No redirect is
+// One request over the network (protocol/registry-entry.md, E21 to E24): what it answers whole, or why there is nothing. No redirect is
 // followed here, nothing is decompressed, and each address that a name resolves to is judged when it is dialled, so that a name
 // can't be public when it is looked at and private when it is connected to. Every answer ends: by its size, its silence or its age.
 
@@ -18,6 +18,8 @@ export type Resolve = (host: string) => Promise<readonly { readonly address: str
 export interface AnswerOptions {
   readonly policy: FetchPolicy
   readonly signal?: AbortSignal
+  /** JSON to be sent by POST: then an answer with any status has a body. */
+  readonly send?: string
   /** PEM of authorities to trust in place of the usual ones, for closed networks. */
   readonly ca?: string
   /** Default: as the operating system does. */
@@ -64,14 +66,19 @@ class Answer {
   }
 
   ask(url: URL, options: AnswerOptions): void {
-    const { policy, ca } = options
+    const { policy, ca, send } = options
     const allowPrivate = mayBePrivate(url.href, policy)
     const idle = within(options.idleMsMax, FETCH_LIMITS.answerIdleMsMax)
     const total = within(options.totalMsMax, FETCH_LIMITS.answerMsMax)
     const asked: https.RequestOptions = {
-      method: 'GET',
+      method: send === undefined ? 'GET' : 'POST',
       agent: false,
-      headers: { accept: 'application/json', 'accept-encoding': 'identity', connection: 'close' },
+      headers: {
+        accept: 'application/json',
+        'accept-encoding': 'identity',
+        connection: 'close',
+        ...(send !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(send) }),
+      },
       maxHeaderSize: FETCH_LIMITS.answerHeaderBytesMax,
       lookup: judgedLookup(options.resolve ?? resolveAll, allowPrivate),
       // Whatever the environment says of certificates.
@@ -88,18 +95,19 @@ class Answer {
         if (!allowPrivate && isPrivateAddress(socket.remoteAddress ?? '')) this.fail(privateText(url.hostname))
       })
     })
-    request.on('response', response => this.#read(response, quiet))
+    request.on('response', response => this.#read(response, { quiet, always: send !== undefined }))
     request.on('error', error => this.fail(error.message))
-    request.end()
+    request.end(send)
   }
 
-  #read(response: http.IncomingMessage, quiet: NodeJS.Timeout): void {
+  #read(response: http.IncomingMessage, how: { quiet: NodeJS.Timeout; always: boolean }): void {
+    const { quiet, always } = how
     quiet.refresh()
     const status = response.statusCode ?? 0
     const { location } = response.headers
     response.on('error', error => this.fail(error.message))
     // What such an answer says is of no use, and may have no end.
-    if (status !== 200) {
+    if (status !== 200 && !always) {
       const body = new Uint8Array()
       return this.#end(location === undefined ? { status, body } : { status, body, location })
     }

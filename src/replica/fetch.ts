@@ -2,6 +2,7 @@
 // vela/discover.ts and vela/peer-fetch.ts; here they get a network. What ends badly leaves nothing behind: bodies are kept in memory
 // until they are judged, and nothing is written.
 
+import { FETCH_LIMITS } from '../limits.ts'
 import { verify } from '../trust/verify.ts'
 import { continueDiscovery, type DiscoveryResult, type DiscoveryStep, startDiscovery } from '../vela/discover.ts'
 import type { FetchPolicy } from '../vela/fetch-url.ts'
@@ -11,7 +12,7 @@ import { contentHashes } from '../vela/frontier-hash.ts'
 import { continuePeerFetch, type PeerFetchResult, startPeerFetch } from '../vela/peer-fetch.ts'
 import { type AnswerOptions, fetchAnswer } from './fetch-answer.ts'
 
-export interface FetchOptions extends Omit<AnswerOptions, 'policy'> {
+export interface FetchOptions extends Omit<AnswerOptions, 'policy' | 'send'> {
   /** Every host of this machine and of private networks; without it only the one that the caller names itself. */
   readonly allowPrivate?: boolean
   /** `http` to hosts that are not private. */
@@ -63,8 +64,14 @@ export async function fetchPeerFrontier(
   return step.result
 }
 
+/** Hands JSON to a hub at a URL that a person gave. No redirect is followed. @throws ReplicaError ERR_ABORTED, ERR_PEER_URL */
+export function postTo(url: string, body: string, options: FetchOptions = {}): Promise<FetchOutcome> {
+  const request = { url, bytesMax: FETCH_LIMITS.entryBytesMax }
+  return fetchAnswer(request, { ...options, policy: policyOf(url, options), send: body })
+}
+
 /** A hub answers HTTP on the port of its WebSocket. */
-function webUrl(url: string): string {
+export function webUrl(url: string): string {
   return url.replace(/^ws(?=s?:)/i, 'http')
 }
 

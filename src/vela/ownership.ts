@@ -108,11 +108,55 @@ export interface Ownership {
   readonly refused: readonly { index: number; code: ErrorCode; reason: string }[]
 }
 
-interface Standing {
-  owner: string
-  readonly former: string[]
-  readonly maintainers: Map<string, { action: 'add' | 'remove'; at: Instant }>
-  deprecation: Deprecation | undefined
+/** What stands after some records: for who goes on with further ones. */
+export interface OwnershipStanding {
+  readonly owner: string
+  readonly former: readonly string[]
+  readonly maintainers: ReadonlyMap<string, { readonly action: 'add' | 'remove'; readonly at: Instant }>
+  readonly deprecation: Deprecation | undefined
+  /** The texts that counted, by their hashes. */
+  readonly counted: ReadonlySet<string>
+}
+
+/** Before any record. */
+export function startOwnership(publisher: string): OwnershipStanding {
+  return { owner: publisher, former: [], maintainers: new Map(), deprecation: undefined, counted: new Set() }
+}
+
+export interface RecordOptions {
+  readonly frontier: string
+  readonly verify: Verify
+  /** Who is the owner at this record's turn, where others than records say so too; empty when nobody is. */
+  readonly owner?: string
+}
+
+/**
+ * What stands after one more record; the same object when the record counted before.
+ * @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER, ERR_ENTRY_STALE for one that changes nothing
+ */
+export function withRecord(
+  before: OwnershipStanding,
+  record: OwnershipRecord,
+  options: RecordOptions,
+): OwnershipStanding {
+  const name = toHex(sha256(ownershipPreimage(record)))
+  if (before.counted.has(name)) return before
+  checkRecord(record, options)
+  const { owner = before.owner } = options
+  if (owner === '') throw noRight('the key has no right here any more')
+  const former = owner === before.owner ? before.former : [...before.former, before.owner]
+  const after = apply({ ...before, owner, former }, record)
+  return { ...after, counted: new Set([...before.counted, name]) }
+}
+
+export function ownershipOf({
+  owner,
+  former,
+  maintainers,
+  deprecation,
+}: OwnershipStanding): Omit<Ownership, 'refused'> {
+  const current = [...maintainers].filter(([, { action }]) => action === 'add').map(([key]) => key)
+  return { owner, former, maintainers: current.sort(), deprecation }
 }
 
 /**
@@ -124,24 +168,17 @@ export function replayOwnership(
   records: readonly OwnershipRecord[],
   options: { frontier: string; verify: Verify },
 ): Ownership {
-  const standing: Standing = { owner: publisher, former: [], maintainers: new Map(), deprecation: undefined }
-  const counted = new Set<string>()
+  let standing = startOwnership(publisher)
   const refused: { index: number; code: ErrorCode; reason: string }[] = []
   for (const [index, record] of records.entries()) {
-    const name = toHex(sha256(ownershipPreimage(record)))
-    if (counted.has(name)) continue
     try {
-      checkRecord(record, options)
-      apply(standing, record)
-      counted.add(name)
+      standing = withRecord(standing, record, options)
     } catch (error) {
       if (!hasCode(error)) throw error
       refused.push({ index, code: error.code, reason: error.message })
     }
   }
-  const current = [...standing.maintainers].filter(([, { action }]) => action === 'add').map(([key]) => key)
-  const { owner, former, deprecation } = standing
-  return { owner, former, maintainers: current.sort(), deprecation, refused }
+  return { ...ownershipOf(standing), refused }
 }
 
 function checkRecord(record: OwnershipRecord, options: { frontier: string; verify: Verify }): void {
@@ -151,31 +188,28 @@ function checkRecord(record: OwnershipRecord, options: { frontier: string; verif
     throw new ReplicaError('ERR_ENTRY_SIGNATURE', 'the signature of the record is not valid')
 }
 
-function apply(standing: Standing, record: OwnershipRecord): void {
-  const byOwner = record.signer_pubkey_hex === standing.owner
+function apply(before: OwnershipStanding, record: OwnershipRecord): OwnershipStanding {
+  const byOwner = record.signer_pubkey_hex === before.owner
   if (record.schema === MAINTAINER_SCHEMA) {
     const { action, maintainer_pubkey: key } = record
-    const byMaintainer = standing.maintainers.get(record.signer_pubkey_hex)?.action === 'add'
+    const byMaintainer = before.maintainers.get(record.signer_pubkey_hex)?.action === 'add'
     if (!byOwner && !byMaintainer) throw noRight('only the owner and maintainers change the maintainers')
     const at = parseInstant(record.authorized_at)
-    const before = standing.maintainers.get(key)
-    if (before !== undefined && compareInstants(at, before.at) <= 0)
+    const latest = before.maintainers.get(key)
+    if (latest !== undefined && compareInstants(at, latest.at) <= 0)
       throw new ReplicaError('ERR_ENTRY_STALE', 'a later or equally old action on this maintainer counts already')
-    standing.maintainers.set(key, { action, at })
-    return
+    return { ...before, maintainers: new Map(before.maintainers).set(key, { action, at }) }
   }
   if (!byOwner) throw noRight('only the owner rotates and deprecates')
   if (record.schema === DEPRECATION_SCHEMA) {
-    if (standing.deprecation !== undefined)
+    if (before.deprecation !== undefined)
       throw new ReplicaError('ERR_ENTRY_STALE', 'the frontier is deprecated already')
-    standing.deprecation = record
-    return
+    return { ...before, deprecation: record }
   }
   const next = record.new_owner_pubkey
-  if (next === standing.owner || standing.former.includes(next))
+  if (next === before.owner || before.former.includes(next))
     throw noRight('a key that is or was the owner’s does not become it again')
-  standing.former.push(standing.owner)
-  standing.owner = next
+  return { ...before, owner: next, former: [...before.former, before.owner] }
 }
 
 function noRight(reason: string): ReplicaError {

@@ -210,6 +210,7 @@ test('every verb prints the members that the page says', async () => {
   await call('ada', 'conflicts', 'explain', conflicts[0].id)
   await call('ada', 'merge', '--reason', 'both')
   await call('lab', 'peer', 'list')
+  await call('lab', 'publish', url)
   for (const verb of ['status', 'heads', 'log', 'journal', 'held', 'verify']) await call('lab', verb)
   await call('ada', 'show', event)
   await call('ada', 'show', cid)

@@ -21,6 +21,7 @@ import {
 } from '../../src/vela/index.ts'
 import { draft } from '../replica/drafts.ts'
 import { scratch } from '../shared-data.ts'
+import { keptOpen } from '../store/kept-open.ts'
 import { type Json, type Served, serve } from './site.ts'
 
 const test = suite('hub/publishing')
@@ -54,17 +55,6 @@ async function mirror(site: Served, owner: Replica, frontier: string): Promise<v
   await site.hub.track(frontier)
   await site.hub.registry(frontier).add({ id: 'hub:owner', url: 'wss://owner.example', publicKey: owner.key.publicKey })
   await owner.registry(frontier).add({ id: 'hub:main', url: site.hub.url, publicKey: site.hub.key.publicKey })
-}
-
-/** A store that stays open when its hub is closed. */
-function kept(store: MemoryStore): MemoryStore {
-  return new Proxy(store, {
-    get: (target, name) => {
-      if (name === 'close') return async () => {}
-      const value = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
 }
 
 async function entryText(site: Served, frontier: string): Promise<string> {
@@ -224,7 +214,7 @@ test('a later entry that comes before its nodes, from whomever, leaves the one t
 
 test('a mirror that has gone on serves the last entry with the snapshot that it is of, also after a restart', async () => {
   const key = Key.generate()
-  const keep = kept(new MemoryStore())
+  const keep = keptOpen(new MemoryStore())
   const owner = await Replica.open({ location: new MemoryStore(), hubId: 'hub:owner' })
   const { frontier } = await owner.createFrontier({ name: 'Owned elsewhere' })
   const entry = printEntry(await entryOf(owner, frontier))
@@ -269,7 +259,7 @@ test('what comes with an entry unsigned is not kept, but for a licence that may 
 })
 
 test('what an owner published stands after a restart', async () => {
-  const keep = kept(new MemoryStore())
+  const keep = keptOpen(new MemoryStore())
   const key = Key.generate()
   const owner = await Replica.open({ location: new MemoryStore(), hubId: 'hub:owner' })
   const { frontier } = await owner.createFrontier({ name: 'Owned elsewhere' })

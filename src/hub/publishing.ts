@@ -1,0 +1,62 @@
+// Taking the entries that owners publish. All is judged before anything changes, so that nobody else's entry does.
+// Specification: protocol/http.md, H13 and H14.
+
+import { ReplicaError } from '../errors.ts'
+import { HTTP_LIMITS } from '../limits.ts'
+import type { Home } from '../replica/home.ts'
+import type { Owners } from '../replica/owners.ts'
+import { verify } from '../trust/verify.ts'
+import { parseInstant } from '../vela/instant.ts'
+import { judgePublication } from '../vela/publish.ts'
+import type { RegistryEntry } from '../vela/registry-entry.ts'
+import type { Published } from './published.ts'
+
+/** What came with an entry, read when the entry's own claims hold. */
+export type ReadContent = () => NonNullable<Parameters<typeof judgePublication>[1]['content']>
+
+export interface PublishingParts {
+  readonly home: Home
+  readonly owners: Owners
+  readonly published: Published
+}
+
+export class Publishing {
+  readonly #parts: PublishingParts
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(parts: PublishingParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Takes an entry over what stands, when its owner published it; publications are judged one after another.
+   * @throws ReplicaError as judgePublication; ERR_INSTANT for a time to come; ERR_FRONTIER_UNKNOWN, ERR_NOT_FOUND
+   */
+  publish(entry: RegistryEntry, content: ReadContent | undefined): Promise<'first' | 'next' | 'duplicate'> {
+    const run = this.#turn.then(() => this.#publish(entry, content))
+    this.#turn = run.catch(() => {})
+    return run
+  }
+
+  async #publish(entry: RegistryEntry, read: ReadContent | undefined): Promise<'first' | 'next' | 'duplicate'> {
+    const { home, owners, published } = this.#parts
+    const frontier = home.at(entry.vfr_id)
+    const ownership = await owners.of(frontier)
+    const latest = (await published.of(frontier.log.name))?.latest
+    // An entry of a former owner stands no more, and its time binds nobody.
+    const live = latest?.owner_pubkey === ownership.owner ? latest : undefined
+    const publication = { live, ownership, verify }
+    const verdict = judgePublication(entry, { ...publication, content: undefined })
+    checkTime(entry.signed_publish_at, home.now())
+    if (read !== undefined) judgePublication(entry, { ...publication, content: read() })
+    if (verdict !== 'duplicate') await published.add(entry)
+    return verdict
+  }
+}
+
+/** What is of the far future would stand until then. @throws ReplicaError ERR_INSTANT */
+export function checkTime(at: string, now: string): void {
+  const ahead = parseInstant(at).seconds - parseInstant(now).seconds
+  if (ahead * 1000 > HTTP_LIMITS.publishAheadMsMax)
+    throw new ReplicaError('ERR_INSTANT', 'it is of a time to come: compare the clocks')
+}

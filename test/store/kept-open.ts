@@ -1,0 +1,13 @@
+// A store in memory that stays open when its replica is closed: for tests of what a restart finds.
+
+import type { MemoryStore } from '../../src/store/memory.ts'
+
+export function keptOpen(store: MemoryStore): MemoryStore {
+  return new Proxy(store, {
+    get: (target, name) => {
+      if (name === 'close') return async () => {}
+      const value = Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
