@@ -6,8 +6,9 @@ import { ReplicaError } from '../errors.ts'
 import { parseJson } from '../vela/json.ts'
 import type { Json } from '../vela/value.ts'
 import { VERSION } from '../version.ts'
+import { bareBasis } from './whole-bare.ts'
 import { type Base, linkText } from './whole-document.ts'
-import { type Basis, bareBasis } from './whole-join.ts'
+import type { Basis } from './whole-join.ts'
 import type { WholeLog } from './whole-log.ts'
 import { repositoryMembers } from './whole-repository.ts'
 import type { RepositoryFile } from './whole-split.ts'
@@ -18,7 +19,7 @@ export function basisOf(log: Omit<WholeLog, 'precedes'>): Basis {
   const bare = bareBasis(log.frontier, log.events, `replica/${VERSION}`)
   if (base === undefined) return bare
   const files = filesOf(base, log)
-  if (files !== undefined) return { members: repositoryMembers(files, bare.members), events: base.events }
+  if (files !== undefined) return { ...repositoryMembers(files, bare.members), events: base.events }
   const members = new Map(base.members)
   if (base.proposals !== undefined) {
     const bodies = base.proposals.map(part => ('link' in part ? parsed(documentAt(log, part.link)) : part.value))

@@ -4,15 +4,17 @@
 import { sha256, toHex } from '../bytes.ts'
 import { hasCode } from '../errors.ts'
 import { importEvent } from '../vela/event.ts'
-import { byTimestamp } from '../vela/event-chain.ts'
 import { readFinding } from '../vela/frontier-file.ts'
+import { writtenOut } from '../vela/frontier-hash.ts'
+import { type CountedEvent, frontierStats } from '../vela/frontier-stats.ts'
 import { parseJson, printJson } from '../vela/json.ts'
 import { finish, type InPieces } from '../vela/pieces.ts'
 import { genesisOf } from '../vela/replay/genesis.ts'
 import { viewObjects } from '../vela/replay/rows.ts'
 import { OBJECT_TABLES, type ObjectTable, type Precedes, type View } from '../vela/replay/state.ts'
 import { applyEvent, emptyView } from '../vela/replay/view.ts'
-import { type Json, JsonNumber } from '../vela/value.ts'
+import { isHashed } from '../vela/typed-form.ts'
+import type { Json } from '../vela/value.ts'
 import type { BaseEvent } from './whole-document.ts'
 import type { LogEvent } from './whole-log.ts'
 
@@ -22,6 +24,8 @@ type Members = Map<string, Json>
 export interface Basis {
   readonly members: ReadonlyMap<string, Json>
   readonly events: readonly BaseEvent[] | undefined
+  /** The file is put together here, of what its log says, and not somebody's that was imported. */
+  readonly own?: true
 }
 
 export interface Joined {
@@ -39,6 +43,8 @@ export interface Joined {
 }
 
 const EVENTS_PER_PIECE = 128
+
+const NOTHING_CHANGED: Joined['changed'] = new Map()
 
 interface JoinOptions {
   readonly proposals: readonly Json[]
@@ -75,10 +81,11 @@ export function* joinFrontierInPieces(
   const members = new Map(basis.members)
   const missing = newProposals(members, proposals)
   if (missing.length > 0) members.set('proposals', [...listOf(members, 'proposals'), ...missing])
-  if (later.length === 0) return { members, events, proposals: missing, changed: new Map() }
-  const changed = yield* replayLater({ members, log, based, precedes })
+  const changed = later.length === 0 ? NOTHING_CHANGED : yield* replayLater({ members, log, based, precedes })
   for (const [table, objects] of changed) members.set(table, withObjects(listOf(members, table), objects))
-  recount(members, events.length)
+  if (basis.own === true)
+    return { members: complete(members, events.map(countedEvent)), events, proposals: missing, changed }
+  if (later.length > 0) recount(members, events.map(countedEvent))
   return { members, events, proposals: missing, changed }
 }
 
@@ -187,56 +194,27 @@ function withObjects(list: readonly Json[], objects: ReadonlyMap<string, Members
   return [...result, ...left.values()]
 }
 
-/** The counts that would be wrong otherwise; what else `stats` says is of its maker. */
-function recount(members: Members, events: number): void {
+/** The counts that later events made wrong, where `stats` has them; what else it says is of its maker. */
+function recount(members: Members, events: readonly CountedEvent[]): void {
   const stats = members.get('stats')
   if (!(stats instanceof Map)) return
-  const counts = {
-    findings: listOf(members, 'findings').length,
-    event_count: events,
-    proposal_count: listOf(members, 'proposals').length,
-  }
   const recounted = new Map(stats)
-  for (const [name, count] of Object.entries(counts))
-    if (stats.has(name)) recounted.set(name, JsonNumber.integer(count))
+  for (const [name, count] of frontierStats(members, events)) if (stats.has(name)) recounted.set(name, count)
   members.set('stats', recounted)
 }
 
-/** The frontier of a log that came without a base: its genesis says its name, the log the rest. */
-export function bareBasis(frontier: string, log: readonly LogEvent[], compiler: string): Basis {
-  const genesis = log.find(({ head }) => head.kind === 'frontier.created')
-  const first = genesis ?? byTimestamp(log)[0]
-  const count = (value: number): Json => JsonNumber.integer(value)
-  const meta = new Map<string, Json>([
-    ['name', genesis?.head.target.id ?? frontier],
-    ['description', ''],
-    ['compiled_at', first?.head.timestamp ?? '1970-01-01T00:00:00Z'],
-    ['compiler', genesis?.head.actor.id ?? compiler],
-    ['papers_processed', count(0)],
-    ['errors', count(0)],
-    ['dependencies', []],
-  ])
-  const members = new Map<string, Json>([
-    ['vela_version', '0.10.0'],
-    ['schema', 'https://vela.science/schema/finding-bundle/v0.10.0'],
-    ['frontier_id', frontier],
-    ['frontier', meta],
-    [
-      'stats',
-      new Map([
-        ['findings', count(0)],
-        ['event_count', count(0)],
-        ['proposal_count', count(0)],
-      ]),
-    ],
-    ['findings', []],
-    ['sources', []],
-    ['evidence_atoms', []],
-    ['condition_records', []],
-    ['proposals', []],
-    ['signatures', []],
-  ])
-  return { members, events: [] }
+/** What was refused as an event counts as one, and says nothing. */
+function countedEvent({ event }: Joined['events'][number]): CountedEvent {
+  if (event === undefined) return { kind: '', target: '', actor: '' }
+  const { kind, target, actor } = event.head
+  return { kind, target: target.id, actor: actor.id }
+}
+
+/** All members written out, and all of `stats`: what nobody else has published has no other form. */
+function complete(members: Members, events: readonly CountedEvent[]): Members {
+  const counted = writtenOut(new Map(members).set('stats', frontierStats(members, events)))
+  const others = [...members].filter(([name]) => !isHashed(name))
+  return new Map([...others, ...counted])
 }
 
 /** The documents that are proposals: objects with an id of theirs. */

@@ -6,7 +6,7 @@ import { hasCode } from '../errors.ts'
 import { readFinding, readFrontier } from '../vela/frontier-file.ts'
 import { parseJson, printJson } from '../vela/json.ts'
 import type { Json } from '../vela/value.ts'
-import { idOf, type Joined, listOf } from './whole-join.ts'
+import { type Basis, idOf, type Joined, listOf } from './whole-join.ts'
 import { configOf, type RepositoryFile } from './whole-split.ts'
 
 type Members = Map<string, Json>
@@ -36,8 +36,12 @@ const FILES: Readonly<Record<string, string>> = {
  * The members of a frontier that a repository amounts to, but for its events: those of the frontier.json beside it, and of its
  * own records wherever they have others than that.
  */
-export function repositoryMembers(files: readonly RepositoryFile[], bare: ReadonlyMap<string, Json>): Members {
-  const members = membersIn(files) ?? configured(files, bare)
+export function repositoryMembers(
+  files: readonly RepositoryFile[],
+  bare: ReadonlyMap<string, Json>,
+): Pick<Basis, 'members' | 'own'> {
+  const given = membersIn(files)
+  const members = given ?? configured(files, bare)
   for (const [folder, member] of Object.entries(FOLDERS)) {
     const prefix = `.vela/${folder}/`
     const records = files
@@ -51,7 +55,7 @@ export function repositoryMembers(files: readonly RepositoryFile[], bare: Readon
     const [value] = file === undefined ? [] : parsed(file.bytes)
     if (value !== undefined && (Array.isArray(value) || member === 'proof_state')) members.set(member, value)
   }
-  return members
+  return given === undefined ? { members, own: true } : { members }
 }
 
 /** A record that is none stays a file of the repository; a frontier file with it nobody could read. */

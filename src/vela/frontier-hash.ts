@@ -28,6 +28,15 @@ export function snapshotHash(frontier: Pick<Frontier, 'members'>, options: { rea
   return hashOf(snapshot)
 }
 
+/**
+ * The members that a snapshot hash is over, as every reader since 0.40 has them: the hash of a file with exactly these is that
+ * of its canonical text, by any reader.
+ */
+export function writtenOut(members: ReadonlyMap<string, Json>): Map<string, Json> {
+  const snapshot = typedSnapshot(members)
+  return snapshot.set('findings', asReadBy040(snapshot.get('findings') ?? []))
+}
+
 /** 64 hex digits over the proposals in the order of their ids, which is that of their files' names. */
 export function proposalStateHash(proposals: readonly Json[]): string {
   const rows = proposals.map(proposal => ({ id: idOf(proposal), proposal }))

@@ -17,13 +17,19 @@ export function checkReviewer(id: string): void {
   if (refusal !== undefined) throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)}: ${refusal}`)
 }
 
+/** Whether an id is a program's by its name. */
+export function isAgent(id: string): boolean {
+  const name = id.toLowerCase()
+  const last = name.slice(name.lastIndexOf(':') + 1)
+  return /^(?:agent|sim):/.test(name) || last.endsWith('-bot') || last.endsWith('-sim')
+}
+
 /** Why this id may not decide; undefined when it may, as far as its name says. */
 export function refusedBecause(id: string): string | undefined {
   if (!VISIBLE.test(id)) return 'a reviewer’s id is visible text without spaces at its ends'
   const name = id.toLowerCase()
   const last = name.slice(name.lastIndexOf(':') + 1)
-  if (/^(?:agent|sim):/.test(name) || last.endsWith('-bot') || last.endsWith('-sim'))
-    return 'agents and simulations propose; people decide'
+  if (isAgent(id)) return 'agents and simulations propose; people decide'
   const isPlaceholder = [name, last].some(part => PLACEHOLDERS.has(part) || part.startsWith('local-'))
   return isPlaceholder ? 'a placeholder is nobody' : undefined
 }

@@ -147,6 +147,11 @@ const SNAPSHOT_MEMBERS: ReadonlySet<string> = new Set([
   ...SIDE_LISTS,
 ])
 
+/** Whether a member of a frontier file is one that its snapshot hash is about. */
+export function isHashed(name: string): boolean {
+  return SNAPSHOT_MEMBERS.has(name)
+}
+
 /** A frontier as its snapshot hash has it: without events, signatures, proof state and unknown members. */
 export function typedSnapshot(members: ReadonlyMap<string, Json>): Map<string, Json> {
   const known = new Map([...members].filter(([name]) => SNAPSHOT_MEMBERS.has(name)))
