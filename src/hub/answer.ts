@@ -66,9 +66,14 @@ export async function send(request: IncomingMessage, response: ServerResponse, g
 
 /** Whether the reader has this already: a 200 whose tag it names (RFC 9110, section 13.1.2). */
 function unchanged(request: IncomingMessage, { status, headers }: Answer): boolean {
-  const tags = request.headers['if-none-match']
-  if (tags === undefined || headers.etag === undefined || status !== 200) return false
-  return tags.trim() === '*' || tags.split(',').some(tag => tag.trim().replace(/^W\//, '') === headers.etag)
+  if (headers.etag === undefined || status !== 200) return false
+  return request.headers['if-none-match']?.trim() === '*' || namesTag(request, headers.etag)
+}
+
+/** Whether the reader says that it has what this tag, with its quotes, is of. */
+export function namesTag({ headers }: IncomingMessage, etag: string): boolean {
+  const tags = headers['if-none-match']?.split(',') ?? []
+  return tags.some(tag => tag.trim().replace(/^W\//, '') === etag)
 }
 
 function withoutBody({ headers }: Answer): Answer {

@@ -62,7 +62,7 @@ export class Desk {
     const site: Site = {
       home,
       captures,
-      told: { entries: new Handed(captures), files: new Handed(captures) },
+      told: { entries: new Handed(), files: new Handed() },
       owners,
       publishing: new Publishing({ home, owners, published }),
       standing: new StandingEntries({ home, captures, owners, published, base }),

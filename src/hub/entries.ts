@@ -29,7 +29,8 @@ export class Entries {
   }
 
   /** All frontiers whose entry can be served, newest publication first; a page of frontiers at a time. */
-  async list({ query, address }: Asked): Promise<Answer> {
+  async list(asked: Asked): Promise<Answer> {
+    const { query } = asked
     const limit = readLimit(query, { max: entriesPageMax, usual: entriesPageMax })
     const after = query.get('after') ?? ''
     const { frontiers } = this.#site.home
@@ -40,7 +41,7 @@ export class Entries {
       const standing = await this.#listed(frontiers.get(name)!)
       if (standing === undefined || !('entry' in standing)) continue
       entries.push(standing.entry)
-      this.#site.told.entries.tell(standing.capture, address)
+      this.#site.told.entries.tell(standing.capture, asked)
     }
     entries.sort((a, b) => compareEntries(b, a) || compareText(a.vfr_id, b.vfr_id))
     const next = page.length < names.length ? printString(page.at(-1)!) : 'null'
@@ -48,8 +49,8 @@ export class Entries {
     return jsonAnswer(`{"entries":[${texts}],"next_cursor":${next},"schema":"${REGISTRY_SCHEMA}"}`)
   }
 
-  async one({ names, address }: Asked): Promise<Answer> {
-    const frontier = this.#site.home.at(names[0]!)
+  async one(asked: Asked): Promise<Answer> {
+    const frontier = this.#site.home.at(asked.names[0]!)
     const { name } = frontier.log
     const standing = await this.#site.standing.of(frontier)
     if (standing === undefined)
@@ -58,7 +59,7 @@ export class Entries {
       const stale = new ReplicaError('ERR_ENTRY_STALE', `no entry is of what is held: ${standing.fault}`)
       return problemOf(stale, { status: 424, more: { ok: false, vfr_id: name, availability: 'unavailable' } })
     }
-    this.#site.told.entries.tell(standing.capture, address)
+    this.#site.told.entries.tell(standing.capture, asked)
     return jsonAnswer(printEntry(standing.entry))
   }
 

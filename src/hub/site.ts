@@ -11,7 +11,7 @@ import type { StandingEntries } from './standing.ts'
 export interface Site {
   readonly home: Home
   readonly captures: Captures
-  /** What addresses were told of by an entry, and by a frontier file. */
+  /** What readers were told of by an entry, and by a frontier file. */
   readonly told: { readonly entries: Handed; readonly files: Handed }
   readonly owners: Owners
   readonly publishing: Publishing

@@ -1,6 +1,7 @@
 // Captured states without a network: what is kept, what is given again, and how often a capture is made, under a clock of the
 // test's own.
 
+import type { IncomingMessage } from 'node:http'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Budget } from '../../src/hub/budget.ts'
@@ -93,18 +94,51 @@ test('former captures are kept for a while, and so many of them', async () => {
   assert.equal(found(), [...made.slice(1).map(() => false), true])
 })
 
-test('what an address was told of is given to it once, and for a while, and to no other', async () => {
+/** As a request comes. */
+function reader(address: string, options: { agent?: string; method?: string; has?: string } = {}) {
+  const { agent = 'vela', method = 'GET', has } = options
+  const request = { method, headers: { 'user-agent': agent, ...(has !== undefined && { 'if-none-match': has }) } }
+  return { address, request: request as unknown as IncomingMessage }
+}
+
+test('what a reader was told of stays good for a while, however often it asks, and is no other address’s', async () => {
   await using all = await scene()
-  const handed = new Handed(all.captures, all.clock.read)
+  const handed = new Handed(all.clock.read)
   const capture = await all.captures.present(all.frontier)
   const { name } = all.frontier.log
-  handed.tell(capture, 'one')
-  assert.is(handed.take(name, 'two'), undefined)
-  assert.is(handed.take(name, 'one'), capture)
-  assert.is(handed.take(name, 'one'), undefined)
-  handed.tell(capture, 'one')
+  const given = (asked: ReturnType<typeof reader>) => handed.of(name, asked, hash => `"${hash}"`)?.hash
+  handed.tell(capture, reader('one'))
+  assert.is(given(reader('two')), undefined)
+  for (let i = 0; i < 3; i += 1) assert.is(given(reader('one')), capture.fileHash)
+  assert.is(given(reader('one', { method: 'HEAD' })), capture.fileHash)
+  assert.is(given(reader('one', { has: `W/"${capture.fileHash}"` })), undefined)
+  assert.is(given(reader('one', { has: '"another"' })), capture.fileHash)
   all.clock.now += HTTP_LIMITS.captureMsMax + 1
-  assert.is(handed.take(name, 'one'), undefined)
+  assert.is(given(reader('one')), undefined)
+})
+
+test('two programs behind one address are each given what they were told of', async () => {
+  await using all = await scene()
+  const handed = new Handed(all.clock.read)
+  const { name } = all.frontier.log
+  const given = (agent: string) => handed.of(name, reader('shared', { agent }), hash => hash)?.hash
+  const before = await all.captures.present(all.frontier)
+  handed.tell(before, reader('shared', { agent: 'ada' }))
+  await all.append('a change')
+  const after = await all.captures.present(all.frontier)
+  handed.tell(after, reader('shared', { agent: 'ben' }))
+  handed.tell(before, reader('shared', { agent: 'ben', method: 'HEAD' }))
+  assert.equal([given('ada'), given('ben'), given('eve')], [before.fileHash, after.fileHash, undefined])
+})
+
+test('a former capture is made again, byte for byte, when it is no longer kept', async () => {
+  await using all = await scene()
+  const first = await all.captures.present(all.frontier)
+  await all.append('a change')
+  const again = await new Captures(all.home, all.clock.read).former(all.frontier, first.nodes)
+  assert.is.not(again, first)
+  assert.is(again.fileHash, first.fileHash)
+  assert.is(await all.captures.former(all.frontier, first.nodes), first)
 })
 
 test('a frontier without nodes has no capture', async () => {
