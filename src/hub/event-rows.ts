@@ -1,5 +1,6 @@
 // The events of a frontier in arrival order, each once although several nodes may carry it, and the cursors that name places
-// in that order: an event's id, the CID of the node that carries it, or its sequence number in this store.
+// in that order: an event's id, or the CID of the node that carries it. A place's number means nothing at another hub, or at this one
+// restored, and is no cursor.
 // Specification: protocol/http.md, H16.
 
 import { equals, sha256 } from '../bytes.ts'
@@ -31,7 +32,6 @@ export async function placeBehind(log: FrontierStore, cursor: string | undefined
 }
 
 async function seqOf(log: FrontierStore, cursor: string): Promise<number | undefined> {
-  if (/^[0-9]{1,10}$/.test(cursor)) return Number(cursor)
   if (/^vev_[0-9a-f]{16}$/.test(cursor)) return (await log.labelled(eventLabel(cursor)))[0]
   if (!/^b[a-z2-7]{58}$/.test(cursor)) return undefined
   const [place] = await log.locate([nodeDigest(cursor)])
@@ -42,11 +42,23 @@ async function seqOf(log: FrontierStore, cursor: string): Promise<number | undef
  * What a reader goes on from behind this row: the event's id where that leads here again, else the CID of the node. One id
  * may have two contents, and the later of two nodes with one event is not where its id leads.
  */
-export async function cursorOf(log: FrontierStore, row: NodeRow): Promise<string> {
-  const { id } = checkEvent(decodeNode(row.bytes).event)
+export async function cursorOf(log: FrontierStore, { seq, bytes }: Row): Promise<string> {
+  const known = cursors.get(log) ?? new Map<number, string>()
+  cursors.set(log, known)
+  const before = known.get(seq)
+  if (before !== undefined) return before
+  const { id } = checkEvent(decodeNode(bytes).event)
   const [first] = await log.labelled(eventLabel(id))
-  return first === row.seq ? id : cidText(row.digest)
+  const cursor = first === seq ? id : cidText(sha256(bytes))
+  known.set(seq, cursor)
+  const [oldest] = known.keys()
+  if (known.size > CURSORS_KEPT && oldest !== undefined) known.delete(oldest)
+  return cursor
 }
+
+/** Where an id leads first never changes; what many followers are sent at once is looked up once. */
+const cursors = new WeakMap<FrontierStore, Map<number, string>>()
+const CURSORS_KEPT = 1024
 
 /** The canonical JSON of a row's event, when it matches and no earlier node carries the same event. */
 export async function eventOf(log: FrontierStore, row: Row, filter: EventFilter): Promise<Uint8Array | undefined> {

@@ -7,9 +7,9 @@ import { ReplicaError } from '../errors.ts'
 import { HTTP_LIMITS } from '../limits.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import { rowsAt } from '../replica/nodes.ts'
-import type { NodeRow } from '../store/store.ts'
+import type { FrontierStore, NodeRow } from '../store/store.ts'
 import type { Answer, Outlet } from './answer.ts'
-import { type EventFilter, eventOf, placeBehind, readFilter } from './event-rows.ts'
+import { cursorOf, type EventFilter, eventOf, placeBehind, readFilter } from './event-rows.ts'
 import { Places } from './places.ts'
 import type { Asked } from './route.ts'
 import type { Site } from './site.ts'
@@ -75,7 +75,7 @@ export class Streams {
           next = await sendBatch(frontier, { from: next, filter: asked.filter }, outlet)
           continue
         }
-        if (due) await outlet.write(idle(log.name, next))
+        if (due) await outlet.write(idle(log.name, await lastCursor(log, next)))
         due = !(await outlet.pause(streamHeartbeatMs))
       }
     } finally {
@@ -96,7 +96,9 @@ async function sendBatch(
   for (const [i, { bytes }] of rows.entries()) {
     const seq = asked.from + i
     const text = await eventOf(frontier.log, { seq, bytes }, asked.filter)
-    if (text !== undefined) parts.push(utf8(`event: event\nid: ${seq}\ndata: `), text, END)
+    if (text === undefined) continue
+    const id = await cursorOf(frontier.log, { seq, bytes })
+    parts.push(utf8(`event: event\nid: ${id}\ndata: `), text, END)
   }
   if (parts.length > 0) await outlet.writeAll(concat(parts))
   return asked.from + rows.length
@@ -107,9 +109,15 @@ async function rowsFrom({ log, tail }: Frontier, from: number): Promise<readonly
   return tail.take(from, log.nodes, BATCH_BYTES) ?? rowsAt(log, { from, to: log.nodes, batchBytes: BATCH_BYTES })
 }
 
+/** The cursor of the last node before `next`. */
+async function lastCursor(log: FrontierStore, next: number): Promise<string | null> {
+  if (next === 0) return null
+  const [row] = await log.read([next - 1])
+  return cursorOf(log, row!)
+}
+
 /** Says that nothing is owed: a comment that keeps proxies awake, and the event that readers of Vela hubs know. */
-function idle(frontier: string, next: number): string {
-  const cursor = next === 0 ? null : String(next - 1)
+function idle(frontier: string, cursor: string | null): string {
   const data = JSON.stringify({ vfr_id: frontier, cursor, status: 'idle' })
   return `: idle\nevent: heartbeat\ndata: ${data}\n\n`
 }

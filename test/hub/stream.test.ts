@@ -80,14 +80,15 @@ test('a stream gives all events in arrival order, then says that it is idle, the
   const reader = await Reader.open(site)
   const first = await reader.take(4)
   assert.equal(first.map(reasonOf), ['frontier compiled', 'note 0', 'note 1', 'note 2'])
+  const ids = first.map(item => item.data.id)
   assert.equal(
     first.map(item => item.id),
-    ['0', '1', '2', '3'],
+    ids,
   )
   assert.equal(await reader.next(), {
     event: 'heartbeat',
     id: undefined,
-    data: { vfr_id: site.frontier, cursor: '3', status: 'idle' },
+    data: { vfr_id: site.frontier, cursor: ids[3], status: 'idle' },
   })
   await site.append('new', 'newer')
   assert.equal((await reader.take(2)).map(reasonOf), ['new', 'newer'])
@@ -96,26 +97,67 @@ test('a stream gives all events in arrival order, then says that it is idle, the
 
 test('a reader goes on behind the event that it saw last, by header or by parameter', async () => {
   await using site = await serve({ notes: 5 })
-  const resumed = await Reader.open(site, '?since=0', { 'last-event-id': '3' })
+  const ids = (await site.json(`/entries/${site.frontier}/events`)).events.map((event: Json) => event.id)
+  const resumed = await Reader.open(site, `?since=${ids[0]}`, { 'last-event-id': ids[3] })
   assert.equal((await resumed.take(2)).map(reasonOf), ['note 3', 'note 4'])
   resumed.close()
   const page = await site.json(`/entries/${site.frontier}/events?limit=5`)
   const byId = await Reader.open(site, `?since=${page.next_cursor}`)
   assert.equal((await byId.take(1)).map(reasonOf), ['note 4'])
   byId.close()
-  const bad = await site.get(`/entries/${site.frontier}/events/stream`, { 'last-event-id': 'vev_0000000000000000' })
-  assert.is(bad.status, 400)
+  for (const unknown of ['vev_0000000000000000', '3']) {
+    const bad = await site.get(`/entries/${site.frontier}/events/stream`, { 'last-event-id': unknown })
+    assert.is(bad.status, 400)
+  }
+})
+
+test('a reader goes on at another hub that has the event it saw last, and one that has not says so', async () => {
+  await using site = await serve({ notes: 2 })
+  await using other = await serve()
+  const { hub, frontier } = site
+  await other.hub.track(frontier)
+  await other.hub.registry(frontier).add({ id: 'hub:first', url: hub.url, publicKey: hub.key.publicKey })
+  await hub.registry(frontier).add({ id: 'hub:other', url: other.hub.url, publicKey: other.hub.key.publicKey })
+  const reader = await Reader.open(site)
+  const seen = (await reader.take(3)).at(-1)!.id!
+  reader.close()
+  const path = `/entries/${frontier}/events/stream`
+  assert.is((await other.get(path, { 'last-event-id': seen })).status, 400)
+  await site.append('later')
+  await hub.push(frontier, 'hub:other')
+  const resumed = await Reader.open({ ...other, frontier }, '', { 'last-event-id': seen })
+  assert.equal((await resumed.take(1)).map(reasonOf), ['later'])
+  resumed.close()
+})
+
+test('a node that carries an event once more is a place of its own, named by its CID', async () => {
+  await using site = await serve({ notes: 1 })
+  await using other = await serve()
+  const log: Uint8Array[] = []
+  for await (const node of site.hub.events(site.frontier)) log.push(node.event.text)
+  await other.hub.import(site.frontier, () => log)
+  const peers = site.hub.registry(site.frontier)
+  await peers.add({ id: 'hub:other', url: other.hub.url, publicKey: other.hub.key.publicKey })
+  await site.hub.pull(site.frontier, 'hub:other')
+  const reader = await Reader.open(site)
+  assert.is((await reader.take(2)).length, 2)
+  const { cursor } = (await reader.next())!.data
+  reader.close()
+  assert.match(cursor, /^bafyrei/)
+  await site.append('later')
+  const resumed = await Reader.open(site, `?since=${cursor}`)
+  assert.equal((await resumed.take(1)).map(reasonOf), ['later'])
+  resumed.close()
 })
 
 test('a stream that is filtered gives what matches, and ids of the whole log', async () => {
   await using site = await serve({ notes: 2 })
   const reader = await Reader.open(site, '?kind=frontier.created')
-  assert.equal(
-    (await reader.take(1)).map(item => item.id),
-    ['0'],
-  )
+  const [first] = await reader.take(1)
+  assert.is(first!.id, first!.data.id)
   const idle = await reader.next()
-  assert.is(idle!.data.cursor, '2')
+  const { events } = await site.json(`/entries/${site.frontier}/events`)
+  assert.is(idle!.data.cursor, events[2].id)
   reader.close()
 })
 
