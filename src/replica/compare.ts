@@ -20,12 +20,13 @@ import { sidesOf } from './compare-sides.ts'
 import { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier } from './fetch.ts'
 import type { Home } from './home.ts'
 import type { Observation } from './journal.ts'
+import { Owners } from './owners.ts'
 import { wholeFrontier } from './whole.ts'
 
 export interface CompareOptions extends FetchOptions {
   /** Through the hub's registry entry, in place of the peer's own manifest. */
   readonly viaHub?: boolean
-  /** With `viaHub`: the key of the frontier's owner, 64 hex digits; any owner's when absent. */
+  /** With `viaHub`: the key of the frontier's owner, 64 hex digits; when absent the one that is known here, and where none is, any. */
   readonly ownerKey?: string
   /** Records nothing. */
   readonly dryRun?: boolean
@@ -104,7 +105,8 @@ async function fetchTheirs(home: Home, frontier: string, wanted: Wanted): Promis
     if (fetched.kind === 'Fetched') return { peer, found: { kind: 'Frontier', file: readFrontier(fetched.content) } }
     throw notFetched(fetched.url, fetched.reason, fetched.status)
   }
-  const found = await discoverPeerFrontier(place.url, frontier, { ...options, ownerKey: options.ownerKey })
+  const ownerKey = options.ownerKey ?? (await new Owners(home).known(home.at(frontier)))
+  const found = await discoverPeerFrontier(place.url, frontier, { ...options, ownerKey })
   switch (found.kind) {
     case 'Resolved':
       return { peer, found: { kind: 'Frontier', file: readFrontier(found.content) } }

@@ -49,6 +49,18 @@ export class Owners {
   }
 
   /**
+   * Whose entry may be believed when another hub has it: empty for nobody's, undefined where nothing says who the owner is: without
+   * nodes, and where the first of them is of this replica, which took the frontier in from a file.
+   */
+  async known(frontier: Frontier): Promise<string | undefined> {
+    if (frontier.log.nodes === 0) return undefined
+    const { owner } = await this.of(frontier)
+    if (owner !== this.#home.key.publicKey) return owner
+    const [row] = await frontier.log.read([0])
+    return decodeNode(row!.bytes).links.length > 0 ? undefined : owner
+  }
+
+  /**
    * Judges a record and keeps it. Durable when it returns; one after another.
    * @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER, ERR_ENTRY_STALE, ERR_NOT_FOUND
    */

@@ -117,6 +117,27 @@ test('through a hub’s entry: compared, broken and unverified are recorded as w
   assert.is((await recorded(replica)).length, 2 + 4 + 2)
 })
 
+test('through a hub’s entry the owner is who is known here, also after the registry has put another key in its place', async () => {
+  await using server = await TestServer.open()
+  await using owner = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:owner', clock: () => NOW })
+  await using replica = await Replica.open({ location: new MemoryStore(), clock: () => NOW })
+  const { frontier: own } = await owner.createFrontier({ name: 'Owned elsewhere' })
+  const peer = replica.registry(own)
+  await peer.add({ id: 'hub:owner', url: owner.url, publicKey: owner.key.publicKey })
+  await replica.pull(own, 'hub:owner')
+  const outcome = async (url: string): Promise<string> =>
+    (await replica.compare(own, { url }, { viaHub: true, dryRun: true })).outcome
+  assert.is(await outcome(owner.url), 'compared')
+  const { text } = await owner.whole(own)
+  const content = { frontier: own, text: Buffer.from(text).toString('utf8') }
+  server.serve(`/entries/${own}`, entryFor(content, `${server.url}/there`))
+  server.serve('/there', content.text)
+  assert.is(await outcome(server.url), 'unverified_peer_entry')
+  await peer.rotate('hub:owner', OWNER.publicKey)
+  assert.is(await outcome(server.url), 'compared')
+  assert.is(await outcome(owner.url), 'unverified_peer_entry')
+})
+
 test('two real hubs compare with each other by manifest and by entry', async () => {
   const listen = (hubId: string) => Hub.listen({ location: new MemoryStore(), port: 0, hubId, clock: () => NOW })
   await using left = await listen('hub:left')

@@ -27,7 +27,11 @@ const compare: Command = {
   arguments: [{ name: 'with', help: 'a registered peer, an http(s):// URL, a frontier.json or a folder with .vela' }],
   options: [
     { name: 'via-hub', help: "through the hub's registry entry for the frontier" },
-    { name: 'owner-key', value: 'hex', help: 'with --via-hub: the key that the frontier’s owner must have' },
+    {
+      name: 'owner-key',
+      value: 'hex',
+      help: 'with --via-hub: the owner’s key; the one known here when not given, and where none is, any',
+    },
     { name: 'dry-run', help: 'record nothing' },
     { name: 'again', help: 'record also what was recorded for this peer before' },
     { name: 'allow-private', help: 'also fetch from other hosts of this machine and of private networks' },
