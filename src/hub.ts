@@ -9,6 +9,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ReplicaError } from './errors.ts'
 import { Desk } from './hub/desk.ts'
+import { refuseUnreadable } from './hub/unreadable.ts'
 import { SOCKET_LIMITS } from './limits.ts'
 import { MergeNoter } from './replica/merge-noter.ts'
 import { type Opened, type OpenOptions, openParts } from './replica/open.ts'
@@ -46,6 +47,8 @@ export class Hub extends Replica {
   readonly #desk: Desk
   readonly #counted: Services
   readonly #unproven = new Map<string, number>()
+  /** The last response of each connection. */
+  readonly #responses = new WeakMap<Duplex, http.ServerResponse>()
   #unprovenCount = 0
   #draining = false
   readonly #supervisor: Supervisor
@@ -73,9 +76,12 @@ export class Hub extends Replica {
       options.tls === undefined ? http.createServer(limits) : https.createServer({ ...limits, ...options.tls })
     this.#server.maxConnections = connectionsMax
     this.#server.on('connection', socket => this.#onConnection(socket))
-    this.#server.on('request', (request, response) => void this.#desk.serve(request, response))
+    this.#server.on('request', (request, response) => {
+      this.#responses.set(request.socket, response)
+      this.#desk.serve(request, response)
+    })
+    this.#server.on('clientError', (error, socket) => refuseUnreadable(error, socket, this.#responses.get(socket)))
     this.#server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
-    // What can't be read as a request is answered by Node: 400, 408 or 431, and the connection ends.
   }
 
   /** Opens the replica and listens. @throws ReplicaError as Replica.open, and ERR_USAGE when the address can't be had */

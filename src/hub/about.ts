@@ -11,6 +11,7 @@ import type { Site } from './site.ts'
 
 /** The version of Vela's hub protocol whose shapes these answers have. */
 const HUB_PROTOCOL = '0.48'
+const CANONICAL_JSON = 'vela.canonical-json/v1'
 const SIGNED_FOR_MS = 60_000
 
 export class About {
@@ -69,11 +70,16 @@ export class About {
         entry: `${site}/entries/{vfr_id}`,
         events: `${site}/entries/{vfr_id}/events`,
         events_stream: `${site}/entries/{vfr_id}/events/stream`,
+        frontier_inbox: `${site}/frontier/{vfr_id}/inbox`,
         snapshot: `${site}/entries/{vfr_id}/snapshot`,
         manifest: `${site}/manifest/{vfr_id}.json`,
         heads: `${site}/frontiers/{vfr_id}/heads`,
         block: `${site}/blocks/{cid}`,
         conflicts: `${site}/conflicts`,
+        status: `${site}/entries/{vfr_id}/status`,
+        rotate_owner: `${site}/entries/{vfr_id}/rotate-owner`,
+        deprecate: `${site}/entries/{vfr_id}/deprecate`,
+        maintainers: `${site}/entries/{vfr_id}/maintainers`,
         sync: `${site.replace(/^http/, 'ws')}/`,
       },
       agent_sla: {
@@ -82,7 +88,8 @@ export class About {
         retry_after_seconds: 15,
       },
       schemas: ['vela.event.v0.1', 'vela.registry-entry.v0.1', 'vela.registry.v0.1', 'vela.events-page.v0.1'],
-      canonical_json: 'vela.canonical-json/v1',
+      canonical_json: CANONICAL_JSON,
+      canonical_json_v1: CANONICAL_JSON, // where clients of Vela hubs look
       read: this.#site.openRead ? 'anyone' : 'registered',
     }
     return toJson(manifest) as Map<string, Json>

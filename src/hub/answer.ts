@@ -50,9 +50,9 @@ export async function send(request: IncomingMessage, response: ServerResponse, g
   const { status, headers, body } = answer
   const fixed = typeof body === 'string' ? utf8(body) : body
   const length: Headers =
-    typeof fixed === 'function' || status === 304 ? {} : { 'content-length': String(fixed.length) }
+    typeof fixed === 'function' || status === 304 || status === 204 ? {} : { 'content-length': String(fixed.length) }
   response.writeHead(status, { ...headers, ...length })
-  if (request.method === 'HEAD' || status === 304) return void response.end()
+  if (request.method === 'HEAD' || status === 304 || status === 204) return void response.end()
   if (typeof fixed !== 'function' && fixed.length <= PIECE_BYTES) return void response.end(fixed)
   const outlet = new Outlet(response)
   try {

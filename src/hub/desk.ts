@@ -28,7 +28,6 @@ import { StandingEntries } from './standing.ts'
 import { Streams } from './stream.ts'
 
 const { answersMax, answersPerAddressMax } = HTTP_LIMITS
-const READS = 'GET, HEAD, OPTIONS'
 /** Any page may read what anyone may read; nothing is sent along. */
 const CORS = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'ETag, Retry-After' }
 const PREFLIGHT = { 'access-control-allow-headers': 'If-None-Match, Last-Event-ID', 'access-control-max-age': '600' }
@@ -105,9 +104,10 @@ export class Desk {
       const match = matchRoute(this.#routes, segments)
       if (match === undefined) throw new ReplicaError('ERR_NOT_FOUND', 'nothing is at this path')
       const { method = '' } = request
-      const reads = match.route.GET !== undefined && (method === 'GET' || method === 'HEAD' || method === 'OPTIONS')
+      const { GET } = match.route
+      const reads = GET !== undefined && (method === 'GET' || method === 'HEAD')
       if (reads) headers = CORS
-      if (reads && method === 'OPTIONS') return preflight()
+      if (method === 'OPTIONS') return preflight(match)
       const handler = reads ? match.route.GET : method === 'POST' ? match.route.POST : undefined
       if (handler === undefined) return notAllowed(match)
       if (!this.#openRead && match.route.open === undefined)
@@ -145,6 +145,7 @@ function routesOf(site: Site, options: DeskOptions): Route[] {
     { path: '/entries/{frontier}', GET: asked => entries.one(asked) },
     { path: '/entries/{frontier}/events', GET: asked => eventsPage(site, asked) },
     { path: '/entries/{frontier}/events/stream', GET: asked => streams.stream(asked) },
+    { path: '/frontier/{frontier}/inbox', GET: asked => streams.stream(asked) },
     { path: '/entries/{frontier}/snapshot', GET: asked => snapshot(site, asked) },
     { path: '/entries/{frontier}/status', GET: asked => status(site, asked) },
     { path: '/entries/{frontier}/rotate-owner', POST: takesRecords(site, 'rotate-owner') },
@@ -163,13 +164,18 @@ function routesOf(site: Site, options: DeskOptions): Route[] {
   ]
 }
 
-function preflight(): Answer {
-  const headers = { allow: READS, 'access-control-allow-methods': 'GET, HEAD', ...PREFLIGHT, ...CORS }
-  return { status: 204, headers, body: '' }
+/** Pages of other sites are told of reads alone. */
+function preflight(match: Match): Answer {
+  const reads = { 'access-control-allow-methods': 'GET, HEAD', ...PREFLIGHT, ...CORS }
+  return { status: 204, headers: { allow: allowed(match), ...(match.route.GET && reads) }, body: '' }
 }
 
-function notAllowed({ route }: Match): Answer {
-  const allow = [route.GET === undefined ? [] : [READS], route.POST === undefined ? [] : ['POST']].flat().join(', ')
+function allowed({ route }: Match): string {
+  return [...(route.GET ? ['GET', 'HEAD'] : []), 'OPTIONS', ...(route.POST ? ['POST'] : [])].join(', ')
+}
+
+function notAllowed(match: Match): Answer {
+  const allow = allowed(match)
   return problemOf(new ReplicaError('ERR_HTTP_METHOD', `this path answers ${allow}`), { headers: { allow } })
 }
 

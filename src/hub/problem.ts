@@ -41,7 +41,7 @@ export interface ProblemOptions {
 }
 
 /** The answer to a request that failed with `error`. */
-export function problemOf(error: unknown, options: ProblemOptions = {}): Answer {
+export function problemOf(error: unknown, options: ProblemOptions = {}): Answer & { body: string } {
   const known = hasCode(error) && (options.status ?? STATUS[error.code]) !== undefined
   const { code, message } = known ? error : new ReplicaError('ERR_INTERNAL', 'the hub could not answer')
   const status = (known ? options.status : undefined) ?? STATUS[code] ?? 500

@@ -236,7 +236,19 @@ test('what can’t be read as a request is told so, once, and the connection end
     const answer = await answerTo(site.base, ...pieces)
     assert.is(statusOf(answer), status, answer)
     assert.is(answer.match(/HTTP\/1\.1 /g)?.length, 1)
+    assert.match(answer, 'content-type: application/problem+json\r\n')
+    const problem = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)) as Json
+    assert.equal([problem.status, problem.code], [status, status === 431 ? 'ERR_HTTP_LIMIT' : 'ERR_HTTP_REQUEST'])
   }
+  await isUp(site)
+})
+
+test('what can’t be read behind a good request doesn’t spoil its answer', async () => {
+  await using site = await serve()
+  const good = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'
+  const answer = await answerTo(site.base, good, 'BREW / HTTP/1.1\r\n\r\n')
+  const statuses = [...answer.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(match => match[1])
+  assert.ok(['200,400', '400'].includes(statuses.join()), answer)
   await isUp(site)
 })
 

@@ -298,6 +298,11 @@ test('pages of other sites may read, and may not publish', async () => {
   const preflight = await fetch(`${site.base}/entries`, { method: 'OPTIONS' })
   assert.is(preflight.status, 204)
   assert.is(preflight.headers.get('access-control-allow-methods'), 'GET, HEAD')
+  assert.is(preflight.headers.get('allow'), 'GET, HEAD, OPTIONS, POST')
+  assert.is(preflight.headers.get('content-length'), null)
+  const closed = await fetch(`${site.base}/entries/${site.frontier}/deprecate`, { method: 'OPTIONS' })
+  assert.equal([closed.status, closed.headers.get('allow')], [204, 'OPTIONS, POST'])
+  assert.is(closed.headers.get('access-control-allow-origin'), null)
   const post = await site.post('/entries', '{}')
   assert.is(post.headers.get('access-control-allow-origin'), null)
   assert.is((await site.post('/entries', '{}', { 'content-type': 'text/plain' })).status, 400)
@@ -309,6 +314,13 @@ test('the manifest of a hub is signed by its key', async () => {
   checkManifest(answer, { key: site.hub.key.publicKey, verify })
   assert.is(answer.manifest.get('protocol_version'), '0.48')
   assert.is(answer.manifest.get('site'), site.base)
+  assert.is(answer.manifest.get('canonical_json_v1'), answer.manifest.get('canonical_json'))
+  const endpoints = answer.manifest.get('endpoints') as Map<string, string>
+  for (const name of ['frontier_inbox', 'events_stream', 'snapshot', 'maintainers', 'status']) {
+    const path = endpoints.get(name)!.slice(site.base.length).replace('{vfr_id}', site.frontier)
+    const head = await fetch(site.base + path, { method: 'HEAD' })
+    assert.is(head.status, 200, name)
+  }
 })
 
 test('discovery resolves the frontier, and a fetch by the peer’s manifest verifies its signature', async () => {
