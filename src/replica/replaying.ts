@@ -6,6 +6,8 @@ import { setImmediate } from 'node:timers/promises'
 import { decodeNode } from '../codec/node.ts'
 import { GrowingOrder } from '../dag/growing-order.ts'
 import type { FrontierStore } from '../store/store.ts'
+import { verifyVetted } from '../trust/vetted.ts'
+import { type ActorRecord, printActor } from '../vela/actor.ts'
 import { printJson } from '../vela/json.ts'
 import type { Proposal } from '../vela/proposal.ts'
 import { Ancestry } from '../vela/replay/ancestry.ts'
@@ -21,6 +23,8 @@ const READ_BATCH = 128
 export interface Seeds {
   readonly genesis: Iterable<ReadonlyMap<string, Json>>
   readonly proposals: Iterable<Pick<Proposal, 'id' | 'payload'>>
+  /** The frontier's registered actors; undefined where their list can't be read. */
+  readonly actors: readonly ActorRecord[] | undefined
 }
 
 /** How far to go, and what counts there. */
@@ -79,7 +83,8 @@ export class Replaying {
 
   /** Answers from which event on the view has to be made again: only what was in want of a proposal, unless more has changed. */
   #reseed(seeds: Seeds): number {
-    const isSame = listed(seeds.genesis) === listed(this.#seeds.genesis)
+    const isSame =
+      listed(seeds.genesis) === listed(this.#seeds.genesis) && actorsText(seeds) === actorsText(this.#seeds)
     this.#seeds = seeds
     const first = isSame ? addProposals(this.#view, seeds.proposals) : undefined
     if (first === undefined) this.#view = this.#empty()
@@ -87,7 +92,9 @@ export class Replaying {
   }
 
   #empty(): View {
-    return emptyView({ ...this.#seeds, precedes: (a, b) => this.#ancestry.precedes(a, b) })
+    const { actors, ...seeds } = this.#seeds
+    const deciders = { actors, verify: verifyVetted }
+    return emptyView({ ...seeds, deciders, precedes: (a, b) => this.#ancestry.precedes(a, b) })
   }
 
   /** Answers the events that were here already and have a carrier more. */
@@ -165,4 +172,8 @@ export class Replaying {
 
 function listed(findings: Seeds['genesis']): string {
   return Array.from(findings, finding => printJson(finding as Map<string, Json>)).join('\n')
+}
+
+function actorsText({ actors }: Seeds): string | undefined {
+  return actors?.map(printActor).join('\n')
 }

@@ -3,14 +3,17 @@
 
 import type { Digest } from '../bytes.ts'
 import { decodeNode } from '../codec/node.ts'
+import { verifyVetted } from '../trust/vetted.ts'
 import { checkEvent } from '../vela/event.ts'
 import { CONFLICT_DETECTED, CONFLICT_RESOLVED } from '../vela/frontier-payload.ts'
 import type { ComputedConflict } from '../vela/replay/conflicts.ts'
+import type { Docket } from '../vela/resolution.ts'
 import { type LoggedEvent, type ResolutionView, readResolutions } from '../vela/resolution-view.ts'
 import { isStanding } from './carriers.ts'
 import type { Sides } from './compare-sides.ts'
 import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
+import { seedsOf } from './whole-seeds.ts'
 
 /** Begins the kind of every event that is looked for, in canonical text. */
 const HINT = Buffer.from('"kind":"frontier.conflict_')
@@ -23,9 +26,8 @@ interface Logged extends LoggedEvent {
 /** By log: what was read, and up to where. */
 const read = new WeakMap<Frontier, { next: number; events: Logged[] }>()
 
-export interface SettleSources {
-  /** Events that record conflicts or resolve them, of the log and of the journal. */
-  readonly events: readonly LoggedEvent[]
+/** Its events are those that record conflicts or resolve them, of the log and of the journal. */
+export interface SettleSources extends Docket {
   readonly computed: readonly ComputedConflict[]
   readonly resolutions: ResolutionView
 }
@@ -35,7 +37,9 @@ export async function settleSources(home: Home, name: string): Promise<SettleSou
   const events: LoggedEvent[] = await loggedEvents(home, frontier)
   for await (const event of home.journal.events(name)) if (event.head.kind === CONFLICT_DETECTED) events.push(event)
   const computed = await frontier.view.conflicts()
-  return { events, computed, resolutions: readResolutions(events) }
+  const { actors } = await seedsOf(frontier)
+  const deciders = { actors, verify: verifyVetted }
+  return { events, computed, deciders, resolutions: readResolutions(events, deciders) }
 }
 
 /** Those of the log, without resolutions that only a removed peer vouches for: replay doesn't count them either. */

@@ -4,10 +4,10 @@
 
 import { ReplicaError } from '../errors.ts'
 import { SETTLE_LIMITS } from '../limits.ts'
-import { type ActorRecord, readActors } from '../vela/actor.ts'
 import { fieldOf } from '../vela/choice.ts'
+import { actorsOf } from '../vela/decider.ts'
 import { excerpt } from '../vela/event-record.ts'
-import { parseJson, printJson } from '../vela/json.ts'
+import { parseJson } from '../vela/json.ts'
 import { type Proposal, readProposal } from '../vela/proposal.ts'
 import type { ComputedConflict } from '../vela/replay/conflicts.ts'
 import { acceptResolution, checkKnown, proposeResolution } from '../vela/resolution.ts'
@@ -22,7 +22,6 @@ import { Proposals } from './proposals.ts'
 import { rowsNamed } from './read.ts'
 import { recordedSides, type SettleSources, settleSources } from './settle-sources.ts'
 import { nodeView } from './view.ts'
-import { wholeFrontier } from './whole.ts'
 
 /** What is to stand: what one side had, what an event set, or a value, as JSON text. */
 export type Choice = { readonly side: 'ours' | 'theirs' } | { readonly event: string } | { readonly value: string }
@@ -63,16 +62,16 @@ export class Settling {
 
   /**
    * Proposes to settle a conflict, and keeps the proposal. The same again is the same proposal.
-   * @throws ReplicaError ERR_REVIEWER, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED, ERR_PROPOSAL, ERR_EVENT_TARGET, ERR_JSON
+   * @throws ReplicaError ERR_REVIEWER, ERR_ACTOR, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED, ERR_PROPOSAL, ERR_EVENT_TARGET, ERR_JSON
    */
   async propose(draft: ResolveDraft): Promise<Proposal> {
     const { reason, reviewer, key } = draft
     const created_at = this.#home.now()
-    if (key === undefined) checkReviewer(reviewer)
-    else checkReviewerKey({ id: reviewer, signer: key, at: created_at }, await this.#actors())
     const sources = await settleSources(this.#home, this.#name)
+    if (key === undefined) checkReviewer(reviewer)
+    else checkReviewerKey({ id: reviewer, signer: key, at: created_at }, actorsOf(sources.deciders))
     const conflict = contestedOf(draft.conflict, sources)
-    const about = checkKnown(conflict, sources.events, sources.computed)
+    const about = checkKnown(conflict, sources)
     const choice = await this.#choose(conflict, { kind: about?.kind, draft, sources })
     const proposal = proposeResolution(
       {
@@ -83,8 +82,7 @@ export class Settling {
         created_at,
         ...(choice === undefined ? {} : { choice }),
       },
-      sources.events,
-      sources.computed,
+      sources,
     )
     return this.#proposals.add(proposal)
   }
@@ -117,16 +115,15 @@ export class Settling {
 
   async #accept(id: string, by: { reviewer: string; key: Signer; reason?: string }): Promise<AcceptedReport> {
     const proposal = await this.#proposals.get(id)
-    const { events, computed } = await settleSources(this.#home, this.#name)
+    const sources = await settleSources(this.#home, this.#name)
     const acceptance = {
       frontier: this.#name,
       reviewer: by.reviewer,
       signer: by.key,
-      actors: await this.#actors(),
       at: this.#home.now(),
       ...(by.reason === undefined ? {} : { decision_reason: by.reason }),
     }
-    const accepted = acceptResolution(proposal, acceptance, events, computed)
+    const accepted = acceptResolution(proposal, acceptance, sources)
     const made = await appendEvent(this.#home, this.#name, accepted.event.text)
     await this.#proposals.update(accepted.proposal)
     const conflict = (proposal.payload as Map<string, Json>).get('conflict_event_id') as string
@@ -153,12 +150,6 @@ export class Settling {
   /** Which resolutions stand, and which conflicts they contest. */
   async resolutions(): Promise<ResolutionView> {
     return (await settleSources(this.#home, this.#name)).resolutions
-  }
-
-  async #actors(): Promise<ActorRecord[]> {
-    const { file } = await wholeFrontier(this.#home, this.#name)
-    const actors = file.members.get('actors')
-    return actors === undefined ? [] : readActors(printJson(actors))
   }
 
   /** As a value, however it was said: what an event set means the same in every replay, and at a peer that lacks the event. */
@@ -206,7 +197,7 @@ export class Settling {
   /** What an event set that stands for the field. @throws ReplicaError ERR_EVENT_TARGET, ERR_PROPOSAL */
   async #standingValue(event: string, from: { conflict: string; kind: string; sources: SettleSources }): Promise<Json> {
     const field = fieldOf(from.kind)
-    const about = checkKnown(from.conflict, from.sources.events, from.sources.computed)
+    const about = checkKnown(from.conflict, from.sources)
     if (field === undefined || about === undefined)
       throw new ReplicaError('ERR_PROPOSAL', `no event sets what a conflict of kind ${excerpt(from.kind)} is about`)
     const { view } = this.#home.at(this.#name)

@@ -15,7 +15,7 @@ import { openedBehindWaist } from './waist.ts'
 
 export type { OpenedConflict, Seeds }
 
-const NO_SEEDS: Seeds = { genesis: [], proposals: [] }
+const NO_SEEDS: Seeds = { genesis: [], proposals: [], actors: [] }
 
 export interface ViewParts {
   readonly log: FrontierStore

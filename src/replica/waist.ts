@@ -31,7 +31,7 @@ export async function openedBehindWaist({ log, from, standing }: Merged): Promis
   const tail = await settledTail(log, { from, to })
   if (tail === undefined) return undefined
   const { start, findings } = tail
-  const seeds = { genesis: [...findings].map(stub), proposals: [] }
+  const seeds = { genesis: [...findings].map(stub), proposals: [], actors: [] }
   const replaying = new Replaying(behind(log, start), seeds)
   await replaying.advance({ to: to - start, seeds, registry: 0, standing })
   return newConflicts(replaying.view, from - start)

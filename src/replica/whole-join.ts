@@ -3,6 +3,7 @@
 
 import { sha256, toHex } from '../bytes.ts'
 import { hasCode } from '../errors.ts'
+import type { Deciders } from '../vela/decider.ts'
 import { importEvent } from '../vela/event.ts'
 import { readFinding } from '../vela/frontier-file.ts'
 import { writtenOut } from '../vela/frontier-hash.ts'
@@ -47,6 +48,8 @@ const EVENTS_PER_PIECE = 128
 const NOTHING_CHANGED: Joined['changed'] = new Map()
 
 interface JoinOptions {
+  /** Who may settle. */
+  readonly deciders: Deciders
   readonly proposals: readonly Json[]
   /** Ancestry of the events' nodes. */
   readonly precedes?: Precedes
@@ -61,7 +64,7 @@ export function joinFrontier(basis: Basis, log: readonly LogEvent[], options: Jo
 export function* joinFrontierInPieces(
   basis: Basis,
   log: readonly LogEvent[],
-  { proposals, precedes }: JoinOptions,
+  { proposals, precedes, deciders }: JoinOptions,
 ): InPieces<Joined> {
   const own = new Map(log.map(event => [event.digest, event]))
   const based = new Set<string>()
@@ -81,7 +84,8 @@ export function* joinFrontierInPieces(
   const members = new Map(basis.members)
   const missing = newProposals(members, proposals)
   if (missing.length > 0) members.set('proposals', [...listOf(members, 'proposals'), ...missing])
-  const changed = later.length === 0 ? NOTHING_CHANGED : yield* replayLater({ members, log, based, precedes })
+  const replay = { members, log, based, precedes, deciders }
+  const changed = later.length === 0 ? NOTHING_CHANGED : yield* replayLater(replay)
   for (const [table, objects] of changed) members.set(table, withObjects(listOf(members, table), objects))
   if (basis.own === true)
     return { members: complete(members, events.map(countedEvent)), events, proposals: missing, changed }
@@ -116,6 +120,7 @@ interface Replaying {
   readonly log: readonly LogEvent[]
   readonly based: ReadonlySet<string>
   readonly precedes: Precedes | undefined
+  readonly deciders: Deciders
 }
 
 /**
@@ -123,10 +128,11 @@ interface Replaying {
  * the log; an object whose later events stand between those of the base in replay order, or that the base's list doesn't bring into
  * the view, is taken from the replay of the whole log.
  */
-function* replayLater({ members, log, based, precedes }: Replaying): InPieces<Map<ObjectTable, Map<string, Members>>> {
+function* replayLater(replaying: Replaying): InPieces<Map<ObjectTable, Map<string, Members>>> {
+  const { members, log, based, precedes, deciders } = replaying
   const findings = listOf(members, 'findings').map(readFinding)
   const proposals = listOf(members, 'proposals').flatMap(seedOf)
-  const seeds = { proposals, ...(precedes !== undefined && { precedes }) }
+  const seeds = { proposals, deciders, ...(precedes !== undefined && { precedes }) }
   const top = emptyView({ genesis: findings.map(({ body }) => body), ...seeds })
   const whole = emptyView({ genesis: genesisOf(findings, log), ...seeds })
   const started = new Set<string>()

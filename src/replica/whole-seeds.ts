@@ -1,12 +1,14 @@
-// What replay of a frontier starts from besides its events (protocol/frontier.md, F23): the findings of the latest base document that
-// no event brings, and the proposals that nodes link. Asked at each refresh of a view: new nodes are looked through, and only what
+// What replay of a frontier starts from besides its events (protocol/frontier.md, F23): the findings of the base document that
+// no event brings, its actors, and the proposals that nodes link. Asked at each refresh of a view: new nodes are looked through, and only what
 // changes the answer has the log read again.
 
 import { decodeNode } from '../codec/node.ts'
 import { hasCode } from '../errors.ts'
+import { type ActorRecord, readActors } from '../vela/actor.ts'
 import { checkEvent } from '../vela/event.ts'
 import { type Finding, readFinding } from '../vela/frontier-file.ts'
 import { payloadOf } from '../vela/frontier-payload.ts'
+import { printJson } from '../vela/json.ts'
 import { genesisOf } from '../vela/replay/genesis.ts'
 import type { Json } from '../vela/value.ts'
 import type { Frontier } from './frontier.ts'
@@ -23,7 +25,7 @@ interface Known {
   readonly genesis: ReadonlySet<string>
 }
 
-const NOTHING: Seeds = { genesis: [], proposals: [] }
+const NOTHING: Seeds = { genesis: [], proposals: [], actors: [] }
 const known = new WeakMap<Frontier, Known>()
 
 /** The same object as long as nothing of it changes. */
@@ -75,10 +77,23 @@ async function readSeeds(frontier: Frontier): Promise<Omit<Known, 'nodes'>> {
     return [{ id, payload: (proposal as Map<string, Json>).get('payload') ?? null }]
   })
   const genesis = genesisOf(listOf(members, 'findings').flatMap(findingIn), log.events)
-  const isNothing = genesis.length === 0 && seeds.length === 0
+  const actors = actorsIn(members)
+  const isNothing = genesis.length === 0 && seeds.length === 0 && actors?.length === 0
   return {
-    seeds: isNothing ? NOTHING : { genesis, proposals: seeds },
+    seeds: isNothing ? NOTHING : { genesis, proposals: seeds, actors },
     genesis: new Set(genesis.flatMap(body => idOf(new Map(body)) ?? [])),
+  }
+}
+
+/** Undefined where the list is none that can be read: who is registered is not known then. */
+export function actorsIn(members: ReadonlyMap<string, Json>): ActorRecord[] | undefined {
+  const actors = members.get('actors')
+  if (actors === undefined) return []
+  try {
+    return readActors(printJson(actors))
+  } catch (error) {
+    if (!hasCode(error, 'ERR_ACTOR', 'ERR_JSON')) throw error
+    return undefined
   }
 }
 

@@ -3,6 +3,7 @@
 
 import { concat, utf8 } from '../bytes.ts'
 import { hasCode } from '../errors.ts'
+import { verifyVetted } from '../trust/vetted.ts'
 import { readEvent } from '../vela/event.ts'
 import { type Frontier as FrontierFile, readFrontierInPieces } from '../vela/frontier-file.ts'
 import { compareText, printJson, printString } from '../vela/json.ts'
@@ -16,6 +17,7 @@ import { basisOf, filesOf } from './whole-basis.ts'
 import { type Joined, joinFrontierInPieces, proposalsIn } from './whole-join.ts'
 import { readWholeLog, type WholeLog } from './whole-log.ts'
 import { repositoryFiles } from './whole-repository.ts'
+import { actorsIn } from './whole-seeds.ts'
 import type { RepositoryFile } from './whole-split.ts'
 
 const ITEMS_PER_PIECE = 128
@@ -54,7 +56,9 @@ function logOf(home: Home, name: string, nodes = home.at(name).log.nodes): Promi
 }
 
 function* joined(log: WholeLog): InPieces<Joined> {
-  return yield* joinFrontierInPieces(basisOf(log), log.events, {
+  const basis = basisOf(log)
+  return yield* joinFrontierInPieces(basis, log.events, {
+    deciders: { actors: actorsIn(basis.members), verify: verifyVetted },
     proposals: proposalsIn(log.documents.values()),
     precedes: log.precedes,
   })

@@ -73,7 +73,7 @@ export type SignatureVerdict = 'valid' | 'unneeded' | 'unsigned' | 'invalid' | '
  * @throws ReplicaError as eventSignature does, for text that is no event in stored form
  */
 export function judgeEventSignature(
-  event: { readonly text: Uint8Array; readonly head: EventHead },
+  event: { readonly text: Uint8Array; readonly head: Pick<EventHead, 'actor' | 'timestamp' | 'signed'> },
   actors: readonly ActorRecord[],
   verify: Verify,
 ): SignatureVerdict {

@@ -36,6 +36,7 @@ export {
   isCausallyClosed,
   missingAncestors,
 } from './closure.ts'
+export { type Deciders, NO_DECIDERS } from './decider.ts'
 // Whole frontiers, their hashes, comparing and recording: protocol/frontier.md, protocol/federation.md.
 export { CONFLICT_KINDS, type Conflict, type ConflictKind, diffFrontiers } from './diff.ts'
 export {
@@ -201,6 +202,7 @@ export {
   type Acceptance,
   type Accepted,
   acceptResolution,
+  type Docket,
   type KnownConflict,
   proposeResolution,
   type ResolutionDraft,

@@ -4,10 +4,10 @@
 
 import { digestKey, sha256 } from '../bytes.ts'
 import { hasCode } from '../errors.ts'
+import { checkDecider, type Deciders } from './decider.ts'
 import type { EventHead } from './event.ts'
 import { CONFLICT_RESOLVED, checkFrontierPayload, payloadOf } from './frontier-payload.ts'
 import { compareText, printJson } from './json.ts'
-import { refusedBecause } from './reviewer.ts'
 import type { Json } from './value.ts'
 
 /** An event in stored form with its head, as checkEvent and importEvent give it. */
@@ -47,11 +47,11 @@ export interface ResolutionView {
   readonly ignored: readonly { readonly event: string; readonly reason: string }[]
 }
 
-export function readResolutions(events: Iterable<LoggedEvent>): ResolutionView {
+export function readResolutions(events: Iterable<LoggedEvent>, deciders: Deciders): ResolutionView {
   const byConflict = new Map<string, Resolution[]>()
   const ignored: { event: string; reason: string }[] = []
   for (const event of distinctResolving(events)) {
-    const found = resolutionOf(event)
+    const found = resolutionOf(event, deciders)
     if ('reason' in found) ignored.push(found)
     else {
       const others = byConflict.get(found.conflict)
@@ -74,26 +74,23 @@ function distinctResolving(events: Iterable<LoggedEvent>): LoggedEvent[] {
     .map(([, event]) => event)
 }
 
-function resolutionOf({ text, head }: LoggedEvent): Resolution | { event: string; reason: string } {
+function resolutionOf(event: LoggedEvent, deciders: Deciders): Resolution | { event: string; reason: string } {
+  const { text, head } = event
   let payload: Json
   try {
     payload = payloadOf(text)
     checkFrontierPayload(head.kind, payload)
+    checkDecider(event, payload as Map<string, Json>, deciders)
   } catch (error) {
     if (!hasCode(error)) throw error
     return { event: head.id, reason: error.message }
   }
   const members = payload as Map<string, Json>
   const optional = (name: string) => (members.get(name) ?? undefined) as string | undefined
-  const resolvedBy = members.get('resolved_by') as string
-  const reason = refusedBecause(resolvedBy) ?? refusedBecause(head.actor.id)
-  if (reason !== undefined) return { event: head.id, reason }
-  if (head.actor.id !== resolvedBy || head.actor.type !== 'human')
-    return { event: head.id, reason: 'its actor is not the person who resolved' }
   return {
     event: head.id,
     conflict: members.get('conflict_event_id') as string,
-    resolved_by: resolvedBy,
+    resolved_by: head.actor.id,
     note: members.get('resolution_note') as string,
     proposal: typeof members.get('proposal_id') === 'string' ? optional('proposal_id') : undefined,
     winner: optional('winning_proposal_id'),

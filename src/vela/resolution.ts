@@ -4,8 +4,8 @@
 
 import { toHex } from '../bytes.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
-import type { ActorRecord } from './actor.ts'
 import { checkChoiceValue } from './choice.ts'
+import { actorsOf, type Deciders } from './decider.ts'
 import { type EventDraft, type EventHead, eventSigningBytes, makeEvent } from './event.ts'
 import { excerpt } from './event-record.ts'
 import { CONFLICT_DETECTED, CONFLICT_RESOLVED, checkFrontierPayload, payloadOf } from './frontier-payload.ts'
@@ -44,21 +44,25 @@ export interface KnownConflict {
   readonly kind: string
 }
 
+/** What of a frontier there is to settle, and by whom. */
+export interface Docket {
+  /** Those that record conflicts or resolve them, among any others. */
+  readonly events: readonly LoggedEvent[]
+  readonly computed: readonly KnownConflict[]
+  readonly deciders: Deciders
+}
+
 /**
- * A proposal to settle a conflict that `events` record or that is among the `computed`. Where resolutions made apart contest
+ * A proposal to settle a conflict that the docket's events record or that is computed. Where resolutions made apart contest
  * each other, it is one to take the place of them all.
  * @throws ReplicaError ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED, ERR_JSON
  */
-export function proposeResolution(
-  draft: ResolutionDraft,
-  events: readonly LoggedEvent[],
-  computed: readonly KnownConflict[] = [],
-): Proposal {
+export function proposeResolution(draft: ResolutionDraft, docket: Docket): Proposal {
   const { frontier, conflict, actor, note, winner, choice } = draft
   checkFrontierName(frontier)
   if (isBlank(note)) throw refusal('the note of a resolution is blank')
-  const about = checkKnown(conflict, events, computed)
-  const contested = checkOpen(conflict, events)
+  const about = checkKnown(conflict, docket)
+  const contested = checkOpen(conflict, docket)
   if (choice !== undefined && about === undefined)
     throw refusal('nothing here says which finding the conflict is about')
   if (choice !== undefined && 'value' in choice) checkChoiceValue(about!.kind, toJson(choice.value))
@@ -88,7 +92,6 @@ export interface Acceptance {
   readonly reviewer: string
   /** The reviewer's own key: the registered one, where one is registered. */
   readonly signer: Signer
-  readonly actors: readonly ActorRecord[]
   /** RFC 3339: the event's timestamp. */
   readonly at: string
   readonly decision_reason?: string
@@ -103,23 +106,18 @@ export interface Accepted {
 
 /**
  * Makes a signed event of a proposal. The same proposal accepted again gives the event that is there.
- * @throws ReplicaError ERR_REVIEWER, ERR_INSTANT, ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED
+ * @throws ReplicaError ERR_REVIEWER, ERR_ACTOR, ERR_INSTANT, ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED
  */
-export function acceptResolution(
-  proposal: Proposal,
-  acceptance: Acceptance,
-  events: readonly LoggedEvent[],
-  computed: readonly KnownConflict[] = [],
-): Accepted {
-  const { frontier, reviewer, signer, actors, at } = acceptance
+export function acceptResolution(proposal: Proposal, acceptance: Acceptance, docket: Docket): Accepted {
+  const { frontier, reviewer, signer, at } = acceptance
   if (readInstant(at) === undefined) throw new ReplicaError('ERR_INSTANT', 'the time of acceptance is not RFC 3339')
-  checkReviewerKey({ id: reviewer, signer, at }, actors)
+  checkReviewerKey({ id: reviewer, signer, at }, actorsOf(docket.deciders))
   const payload = checkResolveProposal(proposal, frontier)
   const conflict = payload.get('conflict_event_id') as string
-  checkChoice(payload.get('choice'), checkKnown(conflict, events, computed))
-  const before = resolvedBefore(proposal, events)
+  checkChoice(payload.get('choice'), checkKnown(conflict, docket))
+  const before = resolvedBefore(proposal, docket)
   if (before !== undefined) return { event: before, proposal: applied(proposal, before, acceptance), applied: 'before' }
-  checkSupersedes(payload, checkOpen(conflict, events))
+  checkSupersedes(payload, checkOpen(conflict, docket))
   const event = signedEvent(
     {
       kind: CONFLICT_RESOLVED,
@@ -127,7 +125,7 @@ export function acceptResolution(
       actor: { id: reviewer, type: 'human' },
       reason: proposal.reason,
       timestamp: at,
-      payload: resolvedPayload(proposal, payload, reviewer),
+      payload: resolvedPayload(proposal, payload, acceptance),
     },
     signer,
   )
@@ -166,16 +164,13 @@ function checkChoice(choice: Json | undefined, about: Omit<KnownConflict, 'id'> 
  * already, by what was chosen. Undefined where only a note was.
  * @throws ReplicaError ERR_CONFLICT_UNKNOWN
  */
-export function checkKnown(
-  id: string,
-  events: readonly LoggedEvent[],
-  computed: readonly KnownConflict[],
-): Omit<KnownConflict, 'id'> | undefined {
+export function checkKnown(id: string, docket: Docket): Omit<KnownConflict, 'id'> | undefined {
+  const { events, computed } = docket
   const found = computed.find(one => one.id === id)
   if (found !== undefined) return { finding_id: found.finding_id, kind: found.kind }
   const event = events.find(({ head }) => head.id === id && head.kind === CONFLICT_DETECTED)
   if (event !== undefined) return recordedConflict(event)
-  const resolutions = resolutionsOf(id, events)
+  const resolutions = resolutionsOf(id, docket)
   if (resolutions === undefined)
     throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `no conflict ${excerpt(id)} is recorded or computed here`)
   const chosen = resolutions.standing.map(({ choice }) => choice).find(choice => choice instanceof Map)
@@ -199,8 +194,8 @@ function aboutOf(members: ReadonlyMap<string, Json>): Omit<KnownConflict, 'id'> 
 }
 
 /** The resolutions that contest each other, if any do. @throws ReplicaError ERR_CONFLICT_SETTLED when one stands */
-function checkOpen(conflict: string, events: readonly LoggedEvent[]): ConflictResolutions | undefined {
-  const found = resolutionsOf(conflict, events)
+function checkOpen(conflict: string, docket: Docket): ConflictResolutions | undefined {
+  const found = resolutionsOf(conflict, docket)
   if (found === undefined || found.state === 'contested') return found
   throw new ReplicaError('ERR_CONFLICT_SETTLED', `the conflict was settled by ${found.standing[0]!.event}`, {
     facts: { events: standingIds(found) },
@@ -222,31 +217,34 @@ function standingIds({ standing }: ConflictResolutions): string[] {
 }
 
 /** The event that this very proposal became: one that only claims its id and says something else is not it. */
-function resolvedBefore(proposal: Proposal, events: readonly LoggedEvent[]): LoggedEvent | undefined {
+function resolvedBefore(proposal: Proposal, docket: Docket): LoggedEvent | undefined {
   const { payload } = proposal
-  const { standing = [], superseded = [] } = resolutionsOf(conflictOf(payload), events) ?? {}
+  const { standing = [], superseded = [] } = resolutionsOf(conflictOf(payload), docket) ?? {}
   const before = [...standing, ...superseded].find(
     one => one.proposal === proposal.id && one.outcome === outcomeOf(payload as ReadonlyMap<string, Json>),
   )
-  return before && events.find(({ head }) => head.id === before.event && head.kind === CONFLICT_RESOLVED)
+  // The same without its signature has the same id, and is not it.
+  const counts = (event: LoggedEvent) => readResolutions([event], docket.deciders).conflicts.length > 0
+  return before && docket.events.find(event => event.head.id === before.event && counts(event))
 }
 
-function resolutionsOf(conflict: Json | undefined, events: readonly LoggedEvent[]): ConflictResolutions | undefined {
-  return readResolutions(events).conflicts.find(one => one.conflict === conflict)
+function resolutionsOf(conflict: Json | undefined, { events, deciders }: Docket): ConflictResolutions | undefined {
+  return readResolutions(events, deciders).conflicts.find(one => one.conflict === conflict)
 }
 
 function conflictOf(payload: Json): Json | undefined {
   return payload instanceof Map ? payload.get('conflict_event_id') : undefined
 }
 
-/** The reference's members, then ours where the proposal has them; null stands for absent. */
-function resolvedPayload(proposal: Proposal, payload: ReadonlyMap<string, Json>, reviewer: string): Json {
+/** The reference's members and the signer's key, then ours where the proposal has them; null stands for absent. */
+function resolvedPayload(proposal: Proposal, payload: ReadonlyMap<string, Json>, by: Acceptance): Json {
   const carried = ['winning_proposal_id', 'choice', 'supersedes'].filter(name => (payload.get(name) ?? null) !== null)
   return toJson({
     proposal_id: proposal.id,
     conflict_event_id: payload.get('conflict_event_id'),
-    resolved_by: reviewer,
+    resolved_by: by.reviewer,
     resolution_note: payload.get('resolution_note'),
+    signer: by.signer.publicKey,
     ...Object.fromEntries(carried.map(name => [name, payload.get(name)])),
   })
 }

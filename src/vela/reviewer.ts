@@ -43,10 +43,16 @@ export function checkReviewerKey(
   reviewer: { readonly id: string; readonly signer: Signer; readonly at: string },
   actors: readonly ActorRecord[],
 ): void {
-  const { id, signer, at } = reviewer
-  checkReviewer(id)
+  checkReviewer(reviewer.id)
+  checkKeyOf({ ...reviewer, key: reviewer.signer.publicKey }, actors)
+}
+
+/** The same of a key alone, 64 lower-case hex digits. @throws ReplicaError ERR_REVIEWER */
+export function checkKeyOf(
+  { id, key, at }: { readonly id: string; readonly key: string; readonly at: string },
+  actors: readonly ActorRecord[],
+): void {
   const own = actors.filter(actor => actor.id === id)
-  const key = signer.publicKey
   if (actors.some(actor => actor.id !== id && actor.public_key === key) && !own.some(actor => actor.public_key === key))
     throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)}: the key is registered for another actor`)
   if (own.length === 0) return

@@ -9,7 +9,7 @@ import { SETTLE_LIMITS } from '../../src/limits.ts'
 import { splitFrontier } from '../../src/replica/whole-split.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import * as vela from '../../src/vela/index.ts'
-import { verify } from '../vela/signers.ts'
+import { signed, verify } from '../vela/signers.ts'
 import { NOW } from './drafts.ts'
 import { frontierFile } from './fetch-server.ts'
 import { ADA, ada, BEN, ben, FINDING, Hubs } from './settle-hubs.ts'
@@ -182,6 +182,38 @@ test('a reviewer who is a registered actor signs with the registered key, and no
     file.findings.map(({ retracted }) => retracted),
     [false],
   )
+})
+
+test('a resolution that nobody signed, or somebody else than it says, settles nothing anywhere and is shown', async () => {
+  await using hubs = await Hubs.open({ apart: true })
+  const { left, right, frontier } = hubs
+  const [conflict] = await hubs.conflicts(left)
+  const choice = { finding_id: FINDING, kind: 'confidence_diverged', value: vela.JsonNumber.float(0.1) }
+  const said = { conflict_event_id: conflict!.id, resolved_by: 'reviewer:ada', resolution_note: 'mine', choice }
+  const draft = {
+    kind: 'frontier.conflict_resolved',
+    target: { type: 'frontier_observation', id: frontier },
+    actor: { id: 'reviewer:ada', type: 'human' },
+    reason: 'mine',
+    timestamp: NOW.toISOString(),
+    payload: said,
+  }
+  const named = { ...draft, payload: { ...said, signer: ada.publicKey } }
+  const forged = [
+    await left.append(frontier, draft),
+    await right.append(frontier, signed(named, ben).text),
+    await right.append(frontier, { ...named, reason: 'unsigned' }),
+  ]
+  await hubs.meet()
+  for (const hub of [left, right]) {
+    assert.equal(await hubs.conflicts(hub), [conflict])
+    const { conflicts, ignored } = await hub.settling(frontier).resolutions()
+    assert.equal(conflicts, [])
+    assert.equal(ignored.map(({ event }) => event).sort(), forged.map(({ event }) => event).sort())
+  }
+  await hubs.settle(right, conflict!.id, { value: '0.3' }, BEN)
+  await hubs.meet()
+  assert.equal([await hubs.score(left), await hubs.score(right)], [0.3, 0.3])
 })
 
 test('what is no conflict, no value of its field, or no choice where one is needed, is no proposal', async () => {

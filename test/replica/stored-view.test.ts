@@ -16,12 +16,14 @@ import * as vela from '../../src/vela/index.ts'
 import { scratch } from '../shared-data.ts'
 import { FRONTIER, type Made, makeNode, NOW, type Setting, seededKey, setting } from '../trust/nodes.ts'
 import { event, finding, printView } from '../vela/replay/logs.ts'
+import { signed, signer, verify } from '../vela/signers.ts'
 
 const test = suite('replica/stored view')
 
 const IDS = ['vf_a', 'vf_b'] as const
 const KEYS = [2, 3].map(seededKey)
-const SEEDS: Seeds = { genesis: IDS.map(id => finding(id)), proposals: [] }
+const ADA = signer(1)
+const SEEDS: Seeds = { genesis: IDS.map(id => finding(id)), proposals: [], actors: [] }
 
 interface Kept extends Setting {
   readonly view: StoredView
@@ -51,7 +53,8 @@ async function afresh({ log }: Pick<Setting, 'log'>): Promise<string> {
       const text = toHex(decodeNode(bytes).event)
       carriers.set(text, [...(carriers.get(text) ?? []), seq])
     }
-  const view = vela.emptyView({ genesis: SEEDS.genesis, precedes: (a, b) => ancestry.precedes(a, b) })
+  const deciders = { actors: [], verify }
+  const view = vela.emptyView({ genesis: SEEDS.genesis, deciders, precedes: (a, b) => ancestry.precedes(a, b) })
   for (const { bytes } of await log.read([...(await replaySeqs(log))])) {
     const { event: text } = decodeNode(bytes)
     vela.applyEvent(view, { text, nodes: carriers.get(toHex(text))! })
@@ -98,14 +101,16 @@ function eventOf({ choice, target: which, value }: Plan, at: number): Uint8Array
 const STATES = ['accepted', 'contested', 'needs_revision', 'rejected']
 
 function resolution(choice: { finding_id: string; kind: string; value: number }, at: number): Uint8Array {
-  return makeEvent({
+  const said = { conflict_event_id: 'vcx_x', resolved_by: 'reviewer:ada', resolution_note: 'settled', choice }
+  const draft = {
     kind: 'frontier.conflict_resolved',
     target: { type: 'frontier_observation', id: FRONTIER },
     actor: { id: 'reviewer:ada', type: 'human' },
     reason: 'settled',
     timestamp: new Date(Date.UTC(2026, 0, 2) + at * 1000).toISOString(),
-    payload: { conflict_event_id: 'vcx_x', resolved_by: 'reviewer:ada', resolution_note: 'settled', choice },
-  }).text
+    payload: { ...said, signer: ADA.publicKey },
+  }
+  return signed(draft, ADA).text
 }
 
 /** Signed nodes with their parents' places. */
@@ -309,13 +314,34 @@ test('an event that a registered hub carries too counts by that node', async () 
 })
 
 test('with another genesis the replay starts over', async () => {
-  let seeds: Seeds = { genesis: [], proposals: [] }
+  let seeds: Seeds = { ...SEEDS, genesis: [] }
   await using replica = await kept({ seeds: async () => seeds })
   await replica.admit([makeNode(KEYS[0]!, '', [], { event: revise(1, 0.2) })])
   assert.equal(await replica.view.read(view => vela.viewProblems(view).map(({ code }) => code)), ['ERR_EVENT_TARGET'])
   seeds = SEEDS
   assert.equal(await replica.view.read(view => vela.viewProblems(view)), [])
   assert.is(await replica.view.read(printView), await afresh(replica))
+})
+
+test('with other actors the replay starts over, and who has another key than the registered one settles nothing', async () => {
+  let seeds = SEEDS
+  await using replica = await kept({ seeds: async () => seeds })
+  const choice = { finding_id: 'vf_a', kind: 'confidence_diverged', value: 0.3 }
+  await replica.admit([makeNode(KEYS[0]!, '', [], { event: resolution(choice, 9) })])
+  const answer = () =>
+    replica.view.read(view => [
+      vela.viewRows(view).findings[0]!.confidence_score,
+      ...vela.viewProblems(view).map(({ code }) => code),
+    ])
+  assert.equal(await answer(), ['0.300000'])
+  const registered = (key: string) =>
+    vela.readActors(JSON.stringify([{ id: 'reviewer:ada', public_key: key, created_at: NOW }]))
+  seeds = { ...SEEDS, actors: registered(signer(2).publicKey) }
+  assert.equal(await answer(), ['0.700000', 'ERR_REVIEWER'])
+  seeds = { ...SEEDS, actors: undefined }
+  assert.equal(await answer(), ['0.700000', 'ERR_ACTOR'])
+  seeds = { ...SEEDS, actors: registered(ADA.publicKey) }
+  assert.equal(await answer(), ['0.300000'])
 })
 
 test('a proposal that comes late is taken in by the events that were in want of it, and by no others', async () => {
@@ -342,7 +368,7 @@ test('a proposal that comes late is taken in by the events that were in want of 
   await replica.admit(chain)
   const before = await replica.view.refresh()
   assert.is(vela.viewProblems(before).length, 100)
-  seeds = { genesis: SEEDS.genesis, proposals: [proposal] }
+  seeds = { ...SEEDS, proposals: [proposal] }
   const after = await replica.view.refresh()
   assert.ok(after === before, 'the replay started over')
   assert.equal(vela.viewProblems(after), [])
@@ -350,7 +376,7 @@ test('a proposal that comes late is taken in by the events that were in want of 
   await afresh.admit(chain)
   assert.is(await replica.view.read(printView), await afresh.view.read(printView))
   // Another content under the same id is no addition.
-  seeds = { genesis: SEEDS.genesis, proposals: [{ ...proposal, payload: vela.toJson({}) }] }
+  seeds = { ...SEEDS, proposals: [{ ...proposal, payload: vela.toJson({}) }] }
   assert.ok((await replica.view.refresh()) !== after)
   assert.is(await replica.view.read(view => vela.viewProblems(view).length), 100)
 })

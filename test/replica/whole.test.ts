@@ -16,6 +16,7 @@ import { Replica } from '../../src/replica.ts'
 import * as vela from '../../src/vela/index.ts'
 import { type Scratch, scratch, shared, skip } from '../shared-data.ts'
 import { finding } from '../vela/replay/logs.ts'
+import { signed, signer } from '../vela/signers.ts'
 
 const test = suite('whole frontiers')
 
@@ -329,13 +330,17 @@ for (const pick of [0, 1])
     const { hub, other, frontier, made, sync } = apart
     const { id, score } = made[pick]!
     const choice = { finding_id: target, kind: 'confidence_diverged', event: id }
-    await hub.append(frontier, {
+    const by = signer(1)
+    const said = { conflict_event_id: 'vcx_1', resolved_by: 'reviewer:ada', resolution_note: 'x', choice }
+    const draft = {
       kind: 'frontier.conflict_resolved',
       target: { type: 'frontier_observation', id: frontier },
       actor: { id: 'reviewer:ada' },
       reason: 'measured again',
-      payload: { conflict_event_id: 'vcx_1', resolved_by: 'reviewer:ada', resolution_note: 'x', choice },
-    })
+      timestamp: '2026-03-03T00:00:00Z',
+      payload: { ...said, signer: by.publicKey },
+    }
+    await hub.append(frontier, signed(draft, by).text)
     await sync()
     for (const replica of [hub, other]) {
       const home: Home = Reflect.get(replica, 'home')
@@ -366,7 +371,7 @@ test('an event that stands before the base’s in replay order counts where it s
   })
   const joined = (events: readonly { text: Uint8Array; head: vela.EventHead }[]) => {
     const basis = { members: base.members, events: base.events }
-    const { members } = joinFrontier(basis, events.map(entry), { proposals })
+    const { members } = joinFrontier(basis, events.map(entry), { proposals, deciders: vela.NO_DECIDERS })
     return (members.get('findings') as Map<string, vela.Json>[]).map(one => vela.readFinding(one).retracted)
   }
   // After the base's events it retracts; before the one that asserts the finding there is nothing to retract.

@@ -10,10 +10,12 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hasCode } from '../../src/errors.ts'
 import { portable } from '../../src/trust/ed25519.ts'
+import { Key } from '../../src/trust/key.ts'
 import { openssl } from '../../src/trust/openssl.ts'
 import { type SignaturePath, verifyBy } from '../../src/trust/rule.ts'
 import { passesSelfCheck } from '../../src/trust/self-check.ts'
 import { choosePath, presentPaths, signaturePath, verify } from '../../src/trust/verify.ts'
+import { verifyVetted } from '../../src/trust/vetted.ts'
 import { shared, skip } from '../shared-data.ts'
 import { addOrder, forge, littleEndian, point } from './forge.ts'
 import { bytes, vectorsOf } from './signature-vectors.ts'
@@ -327,5 +329,19 @@ function inResizable(data: Uint8Array): Uint8Array {
   view.set(data)
   return view
 }
+
+test('a signature under a key with a part of small order is valid by the rule, and not where the key has to be vetted', () => {
+  const forged = Array.from({ length: 64 }, (_, n) =>
+    forge({ a: 7n, aTorsion: 1, r: BigInt(n + 2), rTorsion: 0, message: Buffer.from([n]) }),
+  ).find(({ valid }) => valid)!
+  assert.ok(verify(forged.key, forged.message, forged.sig))
+  for (let again = 0; again < 2; again++) assert.not(verifyVetted(forged.key, forged.message, forged.sig))
+  const key = Key.fromSeed(new Uint8Array(32).fill(1))
+  const message = Buffer.from('signed')
+  const sig = key.sign(message)
+  assert.ok(verifyVetted(key.publicKeyBytes, message, sig))
+  assert.not(verifyVetted(key.publicKeyBytes, Buffer.from('other'), sig))
+  assert.not(verifyVetted(new Uint8Array(31), message, sig))
+})
 
 test.run()

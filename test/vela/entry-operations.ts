@@ -13,7 +13,7 @@ const logged = (texts: string[]) => texts.map(text => ({ text: utf8(text), head:
 type Input = Record<string, unknown>
 type Output = Record<string, unknown>
 type Content = NonNullable<vela.Publication['content']>
-type Accept = Omit<vela.Acceptance, 'signer' | 'actors'> & {
+type Accept = Omit<vela.Acceptance, 'signer'> & {
   proposal: string
   events: string[]
   computed?: vela.KnownConflict[]
@@ -25,6 +25,17 @@ interface Propose {
   events: string[]
   computed?: vela.KnownConflict[]
 }
+
+const deciders = (actors = '[]'): vela.Deciders => ({ actors: vela.readActors(actors), verify })
+const docket = (of: {
+  events: string[]
+  computed?: vela.KnownConflict[] | undefined
+  actors?: string
+}): vela.Docket => ({
+  events: logged(of.events),
+  computed: of.computed ?? [],
+  deciders: deciders(of.actors),
+})
 
 const entryOperations: Record<string, (input: never) => Output> = {
   instant: ({ text }: { text: string }) => ({ ...vela.parseInstant(text) }),
@@ -123,20 +134,20 @@ const resolutionOperations: Record<string, (input: never) => Output> = {
     return { id }
   },
   propose: ({ draft, events, computed }: Propose) => ({
-    text: vela.printProposal(vela.proposeResolution(draft, logged(events), computed)),
+    text: vela.printProposal(vela.proposeResolution(draft, docket({ events, computed }))),
   }),
   accept: (input: Accept) => {
     const { proposal, events, computed, seed, actors, ...rest } = input
-    const acceptance = { ...rest, signer: signer(seed), actors: vela.readActors(actors) }
+    const acceptance = { ...rest, signer: signer(seed) }
     const {
       event,
       applied,
       proposal: after,
-    } = vela.acceptResolution(vela.readProposal(proposal), acceptance, logged(events), computed)
+    } = vela.acceptResolution(vela.readProposal(proposal), acceptance, docket({ events, computed, actors }))
     return { event: textOf(event.text), applied, proposal: vela.printProposal(after) }
   },
-  resolutions: ({ events }: { events: string[] }) => {
-    const { conflicts, ignored } = vela.readResolutions(logged(events))
+  resolutions: ({ events, actors }: { events: string[]; actors?: string }) => {
+    const { conflicts, ignored } = vela.readResolutions(logged(events), deciders(actors))
     const ids = (list: readonly vela.Resolution[]) => list.map(({ event }) => event)
     return {
       conflicts: conflicts.map(one => ({ ...one, standing: ids(one.standing), superseded: ids(one.superseded) })),

@@ -91,7 +91,10 @@ const frontierOperations: Record<string, (input: never) => Output> = {
     const linked = documents.map((text): [string, Uint8Array] => [linkText(chunkDocument(utf8(text)).link), utf8(text)])
     const documentsBy = new Map(linked)
     const basis = basisOf({ frontier, events: log, base: baseIn(base, frontier), documents: documentsBy })
-    const joined = joinFrontier(basis, log, { proposals: proposalsIn(documentsBy.values()) })
+    const joined = joinFrontier(basis, log, {
+      proposals: proposalsIn(documentsBy.values()),
+      deciders: vela.NO_DECIDERS,
+    })
     const members = new Map(joined.members).set(
       'events',
       joined.events.map(({ value }) => value),

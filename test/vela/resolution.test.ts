@@ -105,6 +105,13 @@ const conflict = vela.makeEvent({
   timestamp: '2026-05-01T00:00:00+00:00',
   payload: { peer_id: 'hub:x', finding_id: 'vf_1', kind: 'retracted_diverged', detail: 'ours: true, peer: false' },
 })
+const docket = (events: readonly vela.LoggedEvent[], actors: vela.ActorRecord[] = []): vela.Docket => ({
+  events,
+  computed: [],
+  deciders: { actors, verify },
+})
+const read = (events: readonly vela.LoggedEvent[], actors: vela.ActorRecord[] = []) =>
+  vela.readResolutions(events, { actors, verify })
 const propose = (changes: Partial<vela.ResolutionDraft> = {}, events: vela.LoggedEvent[] = [conflict]) =>
   vela.proposeResolution(
     {
@@ -115,7 +122,7 @@ const propose = (changes: Partial<vela.ResolutionDraft> = {}, events: vela.Logge
       created_at: '2026-05-02T00:00:00Z',
       ...changes,
     },
-    events,
+    docket(events),
   )
 const accept = (
   proposal: vela.Proposal,
@@ -124,19 +131,20 @@ const accept = (
 ) =>
   vela.acceptResolution(
     proposal,
-    { frontier, reviewer: 'reviewer:ada', signer: signer(1), actors: [], at: '2026-05-03T00:00:00+00:00', ...changes },
-    events,
+    { frontier, reviewer: 'reviewer:ada', signer: signer(1), at: '2026-05-03T00:00:00+00:00', ...changes },
+    docket(events),
   )
 
 test('a resolving event has the reference’s members and its reviewer’s signature', () => {
   const { event, proposal, applied } = accept(propose({ winner: 'vpr_0000000000000001' }))
   assert.is(applied, 'now')
-  const read = vela.parseJson(event.text, { numbers: 'exact' }) as Map<string, vela.Json>
-  assert.equal(vela.fromJson(read.get('payload')!), {
+  const made = vela.parseJson(event.text, { numbers: 'exact' }) as Map<string, vela.Json>
+  assert.equal(vela.fromJson(made.get('payload')!), {
     proposal_id: proposal.id,
     conflict_event_id: conflict.head.id,
     resolved_by: 'reviewer:ada',
     resolution_note: 'theirs',
+    signer: signer(1).publicKey,
     winning_proposal_id: 'vpr_0000000000000001',
   })
   assert.is(event.head.reason, 'Conflict resolution: theirs')
@@ -192,7 +200,7 @@ test('what an agent put in the log settles nothing', () => {
   })
   assert.is(accept(propose(), {}, [conflict, byAgent]).applied, 'now')
   assert.equal(
-    vela.readResolutions([byAgent]).ignored.map(({ event }) => event),
+    read([byAgent]).ignored.map(({ event }) => event),
     [byAgent.head.id],
   )
 })
@@ -219,11 +227,11 @@ test('any order and any copies of the same events give the same view', () => {
   )
   const settling = accept(propose({ note: 'in the end' }, [conflict, ...resolved]), {}, [conflict, ...resolved]).event
   const all = [conflict, ...resolved, settling]
-  const wanted = vela.readResolutions(all)
+  const wanted = read(all)
   assert.is(wanted.conflicts[0]!.state, 'settled')
-  assert.is(vela.readResolutions(resolved).conflicts[0]!.state, 'contested')
+  assert.is(read(resolved).conflicts[0]!.state, 'contested')
   const copies = fc.shuffledSubarray([...all, ...all], { minLength: all.length * 2 })
-  fc.assert(fc.property(copies, events => assert.equal(vela.readResolutions(events), wanted)))
+  fc.assert(fc.property(copies, events => assert.equal(read(events), wanted)))
 })
 
 test('any JSON as a proposal is read or refused with a code', () => {

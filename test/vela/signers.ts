@@ -1,7 +1,15 @@
 // Ed25519 for tests of what is signed, by node:crypto: the code under test gets both directions as functions.
 
 import * as crypto from 'node:crypto'
-import type { Signer, Verify } from '../../src/vela/index.ts'
+import { toHex } from '../../src/bytes.ts'
+import {
+  type EventDraft,
+  eventSigningBytes,
+  makeEvent,
+  type SignatureForm,
+  type Signer,
+  type Verify,
+} from '../../src/vela/index.ts'
 
 /** A signer from a seed of 32 equal bytes. */
 export function signer(byte: number): Signer {
@@ -13,6 +21,13 @@ export function signer(byte: number): Signer {
     publicKey: spki.subarray(-32).toString('hex'),
     sign: message => crypto.sign(null, message, key),
   }
+}
+
+/** The event signed by its maker. */
+export function signed(draft: EventDraft, by: Signer, form: SignatureForm = 'bare'): ReturnType<typeof makeEvent> {
+  const { text } = makeEvent(draft)
+  const signature = toHex(by.sign(eventSigningBytes(text, form)))
+  return makeEvent({ ...draft, signature: form === 'bare' ? signature : `v1:${signature}` })
 }
 
 export const verify: Verify = (key, message, sig) => {

@@ -1,11 +1,11 @@
-// What a person chose between values that were set apart (protocol/replay.md, R11): a resolution that says what is to stand sets it. One
-// that only names a proposal changes no finding, as in the reference.
+// What a person chose between values that were set apart (protocol/replay.md, R11): a resolution that says what is to stand sets it, when
+// it is signed by who it names. One that only names a proposal changes no finding, as in the reference.
 
 import { ReplicaError } from '../../errors.ts'
+import { checkDecider } from '../decider.ts'
 import { excerpt } from '../event-record.ts'
 import { REVIEW_STATES } from '../frontier-file.ts'
 import { CONFLICT_RESOLVED, checkFrontierPayload } from '../frontier-payload.ts'
-import { refusedBecause } from '../reviewer.ts'
 import { type Json, JsonNumber } from '../value.ts'
 import { type Body, textOf, withMembers } from './body.ts'
 import { FIELD_KINDS, FIELDS, type Field } from './fields.ts'
@@ -16,15 +16,11 @@ import type { Step } from './state.ts'
 
 /** frontier.conflict_resolved */
 export function resolveConflict(step: Step): void {
-  const { payload, event } = step
+  const { payload, event, text } = step
   checkFrontierPayload(CONFLICT_RESOLVED, event.payload)
+  checkDecider({ text, head: { ...event, signed: event.signature !== undefined } }, payload, step.view.deciders)
   const choice = payload.get('choice')
   if (!(choice instanceof Map)) return
-  const resolvedBy = textOf(payload, 'resolved_by') ?? ''
-  const refused = refusedBecause(resolvedBy)
-  if (refused !== undefined) throw new ReplicaError('ERR_REVIEWER', refused)
-  if (event.actor.id !== resolvedBy || event.actor.type !== 'human')
-    throw new ReplicaError('ERR_REVIEWER', 'its actor is not the person who resolved')
   const field = FIELDS.find(name => FIELD_KINDS[name] === choice.get('kind'))
   // A finding that one side lacks is settled by having it, not by a value.
   if (field === undefined) return

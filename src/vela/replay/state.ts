@@ -3,6 +3,7 @@
 // callers have a view made, and read it, through functions.
 
 import { type ErrorCode, ReplicaError } from '../../errors.ts'
+import type { Deciders } from '../decider.ts'
 import { type EventRecord, excerpt } from '../event-record.ts'
 import type { Body } from './body.ts'
 import type { Standing } from './fields.ts'
@@ -18,6 +19,13 @@ export interface Problem {
 
 /** True when node `a` is an ancestor of node `b`; nodes are numbered as the caller likes. */
 export type Precedes = (a: number, b: number) => boolean
+
+export interface ReplayEvent {
+  /** UTF-8 of the stored form. */
+  readonly text: Uint8Array
+  /** The nodes that carry it, by the numbers that `precedes` takes. */
+  readonly nodes?: readonly number[]
+}
 
 export const OBJECT_TABLES = [
   'findings',
@@ -43,8 +51,14 @@ export class View {
   /** Ids of proposals that weren't at hand, with the first place in the order at which one was looked for. */
   readonly missed = new Map<string, number>()
   readonly precedes: Precedes | undefined
+  /** Who may settle. */
+  readonly deciders: Deciders
 
-  constructor(parts: { readonly seeds: Map<string, Body>; readonly precedes: Precedes | undefined }) {
+  constructor(parts: {
+    readonly seeds: Map<string, Body>
+    readonly precedes: Precedes | undefined
+    readonly deciders: Deciders
+  }) {
     const { ledger } = this
     this.objects = Object.fromEntries(OBJECT_TABLES.map(name => [name, new Table<Body>(ledger)])) as View['objects']
     this.standing = new Table(ledger)
@@ -52,6 +66,7 @@ export class View {
     this.problems = new Table(ledger)
     this.seeds = parts.seeds
     this.precedes = parts.precedes
+    this.deciders = parts.deciders
   }
 }
 
@@ -59,6 +74,8 @@ export class View {
 export class Step {
   readonly view: View
   readonly event: EventRecord
+  /** The event in stored form. */
+  readonly text: Uint8Array
   /** Empty where the event's payload is no object. */
   readonly payload: Body
   /** The nodes that carry the event. */
@@ -67,11 +84,12 @@ export class Step {
   /** The findings that this event was about and did something to. */
   readonly findings = new Set<string>()
 
-  constructor(view: View, event: EventRecord, nodes: readonly number[] | undefined) {
+  constructor(view: View, event: EventRecord, carried: ReplayEvent) {
     this.view = view
     this.event = event
+    this.text = carried.text
     this.payload = event.payload instanceof Map ? event.payload : new Map()
-    this.nodes = nodes
+    this.nodes = carried.nodes
   }
 
   /** For what applies in part; what doesn't apply at all throws. */

@@ -3,6 +3,7 @@
 // be taken back to a checkpoint, so that events which come to lie before others cost what lies behind them, not the log.
 
 import { hasCode, ReplicaError } from '../../errors.ts'
+import { type Deciders, NO_DECIDERS } from '../decider.ts'
 import { excerpt, readRecord } from '../event-record.ts'
 import { readFinding } from '../frontier-file.ts'
 import { printJson } from '../json.ts'
@@ -10,7 +11,7 @@ import type { Proposal } from '../proposal.ts'
 import type { Json } from '../value.ts'
 import type { Body } from './body.ts'
 import { reducerOf } from './kinds.ts'
-import { type Precedes, type Problem, Step, View } from './state.ts'
+import { type Precedes, type Problem, type ReplayEvent, Step, View } from './state.ts'
 
 export interface ViewOptions {
   /** Findings that were there before the first event; of two with one id the later counts. They must not be changed any more. */
@@ -19,14 +20,11 @@ export interface ViewOptions {
   readonly proposals?: Iterable<Pick<Proposal, 'id' | 'payload'>>
   /** Ancestry of the nodes that carry the events, which may learn of nodes later; without it all that is earlier was seen. */
   readonly precedes?: Precedes
+  /** Who may settle; without them no resolution that has to be signed counts. */
+  readonly deciders?: Deciders
 }
 
-export interface ReplayEvent {
-  /** UTF-8 of the stored form. */
-  readonly text: Uint8Array
-  /** The nodes that carry it, by the numbers that `precedes` takes. */
-  readonly nodes?: readonly number[]
-}
+export type { ReplayEvent }
 
 export interface Applied {
   /** Empty when the event applied in full. */
@@ -37,10 +35,10 @@ export interface Applied {
 
 /** The view of no event. @throws ReplicaError ERR_FRONTIER for a genesis finding that is none */
 export function emptyView(options: ViewOptions = {}): View {
-  const { genesis = [], proposals = [], precedes } = options
+  const { genesis = [], proposals = [], precedes, deciders = NO_DECIDERS } = options
   const seeds = new Map<string, Body>()
   for (const { id, payload } of proposals) if (payload instanceof Map) seeds.set(id, payload)
-  const view = new View({ seeds, precedes })
+  const view = new View({ seeds, precedes, deciders })
   for (const body of genesis) view.objects.findings.set(readFinding(body as Map<string, Json>).id, body)
   return view
 }
@@ -77,7 +75,7 @@ export function viewLength(view: View): number {
  */
 export function applyEvent(view: View, event: ReplayEvent): Applied {
   const { record } = readRecord(event.text, 'exact')
-  const step = new Step(view, record, event.nodes)
+  const step = new Step(view, record, event)
   view.ledger.next()
   try {
     const reduce = reducerOf(record.kind)

@@ -3,6 +3,7 @@
 
 import { sha256, toHex, utf8 } from '../../../src/bytes.ts'
 import * as vela from '../../../src/vela/index.ts'
+import { signed, signer } from '../signers.ts'
 import { finding, type Members } from './logs.ts'
 
 interface Draft {
@@ -11,6 +12,9 @@ interface Draft {
   actor?: string
   payload?: unknown
   after_hash?: string
+  /** The seed of the key that signs the event, and how. */
+  seed?: number
+  form?: vela.SignatureForm
   /** Places of the events that its maker had seen last; where one event says so, all do. */
   parents?: number[]
 }
@@ -20,6 +24,7 @@ interface Case {
   rule: string
   genesis?: Members[]
   proposals?: { id: string; payload: unknown }[]
+  actors?: object[]
   events: Draft[]
   ok?: Record<string, unknown>
   error?: string
@@ -57,12 +62,33 @@ const revise = (new_score: number, parents?: number[]) =>
   on('finding.confidence_revised', { new_score }, parents === undefined ? {} : { parents })
 const seed = (payload: unknown, id = 'vpr_00000000000000aa') => ({ id, payload })
 const thin = (after_hash: string) => on('finding.asserted', { proposal_id: 'vpr_00000000000000aa' }, { after_hash })
-const choose = (choice: object, actor = 'reviewer:eve', parents?: number[]): Draft => ({
+const resolve = (members: object, actor: string): Draft => ({
   kind: 'frontier.conflict_resolved',
   target: ['frontier_observation', 'vfr_00000000000000aa'],
   actor,
-  payload: { conflict_event_id: 'vev_00000000000000aa', resolved_by: actor, resolution_note: 'seen both', choice },
+  payload: { conflict_event_id: 'vev_00000000000000aa', resolved_by: actor, resolution_note: 'seen both', ...members },
+})
+const EVE = 5
+const choose = (choice: object, actor = 'reviewer:eve', parents?: number[]): Draft => ({
+  ...resolve({ choice, signer: signer(EVE).publicKey }, actor),
+  seed: EVE,
   ...(parents === undefined ? {} : { parents }),
+})
+const { seed: _, ...unsigned } = choose({ finding_id: A, kind: 'confidence_diverged', value: 0.45 })
+const actor = (id: string, seed: number, more: object = {}) => ({
+  id,
+  public_key: signer(seed).publicKey,
+  created_at: '2025-01-01T00:00:00Z',
+  ...more,
+})
+/** One resolution of 0.45 by reviewer:eve, under these actors. */
+const judgedBy = (name: string, event: Draft, actors: object[] = []): Case => ({
+  name,
+  rule: 'R11',
+  genesis: [a],
+  actors,
+  events: [event],
+  error: 'ERR_REVIEWER',
 })
 const apart = [revise(0.3, []), revise(0.6, [])]
 
@@ -336,6 +362,46 @@ const cases: Case[] = [
     events: [choose({ finding_id: A, kind: 'retracted_diverged', value: 'maybe' })],
     error: 'ERR_EVENT_SHAPE',
   },
+  judgedBy('a choice that nobody signed', unsigned),
+  judgedBy('a choice signed with another key than it says', { ...unsigned, seed: 6 }),
+  judgedBy('a choice that doesn’t say whose key signed it', {
+    ...resolve({ choice: { finding_id: A, kind: 'confidence_diverged', value: 0.45 } }, 'reviewer:eve'),
+    seed: EVE,
+  }),
+  judgedBy('a choice of a registered person, signed with another key', { ...unsigned, seed: EVE }, [
+    actor('reviewer:eve', 6),
+  ]),
+  judgedBy('a choice signed with somebody else’s key', { ...unsigned, seed: EVE }, [actor('reviewer:ada', EVE)]),
+  judgedBy('a choice signed with a key that was revoked then', { ...unsigned, seed: EVE }, [
+    actor('reviewer:eve', EVE, { revoked_at: '2025-12-31T00:00:00Z' }),
+  ]),
+  judgedBy(
+    'a computed conflict settled without a choice and a signature',
+    resolve({ conflict_event_id: 'vcx_00000000000000aa' }, 'reviewer:eve'),
+  ),
+  judgedBy(
+    'another resolution’s place taken without a signature',
+    resolve({ supersedes: ['vev_00000000000000bb'] }, 'reviewer:eve'),
+  ),
+  judgedBy('the reference’s form, of a registered person who didn’t sign', resolve({}, 'reviewer:eve'), [
+    actor('reviewer:eve', EVE),
+  ]),
+  {
+    name: 'the reference’s form, of a registered person who signed, and of one who isn’t registered',
+    rule: 'R11',
+    genesis: [a],
+    actors: [actor('reviewer:eve', EVE)],
+    events: [{ ...resolve({}, 'reviewer:eve'), seed: EVE }, resolve({}, 'reviewer:ada')],
+    ok: { rows: { findings: [row()] }, problems: [] },
+  },
+  {
+    name: 'a choice of a registered person with a key that was revoked later, in a DSSE frame',
+    rule: 'R11',
+    genesis: [a],
+    actors: [actor('reviewer:eve', 6), actor('reviewer:eve', EVE, { revoked_at: '2026-02-01T00:00:00Z' })],
+    events: [{ ...unsigned, seed: EVE, form: 'dsse' }],
+    ok: { rows: { findings: [row({ confidence_score: '0.450000' })] }, problems: [] },
+  },
   {
     name: 'scores set apart',
     rule: 'R16',
@@ -440,7 +506,7 @@ const cases: Case[] = [
   },
 ]
 
-function written({ events, genesis = [], proposals = [], ...rest }: Case): string {
+function written({ events, genesis = [], proposals = [], actors = [], ...rest }: Case): string {
   const ids: string[] = []
   /** Ids for `@n` in keys' values; the hex digits alone inside of other text. */
   const named = (value: unknown): unknown =>
@@ -451,16 +517,20 @@ function written({ events, genesis = [], proposals = [], ...rest }: Case): strin
         .replaceAll(/_@(\d+)_/g, (_, at) => `_${ids[Number(at)]!.slice(4)}_`),
     )
   const made = events.map(
-    ({ kind, target = ['finding', A], actor = 'reviewer:ada', payload = {}, after_hash, parents }, at) => {
-      const { text, head } = vela.makeEvent({
+    (
+      { kind, target = ['finding', A], actor: by = 'reviewer:ada', payload = {}, after_hash, seed, form, parents },
+      at,
+    ) => {
+      const draft: vela.EventDraft = {
         kind,
         target: { type: target[0], id: target[1] },
-        actor: { id: actor },
+        actor: { id: by },
         reason: 'because',
         timestamp: `2026-01-01T00:00:${String(at).padStart(2, '0')}Z`,
         payload: named(payload),
         ...(after_hash === undefined ? {} : { after_hash }),
-      })
+      }
+      const { text, head } = seed === undefined ? vela.makeEvent(draft) : signed(draft, signer(seed), form)
       ids.push(head.id)
       return { text: Buffer.from(text).toString(), parents }
     },
@@ -469,6 +539,7 @@ function written({ events, genesis = [], proposals = [], ...rest }: Case): strin
     genesis: genesis.map(vela.printJson),
     proposals: proposals.map(proposal => vela.printJson(vela.toJson(proposal))),
     events: made,
+    ...(actors.length === 0 ? {} : { actors: JSON.stringify(actors) }),
   }
   const expected = named(rest) as Map<string, vela.Json>
   const { name, rule, ok, error } = Object.fromEntries(expected)

@@ -7,13 +7,20 @@ import * as assert from 'uvu/assert'
 import { utf8 } from '../../../src/bytes.ts'
 import * as vela from '../../../src/vela/index.ts'
 import { repository } from '../../shared-data.ts'
+import { verify } from '../signers.ts'
 
 const test = suite('vela replay vectors')
 
 interface Vector {
   name: string
   rule: string
-  in: { genesis: string[]; proposals: string[]; events: { text: string; parents?: number[] }[] }
+  in: {
+    genesis: string[]
+    proposals: string[]
+    events: { text: string; parents?: number[] }[]
+    /** A JSON text. */
+    actors?: string
+  }
   ok?: Expected
   error?: string
 }
@@ -63,6 +70,7 @@ function replayed(input: Vector['in']): { view: vela.View; last: vela.Applied } 
     genesis: input.genesis.map(parse),
     proposals: input.proposals.map(parse).map(one => ({ id: one.get('id') as string, payload: one.get('payload')! })),
     precedes: (a, b) => ancestry.precedes(a, b),
+    deciders: { actors: vela.readActors(input.actors ?? '[]'), verify },
   })
   let last: vela.Applied = { problems: [], findings: [] }
   for (const { text: event, parents } of input.events) {
