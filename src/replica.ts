@@ -36,7 +36,7 @@ import { frontierStatus, type StatusReport } from './replica/status.ts'
 import { type AdoptReport, adoptRegistry, type CloneOptions, scout, syncWith } from './replica/syncing.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './replica/verify.ts'
 import { type NodeView, nodeView } from './replica/view.ts'
-import { type WholeFrontier, wholeFrontier, wholeRepository } from './replica/whole.ts'
+import { type BaseView, basesOf, type WholeFrontier, wholeFrontier, wholeRepository } from './replica/whole.ts'
 import type { Parts, RepositoryFile } from './replica/whole-split.ts'
 import type { Services } from './transport/exchange.ts'
 import type { Key } from './trust/key.ts'
@@ -133,6 +133,11 @@ export class Replica {
     const report = await target.exclusive(() => importLog(parts, options))
     this.home.checkHeads(frontier)
     return report
+  }
+
+  /** What looks like a base document of a frontier, by whom it is linked, and which one counts: that of the frontier's owner. */
+  bases(frontier: string): Promise<readonly BaseView[]> {
+    return basesOf(this.home, frontier)
   }
 
   /** Takes in a whole frontier, as splitFrontier and splitRepository give it: its events, and all the rest as documents. */

@@ -17,8 +17,9 @@ import { type ReadyEvent, ready } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
 import { type Attachments, type ImportOptions, type ImportReport, importLog } from './import.ts'
+import { ownerKeys } from './owner.ts'
 import { linkText } from './whole-document.ts'
-import { CARRIED } from './whole-log.ts'
+import { CARRIED, readWholeLog } from './whole-log.ts'
 import type { Document, Parts } from './whole-split.ts'
 
 /** Documents are written in batches of about this size, one sync each. */
@@ -27,8 +28,10 @@ const BATCH_BYTES = COMMIT_LIMITS.bytesMax / 2
 export interface WholeImportReport extends ImportReport {
   /** CID of the base document: all of the frontier that is no event. */
   readonly base: string
-  /** Whether that was here already. */
+  /** Whether that was here already: linked by this replica, where the frontier is its own, else by anybody. */
   readonly baseKnown: boolean
+  /** Whether it is the one that counts now; another's doesn't count where the frontier's owner has one. */
+  readonly baseCounts: boolean
   /** Documents newly linked, the base among them. */
   readonly documents: number
 }
@@ -50,23 +53,40 @@ async function importParts(
   options: ImportOptions,
 ): Promise<WholeImportReport> {
   const base = parts.base(frontier.log.name)
-  const attachments = new WholeAttachments({ frontier, base, parts, known: await linkedIn(frontier) })
-  const { baseKnown } = attachments
+  const name = linkText(base.link)
+  const owner = await ownerKeys(frontier)
+  const isOwn = owner.size === 0 || owner.has(key.publicKey)
+  const known = await linkedIn(frontier, owner)
+  const baseKnown = (isOwn ? known.byOwner : known.byAny).has(name)
+  const attachments = new WholeAttachments({ frontier, base, baseKnown, parts, known: known.byAny })
   const report = await importLog({ frontier, key, log: () => parts.events, attachments }, options)
-  return { ...report, base: linkText(base.link), baseKnown, documents: attachments.linked }
+  const isNew = isOwn && !baseKnown && attachments.linked > 0
+  const baseCounts = isNew || (await readWholeLog(frontier)).bases.some(one => one.document === name && one.counts)
+  return { ...report, base: name, baseKnown, baseCounts, documents: attachments.linked }
+}
+
+interface LinkedDocuments {
+  readonly byAny: ReadonlySet<string>
+  /** The frontier's owner: only what the owner links stands for the frontier. */
+  readonly byOwner: ReadonlySet<string>
 }
 
 /** The documents that nodes of the log link already. */
-async function linkedIn({ log }: Frontier): Promise<Set<string>> {
-  const known = new Set<string>()
+async function linkedIn({ log }: Frontier, owner: ReadonlySet<string>): Promise<LinkedDocuments> {
+  const byAny = new Set<string>()
+  const byOwner = new Set<string>()
   for await (const rows of log.scan({ from: 0, to: log.nodes })) {
-    for (const { bytes } of rows) for (const link of decodeNode(bytes).links) known.add(linkText(link))
+    for (const { bytes } of rows) {
+      const { links, key } = decodeNode(bytes)
+      const names = links.map(linkText)
+      for (const name of names) byAny.add(name)
+      if (owner.has(toHex(key))) for (const name of names) byOwner.add(name)
+    }
   }
-  return known
+  return { byAny, byOwner }
 }
 
 class WholeAttachments implements Attachments {
-  readonly baseKnown: boolean
   linked = 0
   readonly #frontier: Frontier
   readonly #base: Document
@@ -74,13 +94,19 @@ class WholeAttachments implements Attachments {
   /** What no node links yet, by the text of the link: the base first. */
   readonly #open = new Map<string, Document>()
 
-  constructor(parts: { frontier: Frontier; base: Document; parts: Parts; known: ReadonlySet<string> }) {
+  constructor(parts: {
+    frontier: Frontier
+    base: Document
+    baseKnown: boolean
+    parts: Parts
+    known: ReadonlySet<string>
+  }) {
     this.#frontier = parts.frontier
     this.#base = parts.base
     this.#parts = parts.parts
-    this.baseKnown = parts.known.has(linkText(parts.base.link))
-    if (this.baseKnown) return
-    for (const document of [parts.base, ...[...parts.parts.proposals.values()].flat()]) {
+    if (parts.baseKnown) return
+    this.#open.set(linkText(parts.base.link), parts.base)
+    for (const document of [...parts.parts.proposals.values()].flat()) {
       const name = linkText(document.link)
       if (!parts.known.has(name)) this.#open.set(name, document)
     }

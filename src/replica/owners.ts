@@ -3,7 +3,7 @@
 // deprecation. Kept records were judged when they came, and each is kept with who was the owner then, so that a later change of
 // the registry undoes none. Specification: protocol/http.md, H13 and H21; protocol/registry-entry.md, E11 to E16.
 
-import { fromHex, toHex, utf8 } from '../bytes.ts'
+import { fromHex, utf8 } from '../bytes.ts'
 import { decodeNode } from '../codec/node.ts'
 import { ReplicaError } from '../errors.ts'
 import { HTTP_LIMITS } from '../limits.ts'
@@ -21,6 +21,7 @@ import {
 } from '../vela/ownership.ts'
 import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
+import { firstKey } from './owner.ts'
 
 /** No key is empty text. */
 const NOBODY = ''
@@ -123,11 +124,11 @@ export class Owners {
   }
 }
 
-/** The key of the first node stored. */
+/** @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes */
 async function founderOf({ log }: Frontier): Promise<string> {
-  if (log.nodes === 0) throw new ReplicaError('ERR_NOT_FOUND', `${log.name} has no events here yet`)
-  const [row] = await log.read([0])
-  return toHex(decodeNode(row!.bytes).key)
+  const key = await firstKey(log)
+  if (key === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${log.name} has no events here yet`)
+  return key
 }
 
 function recordKey(frontier: string, place: number): string {

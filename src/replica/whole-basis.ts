@@ -1,4 +1,4 @@
-// The basis of a whole frontier: what the latest base document of its log says, with the documents that it names (protocol/frontier.md,
+// The basis of a whole frontier: what the base document that counts in its log says, with the documents that it names (protocol/frontier.md,
 // F19). Of a log without one it is what its events say.
 
 import type { Link } from '../codec/node-form.ts'
@@ -14,7 +14,7 @@ import { repositoryMembers } from './whole-repository.ts'
 import type { RepositoryFile } from './whole-split.ts'
 
 /** What the base document says, with the documents that it names; of a log without one, what its events say. */
-export function basisOf(log: Omit<WholeLog, 'precedes'>): Basis {
+export function basisOf(log: Omit<WholeLog, 'precedes' | 'bases'>): Basis {
   const { base } = log
   const bare = bareBasis(log.frontier, log.events, `replica/${VERSION}`)
   if (base === undefined) return bare

@@ -1,5 +1,5 @@
-// What a stored log holds of a whole frontier: its events in replay order, the latest base document and the proposals that
-// its nodes link (protocol/frontier.md, F19). A link to anything else is left alone.
+// What a stored log holds of a whole frontier: its events in replay order, the base document that counts, which is its owner's, and the
+// proposals that its nodes link (protocol/frontier.md, F19). A link to anything else is left alone.
 
 import { sha256, toHex } from '../bytes.ts'
 import { decodeNode } from '../codec/node.ts'
@@ -14,6 +14,7 @@ import { Ancestry } from '../vela/replay/ancestry.ts'
 import type { Precedes } from '../vela/replay/state.ts'
 import { isRestricted } from './carriers.ts'
 import type { Frontier } from './frontier.ts'
+import { ownerKeys } from './owner.ts'
 import { inReplayOrder } from './read.ts'
 import { BASE_STARTS, type Base, linkText, readBase } from './whole-document.ts'
 
@@ -28,11 +29,21 @@ export interface LogEvent {
   readonly nodes?: readonly number[]
 }
 
+export interface BaseLinked {
+  /** CID of the document. */
+  readonly document: string
+  /** Public keys of the nodes that link it, 64 hex digits each. */
+  readonly keys: readonly string[]
+  readonly counts: boolean
+}
+
 export interface WholeLog {
   readonly frontier: string
   readonly events: readonly LogEvent[]
-  /** The one that stands last in replay order. */
+  /** The last in replay order of the owner's; where there is none, the last of any. */
   readonly base: Base | undefined
+  /** What looks like one, the one that counts among them, in the order of the nodes that link them. */
+  readonly bases: readonly BaseLinked[]
   /** By the text of their links, in the order of the nodes that link them. */
   readonly documents: ReadonlyMap<string, Uint8Array>
   /** Ancestry of its nodes, by their places. */
@@ -51,7 +62,7 @@ export async function readWholeLog(
   standing: (key: Uint8Array) => boolean = () => true,
 ): Promise<WholeLog> {
   const events: LogEvent[] = []
-  const links = new Map<string, Link>()
+  const links = new Links(await ownerKeys(frontier))
   const carriers = new Map<string, number[]>()
   const ancestry = new Ancestry()
   const places = new Map<number, number>()
@@ -61,7 +72,7 @@ export async function readWholeLog(
       places.set(seq, place)
       const node = decodeNode(bytes)
       // Nodes that carry an event once more may link what the first one doesn't.
-      for (const link of node.links) remember(links, link)
+      for (const link of node.links) links.add(link, toHex(node.key))
       const digest = toHex(sha256(node.event))
       const others = carriers.get(digest)
       const counting = !isRestricted(node.event) || standing(node.key) ? [place] : []
@@ -80,11 +91,36 @@ export async function readWholeLog(
   return { frontier: frontier.log.name, events: judged, precedes, ...(await readDocuments(frontier, links)) }
 }
 
-/** The last place that links a document counts. */
-function remember(links: Map<string, Link>, link: Link): void {
-  const name = linkText(link)
-  links.delete(name)
-  links.set(name, link)
+interface Linked {
+  readonly link: Link
+  readonly keys: Set<string>
+}
+
+/** Documents by the text of their links, in the order of the last nodes that link them: the owner's, and all. */
+class Links {
+  readonly all = new Map<string, Linked>()
+  readonly #owned = new Set<string>()
+  readonly #owner: ReadonlySet<string>
+
+  constructor(owner: ReadonlySet<string>) {
+    this.#owner = owner
+  }
+
+  add(link: Link, key: string): void {
+    const name = linkText(link)
+    const { keys } = this.all.get(name) ?? { keys: new Set<string>() }
+    this.all.delete(name)
+    this.all.set(name, { link, keys: keys.add(key) })
+    if (!this.#owner.has(key)) return
+    this.#owned.delete(name)
+    this.#owned.add(name)
+  }
+
+  /** The owner's first, each part from the last on: what others link can't crowd out what counts. */
+  *weightiest(): Generator<[string, Link]> {
+    const others = [...this.all.keys()].filter(name => !this.#owned.has(name))
+    for (const name of [...this.#owned].reverse().concat(others.reverse())) yield [name, this.all.get(name)!.link]
+  }
 }
 
 /** Whether an event is this program's own matter: it joins heads, or carries documents that no other node links. */
@@ -97,19 +133,29 @@ export function isOwn({ kind, text }: { kind: string; text: Uint8Array }): boole
 
 async function readDocuments(
   { documents, log }: Frontier,
-  links: ReadonlyMap<string, Link>,
-): Promise<Pick<WholeLog, 'base' | 'documents'>> {
+  links: Links,
+): Promise<Pick<WholeLog, 'base' | 'bases' | 'documents'>> {
   const read = new Map<string, Uint8Array>()
-  const bases: Uint8Array[] = []
+  const bases = new Map<string, Uint8Array>()
   let room = FETCH_LIMITS.frontierBytesMax * 2
-  for (const [name, link] of [...links].reverse()) {
+  for (const [name, link] of links.weightiest()) {
     if (room <= 0) break
     const bytes = await documents.read(link)
     room -= bytes.length
-    if (BASE_STARTS.some(start => startsWith(bytes, start))) bases.push(bytes)
+    if (BASE_STARTS.some(start => startsWith(bytes, start))) bases.set(name, bytes)
     else read.set(name, bytes)
   }
-  return { base: firstUsable(bases, { frontier: log.name, read }), documents: new Map([...read].reverse()) }
+  const found = firstUsable(bases, { frontier: log.name, read })
+  const listed = [...links.all].filter(([name]) => bases.has(name))
+  return {
+    base: found?.base,
+    bases: listed.map(([document, { keys }]) => ({ document, keys: [...keys], counts: document === found?.name })),
+    documents: inOrderOf(links, read),
+  }
+}
+
+function inOrderOf(links: Links, read: ReadonlyMap<string, Uint8Array>): Map<string, Uint8Array> {
+  return new Map([...links.all.keys()].flatMap(name => (read.has(name) ? [[name, read.get(name)!]] : [])))
 }
 
 function startsWith(bytes: Uint8Array, text: string): boolean {
@@ -118,15 +164,16 @@ function startsWith(bytes: Uint8Array, text: string): boolean {
 
 /** Any registered peer may link what looks like a base; one that no frontier can be made of is passed over. */
 function firstUsable(
-  bases: readonly Uint8Array[],
+  bases: ReadonlyMap<string, Uint8Array>,
   { frontier, read }: { frontier: string; read: ReadonlyMap<string, Uint8Array> },
-): Base | undefined {
-  for (const bytes of bases) {
+): { readonly name: string; readonly base: Base } | undefined {
+  for (const [name, bytes] of bases) {
     const base = readBase(bytes, frontier)
     if (base === undefined) continue
     const parts = [...(base.proposals ?? []), ...(base.files ?? []).map(({ content }) => ({ link: content }))]
     const links = parts.flatMap(part => ('link' in part && !(part.link instanceof Uint8Array) ? [part.link] : []))
-    if (links.every(link => read.has(linkText(link))) && (base.files !== undefined || isFrontier(base))) return base
+    if (links.every(link => read.has(linkText(link))) && (base.files !== undefined || isFrontier(base)))
+      return { name, base }
   }
   return undefined
 }

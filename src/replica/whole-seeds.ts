@@ -12,6 +12,7 @@ import { printJson } from '../vela/json.ts'
 import { genesisOf } from '../vela/replay/genesis.ts'
 import type { Json } from '../vela/value.ts'
 import type { Frontier } from './frontier.ts'
+import { ownerKeys } from './owner.ts'
 import type { Seeds } from './stored-view.ts'
 import { basisOf } from './whole-basis.ts'
 import { idOf, listOf, proposalsIn } from './whole-join.ts'
@@ -20,6 +21,8 @@ import { readWholeLog } from './whole-log.ts'
 interface Known {
   /** Nodes looked through. */
   readonly nodes: number
+  /** The keys of the frontier's owner, in order. */
+  readonly owner: string
   readonly seeds: Seeds
   /** Ids of the findings that no event brought. */
   readonly genesis: ReadonlySet<string>
@@ -31,11 +34,13 @@ const known = new WeakMap<Frontier, Known>()
 /** The same object as long as nothing of it changes. */
 export async function seedsOf(frontier: Frontier): Promise<Seeds> {
   const { nodes } = frontier.log
-  const before = known.get(frontier) ?? { nodes: 0, seeds: NOTHING, genesis: new Set() }
-  if (before.nodes === nodes) return before.seeds
-  const differs = await mayDiffer(frontier, { from: before.nodes, to: nodes, genesis: before.genesis })
+  const owner = [...(await ownerKeys(frontier))].sort().join()
+  const before = known.get(frontier) ?? { nodes: 0, owner, seeds: NOTHING, genesis: new Set() }
+  if (before.nodes === nodes && before.owner === owner) return before.seeds
+  const differs =
+    before.owner !== owner || (await mayDiffer(frontier, { from: before.nodes, to: nodes, genesis: before.genesis }))
   const now = differs ? await readSeeds(frontier) : before
-  known.set(frontier, { ...now, nodes })
+  known.set(frontier, { ...now, nodes, owner })
   return now.seeds
 }
 
@@ -65,7 +70,7 @@ function brings(event: Uint8Array, findings: ReadonlySet<string>): boolean {
   return findings.has(checkEvent(event).target.id) || (typeof replacement === 'string' && findings.has(replacement))
 }
 
-async function readSeeds(frontier: Frontier): Promise<Omit<Known, 'nodes'>> {
+async function readSeeds(frontier: Frontier): Promise<Omit<Known, 'nodes' | 'owner'>> {
   const log = await readWholeLog(frontier)
   const { members } = basisOf(log)
   const proposals = [...listOf(members, 'proposals'), ...proposalsIn(log.documents.values())]

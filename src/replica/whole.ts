@@ -1,7 +1,7 @@
 // The whole frontier of what this replica holds now (protocol/frontier.md, F20 to F22): a frontier.json, or the files of a `.vela`
-// repository. Equal logs give equal bytes, on whatever replica.
+// repository. Equal logs of one owner give equal bytes, on whatever replica.
 
-import { concat, utf8 } from '../bytes.ts'
+import { concat, fromHex, utf8 } from '../bytes.ts'
 import { hasCode } from '../errors.ts'
 import { verifyVetted } from '../trust/vetted.ts'
 import { readEvent } from '../vela/event.ts'
@@ -48,6 +48,26 @@ export async function wholeRepository(home: Home, frontier: string): Promise<Rep
   const whole = await inTurns(joined(log))
   const files = log.base === undefined ? undefined : filesOf(log.base, log)
   return repositoryFiles(whole, { files, text: await inTurns(wholeText(log, whole)) })
+}
+
+export interface BaseView {
+  /** CID of the document. */
+  readonly document: string
+  readonly counts: boolean
+  /** Whose nodes link it; `hub` is undefined for a key that isn't registered. */
+  readonly linkedBy: readonly { readonly hub: string | undefined; readonly key: string }[]
+}
+
+/** What looks like a base document, in the order of the last nodes that link it (F19). @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+export async function basesOf(home: Home, frontier: string): Promise<BaseView[]> {
+  const { registry } = home.at(frontier)
+  const hubOf = (key: string) => (registry.ownKeys.includes(key) ? home.hubId : registry.byKey(fromHex(key)!)?.id)
+  const { bases } = await logOf(home, frontier)
+  return bases.map(({ document, counts, keys }) => ({
+    document,
+    counts,
+    linkedBy: keys.map(key => ({ hub: hubOf(key), key })),
+  }))
 }
 
 function logOf(home: Home, name: string, nodes = home.at(name).log.nodes): Promise<WholeLog> {

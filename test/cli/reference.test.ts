@@ -218,6 +218,7 @@ test('every verb prints the members that the page says', async () => {
   await fs.writeFile(desk.dir.join('note.txt'), 'a note')
   const note = await call('ada', 'document', 'put', '../note.txt')
   await call('ada', 'document', 'get', note.cid, '--out', 'note.txt')
+  await call('lab', 'document', 'bases')
   await fs.writeFile(desk.dir.join('gap.json'), '[{"id":"vev_0000000000000001","parents":["vev_0000000000000002"]}]')
   await call('ada', 'classify', '../gap.json')
   await settled(desk, call)

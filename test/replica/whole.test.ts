@@ -350,6 +350,75 @@ for (const pick of [0, 1])
     }
   })
 
+/** What a peer may try: a base of its own, with other findings and other actors. */
+function replaced(text: string, id: string): string {
+  const actors = [{ id, public_key: signer(9).publicKey, created_at: '2026-01-01T00:00:00Z' }]
+  const members = new Map(vela.parseJson(text, { numbers: 'exact' }) as Map<string, vela.Json>)
+  members.set('actors', vela.toJson(actors))
+  members.set('findings', [finding('vf_0000000000000009')])
+  return vela.printJson(members)
+}
+
+const documentsOf = async (replica: Replica, frontier: string) =>
+  (await replica.bases(frontier)).map(({ counts, linkedBy }) => [counts, linkedBy.map(({ hub }) => hub)])
+
+test('a peer’s base document is kept and shown, and that of the owner counts at both, also after the owner’s key was changed', async () => {
+  await using dir = await scratch()
+  await using apart = await wentOnApart(dir)
+  const { hub, other, frontier, sync } = apart
+  const before = textOf((await hub.whole(frontier)).text)
+  const parts = splitFrontier(utf8(replaced(small().text, 'reviewer:eve')))
+  const report = await other.importWhole(frontier, parts)
+  assert.equal([report.baseKnown, report.baseCounts, report.documents], [false, false, 1])
+  await sync()
+  for (const replica of [hub, other]) {
+    assert.is(textOf((await replica.whole(frontier)).text), before)
+    assert.equal(await documentsOf(replica, frontier), [
+      [true, [hub.hubId]],
+      [false, ['hub:other']],
+    ])
+    const home: Home = Reflect.get(replica, 'home')
+    const { findings } = vela.viewRows(await home.at(frontier).view.refresh())
+    assert.equal(
+      findings.map(({ id }) => id),
+      [target, 'vf_0000000000000002'],
+    )
+  }
+  const { public_key: key } = await hub.rotateKey()
+  await other.registry(frontier).rotate(hub.hubId, key)
+  const renamed = small().text.replace('"name":"Small"', '"name":"Renamed"')
+  assert.ok((await hub.importWhole(frontier, splitFrontier(utf8(renamed)))).baseCounts)
+  await sync()
+  for (const replica of [hub, other]) assert.is(nameOf(await replica.whole(frontier)), 'Renamed')
+})
+
+test('what the owner imports counts though a peer has linked it before, and a frontier without the owner’s has the last of any', async () => {
+  await using dir = await scratch()
+  await using apart = await wentOnApart(dir)
+  const { hub, other, frontier, sync } = apart
+  const renamed = splitFrontier(utf8(small().text.replace('"name":"Small"', '"name":"Renamed"')))
+  await other.importWhole(frontier, renamed)
+  await sync()
+  assert.is(nameOf(await hub.whole(frontier)), 'Small')
+  const report = await hub.importWhole(frontier, renamed)
+  assert.equal([report.baseKnown, report.baseCounts], [false, true])
+  assert.ok((await hub.importWhole(frontier, renamed)).baseKnown)
+  await sync()
+  for (const replica of [hub, other]) assert.is(nameOf(await replica.whole(frontier)), 'Renamed')
+  const { frontier: bare } = await hub.createFrontier({ name: 'Bare' })
+  await other.track(bare)
+  await other.registry(bare).add({ id: hub.hubId, url: hub.url, publicKey: hub.key.publicKey })
+  await other.pull(bare, hub.hubId)
+  assert.equal(await other.bases(bare), [])
+  const file = small().text.replace('vfr_00000000000000ff', bare)
+  assert.ok((await other.importWhole(bare, splitFrontier(utf8(file)))).baseCounts)
+  assert.is(nameOf(await other.whole(bare)), 'Small')
+})
+
+function nameOf({ file }: { file: vela.Frontier }): unknown {
+  return (file.members.get('frontier') as Map<string, vela.Json>).get('name')
+}
+
 test('an event that stands before the base’s in replay order counts where it stands', async () => {
   const { text } = small()
   const parts = splitFrontier(utf8(text))

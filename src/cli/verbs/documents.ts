@@ -1,4 +1,4 @@
-// Verbs for what nodes link: document put, document get.
+// Verbs for what nodes link: document put, get and bases.
 
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs/promises'
@@ -10,7 +10,7 @@ import type { Command, StoreContext } from '../command.ts'
 import { fileError } from '../errno.ts'
 import { readWhole } from '../event-files.ts'
 import { pieces } from '../io.ts'
-import { size } from '../layout.ts'
+import { columns, size } from '../layout.ts'
 import { usage } from '../output.ts'
 import { FRONTIER } from '../shape.ts'
 
@@ -40,7 +40,19 @@ const get: Command = {
   run: runGet,
 }
 
-export const DOCUMENT_VERBS: readonly Command[] = [put, get]
+const bases: Command = {
+  name: 'document bases',
+  group: 'look',
+  where: 'store',
+  summary: 'list the base documents of a frontier, and say which one counts',
+  about: [
+    'A base document has what came in with a whole frontier beside its events: findings, registered actors and all the rest. Any peer may link one; that of the frontier’s owner counts, who made the first node here. The others are kept, and are in no view and no export.',
+  ],
+  options: [FRONTIER],
+  run: runBases,
+}
+
+export const DOCUMENT_VERBS: readonly Command[] = [put, get, bases]
 
 async function runPut({ replica, io, out, cwd }: StoreContext, args: Args): Promise<ExitCode> {
   const frontier = replica.frontier(args.text('frontier'))
@@ -66,6 +78,25 @@ async function runGet({ replica, io, out, cwd }: StoreContext, args: Args): Prom
   await replaceFile(file, bytes)
   const fields = { frontier, cid, bytes: bytes.length, file }
   return out.done({ fields, lines: [`wrote ${size(bytes.length)} to ${file}`] })
+}
+
+async function runBases({ replica, out }: StoreContext, args: Args): Promise<ExitCode> {
+  const frontier = replica.frontier(args.text('frontier'))
+  const found = await replica.bases(frontier)
+  const rows = found.map(({ document, counts, linkedBy }) => [
+    document,
+    counts ? 'counts' : 'does not count',
+    linkedBy.map(({ hub, key }) => hub ?? `key ${key.slice(0, 16)}…`).join(', '),
+  ])
+  const fields = found.map(({ document, counts, linkedBy }) => ({
+    document,
+    counts,
+    linked_by: linkedBy.map(({ hub, key }) => ({ hub: hub ?? null, key })),
+  }))
+  return out.done({
+    fields: { frontier, bases: fields },
+    lines: rows.length === 0 ? [`no whole frontier was imported into ${frontier}`] : columns(rows),
+  })
 }
 
 /** Under another name first: a reader never sees half a document. */

@@ -8,6 +8,7 @@ import { canonicalize } from '../../vela/canonical.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { type EventInput, openEvents, readWhole } from '../event-files.ts'
+import type { Printable } from '../json.ts'
 import { columns, plural, thousands } from '../layout.ts'
 import { usage } from '../output.ts'
 import { ProgressLine } from '../progress.ts'
@@ -114,10 +115,14 @@ function importFields(
     refused: refused.map(fault => ({ ...fault, file: input.fileOf(fault.index) })),
     refused_count: refusedCount,
     dropped: dropped.map(({ index, fields }) => ({ index, fields })),
-    base: 'base' in report ? { document: report.base, known: report.baseKnown, documents: report.documents } : null,
+    base: 'base' in report ? baseFields(report) : null,
     left: [...(input.left ?? [])],
     ...state,
   }
+}
+
+function baseFields({ base, baseKnown, baseCounts, documents }: WholeImportReport): { [key: string]: Printable } {
+  return { document: base, known: baseKnown, counts: baseCounts, documents }
 }
 
 function importLines(report: ImportReport | WholeImportReport, input: EventInput): string[] {
@@ -144,6 +149,7 @@ function importLines(report: ImportReport | WholeImportReport, input: EventInput
   if ('base' in report && (report.baseKnown || report.documents > 0)) {
     const state = report.baseKnown ? 'is here already' : `is kept with ${plural(report.documents, 'document')}`
     lines.push(`the rest of the frontier ${state}: ${report.base}`)
+    if (!report.baseCounts) lines.push('it does not count here, another does: replica document bases')
   }
   lines.push(...(input.left ?? []))
   if (dropped.length > 0)
