@@ -25,6 +25,8 @@ export type {
   ConflictSide,
   ConflictView,
   FrontierConflicts,
+  ListedConflict,
+  RecordedConflict,
 } from './replica/conflicts.ts'
 export type { Documents } from './replica/documents.ts'
 export type { ExchangeReport, WayReport } from './replica/exchanging.ts'

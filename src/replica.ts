@@ -224,9 +224,9 @@ export class Replica {
     return verifyStore(this.home.store, { verifier: this.home.verifier, ownKeys: this.home.ownKeys }, options)
   }
 
-  /** The conflicts that replay computes for a frontier: listed, shown, explained. */
+  /** The conflicts of a frontier, computed, between resolutions, and recorded: listed, shown, explained. */
   conflicts(frontier: string): FrontierConflicts {
-    return new FrontierConflicts(this.home.at(frontier), this.hubId)
+    return new FrontierConflicts(this.home, frontier)
   }
 
   /** This replica's own observations of a frontier, oldest first, after number `after`. */

@@ -3,6 +3,7 @@
 
 import type { ExitCode } from '../errors.ts'
 import type { MergeReport } from '../replica/merge-report.ts'
+import type { OpenedConflict } from '../replica/opened.ts'
 import type { Progress, SyncReport } from '../replica/session.ts'
 import type { Replica } from '../replica.ts'
 import type { Context } from './command.ts'
@@ -44,8 +45,13 @@ function reportFields(report: SyncReport): { [key: string]: Printable | undefine
     held: held.map(({ cid, key }) => ({ cid, key })),
     refused: refused.map(({ cid, code }) => ({ cid, code })),
     ...rest,
-    conflicts_opened: opened?.map(conflict => ({ ...conflict })),
+    conflicts_opened: opened?.map(openedFields),
   }
+}
+
+function openedFields({ id, finding_id, kind, field, events, state }: OpenedConflict): { [key: string]: Printable } {
+  const subject = { finding_id: finding_id ?? null, kind: kind ?? null, field: field ?? null }
+  return { id, ...subject, events: [...events], state }
 }
 
 function headline(way: Way, { frontier, peer }: SyncReport): string {
@@ -90,9 +96,17 @@ export function conflictRows({ conflicts_opened: opened, conflicts_opened_count:
   const more = count - listed.length
   return [
     ['conflicts', `${thousands(count)} opened; replica conflicts explain <id> says more`],
-    ...listed.map(({ id, kind, finding_id }) => ['', `${id} ${kind} of ${finding_id}`]),
+    ...listed.map(({ id, kind = 'a conflict', finding_id, state }) => [
+      '',
+      `${id} ${openedText({ kind, finding_id, state })}`,
+    ]),
     ...(more > 0 ? [['', `and ${thousands(more)} more`]] : []),
   ]
+}
+
+function openedText({ kind, finding_id: id, state }: Pick<OpenedConflict, 'kind' | 'finding_id' | 'state'>): string {
+  const about = id === undefined ? kind! : `${kind} of ${id}`
+  return state === 'contested' ? `${about}, between resolutions` : about
 }
 
 /** What this replica holds after a pull, by the key it waits for, and the command that admits it. */

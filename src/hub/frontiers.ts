@@ -7,8 +7,8 @@ import type { Link } from '../codec/node-form.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { HTTP_LIMITS, WIRE_LIMITS } from '../limits.ts'
 import type { Frontier } from '../replica/frontier.ts'
+import type { ListedConflict } from '../replica/listed.ts'
 import { printJson, printString } from '../vela/json.ts'
-import type { ComputedConflict } from '../vela/replay/conflicts.ts'
 import type { Json } from '../vela/value.ts'
 import { type Answer, FOR_EVER, jsonAnswer } from './answer.ts'
 import { type Asked, broken, readLimit } from './route.ts'
@@ -77,14 +77,14 @@ function blockAnswer(cid: string, codec: 'dag-cbor' | 'raw', bytes: Uint8Array):
   return { status: 200, headers, body: bytes }
 }
 
-/** The computed conflicts of a frontier, a page at a time. @throws ReplicaError ERR_USAGE when it isn't clear of which frontier */
+/** The conflicts of a frontier that are open or contested, a page at a time. @throws ReplicaError ERR_USAGE when it isn't clear of which frontier */
 export async function conflicts(site: Site, { names, query }: Asked): Promise<Answer> {
   const name = site.home.choose(names[0] ?? query.get('frontier'))
   const { log, view } = site.home.at(name)
   if (log.nodes > snapshotNodesMax && !view.isThere)
     throw new ReplicaError('ERR_HTTP_LIMIT', 'the frontier is too large to be replayed for a request')
   const limit = readLimit(query, { max: conflictsPageMax, usual: conflictsPageMax })
-  const all = await view.conflicts()
+  const all = await view.listed()
   const after = query.get('after')
   const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
   if (after !== undefined && from === 0) throw broken('after names no conflict that is open')
@@ -94,7 +94,9 @@ export async function conflicts(site: Site, { names, query }: Asked): Promise<An
   return jsonAnswer(`{"conflicts":[${texts}],"count":${page.length},"frontier":"${name}","next_cursor":${next}}`)
 }
 
-function conflictText({ id, finding_id, kind, field, events, values }: ComputedConflict): string {
-  const members: Record<string, Json> = { id, finding_id, kind, field, events: [...events], values: [...values] }
+function conflictText({ events, values, ...conflict }: ListedConflict): string {
+  const { id, finding_id, kind, field, state } = conflict
+  const subject = { finding_id: finding_id ?? null, kind: kind ?? null, field: field ?? null }
+  const members: Record<string, Json> = { id, ...subject, events: [...events], values: [...values], state }
   return printJson(new Map(Object.entries(members)))
 }

@@ -1,24 +1,34 @@
-// The computed conflicts of a frontier as users ask for them (protocol/replay.md, R15–R19): all of them, one by its id, and one explained: who
-// said what, why neither counts as later, and what would settle it. Nothing here settles anything.
+// The conflicts of a frontier as users ask for them: those that replay computes (protocol/replay.md, R15 to R19), those between
+// resolutions (protocol/resolution.md, G16), and those that events record. All of them, one by its id, and one explained: who said
+// what, why neither counts as later, and what would settle it. Nothing here settles anything.
 
-import { toHex } from '../bytes.ts'
+import { equals, toHex } from '../bytes.ts'
 import { cidText } from '../codec/cid.ts'
 import { decodeNode } from '../codec/node.ts'
 import { ReplicaError } from '../errors.ts'
 import type { NodeRow } from '../store/store.ts'
 import { checkEvent } from '../vela/event.ts'
+import { excerpt } from '../vela/event-record.ts'
 import { type ComputedConflict, shownValue, standingSetters, viewConflicts } from '../vela/replay/conflicts.ts'
 import type { View } from '../vela/replay/state.ts'
 import type { Json } from '../vela/value.ts'
 import type { Frontier } from './frontier.ts'
+import type { Home } from './home.ts'
+import { type ListedConflict, saidBy } from './listed.ts'
+import { rowsNamed } from './read.ts'
+import { type RecordedConflict, recordedConflicts } from './recorded.ts'
 
-export type { ComputedConflict }
+export type { ComputedConflict, ListedConflict, RecordedConflict }
 
-export interface ConflictView extends ComputedConflict {
+/** `settled`: by the resolutions that are its events. */
+export interface ConflictView extends Omit<ListedConflict, 'state'> {
+  readonly state: ListedConflict['state'] | 'settled'
   /** What the view shows for the field meanwhile; undefined for a field that no member of the finding holds. */
   readonly shown: Json | undefined
   /** All events that stand for the field, in replay order: those of this conflict and, where there are more, of others. */
   readonly standing: readonly string[]
+  /** How an event recorded it; undefined for one that is computed alone. */
+  readonly recorded: RecordedConflict | undefined
 }
 
 /** A node that carries an event, and who signed it. */
@@ -32,7 +42,7 @@ export interface CarrierView {
   readonly hub: string | undefined
 }
 
-/** One of the two events. */
+/** One of the events. */
 export interface ConflictSide {
   readonly event: string
   readonly value: Json
@@ -46,7 +56,7 @@ export interface ConflictSide {
 }
 
 export interface ConflictExplained extends ConflictView {
-  readonly sides: readonly [ConflictSide, ConflictSide]
+  readonly sides: readonly ConflictSide[]
   readonly why: string
   /** What would settle it, each a way of its own. */
   readonly settle: readonly string[]
@@ -55,62 +65,113 @@ export interface ConflictExplained extends ConflictView {
 /** A node of an event is found by this many sequence numbers at most; further carriers say nothing new. */
 const CARRIERS_MAX = 16
 
-const WHY =
+const WHY_APART =
   'Neither event was made with knowledge of the other: no node that carries the one is an ancestor of a node that carries the other. Their times say nothing about that.'
+const WHY_CONTESTED =
+  'Resolutions that were made apart say different things. Which came first decides nothing: all of them stand until a person decides between them.'
+const WHY_RECORDED =
+  'Two frontiers were compared, and differed in this. It is open until a person settles it, whatever they hold now.'
+const WHY_SETTLED = 'A person has settled it: what follows is what was said.'
 
 export class FrontierConflicts {
+  readonly #home: Home
   readonly #frontier: Frontier
-  readonly #hubId: string
 
-  constructor(frontier: Frontier, hubId: string) {
-    this.#frontier = frontier
-    this.#hubId = hubId
+  /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
+  constructor(home: Home, frontier: string) {
+    this.#home = home
+    this.#frontier = home.at(frontier)
   }
 
-  /** By finding, field and events; of these findings only, when given. At most 10,000. */
-  list(options: { readonly findings?: Iterable<string> } = {}): Promise<ComputedConflict[]> {
-    return this.#frontier.view.conflicts(options.findings)
+  /**
+   * Those that are computed, by finding, field and events, then those whose resolutions contest each other without setting a
+   * field apart; of these findings only, when given. At most 10,000.
+   */
+  async list(options: { readonly findings?: Iterable<string> } = {}): Promise<ListedConflict[]> {
+    const wanted = options.findings === undefined ? undefined : new Set(options.findings)
+    const listed = await this.#named(await this.#frontier.view.listed(wanted))
+    return listed.filter(({ finding_id: id }) => wanted === undefined || (id !== undefined && wanted.has(id)))
   }
 
-  /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open */
-  show(id: string): Promise<ConflictView> {
-    return this.#frontier.view.read(view => conflictView(view, wanted(view, id)))
+  /** Those that events of the log and of the journal record, whether settled or not: by finding, kind and id. */
+  recorded(options: { readonly findings?: Iterable<string> } = {}): Promise<RecordedConflict[]> {
+    return recordedConflicts(this.#home, this.#frontier, options)
   }
 
-  /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open */
+  /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open, or recorded */
+  async show(id: string): Promise<ConflictView> {
+    const recorded = (await this.recorded()).find(one => one.id === id)
+    const found = await this.#frontier.view.find(id)
+    const [listed] = found === undefined ? [] : await this.#named([found])
+    if (listed?.field !== undefined) {
+      const computed = await this.#frontier.view.read(view => computedView(view, id))
+      if (computed !== undefined) return { ...listed, ...computed, recorded }
+    }
+    if (listed !== undefined) return { ...listed, shown: undefined, standing: listed.events, recorded }
+    if (recorded !== undefined) return this.#recordedView(recorded)
+    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `no conflict ${excerpt(id)} is open or recorded here`)
+  }
+
+  /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open, or recorded */
   async explain(id: string): Promise<ConflictExplained> {
-    const { shown, nodes } = await this.#frontier.view.read(view => {
-      const conflict = wanted(view, id)
-      const setters = standingSetters(view, conflict)
-      // Two events may share a label: then it is the second of them.
-      const of = (which: 0 | 1) => setters.filter(({ event }) => event === conflict.events[which])
-      const twins = conflict.events[0] === conflict.events[1]
-      const nodes = [of(0)[0]?.nodes ?? [], of(1)[twins ? 1 : 0]?.nodes ?? []]
-      return { shown: conflictView(view, conflict), nodes }
-    })
-    const sides: [ConflictSide, ConflictSide] = [
-      await this.#side(shown, 0, nodes[0]!),
-      await this.#side(shown, 1, nodes[1]!),
-    ]
-    return { ...shown, sides, why: WHY, settle: waysOut(shown) }
+    const shown = await this.show(id)
+    const nodes = shown.field === undefined ? undefined : await this.#frontier.view.read(view => nodesOf(view, id))
+    const sides: ConflictSide[] = []
+    for (const which of shown.events.keys()) sides.push(await this.#side(shown, which, nodes?.[which]))
+    return { ...shown, sides, why: whyOf(shown), settle: waysOut(shown) }
   }
 
-  async #side(conflict: ConflictView, which: 0 | 1, nodes: readonly number[]): Promise<ConflictSide> {
-    const rows = await this.#frontier.log.read(nodes.slice(0, CARRIERS_MAX))
+  /** With what the journal's events say where the log doesn't say what a conflict is about. */
+  async #named(listed: readonly ListedConflict[]): Promise<ListedConflict[]> {
+    if (listed.every(({ finding_id: id }) => id !== undefined)) return [...listed]
+    const recorded = new Map((await this.recorded()).map(one => [one.id, one]))
+    return listed.map(one => {
+      const { finding_id, kind } = recorded.get(one.id) ?? {}
+      return { ...one, finding_id: one.finding_id ?? finding_id, kind: one.kind ?? kind }
+    })
+  }
+
+  async #recordedView(recorded: RecordedConflict): Promise<ConflictView> {
+    const { id, finding_id, kind, state } = recorded
+    const { resolutions } = await this.#frontier.view.settled()
+    const standing = resolutions.conflicts.find(({ conflict }) => conflict === id)?.standing ?? []
+    const events = standing.map(({ event }) => event)
+    return {
+      id,
+      finding_id,
+      kind,
+      field: undefined,
+      events,
+      values: standing.map(saidBy),
+      state,
+      shown: undefined,
+      standing: events,
+      recorded,
+    }
+  }
+
+  /** `nodes`: those that carry the event, where the view knows them. */
+  async #side(conflict: ConflictView, which: number, nodes: readonly number[] | undefined): Promise<ConflictSide> {
+    const { log } = this.#frontier
+    const event = conflict.events[which]!
+    const rows = nodes === undefined ? await this.#signedRows(event) : await log.read(nodes.slice(0, CARRIERS_MAX))
     const [first] = rows
-    if (first === undefined) throw new ReplicaError('ERR_INTERNAL', `${conflict.events[which]} stands and has no node`)
+    if (first === undefined) throw new ReplicaError('ERR_INTERNAL', `${event} stands and has no node`)
     const { event: text } = decodeNode(first.bytes)
     const { kind, actor, timestamp, reason } = checkEvent(text)
-    return {
-      event: conflict.events[which],
-      value: conflict.values[which],
-      kind,
-      actor,
-      timestamp,
-      reason,
-      text,
-      carriers: rows.map(row => this.#carrier(row)),
-    }
+    const carriers = rows.map(row => this.#carrier(row))
+    return { event, value: conflict.values[which]!, kind, actor, timestamp, reason, text, carriers }
+  }
+
+  /** The nodes of a resolution that counts; the same without its signature has the same id. */
+  async #signedRows(event: string): Promise<NodeRow[]> {
+    const { resolutions } = await this.#frontier.view.settled()
+    const all = resolutions.conflicts.flatMap(({ standing }) => standing)
+    const text = all.find(one => one.event === event)?.source.text
+    const rows = await rowsNamed(this.#frontier.log, event)
+    return rows
+      .filter(({ bytes }) => text !== undefined && equals(decodeNode(bytes).event, text))
+      .slice(0, CARRIERS_MAX)
   }
 
   #carrier({ seq, digest, bytes }: NodeRow): CarrierView {
@@ -120,23 +181,43 @@ export class FrontierConflicts {
 
   #hubOf(key: Uint8Array): string | undefined {
     const { registry } = this.#frontier
-    return registry.ownKeys.includes(toHex(key)) ? this.#hubId : registry.byKey(key)?.id
+    return registry.ownKeys.includes(toHex(key)) ? this.#home.hubId : registry.byKey(key)?.id
   }
 }
 
-function wanted(view: View, id: string): ComputedConflict {
+function computedOf(view: View, id: string): ComputedConflict | undefined {
   for (const conflict of viewConflicts(view)) if (conflict.id === id) return conflict
-  throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `no conflict ${JSON.stringify(id.slice(0, 80))} is open here`)
+  return undefined
 }
 
-function conflictView(view: View, conflict: ComputedConflict): ConflictView {
+function computedView(view: View, id: string): Pick<ConflictView, 'shown' | 'standing'> | undefined {
+  const conflict = computedOf(view, id)
+  if (conflict === undefined) return undefined
   const standing = standingSetters(view, conflict).map(({ event }) => event)
-  return { ...conflict, shown: shownValue(view, conflict), standing }
+  return { shown: shownValue(view, conflict), standing }
 }
 
-function waysOut({ id, field, finding_id }: ConflictView): string[] {
+/** The nodes that carry each of the two events. Two events may share a label: then it is the second of them. */
+function nodesOf(view: View, id: string): readonly (readonly number[])[] | undefined {
+  const conflict = computedOf(view, id)
+  if (conflict === undefined) return undefined
+  const [one, two] = conflict.events
+  const of = (event: string) => standingSetters(view, conflict).filter(setter => setter.event === event)
+  return [of(one)[0]?.nodes ?? [], of(two)[one === two ? 1 : 0]?.nodes ?? []]
+}
+
+function whyOf({ state, field }: ConflictView): string {
+  if (state === 'contested') return WHY_CONTESTED
+  if (state === 'settled') return WHY_SETTLED
+  return field === undefined ? WHY_RECORDED : WHY_APART
+}
+
+function waysOut({ id, field, finding_id, state }: ConflictView): string[] {
+  if (state === 'settled') return []
+  const decide = `A person decides: replica resolve ${id}`
+  if (field === undefined) return [`${decide} --ours, --theirs or --value <json>.`]
   return [
-    `A person decides: replica resolve ${id} --pick <event>, or --value <json>.`,
+    `${decide} --pick <event>, or --value <json>.`,
     `Any later event that sets ${field} of ${finding_id} and is built on both.`,
   ]
 }

@@ -1,19 +1,20 @@
 // Which conflicts there are, by the findings they are about, and which were opened when: by comparing what is open before and after
-// nodes came in, only for the findings that they touched. Bounded: of one finding the first conflicts are compared, of those opened
+// nodes came in, only for the findings that they touched, and of those that resolutions contest. Bounded: of one finding the first conflicts are compared, of those opened
 // the latest are kept in mind.
 
 import { VIEW_LIMITS } from '../limits.ts'
 import { excerpt } from '../vela/event-record.ts'
-import { type ComputedConflict, viewConflicts } from '../vela/replay/conflicts.ts'
+import { viewConflicts } from '../vela/replay/conflicts.ts'
 import type { View } from '../vela/replay/state.ts'
+import { type Contested, firstOf, type ListedConflict, listedComputed } from './listed.ts'
 
 /** A conflict as reports and the journal list it; its values are in the view. */
-export type OpenedConflict = Pick<ComputedConflict, 'id' | 'finding_id' | 'kind' | 'field' | 'events'>
+export type OpenedConflict = Omit<ListedConflict, 'values'>
 
 interface Opening {
   readonly conflict: OpenedConflict
-  /** Whole, where the conflict has it shortened. */
-  readonly finding: string
+  /** Whole, where the conflict has it shortened; undefined for what no replay computes. */
+  readonly finding: string | undefined
   /** How many nodes the log had when it was found. */
   readonly nodes: number
   /** It is in the journal. */
@@ -21,25 +22,32 @@ interface Opening {
 }
 
 export class Openings {
-  /** Ids of the open conflicts of each finding that has some. */
-  readonly #open = new Map<string, ReadonlySet<string>>()
+  /** Ids of the open conflicts of each finding that has some; under undefined those between resolutions alone. */
+  readonly #open = new Map<string | undefined, ReadonlySet<string>>()
   #latest: Opening[] = []
 
   /** Takes over how these findings stand now that the log has so many nodes. */
-  update(view: View, findings: Iterable<string>, nodes: number): void {
+  update(now: { view: View; contested: Contested }, findings: Iterable<string>, nodes: number): void {
+    const { view, contested } = now
     for (const finding of findings) {
-      const before = this.#open.get(finding)
-      const now = new Set<string>()
-      for (const conflict of viewConflicts(view, [finding])) {
-        now.add(conflict.id)
-        if (!before?.has(conflict.id)) this.#latest.push({ conflict: brief(conflict), finding, nodes, recorded: false })
-        if (now.size >= VIEW_LIMITS.comparedPerFindingMax) break
-      }
-      if (now.size > 0) this.#open.set(finding, now)
-      else this.#open.delete(finding)
+      const open = firstOf(viewConflicts(view, [finding]), VIEW_LIMITS.comparedPerFindingMax)
+      this.#compare(
+        finding,
+        open.map(conflict => listedComputed(conflict, contested)),
+        nodes,
+      )
       if (this.#latest.length > 2 * VIEW_LIMITS.openedKeptMax) this.#forget()
     }
+    this.#compare(undefined, contested.listed, nodes)
     this.#forget()
+  }
+
+  #compare(finding: string | undefined, conflicts: readonly ListedConflict[], nodes: number): void {
+    const before = this.#open.get(finding)
+    for (const conflict of conflicts)
+      if (!before?.has(conflict.id)) this.#latest.push({ conflict: brief(conflict), finding, nodes, recorded: false })
+    if (conflicts.length > 0) this.#open.set(finding, new Set(conflicts.map(({ id }) => id)))
+    else this.#open.delete(finding)
   }
 
   /** What was opened by nodes from this one on and is open still, in the order in which it was found. */
@@ -55,6 +63,7 @@ export class Openings {
 }
 
 /** An id of a finding may be as long as an event; a list of conflicts is for looking over. */
-export function brief({ id, finding_id, kind, field, events }: ComputedConflict): OpenedConflict {
-  return { id, finding_id: excerpt(finding_id).replace(/[\ud800-\udbff](?=…$)/, ''), kind, field, events }
+export function brief({ values: _, ...conflict }: ListedConflict): OpenedConflict {
+  const { finding_id: id } = conflict
+  return { ...conflict, finding_id: id && excerpt(id).replace(/[\ud800-\udbff](?=…$)/, '') }
 }

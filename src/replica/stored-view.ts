@@ -9,8 +9,10 @@ import { type ComputedConflict, viewConflicts } from '../vela/replay/conflicts.t
 import type { View } from '../vela/replay/state.ts'
 import { isStanding } from './carriers.ts'
 import type { Journal, JournalFacts } from './journal.ts'
+import { type Contested, contestedIn, firstOf, type ListedConflict, listConflicts } from './listed.ts'
 import { type OpenedConflict, Openings } from './opened.ts'
 import { Replaying, type Seeds } from './replaying.ts'
+import { type Settled, SettleLog } from './settle-log.ts'
 import { openedBehindWaist } from './waist.ts'
 
 export type { OpenedConflict, Seeds }
@@ -29,6 +31,8 @@ export interface ViewParts {
 
 export class StoredView {
   readonly #parts: ViewParts
+  readonly #settleLog: SettleLog
+  #contested: Contested = { between: [], listed: [] }
   #replaying: Replaying | undefined
   #openings = new Openings()
   /** What was merged before this is not said to have opened anything. */
@@ -38,6 +42,7 @@ export class StoredView {
   constructor(parts: ViewParts) {
     this.#parts = parts
     this.#noted = parts.log.nodes
+    this.#settleLog = new SettleLog(parts)
   }
 
   /** Whether it is in memory: then bringing it up to date costs what came since. */
@@ -57,7 +62,33 @@ export class StoredView {
 
   /** The computed conflicts, by finding, field and events; of these findings only, when given. At most VIEW_LIMITS.listedMax. */
   conflicts(findings?: Iterable<string>): Promise<ComputedConflict[]> {
-    return this.read(view => [...firstOf(viewConflicts(view, findings), VIEW_LIMITS.listedMax)])
+    return this.read(view => firstOf(viewConflicts(view, findings), VIEW_LIMITS.listedMax))
+  }
+
+  /**
+   * The same, and behind them the conflicts whose resolutions contest each other without setting a field apart, by their ids.
+   * At most VIEW_LIMITS.listedMax.
+   */
+  listed(findings?: Iterable<string>): Promise<ListedConflict[]> {
+    const wanted = findings === undefined ? undefined : new Set(findings)
+    return this.#serial(async () => {
+      const { view } = await this.#advance()
+      return firstOf(listConflicts(view, this.#contested, wanted), VIEW_LIMITS.listedMax)
+    })
+  }
+
+  /** The one of this id among all that `listed` would list if it had no end. */
+  find(id: string): Promise<ListedConflict | undefined> {
+    return this.#serial(async () => {
+      const { view } = await this.#advance()
+      for (const conflict of listConflicts(view, this.#contested)) if (conflict.id === id) return conflict
+      return undefined
+    })
+  }
+
+  /** What the log has of conflicts recorded and resolved, under the actors that are registered now. */
+  settled(): Promise<Settled> {
+    return this.#serial(async () => this.#settleLog.settled((await this.#advance()).view.deciders.actors))
   }
 
   /** Where a merge begins, to be given to `noteMerged` after it: a view that is there is brought up to it first. */
@@ -106,8 +137,7 @@ export class StoredView {
   }
 
   #record(opened: readonly OpenedConflict[], facts: JournalFacts): Promise<void> {
-    const listed = opened.slice(0, VIEW_LIMITS.openedListedMax)
-    const conflicts = listed.map(({ id, finding_id, kind, events }) => ({ id, finding_id, kind, events: [...events] }))
+    const conflicts = opened.slice(0, VIEW_LIMITS.openedListedMax).map(factsOf)
     return this.#parts.journal.write(this.#parts.log.name, 'conflicts.opened', {
       ...facts,
       count: opened.length,
@@ -139,7 +169,9 @@ export class StoredView {
 
   async #step(replaying: Replaying, target: Parameters<Replaying['advance']>[0]): Promise<void> {
     const touched = await replaying.advance(target)
-    this.#openings.update(replaying.view, touched, target.to)
+    const { view } = replaying
+    this.#contested = contestedIn(view, await this.#settleLog.settled(view.deciders.actors, target.to))
+    this.#openings.update({ view, contested: this.#contested }, touched, target.to)
   }
 
   #serial<T>(task: () => Promise<T>): Promise<T> {
@@ -149,10 +181,13 @@ export class StoredView {
   }
 }
 
-function* firstOf<T>(items: Iterable<T>, most: number): Generator<T> {
-  let left = most
-  for (const item of items) {
-    if (left-- <= 0) return
-    yield item
+/** As the journal has it. */
+function factsOf({ id, finding_id, kind, events, state }: OpenedConflict): JournalFacts {
+  return {
+    id,
+    ...(finding_id !== undefined && { finding_id }),
+    ...(kind !== undefined && { kind }),
+    events: [...events],
+    ...(state === 'contested' && { state }),
   }
 }

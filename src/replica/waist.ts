@@ -4,19 +4,21 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { type Digest, sha256 } from '../bytes.ts'
-import { decodeNode } from '../codec/node.ts'
+import { decodeNode, type Node } from '../codec/node.ts'
 import { VIEW_LIMITS } from '../limits.ts'
 import type { FrontierStore, NodeRow, ScanOptions } from '../store/store.ts'
+import { verifyVetted } from '../trust/vetted.ts'
 import { checkEvent, type EventHead, eventLabel } from '../vela/event.ts'
-import { payloadOf } from '../vela/frontier-payload.ts'
+import { CONFLICT_RESOLVED, payloadOf } from '../vela/frontier-payload.ts'
 import { parseJson } from '../vela/json.ts'
-import { standingSetters, viewConflicts } from '../vela/replay/conflicts.ts'
-import type { View } from '../vela/replay/state.ts'
+import { type LoggedEvent, readResolutions } from '../vela/resolution-view.ts'
 import type { Json } from '../vela/value.ts'
+import { contestedIn, type ListedConflict, listConflicts } from './listed.ts'
 import { brief, type OpenedConflict } from './opened.ts'
 import { type ReplayedLog, Replaying } from './replaying.ts'
 
 const BATCH_BYTES = 256 * 1024
+const NO_TEXT = new Uint8Array()
 
 /** A log, the first node that came in, and which keys count. */
 export interface Merged {
@@ -30,11 +32,15 @@ export async function openedBehindWaist({ log, from, standing }: Merged): Promis
   const to = log.nodes
   const tail = await settledTail(log, { from, to })
   if (tail === undefined) return undefined
-  const { start, findings } = tail
+  const { start, findings, events } = tail
   const seeds = { genesis: [...findings].map(stub), proposals: [], actors: [] }
   const replaying = new Replaying(behind(log, start), seeds)
   await replaying.advance({ to: to - start, seeds, registry: 0, standing })
-  return newConflicts(replaying.view, from - start)
+  const settling = events.filter(({ key }) => key !== undefined && standing(key))
+  const resolutions = readResolutions(settling, { actors: [], verify: verifyVetted })
+  const contested = contestedIn(replaying.view, { events: settling, resolutions })
+  const old = new Set(events.filter(({ seq }) => seq < from).map(({ head }) => head.id))
+  return newConflicts(listConflicts(replaying.view, contested), old)
 }
 
 /** A tail none of whose events is carried by a node before it. */
@@ -54,7 +60,15 @@ interface Tail {
   readonly start: number
   /** Ids of the findings that the events behind it are about. */
   readonly findings: ReadonlySet<string>
-  readonly events: readonly { readonly label: Uint8Array; readonly event: Digest }[]
+  readonly events: readonly TailEvent[]
+}
+
+interface TailEvent extends LoggedEvent {
+  readonly seq: number
+  readonly label: Uint8Array
+  readonly event: Digest
+  /** Of the node; for what settles conflicts only. */
+  readonly key: Digest | undefined
 }
 
 /** Goes down from the end until everything seen so far hangs on the next node, and that is all there is before. */
@@ -63,7 +77,7 @@ async function tailOf(log: FrontierStore, { from, to }: { from: number; to: numb
   const lowestHead = Math.min(...places.map(place => place?.seq ?? 0))
   const floor = Math.max(0, to - VIEW_LIMITS.unaskedNodesMax)
   const findings = new Set<string>()
-  const events: Tail['events'][number][] = []
+  const events: TailEvent[] = []
   const open = new Set<number>()
   let hasRoot = false
   for await (const rows of log.scan({ from: floor, to, reverse: true, batchBytes: BATCH_BYTES })) {
@@ -73,20 +87,28 @@ async function tailOf(log: FrontierStore, { from, to }: { from: number; to: numb
       open.delete(seq)
       for (const parent of parents) open.add(parent)
       hasRoot ||= parents.length === 0
-      const { event } = decodeNode(bytes)
-      const head = checkEvent(event)
-      events.push({ label: eventLabel(head.id), event: sha256(event) })
-      for (const finding of findingsOf(head, event)) findings.add(finding)
+      const node = decodeNode(bytes)
+      const event = tailEvent(seq, node)
+      events.push(event)
+      for (const finding of findingsOf(event.head, node.event)) findings.add(finding)
     }
     await setImmediate()
   }
   return floor === 0 ? { start: 0, findings, events } : undefined
 }
 
+function tailEvent(seq: number, { event: text, key }: Node): TailEvent {
+  const head = checkEvent(text)
+  const settles = head.kind === CONFLICT_RESOLVED
+  // Of others the text isn't kept.
+  const kept = settles ? { text: text.slice(), key: key.slice() } : { text: NO_TEXT, key: undefined }
+  return { seq, head, label: eventLabel(head.id), event: sha256(text), ...kept }
+}
+
 /** The findings that an event may set a field of. */
-function findingsOf({ kind, target }: EventHead, event: Uint8Array): string[] {
-  if (kind === 'finding.superseded') return [target.id, textAt(payloadOf(event), ['new_finding_id'])]
-  if (kind === 'frontier.conflict_resolved') return [textAt(payloadOf(event), ['choice', 'finding_id'])]
+function findingsOf({ kind, target }: EventHead, text: Uint8Array): string[] {
+  if (kind === 'finding.superseded') return [target.id, textAt(payloadOf(text), ['new_finding_id'])]
+  if (kind === CONFLICT_RESOLVED) return [textAt(payloadOf(text), ['choice', 'finding_id'])]
   return [target.id]
 }
 
@@ -118,12 +140,11 @@ function behind(log: FrontierStore, start: number): ReplayedLog {
   }
 }
 
-/** Those with an event that no node carried before `from`, counted like the view's nodes. */
-function newConflicts(view: View, from: number): OpenedConflict[] {
+/** Those with an event that is not among the `old`. */
+function newConflicts(conflicts: Iterable<ListedConflict>, old: ReadonlySet<string>): OpenedConflict[] {
   const opened: OpenedConflict[] = []
-  for (const conflict of viewConflicts(view)) {
-    const setters = standingSetters(view, conflict).filter(({ event }) => conflict.events.includes(event))
-    if (!setters.some(({ nodes }) => nodes!.every(node => node >= from))) continue
+  for (const conflict of conflicts) {
+    if (conflict.events.every(event => old.has(event))) continue
     opened.push(brief(conflict))
     if (opened.length >= VIEW_LIMITS.openedKeptMax) break
   }

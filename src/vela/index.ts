@@ -149,6 +149,7 @@ export {
   verifyProposal,
 } from './proposal.ts'
 export { judgePublication, type Publication } from './publish.ts'
+export { type ConflictSubject, type RecordedSubject, readRecorded } from './recorded.ts'
 export {
   compareEntries,
   type EntryContent,

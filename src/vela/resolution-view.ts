@@ -19,6 +19,7 @@ export interface LoggedEvent {
 export interface Resolution {
   /** The resolving event. */
   readonly event: string
+  readonly source: LoggedEvent
   readonly conflict: string
   readonly resolved_by: string
   readonly note: string
@@ -89,6 +90,7 @@ function resolutionOf(event: LoggedEvent, deciders: Deciders): Resolution | { ev
   const optional = (name: string) => (members.get(name) ?? undefined) as string | undefined
   return {
     event: head.id,
+    source: { text, head },
     conflict: members.get('conflict_event_id') as string,
     resolved_by: head.actor.id,
     note: members.get('resolution_note') as string,

@@ -8,11 +8,12 @@ import { checkChoiceValue } from './choice.ts'
 import { actorsOf, type Deciders } from './decider.ts'
 import { type EventDraft, type EventHead, eventSigningBytes, makeEvent } from './event.ts'
 import { excerpt } from './event-record.ts'
-import { CONFLICT_DETECTED, CONFLICT_RESOLVED, checkFrontierPayload, payloadOf } from './frontier-payload.ts'
+import { CONFLICT_DETECTED, CONFLICT_RESOLVED, checkFrontierPayload } from './frontier-payload.ts'
 import { readInstant } from './instant.ts'
 import { toJson } from './json.ts'
 import { isBlank } from './json-record.ts'
 import { makeProposal, type Proposal, proposalId } from './proposal.ts'
+import { type ConflictSubject, readRecorded, subjectIn, subjectOf } from './recorded.ts'
 import { checkFrontierName } from './registry-entry.ts'
 import { type ConflictResolutions, type LoggedEvent, outcomeOf, readResolutions } from './resolution-view.ts'
 import { checkReviewerKey } from './reviewer.ts'
@@ -38,10 +39,8 @@ export interface ResolutionDraft {
 }
 
 /** A computed conflict (protocol/replay.md, R16), which no event records, under the id that all replicas give it. */
-export interface KnownConflict {
+export interface KnownConflict extends ConflictSubject {
   readonly id: string
-  readonly finding_id: string
-  readonly kind: string
 }
 
 /** What of a frontier there is to settle, and by whom. */
@@ -151,9 +150,9 @@ function checkResolveProposal(proposal: Proposal, frontier: string): ReadonlyMap
 }
 
 /** What is chosen is of this conflict and no other, and can be had. @throws ReplicaError ERR_PROPOSAL */
-function checkChoice(choice: Json | undefined, about: Omit<KnownConflict, 'id'> | undefined): void {
+function checkChoice(choice: Json | undefined, about: ConflictSubject | undefined): void {
   if (!(choice instanceof Map)) return
-  const { finding_id, kind } = aboutOf(choice)
+  const { finding_id, kind } = subjectIn(choice)
   if (about !== undefined && (finding_id !== about.finding_id || kind !== about.kind))
     throw refusal('what it chooses is not what the conflict is about')
   if (choice.has('value')) checkChoiceValue(kind, choice.get('value')!)
@@ -164,7 +163,7 @@ function checkChoice(choice: Json | undefined, about: Omit<KnownConflict, 'id'> 
  * already, by what was chosen. Undefined where only a note was.
  * @throws ReplicaError ERR_CONFLICT_UNKNOWN
  */
-export function checkKnown(id: string, docket: Docket): Omit<KnownConflict, 'id'> | undefined {
+export function checkKnown(id: string, docket: Docket): ConflictSubject | undefined {
   const { events, computed } = docket
   const found = computed.find(one => one.id === id)
   if (found !== undefined) return { finding_id: found.finding_id, kind: found.kind }
@@ -173,24 +172,14 @@ export function checkKnown(id: string, docket: Docket): Omit<KnownConflict, 'id'
   const resolutions = resolutionsOf(id, docket)
   if (resolutions === undefined)
     throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `no conflict ${excerpt(id)} is recorded or computed here`)
-  const chosen = resolutions.standing.map(({ choice }) => choice).find(choice => choice instanceof Map)
-  return chosen === undefined ? undefined : aboutOf(chosen)
+  return subjectOf(resolutions)
 }
 
 /** @throws ReplicaError ERR_CONFLICT_UNKNOWN */
-function recordedConflict({ text, head }: LoggedEvent): Omit<KnownConflict, 'id'> {
-  const payload = payloadOf(text)
-  try {
-    checkFrontierPayload(CONFLICT_DETECTED, payload)
-  } catch (error) {
-    if (!hasCode(error, 'ERR_EVENT_SHAPE')) throw error
-    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `${excerpt(head.id)} records no conflict: ${error.message}`)
-  }
-  return aboutOf(payload as Map<string, Json>)
-}
-
-function aboutOf(members: ReadonlyMap<string, Json>): Omit<KnownConflict, 'id'> {
-  return { finding_id: members.get('finding_id') as string, kind: members.get('kind') as string }
+function recordedConflict(event: LoggedEvent): ConflictSubject {
+  const conflict = readRecorded(event)
+  if (conflict !== undefined) return { finding_id: conflict.finding_id, kind: conflict.kind }
+  throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `${excerpt(event.head.id)} is not of the form of a recorded conflict`)
 }
 
 /** The resolutions that contest each other, if any do. @throws ReplicaError ERR_CONFLICT_SETTLED when one stands */
@@ -223,9 +212,7 @@ function resolvedBefore(proposal: Proposal, docket: Docket): LoggedEvent | undef
   const before = [...standing, ...superseded].find(
     one => one.proposal === proposal.id && one.outcome === outcomeOf(payload as ReadonlyMap<string, Json>),
   )
-  // The same without its signature has the same id, and is not it.
-  const counts = (event: LoggedEvent) => readResolutions([event], docket.deciders).conflicts.length > 0
-  return before && docket.events.find(event => event.head.id === before.event && counts(event))
+  return before?.source
 }
 
 function resolutionsOf(conflict: Json | undefined, { events, deciders }: Docket): ConflictResolutions | undefined {

@@ -163,6 +163,8 @@ async function settled(desk: Desk, call: Witness['call']): Promise<void> {
   await call('desk', 'diff', frontier, '../before.json')
   const by = ['--as', 'reviewer:ada', '--key', key]
   const { proposal } = await call('desk', 'resolve', events[1], '--theirs', '--reason', 'reinstated', ...by)
+  await call('desk', 'conflicts', 'list', '--recorded')
+  await call('desk', 'conflicts', 'explain', events[1])
   await call('desk', 'proposal', 'list')
   await call('desk', 'proposal', 'show', proposal.id)
   await call('desk', 'proposal', 'accept', proposal.id, ...by)

@@ -2,9 +2,8 @@
 
 import * as assert from 'uvu/assert'
 import { Hub } from '../../src/hub.ts'
-import { type Choice, type EventDraft, Key, type ResolveDraft } from '../../src/index.ts'
+import { type Choice, type EventDraft, Key, type ListedConflict, type ResolveDraft } from '../../src/index.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
-import type * as vela from '../../src/vela/index.ts'
 import { NOW } from './drafts.ts'
 
 export const FINDING = 'vf_0000000000000001'
@@ -67,7 +66,7 @@ export class Hubs {
     assert.equal(this.left.heads(this.frontier), this.right.heads(this.frontier))
   }
 
-  conflicts(hub: Hub): Promise<readonly vela.ComputedConflict[]> {
+  conflicts(hub: Hub): Promise<readonly ListedConflict[]> {
     return hub.conflicts(this.frontier).list()
   }
 

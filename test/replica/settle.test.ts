@@ -111,6 +111,108 @@ test('two different resolutions made apart are a conflict at both, and one more 
   }
 })
 
+/** A conflict about no field, recorded in the log that both have, and what each person said of it apart. */
+async function contestedPresence(hubs: Hubs) {
+  const { left, right, frontier } = hubs
+  const missing = 'vf_0000000000000002'
+  const { event: recorded } = await left.append(frontier, {
+    kind: 'frontier.conflict_detected',
+    target: { type: 'frontier_observation', id: frontier },
+    actor: { id: 'federation', type: 'system' },
+    reason: 'peer=hub:far kind=missing_locally present in peer, absent locally',
+    timestamp: NOW.toISOString(),
+    payload: {
+      peer_id: 'hub:far',
+      finding_id: missing,
+      kind: 'missing_locally',
+      detail: 'present in peer, absent locally',
+    },
+  })
+  await left.push(frontier, 'hub:right')
+  const one = await hubs.settle(left, recorded, { value: '"present"' })
+  const other = await hubs.settle(right, recorded, { value: '"absent"' }, BEN)
+  const said = [
+    { event: one.event, value: 'present' },
+    { event: other.event, value: 'absent' },
+  ].sort((a, b) => (a.event < b.event ? -1 : 1))
+  return { missing, recorded, events: said.map(({ event }) => event), values: said.map(({ value }) => value) }
+}
+
+test('resolutions of a conflict about no field that contest each other are listed, reported and settled as any other', async () => {
+  await using hubs = await Hubs.open({ apart: false })
+  const { left, right, frontier } = hubs
+  const { missing, recorded: id, events, values } = await contestedPresence(hubs)
+  const conflict = {
+    id,
+    finding_id: missing,
+    kind: 'missing_locally',
+    field: undefined,
+    events,
+    values,
+    state: 'contested' as const,
+  }
+  const { values: _, ...opened } = conflict
+  const report = await left.pull(frontier, 'hub:right')
+  assert.equal([report.conflicts_opened, report.conflicts_opened_count], [[opened], 1])
+  assert.equal((await left.pull(frontier, 'hub:right')).conflicts_opened, [])
+  await hubs.meet()
+  for (const hub of [left, right]) {
+    assert.equal(await hubs.conflicts(hub), [conflict])
+    assert.equal(await hub.conflicts(frontier).list({ findings: [missing] }), [conflict])
+    assert.equal(await hub.conflicts(frontier).list({ findings: [FINDING] }), [])
+    const { sides, state, recorded } = await hub.conflicts(frontier).explain(id)
+    assert.equal([state, recorded?.peer_id, recorded?.recorded_in], ['contested', 'hub:far', 'log'])
+    assert.equal(
+      sides.map(({ event, value }) => [event, value]),
+      events.map((event, at) => [event, values[at]]),
+    )
+    assert.equal(sides.map(({ carriers }) => carriers.map(({ hub: name }) => name)).sort(), [
+      ['hub:left'],
+      ['hub:right'],
+    ])
+    const [row] = await hub.conflicts(frontier).recorded()
+    assert.equal([row!.id, row!.state, row!.resolutions], [id, 'contested', events])
+  }
+  const journal = await left.journal(frontier, { limit: 100 })
+  const facts = journal.filter(({ kind }) => kind === 'conflicts.opened').map(entry => entry.facts.conflicts)
+  assert.equal(JSON.parse(JSON.stringify(facts)), [
+    [{ id, finding_id: missing, kind: 'missing_locally', events, state: 'contested' }],
+  ])
+  const served = await fetch(`${right.url.replace('ws:', 'http:')}/frontiers/${frontier}/conflicts`)
+  assert.equal(((await served.json()) as { conflicts: unknown }).conflicts, [{ ...conflict, field: null }])
+  await hubs.settle(right, id, { value: '"absent"' }, ADA)
+  await hubs.meet()
+  for (const hub of [left, right]) {
+    assert.equal(await hubs.conflicts(hub), [])
+    const [row] = await hub.conflicts(frontier).recorded()
+    assert.equal([row!.state, row!.resolutions.length], ['settled', 1])
+    assert.is((await hub.conflicts(frontier).show(id)).state, 'settled')
+  }
+})
+
+test('what is recorded is listed with its state, from the journal and from the log', async () => {
+  await using hubs = await Hubs.open({ apart: false })
+  const { left, frontier } = hubs
+  const peer = frontierFile([{ id: FINDING, score: 0.9 }])
+  const { events } = await left.compare(frontier, { file: Buffer.from(peer.text), name: 'hub:far' })
+  const conflicts = left.conflicts(frontier)
+  const rows = async () =>
+    (await conflicts.recorded()).map(({ id, kind, state, recorded_in }) => [id, kind, state, recorded_in])
+  const [, text, score] = events as [string, string, string]
+  assert.equal(await rows(), [
+    [text, 'assertion_text_diverged', 'open', 'journal'],
+    [score, 'confidence_diverged', 'open', 'journal'],
+  ])
+  assert.equal((await conflicts.explain(score)).sides, [])
+  await hubs.settle(left, score, { side: 'theirs' })
+  assert.equal(
+    (await rows()).map(([, , state]) => state),
+    ['open', 'settled'],
+  )
+  assert.equal((await conflicts.recorded({ findings: ['vf_other'] })).length, 0)
+  assert.equal(await conflicts.list(), [])
+})
+
 test('a conflict is settled once, and the same proposal accepted again gives the same event', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const { left, frontier } = hubs

@@ -199,7 +199,7 @@ test('a merge says which conflicts it opened, once for the journal, and not thos
   assert.is(opened.length, 1)
   const [listed] = await view.conflicts()
   const { values, ...named } = listed!
-  assert.equal(opened, [named])
+  assert.equal(opened, [{ ...named, state: 'open' }])
   assert.equal(values.map(vela.printJson).sort(), ['0.2', '0.8'])
   assert.is(listed!.id, vela.conflictId(listed!))
   assert.match(listed!.id, /^vcx_[0-9a-f]{16}$/)

@@ -1,7 +1,13 @@
 // Verbs about what was said apart and can't both be: conflicts list, show, explain. They compute and print; settling is for `resolve`.
 
 import type { ExitCode } from '../../errors.ts'
-import type { CarrierView, ComputedConflict, ConflictSide, ConflictView } from '../../replica/conflicts.ts'
+import type {
+  CarrierView,
+  ConflictSide,
+  ConflictView,
+  ListedConflict,
+  RecordedConflict,
+} from '../../replica/conflicts.ts'
 import { printJson as printExact } from '../../vela/json.ts'
 import type { Json } from '../../vela/value.ts'
 import type { Args } from '../args.ts'
@@ -10,19 +16,29 @@ import { type Printable, RawJson } from '../json.ts'
 import { columns, plural, shortCid } from '../layout.ts'
 import { FRONTIER } from '../shape.ts'
 
-const ID = { name: 'id', help: 'a conflict, vcx_…' }
+const ID = { name: 'id', help: 'a conflict, vcx_…, or the event that recorded one, vev_…' }
 
 const list: Command = {
   name: 'conflicts list',
   group: 'look',
   where: 'store',
   isDefault: true,
-  summary: 'list the fields of findings that were set apart to different values',
+  summary: 'list what was said apart and can’t both be',
   about: [
     'Computed from the log, never stored: two events of which neither saw the other, and which set the same field of a finding to values that differ. Equal logs give equal lists, with equal ids. The view shows the value that comes last in replay order and marks the field as contested; nothing is decided by that.',
+    'A conflict is contested where it is between resolutions that people made apart. It is listed under its own id too where these set no field, such as for a finding that one side lacks.',
+    'With --recorded those that comparisons recorded are listed, in the journal or in the log, and whether each is open, settled or contested.',
   ],
-  options: [{ name: 'finding', value: 'vf', help: 'only conflicts of this finding' }, FRONTIER],
-  examples: ['replica conflicts', 'replica conflicts list --finding vf_04f7f6513eaa1b4d'],
+  options: [
+    { name: 'finding', value: 'vf', help: 'only conflicts of this finding' },
+    { name: 'recorded', help: 'list what events record, settled or not' },
+    FRONTIER,
+  ],
+  examples: [
+    'replica conflicts',
+    'replica conflicts list --finding vf_04f7f6513eaa1b4d',
+    'replica conflicts list --recorded',
+  ],
   run: runList,
 }
 
@@ -30,7 +46,7 @@ const show: Command = {
   name: 'conflicts show',
   group: 'look',
   where: 'store',
-  summary: 'show one conflict: both values, and what the view shows',
+  summary: 'show one conflict: what each event says, and what the view shows',
   arguments: [ID],
   options: [FRONTIER],
   examples: ['replica conflicts show vcx_0123456789abcdef'],
@@ -53,19 +69,40 @@ export const CONFLICT_VERBS: readonly Command[] = [list, show, explain]
 async function runList({ replica, out }: StoreContext, args: Args): Promise<ExitCode> {
   const frontier = replica.frontier(args.text('frontier'))
   const finding = args.text('finding')
-  const conflicts = await replica.conflicts(frontier).list(finding === undefined ? {} : { findings: [finding] })
+  const only = finding === undefined ? {} : { findings: [finding] }
+  const conflicts = await replica.conflicts(frontier).list(only)
+  const fields = { frontier, conflicts: conflicts.map(conflictFields) }
+  if (!args.has('recorded')) return out.done({ fields, lines: listLines(frontier, conflicts) })
+  const recorded = await replica.conflicts(frontier).recorded(only)
   return out.done({
-    fields: { frontier, conflicts: conflicts.map(conflictFields) },
-    lines:
-      conflicts.length === 0
-        ? [`nothing was set apart in ${frontier}`]
-        : [
-            ...columns(
-              conflicts.map(({ id, finding_id, field, values }) => [id, finding_id, field, ...values.map(exact)]),
-            ),
-            `${plural(conflicts.length, 'conflict')}`,
-          ],
+    fields: { ...fields, recorded: recorded.map(recordedFields) },
+    lines: recordedLines(frontier, recorded),
   })
+}
+
+function listLines(frontier: string, conflicts: readonly ListedConflict[]): string[] {
+  if (conflicts.length === 0) return [`nothing was set apart in ${frontier}`]
+  const rows = conflicts.map(({ id, finding_id, kind, field, values, state }) => [
+    id,
+    finding_id ?? '',
+    field ?? kind ?? '',
+    state,
+    ...values.map(exact),
+  ])
+  return [...columns(rows), `${plural(conflicts.length, 'conflict')}`]
+}
+
+function recordedLines(frontier: string, recorded: readonly RecordedConflict[]): string[] {
+  if (recorded.length === 0) return [`no conflict is recorded for ${frontier}`]
+  const rows = recorded.map(({ id, finding_id, kind, state, peer_id, detail }) => [
+    id,
+    finding_id,
+    kind,
+    state,
+    peer_id,
+    detail ?? '',
+  ])
+  return [...columns(rows), `${plural(recorded.length, 'conflict')} recorded`]
 }
 
 async function runShow({ replica, out }: StoreContext, args: Args): Promise<ExitCode> {
@@ -94,27 +131,44 @@ async function runExplain({ replica, out }: StoreContext, args: Args): Promise<E
   })
 }
 
-function conflictFields({ id, finding_id, kind, field, events, values }: ComputedConflict): {
-  [key: string]: Printable
-} {
-  return { id, finding_id, kind, field, events: [...events], values: values.map(raw) }
+type Fields = { [key: string]: Printable }
+
+function conflictFields(conflict: Omit<ListedConflict, 'state'> & { state: ConflictView['state'] }): Fields {
+  const { id, finding_id, kind, field, events, values, state } = conflict
+  const subject = { finding_id: finding_id ?? null, kind: kind ?? null, field: field ?? null }
+  return { id, ...subject, events: [...events], values: values.map(raw), state }
 }
 
-function viewFields(conflict: ConflictView): { [key: string]: Printable } {
-  const { shown, standing } = conflict
-  return { ...conflictFields(conflict), shown: shown === undefined ? null : raw(shown), standing: [...standing] }
+function recordedFields({ detail, resolutions, ...rest }: RecordedConflict): Fields {
+  return { ...rest, detail: detail ?? null, resolutions: [...resolutions] }
 }
 
-function viewRows({ id, finding_id, kind, events, values, shown, standing }: ConflictView): string[][] {
+function viewFields(conflict: ConflictView): Fields {
+  const { shown, standing, recorded } = conflict
+  return {
+    ...conflictFields(conflict),
+    shown: shown === undefined ? null : raw(shown),
+    standing: [...standing],
+    recorded: recorded === undefined ? null : recordedFields(recorded),
+  }
+}
+
+function viewRows(conflict: ConflictView): string[][] {
+  const { id, finding_id, kind, events, values, state, shown, standing, recorded } = conflict
   return [
     ['conflict', id],
-    ['kind', kind],
-    ['finding', finding_id],
-    [events[0], exact(values[0])],
-    [events[1], exact(values[1])],
+    ['kind', kind ?? 'not known here'],
+    ['finding', finding_id ?? 'not known here'],
+    ['state', state],
+    ...(recorded === undefined ? [] : [['recorded', recordedText(recorded)]]),
+    ...events.map((event, at) => [event, exact(values[at]!)]),
     ...(shown === undefined ? [] : [['shown now', exact(shown)]]),
     ...(standing.length > 2 ? [['standing', plural(standing.length, 'event')]] : []),
   ]
+}
+
+function recordedText({ peer_id, at, recorded_in, detail }: RecordedConflict): string {
+  return [`with ${peer_id} at ${at}, in the ${recorded_in}`, ...(detail === undefined ? [] : [detail])].join(': ')
 }
 
 function sideFields(side: ConflictSide): { [key: string]: Printable } {
