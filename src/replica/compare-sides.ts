@@ -1,6 +1,7 @@
 // What each side of a conflict has, as JSON (protocol/resolution.md, G12): of a compared field its value; of a finding that one side
 // lacks, whether it is there. The texts of conflicts are made for people and round scores; who settles one needs the values.
 
+import { ABSENT, isAboutPresence, PRESENT } from '../vela/choice.ts'
 import type { Conflict, ConflictKind } from '../vela/diff.ts'
 import type { Finding } from '../vela/frontier-file.ts'
 import { printJson } from '../vela/json.ts'
@@ -11,9 +12,6 @@ export interface Sides {
   readonly ours: string
   readonly theirs: string
 }
-
-export const PRESENT = 'present'
-export const ABSENT = 'absent'
 
 type Findings = { readonly findings: readonly Finding[] }
 
@@ -31,7 +29,7 @@ export function sidesOf(
 }
 
 function sideOf(finding: Finding | undefined, kind: ConflictKind): Json | undefined {
-  if (kind === 'missing_in_peer' || kind === 'missing_locally') return finding === undefined ? ABSENT : PRESENT
+  if (isAboutPresence(kind)) return finding === undefined ? ABSENT : PRESENT
   if (finding === undefined) return undefined
   switch (kind) {
     case 'confidence_diverged': {

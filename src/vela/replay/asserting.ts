@@ -71,7 +71,8 @@ function enter(step: Step, body: Body): void {
   const polarity = direction === 'positive' || direction === 'negative' ? `for:${direction}` : 'for'
   noteSetter(step, id, { field: 'text', value: text })
   noteSetter(step, id, { field: 'confidence', value: JsonNumber.float(score) })
-  noteSetter(step, id, { field: 'polarity', value: polarity })
+  const verdicts = { ...(retracted && { retracted }), ...(review_state !== undefined && { review_state }) }
+  noteSetter(step, id, { field: 'polarity', value: polarity, verdicts })
   // That a body is not retracted, superseded or reviewed is no statement.
   if (retracted) noteSetter(step, id, { field: 'retracted', value: true })
   if (superseded) noteSetter(step, id, { field: 'superseded', value: true })

@@ -53,14 +53,34 @@ export function* viewContested(view: View, findings?: Iterable<string>): Generat
 export function* viewConflicts(view: View, findings?: Iterable<string>): Generator<ComputedConflict> {
   for (const [finding_id, standing] of contestedFindings(view, findings)) {
     for (const field of FIELDS) {
-      if (!standing[field]?.contested) continue
-      for (const [a, b] of pairs(standing, field)) {
-        const [events, values] = [[a.event, b.event] as const, [a.value, b.value] as const]
-        const id = conflictId({ finding_id, field, events })
-        yield { id, finding_id, kind: FIELD_KINDS[field], field, events, values }
-      }
+      if (standing[field]?.contested) yield* conflictsOf(finding_id, field, standing)
     }
   }
+}
+
+function* conflictsOf(finding_id: string, field: Field, standing: Standing): Generator<ComputedConflict> {
+  for (const [a, b] of pairs(standing, field)) {
+    const [events, values] = [[a.event, b.event] as const, [a.value, b.value] as const]
+    const id = conflictId({ finding_id, field, events })
+    yield { id, finding_id, kind: FIELD_KINDS[field], field, events, values }
+  }
+}
+
+/** The conflict of this id that a resolution has settled: it took the place of both events. Undefined where there is none. */
+export function settledConflict(view: View, id: string): ComputedConflict | undefined {
+  for (const [, { finding_id, field, replaced }] of view.settled.entries()) {
+    const standing = { [field]: { setters: replaced, forgotten: 0, contested: true } }
+    for (const conflict of conflictsOf(finding_id, field, standing)) if (conflict.id === id) return conflict
+  }
+  return undefined
+}
+
+/** Whoever stands for a field, or did before a resolution took the place; an event with this id, if there is one. */
+export function settersNamed(view: View, of: Pick<ComputedConflict, 'finding_id' | 'field'>, event: string): Setter[] {
+  const settled = [...view.settled.entries()].map(([, one]) => one)
+  const replaced = settled.filter(one => one.finding_id === of.finding_id && one.field === of.field)
+  const all = [standingSetters(view, of), ...replaced.map(one => one.replaced)].flat()
+  return all.filter(setter => setter.event === event)
 }
 
 /** The events that stand for a field, in replay order. */
@@ -99,18 +119,14 @@ function* contestedFindings(view: View, findings?: Iterable<string>): Generator<
 function* pairs(standing: Standing, field: Field): Generator<[Setter, Setter]> {
   const setters = [...(standing[field]?.setters ?? [])].sort((a, b) => compareText(a.event, b.event))
   for (const [at, a] of setters.entries()) {
-    for (const b of setters.slice(at + 1))
-      if (diverge(field, a, b) && !saidOtherwise(standing, field, [a, b])) yield [a, b]
+    for (const b of setters.slice(at + 1)) if (diverge(field, a, b) && !saidOtherwise(a, b)) yield [a, b]
   }
 }
 
-/** That an acceptance and a rejection differ in polarity too is no second conflict. */
-function saidOtherwise(standing: Standing, field: Field, [a, b]: [Setter, Setter]): boolean {
-  if (field !== 'polarity') return false
+/** That an acceptance and a rejection differ in polarity too is no second conflict, not even where a person has settled the first. */
+function saidOtherwise(a: Setter, b: Setter): boolean {
   return (['retracted', 'review_state'] as const).some(verdict => {
-    const setters = standing[verdict]?.setters ?? []
-    const one = setters.find(({ event }) => event === a.event)
-    const other = setters.find(({ event }) => event === b.event)
-    return one !== undefined && other !== undefined && diverge(verdict, one, other)
+    const [one, other] = [a.verdicts?.[verdict], b.verdicts?.[verdict]]
+    return one !== undefined && other !== undefined && printJson(one) !== printJson(other)
   })
 }

@@ -20,6 +20,19 @@ export interface Setter {
   readonly event: string
   readonly value: Json
   readonly nodes: readonly number[] | undefined
+  /** Of a setter of polarity: the verdicts that the event set with it. */
+  readonly verdicts?: Verdicts | undefined
+}
+
+/** Fields whose values speak for or against a finding. */
+export type Verdicts = Readonly<Partial<Record<'retracted' | 'review_state', Json>>>
+
+/** A field of a finding that a resolution has set. */
+export interface SettledField {
+  readonly finding_id: string
+  readonly field: Field
+  /** The setters that it took the place of, in the order of replay. */
+  readonly replaced: readonly Setter[]
 }
 
 export interface FieldState {

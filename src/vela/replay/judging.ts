@@ -20,9 +20,9 @@ export function withVerdict(finding: Body, verdict: ReviewState): Body {
   return withMembers(finding, ['flags'], { review_state: verdict, contested: verdict !== 'accepted' })
 }
 
-export function noteVerdict(step: Step, id: string, verdict: ReviewState): void {
+function noteVerdict(step: Step, id: string, verdict: ReviewState): void {
   noteSetter(step, id, { field: 'review_state', value: verdict })
-  noteSetter(step, id, { field: 'polarity', value: POLARITY[verdict] })
+  noteSetter(step, id, { field: 'polarity', value: POLARITY[verdict], verdicts: { review_state: verdict } })
 }
 
 const POLARITY = { accepted: 'for', contested: 'open', needs_revision: 'open', rejected: 'against' } as const
@@ -57,7 +57,7 @@ export function retractFinding(step: Step): void {
   const { id } = step.event.target
   step.write('findings', id, withMembers(step.object('findings', id), ['flags'], { retracted: true }))
   noteSetter(step, id, { field: 'retracted', value: true })
-  noteSetter(step, id, { field: 'polarity', value: 'against' })
+  noteSetter(step, id, { field: 'polarity', value: 'against', verdicts: { retracted: true } })
 }
 
 /** finding.dependency_invalidated: what it stands on was retracted. */

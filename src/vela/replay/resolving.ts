@@ -2,14 +2,15 @@
 // it is signed by who it names. One that only names a proposal changes no finding, as in the reference.
 
 import { ReplicaError } from '../../errors.ts'
+import { fitsField } from '../choice.ts'
 import { checkDecider } from '../decider.ts'
 import { excerpt } from '../event-record.ts'
-import { REVIEW_STATES } from '../frontier-file.ts'
+import type { ReviewState } from '../frontier-file.ts'
 import { CONFLICT_RESOLVED, checkFrontierPayload } from '../frontier-payload.ts'
 import { type Json, JsonNumber } from '../value.ts'
-import { type Body, textOf, withMembers } from './body.ts'
+import { type Body, memberAt, textOf, withMembers } from './body.ts'
 import { FIELD_KINDS, FIELDS, type Field } from './fields.ts'
-import { noteVerdict, withVerdict } from './judging.ts'
+import { withVerdict } from './judging.ts'
 import { malformed } from './payload.ts'
 import { noteSetter } from './setters.ts'
 import type { Step } from './state.ts'
@@ -46,42 +47,46 @@ interface Setting {
   readonly value: Json
 }
 
-/** @throws ReplicaError ERR_EVENT_SHAPE for a value that the field can't have */
+/**
+ * Sets this field and no other: what else is in dispute about the finding stays so.
+ * @throws ReplicaError ERR_EVENT_SHAPE for a value that the field can't have
+ */
 function set(step: Step, { id, finding, field, value }: Setting): void {
-  const wrong = () => malformed(`payload.choice.value is no value of ${field}`)
-  if (field === 'review_state') {
-    const verdict = REVIEW_STATES.find(state => state === value)
-    if (verdict === undefined) throw wrong()
-    step.write('findings', id, withVerdict(finding, verdict))
-    return noteVerdict(step, id, verdict)
-  }
-  const written = withValue(finding, field, value)
-  if (written === undefined) throw wrong()
-  step.write('findings', id, written)
-  noteSetter(step, id, { field, value })
-  if (field === 'retracted') noteSetter(step, id, { field: 'polarity', value: value === true ? 'against' : 'for' })
+  if (!fitsField(field, value)) throw malformed(`payload.choice.value is no value of ${field}`)
+  step.write('findings', id, withValue(finding, field, value))
+  const replaced = noteSetter(step, id, { field, value })
+  const { settled, ledger } = step.view
+  settled.set(String(ledger.count), { finding_id: id, field, replaced })
 }
 
-function withValue(finding: Body, field: Exclude<Field, 'review_state'>, value: Json): Body | undefined {
+/** `value` fits the field. */
+function withValue(finding: Body, field: Field, value: Json): Body {
   switch (field) {
     case 'confidence':
-      if (!(value instanceof JsonNumber)) return undefined
-      return withMembers(finding, ['confidence'], { score: JsonNumber.float(value.toNumber()) })
+      return withMembers(finding, ['confidence'], { score: JsonNumber.float((value as JsonNumber).toNumber()) })
     case 'text':
-      return typeof value === 'string' ? withMembers(finding, ['assertion'], { text: value }) : undefined
+      return withMembers(finding, ['assertion'], { text: value })
     case 'retracted':
-      return typeof value === 'boolean' ? withMembers(finding, ['flags'], { retracted: value }) : undefined
+      return withMembers(finding, ['flags'], { retracted: value })
     case 'superseded':
-      if (typeof value !== 'boolean' && typeof value !== 'string') return undefined
       return withMembers(finding, ['flags'], { superseded: value !== false })
+    case 'review_state':
+      return value === null ? withoutVerdict(finding) : withVerdict(finding, value as ReviewState)
     case 'polarity':
-      return typeof value === 'string' ? withPolarity(finding, value) : undefined
+      return withPolarity(finding, value as string)
   }
+}
+
+/** As a finding that nobody has reviewed. */
+function withoutVerdict(finding: Body): Body {
+  const flags = new Map(memberAt(finding, ['flags']) as Map<string, Json>)
+  flags.delete('review_state')
+  flags.set('contested', false)
+  return withMembers(finding, [], { flags })
 }
 
 /** Who chooses what speaks for a finding takes a retraction back; what speaks against it contests it. */
-function withPolarity(finding: Body, value: string): Body | undefined {
-  if (value === 'for' || value === 'for:positive' || value === 'for:negative')
-    return withMembers(finding, ['flags'], { retracted: false, contested: false })
-  return value === 'against' || value === 'open' ? withMembers(finding, ['flags'], { contested: true }) : undefined
+function withPolarity(finding: Body, value: string): Body {
+  const isFor = value.startsWith('for')
+  return withMembers(finding, ['flags'], isFor ? { retracted: false, contested: false } : { contested: true })
 }

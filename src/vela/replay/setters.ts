@@ -7,15 +7,22 @@ import { SCORE_DISTANCE_MAX } from '../diff.ts'
 import { printJson } from '../json.ts'
 import { type Json, JsonNumber } from '../value.ts'
 import { trimWhiteSpace } from '../white-space.ts'
-import { FIELDS, type Field, type FieldState, type Setter, type Standing } from './fields.ts'
+import { FIELDS, type Field, type FieldState, type Setter, type Standing, type Verdicts } from './fields.ts'
 import type { Step, View } from './state.ts'
 
-/** Says that the event set this field: it takes the place of those standing that it had seen, and stands unless one of them saw it. */
-export function noteSetter(step: Step, finding: string, set: { readonly field: Field; readonly value: Json }): void {
+/**
+ * Says that the event set this field: it takes the place of those standing that it had seen, which are answered, and stands unless
+ * one of them saw it.
+ */
+export function noteSetter(
+  step: Step,
+  finding: string,
+  set: { readonly field: Field; readonly value: Json; readonly verdicts?: Verdicts },
+): readonly Setter[] {
   const { view, event, nodes } = step
   const standing = view.standing.get(finding) ?? {}
   const { setters = [], forgotten = 0 } = standing[set.field] ?? {}
-  const setter: Setter = { event: event.id, value: set.value, nodes }
+  const setter: Setter = { event: event.id, value: set.value, nodes, verdicts: set.verdicts }
   const kept = setters.filter(other => !saw(view, setter, other))
   if (!kept.some(other => alsoSaw(view, other, setter))) kept.push(setter)
   const over = Math.max(0, kept.length - REPLAY_LIMITS.settersMax)
@@ -31,6 +38,7 @@ export function noteSetter(step: Step, finding: string, set: { readonly field: F
   const contested = FIELDS.some(field => fields[field]?.contested)
   if (contested !== view.contested.has(finding)) view.contested.set(finding, contested ? true : undefined)
   step.findings.add(finding)
+  return setters.filter(other => !kept.includes(other))
 }
 
 /** Without a causal order, what comes later has seen what came before. An event may be carried by several nodes: one that saw is enough. */

@@ -6,7 +6,7 @@ import { type ErrorCode, ReplicaError } from '../../errors.ts'
 import type { Deciders } from '../decider.ts'
 import { type EventRecord, excerpt } from '../event-record.ts'
 import type { Body } from './body.ts'
-import type { Standing } from './fields.ts'
+import type { SettledField, Standing } from './fields.ts'
 import { Ledger, Table } from './ledger.ts'
 
 /** What didn't apply, or not in full, and why. Equal logs give equal problems, to the letter. */
@@ -44,6 +44,8 @@ export class View {
   readonly standing: Table<Standing>
   /** The findings of which a field is contested. */
   readonly contested: Table<true>
+  /** What resolutions set, by the place of the event in the order. */
+  readonly settled: Table<SettledField>
   /** By the place of the event in the order. */
   readonly problems: Table<readonly Problem[]>
   /** Payloads of proposals by their ids. */
@@ -63,6 +65,7 @@ export class View {
     this.objects = Object.fromEntries(OBJECT_TABLES.map(name => [name, new Table<Body>(ledger)])) as View['objects']
     this.standing = new Table(ledger)
     this.contested = new Table(ledger)
+    this.settled = new Table(ledger)
     this.problems = new Table(ledger)
     this.seeds = parts.seeds
     this.precedes = parts.precedes

@@ -356,6 +356,58 @@ const cases: Case[] = [
     error: 'ERR_REVIEWER',
   },
   {
+    name: 'a score of more than one that a person chose',
+    rule: 'R11',
+    genesis: [a],
+    events: [choose({ finding_id: A, kind: 'confidence_diverged', value: 7.5 })],
+    error: 'ERR_EVENT_SHAPE',
+  },
+  {
+    name: 'a score below nothing that a person chose',
+    rule: 'R11',
+    genesis: [a],
+    events: [choose({ finding_id: A, kind: 'confidence_diverged', value: -0.1 })],
+    error: 'ERR_EVENT_SHAPE',
+  },
+  {
+    name: 'no review state, which a person chose',
+    rule: 'R11',
+    genesis: [a],
+    events: [review('rejected'), choose({ finding_id: A, kind: 'review_state_diverged', value: null })],
+    ok: { rows: { findings: [row()] }, problems: [] },
+  },
+  {
+    name: 'a review state chosen settles neither polarity nor retraction',
+    rule: 'R11',
+    genesis: [a],
+    events: [
+      review('accepted', []),
+      review('rejected', []),
+      on('finding.retracted', {}, { parents: [] }),
+      choose({ finding_id: A, kind: 'review_state_diverged', value: 'accepted' }, 'reviewer:eve', [0, 1, 2]),
+    ],
+    ok: {
+      rows: { findings: [row({ review_state: 'accepted', retracted: true })] },
+      problems: [],
+      conflicts: [{ finding_id: A, field: 'polarity', kind: 'polarity_diverged', events: ['@0', '@2'] }],
+      contested: [{ finding_id: A, field: 'polarity' }],
+    },
+  },
+  {
+    name: 'a retraction that a person chose says nothing of polarity',
+    rule: 'R11',
+    genesis: [a],
+    events: [
+      review('accepted', []),
+      on('finding.retracted', {}, { parents: [] }),
+      choose({ finding_id: A, kind: 'retracted_diverged', value: false }, 'reviewer:eve', [0, 1]),
+    ],
+    ok: {
+      rows: { findings: [row({ review_state: 'accepted' })] },
+      conflicts: [{ finding_id: A, field: 'polarity', kind: 'polarity_diverged', events: ['@0', '@1'] }],
+    },
+  },
+  {
     name: 'a choice that the field can’t have',
     rule: 'R11',
     genesis: [a],
