@@ -2,15 +2,16 @@
 // signed, as an event of the log that goes to peers. Nothing in here decides anything: it looks up what a choice means, and has
 // the reviewer, the key and the state of the conflict checked before anything is written.
 
-import { ReplicaError } from '../errors.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
 import { SETTLE_LIMITS } from '../limits.ts'
-import { fieldOf } from '../vela/choice.ts'
-import { actorsOf } from '../vela/decider.ts'
+import { fieldOf, presenceOf } from '../vela/choice.ts'
+import { actorsOf, COMPUTED_ID } from '../vela/decider.ts'
 import { excerpt } from '../vela/event-record.ts'
 import { parseJson } from '../vela/json.ts'
 import { type Proposal, readProposal } from '../vela/proposal.ts'
-import type { ComputedConflict } from '../vela/replay/conflicts.ts'
-import { acceptResolution, checkKnown, proposeResolution } from '../vela/resolution.ts'
+import type { ConflictSubject } from '../vela/recorded.ts'
+import { type ComputedConflict, settersNamed, settledConflict, standingSetters } from '../vela/replay/conflicts.ts'
+import { acceptResolution, checkKnown, checkOpen, proposeResolution } from '../vela/resolution.ts'
 import type { ResolutionView } from '../vela/resolution-view.ts'
 import { checkReviewer, checkReviewerKey } from '../vela/reviewer.ts'
 import type { Signer } from '../vela/signing.ts'
@@ -70,9 +71,14 @@ export class Settling {
     const sources = await settleSources(this.#home, this.#name)
     if (key === undefined) checkReviewer(reviewer)
     else checkReviewerKey({ id: reviewer, signer: key, at: created_at }, actorsOf(sources.deciders))
-    const conflict = contestedOf(draft.conflict, sources)
-    const about = checkKnown(conflict, sources)
-    const choice = await this.#choose(conflict, { kind: about?.kind, draft, sources })
+    const computed = await this.#computed(draft.conflict, sources)
+    const conflict = underlying(draft.conflict, computed, sources)
+    const subject = checkKnown(conflict, sources)
+    const choice = await this.#choose(conflict, { subject, computed, draft }).catch((error: unknown) => {
+      // What can't be chosen of a conflict that is settled is a matter of its being settled.
+      if (hasCode(error, 'ERR_PROPOSAL', 'ERR_EVENT_TARGET')) checkOpen(conflict, sources)
+      throw error
+    })
     const proposal = proposeResolution(
       {
         frontier: this.#name,
@@ -152,21 +158,25 @@ export class Settling {
     return (await settleSources(this.#home, this.#name)).resolutions
   }
 
+  /** The computed conflict of this id, also where a resolution has settled it; undefined for a recorded one. */
+  async #computed(id: string, { computed }: SettleSources): Promise<ComputedConflict | undefined> {
+    const found = computed.find(one => one.id === id)
+    if (found !== undefined || !id.startsWith(COMPUTED_ID)) return found
+    return this.#home.at(this.#name).view.read(view => settledConflict(view, id))
+  }
+
   /** As a value, however it was said: what an event set means the same in every replay, and at a peer that lacks the event. */
-  async #choose(
-    conflict: string,
-    from: { kind: string | undefined; draft: ResolveDraft; sources: SettleSources },
-  ): Promise<{ value: Json } | undefined> {
-    const { kind = '', draft, sources } = from
+  async #choose(conflict: string, from: Chosen): Promise<{ value: Json } | undefined> {
+    const { subject, computed, draft } = from
     const { choice } = draft
     if (choice === undefined) {
-      if (fieldOf(kind) === undefined) return undefined
+      if (subject === undefined || fieldOf(subject.kind) === undefined) return undefined
+      const { kind } = subject
       throw new ReplicaError('ERR_PROPOSAL', `a conflict of kind ${excerpt(kind)} is settled by choosing what stands`)
     }
     if ('value' in choice) return { value: chosenValue(choice.value) }
-    if ('event' in choice) return { value: await this.#standingValue(choice.event, { conflict, kind, sources }) }
-    const computed = sources.computed.find(({ id }) => id === conflict)
-    if (computed === undefined) return { value: await this.#recordedValue(conflict, choice.side) }
+    if ('event' in choice) return { value: await this.#valueSetBy(choice.event, subject) }
+    if (computed === undefined) return { value: await this.#recordedValue(conflict, choice.side, subject) }
     return { value: await this.#sideOf(computed, choice.side) }
   }
 
@@ -187,26 +197,39 @@ export class Settling {
   }
 
   /** @throws ReplicaError ERR_PROPOSAL */
-  async #recordedValue(conflict: string, side: 'ours' | 'theirs'): Promise<Json> {
+  async #recordedValue(conflict: string, side: 'ours' | 'theirs', subject: Chosen['subject']): Promise<Json> {
+    const presence = subject && presenceOf(subject.kind, side)
+    if (presence !== undefined) return presence
     const sides = await recordedSides(this.#home, this.#name, conflict)
     if (sides === undefined)
       throw new ReplicaError('ERR_PROPOSAL', 'what each side had is not recorded here: choose a value or an event')
     return chosenValue(sides[side])
   }
 
-  /** What an event set that stands for the field. @throws ReplicaError ERR_EVENT_TARGET, ERR_PROPOSAL */
-  async #standingValue(event: string, from: { conflict: string; kind: string; sources: SettleSources }): Promise<Json> {
-    const field = fieldOf(from.kind)
-    const about = checkKnown(from.conflict, from.sources)
-    if (field === undefined || about === undefined)
-      throw new ReplicaError('ERR_PROPOSAL', `no event sets what a conflict of kind ${excerpt(from.kind)} is about`)
-    const { view } = this.#home.at(this.#name)
-    const setters = await view.read(({ standing }) => standing.get(about.finding_id)?.[field]?.setters ?? [])
-    const setter = setters.find(one => one.event === event)
+  /** What an event set that stands for the field, or did before a resolution. @throws ReplicaError ERR_EVENT_TARGET, ERR_PROPOSAL */
+  async #valueSetBy(event: string, subject: Chosen['subject']): Promise<Json> {
+    const field = subject && fieldOf(subject.kind)
+    if (subject === undefined || field === undefined)
+      throw new ReplicaError('ERR_PROPOSAL', 'no event sets what this conflict is about: choose a value')
+    const of = { finding_id: subject.finding_id, field }
+    const { found, standing } = await this.#home.at(this.#name).view.read(view => ({
+      found: settersNamed(view, of, event),
+      standing: standingSetters(view, of),
+    }))
+    const [setter] = found
     if (setter !== undefined) return setter.value
-    const facts = { events: setters.map(one => one.event) }
+    const facts = { events: standing.map(one => one.event) }
     throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(event)} does not stand for the ${field}`, { facts })
   }
+}
+
+/** What a choice is made of. */
+interface Chosen {
+  /** Undefined where nothing here says it. */
+  readonly subject: ConflictSubject | undefined
+  /** Undefined for a conflict that is recorded. */
+  readonly computed: ComputedConflict | undefined
+  readonly draft: ResolveDraft
 }
 
 /** @throws ReplicaError ERR_JSON, ERR_PROPOSAL */
@@ -216,13 +239,12 @@ function chosenValue(text: string): Json {
   return parseJson(text, { numbers: 'exact' })
 }
 
-/** A conflict between resolutions made apart is settled as the one that they contest. */
-function contestedOf(conflict: string, { computed, resolutions }: SettleSources): string {
-  const found = computed.find(({ id }) => id === conflict)
-  if (found === undefined) return conflict
-  const contested = resolutions.conflicts.find(
-    ({ state, standing }) =>
-      state === 'contested' && found.events.every(event => standing.some(resolution => resolution.event === event)),
-  )
-  return contested?.conflict ?? conflict
+/** A conflict between resolutions made apart is settled as the one that they contest, or have contested. */
+function underlying(id: string, computed: ComputedConflict | undefined, { resolutions }: SettleSources): string {
+  if (computed === undefined) return id
+  const about = resolutions.conflicts.find(({ standing, superseded }) => {
+    const made = [...standing, ...superseded].map(({ event }) => event)
+    return computed.events.every(event => made.includes(event))
+  })
+  return about?.conflict ?? id
 }

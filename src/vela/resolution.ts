@@ -53,20 +53,33 @@ export interface Docket {
 
 /**
  * A proposal to settle a conflict that the docket's events record or that is computed. Where resolutions made apart contest
- * each other, it is one to take the place of them all.
+ * each other, it is one to take the place of them all. The same again, once it is settled by that, is the same proposal.
  * @throws ReplicaError ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED, ERR_JSON
  */
 export function proposeResolution(draft: ResolutionDraft, docket: Docket): Proposal {
-  const { frontier, conflict, actor, note, winner, choice } = draft
+  const { frontier, conflict, note, choice } = draft
   checkFrontierName(frontier)
   if (isBlank(note)) throw refusal('the note of a resolution is blank')
-  const about = checkKnown(conflict, docket)
+  const subject = checkKnown(conflict, docket)
+  const before = proposedBefore({ draft, subject }, docket)
+  if (before !== undefined) return before
   const contested = checkOpen(conflict, docket)
-  if (choice !== undefined && about === undefined)
+  if (choice !== undefined && subject === undefined)
     throw refusal('nothing here says which finding the conflict is about')
-  if (choice !== undefined && 'value' in choice) checkChoiceValue(about!.kind, toJson(choice.value))
-  const { created_at, source_refs = [], caveats = [] } = draft
-  const proposal = makeProposal({
+  if (choice !== undefined && 'value' in choice) checkChoiceValue(subject!.kind, toJson(choice.value))
+  const proposal = drafted({ draft, subject }, contested === undefined ? [] : standingIds(contested))
+  checkResolveProposal(proposal, frontier)
+  return proposal
+}
+
+interface Drafted {
+  readonly draft: ResolutionDraft
+  readonly subject: ConflictSubject | undefined
+}
+
+function drafted({ draft, subject }: Drafted, supersedes: readonly string[]): Proposal {
+  const { frontier, conflict, actor, note, winner, choice, created_at, source_refs = [], caveats = [] } = draft
+  return makeProposal({
     kind: CONFLICT_RESOLVE,
     target: { type: 'frontier_observation', id: frontier },
     actor,
@@ -75,15 +88,24 @@ export function proposeResolution(draft: ResolutionDraft, docket: Docket): Propo
       conflict_event_id: conflict,
       resolution_note: note,
       winning_proposal_id: winner,
-      choice: choice && { ...about, ...choice },
-      supersedes: contested && standingIds(contested),
+      choice: choice && { ...subject, ...choice },
+      supersedes: supersedes.length === 0 ? undefined : supersedes,
     },
     created_at,
     source_refs,
     caveats,
   })
-  checkResolveProposal(proposal, frontier)
-  return proposal
+}
+
+/** The very proposal that a conflict was settled by. While it is contested, the same again is a decision about that. */
+function proposedBefore(wanted: Drafted, docket: Docket): Proposal | undefined {
+  const found = resolutionsOf(wanted.draft.conflict, docket)
+  if (found?.state !== 'settled') return undefined
+  for (const { proposal: id, outcome, supersedes } of [...found.standing, ...found.superseded]) {
+    const made = drafted(wanted, supersedes)
+    if (made.id === id && outcomeOf(made.payload as ReadonlyMap<string, Json>) === outcome) return made
+  }
+  return undefined
 }
 
 export interface Acceptance {
@@ -183,7 +205,7 @@ function recordedConflict(event: LoggedEvent): ConflictSubject {
 }
 
 /** The resolutions that contest each other, if any do. @throws ReplicaError ERR_CONFLICT_SETTLED when one stands */
-function checkOpen(conflict: string, docket: Docket): ConflictResolutions | undefined {
+export function checkOpen(conflict: string, docket: Docket): ConflictResolutions | undefined {
   const found = resolutionsOf(conflict, docket)
   if (found === undefined || found.state === 'contested') return found
   throw new ReplicaError('ERR_CONFLICT_SETTLED', `the conflict was settled by ${found.standing[0]!.event}`, {

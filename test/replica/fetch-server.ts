@@ -54,6 +54,7 @@ export const OWNER = signer(7)
 export interface FindingDraft {
   readonly id: string
   readonly score?: number
+  readonly review_state?: string
   readonly retracted?: boolean
 }
 
@@ -72,11 +73,11 @@ export function frontierFile(
     frontier: { name, description: '', compiled_at: '2026-04-25T00:00:00Z', compiler: 'replica/1' },
     stats: {},
     actors,
-    findings: findings.map(({ id, score = 0.5, retracted = false }) => ({
+    findings: findings.map(({ id, score = 0.5, retracted = false, review_state }) => ({
       id,
       assertion: { text: `the claim of ${id}`, type: 'mechanism' },
       confidence: { score },
-      flags: { retracted },
+      flags: { retracted, review_state },
     })),
   }
   const text = `${JSON.stringify(members).slice(0, -1)},"events":[${event}]}`

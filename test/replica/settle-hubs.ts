@@ -24,8 +24,10 @@ const finding = {
   flags: {},
 }
 const asserted = event('finding.asserted', { finding })
-const revised = (score: number): EventDraft =>
+export const revised = (score: number): EventDraft =>
   event('finding.confidence_revised', { previous_score: 0.5, new_score: score })
+
+export const reviewed = (status: string): EventDraft => event('finding.reviewed', { status })
 
 export class Hubs {
   readonly frontier: string

@@ -12,7 +12,7 @@ import * as vela from '../../src/vela/index.ts'
 import { signed, verify } from '../vela/signers.ts'
 import { NOW } from './drafts.ts'
 import { frontierFile } from './fetch-server.ts'
-import { ADA, ada, BEN, ben, FINDING, Hubs } from './settle-hubs.ts'
+import { ADA, ada, BEN, ben, FINDING, Hubs, reviewed, revised } from './settle-hubs.ts'
 
 const test = suite('replica/settle')
 
@@ -111,24 +111,33 @@ test('two different resolutions made apart are a conflict at both, and one more 
   }
 })
 
-/** A conflict about no field, recorded in the log that both have, and what each person said of it apart. */
-async function contestedPresence(hubs: Hubs) {
-  const { left, right, frontier } = hubs
+function chosen({ payload }: vela.Proposal): unknown {
+  return vela.fromJson((payload as Map<string, vela.Json>).get('choice')!)
+}
+
+/** A conflict about no field, recorded in the log that both have. */
+async function recordedPresence({ left, frontier }: Hubs, kind = 'missing_locally') {
   const missing = 'vf_0000000000000002'
   const { event: recorded } = await left.append(frontier, {
     kind: 'frontier.conflict_detected',
     target: { type: 'frontier_observation', id: frontier },
     actor: { id: 'federation', type: 'system' },
-    reason: 'peer=hub:far kind=missing_locally present in peer, absent locally',
+    reason: `peer=hub:far kind=${kind}`,
     timestamp: NOW.toISOString(),
     payload: {
       peer_id: 'hub:far',
       finding_id: missing,
-      kind: 'missing_locally',
-      detail: 'present in peer, absent locally',
+      kind,
     },
   })
   await left.push(frontier, 'hub:right')
+  return { missing, recorded }
+}
+
+/** The same, and what each person said of it apart. */
+async function contestedPresence(hubs: Hubs) {
+  const { left, right } = hubs
+  const { missing, recorded } = await recordedPresence(hubs)
   const one = await hubs.settle(left, recorded, { value: '"present"' })
   const other = await hubs.settle(right, recorded, { value: '"absent"' }, BEN)
   const said = [
@@ -229,6 +238,122 @@ test('a conflict is settled once, and the same proposal accepted again gives the
   assert.equal([again.value.applied, again.value.event], ['before', done.value.event])
   assert.ok(late.status === 'rejected' && hasCode(late.reason, 'ERR_CONFLICT_SETTLED'))
   await refused(hubs.propose(left, { conflict: conflict!.id, choice: { value: '0.7' } }), 'ERR_CONFLICT_SETTLED')
+})
+
+/** Settles, and says the same once more, here and at a peer that has the events; then something else. */
+async function settledTwice(hubs: Hubs, conflict: string, choices: { made: Choice; other: Choice }): Promise<void> {
+  const { left, right, frontier } = hubs
+  const { made, other } = choices
+  const first = await hubs.settle(left, conflict, made)
+  const heads = left.headsDigest(frontier)
+  const again = await hubs.settle(left, conflict, made)
+  assert.equal([first.applied, again.applied], ['now', 'before'])
+  assert.equal([again.proposal, again.event, again.cid], [first.proposal, first.event, first.cid])
+  await left.settling(frontier).drop(first.proposal.id)
+  const later = await hubs.propose(left, { conflict, choice: made })
+  assert.equal([later.id, left.headsDigest(frontier)], [first.proposal.id, heads])
+  await refused(hubs.propose(left, { conflict, choice: other }), 'ERR_CONFLICT_SETTLED')
+  await refused(hubs.propose(left, { conflict, choice: made, reason: 'another one' }), 'ERR_CONFLICT_SETTLED')
+  await refused(hubs.propose(left, { conflict, choice: made, ...BEN }), 'ERR_CONFLICT_SETTLED')
+  if (!conflict.startsWith('vcx_')) return
+  await hubs.meet()
+  const opposite = 'side' in made ? ({ side: made.side === 'ours' ? 'theirs' : 'ours' } as const) : made
+  const there = await hubs.settle(right, conflict, opposite)
+  assert.equal([there.applied, there.event], ['before', first.event])
+}
+
+for (const how of ['ours', 'theirs', 'pick', 'value'] as const) {
+  test(`the same resolution of a computed conflict by ${how}, said again, is the same proposal and the same event`, async () => {
+    await using hubs = await Hubs.open({ apart: true })
+    const [conflict] = await hubs.conflicts(hubs.left)
+    const [one, two] = conflict!.events as [string, string]
+    const choices = {
+      ours: { made: { side: 'ours' }, other: { side: 'theirs' } },
+      theirs: { made: { side: 'theirs' }, other: { side: 'ours' } },
+      pick: { made: { event: two }, other: { event: one } },
+      value: { made: { value: '0.3' }, other: { event: 'vev_0000000000000000' } },
+    } as const
+    await settledTwice(hubs, conflict!.id, choices[how])
+  })
+}
+
+test('the same resolution of a recorded conflict, said again, is the same proposal and the same event', async () => {
+  await using hubs = await Hubs.open({ apart: false })
+  const { left, right, frontier } = hubs
+  const { event: own } = await left.append(frontier, revised(0.8))
+  await left.push(frontier, 'hub:right')
+  await hubs.meet()
+  assert.equal(left.heads(frontier), right.heads(frontier))
+  const names = ['one', 'two', 'three', 'four', 'five', 'six', 'seven']
+  const recorded: string[][] = []
+  for (const [at, name] of names.entries()) {
+    const file = frontierFile([{ id: FINDING, score: 0.1 + at / 1000 }, { id: 'vf_0000000000000002' }])
+    const { events } = await left.compare(frontier, { file: Buffer.from(file.text), name: `hub:${name}` })
+    recorded.push([...events])
+  }
+  const at = (pass: number, kind: number) => recorded[pass]![kind]!
+  const [SCORE, MISSING] = [2, 3]
+  const [ours, theirs] = [{ side: 'ours' }, { side: 'theirs' }] as const
+  await settledTwice(hubs, at(0, MISSING), { made: ours, other: theirs })
+  await settledTwice(hubs, at(1, MISSING), { made: theirs, other: ours })
+  await settledTwice(hubs, at(2, MISSING), { made: { value: '"absent"' }, other: theirs })
+  await settledTwice(hubs, at(3, SCORE), { made: { event: own }, other: theirs })
+  await settledTwice(hubs, at(4, SCORE), { made: ours, other: theirs })
+  await settledTwice(hubs, at(5, SCORE), { made: theirs, other: ours })
+  await settledTwice(hubs, at(6, SCORE), { made: { value: '0.25' }, other: ours })
+})
+
+test('while a conflict is contested the same again is a decision about that, and said once more it is the same', async () => {
+  await using hubs = await Hubs.open({ apart: true })
+  const { left, right } = hubs
+  const [conflict] = await hubs.conflicts(left)
+  const one = await hubs.settle(left, conflict!.id, { side: 'ours' })
+  await hubs.settle(right, conflict!.id, { side: 'ours' }, BEN)
+  await hubs.meet()
+  const [between] = await hubs.conflicts(left)
+  assert.is(between!.state, 'contested')
+  const last = await hubs.settle(left, between!.id, { event: one.event })
+  assert.not.equal(last.event, one.event)
+  for (const id of [between!.id, conflict!.id]) {
+    const again = await hubs.settle(left, id, id === between!.id ? { event: one.event } : { side: 'ours' })
+    assert.equal([again.applied, again.event, again.conflict], ['before', last.event, conflict!.id])
+  }
+  await refused(hubs.propose(left, { conflict: between!.id, choice: { side: 'theirs' } }), 'ERR_CONFLICT_SETTLED')
+})
+
+test('a side that has no review state, or lacks the finding, can be what stands', async () => {
+  await using hubs = await Hubs.open({ apart: false })
+  const { left, right, frontier } = hubs
+  const peer = frontierFile([{ id: FINDING, review_state: 'rejected' }, { id: 'vf_0000000000000002' }])
+  const { events, report } = await left.compare(frontier, { file: Buffer.from(peer.text), name: 'hub:far' })
+  const recorded = (kind: string) => events[report.conflicts.findIndex(one => one.kind === kind) + 1]!
+  await left.append(frontier, reviewed('needs_revision'))
+  await hubs.settle(left, recorded('review_state_diverged'), { side: 'ours' })
+  const absent = await hubs.settle(left, recorded('missing_locally'), { side: 'ours' })
+  assert.equal(chosen(absent.proposal), { finding_id: 'vf_0000000000000002', kind: 'missing_locally', value: 'absent' })
+  await hubs.meet()
+  for (const hub of [left, right]) {
+    const { file } = await hub.whole(frontier)
+    const flags = file.findings[0]!.body.get('flags') as Map<string, vela.Json>
+    assert.equal([flags.has('review_state'), flags.get('contested')], [false, false])
+  }
+  const { missing, recorded: inLog } = await recordedPresence(hubs, 'missing_in_peer')
+  for (const [side, value] of [
+    ['ours', 'present'],
+    ['theirs', 'absent'],
+  ] as const) {
+    const proposal = await hubs.propose(right, { conflict: inLog, choice: { side } })
+    assert.equal(chosen(proposal), { finding_id: missing, kind: 'missing_in_peer', value })
+  }
+  await refused(hubs.propose(right, { conflict: inLog, choice: { value: '"perhaps"' } }), 'ERR_PROPOSAL')
+})
+
+test('a score that is chosen is one from 0 to 1', async () => {
+  await using hubs = await Hubs.open({ apart: true })
+  const [{ id: conflict } = { id: '' }] = await hubs.conflicts(hubs.left)
+  for (const value of ['7.5', '-0.1', '1.0000001', '2'])
+    await refused(hubs.propose(hubs.left, { conflict, choice: { value } }), 'ERR_PROPOSAL')
+  for (const value of ['0', '1', '1.0']) await hubs.propose(hubs.left, { conflict, choice: { value } })
 })
 
 test('who may not decide is refused, when proposing and when accepting', async () => {

@@ -24,8 +24,8 @@ const resolve: Command = {
   where: 'store',
   summary: 'propose how a conflict is settled, and with --accept settle it',
   about: [
-    'The conflict is one that `replica conflicts` lists, or the event that recorded one in the journal. Ours and theirs are what both sides had when a comparison recorded it; of two events made apart, ours is the one that this hub made.',
-    'What is accepted becomes a signed event of the frontier, goes to peers, and has the same effect there. Where resolutions made apart contest each other, a further one takes the place of them all.',
+    'The conflict is one that `replica conflicts` lists, or the event that recorded one in the journal. Ours and theirs are what both sides had when a comparison recorded it, which may be no review state, or no such finding; of two events made apart, ours is the one that this hub made.',
+    'What is accepted becomes a signed event of the frontier, goes to peers, and has the same effect there. Where resolutions made apart contest each other, a further one takes the place of them all. The same command again changes nothing, and gives what is there.',
   ],
   arguments: [{ name: 'conflict', help: 'vcx_… or vev_…' }],
   options: [
@@ -186,8 +186,18 @@ function accepted({ out }: StoreContext, frontier: string, report: AcceptedRepor
   const { conflict, event, cid, applied, proposal } = report
   return out.done({
     fields: { frontier, conflict, proposal: printed(proposal), accepted: true, applied, event, cid },
-    lines: [applied === 'now' ? `settled ${conflict}` : `${conflict} was settled by this before`, `  ${event}  ${cid}`],
+    lines: [
+      applied === 'now' ? `settled ${conflict}` : `${conflict} was settled by this before`,
+      `  ${event}  ${cid}`,
+      ...supersededBy(proposal).map(id => `  in place of ${id}`),
+    ],
   })
+}
+
+/** The resolutions made apart that it takes the place of. */
+function supersededBy({ payload }: Proposal): string[] {
+  const named = payload instanceof Map ? payload.get('supersedes') : undefined
+  return Array.isArray(named) ? named.map(String) : []
 }
 
 function conflictOf({ payload }: Proposal): Printable {
