@@ -53,6 +53,24 @@ test('a pull announces a conflict, which is listed, shown and explained until so
   assert.ok(kinds.includes('conflicts.opened'), kinds.join())
 })
 
+test('a resolution that anybody appended settles nothing, and is listed with the reason', async () => {
+  await using desk = await Desk.open()
+  await desk.run('.', ['init', 'lab', '--hub-id', 'hub:lab'])
+  const { value } = await desk.json('lab', ['frontier', 'create', '--name', 'One'])
+  await desk.run('lab', asserted)
+  const choice = { finding_id: 'vf_1', kind: 'confidence_diverged', value: 0.1 }
+  const said = { conflict_event_id: 'vcx_0000000000000000', resolved_by: 'reviewer:ada', resolution_note: 'n', choice }
+  const about = ['--kind', 'frontier.conflict_resolved', '--target', `frontier_observation:${value.frontier}`]
+  const by = ['--actor', 'reviewer:ada', '--reason', 'r', '--payload', JSON.stringify(said)]
+  const forged = (await desk.json('lab', ['append', ...about, ...by])).value
+  const listed = (await desk.json('lab', ['conflicts', 'list', '--recorded'])).value
+  assert.equal(listed.ignored, [{ event: forged.event, reason: 'it does not name the key of its signer' }])
+  assert.match((await desk.run('lab', ['conflicts', 'list', '--recorded'])).stdout, /settles nothing: it does not name/)
+  await desk.run('lab', ['export', '--format', 'vela', '--out', 'whole.json'])
+  const whole = JSON.parse(await fs.readFile(desk.dir.join('lab', 'whole.json'), 'utf8'))
+  assert.is(whole.findings[0].confidence.score, 0.7)
+})
+
 test('the journal is exported with what was signed, and its events leave the store only when asked for', async () => {
   await using desk = await Desk.open()
   await desk.run('.', ['init', 'lab', '--hub-id', 'hub:lab'])

@@ -27,7 +27,7 @@ const list: Command = {
   about: [
     'Computed from the log, never stored: two events of which neither saw the other, and which set the same field of a finding to values that differ. Equal logs give equal lists, with equal ids. The view shows the value that comes last in replay order and marks the field as contested; nothing is decided by that.',
     'A conflict is contested where it is between resolutions that people made apart. It is listed under its own id too where these set no field, such as for a finding that one side lacks.',
-    'With --recorded those that comparisons recorded are listed, in the journal or in the log, and whether each is open, settled or contested.',
+    'With --recorded those that comparisons recorded are listed, in the journal or in the log, and whether each is open, settled or contested; and events that were to settle something and don’t count, with the reason.',
   ],
   options: [
     { name: 'finding', value: 'vf', help: 'only conflicts of this finding' },
@@ -74,9 +74,13 @@ async function runList({ replica, out }: StoreContext, args: Args): Promise<Exit
   const fields = { frontier, conflicts: conflicts.map(conflictFields) }
   if (!args.has('recorded')) return out.done({ fields, lines: listLines(frontier, conflicts) })
   const recorded = await replica.conflicts(frontier).recorded(only)
+  const { ignored } = await replica.settling(frontier).resolutions()
   return out.done({
-    fields: { ...fields, recorded: recorded.map(recordedFields) },
-    lines: recordedLines(frontier, recorded),
+    fields: { ...fields, recorded: recorded.map(recordedFields), ignored: ignored.map(one => ({ ...one })) },
+    lines: [
+      ...recordedLines(frontier, recorded),
+      ...ignored.map(({ event, reason }) => `${event} settles nothing: ${reason}`),
+    ],
   })
 }
 
