@@ -6,7 +6,7 @@ import { cidText } from '../codec/cid.ts'
 import { decodeNode, type Node, signingBytes } from '../codec/node.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { openLevel } from '../store/index.ts'
-import type { Fault, FrontierStore, NodeRow, Store } from '../store/store.ts'
+import type { Fault, FrontierStore, NodeRow, Place, Store } from '../store/store.ts'
 import { DocumentCheck } from '../trust/documents.ts'
 import { Verifier } from '../trust/verifier.ts'
 import { checkEvent } from '../vela/event.ts'
@@ -16,6 +16,8 @@ import { ownKeysIn } from './open.ts'
 const FAULTS_LISTED_MAX = 1000
 /** How many rows are read singly after a scan met a damaged one. */
 const SINGLE_READS = 1024
+/** What helps where only the index is damaged. */
+const REINDEX = 'the index is made again from the log when the folder index/ is removed and the store is opened'
 
 export interface VerifyOptions {
   /** Check every signature again; about 50 µs a node and core. */
@@ -175,7 +177,16 @@ async function checkSignatures({ log, note }: Check, verifier: Verifier, sound: 
 }
 
 async function checkParents({ log, note }: Check, sound: readonly Sound[]): Promise<void> {
-  const places = await log.locate(sound.flatMap(({ node }) => node.parents))
+  let places: (Place | undefined)[]
+  try {
+    places = await log.locate(sound.flatMap(({ node }) => node.parents))
+  } catch (error) {
+    if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
+    // One by one, to name the nodes whose parents' entries are damaged and to check all others.
+    if (sound.length > 1) for (const one of sound) await checkParents({ log, note }, [one])
+    else note({ kind: 'index', ...rowOf(log, sound[0]!), reason: `${error.message}; ${REINDEX}` })
+    return
+  }
   let at = 0
   for (const { node, row } of sound) {
     const own = places.slice(at, at + node.parents.length)
@@ -187,8 +198,12 @@ async function checkParents({ log, note }: Check, sound: readonly Sound[]): Prom
       seqs.every((seq, j) => seq !== undefined && seq === row.parents[j] && seq < row.seq)
     if (same && height === node.height) continue
     const reason = same ? `its height is ${height}, it says ${node.height}` : 'its parents are not where the log says'
-    note({ kind: 'index', frontier: log.name, seq: row.seq, digest: row.digest, reason })
+    note({ kind: 'index', ...rowOf(log, { row }), reason })
   }
+}
+
+function rowOf({ name }: FrontierStore, { row }: { row: NodeRow }): Pick<Fault, 'frontier' | 'seq' | 'digest'> {
+  return { frontier: name, seq: row.seq, digest: row.digest }
 }
 
 /** What a stored node links is there; that it is whole is the store's own check. */

@@ -8,6 +8,7 @@ import { decodeNode } from '../../src/codec/node.ts'
 import { Replica } from '../../src/index.ts'
 import { verifyFolder } from '../../src/replica/verify.ts'
 import { openLevel } from '../../src/store/index.ts'
+import { encodePlace, indexKey } from '../../src/store/index-layout.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, texts } from './drafts.ts'
 
@@ -25,6 +26,20 @@ test('a damaged node is named, and all others are checked', async () => {
   )
   assert.is(report.checked, 39)
   assert.is(await codeOf(Replica.open({ location })), 'ERR_STORE_CORRUPT')
+})
+
+test('a damaged entry of the index is named with what helps, and all nodes are checked', async () => {
+  await using dir = await scratch()
+  const location = await made(dir.join('store'))
+  await damageIndex(location, 20)
+  const report = await verifyFolder(location, { signatures: true })
+  assert.is(report.checked, 40)
+  assert.ok(report.faults.length > 0 && report.faults.every(({ kind }) => kind === 'index'))
+  const child = report.faults.filter(({ seq, reason }) => seq === 21 && /remove/.test(reason))
+  assert.is(child.length, 1, JSON.stringify(report.faults))
+  await fs.rm(path.join(location, 'index'), { recursive: true })
+  await using replica = await Replica.open({ location })
+  assert.is((await replica.verify()).ok, true)
 })
 
 test('where the end of the log cannot be read, the rest is reported on', async () => {
@@ -66,6 +81,25 @@ async function damage(location: string, seq: number): Promise<void> {
     return
   }
   assert.unreachable('no table holds these bytes')
+}
+
+/** Flips one bit of the value under which the index has a node's place, where it lies in a table. */
+async function damageIndex(location: string, seq: number): Promise<void> {
+  const store = await openLevel(location)
+  const [row] = await store.frontier(FRONTIER).read([seq])
+  const [place] = await store.frontier(FRONTIER).locate([row!.digest])
+  await store.close()
+  const value = encodePlace(indexKey('d', 2, row!.digest), place!)
+  for (const name of await fs.readdir(path.join(location, 'index'))) {
+    const file = path.join(location, 'index', name)
+    const bytes = await fs.readFile(file)
+    const at = name.endsWith('.ldb') ? bytes.indexOf(value.subarray(0, 4)) : -1
+    if (at < 0) continue
+    bytes[at]! ^= 0x40
+    await fs.writeFile(file, bytes)
+    return
+  }
+  assert.unreachable('no table holds this value')
 }
 
 test.run()
