@@ -8,6 +8,7 @@ import type { Key } from '../trust/key.ts'
 import { importEvent } from '../vela/event.ts'
 import { Author, type ReadyEvent, ready } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
+import { Waiting } from './waiting.ts'
 
 const CHUNK = 512
 const LISTED_MAX = 1000
@@ -88,7 +89,7 @@ class Import {
   #known = 0
   #refused = 0
   #chunk: Entry[] = []
-  #waiting: Entry[] = []
+  readonly #waiting = new Waiting<Entry>()
 
   constructor(parts: ImportParts, options: ImportOptions) {
     this.#frontier = parts.frontier
@@ -129,8 +130,7 @@ class Import {
   async run(): Promise<void> {
     await this.#attachments?.begin()
     for await (const text of this.#log()) {
-      if (this.#options.signal?.aborted)
-        throw new ReplicaError('ERR_ABORTED', `import aborted after ${this.#read} events`)
+      this.#stopIfAborted()
       const entry = this.#ready(text)
       if (entry === undefined) continue
       this.#chunk.push(entry)
@@ -178,40 +178,66 @@ class Import {
     for (const [i, entry] of entries.entries()) {
       // Within a chunk an event may stand twice: the second is known once the first is built.
       if (known[i] || this.#author.made(entry)) this.#known += 1
-      else await this.#make(entry)
+      else if ((await this.#make(entry)) === 'waits') this.#waiting.add(entry)
     }
+    await this.#flush()
+  }
+
+  async #flush(): Promise<void> {
     await this.#author.flush()
     this.#options.onProgress?.({ read: this.#read, added: this.#added })
   }
 
-  async #make(entry: Entry): Promise<void> {
+  async #make(entry: Entry): Promise<'made' | 'waits' | 'refused'> {
     try {
       const links = this.#attachments?.linksOf(entry) ?? []
-      if ((await this.#author.build({ ...entry, links })) === undefined) this.#waiting.push(entry)
-      else {
-        this.#attachments?.made(links)
-        this.#added += 1
-      }
+      if ((await this.#author.build({ ...entry, links })) === undefined) return 'waits'
+      this.#attachments?.made(links)
+      this.#added += 1
+      return 'made'
     } catch (error) {
       if (!hasCode(error, 'ERR_EVENT_PARENT', 'ERR_NODE_SIZE')) throw error
       this.#refuse(entry, error.code, error.message)
+      return 'refused'
     }
   }
 
-  /** Events that stood before their parents: round after round, until a round builds none. */
+  /** Events that stood before their parents, each once all of these have their nodes. */
   async #settle(): Promise<void> {
-    for (let before = -1; this.#waiting.length > 0 && this.#waiting.length !== before; ) {
-      const round = this.#waiting
-      before = round.length
-      this.#waiting = []
-      for (let from = 0; from < round.length; from += CHUNK) await this.#makeAll(round.slice(from, from + CHUNK))
+    let free = await this.#waiting.sort(id => this.#author.has(id))
+    while (free.length > 0) {
+      this.#stopIfAborted()
+      const next: Entry[] = []
+      for (let from = 0; from < free.length; from += CHUNK) {
+        for (const entry of await this.#makeFree(free.slice(from, from + CHUNK))) next.push(entry)
+      }
+      free = next
     }
-    for (const entry of this.#waiting) {
-      this.#refuse(
-        entry,
-        'ERR_EVENT_PARENT',
-        `names a parent that is neither here nor in the log: ${entry.head.parents?.join(', ')}`,
-      )
-    }
+    for (const entry of this.#waiting.rest()) this.#refuse(entry, 'ERR_EVENT_PARENT', lackOf(entry))
   }
+
+  /** Builds events whose parents have their nodes, and answers those that waited for no more than these. */
+  async #makeFree(entries: readonly Entry[]): Promise<Entry[]> {
+    const known = await this.#author.known(entries)
+    const next: Entry[] = []
+    for (const [i, entry] of entries.entries()) {
+      const outcome = known[i] || this.#author.made(entry) ? 'known' : await this.#make(entry)
+      if (outcome === 'known') this.#known += 1
+      if (outcome === 'waits') this.#refuse(entry, 'ERR_EVENT_PARENT', lackOf(entry))
+      if (outcome === 'waits' || outcome === 'refused') continue
+      for (const child of this.#waiting.release(entry.head.id)) next.push(child)
+    }
+    // Where one follows the other each round has one: they share a commit all the same.
+    if (this.#author.pending >= CHUNK) await this.#flush()
+    return next
+  }
+
+  #stopIfAborted(): void {
+    if (this.#options.signal?.aborted)
+      throw new ReplicaError('ERR_ABORTED', `import aborted after ${this.#read} events`)
+  }
+}
+
+function lackOf({ head }: Entry): string {
+  return `names a parent that is neither here nor in the log: ${head.parents?.join(', ')}`
 }

@@ -3,9 +3,11 @@
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Replica } from '../../src/index.ts'
+import { MemoryStore } from '../../src/store/memory.ts'
 import { readLog } from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'
-import { codeOf, draft, FRONTIER, idOf, memoryReplica, reasons, texts } from './drafts.ts'
+import { codeOf, draft, FRONTIER, idOf, memoryReplica, NOW, reasons, texts } from './drafts.ts'
 
 const test = suite('replica/import')
 
@@ -77,6 +79,31 @@ test('events that name their parents get them, also when children stand first in
   assert.is(replica.heads(FRONTIER).length, 1)
 })
 
+test('a long log whose children stand before their parents costs as few commits as one in order', async () => {
+  const store = new MemoryStore()
+  await using replica = await Replica.open({ location: store, clock: () => NOW })
+  await replica.track(FRONTIER)
+  let commits = 0
+  const log = store.frontier(FRONTIER)
+  const commit = log.commit.bind(log)
+  log.commit = (...chunk) => {
+    commits += 1
+    return commit(...chunk)
+  }
+  const chain = chainOf(1200)
+  const report = await replica.import(FRONTIER, () => [...chain].reverse())
+  assert.equal([report.added, report.refusedCount], [1200, 0])
+  assert.is((await replica.get(idOf(chain.at(-1)!)))[0]!.height, 1199)
+  assert.ok(commits <= 4, `${commits} commits`)
+})
+
+test('an event that stands twice before its parent is made once', async () => {
+  await using replica = await memoryReplica()
+  const chain = chainOf(3)
+  const report = await replica.import(FRONTIER, () => [...chain, ...chain].reverse())
+  assert.equal([report.read, report.added, report.known], [6, 3, 3])
+})
+
 test('an event whose parent is nowhere is refused with its children, and the rest goes in', async () => {
   await using replica = await memoryReplica()
   const [orphan, good] = texts(draft('orphan', { parents: ['vev_0000000000000000'] }), draft('good'))
@@ -125,5 +152,15 @@ test('all 315 events of a real log go in, and come out as the same text', async 
     JSON.parse(await fs.readFile(file, 'utf8')).map((event: { id: string }) => event.id),
   )
 })
+
+/** Events each of which names the one before as its parent, the first none. */
+function chainOf(count: number): Uint8Array[] {
+  const chain: Uint8Array[] = []
+  for (let at = 0; at < count; at += 1) {
+    const parents = at === 0 ? [] : [idOf(chain[at - 1]!)]
+    chain.push(...texts(draft(`link ${at}`, { parents })))
+  }
+  return chain
+}
 
 test.run()
