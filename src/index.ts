@@ -13,6 +13,7 @@ export {
   isCausallyClosed,
   missingAncestors,
 } from './dag/closure.ts'
+export { compareByTime, topologicalOrder } from './dag/order.ts'
 export type { ErrorCode, ErrorFacts, ExitCode } from './errors.ts'
 export { CODES, hasCode, ReplicaError } from './errors.ts'
 export type { AppendInput, AppendOptions, AppendReport } from './replica/append.ts'

@@ -11,8 +11,8 @@ import type { Digest } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { WIRE_LIMITS } from '../limits.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
+import { Heap } from '../vela/heap.ts'
 import { Flags } from './flags.ts'
-import { Heap } from './heap.ts'
 
 /** An ancestor-or-self of a head of ours was met. */
 const REACHED = 1

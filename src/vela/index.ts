@@ -113,6 +113,8 @@ export {
   syncWithPeer,
   unrecorded,
 } from './observation.ts'
+// Both orders of events: protocol/admission.md, D7 and D10.
+export { compareByTime, topologicalOrder } from './order.ts'
 export {
   type Deprecation,
   type MaintainerAction,

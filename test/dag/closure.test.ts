@@ -10,8 +10,9 @@ import {
   isCausallyClosed,
   missingAncestors,
 } from '../../src/dag/closure.ts'
-import { compareByTime, topologicalOrder } from '../../src/dag/order.ts'
 import { hasCode } from '../../src/errors.ts'
+import * as entry from '../../src/index.ts'
+import { compareByTime, topologicalOrder } from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'
 import { ToyLog, toyDigest } from './toy-log.ts'
 
@@ -63,6 +64,11 @@ else {
     })
   }
 }
+
+test('both orders are names of the package, with and without a store', () => {
+  assert.is(entry.topologicalOrder, topologicalOrder)
+  assert.is(entry.compareByTime, compareByTime)
+})
 
 const CHAIN: IdPair[] = [
   { id: 'a', parents: [] },
