@@ -64,7 +64,7 @@ export class Author {
 
   /** Whether a node that carries the event of this id is stored or built. */
   async has(id: string): Promise<boolean> {
-    return this.#built(id) !== undefined || (await this.#stored(id)) !== undefined
+    return this.#built(id) !== undefined || (await this.stored(id)) !== undefined
   }
 
   /** Whether a node built and perhaps not yet stored carries exactly this event. */
@@ -175,15 +175,12 @@ export class Author {
   async #named(ids: readonly string[]): Promise<Made[] | undefined> {
     const parents = new DigestMap<Made>()
     for (const id of new Set(ids)) {
-      const parent = this.#built(id) ?? (await this.#stored(id))
+      const parent = this.#built(id) ?? (await this.stored(id))
       if (parent === undefined) return undefined
       parents.set(parent.digest, parent)
     }
     if (parents.size > NODE_LIMITS.parentsMax) {
-      throw new ReplicaError(
-        'ERR_EVENT_PARENT',
-        `an event names ${parents.size} parents, at most ${NODE_LIMITS.parentsMax} fit`,
-      )
+      throw new ReplicaError('ERR_EVENT_PARENT', tooManyParents(parents.size))
     }
     return [...parents.values()]
   }
@@ -197,7 +194,7 @@ export class Author {
   }
 
   /** The first node stored that carries the event of this id (or has this CID). */
-  async #stored(id: string): Promise<Made | undefined> {
+  async stored(id: string): Promise<Made | undefined> {
     const { log } = this.#frontier
     if (id.startsWith('vev_')) {
       if (!/^vev_[0-9a-f]{16}$/.test(id)) return undefined
@@ -211,6 +208,10 @@ export class Author {
     const [place] = digest === undefined ? [] : await log.locate([digest])
     return place === undefined ? undefined : { digest: digest!, height: place.height }
   }
+}
+
+export function tooManyParents(count: number): string {
+  return `an event names ${count} parents, at most ${NODE_LIMITS.parentsMax} fit`
 }
 
 /** Each link once, in the order that a node has them in. */

@@ -2,11 +2,13 @@
 // while the next chunk is built. A bad event is named with its index and reason and left out; with `strict` one bad event
 // keeps everything out. Importing twice adds nothing.
 
+import { toHex } from '../bytes.ts'
 import type { Link } from '../codec/node-form.ts'
 import { type ErrorCode, hasCode, ReplicaError } from '../errors.ts'
+import { NODE_LIMITS } from '../limits.ts'
 import type { Key } from '../trust/key.ts'
-import { importEvent } from '../vela/event.ts'
-import { Author, type ReadyEvent, ready } from './authoring.ts'
+import { type EventHead, importEvent } from '../vela/event.ts'
+import { Author, type ReadyEvent, ready, tooManyParents } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
 import { Waiting } from './waiting.ts'
 
@@ -41,6 +43,12 @@ export interface ImportOptions {
 
 interface Entry extends ReadyEvent {
   readonly index: number
+}
+
+/** What a rehearsal keeps of an event. */
+interface Named {
+  readonly index: number
+  readonly head: Pick<EventHead, 'id' | 'parents'>
 }
 
 /** Texts of single events, in the log's order. Called once, or twice with `strict`. */
@@ -88,7 +96,6 @@ class Import {
   #added = 0
   #known = 0
   #refused = 0
-  #chunk: Entry[] = []
   readonly #waiting = new Waiting<Entry>()
 
   constructor(parts: ImportParts, options: ImportOptions) {
@@ -111,38 +118,60 @@ class Import {
     }
   }
 
-  /** Reads everything and builds nothing: faults of shape and id, and parents that nothing provides. */
+  /** Reads everything, builds nothing, keeps no text, and refuses what a run would refuse but for the children of these. */
   async rehearse(): Promise<void> {
     const ids = new Set<string>()
-    const named: { entry: Entry; parent: string }[] = []
-    for await (const text of this.#log()) {
-      const entry = this.#ready(text)
-      if (entry === undefined) continue
-      ids.add(entry.head.id)
-      for (const parent of entry.head.parents ?? []) named.push({ entry, parent })
+    const fresh: Named[] = []
+    for await (const chunk of this.#chunks()) {
+      const known = await this.#author.known(chunk)
+      for (const [i, { index, head }] of chunk.entries()) {
+        ids.add(head.id)
+        if (!known[i]) fresh.push({ index, head: { id: head.id, parents: head.parents } })
+      }
     }
-    for (const { entry, parent } of named) {
-      if (!ids.has(parent) && !(await this.#author.has(parent)))
-        this.#refuse(entry, 'ERR_EVENT_PARENT', `names the unknown parent ${parent}`)
+    for (const event of fresh) await this.#rehearseParents(event, ids)
+  }
+
+  /** What Author's `build` would find; the size of a node is in bounds where its event and its parents are. */
+  async #rehearseParents(event: Named, ids: ReadonlySet<string>): Promise<void> {
+    const names = new Set(event.head.parents)
+    const nodes = new Set<string>()
+    for (const parent of names) {
+      if (names.size <= NODE_LIMITS.parentsMax && ids.has(parent)) continue
+      const stored = await this.#author.stored(parent)
+      if (stored === undefined && !ids.has(parent)) {
+        return this.#refuse(event, 'ERR_EVENT_PARENT', `names the unknown parent ${parent}`)
+      }
+      nodes.add(stored === undefined ? parent : toHex(stored.digest))
     }
+    if (nodes.size > NODE_LIMITS.parentsMax) this.#refuse(event, 'ERR_EVENT_PARENT', tooManyParents(nodes.size))
   }
 
   async run(): Promise<void> {
     await this.#attachments?.begin()
-    for await (const text of this.#log()) {
-      this.#stopIfAborted()
-      const entry = this.#ready(text)
-      if (entry === undefined) continue
-      this.#chunk.push(entry)
-      if (this.#chunk.length >= CHUNK) await this.#build()
-    }
-    await this.#build()
+    // The nodes of a chunk are admitted while the next is read.
+    for await (const chunk of this.#chunks()) await this.#makeAll(chunk)
     await this.#settle()
     for (const event of this.#attachments?.rest() ?? []) {
       await this.#author.build(event)
       this.#attachments?.made(event.links)
     }
     await this.#author.settled()
+  }
+
+  /** The events that can be read, some hundred at a time. */
+  async *#chunks(): AsyncGenerator<Entry[]> {
+    let chunk: Entry[] = []
+    for await (const text of this.#log()) {
+      this.#stopIfAborted()
+      const entry = this.#ready(text)
+      if (entry === undefined) continue
+      chunk.push(entry)
+      if (chunk.length < CHUNK) continue
+      yield chunk
+      chunk = []
+    }
+    if (chunk.length > 0) yield chunk
   }
 
   #ready(text: Uint8Array): Entry | undefined {
@@ -164,13 +193,6 @@ class Import {
     if (this.faults.length >= LISTED_MAX) return
     const id = entry.head === undefined ? {} : { id: entry.head.id }
     this.faults.push({ index: entry.index, ...id, code, reason })
-  }
-
-  /** Builds the nodes of a chunk; they are admitted while the caller reads on. */
-  async #build(): Promise<void> {
-    const entries = this.#chunk
-    this.#chunk = []
-    await this.#makeAll(entries)
   }
 
   async #makeAll(entries: readonly Entry[]): Promise<void> {

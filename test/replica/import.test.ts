@@ -66,6 +66,31 @@ test('with strict an unknown parent keeps everything out too', async () => {
   )
 })
 
+test('with strict an event of more parents than a node has room for keeps everything out', async () => {
+  await using replica = await memoryReplica()
+  const roots = Array.from({ length: 65 }, (_, i) => texts(draft(`root ${i}`, { parents: [] }))[0]!)
+  const [full, over] = [64, 65].map(count => texts(draft('join', { parents: roots.slice(0, count).map(idOf) }))[0]!)
+  const refused = await replica.import(FRONTIER, () => [...roots, over!], { strict: true })
+  assert.equal(
+    [refused.added, refused.refused.map(({ index, code }) => [index, code])],
+    [0, [[65, 'ERR_EVENT_PARENT']]],
+  )
+  assert.equal(replica.heads(FRONTIER), [])
+  const report = await replica.import(FRONTIER, () => [...roots, full!], { strict: true })
+  assert.equal([report.added, report.refusedCount], [66, 0])
+  const again = await replica.import(FRONTIER, () => [...roots, over!], { strict: true })
+  assert.equal([again.added, again.refusedCount], [0, 1])
+})
+
+test('with strict what is known already is not judged again', async () => {
+  await using replica = await memoryReplica()
+  const [root] = texts(draft('root', { parents: [] }))
+  const [child] = texts(draft('child', { parents: [idOf(root!)] }))
+  await replica.import(FRONTIER, () => [root!, child!])
+  const report = await replica.import(FRONTIER, () => [child!, ...texts(draft('next'))], { strict: true })
+  assert.equal([report.known, report.added], [1, 1])
+})
+
 test('events that name their parents get them, also when children stand first in the log', async () => {
   await using replica = await memoryReplica()
   const [root] = texts(draft('root', { parents: [] }))
