@@ -114,7 +114,7 @@ export class Replica {
   // ## Making events
 
   /**
-   * Adds one event: a draft, or the JSON text of a draft or of a whole event. Durable when it returns.
+   * Adds one event: a draft, or the JSON text of a draft or of a whole event. Both are read alike. Durable when it returns.
    * @throws ReplicaError ERR_EVENT_SHAPE, ERR_EVENT_ID, ERR_EVENT_SIZE, ERR_EVENT_PARENT, ERR_JSON, ERR_FRONTIER_UNKNOWN
    */
   append(frontier: string, event: AppendInput, options: AppendOptions = {}): Promise<AppendReport> {

@@ -7,7 +7,7 @@ import type { FrontierStore, NodeRow } from '../store/store.ts'
 import { readDraft } from '../vela/draft.ts'
 import { type EventDraft, type EventHead, importEvent, makeEvent } from '../vela/event.ts'
 import { makeGenesis } from '../vela/frontier.ts'
-import { parseJson } from '../vela/json.ts'
+import { parseJson, printJson, toJson } from '../vela/json.ts'
 import { VERSION } from '../version.ts'
 import { Author, type ReadyEvent, ready } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
@@ -15,7 +15,7 @@ import type { Home } from './home.ts'
 import { carrier } from './read.ts'
 import { nodeView } from './view.ts'
 
-/** A drafted event, its JSON text, or the JSON text of a whole event with its id. */
+/** A drafted event, or the JSON text of one, or of a whole event with its id. A value is taken as its JSON text would be. */
 export type AppendInput = EventDraft | string | Uint8Array
 
 export interface AppendReport {
@@ -43,7 +43,7 @@ export async function appendEvent(
 ): Promise<AppendReport> {
   const target = home.at(frontier)
   const isText = typeof input === 'string' || input instanceof Uint8Array
-  const event = ready(isText ? readInput(home, input) : makeEvent({ timestamp: home.now(), ...input }), links)
+  const event = ready(readInput(home, isText ? input : printJson(toJson(input))), links)
   return target.exclusive(() => addEvent(home, target, event))
 }
 

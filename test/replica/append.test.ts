@@ -2,7 +2,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { codeOf, draft, FRONTIER, idOf, memoryReplica, reasons, texts } from './drafts.ts'
+import type { EventDraft } from '../../src/index.ts'
+import { JsonNumber } from '../../src/vela/index.ts'
+import { codeOf, draft, FRONTIER, idOf, memoryReplica, NOW, reasons, texts } from './drafts.ts'
 
 const test = suite('replica/append')
 
@@ -46,6 +48,51 @@ test('a draft as JSON text keeps the spelling of its numbers', async () => {
   const [node] = await replica.get(cid)
   const stored = Buffer.from(node!.event.text).toString('utf8')
   assert.match(stored, '"payload":{"float":1.0,"integer":1,"large":18446744073709551615}')
+})
+
+const misread: { name: string; input: object; code: string }[] = [
+  { name: 'an unknown member', input: { ...draft('one'), zzz: 1 }, code: 'ERR_EVENT_SHAPE' },
+  {
+    name: 'an unknown member of the actor',
+    input: { ...draft('one'), actor: { id: 'a', name: 'A' } },
+    code: 'ERR_EVENT_SHAPE',
+  },
+  { name: 'a member of a wrong type', input: { ...draft('one'), kind: 7 }, code: 'ERR_EVENT_SHAPE' },
+  { name: 'caveats that are no list', input: { ...draft('one'), caveats: 'none' }, code: 'ERR_EVENT_SHAPE' },
+  { name: 'no target', input: { ...draft('one'), target: undefined }, code: 'ERR_EVENT_SHAPE' },
+  { name: 'a schema without an id', input: { ...draft('one'), schema: 'vela.event.v0.1' }, code: 'ERR_EVENT_SHAPE' },
+  { name: 'no object', input: [draft('one')], code: 'ERR_EVENT_SHAPE' },
+  { name: 'half an event with an id', input: { ...draft('one'), id: 'vev_0000000000000000' }, code: 'ERR_EVENT_SHAPE' },
+]
+
+for (const { name, input, code } of misread) {
+  test(`a draft as a value is refused as its text is: ${name}`, async () => {
+    await using replica = await memoryReplica()
+    await replica.track(FRONTIER)
+    assert.is(await codeOf(replica.append(FRONTIER, input as EventDraft)), code)
+    assert.is(await codeOf(replica.append(FRONTIER, JSON.stringify(input))), code)
+    assert.equal(replica.heads(FRONTIER), [])
+  })
+}
+
+test('a draft as a value whose optional members are undefined is made as if they were absent', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const input = { ...draft('one', { float: JsonNumber.float(1) }), timestamp: undefined, caveats: undefined } as unknown
+  const { cid } = await replica.append(FRONTIER, input as EventDraft)
+  const [node] = await replica.get(cid)
+  assert.is(node!.event.timestamp, NOW.toISOString())
+  assert.match(Buffer.from(node!.event.text).toString('utf8'), '"payload":{"float":1.0}')
+})
+
+test('a whole event as a value is carried as it is, and refused under a foreign id', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const [text] = texts(draft('whole'))
+  const event = JSON.parse(Buffer.from(text!).toString('utf8'))
+  assert.is((await replica.append(FRONTIER, event)).event, idOf(text!))
+  const foreign = { ...event, id: 'vev_0000000000000000' }
+  assert.is(await codeOf(replica.append(FRONTIER, foreign)), 'ERR_EVENT_ID')
 })
 
 test('a whole event is carried as it is, and refused when its id is not that of its content', async () => {
