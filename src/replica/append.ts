@@ -79,7 +79,8 @@ export async function mergeHeads(
 
 function readInput(home: Home, text: string | Uint8Array): { text: Uint8Array; head: EventHead } {
   const value = parseJson(text)
-  const whole = value instanceof Map && value.has('id')
+  // An event may also be the array of its values (V16); a draft may not.
+  const whole = Array.isArray(value) || (value instanceof Map && value.has('id'))
   return whole ? importEvent(text) : makeEvent({ timestamp: home.now(), ...readDraft(text) })
 }
 

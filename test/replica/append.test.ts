@@ -2,6 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { equals } from '../../src/bytes.ts'
 import type { EventDraft } from '../../src/index.ts'
 import { JsonNumber } from '../../src/vela/index.ts'
 import { codeOf, draft, FRONTIER, idOf, memoryReplica, NOW, reasons, texts } from './drafts.ts'
@@ -104,6 +105,20 @@ test('a whole event is carried as it is, and refused when its id is not that of 
   const forged = Buffer.from(text!).toString('utf8').replace('"reason":"whole"', '"reason":"forged"')
   assert.is(await codeOf(replica.append(FRONTIER, forged)), 'ERR_EVENT_ID')
   assert.equal(await reasons(replica), ['whole'])
+})
+
+test('a whole event as the array of its values is carried in its stored form', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const [text] = texts(draft('whole'))
+  const event = JSON.parse(Buffer.from(text!).toString('utf8'))
+  const { schema, id, kind, target, actor, timestamp, reason, before_hash, after_hash, payload } = event
+  const parts = [[target.type, target.id], [actor.id, actor.type], timestamp, reason, before_hash, after_hash, payload]
+  const { cid } = await replica.append(FRONTIER, JSON.stringify([schema, id, kind, ...parts]))
+  const [node] = await replica.get(cid)
+  assert.ok(equals(node!.event.text, text!))
+  const forged = JSON.stringify([schema, 'vev_0000000000000000', kind, ...parts])
+  assert.is(await codeOf(replica.append(FRONTIER, forged)), 'ERR_EVENT_ID')
 })
 
 test('an event that names its parents is built on the nodes of those events, not on the heads', async () => {
