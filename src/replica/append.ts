@@ -8,6 +8,7 @@ import { readDraft } from '../vela/draft.ts'
 import { type EventDraft, type EventHead, importEvent, makeEvent } from '../vela/event.ts'
 import { makeGenesis } from '../vela/frontier.ts'
 import { parseJson, printJson, toJson } from '../vela/json.ts'
+import { isBlank } from '../vela/json-record.ts'
 import { VERSION } from '../version.ts'
 import { Author, type ReadyEvent, ready } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
@@ -50,7 +51,7 @@ export async function appendEvent(
 /** A new frontier: its genesis event names it. */
 export async function createFrontier(home: Home, options: { name: string; creator?: string }): Promise<AppendReport> {
   const { name, creator = `replica/${VERSION}` } = options
-  if (name.trim() === '') throw new ReplicaError('ERR_USAGE', 'a frontier needs a name')
+  if (isBlank(name)) throw new ReplicaError('ERR_USAGE', 'a frontier needs a name')
   const genesis = makeGenesis({ name, creator, timestamp: home.now() })
   const target = await home.track(genesis.frontier)
   return target.exclusive(() => addEvent(home, target, ready(genesis)))
@@ -64,7 +65,7 @@ export async function mergeHeads(
 ): Promise<AppendReport> {
   const { reason, actor } = options
   const { log } = home.at(frontier)
-  if (reason.trim() === '') throw new ReplicaError('ERR_USAGE', 'a merge needs a reason')
+  if (isBlank(reason)) throw new ReplicaError('ERR_USAGE', 'a merge needs a reason')
   if (log.headCount < 2) {
     throw new ReplicaError('ERR_USAGE', `${frontier} has ${log.headCount} heads: there is nothing to merge`)
   }

@@ -9,6 +9,7 @@ import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { Key } from '../trust/key.ts'
 import { makeEvent } from '../vela/event.ts'
+import { isBlank } from '../vela/json-record.ts'
 import { Author, type Made } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
@@ -31,7 +32,7 @@ export interface ForkReport {
 /** @throws ReplicaError ERR_USAGE without a reason, or when the base has nothing */
 export async function forkFrontier(home: Home, parts: { base: Frontier; reason: string }): Promise<ForkReport> {
   const { base, reason } = parts
-  if (reason.trim() === '') throw new ReplicaError('ERR_USAGE', 'a fork needs a reason')
+  if (isBlank(reason)) throw new ReplicaError('ERR_USAGE', 'a fork needs a reason')
   if (base.log.nodes === 0) throw new ReplicaError('ERR_USAGE', `${base.log.name} has no events to fork from`)
   const held = await heldNodes(base)
   const missing = await missingParents(base, held)

@@ -3,6 +3,7 @@
 // All walks are iterative; ids are compared as UTF-8 bytes. Specification: protocol/admission.md, D1 to D6.
 
 import { ReplicaError } from '../errors.ts'
+import { isBlank } from './json-record.ts'
 
 export interface IdPair {
   readonly id: string
@@ -66,7 +67,7 @@ export function causalClosure(received: readonly string[], pool: readonly IdPair
  * @throws ReplicaError ERR_USAGE when the reason is blank
  */
 export function classify(ours: readonly IdPair[], incoming: readonly IdPair[], fork?: { reason: string }): Action {
-  if (fork !== undefined && fork.reason.trim() === '') throw new ReplicaError('ERR_USAGE', 'a fork needs a reason')
+  if (fork !== undefined && isBlank(fork.reason)) throw new ReplicaError('ERR_USAGE', 'a fork needs a reason')
   const missing = missingAncestors([...ours, ...incoming])
   if (missing.length === 0) return { kind: 'proceed' }
   if (fork === undefined) return { kind: 'fetch', missing }

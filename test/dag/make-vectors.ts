@@ -63,6 +63,18 @@ accept(
   { kind: 'proceed' },
 )
 refuse('D4', 'a fork without a reason', { op: 'classify', ours: {}, incoming: { b: ['a'] }, reason: ' ' }, 'ERR_USAGE')
+refuse(
+  'D4',
+  'a fork with a reason of white space that is not ASCII',
+  { op: 'classify', ours: {}, incoming: { b: ['a'] }, reason: '\u0085\u3000' },
+  'ERR_USAGE',
+)
+accept(
+  'D4',
+  'a character that cannot be seen is no white space',
+  { op: 'classify', ours: {}, incoming: { b: ['a'] }, reason: '\ufeff' },
+  { kind: 'fork', triggering_missing: ['a'], reason: '\ufeff' },
+)
 const withParents = (parents: string): string =>
   `{"actor":{"id":"a","type":"human"},"kind":"finding.noted","payload":{"parents":${parents}},"reason":"r","target":{"id":"t","type":"finding"},"timestamp":"2026-06-01T00:00:00Z","before_hash":"sha256:null","after_hash":"sha256:null","id":"vev_0000000000000000"}`
 accept('D5', 'strings of a list', { op: 'parents', event: withParents('["vev_1",7,null,{"x":1},"y"]') }, ['vev_1', 'y'])

@@ -149,6 +149,7 @@ test('a frontier that is not kept here is refused; a name that is none is refuse
 
 test('a created frontier is named by its genesis event', async () => {
   await using replica = await memoryReplica()
+  assert.is(await codeOf(replica.createFrontier({ name: '\u0085' })), 'ERR_USAGE')
   const { frontier, event, height } = await replica.createFrontier({ name: 'blood-brain barrier' })
   assert.is(frontier, event.replace('vev_', 'vfr_'))
   assert.is(height, 0)
@@ -164,7 +165,8 @@ test('a merge joins the heads under one signed event, and needs two heads and a 
   const one = await replica.append(FRONTIER, draft('one', { parents: [] }))
   assert.is(await codeOf(replica.merge(FRONTIER, { reason: 'why' })), 'ERR_USAGE')
   const two = await replica.append(FRONTIER, draft('two', { parents: [] }))
-  assert.is(await codeOf(replica.merge(FRONTIER, { reason: ' ' })), 'ERR_USAGE')
+  for (const reason of ['', ' ', '\u0085', '\u3000'])
+    assert.is(await codeOf(replica.merge(FRONTIER, { reason })), 'ERR_USAGE')
   const merged = await replica.merge(FRONTIER, { reason: 'both hold' })
   assert.equal([...merged.parents].sort(), [one.cid, two.cid].sort())
   assert.equal(replica.heads(FRONTIER), [merged.cid])

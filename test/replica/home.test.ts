@@ -90,7 +90,7 @@ test('a fork is a new frontier with the events at hand; the base stays as it is'
   await replica.append(FRONTIER, draft('one'))
   await replica.append(FRONTIER, draft('two'))
   const before = replica.headsDigest(FRONTIER)
-  assert.is(await codeOf(replica.fork(FRONTIER, { reason: '' })), 'ERR_USAGE')
+  for (const reason of ['', '\u0085']) assert.is(await codeOf(replica.fork(FRONTIER, { reason })), 'ERR_USAGE')
   const report = await replica.fork(FRONTIER, { reason: 'the base lost its ancestors' })
   assert.equal([report.mapped, report.missing], [2, []])
   assert.is(replica.headsDigest(FRONTIER), before)
