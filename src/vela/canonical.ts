@@ -1,8 +1,10 @@
 // Canonical JSON (protocol/event.md, V1–V10): one text for one value, which ids, hashes and signatures are made over.
 
 import * as buffer from 'node:buffer'
+import { utf8 } from '../bytes.ts'
 import { type ParseOptions, parseJson, printJson } from './json.ts'
 import { valueEnd } from './scan.ts'
+import { isUnicode } from './value.ts'
 
 /**
  * The canonical form of a JSON text. With the default reading of numbers the result is byte for byte that of the
@@ -14,7 +16,9 @@ export function canonicalize(text: string | Uint8Array, options: ParseOptions = 
   return printJson(parseJson(text, options))
 }
 
-/** True when the bytes are canonical JSON: one pass, no recursion, no copies. */
-export function isCanonical(bytes: Uint8Array): boolean {
-  return buffer.isUtf8(bytes) && valueEnd(bytes, 0) === bytes.length
+/** True when the text is canonical JSON: one pass, no recursion, of bytes no copies. */
+export function isCanonical(text: string | Uint8Array): boolean {
+  // Bytes of a lone surrogate would be those of U+FFFD.
+  if (typeof text === 'string') return isUnicode(text) && isCanonical(utf8(text))
+  return buffer.isUtf8(text) && valueEnd(text, 0) === text.length
 }

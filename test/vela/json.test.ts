@@ -3,7 +3,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { utf8 } from '../../src/bytes.ts'
 import { hasCode } from '../../src/errors.ts'
+import { isCanonical } from '../../src/vela/canonical.ts'
 import { compareText, fromJson, parseJson, printJson, toJson } from '../../src/vela/json.ts'
 import { type Json, JsonNumber } from '../../src/vela/value.ts'
 
@@ -42,6 +44,13 @@ test('views are plain JavaScript, with bigints where a number would round', () =
   assert.is(view.b, 18446744073709551615n)
   assert.equal(Object.keys(view), ['a', 'b', '__proto__'])
   assert.is(Object.getPrototypeOf(view), Object.prototype)
+})
+
+test('whether a text is canonical is the same question for a string and for its bytes', () => {
+  for (const text of ['{"a":1.0}', '"é😀"', '{"a": 1}', '1.00', '', '{"b":1,"a":2}'])
+    assert.is(isCanonical(text), isCanonical(utf8(text)), text)
+  assert.is(isCanonical('{"a":1.0}'), true)
+  assert.is(isCanonical('"\ud800"'), false)
 })
 
 test('values without a JSON form are refused', () => {
