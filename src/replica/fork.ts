@@ -5,6 +5,7 @@
 import { compare, type Digest, DigestMap, toHex } from '../bytes.ts'
 import { cidText } from '../codec/cid.ts'
 import { decodeNode, type Link, type Node } from '../codec/node.ts'
+import { topologicalOrder } from '../dag/order.ts'
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { Key } from '../trust/key.ts'
@@ -29,12 +30,13 @@ export interface ForkReport {
   readonly mapped: number
 }
 
-/** @throws ReplicaError ERR_USAGE without a reason, or when the base has nothing */
+/** @throws ReplicaError ERR_USAGE without a reason, or when the base has nothing at hand (D15) */
 export async function forkFrontier(home: Home, parts: { base: Frontier; reason: string }): Promise<ForkReport> {
   const { base, reason } = parts
   if (isBlank(reason)) throw new ReplicaError('ERR_USAGE', 'a fork needs a reason')
-  if (base.log.nodes === 0) throw new ReplicaError('ERR_USAGE', `${base.log.name} has no events to fork from`)
   const held = await heldNodes(base)
+  if (base.log.nodes === 0 && held.length === 0)
+    throw new ReplicaError('ERR_USAGE', `${base.log.name} has no events to fork from`)
   const missing = await missingParents(base, held)
   const genesis = genesisOf(home, parts, missing)
   const frontier = `vfr_${genesis.head.id.slice('vev_'.length)}`
@@ -69,17 +71,25 @@ function genesisOf(
   })
 }
 
-/** Held nodes that wait for ancestors, parents first: height orders them. */
+/** What lacks only ancestors or documents. What waits for a key or a cut has nobody registered who vouches for it. */
 async function heldNodes(base: Frontier): Promise<Node[]> {
   const nodes: Node[] = []
   let after: Digest | undefined
   for (;;) {
     const page = await base.held.list(base.log.name, { ...(after === undefined ? {} : { after }), limit: PAGE })
-    for (const item of page) if (item.wait.kind === 'parent') nodes.push(decodeNode(item.bytes))
+    const atHand = page.filter(({ wait }) => wait.kind === 'parent' || wait.kind === 'document')
+    for (const { bytes } of atHand) nodes.push(decodeNode(bytes))
     const last = page.at(-1)
-    if (last === undefined) return nodes.sort((a, b) => a.height - b.height || compare(a.digest, b.digest))
+    if (last === undefined) return parentsFirst(nodes)
     after = last.digest
   }
+}
+
+/** The height that a held node states has been compared with nothing yet, so it does not say which comes first. */
+function parentsFirst(nodes: readonly Node[]): Node[] {
+  const byId = new Map(nodes.map(node => [toHex(node.digest), node]))
+  const pairs = Array.from(byId, ([id, { parents }]) => ({ id, parents: parents.map(toHex).filter(p => byId.has(p)) }))
+  return topologicalOrder(pairs)!.map(id => byId.get(id)!)
 }
 
 async function missingParents(base: Frontier, held: readonly Node[]): Promise<Digest[]> {

@@ -1,0 +1,99 @@
+// Forks of what is only held: what is at hand is in them, and what nobody vouches for is not.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { compare, sha256, utf8 } from '../../src/bytes.ts'
+import { cidText } from '../../src/codec/cid.ts'
+import { decodeNode } from '../../src/codec/node.ts'
+import { hasCode } from '../../src/errors.ts'
+import { forkFrontier } from '../../src/replica/fork.ts'
+import { checkEvent } from '../../src/vela/event.ts'
+import { chain, FRONTIER, introduce, keyOf, type Local, local, logOf, type Made, node } from '../sync/local.ts'
+import { makeNode } from '../trust/nodes.ts'
+
+const test = suite('replica/fork')
+
+/** A laptop that knows the hub `main`. */
+async function laptopOfMain(): Promise<Local> {
+  const laptop = await local('laptop')
+  await introduce(laptop, await local('main'))
+  return laptop
+}
+
+async function hold(at: Local, nodes: readonly Made[]): Promise<void> {
+  const blocks = nodes.map(({ bytes }) => bytes)
+  const { held } = await at.home.at(FRONTIER).gate.admit(blocks, { from: keyOf('main').publicKeyBytes })
+  assert.is(held.length, nodes.length)
+}
+
+/** The fork, with the reasons of the events that are mapped, and how many parents each of their nodes has. */
+async function fork(at: Local) {
+  const report = await forkFrontier(at.home, { base: at.home.at(FRONTIER), reason: 'the archive is lost' })
+  const nodes: [reason: string, parents: number][] = []
+  for await (const rows of logOf(at, report.frontier).scan({ from: 1 })) {
+    for (const { bytes } of rows) {
+      const { event, parents } = decodeNode(bytes)
+      nodes.push([checkEvent(event).reason, parents.length])
+    }
+  }
+  return { ...report, nodes }
+}
+
+test('a frontier of which everything is held can be forked', async () => {
+  const laptop = await laptopOfMain()
+  const [lost, ...rest] = chain(keyOf('main'), 'link', 4)
+  await hold(laptop, rest)
+  const { mapped, missing, nodes } = await fork(laptop)
+  assert.equal([mapped, missing], [3, [cidText(lost!.digest)]])
+  assert.equal(nodes, [
+    ['link 1', 1],
+    ['link 2', 1],
+    ['link 3', 1],
+  ])
+})
+
+test('a node that waits for a document is at hand, and so is what was built on it', async () => {
+  const laptop = await laptopOfMain()
+  const key = keyOf('main')
+  const links = [{ codec: 'raw' as const, digest: sha256(utf8('never came')) }]
+  const linking = makeNode(key, 'links a document', [], { frontier: FRONTIER, links })
+  await hold(laptop, [linking, node(key, 'built on it', [linking])])
+  const { missing, nodes } = await fork(laptop)
+  assert.equal(missing, [])
+  assert.equal(nodes, [
+    ['links a document', 1],
+    ['built on it', 1],
+  ])
+})
+
+test('what waits for a key is not at hand: a fork registers nobody', async () => {
+  const laptop = await laptopOfMain()
+  const strange = node(keyOf('stranger'), 'by a stranger')
+  await hold(laptop, [strange])
+  let refused: unknown
+  await fork(laptop).catch(error => {
+    refused = error
+  })
+  assert.ok(hasCode(refused, 'ERR_USAGE'))
+  await hold(laptop, [node(keyOf('main'), 'built on it', [strange])])
+  const { missing, nodes } = await fork(laptop)
+  assert.equal(missing, [cidText(strange.digest)])
+  assert.equal(nodes, [['built on it', 1]])
+})
+
+test('held nodes are mapped parents first, whatever heights they state', async () => {
+  const laptop = await laptopOfMain()
+  const key = keyOf('main')
+  const [, ...rest] = chain(key, 'link', 3)
+  const liar = makeNode(key, 'states height 1', [rest.at(-1)!], { frontier: FRONTIER, height: 1 })
+  await hold(laptop, [...rest, liar])
+  const { frontier, nodes } = await fork(laptop)
+  assert.equal(
+    nodes.map(([reason]) => reason),
+    ['link 1', 'link 2', 'states height 1'],
+  )
+  const [parent, child] = await logOf(laptop, frontier).read([2, 3])
+  assert.is(compare(decodeNode(child!.bytes).parents[0]!, parent!.digest), 0)
+})
+
+test.run()
