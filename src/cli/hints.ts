@@ -7,7 +7,8 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   ERR_STORE_LOCKED: 'another process has the store open; while `replica serve` has it, every verb runs there by itself',
   ERR_STORE_CORRUPT: '`replica verify` says what is wrong; a new store can clone what is sound from a peer',
   ERR_STORE_EXISTS: 'choose another folder, or use what is there',
-  ERR_KEY_FILE: 'the key file must be a plain file that only its owner can read (chmod 600)',
+  ERR_KEY_FILE:
+    'the key file must be a plain file that only its owner can read (chmod 600); from a copy: replica keys use <file>',
   ERR_FRONTIER_UNKNOWN:
     '`replica frontier list` shows what this store holds, `replica frontier track <vfr>` accepts one more',
   ERR_FRONTIER_ID: 'a frontier is named vfr_ and sixteen lower-case hex digits',

@@ -14,7 +14,8 @@ import { Verifier } from '../trust/verifier.ts'
 import { Frontier } from './frontier.ts'
 import { Journal } from './journal.ts'
 import { LINK_TOOLS, type LinkTools } from './link-tools.ts'
-import { type Opened, type OpenOptions, type ReplicaEvent, replaceKey, writeFormer } from './open.ts'
+import type { Opened, OpenOptions, ReplicaEvent } from './open.ts'
+import { useOwnKey } from './own-key.ts'
 import { checkName } from './read.ts'
 import { Standings } from './standings.ts'
 import { seedsOf } from './whole-seeds.ts'
@@ -38,6 +39,8 @@ export class Home {
   readonly #watchers = new Set<() => void>()
   #key: Key
   #former: readonly string[]
+  /** The key in whose place the present one was put at this opening. */
+  readonly #replaced: string | undefined
   #tracking: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
 
@@ -47,6 +50,7 @@ export class Home {
     this.store = opened.store
     this.#key = opened.key
     this.#former = opened.former
+    this.#replaced = opened.replaced
     this.#clock = options.clock ?? (() => new Date())
     this.tell = options.onEvent ?? (() => {})
     this.linkTools = { ...LINK_TOOLS, ...options.linkTools }
@@ -111,6 +115,9 @@ export class Home {
 
   async load(): Promise<void> {
     for (const name of this.store.frontiers()) await this.track(name)
+    if (this.#replaced === undefined) return
+    const facts = { public_key: this.#key.publicKey, former: this.#replaced }
+    for (const name of this.store.frontiers()) await this.journal.write(name, 'key.rotated', facts)
   }
 
   /** Starts to keep a frontier, or finds it kept already. Calls take turns, so that none makes a second gate. */
@@ -144,7 +151,7 @@ export class Home {
       journal: this.journal,
       seeds: seedsOf,
     })
-    // A key file put in place of another may own what was held until now.
+    // A key put in place of another may own what was held until now.
     const ownNodes: Wait = { kind: 'key', id: this.#key.publicKeyBytes }
     if ((await held.waiting(name, ownNodes, 1)).length > 0) await frontier.gate.release(ownNodes)
     return frontier
@@ -184,15 +191,12 @@ export class Home {
   /** A new key in place of the present one, which stays registered as one's own. Durable at each step. */
   async renewKey(): Promise<{ key: Key; former: Key }> {
     if (this.location === '') throw new TypeError('a replica on a given engine has no key file')
-    const former = this.#key
-    const key = Key.generate()
-    const formerKeys = [...this.#former, former.publicKey]
-    await writeFormer(this.store.records, formerKeys)
-    await replaceKey(this.location, former, key)
-    this.#former = formerKeys
+    const present = this.#key
+    const { key, former } = await useOwnKey({ folder: this.location, records: this.store.records }, Key.generate())
+    this.#former = former
     this.#key = key
     for (const { registry } of this.frontiers.values()) registry.renewOwn(key)
-    return { key, former }
+    return { key, former: present }
   }
 
   close(): Promise<void> {

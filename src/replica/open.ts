@@ -1,20 +1,16 @@
-// Opening a replica's folder: the store, the key beside it, the replica's own name; and what the folder contains.
-// `key` is the key file; former keys stay as `key.<8 hex of the public key>.former`, readable by the owner only.
+// Opening a replica's folder: the store, the key beside it (own-key.ts), the replica's own name.
 
 import * as fs from 'node:fs/promises'
-import * as path from 'node:path'
 import { utf8 } from '../bytes.ts'
-import { decodeCbor, encodeCbor } from '../codec/cbor.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { REGISTRY_LIMITS } from '../limits.ts'
 import { createLevel, openLevel } from '../store/index.ts'
-import type { Records, Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import { Key } from '../trust/key.ts'
 import type { LinkTools } from './link-tools.ts'
+import { type KeyPlace, loadOwnKey, makeOwnKey, type OwnKey, readFormer, useOwnKey } from './own-key.ts'
 
-const KEY_FILE = 'key'
 const HUB_ID = 'self/hub-id'
-const FORMER_KEYS = 'self/former-keys'
 
 export interface OpenOptions {
   /** A folder (LevelDB), or an engine that is open already; the replica closes it. */
@@ -25,6 +21,8 @@ export interface OpenOptions {
   readonly hubId?: string
   /** The key to use with an engine, or to create a folder with; a new one when absent. */
   readonly key?: Key
+  /** From now on this key, in place of the one that a folder has; that one stays one's own. */
+  readonly useKey?: Key
   /** Alarms and progress for an operator; the library itself logs nothing. Must not throw. */
   readonly onEvent?: (event: ReplicaEvent) => void
   /** The time of events made here; default the machine's clock. */
@@ -40,13 +38,10 @@ export interface ReplicaEvent {
   readonly facts: { readonly [name: string]: string | number | boolean }
 }
 
-export interface Opened {
+export interface Opened extends OwnKey {
   readonly location: string
   readonly store: Store
-  readonly key: Key
   readonly hubId: string
-  /** Public keys this replica signed with before, 64 hex digits each. */
-  readonly former: readonly string[]
 }
 
 /** @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_VERSION, ERR_KEY_FILE, ERR_PEER_ID */
@@ -54,19 +49,26 @@ export async function openParts(options: OpenOptions): Promise<Opened> {
   const { location, hubId } = options
   if (hubId !== undefined) checkHubId(hubId)
   if (typeof location !== 'string') return openEngine(location, options)
-  const store = await openFolder(location, options.create === true)
+  const { store, created } = await openFolder(location, options.create === true)
   try {
-    const key = await keyOf(location, store.created ? options.key : undefined, store.created)
-    return { location, key, ...(await identityOf(store.store, key, hubId)) }
+    const own = await ownKey({ folder: location, records: store.records }, options, created ? 'new' : 'there')
+    return { location, store, ...own, hubId: await nameOf(store, own.key, hubId) }
   } catch (error) {
-    await store.store.close()
+    await store.close()
     throw error
   }
 }
 
+function ownKey(place: KeyPlace, options: OpenOptions, state: 'new' | 'there'): Promise<OwnKey> {
+  const { key, useKey } = options
+  if (state === 'new') return makeOwnKey(place, useKey ?? key ?? Key.generate())
+  return useKey === undefined ? loadOwnKey(place) : useOwnKey(place, useKey)
+}
+
 async function openEngine(store: Store, options: OpenOptions): Promise<Opened> {
-  const key = options.key ?? Key.generate()
-  return { location: '', key, ...(await identityOf(store, key, options.hubId)) }
+  const key = options.useKey ?? options.key ?? Key.generate()
+  const former = await readFormer(store.records)
+  return { location: '', store, key, former, hubId: await nameOf(store, key, options.hubId) }
 }
 
 async function openFolder(folder: string, create: boolean): Promise<{ store: Store; created: boolean }> {
@@ -77,47 +79,6 @@ async function openFolder(folder: string, create: boolean): Promise<{ store: Sto
   }
   await fs.mkdir(folder, { recursive: true, mode: 0o700 })
   return { store: await createLevel(folder), created: true }
-}
-
-async function keyOf(folder: string, given: Key | undefined, created: boolean): Promise<Key> {
-  const file = path.join(folder, KEY_FILE)
-  if (!created) return Key.load(file)
-  const key = given ?? Key.generate()
-  await key.save(file)
-  return key
-}
-
-/** Puts a new key in place of the present one, which stays beside it. */
-export async function replaceKey(folder: string, present: Key, next: Key): Promise<void> {
-  const file = path.join(folder, KEY_FILE)
-  await present.save(path.join(folder, `${KEY_FILE}.${present.publicKey.slice(0, 8)}.former`))
-  const fresh = path.join(folder, `${KEY_FILE}.new`)
-  await fs.rm(fresh, { force: true })
-  await next.save(fresh)
-  await fs.rename(fresh, file)
-}
-
-async function identityOf(
-  store: Store,
-  key: Key,
-  given: string | undefined,
-): Promise<Omit<Opened, 'location' | 'key'>> {
-  return { store, hubId: await nameOf(store, key, given), former: await readFormer(store.records) }
-}
-
-async function readFormer(records: Records): Promise<string[]> {
-  const value = await records.get(FORMER_KEYS)
-  return value === undefined ? [] : (decodeCbor(value) as string[])
-}
-
-/** Public keys that a replica signs and signed with, read without opening it for use. @throws ReplicaError ERR_KEY_FILE */
-export async function ownKeysIn(folder: string, records: Records): Promise<ReadonlySet<string>> {
-  const { publicKey } = await Key.load(path.join(folder, KEY_FILE))
-  return new Set([publicKey, ...(await readFormer(records))])
-}
-
-export async function writeFormer(records: Records, former: readonly string[]): Promise<void> {
-  await records.write([{ key: FORMER_KEYS, value: encodeCbor([...former]) }])
 }
 
 async function nameOf(store: Store, key: Key, given: string | undefined): Promise<string> {

@@ -22,6 +22,8 @@ export interface CloneOptions extends SyncOptions {
   /** Take the hub's registry over as one's own declarations. */
   readonly adoptRegistry?: boolean
   readonly hubId?: string
+  /** The new replica's own key; made when absent. With a lost replica's key and id, its peers have it back. */
+  readonly ownKey?: Key
   /** Accept a `ws://` address that is not on this machine. */
   readonly allowPlain?: boolean
 }
@@ -112,7 +114,7 @@ export async function scout(
   options: CloneOptions,
   services: Services,
 ): Promise<{ key: Key; hub: string; frontier: string }> {
-  const key = Key.generate()
+  const key = options.ownKey ?? Key.generate()
   const hubId = options.hubId ?? `hub:${key.publicKey.slice(0, 8)}`
   const dial = { url, expect: hubKey(options.key), key, hubId, services }
   return withSession(dial, options, async exchange => {

@@ -11,7 +11,7 @@ import { DocumentCheck } from '../trust/documents.ts'
 import { Verifier } from '../trust/verifier.ts'
 import { checkEvent } from '../vela/event.ts'
 import { verifyJournal } from './journal.ts'
-import { ownKeysIn } from './open.ts'
+import { ownKeysIn } from './own-key.ts'
 
 const FAULTS_LISTED_MAX = 1000
 /** How many rows are read singly after a scan met a damaged one. */

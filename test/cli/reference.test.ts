@@ -227,6 +227,7 @@ test('every verb prints the members that the page says', async () => {
   await call('lab', 'peer', 'rotate', 'hub:ada', '--key', Key.generate().publicKey)
   await call('ada', 'keys', 'show')
   await call('ada', 'keys', 'new')
+  await call('ada', 'keys', 'use', '.replica/key')
   await call('ada', 'frontier', 'track', 'vfr_0000000000000001')
   await call('ada', 'frontier', 'list')
   await call('ada', 'version')

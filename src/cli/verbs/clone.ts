@@ -31,6 +31,11 @@ const clone: Command = {
     { name: 'frontier', value: 'vfr', help: 'which frontier, when the hub holds several' },
     { name: 'adopt-registry', help: "register everybody whom the hub's list names" },
     { name: 'hub-id', value: 'hub:name', help: 'what the new replica calls itself' },
+    {
+      name: 'key-file',
+      value: 'file',
+      help: 'the key of the new replica, such as that of a lost one; made when not given',
+    },
     { name: 'allow-plain', help: 'accept ws:// to another machine' },
   ],
   examples: ['replica clone wss://lab.example bbb --key 4fb0…'],
@@ -72,11 +77,24 @@ async function makeClone(
 ): Promise<{ report: SyncReport; notice: string[]; identity: { hub_id: string; public_key: string } }> {
   const { Replica } = await import('../../replica.ts')
   const location = storeIn(cwd, folder)
+  const own = await ownKey(cwd, args)
   await makeFolder(location)
-  const { replica, report } = await Replica.clone(args.argument(0), { ...cloneOptions(args), ...options, location })
+  const { replica, report } = await Replica.clone(args.argument(0), {
+    ...cloneOptions(args),
+    ...own,
+    ...options,
+    location,
+  })
   await using open = replica
   const identity = { hub_id: open.hubId, public_key: open.key.publicKey }
   return { report, notice: await heldHere(open, report), identity }
+}
+
+async function ownKey(cwd: string, args: Args): Promise<Pick<CloneOptions, 'ownKey'>> {
+  const file = args.text('key-file')
+  if (file === undefined) return {}
+  const { Key } = await import('../../trust/key.ts')
+  return { ownKey: await Key.load(path.resolve(cwd, file)) }
 }
 
 function cloneOptions(args: Args): Omit<CloneOptions, 'location'> {

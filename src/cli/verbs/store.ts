@@ -2,11 +2,11 @@
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
-import { ReplicaError } from '../../errors.ts'
+import { hasCode, ReplicaError } from '../../errors.ts'
 import type { Command } from '../command.ts'
 import { fileError, hasErrno } from '../errno.ts'
 import { columns } from '../layout.ts'
-import { STORE_FOLDER, storeIn } from '../locate.ts'
+import { findStore, STORE_FOLDER, storeIn } from '../locate.ts'
 
 const init: Command = {
   name: 'init',
@@ -74,7 +74,38 @@ const keysNew: Command = {
   },
 }
 
-export const STORE_VERBS: readonly Command[] = [init, keysShow, keysNew]
+const keysUse: Command = {
+  name: 'keys use',
+  group: 'store',
+  where: 'here',
+  summary: 'take the key of a file, in place of the present one',
+  about: [
+    'For a store whose own key file is lost, damaged or another one, and for a new clone that is to be a hub that was lost. What was signed with the former key stays valid here; peers know this replica by the key that they registered. The store must not be in use.',
+  ],
+  arguments: [{ name: 'file', help: 'a key file, 64 hex digits, closed to others; it stays where it is' }],
+  examples: ['replica keys use ../backup/key'],
+  async run(context, args) {
+    const { Replica } = await import('../../replica.ts')
+    const { Key } = await import('../../trust/key.ts')
+    const location = await findStore(context)
+    const useKey = await Key.load(path.resolve(context.cwd, args.argument(0)))
+    await using replica = await Replica.open({ location, useKey }).catch(whileServed)
+    const { hubId, key } = replica
+    return context.out.done({
+      fields: { dir: location, hub_id: hubId, public_key: key.publicKey },
+      lines: identity(hubId, key.publicKey),
+    })
+  },
+}
+
+export const STORE_VERBS: readonly Command[] = [init, keysShow, keysNew, keysUse]
+
+/** This verb can't run inside of the hub that has the store. */
+function whileServed(error: unknown): never {
+  if (!hasCode(error, 'ERR_STORE_LOCKED')) throw error
+  const facts = { ...error.facts, hint: 'stop the hub that serves this store first' }
+  throw new ReplicaError(error.code, error.message, { cause: error, facts })
+}
 
 function identity(hubId: string, publicKey: string): string[] {
   return columns([
