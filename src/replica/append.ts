@@ -4,10 +4,10 @@ import type { Link } from '../codec/node-form.ts'
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
-import { readDraft } from '../vela/draft.ts'
+import { isWholeEvent, readDraft } from '../vela/draft.ts'
 import { type EventDraft, type EventHead, importEvent, makeEvent } from '../vela/event.ts'
 import { makeGenesis } from '../vela/frontier.ts'
-import { parseJson, printJson, toJson } from '../vela/json.ts'
+import { printJson, toJson } from '../vela/json.ts'
 import { isBlank } from '../vela/json-record.ts'
 import { VERSION } from '../version.ts'
 import { Author, type ReadyEvent, ready } from './authoring.ts'
@@ -79,10 +79,7 @@ export async function mergeHeads(
 }
 
 function readInput(home: Home, text: string | Uint8Array): { text: Uint8Array; head: EventHead } {
-  const value = parseJson(text)
-  // An event may also be the array of its values (V16); a draft may not.
-  const whole = Array.isArray(value) || (value instanceof Map && value.has('id'))
-  return whole ? importEvent(text) : makeEvent({ timestamp: home.now(), ...readDraft(text) })
+  return isWholeEvent(text) ? importEvent(text) : makeEvent({ timestamp: home.now(), ...readDraft(text) })
 }
 
 async function addEvent(home: Home, frontier: Frontier, event: ReadyEvent): Promise<AppendReport> {

@@ -4,7 +4,8 @@
 
 import type { EventDraft } from './event.ts'
 import { optionalField, readFields, shape, stringField, stringList } from './event-record.ts'
-import { expectEnd, openCursor, peek } from './reader.ts'
+import { expectEnd, openCursor, peek, readMembers } from './reader.ts'
+import { skipValue } from './skip.ts'
 import type { Json } from './value.ts'
 
 const DRAFT_FIELDS = [
@@ -20,6 +21,19 @@ const DRAFT_FIELDS = [
   'signature',
   'schema_artifact_id',
 ] as const
+
+/** Whether a text gives a whole event, which has an id or is an array of values, and no draft. @throws ReplicaError ERR_JSON */
+export function isWholeEvent(text: string | Uint8Array): boolean {
+  const cursor = openCursor(text, 'exact')
+  const opening = peek(cursor)
+  if (opening !== '{') return opening === '['
+  let hasId = false
+  readMembers(cursor, name => {
+    hasId ||= name === 'id'
+    skipValue(cursor)
+  })
+  return hasId
+}
 
 /** @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE */
 export function readDraft(text: string | Uint8Array): EventDraft {

@@ -7,6 +7,7 @@ import { NODE_LIMITS } from '../limits.ts'
 import { printJson, printString } from './json.ts'
 import type { NumberReading } from './number.ts'
 import { type Cursor, expectEnd, openCursor, peek, readItems, readMembers, readValue } from './reader.ts'
+import { skipValue } from './skip.ts'
 import type { Json } from './value.ts'
 
 export const EVENT_SCHEMA = 'vela.event.v0.1'
@@ -109,7 +110,7 @@ export function readFields(cursor: Cursor, expected: Expected): Fields {
     readMembers(cursor, key => {
       if (values.has(key)) throw shape(`${path}${excerpt(key)} is given twice`)
       if (fields.includes(key)) return readField(key)
-      readValue(cursor, depthMax)
+      skipValue(cursor)
       dropped.push(`${path}${excerpt(key)}`)
     })
   else if (opening === '[')

@@ -47,7 +47,8 @@ export function peek(cursor: Cursor): string {
   return text.charAt(at)
 }
 
-function expect(cursor: Cursor, character: string): void {
+/** Consumes this character, after white space. */
+export function expect(cursor: Cursor, character: string): void {
   if (peek(cursor) !== character) fail(cursor, `"${character}" expected`)
   cursor.at += 1
 }
@@ -116,28 +117,35 @@ function readKey(cursor: Cursor): string {
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
 
 function readScalar(cursor: Cursor): Json {
-  const { text, at } = cursor
-  switch (text.charAt(at)) {
+  switch (cursor.text.charAt(cursor.at)) {
     case '"':
       return readString(cursor)
     case 't':
-      return readLiteral(cursor, 'true', true)
+      takeLiteral(cursor, 'true')
+      return true
     case 'f':
-      return readLiteral(cursor, 'false', false)
+      takeLiteral(cursor, 'false')
+      return false
     case 'n':
-      return readLiteral(cursor, 'null', null)
+      takeLiteral(cursor, 'null')
+      return null
   }
+  return JsonNumber.read(takeNumber(cursor), cursor.numbers)
+}
+
+/** Consumes a number, whatever its size, and answers its token; the last thing that a value may be. */
+export function takeNumber(cursor: Cursor): string {
+  const { text, at } = cursor
   NUMBER.lastIndex = at
   const token = NUMBER.exec(text)?.[0]
   if (token === undefined) fail(cursor, at < text.length ? 'a value expected' : 'a value expected, but the text ends')
   cursor.at += token.length
-  return JsonNumber.read(token, cursor.numbers)
+  return token
 }
 
-function readLiteral<T>(cursor: Cursor, literal: string, value: T): T {
+export function takeLiteral(cursor: Cursor, literal: 'true' | 'false' | 'null'): void {
   if (!cursor.text.startsWith(literal, cursor.at)) fail(cursor, 'a value expected')
   cursor.at += literal.length
-  return value
 }
 
 function readString(cursor: Cursor): string {

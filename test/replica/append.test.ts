@@ -121,6 +121,18 @@ test('a whole event as the array of its values is carried in its stored form', a
   assert.is(await codeOf(replica.append(FRONTIER, forged)), 'ERR_EVENT_ID')
 })
 
+test('a member that no event has is dropped from a whole event, whatever its value, and refused in a draft', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const whole = Buffer.from(texts(draft('whole'))[0]!).toString('utf8')
+  const more = `,"zzz":[1e999,"\\ud800",${'['.repeat(200)}${']'.repeat(200)}]}`
+  const { cid } = await replica.append(FRONTIER, whole.slice(0, -1) + more)
+  const [node] = await replica.get(cid)
+  assert.is(Buffer.from(node!.event.text).toString('utf8'), whole)
+  const drafted = JSON.stringify(draft('drafted')).slice(0, -1) + more
+  assert.is(await codeOf(replica.append(FRONTIER, drafted)), 'ERR_EVENT_SHAPE')
+})
+
 test('an event that names its parents is built on the nodes of those events, not on the heads', async () => {
   await using replica = await memoryReplica()
   await replica.track(FRONTIER)
