@@ -12,6 +12,7 @@ import { Verifier } from '../trust/verifier.ts'
 import { checkEvent } from '../vela/event.ts'
 import { verifyJournal } from './journal.ts'
 import { ownKeysIn } from './own-key.ts'
+import { sharedIds } from './shared-ids.ts'
 
 const FAULTS_LISTED_MAX = 1000
 /** How many rows are read singly after a scan met a damaged one. */
@@ -40,6 +41,8 @@ export interface VerifyReport {
   readonly checked: number
   /** At most 1,000. */
   readonly faults: readonly FaultView[]
+  /** Event ids under which there are two or more contents, which is no fault; at most 1,000. */
+  readonly sharedIds: readonly { readonly frontier: string; readonly event: string }[]
 }
 
 /** What signatures are checked with: those of nodes, and those of the journal by the replica's own keys, 64 hex digits each. */
@@ -82,7 +85,22 @@ export async function verifyStore(
   if (faults.length === 0 && checked < nodes) {
     note({ kind: 'node', reason: `${nodes - checked} nodes can't be found by their sequence numbers` })
   }
-  return { ok: faults.length === 0, checked, faults }
+  return { ok: faults.length === 0, checked, faults, sharedIds: await sharedIn(store) }
+}
+
+async function sharedIn(store: Store): Promise<{ frontier: string; event: string }[]> {
+  const found: { frontier: string; event: string }[] = []
+  try {
+    for (const frontier of store.frontiers()) {
+      for await (const event of sharedIds(store.frontier(frontier))) {
+        if (found.length < FAULTS_LISTED_MAX) found.push({ frontier, event })
+      }
+    }
+  } catch (error) {
+    // An index that can't be read is a fault, and named as one already.
+    if (!hasCode(error, 'ERR_STORE_CORRUPT', 'ERR_STORE_IO')) throw error
+  }
+  return found
 }
 
 /** The journal is small beside the log, so all of it is checked, signatures too. */

@@ -106,6 +106,11 @@ export class LevelFrontier implements FrontierStore {
     return seqs.filter(seq => seq < this.nodes)
   }
 
+  async *sharedLabels(): AsyncIterable<Uint8Array> {
+    this.#parts.ledger.serial.assertOpen()
+    yield* this.#parts.index.sharedLabels(this.#ordinal)
+  }
+
   async carriers(events: readonly { label: Uint8Array; event: Digest }[]): Promise<(number | undefined)[]> {
     this.#parts.ledger.serial.assertOpen()
     const seqs = await this.#parts.index.firstNodes(this.#ordinal, events)

@@ -2,7 +2,7 @@
 // in maps and arrays, has the same rules, limits and errors as the LevelDB engine, and forgets all at close.
 
 import * as crypto from 'node:crypto'
-import { compare, DigestMap, digestKey, sha256, toHex } from '../bytes.ts'
+import { compare, DigestMap, digestKey, keyDigest, sha256, toHex } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { STORE_LIMITS } from '../limits.ts'
 import { checkChanges, checkFrontierName, checkKey, checkNodes, textBytes, unknownFrontier } from './arguments.ts'
@@ -159,6 +159,12 @@ class MemoryFrontier implements FrontierStore {
   async labelled(label: Uint8Array): Promise<number[]> {
     this.#serial.assertOpen()
     return (this.#labels.get(digestKey(label)) ?? []).map(({ seq }) => seq)
+  }
+
+  async *sharedLabels(): AsyncIterable<Uint8Array> {
+    this.#serial.assertOpen()
+    const shared = [...this.#labels].filter(([, nodes]) => new Set(nodes.map(({ event }) => event)).size > 1)
+    yield* shared.map(([label]) => keyDigest(label)).sort(compare)
   }
 
   async carriers(events: readonly { label: Uint8Array; event: Uint8Array }[]): Promise<(number | undefined)[]> {

@@ -1,7 +1,7 @@
 // What index/ knows of nodes: digest → place, label and event → first node. Used by commits, by look-ups, and by the
 // recovery that makes lost entries again; all three write entries with `plan`, so they can't disagree.
 
-import { type Digest, DigestMap, toHex } from '../bytes.ts'
+import { type Digest, DigestMap, equals, toHex } from '../bytes.ts'
 import { corrupt } from './damage.ts'
 import type { Batch, Database } from './database.ts'
 import { decodePlace, encodePlace, indexKey, indexRange, number32, readNumber32 } from './index-layout.ts'
@@ -64,6 +64,21 @@ export class NodeIndex {
       for (const [key] of entries) seqs.push(readNumber32(key, 13))
     }
     return seqs.sort((a, b) => a - b)
+  }
+
+  /** Labels of two or more distinct events, in byte order: their entries lie side by side. */
+  async *sharedLabels(ordinal: number): AsyncGenerator<Uint8Array> {
+    let last: Uint8Array = new Uint8Array()
+    let told = false
+    for await (const entries of this.#database.entries({ ...indexRange('e', ordinal), keysOnly: true })) {
+      for (const [key] of entries) {
+        const label = key.subarray(5, 13)
+        const same = equals(label, last)
+        if (same && !told) yield label
+        told = same
+        last = label
+      }
+    }
   }
 
   /**

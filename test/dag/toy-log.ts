@@ -78,6 +78,10 @@ export class ToyLog implements FrontierStore {
     throw new TypeError('a toy log has no labels')
   }
 
+  sharedLabels(): AsyncIterable<Uint8Array> {
+    throw new TypeError('a toy log has no labels')
+  }
+
   async carriers(): Promise<(number | undefined)[]> {
     throw new TypeError('a toy log has no events')
   }

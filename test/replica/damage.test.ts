@@ -54,7 +54,7 @@ test('where the end of the log cannot be read, the rest is reported on', async (
 test('a sound folder verifies as it does when it is open', async () => {
   await using dir = await scratch()
   const location = await made(dir.join('store'))
-  assert.equal(await verifyFolder(location, { signatures: true }), { ok: true, checked: 40, faults: [] })
+  assert.equal(await verifyFolder(location, { signatures: true }), { ok: true, checked: 40, faults: [], sharedIds: [] })
 })
 
 /** A store of 40 nodes, closed. */

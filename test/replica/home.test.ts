@@ -118,7 +118,7 @@ test('verification finds nothing in a sound store, and counts every node', async
   await using replica = await memoryReplica()
   await replica.track(FRONTIER)
   for (let i = 0; i < 10; i += 1) await replica.append(FRONTIER, draft(`event ${i}`))
-  assert.equal(await replica.verify({ signatures: true }), { ok: true, checked: 10, faults: [] })
+  assert.equal(await replica.verify({ signatures: true }), { ok: true, checked: 10, faults: [], sharedIds: [] })
 })
 
 test('a hub says that it is well, and nothing else over HTTP', async () => {

@@ -196,6 +196,9 @@ export function storeSuite(engine: Engine): void {
       assert.equal(await again.labelled(a.label), [0, 2, 3])
       assert.equal(await again.labelled(b.label), [1])
       assert.equal(await again.labelled(label), [5, 6, 7])
+      const shared: string[] = []
+      for await (const one of again.sharedLabels()) shared.push(toHex(one))
+      assert.equal(shared, [toHex(label)])
       const events = ['one', 'five', 'six'].map(name => ({ label: a.label, event: sha256(utf8(name)) }))
       assert.equal(await again.carriers(events), [0, undefined, undefined])
       assert.equal(await again.carriers([{ label, event: sha256(utf8('five')) }]), [6])

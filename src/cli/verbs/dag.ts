@@ -144,12 +144,20 @@ async function runVerify(
   const faults = report.faults.map(({ kind, frontier, seq, cid, reason }) => ({ kind, frontier, seq, cid, reason }))
   return out.done({
     exit: report.ok ? 0 : 1,
-    fields: { checked: report.checked, signatures: args.has('signatures'), faults: faults as Printable },
+    fields: {
+      checked: report.checked,
+      signatures: args.has('signatures'),
+      faults: faults as Printable,
+      shared_ids: report.sharedIds as Printable,
+    },
     lines: [
       ...faults.map(({ kind, frontier, seq, cid, reason }) =>
         [kind, frontier, seq === undefined ? undefined : thousands(seq), cid, reason]
           .filter(word => word !== undefined)
           .join('  '),
+      ),
+      ...report.sharedIds.map(
+        ({ frontier, event }) => `notice  ${frontier}  ${event} is the id of two contents or more; both are kept`,
       ),
       `${plural(report.checked, 'node')} checked, ${faults.length === 0 ? 'nothing wrong' : plural(faults.length, 'fault')}`,
     ],

@@ -13,6 +13,7 @@ import { columns, plural, thousands } from '../layout.ts'
 import { usage } from '../output.ts'
 import { ProgressLine } from '../progress.ts'
 import { FRONTIER } from '../shape.ts'
+import { sharedLine } from './look.ts'
 
 const importVerb: Command = {
   name: 'import',
@@ -106,7 +107,7 @@ function importFields(
   input: EventInput,
   state: { heads: string[]; heads_digest: string },
 ): Parameters<StoreContext['out']['done']>[0]['fields'] {
-  const { frontier, read, added, known, refused, refusedCount, dropped } = report
+  const { frontier, read, added, known, refused, refusedCount, sharedIds, dropped } = report
   return {
     frontier,
     read,
@@ -114,6 +115,7 @@ function importFields(
     known,
     refused: refused.map(fault => ({ ...fault, file: input.fileOf(fault.index) })),
     refused_count: refusedCount,
+    shared_ids: sharedIds,
     dropped: dropped.map(({ index, fields }) => ({ index, fields })),
     base: 'base' in report ? baseFields(report) : null,
     left: [...(input.left ?? [])],
@@ -151,6 +153,7 @@ function importLines(report: ImportReport | WholeImportReport, input: EventInput
     lines.push(`the rest of the frontier ${state}: ${report.base}`)
     if (!report.baseCounts) lines.push('it does not count here, another does: replica document bases')
   }
+  if (report.sharedIds > 0) lines.push(sharedLine(report.sharedIds))
   lines.push(...(input.left ?? []))
   if (dropped.length > 0)
     lines.push(`${plural(dropped.length, 'event')} had fields that no event has; they were left out: see --json`)
