@@ -114,6 +114,8 @@ export class Home {
   }
 
   async load(): Promise<void> {
+    const { loss } = this.store.held
+    if (loss !== undefined) this.tell({ kind: 'alarm', message: `${loss}; peers offer it again`, facts: {} })
     for (const name of this.store.frontiers()) await this.track(name)
     if (this.#replaced === undefined) return
     const facts = { public_key: this.#key.publicKey, former: this.#replaced }

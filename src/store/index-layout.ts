@@ -5,8 +5,8 @@ import type { Digest } from '../bytes.ts'
 import { seal, unseal } from './log-layout.ts'
 import type { Place } from './store.ts'
 
-/** Tags: `c` how far a stream is indexed, `d` digest → place, `e` event → first node, `h` heads, `x` further nodes of an event. */
-export type IndexTag = 'c' | 'd' | 'e' | 'h' | 'x'
+/** Tags: `a` what held/ holds, `c` how far a stream is indexed, `d` digest → place, `e` event → first node, `h` heads, `x` further nodes of an event. */
+export type IndexTag = 'a' | 'c' | 'd' | 'e' | 'h' | 'x'
 
 /** tag (1) ‖ ordinal (4) ‖ rest. */
 export function indexKey(tag: IndexTag, ordinal: number, ...rest: readonly Uint8Array[]): Buffer {

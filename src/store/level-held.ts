@@ -5,6 +5,7 @@ import { type Digest, DigestMap, DigestSet, digestKey, equals } from '../bytes.t
 import { hasCode } from '../errors.ts'
 import { checkHeld, checkWait, compareWaits } from './arguments.ts'
 import { Batch, type Database } from './database.ts'
+import { Anchors, WaitSum } from './held-anchor.ts'
 import {
   decodeHeld,
   decodeShare,
@@ -34,27 +35,36 @@ export class LevelHeld implements HeldStore {
   readonly #parts: HeldParts
   readonly #quota: Quota
   readonly #serial = new Serial()
+  readonly #anchors = new Anchors()
 
   constructor(parts: HeldParts) {
     this.#parts = parts
     this.#quota = new Quota(parts.limits)
   }
 
+  /** What was acknowledged and is not there any more, as it was found at open. */
+  get loss(): string | undefined {
+    return this.#anchors.loss
+  }
+
   /** Counts what is held for these frontiers. A damaged entry is left to verify. */
   async load(frontiers: readonly string[]): Promise<void> {
+    const found = new WaitSum()
     for (const frontier of frontiers) {
       for await (const entries of this.#database.entries(waitingRange(this.#parts.ordinalOf(frontier)))) {
         for (const [key, value] of entries) {
+          found.add(key)
           const share = decodeShare(key, value)
           if (share === undefined) continue
           this.#quota.count(frontier, digestKey(share.from), { nodes: 1, bytes: share.bytes })
         }
       }
     }
+    await this.#anchors.compare(found, { held: this.#database, index: this.#parts.ledger.index })
   }
 
   async put(frontier: string, nodes: readonly HeldNode[]): Promise<boolean[]> {
-    return this.#change(frontier, async (ordinal, batch) => {
+    return this.#change(frontier, async (ordinal, batch, waits) => {
       checkHeld(nodes)
       const digests = nodes.map(node => node.digest)
       const before = new DigestMap<HeldNode>()
@@ -69,10 +79,15 @@ export class LevelHeld implements HeldStore {
       })
       for (const node of after.values()) {
         const known = before.get(node.digest)
-        if (known !== undefined) batch.delete(waitingKey(ordinal, known.wait, node.digest))
+        if (known !== undefined) {
+          const before = waitingKey(ordinal, known.wait, node.digest)
+          batch.delete(before)
+          waits.remove(before)
+        }
         batch.put(heldKey(ordinal, node.digest), encodeHeld(node))
         const key = waitingKey(ordinal, node.wait, node.digest)
         batch.put(key, encodeShare(key, node))
+        waits.add(key)
       }
       return kept
     })
@@ -99,7 +114,7 @@ export class LevelHeld implements HeldStore {
   }
 
   async delete(frontier: string, digests: readonly Digest[]): Promise<void> {
-    await this.#change(frontier, async (ordinal, batch) => {
+    await this.#change(frontier, async (ordinal, batch, waits) => {
       const unique = [...new DigestSet(digests)]
       for (const [at, value] of (await this.#values(ordinal, unique)).entries()) {
         const digest = unique[at]!
@@ -108,6 +123,7 @@ export class LevelHeld implements HeldStore {
         const found = await this.#waitOf(ordinal, digest, value)
         if (found === undefined) continue
         batch.delete(found.key)
+        waits.remove(found.key)
         this.#quota.free(frontier, digestKey(found.share.from), found.share.bytes)
       }
     })
@@ -199,13 +215,17 @@ export class LevelHeld implements HeldStore {
   }
 
   /** Plans a change and makes it durable. Changes run one after another. */
-  async #change<T>(frontier: string, plan: (ordinal: number, batch: Batch) => Promise<T>): Promise<T> {
+  async #change<T>(frontier: string, plan: (ordinal: number, batch: Batch, waits: WaitSum) => Promise<T>): Promise<T> {
     return this.#serial.run(async () => {
       const { ledger, database, ordinalOf } = this.#parts
       ledger.assertWritable()
       const batch = new Batch()
-      const result = await plan(ordinalOf(frontier), batch)
-      if (batch.bytes > 0) await ledger.write(database, batch, { sync: true })
+      const waits = this.#anchors.waits()
+      const result = await plan(ordinalOf(frontier), batch, waits)
+      if (batch.bytes === 0) return result
+      const behind = this.#anchors.move(waits, batch)
+      await ledger.write(database, batch, { sync: true })
+      await ledger.write(ledger.index, behind, { sync: false })
       return result
     })
   }

@@ -172,6 +172,8 @@ export class LevelStore implements Store {
     await this.#read(() => this.#records.load())
     await this.#read(() => this.#loadFrontiers())
     await this.#held.load(this.frontiers())
+    const { loss } = this.#held
+    if (loss !== undefined) this.#faults.push({ kind: 'held', reason: loss })
   }
 
   async #loadFrontiers(): Promise<void> {

@@ -142,6 +142,8 @@ export interface HeldStore {
   /** Held nodes of a frontier in digest order, after `after` when given, at most `limit`. */
   list(frontier: string, options: { after?: Digest; limit: number }): Promise<HeldNode[]>
   usage(frontier?: string): { nodes: number; bytes: number }
+  /** What was acknowledged and found missing when the store was opened, in words; peers that have it offer it again. */
+  readonly loss?: string | undefined
 }
 
 /** Something wrong that `verify` found. `seq` and `digest` where one node is meant. */

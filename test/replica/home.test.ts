@@ -101,6 +101,16 @@ test('a fork is a new frontier with the events at hand; the base stays as it is'
   assert.is(payload.base_root, before)
 })
 
+test('held nodes that the disk lost are an alarm when the replica is opened', async () => {
+  const store = new MemoryStore()
+  Object.defineProperty(store.held, 'loss', { value: 'held/ has lost what was written to it' })
+  const events: string[] = []
+  const onEvent = ({ kind, message }: { kind: string; message: string }) => void events.push(`${kind}: ${message}`)
+  await using replica = await Replica.open({ location: store, onEvent })
+  assert.equal(events, ['alarm: held/ has lost what was written to it; peers offer it again'])
+  assert.equal(replica.frontiers(), [])
+})
+
 test('classifying asks for the ancestors that neither the events nor the store have', async () => {
   await using replica = await memoryReplica()
   await replica.track(FRONTIER)

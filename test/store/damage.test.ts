@@ -7,7 +7,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { equals, toHex, utf8 } from '../../src/bytes.ts'
 import { hasCode } from '../../src/errors.ts'
-import type { Fault, Store } from '../../src/store/store.ts'
+import type { Fault, Store, Wait } from '../../src/store/store.ts'
 import { throwsCode } from './conformance.ts'
 import { madeBlock, madeHeld, madeKey } from './made-nodes.ts'
 import { flip, flipAt, frontier, StoreFolder } from './store-folder.ts'
@@ -247,6 +247,55 @@ test('a log put back from an older copy does not pass for the present one', asyn
   fs.rmSync(`${folder.path}/log`, { recursive: true })
   fs.renameSync(`${folder.path}/old`, `${folder.path}/log`)
   await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
+})
+
+for (const [name, place] of [
+  ['in the middle', 1],
+  ['at the end', 2],
+] as const) {
+  test(`a batch of held nodes that is lost ${name} of the write-ahead log is noticed at open`, async () => {
+    await using folder = await StoreFolder.make()
+    await folder.crashed(1, 0)
+    const wait: Wait = { kind: 'key', id: madeKey('k') }
+    const names = ['one', 'two', 'three']
+    const held = names.map(one => madeHeld(one, wait, { size: 40_000 }))
+    folder.hold(names, wait, 40_000)
+    {
+      await using sound = await folder.open()
+      assert.is(sound.held.loss, undefined)
+      assert.is(sound.held.usage().nodes, 3)
+    }
+    await using other = await StoreFolder.make()
+    await other.crashed(1, 0)
+    other.hold(names, wait, 40_000)
+    flipAt(other.files('held', walFiles), held[place]!.bytes.subarray(20_000, 20_032))
+    await using store = await other.open()
+    assert.ok(store.held.usage().nodes < 3)
+    assert.match(store.held.loss!, '3 nodes were held')
+    const told = (await faults(store)).filter(({ kind }) => kind === 'held')
+    assert.equal(
+      told.map(({ reason }) => reason),
+      [store.held.loss],
+    )
+    await store.held.put(frontier, held)
+    await store.close()
+    await using again = await other.open()
+    assert.is(again.held.loss, undefined)
+    assert.equal(await faults(again), [])
+  })
+}
+
+test('held nodes that come, change what they wait for and go leave nothing to notice', async () => {
+  await using folder = await StoreFolder.make()
+  await using before = await folder.create()
+  const [one, two] = ['one', 'two'].map(name => madeHeld(name, { kind: 'key', id: madeKey('k') }))
+  await before.held.put(frontier, [one!, two!, one!])
+  await before.held.put(frontier, [{ ...one!, wait: { kind: 'parent', id: madeKey('p') } }])
+  await before.held.delete(frontier, [two!.digest, madeKey('unknown')])
+  await before.close()
+  await using store = await folder.open()
+  assert.equal([store.held.loss, store.held.usage().nodes], [undefined, 1])
+  assert.equal(await faults(store), [])
 })
 
 test('a damaged held node is not served, is listed by verify, and can be let go', async () => {

@@ -4,8 +4,9 @@
 import * as childProcess from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { toHex } from '../../src/bytes.ts'
 import { createLevel, type LevelOptions, openLevel } from '../../src/store/index.ts'
-import type { NodeEntry, Store } from '../../src/store/store.ts'
+import type { NodeEntry, Store, Wait } from '../../src/store/store.ts'
 import { Scratch, scratch } from '../shared-data.ts'
 import { madeChain } from './made-nodes.ts'
 
@@ -77,6 +78,15 @@ export class StoreFolder {
       process.kill(process.pid, 'SIGKILL')`
     const { signal, stderr } = childProcess.spawnSync(process.execPath, ['--input-type=module', '-e', script])
     if (signal !== 'SIGKILL') throw new TypeError(`the process was to be killed: ${stderr}`)
+  }
+
+  /** Holds what madeHeld makes of these names and this size, each in a batch of its own, in another process that dies of it. */
+  hold(names: readonly string[], wait: Wait, size: number): void {
+    this.die(`const { madeHeld } = await import(${JSON.stringify(import.meta.resolve('./made-nodes.js'))})
+      const wait = { kind: '${wait.kind}', id: Buffer.from('${toHex(wait.id)}', 'hex') }
+      for (const name of ${JSON.stringify(names)}) {
+        await store.held.put('${frontier}', [madeHeld(name, wait, { size: ${size} })])
+      }`)
   }
 
   /** Files of a database whose names match, the largest first. */
