@@ -28,8 +28,10 @@ export interface EventInput {
   readonly fileOf: (index: number) => string | undefined
   /** The frontier taken apart, where the input is a whole one. */
   readonly whole?: Parts
-  /** What is not taken in besides: why a frontier file gives its events alone, what of a folder was left out. */
+  /** What of a folder is left out by rule: links, keys and special files. */
   readonly left?: readonly string[]
+  /** Why a frontier file gives its events alone: the rest of it is not taken in. */
+  readonly lost?: string
 }
 
 /** `-` is stdin. @throws ReplicaError ERR_USAGE when there is nothing of that name, ERR_JSON when it is no log */
@@ -54,7 +56,7 @@ function wholeFile(bytes: Uint8Array, from: EventInput & { form: 'frontier' | 'e
   } catch (error) {
     if (!hasCode(error)) throw error
     if (form === 'event') return events
-    return { ...events, left: [`only its events are taken in: ${error.message}`] }
+    return { ...events, lost: `only its events are taken in: ${error.message}` }
   }
 }
 

@@ -44,5 +44,5 @@ async function repositoryText(root: string): Promise<Uint8Array> {
 
 /** @throws as readFrontierFile does */
 export async function openFrontierFile(name: string, place: FilePlace): Promise<Frontier> {
-  return readFrontier(await readFrontierFile(name, place))
+  return readFrontier(await readFrontierFile(name, place), { broken: 'keep' })
 }

@@ -5,7 +5,7 @@
 import { ReplicaError } from '../errors.ts'
 import { SETTLE_LIMITS } from '../limits.ts'
 import type { DiscoveryResult } from '../vela/discover.ts'
-import { type Frontier, readFrontier } from '../vela/frontier-file.ts'
+import { type Frontier, readFrontier, type Unread } from '../vela/frontier-file.ts'
 import { CONFLICT_DETECTED } from '../vela/frontier-payload.ts'
 import {
   type Observed,
@@ -50,6 +50,8 @@ export interface Comparison {
   /** Ids of the events that record the pass, or with `dryRun` would. */
   readonly events: readonly string[]
   readonly recorded: boolean
+  /** What couldn't be read of either frontier, and wasn't compared. */
+  readonly unread: readonly (Unread & { readonly side: 'ours' | 'theirs' })[]
 }
 
 /**
@@ -65,7 +67,7 @@ export async function compareFrontier(
   home.at(frontier)
   const theirs = await fetchTheirs(home, frontier, { from, options })
   // Both sides by the same reading of numbers.
-  const ours = readFrontier((await wholeFrontier(home, frontier)).text)
+  const ours = readWhole((await wholeFrontier(home, frontier)).text)
   const recorded = options.again === true ? [] : await detectedBefore(home, frontier)
   const pass = { peer: theirs.peer, at: home.now(), frontier, recorded }
   const observed = observe(ours, theirs.found, pass)
@@ -77,7 +79,18 @@ export async function compareFrontier(
     report,
     events: events.map(({ head }) => head.id),
     recorded: options.dryRun !== true,
+    unread: unreadOf({ ours, theirs: 'file' in theirs.found ? theirs.found.file : undefined }),
   }
+}
+
+/** One broken finding doesn't keep the others from being compared. */
+function readWhole(text: Uint8Array): Frontier {
+  return readFrontier(text, { broken: 'keep' })
+}
+
+export function unreadOf(sides: { ours: Frontier; theirs: Frontier | undefined }): Comparison['unread'] {
+  const named = (side: 'ours' | 'theirs') => (sides[side]?.unread ?? []).map(one => ({ side, ...one }))
+  return [...named('ours'), ...named('theirs')]
 }
 
 type Found =
@@ -97,19 +110,19 @@ interface Wanted {
 
 async function fetchTheirs(home: Home, frontier: string, wanted: Wanted): Promise<{ peer: string; found: Found }> {
   const { from, options } = wanted
-  if ('file' in from) return { peer: from.name, found: { kind: 'Frontier', file: readFrontier(from.file) } }
+  if ('file' in from) return { peer: from.name, found: { kind: 'Frontier', file: readWhole(from.file) } }
   const place = 'peer' in from ? peerPlace(home, frontier, from.peer) : { url: from.url, public_key: undefined }
   const peer = 'peer' in from ? from.peer : from.url
   if (options.viaHub !== true) {
     const fetched = await fetchPeerFrontier(place, frontier, options)
-    if (fetched.kind === 'Fetched') return { peer, found: { kind: 'Frontier', file: readFrontier(fetched.content) } }
+    if (fetched.kind === 'Fetched') return { peer, found: { kind: 'Frontier', file: readWhole(fetched.content) } }
     throw notFetched(fetched.url, fetched.reason, fetched.status)
   }
   const ownerKey = options.ownerKey ?? (await new Owners(home).known(home.at(frontier)))
   const found = await discoverPeerFrontier(place.url, frontier, { ...options, ownerKey })
   switch (found.kind) {
     case 'Resolved':
-      return { peer, found: { kind: 'Frontier', file: readFrontier(found.content) } }
+      return { peer, found: { kind: 'Frontier', file: readWhole(found.content) } }
     case 'BrokenLocator':
     case 'UnverifiedEntry':
       return { peer, found }

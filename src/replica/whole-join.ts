@@ -5,7 +5,7 @@ import { sha256, toHex } from '../bytes.ts'
 import { hasCode } from '../errors.ts'
 import type { Deciders } from '../vela/decider.ts'
 import { importEvent } from '../vela/event.ts'
-import { readFinding } from '../vela/frontier-file.ts'
+import { readFindings } from '../vela/frontier-file.ts'
 import { writtenOut } from '../vela/frontier-hash.ts'
 import { type CountedEvent, frontierStats } from '../vela/frontier-stats.ts'
 import { parseJson, printJson } from '../vela/json.ts'
@@ -55,12 +55,12 @@ interface JoinOptions {
   readonly precedes?: Precedes
 }
 
-/** @throws ReplicaError ERR_FRONTIER for a base whose findings are none */
+/** What is no finding stays in its list, and no event is about it. */
 export function joinFrontier(basis: Basis, log: readonly LogEvent[], options: JoinOptions): Joined {
   return finish(joinFrontierInPieces(basis, log, options))
 }
 
-/** The same with pauses. @throws as joinFrontier does */
+/** The same with pauses. */
 export function* joinFrontierInPieces(
   basis: Basis,
   log: readonly LogEvent[],
@@ -74,7 +74,8 @@ export function* joinFrontierInPieces(
     const event = digest === undefined ? undefined : own.get(digest)
     if (digest !== undefined && event === undefined) continue // Not here, or no longer.
     if (event !== undefined) based.add(event.digest)
-    events.push({ value: asGiven(value, event) ?? parseStored(event!), event, path })
+    const given = asGiven(value, event)
+    events.push({ value: given === undefined ? parseStored(event!) : given, event, path })
   }
   const later = log.filter(({ digest }) => !based.has(digest))
   for (const [i, event] of later.entries()) {
@@ -130,7 +131,7 @@ interface Replaying {
  */
 function* replayLater(replaying: Replaying): InPieces<Map<ObjectTable, Map<string, Members>>> {
   const { members, log, based, precedes, deciders } = replaying
-  const findings = listOf(members, 'findings').map(readFinding)
+  const findings = readFindings(listOf(members, 'findings'), [])
   const proposals = listOf(members, 'proposals').flatMap(seedOf)
   const seeds = { proposals, deciders, ...(precedes !== undefined && { precedes }) }
   const top = emptyView({ genesis: findings.map(({ body }) => body), ...seeds })

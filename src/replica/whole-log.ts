@@ -180,7 +180,7 @@ function firstUsable(
 
 function isFrontier({ members }: Base): boolean {
   try {
-    readFrontier(printJson(new Map(members)))
+    readFrontier(printJson(new Map(members)), { broken: 'keep' })
     return true
   } catch (error) {
     if (!hasCode(error)) throw error

@@ -3,7 +3,7 @@
 
 import { utf8 } from '../bytes.ts'
 import { hasCode } from '../errors.ts'
-import { readFinding, readFrontier } from '../vela/frontier-file.ts'
+import { readFrontier } from '../vela/frontier-file.ts'
 import { parseJson, printJson } from '../vela/json.ts'
 import type { Json } from '../vela/value.ts'
 import { type Basis, idOf, type Joined, listOf } from './whole-join.ts'
@@ -47,7 +47,6 @@ export function repositoryMembers(
     const records = files
       .filter(({ path }) => path.startsWith(prefix) && path.endsWith('.json'))
       .flatMap(({ bytes }) => parsed(bytes))
-      .filter(record => member !== 'findings' || isFinding(record))
     if (records.length > 0 && !sameRecords(records, listOf(members, member))) members.set(member, records)
   }
   for (const [name, member] of Object.entries(FILES)) {
@@ -58,22 +57,11 @@ export function repositoryMembers(
   return given === undefined ? { members, own: true } : { members }
 }
 
-/** A record that is none stays a file of the repository; a frontier file with it nobody could read. */
-function isFinding(record: Json): boolean {
-  try {
-    readFinding(record)
-    return true
-  } catch (error) {
-    if (!hasCode(error, 'ERR_FRONTIER')) throw error
-    return false
-  }
-}
-
 function membersIn(files: readonly RepositoryFile[]): Members | undefined {
   const file = files.find(({ path }) => path === 'frontier.json')
   if (file === undefined) return undefined
   try {
-    const members = new Map(readFrontier(file.bytes, { numbers: 'exact' }).members)
+    const members = new Map(readFrontier(file.bytes, { numbers: 'exact', broken: 'keep' }).members)
     members.delete('events')
     return members
   } catch (error) {

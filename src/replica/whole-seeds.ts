@@ -6,7 +6,7 @@ import { decodeNode } from '../codec/node.ts'
 import { hasCode } from '../errors.ts'
 import { type ActorRecord, readActors } from '../vela/actor.ts'
 import { checkEvent } from '../vela/event.ts'
-import { type Finding, readFinding } from '../vela/frontier-file.ts'
+import { readFindings } from '../vela/frontier-file.ts'
 import { payloadOf } from '../vela/frontier-payload.ts'
 import { printJson } from '../vela/json.ts'
 import { genesisOf } from '../vela/replay/genesis.ts'
@@ -81,7 +81,7 @@ async function readSeeds(frontier: Frontier): Promise<Omit<Known, 'nodes' | 'own
     seen.add(id)
     return [{ id, payload: (proposal as Map<string, Json>).get('payload') ?? null }]
   })
-  const genesis = genesisOf(listOf(members, 'findings').flatMap(findingIn), log.events)
+  const genesis = genesisOf(readFindings(listOf(members, 'findings'), []), log.events)
   const actors = actorsIn(members)
   const isNothing = genesis.length === 0 && seeds.length === 0 && actors?.length === 0
   return {
@@ -99,15 +99,5 @@ export function actorsIn(members: ReadonlyMap<string, Json>): ActorRecord[] | un
   } catch (error) {
     if (!hasCode(error, 'ERR_ACTOR', 'ERR_JSON')) throw error
     return undefined
-  }
-}
-
-/** A repository may hold a record that is no finding; it is none then. */
-function findingIn(value: Json): Finding[] {
-  try {
-    return [readFinding(value)]
-  } catch (error) {
-    if (!hasCode(error, 'ERR_FRONTIER')) throw error
-    return []
   }
 }

@@ -9,7 +9,7 @@ import { hasCode, ReplicaError } from '../errors.ts'
 import { type EventReading, importEvent } from '../vela/event.ts'
 import { byTimestamp } from '../vela/event-chain.ts'
 import { genesisName } from '../vela/frontier.ts'
-import { readFrontier } from '../vela/frontier-file.ts'
+import { readFindings, readFrontier, type Unread } from '../vela/frontier-file.ts'
 import { payloadOf } from '../vela/frontier-payload.ts'
 import { parseJson, printJson } from '../vela/json.ts'
 import { readLog } from '../vela/log.ts'
@@ -43,6 +43,8 @@ export interface Parts {
   readonly proposals: ReadonlyMap<string, readonly Document[]>
   /** When the frontier was compiled, where it says so. */
   readonly compiledAt: string | undefined
+  /** Findings that are none: they are kept, and neither compared nor replayed. */
+  readonly unread: readonly Unread[]
 }
 
 /** One event of the source: how it came, and how the log will have it; undefined where the log refuses it. */
@@ -55,7 +57,7 @@ interface Entry {
 
 /** @throws ReplicaError as readFrontier does; ERR_JSON for 127 levels, ERR_DOCUMENT for more than fits into a document */
 export function splitFrontier(bytes: Uint8Array): Parts {
-  const { id, members } = readFrontier(bytes, { numbers: 'exact' })
+  const { id, members, unread } = readFrontier(bytes, { numbers: 'exact', broken: 'keep' })
   // Without the member the file would be read as one event.
   const texts = members.has('events') ? readLog(bytes).events() : []
   const entries = Array.from(texts, ({ text }) => entryOf(text, undefined))
@@ -82,6 +84,7 @@ export function splitFrontier(bytes: Uint8Array): Parts {
     base: frontier => (frontier === id ? document : baseOf(base)(frontier)),
     proposals,
     compiledAt: meta.get('compiled_at') as string,
+    unread: unread.filter(({ list: of }) => of === 'findings'),
   }
 }
 
@@ -124,7 +127,20 @@ export function splitRepository(repository: readonly RepositoryFile[]): Parts {
     base: baseOf(base),
     proposals,
     compiledAt: meta.compiled_at ?? entries.at(-1)?.reading?.head.timestamp,
+    unread: unreadRecords(files),
   }
+}
+
+/** By their order among the records of findings. */
+function unreadRecords(files: readonly RepositoryFile[]): Unread[] {
+  const records = files.filter(({ path }) => path.startsWith('.vela/findings/') && path.endsWith('.json'))
+  const unread: Unread[] = []
+  // What is no JSON is no finding either.
+  readFindings(
+    records.map(({ bytes }) => jsonIn(bytes) ?? null),
+    unread,
+  )
+  return unread.map(one => ({ ...one, reason: `${records[one.index]!.path}: ${one.reason}` }))
 }
 
 function isEventPath(path: string): boolean {
@@ -153,7 +169,7 @@ function printed({ raw, path, reading, digest }: Entry): BaseEvent {
   const usual = reading === undefined ? undefined : `${EVENTS}${reading.head.id}.json`
   return {
     ...(digest !== undefined && { digest }),
-    ...(!asStored && { value: value ?? Buffer.from(raw).toString('utf8') }),
+    ...(!asStored && { value: value === undefined ? Buffer.from(raw).toString('utf8') : value }),
     ...(path !== undefined && path !== usual && { path }),
   }
 }
@@ -260,7 +276,7 @@ function nameOf(parts: {
   const { meta, frontierFile, entries } = parts
   if (meta.frontier_id !== undefined && /^vfr_[0-9a-f]{16}$/.test(meta.frontier_id)) return meta.frontier_id
   try {
-    if (frontierFile !== undefined) return readFrontier(frontierFile).id
+    if (frontierFile !== undefined) return readFrontier(frontierFile, { broken: 'keep' }).id
   } catch (error) {
     if (!hasCode(error)) throw error
   }

@@ -39,7 +39,7 @@ export async function wholeFrontier(
 ): Promise<WholeFrontier> {
   const log = await logOf(home, frontier, options.nodes)
   const text = await inTurns(wholeText(log, await inTurns(joined(log))))
-  return { file: await inTurns(readFrontierInPieces(text)), text }
+  return { file: await inTurns(readFrontierInPieces(text, { broken: 'keep' })), text }
 }
 
 /** The files of a repository, with the frontier.json among them where it came as a file or with one. @throws as wholeFrontier does */
@@ -87,7 +87,9 @@ function* joined(log: WholeLog): InPieces<Joined> {
 /** Canonical JSON of all members; lists are printed a part at a time. */
 function* wholeText({ base }: WholeLog, { members, events }: Joined): InPieces<Uint8Array> {
   const hasNone = base !== undefined && base.events === undefined && events.length === 0
-  const all = hasNone ? members : new Map(members).set('events', eventList(events))
+  // A frontier file keeps what it had among its events, even what is none.
+  const list = base?.files === undefined ? events.map(({ value }) => value) : eventList(events)
+  const all = hasNone ? members : new Map(members).set('events', list)
   const parts: Uint8Array[] = []
   for (const name of [...all.keys()].sort(compareText)) {
     const value = all.get(name)!

@@ -29,16 +29,17 @@ export interface Conflict {
 /** Scores further apart than this diverge, as doubles: .75 and .70 do, .85 and .80 don't. */
 export const SCORE_DISTANCE_MAX = 0.05
 
-type Findings = Pick<Frontier, 'findings'>
+type Findings = Pick<Frontier, 'findings'> & Partial<Pick<Frontier, 'unread'>>
 
 /**
  * Every conflict of the seven kinds that a comparison can find, by finding id and then by kind, in the order of their
- * bytes. Of several findings under one id the last one counts. Cost follows the findings given: to compare what a merge
- * touched, give only that.
+ * bytes. Of several findings under one id the last one counts. What either side has and can't be read is left out on both. Cost
+ * follows the findings given: to compare what a merge touched, give only that.
  */
 export function diffFrontiers(ours: Findings, theirs: Findings): Conflict[] {
-  const own = byId(ours)
-  const other = byId(theirs)
+  const unread = new Set([ours, theirs].flatMap(side => (side.unread ?? []).map(({ id }) => id)))
+  const own = byId(ours, unread)
+  const other = byId(theirs, unread)
   const conflicts: Conflict[] = []
   for (const [id, finding] of own) {
     const peer = other.get(id)
@@ -53,8 +54,8 @@ export function diffFrontiers(ours: Findings, theirs: Findings): Conflict[] {
   return conflicts.sort((a, b) => compareText(a.finding_id, b.finding_id) || compareText(a.kind, b.kind))
 }
 
-function byId({ findings }: Findings): Map<string, Finding> {
-  return new Map(findings.map(finding => [finding.id, finding]))
+function byId({ findings }: Findings, unread: ReadonlySet<string | undefined>): Map<string, Finding> {
+  return new Map(findings.filter(({ id }) => !unread.has(id)).map(finding => [finding.id, finding]))
 }
 
 function differences(ours: Finding, theirs: Finding): Conflict[] {

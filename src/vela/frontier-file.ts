@@ -1,9 +1,9 @@
 // A whole frontier, read from its file and kept whole (protocol/frontier.md, F1–F4): all members as they stand, and what this
 // library looks at beside them: the findings, the events, the name. Nothing is dropped, so the file can be written again.
-// Like the reference, which reads all of it or nothing, one broken finding refuses the file.
+// Like the reference, which reads all of it or nothing, one broken finding refuses the file, unless the caller asks for the rest.
 
 import { utf8 } from '../bytes.ts'
-import { hasCode, ReplicaError } from '../errors.ts'
+import { type ErrorCode, hasCode, ReplicaError } from '../errors.ts'
 import { FETCH_LIMITS } from '../limits.ts'
 import { type EventReading, importEvent, readEvent } from './event.ts'
 import { excerpt } from './event-record.ts'
@@ -38,6 +38,23 @@ export interface Frontier {
   readonly findings: readonly Finding[]
   /** In the order of the file; an event's id may not be its content's: compare `head.id` with `computedId`. */
   readonly events: readonly EventReading[]
+  /** What of the two lists above couldn't be read, and is in neither; it stands in `members`. Empty unless `keep` was asked for. */
+  readonly unread: readonly Unread[]
+}
+
+/** A finding or an event of a frontier file that is none. */
+export interface Unread {
+  readonly list: 'findings' | 'events'
+  /** Its place in the list, from 0. */
+  readonly index: number
+  readonly id?: string
+  readonly code: ErrorCode
+  readonly reason: string
+}
+
+export interface FrontierReading extends ParseOptions {
+  /** What a broken finding or event does: refuse the file, as by default, or be named in `unread`. */
+  readonly broken?: 'refuse' | 'keep'
 }
 
 const FORM = { what: 'frontier', code: 'ERR_FRONTIER' } as const
@@ -46,35 +63,75 @@ const FORM = { what: 'frontier', code: 'ERR_FRONTIER' } as const
  * @throws ReplicaError ERR_JSON; ERR_FRONTIER over 128 MiB and for what is no frontier; ERR_FRONTIER_ID for a stored name
  *   that is none; as readEvent does for an event
  */
-export function readFrontier(file: string | Uint8Array, options: ParseOptions = {}): Frontier {
+export function readFrontier(file: string | Uint8Array, options: FrontierReading = {}): Frontier {
   return finish(readFrontierInPieces(file, options))
 }
 
 /** The same with pauses, for who has other things to do meanwhile. @throws ReplicaError as readFrontier does */
-export function* readFrontierInPieces(file: string | Uint8Array, options: ParseOptions = {}): InPieces<Frontier> {
+export function* readFrontierInPieces(
+  file: string | Uint8Array,
+  { numbers = 'reference', broken = 'refuse' }: FrontierReading = {},
+): InPieces<Frontier> {
   const bytes = typeof file === 'string' ? utf8(file) : file
   const { frontierBytesMax } = FETCH_LIMITS
   if (bytes.length > frontierBytesMax)
     throw refusal(`the file has ${bytes.length} bytes; the most is ${frontierBytesMax}`)
-  const record = readRecordText(FORM, bytes, options.numbers ?? 'reference')
+  const record = readRecordText(FORM, bytes, numbers)
   yield
   const members = record.rest()
-  for (const name of ['vela_version', 'schema']) record.string(name)
+  const list = checkMembers(members)
+  const unread: Unread[] = []
+  const found = broken === 'keep' ? unread : undefined
+  const findings = readFindings(list, found)
+  const raw = rawEvents(bytes, members)
+  const values = members.get('events') as readonly Json[] | undefined
+  const events: EventReading[] = []
+  for (const [index, event] of raw.entries()) {
+    if (index % EVENTS_PER_PIECE === 0) yield
+    const place = { list: 'events' as const, index, ...idIn(values?.[index] ?? null) }
+    events.push(...attempt(place, () => readOneEvent(event), found))
+  }
+  // A first event that is none names nothing.
+  const naming = unread.some(({ list: of, index }) => of === 'events' && index === 0) ? [] : raw
+  return { id: nameOf(members, naming), members, findings, events, unread }
+}
+
+/** The findings of a list; those that are none are put into `unread`, or refused without it. @throws ReplicaError ERR_FRONTIER */
+export function readFindings(list: readonly Json[], unread?: Unread[]): Finding[] {
+  return list.flatMap((value, index) => {
+    const place = { list: 'findings' as const, index, ...idIn(value) }
+    return attempt(place, () => readFinding(value), unread)
+  })
+}
+
+/** What `read` gives; nothing where it can't, if that may be noted. */
+function attempt<R>(place: Omit<Unread, 'code' | 'reason'>, read: () => R, unread: Unread[] | undefined): R[] {
+  try {
+    return [read()]
+  } catch (error) {
+    if (!hasCode(error) || unread === undefined) throw error
+    unread.push({ ...place, code: error.code, reason: error.message })
+    return []
+  }
+}
+
+function idIn(value: Json): { id?: string } {
+  const id = value instanceof Map ? value.get('id') : undefined
+  return typeof id === 'string' ? { id } : {}
+}
+
+/** The members that a frontier must have; gives the list of its findings. @throws ReplicaError ERR_FRONTIER */
+function checkMembers(members: ReadonlyMap<string, Json>): readonly Json[] {
+  for (const name of ['vela_version', 'schema'])
+    if (typeof members.get(name) !== 'string') throw refusal(`${name} is missing or no string`)
   checkMeta(members.get('frontier'))
   if (!(members.get('stats') instanceof Map)) throw refusal('stats is no object')
   for (const name of LISTS) {
     if (members.has(name) && !Array.isArray(members.get(name))) throw refusal(`${name} is no list`)
   }
-  const list = members.get('findings')
-  if (!Array.isArray(list)) throw refusal('findings is no list')
-  const findings = list.map(readFinding)
-  const raw = rawEvents(bytes, members)
-  const events: EventReading[] = []
-  for (const [i, event] of raw.entries()) {
-    if (i % EVENTS_PER_PIECE === 0) yield
-    events.push(readOneEvent(event))
-  }
-  return { id: nameOf(members, raw), members, findings, events }
+  const findings = members.get('findings')
+  if (!Array.isArray(findings)) throw refusal('findings is no list')
+  return findings
 }
 
 const EVENTS_PER_PIECE = 256

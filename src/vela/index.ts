@@ -74,11 +74,13 @@ export { type ContentHashes, type ContentVerdict, judgeContent } from './frontie
 export {
   type Finding,
   type Frontier,
+  type FrontierReading,
   printFrontier,
   REVIEW_STATES,
   type ReviewState,
   readFinding,
   readFrontier,
+  type Unread,
 } from './frontier-file.ts'
 export {
   contentHashes,

@@ -112,6 +112,35 @@ test('diff takes files, folders, stdin and frontiers of the store, also of one t
   assert.equal(await differ([frontier, '../peers.json']), [1, 1])
 })
 
+test('what cannot be read is kept by an import, named by it, and left out where frontiers are compared', async () => {
+  await using at = await desk()
+  const broken = peers.text.replace('"score"', '"scores"')
+  await fs.writeFile(at.dir.join('broken.json'), broken)
+  await at.json('.', ['init', 'other'])
+  const taken = await at.json('other', ['import', '../broken.json'])
+  const id = FINDING
+  assert.equal([taken.exit, taken.value.unread_count, taken.value.unread[0].id], [0, 1, id])
+  for (const argv of [
+    ['diff', '../broken.json', '../mine.json'],
+    ['compare', '../mine.json'],
+  ]) {
+    const { exit, value } = await at.json('other', argv)
+    assert.equal([exit, (value.report ?? value).conflicts], [0, []], argv[0])
+    const [{ side, list, index, ...rest }] = value.unread
+    assert.equal([side, list, index, rest.id, rest.code], ['ours', 'findings', 0, id, 'ERR_FRONTIER'])
+  }
+  await at.json('other', ['export', '--format', 'vela', '--out', '../out.json'])
+  assert.is((await at.json('other', ['import', '../out.json'])).value.base.known, true)
+})
+
+test('a file with events that is no frontier gives them and fails, since the rest of it is not taken in', async () => {
+  await using at = await desk()
+  await fs.writeFile(at.dir.join('half.json'), mine.text.replace('"stats"', '"statistics"'))
+  const { exit, value } = await at.json('lab', ['import', '../half.json'])
+  assert.equal([exit, value.ok, value.base], [1, false, null])
+  assert.match(value.left.join(), /only its events are taken in: .*stats/)
+})
+
 test('a conflict that was recorded is resolved with one choice and the right key', async () => {
   await using at = await desk()
   await Key.generate().save(at.dir.join('ada.key'))

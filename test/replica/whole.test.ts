@@ -188,6 +188,48 @@ test('an event that is refused stays out of the log and in the frontier', async 
   assert.is(textOf((await replica.whole(frontier)).text), wrong)
 })
 
+test('a finding that is none and an event that is none take nothing else with them', async () => {
+  await using dir = await scratch()
+  await using replica = await open(dir, 'one')
+  const { text, frontier } = small()
+  const members = new Map(vela.parseJson(text, { numbers: 'exact' }) as Map<string, vela.Json>)
+  const [first, second] = members.get('findings') as Map<string, vela.Json>[]
+  members.set('findings', [first!, new Map(second).set('confidence', new Map()), null])
+  members.set('events', [{ id: 'vev_0' }, null, ...(members.get('events') as vela.Json[])].map(vela.toJson))
+  const odd = vela.printJson(members)
+  const parts = splitFrontier(utf8(odd))
+  assert.equal(
+    parts.unread.map(({ list, index, id }) => [list, index, id]),
+    [
+      ['findings', 1, 'vf_0000000000000002'],
+      ['findings', 2, undefined],
+    ],
+  )
+  const report = await replica.importWhole(frontier, parts)
+  assert.equal(
+    report.refused.map(({ index, code }) => [index, code]),
+    [
+      [0, 'ERR_EVENT_SHAPE'],
+      [1, 'ERR_EVENT_SHAPE'],
+    ],
+  )
+  assert.is(report.added, 2)
+  assert.is(textOf((await replica.whole(frontier)).text), odd)
+  // Later events find what can be read, and the rest stays where it was.
+  const about = { actor: { id: 'reviewer:ben' }, reason: 'r', payload: {} }
+  for (const id of [target, 'vf_0000000000000002'])
+    await replica.append(frontier, { kind: 'finding.retracted', target: { type: 'finding', id }, ...about })
+  const { file } = await replica.whole(frontier)
+  assert.equal(
+    file.findings.map(({ id, retracted }) => [id, retracted]),
+    [[target, true]],
+  )
+  assert.equal(
+    file.unread.map(({ list, index }) => `${list} ${index}`),
+    ['findings 1', 'findings 2', 'events 0', 'events 1'],
+  )
+})
+
 test('a frontier without events or proposals keeps having none', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')

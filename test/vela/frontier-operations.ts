@@ -8,6 +8,7 @@ import { basisOf } from '../../src/replica/whole-basis.ts'
 import { type Base, linkText, printBase, readBase } from '../../src/replica/whole-document.ts'
 import { joinFrontier, proposalsIn } from '../../src/replica/whole-join.ts'
 import { splitFrontier, splitRepository } from '../../src/replica/whole-split.ts'
+import { readFindings } from '../../src/vela/frontier-file.ts'
 import * as vela from '../../src/vela/index.ts'
 
 type Output = Record<string, unknown>
@@ -17,6 +18,10 @@ const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 const textsOf = (events: readonly vela.LoggedEvent[]): string[] => events.map(({ text }) => textOf(text))
 const logged = (texts: string[] = []) => texts.map(text => ({ text: utf8(text), head: vela.checkEvent(utf8(text)) }))
 const findingsIn = (text: string) => ({ findings: (vela.parseJson(text) as vela.Json[]).map(vela.readFinding) })
+const keptIn = (text: string) => {
+  const unread: vela.Unread[] = []
+  return { findings: readFindings(vela.parseJson(text) as vela.Json[], unread), unread }
+}
 const bodyOf = (text: string): Members => vela.readFinding(vela.parseJson(text)).body
 
 function baseIn(text: string, frontier: string): Base {
@@ -26,10 +31,16 @@ function baseIn(text: string, frontier: string): Base {
 }
 
 const frontierOperations: Record<string, (input: never) => Output> = {
-  'read-frontier': ({ text }: { text: string }) => {
-    const { id, findings, events } = vela.readFrontier(text)
+  'read-frontier': ({ text, broken }: { text: string; broken?: 'keep' }) => {
+    const { id, findings, events, unread } = vela.readFrontier(text, { ...(broken && { broken }) })
     const wrong = events.filter(({ head, computedId }) => head.id !== computedId).map(({ head }) => head.id)
-    return { id, findings: findings.map(finding => finding.id), events: events.map(({ head }) => head.id), wrong }
+    return {
+      id,
+      findings: findings.map(finding => finding.id),
+      events: events.map(({ head }) => head.id),
+      wrong,
+      ...(broken && { unread }),
+    }
   },
   'too-large': ({ bytes }: { bytes: number }) => {
     vela.readFrontier(new Uint8Array(bytes).fill(0x20))
@@ -107,9 +118,10 @@ const frontierOperations: Record<string, (input: never) => Output> = {
 }
 
 const federationOperations: Record<string, (input: never) => Output> = {
-  diff: ({ ours, theirs }: { ours: string; theirs: string }) => ({
-    conflicts: vela.diffFrontiers(findingsIn(ours), findingsIn(theirs)),
-  }),
+  diff: ({ ours, theirs, broken }: { ours: string; theirs: string; broken?: 'keep' }) => {
+    const side = broken === undefined ? findingsIn : keptIn
+    return { conflicts: vela.diffFrontiers(side(ours), side(theirs)) }
+  },
   sync: ({ ours, theirs, recorded, ...pass }: { ours: string; theirs: string; recorded?: string[] } & vela.Pass) => {
     const sides = [vela.readFrontier(ours), vela.readFrontier(theirs)] as const
     const { report, events } = vela.syncWithPeer(...sides, { ...pass, recorded: logged(recorded) })

@@ -1,7 +1,7 @@
 // Verbs that compare whole frontiers: compare, with a peer's and into the journal; diff, of any two and without a trace.
 
 import type { ExitCode } from '../../errors.ts'
-import type { CompareWith, Comparison } from '../../replica/compare.ts'
+import { type CompareWith, type Comparison, unreadOf } from '../../replica/compare.ts'
 import { type Conflict, diffFrontiers } from '../../vela/diff.ts'
 import { type Frontier, readFrontier } from '../../vela/frontier-file.ts'
 import { snapshotHash } from '../../vela/frontier-hash.ts'
@@ -59,7 +59,10 @@ const diff: Command = {
   withStore: {
     wanted: args => args.positionals.some(namesFrontier),
     run: (context, args) =>
-      runDiff(context, args, async name => readFrontier((await context.replica.whole(name)).text)),
+      runDiff(context, args, async name => {
+        const { text } = await context.replica.whole(name)
+        return readFrontier(text, { broken: 'keep' })
+      }),
   },
 }
 
@@ -92,8 +95,9 @@ async function runCompare(context: StoreContext, args: Args): Promise<ExitCode> 
       dry_run: !found.recorded,
       report: { ...rest, conflicts: conflictFields(conflicts) },
       events: [...found.events],
+      unread: unreadFields(found.unread),
     },
-    lines: [...conflictLines(conflicts), summaryOf(found)],
+    lines: [...conflictLines(conflicts), ...unreadLines(found.unread), summaryOf(found)],
   })
 }
 
@@ -133,6 +137,7 @@ async function runDiff(
   if (args.argument(0) === '-' && args.argument(1) === '-') throw usage('only one side can come from stdin')
   const [ours, theirs] = [await side(args.argument(0)), await side(args.argument(1))]
   const conflicts = diffFrontiers(ours, theirs)
+  const unread = unreadOf({ ours, theirs })
   return out.done({
     exit: conflicts.length === 0 ? 0 : 1,
     fields: {
@@ -140,8 +145,9 @@ async function runDiff(
       theirs: { frontier: theirs.id, snapshot_hash: snapshotHash(theirs) },
       count: conflicts.length,
       conflicts: conflictFields(conflicts),
+      unread: unreadFields(unread),
     },
-    lines: [...conflictLines(conflicts), plural(conflicts.length, 'conflict')],
+    lines: [...conflictLines(conflicts), ...unreadLines(unread), plural(conflicts.length, 'conflict')],
   })
 }
 
@@ -151,6 +157,18 @@ async function noStore(name: string): Promise<Frontier> {
 
 function conflictFields(conflicts: readonly Conflict[]): Printable {
   return conflicts.map(({ finding_id, kind, detail }) => ({ finding_id, kind, detail }))
+}
+
+function unreadFields(unread: Comparison['unread']): Printable {
+  return unread.slice(0, LISTED_MAX).map(one => ({ ...one }))
+}
+
+function unreadLines(unread: Comparison['unread']): string[] {
+  const shown = unread.slice(0, LISTED_MAX)
+  const lines = shown.map(({ side, list, index, reason }) => `not compared: ${side}, ${list}[${index}]: ${reason}`)
+  return unread.length === shown.length
+    ? lines
+    : [...lines, `… and ${plural(unread.length - shown.length, 'more', 'more')}`]
 }
 
 function conflictLines(conflicts: readonly Conflict[]): string[] {

@@ -61,6 +61,8 @@ const append: Command = {
   run: runAppend,
 }
 
+const UNREAD_LISTED_MAX = 1000
+
 export const EVENT_VERBS: readonly Command[] = [importVerb, append]
 
 async function runImport(context: StoreContext, args: Args): Promise<ExitCode> {
@@ -84,7 +86,7 @@ async function runImport(context: StoreContext, args: Args): Promise<ExitCode> {
   }
   const { frontier } = report
   return out.done({
-    exit: report.refusedCount > 0 ? 1 : 0,
+    exit: report.refusedCount > 0 || input.lost !== undefined ? 1 : 0,
     fields: importFields(report, input, {
       heads: replica.heads(frontier),
       heads_digest: replica.headsDigest(frontier),
@@ -118,7 +120,9 @@ function importFields(
     shared_ids: sharedIds,
     dropped: dropped.map(({ index, fields }) => ({ index, fields })),
     base: 'base' in report ? baseFields(report) : null,
-    left: [...(input.left ?? [])],
+    left: leftOf(input),
+    unread: (input.whole?.unread ?? []).slice(0, UNREAD_LISTED_MAX).map(one => ({ ...one })),
+    unread_count: input.whole?.unread.length ?? 0,
     ...state,
   }
 }
@@ -154,10 +158,22 @@ function importLines(report: ImportReport | WholeImportReport, input: EventInput
     if (!report.baseCounts) lines.push('it does not count here, another does: replica document bases')
   }
   if (report.sharedIds > 0) lines.push(sharedLine(report.sharedIds))
-  lines.push(...(input.left ?? []))
+  lines.push(...leftOf(input), ...unreadLines(input))
   if (dropped.length > 0)
     lines.push(`${plural(dropped.length, 'event')} had fields that no event has; they were left out: see --json`)
   return lines
+}
+
+function leftOf({ left = [], lost }: EventInput): string[] {
+  return lost === undefined ? [...left] : [...left, lost]
+}
+
+/** Findings that are none: they are kept as they are. */
+function unreadLines({ whole }: EventInput): string[] {
+  const unread = whole?.unread ?? []
+  const shown = unread.slice(0, UNREAD_LISTED_MAX)
+  const lines = shown.map(({ list, index, reason }) => `kept, and can't be read: ${list}[${index}]: ${reason}`)
+  return unread.length === shown.length ? lines : [...lines, `and ${thousands(unread.length - shown.length)} more`]
 }
 
 async function runAppend(context: StoreContext, args: Args): Promise<ExitCode> {
