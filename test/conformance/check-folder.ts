@@ -2,7 +2,9 @@
 // its name wherever the form tells, so that other files of the same kinds are checked the same way. What no check knows is skipped.
 
 import { checkExpected } from './expected-checks.ts'
+import { checkFixture, checkFixtureManifest } from './fixture-checks.ts'
 import { type DataFile, Folder, isObject } from './folder.ts'
+import { checkLock } from './lock-checks.ts'
 import { checkLog, checkPasses, checkProof, checkSignatures, eventsOf, logBeside } from './log-checks.ts'
 import * as state from './state-checks.ts'
 import * as suites from './suite-checks.ts'
@@ -58,7 +60,7 @@ function checkFile(folder: Folder, name: string): FileResult {
 
 function checkOf(file: DataFile): Check | undefined {
   if (file.path === EXPECTED) return (tally, _, folder) => checkExpected(tally, folder)
-  if (/^vela\.lock/.test(file.base)) return state.checkLock
+  if (/^vela\.lock/.test(file.base)) return checkLock
   if (file.base.endsWith('.jsonl')) return linesCheck(file)
   if (!file.base.endsWith('.json')) return undefined
   const value = file.plain
@@ -102,8 +104,8 @@ function listCheck(list: readonly unknown[]): Check | undefined {
 function objectCheck(value: Record<string, unknown>): Check | undefined {
   const has = (...names: string[]): boolean => names.every(name => name in value)
   const [first] = Array.isArray(value.cases) ? value.cases.filter(isObject) : []
-  if (has('event_log', 'expected_states')) return state.checkFixture
-  if (has('fixtures')) return state.checkFixtureManifest
+  if (has('event_log', 'expected_states')) return checkFixture
+  if (has('fixtures')) return checkFixtureManifest
   if (has('findings', 'frontier', 'stats')) return state.checkFrontier
   if (has('latest_packet')) return state.checkProofState
   if (has('vectors')) return suites.checkCanonicalVectors

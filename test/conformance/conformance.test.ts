@@ -130,6 +130,33 @@ else {
     }
   })
 
+  test('a repository without its frontier.json is checked by its log, and fails only by what takes the frontier', async () => {
+    const name = 'git-frontiers/prover-lane'
+    await using dir = await scratch()
+    fs.cpSync(path.join(folder, name), dir.join(name), { recursive: true })
+    fs.chmodSync(dir.join(name), 0o755)
+    fs.rmSync(dir.join(name, 'frontier.json'))
+    const { checks, log, signatures } = JSON.parse(fs.readFileSync(data, 'utf8')).git_frontiers['prover-lane']
+    const state = (values: Record<string, unknown>): FileResult['result'] => {
+      const git_frontiers = { 'prover-lane': { checks: { ...checks, ...values }, log, signatures } }
+      fs.writeFileSync(dir.join('expected.json'), JSON.stringify({ git_frontiers }))
+      const found = results(dir.path)
+      const proved = found.filter(({ file }) => /events|manifest|trace|lock/.test(file))
+      assert.equal(
+        proved.filter(({ result, passed }) => result !== 'ok' || passed === 0),
+        [],
+      )
+      return found.find(({ file }) => file === 'expected.json')!.result
+    }
+    const unknown = { lock_snapshot_hash_equal: false, lock_proposal_state_hash_equal: null }
+    assert.is(state({ ...unknown, frontier_id_from_meta_equal: undefined }), 'ok')
+    assert.is(state({}), 'FAIL')
+    assert.is(
+      state({ ...unknown, frontier_id_from_meta_equal: undefined, lock_event_log_hash_is: 'full form' }),
+      'FAIL',
+    )
+  })
+
   test('every hash that is stated is looked at: with all of them changed no log, frontier or fixture passes', async () => {
     await using dir = await scratch()
     fs.cpSync(folder, dir.path, { recursive: true })

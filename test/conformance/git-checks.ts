@@ -1,36 +1,44 @@
 // What expected.json states of a published repository as a whole: which of the hashes that its lock and its proof files say come
-// out of the frontier beside them.
+// out of the log beside them, and of the frontier, which may be missing.
 
 import * as vela from '../../src/vela/index.ts'
 import { type DataFile, type Folder, isObject, type Plain } from './folder.ts'
+import { lockedValues, proposalsOf } from './lock-checks.ts'
 import { eventsOf, logBeside } from './log-checks.ts'
-import { lockedValues } from './state-checks.ts'
 import type { Tally } from './tally.ts'
 
 export function checkRepositories(tally: Tally, folder: Folder): void {
   for (const section of folder.sections()) {
     for (const [name, stated] of Object.entries(section)) {
       if (!isObject(stated) || !isObject(stated.checks)) continue
-      const file = folder.files.find(one => one === `${name}/frontier.json` || one.endsWith(`/${name}/frontier.json`))
-      if (file === undefined) tally.fail(`checks are stated of ${name}, and no ${name}/frontier.json is here`)
-      else checkRepository(tally, { folder, file: folder.open(file)!, name, stated: stated.checks })
+      const file = fileOf(folder, name, 'frontier.json') ?? fileOf(folder, name, 'events.json')
+      if (file === undefined) tally.fail(`checks are stated of ${name}, and neither its frontier nor its log is here`)
+      else checkRepository(tally, { folder, file, name, stated: stated.checks })
     }
   }
 }
 
+/** The file of that name in the folder of that name, wherever it lies. */
+function fileOf(folder: Folder, name: string, base: string): DataFile | undefined {
+  const path = `${name}/${base}`
+  const found = folder.files.find(one => one === path || one.endsWith(`/${path}`))
+  return found === undefined ? undefined : folder.open(found)
+}
+
 interface Repository {
   readonly folder: Folder
+  /** Its frontier.json, or without one its events.json. */
   readonly file: DataFile
   readonly name: string
   readonly stated: Plain
 }
 
 function checkRepository(tally: Tally, { folder, file, name, stated }: Repository): void {
-  const frontier = vela.readFrontier(file.bytes)
+  const whole = folder.beside(file, 'frontier.json')
+  const frontier = whole === undefined ? undefined : vela.readFrontier(whole.bytes)
   const events = logBeside(folder, file) ?? eventsOf(file.bytes)
   const lock = locked(folder, file, one => one === 'vela.lock')
   const older = locked(folder, file, one => one.startsWith('vela.lock.'))
-  const proposals = (frontier.members.get('proposals') ?? []) as vela.Json[]
   const proof = (base: string, lines: readonly string[]) => {
     const wanted = folder
       .beside(file, base)
@@ -38,27 +46,55 @@ function checkRepository(tally: Tally, { folder, file, name, stated }: Repositor
       .filter(line => line !== '')
     return wanted && { wanted, found: [lines.filter((line, index) => line === wanted[index]).length, wanted.length] }
   }
+  const proposals = proposalsOf(folder, file, frontier)
   const manifest = proof('events.manifest.jsonl', vela.eventManifest(events))
   const ids = manifest?.wanted.map(line => JSON.parse(line).id)
   const found: Plain = {
-    frontier_id_from_meta_equal: metaName(frontier) === frontier.id,
-    lock_snapshot_hash_equal: lock?.get('snapshot_hash') === `sha256:${vela.snapshotHash(frontier)}`,
-    lock_proposal_state_hash_equal: lock?.get('proposal_state_hash') === `sha256:${vela.proposalStateHash(proposals)}`,
+    ...stateOf({ frontier, proposals, lock }),
     manifest_event_hashes_equal: manifest?.found,
     manifest_order_is_file_order: ids?.every((id, index) => id === events[index]?.head.id),
     replay_trace_chain_equal: proof('replay.trace.jsonl', vela.replayTrace(events))?.found,
   }
+  checkAbsent(tally, { name, stated, found })
   for (const [member, value] of Object.entries(found))
     if (member in stated) tally.same(`${name}: ${member}`, value, stated[member])
   for (const [member, values] of Object.entries({ lock_event_log_hash_is: lock, older_lock_event_log_hash_is: older }))
     if (member in stated) tally.same(`${name}: ${member}`, formOf(events, values, stated[member]), stated[member])
 }
 
-function locked(
-  folder: Folder,
-  file: DataFile,
-  isIt: (base: string) => boolean,
-): ReadonlyMap<string, string> | undefined {
+type Lock = ReadonlyMap<string, string> | undefined
+
+interface State {
+  readonly frontier: vela.Frontier | undefined
+  readonly proposals: vela.Json[] | undefined
+  readonly lock: Lock
+}
+
+/** What takes the whole frontier, or its proposals. */
+function stateOf({ frontier, proposals, lock }: State): Plain {
+  const locks = (name: string, hash: string): boolean => lock?.get(name) === `sha256:${hash}`
+  return {
+    ...(frontier !== undefined && {
+      frontier_id_from_meta_equal: metaName(frontier) === frontier.id,
+      lock_snapshot_hash_equal: locks('snapshot_hash', vela.snapshotHash(frontier)),
+    }),
+    ...(proposals !== undefined && {
+      lock_proposal_state_hash_equal: locks('proposal_state_hash', vela.proposalStateHash(proposals)),
+    }),
+  }
+}
+
+const STATE_VALUES = ['frontier_id_from_meta_equal', 'lock_snapshot_hash_equal', 'lock_proposal_state_hash_equal']
+
+/** That something holds of what isn't here is wrong of this folder; that it doesn't, or that nobody could tell, is not. */
+function checkAbsent(tally: Tally, { name, stated, found }: { name: string; stated: Plain; found: Plain }): void {
+  for (const member of STATE_VALUES.filter(one => one in stated && !(one in found))) {
+    if (stated[member] === true) tally.fail(`${name}: ${member} is stated, and what it is about is not here`)
+    else tally.note(`not checked: ${name} / ${member}, what it is about is not here`)
+  }
+}
+
+function locked(folder: Folder, file: DataFile, isIt: (base: string) => boolean): Lock {
   const path = folder.files.find(one => {
     const at = one.lastIndexOf('/')
     return one.slice(0, Math.max(at, 0)) === (file.folder === '.' ? '' : file.folder) && isIt(one.slice(at + 1))

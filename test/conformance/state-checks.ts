@@ -1,10 +1,8 @@
-// Checks of whole frontiers, findings and proposals: hashes, names, chains, replay, and fixtures with the rows that replay
-// has to give.
+// Checks of whole frontiers, findings and proposals: hashes, names, chains, and what replay makes of their logs.
 
-import { sha256, toHex } from '../../src/bytes.ts'
 import * as vela from '../../src/vela/index.ts'
 import { type DataFile, type Folder, isObject, type Plain, type Stated } from './folder.ts'
-import { checkLog, checkPasses, checkSignatures, eventsOf, logBeside, readAny } from './log-checks.ts'
+import { checkLog, checkPasses, checkSignatures, eventsOf } from './log-checks.ts'
 import type { Tally } from './tally.ts'
 
 export type Members = Map<string, vela.Json>
@@ -142,8 +140,9 @@ export function checkFindings(tally: Tally, file: DataFile, folder: Folder): voi
   noteIds(tally, findings)
   tally.same('findings that read', findings.length, bodies.length)
   const [stem] = file.base.split('.')
-  const log = folder.beside(file, `${stem}.events.json`)
-  const proposals = folder.beside(file, `${stem}.proposals.json`)
+  const alone = file.base === 'findings.json'
+  const log = folder.beside(file, alone ? 'events.json' : `${stem}.events.json`)
+  const proposals = folder.beside(file, alone ? 'proposals.json' : `${stem}.proposals.json`)
   const stated = folder.stated(file)
   if (log === undefined) return tally.note('no log of that name beside it')
   const events = eventsOf(log.bytes)
@@ -171,80 +170,6 @@ export function checkProposals(tally: Tally, file: DataFile): void {
     }
   }
   if (others > 0) tally.note(`${others} have ids that are not their contents'`)
-}
-
-/** Which stated rows are compared with which table. */
-const ROWS = {
-  expected_states: 'findings',
-  expected_negative_results: 'negative_results',
-  expected_trajectories: 'trajectories',
-  expected_artifacts: 'artifacts',
-  expected_replications: 'replications',
-  expected_predictions: 'predictions',
-} as const
-
-/** A fixture: a log over genesis findings, and the rows that come out of it. */
-export function checkFixture(tally: Tally, file: DataFile, folder: Folder): void {
-  const fixture = file.lossless() as Members
-  const stated = folder.stated(file)
-  if (stated?.file_sha256 !== undefined)
-    tally.same('SHA-256 of the file', toHex(sha256(file.bytes)), stated.file_sha256)
-  const log = (fixture.get('event_log') as vela.Json[]).map(event => readAny(vela.printJson(event)))
-  checkLog(tally, log, stated)
-  const view = vela.emptyView({ genesis: (fixture.get('genesis_findings') ?? []) as Members[] })
-  for (const { head, text } of log) tally.same(`problems of ${head.id}`, vela.applyEvent(view, { text }).problems, [])
-  tally.same('computed conflicts', [...vela.viewConflicts(view)], [])
-  const rows = vela.viewRows(view)
-  const failed = tally.failed
-  for (const [name, table] of Object.entries(ROWS)) {
-    if (!fixture.has(name)) {
-      tally.note(`no ${name} in it`)
-      continue
-    }
-    const own = vela.printJson(vela.toJson(rows[table as keyof vela.ViewRows]))
-    tally.same(name, own, vela.printJson(fixture.get(name)!))
-  }
-  tally.stated('rows_equal', tally.failed === failed, stated?.rows_equal)
-  tally.stated('scenario', fixture.get('scenario'), stated?.scenario)
-}
-
-/** A manifest of fixtures. Those that are not here are only counted. */
-export function checkFixtureManifest(tally: Tally, file: DataFile, folder: Folder): void {
-  const { fixtures } = file.plain as { fixtures: { path: string; sha256: string; bytes?: number }[] }
-  let absent = 0
-  for (const { path, sha256: hash, bytes } of fixtures) {
-    const fixture = folder.beside(file, path)
-    if (fixture === undefined) {
-      absent += 1
-      continue
-    }
-    tally.same(`SHA-256 of ${path}`, `sha256:${toHex(sha256(fixture.bytes))}`, hash)
-    if (bytes !== undefined) tally.same(`bytes of ${path}`, fixture.bytes.length, bytes)
-  }
-  if (absent > 0) tally.note(`${absent} of ${fixtures.length} are not here`)
-}
-
-/** The plain values of a lock, which is YAML. */
-export function lockedValues(file: DataFile): Map<string, string> {
-  return new Map([...file.text.matchAll(/^(\w+): (\S+)$/gm)].map(match => [match[1]!, match[2]!]))
-}
-
-/** A lock: the hashes of the frontier beside it that can be computed from its file. */
-export function checkLock(tally: Tally, file: DataFile, folder: Folder): void {
-  const beside = folder.beside(file, 'frontier.json')
-  const events = logBeside(folder, file)
-  if (beside === undefined || events === undefined) return tally.note('no frontier.json beside it')
-  const frontier = vela.readFrontier(beside.bytes)
-  const published = lockedValues(file)
-  tally.same('snapshot_hash', published.get('snapshot_hash'), `sha256:${vela.snapshotHash(frontier)}`)
-  const forms = (['full', 'content'] as const).map(form => `sha256:${vela.eventLogHash(events, form)}`)
-  tally.same('event_log_hash of either form', forms.includes(published.get('event_log_hash') ?? ''), true)
-  const proposals = vela.proposalStateHash(listOf(frontier, 'proposals'))
-  tally.same('proposal_state_hash', published.get('proposal_state_hash'), `sha256:${proposals}`)
-  tally.same('frontier_id', published.get('frontier_id'), frontier.id)
-  const stated = folder.stated(file)?.published
-  if (!isObject(stated) || !isObject(stated[file.base])) return
-  for (const [name, value] of Object.entries(stated[file.base] as Plain)) tally.same(name, published.get(name), value)
 }
 
 /** What a proof was last made of: nothing beside it has its hashes but the log, and that of an empty log is known. */

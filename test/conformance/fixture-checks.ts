@@ -1,0 +1,59 @@
+// Checks of fixtures: a log over genesis findings with the rows that replay has to give, and manifests of such files.
+
+import { sha256, toHex } from '../../src/bytes.ts'
+import * as vela from '../../src/vela/index.ts'
+import type { DataFile, Folder } from './folder.ts'
+import { checkLog, readAny } from './log-checks.ts'
+import type { Members } from './state-checks.ts'
+import type { Tally } from './tally.ts'
+
+/** Which stated rows are compared with which table. */
+const ROWS = {
+  expected_states: 'findings',
+  expected_negative_results: 'negative_results',
+  expected_trajectories: 'trajectories',
+  expected_artifacts: 'artifacts',
+  expected_replications: 'replications',
+  expected_predictions: 'predictions',
+} as const
+
+/** A fixture: a log over genesis findings, and the rows that come out of it. */
+export function checkFixture(tally: Tally, file: DataFile, folder: Folder): void {
+  const fixture = file.lossless() as Members
+  const stated = folder.stated(file)
+  if (stated?.file_sha256 !== undefined)
+    tally.same('SHA-256 of the file', toHex(sha256(file.bytes)), stated.file_sha256)
+  const log = (fixture.get('event_log') as vela.Json[]).map(event => readAny(vela.printJson(event)))
+  checkLog(tally, log, stated)
+  const view = vela.emptyView({ genesis: (fixture.get('genesis_findings') ?? []) as Members[] })
+  for (const { head, text } of log) tally.same(`problems of ${head.id}`, vela.applyEvent(view, { text }).problems, [])
+  tally.same('computed conflicts', [...vela.viewConflicts(view)], [])
+  const rows = vela.viewRows(view)
+  const failed = tally.failed
+  for (const [name, table] of Object.entries(ROWS)) {
+    if (!fixture.has(name)) {
+      tally.note(`no ${name} in it`)
+      continue
+    }
+    const own = vela.printJson(vela.toJson(rows[table as keyof vela.ViewRows]))
+    tally.same(name, own, vela.printJson(fixture.get(name)!))
+  }
+  tally.stated('rows_equal', tally.failed === failed, stated?.rows_equal)
+  tally.stated('scenario', fixture.get('scenario'), stated?.scenario)
+}
+
+/** A manifest of fixtures. Those that are not here are only counted. */
+export function checkFixtureManifest(tally: Tally, file: DataFile, folder: Folder): void {
+  const { fixtures } = file.plain as { fixtures: { path: string; sha256: string; bytes?: number }[] }
+  let absent = 0
+  for (const { path, sha256: hash, bytes } of fixtures) {
+    const fixture = folder.beside(file, path)
+    if (fixture === undefined) {
+      absent += 1
+      continue
+    }
+    tally.same(`SHA-256 of ${path}`, `sha256:${toHex(sha256(fixture.bytes))}`, hash)
+    if (bytes !== undefined) tally.same(`bytes of ${path}`, fixture.bytes.length, bytes)
+  }
+  if (absent > 0) tally.note(`${absent} of ${fixtures.length} are not here`)
+}
