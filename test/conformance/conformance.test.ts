@@ -66,6 +66,26 @@ test('a wrong statement is a failure of its file alone, and so is a file that a 
   })
 })
 
+const actor = { id: 'ada' }
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
+
+/** A fixture of these events, in text so that numbers stay as they are spelled. */
+function fixture(events: readonly string[], more: Record<string, unknown> = {}): string {
+  const rows = ['negative_results', 'trajectories', 'artifacts', 'replications', 'predictions']
+  const expected = Object.fromEntries(rows.map(name => [`expected_${name}`, []]))
+  const rest = JSON.stringify({ expected_states: [], ...expected, genesis_findings: [], ...more })
+  return `{"event_log":[${events.join()}],${rest.slice(1)}`
+}
+
+test('an event that does not apply is worth a note, and a failure only where rows or values say otherwise', async () => {
+  const about = { target: { type: 'finding', id: 'vf_1' }, actor, reason: 'r', timestamp: '2026', payload: {} }
+  const events = ['finding.retracted', 'attempt.extended'].map(kind => textOf(makeEvent({ kind, ...about }).text))
+  await using dir = await folderOf({ 'one.json': fixture(events) })
+  const [{ result, notes }] = results(dir.path) as [FileResult]
+  assert.is(result, 'ok')
+  assert.equal(notes.filter(note => note.startsWith('not applied in full: vev_')).length, 1)
+})
+
 test('links out of the folder are not followed', async () => {
   await using outside = await folderOf({ 'taken.json': [{ text: '1.0', ok: false }] })
   await using dir = await folderOf({ 'good.json': [{ text: '01', ok: false }] })

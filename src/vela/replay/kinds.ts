@@ -1,4 +1,4 @@
-// What replay does at each kind of event (protocol/replay.md, R3). A kind that is in neither list is unknown: its events have no
+// What replay does at each kind of event (protocol/replay.md, R3). A kind that is in none of the lists is unknown: its events have no
 // effect and are reported.
 
 import { addEntity, annotateFinding, reinterpretCausal, repairSpan, resolveEntity } from './amending.ts'
@@ -51,9 +51,6 @@ const WITHOUT_EFFECT: readonly string[] = [
   'source_text.reviewed',
   'attestation.recorded',
   'bridge.reviewed',
-  'review.accepted',
-  'review.rejected',
-  'review.revision_requested',
   'key.revoke',
   'proposal.recommended',
   'prediction.expired_unresolved',
@@ -61,29 +58,26 @@ const WITHOUT_EFFECT: readonly string[] = [
   'research_trace.review',
   'finding.threshold_set',
   'finding.threshold_met',
-  'diff_pack.released',
-  'diff_pack.reviewed',
   'verdict_conflict.resolved',
   'contradiction.resolved',
-  'attempt.deposited',
-  'attempt.claimed',
-  'attempt.resolved',
   'transfer.deposited',
   'endorsement.deposited',
-  'statement.attested',
-  'statement.registered',
-  'anchor.attached',
-  'anchor.retracted',
   'verifier_attachment.added',
   'evidence_atom.locator_repaired',
 ]
 
+/** Families of which every kind is so. */
+const FAMILIES_WITHOUT_EFFECT: readonly string[] = ['review.', 'diff_pack.', 'attempt.', 'statement.', 'anchor.']
+
 const KINDS: ReadonlyMap<string, Reducer> = new Map([
   ...Object.entries(REDUCERS),
-  ...WITHOUT_EFFECT.map((kind): [string, Reducer] => [kind, () => {}]),
+  ...WITHOUT_EFFECT.map((kind): [string, Reducer] => [kind, nothing]),
 ])
 
 /** Undefined for a kind that is unknown. */
 export function reducerOf(kind: string): Reducer | undefined {
-  return KINDS.get(kind)
+  const inFamily = FAMILIES_WITHOUT_EFFECT.some(family => kind.startsWith(family) && kind.length > family.length)
+  return KINDS.get(kind) ?? (inFamily ? nothing : undefined)
 }
+
+function nothing(): void {}

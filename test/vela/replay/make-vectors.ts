@@ -111,6 +111,16 @@ const cases: Case[] = [
     events: [on('attestation.recorded'), on('review.accepted'), on('frontier.merged')],
     ok: { rows: { findings: [row()] }, problems: [] },
   },
+  {
+    name: 'kinds of the families without effect, new ones too',
+    rule: 'R3',
+    genesis: [a],
+    events: ['attempt.extended', 'review.withdrawn', 'diff_pack.reopened', 'statement.amended', 'anchor.moved'].map(
+      kind => on(kind),
+    ),
+    ok: { rows: { findings: [row()] }, problems: [] },
+  },
+  { name: 'the name of a family alone', rule: 'R3', genesis: [a], events: [on('attempt.')], error: 'ERR_EVENT_KIND' },
   { name: 'a kind that nobody knows', rule: 'R3', genesis: [a], events: [on('finding.sung')], error: 'ERR_EVENT_KIND' },
   {
     name: 'an assertion with its finding, twice',
