@@ -1,7 +1,6 @@
 // Events about the objects beside findings (protocol/replay.md, R9, R10): deposited once by their id, reviewed, retracted; steps of
 // trajectories; and who may read an object, a finding too.
 
-import { excerpt } from '../event-record.ts'
 import { appended, type Body, holdsItem, listAt, textOf, withMembers } from './body.ts'
 import { malformed, objectIn, textIn, verdictIn, wordIn } from './payload.ts'
 import type { ObjectTable, Step } from './state.ts'
@@ -9,13 +8,11 @@ import type { ObjectTable, Step } from './state.ts'
 type Reducer = (step: Step) => void
 
 /** …asserted, …created, …deposited: the object in this member of the payload, unless its id is known. */
-export function deposit(table: ObjectTable, member: string, prefix = ''): Reducer {
+export function deposit(table: ObjectTable, member: string): Reducer {
   return step => {
     const body = objectIn(step.payload, member)
     const id = textOf(body, 'id')
     if (id === undefined) throw malformed(`payload.${member}.id is missing or no string`)
-    if (!id.startsWith(prefix))
-      throw malformed(`payload.${member}.id is ${excerpt(id)} and doesn't start with ${prefix}`)
     if (!step.view.objects[table].has(id)) step.write(table, id, body)
   }
 }

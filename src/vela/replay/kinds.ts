@@ -34,8 +34,8 @@ const REDUCERS: Readonly<Record<string, Reducer>> = {
   'artifact.asserted': deposit('artifacts', 'artifact'),
   'artifact.reviewed': review('artifacts'),
   'artifact.retracted': retract('artifacts'),
-  'replication.deposited': deposit('replications', 'replication', 'vrep_'),
-  'prediction.deposited': deposit('predictions', 'prediction', 'vpred_'),
+  'replication.deposited': deposit('replications', 'replication'),
+  'prediction.deposited': deposit('predictions', 'prediction'),
   'tier.set': setTier,
   'frontier.conflict_resolved': resolveConflict,
 }

@@ -314,9 +314,25 @@ const cases: Case[] = [
     },
   },
   {
-    name: 'a prediction whose id is no prediction’s',
+    name: 'deposits are told apart by their ids, whatever these begin with',
     rule: 'R9',
-    events: [{ kind: 'prediction.deposited', payload: { prediction: { id: 'vrep_1' } } }],
+    events: [
+      { kind: 'prediction.deposited', payload: { prediction: { id: 'p1', made_by: 'lab:x' } } },
+      { kind: 'prediction.deposited', payload: { prediction: { id: 'p1', made_by: 'lab:y' } } },
+      { kind: 'replication.deposited', payload: { replication: { id: '', target_finding: A, outcome: 'partial' } } },
+    ],
+    ok: {
+      rows: {
+        predictions: [{ id: 'p1', made_by: 'lab:x', expired_unresolved: false }],
+        replications: [{ id: '', target_finding: A, outcome: 'partial' }],
+      },
+      problems: [],
+    },
+  },
+  {
+    name: 'a prediction without an id',
+    rule: 'R9',
+    events: [{ kind: 'prediction.deposited', payload: { prediction: { made_by: 'lab:x' } } }],
     error: 'ERR_EVENT_SHAPE',
   },
   {
