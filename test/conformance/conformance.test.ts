@@ -7,6 +7,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, toHex, utf8 } from '../../src/bytes.ts'
 import { makeEvent } from '../../src/vela/event.ts'
+import { JsonNumber } from '../../src/vela/value.ts'
 import { type Scratch, scratch, shared, skip } from '../shared-data.ts'
 import { checkFolder, type FileResult } from './check-folder.ts'
 
@@ -84,6 +85,14 @@ test('an event that does not apply is worth a note, and a failure only where row
   const [{ result, notes }] = results(dir.path) as [FileResult]
   assert.is(result, 'ok')
   assert.equal(notes.filter(note => note.startsWith('not applied in full: vev_')).length, 1)
+})
+
+test('an event of a fixture keeps its id where only the exact reading of a float gives it', async () => {
+  const payload = { new_score: JsonNumber.float(0.9092974268256817) }
+  const about = { target: { type: 'finding', id: 'vf_1' }, actor, reason: 'r', timestamp: '2026', payload }
+  const { text } = makeEvent({ kind: 'finding.confidence_revised', ...about })
+  await using dir = await folderOf({ 'one.json': fixture([textOf(text)]) })
+  assert.equal(byName(dir.path), { 'one.json': 'ok' })
 })
 
 test('links out of the folder are not followed', async () => {
