@@ -1,11 +1,13 @@
 // Conformance of this library with a folder of data and stated values: which check a file gets, told by its form and not by
-// its name wherever the form tells, so that other files of the same kinds are checked the same way. What no check knows is skipped.
+// its name wherever the form tells, so that other files of the same kinds are checked the same way. What no check knows is skipped, but what is
+// called JSON and is none fails.
 
 import { checkExpected } from './expected-checks.ts'
 import { checkFixture, checkFixtureManifest } from './fixture-checks.ts'
 import { type DataFile, Folder, isObject } from './folder.ts'
 import { checkLock } from './lock-checks.ts'
 import { checkLog, checkPasses, checkProof, checkSignatures, eventsOf, logBeside } from './log-checks.ts'
+import * as peers from './peer-checks.ts'
 import * as state from './state-checks.ts'
 import * as suites from './suite-checks.ts'
 import { Tally } from './tally.ts'
@@ -59,6 +61,7 @@ function checkFile(folder: Folder, name: string): FileResult {
 }
 
 function checkOf(file: DataFile): Check | undefined {
+  if (file.base.endsWith('.json') && file.plain === undefined) return tally => tally.fail('it is no JSON')
   if (file.path === EXPECTED) return (tally, _, folder) => checkExpected(tally, folder)
   if (/^vela\.lock/.test(file.base)) return checkLock
   if (file.base.endsWith('.jsonl')) return linesCheck(file)
@@ -84,14 +87,14 @@ const LISTS: readonly { members: readonly string[]; prefix?: string; check: Chec
   { members: ['our_events', 'peer_events', 'expected'], check: vectors.checkCausalSets },
   { members: ['ours', 'theirs', 'expected'], check: vectors.checkPairs },
   { members: ['kind', 'payload', 'reference_accepts'], check: vectors.checkPayloads },
-  { members: ['peer', 'reference_accepts'], check: vectors.checkPeerCases },
+  { members: ['peer', 'reference_accepts'], check: peers.checkPeerCases },
   { members: ['event_timestamp', 'revoked_at'], check: vectors.checkRevocations },
   { members: ['entry', 'verifies'], check: vectors.checkEntries },
   { members: ['id', 'kind', 'timestamp', 'target'], check: checkEvents },
   { members: ['id', 'kind', 'target'], prefix: 'vpr_', check: state.checkProposals },
   { members: ['id', 'assertion', 'confidence'], check: state.checkFindings },
-  { members: ['id', 'url', 'public_key'], check: vectors.checkPeerList },
-  { members: ['id', 'public_key', 'created_at'], check: vectors.checkActorList },
+  { members: ['id', 'url', 'public_key'], check: peers.checkPeerList },
+  { members: ['id', 'public_key', 'created_at'], check: peers.checkActorList },
 ]
 
 function listCheck(list: readonly unknown[]): Check | undefined {

@@ -29,7 +29,7 @@ async function folderOf(files: Record<string, unknown>): Promise<Scratch> {
 const hash = (text: string): string => toHex(sha256(utf8(text)))
 const revoked = { event_timestamp: '2026-05-01T02:00:00+02:00', revoked_at: '2026-05-01T00:00:00Z' }
 
-test('files are told by their form wherever they lie, and what is of no known form is skipped', async () => {
+test('files are told by their form wherever they lie, what is of no known form is skipped, and no JSON fails', async () => {
   await using dir = await folderOf({
     'here/some-numbers.json': [{ text: '1.0', ok: true, canonical: '1.0', sha256: hash('1.0') }],
     'there/others.json': [{ text: '01', ok: false }],
@@ -41,7 +41,7 @@ test('files are told by their form wherever they lie, and what is of no known fo
   })
   assert.equal(byName(dir.path), {
     'README.md': 'skip',
-    'broken.json': 'skip',
+    'broken.json': 'FAIL',
     'empty.json': 'skip',
     'here/some-numbers.json': 'ok',
     'there/others.json': 'ok',
@@ -93,6 +93,56 @@ test('an event of a fixture keeps its id where only the exact reading of a float
   const { text } = makeEvent({ kind: 'finding.confidence_revised', ...about })
   await using dir = await folderOf({ 'one.json': fixture([textOf(text)]) })
   assert.equal(byName(dir.path), { 'one.json': 'ok' })
+})
+
+test('a stated verdict, count or field that is not the reference’s fails, also where ours is stricter', async () => {
+  const payload = { base_frontier: 'vfr_1', base_root: 'r', fork_reason: 'why' }
+  const fork = { kind: 'frontier.forked_from', payload, reference_accepts: true }
+  const peer = { id: 'hub:x', url: 'https://x.example', public_key: '0a'.repeat(32), added_at: '2026-01-01T00:00:00Z' }
+  const weak = { peer: { ...peer, id: 'a\u200bb' }, reference_accepts: true, field: null }
+  await using dir = await folderOf({
+    'good.json': [fork],
+    'payload.json': [{ ...fork, payload: { ...payload, base_frontier: 'vf_1' } }],
+    'peers.json': [weak],
+    'peer-url.json': [{ peer: { ...peer, url: 'http://x.example' }, reference_accepts: true, field: null }],
+    'peer-field.json': [{ peer, reference_accepts: true, field: 'url' }],
+    'stats.json': fixture([], { stats: { events: 0, findings: 0 } }),
+    'stats-wrong.json': fixture([], { stats: { events: 1 } }),
+  })
+  assert.equal(byName(dir.path), {
+    'good.json': 'ok',
+    'payload.json': 'FAIL',
+    'peer-field.json': 'FAIL',
+    'peer-url.json': 'FAIL',
+    'peers.json': 'ok',
+    'stats-wrong.json': 'FAIL',
+    'stats.json': 'ok',
+  })
+})
+
+test('what is stated and no check knows is named', async () => {
+  const verdict = { revoked_by_time_order: true, weather: 'fine' }
+  await using dir = await folderOf({
+    'fixture.json': fixture([], { expected_songs: [], stats: { songs: 1 } }),
+    'when.json': [
+      { ...revoked, ...verdict },
+      { ...revoked, ...verdict },
+    ],
+  })
+  assert.equal(
+    results(dir.path).map(({ notes }) => notes.filter(note => note.startsWith('not checked'))),
+    [['not checked: stats.songs', 'not checked: expected_songs'], ['not checked: weather']],
+  )
+})
+
+test('values of a file that is not here fail, and so does an expected.json that is no JSON', async () => {
+  const expected = { conformance: { 'gone.json': [1, 1] }, here: { checks: {}, weather: 'fine' }, lone: { weather: 1 } }
+  await using dir = await folderOf({ 'expected.json': expected, 'here/events.json': [] })
+  const { result, failures, notes } = results(dir.path).at(-1)!
+  assert.equal([result, failures], ['FAIL', ['values are stated of conformance / gone.json, which is not here']])
+  assert.match(notes.join(), /here \/ weather, lone \/ weather/)
+  fs.writeFileSync(dir.join('expected.json'), '{')
+  assert.is(byName(dir.path)['expected.json'], 'FAIL')
 })
 
 test('links out of the folder are not followed', async () => {

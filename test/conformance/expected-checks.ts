@@ -45,9 +45,16 @@ function checkSeen(tally: Tally, folder: Folder): void {
     else for (const [name, member] of Object.entries(value)) if (isObject(member)) note([...path, name], member)
   }
   note([], folder.raw)
+  const bases = new Set(folder.files.map(file => file.split('/').at(-1)!))
+  for (const path of unseen) {
+    const absent = path.findIndex(part => /\.jsonl?$/.test(part) && !bases.has(part.split('/').at(-1)!))
+    if (absent >= 0) subjects.set(path.slice(0, absent + 1).join(' / '), false)
+  }
   for (const [name, seen] of subjects) if (!seen) tally.fail(`values are stated of ${name}, which is not here`)
   const missing = [...subjects].filter(([, seen]) => !seen).map(([name]) => `${name} / `)
-  const left = unseen.map(path => path.join(' / ')).filter(name => !missing.some(start => name.startsWith(start)))
+  const left = unseen
+    .map(path => path.join(' / '))
+    .filter(name => !missing.some(start => `${name} / `.startsWith(start)))
   if (left.length === 0) return
   const named = left.slice(0, NAMED_MAX).join(', ')
   tally.note(`${left.length} values that no check looks at: ${named}${left.length > NAMED_MAX ? ', …' : ''}`)
@@ -58,6 +65,7 @@ type Load = (name: string) => vela.Frontier | undefined
 function checkComparison(tally: Tally, comparison: Comparison, load: Load): void {
   const { ours, theirs, by_kind, sha256_of_canonical_conflict_list: hash } = comparison
   const what = `${ours} against ${theirs}`
+  tally.unchecked(comparison, ['ours', 'theirs', 'by_kind', 'sha256_of_canonical_conflict_list'])
   const [own, other] = [load(ours), load(theirs)]
   if (own === undefined || other === undefined) return tally.fail(`${what}: not both are here`)
   const conflicts = vela.diffFrontiers(own, other)
@@ -103,6 +111,7 @@ function checkPass(
     our_hash_reproduced: known.includes(pass.ours),
     peer_hash_reproduced: known.includes(pass.theirs),
   }
+  tally.unchecked(stated, ['target', 'timestamp', 'peer_id', ...Object.keys(found)])
   for (const [name, value] of Object.entries(found))
     if (name in stated) tally.same(`${what}: ${name}`, value, stated[name])
 }

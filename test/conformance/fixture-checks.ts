@@ -3,7 +3,7 @@
 import { sha256, toHex } from '../../src/bytes.ts'
 import * as vela from '../../src/vela/index.ts'
 import type { DataFile, Folder } from './folder.ts'
-import { checkLog, readAny } from './log-checks.ts'
+import { checkLog, counted, readAny } from './log-checks.ts'
 import type { Members } from './state-checks.ts'
 import type { Tally } from './tally.ts'
 
@@ -48,7 +48,51 @@ export function checkFixture(tally: Tally, file: DataFile, folder: Folder): void
     tally.same(name, own, vela.printJson(fixture.get(name)!))
   }
   tally.stated('rows_equal', tally.failed === failed, stated?.rows_equal)
+  checkStats(tally, fixture, { log, rows })
+  tally.unchecked(Object.fromEntries(fixture), [...FIXTURE_MEMBERS, ...Object.keys(ROWS)])
   tally.stated('scenario', fixture.get('scenario'), stated?.scenario)
+}
+
+/** What a fixture says of itself, and what is looked at elsewhere. */
+const FIXTURE_MEMBERS = [
+  ...[
+    'doctrine',
+    'event_log',
+    'fixture_version',
+    'frontier_idx',
+    'genesis_findings',
+    'scenario',
+    'schema_url',
+    'stats',
+  ],
+]
+
+/** Counts of what is in the fixture and what comes out of it; those of other names are only named. */
+function checkStats(
+  tally: Tally,
+  fixture: Members,
+  { log, rows }: { log: readonly vela.EventReading[]; rows: vela.ViewRows },
+): void {
+  const stats = fixture.get('stats')
+  if (!(stats instanceof Map)) return
+  const stated = vela.fromJson(stats) as Record<string, unknown>
+  const found: Record<string, unknown> = {
+    events: log.length,
+    kinds_seen: counted(log.map(({ head }) => head.kind)),
+    cascade_depth: cascadeDepth(log, stated.cascade_depth),
+    ...Object.fromEntries(Object.entries(rows).map(([table, list]) => [table, list.length])),
+  }
+  for (const [name, value] of Object.entries(found))
+    if (name in stated) tally.same(`stats: ${name}`, value, stated[name])
+  const others = Object.keys(stated).filter(name => !(name in found))
+  tally.unchecked(Object.fromEntries(others.map(name => [`stats.${name}`, null])), [])
+}
+
+/** The greatest depth that an event says, or how many there are: where a cascade is a chain they are the same. */
+function cascadeDepth(log: readonly vela.EventReading[], stated: unknown): number {
+  const steps = log.filter(({ head }) => head.kind === 'finding.dependency_invalidated')
+  const depths = steps.map(({ text }) => Number(JSON.parse(Buffer.from(text).toString('utf8')).payload?.depth ?? 1))
+  return stated === steps.length ? steps.length : Math.max(0, ...depths)
 }
 
 /** A manifest of fixtures. Those that are not here are only counted. */

@@ -125,9 +125,9 @@ export class Folder {
     const sections = [this.expected, ...this.sections()]
     for (const name of names) {
       for (const section of sections) {
-        if (!Object.hasOwn(section, name)) continue
-        const value = section[name]
-        if (isSubject(value)) return value
+        // Without the watch: what turns out to be something else stays unseen.
+        const value: unknown = Object.getOwnPropertyDescriptor(section, name)?.value
+        if (isSubject(value)) return section[name] as Stated
       }
     }
     return undefined

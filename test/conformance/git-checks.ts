@@ -9,8 +9,11 @@ import type { Tally } from './tally.ts'
 
 export function checkRepositories(tally: Tally, folder: Folder): void {
   for (const section of folder.sections()) {
-    for (const [name, stated] of Object.entries(section)) {
-      if (!isObject(stated) || !isObject(stated.checks)) continue
+    for (const name of Object.keys(section)) {
+      // Without the watch: other values of the section stay unseen.
+      const value: unknown = Object.getOwnPropertyDescriptor(section, name)?.value
+      if (!isObject(value) || !isObject(value.checks)) continue
+      const stated = section[name] as { checks: Plain }
       const file = fileOf(folder, name, 'frontier.json') ?? fileOf(folder, name, 'events.json')
       if (file === undefined) tally.fail(`checks are stated of ${name}, and neither its frontier nor its log is here`)
       else checkRepository(tally, { folder, file, name, stated: stated.checks })

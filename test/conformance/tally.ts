@@ -39,6 +39,11 @@ export class Tally {
   note(text: string): void {
     if (!this.notes.includes(text)) this.notes.push(text)
   }
+
+  /** Names what is stated in these members and no check knows; each name once a file. */
+  unchecked(members: object, known: readonly string[]): void {
+    for (const name of Object.keys(members)) if (!known.includes(name)) this.note(`not checked: ${name.slice(0, 80)}`)
+  }
 }
 
 /** The code that `run` is refused with; undefined where it is taken. Other errors are mistakes and thrown on. */

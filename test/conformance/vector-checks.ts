@@ -1,4 +1,4 @@
-// Checks of single inputs with stated verdicts: canonical JSON, raw events, causal sets, signatures, payloads, peers, revocation,
+// Checks of single inputs with stated verdicts: canonical JSON, raw events, causal sets, signatures, payloads, revocation,
 // registry entries, and pairs of whole frontiers. `reference_accepts` is what the reference does: where it takes
 // what is unwise (a key of small order), being stricter is no failure and is noted.
 
@@ -13,8 +13,10 @@ import { hashOf, textOf, verifiesUnder } from './log-checks.ts'
 import type { Members } from './state-checks.ts'
 import { codeOf, type Tally } from './tally.ts'
 
+/** What a case says of itself and not of the data. */
+export const LABELS = ['name', 'note', 'comment']
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
-const cases = <T>(file: DataFile): T[] => file.plain as T[]
+export const cases = <T>(file: DataFile): T[] => file.plain as T[]
 const casesIn = <T>(file: DataFile): T[] => (file.plain as { cases: T[] }).cases
 const losslessCases = (file: DataFile): Members[] => file.lossless() as Members[]
 
@@ -26,7 +28,8 @@ interface CanonicalCase {
 }
 
 export function checkCanonical(tally: Tally, file: DataFile): void {
-  for (const { text, ok, canonical, sha256: hash } of cases<CanonicalCase>(file)) {
+  for (const { text, ok, canonical, sha256: hash, ...rest } of cases<CanonicalCase>(file)) {
+    tally.unchecked(rest, LABELS)
     if (!ok) {
       tally.refused(JSON.stringify(text), () => vela.canonicalize(text), ['ERR_JSON'])
       continue
@@ -49,6 +52,7 @@ interface RawCase {
 
 export function checkRawEvents(tally: Tally, file: DataFile): void {
   for (const { name, text, ok, ...wanted } of cases<RawCase>(file)) {
+    tally.unchecked(wanted, ['computed_id', 'id_matches', 'canonical', 'event_hash', ...LABELS])
     if (!ok) {
       tally.refused(name, () => vela.readEvent(text), ['ERR_EVENT_SHAPE', 'ERR_JSON', 'ERR_EVENT_SIZE'])
       continue
@@ -104,6 +108,7 @@ export function checkCausalSets(tally: Tally, file: DataFile): void {
     }
     for (const [member, value] of Object.entries(found))
       if (member in expected) tally.same(`${name}: ${member}`, value, sortedIds(member, expected[member]))
+    tally.unchecked(expected, Object.keys(found))
     const wanted = closed
       ? { ok: true, ids: [...new Set(ids)].sort() }
       : { ok: false, missing: expected.missing_ancestors }
@@ -129,6 +134,7 @@ export function checkEventSignatures(tally: Tally, file: DataFile): void {
   for (const [index, { name, public_key: key, verifies, id_matches: matches }] of casesIn<SignedCase>(file).entries()) {
     const { text, head, computedId } = vela.readEvent(vela.printJson(lossless[index]!.get('event')!))
     const own = head.id === computedId
+    tally.unchecked(casesIn<Plain>(file)[index]!, ['event', 'public_key', 'verifies', 'id_matches', ...LABELS])
     if (own && !matches && !verifies) tally.note(`'${name}' says that its id does not match, and it does`)
     else tally.same(`${name}: id matches`, own, matches)
     const found = verifiesUnder(text, key)
@@ -138,52 +144,15 @@ export function checkEventSignatures(tally: Tally, file: DataFile): void {
   }
 }
 
-/** The reference's verdict is ours too, or ours is the stricter one and that is noted; a laxer one is a failure. */
-function judge(
-  tally: Tally,
-  { what, code, accepts }: { what: string; code: string | undefined; accepts: boolean },
-): void {
-  if (accepts && code !== undefined) tally.note(`stricter: ${what} is refused with ${code}`)
-  else tally.same(`${what} is taken`, code === undefined, accepts)
-}
-
 export function checkPayloads(tally: Tally, file: DataFile): void {
   const lossless = losslessCases(file)
   for (const [index, { kind, reference_accepts: accepts }] of cases<{ kind: string; reference_accepts: boolean }>(
     file,
   ).entries()) {
     const code = codeOf(() => vela.checkFrontierPayload(kind, lossless[index]!.get('payload') ?? null))
-    judge(tally, { what: `payload ${index} of ${kind}`, code, accepts })
+    tally.same(`payload ${index} of ${kind} is taken`, code === undefined, accepts)
+    tally.unchecked(cases<Plain>(file)[index]!, ['kind', 'payload', 'reference_accepts', ...LABELS])
   }
-}
-
-interface PeerCase {
-  readonly peer: Plain
-  readonly reference_accepts: boolean
-  readonly field: string | null
-}
-
-const PEER_CODES: Record<string, string> = { id: 'ERR_PEER_ID', url: 'ERR_PEER_URL', public_key: 'ERR_KEY' }
-
-export function checkPeerCases(tally: Tally, file: DataFile): void {
-  for (const [index, { peer, reference_accepts: accepts, field }] of cases<PeerCase>(file).entries()) {
-    const what = `peer ${index}`
-    const code = codeOf(() => vela.readPeerHubs(utf8(JSON.stringify([peer]))))
-    judge(tally, { what, code, accepts })
-    const wanted = PEER_CODES[field ?? '']
-    if (!accepts && wanted !== undefined) tally.same(`${what}: refused with`, code, wanted)
-  }
-}
-
-/** A real list of peers or of actors: read and printed it is what it was. */
-export function checkPeerList(tally: Tally, file: DataFile): void {
-  const peers = vela.readPeerHubs(file.bytes)
-  tally.same('peers read and printed', `[${peers.map(vela.printPeerHub).join()}]`, vela.canonicalize(file.bytes))
-}
-
-export function checkActorList(tally: Tally, file: DataFile): void {
-  const actors = vela.readActors(file.bytes)
-  tally.same('actors read', actors.length, cases(file).length)
 }
 
 export function checkRevocations(tally: Tally, file: DataFile): void {
@@ -198,6 +167,7 @@ export function checkRevocations(tally: Tally, file: DataFile): void {
     const what = `revoked at ${revokedAt} seen from ${at}`
     tally.same(what, vela.isRevokedAt(revokedAt ?? undefined, at), wanted.revoked_by_time_order)
     tally.stated(`${what}, as texts`, revokedAt !== null && at >= revokedAt, wanted.revoked_by_text_order)
+    tally.unchecked(wanted, ['revoked_by_time_order', 'revoked_by_text_order', ...LABELS])
   }
 }
 
@@ -206,6 +176,7 @@ export function checkEntries(tally: Tally, file: DataFile): void {
   const stated = cases<{ name: string; preimage_sha256: string; verifies: boolean }>(file)
   for (const [index, { name, preimage_sha256: hash, verifies }] of stated.entries()) {
     const text = vela.printJson(lossless[index]!.get('entry')!)
+    tally.unchecked(stated[index]!, ['entry', 'preimage_sha256', 'verifies', ...LABELS])
     if (!verifies && codeOf(() => vela.readEntry(text)) !== undefined) {
       tally.note(`'${name}' is refused when it is read`)
       continue
