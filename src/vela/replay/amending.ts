@@ -3,7 +3,8 @@
 import { ReplicaError } from '../../errors.ts'
 import { excerpt } from '../event-record.ts'
 import { type Json, JsonNumber } from '../value.ts'
-import { appended, bodyOf, holdsItem, listAt, textOf, withMembers } from './body.ts'
+import { bodyOf, listAt, textOf, withMembers } from './body.ts'
+import { ENTITIES, placeIn, SPANS, withItem } from './growing.ts'
 import { withAnnotation } from './judging.ts'
 import { malformed, numberIn, objectIn, textIn, wordIn } from './payload.ts'
 import type { Step } from './state.ts'
@@ -21,19 +22,14 @@ export function annotateFinding(step: Step): void {
   step.write('findings', id, withAnnotation(step.object('findings', id), step, note))
 }
 
-const SPANS = ['evidence', 'evidence_spans']
-
 /** finding.span_repaired */
 export function repairSpan(step: Step): void {
   const id = findingTarget(step)
   const span = { section: textIn(step.payload, 'section'), text: textIn(step.payload, 'text') }
-  const finding = step.object('findings', id)
-  const spans = listAt(finding, SPANS)
-  if (holdsItem(spans, span)) return
-  step.write('findings', id, withMembers(finding, ['evidence'], { evidence_spans: appended(spans, bodyOf(span)) }))
+  const repaired = withItem(step, SPANS, { id, body: step.object('findings', id), item: bodyOf(span) })
+  if (repaired !== undefined) step.write('findings', id, repaired)
 }
 
-const ENTITIES = ['assertion', 'entities']
 const METHODS = ['exact_match', 'fuzzy_match', 'llm_inference', 'manual'] as const
 
 /** finding.entity_resolved: the first entity of that name is the one meant. */
@@ -46,9 +42,9 @@ export function resolveEntity(step: Step): void {
   const named = textOf(payload, 'resolution_method') !== undefined
   const method = named ? wordIn(payload, 'resolution_method', METHODS) : 'manual'
   const finding = step.object('findings', findingId)
-  const entities = [...listAt(finding, ENTITIES)]
-  const at = entities.findIndex(entity => entity instanceof Map && entity.get('name') === name)
-  if (at < 0) throw new ReplicaError('ERR_EVENT_TARGET', `the finding has no entity ${excerpt(name)}`)
+  const entities = [...listAt(finding, ENTITIES.path)]
+  const at = placeIn(step, ENTITIES, { id: findingId, body: finding, texts: [name] })
+  if (at === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `the finding has no entity ${excerpt(name)}`)
   entities[at] = new Map([
     ...(entities[at] as Map<string, Json>),
     ...bodyOf({
@@ -68,8 +64,6 @@ export function addEntity(step: Step): void {
   const name = textIn(step.payload, 'entity_name')
   const type = textIn(step.payload, 'entity_type')
   const finding = step.object('findings', id)
-  const entities = listAt(finding, ENTITIES)
-  if (holdsItem(entities, { name })) return
   const entity = bodyOf({
     name,
     type,
@@ -78,7 +72,8 @@ export function addEntity(step: Step): void {
     aliases: [],
     resolution_confidence: JsonNumber.float(1),
   })
-  step.write('findings', id, withMembers(finding, ['assertion'], { entities: appended(entities, entity) }))
+  const grown = withItem(step, ENTITIES, { id, body: finding, item: entity })
+  if (grown !== undefined) step.write('findings', id, grown)
 }
 
 const CLAIMS = ['correlation', 'mediation', 'intervention'] as const

@@ -1,8 +1,6 @@
 // Objects of a view as they are changed: never in place, since checkpoints and callers hold older ones. An edit copies the objects on
 // the way to what changes and shares the rest.
 
-import { ReplicaError } from '../../errors.ts'
-import { REPLAY_LIMITS } from '../../limits.ts'
 import type { Json } from '../value.ts'
 
 export type Body = ReadonlyMap<string, Json>
@@ -31,19 +29,6 @@ export function memberAt(body: Body, path: readonly string[]): Json | undefined 
 export function listAt(body: Body, path: readonly string[]): readonly Json[] {
   const value = memberAt(body, path)
   return Array.isArray(value) ? value : []
-}
-
-/** @throws ReplicaError ERR_REPLAY_LIMIT */
-export function appended(list: readonly Json[], item: Json): Json[] {
-  if (list.length >= REPLAY_LIMITS.listItemsMax)
-    throw new ReplicaError('ERR_REPLAY_LIMIT', `a list has ${list.length} items, which is the most`)
-  return [...list, item]
-}
-
-/** True when some object in the list has all these texts. */
-export function holdsItem(list: readonly Json[], texts: Readonly<Record<string, string>>): boolean {
-  const wanted = Object.entries(texts)
-  return list.some(item => item instanceof Map && wanted.every(([name, text]) => item.get(name) === text))
 }
 
 /** A text member; undefined where it is something else. */

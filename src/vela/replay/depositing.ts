@@ -1,7 +1,8 @@
 // Events about the objects beside findings (protocol/replay.md, R9, R10): deposited once by their id, reviewed, retracted; steps of
 // trajectories; and who may read an object, a finding too.
 
-import { appended, type Body, holdsItem, listAt, textOf, withMembers } from './body.ts'
+import { type Body, textOf, withMembers } from './body.ts'
+import { STEPS, withItem } from './growing.ts'
 import { malformed, objectIn, textIn, verdictIn, wordIn } from './payload.ts'
 import type { ObjectTable, Step } from './state.ts'
 
@@ -38,9 +39,8 @@ export function appendStep(step: Step): void {
   const stepId = textOf(item, 'id')
   if (stepId === undefined) throw malformed('payload.step.id is missing or no string')
   const trajectory: Body = step.object('trajectories', id)
-  const steps = listAt(trajectory, ['steps'])
-  if (holdsItem(steps, { id: stepId })) return
-  step.write('trajectories', id, withMembers(trajectory, [], { steps: appended(steps, new Map(item)) }))
+  const grown = withItem(step, STEPS, { id, body: trajectory, item: new Map(item) })
+  if (grown !== undefined) step.write('trajectories', id, grown)
 }
 
 const TIERED = {

@@ -3,7 +3,8 @@
 import { printFixed } from '../fixed.ts'
 import type { ReviewState } from '../frontier-file.ts'
 import { type Json, JsonNumber } from '../value.ts'
-import { appended, type Body, bodyOf, holdsItem, listAt, textOf, withMembers } from './body.ts'
+import { type Body, bodyOf, textOf, withMembers } from './body.ts'
+import { ANNOTATIONS, withItem } from './growing.ts'
 import { numberIn, verdictIn } from './payload.ts'
 import { noteSetter } from './setters.ts'
 import type { Step } from './state.ts'
@@ -78,11 +79,10 @@ export function invalidateDependency(step: Step): void {
 /** The finding with a note of this event's author and time; as it was where it has one of that id. */
 export function withAnnotation(
   finding: Body,
-  { event }: Step,
+  step: Step,
   note: { readonly id: string; readonly text: string; readonly provenance?: Json },
 ): Body {
-  const notes = listAt(finding, ['annotations'])
-  if (holdsItem(notes, { id: note.id })) return finding
+  const { event } = step
   const item = bodyOf({ ...note, author: event.actor.id, timestamp: event.timestamp })
-  return withMembers(finding, [], { annotations: appended(notes, item) })
+  return withItem(step, ANNOTATIONS, { id: event.target.id, body: finding, item }) ?? finding
 }

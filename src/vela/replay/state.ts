@@ -46,6 +46,8 @@ export class View {
   readonly contested: Table<true>
   /** What resolutions set, by the place of the event in the order. */
   readonly settled: Table<SettledField>
+  /** Where in a list that grows its items are, by list, object and item (growing.ts). */
+  readonly listed: Table<number>
   /** By the place of the event in the order. */
   readonly problems: Table<readonly Problem[]>
   /** Payloads of proposals by their ids. */
@@ -66,6 +68,7 @@ export class View {
     this.standing = new Table(ledger)
     this.contested = new Table(ledger)
     this.settled = new Table(ledger)
+    this.listed = new Table(ledger)
     this.problems = new Table(ledger)
     this.seeds = parts.seeds
     this.precedes = parts.precedes

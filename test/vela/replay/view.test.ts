@@ -70,6 +70,41 @@ test('a list takes as many items as it may, and the next event is reported', () 
   assert.equal(vela.applyEvent(view, note('ann_last')).problems, [])
 })
 
+test('what a list has is forgotten with the events that a view is taken back by', () => {
+  const listed = new Map([...finding('vf_a'), ['annotations', [new Map([['id', 'ann_0']]), new Map()]]])
+  const view = vela.emptyView({ genesis: [listed] })
+  const note = (at: number) =>
+    event({ kind: 'finding.noted', target: 'vf_a', payload: { annotation_id: `ann_${at}`, text: 'n' }, at })
+  const notes = Array.from({ length: 200 }, (_, at) => note(at % 150))
+  const ids = () => vela.viewRows(view).findings[0]!.annotation_ids
+  for (const one of notes) vela.applyEvent(view, one)
+  assert.is(ids().length, 151)
+  const left = vela.rewindView(view, 100)
+  assert.ok(left <= 100)
+  assert.is(ids().length, Math.max(left, 1) + 1)
+  for (const one of notes.slice(left).reverse()) vela.applyEvent(view, one)
+  assert.is(ids().length, 151)
+  assert.is(new Set(ids()).size, 151)
+})
+
+test('an entity is resolved in the place that it has, of two of one name in the first', () => {
+  const view = vela.emptyView({ genesis: [finding('vf_a')] })
+  const add = (entity_name: string) =>
+    event({ kind: 'finding.entity_added', target: 'vf_a', payload: { entity_name, entity_type: 'gene' } })
+  for (const one of [add('APP'), add('TAU'), add('APP')]) vela.applyEvent(view, one)
+  const payload = { entity_name: 'TAU', source: 'ncbi', id: '4137', confidence: 1 }
+  const resolved = event({ kind: 'finding.entity_resolved', target: 'vf_a', payload })
+  assert.equal(vela.applyEvent(view, resolved).problems, [])
+  const assertion = vela.viewObject(view, 'findings', 'vf_a')!.get('assertion') as Members
+  assert.equal(
+    (assertion.get('entities') as Members[]).map(entity => [entity.get('name'), entity.has('canonical_id')]),
+    [
+      ['APP', false],
+      ['TAU', true],
+    ],
+  )
+})
+
 test('problems go away when the view is taken back', () => {
   const view = vela.emptyView()
   vela.applyEvent(view, reviewed)
