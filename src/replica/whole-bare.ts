@@ -33,5 +33,5 @@ export function bareBasis(frontier: string, log: readonly LogEvent[], compiler: 
     ['proposals', []],
     ['signatures', []],
   ])
-  return { members, events: [], own: true }
+  return { members, events: [], own: 'log' }
 }

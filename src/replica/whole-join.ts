@@ -5,19 +5,19 @@ import { sha256, toHex } from '../bytes.ts'
 import { hasCode } from '../errors.ts'
 import type { Deciders } from '../vela/decider.ts'
 import { importEvent } from '../vela/event.ts'
-import { readFindings } from '../vela/frontier-file.ts'
+import { byTimestamp } from '../vela/event-chain.ts'
 import { writtenOut } from '../vela/frontier-hash.ts'
 import { type CountedEvent, frontierStats } from '../vela/frontier-stats.ts'
-import { parseJson, printJson } from '../vela/json.ts'
+import { compareText, parseJson, printJson } from '../vela/json.ts'
 import { finish, type InPieces } from '../vela/pieces.ts'
-import { genesisOf } from '../vela/replay/genesis.ts'
 import { viewObjects } from '../vela/replay/rows.ts'
-import { OBJECT_TABLES, type ObjectTable, type Precedes, type View } from '../vela/replay/state.ts'
-import { applyEvent, emptyView } from '../vela/replay/view.ts'
+import { OBJECT_TABLES, type Precedes, type View } from '../vela/replay/state.ts'
 import { isHashed } from '../vela/typed-form.ts'
 import type { Json } from '../vela/value.ts'
 import type { BaseEvent } from './whole-document.ts'
 import type { LogEvent } from './whole-log.ts'
+import { idOf, listOf } from './whole-members.ts'
+import { type Changed, replayLog } from './whole-replay.ts'
 
 type Members = Map<string, Json>
 
@@ -25,8 +25,8 @@ type Members = Map<string, Json>
 export interface Basis {
   readonly members: ReadonlyMap<string, Json>
   readonly events: readonly BaseEvent[] | undefined
-  /** The file is put together here, of what its log says, and not somebody's that was imported. */
-  readonly own?: true
+  /** The file is put together here and is not somebody's that was imported: of what a log says, or a repository's records. */
+  readonly own?: 'log' | 'repository'
 }
 
 export interface Joined {
@@ -39,13 +39,15 @@ export interface Joined {
   }[]
   /** Proposals that came later. */
   readonly proposals: readonly Json[]
+  /** Whether the log has events that the base doesn't. */
+  readonly later: boolean
   /** The objects that later events changed or made, by table. */
-  readonly changed: ReadonlyMap<ObjectTable, ReadonlyMap<string, Members>>
+  readonly changed: Changed
 }
 
 const EVENTS_PER_PIECE = 128
 
-const NOTHING_CHANGED: Joined['changed'] = new Map()
+const NOTHING_CHANGED: Changed = new Map()
 
 interface JoinOptions {
   /** Who may settle. */
@@ -85,13 +87,51 @@ export function* joinFrontierInPieces(
   const members = new Map(basis.members)
   const missing = newProposals(members, proposals)
   if (missing.length > 0) members.set('proposals', [...listOf(members, 'proposals'), ...missing])
-  const replay = { members, log, based, precedes, deciders }
-  const changed = later.length === 0 ? NOTHING_CHANGED : yield* replayLater(replay)
+  const isRepository = basis.own === 'repository'
+  const replaying = { members, log, based, precedes, deciders }
+  const { changed, whole } =
+    later.length > 0 || isRepository ? yield* replayLog(replaying) : { changed: NOTHING_CHANGED, whole: undefined }
+  if (isRepository) addBrought(members, whole!)
   for (const [table, objects] of changed) members.set(table, withObjects(listOf(members, table), objects))
-  if (basis.own === true)
-    return { members: complete(members, events.map(countedEvent)), events, proposals: missing, changed }
-  if (later.length > 0) recount(members, events.map(countedEvent))
-  return { members, events, proposals: missing, changed }
+  if (isRepository) for (const table of [...OBJECT_TABLES, 'proposals']) sortRecords(members, table)
+  const counted = events.map(countedEvent)
+  if (basis.own === undefined && later.length > 0) recount(members, counted)
+  return {
+    members: basis.own === undefined ? members : complete(members, counted),
+    events: isRepository ? inOrderOfTime(events) : events,
+    proposals: missing,
+    later: later.length > 0 || missing.length > 0,
+    changed,
+  }
+}
+
+/** What a repository's events bring and none of its records has; of findings, where it has no records of them at all. */
+function addBrought(members: Members, whole: View): void {
+  for (const table of OBJECT_TABLES) {
+    const records = listOf(members, table)
+    if (table === 'findings' && records.length > 0) continue
+    const known = new Set(records.map(idOf))
+    const brought = viewObjects(whole, table).filter(({ id }) => !known.has(id))
+    if (brought.length > 0) members.set(table, [...records, ...brought.map(({ body }) => new Map(body))])
+  }
+}
+
+/** By id, which names their files: so they stand in one order, whenever they came. */
+function sortRecords(members: Members, name: string): void {
+  const records = listOf(members, name).map(record => ({ id: idOf(record), record }))
+  if (records.length === 0) return
+  const order = (a: string | undefined, b: string | undefined): number =>
+    a === undefined || b === undefined ? Number(a === undefined) - Number(b === undefined) : compareText(a, b)
+  members.set(
+    name,
+    records.sort((a, b) => order(a.id, b.id)).map(({ record }) => record),
+  )
+}
+
+/** The order in which a repository's events are taken in; what is none of them last. */
+function inOrderOfTime(events: Joined['events']): Joined['events'] {
+  const own = events.flatMap(one => (one.event === undefined ? [] : [{ head: one.event.head, one }]))
+  return [...byTimestamp(own).map(({ one }) => one), ...events.filter(({ event }) => event === undefined)]
 }
 
 /** How the base has an event, which must be that event; of what is not in the log, as it is. */
@@ -114,79 +154,6 @@ function newProposals(members: Members, proposals: readonly Json[]): Json[] {
     known.add(id)
     return true
   })
-}
-
-interface Replaying {
-  readonly members: Members
-  readonly log: readonly LogEvent[]
-  readonly based: ReadonlySet<string>
-  readonly precedes: Precedes | undefined
-  readonly deciders: Deciders
-}
-
-/**
- * What later events changed. They are applied on top of the objects as the base has them, since these may have been changed outside of
- * the log; an object whose later events stand between those of the base in replay order, or that the base's list doesn't bring into
- * the view, is taken from the replay of the whole log.
- */
-function* replayLater(replaying: Replaying): InPieces<Map<ObjectTable, Map<string, Members>>> {
-  const { members, log, based, precedes, deciders } = replaying
-  const findings = readFindings(listOf(members, 'findings'), [])
-  const proposals = listOf(members, 'proposals').flatMap(seedOf)
-  const seeds = { proposals, deciders, ...(precedes !== undefined && { precedes }) }
-  const top = emptyView({ genesis: findings.map(({ body }) => body), ...seeds })
-  const whole = emptyView({ genesis: genesisOf(findings, log), ...seeds })
-  const started = new Set<string>()
-  const between = new Set<string>()
-  const touched = new Set<string>()
-  for (const [i, event] of counting(log).entries()) {
-    if (i % EVENTS_PER_PIECE === 0) yield
-    const inWhole = apply(whole, event)
-    const ids = [event.head.target.id, ...inWhole.findings]
-    if (!based.has(event.digest)) {
-      const onTop = apply(top, event)
-      for (const id of [...ids, ...onTop.findings]) touched.add(id)
-      for (const id of ids) started.add(id)
-      // It is about what events of the base said, such as a conflict between them.
-      if (onTop.problems > inWhole.problems) for (const id of ids) between.add(id)
-    } else for (const id of ids) if (started.has(id)) between.add(id)
-  }
-  const changed = new Map<ObjectTable, Map<string, Members>>()
-  for (const table of OBJECT_TABLES) {
-    const sources = table === 'findings' ? { top, whole } : { top: whole, whole }
-    const objects = changedIn(table, { ...sources, touched, between })
-    if (objects.size > 0) changed.set(table, objects)
-  }
-  return changed
-}
-
-/** Each at the first place of a node that counts. */
-function counting(log: readonly LogEvent[]): LogEvent[] {
-  return log.filter(({ counts }) => counts).sort((a, b) => (a.nodes?.[0] ?? 0) - (b.nodes?.[0] ?? 0))
-}
-
-function changedIn(
-  table: ObjectTable,
-  from: { top: View; whole: View; touched: ReadonlySet<string>; between: ReadonlySet<string> },
-): Map<string, Members> {
-  const whole = new Map(viewObjects(from.whole, table).map(({ id, body }) => [id, body]))
-  const objects = new Map<string, Members>()
-  for (const { id, body } of viewObjects(from.top, table)) {
-    if (!from.touched.has(id)) continue
-    objects.set(id, new Map((from.between.has(id) ? whole.get(id) : undefined) ?? body))
-  }
-  return objects
-}
-
-/** An event that no replay can read changes nothing; the gate let it in as an event. */
-function apply(view: View, event: LogEvent): { findings: readonly string[]; problems: number } {
-  try {
-    const { findings, problems } = applyEvent(view, event)
-    return { findings, problems: problems.length }
-  } catch (error) {
-    if (!hasCode(error)) throw error
-    return { findings: [], problems: 1 }
-  }
 }
 
 /** Each object in its place, new ones at the end. */
@@ -237,21 +204,6 @@ export function proposalsIn(documents: Iterable<Uint8Array>): Json[] {
     }
   }
   return proposals
-}
-
-export function listOf(members: ReadonlyMap<string, Json>, name: string): readonly Json[] {
-  const list = members.get(name)
-  return Array.isArray(list) ? list : []
-}
-
-export function idOf(value: Json): string | undefined {
-  const id = value instanceof Map ? value.get('id') : undefined
-  return typeof id === 'string' ? id : undefined
-}
-
-function seedOf(proposal: Json): { id: string; payload: Json }[] {
-  const id = idOf(proposal)
-  return id === undefined ? [] : [{ id, payload: (proposal as Members).get('payload') ?? null }]
 }
 
 function parseStored({ text }: LogEvent): Json {

@@ -6,8 +6,9 @@ import { hasCode } from '../errors.ts'
 import { readFrontier } from '../vela/frontier-file.ts'
 import { parseJson, printJson } from '../vela/json.ts'
 import type { Json } from '../vela/value.ts'
-import { type Basis, idOf, type Joined, listOf } from './whole-join.ts'
-import { configOf, type RepositoryFile } from './whole-split.ts'
+import { configFiles, configOf, type RepositoryFile } from './whole-config.ts'
+import type { Basis, Joined } from './whole-join.ts'
+import { idOf, listOf } from './whole-members.ts'
 
 type Members = Map<string, Json>
 
@@ -54,7 +55,7 @@ export function repositoryMembers(
     const [value] = file === undefined ? [] : parsed(file.bytes)
     if (value !== undefined && (Array.isArray(value) || member === 'proof_state')) members.set(member, value)
   }
-  return given === undefined ? { members, own: true } : { members }
+  return given === undefined ? { members, own: 'repository' } : { members }
 }
 
 function membersIn(files: readonly RepositoryFile[]): Members | undefined {
@@ -73,7 +74,7 @@ function membersIn(files: readonly RepositoryFile[]): Members | undefined {
 function configured(files: readonly RepositoryFile[], bare: ReadonlyMap<string, Json>): Members {
   const { frontier_id: _, ...config } = configOf(files)
   const meta = new Map(bare.get('frontier') as Members)
-  for (const [name, value] of Object.entries(config)) meta.set(name, value)
+  for (const [name, value] of Object.entries(config)) meta.set(name, value as Json)
   return new Map(bare).set('frontier', meta)
 }
 
@@ -92,21 +93,31 @@ function parsed(bytes: Uint8Array): Json[] {
   }
 }
 
+interface RepositoryParts {
+  /** The frontier's name. */
+  readonly frontier: string
+  /** Undefined for a frontier that came as a file, or as a log. */
+  readonly files: readonly RepositoryFile[] | undefined
+  /** The whole frontier.json. */
+  readonly text: Uint8Array
+}
+
 /**
  * The files of a repository: those that were imported, as they were, but for what later events changed; and for a frontier that
- * came as a file, the files that it amounts to. `text` is the whole frontier.json.
+ * came as a file, the files that it amounts to.
  */
-export function repositoryFiles(
-  joined: Joined,
-  { files, text }: { files: readonly RepositoryFile[] | undefined; text: Uint8Array },
-): RepositoryFile[] {
+export function repositoryFiles(joined: Joined, { frontier, files, text }: RepositoryParts): RepositoryFile[] {
   const result = new Map<string, Uint8Array>()
   const put = (path: string, value: Json): void => {
     result.set(path, utf8(`${printJson(value)}\n`))
   }
-  if (files === undefined) describe(joined.members, put)
+  if (files === undefined) {
+    for (const { path, text: config } of configFiles(frontier, joined.members.get('frontier')))
+      result.set(path, utf8(config))
+    describe(joined.members, put)
+  }
   for (const { path, bytes } of files ?? []) result.set(path, bytes)
-  if (files === undefined || (result.has('frontier.json') && joined.changed.size > 0)) result.set('frontier.json', text)
+  if (files === undefined || (result.has('frontier.json') && joined.later)) result.set('frontier.json', text)
   for (const proposal of joined.proposals) {
     const path = recordPath('proposals', proposal)
     if (path !== undefined) put(path, proposal)
@@ -145,5 +156,5 @@ function describe(members: ReadonlyMap<string, Json>, put: (path: string, value:
 /** What has no id of a plain form has no file of its own; the frontier.json has it all the same. */
 function recordPath(folder: string, record: Json): string | undefined {
   const id = idOf(record)
-  return id !== undefined && /^[a-z]{1,8}_[0-9a-f]{16}$/.test(id) ? `.vela/${folder}/${id}.json` : undefined
+  return id !== undefined && /^[a-z]{1,16}_[a-z0-9_-]{1,128}$/.test(id) ? `.vela/${folder}/${id}.json` : undefined
 }

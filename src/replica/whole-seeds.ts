@@ -15,8 +15,9 @@ import type { Frontier } from './frontier.ts'
 import { ownerKeys } from './owner.ts'
 import type { Seeds } from './stored-view.ts'
 import { basisOf } from './whole-basis.ts'
-import { idOf, listOf, proposalsIn } from './whole-join.ts'
+import { proposalsIn } from './whole-join.ts'
 import { readWholeLog } from './whole-log.ts'
+import { idOf, listOf } from './whole-members.ts'
 
 interface Known {
   /** Nodes looked through. */

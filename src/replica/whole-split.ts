@@ -14,6 +14,7 @@ import { payloadOf } from '../vela/frontier-payload.ts'
 import { parseJson, printJson } from '../vela/json.ts'
 import { readLog } from '../vela/log.ts'
 import type { Json } from '../vela/value.ts'
+import { type Config, configOf, type RepositoryFile } from './whole-config.ts'
 import {
   type Base,
   type BaseEvent,
@@ -23,6 +24,8 @@ import {
   linkText,
   printBase,
 } from './whole-document.ts'
+
+export type { RepositoryFile }
 
 export interface Document {
   readonly link: Link
@@ -86,12 +89,6 @@ export function splitFrontier(bytes: Uint8Array): Parts {
     compiledAt: meta.get('compiled_at') as string,
     unread: unread.filter(({ list: of }) => of === 'findings'),
   }
-}
-
-/** A file of a repository, its path relative and plain: `.vela/…`, or one of the visible files beside it. */
-export interface RepositoryFile {
-  readonly path: string
-  readonly bytes: Uint8Array
 }
 
 const EVENTS = '.vela/events/'
@@ -235,36 +232,6 @@ function digestsIn(frontierFile: Uint8Array): (string | undefined)[] {
     if (!hasCode(error, 'ERR_JSON')) throw error
     return []
   }
-}
-
-export interface Config {
-  readonly frontier_id?: string
-  readonly name?: string
-  readonly description?: string
-  readonly compiler?: string
-  readonly compiled_at?: string
-}
-
-const CONFIG_MEMBERS = ['frontier_id', 'name', 'description', 'compiler', 'compiled_at'] as const
-
-/** The plain strings of `.vela/config.toml`, and of `frontier.yaml`, which has precedence. */
-export function configOf(files: readonly { readonly path: string; readonly bytes: Uint8Array }[]): Config {
-  const textAt = (path: string): string => {
-    const file = files.find(one => one.path === path)
-    return file === undefined ? '' : Buffer.from(file.bytes).toString('utf8')
-  }
-  const [toml, yaml] = [textAt('.vela/config.toml'), textAt('frontier.yaml')]
-  const config: Record<string, string> = {}
-  for (const name of CONFIG_MEMBERS) {
-    const inToml = new RegExp(`^[ \\t]*${name}[ \\t]*=[ \\t]*"([^"\\\\\\n]*)"[ \\t]*(?:#.*)?$`, 'm').exec(toml)?.[1]
-    const inYaml = new RegExp(
-      `^${name}:[ \\t]+(?:"([^"\\\\\\n]*)"|'([^'\\n]*)'|([^"'#\\n][^#\\n]*?))[ \\t]*$`,
-      'm',
-    ).exec(yaml)
-    const value = inYaml?.[1] ?? inYaml?.[2] ?? inYaml?.[3] ?? inToml
-    if (value !== undefined) config[name] = value
-  }
-  return config
 }
 
 /** What names a repository: its configuration, the frontier.json beside it, its genesis event, its configuration's meta. */

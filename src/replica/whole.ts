@@ -47,7 +47,7 @@ export async function wholeRepository(home: Home, frontier: string): Promise<Rep
   const log = await logOf(home, frontier)
   const whole = await inTurns(joined(log))
   const files = log.base === undefined ? undefined : filesOf(log.base, log)
-  return repositoryFiles(whole, { files, text: await inTurns(wholeText(log, whole)) })
+  return repositoryFiles(whole, { frontier, files, text: await inTurns(wholeText(log, whole)) })
 }
 
 export interface BaseView {
