@@ -28,7 +28,7 @@ export async function answer({ out }: Context, { way, report, notice, fields, li
     fields: { ...fields, ...reportFields(report) },
     lines: [
       headline(way, report),
-      ...columns([...lines, ...rows(report)].map(([name, value]) => [`  ${name}`, value!])),
+      ...columns([...lines, ...rows(way, report)].map(([name, value]) => [`  ${name}`, value!])),
     ],
   })
   await out.notice(notice)
@@ -64,7 +64,7 @@ function headline(way: Way, { frontier, peer }: SyncReport): string {
 
 const REFUSED_LISTED_MAX = 10
 
-function rows(report: SyncReport): string[][] {
+function rows(way: Way, report: SyncReport): string[][] {
   const { refused, refused_count, round_trips } = report
   const listed = refused.slice(0, REFUSED_LISTED_MAX)
   const more = refused_count - listed.length
@@ -81,7 +81,7 @@ function rows(report: SyncReport): string[][] {
       `${thousands(report.heads.length)}, ${report.equal ? 'the same on both sides' : 'not the same on both sides'}`,
     ],
     ...(report.note === undefined ? [] : [['', report.note]]),
-    ...conflictRows(report),
+    ...(way === 'push' ? [] : conflictRows(report)),
     ...(report.same_registry ? [] : [['registry', 'not the same peers are registered on both sides']]),
   ]
 }
