@@ -214,6 +214,8 @@ export const CLI_LIMITS = {
   socketPathBytesMax: 100,
   lockWaitMsMax: 2_000,
   lockRetryMs: 40,
+  watchLookMs: 500,
+  watchBytesMax: 4 * MIB,
   progressAfterMs: 1_000,
   progressEveryMs: 100,
   jsonItemsMax: 10_000,

@@ -7,6 +7,7 @@ import type { Args } from './args.ts'
 import type { Io } from './io.ts'
 import type { Output } from './output.ts'
 import type { VerbShape } from './shape.ts'
+import type { Visits } from './visits.ts'
 
 /** Where a verb comes from and what stands around it. */
 export interface Context {
@@ -46,6 +47,11 @@ export interface StoreCommand extends VerbShape {
   /** Needs a store: runs in the hub that serves it, else opens it. */
   readonly where: 'store'
   run(context: StoreContext, args: Args): Promise<ExitCode>
+  /**
+   * For a verb that stays for long and only looks: what it does where no hub serves the store, so that it leaves the store to others.
+   * It answers an exit code, or the words of a command line with which to go on when a hub serves the store by now.
+   */
+  runUnserved?(context: Context, args: Args, visits: Visits): Promise<ExitCode | readonly string[]>
   /** What the verb does with a store that is too damaged to open; without this it fails as any verb does. */
   runDamaged?(context: Context & { readonly location: string }, args: Args): Promise<ExitCode>
 }

@@ -19,6 +19,7 @@ import { SERVE_VERBS } from './verbs/serve.ts'
 import { SETTLE_VERBS } from './verbs/settle.ts'
 import { STORE_VERBS } from './verbs/store.ts'
 import { SYNC_VERBS } from './verbs/sync.ts'
+import { WATCH_VERBS } from './verbs/watch.ts'
 
 export const COMMANDS: readonly Command[] = [
   ...STORE_VERBS,
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   ...SERVE_VERBS,
   ...SYNC_VERBS,
   ...LIVE_VERBS,
+  ...WATCH_VERBS,
   ...CLONE_VERBS,
   ...PUBLISH_VERBS,
   ...COMPARE_VERBS,

@@ -2,7 +2,6 @@
 // the verb for us, else the store is opened here), run, and turn whatever went wrong into a message and a code.
 
 import { type ExitCode, hasCode, ReplicaError } from '../errors.ts'
-import type { Replica } from '../replica.ts'
 import { type Args, findVerb, readArgs, wantsJson } from './args.ts'
 import type { Command, Context, RunInside, StoreCommand } from './command.ts'
 import { COMMANDS } from './commands.ts'
@@ -14,6 +13,7 @@ import { type Io, OutputClosed } from './io.ts'
 import { findStore } from './locate.ts'
 import { retryWhileLocked } from './lock.ts'
 import { Output } from './output.ts'
+import { type Owner, Visits } from './visits.ts'
 
 /** What the process (or a test) gives. */
 export interface Host {
@@ -54,8 +54,10 @@ const runInside: RunInside = async (request, hub, session) =>
     return onStore.run({ ...session, out, cwd, dir: undefined, runtime, servedAt, runInside, replica, location }, args)
   })
 
+type OnStore = Pick<StoreCommand, 'run' | 'runUnserved' | 'runDamaged'>
+
 /** The verb as one of a store; undefined where it needs none. */
-function storePart(command: Command, args: Args): Pick<StoreCommand, 'run' | 'runDamaged'> | undefined {
+function storePart(command: Command, args: Args): OnStore | undefined {
   if (command.where === 'store') return command
   return command.withStore?.wanted(args) === true ? command.withStore : undefined
 }
@@ -103,7 +105,7 @@ function asReplicaError(error: unknown, signal: AbortSignal): ReplicaError {
 
 /** In the hub that serves the store; else here. A store that is just being opened or closed by another is waited for. */
 async function runOnStore(
-  command: Pick<StoreCommand, 'run' | 'runDamaged'>,
+  command: OnStore,
   args: Args,
   { argv, context }: { argv: readonly string[]; context: Context },
 ): Promise<ExitCode> {
@@ -115,22 +117,31 @@ async function runOnStore(
   })
   if (owner === undefined) return await command.runDamaged!({ ...context, location }, args)
   if (owner.hub !== undefined) return runInHub(owner.hub, { argv, cwd }, { io, signal })
-  await using replica = owner.replica
-  return await command.run({ ...context, replica, location }, args)
+  if (command.runUnserved === undefined) {
+    await using replica = owner.replica
+    return await command.run({ ...context, replica, location }, args)
+  }
+  await using visits = new Visits(owner.replica, { location, signal, find: () => ownerNow(location) })
+  const ended = await command.runUnserved(context, args, visits)
+  return typeof ended === 'number' ? ended : runOnStore(command, reread(ended), { argv: ended, context })
 }
 
-type Owner =
-  | { hub: Awaited<ReturnType<typeof connectHub>> & object; replica?: never }
-  | { hub?: never; replica: Replica }
+function reread(words: readonly string[]): Args {
+  const { command, rest } = findVerb(words, COMMANDS)
+  return readArgs(rest, command)
+}
 
 async function whoeverOwns(location: string, signal: AbortSignal): Promise<Owner> {
-  return retryWhileLocked(signal, async () => {
-    const hub = await connectHub(location)
-    if (hub !== undefined) return { hub }
-    // Loaded only here: a verb that runs inside a hub needs no database and no cryptography of its own.
-    const { Replica } = await import('../replica.ts')
-    const replica = await Replica.open({ location })
-    await removeSocket(location)
-    return { replica }
-  })
+  return retryWhileLocked(signal, () => ownerNow(location))
+}
+
+/** @throws ReplicaError as Replica.open */
+async function ownerNow(location: string): Promise<Owner> {
+  const hub = await connectHub(location)
+  if (hub !== undefined) return { hub }
+  // Loaded only here: a verb that runs inside a hub needs no database and no cryptography of its own.
+  const { Replica } = await import('../replica.ts')
+  const replica = await Replica.open({ location })
+  await removeSocket(location)
+  return { replica }
 }

@@ -9,6 +9,8 @@ import { type NodeView, nodeView } from './view.ts'
 
 /** Read at once and kept while the reader is busy with it. Bytes; at least one node. */
 const BATCH_BYTES = 256 * 1024
+/** About the longest time that a timer takes. */
+const LONG_MS = 2 ** 31 - 1
 
 export interface ChangesOptions {
   /** The first number to be told of; from the present end of the log on when absent. After a change, its `seq` and 1. */
@@ -50,7 +52,7 @@ async function* read(
     while (!until.aborted && left > 0) {
       bell.reset()
       const rows = await rowsAt(log, { from: seq, to: log.nodes, batchBytes: BATCH_BYTES })
-      if (rows.length === 0) await bell.rung
+      if (rows.length === 0) await awake(bell.rung)
       for (const row of rows) {
         if (until.aborted || left === 0) return
         const view = nodeView(row)
@@ -64,6 +66,13 @@ async function* read(
     until.removeEventListener('abort', ring)
     unsubscribe()
   }
+}
+
+/** Waiting for a commit is work to be done: a process that does nothing else doesn't end meanwhile. */
+async function awake(rung: Promise<void>): Promise<void> {
+  const handle = setInterval(() => {}, LONG_MS)
+  await rung
+  clearInterval(handle)
 }
 
 /** Rings once until it is reset; what rings before somebody waits is not lost. */

@@ -1,16 +1,14 @@
-// Verbs that stay with a frontier: sync, in one session or as long as it is wanted, and watch.
+// The verb that exchanges nodes both ways: in one session, or live as long as it is wanted.
 
 import type { ExitCode } from '../../errors.ts'
 import { ReplicaError } from '../../errors.ts'
-import { CLI_LIMITS } from '../../limits.ts'
 import type { ExchangeReport, WayReport } from '../../replica/exchanging.ts'
 import type { LiveState } from '../../replica/live.ts'
-import type { NodeView } from '../../replica/view.ts'
 import type { LiveRound } from '../../transport/exchange.ts'
 import { isLiveSetting, type LiveMode } from '../../trust/peer.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { type Printable, RawJson } from '../json.ts'
+import type { Printable } from '../json.ts'
 import { columns, plural, size, thousands } from '../layout.ts'
 import { usage } from '../output.ts'
 import { ProgressLine } from '../progress.ts'
@@ -39,26 +37,7 @@ const sync: Command = {
   run: runSync,
 }
 
-const watch: Command = {
-  name: 'watch',
-  group: 'log',
-  where: 'store',
-  summary: 'print events as they are merged',
-  about: [
-    "In the order of this store's log, from now on or from --since, until an interrupt. Each line begins with a cursor: `--since <cursor>` goes on after that line. Cursors mean something in this store only.",
-  ],
-  options: [
-    { name: 'since', value: 'cursor', help: 'begin there instead of now; 0 is the beginning' },
-    { name: 'kind', value: 'kind', repeated: true, help: 'only events of this kind; may be given several times' },
-    { name: 'number', short: 'n', value: 'count', help: 'end after so many' },
-    { name: 'jsonl', help: 'print each as a line of JSON' },
-    FRONTIER,
-  ],
-  examples: ['replica watch --jsonl --since 0', 'replica watch --kind finding.asserted'],
-  run: runWatch,
-}
-
-export const LIVE_VERBS: readonly Command[] = [sync, watch]
+export const LIVE_VERBS: readonly Command[] = [sync]
 
 async function runSync(context: StoreContext, args: Args): Promise<ExitCode> {
   const mode = args.text('mode') ?? 'both'
@@ -210,34 +189,4 @@ function roundLine({ direction, nodes, tally }: LiveRound): string {
     ...(refusedCount > 0 ? [`${thousands(refusedCount)} refused`] : []),
   ]
   return `${direction.padEnd(3)} ${plural(nodes, 'node')}: ${[`${thousands(admitted)} admitted`, ...rest].join(', ')}`
-}
-
-async function runWatch({ replica, out, signal }: StoreContext, args: Args): Promise<ExitCode> {
-  if (out.json && args.has('jsonl')) throw usage('--json and --jsonl exclude each other')
-  if (out.json && !args.has('number')) throw usage('--json prints all at the end: say how many with -n, or use --jsonl')
-  const frontier = replica.frontier(args.text('frontier'))
-  const kinds = args.all('kind')
-  const most = out.json ? CLI_LIMITS.jsonItemsMax : Number.MAX_SAFE_INTEGER
-  const limit = args.has('number') ? { limit: Math.min(args.count('number', 0), most) } : {}
-  const since = args.has('since') ? { since: args.count('since', 0) } : {}
-  const wanted = kinds.length === 0 ? {} : { kinds }
-  const all: Printable[] = []
-  let cursor = args.count('since', 0)
-  for await (const node of replica.changes(frontier, { ...since, ...limit, ...wanted, signal })) {
-    cursor = node.seq + 1
-    if (out.json) all.push(changeFields(node))
-    else if (args.has('jsonl')) await out.jsonLine(changeFields(node))
-    else await out.lines([changeLine(node)])
-  }
-  return out.json ? out.done({ fields: { frontier, changes: all, cursor }, lines: [] }) : 0
-}
-
-/** `cursor`: where to go on after this one. */
-function changeFields({ seq, cid, height, key, parents, event }: NodeView): Printable {
-  return { cursor: seq + 1, seq, cid, height, key, parents, event: new RawJson(event.text) }
-}
-
-function changeLine({ seq, event }: NodeView): string {
-  const { id, kind, actor, target, reason } = event
-  return [String(seq + 1).padStart(6), id, kind, `${target.type}:${target.id}`, actor.id, reason].join('  ')
 }
