@@ -85,6 +85,7 @@ export class Exchange {
     this.#connection = newConnection(config)
     this.#patience = new Patience({
       setAlarm: options.setAlarm,
+      link,
       mayBeSilent: () => this.#tasks.count > 0 || isSilent(this.#connection),
       onLate: error => this.#end(error),
     })

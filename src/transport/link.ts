@@ -13,6 +13,10 @@ export interface Link {
   readonly remote: string
   /** Bytes handed to `send` and not yet taken by the other side or the system. */
   readonly buffered: number
+  /** Bytes of messages that have come so far, also of one that isn't whole yet. */
+  readonly receivedBytes: number
+  /** What was sent a while ago is known not to have arrived: an answer to it can't be there. */
+  readonly isBackedUp: boolean
   send(frame: Uint8Array): void
   /** Resolves when at most `BUFFERED_HIGH` bytes are buffered, and when the link ends. */
   drained(): Promise<void>
@@ -51,6 +55,9 @@ export function pipe(options: PipeOptions = {}): [Link, Link] {
 
 class PipeEnd implements Link {
   readonly remote = 'pipe'
+  /** Nothing lies between the two ends. */
+  readonly isBackedUp = false
+  receivedBytes = 0
   readonly #name: 'a' | 'b'
   readonly #decide: (frame: Uint8Array, from: 'a' | 'b') => Promise<Fate>
   readonly #inbox = new Inbox()
@@ -109,10 +116,15 @@ class PipeEnd implements Link {
       return
     }
     if (fate === 'drop') return this.#taken(frame.length)
-    this.#peer.#inbox.push(frame)
+    this.#peer.#arrived(frame)
     if (fate !== 'duplicate') return
     this.#buffered += frame.length
-    this.#peer.#inbox.push(frame)
+    this.#peer.#arrived(frame)
+  }
+
+  #arrived(frame: Uint8Array): void {
+    this.receivedBytes += frame.length
+    this.#inbox.push(frame)
   }
 
   #taken(bytes: number): void {

@@ -1,13 +1,15 @@
 // How long a session waits for the other side: for the handshake, and later for any message at all. Silence is no fault of
-// the peer while this side is at work or nothing is owed. Specification: protocol/sync.md, S6.
+// the peer while this side is at work or nothing is owed, nor while a message is coming, or what it would answer is going, on a slow link. Specification: protocol/sync.md, S6.
 
 import { ReplicaError } from '../errors.ts'
 import { SOCKET_LIMITS } from '../limits.ts'
 import { type Alarm, clockAlarm, type SetAlarm } from './alarm.ts'
+import type { Link } from './link.ts'
 
 const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
 
 export interface PatienceParts {
+  readonly link: Pick<Link, 'receivedBytes' | 'isBackedUp'>
   readonly setAlarm?: SetAlarm | undefined
   /** Whether nothing is to be expected of the peer just now. */
   readonly mayBeSilent: () => boolean
@@ -17,13 +19,17 @@ export interface PatienceParts {
 export class Patience {
   readonly #handshake: Alarm
   readonly #idleness: Alarm
+  readonly #link: PatienceParts['link']
+  /** Bytes that had come when the while began. */
+  #seenBytes = 0
   #isOver = false
 
-  constructor({ setAlarm = clockAlarm, mayBeSilent, onLate }: PatienceParts) {
+  constructor({ setAlarm = clockAlarm, link, mayBeSilent, onLate }: PatienceParts) {
+    this.#link = link
     const late = (message: string): void => onLate(new ReplicaError('ERR_SYNC_TIMEOUT', message))
     this.#handshake = setAlarm(handshakeMsMax, () => late(`no handshake within ${handshakeMsMax} ms`))
     this.#idleness = setAlarm(idleMsMax, () => {
-      if (mayBeSilent()) this.#idleness.restart()
+      if (mayBeSilent() || this.#isMoving()) this.renew()
       else late(`nothing came for ${idleMsMax} ms`)
     })
   }
@@ -35,7 +41,14 @@ export class Patience {
 
   /** Something came, or this side has been at work until now: the while begins again. */
   renew(): void {
-    if (!this.#isOver) this.#idleness.restart()
+    if (this.#isOver) return
+    this.#seenBytes = this.#link.receivedBytes
+    this.#idleness.restart()
+  }
+
+  #isMoving(): boolean {
+    const { receivedBytes, isBackedUp } = this.#link
+    return isBackedUp || receivedBytes !== this.#seenBytes
   }
 
   stop(): void {

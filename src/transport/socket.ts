@@ -1,5 +1,5 @@
 // WebSocket as a link: the only file that knows `ws`. Binary frames only, no compression by the transport, bounded both
-// ways: reading pauses when a reader lags, writing waits for `drained`. Pings find half-open links.
+// ways: reading pauses when a reader lags, writing waits for `drained`. Pings find half-open links (pulse.ts).
 // Specification: protocol/sync.md, S1, S2, S6 and S14.
 
 import type { IncomingMessage } from 'node:http'
@@ -8,11 +8,15 @@ import { TLSSocket } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import { ReplicaError } from '../errors.ts'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../limits.ts'
+import type { Role } from '../sync/handshake.ts'
 import { SUBPROTOCOL } from '../sync/message.ts'
 import { BUFFERED_HIGH, closeError, Inbox, type Link } from './link.ts'
+import { Pulse } from './pulse.ts'
 
-const { pingMs, pingMissesMax, handshakeMsMax, closeMsMax, outboundShareBytes, outboundBytesMin } = SOCKET_LIMITS
+const { pingMs, handshakeMsMax, closeMsMax, outboundShareBytes, outboundBytesMin } = SOCKET_LIMITS
 const { frameBytesMax } = WIRE_LIMITS
+/** A ping carries its number, so that the answer says which it was. */
+const PING_BYTES = 4
 const EXPORTER_LABEL = 'EXPORTER-replica-sync'
 
 /** A link with what a handshake binds to it. */
@@ -35,11 +39,12 @@ export async function connect(url: string, options: { signal?: AbortSignal | und
     handshakeTimeout: handshakeMsMax,
     followRedirects: false,
   })
-  const link = new SocketLink(socket, target.host)
+  const link = new SocketLink(socket, target.host, 'client')
   const abort = (): void => socket.terminate()
   signal?.addEventListener('abort', abort, { once: true })
   try {
-    const { binding, loopback } = await opened(socket, target.host)
+    const { binding, loopback, wire } = await opened(socket, target.host)
+    link.listenTo(wire)
     return { link, host: target.host, binding, loopback }
   } catch (error) {
     throw signal?.aborted ? new ReplicaError('ERR_ABORTED', 'aborted while connecting', { cause: error }) : error
@@ -48,13 +53,19 @@ export async function connect(url: string, options: { signal?: AbortSignal | und
   }
 }
 
-function opened(socket: WebSocket, host: string): Promise<{ binding: Uint8Array | undefined; loopback: boolean }> {
-  let binding: Uint8Array | undefined
-  let loopback = false
+interface Upgraded {
+  readonly binding: Uint8Array | undefined
+  readonly loopback: boolean
+  /** What the WebSocket lies on. */
+  readonly wire: Duplex
+}
+
+function opened(socket: WebSocket, host: string): Promise<Upgraded> {
+  let upgraded: Upgraded
   return new Promise((resolve, reject) => {
     socket.on('upgrade', response => {
-      binding = exporterOf(response.socket)
-      loopback = isLoopback(response.socket.remoteAddress)
+      const { socket: wire } = response
+      upgraded = { binding: exporterOf(wire), loopback: isLoopback(wire.remoteAddress), wire }
     })
     socket.on('unexpected-response', (_request, response) => {
       const status = response.statusCode ?? 0
@@ -62,7 +73,7 @@ function opened(socket: WebSocket, host: string): Promise<{ binding: Uint8Array 
       reject(new ReplicaError(code, `${host} answered HTTP ${status} instead of a WebSocket`))
       socket.terminate()
     })
-    socket.on('open', () => resolve({ binding, loopback }))
+    socket.on('open', () => resolve(upgraded))
     socket.on('error', cause => {
       reject(new ReplicaError('ERR_SYNC_CONNECT', `${host} can't be reached: ${cause.message}`, { cause }))
     })
@@ -94,8 +105,10 @@ export class SocketServer {
     return new Promise(resolve => {
       this.#server.handleUpgrade(request, socket, head, ws => {
         const address = request.socket.remoteAddress ?? 'unknown'
+        const link = new SocketLink(ws, address, 'hub')
+        link.listenTo(socket)
         resolve({
-          link: new SocketLink(ws, address),
+          link,
           host: request.headers.host ?? '',
           binding: exporterOf(request.socket),
           loopback: isLoopback(address),
@@ -134,22 +147,27 @@ class SocketLink implements Link {
   static #open = 0
   readonly remote: string
   readonly #socket: WebSocket
+  readonly #isHub: boolean
   readonly #inbox = new Inbox()
   readonly #pinger: NodeJS.Timeout
+  readonly #pulse = new Pulse()
   #waiting: (() => void)[] = []
-  #missed = 0
+  #sentBytes = 0
   /** Takes the socket away from a peer that doesn't answer the close. */
   #closer: NodeJS.Timeout | undefined
   #failure: ReplicaError | undefined
 
-  constructor(socket: WebSocket, remote: string) {
+  constructor(socket: WebSocket, remote: string, role: Role) {
     this.#socket = socket
     this.remote = remote
+    this.#isHub = role === 'hub'
     SocketLink.#open += 1
     socket.binaryType = 'nodebuffer'
     socket.on('message', (data: Buffer, binary: boolean) => this.#onMessage(data, binary))
-    socket.on('pong', () => {
-      this.#missed = 0
+    socket.on('ping', (data: Buffer) => this.#pulse.cameControl(this.#frameBytes(data)))
+    socket.on('pong', (data: Buffer) => {
+      this.#pulse.cameControl(this.#frameBytes(data))
+      if (data.length === PING_BYTES) this.#pulse.answered(data.readUInt32BE())
     })
     socket.on('error', cause => {
       const tooBig = (cause as { code?: string }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
@@ -168,8 +186,21 @@ class SocketLink implements Link {
     this.#pinger.unref()
   }
 
+  /** Once the connection is upgraded: hears what comes, before it is whole messages. */
+  listenTo(wire: Duplex): void {
+    wire.on('data', (chunk: Buffer) => this.#pulse.came(chunk.length))
+  }
+
   get buffered(): number {
     return this.#socket.bufferedAmount
+  }
+
+  get receivedBytes(): number {
+    return this.#pulse.messageBytes
+  }
+
+  get isBackedUp(): boolean {
+    return this.#pulse.isBackedUp
   }
 
   /** So much may wait to be written; with many links it is this one's share. */
@@ -180,6 +211,7 @@ class SocketLink implements Link {
 
   send(frame: Uint8Array): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
+    this.#sentBytes += frame.length
     this.#socket.send(frame, () => {
       if (this.#waiting.length > 0 && this.#isDrained) this.#release()
     })
@@ -220,12 +252,20 @@ class SocketLink implements Link {
 
   #ping(): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
-    this.#missed += 1
-    if (this.#missed > pingMissesMax) {
-      this.#failure = new ReplicaError('ERR_SYNC_TIMEOUT', `no answer to ${pingMissesMax} pings`)
+    const drained = this.#sentBytes - this.buffered
+    const ping = this.#pulse.beat({ isReading: !this.#socket.isPaused, drained })
+    if (ping === undefined) {
+      this.#failure = new ReplicaError('ERR_SYNC_TIMEOUT', 'nothing came, and no answer to pings')
       this.#socket.terminate()
       return
     }
-    this.#socket.ping()
+    const data = Buffer.alloc(PING_BYTES)
+    data.writeUInt32BE(ping)
+    this.#socket.ping(data)
+  }
+
+  /** A ping or pong as it came, with its header; what a client sends is masked. */
+  #frameBytes(data: Buffer): number {
+    return data.length + (this.#isHub ? 6 : 2)
   }
 }

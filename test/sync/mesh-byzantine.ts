@@ -40,6 +40,10 @@ export class Byzantine {
       get buffered() {
         return link.buffered
       },
+      get receivedBytes() {
+        return link.receivedBytes
+      },
+      isBackedUp: false,
       send,
       drained: () => link.drained(),
       next: () => link.next(),

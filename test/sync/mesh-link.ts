@@ -53,6 +53,8 @@ export class Wire {
 
 class WireEnd implements Link {
   readonly remote = 'wire'
+  readonly isBackedUp = false
+  receivedBytes = 0
   readonly #wire: Wire
   readonly #name: 'client' | 'hub'
   readonly #inbox = new Inbox()
@@ -77,6 +79,7 @@ class WireEnd implements Link {
     this.#arrive(() => {
       if (this.#wire.weather.cuts()) return this.#wire.cut()
       this.#wire.weather.onFrame?.(frame, this.#name)
+      this.#other.receivedBytes += frame.length
       this.#other.#inbox.push(frame)
     })
   }

@@ -99,6 +99,11 @@ export class RawClient {
     this.#socket.send(frame)
   }
 
+  /** Part of a message that has no end yet. */
+  sendPart(bytes: Uint8Array): void {
+    this.#socket.send(bytes, { fin: false })
+  }
+
   sendText(text: string): void {
     this.#socket.send(text)
   }

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { sha256, utf8 } from '../../src/bytes.ts'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../../src/limits.ts'
 import { Exchange, type Plan, type Services } from '../../src/transport/exchange.ts'
-import { pipe } from '../../src/transport/link.ts'
+import { type Link, pipe } from '../../src/transport/link.ts'
 import { connect } from '../../src/transport/socket.ts'
 import { deferred } from '../sync/deferred.ts'
 import { chain, circle, clientConfig, FRONTIER, hubConfig, keyOf, type Local, logOf, plant } from '../sync/local.ts'
@@ -198,7 +198,7 @@ test('a search for the difference is told when nobody wants it any more', async 
 async function overSocket(
   loopback: Loopback,
   services: (hub: Local) => Services,
-): Promise<{ raw: RawClient; served: Exchange; buffered: () => number; alarms: Alarms }> {
+): Promise<{ raw: RawClient; served: Exchange; link: Link; buffered: () => number; alarms: Alarms }> {
   const [client, hub] = await circle('laptop', 'main')
   const [raw, dialled] = await Promise.all([RawClient.connect(loopback.url, client!.key), loopback.accept()])
   const config = hubConfig(hub!, { host: dialled.host })
@@ -207,7 +207,8 @@ async function overSocket(
   await raw.greet()
   raw.prove()
   await served.ready
-  return { raw, served, buffered: () => dialled.link.buffered, alarms }
+  const { link } = dialled
+  return { raw, served, link, buffered: () => link.buffered, alarms }
 }
 
 const batch = 256 * 1024
@@ -254,6 +255,33 @@ test('a client that stops reading costs the hub its credit and a batch, then is 
   assert.is(await served.done.catch(code), 'ERR_SYNC_TIMEOUT')
   raw.terminate()
 })
+
+test('a message that is still coming keeps a session, however long it takes; silence in the middle of it does not', async () => {
+  await using loopback = await Loopback.listen()
+  const { raw, served, link, alarms } = await overSocket(loopback, hub => hub.services)
+  raw.send(openOf('push', { heads: [sha256(utf8('a node'))], count: 1 }))
+  await raw.next('opened')
+  for (let part = 0; part < 3; part += 1) {
+    const before = link.receivedBytes
+    raw.sendPart(Buffer.alloc(100))
+    await until(() => link.receivedBytes >= before + 100)
+    alarms.ring(idleMsMax)
+  }
+  let failure: string | undefined
+  served.done.catch(error => {
+    failure = code(error)
+  })
+  await turns(50)
+  assert.is(failure, undefined)
+  alarms.ring(idleMsMax)
+  await until(() => failure !== undefined)
+  assert.is(failure, 'ERR_SYNC_TIMEOUT')
+  raw.terminate()
+})
+
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) await new Promise(resolve => setImmediate(resolve))
+}
 
 test('a client that acks without reading is sent no more than the outbound buffer', async () => {
   await using loopback = await Loopback.listen()

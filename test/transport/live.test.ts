@@ -264,6 +264,10 @@ function gated(link: Link, gate: { open: Promise<void> }): Link {
     get buffered() {
       return link.buffered
     },
+    get receivedBytes() {
+      return link.receivedBytes
+    },
+    isBackedUp: false,
     send: frame => link.send(frame),
     drained: () => link.drained(),
     async next() {

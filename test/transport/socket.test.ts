@@ -85,29 +85,47 @@ test('the end of a connection releases a writer that waits', async () => {
   await filling
 })
 
-test('a peer that answers no pings is let go, and one that does is not', async () => {
+test('a peer that answers no pings and sends nothing is let go, and one that does either is not', async () => {
   mock.timers.enable({ apis: ['setInterval'] })
   try {
     await using loopback = await Loopback.listen()
     const { near, far: other } = await loopback.pair()
     const deaf = await RawClient.connect(loopback.url, keyOf('deaf'))
     const far = await loopback.accept()
-    deaf.pause()
-    let failure: string | undefined
+    const slow = await RawClient.connect(loopback.url, keyOf('slow'))
+    const { link } = await loopback.accept()
+    const failures: { deaf?: string | undefined; slow?: string | undefined } = {}
     far.link.next().catch(error => {
-      failure = code(error)
+      failures.deaf = code(error)
     })
-    for (let i = 0; i < pingMissesMax; i += 1) {
+    link.next().catch(error => {
+      failures.slow = code(error)
+    })
+    deaf.pause()
+    slow.pause()
+    const beat = async (): Promise<void> => {
+      const before = link.receivedBytes
+      slow.sendPart(Buffer.alloc(10))
+      await until(() => link.receivedBytes >= before + 10)
       mock.timers.tick(pingMs)
       await turns(200)
     }
-    assert.is(failure, undefined)
-    mock.timers.tick(pingMs)
-    await until(() => failure !== undefined)
-    assert.is(failure, 'ERR_SYNC_TIMEOUT')
+    for (let i = 0; i < pingMissesMax; i += 1) await beat()
+    assert.equal(failures, {})
+    await beat()
+    await until(() => failures.deaf !== undefined)
+    for (let i = 0; i < 2 * pingMissesMax; i += 1) await beat()
+    assert.equal(failures, { deaf: 'ERR_SYNC_TIMEOUT' })
     near.link.send(utf8('still here'))
     assert.is((await other.link.next())?.length, 10)
+    // What lies behind the pings has not arrived; once they are answered it has, and pongs are no messages.
+    assert.is(link.isBackedUp, true)
+    const before = link.receivedBytes
+    slow.resume()
+    await until(() => !link.isBackedUp)
+    assert.is(link.receivedBytes, before)
     deaf.terminate()
+    slow.terminate()
   } finally {
     mock.timers.reset()
   }
