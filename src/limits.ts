@@ -63,6 +63,7 @@ export const SOCKET_LIMITS = {
 export const LINK_LIMITS = {
   retryMsMin: 500,
   retryMsMax: 60_000,
+  refusedMsMax: 15_000,
   settledMsMin: 60_000,
   reopenMsMin: 20_000,
   reopenMsMax: 40_000,

@@ -1,11 +1,11 @@
 // One frontier on a link: a live channel that is opened, followed, and from time to time closed and opened again, so that both
-// sides compare heads even where nothing is written. A refused channel is asked for again after a long while. All ends with the
+// sides compare heads even where nothing is written. A refused channel is asked for again after growing waits. All ends with the
 // session it runs on. Specification: protocol/live.md, L5 to L7.
 
 import { hasCode, ReplicaError } from '../errors.ts'
 import type { Exchange, LiveChannel, LiveRound } from '../transport/exchange.ts'
 import type { LiveMode } from '../trust/peer.ts'
-import { type LinkTools, refusedMs, reopenMs } from './link-tools.ts'
+import { type LinkTools, reopenMs, retryMs } from './link-tools.ts'
 import type { LinkPhase, PeerStanding } from './standings.ts'
 
 /** What a channel tells its link; none may throw. */
@@ -26,7 +26,8 @@ export class LinkChannel {
   #mode: LiveMode
   #open: LiveChannel | undefined
   #isOver = false
-  #refused = false
+  /** Refusals in a row. */
+  #refusals = 0
   #wake: () => void = () => {}
 
   constructor(parts: {
@@ -48,7 +49,7 @@ export class LinkChannel {
 
   /** Whether it was refused and waits. */
   get refused(): boolean {
-    return this.#refused
+    return this.#refusals > 0
   }
 
   /** From now on nodes flow this way. */
@@ -99,7 +100,7 @@ export class LinkChannel {
     this.#open = open
     try {
       const channel = await open.caughtUp
-      this.#refused = false
+      this.#refusals = 0
       this.#standing.channel(channel)
       this.#hooks.onPhase('live')
       const alarm = setAlarm(reopenMs(random), () => this.#stopOpen())
@@ -116,7 +117,7 @@ export class LinkChannel {
 
   async #refusedBy(error: unknown): Promise<void> {
     if (this.#isOver) return
-    this.#refused = true
+    this.#refusals += 1
     const known = hasCode(error) ? error : new ReplicaError('ERR_INTERNAL', `unexpected: ${error}`, { cause: error })
     this.#standing.failed(known)
     this.#hooks.onPhase('waiting')
@@ -126,7 +127,7 @@ export class LinkChannel {
     const woken = new Promise<void>(resolve => {
       this.#wake = resolve
     })
-    const alarm = setAlarm(refusedMs(random), () => this.#wake())
+    const alarm = setAlarm(retryMs(this.#refusals - 1, known, random), () => this.#wake())
     await woken
     alarm.stop()
   }

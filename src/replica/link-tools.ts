@@ -1,12 +1,12 @@
 // Time, chance and the way to a peer, as links need them; and how long a link that ended waits. Tests bring their own, so that
-// none waits for a real clock. Specification: protocol/live.md, L3 and L6.
+// none waits for a real clock. Specification: protocol/live.md, L3 to L6.
 
 import { type ErrorCode, hasCode } from '../errors.ts'
 import { LINK_LIMITS } from '../limits.ts'
 import { clockAlarm, type SetAlarm } from '../transport/alarm.ts'
 import { connect } from '../transport/socket.ts'
 
-const { retryMsMin, retryMsMax, reopenMsMin, reopenMsMax } = LINK_LIMITS
+const { retryMsMin, retryMsMax, refusedMsMax, reopenMsMin, reopenMsMax } = LINK_LIMITS
 
 export interface LinkTools {
   readonly dial: typeof connect
@@ -25,25 +25,16 @@ export const LINK_TOOLS: LinkTools = {
 }
 
 /** Refusals that asking again soon doesn't change: a person has to do something, here or there. */
-const LASTING: readonly ErrorCode[] = [
-  'ERR_SYNC_AUTH',
-  'ERR_SYNC_FORBIDDEN',
-  'ERR_SYNC_VERSION',
-  'ERR_SYNC_REMOTE',
-  'ERR_FRONTIER_UNKNOWN',
-  'ERR_PEER_URL',
-]
+const LASTING: readonly ErrorCode[] = ['ERR_SYNC_AUTH', 'ERR_SYNC_VERSION', 'ERR_SYNC_REMOTE', 'ERR_PEER_URL']
+/** Refusals that are over once the other side has registered this one, which is often done a little later. */
+const UNREGISTERED: readonly ErrorCode[] = ['ERR_SYNC_FORBIDDEN', 'ERR_FRONTIER_UNKNOWN']
 
 /** Before the next attempt, after `failures` in a row: full jitter above the least, so that many don't come back at once. */
 export function retryMs(failures: number, error: unknown, random: () => number): number {
-  if (hasCode(error, ...LASTING)) return refusedMs(random)
-  const most = Math.min(retryMsMax, retryMsMin * 2 ** Math.min(failures, 16))
+  if (hasCode(error, ...LASTING)) return retryMsMax * (0.75 + random() / 4)
+  const longest = hasCode(error, ...UNREGISTERED) ? refusedMsMax : retryMsMax
+  const most = Math.min(longest, retryMsMin * 2 ** Math.min(failures, 16))
   return retryMsMin + random() * (most - retryMsMin)
-}
-
-/** Before a channel that was refused is asked for again: about the longest wait. */
-export function refusedMs(random: () => number): number {
-  return retryMsMax * (0.75 + random() / 4)
 }
 
 /** After which a live channel is closed and opened again, so that both sides compare heads. */

@@ -4,11 +4,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type ErrorCode, ReplicaError } from '../../src/errors.ts'
 import { LINK_LIMITS } from '../../src/limits.ts'
-import { refusedMs, reopenMs, retryMs } from '../../src/replica/link-tools.ts'
+import { reopenMs, retryMs } from '../../src/replica/link-tools.ts'
 
 const test = suite('replica/link-tools')
 
-const { retryMsMin, retryMsMax, reopenMsMin, reopenMsMax } = LINK_LIMITS
+const { retryMsMin, retryMsMax, refusedMsMax, reopenMsMin, reopenMsMax } = LINK_LIMITS
 const least = (): number => 0
 const most = (): number => 1 - 2 ** -53
 const down = new ReplicaError('ERR_SYNC_CONNECT', 'down')
@@ -20,13 +20,23 @@ test('a wait is at least the least, and its bound doubles up to the most', () =>
   for (const failures of [0, 5, 1_000_000]) assert.is(retryMs(failures, down, least), retryMsMin)
 })
 
-test('what only a person can change is asked for again after about the longest wait', () => {
-  const lasting: ErrorCode[] = ['ERR_SYNC_AUTH', 'ERR_SYNC_FORBIDDEN', 'ERR_SYNC_VERSION', 'ERR_PEER_URL']
-  for (const code of lasting) {
-    const ms = retryMs(0, new ReplicaError(code, 'no'), least)
-    assert.is(ms, 0.75 * retryMsMax, code)
+test('who is not registered asks again soon, and then with growing waits well below half a minute', () => {
+  for (const code of ['ERR_SYNC_FORBIDDEN', 'ERR_FRONTIER_UNKNOWN'] as const) {
+    const refused = new ReplicaError(code, 'not yet')
+    const bounds = Array.from({ length: 8 }, (_, refusals) => Math.round(retryMs(refusals, refused, most)))
+    assert.equal(bounds, [500, 1000, 2000, 4000, 8000, refusedMsMax, refusedMsMax, refusedMsMax], code)
+    assert.is(retryMs(9, refused, least), retryMsMin)
   }
-  assert.ok(refusedMs(most) <= retryMsMax)
+  assert.ok(refusedMsMax <= 20_000)
+})
+
+test('what only a person can change is asked for again after about the longest wait', () => {
+  const lasting: ErrorCode[] = ['ERR_SYNC_AUTH', 'ERR_SYNC_REMOTE', 'ERR_SYNC_VERSION', 'ERR_PEER_URL']
+  for (const code of lasting) {
+    const error = new ReplicaError(code, 'no')
+    assert.is(retryMs(0, error, least), 0.75 * retryMsMax, code)
+    assert.ok(retryMs(0, error, most) <= retryMsMax, code)
+  }
 })
 
 test('channels are opened again within their bounds', () => {

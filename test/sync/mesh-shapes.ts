@@ -15,16 +15,14 @@ export function joinAll(
     readonly shape: Shape
     readonly honest: readonly MeshHub[]
     readonly odd: readonly MeshHub[]
-    readonly late: MeshHub | undefined
   },
 ): void {
-  const { shape, odd, late } = hubs
+  const { shape, odd } = hubs
   const order = [...hubs.honest].sort((a, b) => (a.key.publicKey < b.key.publicKey ? -1 : 1))
   const join = (a: MeshHub, b: MeshHub): void => {
     const [from, to] = random.chance(0.5) ? [a, b] : [b, a]
     net.join(from, to)
-    // A hub that is not registered yet is turned away: who registers it dials it as well.
-    if (random.chance(0.15) || a === late || b === late) net.join(to, from)
+    if (random.chance(0.15)) net.join(to, from)
   }
   order.forEach((hub, i) => {
     if (shape === 'mesh') for (const other of order.slice(i + 1)) join(hub, other)

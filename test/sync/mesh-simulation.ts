@@ -110,7 +110,7 @@ class MeshSimulation {
 
   async #setUp(): Promise<void> {
     const odd = [this.#liar, this.#outcast].filter(hub => hub !== undefined)
-    joinAll(this.#net, this.#random, { shape: this.#shape, honest: this.#honest, odd, late: this.#late })
+    joinAll(this.#net, this.#random, { shape: this.#shape, honest: this.#honest, odd })
     for (const hub of this.#all) await hub.start()
     for (const hub of this.#all) {
       for (const other of this.#all) {
