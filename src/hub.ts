@@ -114,7 +114,7 @@ export class Hub extends Replica {
     return this.#supervisor.size
   }
 
-  /** Reads the registries again and dials at once every peer that waits. @throws ReplicaError ERR_STORE_CORRUPT */
+  /** Reads the registries again and tries at once every peer and channel that waits. @throws ReplicaError ERR_STORE_CORRUPT */
   async reload(): Promise<void> {
     await this.home.reload()
     this.#supervisor.retry()

@@ -60,6 +60,12 @@ export class LinkChannel {
     this.#wake()
   }
 
+  /** Asks at once again, if it was refused. */
+  retry(): void {
+    this.#refusals = Math.min(this.#refusals, 1)
+    this.#wake()
+  }
+
   /** Lets what is under way come to its report and closes the channel. */
   stop(): Promise<void> {
     this.abandon()

@@ -71,10 +71,11 @@ export class PeerLink {
     if (this.#stopping === undefined) this.#running ??= this.#run()
   }
 
-  /** Dials at once, if it waits, and begins again with the shortest wait. */
+  /** Dials at once, if it waits, asks again for channels that were refused, and begins again with the shortest wait. */
   retry(): void {
     this.#failures = 0
     this.#wake()
+    for (const { channel } of this.#carried.values()) channel?.retry()
   }
 
   /** Ends all channels in good order, within a bounded time, and then the connection. */

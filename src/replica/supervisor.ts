@@ -31,7 +31,7 @@ export class Supervisor {
     this.#changed()
   }
 
-  /** Dials every peer that waits, at once. */
+  /** Dials every peer that waits, and asks again for every channel that was refused, at once. */
   retry(): void {
     for (const link of this.#links.values()) link.retry()
   }

@@ -220,6 +220,23 @@ test('one connection carries all frontiers of a peer, and one loop dials it', as
   assert.equal([a.hub.links, b.hub.sessions, dialled], [1, 1, 1])
 })
 
+test('a hang-up asks again for a channel that was refused, on the connection that others are on', async () => {
+  const other = 'vfr_00000000000000aa'
+  await using a = await liveHub('hub:a')
+  await using b = await liveHub('hub:b')
+  await know(b.hub, a.hub)
+  await know(a.hub, b.hub, 'both')
+  await b.hub.track(other)
+  await a.hub.registry(other).add({ id: 'hub:b', url: b.hub.url, publicKey: b.hub.key.publicKey, live: 'both' })
+  await a.hub.append(other, draft('refused at first'))
+  await until(() => a.alarms.isRetrying())
+  await eventually(async () => (await linkOf(a.hub, 'hub:b')).link === 'live')
+  await b.hub.registry(other).add({ id: 'hub:a', url: a.hub.url, publicKey: a.hub.key.publicKey })
+  await a.hub.reload()
+  await until(() => a.hub.headsDigest(other) === b.hub.headsDigest(other))
+  assert.is(b.hub.sessions, 1)
+})
+
 test('a hub that stops ends its links in good order, also while one is being dialled', async () => {
   await using b = await liveHub('hub:b')
   const a = await liveHub('hub:a')
