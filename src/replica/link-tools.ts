@@ -33,7 +33,7 @@ const UNREGISTERED: readonly ErrorCode[] = ['ERR_SYNC_FORBIDDEN', 'ERR_FRONTIER_
 export function retryMs(failures: number, error: unknown, random: () => number): number {
   if (hasCode(error, ...LASTING)) return retryMsMax * (0.75 + random() / 4)
   const longest = hasCode(error, ...UNREGISTERED) ? refusedMsMax : retryMsMax
-  const most = Math.min(longest, retryMsMin * 2 ** Math.min(failures, 16))
+  const most = Math.min(longest, retryMsMin * 2 ** Math.min(failures + 1, 16))
   return retryMsMin + random() * (most - retryMsMin)
 }
 

@@ -78,7 +78,7 @@ test('a hub that was away is dialled again with growing waits, and catches up by
     a.alarms.retry()
     await until(() => a.alarms.isRetrying())
   }
-  assert.equal(waits.slice(0, 3), [500, 750, 1250])
+  assert.equal(waits.slice(0, 3), [750, 1250, 2250])
   assert.ok(waits.every((ms, i) => i === 0 || ms >= waits[i - 1]!))
   assert.is(waits.at(-1), (LINK_LIMITS.retryMsMin + LINK_LIMITS.retryMsMax) / 2)
   await using again = await liveHub('hub:b', { location })
@@ -147,7 +147,7 @@ test('who is not registered yet asks again with waits that stay short, and is le
     a.alarms.retry()
     await until(() => a.alarms.isRetrying())
   }
-  assert.ok(waits[1]! < 1000, `${waits}`)
+  assert.ok(waits[0]! < 1000, `${waits}`)
   assert.is(waits.at(-1), (LINK_LIMITS.retryMsMin + LINK_LIMITS.refusedMsMax) / 2)
   const link = await linkOf(a.hub, 'hub:b')
   assert.equal([link.state, link.failure?.code, link.link], ['unreachable', 'ERR_SYNC_FORBIDDEN', 'waiting'])
