@@ -11,6 +11,7 @@ import { ReplicaError } from './errors.ts'
 import { Desk } from './hub/desk.ts'
 import { refuseUnreadable } from './hub/unreadable.ts'
 import { SOCKET_LIMITS } from './limits.ts'
+import { Guests } from './replica/guests.ts'
 import { MergeNoter } from './replica/merge-noter.ts'
 import { type Opened, type OpenOptions, openParts } from './replica/open.ts'
 import { Supervisor } from './replica/supervisor.ts'
@@ -53,6 +54,7 @@ export class Hub extends Replica {
   #draining = false
   readonly #supervisor: Supervisor
   readonly #noter: MergeNoter
+  readonly #guests: Guests
   #stopped: Promise<void> | undefined
 
   private constructor(opened: Opened, options: ListenOptions) {
@@ -66,6 +68,7 @@ export class Hub extends Replica {
     this.#counted = this.#desk.counts.counting(this.services)
     this.#supervisor = new Supervisor({ home, services: this.#counted, tools: home.linkTools })
     this.#noter = new MergeNoter(home)
+    this.#guests = new Guests(home)
     const limits = {
       maxHeaderSize: headerBytesMax,
       headersTimeout: headerMsMax,
@@ -183,13 +186,14 @@ export class Hub extends Replica {
   }
 
   #serve(dialled: Dialled, proven: () => void): void {
+    const guest = this.#guests.add()
     const session = new Exchange(dialled.link, this.#config(dialled), this.#counted, {
       breath,
-      onLive: (frontier, news, peer) => this.home.exchanged(frontier, peer.key, news),
+      onLive: guest.onLive,
       onChannel: (channel, peer) => {
         const { frontier, mode, live } = channel
         this.home.exchanged(frontier, peer.key, channel)
-        if (live !== undefined) return // they come and go by themselves
+        if (live !== undefined) return guest.closed(frontier) // they come and go by themselves
         this.home.tell({
           kind: 'session',
           message: `${peer.hub} finished a ${mode}`,
@@ -200,7 +204,9 @@ export class Hub extends Replica {
     this.#sessions.add(session)
     session.ready.then(proven, proven)
     session.done
+      .then(() => guest.left())
       .catch((error: Error) => {
+        guest.left(error instanceof ReplicaError ? error : undefined)
         const code = error instanceof ReplicaError ? error.code : 'ERR_INTERNAL'
         this.home.tell({ kind: 'alarm', message: error.message, facts: { code, remote: dialled.link.remote } })
       })

@@ -98,6 +98,7 @@ export class LinkChannel {
     const { setAlarm, random } = this.#tools
     this.#hooks.onPhase('catching up')
     const open = this.#exchange.live(this.#frontier, this.#mode, {
+      onOpened: () => this.#standing.reached(),
       onRound: round => {
         this.#standing.round(round)
         this.#hooks.onRound(round)

@@ -14,7 +14,7 @@ export interface PeerStatus {
   readonly url: string
   readonly live: LiveSetting
   readonly state: PeerState
-  /** What a hub's link is doing; null where this process keeps none. */
+  /** What a hub's link, or the peer's own to this hub, is doing; null where there is none. */
   readonly link: LinkPhase | null
   /** Nodes that the peer has and this replica lacks, as far as the last exchange told. */
   readonly behind: number
@@ -47,19 +47,20 @@ export function peerStatus(
   const behind = equal ? 0 : standing.theirs.count - common
   // Two logs with other heads differ by a node at least, also where the count of what they share is a little off.
   const ahead = equal || !isExchanged ? 0 : Math.max(log.count - common, behind === 0 ? 1 : 0)
-  const isFailing = standing.failedAt !== ''
+  // A peer that is here by itself is not unreachable, whatever became of dialling it.
+  const isFailing = standing.failedAt !== '' && known.guests.size === 0
   const since = standing.differsAt || standing.exchangedAt
   return {
     id,
     url,
     live: live ?? 'off',
     state: isFailing ? 'unreachable' : wordFor(known, { equal, heldHere: heldHere.length > 0, behind }),
-    link: known.link ?? null,
+    link: known.phase ?? null,
     behind,
     ahead,
     held_keys: equal ? [] : [...new Set([...heldHere, ...standing.heldThereKeys])],
     last_exchange: standing.exchangedAt || null,
-    unreachable_since: standing.failedAt || null,
+    unreachable_since: isFailing ? standing.failedAt : null,
     failure: isFailing ? { code: standing.failureCode, message: standing.failure } : null,
     lag_events: behind + ahead,
     lag_seconds: lagOf({ equal: equal && isExchanged, since, now }),

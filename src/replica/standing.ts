@@ -92,6 +92,11 @@ export function afterFailure(standing: Standing, { code, message }: ReplicaError
   standing.failure = message
 }
 
+/** The peer lets us in. */
+export function afterReached(standing: Standing): void {
+  standing.failedAt = standing.failureCode = standing.failure = ''
+}
+
 /** Our log has grown. */
 export function afterCommit(standing: Standing, now: string): void {
   if (standing.differsAt === '') standing.differsAt = now
@@ -103,7 +108,7 @@ export function isEqual(standing: Standing, log: LogMark): boolean {
 
 function settle(standing: Standing, log: LogMark, now: string): void {
   standing.exchangedAt = now
-  standing.failedAt = standing.failureCode = standing.failure = ''
+  afterReached(standing)
   standing.common = Math.max(0, Math.min(standing.common, log.count, standing.theirs.count))
   if (!isEqual(standing, log)) return afterCommit(standing, now)
   forgetFaults(standing)

@@ -14,6 +14,7 @@ import {
   afterChannel,
   afterCommit,
   afterFailure,
+  afterReached,
   afterRound,
   isEqual,
   type LogMark,
@@ -84,6 +85,8 @@ export class PeerStanding {
   readonly standing: Standing
   /** Undefined where no link is kept by this process. */
   link: LinkPhase | undefined
+  /** Sessions of the peer that it dialled itself and that have a live channel for the frontier, with what that is doing. */
+  readonly guests = new Map<object, LinkPhase>()
   readonly #frontier: Frontier
   readonly #now: () => string
   readonly #changed: (own: PeerStanding) => void
@@ -117,9 +120,23 @@ export class PeerStanding {
     this.#changed(this)
   }
 
+  /** A live channel is open. */
+  reached(): void {
+    if (this.standing.failedAt === '') return
+    afterReached(this.standing)
+    this.#changed(this)
+  }
+
   /** Our log has grown; not worth a record. */
   grown(): void {
     if (this.standing.differsAt === '') afterCommit(this.standing, this.#now())
+  }
+
+  /** What a live channel with the peer is doing, whoever dialled; undefined where there is none and no link is kept. */
+  get phase(): LinkPhase | undefined {
+    const [first, ...others] = this.guests.values()
+    if (first === undefined || this.link === 'live') return this.link
+    return others.includes('live') ? 'live' : first
   }
 
   /** The heads are the same, as far as is known. */

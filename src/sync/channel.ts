@@ -206,7 +206,8 @@ function sendView(channel: Channel, view: View, out: Effect[]): void {
 
 function startFlows(channel: Channel, out: Effect[]): void {
   channel.phase = 'flowing'
-  const { mode, initiator } = channel
+  const { ch, mode, initiator, live } = channel
+  if (live !== undefined) out.push({ do: 'opened', ch })
   if (mode === 'both' || (mode === 'push') === initiator) channel.source = newSource(channel.mine!)
   if (mode === 'both' || (mode === 'pull') === initiator) channel.sink = newSink(channel.theirs!)
   if (channel.sink !== undefined) sink.start(channel, channel.sink)

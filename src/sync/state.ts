@@ -168,6 +168,8 @@ export type Effect =
     }
   /** What the log has beyond `from`; the plan that `rows` reads from now on. */
   | { do: 'follow'; ch: number; frontier: string; from: number }
+  /** A live channel: both sides have the other's whole view, and flows begin. */
+  | { do: 'opened'; ch: number }
   /** The source of a live channel has nothing under way: it may be told that the log grew. */
   | { do: 'rest'; ch: number }
   /** A round of a live channel was reported: nodes that it carried, and what became of them. */

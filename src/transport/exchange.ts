@@ -90,9 +90,8 @@ export class Exchange {
       onLate: error => this.#end(error),
     })
     this.ready = this.#waiters.add('ready')
-    this.ready.catch(() => {}) // whoever does not await it still sees `done`
     this.done = this.#run()
-    this.done.catch(() => {})
+    for (const promise of [this.ready, this.done]) promise.catch(() => {}) // whoever awaits only one of them
   }
 
   get traffic(): Traffic {
@@ -246,6 +245,7 @@ export class Exchange {
         return this.#waiters.resolve('ready', effect.peer)
       case 'rest':
         return this.#rest(effect.ch)
+      case 'opened':
       case 'round':
         return this.#lives.tell(effect)
       case 'live':

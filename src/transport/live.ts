@@ -19,7 +19,12 @@ export interface LiveRound {
   readonly complete: boolean
 }
 
+/** Both sides have opened a channel; it has caught up; or it had a round. */
+export type LiveNews = 'opened' | Channel | LiveRound
+
 export interface LiveHooks {
+  /** Told when the other side has let the channel be; cheap, must not throw. */
+  readonly onOpened?: () => void
   /** Told of each round that was reported; cheap, must not throw. */
   readonly onRound?: (round: LiveRound) => void
 }
@@ -48,8 +53,8 @@ export interface LiveParts {
   readonly services: Services
   readonly waiters: Waiters
   readonly pacer: Pacer
-  /** Told of each channel that caught up and each round that was reported, whoever opened the channel. */
-  readonly onNews: (ch: number, news: Channel | LiveRound) => void
+  /** Told of each channel that was opened or caught up, and each round that was reported, whoever opened the channel. */
+  readonly onNews: (ch: number, news: LiveNews) => void
   /** Takes an input for `step`. */
   readonly push: (input: Input) => void
 }
@@ -99,7 +104,14 @@ export class LiveChannels {
     this.#watches.set(ch, await this.#services.watchRegistry(channel.frontier, channel.mine!.registry, stop))
   }
 
-  tell({ ch, direction, nodes, tally, stated }: Extract<Effect, { do: 'round' }>): undefined {
+  tell(effect: Extract<Effect, { do: 'opened' | 'round' }>): undefined {
+    const { ch } = effect
+    if (effect.do === 'opened') {
+      this.#onNews(ch, 'opened')
+      this.#hooks.get(ch)?.onOpened?.()
+      return undefined
+    }
+    const { direction, nodes, tally, stated } = effect
     const round: LiveRound = { direction, nodes, tally, stated, complete: tally.complete }
     this.#onNews(ch, round)
     this.#hooks.get(ch)?.onRound?.(round)

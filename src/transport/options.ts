@@ -3,7 +3,7 @@
 import type { Channel, PeerIdentity } from '../sync/state.ts'
 import type { SetAlarm } from './alarm.ts'
 import type { Breath } from './breath.ts'
-import type { LiveRound } from './live.ts'
+import type { LiveNews } from './live.ts'
 import type { Pacer } from './pace.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -13,8 +13,8 @@ export interface ExchangeOptions {
   readonly onProgress?: ((traffic: Readonly<Traffic>, admitted: number) => void) | undefined
   /** Told of each channel that ended in good order; must not throw. */
   readonly onChannel?: ((channel: Channel, peer: PeerIdentity) => void) | undefined
-  /** Told of each live channel that caught up and of each round reported on one that is open; cheap, must not throw. */
-  readonly onLive?: ((frontier: string, news: Channel | LiveRound, peer: PeerIdentity) => void) | undefined
+  /** Told of each live channel that was opened or caught up, and of each round reported on one; cheap, must not throw. */
+  readonly onLive?: ((frontier: string, news: LiveNews, peer: PeerIdentity) => void) | undefined
   readonly setAlarm?: SetAlarm | undefined
   /** Shared by sessions that must leave each other, and everything else in the process, room. */
   readonly breath?: Breath | undefined

@@ -132,6 +132,7 @@ export class Scene {
       case 'listed':
       case 'peers':
       case 'close':
+      case 'opened':
       case 'rest':
       case 'round':
       case 'live':
