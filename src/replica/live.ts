@@ -23,6 +23,8 @@ export interface LiveState {
   readonly phase: LinkPhase
   /** Both sides have the same heads, as far as this link has told; false while the peer isn't reached. */
   readonly equal: boolean
+  /** Each side that takes nodes has all that the other had at its last round; with both ways the heads are the same. False while the peer isn't reached. */
+  readonly caughtUp: boolean
   /** Why the peer can't be followed, since the last attempt failed. */
   readonly failure?: ReplicaError
 }
@@ -39,11 +41,13 @@ export async function followPeer(
   let phase: LinkPhase = 'connecting'
   let hasFailed = false
   let isReached = false
+  let isComplete = false
   const standing = await home.standings.of(home.at(frontier), key)
   const tell = (): void => {
     const { failureCode, failure } = standing.standing
     const why = hasFailed && isErrorCode(failureCode) ? { failure: new ReplicaError(failureCode, failure) } : {}
-    onState?.({ phase, equal: isReached && standing.equal, ...why })
+    const equal = isReached && standing.equal
+    onState?.({ phase, equal, caughtUp: equal || (isReached && isComplete && mode !== 'both'), ...why })
   }
   const link = new PeerLink({
     home,
@@ -54,6 +58,7 @@ export async function followPeer(
     isSupervised: false,
     hooks: {
       onRound: (_, round) => {
+        isComplete = round.complete
         onRound?.(round)
         tell()
       },
@@ -61,6 +66,7 @@ export async function followPeer(
         phase = now
         if (now === 'waiting' || now === 'live') hasFailed = now === 'waiting'
         if (now !== 'catching up') isReached = now === 'live'
+        else isComplete = false
         tell()
       },
     },

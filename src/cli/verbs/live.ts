@@ -22,13 +22,13 @@ const sync: Command = {
   summary: 'exchange nodes with a peer both ways, once or live',
   about: [
     'One session in which each side gets what it lacks, and the report says what went which way. Exit code 1 means that something was refused or, with both ways, that the heads are not the same.',
-    'With --live the link stays, new nodes flow as they are made, and a link that is cut is dialled again, until an interrupt. With --until-caught-up it ends when the heads are the same on both sides.',
+    'With --live the link stays, new nodes flow as they are made, and a link that is cut is dialled again, until an interrupt. With --until-caught-up it ends when the heads are the same on both sides or, with one way, when the side that takes nodes has all that the other had.',
   ],
   arguments: [{ name: 'peer', help: 'a registered peer' }],
   options: [
     { name: 'mode', value: 'way', help: 'both (default), pull or push, seen from here' },
     { name: 'live', help: 'stay and follow' },
-    { name: 'until-caught-up', help: 'follow until both sides have the same heads' },
+    { name: 'until-caught-up', help: 'follow until both sides, or the one that takes nodes, have caught up' },
     { name: 'timeout', value: 'seconds', help: 'give up after so many seconds' },
     { name: 'jsonl', help: 'with --live, print each round as a line of JSON' },
     FRONTIER,
@@ -52,7 +52,7 @@ async function runSync(context: StoreContext, args: Args): Promise<ExitCode> {
   }
   const isLive = args.has('live') || args.has('until-caught-up')
   if (args.has('jsonl') && !isLive) throw usage('--jsonl goes with --live')
-  if (isLive) return followLive(context, wish, { jsonl: args.has('jsonl'), untilEqual: args.has('until-caught-up') })
+  if (isLive) return followLive(context, wish, { jsonl: args.has('jsonl'), untilCaughtUp: args.has('until-caught-up') })
   return runOnce(context, wish)
 }
 
@@ -126,12 +126,12 @@ const ROUNDS_WAITING_MAX = 1000
 async function followLive(
   { replica, out, signal }: StoreContext,
   { frontier, peer, mode, late }: Wish,
-  { jsonl, untilEqual }: { jsonl: boolean; untilEqual: boolean },
+  { jsonl, untilCaughtUp }: { jsonl: boolean; untilCaughtUp: boolean },
 ): Promise<ExitCode> {
   const settled = new AbortController()
   const rounds: LiveRound[] = []
   const sums = { in: 0, out: 0 }
-  let state: LiveState = { phase: 'connecting', equal: false }
+  let state: LiveState = { phase: 'connecting', equal: false, caughtUp: false }
   let printing: Promise<void> | undefined
   const print = async (): Promise<void> => {
     for (let round = rounds.shift(); round !== undefined; round = rounds.shift()) {
@@ -152,20 +152,21 @@ async function followLive(
       printing.catch(failed)
     },
     onState: now => {
+      if (settled.signal.aborted) return // the link is ending
       state = now
-      if (untilEqual && now.phase === 'live' && now.equal) settled.abort()
+      if (untilCaughtUp && now.phase === 'live' && now.caughtUp) settled.abort()
     },
   })
   await printing
   const reason: unknown = settled.signal.reason
   if (settled.signal.aborted && !(reason instanceof DOMException)) throw reason
-  if (untilEqual && !state.equal && !settled.signal.aborted) {
-    if (signal.aborted) throw new ReplicaError('ERR_ABORTED', 'the verb was stopped before both sides were equal')
+  if (untilCaughtUp && !state.caughtUp) {
+    if (signal.aborted) throw new ReplicaError('ERR_ABORTED', 'the verb was stopped before both sides had caught up')
     if (state.failure !== undefined) throw state.failure
     if (state.phase === 'connecting') throw new ReplicaError('ERR_SYNC_TIMEOUT', 'the time is over')
   }
-  const equal = settled.signal.aborted || state.equal
-  const exit = untilEqual && !equal ? 1 : 0
+  const { equal } = state
+  const exit = untilCaughtUp && !state.caughtUp ? 1 : 0
   if (jsonl) return exit
   return out.done({
     exit,
