@@ -1,8 +1,12 @@
 // The three streams of a verb, as it sees them: whether they belong to the process or arrive over the control
-// socket of a hub. Writing waits while the reader is slow, so no verb can pile up output in memory.
+// socket of a hub. Writing waits while the reader is slow, so no verb can pile up output in memory. Output that nobody
+// reads any more is no failure; output that can't be written is one, and is never lost without a word.
 
+import * as fs from 'node:fs'
 import { addAbortSignal, type Readable, type Writable } from 'node:stream'
+import { ReplicaError } from '../errors.ts'
 import { CLI_LIMITS } from '../limits.ts'
+import { hasErrno } from './errno.ts'
 
 /** The reader of stdout has gone (`replica log | head`): the verb stops, and nobody needs to hear about it. */
 export class OutputClosed extends Error {
@@ -13,8 +17,10 @@ export interface Sink {
   readonly terminal: boolean
   /** Width of the terminal in columns; 80 where there is none. */
   readonly columns: number
-  /** Resolves when more may be written. @throws OutputClosed */
+  /** Resolves when more may be written. @throws OutputClosed, ReplicaError ERR_STORE_IO where it can't be written */
   write(data: string | Uint8Array): Promise<void>
+  /** Resolves when all of it has been taken. @throws as `write` */
+  flush(): Promise<void>
 }
 
 export interface Source {
@@ -29,22 +35,25 @@ export interface Io {
   readonly stderr: Sink
 }
 
-export function streamSink(
-  stream: Writable & { isTTY?: boolean; columns?: number },
-): Sink & { flush(): Promise<void> } {
-  let closed = false
-  stream.on('error', () => {
-    closed = true
-  })
-  const settle = (write: (done: () => void) => void): Promise<void> =>
+/** A pipe, a socket or a terminal. */
+export function streamSink(stream: Writable & { isTTY?: boolean; columns?: number }): Sink {
+  let failure: Error | undefined
+  const fail = (error: unknown): void => {
+    failure ??= outputError(error)
+  }
+  stream.on('error', fail)
+  const isOver = (): boolean => failure !== undefined || stream.destroyed
+  const settle = (write: (done: (error?: Error | null) => void) => void): Promise<void> =>
     new Promise((resolve, reject) => {
-      const finish = (): void => {
+      const finish = (error?: Error | null): void => {
         stream.off('drain', finish).off('close', finish).off('error', finish)
-        if (closed || stream.destroyed) reject(new OutputClosed('the reader has gone'))
-        else resolve()
+        if (error || stream.destroyed) fail(error ?? stream.errored)
+        if (failure === undefined) resolve()
+        else reject(failure)
       }
       stream.once('close', finish).once('error', finish)
-      write(finish)
+      if (isOver()) finish()
+      else write(finish)
     })
   return {
     terminal: stream.isTTY === true,
@@ -52,15 +61,35 @@ export function streamSink(
       return stream.columns || 80
     },
     write: data => {
-      if (closed || stream.destroyed) return Promise.reject(new OutputClosed('the reader has gone'))
-      if (stream.write(data)) return Promise.resolve()
+      if (!isOver() && stream.write(data)) return Promise.resolve()
       return settle(finish => stream.once('drain', finish))
     },
-    flush: () => {
-      if (closed || stream.destroyed) return Promise.resolve()
-      return settle(finish => stream.write('', finish)).catch(() => {})
-    },
+    flush: () => settle(finish => stream.write('', finish)),
   }
+}
+
+/** A file, or a device that is no terminal. Node's own stream for these takes a write of half the bytes for one of all. */
+export function fileSink(descriptor: number): Sink {
+  const put = (bytes: Uint8Array): void => {
+    try {
+      for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at)
+    } catch (error) {
+      throw outputError(error)
+    }
+  }
+  return {
+    terminal: false,
+    columns: 80,
+    write: async data => put(typeof data === 'string' ? Buffer.from(data) : data),
+    flush: async () => {},
+  }
+}
+
+/** Only a reader that has gone is no failure: a full disk is one. */
+function outputError(error: unknown): Error {
+  if (!(error instanceof Error) || hasErrno(error, 'EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_PREMATURE_CLOSE'))
+    return new OutputClosed('the reader has gone')
+  return new ReplicaError('ERR_STORE_IO', `the output can't be written: ${error.message}`, { cause: error })
 }
 
 /** `open` is called at the first read: touching a process's stdin too early would start it. `signal` ends the wait for more. */

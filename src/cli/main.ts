@@ -2,14 +2,21 @@
 // The process around the command line: its words, streams, signals and exit code. Nothing else in this package touches
 // `process`. The first interrupt asks the verb to end well; the second ends the process at once.
 
+import * as fs from 'node:fs'
 import { isatty } from 'node:tty'
 import { ReplicaError } from '../errors.ts'
-import { streamSink, streamSource } from './io.ts'
+import { fileSink, type Sink, streamSink, streamSource } from './io.ts'
 import { runProgram } from './program.ts'
 
-const stdout = streamSink(process.stdout)
-const stderr = streamSink(process.stderr)
+const stdout = sinkOf(1, () => process.stdout)
+const stderr = sinkOf(2, () => process.stderr)
 const controller = new AbortController()
+
+function sinkOf(descriptor: number, stream: () => NodeJS.WriteStream): Sink {
+  const kind = fs.fstatSync(descriptor)
+  const isFile = kind.isFile() || (kind.isCharacterDevice() && !isatty(descriptor))
+  return isFile ? fileSink(descriptor) : streamSink(stream())
+}
 
 /** What a verb does when the process is told to read its settings again; one that does nothing is stopped. */
 const reloaders = new Set<() => void>()
@@ -47,5 +54,6 @@ const exit = await runProgram(process.argv.slice(2), {
   },
   signal: controller.signal,
 })
-await Promise.all([stdout.flush(), stderr.flush()])
+// What could not be written to stdout has been told, and is in the exit code.
+await Promise.allSettled([stdout.flush(), stderr.flush()])
 process.exit(exit)

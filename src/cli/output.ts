@@ -80,6 +80,7 @@ export class Output {
       await this.#io.stdout.write(
         `${this.object(exit, { error: { code: error.code, message: error.message, facts } })}\n`,
       )
+      await this.#io.stdout.flush()
       return exit
     }
     await this.#io.stderr.write(`replica: ${escapeText(error.message)} (${error.code})\n`)

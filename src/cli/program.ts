@@ -74,14 +74,20 @@ async function attempt(argv: readonly string[], host: { io: Io; signal: AbortSig
     out = new Output(name, host.io, { json: wantsJson(rest), quiet: false })
     const args = readArgs(rest, command)
     out = new Output(name, host.io, { json: args.has('json'), quiet: args.has('quiet') })
-    if (command === undefined)
-      return await out.done({ exit: args.has('help') ? 0 : 2, fields: {}, lines: overview(COMMANDS) })
-    if (args.has('help')) return await out.done({ fields: { help: verbHelp(command) }, lines: verbHelp(command) })
-    return await run(command, args, out)
+    const exit = await (helpInstead(command, args, out) ?? run(command!, args, out))
+    await host.io.stdout.flush()
+    return exit
   } catch (error) {
     if (error instanceof OutputClosed) return 0
     return await explain(error, out, host)
   }
+}
+
+/** Undefined when there is a verb and help was not asked for. */
+function helpInstead(command: Command | undefined, args: Args, out: Output): Promise<ExitCode> | undefined {
+  const isAsked = args.has('help')
+  if (command === undefined) return out.done({ exit: isAsked ? 0 : 2, fields: {}, lines: overview(COMMANDS) })
+  return isAsked ? out.done({ fields: { help: verbHelp(command) }, lines: verbHelp(command) }) : undefined
 }
 
 async function explain(error: unknown, out: Output, host: { io: Io; signal: AbortSignal }): Promise<ExitCode> {
@@ -91,7 +97,18 @@ async function explain(error: unknown, out: Output, host: { io: Io; signal: Abor
     return await out.failure(known, hintFor(known))
   } catch (failure) {
     if (failure instanceof OutputClosed) return known.exitCode
-    throw failure
+    if (!hasCode(failure, 'ERR_STORE_IO')) throw failure
+    return out.json ? await explainPlainly(failure, host.io) : known.exitCode
+  }
+}
+
+/** Where stdout takes no JSON, the reason still reaches a person. */
+async function explainPlainly(failure: ReplicaError, io: Io): Promise<ExitCode> {
+  try {
+    return await new Output('', io, { json: false, quiet: false }).failure(failure, undefined)
+  } catch (error) {
+    if (error instanceof OutputClosed || hasCode(error, 'ERR_STORE_IO')) return failure.exitCode
+    throw error
   }
 }
 

@@ -16,6 +16,8 @@ export class MemorySink implements Sink {
     this.#parts.push(typeof data === 'string' ? Buffer.from(data) : Uint8Array.from(data))
   }
 
+  async flush(): Promise<void> {}
+
   get bytes(): Uint8Array {
     return Buffer.concat(this.#parts)
   }

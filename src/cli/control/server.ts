@@ -154,6 +154,8 @@ class Session {
       terminal,
       columns: request.columns,
       write: data => this.#send(kind, typeof data === 'string' ? Buffer.from(data) : data),
+      // The shell has printed all of it before it comes to the exit code, or fails.
+      flush: async () => {},
     })
     return {
       stdin: this.#stdin(request.terminal.stdin),

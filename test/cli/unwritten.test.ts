@@ -1,0 +1,110 @@
+// Output that can't be written: it is never lost without a word, whoever runs the verb. Only a reader that went away is
+// none of the verb's business.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import * as fs from 'node:fs'
+import { Writable } from 'node:stream'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { fileSink, OutputClosed, streamSink } from '../../src/cli/io.ts'
+import { hasCode } from '../../src/errors.ts'
+import { scratch, skip } from '../shared-data.ts'
+import { Desk } from './in-process.ts'
+import { mainFile } from './shell.ts'
+
+const test = suite('cli/unwritten')
+
+const FULL = '/dev/full'
+
+/** Runs a verb whose stdout is a device that has no room. */
+async function runFull(cwd: string, ...argv: string[]): Promise<{ exit: number; stderr: string }> {
+  const full = fs.openSync(FULL, 'w')
+  const child = spawn(process.execPath, [mainFile, ...argv], { cwd, stdio: ['ignore', full, 'pipe'] })
+  fs.closeSync(full)
+  let stderr = ''
+  child.stderr!.on('data', chunk => {
+    stderr += chunk
+  })
+  const [exit] = await once(child, 'close')
+  return { exit, stderr }
+}
+
+async function checkFull(cwd: string): Promise<void> {
+  for (const argv of [['export'], ['heads', '--json'], ['log', '--jsonl'], ['status']]) {
+    const { exit, stderr } = await runFull(cwd, ...argv)
+    assert.is(exit, 4, `${argv}: ${stderr}`)
+    assert.is(stderr.match(/the output can't be written: ENOSPC.*\(ERR_STORE_IO\)/g)?.length, 1, `${argv}: ${stderr}`)
+  }
+  const wrong = await runFull(cwd, 'peer', 'remove', 'hub:nobody')
+  assert.is(wrong.exit, 2, 'what went wrong was on stderr and stays the answer')
+}
+
+if (!fs.existsSync(FULL)) skip('a full stdout', `${FULL} is not there`)
+else
+  test('data that finds no room on stdout makes the exit code 4, also when a hub runs the verb', async () => {
+    await using desk = await Desk.open()
+    await desk.run('lab', ['init'])
+    await desk.run('lab', ['frontier', 'create', '--name', 'One'])
+    await checkFull(desk.dir.join('lab'))
+    await using _hub = await desk.serve('lab')
+    await checkFull(desk.dir.join('lab'))
+  })
+
+/** What a promise rejects with; undefined when it does not. */
+function failureOf(promise: Promise<void>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    error => error,
+  )
+}
+
+/** A stream whose writes fail with a code of the operating system, the first or a later one. */
+function failing(code: string, options: { taken: number }): Writable {
+  let left = options.taken
+  return new Writable({
+    highWaterMark: 4,
+    write: (_chunk, _encoding, done) => {
+      if (left-- > 0) done()
+      else setImmediate(() => done(Object.assign(new Error(`${code}: made up`), { code })))
+    },
+  })
+}
+
+test('a stream that fails says so at the next write or at the flush, and goes on saying it', async () => {
+  for (const taken of [0, 1]) {
+    const sink = streamSink(failing('ENOSPC', { taken }))
+    await sink.write('a')
+    const early = await failureOf(sink.write('b'))
+    assert.ok(early === undefined || hasCode(early, 'ERR_STORE_IO'))
+    assert.ok(hasCode(await failureOf(sink.flush()), 'ERR_STORE_IO'))
+    assert.ok(hasCode(await failureOf(sink.write('c')), 'ERR_STORE_IO'))
+  }
+})
+
+test('a reader that has gone is told apart from a failure', async () => {
+  for (const code of ['EPIPE', 'ERR_STREAM_DESTROYED']) {
+    const sink = streamSink(failing(code, { taken: 0 }))
+    await sink.write('a')
+    assert.instance(await failureOf(sink.flush()), OutputClosed)
+  }
+  const stream = new Writable()
+  const sink = streamSink(stream)
+  stream.destroy()
+  assert.instance(await failureOf(sink.write('a')), OutputClosed)
+})
+
+test('a file gets all bytes in order, and one that takes none is a failure', async () => {
+  await using dir = await scratch()
+  const file = dir.join('out')
+  const descriptor = fs.openSync(file, 'w')
+  const sink = fileSink(descriptor)
+  await sink.write('one ')
+  await sink.write(Buffer.alloc(300_000, 0x78))
+  await sink.flush()
+  fs.closeSync(descriptor)
+  assert.is(fs.readFileSync(file, 'utf8'), `one ${'x'.repeat(300_000)}`)
+  assert.ok(hasCode(await failureOf(sink.write('more')), 'ERR_STORE_IO'))
+})
+
+test.run()
