@@ -212,6 +212,7 @@ export const CLI_LIMITS = {
   controlSessionsMax: 32,
   controlConnectMsMax: 2_000,
   controlRequestMsMax: 5_000,
+  controlLastWordMsMax: 2_000,
   socketPathBytesMax: 100,
   lockWaitMsMax: 2_000,
   lockRetryMs: 40,

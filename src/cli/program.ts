@@ -138,7 +138,7 @@ async function runOnStore(
     await using replica = owner.replica
     return await command.run({ ...context, replica, location }, args)
   }
-  await using visits = new Visits(owner.replica, { location, signal, find: () => ownerNow(location) })
+  await using visits = new Visits(owner.replica, { location, signal, find: () => ownerNow(location, signal) })
   const ended = await command.runUnserved(context, args, visits)
   return typeof ended === 'number' ? ended : runOnStore(command, reread(ended), { argv: ended, context })
 }
@@ -149,12 +149,12 @@ function reread(words: readonly string[]): Args {
 }
 
 async function whoeverOwns(location: string, signal: AbortSignal): Promise<Owner> {
-  return retryWhileLocked(signal, () => ownerNow(location))
+  return retryWhileLocked(signal, () => ownerNow(location, signal))
 }
 
 /** @throws ReplicaError as Replica.open */
-async function ownerNow(location: string): Promise<Owner> {
-  const hub = await connectHub(location)
+async function ownerNow(location: string, signal: AbortSignal): Promise<Owner> {
+  const hub = await connectHub(location, signal)
   if (hub !== undefined) return { hub }
   // Loaded only here: a verb that runs inside a hub needs no database and no cryptography of its own.
   const { Replica } = await import('../replica.ts')

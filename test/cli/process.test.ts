@@ -135,6 +135,34 @@ test('serve prints its line, serves, and ends with 0 on SIGTERM', async () => {
   assert.is((await ended).exit, 0)
 })
 
+test('a hub whose process is stopped keeps no verb waiting, and answers when it goes on', async () => {
+  await using desk = await Desk.open()
+  const cwd = await withFrontier(desk)
+  await using silent = await silentServer()
+  const { public_key } = (await desk.json('other', ['init'])).value
+  await desk.run('lab', ['peer', 'add', 'hub:silent', silent.url, '--key', public_key])
+  const { child: hub, ended: over } = start(cwd, 'serve', '--listen', '127.0.0.1:0')
+  try {
+    await once(hub.stdout!, 'data')
+    const { child, ended } = start(cwd, 'pull', 'hub:silent', '--json')
+    await silent.connected
+    hub.kill('SIGSTOP')
+    child.kill('SIGINT')
+    const interrupted = await ended
+    assert.is(interrupted.exit, 1)
+    assert.is(JSON.parse(interrupted.stdout).error.code, 'ERR_ABORTED')
+    const { exit, stderr } = await start(cwd, 'status').ended
+    assert.is(exit, 4)
+    assert.match(stderr, 'the hub that serves this store does not answer (ERR_STORE_LOCKED)')
+    hub.kill('SIGCONT')
+    assert.is((await start(cwd, 'heads').ended).exit, 0)
+    hub.kill('SIGTERM')
+    assert.is((await over).exit, 0)
+  } finally {
+    hub.kill('SIGKILL')
+  }
+})
+
 test('a hub that is killed leaves a store that the next verb opens', async () => {
   await using desk = await Desk.open()
   const cwd = await withFrontier(desk)

@@ -7,21 +7,23 @@ import { CLI_LIMITS } from '../../limits.ts'
 import { hasErrno } from '../errno.ts'
 import type { Io } from '../io.ts'
 import { controlPath } from './address.ts'
+import { Deferred } from './deferred.ts'
 import { encodeFrame, type Frame, FrameReader } from './frame.ts'
 import { CONTROL_VERSION, encodeRequest } from './request.ts'
 
 /**
  * A connection to the hub that serves the store at `location`; undefined when none does. A socket that nobody answers
  * is left where it is: only the owner of the store may take it away.
- * @throws ReplicaError ERR_STORE_LOCKED when another user's hub serves it
+ * @throws ReplicaError ERR_STORE_LOCKED when another user's hub serves it, or one that does not answer
  */
-export async function connectHub(location: string): Promise<net.Socket | undefined> {
+export async function connectHub(location: string, signal: AbortSignal): Promise<net.Socket | undefined> {
   const address = await controlPath(location)
   if (address === undefined) return undefined
   try {
-    return await connect(address)
+    const socket = await connect(address)
+    return (await isGreeted(socket, signal)) ? socket : undefined
   } catch (error) {
-    if (hasErrno(error, 'ECONNREFUSED', 'ENOENT', 'EAGAIN', 'ETIMEDOUT')) return undefined
+    if (hasErrno(error, 'ECONNREFUSED', 'ENOENT', 'EAGAIN', 'ETIMEDOUT', 'ECONNRESET')) return undefined
     if (hasErrno(error, 'EACCES', 'EPERM'))
       throw new ReplicaError('ERR_STORE_LOCKED', "another user's hub serves this store", { cause: error })
     throw error
@@ -31,22 +33,67 @@ export async function connectHub(location: string): Promise<net.Socket | undefin
 function connect(address: string): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const socket = net.connect(address)
-    socket.setTimeout(CLI_LIMITS.controlConnectMsMax, () => {
+    const giveUp = (): void => {
       socket.destroy(Object.assign(new Error('the control socket does not answer'), { code: 'ETIMEDOUT' }))
-    })
+    }
+    socket.setTimeout(CLI_LIMITS.controlConnectMsMax, giveUp)
     socket.once('error', reject)
     socket.once('connect', () => {
-      socket.setTimeout(0)
+      socket.setTimeout(0, giveUp)
       socket.off('error', reject)
+      // Whoever reads sees a broken connection; between the readers nobody else would.
+      socket.on('error', () => {})
       resolve(socket)
     })
   })
 }
 
 /**
+ * Waits for the hub's first frame: the kernel connects to a process that is stopped, but it can't speak for it. False when
+ * the hub closed the connection instead, as one does that is just ending.
+ */
+function isGreeted(socket: net.Socket, signal: AbortSignal): Promise<boolean> {
+  return new Promise<boolean>((resolve, reject) => {
+    const frames = new FrameReader()
+    const stop = (): void => void socket.destroy(signal.reason)
+    const giveUp = (): void => void socket.destroy(silent())
+    const read = (chunk: Uint8Array): void => {
+      try {
+        const [frame] = frames.push(chunk)
+        if (frame === undefined) return
+        if (frame.kind !== 'hello') throw frame.kind === 'error' ? hubError(frame) : outOfTurn(frame)
+        socket.pause()
+        settle(() => resolve(true))
+      } catch (error) {
+        fail(error)
+        socket.destroy()
+      }
+    }
+    const fail = (error: unknown): void => settle(() => reject(error))
+    const close = (): void => settle(() => resolve(false))
+    const settle = (end: () => void): void => {
+      signal.removeEventListener('abort', stop)
+      socket.off('data', read).off('error', fail).off('close', close).setTimeout(0, giveUp)
+      end()
+    }
+    socket.on('data', read).on('error', fail).on('close', close)
+    socket.setTimeout(CLI_LIMITS.controlConnectMsMax, giveUp)
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
+  })
+}
+
+function silent(): ReplicaError {
+  return new ReplicaError('ERR_STORE_LOCKED', 'the hub that serves this store does not answer', {
+    facts: { hint: 'its process is stopped, hangs, or runs another version of replica: let it go on, or end it' },
+  })
+}
+
+/**
  * Runs a command line in the hub behind `socket` and answers its exit code. When `signal` fires, the verb is asked to stop,
- * and still has the last word.
- * @throws ReplicaError ERR_STORE_CLOSED when the hub goes away first, or why the hub did not run it
+ * and still has the last word, for as long as `controlLastWordMsMax`.
+ * @throws ReplicaError ERR_STORE_CLOSED when the hub goes away first, ERR_ABORTED when it has no last word, or why the
+ * hub did not run it
  */
 export async function runInHub(
   socket: net.Socket,
@@ -54,31 +101,32 @@ export async function runInHub(
   host: { io: Io; signal: AbortSignal },
 ): Promise<ExitCode> {
   const { io, signal } = host
+  const patience = new Deferred<never>()
+  let timer: NodeJS.Timeout | undefined
   const abort = (): void => {
     socket.write(encodeFrame('abort'))
+    timer = setTimeout(() => patience.reject(signal.reason), CLI_LIMITS.controlLastWordMsMax)
   }
   signal.addEventListener('abort', abort)
-  // The loop below sees a broken connection; between its steps nobody else would.
-  socket.on('error', () => {})
   try {
-    socket.write(
-      encodeFrame(
-        'request',
-        encodeRequest({
-          control: CONTROL_VERSION,
-          argv: request.argv,
-          cwd: request.cwd,
-          terminal: { stdin: io.stdin.terminal, stdout: io.stdout.terminal, stderr: io.stderr.terminal },
-          columns: io.stdout.columns,
-        }),
-      ),
-    )
+    socket.write(encodeFrame('request', requestOf(request, io)))
     if (signal.aborted) abort()
-    return await play(socket, io)
+    return await Promise.race([play(socket, io), patience.promise])
   } finally {
+    clearTimeout(timer)
     signal.removeEventListener('abort', abort)
     socket.destroy()
   }
+}
+
+function requestOf({ argv, cwd }: { argv: readonly string[]; cwd: string }, io: Io): Uint8Array {
+  return encodeRequest({
+    control: CONTROL_VERSION,
+    argv,
+    cwd,
+    terminal: { stdin: io.stdin.terminal, stdout: io.stdout.terminal, stderr: io.stderr.terminal },
+    columns: io.stdout.columns,
+  })
 }
 
 async function play(socket: net.Socket, io: Io): Promise<ExitCode> {
@@ -92,13 +140,17 @@ async function play(socket: net.Socket, io: Io): Promise<ExitCode> {
         if (frame.kind === 'stdin-want') void feed(socket, stdin)
         else if (frame.kind === 'stdout') await io.stdout.write(frame.data)
         else if (frame.kind === 'stderr') await io.stderr.write(frame.data)
-        else throw new ReplicaError('ERR_SYNC_ORDER', `the control socket carries a ${frame.kind} frame out of turn`)
+        else throw outOfTurn(frame)
       }
     }
   } catch (error) {
     if (!hasErrno(error, 'ECONNRESET', 'EPIPE')) throw error
   }
   throw new ReplicaError('ERR_STORE_CLOSED', 'the hub that serves this store went away before the verb had ended')
+}
+
+function outOfTurn({ kind }: Frame): ReplicaError {
+  return new ReplicaError('ERR_SYNC_ORDER', `the control socket carries a ${kind} frame out of turn`)
 }
 
 /** One piece of stdin; its end, or that it can't be read, is said as its end. */

@@ -17,6 +17,7 @@ const KINDS = {
   18: 'stdin-want',
   19: 'exit',
   20: 'error',
+  21: 'hello',
 } as const
 
 export type FrameKind = (typeof KINDS)[keyof typeof KINDS]

@@ -3,7 +3,7 @@
 import { ReplicaError } from '../../errors.ts'
 
 /** Raised when frames or members change; a hub started by another version answers with a sentence, not with garbage. */
-export const CONTROL_VERSION = 1
+export const CONTROL_VERSION = 2
 
 export interface ControlRequest {
   readonly control: number

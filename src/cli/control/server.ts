@@ -85,6 +85,7 @@ class Session {
     socket.on('data', chunk => this.#receive(chunk))
     socket.on('error', () => {})
     socket.on('close', () => this.abort())
+    socket.write(encodeFrame('hello'))
   }
 
   abort(): void {

@@ -110,7 +110,10 @@ function reportLines(report: ExchangeReport): string[] {
       ['  wire', `${size(report.sent_bytes)} out, ${size(report.received_bytes)} in`],
       ['  heads', `${thousands(report.heads.length)}, ${report.equal ? 'the same' : 'not the same'} on both sides`],
       ...(report.note === undefined ? [] : [['', report.note]]),
-      ...(report.in === undefined ? [] : conflictRows(report)).map(([name, value]) => [name === '' ? '' : `  ${name}`, value!]),
+      ...(report.in === undefined ? [] : conflictRows(report)).map(([name, value]) => [
+        name === '' ? '' : `  ${name}`,
+        value!,
+      ]),
       ...(report.same_registry ? [] : [['  registry', 'not the same peers are registered on both sides']]),
     ]),
   ]

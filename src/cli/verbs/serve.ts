@@ -48,7 +48,7 @@ async function runServe(context: Context, args: Args): Promise<ExitCode> {
   const location = await findStore({ cwd, dir })
   const { Hub } = await import('../../hub.ts')
   const hub = await retryWhileLocked(signal, async () => {
-    await refuseSecond(location)
+    await refuseSecond(location, signal)
     return Hub.listen({
       ...options,
       ...(runtime.residentBytes === undefined ? {} : { residentBytes: runtime.residentBytes }),
@@ -79,8 +79,8 @@ async function runServe(context: Context, args: Args): Promise<ExitCode> {
 }
 
 /** @throws ReplicaError ERR_STORE_LOCKED when a hub serves the store already */
-async function refuseSecond(location: string): Promise<void> {
-  const other = await connectHub(location)
+async function refuseSecond(location: string, signal: AbortSignal): Promise<void> {
+  const other = await connectHub(location, signal)
   if (other === undefined) return
   other.destroy()
   throw new ReplicaError('ERR_STORE_LOCKED', 'a hub serves this store already', {

@@ -13,19 +13,24 @@ import { encodeFrame, FrameReader } from '../../../src/cli/control/frame.ts'
 import { CONTROL_VERSION, encodeRequest } from '../../../src/cli/control/request.ts'
 import { ControlServer, type RunRequest } from '../../../src/cli/control/server.ts'
 import { type Io, OutputClosed } from '../../../src/cli/io.ts'
-import { type ExitCode, hasCode } from '../../../src/errors.ts'
+import { type ExitCode, hasCode, ReplicaError } from '../../../src/errors.ts'
 import { CLI_LIMITS } from '../../../src/limits.ts'
 import { scratch } from '../../shared-data.ts'
 import { memoryIo, memorySource } from '../streams.ts'
 
 const test = suite('cli/control')
 
+/** The hub that serves a store, for callers that wait as long as it takes. */
+function find(location: string): Promise<net.Socket | undefined> {
+  return connectHub(location, new AbortController().signal)
+}
+
 async function call(
   location: string,
   argv: readonly string[],
   options: { io?: Io; signal?: AbortSignal } = {},
 ): Promise<ExitCode> {
-  const socket = await connectHub(location)
+  const socket = await find(location)
   assert.ok(socket, 'no hub answers')
   const { io = memoryIo(), signal = new AbortController().signal } = options
   return runInHub(socket, { argv, cwd: '/here' }, { io, signal })
@@ -142,7 +147,7 @@ test('a shell that goes away takes its verb with it, and the hub serves the next
   await using _server = await ControlServer.open(dir.path, (request, session) =>
     request.argv[0] === 'next' ? Promise.resolve(0 as const) : verb.run(request, session),
   )
-  const socket = (await connectHub(dir.path))!
+  const socket = (await find(dir.path))!
   socket.write(request([]))
   await verb.started
   socket.destroy()
@@ -171,7 +176,7 @@ test('a shell that reads slowly slows the verb down instead of filling the hub',
     }
     return 0
   })
-  const socket = (await connectHub(dir.path))!
+  const socket = (await find(dir.path))!
   socket.pause()
   socket.write(request([]))
   // timer: there is no event for "nothing more happens"; the verb would write gigabytes in this time
@@ -183,7 +188,7 @@ test('a shell that reads slowly slows the verb down instead of filling the hub',
 
 /** Sends bytes and collects the answer until the hub closes. */
 async function raw(location: string, ...frames: Uint8Array[]): Promise<{ error: string; exit: number | undefined }> {
-  const socket = (await connectHub(location))!
+  const socket = (await find(location))!
   socket.on('error', () => {})
   for (const frame of frames) socket.write(frame)
   const reader = new FrameReader()
@@ -256,7 +261,10 @@ test('frames out of turn end the session and the hub goes on', async () => {
 
 test('a hub that goes away before the verb has ended is an error of its own', async () => {
   await using dir = await scratch()
-  const server = net.createServer(socket => socket.once('data', () => socket.destroy()))
+  const server = net.createServer(socket => {
+    socket.write(encodeFrame('hello'))
+    socket.once('data', () => socket.destroy())
+  })
   server.listen(path.join(dir.path, 'control.sock'))
   await once(server, 'listening')
   try {
@@ -269,6 +277,86 @@ test('a hub that goes away before the verb has ended is an error of its own', as
   }
 })
 
+/** What listens at a store's socket in the place of a hub. */
+async function impostor(location: string, greet: (socket: net.Socket) => void): Promise<AsyncDisposable> {
+  const sockets: net.Socket[] = []
+  const server = net.createServer(socket => {
+    sockets.push(socket.on('error', () => {}))
+    greet(socket)
+  })
+  server.listen(path.join(location, 'control.sock'))
+  await once(server, 'listening')
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    error => error,
+  )
+}
+
+test('a hub that says nothing is not waited for beyond the bound, and nothing is asked of it', async () => {
+  await using dir = await scratch()
+  let asked = 0
+  await using _silent = await impostor(dir.path, socket =>
+    socket.on('data', chunk => {
+      asked += chunk.length
+    }),
+  )
+  const failure = await failureOf(find(dir.path))
+  assert.ok(hasCode(failure, 'ERR_STORE_LOCKED'), String(failure))
+  assert.match(failure.message, 'does not answer')
+  assert.is(asked, 0)
+})
+
+test('an interrupt ends the wait for a hub that says nothing', async () => {
+  await using dir = await scratch()
+  const controller = new AbortController()
+  await using _silent = await impostor(dir.path, () =>
+    controller.abort(new ReplicaError('ERR_ABORTED', 'the verb was stopped')),
+  )
+  const failure = await failureOf(connectHub(dir.path, controller.signal))
+  assert.ok(hasCode(failure, 'ERR_ABORTED'), String(failure))
+})
+
+test('a hub that hangs up before it said hello, as one that is ending does, counts as none', async () => {
+  await using dir = await scratch()
+  await using _ending = await impostor(dir.path, socket => socket.end())
+  assert.is(await find(dir.path), undefined)
+})
+
+test('what says something else first is no hub', async () => {
+  await using dir = await scratch()
+  for (const first of [encodeFrame('exit', Uint8Array.of(0)), Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')]) {
+    await using _other = await impostor(dir.path, socket => socket.write(first))
+    const failure = await failureOf(find(dir.path))
+    assert.ok(hasCode(failure, 'ERR_SYNC_ORDER', 'ERR_SYNC_FRAME'), String(failure))
+  }
+})
+
+test('a verb that does not end after an interrupt is left behind', async () => {
+  await using dir = await scratch()
+  const gone = new Signal()
+  const begun = new Signal()
+  await using _server = await ControlServer.open(dir.path, async () => {
+    begun.fire()
+    await gone.fired
+    return 0
+  })
+  const controller = new AbortController()
+  const ended = failureOf(call(dir.path, [], { signal: controller.signal }))
+  await begun.fired
+  controller.abort(new ReplicaError('ERR_ABORTED', 'the verb was stopped'))
+  assert.ok(hasCode(await ended, 'ERR_ABORTED'))
+  gone.fire()
+})
+
 test('closing the hub stops its verbs and takes the socket away', async () => {
   await using dir = await scratch()
   const verb = patient()
@@ -278,7 +366,7 @@ test('closing the hub stops its verbs and takes the socket away', async () => {
   await server.close()
   assert.is(await exit, 1)
   assert.equal(await fs.readdir(dir.path), [])
-  assert.is(await connectHub(dir.path), undefined)
+  assert.is(await find(dir.path), undefined)
 })
 
 test('only its owner may connect: the socket has mode 0600 and nothing else is left beside it', async () => {
@@ -297,7 +385,7 @@ test('a socket that nobody listens to any more is passed by, and replaced by the
   await fs.rename(path.join(dir.path, 'dead.sock'), path.join(dir.path, 'control.sock'))
   stale.close()
   await once(stale, 'close')
-  assert.is(await connectHub(dir.path), undefined)
+  assert.is(await find(dir.path), undefined)
   await using _server = await ControlServer.open(dir.path, async () => 4)
   assert.is(await call(dir.path, []), 4)
 })
