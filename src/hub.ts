@@ -20,6 +20,7 @@ import type { Config } from './sync/state.ts'
 import { breath } from './transport/breath.ts'
 import { Exchange, type Services } from './transport/exchange.ts'
 import { type Dialled, SocketServer } from './transport/socket.ts'
+import { checkPeerUrl } from './trust/peer.ts'
 
 const { connectionsMax, unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
 const { bodyMsMax } = SOCKET_LIMITS
@@ -87,8 +88,14 @@ export class Hub extends Replica {
     this.#server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
   }
 
-  /** Opens the replica and listens. @throws ReplicaError as Replica.open, and ERR_USAGE when the address can't be had */
+  /**
+   * Opens the replica and listens.
+   * @throws ReplicaError as Replica.open, ERR_PEER_URL for a `url` that no peer could register, and ERR_USAGE when the
+   * address can't be had
+   */
   static async listen(options: ListenOptions): Promise<Hub> {
+    // Whether plain is meant, those say who register it.
+    if (options.url !== undefined) checkPeerUrl(options.url, { allowPlain: true })
     const hub = new Hub(await openParts(options), options)
     try {
       await hub.#bind(options)

@@ -40,7 +40,7 @@ import { type BaseView, basesOf, type WholeFrontier, wholeFrontier, wholeReposit
 import type { Parts, RepositoryFile } from './replica/whole-split.ts'
 import type { Services } from './transport/exchange.ts'
 import type { Key } from './trust/key.ts'
-import type { LiveMode } from './trust/peer.ts'
+import { checkPeerUrl, type LiveMode } from './trust/peer.ts'
 import type { LoggedEvent } from './vela/resolution-view.ts'
 
 export class Replica {
@@ -292,10 +292,13 @@ export class Replica {
 
   /**
    * A new replica of a hub's frontier. Without `adoptRegistry` it knows only the hub's key; what others made is held.
-   * Nothing is made on disk before the hub has proved its key; what a cut leaves is completed by `pull`.
+   * Nothing is made on disk before the hub has proved its key; what a cut leaves is completed by `pull`. A URL that can't be
+   * registered is not dialled either.
+   * @throws ReplicaError ERR_PEER_URL, ERR_KEY, ERR_STORE_EXISTS, ERR_FRONTIER_UNKNOWN, and as `pull`
    */
   static async clone(url: string, options: CloneOptions): Promise<{ replica: Replica; report: SyncReport }> {
     const { location, hubId, adoptRegistry: adopts = false, allowPlain = false } = options
+    checkPeerUrl(url, { allowPlain })
     const { key, hub, frontier } = await scout(url, options, NO_SERVICES)
     if (typeof location === 'string') await refuseExisting(location)
     const replica = await Replica.open({ location, create: true, key, ...(hubId === undefined ? {} : { hubId }) })

@@ -12,7 +12,7 @@ import { hintFor } from './hints.ts'
 import { type Io, OutputClosed } from './io.ts'
 import { findStore } from './locate.ts'
 import { retryWhileLocked } from './lock.ts'
-import { Output } from './output.ts'
+import { Output, usage } from './output.ts'
 import { type Owner, Visits } from './visits.ts'
 
 /** What the process (or a test) gives. */
@@ -33,7 +33,7 @@ export async function runProgram(argv: readonly string[], host: Host): Promise<E
       out,
       signal: host.signal,
       cwd: host.cwd,
-      dir: args.text('dir') ?? host.dir,
+      dir: namedDir(args) ?? host.dir,
       runtime: host.runtime,
       servedAt: undefined,
       runInside,
@@ -42,6 +42,13 @@ export async function runProgram(argv: readonly string[], host: Host): Promise<E
     if (onStore === undefined && command.where === 'here') return command.run(context, args)
     return runOnStore(onStore!, args, { argv, context })
   })
+}
+
+/** @throws ReplicaError ERR_USAGE for an empty name, as a variable gives that was never set */
+function namedDir(args: Args): string | undefined {
+  const dir = args.text('dir')
+  if (dir === '') throw usage('--dir names no folder')
+  return dir
 }
 
 /** Runs a command line inside a hub, against the store it has open. */

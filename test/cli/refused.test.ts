@@ -1,0 +1,57 @@
+// Mistakes that are told before anything is done: nothing is dialled, no folder is made, no file is touched.
+
+import * as fs from 'node:fs/promises'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Desk } from './in-process.ts'
+
+const test = suite('cli/refused')
+
+const KEY = '09bc3877feeca1171b5b8990573fcce63ce832441b480704012cef662507fb95'
+
+test('a clone by a plain address of another machine is refused before anything is dialled', async () => {
+  await using desk = await Desk.open()
+  // A name that no resolver knows: dialling it would be another error.
+  for (const url of [
+    'ws://hub.invalid',
+    'http://hub.invalid',
+    'ftp://hub.invalid',
+    'hub.invalid',
+    'wss://a@hub.invalid',
+  ]) {
+    const { exit, value } = await desk.json('desk', ['clone', url, 'copy', '--key', KEY])
+    assert.equal([exit, value.error.code], [2, 'ERR_PEER_URL'], url)
+  }
+  const { exit, value } = await desk.json('desk', ['clone', 'ws://hub.invalid', 'copy', '--key', KEY, '--allow-plain'])
+  assert.equal([exit, value.error.code], [3, 'ERR_SYNC_CONNECT'])
+  assert.equal(await fs.readdir(desk.dir.join('desk')), [])
+})
+
+test('a hub does not serve under an address that nobody could register', async () => {
+  await using desk = await Desk.open()
+  await desk.run('lab', ['init'])
+  for (const url of ['ftp://lab.example', 'lab.example', 'wss://user@lab.example', '']) {
+    const { exit, stderr } = await desk.run('lab', ['serve', '--listen', '127.0.0.1:0', `--url=${url}`])
+    assert.is(exit, 2, url)
+    assert.match(stderr, 'ERR_PEER_URL')
+  }
+  await using hub = await desk.serve('lab', ['--url', 'ws://lab.example'])
+  assert.is(hub.value.url, 'ws://lab.example')
+})
+
+test('an empty --dir names no store, and not the one that is here', async () => {
+  await using desk = await Desk.open()
+  await desk.run('lab', ['init'])
+  for (const argv of [
+    ['status', '--dir', ''],
+    ['--dir=', 'status'],
+    ['init', '--dir='],
+    ['serve', '--dir', ''],
+  ]) {
+    const { exit, stderr } = await desk.run('lab', argv)
+    assert.is(exit, 2, String(argv))
+    assert.match(stderr, '--dir names no folder (ERR_USAGE)')
+  }
+})
+
+test.run()
