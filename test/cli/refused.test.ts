@@ -1,5 +1,6 @@
 // Mistakes that are told before anything is done: nothing is dialled, no folder is made, no file is touched.
 
+import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -51,6 +52,38 @@ test('an empty --dir names no store, and not the one that is here', async () => 
     const { exit, stderr } = await desk.run('lab', argv)
     assert.is(exit, 2, String(argv))
     assert.match(stderr, '--dir names no folder (ERR_USAGE)')
+  }
+})
+
+test('--out replaces files and nothing else: pipes and folders stay, a link stays and leads to what was written', async () => {
+  await using desk = await Desk.open()
+  await desk.run('lab', ['init'])
+  await desk.run('lab', ['frontier', 'create', '--name', 'One'])
+  const at = (name: string): string => desk.dir.join('lab', name)
+  await fs.writeFile(at('table.csv'), 'a,b')
+  const { cid } = (await desk.json('lab', ['document', 'put', 'table.csv'])).value
+  await fs.mkdir(at('folder'))
+  execFileSync('mkfifo', [at('pipe')])
+  await fs.symlink('folder', at('to-folder'))
+  await fs.symlink('nowhere', at('to-nowhere'))
+  await fs.symlink('to-itself', at('to-itself'))
+  await fs.symlink('pipe', at('to-pipe'))
+  const before = (await fs.readdir(at('.'))).sort()
+  for (const verb of [['export'], ['document', 'get', cid]]) {
+    for (const name of ['folder', 'pipe', 'to-folder', 'to-nowhere', 'to-itself', 'to-pipe']) {
+      const { exit, value } = await desk.json('lab', [...verb, '--out', name])
+      assert.equal([exit, value.error.code], [2, 'ERR_USAGE'], `${verb} ${name}`)
+    }
+    assert.equal((await fs.readdir(at('.'))).sort(), before)
+    assert.ok((await fs.lstat(at('pipe'))).isFIFO())
+    await fs.writeFile(at('folder/kept'), 'former')
+    await fs.symlink('folder/kept', at('link'))
+    assert.is((await desk.run('lab', [...verb, '--out', 'link'])).exit, 0)
+    assert.ok((await fs.lstat(at('link'))).isSymbolicLink())
+    assert.is.not(await fs.readFile(at('folder/kept'), 'utf8'), 'former')
+    assert.equal(await fs.readdir(at('folder')), ['kept'])
+    await fs.rm(at('link'))
+    await fs.rm(at('folder/kept'))
   }
 })
 

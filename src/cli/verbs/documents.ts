@@ -1,16 +1,14 @@
 // Verbs for what nodes link: document put, get and bases.
 
-import { randomBytes } from 'node:crypto'
-import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { cidText, parseCid } from '../../codec/cid.ts'
 import type { ExitCode } from '../../errors.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { fileError } from '../errno.ts'
 import { readWhole } from '../event-files.ts'
 import { pieces } from '../io.ts'
 import { columns, size } from '../layout.ts'
+import { replaceFile } from '../out-file.ts'
 import { usage } from '../output.ts'
 import { FRONTIER } from '../shape.ts'
 
@@ -75,7 +73,7 @@ async function runGet({ replica, io, out, cwd }: StoreContext, args: Args): Prom
     return 0
   }
   const file = path.resolve(cwd, name)
-  await replaceFile(file, bytes)
+  await replaceFile(file, [bytes])
   const fields = { frontier, cid, bytes: bytes.length, file }
   return out.done({ fields, lines: [`wrote ${size(bytes.length)} to ${file}`] })
 }
@@ -97,16 +95,4 @@ async function runBases({ replica, out }: StoreContext, args: Args): Promise<Exi
     fields: { frontier, bases: fields },
     lines: rows.length === 0 ? [`no whole frontier was imported into ${frontier}`] : columns(rows),
   })
-}
-
-/** Under another name first: a reader never sees half a document. */
-async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
-  const fresh = `${file}.${randomBytes(4).toString('hex')}.new`
-  try {
-    await fs.writeFile(fresh, bytes, { flag: 'wx', flush: true })
-    await fs.rename(fresh, file)
-  } catch (error) {
-    await fs.rm(fresh, { force: true })
-    throw fileError(error, file)
-  }
 }

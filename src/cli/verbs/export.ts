@@ -1,15 +1,13 @@
 // The verb that takes events and whole frontiers out: export.
 
-import { randomBytes } from 'node:crypto'
-import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import type { ExitCode } from '../../errors.ts'
 import { CLI_LIMITS } from '../../limits.ts'
 import { isOwn } from '../../replica/whole-log.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { fileError } from '../errno.ts'
 import { plural, size } from '../layout.ts'
+import { replaceFile } from '../out-file.ts'
 import { usage } from '../output.ts'
 import { FRONTIER } from '../shape.ts'
 import { writeVelaFolder } from '../vela-folder.ts'
@@ -114,28 +112,15 @@ async function* exportPieces(
   if (isList) yield { text: between === '[\n' ? '[]\n' : '\n]\n', events: 0 }
 }
 
-/** Under another name first: a reader never sees half a file, and a failed export leaves the former one. */
 async function writeFile(file: string, pieces: AsyncIterable<Piece>): Promise<{ events: number; bytes: number }> {
-  const fresh = `${file}.${randomBytes(4).toString('hex')}.new`
   let events = 0
-  let bytes = 0
-  try {
-    const handle = await fs.open(fresh, 'wx')
-    try {
-      for await (const piece of batched(pieces)) {
-        events += piece.events
-        bytes += Buffer.byteLength(piece.text)
-        await handle.appendFile(piece.text)
-      }
-      await handle.sync()
-    } finally {
-      await handle.close()
+  const texts = async function* (): AsyncGenerator<string> {
+    for await (const piece of batched(pieces)) {
+      events += piece.events
+      yield piece.text
     }
-    await fs.rename(fresh, file)
-  } catch (error) {
-    await fs.rm(fresh, { force: true })
-    throw fileError(error, file)
   }
+  const bytes = await replaceFile(file, texts())
   return { events, bytes }
 }
 
