@@ -47,7 +47,7 @@ export type { Publishing, PublishOptions, PublishReport, PublishTo, RecordReport
 export type { Progress, SyncOptions, SyncReport } from './replica/session.ts'
 export type { AcceptedReport, Choice, ResolveDraft, Settling } from './replica/settle.ts'
 export type { FrontierStatus, HeldBy, StatusReport } from './replica/status.ts'
-export type { AdoptReport, CloneOptions } from './replica/syncing.ts'
+export type { AdoptReport, CloneOptions, CloneReport } from './replica/syncing.ts'
 export type { FaultView, VerifyOptions, VerifyReport } from './replica/verify.ts'
 export type { EventView, NodeView } from './replica/view.ts'
 export type { BaseView, WholeFrontier } from './replica/whole.ts'

@@ -33,14 +33,15 @@ import { NO_SERVICES, servicesOf } from './replica/services.ts'
 import type { SyncOptions, SyncReport } from './replica/session.ts'
 import { Settling } from './replica/settle.ts'
 import { frontierStatus, type StatusReport } from './replica/status.ts'
-import { type AdoptReport, adoptRegistry, type CloneOptions, scout, syncWith } from './replica/syncing.ts'
+import type { AdoptReport, CloneOptions, CloneReport } from './replica/syncing.ts'
+import { adoptRegistry, scout, syncWith } from './replica/syncing.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './replica/verify.ts'
 import { type NodeView, nodeView } from './replica/view.ts'
 import { type BaseView, basesOf, type WholeFrontier, wholeFrontier, wholeRepository } from './replica/whole.ts'
 import type { Parts, RepositoryFile } from './replica/whole-split.ts'
 import type { Services } from './transport/exchange.ts'
 import type { Key } from './trust/key.ts'
-import { checkPeerUrl, type LiveMode } from './trust/peer.ts'
+import type { LiveMode } from './trust/peer.ts'
 import type { LoggedEvent } from './vela/resolution-view.ts'
 
 export class Replica {
@@ -292,21 +293,19 @@ export class Replica {
 
   /**
    * A new replica of a hub's frontier. Without `adoptRegistry` it knows only the hub's key; what others made is held.
-   * Nothing is made on disk before the hub has proved its key; what a cut leaves is completed by `pull`. A URL that can't be
-   * registered is not dialled either.
-   * @throws ReplicaError ERR_PEER_URL, ERR_KEY, ERR_STORE_EXISTS, ERR_FRONTIER_UNKNOWN, and as `pull`
+   * Nothing is made on disk before the hub has proved its key; what a cut leaves is completed by `pull`.
+   * @throws ReplicaError ERR_PEER_URL before anything is dialled, ERR_KEY, ERR_STORE_EXISTS, and as `pull`
    */
-  static async clone(url: string, options: CloneOptions): Promise<{ replica: Replica; report: SyncReport }> {
+  static async clone(url: string, options: CloneOptions): Promise<{ replica: Replica } & CloneReport> {
     const { location, hubId, adoptRegistry: adopts = false, allowPlain = false } = options
-    checkPeerUrl(url, { allowPlain })
     const { key, hub, frontier } = await scout(url, options, NO_SERVICES)
     if (typeof location === 'string') await refuseExisting(location)
     const replica = await Replica.open({ location, create: true, key, ...(hubId === undefined ? {} : { hubId }) })
     try {
       const id = hub === replica.hubId ? `${hub}-origin` : hub
       await replica.registry(frontier).add({ id, url, publicKey: options.key, allowPlain })
-      if (adopts) await replica.adopt(frontier, id, options)
-      return { replica, report: await replica.pull(frontier, id, options) }
+      const list = adopts ? { adopted: await replica.adopt(frontier, id, options) } : {}
+      return { replica, report: await replica.pull(frontier, id, options), ...list }
     } catch (error) {
       await replica.close()
       throw error
@@ -315,7 +314,7 @@ export class Replica {
 
   // ## Key and end
 
-  /** A new key for what is made from now on. The former one stays one's own; peers have to rotate this replica's key. */
+  /** A new key for what is made from now on. What the former one signed stays; peers have to rotate this replica's key. */
   async rotateKey(): Promise<{ public_key: string; former: string }> {
     const { key, former } = await this.home.renewKey()
     const facts = { public_key: key.publicKey, former: former.publicKey }

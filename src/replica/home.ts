@@ -4,8 +4,8 @@
 import { toHex } from '../bytes.ts'
 import { compareIds } from '../dag/closure.ts'
 import { ReplicaError } from '../errors.ts'
-import { HEADS_ALARM } from '../limits.ts'
-import type { Store, Wait } from '../store/store.ts'
+import { HEADS_ALARM, REGISTRY_LIMITS } from '../limits.ts'
+import type { FrontierStore, Store, Wait } from '../store/store.ts'
 import type { Channel } from '../sync/state.ts'
 import type { LiveRound } from '../transport/exchange.ts'
 import { Key } from '../trust/key.ts'
@@ -153,6 +153,7 @@ export class Home {
       journal: this.journal,
       seeds: seedsOf,
     })
+    await this.#retireFormer(frontier)
     // A key put in place of another may own what was held until now.
     const ownNodes: Wait = { kind: 'key', id: this.#key.publicKeyBytes }
     if ((await held.waiting(name, ownNodes, 1)).length > 0) await frontier.gate.release(ownNodes)
@@ -190,15 +191,34 @@ export class Home {
     this.tell({ kind: 'alarm', message, facts: { frontier: name, heads: headCount } })
   }
 
-  /** A new key in place of the present one, which stays registered as one's own. Durable at each step. */
+  /**
+   * A new key in place of the present one. What the former one signed up to now stays one's own; it is cut in each
+   * frontier at the heads of this moment. Durable at each step.
+   * @throws ReplicaError ERR_REGISTRY, before anything is changed, where a frontier has more heads than a cut may have
+   */
   async renewKey(): Promise<{ key: Key; former: Key }> {
     if (this.location === '') throw new TypeError('a replica on a given engine has no key file')
+    for (const { log } of this.frontiers.values()) checkCuttable(log)
     const present = this.#key
     const { key, former } = await useOwnKey({ folder: this.location, records: this.store.records }, Key.generate())
     this.#former = former
     this.#key = key
     for (const { registry } of this.frontiers.values()) registry.renewOwn(key)
+    for (const frontier of this.frontiers.values()) await this.#retireFormer(frontier)
     return { key, former: present }
+  }
+
+  /** Cuts the own keys of before that are not cut yet, also after a crash in between. An empty log gives no heads for that. */
+  async #retireFormer(frontier: Frontier): Promise<void> {
+    const { registry, gate, log } = frontier
+    const retire = async (): Promise<void> => {
+      if (log.nodes === 0 || log.headCount > REGISTRY_LIMITS.cutHeadsMax) return
+      for (const publicKey of registry.formerKeys)
+        await registry.retire(publicKey, { heads: log.heads(), at: this.now() })
+    }
+    if (registry.formerKeys.length === 0) return
+    // After what is being made now: it may be signed with the former key.
+    await frontier.exclusive(() => gate.exclusive(retire))
   }
 
   close(): Promise<void> {
@@ -212,4 +232,9 @@ export class Home {
     })()
     return this.#closing
   }
+}
+
+function checkCuttable({ name, headCount }: FrontierStore): void {
+  if (headCount <= REGISTRY_LIMITS.cutHeadsMax) return
+  throw new ReplicaError('ERR_REGISTRY', `${name} has ${headCount} heads; merge them, then renew the key`)
 }

@@ -6,6 +6,7 @@ import type { Mode } from '../sync/message.ts'
 import type { Channel } from '../sync/state.ts'
 import type { Exchange, Services } from '../transport/exchange.ts'
 import { Key } from '../trust/key.ts'
+import { checkPeerUrl } from '../trust/peer.ts'
 import type { Peer } from '../trust/registry.ts'
 import type { Home } from './home.ts'
 import { mergeReport } from './merge-report.ts'
@@ -37,6 +38,12 @@ export interface AdoptReport {
   readonly skipped: readonly { id: string; reason: string }[]
   /** Nodes that the newly registered keys had held back. */
   readonly admitted: number
+}
+
+export interface CloneReport {
+  readonly report: SyncReport
+  /** Whom the hub's list had registered and cut; absent where it was not asked for. */
+  readonly adopted?: AdoptReport
 }
 
 export interface Syncing {
@@ -108,12 +115,13 @@ export async function adoptRegistry(
   return { frontier, adopted: added, cut, skipped, admitted }
 }
 
-/** What a clone learns before anything is made: the hub proved its key, and which frontier is meant. */
+/** What a clone learns before anything is made: the hub proved its key, and which frontier is meant. @throws ERR_PEER_URL */
 export async function scout(
   url: string,
   options: CloneOptions,
   services: Services,
 ): Promise<{ key: Key; hub: string; frontier: string }> {
+  checkPeerUrl(url, { allowPlain: options.allowPlain === true })
   const key = options.ownKey ?? Key.generate()
   const hubId = options.hubId ?? `hub:${key.publicKey.slice(0, 8)}`
   const dial = { url, expect: hubKey(options.key), key, hubId, services }

@@ -113,6 +113,11 @@ export class Registry {
     return [...this.#ownKeys]
   }
 
+  /** Keys that this replica signed with before and that are not cut. */
+  get formerKeys(): string[] {
+    return this.ownKeys.filter(hex => hex !== this.#own.key.publicKey && !this.#cuts.has(hex))
+  }
+
   /** A number that grows with each change, for what is derived from the registry. */
   get changes(): number {
     return this.#changes
@@ -184,7 +189,7 @@ export class Registry {
     })
   }
 
-  /** Cuts a key that this replica signed with before, when it has leaked. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY */
+  /** Cuts a key that this replica signed with before: whoever got hold of it writes nothing any more. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY */
   retire(publicKey: string, draft: CutDraft): Promise<Cut> {
     return this.#serial(async () => {
       const hex = publicKey.toLowerCase()
@@ -218,17 +223,12 @@ export class Registry {
     return this.#digest
   }
 
-  /** This registry as a signed list for others. @throws ReplicaError ERR_REGISTRY when it is too large */
+  /** This registry as a signed list for others. Former keys of one's own are in it as what they are: cut. @throws ReplicaError ERR_REGISTRY when it is too large */
   offer(): Uint8Array {
     const { id, key, url = '' } = this.#own
-    const former = [...this.#ownKeys].filter(hex => hex !== key.publicKey && !this.#cuts.has(hex))
-    const peers = [
-      ...this.list(),
-      ...former.map(public_key => ({ id: `former key ${public_key.slice(0, 16)}`, url: '', public_key })),
-    ]
-    peers.sort((a, b) => compare(utf8(a.id), utf8(b.id)))
     const cuts = this.cuts().filter(cut => cut.public_key !== key.publicKey)
-    return encodeOffer({ frontier: this.frontier, hub: { id, url, public_key: key.publicKey }, peers, cuts }, key)
+    const hub = { id, url, public_key: key.publicKey }
+    return encodeOffer({ frontier: this.frontier, hub, peers: this.list(), cuts }, key)
   }
 
   /** What a hub offers for this frontier. Nothing is taken over. @throws ReplicaError ERR_REGISTRY */

@@ -198,6 +198,8 @@ test('every verb prints the members that the page says', async () => {
   await call('ada', 'watch', '--since', '1', '-n', '1')
   const ben = await call('.', 'clone', url, 'ben', '--key', key)
   assert.is(ben.held_count, 3)
+  const cas = await call('.', 'clone', url, 'cas', '--key', key, '--adopt-registry')
+  assert.equal([cas.adopted, cas.cut, cas.held_count], [['hub:ada'], [old.public_key], 0])
   await call('ben', 'status')
   await call('ben', 'held')
   await call('ben', 'fork', '--reason', 'she does not answer')

@@ -2,8 +2,11 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { toHex } from '../../src/bytes.ts'
+import { nodeDigest } from '../../src/codec/cid.ts'
 import { Hub } from '../../src/hub.ts'
-import { Replica } from '../../src/index.ts'
+import { type Key, Replica } from '../../src/index.ts'
+import { openLevel } from '../../src/store/level.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, introduce, memoryReplica, NOW, pair, reasons } from './drafts.ts'
@@ -48,6 +51,75 @@ test('a new key signs from now on, the former stays one’s own, and peers go on
   const kinds = (await laptop.journal(FRONTIER, { limit: 100 })).map(entry => entry.kind)
   assert.ok(kinds.includes('key.rotated'))
   assert.is((await laptop.verify({ signatures: true })).ok, true)
+})
+
+test('a key that was replaced can sign nothing more, neither here nor where the hub’s list is adopted', async () => {
+  await using dir = await scratch()
+  const location = dir.join('hub')
+  const first = await Replica.open({ location, create: true, hubId: 'hub:main', clock: () => NOW })
+  await first.track(FRONTIER)
+  await first.append(FRONTIER, draft('by the first key'))
+  const leaked = first.key
+  await first.rotateKey()
+  await first.append(FRONTIER, draft('by the second key'))
+  await first.close()
+  await using hub = await Hub.listen({ location, port: 0, clock: () => NOW })
+  const options = { location: new MemoryStore(), key: hub.key.publicKey, adoptRegistry: true }
+  const { replica, adopted } = await Replica.clone(hub.url, options)
+  await using clone = replica
+  assert.equal([adopted?.adopted, adopted?.cut], [[], [leaked.publicKey]])
+  assert.equal(await reasons(clone), ['by the first key', 'by the second key'])
+  await hub.registry(FRONTIER).add({ id: clone.hubId, url: 'wss://clone.example', publicKey: clone.key.publicKey })
+  assert.is(clone.registry(FRONTIER).digest(), hub.registry(FRONTIER).digest())
+
+  await using relay = await misled(hub, leaked)
+  for (const victim of [clone, hub]) {
+    await victim.registry(FRONTIER).add({ id: 'hub:relay', url: relay.url, publicKey: relay.key.publicKey })
+    const { refused } = await victim.pull(FRONTIER, 'hub:relay')
+    assert.equal(
+      refused.map(({ code }) => code),
+      ['ERR_NODE_REVOKED'],
+    )
+  }
+})
+
+/** A hub that has a leaked key registered still, and holds what a thief made with it. */
+async function misled(hub: Hub, leaked: Key): Promise<Hub> {
+  const relay = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:relay', clock: () => NOW })
+  const main = { id: 'hub:main', url: hub.url, publicKey: hub.key.publicKey }
+  await relay.registry(FRONTIER).add(main)
+  await relay.registry(FRONTIER).add({ id: 'hub:thief', url: 'wss://thief.example', publicKey: leaked.publicKey })
+  await relay.pull(FRONTIER, 'hub:main')
+  await using thief = await Replica.open({ location: new MemoryStore(), key: leaked, clock: () => NOW })
+  await thief.registry(FRONTIER).add(main)
+  await thief.registry(FRONTIER).add({ id: 'hub:relay', url: relay.url, publicKey: relay.key.publicKey })
+  await thief.pull(FRONTIER, 'hub:relay')
+  await thief.append(FRONTIER, draft('by a thief'))
+  assert.is((await thief.push(FRONTIER, 'hub:relay')).admitted, 1)
+  return relay
+}
+
+test('a rotation that was cut off before the former key was cut is completed when the store is opened', async () => {
+  await using dir = await scratch()
+  const location = dir.join('store')
+  const made = await Replica.open({ location, create: true, clock: () => NOW })
+  await made.track(FRONTIER)
+  await made.track('vfr_00000000000000aa')
+  const { cid } = await made.append(FRONTIER, draft('one'))
+  const { former } = await made.rotateKey()
+  const cuts = made.registry(FRONTIER).cuts()
+  assert.equal(
+    cuts.map(cut => [cut.public_key, cut.heads]),
+    [[former, [toHex(nodeDigest(cid))]]],
+  )
+  assert.equal(made.registry('vfr_00000000000000aa').cuts(), [], 'an empty log has no heads to cut at')
+  await made.close()
+  // What a crash between the key file and the cut leaves.
+  const store = await openLevel(location)
+  await store.records.write([{ key: `registry/${FRONTIER}/cut/${former}`, value: undefined }])
+  await store.close()
+  await using again = await Replica.open({ location, clock: () => NOW })
+  assert.equal(again.registry(FRONTIER).cuts(), cuts)
 })
 
 test('a key that takes the place of another owns again what a clone without it had held', async () => {

@@ -3,8 +3,8 @@
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { type ExitCode, hasCode, ReplicaError } from '../../errors.ts'
-import type { SyncOptions, SyncReport } from '../../replica/session.ts'
-import type { CloneOptions } from '../../replica/syncing.ts'
+import type { SyncOptions } from '../../replica/session.ts'
+import type { CloneOptions, CloneReport } from '../../replica/syncing.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context } from '../command.ts'
 import { fileError, hasErrno } from '../errno.ts'
@@ -12,6 +12,7 @@ import { plural } from '../layout.ts'
 import { storeIn } from '../locate.ts'
 import { ProgressLine } from '../progress.ts'
 import { answer, follow, heldHere } from '../sync-answer.ts'
+import { adoptionFields, adoptionLines } from './peers.ts'
 import { isEmpty, makeFolder } from './store.ts'
 
 const clone: Command = {
@@ -65,21 +66,29 @@ async function runClone(context: Context, args: Args): Promise<ExitCode> {
   } finally {
     await progress.clear()
   }
-  const { report, notice, identity } = made
+  const { report, adopted, notice, identity } = made
   const dir = storeIn(cwd, await nameAfter(report.frontier, target))
-  return answer(context, { way: 'clone', report, notice, fields: { dir, ...identity }, lines: [['store', dir]] })
+  const fields = { dir, ...identity, ...(adopted && adoptionFields(adopted)) }
+  const said = adopted === undefined ? [] : adoptionLines(adopted, report.peer)
+  return answer(context, {
+    way: 'clone',
+    report,
+    notice,
+    fields,
+    lines: [['store', dir], ...said.map(line => ['', line])],
+  })
 }
 
 async function makeClone(
   { cwd, folder }: Target,
   args: Args,
   options: SyncOptions,
-): Promise<{ report: SyncReport; notice: string[]; identity: { hub_id: string; public_key: string } }> {
+): Promise<CloneReport & { notice: string[]; identity: { hub_id: string; public_key: string } }> {
   const { Replica } = await import('../../replica.ts')
   const location = storeIn(cwd, folder)
   const own = await ownKey(cwd, args)
   await makeFolder(location)
-  const { replica, report } = await Replica.clone(args.argument(0), {
+  const { replica, ...made } = await Replica.clone(args.argument(0), {
     ...cloneOptions(args),
     ...own,
     ...options,
@@ -87,7 +96,7 @@ async function makeClone(
   })
   await using open = replica
   const identity = { hub_id: open.hubId, public_key: open.key.publicKey }
-  return { report, notice: await heldHere(open, report), identity }
+  return { ...made, notice: await heldHere(open, made.report), identity }
 }
 
 async function ownKey(cwd: string, args: Args): Promise<Pick<CloneOptions, 'ownKey'>> {

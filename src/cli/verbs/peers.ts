@@ -1,5 +1,6 @@
 // Verbs about the registry: who is known to this replica, for one frontier.
 
+import type { AdoptReport } from '../../replica/syncing.ts'
 import { isLiveSetting, LIVE_SETTINGS, type LiveSetting, type Peer } from '../../trust/peer.ts'
 import type { Cut } from '../../trust/registry.ts'
 import type { Args } from '../args.ts'
@@ -177,19 +178,30 @@ const adopt: Command = {
   async run(context, args) {
     const frontier = context.replica.frontier(args.text('frontier'))
     const peer = args.argument(0)
-    const { adopted, skipped, admitted } = await context.replica.adopt(frontier, peer, {
+    const report = await context.replica.adopt(frontier, peer, {
       signal: context.signal,
       allowPlain: args.has('allow-plain'),
     })
     return context.out.done({
-      fields: { frontier, peer, adopted, skipped, admitted },
-      lines: [
-        `adopted ${plural(adopted.length, 'peer')} from ${peer}${adopted.length > 0 ? ':' : ''} ${adopted.join(', ')}`.trimEnd(),
-        ...skipped.map(({ id, reason }) => `left out ${id}: ${reason}`),
-        ...admittedLines(admitted),
-      ],
+      fields: { frontier, peer, ...adoptionFields(report), admitted: report.admitted },
+      lines: [...adoptionLines(report, peer), ...admittedLines(report.admitted)],
     })
   },
+}
+
+/** What adopting a hub's list did, as JSON. */
+export function adoptionFields({ adopted, cut, skipped }: AdoptReport): { [key: string]: Printable } {
+  return { adopted: [...adopted], cut: [...cut], skipped: skipped.map(({ id, reason }) => ({ id, reason })) }
+}
+
+/** The same for people. */
+export function adoptionLines({ adopted, cut, skipped }: AdoptReport, peer: string): string[] {
+  const named = (names: readonly string[]): string => (names.length === 0 ? '' : `: ${names.join(', ')}`)
+  return [
+    `adopted ${plural(adopted.length, 'peer')} from ${peer}${named(adopted)}`,
+    ...(cut.length === 0 ? [] : [`cut off ${plural(cut.length, 'key')}${named(cut)}`]),
+    ...skipped.map(({ id, reason }) => `left out ${id}: ${reason}`),
+  ]
 }
 
 export const PEER_VERBS: readonly Command[] = [add, set, list, remove, rotate, adopt]

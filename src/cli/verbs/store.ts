@@ -58,7 +58,7 @@ const keysNew: Command = {
   where: 'store',
   summary: 'replace the key by a new one',
   about: [
-    'What was signed with the former key stays valid here. Peers refuse or hold what the new key signs until their operators run `replica peer rotate`.',
+    'What was signed with the former key stays; the former key itself is cut off at the present heads. Peers refuse or hold what the new key signs until their operators run `replica peer rotate`.',
   ],
   examples: ['replica keys new'],
   async run(context) {
