@@ -34,7 +34,7 @@ import type { SyncOptions, SyncReport } from './replica/session.ts'
 import { Settling } from './replica/settle.ts'
 import { frontierStatus, type StatusReport } from './replica/status.ts'
 import type { AdoptReport, CloneOptions, CloneReport } from './replica/syncing.ts'
-import { adoptRegistry, scout, syncWith } from './replica/syncing.ts'
+import { adoptRegistry, becomeClone, scout, syncWith } from './replica/syncing.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './replica/verify.ts'
 import { type NodeView, nodeView } from './replica/view.ts'
 import { type BaseView, basesOf, type WholeFrontier, wholeFrontier, wholeRepository } from './replica/whole.ts'
@@ -297,15 +297,12 @@ export class Replica {
    * @throws ReplicaError ERR_PEER_URL before anything is dialled, ERR_KEY, ERR_STORE_EXISTS, and as `pull`
    */
   static async clone(url: string, options: CloneOptions): Promise<{ replica: Replica } & CloneReport> {
-    const { location, hubId, adoptRegistry: adopts = false, allowPlain = false } = options
-    const { key, hub, frontier } = await scout(url, options, NO_SERVICES)
+    const { location, hubId } = options
+    const { key, ...found } = await scout(url, options, NO_SERVICES)
     if (typeof location === 'string') await refuseExisting(location)
     const replica = await Replica.open({ location, create: true, key, ...(hubId === undefined ? {} : { hubId }) })
     try {
-      const id = hub === replica.hubId ? `${hub}-origin` : hub
-      await replica.registry(frontier).add({ id, url, publicKey: options.key, allowPlain })
-      const list = adopts ? { adopted: await replica.adopt(frontier, id, options) } : {}
-      return { replica, report: await replica.pull(frontier, id, options), ...list }
+      return { replica, ...(await becomeClone(replica, { url, ...found }, options)) }
     } catch (error) {
       await replica.close()
       throw error

@@ -10,6 +10,7 @@ import { checkPeerUrl } from '../trust/peer.ts'
 import type { Peer } from '../trust/registry.ts'
 import type { Home } from './home.ts'
 import { mergeReport } from './merge-report.ts'
+import type { FrontierPeers } from './peers.ts'
 import { chooseFrontier } from './read.ts'
 import { hubKey, reportOf, type SyncOptions, type SyncReport, withSession } from './session.ts'
 
@@ -129,6 +130,28 @@ export async function scout(
     const { hub } = await exchange.ready
     return { key, hub, frontier: chooseFrontier(await exchange.list(), options.frontier) }
   })
+}
+
+/** A replica that has nothing yet, as far as a clone needs it. */
+interface Fresh {
+  readonly hubId: string
+  registry(frontier: string): Pick<FrontierPeers, 'add'>
+  adopt(frontier: string, peer: string, options: CloneOptions): Promise<AdoptReport>
+  pull(frontier: string, peer: string, options: SyncOptions): Promise<SyncReport>
+}
+
+/** Registers the hub, adopts its list where that was asked for, and pulls. */
+export async function becomeClone(
+  fresh: Fresh,
+  from: { url: string; hub: string; frontier: string },
+  options: CloneOptions,
+): Promise<CloneReport> {
+  const { url, hub, frontier } = from
+  const { key: publicKey, allowPlain = false } = options
+  const id = hub === fresh.hubId ? `${hub}-origin` : hub
+  await fresh.registry(frontier).add({ id, url, publicKey, allowPlain })
+  const list = options.adoptRegistry === true ? { adopted: await fresh.adopt(frontier, id, options) } : {}
+  return { report: await fresh.pull(frontier, id, options), ...list }
 }
 
 /** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN */

@@ -4,7 +4,7 @@ import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { type ExitCode, hasCode, ReplicaError } from '../../errors.ts'
 import type { SyncOptions } from '../../replica/session.ts'
-import type { CloneOptions, CloneReport } from '../../replica/syncing.ts'
+import type { AdoptReport, CloneOptions, CloneReport } from '../../replica/syncing.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context } from '../command.ts'
 import { fileError, hasErrno } from '../errno.ts'
@@ -69,7 +69,7 @@ async function runClone(context: Context, args: Args): Promise<ExitCode> {
   const { report, adopted, notice, identity } = made
   const dir = storeIn(cwd, await nameAfter(report.frontier, target))
   const fields = { dir, ...identity, ...(adopted && adoptionFields(adopted)) }
-  const said = adopted === undefined ? [] : adoptionLines(adopted, report.peer)
+  const said = adopted === undefined ? [] : adoptionLines(withoutHub(adopted, report.peer), report.peer)
   return answer(context, {
     way: 'clone',
     report,
@@ -77,6 +77,11 @@ async function runClone(context: Context, args: Args): Promise<ExitCode> {
     fields,
     lines: [['store', dir], ...said.map(line => ['', line])],
   })
+}
+
+/** That the hub itself is registered already says nothing to a person who has just cloned it. */
+function withoutHub(report: AdoptReport, hub: string): AdoptReport {
+  return { ...report, skipped: report.skipped.filter(({ id }) => id !== hub) }
 }
 
 async function makeClone(
