@@ -29,7 +29,7 @@ interface Appended extends Timed {
 
 export const append: Job = {
   name: 'append',
-  sizes: [1_000, 10_000],
+  sizes: [1_000, 10_000, 100_000],
   shapes: ['chain'],
   async *rows(bench, place) {
     for (const what of ['one by one', 'batched'] as const) {

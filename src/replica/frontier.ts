@@ -6,7 +6,6 @@ import { Gate } from '../trust/gate.ts'
 import type { Registry } from '../trust/registry.ts'
 import type { Verifier } from '../trust/verifier.ts'
 import { Documents } from './documents.ts'
-import { SharedIds } from './shared-ids.ts'
 import { type Seeds, StoredView, type ViewParts } from './stored-view.ts'
 import { Tail } from './tail.ts'
 
@@ -17,7 +16,6 @@ export class Frontier {
   readonly gate: Gate
   readonly view: StoredView
   readonly documents: Documents
-  readonly sharedIds: SharedIds
   /** The last nodes, for those who follow. */
   readonly tail = new Tail()
   readonly #subscribers = new Set<() => void>()
@@ -32,7 +30,6 @@ export class Frontier {
   ) {
     const { log, held, registry, seeds } = parts
     this.log = log
-    this.sharedIds = new SharedIds(log)
     this.held = held
     this.registry = registry
     this.view = new StoredView({ ...parts, seeds: seeds === undefined ? undefined : () => seeds(this) })

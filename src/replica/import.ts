@@ -30,8 +30,6 @@ export interface ImportReport {
   /** Events left out, at most 1,000 of them listed; `refusedCount` counts all. */
   readonly refused: readonly ImportFault[]
   readonly refusedCount: number
-  /** Event ids under which the frontier now has two or more contents. */
-  readonly sharedIds: number
   /** Fields that Vela's event has not, dropped as Vela's own reader drops them; at most 1,000 listed. */
   readonly dropped: readonly { index: number; fields: readonly string[] }[]
 }
@@ -79,11 +77,11 @@ export async function importLog(parts: ImportParts, options: ImportOptions = {})
   if (options.strict) {
     const rehearsal = new Import(parts, options)
     await rehearsal.rehearse()
-    if (rehearsal.faults.length > 0) return await rehearsal.report()
+    if (rehearsal.faults.length > 0) return rehearsal.report()
   }
   const run = new Import(parts, options)
   await run.run()
-  return await run.report()
+  return run.report()
 }
 
 class Import {
@@ -108,7 +106,7 @@ class Import {
     this.#options = options
   }
 
-  async report(): Promise<ImportReport> {
+  report(): ImportReport {
     return {
       frontier: this.#frontier.log.name,
       read: this.#read,
@@ -116,7 +114,6 @@ class Import {
       known: this.#known,
       refused: this.faults,
       refusedCount: this.#refused,
-      sharedIds: await this.#frontier.sharedIds.count(),
       dropped: this.#dropped,
     }
   }

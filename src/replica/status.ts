@@ -19,8 +19,6 @@ export interface FrontierStatus {
   readonly frontier: string
   readonly nodes: number
   readonly events: number
-  /** Event ids under which there are two or more contents. */
-  readonly shared_ids: number
   readonly heads: number
   readonly heads_digest: string
   /** Nodes kept aside, and their bytes. */
@@ -54,7 +52,6 @@ export async function frontierStatus(home: Home, name: string): Promise<Frontier
     frontier: name,
     nodes: log.nodes,
     events: log.events,
-    shared_ids: await frontier.sharedIds.count(),
     heads: log.headCount,
     heads_digest: toHex(log.headsDigest()),
     held: nodes,

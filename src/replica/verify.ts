@@ -9,10 +9,9 @@ import { openLevel } from '../store/index.ts'
 import type { Fault, FrontierStore, NodeRow, Place, Store } from '../store/store.ts'
 import { DocumentCheck } from '../trust/documents.ts'
 import { Verifier } from '../trust/verifier.ts'
-import { checkEvent } from '../vela/event.ts'
+import { checkEvent, labelId } from '../vela/event.ts'
 import { verifyJournal } from './journal.ts'
 import { ownKeysIn } from './own-key.ts'
-import { sharedIds } from './shared-ids.ts'
 
 const FAULTS_LISTED_MAX = 1000
 /** How many rows are read singly after a scan met a damaged one. */
@@ -92,8 +91,8 @@ async function sharedIn(store: Store): Promise<{ frontier: string; event: string
   const found: { frontier: string; event: string }[] = []
   try {
     for (const frontier of store.frontiers()) {
-      for await (const event of sharedIds(store.frontier(frontier))) {
-        if (found.length < FAULTS_LISTED_MAX) found.push({ frontier, event })
+      for await (const label of store.frontier(frontier).sharedLabels()) {
+        if (found.length < FAULTS_LISTED_MAX) found.push({ frontier, event: labelId(label) })
       }
     }
   } catch (error) {

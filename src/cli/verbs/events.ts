@@ -13,7 +13,6 @@ import { columns, plural, thousands } from '../layout.ts'
 import { usage } from '../output.ts'
 import { ProgressLine } from '../progress.ts'
 import { FRONTIER } from '../shape.ts'
-import { sharedLine } from './look.ts'
 
 const importVerb: Command = {
   name: 'import',
@@ -109,7 +108,7 @@ function importFields(
   input: EventInput,
   state: { heads: string[]; heads_digest: string },
 ): Parameters<StoreContext['out']['done']>[0]['fields'] {
-  const { frontier, read, added, known, refused, refusedCount, sharedIds, dropped } = report
+  const { frontier, read, added, known, refused, refusedCount, dropped } = report
   return {
     frontier,
     read,
@@ -117,7 +116,6 @@ function importFields(
     known,
     refused: refused.map(fault => ({ ...fault, file: input.fileOf(fault.index) })),
     refused_count: refusedCount,
-    shared_ids: sharedIds,
     dropped: dropped.map(({ index, fields }) => ({ index, fields })),
     base: 'base' in report ? baseFields(report) : null,
     left: leftOf(input),
@@ -157,7 +155,6 @@ function importLines(report: ImportReport | WholeImportReport, input: EventInput
     lines.push(`the rest of the frontier ${state}: ${report.base}`)
     if (!report.baseCounts) lines.push('it does not count here, another does: replica document bases')
   }
-  if (report.sharedIds > 0) lines.push(sharedLine(report.sharedIds))
   lines.push(...leftOf(input), ...unreadLines(input))
   if (dropped.length > 0)
     lines.push(`${plural(dropped.length, 'event')} had fields that no event has; they were left out: see --json`)

@@ -60,12 +60,6 @@ const held: Command = {
 
 export const LOOK_VERBS: readonly Command[] = [status, heads, held]
 
-/** That some ids stand for several contents each. */
-export function sharedLine(ids: number): string {
-  const [verb, them] = ids === 1 ? ['is the id', 'it'] : ['are the ids', 'each']
-  return `${plural(ids, 'event id')} ${verb} of two contents or more: all are kept, \`replica verify\` names ${them}`
-}
-
 async function runStatus(context: StoreContext): Promise<ExitCode> {
   const report = await context.replica.status()
   const { frontiers } = report
@@ -87,7 +81,6 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
   ])
   if (rows.length === 0) lines.push('', 'no frontiers yet: create, track, import or clone one')
   else lines.push('', ...columns([titles, ...rows], { right: [1, 2, 3, 4, 5] }))
-  for (const one of frontiers) if (one.shared_ids > 0) lines.push(`${one.frontier}: ${sharedLine(one.shared_ids)}`)
   for (const one of frontiers) lines.push(...linkLines(one))
   for (const one of frontiers) if (one.held > 0) lines.push('', ...heldLines(one))
   return context.out.done({
