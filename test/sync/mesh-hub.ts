@@ -51,6 +51,8 @@ export class MeshHub {
   #process: { local: Local; disk: Disk } | undefined
   #written = 0
   crashes = 0
+  /** Nodes refused because their key is revoked, each time that one came. */
+  refusedRevoked = 0
 
   constructor(world: World, name: string, options: MeshHubOptions) {
     this.name = name
@@ -189,6 +191,7 @@ export class MeshHub {
       admit: async (frontier, nodes, peer) => {
         const result = await services.admit(frontier, nodes, peer)
         this.#world.moved()
+        this.refusedRevoked += result.refused.filter(({ code }) => code === 'ERR_NODE_REVOKED').length
         const refused = new Set(result.refused.map(({ digest }) => digestKey(digest)))
         const kept = nodes.map(node => sha256(node)).filter(digest => !refused.has(digestKey(digest)))
         await this.#mustKeep(frontier, kept)

@@ -1,5 +1,5 @@
 // Five hubs that follow each other live, in virtual time: all write, links break at any frame, frames linger, processes die in the
-// middle of a write and come back, a hub is registered late, another is revoked, and in a third of the runs one lies. Some
+// middle of a write and come back, a hub is registered late, another is revoked and harboured, and in a third of the runs one lies. Some
 // runs have no fault at all. After the last fault all honest hubs must be equal within thirty seconds, with everything that
 // `append` ever acknowledged, with nothing by a key that may not, and with nothing going round. All by one seed.
 
@@ -8,6 +8,7 @@ import { MeshHub, type Risk } from './mesh-hub.ts'
 import type { Wire } from './mesh-link.ts'
 import { checkLog } from './mesh-log.ts'
 import { type Climate, Net } from './mesh-net.ts'
+import { Revocation } from './mesh-revocation.ts'
 import { joinAll, SHAPES, type Shape } from './mesh-shapes.ts'
 import { World } from './mesh-world.ts'
 import { Random } from './random.ts'
@@ -33,6 +34,8 @@ export interface MeshOutcome {
   readonly broken: number
   readonly lies: number
   readonly revoked: boolean
+  /** Nodes of the revoked hub that honest hubs refused, each time that they were offered. */
+  readonly refused: number
   readonly late: boolean
   readonly faultless: boolean
   /** Nodes that crossed links, and the most often that one crossed one link. */
@@ -67,8 +70,9 @@ class MeshSimulation {
   readonly #outcast: MeshHub | undefined
   /** Registered late at the others. */
   readonly #late: MeshHub | undefined
-  /** The outcast's nodes of the time before, once it is revoked. */
-  #spared: ReadonlySet<string> | undefined
+  /** Goes on taking the outcast's nodes: the liar, where there is one. */
+  readonly #harbour: MeshHub | undefined
+  readonly #revocation: Revocation | undefined
   #crashesLeft = 4
 
   constructor(seed: number) {
@@ -89,7 +93,13 @@ class MeshSimulation {
     if (this.#isFaultless) return
     const safe = { risk: { crash: 0 }, onCrash, dialler }
     if (random.chance(0.42)) this.#liar = new MeshHub(this.#world, 'byzantine', safe)
-    if (random.chance(0.3)) this.#outcast = new MeshHub(this.#world, 'outcast', safe)
+    if (random.chance(0.3)) {
+      const outcast = new MeshHub(this.#world, 'outcast', safe)
+      this.#outcast = outcast
+      this.#harbour = this.#liar ?? new MeshHub(this.#world, 'harbour', safe)
+      const restart = (hub: MeshHub): Promise<void> => this.#restart(hub)
+      this.#revocation = new Revocation({ world: this.#world, outcast, honest: this.#honest, risk, restart })
+    }
     if (random.chance(0.4)) this.#late = random.pick(this.#honest)
   }
 
@@ -105,12 +115,22 @@ class MeshSimulation {
   }
 
   get #all(): MeshHub[] {
-    return [...this.#honest, ...[this.#liar, this.#outcast].filter(hub => hub !== undefined)]
+    return [...this.#honest, ...this.#odd]
+  }
+
+  get #odd(): MeshHub[] {
+    const odd = [this.#liar, this.#outcast, this.#harbour].filter(hub => hub !== undefined)
+    return [...new Set(odd)]
   }
 
   async #setUp(): Promise<void> {
-    const odd = [this.#liar, this.#outcast].filter(hub => hub !== undefined)
+    const odd = this.#odd
     joinAll(this.#net, this.#random, { shape: this.#shape, honest: this.#honest, odd })
+    if (this.#harbour !== undefined) {
+      this.#net.join(this.#outcast!, this.#harbour)
+      const hub = this.#random.pick(this.#honest)
+      if (!this.#net.joins(this.#harbour, hub)) this.#net.join(this.#harbour, hub)
+    }
     for (const hub of this.#all) await hub.start()
     for (const hub of this.#all) {
       for (const other of this.#all) {
@@ -138,9 +158,11 @@ class MeshSimulation {
     }
   }
 
-  /** What the liar makes is as good as any other node, but it makes nothing that another may never see. */
+  /** What the liar and the harbour make is as good as any other node, but they make nothing that another may never see. */
   async #write(hub: MeshHub): Promise<void> {
     if (hub === this.#liar && this.#world.now > 3_000) return
+    if (hub === this.#harbour && this.#revocation?.isBegun) return
+    if (hub === this.#outcast && this.#revocation?.isUnderWay) return
     await hub.write(this.#documentBytes())
   }
 
@@ -177,7 +199,8 @@ class MeshSimulation {
         world.after(random.below(stormMs), () => world.start(() => this.#registerLate(hub)))
       }
     }
-    if (this.#outcast !== undefined) world.after(random.below(stormMs), () => world.start(() => this.#revoke()))
+    const revocation = this.#revocation
+    if (revocation !== undefined) world.after(random.below(stormMs), () => world.start(() => revocation.run()))
   }
 
   #crash(hub: MeshHub): void {
@@ -205,34 +228,19 @@ class MeshSimulation {
     this.#risk.crash = crash
   }
 
-  /** All at the same moment, when everyone has what the outcast has made so far: so all spare the same nodes. */
-  async #revoke(): Promise<void> {
-    const outcast = this.#outcast!
-    const made = new Set(outcast.acknowledged)
-    for (const hub of this.#honest) {
-      if (hub.local !== undefined && (await hub.stores(made))) continue
-      this.#world.after(200, () => this.#world.start(() => this.#revoke()))
-      return
-    }
-    if (outcast.acknowledged.size !== made.size || this.#spared !== undefined) return
-    this.#spared = made
-    const { crash } = this.#risk
-    this.#risk.crash = 0
-    await Promise.all(this.#honest.map(hub => hub.revoke(outcast)))
-    this.#risk.crash = crash
-  }
-
   /** From here on nothing breaks; answers how long it took until all honest hubs were equal. */
   async #settle(): Promise<number> {
     this.#net.heal()
     this.#risk.crash = 0
     for (const hub of this.#honest) await this.#restart(hub)
     const world = this.#world
+    await world.run(world.now + SETTLE_MS_MAX, () => this.#revocation?.isUnderWay !== true)
     const started = world.now
     await world.run(started + SETTLE_MS_MAX, () => this.#areEqual())
     if (!this.#areEqual()) throw new TypeError(`not equal ${SETTLE_MS_MAX} ms after the last fault: ${this.#states()}`)
     const settledMs = world.now - started
-    if (this.#liar !== undefined || this.#outcast !== undefined) return settledMs // they may have something to say yet
+    if (this.#revocation !== undefined) await this.#letOutcastSpeak()
+    if (this.#odd.length > 0) return settledMs // they may have something to say yet
     const before = this.#honest.map(hub => hub.headsDigest)
     await world.run(world.now + STILL_MS)
     const { crossed } = this.#net
@@ -242,6 +250,12 @@ class MeshSimulation {
       throw new TypeError('heads changed after all were equal')
     }
     return settledMs
+  }
+
+  /** What it makes once it is revoked changes nothing, however it comes. */
+  async #letOutcastSpeak(): Promise<void> {
+    await this.#world.run(this.#world.now + STILL_MS)
+    if (this.#liar === undefined && !this.#areEqual()) throw new TypeError(`not equal any more: ${this.#states()}`)
   }
 
   #areEqual(): boolean {
@@ -275,7 +289,7 @@ class MeshSimulation {
 
   /** Of a revoked key, what was spared may be there. */
   #checkLog(hub: MeshHub, mayWrite: (key: string) => boolean): Promise<void> {
-    const [outcast, spared] = [this.#outcast, this.#spared]
+    const [outcast, spared] = [this.#outcast, this.#revocation?.spared]
     const isRevoked = outcast !== undefined && spared !== undefined
     return checkLog(hub, { mayWrite, revoked: isRevoked ? { key: outcast.key.publicKey, spared } : undefined })
   }
@@ -291,7 +305,8 @@ class MeshSimulation {
       links,
       broken: [...codes.values()].reduce((sum, count) => sum + count, 0),
       lies: this.#byzantine.lies,
-      revoked: this.#spared !== undefined,
+      revoked: this.#revocation?.spared !== undefined,
+      refused: this.#honest.reduce((sum, hub) => sum + hub.refusedRevoked, 0),
       late: this.#late !== undefined,
       faultless: this.#isFaultless,
       crossed,

@@ -36,6 +36,7 @@ test('hubs that follow each other through cuts, crashes, lies, late and lost reg
   assert.ok(sum(one => one.lies > 0) > SEEDS / 5, 'too few lies')
   assert.ok(sum(one => one.crashes) > SEEDS / 4, 'too few crashes')
   assert.ok(sum(one => one.revoked) > SEEDS / 10, 'too few revocations')
+  assert.ok(sum(one => one.refused > 0) > SEEDS / 10, 'too few nodes of revoked hubs were offered')
   assert.ok(sum(one => one.late) > SEEDS / 5, 'too few late registrations')
   assert.ok(sum(one => one.broken) > 5 * SEEDS, 'too few broken sessions')
   assert.ok(sum(one => one.acknowledged) > 10 * SEEDS, 'too few events')
