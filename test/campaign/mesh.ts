@@ -31,7 +31,7 @@ const most = (of: (outcome: MeshOutcome) => number): number => outcomes.reduce((
 console.log(
   `${count} seeds from ${from}: ${bad} failed; ${sum(one => one.acknowledged)} events acknowledged with ${sum(one => one.documents)} ` +
     `documents, ${sum(one => one.crossed)} nodes over links, ${sum(one => one.links)} links made, ${sum(one => one.broken)} ` +
-    `ended out of order, ${sum(one => one.crashes)} crashes, ${sum(one => one.lies)} lies in ` +
+    `ended out of order, ${sum(one => one.crashes)} crashes that lost ${sum(one => one.lostWrites)} writes under way, ${sum(one => one.lies)} lies in ` +
     `${sum(one => Number(one.lies > 0))} runs, ${sum(one => Number(one.revoked))} revocations with ` +
     `${sum(one => one.refused)} nodes refused in ${sum(one => Number(one.refused > 0))} runs, ` +
     `${sum(one => Number(one.late))} late registrations, ${sum(one => Number(one.faultless))} runs without a fault; ` +

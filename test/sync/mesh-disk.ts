@@ -1,5 +1,7 @@
 // A store as one process has it open: it answers from the disk behind it until the process crashes, from then on it fails.
-// A crash can come in the middle of a write, which then is on the disk whole or not at all, and nobody is told which.
+// A crash can come in the middle of a write, which then is on the disk whole or not at all, and nobody is told which. Writes take a
+// while: one that has not returned is not synced, and a crash may lose it; one that has returned is there for ever. (What a
+// store writes without a sync is its index, which lies below this interface and is made again from the log: test/store/recovery.)
 
 import { ReplicaError } from '../../src/errors.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -14,6 +16,10 @@ export interface DiskHooks {
   readonly moved: () => void
   /** Asked before each write: whether the process crashes in it, and then whether what it wrote is there. */
   readonly fate: () => 'goes well' | 'crash before' | 'crash after'
+  /** How long a write takes. */
+  readonly delay: () => Promise<void>
+  /** Asked of each write that was under way when the process crashed: whether it had reached the disk. */
+  readonly keeps: () => boolean
   /** The process is gone: from now on nothing of it counts. */
   readonly crash: () => void
 }
@@ -84,6 +90,9 @@ export class Disk {
       this.#hooks.crash()
     }
     this.#check()
+    await this.#hooks.delay()
+    this.#hooks.moved()
+    if (this.#isGone && !this.#hooks.keeps()) this.#check()
     const answer = await write()
     this.#hooks.moved()
     this.#check()

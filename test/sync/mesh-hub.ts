@@ -24,9 +24,11 @@ const EVENT = {
   actor: { id: 'reviewer:one', type: 'human' },
   timestamp: '2026-01-01T00:00:00.000Z',
 } as const
-/** Probability, per write, that the process crashes in it. */
 export interface Risk {
+  /** Probability, per write, that the process crashes in it. */
   crash: number
+  /** What a write takes, virtual milliseconds. */
+  writeMs: number
 }
 
 export interface MeshHubOptions {
@@ -49,8 +51,12 @@ export class MeshHub {
   readonly #onCrash: (hub: MeshHub) => void
   readonly #dial: LinkTools['dial']
   #process: { local: Local; disk: Disk } | undefined
+  #starting: Promise<void> | undefined
   #written = 0
+  #writing = 0
   crashes = 0
+  /** Writes under way at a crash that never reached the disk. */
+  lostWrites = 0
   /** Nodes refused because their key is revoked, each time that one came. */
   refusedRevoked = 0
 
@@ -69,6 +75,11 @@ export class MeshHub {
     return this.#process?.local
   }
 
+  /** Something that it writes may still come to be. */
+  get isWriting(): boolean {
+    return this.#writing > 0
+  }
+
   /** The log on the disk, whether or not a process runs. */
   get log(): FrontierStore {
     return this.#store.frontier(FRONTIER)
@@ -82,24 +93,42 @@ export class MeshHub {
     return toHex(this.log.headsDigest())
   }
 
-  async start(): Promise<void> {
+  /** Starts a process, unless one runs; one that does not come up tells nothing, so it is left alone until it does. */
+  start(): Promise<void> {
+    if (this.#process !== undefined) return Promise.resolve()
+    this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined
+    })
+    return this.#starting
+  }
+
+  get #isStarting(): boolean {
+    return this.#starting !== undefined
+  }
+
+  async #start(): Promise<void> {
     const { random } = this.#world
     const disk = new Disk({
       moved: () => this.#world.moved(),
       fate: () => {
-        if (!random.chance(this.#risk.crash)) return 'goes well'
+        if (this.#isStarting || !random.chance(this.#risk.crash)) return 'goes well'
         return random.chance(0.5) ? 'crash before' : 'crash after'
+      },
+      delay: async () => {
+        if (this.#risk.writeMs > 0) await this.#world.pause(this.#risk.writeMs)
+      },
+      keeps: () => {
+        const isKept = random.chance(0.5)
+        if (!isKept) this.lostWrites += 1
+        return isKept
       },
       crash: () => this.crash(),
     })
     const linkTools = this.#tools(disk)
-    const risk = this.#risk.crash
-    this.#risk.crash = 0 // a process that does not come up tells nothing
     const onEvent = ({ message, facts }: ReplicaEvent): void => {
       if (facts.code === 'ERR_INTERNAL' && !disk.isGone) this.#world.fail(new TypeError(`${this.name}: ${message}`))
     }
     const own = await local(this.name, { store: disk.open(this.#store), open: { linkTools, onEvent } })
-    this.#risk.crash = risk
     const services = this.#checked(own.services)
     this.#process = { local: { ...own, services }, disk }
     new Supervisor({ home: own.home, services, tools: own.home.linkTools }).start()
@@ -131,6 +160,7 @@ export class MeshHub {
     const process = this.#process
     if (process === undefined) return
     this.#written += 1
+    this.#writing += 1
     const { home } = process.local
     const reason = `${this.name} ${this.#written}`
     await this.#unlessGone(async () => {
@@ -140,17 +170,19 @@ export class MeshHub {
       this.acknowledged.add(digestKey(nodeDigest(cid)))
       this.documents.push(...links)
     })
+    this.#writing -= 1
   }
 
   /** `isFollowed`: a link to it is kept from now on. */
   async register(other: MeshHub, isFollowed: boolean): Promise<void> {
     const { name, url, key } = other
     const live = isFollowed ? ('both' as const) : ('off' as const)
-    await this.#peers(peers => peers.add({ id: `hub:${name}`, url, publicKey: key.publicKey, live }))
+    await this.#operate(peers => peers.add({ id: `hub:${name}`, url, publicKey: key.publicKey, live }))
   }
 
   async revoke(other: MeshHub): Promise<void> {
-    await this.#peers(peers => peers.remove(`hub:${other.name}`))
+    const id = `hub:${other.name}`
+    await this.#operate(async peers => (peers.list().some(peer => peer.id === id) ? peers.remove(id) : undefined))
   }
 
   /** Whether all of these nodes are on the disk, as part of the log. */
@@ -166,10 +198,17 @@ export class MeshHub {
     return true
   }
 
-  async #peers(change: (peers: FrontierPeers) => Promise<unknown>): Promise<void> {
-    const process = this.#process
-    if (process === undefined) throw new TypeError(`${this.name} is not running`)
-    await this.#unlessGone(() => change(new FrontierPeers(process.local.home, FRONTIER)))
+  /** What an operator does, again and again until a process has lived to say that it is done. */
+  async #operate(change: (peers: FrontierPeers) => Promise<unknown>): Promise<void> {
+    for (let isDone = false; !isDone; ) {
+      await this.start()
+      const process = this.#process
+      if (process === undefined) continue // it has crashed since
+      await this.#unlessGone(async () => {
+        await change(new FrontierPeers(process.local.home, FRONTIER))
+        isDone = true
+      })
+    }
   }
 
   /** What fails because the process has crashed is no failure of the run. */

@@ -2,7 +2,7 @@
 // What it makes afterwards it hands to a hub that goes on taking its nodes and passes them on: the honest ones are offered
 // them by a peer that they trust, and have to refuse them one by one.
 
-import type { MeshHub, Risk } from './mesh-hub.ts'
+import type { MeshHub } from './mesh-hub.ts'
 import type { World } from './mesh-world.ts'
 
 /** Between two hubs that revoke it; virtual milliseconds. */
@@ -12,8 +12,6 @@ export interface RevocationParts {
   readonly world: World
   readonly outcast: MeshHub
   readonly honest: readonly MeshHub[]
-  readonly risk: Risk
-  readonly restart: (hub: MeshHub) => Promise<void>
 }
 
 export class Revocation {
@@ -36,18 +34,14 @@ export class Revocation {
   }
 
   async run(): Promise<void> {
-    const { world, outcast, honest, risk, restart } = this.#parts
+    const { world, outcast, honest } = this.#parts
     this.#phase = 'under way'
     await world.pause(1)
     const made = new Set(outcast.acknowledged)
     while (!(await this.#allStore(made))) await world.pause(200)
     for (const hub of honest) {
       await world.pause(world.random.below(APART_MS_MAX))
-      await restart(hub)
-      const { crash } = risk
-      risk.crash = 0 // the operator sees that it is done
       await hub.revoke(outcast)
-      risk.crash = crash
     }
     this.spared = made
     this.#phase = 'over'

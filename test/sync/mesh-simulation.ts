@@ -29,6 +29,8 @@ export interface MeshOutcome {
   /** Documents that they link. */
   readonly documents: number
   readonly crashes: number
+  /** Writes under way at a crash that never reached the disk. */
+  readonly lostWrites: number
   readonly links: number
   /** Sessions that ended out of order. */
   readonly broken: number
@@ -59,7 +61,7 @@ class MeshSimulation {
   readonly #net: Net
   readonly #byzantine: Byzantine
   readonly #climate: Climate = { cut: 0, slow: 0 }
-  readonly #risk: Risk = { crash: 0 }
+  readonly #risk: Risk = { crash: 0, writeMs: 0 }
   readonly #honest: MeshHub[] = []
   readonly #shape: Shape
   readonly #isFaultless: boolean
@@ -91,14 +93,13 @@ class MeshSimulation {
     this.#hasDocuments = random.chance(0.3)
     this.#isFaultless = random.chance(0.2)
     if (this.#isFaultless) return
-    const safe = { risk: { crash: 0 }, onCrash, dialler }
+    const safe = { risk: { crash: 0, writeMs: 0 }, onCrash, dialler }
     if (random.chance(0.42)) this.#liar = new MeshHub(this.#world, 'byzantine', safe)
     if (random.chance(0.3)) {
       const outcast = new MeshHub(this.#world, 'outcast', safe)
       this.#outcast = outcast
       this.#harbour = this.#liar ?? new MeshHub(this.#world, 'harbour', safe)
-      const restart = (hub: MeshHub): Promise<void> => this.#restart(hub)
-      this.#revocation = new Revocation({ world: this.#world, outcast, honest: this.#honest, risk, restart })
+      this.#revocation = new Revocation({ world: this.#world, outcast, honest: this.#honest })
     }
     if (random.chance(0.4)) this.#late = random.pick(this.#honest)
   }
@@ -175,6 +176,7 @@ class MeshSimulation {
     const world = this.#world
     Object.assign(this.#climate, { cut: random.pick([0, 0.005, 0.02]), slow: random.pick([0, 0.02]) })
     this.#risk.crash = random.pick([0, 0, 0.01])
+    this.#risk.writeMs = random.pick([0, 5, 60])
     const times = (most: number, act: () => void): void => {
       for (let left = random.below(most + 1); left > 0; left -= 1) world.after(random.below(stormMs), act)
     }
@@ -210,30 +212,21 @@ class MeshSimulation {
   #restartLater(hub: MeshHub): void {
     this.#crashesLeft -= 1
     if (this.#crashesLeft === 0) this.#risk.crash = 0
-    this.#world.after(this.#random.below(3_000), () => this.#world.start(() => this.#restart(hub)))
-  }
-
-  async #restart(hub: MeshHub): Promise<void> {
-    if (hub.local !== undefined) return
-    await hub.start()
+    this.#world.after(this.#random.below(3_000), () => this.#world.start(() => hub.start()))
   }
 
   async #registerLate(hub: MeshHub): Promise<void> {
     const late = this.#late!
-    if (hub.local === undefined) await this.#restart(hub)
     await this.#checkLog(hub, key => key !== late.key.publicKey)
-    const { crash } = this.#risk
-    this.#risk.crash = 0 // the operator sees that it is done
     await this.#register(hub, late)
-    this.#risk.crash = crash
   }
 
   /** From here on nothing breaks; answers how long it took until all honest hubs were equal. */
   async #settle(): Promise<number> {
     this.#net.heal()
     this.#risk.crash = 0
-    for (const hub of this.#honest) await this.#restart(hub)
     const world = this.#world
+    for (const hub of this.#honest) world.start(() => hub.start())
     await world.run(world.now + SETTLE_MS_MAX, () => this.#revocation?.isUnderWay !== true)
     const started = world.now
     await world.run(started + SETTLE_MS_MAX, () => this.#areEqual())
@@ -260,8 +253,10 @@ class MeshSimulation {
 
   #areEqual(): boolean {
     const [first, ...others] = this.#honest
-    const written = this.#honest.some(hub => hub.local === undefined)
-    return !written && others.every(hub => hub.log.nodes === first!.log.nodes && hub.headsDigest === first!.headsDigest)
+    const isUnsettled = this.#honest.some(hub => hub.local === undefined || hub.isWriting)
+    return (
+      !isUnsettled && others.every(hub => hub.log.nodes === first!.log.nodes && hub.headsDigest === first!.headsDigest)
+    )
   }
 
   #states(): string {
@@ -302,6 +297,7 @@ class MeshSimulation {
       documents: this.#honest.reduce((sum, hub) => sum + hub.documents.length, 0),
       acknowledged: this.#honest.reduce((sum, hub) => sum + hub.acknowledged.size, 0),
       crashes: this.#honest.reduce((sum, hub) => sum + hub.crashes, 0),
+      lostWrites: this.#honest.reduce((sum, hub) => sum + hub.lostWrites, 0),
       links,
       broken: [...codes.values()].reduce((sum, count) => sum + count, 0),
       lies: this.#byzantine.lies,

@@ -35,6 +35,7 @@ test('hubs that follow each other through cuts, crashes, lies, late and lost reg
   for (const shape of SHAPES) assert.ok(sum(one => one.shape === shape) > SEEDS / 20, shape)
   assert.ok(sum(one => one.lies > 0) > SEEDS / 5, 'too few lies')
   assert.ok(sum(one => one.crashes) > SEEDS / 4, 'too few crashes')
+  assert.ok(sum(one => one.lostWrites) > 0, 'no write under way was lost at a crash')
   assert.ok(sum(one => one.revoked) > SEEDS / 10, 'too few revocations')
   assert.ok(sum(one => one.refused > 0) > SEEDS / 10, 'too few nodes of revoked hubs were offered')
   assert.ok(sum(one => one.late) > SEEDS / 5, 'too few late registrations')
@@ -56,7 +57,7 @@ test('a crash in a write leaves all of it or nothing on the disk, and nobody is 
     const crash = (): void => {
       isCrashed = true
     }
-    const disk = new Disk({ moved() {}, fate: () => fate, crash })
+    const disk = new Disk({ moved() {}, fate: () => fate, delay: async () => {}, keeps: () => true, crash })
     const at = await local('disk', { store: disk.open(store) })
     const error = await plant(at, chain(keyOf('disk'), 'event', 3)).then(
       () => undefined,
@@ -66,6 +67,29 @@ test('a crash in a write leaves all of it or nothing on the disk, and nobody is 
     assert.is(store.frontier(FRONTIER).nodes, fate === 'crash after' ? 3 : 0)
     const again = await local('disk', { store })
     assert.is(again.home.at(FRONTIER).log.nodes, store.frontier(FRONTIER).nodes)
+  }
+})
+
+test('a write under way at a crash may be lost, one that has returned is there', async () => {
+  for (const isKept of [true, false]) {
+    const store = storeOf('disk')
+    const nodes = chain(keyOf('disk'), 'event', 3)
+    await local('disk', { store })
+    const hooks = {
+      moved() {},
+      fate: () => 'goes well' as const,
+      delay: async () => {},
+      keeps: () => isKept,
+      crash() {},
+    }
+    const disk = new Disk(hooks)
+    const at = await local('disk', { store: disk.open(store) })
+    await plant(at, nodes.slice(0, 2))
+    const underWay = disk.open(store).records.write([{ key: 'a record', value: Uint8Array.of(1) }])
+    disk.take()
+    assert.ok(hasCode(await underWay.catch(error => error), 'ERR_STORE_CLOSED'))
+    assert.is((await store.records.get('a record')) !== undefined, isKept)
+    assert.is(store.frontier(FRONTIER).nodes, 2)
   }
 })
 
