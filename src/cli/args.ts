@@ -60,15 +60,21 @@ export function wantsJson(argv: readonly string[]): boolean {
   return argv.slice(0, end < 0 ? undefined : end).includes('--json')
 }
 
-/** The verb that the words name, undefined when none, and the words that are left. @throws ReplicaError ERR_USAGE */
-export function findVerb<C extends VerbShape>(
-  argv: readonly string[],
-  commands: readonly C[],
-): { command: C | undefined; rest: string[] } {
+/** What the words name, and the words that are left. */
+export interface Found<C extends VerbShape> {
+  /** Undefined when no verb is named. */
+  readonly command: C | undefined
+  /** The verbs that begin with the one word given, when that is a family and help was asked for. */
+  readonly family?: readonly C[]
+  readonly rest: string[]
+}
+
+/** @throws ReplicaError ERR_USAGE */
+export function findVerb<C extends VerbShape>(argv: readonly string[], commands: readonly C[]): Found<C> {
   const { before, words } = splitAtVerb(argv)
   if (words.length === 0) return { command: undefined, rest: before }
-  const { command, rest } = findCommand(words, commands)
-  return { command, rest: [...before, ...rest] }
+  const { rest, ...found } = findCommand(words, commands)
+  return { ...found, rest: [...before, ...rest] }
 }
 
 /** Options for every verb may stand before it: `replica --dir lab status`. */
@@ -81,24 +87,32 @@ function splitAtVerb(argv: readonly string[]): { before: string[]; words: string
   return { before: argv.slice(0, at), words: argv.slice(at) }
 }
 
-function findCommand<C extends VerbShape>(
-  words: readonly string[],
-  commands: readonly C[],
-): { command: C; rest: string[] } {
+function findCommand<C extends VerbShape>(words: readonly string[], commands: readonly C[]): Found<C> {
   const [first, second] = words as [string, string | undefined]
   const one = commands.find(command => command.name === first)
   if (one !== undefined) return { command: one, rest: words.slice(1) }
   const family = commands.filter(command => command.name.startsWith(`${first} `))
+  if (family.length === 0) throw unknownVerb(first, commands)
   const two = family.find(command => command.name === `${first} ${second}`)
   if (two !== undefined) return { command: two, rest: words.slice(2) }
+  const isAlone = second === undefined || second.startsWith('-')
+  if (isAlone && asksForHelp(words)) return { command: undefined, family, rest: words.slice(1) }
   const main = family.find(command => command.isDefault === true)
-  const alone = second === undefined || (second.startsWith('-') && second !== '--help' && second !== '-h')
-  if (main !== undefined && alone) return { command: main, rest: words.slice(1) }
-  if (family.length > 0 && (second === undefined || second === '--help' || second === '-h'))
-    throw usage(
-      `replica ${first} wants one of: ${family.map(command => command.name.slice(first.length + 1)).join(', ')}`,
-    )
-  throw unknownVerb(family.length > 0 ? `${first} ${second}` : first, commands)
+  if (isAlone && main !== undefined) return { command: main, rest: words.slice(1) }
+  throw noneOfFamily(words, family)
+}
+
+function asksForHelp(words: readonly string[]): boolean {
+  const end = words.indexOf('--')
+  return words.slice(0, end < 0 ? undefined : end).some(word => word === '--help' || word === '-h')
+}
+
+function noneOfFamily([first, second]: readonly string[], family: readonly VerbShape[]): ReplicaError {
+  const names = family.map(command => command.name)
+  const words = `${first} ${second}`
+  const isWord = second !== undefined && !second.startsWith('-')
+  if (isWord && nearest(words, names) !== undefined) return unknownVerb(words, family)
+  return usage(`replica ${first} wants one of: ${names.map(name => name.slice(first!.length + 1)).join(', ')}`)
 }
 
 /** Compared with all verbs and with the first words of those that have two. */

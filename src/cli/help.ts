@@ -67,6 +67,23 @@ function optionRows(options: readonly OptionSpec[]): string[][] {
   return options.map(option => [optionNames(option), option.help])
 }
 
+/** The verbs that begin with the same word. */
+export function familyHelp(family: readonly VerbShape[]): string[] {
+  const [word] = family[0]!.name.split(' ')
+  return [
+    `replica ${word} <verb> …`,
+    '',
+    ...columns(family.map(verb => [`  ${verb.name}`, verb.summary])),
+    '',
+    `replica help ${word} says more.`,
+  ]
+}
+
+/** Verbs as `help` names them in JSON. */
+export function verbFields(verbs: readonly VerbShape[]): { name: string; usage: string; summary: string }[] {
+  return verbs.map(verb => ({ name: verb.name, usage: usageLine(verb), summary: verb.summary }))
+}
+
 export function overview(commands: readonly VerbShape[]): string[] {
   const lines = ['replica keeps logs of signed events and exchanges them with other hubs.', '', 'replica <verb> …']
   const widest = Math.max(...commands.map(command => command.name.length))

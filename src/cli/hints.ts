@@ -16,6 +16,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   ERR_PEER_KEY_CHANGED: 'if the hub really has a new key: replica peer rotate <id> --key <hex>',
   ERR_PEER_URL: 'a peer outside this machine needs wss:// or https://; --allow-plain says that plain is meant',
   ERR_SYNC_CONNECT: 'is the hub running, and is this its address?',
+  ERR_SYNC_CLOSED: 'what was acknowledged is durable: the same command goes on from there when the hub is back',
   ERR_FETCH: 'is the hub running and its registered key right? private hosts and http:// need to be allowed',
   ERR_CONFLICT_UNKNOWN: '`replica conflicts` lists what is computed, `replica journal` what comparisons recorded',
   ERR_CONFLICT_SETTLED: 'a settled conflict stays settled; what was decided can be judged anew by a further event',

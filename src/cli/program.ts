@@ -2,12 +2,12 @@
 // the verb for us, else the store is opened here), run, and turn whatever went wrong into a message and a code.
 
 import { type ExitCode, hasCode, ReplicaError } from '../errors.ts'
-import { type Args, findVerb, readArgs, wantsJson } from './args.ts'
+import { type Args, type Found, findVerb, readArgs, wantsJson } from './args.ts'
 import type { Command, Context, RunInside, StoreCommand } from './command.ts'
 import { COMMANDS } from './commands.ts'
 import { removeSocket } from './control/address.ts'
 import { connectHub, runInHub } from './control/client.ts'
-import { overview, verbHelp } from './help.ts'
+import { familyHelp, overview, verbFields, verbHelp } from './help.ts'
 import { hintFor } from './hints.ts'
 import { type Io, OutputClosed } from './io.ts'
 import { findStore } from './locate.ts'
@@ -76,12 +76,13 @@ async function attempt(argv: readonly string[], host: { io: Io; signal: AbortSig
   const words = argv[0] === '--version' ? ['version', ...argv.slice(1)] : argv
   let out = new Output('replica', host.io, { json: wantsJson(words), quiet: false })
   try {
-    const { command, rest } = findVerb(words, COMMANDS)
+    const { rest, ...found } = findVerb(words, COMMANDS)
+    const { command } = found
     const name = command?.name ?? 'help'
     out = new Output(name, host.io, { json: wantsJson(rest), quiet: false })
     const args = readArgs(rest, command)
     out = new Output(name, host.io, { json: args.has('json'), quiet: args.has('quiet') })
-    const exit = await (helpInstead(command, args, out) ?? run(command!, args, out))
+    const exit = await (helpInstead(found, args, out) ?? run(command!, args, out))
     await host.io.stdout.flush()
     return exit
   } catch (error) {
@@ -91,8 +92,13 @@ async function attempt(argv: readonly string[], host: { io: Io; signal: AbortSig
 }
 
 /** Undefined when there is a verb and help was not asked for. */
-function helpInstead(command: Command | undefined, args: Args, out: Output): Promise<ExitCode> | undefined {
+function helpInstead(
+  { command, family }: Omit<Found<Command>, 'rest'>,
+  args: Args,
+  out: Output,
+): Promise<ExitCode> | undefined {
   const isAsked = args.has('help')
+  if (family !== undefined) return out.done({ fields: { verbs: verbFields(family) }, lines: familyHelp(family) })
   if (command === undefined) return out.done({ exit: isAsked ? 0 : 2, fields: {}, lines: overview(COMMANDS) })
   return isAsked ? out.done({ fields: { help: verbHelp(command) }, lines: verbHelp(command) }) : undefined
 }

@@ -178,7 +178,7 @@ export class Home {
     }
     if (names.length > 1) {
       const facts = { frontiers: names }
-      throw new ReplicaError('ERR_USAGE', 'several frontiers are kept here: name one', { facts })
+      throw new ReplicaError('ERR_USAGE', 'several frontiers are kept here: name one with --frontier', { facts })
     }
     return only
   }

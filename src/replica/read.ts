@@ -58,14 +58,15 @@ export function checkName(frontier: string): void {
 /** Which of the frontiers that a hub offers is meant. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE */
 export function chooseFrontier(offered: readonly { frontier: string }[], wanted: string | undefined): string {
   const names = offered.map(({ frontier }) => frontier)
+  const facts = names.length === 0 ? {} : { frontiers: names }
   if (wanted !== undefined) {
-    if (!names.includes(wanted)) throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `the hub does not offer ${wanted}`)
-    return wanted
+    if (names.includes(wanted)) return wanted
+    throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `the hub does not offer ${wanted}`, { facts })
   }
   const [only] = names
   if (only === undefined) throw new ReplicaError('ERR_FRONTIER_UNKNOWN', 'the hub offers no frontier')
   if (names.length > 1) {
-    throw new ReplicaError('ERR_USAGE', 'the hub offers several frontiers: name one', { facts: { frontiers: names } })
+    throw new ReplicaError('ERR_USAGE', 'the hub offers several frontiers: name one with --frontier', { facts })
   }
   return only
 }

@@ -149,7 +149,8 @@ function whyDifferent(tally: Tally, mode: Mode): string {
   if (tally.refusedCount > 0) return `${here} refused ${tally.refusedCount} nodes`
   if (tally.heldCount > 0)
     return `${here} holds ${tally.heldCount} nodes until their keys are registered or their parents or documents come`
-  if (tally.complete) return `${here} has nodes that ${there} lacks: ${mode === 'push' ? 'pull' : 'push'} to send them`
+  if (tally.complete)
+    return `${here} has nodes that ${there} lacks: ${mode === 'push' ? 'pull to fetch' : 'push to send'} them`
   return `${here} holds nodes of an earlier sync back: see its status`
 }
 

@@ -28,6 +28,10 @@ export interface LevelOptions {
 const KIB = 1024
 const MIB = 1024 * KIB
 
+/** What helps where `verify` can't: the log and what waits can't be made again from anything else that lies here. */
+const restoreHint =
+  'bring it back from a copy of the store; without one, clone from a peer, with --key-file and the key file of this store'
+
 /** Settings of the four databases. A table file is mapped into memory while it is open, so that files are bounded too. */
 const settings = {
   // Node texts compress well, and are read in long runs. A memory table becomes one file, so its size bounds those too.
@@ -104,7 +108,7 @@ export async function openLevelWith(opener: Opener, folder: string, options: Lev
     if (!(await databaseExists(path.join(folder, 'log')))) {
       throw new ReplicaError('ERR_STORE_MISSING', `there is no store in ${folder}`)
     }
-    throw corrupt(`store.json is missing in ${folder}`)
+    throw corrupt(`store.json is missing in ${folder}`, { hint: restoreHint })
   }
   return openAll(folder, id, options, async name => {
     const location = path.join(folder, name)
@@ -112,7 +116,7 @@ export async function openLevelWith(opener: Opener, folder: string, options: Lev
     // documents has no documents/, and no node that links any.
     const create = (name === 'index' || name === 'documents') && !(await pathExists(location))
     if (!create && !(await databaseExists(location))) {
-      throw corrupt(`${location} is missing or damaged${name === 'index' ? `; ${rebuildHint}` : ''}`)
+      throw corrupt(`${location} is missing or damaged`, { hint: name === 'index' ? rebuildHint : restoreHint })
     }
     const database = await opener(location, { ...settings[name], create })
     const faults = await tableFaults(database.tables())

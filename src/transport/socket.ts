@@ -75,9 +75,15 @@ function opened(socket: WebSocket, host: string): Promise<Upgraded> {
     })
     socket.on('open', () => resolve(upgraded))
     socket.on('error', cause => {
-      reject(new ReplicaError('ERR_SYNC_CONNECT', `${host} can't be reached: ${cause.message}`, { cause }))
+      reject(new ReplicaError('ERR_SYNC_CONNECT', `${host} can't be reached: ${reasonOf(cause)}`, { cause }))
     })
   })
+}
+
+/** One line. OpenSSL says `<thread>:error:<code>:<library>:<function>:<reason>:<file>:<line>`: of that the reason alone. */
+function reasonOf({ message }: Error): string {
+  const reason = /:error:[0-9A-F]+:[^:]*:[^:]*:([^:\n]+)/i.exec(message)?.[1]
+  return reason === undefined ? message.split('\n', 1)[0]! : `no TLS: ${reason}`
 }
 
 function parseUrl(url: string): URL {

@@ -9,5 +9,5 @@ export function typed(error: unknown): ReplicaError {
 
 /** The session has ended in good order, and something was still asked of it. */
 export function closed(): ReplicaError {
-  return new ReplicaError('ERR_SYNC_CLOSED', 'the session is over')
+  return new ReplicaError('ERR_SYNC_CLOSED', 'the other side ended the session, as a hub does that is stopping')
 }

@@ -82,6 +82,8 @@ test('each mistake is named, with what may have been meant', () => {
   assert.is(mistake('peers', 'list'), 'there is no verb peers | did you mean peer?')
   assert.is(mistake('frobnicate'), 'there is no verb frobnicate | replica help')
   assert.is(mistake('peer'), 'replica peer wants one of: add, list')
+  assert.is(mistake('peer', 'bogus'), 'replica peer wants one of: add, list')
+  assert.is(mistake('peer', '--dir', 'lab'), 'replica peer wants one of: add, list')
   assert.is(mistake('status', '--jason'), 'there is no option --jason | did you mean --json?')
   assert.is(mistake('status', 'extra'), '"extra" is one argument too many | replica help status')
   assert.is(mistake('peer', 'add', '--key', 'k'), '<id> is missing | replica help peer add')
@@ -102,6 +104,23 @@ test('a count is a whole number', () => {
 
 test('help is given although the rest is incomplete', () => {
   assert.ok(read('peer', 'add', '--help').args.has('help'))
+})
+
+test('help is given for a family of verbs, not for one that is none', () => {
+  for (const words of [
+    ['peer', '--help'],
+    ['peer', '-h'],
+    ['peer', '--dir', 'lab', '--help'],
+  ]) {
+    const { command, family } = findVerb(words, verbs)
+    assert.is(command, undefined)
+    assert.equal(
+      family?.map(verb => verb.name),
+      ['peer add', 'peer list'],
+    )
+  }
+  assert.is(mistake('peer', 'bogus', '--help'), 'replica peer wants one of: add, list')
+  assert.is(mistake('peer', '--', '--help'), 'replica peer wants one of: add, list')
 })
 
 test('JSON is asked for by the flag alone, not by an argument after --', () => {

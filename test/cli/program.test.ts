@@ -224,6 +224,7 @@ test('when several frontiers are kept, one must be named', async () => {
   const { exit, value } = await desk.json('lab', ['heads'])
   assert.is(exit, 2)
   assert.equal(value.error.facts.frontiers, [one, FRONTIER].sort())
+  assert.match(value.error.message, '--frontier')
   assert.match((await desk.run('lab', ['heads'])).stderr, `frontiers: ${[one, FRONTIER].sort().join(', ')}`)
   assert.equal((await desk.json('lab', ['heads', '--frontier', FRONTIER])).value.heads, [])
 })
@@ -446,6 +447,7 @@ test('a clone that is cut off keeps what it has, and a pull fetches the rest', a
   const { exit, value } = await desk.json('.', ['clone', proxy.url, 'ben', '--key', public_key])
   assert.is(exit, 3)
   assert.match(value.error.facts.hint, 'arrived and are kept')
+  assert.match(value.error.facts.hint, '`replica pull hub:lab` there')
   const before = (await desk.json('ben', ['status'])).value.frontiers[0].nodes
   assert.ok(before > 0 && before < 4003, `${before} nodes`)
   proxy.bytesMax = Number.POSITIVE_INFINITY

@@ -6,7 +6,8 @@ import * as assert from 'uvu/assert'
 import { Hub } from '../../src/hub.ts'
 import { Replica } from '../../src/index.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
-import { codeOf, draft, FRONTIER, introduce, NOW, pair, reasons } from './drafts.ts'
+import { scratch } from '../shared-data.ts'
+import { codeOf, draft, FRONTIER, introduce, NOW, pair, reasons, texts } from './drafts.ts'
 
 const test = suite('replica/sync')
 
@@ -112,6 +113,30 @@ test('a hub with another key than the registered one is not believed', async () 
   await using other = await Replica.open({ location: new MemoryStore() })
   await laptop.registry(FRONTIER).add({ ...peer, publicKey: other.key.publicKey })
   assert.is(await codeOf(laptop.pull(FRONTIER, 'hub:false')), 'ERR_SYNC_AUTH')
+})
+
+test('a push to a hub that stops is told so, and the same push goes on when the hub is back', async () => {
+  await using laptop = await Replica.open({ location: new MemoryStore(), hubId: 'hub:laptop', clock: () => NOW })
+  await using dir = await scratch()
+  const serve = (port: number): Promise<Hub> =>
+    Hub.listen({ location: dir.join('hub'), create: true, port, hubId: 'hub:main', clock: () => NOW })
+  const first = await serve(0)
+  await introduce(first, laptop)
+  const { port } = new URL(first.url)
+  await laptop.import(FRONTIER, () => texts(...Array.from({ length: 5000 }, (_, i) => draft(`${i}`))))
+  let stopping: Promise<void> | undefined
+  const onProgress = (): void => {
+    stopping ??= first.close()
+  }
+  const failure = await laptop.push(FRONTIER, 'hub:main', { onProgress }).catch(error => error)
+  assert.is(failure.code, 'ERR_SYNC_CLOSED')
+  assert.match(failure.message, 'as a hub does that is stopping')
+  await stopping
+  await using again = await serve(Number(port))
+  const had = (await again.status()).frontiers[0]!.nodes
+  const { equal, admitted } = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([equal, admitted], [true, 5000 - had])
+  assert.ok(had < 5000, `${had} nodes had arrived`)
 })
 
 test('a clone holds what others made until their keys are known; adopting the registry admits it', async () => {

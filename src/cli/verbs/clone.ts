@@ -2,7 +2,7 @@
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
-import { type ExitCode, hasCode, ReplicaError } from '../../errors.ts'
+import { type ErrorCode, type ExitCode, hasCode, ReplicaError } from '../../errors.ts'
 import type { SyncOptions } from '../../replica/session.ts'
 import type { AdoptReport, CloneOptions, CloneReport } from '../../replica/syncing.ts'
 import type { Args } from '../args.ts'
@@ -62,7 +62,7 @@ async function runClone(context: Context, args: Args): Promise<ExitCode> {
   try {
     made = await makeClone(target, args, { signal, onProgress: follow(progress) })
   } catch (error) {
-    throw await abandon(error, target)
+    throw await abandon(error, target, args.required('key'))
   } finally {
     await progress.clear()
   }
@@ -151,30 +151,58 @@ async function nameAfter(frontier: string, { cwd, folder, isNamed }: Target): Pr
   return folder
 }
 
+/** What helps where there is no store yet. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  ERR_SYNC_AUTH:
+    "a hub's key comes from its operator, not from the wire; --key wants what `replica keys show` prints there",
+  ERR_FRONTIER_UNKNOWN: 'name one that the hub offers; when it is the only one, --frontier may be left out',
+}
+
 /**
  * After a clone that failed. What has arrived is durable and checked: it is kept, and the error says where. A store without a
  * single node is taken away; one that can't be looked into is left alone.
  */
-async function abandon(error: unknown, target: Target): Promise<unknown> {
+async function abandon(error: unknown, target: Target, key: string): Promise<unknown> {
   const location = storeIn(target.cwd, target.folder)
-  const { frontier, nodes } = await contentOf(location)
+  const { frontier, nodes, peer } = await contentOf(location, key)
   if (nodes === 0) {
     await fs.rm(location, { recursive: true, force: true })
     await removeEmpty(target.folder)
   }
-  if (frontier === undefined || !(error instanceof ReplicaError)) return error
+  if (!(error instanceof ReplicaError)) return error
+  if (frontier === undefined) return advised(error, HINTS[error.code])
   const folder = await nameAfter(frontier, target)
-  const hint = `${plural(nodes ?? 0, 'node')} arrived and are kept in ${folder}; \`replica pull\` there fetches the rest`
-  return new ReplicaError(error.code, error.message, { cause: error, facts: { ...error.facts, hint } })
+  const rest = `\`replica pull ${peer}\` there fetches the rest`
+  return advised(error, `${plural(nodes ?? 0, 'node')} arrived and are kept in ${folder}; ${rest}`)
 }
 
-/** The frontier in a new store and its nodes; no nodes where no store was made; undefined where that can't be told. */
-async function contentOf(location: string): Promise<{ frontier?: string; nodes?: number }> {
+function advised(error: ReplicaError, hint: string | undefined): ReplicaError {
+  if (hint === undefined) return error
+  // Nothing is registered where a clone only begins.
+  const message = error.message.replace('the one registered for it', 'the one given by --key')
+  return new ReplicaError(error.code, message, { cause: error, facts: { ...error.facts, hint } })
+}
+
+interface Content {
+  readonly frontier?: string
+  readonly nodes?: number
+  /** What the hub is registered as. */
+  readonly peer?: string
+}
+
+/** What is in a new store; no nodes where no store was made; nothing at all where that can't be told. */
+async function contentOf(location: string, key: string): Promise<Content> {
   const { Replica } = await import('../../replica.ts')
   try {
     await using replica = await Replica.open({ location })
     const [first] = (await replica.status()).frontiers
-    return first === undefined || first.nodes === 0 ? { nodes: 0 } : first
+    if (first === undefined || first.nodes === 0) return { nodes: 0 }
+    const { frontier, nodes } = first
+    const hub = replica
+      .registry(frontier)
+      .list()
+      .find(peer => peer.public_key === key.toLowerCase())
+    return { frontier, nodes, peer: hub?.id ?? '<hub>' }
   } catch (error) {
     if (!hasCode(error)) throw error
     return error.code === 'ERR_STORE_MISSING' ? { nodes: 0 } : {}

@@ -113,6 +113,11 @@ function pairOf(text: Uint8Array, index: number): IdPair {
   const { id, parents } = value
   if (typeof id === 'string' && Array.isArray(parents))
     return { id, parents: parents.filter(item => typeof item === 'string') }
+  if (typeof id === 'string' && !('kind' in value))
+    throw new ReplicaError(
+      'ERR_EVENT_SHAPE',
+      `item ${index} has no list of parents: it wants {"id": …, "parents": […]}`,
+    )
   const { head } = readEvent(text)
   return { id: head.id, parents: head.parents ?? [] }
 }

@@ -4,7 +4,7 @@ import { SUBPROTOCOL } from '../../sync/message.ts'
 import { VERSION } from '../../version.ts'
 import { unknownVerb } from '../args.ts'
 import type { Command } from '../command.ts'
-import { overview, usageLine, verbHelp } from '../help.ts'
+import { overview, verbFields, verbHelp } from '../help.ts'
 import { columns } from '../layout.ts'
 
 export const VERSION_VERB: Command = {
@@ -41,7 +41,7 @@ export function helpVerb(commands: () => readonly Command[]): Command {
       const chosen = name === '' ? all : all.filter(verb => verb.name === name || verb.name.startsWith(`${name} `))
       if (chosen.length === 0) throw unknownVerb(name, all)
       return out.done({
-        fields: { verbs: chosen.map(verb => ({ name: verb.name, usage: usageLine(verb), summary: verb.summary })) },
+        fields: { verbs: verbFields(chosen) },
         lines: name === '' ? overview(all) : chosen.flatMap((verb, i) => [...(i > 0 ? [''] : []), ...verbHelp(verb)]),
       })
     },
