@@ -1,9 +1,11 @@
 // A draft of an event from JSON text that a person wrote (protocol/event.md, V20): the members of an event without id
 // and schema, most of them optional. Stricter than the reader of events: a misspelt member is refused instead of
-// dropped, since nobody has signed yet.
+// dropped, and so is what says nothing, and a time that is none, since nobody has signed yet.
 
 import type { EventDraft } from './event.ts'
 import { optionalField, readFields, shape, stringField, stringList } from './event-record.ts'
+import { parseInstant } from './instant.ts'
+import { isBlank } from './json-record.ts'
 import { expectEnd, openCursor, peek, readMembers } from './reader.ts'
 import { skipValue } from './skip.ts'
 import type { Json } from './value.ts'
@@ -35,7 +37,7 @@ export function isWholeEvent(text: string | Uint8Array): boolean {
   return hasId
 }
 
-/** @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE */
+/** @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_INSTANT for a timestamp that is no instant */
 export function readDraft(text: string | Uint8Array): EventDraft {
   const cursor = openCursor(text, 'exact')
   if (peek(cursor) !== '{') throw shape('a draft is an object')
@@ -45,10 +47,12 @@ export function readDraft(text: string | Uint8Array): EventDraft {
   if (dropped[0] !== undefined) throw shape(`${dropped[0]} is no member of a draft`)
   const target = fields.get('target') as Map<string, Json> | undefined
   const actor = fields.get('actor') as Map<string, Json> | undefined
+  const timestamp = optionalField(fields, 'timestamp')
+  if (timestamp !== undefined) parseInstant(timestamp)
   return {
-    kind: stringField(fields, 'kind'),
-    target: { type: stringField(target, 'type', 'target.'), id: stringField(target, 'id', 'target.') },
-    actor: { id: stringField(actor, 'id', 'actor.'), ...optional(actor, 'type') },
+    kind: saidField(fields, 'kind'),
+    target: { type: saidField(target, 'type', 'target.'), id: saidField(target, 'id', 'target.') },
+    actor: { id: saidField(actor, 'id', 'actor.'), ...optional(actor, 'type') },
     reason: stringField(fields, 'reason'),
     payload: fields.get('payload') ?? null,
     caveats: stringList(fields, 'caveats'),
@@ -58,6 +62,13 @@ export function readDraft(text: string | Uint8Array): EventDraft {
     ...optional(fields, 'signature'),
     ...optional(fields, 'schema_artifact_id'),
   }
+}
+
+/** A text that is there and is more than white space. */
+function saidField(fields: Map<string, Json> | undefined, name: string, path = ''): string {
+  const text = stringField(fields, name, path)
+  if (isBlank(text)) throw shape(`${path}${name} is blank`)
+  return text
 }
 
 /** The member under its own name, or nothing: an absent option is not the same as undefined. */

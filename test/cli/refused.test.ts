@@ -87,4 +87,25 @@ test('--out replaces files and nothing else: pipes and folders stay, a link stay
   }
 })
 
+test('append signs nothing that says nothing, and no time that never was', async () => {
+  await using desk = await Desk.open()
+  await desk.run('lab', ['init'])
+  await desk.run('lab', ['frontier', 'create', '--name', 'One'])
+  const words = { kind: 'k', target: 't:i', actor: 'a', reason: 'r', timestamp: '2026-06-30T23:59:60Z' }
+  const argv = (changes: Partial<typeof words>): string[] => [
+    'append',
+    ...Object.entries({ ...words, ...changes }).map(([name, value]) => `--${name}=${value}`),
+  ]
+  for (const changes of [{ kind: '' }, { target: ' :i' }, { target: 't: ' }, { actor: ' ' }]) {
+    const { exit } = await desk.run('lab', argv(changes))
+    assert.ok(exit === 1 || exit === 2, JSON.stringify(changes))
+  }
+  for (const timestamp of ['yesterday', '2026-02-30T00:00:00Z', '2026-01-01', '']) {
+    const { exit, value } = await desk.json('lab', argv({ timestamp }))
+    assert.equal([exit, value.error.code], [1, 'ERR_INSTANT'], timestamp)
+  }
+  assert.is((await desk.json('lab', ['status'])).value.frontiers[0].nodes, 1)
+  assert.is((await desk.run('lab', argv({}))).exit, 0)
+})
+
 test.run()
