@@ -20,8 +20,9 @@ import type { Documents } from './replica/documents.ts'
 import { type ExchangeReport, exchangeWith } from './replica/exchanging.ts'
 import { type ForkReport, forkFrontier } from './replica/fork.ts'
 import { Home } from './replica/home.ts'
-import { type ImportOptions, type ImportReport, importLog, type LogReader } from './replica/import.ts'
+import type { ImportOptions, ImportReport, LogReader } from './replica/import.ts'
 import { importWhole, type WholeImportReport } from './replica/import-whole.ts'
+import { importInto } from './replica/importing.ts'
 import type { JournalEntry } from './replica/journal.ts'
 import { followPeer, type LiveOptions } from './replica/live.ts'
 import { eventsOf, type NodesOptions, nodesOf } from './replica/nodes.ts'
@@ -127,13 +128,9 @@ export class Replica {
     return this.home.at(frontier).documents
   }
 
-  /** Adds the events of a log as a chain. `log` gives single events' JSON texts; with `strict` it is called twice. */
-  async import(frontier: string, log: LogReader, options: ImportOptions = {}): Promise<ImportReport> {
-    const target = await this.home.track(frontier)
-    const parts = { frontier: target, key: this.key, log }
-    const report = await target.exclusive(() => importLog(parts, options))
-    this.home.checkHeads(frontier)
-    return report
+  /** Adds the events of a log as a chain. `log` gives single events' JSON texts; with `strict` it is called twice. One that fails keeps no frontier that was not kept. */
+  import(frontier: string, log: LogReader, options: ImportOptions = {}): Promise<ImportReport> {
+    return importInto(this.home, { frontier, log }, options)
   }
 
   /** What looks like a base document of a frontier, by whom it is linked, and which one counts: that of the frontier's owner. */

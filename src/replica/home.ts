@@ -5,6 +5,7 @@ import { toHex } from '../bytes.ts'
 import { compareIds } from '../dag/closure.ts'
 import { ReplicaError } from '../errors.ts'
 import { HEADS_ALARM, REGISTRY_LIMITS } from '../limits.ts'
+import { MemoryStore } from '../store/memory.ts'
 import type { FrontierStore, Store, Wait } from '../store/store.ts'
 import type { Channel } from '../sync/state.ts'
 import type { LiveRound } from '../transport/exchange.ts'
@@ -138,13 +139,29 @@ export class Home {
     return run
   }
 
+  /** A frontier of this name in memory, with nothing in it: what it refuses, one that is kept would refuse. */
+  async scratch(name: string): Promise<Frontier> {
+    checkName(name)
+    return this.#make(name, new MemoryStore())
+  }
+
   async #load(name: string): Promise<Frontier> {
-    const { held, records } = this.store
-    const log = await this.store.track(name)
+    const { held } = this.store
+    const frontier = await this.#make(name, this.store)
+    await this.#retireFormer(frontier)
+    // A key put in place of another may own what was held until now.
+    const ownNodes: Wait = { kind: 'key', id: this.#key.publicKeyBytes }
+    if ((await held.waiting(name, ownNodes, 1)).length > 0) await frontier.gate.release(ownNodes)
+    return frontier
+  }
+
+  async #make(name: string, store: Store): Promise<Frontier> {
+    const { held, records } = store
+    const log = await store.track(name)
     const url = this.address === undefined ? {} : { url: this.address }
     const own = { id: this.hubId, key: this.#key, former: this.#former, ...url }
     const registry = await Registry.load(records, name, own)
-    const frontier = new Frontier({
+    return new Frontier({
       log,
       held,
       registry,
@@ -153,11 +170,6 @@ export class Home {
       journal: this.journal,
       seeds: seedsOf,
     })
-    await this.#retireFormer(frontier)
-    // A key put in place of another may own what was held until now.
-    const ownNodes: Wait = { kind: 'key', id: this.#key.publicKeyBytes }
-    if ((await held.waiting(name, ownNodes, 1)).length > 0) await frontier.gate.release(ownNodes)
-    return frontier
   }
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */

@@ -16,7 +16,7 @@ import { VERSION } from '../version.ts'
 import { type ReadyEvent, ready } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
-import { type Attachments, type ImportOptions, type ImportReport, importLog } from './import.ts'
+import { type Attachments, type ImportOptions, type ImportReport, importLog, rehearseLog } from './import.ts'
 import { ownerKeys } from './owner.ts'
 import { linkText } from './whole-document.ts'
 import { CARRIED, readWholeLog } from './whole-log.ts'
@@ -42,10 +42,27 @@ export async function importWhole(
   { frontier: name, parts }: { frontier: string; parts: Parts },
   options: ImportOptions = {},
 ): Promise<WholeImportReport> {
+  const refused = await refusedWhole(home, { frontier: name, parts }, options)
+  if (refused !== undefined) return refused
   const frontier = await home.track(name)
   const report = await frontier.exclusive(() => importParts({ frontier, key: home.key, parts }, options))
   home.checkHeads(name)
   return report
+}
+
+/** What is refused keeps no frontier that was not kept. */
+async function refusedWhole(
+  home: Home,
+  { frontier: name, parts }: { frontier: string; parts: Parts },
+  options: ImportOptions,
+): Promise<WholeImportReport | undefined> {
+  if (home.frontiers.has(name)) return undefined
+  const base = linkText(parts.base(name).link)
+  if (options.strict !== true) return undefined
+  const frontier = await home.scratch(name)
+  const report = await rehearseLog({ frontier, key: home.key, log: () => parts.events }, options)
+  if (report.refusedCount === 0) return undefined
+  return { ...report, base, baseKnown: false, baseCounts: false, documents: 0 }
 }
 
 async function importParts(

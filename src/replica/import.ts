@@ -84,6 +84,13 @@ export async function importLog(parts: ImportParts, options: ImportOptions = {})
   return run.report()
 }
 
+/** What a strict import would refuse. */
+export async function rehearseLog(parts: ImportParts, options: ImportOptions): Promise<ImportReport> {
+  const rehearsal = new Import(parts, options)
+  await rehearsal.rehearse()
+  return await rehearsal.report()
+}
+
 class Import {
   readonly faults: ImportFault[] = []
   readonly #frontier: Frontier
@@ -163,7 +170,7 @@ class Import {
   async *#chunks(): AsyncGenerator<Entry[]> {
     let chunk: Entry[] = []
     for await (const text of this.#log()) {
-      this.#stopIfAborted()
+      await this.#stopIfAborted()
       const entry = this.#ready(text)
       if (entry === undefined) continue
       chunk.push(entry)
@@ -228,7 +235,7 @@ class Import {
   async #settle(): Promise<void> {
     let free = await this.#waiting.sort(id => this.#author.has(id))
     while (free.length > 0) {
-      this.#stopIfAborted()
+      await this.#stopIfAborted()
       const next: Entry[] = []
       for (let from = 0; from < free.length; from += CHUNK) {
         for (const entry of await this.#makeFree(free.slice(from, from + CHUNK))) next.push(entry)
@@ -254,9 +261,14 @@ class Import {
     return next
   }
 
-  #stopIfAborted(): void {
-    if (this.#options.signal?.aborted)
-      throw new ReplicaError('ERR_ABORTED', `import aborted after ${this.#read} events`)
+  /** What was built until then becomes durable, so that it can be said how much that is. */
+  async #stopIfAborted(): Promise<void> {
+    if (!this.#options.signal?.aborted) return
+    await this.#author.settled()
+    throw new ReplicaError(
+      'ERR_ABORTED',
+      `import aborted: ${this.#read} events were read, ${this.#added} are added and durable`,
+    )
   }
 }
 

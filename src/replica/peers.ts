@@ -37,8 +37,11 @@ export class FrontierPeers {
    * @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_PEER_EXISTS, ERR_PEER_KEY_CHANGED, ERR_KEY
    */
   async add(peer: NewPeer): Promise<{ peer: Peer; added: boolean; admitted: number }> {
+    const draft = { ...peer, addedAt: this.#home.now() }
+    // What is refused keeps no frontier that was not kept.
+    if (!this.#home.frontiers.has(this.#name)) await (await this.#home.scratch(this.#name)).registry.add(draft)
     const frontier = await this.#home.track(this.#name)
-    const { peer: stored, change } = await frontier.registry.add({ ...peer, addedAt: this.#home.now() })
+    const { peer: stored, change } = await frontier.registry.add(draft)
     const { id, url, public_key } = stored
     const added = change === 'added'
     if (added) await this.#note('peer.added', { id, url, public_key })

@@ -4,9 +4,18 @@ import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { makeEvent } from '../../src/vela/event.ts'
 import { Desk } from './in-process.ts'
 
 const test = suite('cli/refused')
+
+const EVENT = {
+  kind: 'k',
+  target: { type: 't', id: 'i' },
+  actor: { id: 'a' },
+  reason: 'r',
+  timestamp: '2026-01-01T00:00:00Z',
+}
 
 const KEY = '09bc3877feeca1171b5b8990573fcce63ce832441b480704012cef662507fb95'
 
@@ -106,6 +115,25 @@ test('append signs nothing that says nothing, and no time that never was', async
   }
   assert.is((await desk.json('lab', ['status'])).value.frontiers[0].nodes, 1)
   assert.is((await desk.run('lab', argv({}))).exit, 0)
+})
+
+test('an import or a peer that is refused leaves no empty frontier in the store', async () => {
+  await using desk = await Desk.open()
+  await desk.run('lab', ['init'])
+  const into = ['--frontier', 'vfr_00000000000000aa']
+  const [text] = [Buffer.from(makeEvent(EVENT).text).toString()]
+  const bad = `[${text}, {"kind": 1}]`
+  const strict = await desk.json('lab', ['import', '-', ...into, '--strict'], { stdin: bad })
+  assert.equal([strict.exit, strict.value.added, strict.value.heads], [1, 0, []])
+  const cut = await desk.json('lab', ['import', '-', ...into], { stdin: bad.slice(0, -20) })
+  assert.equal([cut.exit, cut.value.error.code], [1, 'ERR_JSON'])
+  const whole = `{"frontier_id":"vfr_00000000000000aa","frontier":{"name":"x"},"findings":[],"events":${bad}}`
+  assert.is((await desk.json('lab', ['import', '-', '--strict'], { stdin: whole })).exit, 1)
+  const peer = ['peer', 'add', 'hub:x', 'ftp://x', '--key', KEY, ...into]
+  assert.is((await desk.json('lab', peer)).value.error.code, 'ERR_PEER_URL')
+  assert.equal((await desk.json('lab', ['frontier', 'list'])).value.frontiers, [])
+  const taken = await desk.json('lab', ['import', '-', ...into], { stdin: bad })
+  assert.equal([taken.exit, taken.value.added, taken.value.heads.length], [1, 1, 1])
 })
 
 test.run()

@@ -1,9 +1,11 @@
 // Verbs that bring events in: import, append.
 
+import { sha256, toHex } from '../../bytes.ts'
 import { parseCid } from '../../codec/cid.ts'
 import type { ExitCode } from '../../errors.ts'
 import type { ImportOptions, ImportReport } from '../../replica/import.ts'
 import type { WholeImportReport } from '../../replica/import-whole.ts'
+import type { Replica } from '../../replica.ts'
 import { canonicalize } from '../../vela/canonical.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
@@ -86,12 +88,15 @@ async function runImport(context: StoreContext, args: Args): Promise<ExitCode> {
   const { frontier } = report
   return out.done({
     exit: report.refusedCount > 0 || input.lost !== undefined ? 1 : 0,
-    fields: importFields(report, input, {
-      heads: replica.heads(frontier),
-      heads_digest: replica.headsDigest(frontier),
-    }),
+    fields: importFields(report, input, headsOf(replica, frontier)),
     lines: importLines(report, input),
   })
+}
+
+/** A log of which nothing could go in leaves a frontier unkept that was not kept before: it has no heads. */
+function headsOf(replica: Replica, frontier: string): { heads: string[]; heads_digest: string } {
+  if (!replica.frontiers().includes(frontier)) return { heads: [], heads_digest: toHex(sha256(new Uint8Array())) }
+  return { heads: replica.heads(frontier), heads_digest: replica.headsDigest(frontier) }
 }
 
 /** The frontier that the log names itself, or the one given; they must not differ. */
