@@ -71,7 +71,7 @@ export class Hub extends Replica {
     this.#noter = new MergeNoter(home)
     this.#guests = new Guests(home)
     const limits = {
-      maxHeaderSize: headerBytesMax,
+      maxHeaderSize: headerBytesMax + 1, // the least that Node refuses
       headersTimeout: headerMsMax,
       requestTimeout: bodyMsMax,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS, // else Node looks every 30 s only

@@ -102,6 +102,8 @@ export class Desk {
     try {
       const { segments, query } = readTarget(request.url ?? '')
       const match = matchRoute(this.#routes, segments)
+      const takesBody = request.method === 'POST' && match?.route.POST !== undefined
+      if (!takesBody) refuseLongBody(request)
       if (match === undefined) throw new ReplicaError('ERR_NOT_FOUND', 'nothing is at this path')
       const { method = '' } = request
       const { GET } = match.route
@@ -190,6 +192,15 @@ function withClose(request: IncomingMessage, answer: Answer): Answer {
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+/** One that is announced is not waited for. @throws ReplicaError ERR_HTTP_LIMIT */
+function refuseLongBody({ headers }: IncomingMessage): void {
+  if (Number(headers['content-length'] ?? 0) <= SOCKET_LIMITS.bodyBytesMax) return
+  throw new ReplicaError(
+    'ERR_HTTP_LIMIT',
+    `the body has more than ${SOCKET_LIMITS.bodyBytesMax} bytes, and nobody reads it`,
+  )
 }
 
 /** A body that nobody reads is dropped; one that is too long ends the connection. */

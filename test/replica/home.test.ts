@@ -5,11 +5,12 @@ import * as assert from 'uvu/assert'
 import { toHex } from '../../src/bytes.ts'
 import { nodeDigest } from '../../src/codec/cid.ts'
 import { Hub } from '../../src/hub.ts'
-import { type Key, Replica } from '../../src/index.ts'
+import { type Key, Replica, type ReplicaEvent } from '../../src/index.ts'
+import { HEADS_ALARM } from '../../src/limits.ts'
 import { openLevel } from '../../src/store/level.ts'
 import { MemoryStore } from '../../src/store/memory.ts'
 import { scratch } from '../shared-data.ts'
-import { codeOf, draft, FRONTIER, introduce, memoryReplica, NOW, pair, reasons } from './drafts.ts'
+import { codeOf, draft, FRONTIER, introduce, memoryReplica, NOW, pair, reasons, texts } from './drafts.ts'
 
 const test = suite('replica/home')
 
@@ -120,6 +121,23 @@ test('a rotation that was cut off before the former key was cut is completed whe
   await store.close()
   await using again = await Replica.open({ location, clock: () => NOW })
   assert.equal(again.registry(FRONTIER).cuts(), cuts)
+})
+
+test('the alarm about heads is given at ten thousand, and not before', async () => {
+  const alarms: string[] = []
+  const onEvent = ({ kind, message }: ReplicaEvent): void => {
+    if (kind === 'alarm') alarms.push(message)
+  }
+  await using replica = await Replica.open({ location: new MemoryStore(), clock: () => NOW, onEvent })
+  await replica.track(FRONTIER)
+  const roots = (from: number, to: number): Uint8Array[] =>
+    texts(...Array.from({ length: to - from }, (_, i) => draft(`${from + i}`, { parents: [] })))
+  await replica.import(FRONTIER, () => roots(0, HEADS_ALARM - 1))
+  assert.equal([replica.heads(FRONTIER).length, alarms], [9999, []])
+  await replica.import(FRONTIER, () => roots(HEADS_ALARM - 1, HEADS_ALARM))
+  assert.equal(alarms, [`${FRONTIER} has 10000 heads: merge them`])
+  await replica.import(FRONTIER, () => roots(HEADS_ALARM, HEADS_ALARM + 1))
+  assert.is(alarms.at(-1), `${FRONTIER} has 10001 heads: merge them`)
 })
 
 test('a key that takes the place of another owns again what a clone without it had held', async () => {

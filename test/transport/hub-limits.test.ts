@@ -14,7 +14,7 @@ import { RawClient } from '../sync/raw-client.ts'
 import { until } from './loopback.ts'
 
 const test = suite('transport/hub limits')
-const { unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax, connectionsMax } = SOCKET_LIMITS
+const { unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax, connectionsMax, bodyBytesMax } = SOCKET_LIMITS
 
 const code = (error: { code?: string }): string => error.code ?? String(error)
 
@@ -105,15 +105,35 @@ test('so many sockets may be open, and one more is not even read', async () => {
   for (const socket of sockets) socket.destroy()
 })
 
-test('headers of as many bytes as may be are read, and more are refused', async () => {
+test('headers of exactly as many bytes as may be are read, and one more is refused', async () => {
   await using hub = await listen()
-  const request = (bytes: number): string => {
-    const start = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: '
-    return `${start}${'a'.repeat(bytes - start.length - 4)}\r\n\r\n`
+  for (const path of ['/healthz', '/healthz?x=1', `/healthz?${'x'.repeat(3000)}`]) {
+    // What counts: the target, and each header's name and value.
+    const counted = [path, 'Host', 'x', 'Connection', 'close', 'X'].join('').length
+    const request = (bytes: number): string =>
+      `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ${'a'.repeat(bytes - counted)}\r\n\r\n`
+    assert.match((await answerTo(hub, request(headerBytesMax))).answer, /^HTTP\/1\.1 [24]00 /)
+    const { answer } = await answerTo(hub, request(headerBytesMax + 1))
+    assert.ok(answer === '' || answer.startsWith('HTTP/1.1 431 '), answer)
   }
-  assert.match((await answerTo(hub, request(headerBytesMax - 64))).answer, /^HTTP\/1\.1 200 /)
-  const { answer } = await answerTo(hub, request(headerBytesMax + 64))
-  assert.ok(answer === '' || answer.startsWith('HTTP/1.1 431 '), answer)
+})
+
+test('a body of exactly as many bytes as may be is dropped where nobody reads it, and one more is refused at once', async () => {
+  await using hub = await listen()
+  const head = (method: string, target: string, bytes: number): string =>
+    `${method} ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${bytes}\r\n\r\n`
+  for (const [method, path, status] of [
+    ['GET', '/healthz', 200],
+    ['OPTIONS', '/entries', 204],
+    ['POST', '/healthz', 405],
+    ['GET', '/nowhere', 404],
+  ] as const) {
+    const most = await answerTo(hub, head(method, path, bodyBytesMax) + 'a'.repeat(bodyBytesMax))
+    assert.match(most.answer, new RegExp(`^HTTP/1\\.1 ${status} `))
+    // Not a byte of it is sent: the announcement is enough.
+    const more = await answerTo(hub, head(method, path, bodyBytesMax + 1))
+    assert.match(more.answer, /^HTTP\/1\.1 413 /)
+  }
 })
 
 test('an upgrade without the subprotocol is refused, also when its sender is gone before the answer', async () => {
