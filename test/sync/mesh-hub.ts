@@ -217,7 +217,7 @@ export class MeshHub {
     try {
       return await task()
     } catch (error) {
-      if (this.#process !== process) return undefined
+      if (this.#process !== process || process?.disk.isGone) return undefined // it is told a moment after its disk is gone
       throw error
     } finally {
       this.#world.moved()

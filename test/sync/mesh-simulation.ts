@@ -224,7 +224,7 @@ class MeshSimulation {
   /** From here on nothing breaks; answers how long it took until all honest hubs were equal. */
   async #settle(): Promise<number> {
     this.#net.heal()
-    this.#risk.crash = 0
+    Object.assign(this.#risk, { crash: 0, writeMs: 0 })
     const world = this.#world
     for (const hub of this.#honest) world.start(() => hub.start())
     await world.run(world.now + SETTLE_MS_MAX, () => this.#revocation?.isUnderWay !== true)
