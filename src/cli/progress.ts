@@ -8,13 +8,21 @@ import { thousands } from './layout.ts'
 
 const CLEAR = '\r\u001b[K'
 
-/** What a call reports while it runs; counts of nodes. */
+/** What a call reports while it runs; counts of nodes or events. */
 export interface Steps {
   readonly phase: string
   readonly received?: number
-  readonly sent?: number
   readonly verified?: number
+  /** Kept here. */
   readonly durable?: number
+  readonly sent?: number
+  /** Kept by the peer. */
+  readonly acked?: number
+  /** Taken out: events of an export. */
+  readonly written?: number
+  /** Nodes of the log that were read. */
+  readonly read?: number
+  readonly replayed?: number
   readonly total?: number
 }
 
@@ -51,6 +59,17 @@ export class ProgressLine {
       })
   }
 
+  /** Runs a task that can't say how far it is: the line says at least what is being done. */
+  async during<T>(phase: string, task: () => Promise<T>): Promise<T> {
+    const timer = setInterval(() => this.update({ phase }), CLI_LIMITS.progressAfterMs)
+    try {
+      return await task()
+    } finally {
+      clearInterval(timer)
+      await this.clear()
+    }
+  }
+
   /** Takes the line away. Data printed after it starts on a clean line. */
   async clear(): Promise<void> {
     if (!this.#visible) return
@@ -67,11 +86,18 @@ export function describe(steps: Steps, elapsedMs: number): string {
     const of = parts.length === 0 && steps.total !== undefined && steps.total > 0 ? ` of ${thousands(steps.total)}` : ''
     parts.push(`${thousands(value)}${of} ${word}`)
   }
-  count('received', steps.received)
-  count('sent', steps.sent)
-  count('verified', steps.verified)
-  count('durable', steps.durable)
-  const done = steps.durable || steps.verified || steps.sent || steps.received || 0
+  const { received, verified, durable, sent, acked, written, read, replayed } = steps
+  count('received', received)
+  count('verified', verified)
+  count('durable', durable)
+  count('sent', sent)
+  count('durable there', acked)
+  count('written', written)
+  count('read', read)
+  count('replayed', replayed)
+  // The rate is that of what is done with, not of what was handed over.
+  const taken = sent ? acked : written || replayed || read
+  const done = (taken ?? 0) + (durable || verified || received || 0)
   if (done > 0 && elapsedMs > 0) parts.push(`${thousands(Math.round((done * 1000) / elapsedMs))}/s`)
   return parts.length === 0 ? steps.phase : `${steps.phase}: ${parts.join(', ')}`
 }

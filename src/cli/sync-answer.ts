@@ -136,5 +136,6 @@ function addLine(key: string, { frontier }: SyncReport): string {
 }
 
 export function follow(line: ProgressLine): (progress: Progress) => void {
-  return ({ phase, received, sent, admitted }) => line.update({ phase, received, sent, durable: admitted })
+  return ({ phase, received, verified, admitted, sent, acked }) =>
+    line.update({ phase, received, verified, durable: admitted, sent, acked })
 }

@@ -52,10 +52,16 @@ export class Author {
   /** What is being built, then what each flush under way has. */
   #generations = [new Generation()]
   #writing: Promise<void>[] = []
+  #durable = 0
 
   constructor(frontier: Frontier, key: Key) {
     this.#frontier = frontier
     this.#key = key
+  }
+
+  /** Nodes made here that are durable. */
+  get durable(): number {
+    return this.#durable
   }
 
   get pending(): number {
@@ -127,6 +133,7 @@ export class Author {
 
   async #admit(blocks: readonly SignedNode[]): Promise<void> {
     const { refused, held } = await this.#frontier.gate.admit(blocks, { from: this.#key.publicKeyBytes })
+    this.#durable += blocks.length - refused.length - held.length
     if (refused.length + held.length === 0) return
     // What was held before may have been judged again in the same turn: how that went is no matter of these.
     const own = new DigestSet(blocks.map(({ bytes }) => sha256(bytes)))

@@ -17,6 +17,7 @@ import type { Home } from './home.ts'
 import { type ListedConflict, saidBy } from './listed.ts'
 import { rowsNamed } from './read.ts'
 import { type RecordedConflict, recordedConflicts } from './recorded.ts'
+import type { ReplayProgress } from './replaying.ts'
 
 export type { ComputedConflict, ListedConflict, RecordedConflict }
 
@@ -81,6 +82,11 @@ export class FrontierConflicts {
   constructor(home: Home, frontier: string) {
     this.#home = home
     this.#frontier = home.at(frontier)
+  }
+
+  /** Tells how far replay is while one of these calls has to wait for it. Answers how to end that. */
+  watch(tell: (progress: ReplayProgress) => void): () => void {
+    return this.#frontier.view.watch(tell)
   }
 
   /**

@@ -38,7 +38,16 @@ export interface ImportOptions {
   /** One bad event keeps everything out. */
   readonly strict?: boolean
   readonly signal?: AbortSignal
-  readonly onProgress?: (progress: { read: number; added: number }) => void
+  readonly onProgress?: (progress: ImportProgress) => void
+}
+
+/** How far an import is; counts of events. */
+export interface ImportProgress {
+  readonly read: number
+  /** Of these, what is an event and has the id of its content. */
+  readonly verified: number
+  /** Nodes made of them that are durable. */
+  readonly durable: number
 }
 
 interface Entry extends ReadyEvent {
@@ -100,6 +109,7 @@ class Import {
   readonly #options: ImportOptions
   readonly #dropped: { index: number; fields: readonly string[] }[] = []
   #read = 0
+  #verified = 0
   #added = 0
   #known = 0
   #refused = 0
@@ -186,6 +196,7 @@ class Import {
     this.#read += 1
     try {
       const { text: canonical, head, dropped } = importEvent(text)
+      this.#verified += 1
       if (dropped.length > 0 && this.#dropped.length < LISTED_MAX) this.#dropped.push({ index, fields: dropped })
       return { index, ...ready({ text: canonical, head }) }
     } catch (error) {
@@ -214,7 +225,7 @@ class Import {
 
   async #flush(): Promise<void> {
     await this.#author.flush()
-    this.#options.onProgress?.({ read: this.#read, added: this.#added })
+    this.#options.onProgress?.({ read: this.#read, verified: this.#verified, durable: this.#author.durable })
   }
 
   async #make(entry: Entry): Promise<'made' | 'waits' | 'refused'> {

@@ -35,6 +35,17 @@ export interface Advance {
   /** A number that is another after each change of the registry. */
   readonly registry: number
   readonly standing: (key: Uint8Array) => boolean
+  /** Told now and then; cheap, must not throw. */
+  readonly onProgress?: ((progress: ReplayProgress) => void) | undefined
+}
+
+/** How far a replay is. */
+export interface ReplayProgress {
+  /** Nodes that were read, of `total`. */
+  readonly read: number
+  readonly total: number
+  /** Events that are in the view. */
+  readonly replayed: number
 }
 
 /** What replay reads of a log. */
@@ -77,7 +88,7 @@ export class Replaying {
     for (const event of gained) first = Math.min(first, this.#places.get(event) ?? first)
     if (target.seeds !== this.#seeds) first = Math.min(first, this.#reseed(target.seeds))
     const touched = new Set(this.#findings.slice(first).flat())
-    await this.#apply(first, touched)
+    await this.#apply(first, touched, target)
     return touched
   }
 
@@ -98,7 +109,7 @@ export class Replaying {
   }
 
   /** Answers the events that were here already and have a carrier more. */
-  async #gather({ to, standing }: Advance): Promise<Set<number>> {
+  async #gather({ to, standing, onProgress }: Advance): Promise<Set<number>> {
     const gained = new Set<number>()
     for await (const rows of this.#log.scan({ from: this.nodes, to })) {
       for (const { seq, bytes, digest, parents } of rows) {
@@ -108,6 +119,7 @@ export class Replaying {
         const carried = this.#carriers.add(this.#order.eventKey(seq), { event, key, standing })
         if (carried !== seq) gained.add(carried)
       }
+      onProgress?.({ read: this.nodes, total: to, replayed: 0 })
       await setImmediate()
     }
     return gained
@@ -154,7 +166,7 @@ export class Replaying {
     return low
   }
 
-  async #apply(first: number, touched: Set<string>): Promise<void> {
+  async #apply(first: number, touched: Set<string>, { onProgress, to }: Advance): Promise<void> {
     let next = rewindView(this.#view, first)
     this.#findings.length = next
     while (next < this.#applied.length) {
@@ -165,6 +177,7 @@ export class Replaying {
         if (next >= first) for (const finding of findings) touched.add(finding)
         next += 1
       }
+      onProgress?.({ read: this.nodes, total: to, replayed: next })
       await setImmediate()
     }
   }

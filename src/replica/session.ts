@@ -23,8 +23,12 @@ export interface SyncOptions {
 export interface Progress {
   readonly phase: 'connect' | 'transfer'
   readonly received: number
-  readonly sent: number
+  /** Judged, signatures and all. */
+  readonly verified: number
   readonly admitted: number
+  readonly sent: number
+  /** Durable at the peer. */
+  readonly acked: number
   readonly receivedBytes: number
   readonly sentBytes: number
 }
@@ -80,7 +84,7 @@ export async function withSession<T>(
   const exchange = new Exchange(dialled.link, clientConfig(dial, dialled), dial.services, {
     signal: options.signal,
     setAlarm: dial.setAlarm,
-    onProgress: (traffic, admitted) => options.onProgress?.(progressOf(traffic, admitted)),
+    onProgress: traffic => options.onProgress?.(progressOf(traffic)),
   })
   try {
     await exchange.ready
@@ -104,9 +108,10 @@ function clientConfig(dial: Dial, dialled: Dialled): Config {
   }
 }
 
-function progressOf(traffic: Readonly<Traffic>, admitted: number): Progress {
-  const { receivedNodes, sentNodes, receivedBytes, sentBytes } = traffic
-  return { phase: 'transfer', received: receivedNodes, sent: sentNodes, admitted, receivedBytes, sentBytes }
+function progressOf(traffic: Readonly<Traffic>): Progress {
+  const { receivedBytes, sentBytes, receivedNodes: received, sentNodes: sent } = traffic
+  const { verifiedNodes: verified, admittedNodes: admitted, ackedNodes: acked } = traffic
+  return { phase: 'transfer', received, verified, admitted, sent, acked, receivedBytes, sentBytes }
 }
 
 /** A channel as it ended, with the state of our log after it, as a report. */

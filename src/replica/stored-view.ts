@@ -11,11 +11,11 @@ import { isStanding } from './carriers.ts'
 import type { Journal, JournalFacts } from './journal.ts'
 import { type Contested, contestedIn, firstOf, type ListedConflict, listConflicts } from './listed.ts'
 import { type OpenedConflict, Openings } from './opened.ts'
-import { Replaying, type Seeds } from './replaying.ts'
+import { Replaying, type ReplayProgress, type Seeds } from './replaying.ts'
 import { type Settled, SettleLog } from './settle-log.ts'
 import { openedBehindWaist } from './waist.ts'
 
-export type { OpenedConflict, Seeds }
+export type { OpenedConflict, ReplayProgress, Seeds }
 
 const NO_SEEDS: Seeds = { genesis: [], proposals: [], actors: [] }
 
@@ -38,6 +38,7 @@ export class StoredView {
   /** What was merged before this is not said to have opened anything. */
   #noted: number
   #tail: Promise<unknown> = Promise.resolve()
+  readonly #watchers = new Set<(progress: ReplayProgress) => void>()
 
   constructor(parts: ViewParts) {
     this.#parts = parts
@@ -48,6 +49,13 @@ export class StoredView {
   /** Whether it is in memory: then bringing it up to date costs what came since. */
   get isThere(): boolean {
     return this.#replaying !== undefined
+  }
+
+  /** Tells how far it is while it is brought up to date, for whomever. Answers how to end that. */
+  watch(tell: (progress: ReplayProgress) => void): () => void {
+    const own = (progress: ReplayProgress): void => tell(progress)
+    this.#watchers.add(own)
+    return () => void this.#watchers.delete(own)
   }
 
   /** The view of all that is stored. It changes with the next refresh: whoever waits for anything in between uses `read`. */
@@ -154,6 +162,9 @@ export class StoredView {
         seeds: seeds === undefined ? NO_SEEDS : await seeds(),
         registry: registry.changes,
         standing: (key: Uint8Array) => isStanding(registry, hubId, key),
+        onProgress: (progress: ReplayProgress) => {
+          for (const tell of this.#watchers) tell(progress)
+        },
       }
       this.#replaying ??= new Replaying(log, target.seeds)
       if (this.#replaying.nodes < from) await this.#step(this.#replaying, { ...target, to: from })

@@ -62,7 +62,6 @@ export class Exchange {
   #listening = false
   #opened = 0
   #leaving = false
-  #admitted = 0
 
   constructor(link: Link, config: Config, services: Services, options: ExchangeOptions = {}) {
     this.#link = link
@@ -231,6 +230,7 @@ export class Exchange {
         if (this.#ended !== undefined) return
       }
       if (input.in === 'rows' || input.in === 'fetched') this.#reads.next()
+      if (input.in === 'frame' && this.#meter.acked(this.#connection)) this.#options.onProgress?.(this.#meter)
     }
   }
 
@@ -299,15 +299,15 @@ export class Exchange {
   async #admit(effect: Extract<Effect, { do: 'admit' }>): Promise<Input> {
     this.#meter.receivedNodes += effect.nodes.length
     const answer = await this.#desk.admit(effect, this.#connection.peer!)
-    this.#admitted += answer.result.admitted
-    this.#options.onProgress?.(this.traffic, this.#admitted)
+    this.#meter.judged(answer.nodes, answer.result.admitted)
+    this.#options.onProgress?.(this.#meter)
     return answer
   }
 
   #send({ message, frame, nodes }: Extract<Effect, { do: 'send' }>): undefined {
     this.#meter.sent(message, frame, nodes)
     this.#link.send(frame)
-    if (nodes > 0) this.#options.onProgress?.(this.traffic, this.#admitted)
+    if (nodes > 0) this.#options.onProgress?.(this.#meter)
   }
 
   /** Ends the session once. `known`: who has found the error, when the other side knows of it already. */

@@ -9,8 +9,8 @@ import type { Traffic } from './traffic.ts'
 
 export interface ExchangeOptions {
   readonly signal?: AbortSignal | undefined
-  /** Told of each admitted chunk and each sent frame of nodes; cheap, must not throw. */
-  readonly onProgress?: ((traffic: Readonly<Traffic>, admitted: number) => void) | undefined
+  /** Told of each judged chunk, each sent frame of nodes and each ack of them; cheap, must not throw. */
+  readonly onProgress?: ((traffic: Readonly<Traffic>) => void) | undefined
   /** Told of each channel that ended in good order; must not throw. */
   readonly onChannel?: ((channel: Channel, peer: PeerIdentity) => void) | undefined
   /** Told of each live channel that was opened or caught up, and of each round reported on one; cheap, must not throw. */

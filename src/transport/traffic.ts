@@ -1,6 +1,7 @@
 // What crossed a link, counted at one end: whole messages, without WebSocket and TCP framing.
 
 import type { Message } from '../sync/message.ts'
+import type { Connection } from '../sync/state.ts'
 
 export interface Traffic {
   readonly sentBytes: number
@@ -11,6 +12,11 @@ export interface Traffic {
   readonly roundTrips: number
   readonly sentNodes: number
   readonly receivedNodes: number
+  /** Received, and judged here: what is to be kept of them is durable. */
+  readonly verifiedNodes: number
+  readonly admittedNodes: number
+  /** Sent, and durable at the other side; the most that it has been, as channels go when they end. */
+  readonly ackedNodes: number
 }
 
 export class Meter implements Traffic {
@@ -21,6 +27,9 @@ export class Meter implements Traffic {
   roundTrips = 0
   sentNodes = 0
   receivedNodes = 0
+  verifiedNodes = 0
+  admittedNodes = 0
+  ackedNodes = 0
   #awaitingAnswer = false
 
   sent(message: Message, frame: Uint8Array, nodes: number): void {
@@ -35,5 +44,19 @@ export class Meter implements Traffic {
     this.receivedFrames += 1
     if (this.#awaitingAnswer) this.roundTrips += 1
     this.#awaitingAnswer = false
+  }
+
+  judged(nodes: number, admitted: number): void {
+    this.verifiedNodes += nodes
+    this.admittedNodes += admitted
+  }
+
+  /** True when the other side has acked more. */
+  acked({ channels }: Pick<Connection, 'channels'>): boolean {
+    const before = this.ackedNodes
+    let acked = 0
+    for (const { source } of channels.values()) acked += source?.ackedNodes ?? 0
+    this.ackedNodes = Math.max(before, acked)
+    return acked > before
   }
 }

@@ -12,6 +12,20 @@ test('the line says how far it is and how fast', () => {
   assert.is(describe({ phase: 'connect' }, 10), 'connect')
 })
 
+test('of a push the rate is what the peer has kept, not what was handed over', () => {
+  const push = { phase: 'transfer', received: 0, verified: 0, durable: 0, sent: 12_000, acked: 4000 }
+  assert.is(describe(push, 2000), 'transfer: 12,000 sent, 4,000 durable there, 2,000/s')
+  assert.is(describe({ ...push, acked: 0 }, 2000), 'transfer: 12,000 sent')
+})
+
+test('an export and a replay say how far they are', () => {
+  assert.is(describe({ phase: 'export', written: 5000 }, 1000), 'export: 5,000 written, 5,000/s')
+  const replay = { phase: 'conflicts', read: 20_000, total: 50_000, replayed: 0 }
+  assert.is(describe(replay, 2000), 'conflicts: 20,000 of 50,000 read, 10,000/s')
+  const later = { ...replay, read: 50_000, replayed: 8000 }
+  assert.is(describe(later, 4000), 'conflicts: 50,000 of 50,000 read, 8,000 replayed, 2,000/s')
+})
+
 test('a short call shows nothing', async () => {
   const sink = new MemorySink({ terminal: true })
   let now = 0

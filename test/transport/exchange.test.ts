@@ -48,15 +48,17 @@ test('both ends count the same traffic, and progress is told with each chunk', a
   const [a, b] = pipe()
   const seen: number[] = []
   const dialled = new Exchange(a, clientConfig(client!, hub!), client!.services, {
-    onProgress: (_traffic, admitted) => seen.push(admitted),
+    onProgress: ({ admittedNodes }) => seen.push(admittedNodes),
   })
-  const served = new Exchange(b, hubConfig(hub!), hub!.services)
+  const acked: number[] = []
+  const served = new Exchange(b, hubConfig(hub!), hub!.services, { onProgress: sent => acked.push(sent.ackedNodes) })
   await dialled.ready
   await dialled.open(FRONTIER, 'pull')
   dialled.close()
   await Promise.all([dialled.done, served.done])
   const { traffic } = dialled
   assert.equal([traffic.receivedNodes, served.traffic.sentNodes, seen.at(-1)], [600, 600, 600])
+  assert.equal([traffic.verifiedNodes, acked.at(-1)], [600, 600])
   assert.equal([traffic.sentBytes, traffic.receivedBytes], [served.traffic.receivedBytes, served.traffic.sentBytes])
   assert.equal([traffic.sentFrames, traffic.receivedFrames], [served.traffic.receivedFrames, served.traffic.sentFrames])
 })

@@ -5,6 +5,7 @@ import type {
   CarrierView,
   ConflictSide,
   ConflictView,
+  FrontierConflicts,
   ListedConflict,
   RecordedConflict,
 } from '../../replica/conflicts.ts'
@@ -14,6 +15,7 @@ import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { type Printable, RawJson } from '../json.ts'
 import { columns, plural, shortCid } from '../layout.ts'
+import { ProgressLine } from '../progress.ts'
 import { FRONTIER } from '../shape.ts'
 
 const ID = { name: 'id', help: 'a conflict, vcx_…, or the event that recorded one, vev_…' }
@@ -66,11 +68,29 @@ const explain: Command = {
 
 export const CONFLICT_VERBS: readonly Command[] = [list, show, explain]
 
-async function runList({ replica, out }: StoreContext, args: Args): Promise<ExitCode> {
+/** A long log is replayed for the first answer: how far that is, is shown. */
+async function following<T>(
+  { replica, io, out }: StoreContext,
+  frontier: string,
+  ask: (conflicts: FrontierConflicts) => Promise<T>,
+): Promise<T> {
+  const progress = new ProgressLine(io.stderr, out)
+  const conflicts = replica.conflicts(frontier)
+  const stop = conflicts.watch(steps => progress.update({ phase: 'conflicts', ...steps }))
+  try {
+    return await ask(conflicts)
+  } finally {
+    stop()
+    await progress.clear()
+  }
+}
+
+async function runList(context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, out } = context
   const frontier = replica.frontier(args.text('frontier'))
   const finding = args.text('finding')
   const only = finding === undefined ? {} : { findings: [finding] }
-  const conflicts = await replica.conflicts(frontier).list(only)
+  const conflicts = await following(context, frontier, all => all.list(only))
   const fields = { frontier, conflicts: conflicts.map(conflictFields) }
   if (!args.has('recorded')) return out.done({ fields, lines: listLines(frontier, conflicts) })
   const recorded = await replica.conflicts(frontier).recorded(only)
@@ -109,15 +129,17 @@ function recordedLines(frontier: string, recorded: readonly RecordedConflict[]):
   return [...columns(rows), `${plural(recorded.length, 'conflict')} recorded`]
 }
 
-async function runShow({ replica, out }: StoreContext, args: Args): Promise<ExitCode> {
+async function runShow(context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, out } = context
   const frontier = replica.frontier(args.text('frontier'))
-  const conflict = await replica.conflicts(frontier).show(args.argument(0))
+  const conflict = await following(context, frontier, all => all.show(args.argument(0)))
   return out.done({ fields: { frontier, conflict: viewFields(conflict) }, lines: columns(viewRows(conflict)) })
 }
 
-async function runExplain({ replica, out }: StoreContext, args: Args): Promise<ExitCode> {
+async function runExplain(context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, out } = context
   const frontier = replica.frontier(args.text('frontier'))
-  const conflict = await replica.conflicts(frontier).explain(args.argument(0))
+  const conflict = await following(context, frontier, all => all.explain(args.argument(0)))
   const { sides, why, settle } = conflict
   return out.done({
     fields: {

@@ -76,7 +76,8 @@ async function runImport(context: StoreContext, args: Args): Promise<ExitCode> {
     const options: ImportOptions = {
       strict: args.has('strict'),
       signal,
-      onProgress: ({ read, added }) => progress.update({ phase: 'import', received: read, durable: added }),
+      onProgress: ({ read, verified, durable }) =>
+        progress.update({ phase: 'import', received: read, verified, durable }),
     }
     report =
       input.whole === undefined

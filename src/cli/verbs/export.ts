@@ -9,6 +9,7 @@ import type { Command, StoreContext } from '../command.ts'
 import { plural, size } from '../layout.ts'
 import { replaceFile } from '../out-file.ts'
 import { usage } from '../output.ts'
+import { ProgressLine } from '../progress.ts'
 import { FRONTIER } from '../shape.ts'
 import { writeVelaFolder } from '../vela-folder.ts'
 
@@ -45,7 +46,7 @@ const exportVerb: Command = {
 export const EXPORT_VERBS: readonly Command[] = [exportVerb]
 
 async function runExport(context: StoreContext, args: Args): Promise<ExitCode> {
-  const { replica, out, cwd } = context
+  const { replica, io, out, cwd } = context
   const frontier = replica.frontier(args.text('frontier'))
   const format = args.text('format') ?? 'events'
   if (format !== 'events' && format !== 'jsonl' && format !== 'vela' && format !== 'vela-repo')
@@ -54,9 +55,14 @@ async function runExport(context: StoreContext, args: Args): Promise<ExitCode> {
   if (name === undefined && out.json) throw usage('with --json the events need a file of their own: --out <file>')
   if (format === 'vela-repo') return exportRepository(context, frontier, name)
   const form = { frontier, format, all: args.has('all'), journal: args.has('with-journal') }
-  const pieces = format === 'vela' ? wholePieces(context, frontier) : exportPieces(context, { ...form, format })
+  // On a terminal the data itself is what is seen.
+  const quiet = out.quiet || (name === undefined && io.stdout.terminal)
+  const progress = new ProgressLine(io.stderr, { quiet })
+  const source =
+    format === 'vela' ? wholePieces(context, frontier, progress) : exportPieces(context, { ...form, format })
+  const pieces = followed(batched(source), progress)
   if (name === undefined) {
-    for await (const { text } of batched(pieces)) await out.data(text)
+    for await (const { text } of pieces) await out.data(text)
     return 0
   }
   const file = path.resolve(cwd, name)
@@ -68,14 +74,17 @@ async function runExport(context: StoreContext, args: Args): Promise<ExitCode> {
 }
 
 async function exportRepository(
-  { replica, out, cwd }: StoreContext,
+  { replica, io, out, cwd }: StoreContext,
   frontier: string,
   name?: string,
 ): Promise<ExitCode> {
   if (name === undefined) throw usage('a repository needs a folder: --out <folder>')
   const file = path.resolve(cwd, name)
-  const files = await replica.wholeRepository(frontier)
-  await writeVelaFolder(file, files)
+  const files = await new ProgressLine(io.stderr, out).during('export', async () => {
+    const all = await replica.wholeRepository(frontier)
+    await writeVelaFolder(file, all)
+    return all
+  })
   const events = files.filter(({ path: place }) => place.startsWith('.vela/events/')).length
   const bytes = files.reduce((sum, { bytes: content }) => sum + content.length, 0)
   return out.done({
@@ -84,8 +93,12 @@ async function exportRepository(
   })
 }
 
-async function* wholePieces({ replica }: StoreContext, frontier: string): AsyncGenerator<Piece> {
-  const { file, text } = await replica.whole(frontier)
+async function* wholePieces(
+  { replica }: StoreContext,
+  frontier: string,
+  progress: ProgressLine,
+): AsyncGenerator<Piece> {
+  const { file, text } = await progress.during('export', () => replica.whole(frontier))
   yield { text: `${Buffer.from(text).toString('utf8')}\n`, events: file.events.length }
 }
 
@@ -115,13 +128,27 @@ async function* exportPieces(
 async function writeFile(file: string, pieces: AsyncIterable<Piece>): Promise<{ events: number; bytes: number }> {
   let events = 0
   const texts = async function* (): AsyncGenerator<string> {
-    for await (const piece of batched(pieces)) {
+    for await (const piece of pieces) {
       events += piece.events
       yield piece.text
     }
   }
   const bytes = await replaceFile(file, texts())
   return { events, bytes }
+}
+
+/** Says how far it is, and takes that away before the last piece is answered for. */
+async function* followed(pieces: AsyncIterable<Piece>, progress: ProgressLine): AsyncGenerator<Piece> {
+  let written = 0
+  try {
+    for await (const piece of pieces) {
+      yield piece
+      written += piece.events
+      progress.update({ phase: 'export', written })
+    }
+  } finally {
+    await progress.clear()
+  }
 }
 
 /** Many small pieces as fewer large ones. */
