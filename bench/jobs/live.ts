@@ -8,6 +8,8 @@ import type { Spread } from '../live/stamp.ts'
 import { type Counts, type Row, rowOf, type Sample } from '../samples.ts'
 
 const appendsPerSecond = 100
+/** First so many events go the way that is measured, or the code of a hub that has just been started would be measured, not yet compiled. */
+const warmUpLoad = { rate: 400, seconds: 6 }
 const fanOutPerSecond = 20
 /** Rates that are tried, one after the other, until one is too much. Events per second. */
 const rates = [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000, 12_000]
@@ -53,7 +55,7 @@ function latency(hops: number): Measure {
     await using chain = new Chain()
     for (let hub = 0; hub <= hops; hub += 1) await chain.add(bench, folder)
     const [first, last] = [chain.hubs[0]!, chain.hubs.at(-1)!]
-    const warmUp = await first.append({ rate: appendsPerSecond, seconds: 1 })
+    const warmUp = await first.append(bench.quick ? { rate: appendsPerSecond, seconds: 1 } : warmUpLoad)
     await last.until(warmUp.written, patienceMs)
     for (const hub of [first, last]) await hub.startMeasuring()
     const { written } = await first.append({ rate: appendsPerSecond, seconds: bench.quick ? 3 : 10 })

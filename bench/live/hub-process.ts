@@ -29,20 +29,31 @@ function opened(): Hub {
   return hub
 }
 
-/** Reads each new node once and notes its age. The log itself is read: what `changes` makes of it would cost more. */
+/**
+ * Notes the age of each new node. It is taken from the tail that is kept in mind for followers, where it reaches: reading the store
+ * would cost more than what is measured.
+ */
 function noteAges(): void {
   const { home } = opened() as unknown as { home: Home }
-  const { log } = home.at(frontier)
+  const followed = home.at(frontier)
+  const { log, tail } = followed
+  tail.join()
   let next = log.nodes
   let reading = Promise.resolve()
-  home.at(frontier).subscribe(() => {
+  followed.subscribe(() => {
     const now = process.hrtime.bigint()
     const [from, to] = [next, log.nodes]
     next = to
+    const kept = tail.take(from, to, Number.POSITIVE_INFINITY)
+    if (kept?.length === to - from) return void setImmediate(() => note(kept, now)) // behind what is to be sent
     reading = reading.then(async () => {
-      for await (const rows of log.scan({ from, to })) for (const { bytes } of rows) latencies.add(ageMs(bytes, now))
+      for await (const rows of log.scan({ from, to })) note(rows, now)
     })
   })
+}
+
+function note(rows: readonly { readonly bytes: Uint8Array }[], now: bigint): void {
+  for (const { bytes } of rows) latencies.add(ageMs(bytes, now))
 }
 
 function nextDraft(): ReturnType<typeof stamped> {

@@ -4,7 +4,7 @@ import type { Link } from '../codec/node-form.ts'
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
-import { isWholeEvent, readDraft } from '../vela/draft.ts'
+import { draftOfValue, isWholeEvent, readDraft } from '../vela/draft.ts'
 import { type EventDraft, type EventHead, importEvent, makeEvent } from '../vela/event.ts'
 import { makeGenesis } from '../vela/frontier.ts'
 import { printJson, toJson } from '../vela/json.ts'
@@ -43,8 +43,7 @@ export async function appendEvent(
   { links = [] }: AppendOptions = {},
 ): Promise<AppendReport> {
   const target = home.at(frontier)
-  const isText = typeof input === 'string' || input instanceof Uint8Array
-  const event = ready(readInput(home, isText ? input : printJson(toJson(input))), links)
+  const event = ready(readInput(home, input), links)
   return target.exclusive(() => addEvent(home, target, event))
 }
 
@@ -78,8 +77,12 @@ export async function mergeHeads(
   })
 }
 
-function readInput(home: Home, text: string | Uint8Array): { text: Uint8Array; head: EventHead } {
-  return isWholeEvent(text) ? importEvent(text) : makeEvent({ timestamp: home.now(), ...readDraft(text) })
+function readInput(home: Home, input: AppendInput): { text: Uint8Array; head: EventHead } {
+  const made = (draft: EventDraft) => makeEvent({ timestamp: home.now(), ...draft })
+  if (typeof input === 'string' || input instanceof Uint8Array)
+    return isWholeEvent(input) ? importEvent(input) : made(readDraft(input))
+  const value = toJson(input)
+  return value instanceof Map && value.has('id') ? importEvent(printJson(value)) : made(draftOfValue(value))
 }
 
 async function addEvent(home: Home, frontier: Frontier, event: ReadyEvent): Promise<AppendReport> {

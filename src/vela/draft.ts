@@ -3,8 +3,9 @@
 // dropped, and so is what says nothing, and a time that is none, since nobody has signed yet.
 
 import type { EventDraft } from './event.ts'
-import { optionalField, readFields, shape, stringField, stringList } from './event-record.ts'
+import { excerpt, type Fields, optionalField, readFields, shape, stringField, stringList } from './event-record.ts'
 import { parseInstant } from './instant.ts'
+import { printJson } from './json.ts'
 import { isBlank } from './json-record.ts'
 import { expectEnd, openCursor, peek, readMembers } from './reader.ts'
 import { skipValue } from './skip.ts'
@@ -23,6 +24,7 @@ const DRAFT_FIELDS = [
   'signature',
   'schema_artifact_id',
 ] as const
+const PART_FIELDS = ['type', 'id'] as const
 
 /** Whether a text gives a whole event, which has an id or is an array of values, and no draft. @throws ReplicaError ERR_JSON */
 export function isWholeEvent(text: string | Uint8Array): boolean {
@@ -44,6 +46,27 @@ export function readDraft(text: string | Uint8Array): EventDraft {
   const dropped: string[] = []
   const fields = readFields(cursor, { path: '', fields: DRAFT_FIELDS, dropped })
   expectEnd(cursor)
+  return draftOf(fields, dropped)
+}
+
+/** The same of a value, as its text would be read. @throws as readDraft does */
+export function draftOfValue(value: Json): EventDraft {
+  if (!(value instanceof Map)) throw shape('a draft is an object')
+  const dropped = foreign(value, DRAFT_FIELDS)
+  for (const name of ['target', 'actor']) {
+    const part = value.get(name)
+    if (part === undefined) continue
+    if (!(part instanceof Map)) return readDraft(printJson(value)) // an array of values, or nothing that is read
+    dropped.push(...foreign(part, PART_FIELDS).map(member => `${name}.${member}`))
+  }
+  return draftOf(value, dropped)
+}
+
+function foreign(fields: ReadonlyMap<string, Json>, known: readonly string[]): string[] {
+  return [...fields.keys()].filter(name => !known.includes(name)).map(excerpt)
+}
+
+function draftOf(fields: Fields, dropped: readonly string[]): EventDraft {
   if (dropped[0] !== undefined) throw shape(`${dropped[0]} is no member of a draft`)
   const target = fields.get('target') as Map<string, Json> | undefined
   const actor = fields.get('actor') as Map<string, Json> | undefined
