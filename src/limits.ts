@@ -181,6 +181,8 @@ export const VIEW_LIMITS = {
   noteQuietMs: 1_000,
   noteMsMax: 30_000,
   unaskedNodesMax: 20_000,
+  behindWaistMin: 2_000,
+  behindWaistTimes: 4,
   comparedPerFindingMax: 1024,
   openedKeptMax: 4096,
   openedListedMax: 256,

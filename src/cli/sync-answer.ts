@@ -81,7 +81,7 @@ function rows(way: Way, report: SyncReport): string[][] {
       `${thousands(report.heads.length)}, ${report.equal ? 'the same on both sides' : 'not the same on both sides'}`,
     ],
     ...(report.note === undefined ? [] : [['', report.note]]),
-    ...(way === 'push' ? [] : conflictRows(report)),
+    ...(way === 'pull' ? conflictRows(report) : []),
     ...(report.same_registry ? [] : [['registry', 'not the same peers are registered on both sides']]),
   ]
 }

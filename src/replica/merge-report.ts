@@ -27,6 +27,7 @@ export interface Merge {
 export async function mergeReport(frontier: Frontier, merge: Merge): Promise<MergeReport> {
   const { peer, from, admitted, asked } = merge
   if (admitted === 0) return { conflicts_opened: [], conflicts_opened_count: 0 }
+  if (from === 0 && !asked) return {} // all that there is came at once: what it holds is to be listed, and nothing was opened
   const { view } = frontier
   const opened = await (view.isThere || asked ? view.noteMerged(from, { peer }) : view.noteBehindWaist(from, { peer }))
   if (opened === undefined) return {}

@@ -32,7 +32,8 @@ export async function openedBehindWaist({ log, from, standing }: Merged): Promis
   const to = log.nodes
   const tail = await settledTail(log, { from, to })
   if (tail === undefined) return undefined
-  const { start, findings, events } = tail
+  const { start, findings, events, isChain } = tail
+  if (isChain || !hasRivals(events)) return []
   const seeds = { genesis: [...findings].map(stub), proposals: [], actors: [] }
   const replaying = new Replaying(behind(log, start), seeds)
   await replaying.advance({ to: to - start, seeds, registry: 0, standing })
@@ -61,6 +62,8 @@ interface Tail {
   /** Ids of the findings that the events behind it are about. */
   readonly findings: ReadonlySet<string>
   readonly events: readonly TailEvent[]
+  /** Each node is built on the one before alone: nothing was made apart. */
+  readonly isChain: boolean
 }
 
 interface TailEvent extends LoggedEvent {
@@ -75,18 +78,20 @@ interface TailEvent extends LoggedEvent {
 async function tailOf(log: FrontierStore, { from, to }: { from: number; to: number }): Promise<Tail | undefined> {
   const places = await log.locate(log.heads())
   const lowestHead = Math.min(...places.map(place => place?.seq ?? 0))
-  const floor = Math.max(0, to - VIEW_LIMITS.unaskedNodesMax)
+  const floor = Math.max(0, to - nodesMax(to - from))
   const findings = new Set<string>()
   const events: TailEvent[] = []
   const open = new Set<number>()
   let hasRoot = false
+  let isChain = true
   for await (const rows of log.scan({ from: floor, to, reverse: true, batchBytes: BATCH_BYTES })) {
     for (const { seq, bytes, parents } of rows) {
       const hangs = open.size === 1 && open.has(seq) && !hasRoot
-      if (hangs && seq < from && seq <= lowestHead) return { start: seq + 1, findings, events }
+      if (hangs && seq < from && seq <= lowestHead) return { start: seq + 1, findings, events, isChain }
       open.delete(seq)
       for (const parent of parents) open.add(parent)
       hasRoot ||= parents.length === 0
+      isChain &&= parents.length === 1 && parents[0] === seq - 1
       const node = decodeNode(bytes)
       const event = tailEvent(seq, node)
       events.push(event)
@@ -94,7 +99,35 @@ async function tailOf(log: FrontierStore, { from, to }: { from: number; to: numb
     }
     await setImmediate()
   }
-  return floor === 0 ? { start: 0, findings, events } : undefined
+  return floor === 0 ? { start: 0, findings, events, isChain } : undefined
+}
+
+/** So many nodes are looked at for so many that came: the work follows the difference. */
+function nodesMax(came: number): number {
+  const { unaskedNodesMax, behindWaistMin, behindWaistTimes } = VIEW_LIMITS
+  return Math.min(unaskedNodesMax, Math.max(behindWaistMin, behindWaistTimes * came))
+}
+
+/** Kinds by which a field of a finding is set (R15). */
+const SETTING: ReadonlySet<string> = new Set([
+  'finding.asserted',
+  'finding.confidence_revised',
+  'finding.rejected',
+  'finding.retracted',
+  'finding.reviewed',
+  'finding.superseded',
+])
+
+/** Whether two events may set a field of one finding, or what settles conflicts is among them. */
+function hasRivals(events: readonly TailEvent[]): boolean {
+  const seen = new Set<string>()
+  return events.some(({ head: { kind, target } }) => {
+    if (kind === CONFLICT_RESOLVED || kind === 'finding.superseded') return true
+    if (!SETTING.has(kind)) return false
+    const isSecond = seen.has(target.id)
+    seen.add(target.id)
+    return isSecond
+  })
 }
 
 function tailEvent(seq: number, { event: text, key }: Node): TailEvent {
