@@ -11,6 +11,7 @@ import { verifyVetted } from '../trust/vetted.ts'
 import { checkEvent, type EventHead, eventLabel } from '../vela/event.ts'
 import { CONFLICT_RESOLVED, payloadOf } from '../vela/frontier-payload.ts'
 import { parseJson } from '../vela/json.ts'
+import { memberAt } from '../vela/replay/body.ts'
 import { type LoggedEvent, readResolutions } from '../vela/resolution-view.ts'
 import type { Json } from '../vela/value.ts'
 import { contestedIn, type ListedConflict, listConflicts } from './listed.ts'
@@ -32,8 +33,8 @@ export async function openedBehindWaist({ log, from, standing }: Merged): Promis
   const to = log.nodes
   const tail = await settledTail(log, { from, to })
   if (tail === undefined) return undefined
-  const { start, findings, events, isChain } = tail
-  if (isChain || !hasRivals(events)) return []
+  if (!mayDisagree(tail)) return []
+  const { start, findings, events } = tail
   const seeds = { genesis: [...findings].map(stub), proposals: [], actors: [] }
   const replaying = new Replaying(behind(log, start), seeds)
   await replaying.advance({ to: to - start, seeds, registry: 0, standing })
@@ -44,11 +45,11 @@ export async function openedBehindWaist({ log, from, standing }: Merged): Promis
   return newConflicts(listConflicts(replaying.view, contested), old)
 }
 
-/** A tail none of whose events is carried by a node before it. */
+/** A tail none of whose events is carried by a node before it, unless it holds nothing to disagree about. */
 async function settledTail(log: FrontierStore, { from, to }: { from: number; to: number }): Promise<Tail | undefined> {
   for (let below = from; ; ) {
     const tail = await tailOf(log, { from: below, to })
-    if (tail === undefined) return undefined
+    if (tail === undefined || !mayDisagree(tail)) return tail
     const carriers = await log.carriers(tail.events)
     const first = Math.min(...carriers.map(seq => seq ?? to))
     if (first >= tail.start) return tail
@@ -118,6 +119,11 @@ const SETTING: ReadonlySet<string> = new Set([
   'finding.superseded',
 ])
 
+/** Whether something in it may have been set apart. */
+function mayDisagree({ isChain, events }: Tail): boolean {
+  return !isChain && hasRivals(events)
+}
+
 /** Whether two events may set a field of one finding, or what settles conflicts is among them. */
 function hasRivals(events: readonly TailEvent[]): boolean {
   const seen = new Set<string>()
@@ -146,7 +152,7 @@ function findingsOf({ kind, target }: EventHead, text: Uint8Array): string[] {
 }
 
 function textAt(value: Json, path: readonly string[]): string {
-  const found = path.reduce<Json | undefined>((at, name) => (at instanceof Map ? at.get(name) : undefined), value)
+  const found = value instanceof Map ? memberAt(value, path) : undefined
   return typeof found === 'string' ? found : ''
 }
 
