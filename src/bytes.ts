@@ -18,8 +18,13 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts)
 }
 
+/** The same bytes, with what a Buffer can do. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+}
+
 export function toHex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+  return asBuffer(bytes).toString('hex')
 }
 
 /** Lower- or upper-case hex to bytes; undefined when `text` is not hex of even length. */
@@ -39,7 +44,7 @@ export function sha256(bytes: Uint8Array): Digest {
 
 /** A digest as a Map key: one latin1 character a byte. */
 export function digestKey(digest: Uint8Array): string {
-  return Buffer.from(digest.buffer, digest.byteOffset, digest.length).toString('latin1')
+  return asBuffer(digest).toString('latin1')
 }
 
 export function keyDigest(key: string): Digest {
@@ -59,7 +64,7 @@ export class DigestSet {
   }
 
   has(digest: Digest): boolean {
-    return this.#keys.has(digestKey(digest))
+    return this.#keys.size > 0 && this.#keys.has(digestKey(digest))
   }
 
   /** True when it was not there before. */
@@ -70,7 +75,7 @@ export class DigestSet {
   }
 
   delete(digest: Digest): boolean {
-    return this.#keys.delete(digestKey(digest))
+    return this.#keys.size > 0 && this.#keys.delete(digestKey(digest))
   }
 
   clear(): void {
@@ -96,11 +101,11 @@ export class DigestMap<V> {
   }
 
   get(digest: Digest): V | undefined {
-    return this.#map.get(digestKey(digest))
+    return this.#map.size > 0 ? this.#map.get(digestKey(digest)) : undefined
   }
 
   has(digest: Digest): boolean {
-    return this.#map.has(digestKey(digest))
+    return this.#map.size > 0 && this.#map.has(digestKey(digest))
   }
 
   set(digest: Digest, value: V): void {
@@ -108,7 +113,7 @@ export class DigestMap<V> {
   }
 
   delete(digest: Digest): boolean {
-    return this.#map.delete(digestKey(digest))
+    return this.#map.size > 0 && this.#map.delete(digestKey(digest))
   }
 
   values(): IterableIterator<V> {

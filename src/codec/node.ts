@@ -43,13 +43,34 @@ export function signingBytes(body: Uint8Array): Uint8Array {
 
 /** Joins the bytes of a body, as `encodeBody` made them, and their signature of 64 bytes to a node. */
 export function encodeNode(body: Uint8Array, sig: Uint8Array): Uint8Array {
-  if (sig.length !== 64) throw new TypeError(`a signature has 64 bytes, not ${sig.length}`)
   const out = new Writer(BODY_AT + body.length)
+  putSignature(out, sig)
+  out.put(body)
+  return out.bytes
+}
+
+/**
+ * A node of these fields, signed by `sign`, in one piece: where signature and the name of `body` will be, what is signed with
+ * the body stands before it for a moment.
+ * @throws ReplicaError as encodeBody does
+ */
+export function encodeSigned(fields: NodeFields, sign: (message: Uint8Array) => Uint8Array): Uint8Array {
+  const out = new Writer(BODY_AT + bodyBytes(fields))
+  const signedAt = BODY_AT - NODE_DOMAIN.length
+  out.skip(signedAt)
+  out.put(NODE_DOMAIN)
+  putBody(out, fields)
+  const sig = sign(out.bytes.subarray(signedAt))
+  out.rewind()
+  putSignature(out, sig)
+  return out.bytes
+}
+
+function putSignature(out: Writer, sig: Uint8Array): void {
+  if (sig.length !== 64) throw new TypeError(`a signature has 64 bytes, not ${sig.length}`)
   out.put(BEFORE.sig)
   out.put(sig)
   out.put(BEFORE.body)
-  out.put(body)
-  return out.bytes
 }
 
 /**
@@ -57,11 +78,21 @@ export function encodeNode(body: Uint8Array, sig: Uint8Array): Uint8Array {
  * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE (event too long), ERR_CBOR (event is not UTF-8)
  */
 export function encodeBody(fields: NodeFields): Uint8Array {
+  const out = new Writer(bodyBytes(fields))
+  putBody(out, fields)
+  return out.bytes
+}
+
+/** The size of the body of these fields, which are checked. */
+function bodyBytes(fields: NodeFields): number {
   checkFields(fields)
-  const { key, event, links, height, parents, frontier } = fields
+  const { event, links, height, parents } = fields
   const heads = headSize(VERSION) + headSize(event.length) + headSize(links.length) + headSize(height)
   const linkBytes = (links.length + parents.length) * LINK_BYTES
-  const out = new Writer(FIXED_BYTES + heads + headSize(parents.length) + event.length + linkBytes)
+  return FIXED_BYTES + heads + headSize(parents.length) + event.length + linkBytes
+}
+
+function putBody(out: Writer, { key, event, links, height, parents, frontier }: NodeFields): void {
   out.put(BEFORE.version)
   out.head(MAJOR.uint, VERSION)
   out.put(BEFORE.key)
@@ -79,7 +110,6 @@ export function encodeBody(fields: NodeFields): Uint8Array {
   for (const digest of parents) out.link(CODEC_BYTE['dag-cbor'], digest)
   out.put(BEFORE.frontier)
   out.latin1(frontier.slice(-FRONTIER_DIGITS))
-  return out.bytes
 }
 
 function checkFields({ key, event, links, height, parents, frontier }: NodeFields): void {
@@ -129,6 +159,14 @@ class Writer {
   put(part: Uint8Array): void {
     this.bytes.set(part, this.#at)
     this.#at += part.length
+  }
+
+  skip(count: number): void {
+    this.#at += count
+  }
+
+  rewind(): void {
+    this.#at = 0
   }
 
   latin1(text: string): void {

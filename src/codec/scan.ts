@@ -4,6 +4,7 @@
 // so that both mean the same by "strict". It knows no shape.
 
 import { isUtf8 } from 'node:buffer'
+import { asBuffer } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 
 /** The major types of RFC 8949 section 3.1. */
@@ -76,7 +77,7 @@ export class Reader {
 
   #anyText(length: number): string {
     const view = this.takeText(length)
-    return Buffer.from(view.buffer, view.byteOffset, view.length).toString('utf8')
+    return asBuffer(view).toString('utf8')
   }
 
   /** @throws ReplicaError ERR_CBOR unless every byte was read. */

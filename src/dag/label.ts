@@ -1,6 +1,7 @@
 // The label of an event that is stored already: the 8 bytes behind `vev_`, found without parsing or checking the event
 // again (the gate did). A scan over canonical text, which ends at the top-level member "id".
 
+import { asBuffer } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 
 const QUOTE = 0x22
@@ -10,7 +11,7 @@ const HEX_DIGITS = 16
 
 /** @throws ReplicaError ERR_EVENT_SHAPE for a text that no gate would have let in */
 export function storedLabel(event: Uint8Array): Uint8Array {
-  const text = Buffer.from(event.buffer, event.byteOffset, event.length)
+  const text = asBuffer(event)
   let depth = 0
   for (let at = 0; at < text.length; at++) {
     const byte = text[at]!

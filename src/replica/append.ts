@@ -5,7 +5,7 @@ import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
 import { draftOfValue, isWholeEvent, readDraft } from '../vela/draft.ts'
-import { type EventDraft, type EventHead, importEvent, makeEvent } from '../vela/event.ts'
+import { type CheckedEvent, type EventDraft, importEvent, makeEvent } from '../vela/event.ts'
 import { makeGenesis } from '../vela/frontier.ts'
 import { printJson, toJson } from '../vela/json.ts'
 import { isBlank } from '../vela/json-record.ts'
@@ -77,7 +77,7 @@ export async function mergeHeads(
   })
 }
 
-function readInput(home: Home, input: AppendInput): { text: Uint8Array; head: EventHead } {
+function readInput(home: Home, input: AppendInput): CheckedEvent {
   const made = (draft: EventDraft) => makeEvent({ timestamp: home.now(), ...draft })
   if (typeof input === 'string' || input instanceof Uint8Array)
     return isWholeEvent(input) ? importEvent(input) : made(readDraft(input))

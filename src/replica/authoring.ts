@@ -2,33 +2,35 @@
 // right parents, and goes through the gate like any other. Parents: the current heads; a log's events form a chain in
 // their order; an event that names its own parents gets the nodes of those events. Specification: protocol/admission.md.
 
-import { compare, type Digest, DigestMap, DigestSet, sha256, toHex } from '../bytes.ts'
+import { compare, type Digest, DigestMap, DigestSet, toHex } from '../bytes.ts'
 import { cidText, nodeDigest } from '../codec/cid.ts'
 import { compareLinks, type Link } from '../codec/node.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { Key } from '../trust/key.ts'
-import { SignedNode } from '../trust/signed.ts'
-import { type EventHead, eventLabel } from '../vela/event.ts'
+import { RunSigner, SignedNode } from '../trust/signed.ts'
+import { type CheckedEvent, eventLabel } from '../vela/event.ts'
 import type { Frontier } from './frontier.ts'
 
-/** An event ready to be carried: its canonical text, what it says of itself, and SHA-256 of the text. */
-export interface ReadyEvent {
-  readonly text: Uint8Array
-  readonly head: EventHead
-  readonly digest: Digest
-  /** Documents that its node links: stored already, in any order. */
+/** An event to be carried, and the documents that its node is to link: stored already, in any order. */
+export interface ReadyEvent extends CheckedEvent {
   readonly links: readonly Link[]
 }
 
-export function ready({ text, head }: { text: Uint8Array; head: EventHead }, links: readonly Link[] = []): ReadyEvent {
-  return { text, head, digest: sha256(text), links }
+export function ready(event: CheckedEvent, links: readonly Link[] = []): ReadyEvent {
+  return { ...event, links }
 }
 
 /** A node to build on: stored, or built in this run and not yet durable. */
 export interface Made {
   readonly digest: Digest
   readonly height: number
+}
+
+/** A run of a chain that is being signed. */
+interface Chain {
+  readonly events: readonly ReadyEvent[]
+  readonly nodes: Promise<SignedNode[]>
 }
 
 /** What was built since the last flush: found here until it is stored. */
@@ -47,7 +49,9 @@ const FLUSHES_MAX = 2
 export class Author {
   readonly #frontier: Frontier
   readonly #key: Key
+  readonly #signer: RunSigner
   #parents: Made[] | undefined
+  #chain: Chain | undefined
   #blocks: SignedNode[] = []
   /** What is being built, then what each flush under way has. */
   #generations = [new Generation()]
@@ -57,6 +61,7 @@ export class Author {
   constructor(frontier: Frontier, key: Key) {
     this.#frontier = frontier
     this.#key = key
+    this.#signer = new RunSigner(key)
   }
 
   /** Nodes made here that are durable. */
@@ -70,6 +75,7 @@ export class Author {
 
   /** Whether a node that carries the event of this id is stored or built. */
   async has(id: string): Promise<boolean> {
+    await this.#link()
     return this.#built(id) !== undefined || (await this.stored(id)) !== undefined
   }
 
@@ -80,7 +86,7 @@ export class Author {
 
   /** Which of these events some node of the frontier carries already. */
   async known(events: readonly ReadyEvent[]): Promise<boolean[]> {
-    const asked = events.map(({ head, digest }) => ({ label: eventLabel(head.id), event: digest }))
+    const asked = events.map(({ label, digest }) => ({ label, event: digest }))
     const stored = await this.#frontier.log.carriers(asked)
     return events.map((event, i) => stored[i] !== undefined || this.made(event))
   }
@@ -91,20 +97,36 @@ export class Author {
    * @throws ReplicaError ERR_NOT_FOUND for a document that is not stored here whole, ERR_DOCUMENT for more than fit
    */
   async build(event: ReadyEvent): Promise<Made | undefined> {
+    await this.#link()
     const { parents: names } = event.head
     const parents = names === undefined ? await this.#current() : await this.#named(names)
     if (parents === undefined) return undefined
     await this.#checkLinks(event.links)
-    const made = this.#sign(event.text, parents, event.links)
+    const made = this.#sign(event, parents, event.links)
     this.#parents = names === undefined ? [made] : undefined
     this.#generations[0]!.byId.set(event.head.id, made)
     this.#generations[0]!.events.add(event.digest)
     return made
   }
 
+  /**
+   * Starts to build the nodes of events that are not known, name no parents and link nothing, each on the one before; many
+   * are signed in a thread of their own, while the caller makes the next ready and those before are admitted. Then `close`.
+   */
+  async chain(events: readonly ReadyEvent[]): Promise<void> {
+    await this.#link()
+    await this.flush()
+    const parents = await this.#current()
+    const run = { frontier: this.#frontier.log.name, parents: digestsOf(parents), height: heightOn(parents), events }
+    const nodes = this.#signer.sign(run)
+    nodes.catch(() => {}) // thrown by whoever awaits it
+    this.#chain = { events, nodes }
+    for (const { digest } of events) this.#generations[0]!.events.add(digest)
+  }
+
   /** Builds a node on exactly these parents, which are stored or built, and with these documents, which are stored. */
-  buildOn(text: Uint8Array, parents: readonly Made[], links: readonly Link[] = []): Made {
-    return this.#sign(text, parents, links)
+  buildOn(event: CheckedEvent, parents: readonly Made[], links: readonly Link[] = []): Made {
+    return this.#sign(event, parents, links)
   }
 
   /** Starts to admit what was built; waits while more flushes than may be are under way. */
@@ -121,8 +143,25 @@ export class Author {
 
   /** Everything built is durable. */
   async settled(): Promise<void> {
+    await this.#link()
     await this.flush()
     while (this.#writing.length > 0) await this.#oldest()
+  }
+
+  /** Ends the thread that signs; what it has under way is lost. */
+  close(): Promise<void> {
+    return this.#signer.close()
+  }
+
+  /** Takes up the chain under way: from here on what follows can be built on it. */
+  async #link(): Promise<void> {
+    const chain = this.#chain
+    if (chain === undefined) return
+    const nodes = await chain.nodes
+    this.#chain = undefined
+    for (const [i, node] of nodes.entries()) this.#generations[0]!.byId.set(chain.events[i]!.head.id, madeOf(node))
+    this.#blocks.push(...nodes)
+    this.#parents = nodes.slice(-1).map(madeOf)
   }
 
   async #oldest(): Promise<void> {
@@ -136,7 +175,7 @@ export class Author {
     this.#durable += blocks.length - refused.length - held.length
     if (refused.length + held.length === 0) return
     // What was held before may have been judged again in the same turn: how that went is no matter of these.
-    const own = new DigestSet(blocks.map(({ bytes }) => sha256(bytes)))
+    const own = new DigestSet(blocks.map(({ candidate }) => candidate.digest))
     const bad = refused.find(({ digest }) => own.has(digest))
     if (bad !== undefined) throw new ReplicaError(bad.code, `the gate refused a node made here: ${toHex(bad.digest)}`)
     if (held.some(({ digest }) => own.has(digest))) {
@@ -156,17 +195,16 @@ export class Author {
     }
   }
 
-  #sign(text: Uint8Array, parents: readonly Made[], links: readonly Link[]): Made {
-    const height = parents.length === 0 ? 0 : 1 + Math.max(...parents.map(parent => parent.height))
+  #sign(event: CheckedEvent, parents: readonly Made[], links: readonly Link[]): Made {
     const node = SignedNode.make(this.#key, {
-      event: text,
+      event,
       links: inOrder(links),
-      height,
-      parents: parents.map(parent => parent.digest).sort(compare),
+      height: heightOn(parents),
+      parents: digestsOf(parents),
       frontier: this.#frontier.log.name,
     })
     this.#blocks.push(node)
-    return { digest: sha256(node.bytes), height }
+    return madeOf(node)
   }
 
   /** The last node of the chain, or the heads; of more heads than a node may name, the first in byte order. */
@@ -219,6 +257,18 @@ export class Author {
 
 export function tooManyParents(count: number): string {
   return `an event names ${count} parents, at most ${NODE_LIMITS.parentsMax} fit`
+}
+
+function madeOf({ candidate: { digest, height } }: SignedNode): Made {
+  return { digest, height }
+}
+
+function heightOn(parents: readonly Made[]): number {
+  return parents.length === 0 ? 0 : 1 + Math.max(...parents.map(parent => parent.height))
+}
+
+function digestsOf(parents: readonly Made[]): Digest[] {
+  return parents.map(parent => parent.digest).sort(compare)
 }
 
 /** Each link once, in the order that a node has them in. */

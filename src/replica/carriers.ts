@@ -2,7 +2,7 @@
 // named by the first node that brought it here, which means something only beside this log. What a hub says of the frontier itself
 // counts only as long as that hub is registered: who was removed settles nothing.
 
-import { toHex } from '../bytes.ts'
+import { asBuffer, toHex } from '../bytes.ts'
 import type { Registry } from '../trust/registry.ts'
 import { checkEvent } from '../vela/event.ts'
 
@@ -74,6 +74,6 @@ export class Carriers {
 
 /** Whether an event counts only by a node of a registered signer. */
 export function isRestricted(event: Uint8Array): boolean {
-  if (!Buffer.from(event.buffer, event.byteOffset, event.length).includes(HINT)) return false
+  if (!asBuffer(event).includes(HINT)) return false
   return OF_REGISTERED.includes(checkEvent(event).kind)
 }

@@ -9,7 +9,7 @@ import { topologicalOrder } from '../dag/order.ts'
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { Key } from '../trust/key.ts'
-import { makeEvent } from '../vela/event.ts'
+import { type CheckedEvent, importEvent, makeEvent } from '../vela/event.ts'
 import { isBlank } from '../vela/json-record.ts'
 import { Author, type Made } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
@@ -41,7 +41,7 @@ export async function forkFrontier(home: Home, parts: { base: Frontier; reason: 
   const genesis = genesisOf(home, parts, missing)
   const frontier = `vfr_${genesis.head.id.slice('vev_'.length)}`
   const target = await home.track(frontier)
-  const copy = new Copy({ base, target }, home.key, genesis.text)
+  const copy = new Copy({ base, target }, home.key, genesis)
   for await (const rows of base.log.scan({ from: 0, to: base.log.nodes })) {
     for (const row of rows) await copy.add(decodeNode(row.bytes))
   }
@@ -115,7 +115,7 @@ class Copy {
   readonly #root: Made
   readonly #made = new DigestMap<Made>()
 
-  constructor({ base, target }: { base: Frontier; target: Frontier }, key: Key, genesis: Uint8Array) {
+  constructor({ base, target }: { base: Frontier; target: Frontier }, key: Key, genesis: CheckedEvent) {
     this.#base = base
     this.#target = target
     this.#author = new Author(target, key)
@@ -126,7 +126,7 @@ class Copy {
   async add(node: Node): Promise<void> {
     const parents = node.parents.map(parent => this.#made.get(parent)).filter(parent => parent !== undefined)
     const on = parents.length === 0 ? [this.#root] : parents.slice(0, NODE_LIMITS.parentsMax)
-    this.#made.set(node.digest, this.#author.buildOn(node.event, on, await this.#links(node)))
+    this.#made.set(node.digest, this.#author.buildOn(importEvent(node.event), on, await this.#links(node)))
     this.mapped += 1
     if (this.#author.pending >= CHUNK) await this.#author.flush()
   }

@@ -9,7 +9,7 @@ import type { Link } from '../codec/node-form.ts'
 import { hasCode } from '../errors.ts'
 import { COMMIT_LIMITS, NODE_LIMITS } from '../limits.ts'
 import type { Key } from '../trust/key.ts'
-import { type EventHead, makeEvent } from '../vela/event.ts'
+import { type CheckedEvent, makeEvent } from '../vela/event.ts'
 import { parseInstant } from '../vela/instant.ts'
 import { VERSION } from '../version.ts'
 
@@ -171,7 +171,7 @@ class WholeAttachments implements Attachments {
   }
 
   /** It depends on nothing but the base, so that two hubs that import the same make the same event. */
-  #carrier(part: number): { text: Uint8Array; head: EventHead } {
+  #carrier(part: number): CheckedEvent {
     const { log } = this.#frontier
     const creator = `replica/${VERSION}`
     const payload = { name: log.name, creator, [CARRIED]: linkText(this.#base.link), part }

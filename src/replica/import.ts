@@ -1,18 +1,20 @@
-// Importing a log of events: read each, check its id against its content, build nodes in order, admit them in chunks
-// while the next chunk is built. A bad event is named with its index and reason and left out; with `strict` one bad event
+// Importing a log of events: read each, check its id against its content, build nodes in order, admit them in chunks. While
+// one chunk is read, the one before is signed and the one before that is written. A bad event is named with its index and reason and left out; with `strict` one bad event
 // keeps everything out. Importing twice adds nothing.
 
-import { toHex } from '../bytes.ts'
+import { DigestSet, toHex } from '../bytes.ts'
 import type { Link } from '../codec/node-form.ts'
 import { type ErrorCode, hasCode, ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { Key } from '../trust/key.ts'
 import { type EventHead, importEvent } from '../vela/event.ts'
-import { Author, type ReadyEvent, ready, tooManyParents } from './authoring.ts'
+import { Author, type ReadyEvent, tooManyParents } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
 import { Waiting } from './waiting.ts'
 
+/** Events that are made nodes of together, and the bytes of text at which fewer are. */
 const CHUNK = 512
+const CHUNK_BYTES = 4 * 1024 * 1024
 const LISTED_MAX = 1000
 
 export interface ImportFault {
@@ -89,7 +91,11 @@ export async function importLog(parts: ImportParts, options: ImportOptions = {})
     if (rehearsal.faults.length > 0) return rehearsal.report()
   }
   const run = new Import(parts, options)
-  await run.run()
+  try {
+    await run.run()
+  } finally {
+    await run.end()
+  }
   return run.report()
 }
 
@@ -176,17 +182,26 @@ class Import {
     await this.#author.settled()
   }
 
+  /** Where the log broke, what was built until then becomes durable first, as far as the store lets it. */
+  async end(): Promise<void> {
+    await this.#author.settled().catch(() => {})
+    await this.#author.close()
+  }
+
   /** The events that can be read, some hundred at a time. */
   async *#chunks(): AsyncGenerator<Entry[]> {
     let chunk: Entry[] = []
+    let bytes = 0
     for await (const text of this.#log()) {
-      await this.#stopIfAborted()
+      if (this.#options.signal?.aborted) await this.#stop()
       const entry = this.#ready(text)
       if (entry === undefined) continue
       chunk.push(entry)
-      if (chunk.length < CHUNK) continue
+      bytes += entry.text.length
+      if (chunk.length < CHUNK && bytes < CHUNK_BYTES) continue
       yield chunk
       chunk = []
+      bytes = 0
     }
     if (chunk.length > 0) yield chunk
   }
@@ -195,10 +210,11 @@ class Import {
     const index = this.#read
     this.#read += 1
     try {
-      const { text: canonical, head, dropped } = importEvent(text)
+      const event = importEvent(text)
       this.#verified += 1
+      const { dropped } = event
       if (dropped.length > 0 && this.#dropped.length < LISTED_MAX) this.#dropped.push({ index, fields: dropped })
-      return { index, ...ready({ text: canonical, head }) }
+      return { index, ...event, links: [] }
     } catch (error) {
       if (!hasCode(error)) throw error
       this.#refuse({ index }, error.code, error.message)
@@ -215,6 +231,7 @@ class Import {
 
   async #makeAll(entries: readonly Entry[]): Promise<void> {
     const known = await this.#author.known(entries)
+    if (entries.every(entry => this.#isPlain(entry))) return this.#chainAll(entries, known)
     for (const [i, entry] of entries.entries()) {
       // Within a chunk an event may stand twice: the second is known once the first is built.
       if (known[i] || this.#author.made(entry)) this.#known += 1
@@ -223,8 +240,26 @@ class Import {
     await this.#flush()
   }
 
+  /** Names no parents and is to link nothing: its node stands on the one before. */
+  #isPlain(entry: Entry): boolean {
+    return entry.head.parents === undefined && (this.#attachments?.linksOf(entry) ?? []).length === 0
+  }
+
+  async #chainAll(entries: readonly Entry[], known: readonly boolean[]): Promise<void> {
+    const once = new DigestSet()
+    const fresh = entries.filter(({ digest }, i) => !known[i] && once.add(digest))
+    this.#known += entries.length - fresh.length
+    this.#added += fresh.length
+    if (fresh.length > 0) await this.#author.chain(fresh)
+    this.#tell()
+  }
+
   async #flush(): Promise<void> {
     await this.#author.flush()
+    this.#tell()
+  }
+
+  #tell(): void {
     this.#options.onProgress?.({ read: this.#read, verified: this.#verified, durable: this.#author.durable })
   }
 
@@ -246,7 +281,7 @@ class Import {
   async #settle(): Promise<void> {
     let free = await this.#waiting.sort(id => this.#author.has(id))
     while (free.length > 0) {
-      await this.#stopIfAborted()
+      if (this.#options.signal?.aborted) await this.#stop()
       const next: Entry[] = []
       for (let from = 0; from < free.length; from += CHUNK) {
         for (const entry of await this.#makeFree(free.slice(from, from + CHUNK))) next.push(entry)
@@ -273,8 +308,7 @@ class Import {
   }
 
   /** What was built until then becomes durable, so that it can be said how much that is. */
-  async #stopIfAborted(): Promise<void> {
-    if (!this.#options.signal?.aborted) return
+  async #stop(): Promise<never> {
     await this.#author.settled()
     throw new ReplicaError(
       'ERR_ABORTED',

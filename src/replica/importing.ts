@@ -63,7 +63,7 @@ async function beginning(
     const step = await rest.next()
     isOver = step.done === true
     if (step.done) break
-    texts.push(step.value)
+    texts.push(Uint8Array.from(step.value)) // the reader may use its bytes for the next one
     bytes += step.value.length
     canBegin ||= isFirst(step.value)
   }

@@ -2,6 +2,7 @@
 // log only grows, so they are read once and added to; judged anew is only when there are more, or others may decide.
 
 import type { Digest } from '../bytes.ts'
+import { asBuffer } from '../bytes.ts'
 import { decodeNode } from '../codec/node.ts'
 import type { FrontierStore } from '../store/store.ts'
 import type { Registry } from '../trust/registry.ts'
@@ -80,7 +81,7 @@ export class SettleLog {
     const fresh: Logged[] = []
     for await (const rows of this.#parts.log.scan({ from, to })) {
       for (const { seq, bytes } of rows) {
-        if (!Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(HINT)) continue
+        if (!asBuffer(bytes).includes(HINT)) continue
         const { event, key } = decodeNode(bytes)
         const head = checkEvent(event)
         const isWanted = head.kind === CONFLICT_DETECTED || head.kind === CONFLICT_RESOLVED

@@ -2,6 +2,7 @@
 // no event brings, its actors, and the proposals that nodes link. Asked at each refresh of a view: new nodes are looked through, and only what
 // changes the answer has the log read again.
 
+import { asBuffer } from '../bytes.ts'
 import { decodeNode } from '../codec/node.ts'
 import { hasCode } from '../errors.ts'
 import { type ActorRecord, readActors } from '../vela/actor.ts'
@@ -64,7 +65,7 @@ async function mayDiffer(
 
 /** Whether the event brings one of these, by its target or as what replaces it. */
 function brings(event: Uint8Array, findings: ReadonlySet<string>): boolean {
-  const text = Buffer.from(event.buffer, event.byteOffset, event.length)
+  const text = asBuffer(event)
   if (!BRINGERS.some(kind => text.includes(kind))) return false
   const payload = payloadOf(event)
   const replacement = payload instanceof Map ? payload.get('new_finding_id') : undefined

@@ -35,9 +35,9 @@ export function checkNodes(nodes: readonly NodeEntry[], stored: number): Chunk {
   for (const [at, node] of nodes.entries()) {
     checkNode(node)
     bytes += node.bytes.length
-    if (positions.has(node.digest)) throw new TypeError('the chunk has a node twice')
     positions.set(node.digest, at)
   }
+  if (positions.size < nodes.length) throw new TypeError('the chunk has a node twice')
   if (bytes > COMMIT_LIMITS.bytesMax) throw new TypeError(`a commit has at most ${COMMIT_LIMITS.bytesMax} bytes`)
   const outside: Digest[] = []
   const outsidePositions = new DigestMap<number>()

@@ -3,7 +3,7 @@
 // together and can be counted without reading nodes.
 
 import * as zlib from 'node:zlib'
-import { type Digest, equals, sha256, toHex } from '../bytes.ts'
+import { asBuffer, type Digest, equals, sha256, toHex } from '../bytes.ts'
 import { WAIT_KINDS } from './arguments.ts'
 import { corrupt } from './damage.ts'
 import { seal, unseal } from './log-layout.ts'
@@ -73,7 +73,7 @@ export function encodeHeld(node: HeldNode): Buffer {
 
 /** @throws ReplicaError ERR_STORE_CORRUPT */
 export function decodeHeld(digest: Digest, stored: Uint8Array): HeldNode {
-  const value = Buffer.from(stored.buffer, stored.byteOffset, stored.length)
+  const value = asBuffer(stored)
   const kind = WAIT_KINDS[value[4] ?? WAIT_KINDS.length]
   const headIsWhole = value.length >= HEAD_BYTES && zlib.crc32(value.subarray(4, HEAD_BYTES)) === value.readUInt32BE(0)
   const bytes = value.subarray(HEAD_BYTES)

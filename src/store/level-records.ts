@@ -2,7 +2,7 @@
 // number and the sum of their hashes lie beside them and change in the same batch, so that verify notices a record that
 // is gone. A write of records alone is a commit of the store's own stream (protocol/store.md T9, T12).
 
-import { concat, type Digest, sha256 } from '../bytes.ts'
+import { asBuffer, concat, type Digest, sha256 } from '../bytes.ts'
 import { checkChanges, checkKey, textBytes } from './arguments.ts'
 import { corrupt } from './damage.ts'
 import { Batch } from './database.ts'
@@ -165,7 +165,7 @@ function recordKey(name: Uint8Array): Buffer {
 }
 
 function keyText(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('utf8', 5)
+  return asBuffer(key).toString('utf8', 5)
 }
 
 function open(key: Uint8Array, stored: Uint8Array): Buffer {

@@ -4,7 +4,7 @@
 // halves the cost of a bulk load. Numbers are big-endian.
 
 import * as zlib from 'node:zlib'
-import { type Digest, equals, sha256 } from '../bytes.ts'
+import { asBuffer, type Digest, equals, sha256 } from '../bytes.ts'
 import { corrupt } from './damage.ts'
 import type { NodeEntry, NodeRow } from './store.ts'
 
@@ -72,7 +72,7 @@ export interface StoredRow extends NodeRow {
 export function decodeRow(frontier: string, seq: number, stored: Uint8Array | undefined): StoredRow {
   const fail = (reason: string) => corrupt(`node ${seq} of ${frontier}: ${reason}`, { frontier, seq })
   if (stored === undefined) throw fail('it is missing')
-  const value = Buffer.from(stored.buffer, stored.byteOffset, stored.length)
+  const value = asBuffer(stored)
   const count = value[4] ?? 0
   const end = ROW_FIXED + 4 * count
   if (value.length < end || zlib.crc32(value.subarray(4, end)) !== value.readUInt32BE(0)) {
@@ -120,7 +120,7 @@ export function encodeCommit(commit: CommitRecord): Buffer {
 
 /** undefined when the value has no commit record's length. */
 export function decodeCommit(stored: Uint8Array): CommitRecord | undefined {
-  const value = Buffer.from(stored.buffer, stored.byteOffset, stored.length)
+  const value = asBuffer(stored)
   if (value.length !== 74 && value.length !== 106) return undefined
   return {
     number: value.readUIntBE(0, 6),
@@ -158,7 +158,7 @@ export function seal(key: Uint8Array, bytes: Uint8Array): Buffer {
 
 /** What `seal` sealed; undefined when key or value are damaged. */
 export function unseal(key: Uint8Array, stored: Uint8Array): Buffer | undefined {
-  const value = Buffer.from(stored.buffer, stored.byteOffset, stored.length)
+  const value = asBuffer(stored)
   if (value.length < 4) return undefined
   const bytes = value.subarray(4)
   return zlib.crc32(bytes, zlib.crc32(key)) === value.readUInt32BE(0) ? bytes : undefined

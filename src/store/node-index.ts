@@ -51,7 +51,7 @@ export class NodeIndex {
 
   /** Nodes that were just committed are the likeliest parents of the next. */
   remember(ordinal: number, nodes: readonly IndexedNode[]): void {
-    for (const { seq, digest, height } of nodes) this.#recent.add(ordinal, digest, { seq, height })
+    for (const node of nodes) this.#recent.add(ordinal, node.digest, node)
   }
 
   /** Sequence numbers of the nodes with this label, ascending. @throws ReplicaError ERR_STORE_CORRUPT */

@@ -5,9 +5,8 @@ import { type Digest, digestKey } from '../bytes.ts'
 import { STORE_LIMITS } from '../limits.ts'
 import type { Place } from './store.ts'
 
-interface Known {
+interface Known extends Place {
   readonly ordinal: number
-  readonly place: Place
 }
 
 export class PlaceCache {
@@ -17,14 +16,14 @@ export class PlaceCache {
   get(ordinal: number, digest: Digest): Place | undefined {
     const key = digestKey(digest)
     const known = this.#young.get(key) ?? this.#old.get(key)
-    return known?.ordinal === ordinal ? known.place : undefined
+    return known?.ordinal === ordinal ? { seq: known.seq, height: known.height } : undefined
   }
 
-  add(ordinal: number, digest: Digest, place: Place): void {
+  add(ordinal: number, digest: Digest, { seq, height }: Place): void {
     if (this.#young.size >= STORE_LIMITS.placesCachedMax / 2) {
       this.#old = this.#young
       this.#young = new Map()
     }
-    this.#young.set(digestKey(digest), { ordinal, place })
+    this.#young.set(digestKey(digest), { ordinal, seq, height })
   }
 }

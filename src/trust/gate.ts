@@ -25,7 +25,7 @@ import type { Verifier } from './verifier.ts'
 
 export type { AdmitReport, HeldItem }
 
-/** A node's bytes, from anybody; or a node that this process has just signed, whose signature need not be checked. */
+/** A node's bytes, from anybody; or a node that this process has just made and signed, which has passed steps 1 and 2. */
 export type Block = Uint8Array | SignedNode
 
 export interface GateParts {
@@ -225,24 +225,21 @@ export class Gate {
   async #examineAll(blocks: readonly Block[]): Promise<Batch> {
     const { log } = this.#ground
     const seen = new DigestSet()
-    const read: Examined[] = []
-    const signedHere = new Set<Examined>()
+    const read: Candidate[] = []
+    const unchecked: Examined[] = []
     const formless: Refusal[] = []
     for (const [i, block] of blocks.entries()) {
       if (i > 0 && i % BLOCKS_PER_BREATH === 0) await setImmediate()
-      const isSigned = block instanceof SignedNode
-      const result = examine(isSigned ? block.bytes : block, log.name)
+      const result = block instanceof SignedNode ? block.examined(log.name) : examine(block, log.name)
       if (!seen.add('candidate' in result ? result.candidate.digest : result.digest)) continue
-      if (!('candidate' in result)) formless.push(result)
-      else {
-        read.push(result)
-        if (isSigned) signedHere.add(result)
-      }
+      if ('candidate' in result) read.push(result.candidate)
+      else formless.push(result)
+      if ('job' in result) unchecked.push(result)
     }
     const since = log.nodes
-    const places = await this.#locate(read.map(({ candidate }) => candidate))
-    const invalid = await this.#invalid(signedHere.size === 0 ? read : read.filter(one => !signedHere.has(one)), places)
-    const candidates = read.map(({ candidate }) => candidate).filter(candidate => !invalid.has(candidate.digest))
+    const places = await this.#locate(read)
+    const invalid = await this.#invalid(unchecked, places)
+    const candidates = invalid.size === 0 ? read : read.filter(({ digest }) => !invalid.has(digest))
     const documents = formless.length === 0 ? [] : await log.documents.has(formless.map(({ digest }) => digest))
     const refused = formless.filter((_, i) => !documents[i])
     const known = blocks.length - seen.size + formless.length - refused.length
@@ -252,12 +249,8 @@ export class Gate {
 
   /** Heights of those stored, of the nodes and of the parents that are not among them. */
   async #locate(candidates: readonly Candidate[]): Promise<DigestMap<number>> {
-    const digests = new DigestSet()
-    for (const { digest, parents } of candidates) {
-      digests.add(digest)
-      for (const parent of parents) digests.add(parent)
-    }
-    const asked = [...digests]
+    const seen = new DigestSet()
+    const asked = candidates.flatMap(({ digest, parents }) => [digest, ...parents]).filter(one => seen.add(one))
     const places = asked.length === 0 ? [] : await this.#ground.log.locate(asked)
     const heights = new DigestMap<number>()
     for (const [i, digest] of asked.entries()) {

@@ -11,6 +11,9 @@ import { readKeyFile, writeKeyFile } from './key-file.ts'
 import { isCanonicalPoint, isSmallOrder, keyBytes, seedBytes, unshared } from './rule.ts'
 import { signaturePath } from './verify.ts'
 
+/** The seed of a key, for a thread of this process that signs in its stead (signed.ts), and for nothing else. */
+export let seedOf: (key: Key) => Uint8Array
+
 /** An Ed25519 key pair. */
 export class Key {
   readonly #seed: Uint8Array
@@ -18,6 +21,10 @@ export class Key {
   readonly #sign: (message: Uint8Array) => Uint8Array
   /** The public key as 64 lower-case hex digits. */
   readonly publicKey: string
+
+  static {
+    seedOf = key => key.#seed
+  }
 
   private constructor(seed: Uint8Array) {
     const path = signaturePath()

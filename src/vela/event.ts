@@ -3,7 +3,7 @@
 // checkEvent hashes slices of them, nothing is ever printed again. Verifying signatures is the business of trust/.
 
 import * as buffer from 'node:buffer'
-import { concat, equals, fromHex, sha256, toHex, utf8 } from '../bytes.ts'
+import { asBuffer, concat, type Digest, equals, fromHex, sha256, toHex, utf8 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import { canonicalize } from './canonical.ts'
@@ -26,21 +26,38 @@ export interface EventHead {
   readonly signed: boolean
 }
 
+declare const checked: unique symbol
+
+/**
+ * An event that passed the check of admission. Only this file makes one, and its text is nobody else's, so whoever is handed
+ * one need not read it again.
+ */
+export interface CheckedEvent {
+  /** UTF-8 of the stored form. Must not be changed. */
+  readonly text: Uint8Array
+  readonly head: EventHead
+  /** SHA-256 of the text, 32 bytes. */
+  readonly digest: Digest
+  /** The 8 bytes behind the `vev_` of its id. */
+  readonly label: Uint8Array
+  readonly [checked]: true
+}
+
 /**
  * Admission: the bytes are an event in stored form, within the limits, and its id is its content's.
  * @throws ReplicaError ERR_EVENT_SIZE, ERR_JSON, ERR_JSON_CANONICAL, ERR_EVENT_SHAPE, ERR_EVENT_ID
  */
 export function checkEvent(text: Uint8Array): EventHead {
-  const { layout } = checked(text)
+  const { layout } = checkedLayout(text)
   return headOf(text, layout)
 }
 
 /** The same check; answers only the event's label, the 8 bytes behind `vev_`. @throws as checkEvent does */
 export function checkedLabel(text: Uint8Array): Uint8Array {
-  return eventLabel(checked(text).id)
+  return eventLabel(checkedLayout(text).id)
 }
 
-function checked(text: Uint8Array): { layout: EventLayout; id: string } {
+function checkedLayout(text: Uint8Array): { layout: EventLayout; id: string } {
   checkSize(text)
   const layout = layoutOf(text)
   const id = readString(view(text), layout.id)
@@ -72,27 +89,42 @@ export function readEvent(text: string | Uint8Array, options: ParseOptions = {})
   return { text: stored, head: recordHead(record), computedId: contentId(utf8(texts.content)), dropped }
 }
 
+/** An event from a file: what was read, its id its content's. */
+export interface ImportedEvent extends EventReading, CheckedEvent {
+  readonly text: Uint8Array
+  readonly head: EventHead
+}
+
 /**
  * The event that a file's text stands for: the reading under which its id is its content's. Writers hash a float as
  * they hold it, but the reference's reader may move it on the way back (V8), so where that reading misses the id, the
  * exact one decides.
  * @throws ReplicaError as readEvent does, and ERR_EVENT_ID when neither reading has the stated id
  */
-export function importEvent(text: string | Uint8Array): EventReading {
+export function importEvent(text: string | Uint8Array): ImportedEvent {
   if (typeof text !== 'string') {
     const stored = readStored(text)
-    if (stored !== undefined) return stored
+    if (stored !== undefined) return imported(stored)
   }
   const asReference = readEvent(text)
-  if (asReference.computedId === asReference.head.id) return asReference
+  if (asReference.computedId === asReference.head.id) return imported(asReference)
   const exact = readEvent(text, { numbers: 'exact' })
-  if (exact.computedId === exact.head.id) return exact
+  if (exact.computedId === exact.head.id) return imported(exact)
   throw wrongId(asReference.head.id, asReference.computedId)
 }
 
-/** Text that is an event in stored form with its content's id already: nothing has to be read and printed again. */
-function readStored(text: Uint8Array): EventReading | undefined {
-  if (text.length > NODE_LIMITS.eventBytesMax || !buffer.isUtf8(text)) return undefined
+function imported({ text, head, computedId, dropped }: EventReading): ImportedEvent {
+  return { text, head, computedId, dropped, digest: sha256(text), label: eventLabel(head.id) } as ImportedEvent
+}
+
+/**
+ * Text that is an event in stored form with its content's id already: nothing has to be read and printed again. A copy
+ * of it is read, because the caller may use his bytes for the next one.
+ */
+function readStored(given: Uint8Array): EventReading | undefined {
+  if (given.length > NODE_LIMITS.eventBytesMax) return undefined
+  const text = Buffer.from(given)
+  if (!buffer.isUtf8(text)) return undefined
   const layout = eventLayout(text)
   if (layout === undefined) return undefined
   const head = headOf(text, layout)
@@ -119,7 +151,7 @@ export interface EventDraft {
 }
 
 /** @throws ReplicaError ERR_JSON for values without a JSON form, ERR_EVENT_SIZE; TypeError without a timestamp */
-export function makeEvent(draft: EventDraft): { text: Uint8Array; head: EventHead } {
+export function makeEvent(draft: EventDraft): CheckedEvent {
   if (draft.timestamp === undefined) throw new TypeError('an event needs a timestamp')
   const texts = eventTexts({
     schema: EVENT_SCHEMA,
@@ -137,7 +169,8 @@ export function makeEvent(draft: EventDraft): { text: Uint8Array; head: EventHea
     schema_artifact_id: draft.schema_artifact_id,
   })
   const text = utf8(texts.stored(contentId(utf8(texts.content))))
-  return { text, head: checkEvent(text) }
+  const head = checkEvent(text)
+  return { text, head, digest: sha256(text), label: eventLabel(head.id) } as CheckedEvent
 }
 
 /** `agent` for ids that say so, else `human`. */
@@ -196,7 +229,7 @@ function wrongId(stated: string, computed: string): ReplicaError {
 }
 
 function contentId(content: Uint8Array): string {
-  return `vev_${toHex(sha256(content).subarray(0, 8))}`
+  return `vev_${asBuffer(sha256(content)).toString('hex', 0, 8)}`
 }
 
 function layoutOf(text: Uint8Array): EventLayout {
@@ -243,7 +276,7 @@ function parentsOf(payload: Json): string[] | undefined {
 }
 
 function view(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  return asBuffer(bytes)
 }
 
 /** The text of a canonical string, whose escapes JSON.parse reads as they are meant. */

@@ -3,7 +3,7 @@
 
 import { sha256, toHex, utf8 } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
-import { type EventHead, type EventReading, makeEvent, readEvent } from './event.ts'
+import { type CheckedEvent, type EventReading, makeEvent, readEvent } from './event.ts'
 import { parseJson, printJson } from './json.ts'
 import type { EventLog } from './log.ts'
 
@@ -59,7 +59,7 @@ export interface Genesis {
 }
 
 /** The first event of a new frontier, and the frontier's name, whose digits are those of the event's id. */
-export function makeGenesis(genesis: Genesis): { frontier: string; text: Uint8Array; head: EventHead } {
+export function makeGenesis(genesis: Genesis): CheckedEvent & { readonly frontier: string } {
   const { name, creator, timestamp, schemaVersion = FRONTIER_SCHEMA_VERSION } = genesis
   const event = makeEvent({
     kind: GENESIS_KIND,

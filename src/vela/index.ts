@@ -50,6 +50,7 @@ export {
 export { readDraft } from './draft.ts'
 export {
   actorType,
+  type CheckedEvent,
   checkEvent,
   type EventDraft,
   type EventHead,
@@ -58,6 +59,7 @@ export {
   eventLabel,
   eventSignature,
   eventSigningBytes,
+  type ImportedEvent,
   importEvent,
   labelId,
   makeEvent,

@@ -4,6 +4,7 @@
 // one.
 
 import * as buffer from 'node:buffer'
+import { asBuffer } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { NODE_LIMITS } from '../limits.ts'
 import type { NumberReading } from './number.ts'
@@ -28,7 +29,7 @@ function decode(text: string | Uint8Array): string {
     return text
   }
   if (!buffer.isUtf8(text)) throw new ReplicaError('ERR_JSON', 'the text is not UTF-8')
-  return Buffer.from(text.buffer, text.byteOffset, text.length).toString('utf8')
+  return asBuffer(text).toString('utf8')
 }
 
 export function fail(cursor: Cursor, reason: string): never {

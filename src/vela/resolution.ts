@@ -6,7 +6,7 @@ import { toHex } from '../bytes.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { checkChoiceValue } from './choice.ts'
 import { actorsOf, type Deciders } from './decider.ts'
-import { type EventDraft, type EventHead, eventSigningBytes, makeEvent } from './event.ts'
+import { type CheckedEvent, type EventDraft, type EventHead, eventSigningBytes, makeEvent } from './event.ts'
 import { excerpt } from './event-record.ts'
 import { CONFLICT_DETECTED, CONFLICT_RESOLVED, checkFrontierPayload } from './frontier-payload.ts'
 import { readInstant } from './instant.ts'
@@ -259,7 +259,7 @@ function resolvedPayload(proposal: Proposal, payload: ReadonlyMap<string, Json>,
 }
 
 /** The event with its maker's own signature, in the bare form. */
-function signedEvent(draft: EventDraft, signer: Signer): { text: Uint8Array; head: EventHead } {
+function signedEvent(draft: EventDraft, signer: Signer): CheckedEvent {
   const { text } = makeEvent(draft)
   return makeEvent({ ...draft, signature: toHex(signer.sign(eventSigningBytes(text, 'bare'))) })
 }

@@ -30,6 +30,48 @@ test('importing twice adds nothing, also when an event stands twice in the log',
   assert.equal([second.read, second.added, second.known], [3, 0, 3])
 })
 
+test('a long log is one chain in its order, whatever stands in it twice or names its parents', async () => {
+  await using replica = await memoryReplica()
+  const drafts = Array.from({ length: 4000 }, (_, i) => draft(`${i}`))
+  const plain = texts(...drafts)
+  const child = draft('child', { parents: [idOf(plain[2599]!)] })
+  const late = texts(child, draft('after'))
+  // 700 again near and far from its first place; the child stands on a node that is being signed.
+  const log = [
+    ...plain.slice(0, 705),
+    plain[700]!,
+    ...plain.slice(705, 2600),
+    plain[700]!,
+    ...late,
+    ...plain.slice(2600),
+  ]
+  const report = await replica.import(FRONTIER, () => log)
+  assert.equal([report.read, report.added, report.known, report.refusedCount], [4004, 4002, 2, 0])
+  const expected = drafts.map((_, i) => `${i}`)
+  expected.splice(2600, 0, 'child', 'after')
+  assert.equal(await reasons(replica), expected)
+  assert.equal(await replica.verify({ signatures: true }).then(({ ok }) => ok), true)
+})
+
+test('a reader may use one buffer for all its texts', async () => {
+  await using replica = await memoryReplica()
+  const all = texts(...Array.from({ length: 2000 }, (_, i) => draft(`${i}`)))
+  const buffer = new Uint8Array(64 * 1024)
+  const log = function* (): Generator<Uint8Array> {
+    for (const text of all) {
+      buffer.fill(0)
+      buffer.set(text)
+      yield buffer.subarray(0, text.length)
+    }
+  }
+  const report = await replica.import(FRONTIER, log)
+  assert.equal([report.added, report.refusedCount], [2000, 0])
+  assert.equal(
+    await reasons(replica),
+    all.map((_, i) => `${i}`),
+  )
+})
+
 test('a bad event is named with its index, id and reason, and the rest goes in', async () => {
   await using replica = await memoryReplica()
   const [good, next] = texts(draft('a'), draft('b'))

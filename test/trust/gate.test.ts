@@ -9,6 +9,7 @@ import { MemoryStore } from '../../src/store/memory.ts'
 import type { NodeEntry, Wait } from '../../src/store/store.ts'
 import type { AdmitReport } from '../../src/trust/gate.ts'
 import { SignedNode } from '../../src/trust/signed.ts'
+import { importEvent } from '../../src/vela/event.ts'
 import { scratch } from '../shared-data.ts'
 import {
   contents,
@@ -567,11 +568,13 @@ test('the gate agrees with a plain reading of the rules', async () => {
 
 test('a node that this process has signed goes in without a second check; its bytes from anybody else are checked', async () => {
   await using at = await setting({})
-  const fields = { event: eventText('made here'), links: [], height: 0, parents: [], frontier: FRONTIER }
+  const fields = { event: importEvent(eventText('made here')), links: [], height: 0, parents: [], frontier: FRONTIER }
   const node = SignedNode.make(at.own, fields)
   const report = await at.gate.admit([node], { from: at.own.publicKeyBytes })
   assert.is(report.admitted, 1)
-  const forged = Uint8Array.from(SignedNode.make(at.own, { ...fields, event: eventText('forged') }).bytes)
+  const forged = Uint8Array.from(
+    SignedNode.make(at.own, { ...fields, event: importEvent(eventText('forged')) }).candidate.bytes,
+  )
   forged[10]! ^= 1
   const refused = await at.gate.admit([forged], { from: at.own.publicKeyBytes })
   assert.equal(
