@@ -25,6 +25,7 @@ import { importWhole, type WholeImportReport } from './replica/import-whole.ts'
 import { importInto } from './replica/importing.ts'
 import type { JournalEntry } from './replica/journal.ts'
 import { followPeer, type LiveOptions } from './replica/live.ts'
+import type { MergeReport } from './replica/merge-report.ts'
 import { eventsOf, type NodesOptions, nodesOf } from './replica/nodes.ts'
 import { type Opened, type OpenOptions, openParts, refuseExisting } from './replica/open.ts'
 import { FrontierPeers } from './replica/peers.ts'
@@ -273,8 +274,8 @@ export class Replica {
     return exchangeWith(this.home, this.services, { frontier, peer, mode: options.mode ?? 'both' }, options)
   }
 
-  /** Follows a peer until the signal: what either side merges flows on; a link that ends is dialled again. */
-  live(frontier: string, peer: string, options: LiveOptions = {}): Promise<void> {
+  /** Follows a peer until the signal: what either side merges flows on; a link that ends is dialled again. Then: what that opened here. */
+  live(frontier: string, peer: string, options: LiveOptions = {}): Promise<MergeReport> {
     return followPeer(this.home, this.services, { frontier, peer }, options)
   }
 

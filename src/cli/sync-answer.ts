@@ -36,7 +36,7 @@ export async function answer({ out }: Context, { way, report, notice, fields, li
 }
 
 function reportFields(report: SyncReport): { [key: string]: Printable | undefined } {
-  const { frontier, peer, admitted, known, held, refused, conflicts_opened: opened, ...rest } = report
+  const { frontier, peer, admitted, known, held, refused, conflicts_opened: _, ...rest } = report
   return {
     frontier,
     peer,
@@ -45,8 +45,14 @@ function reportFields(report: SyncReport): { [key: string]: Printable | undefine
     held: held.map(({ cid, key }) => ({ cid, key })),
     refused: refused.map(({ cid, code }) => ({ cid, code })),
     ...rest,
-    conflicts_opened: opened?.map(openedFields),
+    ...openedMembers(report),
   }
+}
+
+export function openedMembers({ conflicts_opened: opened, conflicts_opened_count }: MergeReport): {
+  [key: string]: Printable | undefined
+} {
+  return { conflicts_opened_count, conflicts_opened: opened?.map(openedFields) }
 }
 
 function openedFields({ id, finding_id, kind, field, events, state }: OpenedConflict): { [key: string]: Printable } {
@@ -82,6 +88,7 @@ function rows(way: Way, report: SyncReport): string[][] {
     ],
     ...(report.note === undefined ? [] : [['', report.note]]),
     ...(way === 'pull' ? conflictRows(report) : []),
+    ...(way === 'push' ? openedThere(report.peer, report) : []),
     ...(report.same_registry ? [] : [['registry', 'not the same peers are registered on both sides']]),
   ]
 }
@@ -91,11 +98,29 @@ const CONFLICTS_LISTED_MAX = 5
 /** Conflicts that were opened; nothing where there are none. Where that was not looked for, that is said. */
 export function conflictRows({ conflicts_opened: opened, conflicts_opened_count: count = 0 }: MergeReport): string[][] {
   if (opened === undefined) return [['conflicts', 'not looked for in a log of this length: replica conflicts list']]
+  return openedRows(opened, { count, opened: 'opened; replica conflicts explain <id> says more' })
+}
+
+/** Conflicts that a push opened at the peer, as that says. They are here too once both sides hold the same. */
+export function openedThere(
+  peer: string,
+  { conflicts_opened: opened = [], conflicts_opened_count: count = 0 }: MergeReport,
+): string[][] {
+  return openedRows(opened, {
+    count,
+    opened: `opened at ${peer}; replica conflicts lists them once what it has is pulled`,
+  })
+}
+
+function openedRows(
+  conflicts: readonly OpenedConflict[],
+  { count, opened }: { count: number; opened: string },
+): string[][] {
   if (count === 0) return []
-  const listed = opened.slice(0, CONFLICTS_LISTED_MAX)
+  const listed = conflicts.slice(0, CONFLICTS_LISTED_MAX)
   const more = count - listed.length
   return [
-    ['conflicts', `${thousands(count)} opened; replica conflicts explain <id> says more`],
+    ['conflicts', `${thousands(count)} ${opened}`],
     ...listed.map(({ id, kind = 'a conflict', finding_id, state }) => [
       '',
       `${id} ${openedText({ kind, finding_id, state })}`,

@@ -4,7 +4,7 @@
 import type { Mode } from '../sync/message.ts'
 import type { Services } from '../transport/exchange.ts'
 import type { Home } from './home.ts'
-import { mergeReport } from './merge-report.ts'
+import { type MergeReport, mergeReport } from './merge-report.ts'
 import { reportOf, type SyncOptions, type SyncReport } from './session.ts'
 import { runChannel, type Syncing } from './syncing.ts'
 
@@ -15,8 +15,8 @@ export interface ExchangeReport extends Omit<SyncReport, keyof WayReport> {
   readonly mode: Mode
   /** What this replica did with what came; absent when nothing was to come. */
   readonly in?: WayReport
-  /** What the peer did with what went out; absent when nothing was to go. */
-  readonly out?: WayReport
+  /** What the peer did with what went out, and which conflicts that opened there; absent when nothing was to go. */
+  readonly out?: WayReport & MergeReport
 }
 
 export async function exchangeWith(
@@ -53,17 +53,38 @@ export async function exchangeWith(
 
 /** The peer speaks of its heads last where it was sent something. */
 function join(mode: Mode, came: SyncReport | undefined, went: SyncReport | undefined): ExchangeReport {
-  const { admitted, known, held, held_count, refused, refused_count, note, ...rest } = (went ?? came)!
+  const { note, ...rest } = withoutWay((went ?? came)!)
   const why = rest.equal ? undefined : ((came?.refused_count || came?.held_count ? came.note : undefined) ?? note)
   return {
     ...rest,
     mode,
     ...(came === undefined ? {} : { in: wayOf(came) }),
-    ...(went === undefined ? {} : { out: wayOf(went) }),
+    ...(went === undefined ? {} : { out: { ...wayOf(went), ...openedOf(went) } }),
     ...(why === undefined ? {} : { note: why }),
   }
 }
 
 function wayOf({ admitted, known, held, held_count, refused, refused_count }: SyncReport): WayReport {
   return { admitted, known, held, held_count, refused, refused_count }
+}
+
+function withoutWay(report: SyncReport): Omit<SyncReport, keyof WayReport | keyof MergeReport> {
+  const {
+    admitted,
+    known,
+    held,
+    held_count,
+    refused,
+    refused_count,
+    conflicts_opened,
+    conflicts_opened_count,
+    ...rest
+  } = report
+  return rest
+}
+
+function openedOf({ conflicts_opened, conflicts_opened_count }: SyncReport): MergeReport {
+  return conflicts_opened === undefined || conflicts_opened_count === undefined
+    ? {}
+    : { conflicts_opened, conflicts_opened_count }
 }

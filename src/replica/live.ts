@@ -4,6 +4,7 @@ import { isErrorCode, ReplicaError } from '../errors.ts'
 import type { LiveRound, Services } from '../transport/exchange.ts'
 import type { LiveMode } from '../trust/peer.ts'
 import type { Home } from './home.ts'
+import { type MergeReport, mergeReport } from './merge-report.ts'
 import { PeerLink } from './peer-link.ts'
 import type { LinkPhase } from './standings.ts'
 import { peerOf } from './syncing.ts'
@@ -29,19 +30,24 @@ export interface LiveState {
   readonly failure?: ReplicaError
 }
 
-/** Resolves once the signal has fired, or the replica closes, and the link has ended. @throws ReplicaError ERR_PEER_UNKNOWN */
+/**
+ * Resolves once the signal has fired, or the replica closes, and the link has ended, with the conflicts that were opened here
+ * by what came in meanwhile. @throws ReplicaError ERR_PEER_UNKNOWN
+ */
 export async function followPeer(
   home: Home,
   services: Services,
   { frontier, peer }: { frontier: string; peer: string },
   options: LiveOptions,
-): Promise<void> {
+): Promise<MergeReport> {
   const { url, public_key: key, live } = peerOf(home, frontier, peer)
   const { mode = live ?? 'both', signal, onRound, onState } = options
   let phase: LinkPhase = 'connecting'
   let hasFailed = false
   let isReached = false
   let isComplete = false
+  let admitted = 0
+  const from = await home.at(frontier).view.mark()
   const standing = await home.standings.of(home.at(frontier), key)
   const tell = (): void => {
     const { failureCode, failure } = standing.standing
@@ -59,6 +65,7 @@ export async function followPeer(
     hooks: {
       onRound: (_, round) => {
         isComplete = round.complete
+        if (round.direction === 'in') admitted += round.tally.admitted
         onRound?.(round)
         tell()
       },
@@ -72,13 +79,14 @@ export async function followPeer(
     },
   })
   const until = signal === undefined ? home.over : AbortSignal.any([signal, home.over])
-  await home.during(async () => {
+  return home.during(async () => {
     if (!until.aborted) {
       await link.want([{ frontier, peer, mode }])
       await fired(until)
     }
     await link.stop()
     await home.standings.flush()
+    return mergeReport(home.at(frontier), { peer, from, admitted })
   })
 }
 

@@ -2,10 +2,13 @@
 // what the merge brought, or is asked for. What is found goes into the journal.
 
 import { VIEW_LIMITS } from '../limits.ts'
+import { OPENED_EVENTS_MAX } from '../sync/message.ts'
+import type { OpenedItem, OpenedTally } from '../sync/tally.ts'
+import { FIELDS } from '../vela/replay/fields.ts'
 import type { Frontier } from './frontier.ts'
 import type { OpenedConflict } from './opened.ts'
 
-/** Both absent where nothing was merged here, and where a long log would have to be replayed to know. */
+/** Both absent where nothing was merged, and where a long log would have to be replayed to know. */
 export interface MergeReport {
   /** At most 256. */
   readonly conflicts_opened?: readonly OpenedConflict[]
@@ -15,22 +18,54 @@ export interface MergeReport {
 
 export interface Merge {
   /** The peer whose nodes came in, as the journal is to name it. */
-  readonly peer: string
+  readonly peer: string | undefined
   /** As `frontier.view.mark()` gave it before. */
   readonly from: number
   /** Nodes that came in. */
   readonly admitted: number
   /** Say it also where that means replaying a long log. */
-  readonly asked: boolean
+  readonly asked?: boolean
 }
 
 export async function mergeReport(frontier: Frontier, merge: Merge): Promise<MergeReport> {
-  const { peer, from, admitted, asked } = merge
+  const { peer, from, admitted, asked = false } = merge
+  const facts = peer === undefined ? {} : { peer }
   if (admitted === 0) return { conflicts_opened: [], conflicts_opened_count: 0 }
   if (from === 0 && !asked) return {} // all that there is came at once: what it holds is to be listed, and nothing was opened
   const { view } = frontier
-  const opened = await (view.isThere || asked ? view.noteMerged(from, { peer }) : view.noteBehindWaist(from, { peer }))
+  const opened = await (view.isThere || asked ? view.noteMerged(from, facts) : view.noteBehindWaist(from, facts))
   if (opened === undefined) return {}
   const listed = opened.slice(0, VIEW_LIMITS.openedListedMax)
   return { conflicts_opened: listed, conflicts_opened_count: opened.length }
+}
+
+/** As a hub tells it to the peer whose nodes came in. */
+export function tallyOf({
+  conflicts_opened: items,
+  conflicts_opened_count: count = 0,
+}: MergeReport): OpenedTally | undefined {
+  return items && { count, items: items.map(itemOf) }
+}
+
+function itemOf({ id, kind, field, events, finding_id: finding, state }: OpenedConflict): OpenedItem {
+  const about = { kind: kind ?? null, field: field ?? null, finding: finding ?? null }
+  return { conflict: id, ...about, events: events.slice(0, OPENED_EVENTS_MAX), contested: state === 'contested' }
+}
+
+/** What a hub told of a merge there. */
+export function toldReport(opened: OpenedTally | undefined): MergeReport {
+  return opened === undefined
+    ? {}
+    : { conflicts_opened: opened.items.map(conflictOf), conflicts_opened_count: opened.count }
+}
+
+function conflictOf({ conflict: id, kind, field, events, finding, contested }: OpenedItem): OpenedConflict {
+  return {
+    id,
+    finding_id: finding ?? undefined,
+    kind: kind ?? undefined,
+    field: FIELDS.find(name => name === field),
+    events,
+    state: contested ? 'contested' : 'open',
+  }
 }

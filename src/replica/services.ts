@@ -3,7 +3,7 @@
 
 import { type Digest, equals, toHex } from '../bytes.ts'
 import { Difference } from '../dag/difference.ts'
-import { ReplicaError } from '../errors.ts'
+import { hasCode, ReplicaError } from '../errors.ts'
 import type { Records, Wait } from '../store/store.ts'
 import { type Cursor, setBit } from '../sync/message.ts'
 import { FRAME_FILL_BYTES } from '../sync/packing.ts'
@@ -12,6 +12,7 @@ import type { Plan, PlanRequest, Services } from '../transport/exchange.ts'
 import { followOf, watchRegistry } from './follow.ts'
 import type { Frontier } from './frontier.ts'
 import type { Home } from './home.ts'
+import { mergeReport, tallyOf } from './merge-report.ts'
 import { rowsAt } from './nodes.ts'
 
 const WAITS_LISTED_MAX = 1024
@@ -86,6 +87,22 @@ export function servicesOf(home: Home, options: { openRead: boolean }): Services
       const parents = ids('parent')
       const [places, kept] = await Promise.all([log.locate(parents), held.has(name, parents)])
       return [...parents.filter((_, i) => places[i] === undefined && !kept[i]), ...ids('document')]
+    },
+    async conflicts(name, since, { key }) {
+      try {
+        const { registry, log } = at(name)
+        const merge = { peer: registry.byKey(key)?.id, from: since, admitted: log.nodes - since }
+        return tallyOf(await mergeReport(at(name), merge))
+      } catch (error) {
+        if (!hasCode(error)) throw error
+        // The nodes are in all the same, and that is what the peer is to hear.
+        home.tell({
+          kind: 'alarm',
+          message: `conflicts were not looked for: ${error.message}`,
+          facts: { frontier: name },
+        })
+        return undefined
+      }
     },
     async fetch(name, ids) {
       const { log } = at(name)

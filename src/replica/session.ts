@@ -10,7 +10,7 @@ import type { SetAlarm } from '../transport/alarm.ts'
 import { Exchange, type Services, type Traffic } from '../transport/exchange.ts'
 import { connect, type Dialled } from '../transport/socket.ts'
 import type { Key } from '../trust/key.ts'
-import type { MergeReport } from './merge-report.ts'
+import { type MergeReport, toldReport } from './merge-report.ts'
 
 export interface SyncOptions {
   readonly signal?: AbortSignal
@@ -33,7 +33,7 @@ export interface Progress {
   readonly sentBytes: number
 }
 
-/** What a push or pull did. For a push, admitted … refused say what the peer did with what we sent. */
+/** What a push or pull did. For a push, admitted … refused and the conflicts say what the peer did with what we sent. */
 export interface SyncReport extends MergeReport {
   readonly frontier: string
   readonly peer: string
@@ -146,6 +146,7 @@ export function reportOf(
     equal,
     same_registry: toHex(log.registry) === toHex(channel.theirs!.registry),
     ...(note === undefined ? {} : { note }),
+    ...toldReport(mode === 'push' ? tally.opened : undefined),
   }
 }
 

@@ -35,6 +35,8 @@ export class StoredView {
   #contested: Contested = { between: [], listed: [] }
   #replaying: Replaying | undefined
   #openings = new Openings()
+  /** Ids of the last conflicts recorded that were found without the view. */
+  #recorded = new Set<string>()
   /** What was merged before this is not said to have opened anything. */
   #noted: number
   #tail: Promise<unknown> = Promise.resolve()
@@ -111,25 +113,27 @@ export class StoredView {
    * still. Those that the journal doesn't have are recorded there, with `facts` beside them.
    */
   noteMerged(fromSeq?: number, facts: JournalFacts = {}): Promise<OpenedConflict[]> {
-    return this.#serial(async () => {
-      const from = fromSeq ?? this.#noted
-      const { nodes } = await this.#advance(from)
-      this.#noted = Math.max(this.#noted, nodes)
-      const found = this.#openings.since(from)
-      const fresh = found.filter(({ recorded }) => !recorded)
-      if (fresh.length > 0)
-        await this.#record(
-          fresh.map(({ conflict }) => conflict),
-          facts,
-        )
-      for (const opening of fresh) opening.recorded = true
-      return found.map(({ conflict }) => conflict)
-    })
+    return this.#serial(() => this.#noteMerged(fromSeq ?? this.#noted, facts))
+  }
+
+  async #noteMerged(from: number, facts: JournalFacts): Promise<OpenedConflict[]> {
+    const { nodes } = await this.#advance(from)
+    this.#noted = Math.max(this.#noted, nodes)
+    const found = this.#openings.since(from)
+    const fresh = found.filter(({ recorded }) => !recorded)
+    if (fresh.length > 0)
+      await this.#record(
+        fresh.map(({ conflict }) => conflict),
+        facts,
+      )
+    for (const opening of fresh) opening.recorded = true
+    return found.map(({ conflict }) => conflict)
   }
 
   /**
-   * The same without a view in memory, by the nodes behind the log's last waist alone; undefined where these are too many. What
-   * is recorded isn't found again by `noteMerged` without a number.
+   * The same without a view in memory, by the nodes behind the log's last waist; undefined where these are too many. Where
+   * something is found there and the log isn't long, the whole view has the last word. What is recorded isn't found again by
+   * `noteMerged` without a number.
    */
   noteBehindWaist(fromSeq?: number, facts: JournalFacts = {}): Promise<readonly OpenedConflict[] | undefined> {
     return this.#serial(async () => {
@@ -138,8 +142,14 @@ export class StoredView {
       const to = log.nodes
       const standing = (key: Uint8Array) => isStanding(registry, hubId, key)
       const opened = await openedBehindWaist({ log, from, standing })
+      if (opened?.length && to <= VIEW_LIMITS.unaskedNodesMax) return this.#noteMerged(from, facts)
       this.#noted = Math.max(this.#noted, to)
-      if (opened !== undefined && opened.length > 0) await this.#record(opened, facts)
+      const fresh = (opened ?? []).filter(({ id }) => !this.#recorded.has(id))
+      if (fresh.length > 0) {
+        await this.#record(fresh, facts)
+        const recorded = [...this.#recorded, ...fresh.map(({ id }) => id)]
+        this.#recorded = new Set(recorded.slice(-VIEW_LIMITS.openedKeptMax))
+      }
       return opened
     })
   }

@@ -70,7 +70,7 @@ export async function syncWith(
     const facts = { peer: sync.peer, admitted, held, refused, heads_digest }
     await home.journal.write(sync.frontier, `sync.${sync.mode}`, facts)
   }
-  if (sync.mode === 'push') return report // what that opened, it opened at the peer, whose journal has it
+  if (sync.mode === 'push') return report // what that opened, the peer has told, and its journal has it
   const merge = { peer: sync.peer, from, admitted, asked: options.conflicts === true }
   return { ...report, ...(await mergeReport(home.at(sync.frontier), merge)) }
 }

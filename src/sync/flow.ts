@@ -84,8 +84,17 @@ export interface Sink {
   known: number
   refusedCount: number
   refused: { digest: Digest; code: string }[]
+  /** What the report will say, while it is found out which conflicts were opened. */
+  outcome?: Outcome
   /** The last report. */
   result?: Tally
+}
+
+/** How a round ended at a sink. */
+export interface Outcome extends LogState {
+  readonly complete: boolean
+  /** Everything up to its end is stored or held. */
+  readonly kept: boolean
 }
 
 /** A source whose first round is about the log as it was then. */

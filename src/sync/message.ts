@@ -8,13 +8,17 @@ import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'
 import { isFrontierName } from '../codec/node.ts'
 import { hasCode, ReplicaError } from '../errors.ts'
 import { REGISTRY_LIMITS, WIRE_LIMITS } from '../limits.ts'
+import type { OpenedTally } from './tally.ts'
 
 export const PROTOCOL_VERSION = 1
 export const SUBPROTOCOL = 'replica.sync.v1'
 /** SHA-256 of protocol/replica.cddl. A change of the grammar is a decision about the version. */
-export const CDDL_SHA256 = '1de6d84d68caa47332515dc0e223a599b85731f015cfcede39ce8d2427804a4f'
+export const CDDL_SHA256 = 'f0de88bcdbb5ed0c4214e5421ccfab6ac6d1d8270d2c075af8c4fe3d8a1fa779'
 /** Bytes of text in an error. */
 export const ERROR_TEXT_MAX = 1024
+/** Events of an opened conflict that are named, and bytes of its finding's id. */
+export const OPENED_EVENTS_MAX = 64
+export const OPENED_FINDING_BYTES_MAX = 256
 /** Frontiers listed in one answer. */
 export const FRONTIERS_MAX = 1024
 
@@ -22,6 +26,7 @@ export const FRONTIERS_MAX = 1024
 export const CAP_EXPORTER = 'tls-exporter'
 export const CAP_DEFLATE = 'deflate'
 export const CAP_LIVE = 'live'
+export const CAP_CONFLICTS = 'conflicts'
 
 export type Mode = 'pull' | 'push' | 'both'
 
@@ -75,6 +80,8 @@ export type Report = {
   count: number
   digest: Digest
   complete: boolean
+  /** Of a hub, about what a client sent. */
+  opened?: OpenedTally
 }
 export type Message =
   | Hello
@@ -190,8 +197,26 @@ const SHAPES: Readonly<Record<Message['t'], Shape>> = {
   stop: { ch: uint },
   close: { ch: uint },
 }
-/** The one member that a message may have or leave out. */
-const LIVE_OPEN: Shape = { ...SHAPES.open, live: value => value === true }
+const nameOrNull = nullOr(text(64))
+const OPENED: Shape = {
+  count: uint,
+  items: array(
+    reportItemsMax,
+    map({
+      conflict: text(64),
+      kind: nameOrNull,
+      field: nameOrNull,
+      events: array(OPENED_EVENTS_MAX, text(64)),
+      finding: nullOr(text(OPENED_FINDING_BYTES_MAX)),
+      contested: flag,
+    }),
+  ),
+}
+/** The members that a message may have or leave out. */
+const OPTIONAL: { readonly [t in Message['t']]?: Shape } = {
+  open: { live: value => value === true },
+  report: { opened: map(OPENED) },
+}
 
 function matches(value: CborValue, shape: Shape): value is { [key: string]: CborValue } {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) return false
@@ -210,9 +235,10 @@ export function decodeMessage(frame: Uint8Array): Message {
     throw new ReplicaError('ERR_SYNC_FRAME', `a frame is not strict DAG-CBOR: ${error.message}`, { cause: error })
   }
   const type = tag(value)
-  const shape = type === 'open' && Object.hasOwn(value as object, 'live') ? LIVE_OPEN : SHAPES[type]
   const { t: _, ...rest } = value as { [key: string]: CborValue }
-  if (!matches(rest, shape)) throw new ReplicaError('ERR_SYNC_FRAME', `a '${type}' message has not the shape of one`)
+  const optional = Object.entries(OPTIONAL[type] ?? {}).filter(([name]) => Object.hasOwn(rest, name))
+  if (!matches(rest, optional.length === 0 ? SHAPES[type] : { ...SHAPES[type], ...Object.fromEntries(optional) }))
+    throw new ReplicaError('ERR_SYNC_FRAME', `a '${type}' message has not the shape of one`)
   return value as Message
 }
 

@@ -9,16 +9,17 @@ import { ReplicaError } from '../errors.ts'
 import { WIRE_LIMITS } from '../limits.ts'
 import { chase, noteDocument, noteMissing, onLack, takeMissing, want } from './ancestors.ts'
 import { order, remember, send } from './effect.ts'
-import type { Sink } from './flow.ts'
+import type { Outcome, Sink } from './flow.ts'
 import { beginSinkRound, finishFlow, isComplete, noteEcho } from './live.ts'
-import { bit, type Message } from './message.ts'
+import { bit, CAP_CONFLICTS, type Message } from './message.ts'
 import { type BlocksMessage, unpack } from './packing.ts'
 import type { Admission, Channel, Connection, Effect, Input, LogState, Why } from './state.ts'
+import type { OpenedTally } from './tally.ts'
 
 const { creditBytes, creditNodes, sinkIdsMax, reportItemsMax } = WIRE_LIMITS
 
 type SinkMessage = Message & { t: 'offer' | 'blocks' | 'packed' | 'lack' | 'end' }
-type SinkAnswer = Extract<Input, { in: 'having' | 'waits' | 'admitted' }>
+type SinkAnswer = Extract<Input, { in: 'having' | 'waits' | 'admitted' | 'opened' }>
 
 /** Nothing can come where both sides have the same heads. */
 export function start(channel: Channel, sink: Sink): void {
@@ -54,6 +55,9 @@ export function onAnswer(connection: Connection, channel: Channel, sink: Sink, i
     case 'having':
       onHaving(connection, channel, sink, input, out)
       break
+    case 'opened':
+      sink.looking = false
+      return report(connection, channel, sink, { ...sink.outcome!, opened: input.opened }, out)
   }
   settle(channel, sink, out)
 }
@@ -205,7 +209,16 @@ function onHeadsLookedUp(
     return
   }
   const complete = allStored && channel.theirs!.headCount === ids.length
-  report(connection, channel, sink, { ...input.state, complete, kept: lacking.length === 0 }, out)
+  const outcome = { ...input.state, complete, kept: lacking.length === 0 }
+  if (!tellsConflicts(connection, channel, sink)) return report(connection, channel, sink, outcome, out)
+  sink.outcome = outcome
+  sink.looking = true
+  out.push({ do: 'conflicts', ch: channel.ch, frontier: channel.frontier, since: channel.mine!.count })
+}
+
+/** A hub tells a client that knows of it which conflicts were opened by what it sent. Live channels have no end to tell it at. */
+function tellsConflicts({ peer }: Connection, { initiator, live }: Channel, { admitted }: Sink): boolean {
+  return !initiator && live === undefined && admitted > 0 && peer!.caps.includes(CAP_CONFLICTS)
 }
 
 /** Goes on with whatever is left: ancestors to ask for, then, after the end, the comparison of heads. */
@@ -240,12 +253,12 @@ function report(
   connection: Connection,
   channel: Channel,
   sink: Sink,
-  last: LogState & { complete: boolean; kept: boolean },
+  last: Outcome & { readonly opened?: OpenedTally | undefined },
   out: Effect[],
 ): void {
   const { admitted, known, refused, refusedCount, heldIds } = sink
   const held = sink.heldNow.filter(({ digest }) => heldIds.has(digest))
-  const { count: nodes, digest, complete } = last
+  const { count: nodes, digest, complete, opened } = last
   const nodesCame = sink.durableNodes - sink.cameBefore
   if (sink.rounds === 0) sink.behind = !complete
   sink.phase = 'reported'
@@ -261,6 +274,7 @@ function report(
     count: nodes,
     digest,
     complete,
+    ...(opened === undefined ? {} : { opened }),
   }
   if (sink.kept && !isKept(channel, sink)) remember(channel, sink.ended.count, out)
   send(out, {

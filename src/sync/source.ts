@@ -56,7 +56,7 @@ export function onMessage(
       onWant(source, message)
       break
     case 'report':
-      onReport(source, message)
+      onReport(channel, source, message)
       return onRoundOver(connection, channel, source, out)
   }
   pump(connection, channel, source, out)
@@ -150,10 +150,14 @@ function onWant(source: Source, message: Message & { t: 'want' }): void {
 }
 
 /** The sink is done with the round. In the first all was acked before; in later ones the report says so. */
-function onReport(source: Source, message: Report): void {
+function onReport(channel: Channel, source: Source, message: Report): void {
   const { phase, wants, queue, sentNodes, ackedNodes, rounds } = source
   if (phase !== 'ended' || wants.length > 0 || queue.length > 0 || (rounds === 0 && sentNodes !== ackedNodes)) {
     throw order(message, 'before everything was sent and acked')
+  }
+  const { opened } = message
+  if (opened !== undefined && (!channel.initiator || channel.live !== undefined)) {
+    throw order(message, 'with conflicts that nobody asked for')
   }
   source.ackedNodes = sentNodes
   source.ackedBytes = source.sentBytes
@@ -169,6 +173,7 @@ function onReport(source: Source, message: Report): void {
     count,
     digest,
     complete,
+    ...(opened === undefined ? {} : { opened }),
   }
 }
 

@@ -8,7 +8,7 @@ import { WIRE_LIMITS } from '../limits.ts'
 import type { Wait } from '../store/store.ts'
 import type { Sink, Source } from './flow.ts'
 import type { Cursor, Limits, Message, Mode, ViewFields } from './message.ts'
-import type { LogState, Tally } from './tally.ts'
+import type { LogState, OpenedTally, Tally } from './tally.ts'
 
 export type { LogState, Tally }
 
@@ -142,6 +142,7 @@ export type Input =
       state: LogState
     }
   | { in: 'waits'; ch: number; parents: readonly Digest[] }
+  | { in: 'opened'; ch: number; opened: OpenedTally | undefined }
   | { in: 'admitted'; ch: number; nodes: number; bytes: number; result: Admission }
 
 /** Why the store is asked what it has: to answer an offer, to want parents, to compare heads at the end. */
@@ -183,6 +184,8 @@ export type Effect =
   | { do: 'fetch'; ch: number; frontier: string; ids: readonly Digest[] }
   | { do: 'have'; ch: number; frontier: string; why: Why; ids: readonly Digest[] }
   | { do: 'waits'; ch: number; frontier: string }
+  /** Which conflicts were opened by the nodes of the log from `since` on. */
+  | { do: 'conflicts'; ch: number; frontier: string; since: number }
   | { do: 'admit'; ch: number; frontier: string; nodes: readonly Uint8Array[]; bytes: number }
   /** `registry`: the digest of the registry under which this was stored or held. Written at once unless it may be `later`. */
   | { do: 'remember'; ch: number; frontier: string; cursor: Cursor; registry: Digest; later: boolean }

@@ -24,6 +24,7 @@ import { onAnswer, onChannelMessage, openChannel } from './channel.ts'
 import { order, refuse, send } from './effect.ts'
 import { proofBytes } from './handshake.ts'
 import {
+  CAP_CONFLICTS,
   CAP_DEFLATE,
   CAP_EXPORTER,
   CAP_LIVE,
@@ -199,7 +200,7 @@ function answered(connection: Connection, message: Message): void {
 
 function sendHello(connection: Connection, out: Effect[]): void {
   const { config } = connection
-  const caps = [CAP_DEFLATE, CAP_LIVE, ...(config.binding === undefined ? [] : [CAP_EXPORTER])]
+  const caps = [CAP_CONFLICTS, CAP_DEFLATE, CAP_LIVE, ...(config.binding === undefined ? [] : [CAP_EXPORTER])]
   const { hub, key, nonce } = config
   const message: Message = { t: 'hello', versions: [PROTOCOL_VERSION], hub, key, nonce, caps, limits: ownLimits() }
   connection.ownHello = send(out, message)

@@ -10,7 +10,20 @@ import type { Follow, Plan, PlanRequest, Services } from './services.ts'
 /** Answered before anything else happens in the session. */
 export type Question = Extract<
   Effect,
-  { do: 'list' | 'registry' | 'view' | 'plan' | 'follow' | 'offers' | 'answer' | 'have' | 'waits' | 'remember' }
+  {
+    do:
+      | 'list'
+      | 'registry'
+      | 'view'
+      | 'plan'
+      | 'follow'
+      | 'offers'
+      | 'answer'
+      | 'have'
+      | 'waits'
+      | 'conflicts'
+      | 'remember'
+  }
 >
 
 export class Desk {
@@ -57,6 +70,10 @@ export class Desk {
       }
       case 'waits':
         return { in: 'waits', ch: question.ch, parents: await services.waits(question.frontier) }
+      case 'conflicts': {
+        const { ch, frontier, since } = question
+        return { in: 'opened', ch, opened: await services.conflicts(frontier, since, peer) }
+      }
       case 'remember':
         await this.#cursors.remember(question)
         return undefined

@@ -4,6 +4,7 @@
 import type { Digest } from '../bytes.ts'
 import type { Cursor } from '../sync/message.ts'
 import type { Admission, Effect, LogState, PeerIdentity, Row, View } from '../sync/state.ts'
+import type { OpenedTally } from '../sync/tally.ts'
 
 /** How the source of a flow finds and reads what the sink lacks; made by `Services.plan`. One call at a time. */
 export interface Plan {
@@ -44,6 +45,8 @@ export interface Services {
   have(frontier: string, ids: readonly Digest[]): Promise<{ stored: Uint8Array; held: Uint8Array; state: LogState }>
   /** Parents and documents that held nodes wait for and that are neither stored nor held; a bounded number. */
   waits(frontier: string): Promise<readonly Digest[]>
+  /** Which conflicts the nodes from `since` on opened; undefined where that is not looked for. */
+  conflicts(frontier: string, since: number, peer: PeerIdentity): Promise<OpenedTally | undefined>
   /** Nodes and blocks of documents: as many of the first ids as fit a frame or so, in order, at least one; undefined for those that are not stored. */
   fetch(
     frontier: string,

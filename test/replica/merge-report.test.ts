@@ -95,7 +95,8 @@ test('a pull says which conflicts came in by it, a push opens them at the peer, 
   const again = await laptop.pull(FRONTIER, 'hub:main')
   assert.equal(again.conflicts_opened, [])
   const pushed = await laptop.push(FRONTIER, 'hub:main')
-  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, undefined])
+  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, 1])
+  assert.equal(pushed.conflicts_opened, report.conflicts_opened)
   both.ring()
   const same = await hub.conflicts(FRONTIER).list()
   assert.equal(
@@ -105,7 +106,58 @@ test('a pull says which conflicts came in by it, a push opens them at the peer, 
   const { id, kind, events } = conflict!
   const listed = [{ id, finding_id: FINDING, kind, events: [...events] }]
   assert.equal(await opened(laptop), [{ peer: 'hub:main', count: 1, conflicts: listed }])
-  assert.equal(await opened(hub), [{ count: 1, conflicts: listed }])
+  assert.equal(await opened(hub), [{ peer: 'hub:laptop', count: 1, conflicts: listed }])
+})
+
+test('a push to a hub that went on meanwhile names what it opened there, though nothing of it is here', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  const one = await hub.append(FRONTIER, revised(0.2))
+  const two = await laptop.append(FRONTIER, revised(0.9))
+  const pushed = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, 1])
+  const [conflict] = pushed.conflicts_opened!
+  assert.equal(conflict!.events, [one.event, two.event].sort())
+  const [there] = await hub.conflicts(FRONTIER).list()
+  assert.equal({ ...conflict, values: there!.values }, there)
+  assert.equal(await laptop.conflicts(FRONTIER).list(), [])
+  assert.equal(await opened(laptop), [])
+  const again = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([again.admitted, again.conflicts_opened], [0, undefined])
+  await laptop.append(FRONTIER, draft('finding.noted', { text: 'n' }, 'no conflict'))
+  const harmless = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([harmless.admitted, harmless.conflicts_opened, harmless.conflicts_opened_count], [1, [], 0])
+  both.ring()
+  await hub.conflicts(FRONTIER).list()
+  assert.is((await opened(hub)).length, 1, 'it is recorded once')
+})
+
+test('a session both ways tells what was opened on either side', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  await hub.append(FRONTIER, revised(0.2))
+  await laptop.append(FRONTIER, revised(0.9))
+  const report = await laptop.sync(FRONTIER, 'hub:main')
+  assert.is(report.conflicts_opened_count, 1)
+  assert.equal(report.out!.conflicts_opened, report.conflicts_opened)
+  assert.equal([report.in!.admitted, report.out!.admitted, report.out!.conflicts_opened_count], [1, 1, 1])
+})
+
+test('a live link tells at its end what came in by it and opened conflicts', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  const ended = new AbortController()
+  await laptop.append(FRONTIER, revised(0.9))
+  const following = laptop.live(FRONTIER, 'hub:main', {
+    signal: ended.signal,
+    onRound: ({ direction, tally }) => {
+      if (direction === 'in' && tally.admitted > 0) ended.abort()
+    },
+  })
+  await hub.append(FRONTIER, revised(0.2))
+  const report = await following
+  assert.is(report.conflicts_opened_count, 1)
+  assert.is(report.conflicts_opened![0]!.kind, 'confidence_diverged')
 })
 
 test('a conflict is explained by both events, their values, and who signed them; who saw both settles it', async () => {

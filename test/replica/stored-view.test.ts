@@ -7,8 +7,10 @@ import * as assert from 'uvu/assert'
 import { toHex } from '../../src/bytes.ts'
 import { decodeNode } from '../../src/codec/node.ts'
 import { replaySeqs } from '../../src/dag/replay.ts'
+import { isStanding } from '../../src/replica/carriers.ts'
 import { Journal } from '../../src/replica/journal.ts'
 import { type OpenedConflict, type Seeds, StoredView } from '../../src/replica/stored-view.ts'
+import { openedBehindWaist } from '../../src/replica/waist.ts'
 import { createLevel } from '../../src/store/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import { makeEvent } from '../../src/vela/event.ts'
@@ -41,6 +43,11 @@ async function kept(options: { store?: Store; seeds?: () => Promise<Seeds> } = {
 /** Another look at the same log, without a view in memory. */
 function unasked({ log, registry, journal }: Kept): StoredView {
   return new StoredView({ log, registry, journal, hubId: 'hub:own', seeds: async () => SEEDS })
+}
+
+/** What is found behind the last waist, without a word of the whole view. */
+function behindWaist({ log, registry }: Kept, from: number): Promise<readonly OpenedConflict[] | undefined> {
+  return openedBehindWaist({ log, from, standing: key => isStanding(registry, 'hub:own', key) })
 }
 
 /** A replay of the whole log, the plain way. */
@@ -181,8 +188,8 @@ test('a store on disk gives the same', async () => {
   assert.is(await onDisk.view.read(printView), await inMemory.view.read(printView))
 })
 
-const revise = (at: number, score: number) =>
-  event({ kind: 'finding.confidence_revised', target: 'vf_a', payload: { new_score: score }, at }).text
+const revise = (at: number, score: number, target = 'vf_a') =>
+  event({ kind: 'finding.confidence_revised', target, payload: { new_score: score }, at }).text
 
 test('a merge says which conflicts it opened, once for the journal, and not those that were there', async () => {
   await using replica = await kept()
@@ -227,7 +234,7 @@ test('behind the last waist the same conflicts are found as by the whole view', 
       await replica.view.refresh()
       const before = replica.log.nodes
       await replica.admit(made.slice(cut))
-      const found = await unasked(replica).noteBehindWaist(before)
+      const found = await behindWaist(replica, before)
       const whole = await replica.view.noteMerged(before)
       // Contested resolutions of a conflict that never was may be listed under another id once more is here.
       const computed = (all: readonly OpenedConflict[]) =>
@@ -257,19 +264,40 @@ test('what a merge opened is found by the nodes behind the last waist, however l
       yield rows
     }
   }
-  const view = unasked(replica)
-  const [conflict] = (await view.noteBehindWaist(before, { peer: 'hub:peer-1' }))!
+  const [conflict] = (await behindWaist(replica, before))!
   assert.equal(conflict!.kind, 'confidence_diverged')
-  assert.not(view.isThere)
   assert.ok(read < 10, `${read} nodes were read`)
-  const [entry] = await replica.journal.list(FRONTIER, { limit: 10 })
-  assert.equal([entry!.kind, entry!.facts.peer, entry!.facts.count], ['conflicts.opened', 'hub:peer-1', 1])
+  const view = unasked(replica)
+  assert.equal(await view.noteBehindWaist(before, { peer: 'hub:peer-1' }), [conflict])
+  // Whoever looks again, for another peer, finds it and records nothing.
+  assert.is((await view.noteBehindWaist(before, { peer: 'hub:peer-2' }))!.length, 1)
+  const entries = await replica.journal.list(FRONTIER, { limit: 10 })
+  assert.equal(
+    entries.map(({ kind, facts }) => [kind, facts.peer, facts.count]),
+    [['conflicts.opened', 'hub:peer-1', 1]],
+  )
   // A second node of an old event says nothing new, and what everything has seen contests nothing.
   const old = makeNode(KEYS[0]!, '', [chain[3]!], { event: revise(3, 0.7) })
   await replica.admit([old])
   const marked = log.nodes
   await replica.admit([makeNode(KEYS[1]!, '', [ours, theirs, old], { event: revise(4, 0.5) })])
-  assert.equal(await view.noteBehindWaist(marked), [])
+  assert.equal(await unasked(replica).noteBehindWaist(marked), [])
+})
+
+test('what would be a conflict if its finding were known is none in a log that can be asked', async () => {
+  await using replica = await kept()
+  const chain = [makeNode(KEYS[0]!, 'root')]
+  const [waist] = chain
+  const apart = [0.2, 0.9].map((score, i) =>
+    makeNode(KEYS[i]!, '', [waist!], { event: revise(i + 1, score, 'vf_unknown') }),
+  )
+  await replica.admit([...chain, apart[0]!])
+  const before = replica.log.nodes
+  await replica.admit([apart[1]!])
+  assert.is((await behindWaist(replica, before))!.length, 1)
+  const view = unasked(replica)
+  assert.equal(await view.noteBehindWaist(before), [])
+  assert.equal(await replica.journal.list(FRONTIER, { limit: 10 }), [])
 })
 
 test('a view that nobody asked for before tells what was there from what came', async () => {

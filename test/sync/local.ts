@@ -15,7 +15,7 @@ import type { Services } from '../../src/transport/exchange.ts'
 import { Key } from '../../src/trust/key.ts'
 import type { Verifier } from '../../src/trust/verifier.ts'
 import { verify } from '../../src/trust/verify.ts'
-import { makeEvent } from '../../src/vela/index.ts'
+import { type EventDraft, makeEvent } from '../../src/vela/index.ts'
 
 export const FRONTIER = 'vfr_00000000000000aa'
 export const HOST = 'hub.example'
@@ -91,12 +91,21 @@ export interface Made {
 
 /** A signed node; `label` makes it what it is. */
 export function node(key: Key, label: string, parents: readonly Made[] = [], frontier = FRONTIER): Made {
+  return carrier(key, { kind: 'finding.noted', reason: label }, parents, frontier)
+}
+
+/** A signed node that carries an event about the finding `vf_1`. */
+export function carrier(
+  key: Key,
+  event: Pick<EventDraft, 'kind' | 'reason' | 'payload'>,
+  parents: readonly Made[] = [],
+  frontier = FRONTIER,
+): Made {
   const { text } = makeEvent({
-    kind: 'finding.noted',
     target: { type: 'finding', id: 'vf_1' },
     actor: { id: 'reviewer:one', type: 'human' },
-    reason: label,
     timestamp: AT,
+    ...event,
   })
   const height = parents.length === 0 ? 0 : 1 + Math.max(...parents.map(parent => parent.height))
   const digests = parents.map(parent => parent.digest).sort(compare)

@@ -37,6 +37,15 @@ const report = {
   digest: sha256(id),
   complete: false,
 }
+const conflict = {
+  conflict: 'vcx_0123456789abcdef',
+  kind: 'confidence_diverged',
+  field: 'confidence',
+  events: ['vev_0123456789abcdef', 'vev_fedcba9876543210'],
+  finding: 'vf_0123456789abcdef',
+  contested: false,
+}
+const unknown = { ...conflict, kind: null, field: null, finding: null, contested: true }
 const limits = { frame: 2_097_152, creditBytes: 2_097_152, creditNodes: 1024 }
 
 type Broken = readonly [name: string, change: { readonly [member: string]: unknown }]
@@ -99,9 +108,19 @@ const messages: readonly (readonly [Message, ...Broken[]])[] = [
   [{ t: 'lack', ch: 1, ids: [id] }, ['of one id that is no list', { ids: id }]],
   [{ t: 'end', ch: 1, seq: 3, digest: id, nodes: 2 }, ['with a digest as text', { digest: toHex(id) }]],
   [
-    { t: 'report', ch: 1, ...report },
+    { t: 'report', ch: 1, ...report, opened: { count: 300, items: [conflict, unknown] } },
     ['with a held node without its key', { held: [{ id }] }],
     ['with 257 refused nodes', { refused: Array.from({ length: 257 }, () => ({ id, code: 'ERR_CBOR' })) }],
+    ['with conflicts and no word of how many', { opened: { items: [conflict] } }],
+    ['with a conflict that is nothing', { opened: { count: 1, items: [{}] } }],
+    ['with 257 conflicts', { opened: { count: 257, items: Array.from({ length: 257 }, () => conflict) } }],
+    [
+      'with a conflict between 65 events',
+      { opened: { count: 1, items: [{ ...conflict, events: Array(65).fill('') }] } },
+    ],
+    ['with a kind of 65 bytes', { opened: { count: 1, items: [{ ...conflict, kind: 'k'.repeat(65) }] } }],
+    ['with a finding of 257 bytes', { opened: { count: 1, items: [{ ...conflict, finding: 'f'.repeat(257) }] } }],
+    ['with what may be left out as null', { opened: null }],
   ],
   [{ t: 'stop', ch: 1 }, ['with a reason', { code: 'ERR_ABORTED' }]],
   [{ t: 'close', ch: 1 }, ['of no channel', { ch: null }]],

@@ -1,9 +1,11 @@
 // Sessions of the end of flows, channels and connections, S36 to S41.
 
 import { compare, type Digest, sha256 } from '../../src/bytes.ts'
-import { introduce, local, logOf, node } from './local.ts'
+import type { Report } from '../../src/sync/message.ts'
+import type { LogState } from '../../src/sync/state.ts'
+import { carrier, introduce, keyOf, type Local, local, logOf, type Made, node, plant } from './local.ts'
 import type { Scene } from './scene.ts'
-import { blocksOf, diverged, madeUp, openOf, ready, type Session } from './session-parts.ts'
+import { blocksOf, diverged, madeUp, openOf, pair, ready, type Session } from './session-parts.ts'
 import { misled } from './sessions-blocks.ts'
 
 export const ends: Session[] = [
@@ -78,6 +80,47 @@ export const ends: Session[] = [
       await scene.forge('hub', blocksOf(good, { bytes: forged }))
       await scene.forge('hub', { t: 'end', ch: 1, seq: 2, digest: sha256(Buffer.concat(heads)), nodes: 2 })
       if (logOf(hub).nodes > 0) throw new TypeError('a node was admitted')
+      return scene
+    },
+  },
+  {
+    file: 'end',
+    rule: 'S38',
+    name: 'a report of a conflict that the push opened at the hub',
+    async run() {
+      const { client, hub, scene } = await pair()
+      const base = carrier(keyOf('main'), asserted)
+      for (const at of [client, hub]) await plant(at, [base])
+      await plant(hub, [revised('main', 0.2, base)])
+      await plant(client, [revised('laptop', 0.9, base)])
+      await scene.shakeHands()
+      await scene.sync('push')
+      const report = scene.sent('hub').find(({ t }) => t === 'report')
+      if ((report as Report).opened?.items.length !== 1) throw new TypeError('no conflict is reported')
+      return scene
+    },
+  },
+  {
+    file: 'end',
+    rule: 'S38',
+    name: 'a push to a hub that does not look for conflicts',
+    async run() {
+      const { scene, hub } = await diverged()
+      Object.assign(hub.services, { conflicts: async () => undefined })
+      return scene.sync('push')
+    },
+  },
+  {
+    file: 'end',
+    rule: 'S38',
+    name: 'a report of a client that names conflicts',
+    error: 'ERR_SYNC_ORDER',
+    async run() {
+      const { scene, hub } = await diverged()
+      await scene.open('pull')
+      await scene.deliver({ stopAt: 'report' })
+      const { count, digest } = stateOf(hub)
+      await scene.forge('hub', { ...nothingReported, count, digest, opened: { count: 0, items: [] } })
       return scene
     },
   },
@@ -182,18 +225,34 @@ async function reported(upTo: 'open' | 'end', held: []): Promise<Scene> {
     await scene.open('pull')
     await scene.deliver({ upTo })
   }
-  await scene.forge('hub', {
-    t: 'report',
-    ch: 1,
-    admitted: 0,
-    known: 0,
-    held,
-    heldCount: 0,
-    refused: [],
-    refusedCount: 0,
-    count: logOf(hub).nodes,
-    digest: logOf(hub).headsDigest(),
-    complete: false,
-  })
+  await scene.forge('hub', { ...nothingReported, held, ...stateOf(hub) })
   return scene
+}
+
+const nothingReported = {
+  t: 'report',
+  ch: 1,
+  admitted: 0,
+  known: 0,
+  held: [],
+  heldCount: 0,
+  refused: [],
+  refusedCount: 0,
+  complete: false,
+} as const
+
+function stateOf(at: Local): LogState {
+  return { count: logOf(at).nodes, digest: logOf(at).headsDigest() }
+}
+
+const asserted = {
+  kind: 'finding.asserted',
+  reason: 'first',
+  payload: { finding: { id: 'vf_1', assertion: { text: 'It works.' }, confidence: { score: 0.7 }, flags: {} } },
+}
+
+/** A node by the replica of this name that sets the confidence of a finding. */
+function revised(name: string, new_score: number, parent: Made): Made {
+  const event = { kind: 'finding.confidence_revised', reason: `to ${new_score}`, payload: { new_score } }
+  return carrier(keyOf(name), event, [parent])
 }

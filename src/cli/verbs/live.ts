@@ -4,6 +4,7 @@ import type { ExitCode } from '../../errors.ts'
 import { ReplicaError } from '../../errors.ts'
 import type { ExchangeReport, WayReport } from '../../replica/exchanging.ts'
 import type { LiveState } from '../../replica/live.ts'
+import type { MergeReport } from '../../replica/merge-report.ts'
 import type { LiveRound } from '../../transport/exchange.ts'
 import { isLiveSetting, type LiveMode } from '../../trust/peer.ts'
 import type { Args } from '../args.ts'
@@ -13,7 +14,7 @@ import { columns, plural, size, thousands } from '../layout.ts'
 import { usage } from '../output.ts'
 import { ProgressLine } from '../progress.ts'
 import { FRONTIER } from '../shape.ts'
-import { conflictRows, follow } from '../sync-answer.ts'
+import { conflictRows, follow, openedMembers, openedThere } from '../sync-answer.ts'
 
 const sync: Command = {
   name: 'sync',
@@ -88,14 +89,16 @@ async function runOnce({ replica, io, out, signal }: StoreContext, wish: Wish): 
 function reportFields({ in: came, out: went, heads, ...rest }: ExchangeReport): {
   [key: string]: Printable | undefined
 } {
-  return { ...rest, heads: [...heads], in: came && wayFields(came), out: went && wayFields(went) }
+  const ways = { in: came && wayFields(came), out: went && wayFields(went) }
+  return { ...rest, heads: [...heads], ...ways, ...openedMembers(rest) }
 }
 
-function wayFields({ held, refused, ...counts }: WayReport): { [key: string]: Printable } {
+function wayFields({ held, refused, ...counts }: WayReport & MergeReport): { [key: string]: Printable | undefined } {
   return {
     ...counts,
     held: held.map(({ cid, key }) => ({ cid, key })),
     refused: refused.map(({ cid, code }) => ({ cid, code })),
+    ...openedMembers(counts),
   }
 }
 
@@ -110,13 +113,15 @@ function reportLines(report: ExchangeReport): string[] {
       ['  wire', `${size(report.sent_bytes)} out, ${size(report.received_bytes)} in`],
       ['  heads', `${thousands(report.heads.length)}, ${report.equal ? 'the same' : 'not the same'} on both sides`],
       ...(report.note === undefined ? [] : [['', report.note]]),
-      ...(report.in === undefined ? [] : conflictRows(report)).map(([name, value]) => [
-        name === '' ? '' : `  ${name}`,
-        value!,
-      ]),
+      ...indented(report.in === undefined ? [] : conflictRows(report)),
+      ...indented(openedThere(report.peer, report.out ?? {})),
       ...(report.same_registry ? [] : [['  registry', 'not the same peers are registered on both sides']]),
     ]),
   ]
+}
+
+function indented(rows: readonly string[][]): string[][] {
+  return rows.map(([name, value]) => [name === '' ? '' : `  ${name}`, value!])
 }
 
 function wayWords({ admitted, known, held_count, refused_count }: WayReport): string {
@@ -145,7 +150,7 @@ async function followLive(
   }
   const failed = (error: unknown): void => settled.abort(error)
   const until = AbortSignal.any([signal, settled.signal, ...(late === undefined ? [] : [late])])
-  await replica.live(frontier, peer, {
+  const merged = await replica.live(frontier, peer, {
     mode,
     signal: until,
     onRound: round => {
@@ -173,9 +178,13 @@ async function followLive(
   if (jsonl) return exit
   return out.done({
     exit,
-    fields: { frontier, peer, mode, in: sums.in, out: sums.out, equal, heads_digest: replica.headsDigest(frontier) },
+    fields: {
+      ...{ frontier, peer, mode, in: sums.in, out: sums.out, equal, heads_digest: replica.headsDigest(frontier) },
+      ...openedMembers(merged),
+    },
     lines: [
       `followed ${peer}: ${plural(sums.in, 'node')} in, ${plural(sums.out, 'node')} out, heads ${equal ? 'the same' : 'not the same'} on both sides`,
+      ...(sums.in === 0 ? [] : columns(indented(conflictRows(merged)))),
     ],
   })
 }

@@ -14,7 +14,9 @@ const push: Command = {
   group: 'sync',
   where: 'store',
   summary: 'send a peer what it lacks',
-  about: ['Only what the peer lacks goes over the wire. It answers for each node: admitted, known, held or refused.'],
+  about: [
+    'Only what the peer lacks goes over the wire. It answers for each node: admitted, known, held or refused, and names the conflicts that were opened there.',
+  ],
   arguments: [{ name: 'peer', help: 'a registered peer' }],
   options: [FRONTIER],
   examples: ['replica push hub:lab'],
