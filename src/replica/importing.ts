@@ -4,7 +4,9 @@
 import { hasCode, ReplicaError } from '../errors.ts'
 import { importEvent } from '../vela/event.ts'
 import type { Home } from './home.ts'
-import { type ImportOptions, type ImportReport, importLog, type LogReader, rehearseLog } from './import.ts'
+import { importLog } from './import.ts'
+import type { ImportOptions, ImportReport, LogReader } from './import-reading.ts'
+import { rehearseLog } from './rehearsal.ts'
 
 /** So many texts are read before a frontier is kept, and more while none of them can be a first event, */
 const TEXTS_MIN = 512

@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { ImportProgress } from '../../src/replica/import.ts'
+import type { ImportProgress } from '../../src/replica/import-reading.ts'
 import type { ReplayProgress } from '../../src/replica/replaying.ts'
 import type { Progress } from '../../src/replica/session.ts'
 import { draft, FRONTIER, memoryReplica, pair, texts } from './drafts.ts'

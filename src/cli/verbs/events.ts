@@ -3,7 +3,7 @@
 import { sha256, toHex } from '../../bytes.ts'
 import { parseCid } from '../../codec/cid.ts'
 import type { ExitCode } from '../../errors.ts'
-import type { ImportOptions, ImportReport } from '../../replica/import.ts'
+import type { ImportOptions, ImportReport } from '../../replica/import-reading.ts'
 import type { WholeImportReport } from '../../replica/import-whole.ts'
 import type { Replica } from '../../replica.ts'
 import { canonicalize } from '../../vela/canonical.ts'
