@@ -2,7 +2,7 @@
 // what the merge brought, or is asked for. What is found goes into the journal.
 
 import { VIEW_LIMITS } from '../limits.ts'
-import { OPENED_EVENTS_MAX } from '../sync/message.ts'
+import { OPENED_EVENTS_MAX, OPENED_NAME_BYTES_MAX } from '../sync/message.ts'
 import type { OpenedItem, OpenedTally } from '../sync/tally.ts'
 import { FIELDS } from '../vela/replay/fields.ts'
 import type { Frontier } from './frontier.ts'
@@ -48,8 +48,22 @@ export function tallyOf({
 }
 
 function itemOf({ id, kind, field, events, finding_id: finding, state }: OpenedConflict): OpenedItem {
-  const about = { kind: kind ?? null, field: field ?? null, finding: finding ?? null }
-  return { conflict: id, ...about, events: events.slice(0, OPENED_EVENTS_MAX), contested: state === 'contested' }
+  const about = { kind: kind === undefined ? null : nameOf(kind), field: field ?? null, finding: finding ?? null }
+  return {
+    conflict: nameOf(id),
+    ...about,
+    events: events.slice(0, OPENED_EVENTS_MAX),
+    contested: state === 'contested',
+  }
+}
+
+/** Resolutions may contest what has any name, and be about any kind: as much of it as a report takes. */
+function nameOf(text: string): string {
+  const bytes = Buffer.from(text)
+  if (bytes.length <= OPENED_NAME_BYTES_MAX) return text
+  let end = OPENED_NAME_BYTES_MAX - Buffer.byteLength('…')
+  while ((bytes[end]! & 0xc0) === 0x80) end -= 1 // in the middle of a character
+  return `${bytes.toString('utf8', 0, end)}…`
 }
 
 /** What a hub told of a merge there. */

@@ -65,5 +65,10 @@ export class Openings {
 /** An id of a finding may be as long as an event; a list of conflicts is for looking over. */
 export function brief({ values: _, ...conflict }: ListedConflict): OpenedConflict {
   const { finding_id: id } = conflict
-  return { ...conflict, finding_id: id && excerpt(id).replace(/[\ud800-\udbff](?=…$)/, '') }
+  return { ...conflict, finding_id: id && shortened(id) }
+}
+
+/** So is the id of what resolutions contest, and its kind: they are whatever an event says. */
+export function shortened(text: string): string {
+  return excerpt(text).replace(/[\ud800-\udbff](?=…$)/, '')
 }

@@ -4,13 +4,14 @@
 
 import { VIEW_LIMITS } from '../limits.ts'
 import type { FrontierStore } from '../store/store.ts'
+import { OPENED_EVENTS_MAX } from '../sync/message.ts'
 import type { Registry } from '../trust/registry.ts'
 import { type ComputedConflict, viewConflicts } from '../vela/replay/conflicts.ts'
 import type { View } from '../vela/replay/state.ts'
 import { isStanding } from './carriers.ts'
 import type { Journal, JournalFacts } from './journal.ts'
 import { type Contested, contestedIn, firstOf, type ListedConflict, listConflicts } from './listed.ts'
-import { type OpenedConflict, Openings } from './opened.ts'
+import { type OpenedConflict, Openings, shortened } from './opened.ts'
 import { Replaying, type ReplayProgress, type Seeds } from './replaying.ts'
 import { type Settled, SettleLog } from './settle-log.ts'
 import { openedBehindWaist } from './waist.ts'
@@ -202,13 +203,13 @@ export class StoredView {
   }
 }
 
-/** As the journal has it. */
+/** As the journal has it, where an entry has an end. */
 function factsOf({ id, finding_id, kind, events, state }: OpenedConflict): JournalFacts {
   return {
-    id,
+    id: shortened(id),
     ...(finding_id !== undefined && { finding_id }),
-    ...(kind !== undefined && { kind }),
-    events: [...events],
+    ...(kind !== undefined && { kind: shortened(kind) }),
+    events: events.slice(0, OPENED_EVENTS_MAX),
     ...(state === 'contested' && { state }),
   }
 }

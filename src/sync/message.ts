@@ -16,8 +16,9 @@ export const SUBPROTOCOL = 'replica.sync.v1'
 export const CDDL_SHA256 = 'f0de88bcdbb5ed0c4214e5421ccfab6ac6d1d8270d2c075af8c4fe3d8a1fa779'
 /** Bytes of text in an error. */
 export const ERROR_TEXT_MAX = 1024
-/** Events of an opened conflict that are named, and bytes of its finding's id. */
+/** Events of an opened conflict that are named, bytes of its id and of its kind, and of its finding's id. */
 export const OPENED_EVENTS_MAX = 64
+export const OPENED_NAME_BYTES_MAX = 64
 export const OPENED_FINDING_BYTES_MAX = 256
 /** Frontiers listed in one answer. */
 export const FRONTIERS_MAX = 1024
@@ -197,15 +198,15 @@ const SHAPES: Readonly<Record<Message['t'], Shape>> = {
   stop: { ch: uint },
   close: { ch: uint },
 }
-const nameOrNull = nullOr(text(64))
+const name = text(OPENED_NAME_BYTES_MAX)
 const OPENED: Shape = {
   count: uint,
   items: array(
     reportItemsMax,
     map({
-      conflict: text(64),
-      kind: nameOrNull,
-      field: nameOrNull,
+      conflict: name,
+      kind: nullOr(name),
+      field: nullOr(name),
       events: array(OPENED_EVENTS_MAX, text(64)),
       finding: nullOr(text(OPENED_FINDING_BYTES_MAX)),
       contested: flag,

@@ -132,6 +132,33 @@ test('a push to a hub that went on meanwhile names what it opened there, though 
   assert.is((await opened(hub)).length, 1, 'it is recorded once')
 })
 
+test('resolutions may contest what has a long name: a push that opens that says it shortened, and the journal likewise', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  const resolved = (who: string, name: string): EventDraft => ({
+    ...draft(
+      'frontier.conflict_resolved',
+      { conflict_event_id: name, resolved_by: who, resolution_note: `as ${who} says` },
+      'settled',
+    ),
+    actor: { id: who, type: 'human' },
+  })
+  const names = ['é'.repeat(500_000), `${'x'.repeat(60)}é${'y'.repeat(600_000)}`, 'z'.repeat(65)]
+  for (const name of names) {
+    await hub.append(FRONTIER, resolved('reviewer:ann', name))
+    await laptop.append(FRONTIER, resolved('reviewer:bob', name))
+  }
+  const pushed = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [3, 3])
+  assert.equal(
+    pushed.conflicts_opened!.map(({ id, state }) => [id, state]).sort(),
+    [`${'x'.repeat(60)}…`, `${'z'.repeat(61)}…`, `${'é'.repeat(30)}…`].map(id => [id, 'contested']),
+  )
+  assert.is((await opened(hub)).length, 1)
+  assert.is((await laptop.pull(FRONTIER, 'hub:main')).conflicts_opened_count, 3)
+  assert.is((await opened(laptop)).length, 1)
+})
+
 test('a session both ways tells what was opened on either side', async () => {
   await using both = await scene()
   const { hub, laptop } = both
