@@ -55,6 +55,11 @@ export class Openings {
     return this.#latest.filter(({ nodes }) => nodes > seq)
   }
 
+  /** Ids of those that are in the journal. */
+  recorded(): Set<string> {
+    return new Set(this.#latest.filter(({ recorded }) => recorded).map(({ conflict }) => conflict.id))
+  }
+
   /** Drops what is settled, and the oldest of what is too much. */
   #forget(): void {
     const open = this.#latest.filter(({ finding, conflict }) => this.#open.get(finding)?.has(conflict.id))

@@ -38,7 +38,7 @@ export class StoredView {
   #openings = new Openings()
   /** Ids of the last conflicts recorded that were found without the view. */
   #recorded = new Set<string>()
-  /** What was merged before this is not said to have opened anything. */
+  /** What was merged before this is not said to have opened anything; all behind it is looked at by whoever gives no number. */
   #noted: number
   #tail: Promise<unknown> = Promise.resolve()
   readonly #watchers = new Set<(progress: ReplayProgress) => void>()
@@ -119,9 +119,9 @@ export class StoredView {
 
   async #noteMerged(from: number, facts: JournalFacts): Promise<OpenedConflict[]> {
     const { nodes } = await this.#advance(from)
-    this.#noted = Math.max(this.#noted, nodes)
+    this.#looked(from, nodes)
     const found = this.#openings.since(from)
-    const fresh = found.filter(({ recorded }) => !recorded)
+    const fresh = found.filter(({ recorded, conflict }) => !recorded && !this.#recorded.has(conflict.id))
     if (fresh.length > 0)
       await this.#record(
         fresh.map(({ conflict }) => conflict),
@@ -144,8 +144,9 @@ export class StoredView {
       const standing = (key: Uint8Array) => isStanding(registry, hubId, key)
       const opened = await openedBehindWaist({ log, from, standing })
       if (opened?.length && to <= VIEW_LIMITS.unaskedNodesMax) return this.#noteMerged(from, facts)
-      this.#noted = Math.max(this.#noted, to)
-      const fresh = (opened ?? []).filter(({ id }) => !this.#recorded.has(id))
+      this.#looked(from, to)
+      const recordedWhole = this.#openings.recorded()
+      const fresh = (opened ?? []).filter(({ id }) => !this.#recorded.has(id) && !recordedWhole.has(id))
       if (fresh.length > 0) {
         await this.#record(fresh, facts)
         const recorded = [...this.#recorded, ...fresh.map(({ id }) => id)]
@@ -153,6 +154,11 @@ export class StoredView {
       }
       return opened
     })
+  }
+
+  /** Who looks at the end of the log only has not looked at what others merged before. */
+  #looked(from: number, to: number): void {
+    if (from <= this.#noted) this.#noted = Math.max(this.#noted, to)
   }
 
   #record(opened: readonly OpenedConflict[], facts: JournalFacts): Promise<void> {
@@ -164,7 +170,7 @@ export class StoredView {
     })
   }
 
-  /** Brings the view to the present; a new one by way of `from`, so that what was before can be told from what came since. */
+  /** Brings the view to the present, by way of what was noted and of `from`, so that what was before can be told from what came since. */
   async #advance(from = this.#noted): Promise<Replaying> {
     const { log, registry, hubId, seeds } = this.#parts
     const to = log.nodes
@@ -178,7 +184,8 @@ export class StoredView {
         },
       }
       this.#replaying ??= new Replaying(log, target.seeds)
-      if (this.#replaying.nodes < from) await this.#step(this.#replaying, { ...target, to: from })
+      for (const stop of [Math.min(this.#noted, from), from])
+        if (this.#replaying.nodes < stop) await this.#step(this.#replaying, { ...target, to: stop })
       await this.#step(this.#replaying, { ...target, to })
       return this.#replaying
     } catch (error) {

@@ -159,6 +159,40 @@ test('resolutions may contest what has a long name: a push that opens that says 
   assert.is((await opened(laptop)).length, 1)
 })
 
+test('what one peer opened over a live link goes into the journal, though another pushes before the hub has looked', async () => {
+  for (const isThere of [false, true]) {
+    await using both = await scene()
+    const { hub, laptop } = both
+    await using third = await Replica.open({ location: new MemoryStore(), hubId: 'hub:third', clock: () => NOW })
+    await introduce(hub, third)
+    await third.pull(FRONTIER, 'hub:main')
+    if (isThere) await hub.conflicts(FRONTIER).list()
+    await hub.append(FRONTIER, revised(0.2))
+    await laptop.append(FRONTIER, revised(0.9))
+    const ended = new AbortController()
+    await laptop.live(FRONTIER, 'hub:main', {
+      mode: 'push',
+      signal: ended.signal,
+      onRound: ({ tally }) => {
+        if (tally.admitted > 0) ended.abort()
+      },
+    })
+    await third.append(FRONTIER, revised(0.5))
+    const pushed = await third.push(FRONTIER, 'hub:main')
+    assert.is(pushed.conflicts_opened_count, 2, 'with what either side had')
+    both.ring()
+    await hub.conflicts(FRONTIER).list()
+    const entries = (await opened(hub)) as { peer?: string; count: number }[]
+    assert.equal(
+      entries.map(({ peer, count }) => [peer, count]),
+      [
+        ['hub:third', 2],
+        [undefined, 1],
+      ],
+    )
+  }
+})
+
 test('a session both ways tells what was opened on either side', async () => {
   await using both = await scene()
   const { hub, laptop } = both
