@@ -88,10 +88,15 @@ class Import {
   async #makeAll(entries: readonly Entry[]): Promise<void> {
     const known = await this.#author.known(entries)
     if (entries.every(entry => this.#isPlain(entry))) return this.#chainAll(entries, known)
+    // Within a chunk an event may stand twice: the second is known once the first is built, and that may be stored since.
+    const made = new DigestSet()
     for (const [i, entry] of entries.entries()) {
-      // Within a chunk an event may stand twice: the second is known once the first is built.
-      if (known[i] || this.#author.made(entry)) this.#known += 1
-      else if ((await this.#make(entry)) === 'waits') this.#waiting.add(entry)
+      if (known[i] || made.has(entry.digest)) this.#known += 1
+      else {
+        const outcome = await this.#make(entry)
+        if (outcome === 'made') made.add(entry.digest)
+        if (outcome === 'waits') this.#waiting.add(entry)
+      }
     }
     await this.#flush()
   }

@@ -30,6 +30,16 @@ test('importing twice adds nothing, also when an event stands twice in the log',
   assert.equal([second.read, second.added, second.known], [3, 0, 3])
 })
 
+test('an event that stands twice is made once, also where what was made is stored in between', async () => {
+  await using replica = await memoryReplica()
+  const [first] = texts(draft('a'))
+  const [child] = texts(draft('child', { parents: [idOf(first!)] }))
+  const [plain] = texts(draft('on all heads'))
+  const report = await replica.import(FRONTIER, () => [first!, child!, plain!, first!, child!])
+  assert.equal([report.read, report.added, report.known], [5, 3, 2])
+  assert.is((await replica.status()).frontiers[0]!.nodes, 3)
+})
+
 test('a long log is one chain in its order, whatever stands in it twice or names its parents', async () => {
   await using replica = await memoryReplica()
   const drafts = Array.from({ length: 4000 }, (_, i) => draft(`${i}`))
