@@ -148,9 +148,10 @@ export class Author {
     while (this.#writing.length > 0) await this.#oldest()
   }
 
-  /** Ends the thread that signs; what it has under way is lost. */
-  close(): Promise<void> {
-    return this.#signer.close()
+  /** Ends the thread that signs; what it has under way is lost. Flushes under way, whose failure is no matter any more, end first. */
+  async close(): Promise<void> {
+    await this.#signer.close()
+    await Promise.allSettled(this.#writing)
   }
 
   /** Takes up the chain under way: from here on what follows can be built on it. */

@@ -1,12 +1,17 @@
 // Making nodes beside what is held. The rest of appending is in append.test.ts.
 
+import { setImmediate } from 'node:timers/promises' // timer: see below
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256 } from '../../src/bytes.ts'
 import { decodeNode } from '../../src/codec/node.ts'
+import { ReplicaError } from '../../src/errors.ts'
 import { appendEvent } from '../../src/replica/append.ts'
-import { checkEvent, eventLabel } from '../../src/vela/event.ts'
+import { Author } from '../../src/replica/authoring.ts'
+import type { Frontier } from '../../src/replica/frontier.ts'
+import { checkEvent, eventLabel, importEvent } from '../../src/vela/event.ts'
 import { FRONTIER, introduce, local, logOf, node, storeOf } from '../sync/local.ts'
+import { codeOf } from './drafts.ts'
 
 const test = suite('replica/authoring')
 
@@ -32,6 +37,27 @@ test('an append after a crash succeeds though what it finds held has to wait on'
   })
   assert.is(seq, 1)
   assert.is(store.held.usage(FRONTIER).nodes, 1)
+})
+
+test('where signing fails or a flush does, nothing is on its way to the log any more once the author is closed', async () => {
+  const { home, key } = await local('laptop')
+  const admitted: number[] = []
+  const gate = {
+    admit: async (blocks: readonly unknown[]) => {
+      if (admitted.push(blocks.length) === 1) throw new ReplicaError('ERR_STORE_IO', 'the disk is full')
+      await setImmediate() // timer: a commit takes its time
+      admitted.push(0)
+      return { refused: [], held: [] }
+    },
+  }
+  const author = new Author({ log: home.at(FRONTIER).log, gate } as unknown as Frontier, key)
+  for (const reason of ['one', 'two']) {
+    author.buildOn(importEvent(decodeNode(node(key, reason).bytes).event), [])
+    await author.flush()
+  }
+  assert.is(await codeOf(author.settled()), 'ERR_STORE_IO')
+  await author.close()
+  assert.equal(admitted, [1, 1, 0])
 })
 
 test.run()
