@@ -91,7 +91,7 @@ export function servicesOf(home: Home, options: { openRead: boolean }): Services
     async conflicts(name, since, { key }) {
       try {
         const { registry, log } = at(name)
-        const merge = { peer: registry.byKey(key)?.id, from: since, admitted: log.nodes - since }
+        const merge = { peer: registry.byKey(key)?.id, from: since, admitted: log.nodes - since, awaited: true }
         return tallyOf(await mergeReport(at(name), merge))
       } catch (error) {
         if (!hasCode(error)) throw error

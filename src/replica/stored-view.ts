@@ -35,6 +35,7 @@ export class StoredView {
   readonly #settleLog: SettleLog
   #contested: Contested = { between: [], listed: [] }
   #replaying: Replaying | undefined
+  #isReplaying = false
   #openings = new Openings()
   /** Ids of the last conflicts recorded that were found without the view. */
   #recorded = new Set<string>()
@@ -52,6 +53,11 @@ export class StoredView {
   /** Whether it is in memory: then bringing it up to date costs what came since. */
   get isThere(): boolean {
     return this.#replaying !== undefined
+  }
+
+  /** Whether it is being made or brought up to date just now: who asks it anything waits for that. */
+  get isReplaying(): boolean {
+    return this.#isReplaying
   }
 
   /** Tells how far it is while it is brought up to date, for whomever. Answers how to end that. */
@@ -174,6 +180,7 @@ export class StoredView {
   async #advance(from = this.#noted): Promise<Replaying> {
     const { log, registry, hubId, seeds } = this.#parts
     const to = log.nodes
+    this.#isReplaying = true
     try {
       const target = {
         seeds: seeds === undefined ? NO_SEEDS : await seeds(),
@@ -193,6 +200,8 @@ export class StoredView {
       this.#replaying = undefined
       this.#openings = new Openings()
       throw error
+    } finally {
+      this.#isReplaying = false
     }
   }
 

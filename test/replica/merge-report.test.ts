@@ -250,6 +250,7 @@ test('the whole log is replayed only when that is asked for, or its view is ther
   const called: string[] = []
   const view = {
     isThere: false,
+    isReplaying: false,
     noteMerged: async () => {
       called.push('whole')
       return []
@@ -259,14 +260,22 @@ test('the whole log is replayed only when that is asked for, or its view is ther
       return undefined
     },
   }
-  const frontier = { view } as unknown as Parameters<typeof mergeReport>[0]
+  const log = { nodes: 30_005 }
+  const frontier = { view, log } as unknown as Parameters<typeof mergeReport>[0]
   const merge = { peer: 'hub:main', from: 30_000, admitted: 5 }
   assert.equal(await mergeReport(frontier, { ...merge, asked: false }), {})
   const none = { conflicts_opened: [], conflicts_opened_count: 0 }
   assert.equal(await mergeReport(frontier, { ...merge, asked: true }), none)
   view.isThere = true
   assert.equal(await mergeReport(frontier, { ...merge, asked: false }), none)
-  assert.equal(called, ['behind the waist', 'whole', 'whole'])
+  assert.equal(called.splice(0), ['behind the waist', 'whole', 'whole'])
+  // Whom a peer waits for doesn't bring the view of a long log up to date, nor wait until somebody else has.
+  assert.equal(await mergeReport(frontier, { ...merge, awaited: true }), {})
+  view.isReplaying = true
+  assert.equal(await mergeReport(frontier, { ...merge, awaited: true }), {})
+  log.nodes = VIEW_LIMITS.unaskedNodesMax
+  assert.equal(await mergeReport(frontier, { ...merge, awaited: true }), none)
+  assert.equal(called, ['behind the waist', 'whole'])
 })
 
 test.run()
