@@ -25,7 +25,7 @@ export interface Merge {
   readonly admitted: number
   /** Say it also where that means replaying a long log. */
   readonly asked?: boolean
-  /** A peer waits for it: the view of a long log isn't brought up to date either, which may mean replaying most of it. */
+  /** A peer waits for it: the view isn't brought up to date at once, which may mean replaying most of the log. */
   readonly awaited?: boolean
 }
 
@@ -34,11 +34,13 @@ export async function mergeReport(frontier: Frontier, merge: Merge): Promise<Mer
   const facts = peer === undefined ? {} : { peer }
   if (admitted === 0) return { conflicts_opened: [], conflicts_opened_count: 0 }
   if (from === 0 && !asked) return {} // all that there is came at once: what it holds is to be listed, and nothing was opened
-  const { view, log } = frontier
-  const isShort = awaited && log.nodes > VIEW_LIMITS.unaskedNodesMax
-  if (isShort && view.isReplaying) return {} // until that is over nothing is to be had from it
-  const isWhole = asked || (view.isThere && !isShort)
-  const opened = await (isWhole ? view.noteMerged(from, facts) : view.noteBehindWaist(from, facts))
+  const { view } = frontier
+  const isLong = frontier.log.nodes > VIEW_LIMITS.unaskedNodesMax
+  if (awaited && isLong && view.isReplaying) return {} // until that is over nothing is to be had from it
+  const whole = () => view.noteMerged(from, facts)
+  const isWhole = asked || (view.isThere && !awaited)
+  const first = await (isWhole ? whole() : view.noteBehindWaist(from, facts))
+  const opened = first ?? (view.isThere && !isLong ? await whole() : undefined)
   if (opened === undefined) return {}
   const listed = opened.slice(0, VIEW_LIMITS.openedListedMax)
   return { conflicts_opened: listed, conflicts_opened_count: opened.length }
