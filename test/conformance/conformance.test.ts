@@ -7,8 +7,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, toHex, utf8 } from '../../src/bytes.ts'
 import { makeEvent } from '../../src/vela/event.ts'
+import { entryPreimage, signEntry } from '../../src/vela/registry-entry.ts'
 import { JsonNumber } from '../../src/vela/value.ts'
 import { type Scratch, scratch, shared, skip } from '../shared-data.ts'
+import { signer } from '../vela/signers.ts'
 import { checkFolder, type FileResult } from './check-folder.ts'
 
 const test = suite('conformance')
@@ -117,6 +119,38 @@ test('a stated verdict, count or field that is not the reference’s fails, also
     'peers.json': 'ok',
     'stats-wrong.json': 'FAIL',
     'stats.json': 'ok',
+  })
+})
+
+test('an entry that is refused though the reference verifies it is no failure, a wrong statement of it is', async () => {
+  const draft = {
+    vfr_id: 'vfr_00000000000000a1',
+    name: 'A',
+    owner_actor_id: 'reviewer:ada',
+    latest_snapshot_hash: 'a'.repeat(64),
+    latest_event_log_hash: 'b'.repeat(64),
+    network_locator: 'https://hub.example',
+    signed_publish_at: '2026-04-25T00:00:00Z',
+  }
+  const { rest: _, license: __, ...entry } = signEntry(draft, signer(7))
+  const right = { entry, preimage_sha256: toHex(sha256(entryPreimage(entry))), verifies: true }
+  const upper = { ...right, entry: { ...entry, signature: entry.signature.toUpperCase() } }
+  const short = { ...right, entry: { ...entry, signature: 'ab' }, verifies: false }
+  await using dir = await folderOf({
+    'both.json': [upper, { ...right, verifies: false }],
+    'licence.json': [{ ...right, entry: { ...entry, license: null } }],
+    'short-hash.json': [{ ...short, preimage_sha256: hash('') }],
+    'short.json': [short],
+    'upper-wrong.json': [{ ...upper, verifies: false }],
+    'upper.json': [upper],
+  })
+  assert.equal(byName(dir.path), {
+    'both.json': 'FAIL',
+    'licence.json': 'ok',
+    'short-hash.json': 'FAIL',
+    'short.json': 'ok',
+    'upper-wrong.json': 'FAIL',
+    'upper.json': 'ok',
   })
 })
 
