@@ -6,11 +6,11 @@ import * as path from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, toHex, utf8 } from '../../src/bytes.ts'
-import { makeEvent } from '../../src/vela/event.ts'
+import { eventSignature, makeEvent } from '../../src/vela/event.ts'
 import { entryPreimage, signEntry } from '../../src/vela/registry-entry.ts'
 import { JsonNumber } from '../../src/vela/value.ts'
 import { type Scratch, scratch, shared, skip } from '../shared-data.ts'
-import { signer } from '../vela/signers.ts'
+import { signed, signer } from '../vela/signers.ts'
 import { checkFolder, type FileResult } from './check-folder.ts'
 
 const test = suite('conformance')
@@ -152,6 +152,30 @@ test('an entry that is refused though the reference verifies it is no failure, a
     'upper-wrong.json': 'FAIL',
     'upper.json': 'ok',
   })
+})
+
+test('an id that matches may be stated not to, but only where no key here signed the content', async () => {
+  const by = signer(7)
+  const draft = {
+    kind: 'finding.noted',
+    target: { type: 'finding', id: 'vf_1' },
+    actor,
+    timestamp: '2026',
+    payload: {},
+  }
+  const unsigned = { ...draft, reason: 'r' }
+  const event = signed(unsigned, by)
+  const { sig } = eventSignature(event.text)!
+  const changed = makeEvent({ ...draft, reason: 'other', signature: toHex(sig) })
+  const one = ({ text }: { text: Uint8Array }, verifies: boolean, key: string) =>
+    `{"event":${textOf(text)},"id_matches":${verifies},"public_key":"${key}","verifies":${verifies}}`
+  const file = (...items: string[]) => `{"actors":[],"cases":[${[one(event, true, by.publicKey), ...items].join()}]}`
+  await using dir = await folderOf({
+    'changed.json': file(one(changed, false, by.publicKey)),
+    'other-key.json': file(one(event, false, signer(8).publicKey)),
+    'unsigned.json': file(one(makeEvent(unsigned), false, by.publicKey)),
+  })
+  assert.equal(byName(dir.path), { 'changed.json': 'ok', 'other-key.json': 'FAIL', 'unsigned.json': 'FAIL' })
 })
 
 test('what is stated and no check knows is named', async () => {
