@@ -7,6 +7,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, toHex, utf8 } from '../../src/bytes.ts'
 import { eventSignature, makeEvent } from '../../src/vela/event.ts'
+import { readFrontier } from '../../src/vela/frontier-file.ts'
+import { snapshotHash } from '../../src/vela/frontier-hash.ts'
 import { entryPreimage, signEntry } from '../../src/vela/registry-entry.ts'
 import { JsonNumber } from '../../src/vela/value.ts'
 import { type Scratch, scratch, shared, skip } from '../shared-data.ts'
@@ -176,6 +178,55 @@ test('an id that matches may be stated not to, but only where no key here signed
     'unsigned.json': file(one(makeEvent(unsigned), false, by.publicKey)),
   })
   assert.equal(byName(dir.path), { 'changed.json': 'ok', 'other-key.json': 'FAIL', 'unsigned.json': 'FAIL' })
+})
+
+test('what is stated of a link and a pin between two frontiers is looked for in them', async () => {
+  const finding = (id: string, links: object[]) => ({
+    id,
+    assertion: { text: id, type: 'mechanism' },
+    confidence: { score: 0.5 },
+    flags: {},
+    links,
+  })
+  const frontier = (name: string, dependencies: object[], findings: object[]) => {
+    const meta = {
+      name,
+      description: '',
+      compiled_at: '2026',
+      compiler: 'c',
+      dependencies,
+    }
+    return JSON.stringify({ vela_version: '0.10.0', schema: 's', frontier: meta, stats: {}, findings, events: [] })
+  }
+  const a = frontier('A', [], [finding('vf_1', [])])
+  const { id: to, ...rest } = readFrontier(a)
+  const pin = { vfr_id: to, pinned_snapshot_hash: snapshotHash(rest) }
+  const target = `vf_1@${to}`
+  const b = frontier('B', [pin], [finding('vf_2', [{ target, type: 'extends' }])])
+  const { id: from } = readFrontier(b)
+  const valuesOf = (text: string, path: string, finding_id: string) => {
+    const one = readFrontier(text)
+    return { path, vfr_id: one.id, snapshot_hash: snapshotHash(one), event_log_hash: hash('[]'), finding_id }
+  }
+  const link = {
+    from_frontier: from,
+    from_finding: 'vf_2',
+    target,
+    to_frontier: to,
+    to_finding: 'vf_1',
+    link_type: 'extends',
+  }
+  const dependency = { in_frontier: from, ...pin, must_match_actual_snapshot_of: to }
+  const both = { a: valuesOf(a, 'a.json', 'vf_1'), b: valuesOf(b, 'b.json', 'vf_2') }
+  const wrong = (values: Record<string, string>) => Object.keys(values).map(name => ({ ...values, [name]: 'x' }))
+  await using dir = await folderOf({ 'a.json': a, 'b.json': b })
+  const verdict = (value: object): string => {
+    fs.writeFileSync(dir.join('pair.json'), JSON.stringify(value))
+    return byName(dir.path)['pair.json']!
+  }
+  assert.is(verdict({ ...both, link, dependency }), 'ok')
+  for (const other of wrong(link)) assert.is(verdict({ ...both, link: other, dependency }), 'FAIL')
+  for (const other of wrong(dependency)) assert.is(verdict({ ...both, link, dependency: other }), 'FAIL')
 })
 
 test('what is stated and no check knows is named', async () => {

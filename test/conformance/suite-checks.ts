@@ -102,7 +102,7 @@ export function checkSignedProposal(tally: Tally, file: DataFile, folder: Folder
 /** Two frontiers that refer to one another: every member with a path has hashes, and the pin is a snapshot hash. */
 export function checkCrossFrontier(tally: Tally, file: DataFile, folder: Folder): void {
   const stated = Object.entries(file.plain as Plain).filter((entry): entry is [string, Plain] => isObject(entry[1]))
-  const snapshots = new Map<unknown, string>()
+  const frontiers = new Map<unknown, vela.Frontier>()
   const { conformance } = folder.expected
   const others = isObject(conformance) ? conformance[file.folder.split('/').at(-1)!] : undefined
   for (const [name, values] of stated.filter(([, values]) => typeof values.path === 'string')) {
@@ -110,7 +110,7 @@ export function checkCrossFrontier(tally: Tally, file: DataFile, folder: Folder)
     if (found === undefined) tally.fail(`${name}: there is no ${values.path}`)
     else {
       const frontier = vela.readFrontier(found.bytes)
-      snapshots.set(frontier.id, vela.snapshotHash(frontier))
+      frontiers.set(frontier.id, frontier)
       const own: Plain = {
         vfr_id: frontier.id,
         snapshot_hash: vela.snapshotHash(frontier),
@@ -129,6 +129,54 @@ export function checkCrossFrontier(tally: Tally, file: DataFile, folder: Folder)
       )
     }
   }
-  for (const [name, values] of stated.filter(([, values]) => 'pinned_snapshot_hash' in values))
-    tally.same(`${name}: snapshot hash`, values.pinned_snapshot_hash, snapshots.get(values.vfr_id))
+  for (const [name, values] of stated) {
+    if ('pinned_snapshot_hash' in values) checkPin(tally, { name, stated: values, frontiers })
+    if ('from_finding' in values) checkLink(tally, { name, stated: values, frontiers })
+  }
+}
+
+interface Between {
+  readonly name: string
+  readonly stated: Plain
+  readonly frontiers: ReadonlyMap<unknown, vela.Frontier>
+}
+
+/** What one frontier pins of another is what it says, and the snapshot hash of the other. */
+function checkPin(tally: Tally, { name, stated, frontiers }: Between): void {
+  const { in_frontier: by, vfr_id: of, pinned_snapshot_hash: pinned, must_match_actual_snapshot_of: like = of } = stated
+  for (const id of new Set([of, like])) {
+    const other = frontiers.get(id)
+    tally.same(`${name}: snapshot hash of ${id}`, other && vela.snapshotHash(other), pinned)
+  }
+  if (by !== undefined) {
+    const { dependencies } = plainOf(frontiers.get(by)?.members.get('frontier'))
+    const pins = objectsIn(dependencies).filter(({ vfr_id }) => vfr_id === of)
+    tally.same(
+      `${name}: pin of ${by}`,
+      pins.map(({ pinned_snapshot_hash: hash }) => hash),
+      [pinned],
+    )
+  }
+  tally.unchecked(stated, ['in_frontier', 'vfr_id', 'pinned_snapshot_hash', 'must_match_actual_snapshot_of'])
+}
+
+/** A finding of one frontier has a link of that type to a finding of another, which is there. */
+function checkLink(tally: Tally, { name, stated, frontiers }: Between): void {
+  const { from_frontier: by, from_finding: from, to_frontier: of, to_finding: to, target, link_type: type } = stated
+  const finding = (frontier: unknown, id: unknown) => frontiers.get(frontier)?.findings.find(one => one.id === id)
+  tally.same(`${name}: target`, `${to}@${of}`, target)
+  const { links } = plainOf(finding(by, from)?.body)
+  const found = objectsIn(links).some(link => link.target === target && link.type === type)
+  tally.same(`${name}: link of ${from} in ${by}`, found, true)
+  tally.same(`${name}: ${to} in ${of}`, finding(of, to) !== undefined, true)
+  const known = ['from_frontier', 'from_finding', 'to_frontier', 'to_finding', 'target', 'link_type']
+  tally.unchecked(stated, known)
+}
+
+function plainOf(members: vela.Json | ReadonlyMap<string, vela.Json> | undefined): Plain {
+  return members instanceof Map ? (vela.fromJson(members as vela.Json) as Plain) : {}
+}
+
+function objectsIn(list: unknown): Plain[] {
+  return Array.isArray(list) ? list.filter(isObject) : []
 }
