@@ -180,6 +180,11 @@ test('an id that matches may be stated not to, but only where no key here signed
   assert.equal(byName(dir.path), { 'changed.json': 'ok', 'other-key.json': 'FAIL', 'unsigned.json': 'FAIL' })
 })
 
+function frontier(name: string, dependencies: readonly object[], findings: readonly object[]): string {
+  const meta = { name, description: '', compiled_at: '2026', compiler: 'c', dependencies }
+  return JSON.stringify({ vela_version: '0.10.0', schema: 's', frontier: meta, stats: {}, findings, events: [] })
+}
+
 test('what is stated of a link and a pin between two frontiers is looked for in them', async () => {
   const finding = (id: string, links: object[]) => ({
     id,
@@ -188,16 +193,6 @@ test('what is stated of a link and a pin between two frontiers is looked for in 
     flags: {},
     links,
   })
-  const frontier = (name: string, dependencies: object[], findings: object[]) => {
-    const meta = {
-      name,
-      description: '',
-      compiled_at: '2026',
-      compiler: 'c',
-      dependencies,
-    }
-    return JSON.stringify({ vela_version: '0.10.0', schema: 's', frontier: meta, stats: {}, findings, events: [] })
-  }
   const a = frontier('A', [], [finding('vf_1', [])])
   const { id: to, ...rest } = readFrontier(a)
   const pin = { vfr_id: to, pinned_snapshot_hash: snapshotHash(rest) }
@@ -227,6 +222,33 @@ test('what is stated of a link and a pin between two frontiers is looked for in 
   assert.is(verdict({ ...both, link, dependency }), 'ok')
   for (const other of wrong(link)) assert.is(verdict({ ...both, link: other, dependency }), 'FAIL')
   for (const other of wrong(dependency)) assert.is(verdict({ ...both, link, dependency: other }), 'FAIL')
+})
+
+test('a lock may differ from what is beside it where that is stated, and only there', async () => {
+  const whole = frontier('A', [], [])
+  const read = readFrontier(whole)
+  const right = { snapshot_hash: `sha256:${snapshotHash(read)}`, event_log_hash: `sha256:${hash('[]')}` }
+  const equal = { lock_snapshot_hash_equal: true, lock_event_log_hash_is: 'full form' }
+  await using dir = await folderOf({ 'lone/frontier.json': whole })
+  const verdict = (values: object, checks: object): boolean => {
+    const lines = Object.entries({
+      frontier_id: read.id,
+      proposal_state_hash: right.event_log_hash,
+      ...right,
+      ...values,
+    })
+    fs.writeFileSync(dir.join('lone/vela.lock'), lines.map(([name, value]) => `${name}: ${value}\n`).join(''))
+    fs.writeFileSync(dir.join('expected.json'), JSON.stringify({ git: { lone: { log: {}, checks } } }))
+    return Object.values(byName(dir.path)).every(result => result !== 'FAIL')
+  }
+  const [snapshot, log] = [{ snapshot_hash: 'sha256:x' }, { event_log_hash: 'sha256:x' }]
+  assert.is(verdict({}, equal), true)
+  assert.is(verdict(snapshot, { ...equal, lock_snapshot_hash_equal: false }), true)
+  assert.is(verdict(snapshot, equal), false)
+  assert.is(verdict({}, { ...equal, lock_snapshot_hash_equal: false }), false)
+  assert.is(verdict(log, { ...equal, lock_event_log_hash_is: null }), true)
+  assert.is(verdict(log, equal), false)
+  assert.is(verdict({}, { ...equal, lock_event_log_hash_is: 'neither' }), false)
 })
 
 test('what is stated and no check knows is named', async () => {

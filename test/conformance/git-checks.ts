@@ -3,7 +3,7 @@
 
 import * as vela from '../../src/vela/index.ts'
 import { type DataFile, type Folder, isObject, type Plain } from './folder.ts'
-import { lockedValues, proposalsOf } from './lock-checks.ts'
+import { FORMS, lockedValues, namesForm, proposalsOf } from './lock-checks.ts'
 import { eventsOf, logBeside } from './log-checks.ts'
 import type { Tally } from './tally.ts'
 
@@ -62,7 +62,11 @@ function checkRepository(tally: Tally, { folder, file, name, stated }: Repositor
   for (const [member, value] of Object.entries(found))
     if (member in stated) tally.same(`${name}: ${member}`, value, stated[member])
   for (const [member, values] of Object.entries({ lock_event_log_hash_is: lock, older_lock_event_log_hash_is: older }))
-    if (member in stated) tally.same(`${name}: ${member}`, formOf(events, values, stated[member]), stated[member])
+    if (member in stated) {
+      // In which word neither form is stated is not known.
+      const wanted = namesForm(stated[member]) ? stated[member] : 'neither'
+      tally.same(`${name}: ${member}`, formOf(events, values, stated[member]), wanted)
+    }
 }
 
 type Lock = ReadonlyMap<string, string> | undefined
@@ -111,9 +115,9 @@ function formOf(
   lock: ReadonlyMap<string, string> | undefined,
   stated: unknown,
 ): string {
-  const forms = (['content', 'full'] as const)
-    .filter(form => lock?.get('event_log_hash') === `sha256:${vela.eventLogHash(events, form)}`)
-    .map(form => `${form} form`)
+  const forms = FORMS.filter(form => lock?.get('event_log_hash') === `sha256:${vela.eventLogHash(events, form)}`).map(
+    form => `${form} form`,
+  )
   return forms.find(form => form === stated) ?? forms[0] ?? 'neither'
 }
 

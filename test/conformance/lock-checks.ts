@@ -17,26 +17,40 @@ export function checkLock(tally: Tally, file: DataFile, folder: Folder): void {
   const events = logBeside(folder, file)
   const proposals = proposalsOf(folder, file, frontier)
   const published = lockedValues(file)
+  const stated = folder.stated(file)
+  const checks = isObject(stated?.checks) ? stated.checks : {}
+  const isCurrent = file.base === 'vela.lock'
+  /** Equal, unless it is stated of the current lock that it isn't. */
+  const locks = (name: string, found: string, check?: string) => {
+    const isOther = isCurrent && check !== undefined && checks[check] === false
+    if (isOther) tally.same(`${name} is another`, published.get(name) !== found, true)
+    else tally.same(name, published.get(name), found)
+  }
   if (events === undefined) tally.note('neither frontier.json nor events.json beside it')
   else {
-    const forms = (['full', 'content'] as const).map(form => `sha256:${vela.eventLogHash(events, form)}`)
-    tally.same('event_log_hash of either form', forms.includes(published.get('event_log_hash') ?? ''), true)
+    const forms = FORMS.map(form => `sha256:${vela.eventLogHash(events, form)}`)
+    const said = checks[isCurrent ? 'lock_event_log_hash_is' : 'older_lock_event_log_hash_is']
+    const isOne = forms.includes(published.get('event_log_hash') ?? '')
+    tally.same('event_log_hash of either form', isOne, said === undefined || namesForm(said))
   }
   if (frontier === undefined) tally.note('not checked without a frontier.json: snapshot_hash, frontier_id')
   else {
-    tally.same('snapshot_hash', published.get('snapshot_hash'), `sha256:${vela.snapshotHash(frontier)}`)
-    tally.same('frontier_id', published.get('frontier_id'), frontier.id)
+    locks('snapshot_hash', `sha256:${vela.snapshotHash(frontier)}`, 'lock_snapshot_hash_equal')
+    locks('frontier_id', frontier.id)
   }
   if (proposals === undefined) tally.note('not checked without proposals: proposal_state_hash')
-  else
-    tally.same(
-      'proposal_state_hash',
-      published.get('proposal_state_hash'),
-      `sha256:${vela.proposalStateHash(proposals)}`,
-    )
-  const stated = folder.stated(file)?.published
-  if (!isObject(stated) || !isObject(stated[file.base])) return
-  for (const [name, value] of Object.entries(stated[file.base] as Plain)) tally.same(name, published.get(name), value)
+  else locks('proposal_state_hash', `sha256:${vela.proposalStateHash(proposals)}`, 'lock_proposal_state_hash_equal')
+  const values = stated?.published
+  if (!isObject(values) || !isObject(values[file.base])) return
+  for (const [name, value] of Object.entries(values[file.base] as Plain)) tally.same(name, published.get(name), value)
+}
+
+/** The forms that the hash of a log has been published in. */
+export const FORMS = ['content', 'full'] as const
+
+/** What is stated of a log hash in a lock names one of them; anything else says that it is neither. */
+export function namesForm(stated: unknown): boolean {
+  return FORMS.some(form => stated === `${form} form`)
 }
 
 /** Of a frontier file, else the list of that name. */
