@@ -139,7 +139,7 @@ export class StoredView {
 
   /**
    * The same without a view in memory, by the nodes behind the log's last waist; undefined where these are too many. Where
-   * something is found there and the log isn't long, the whole view has the last word. What is recorded isn't found again by
+   * something is found there and the log is short, the whole view has the last word. What is recorded isn't found again by
    * `noteMerged` without a number.
    */
   noteBehindWaist(fromSeq?: number, facts: JournalFacts = {}): Promise<readonly OpenedConflict[] | undefined> {
@@ -149,7 +149,7 @@ export class StoredView {
       const to = log.nodes
       const standing = (key: Uint8Array) => isStanding(registry, hubId, key)
       const opened = await openedBehindWaist({ log, from, standing })
-      if (opened?.length && to <= VIEW_LIMITS.unaskedNodesMax) return this.#noteMerged(from, facts)
+      if (opened?.length && to <= VIEW_LIMITS.behindWaistMin) return this.#noteMerged(from, facts)
       this.#looked(from, to)
       const recordedWhole = this.#openings.recorded()
       const fresh = (opened ?? []).filter(({ id }) => !this.#recorded.has(id) && !recordedWhole.has(id))
