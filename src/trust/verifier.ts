@@ -1,7 +1,8 @@
 // Checks many signatures off the main thread, which is busy with sockets, hashing and the store, and off libuv's pool,
 // which LevelDB needs. A few jobs are checked at once in place: the way to a worker and back costs as much. Many are cut
 // into batches for a small pool of threads, made when they are first needed. A worker has a bounded number of batches;
-// what is beyond waits in its call, uncopied, and calls take turns, so a large push doesn't hold up a small one.
+// what is beyond waits in its call, uncopied, and calls take turns, so a large push doesn't hold up a small one. While it
+// waits, this thread checks a few itself between all else that it has to do: where cores are few it would often be idle.
 // A job that could not be checked fails its call. There is no verdict by default.
 
 import { availableParallelism } from 'node:os'
@@ -9,7 +10,7 @@ import { Worker } from 'node:worker_threads'
 import { concat } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { VERIFY_LIMITS } from '../limits.ts'
-import { type Job, measureBatch, messageBytes, packBatch } from './batch.ts'
+import { checkBatch, type Job, measureBatch, messageBytes, packBatch } from './batch.ts'
 import { verify } from './verify.ts'
 
 export type { Job }
@@ -42,6 +43,7 @@ export class Verifier {
   readonly #workersMax: number
   readonly #lanes = new Set<Lane>()
   readonly #waiting: Call[] = []
+  #helping: NodeJS.Immediate | undefined
   #closed = false
 
   /** `workers`: how many threads at most, by default one less than there are cores, at least 1 and at most 4. */
@@ -93,6 +95,7 @@ export class Verifier {
         const lane = this.#freeLane()
         if (lane === undefined) {
           this.#waiting.unshift(call)
+          this.#helping ??= setImmediate(() => this.#help())
           return
         }
         this.#post(lane, call)
@@ -102,6 +105,29 @@ export class Verifier {
       }
       if (call.next < call.jobs.length) this.#waiting.push(call)
     }
+  }
+
+  /** Checks a few jobs of the call whose turn it is, as long as no worker could take them; what is large waits for one. */
+  #help(): void {
+    this.#helping = undefined
+    const [call] = this.#waiting
+    if (call === undefined) return
+    try {
+      const { inlineBytesMax, helpJobsMax } = VERIFY_LIMITS
+      const { count, bytes } = measureBatch(call.jobs, call.next, { jobs: helpJobsMax, bytes: inlineBytesMax })
+      if (bytes > inlineBytesMax) return
+      const block = new ArrayBuffer(bytes)
+      packBatch(block, call.jobs, call.next, count)
+      checkBatch(block)
+      call.verdicts.set(new Uint8Array(block, 0, count), call.next)
+      call.next += count
+      this.#settle(call, count)
+    } catch (error) {
+      fail(call, error as Error) // jobs of a wrong type
+    }
+    this.#waiting.shift()
+    if (call.next < call.jobs.length) this.#waiting.push(call)
+    this.#dispatch()
   }
 
   /** The worker with the least to do, a new one rather than one that is busy; undefined when all have their fill. */
@@ -144,9 +170,13 @@ export class Verifier {
     if (lane.batches.length === 0) lane.worker.unref()
     call.verdicts.set(new Uint8Array(block, 0, count), from)
     if (block.byteLength === VERIFY_LIMITS.batchBytes) lane.blocks.push(block)
+    this.#settle(call, count)
+    this.#dispatch()
+  }
+
+  #settle(call: Call, count: number): void {
     call.unanswered -= count
     if (call.unanswered === 0 && !call.failed) call.settle.resolve(call.verdicts)
-    this.#dispatch()
   }
 
   #lost(lane: Lane, cause: Error): void {

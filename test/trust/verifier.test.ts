@@ -124,6 +124,24 @@ test('many calls at once each get their own verdicts, and a small one passes a l
   assert.is(ended.at(-1), 0)
 })
 
+test('what the calling thread checks meanwhile gets its place and the same verdict, and what is large is left to a worker', async () => {
+  await using verifier = new Verifier({ workers: 1 })
+  await verifier.check(manyJobs()) // the thread is up
+  const large = signed(new Uint8Array(batchBytes + 1), true)
+  const mixed = Array.from({ length: 1500 }, (_, index) => (index % 300 === 299 ? large : job(index, index % 7 !== 3)))
+  const calls = await Promise.all([verifier.check(mixed), verifier.check(mixed)])
+  const expected = mixed.map((one, index) => (one === large || index % 7 !== 3 ? 1 : 0))
+  for (const verdicts of calls) assert.equal([...verdicts], expected)
+  const bad = new Array(400).fill({ key: key.publicKeyBytes, sig: undefined, message: undefined }) as Job[]
+  const good = verifier.check(mixed)
+  let error: unknown
+  await verifier.check(bad).catch(thrown => {
+    error = thrown
+  })
+  assert.instance(error, TypeError)
+  assert.equal([...(await good)], expected)
+})
+
 test('when a thread dies, the call it was on fails with a code, and those that waited are served by another', async () => {
   await using verifier = new Verifier({ workers: 1 })
   const started = once(process, 'worker')
