@@ -199,6 +199,7 @@ export const JOURNAL_LIMITS = {
 export const VERIFY_LIMITS = {
   workersMax: 4,
   inlineJobsMax: 3,
+  helpFromJobs: 256,
   helpJobsMax: 8,
   inlineBytesMax: 64 * KIB,
   jobsPerBatchMax: 64,

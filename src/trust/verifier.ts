@@ -1,8 +1,8 @@
 // Checks many signatures off the main thread, which is busy with sockets, hashing and the store, and off libuv's pool,
 // which LevelDB needs. A few jobs are checked at once in place: the way to a worker and back costs as much. Many are cut
 // into batches for a small pool of threads, made when they are first needed. A worker has a bounded number of batches;
-// what is beyond waits in its call, uncopied, and calls take turns, so a large push doesn't hold up a small one. While it
-// waits, this thread checks a few itself between all else that it has to do: where cores are few it would often be idle.
+// what is beyond waits in its call, uncopied, and calls take turns, so a large push doesn't hold up a small one. Where
+// much waits, this thread checks a few itself between all else that it has to do: on few cores it would often be idle.
 // A job that could not be checked fails its call. There is no verdict by default.
 
 import { availableParallelism } from 'node:os'
@@ -95,7 +95,7 @@ export class Verifier {
         const lane = this.#freeLane()
         if (lane === undefined) {
           this.#waiting.unshift(call)
-          this.#helping ??= setImmediate(() => this.#help())
+          if (this.#isBehind()) this.#helping ??= setImmediate(() => this.#help())
           return
         }
         this.#post(lane, call)
@@ -107,11 +107,16 @@ export class Verifier {
     }
   }
 
+  /** So many jobs wait that it is throughput that counts; with fewer the calling thread has better things to do. */
+  #isBehind(): boolean {
+    return this.#waiting.reduce((sum, { jobs, next }) => sum + jobs.length - next, 0) >= VERIFY_LIMITS.helpFromJobs
+  }
+
   /** Checks a few jobs of the call whose turn it is, as long as no worker could take them; what is large waits for one. */
   #help(): void {
     this.#helping = undefined
     const [call] = this.#waiting
-    if (call === undefined) return
+    if (call === undefined || !this.#isBehind()) return
     try {
       const { inlineBytesMax, helpJobsMax } = VERIFY_LIMITS
       const { count, bytes } = measureBatch(call.jobs, call.next, { jobs: helpJobsMax, bytes: inlineBytesMax })
