@@ -4,7 +4,7 @@
 import type { Mode } from '../sync/message.ts'
 import type { Services } from '../transport/exchange.ts'
 import type { Home } from './home.ts'
-import { type MergeReport, mergeReport } from './merge-report.ts'
+import { type MergeReport, mergeReport, toldReport } from './merge-report.ts'
 import { reportOf, type SyncOptions, type SyncReport } from './session.ts'
 import { runChannel, type Syncing } from './syncing.ts'
 
@@ -33,7 +33,7 @@ export async function exchangeWith(
     const parts = { channel, exchange, peer }
     const came = channel.sink === undefined ? undefined : reportOf({ ...parts, mode: 'pull' }, ours)
     const went = channel.source === undefined ? undefined : reportOf({ ...parts, mode: 'push' }, ours)
-    return join(mode, came, went)
+    return join(mode, { came, went, told: toldReport(channel) })
   })
   const facts: { [name: string]: string | number } = { peer, heads_digest: report.heads_digest }
   for (const way of ['in', 'out'] as const) {
@@ -51,40 +51,25 @@ export async function exchangeWith(
   return { ...report, ...(await mergeReport(home.at(frontier), merge)) }
 }
 
+interface Ways {
+  readonly came: SyncReport | undefined
+  readonly went: SyncReport | undefined
+  readonly told: MergeReport
+}
+
 /** The peer speaks of its heads last where it was sent something. */
-function join(mode: Mode, came: SyncReport | undefined, went: SyncReport | undefined): ExchangeReport {
-  const { note, ...rest } = withoutWay((went ?? came)!)
+function join(mode: Mode, { came, went, told }: Ways): ExchangeReport {
+  const { admitted, known, held, held_count, refused, refused_count, note, ...rest } = (went ?? came)!
   const why = rest.equal ? undefined : ((came?.refused_count || came?.held_count ? came.note : undefined) ?? note)
   return {
     ...rest,
     mode,
     ...(came === undefined ? {} : { in: wayOf(came) }),
-    ...(went === undefined ? {} : { out: { ...wayOf(went), ...openedOf(went) } }),
+    ...(went === undefined ? {} : { out: { ...wayOf(went), ...told } }),
     ...(why === undefined ? {} : { note: why }),
   }
 }
 
 function wayOf({ admitted, known, held, held_count, refused, refused_count }: SyncReport): WayReport {
   return { admitted, known, held, held_count, refused, refused_count }
-}
-
-function withoutWay(report: SyncReport): Omit<SyncReport, keyof WayReport | keyof MergeReport> {
-  const {
-    admitted,
-    known,
-    held,
-    held_count,
-    refused,
-    refused_count,
-    conflicts_opened,
-    conflicts_opened_count,
-    ...rest
-  } = report
-  return rest
-}
-
-function openedOf({ conflicts_opened, conflicts_opened_count }: SyncReport): MergeReport {
-  return conflicts_opened === undefined || conflicts_opened_count === undefined
-    ? {}
-    : { conflicts_opened, conflicts_opened_count }
 }

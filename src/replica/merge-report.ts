@@ -3,6 +3,7 @@
 
 import { VIEW_LIMITS } from '../limits.ts'
 import { OPENED_EVENTS_MAX, OPENED_NAME_BYTES_MAX } from '../sync/message.ts'
+import type { Channel } from '../sync/state.ts'
 import type { OpenedItem, OpenedTally } from '../sync/tally.ts'
 import { FIELDS } from '../vela/replay/fields.ts'
 import type { Frontier } from './frontier.ts'
@@ -73,8 +74,9 @@ function nameOf(text: string): string {
   return `${bytes.toString('utf8', 0, end)}…`
 }
 
-/** What a hub told of a merge there. */
-export function toldReport(opened: OpenedTally | undefined): MergeReport {
+/** What a hub told of the merge there, of what this channel sent. */
+export function toldReport({ source }: Channel): MergeReport {
+  const opened = source?.report?.opened
   return opened === undefined
     ? {}
     : { conflicts_opened: opened.items.map(conflictOf), conflicts_opened_count: opened.count }

@@ -10,7 +10,7 @@ import type { SetAlarm } from '../transport/alarm.ts'
 import { Exchange, type Services, type Traffic } from '../transport/exchange.ts'
 import { connect, type Dialled } from '../transport/socket.ts'
 import type { Key } from '../trust/key.ts'
-import { type MergeReport, toldReport } from './merge-report.ts'
+import type { MergeReport } from './merge-report.ts'
 
 export interface SyncOptions {
   readonly signal?: AbortSignal
@@ -146,7 +146,6 @@ export function reportOf(
     equal,
     same_registry: toHex(log.registry) === toHex(channel.theirs!.registry),
     ...(note === undefined ? {} : { note }),
-    ...toldReport(mode === 'push' ? tally.opened : undefined),
   }
 }
 

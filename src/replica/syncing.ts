@@ -9,7 +9,7 @@ import { Key } from '../trust/key.ts'
 import { checkPeerUrl } from '../trust/peer.ts'
 import type { Peer } from '../trust/registry.ts'
 import type { Home } from './home.ts'
-import { mergeReport } from './merge-report.ts'
+import { mergeReport, toldReport } from './merge-report.ts'
 import type { FrontierPeers } from './peers.ts'
 import { chooseFrontier } from './read.ts'
 import { hubKey, reportOf, type SyncOptions, type SyncReport, withSession } from './session.ts'
@@ -63,7 +63,7 @@ export async function syncWith(
   const report = await runChannel(home, services, sync, options, parts => {
     const { log, registry } = home.at(sync.frontier)
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
-    return reportOf({ ...parts, ...sync }, ours)
+    return { ...reportOf({ ...parts, ...sync }, ours), ...toldReport(parts.channel) }
   })
   const { admitted, held_count: held, refused_count: refused, heads_digest } = report
   if (admitted + held + refused > 0) {

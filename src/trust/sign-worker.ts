@@ -3,13 +3,13 @@
 
 import { parentPort } from 'node:worker_threads'
 import { Key } from './key.ts'
-import { type PackedRun, signRun } from './sign.ts'
+import { type PackedRun, packNodes, signRun, unpack } from './sign.ts'
 
 parentPort!.once('message', (seed: Uint8Array) => {
   const key = Key.fromSeed(seed)
   parentPort!.on('message', (run: PackedRun) => {
-    const signed = signRun(key, run)
-    parentPort!.postMessage(signed, [signed.bytes.buffer, signed.ends.buffer, signed.digests.buffer])
+    const nodes = packNodes(signRun(key, run, unpack(run)))
+    parentPort!.postMessage(nodes, [nodes.bytes.buffer, nodes.ends.buffer, nodes.digests.buffer])
   })
   parentPort!.postMessage('up')
 })

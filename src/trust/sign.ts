@@ -1,13 +1,39 @@
 // Signing nodes: one, or a run of them in which each stands on the one before, packed for the way between threads: the
 // events one behind the other with their ends, the nodes likewise with their digests.
 
-import { concat, type Digest, sha256 } from '../bytes.ts'
+import { asBuffer, concat, type Digest, sha256 } from '../bytes.ts'
 import { encodeSigned, type NodeFields } from '../codec/node.ts'
 import type { Key } from './key.ts'
 
 /** The bytes of a node. @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE, ERR_CBOR */
 export function signNode(key: Key, fields: Omit<NodeFields, 'key'>): Uint8Array {
   return encodeSigned({ ...fields, key: key.publicKeyBytes }, message => key.sign(message))
+}
+
+export interface Signed {
+  readonly bytes: Uint8Array
+  /** SHA-256 of the bytes. */
+  readonly digest: Digest
+}
+
+/** Where a run of nodes, each on the one before, begins. */
+export interface RunStart {
+  readonly frontier: string
+  /** Of the first node: ascending, no repeats. */
+  readonly parents: readonly Digest[]
+  /** Of the first node. */
+  readonly height: number
+}
+
+/** The nodes of a run that carry these events. */
+export function signRun(key: Key, { frontier, parents, height }: RunStart, events: readonly Uint8Array[]): Signed[] {
+  const nodes: Signed[] = []
+  for (const [i, event] of events.entries()) {
+    const on = i === 0 ? parents : [nodes[i - 1]!.digest]
+    const bytes = signNode(key, { frontier, event, links: [], parents: on, height: height + i })
+    nodes.push({ bytes, digest: sha256(bytes) })
+  }
+  return nodes
 }
 
 /** Byte strings one behind the other, in memory that is theirs alone and may go to another thread. */
@@ -17,15 +43,11 @@ export interface Packed {
   readonly ends: Uint32Array<ArrayBuffer>
 }
 
-export interface PackedRun extends Packed {
-  readonly frontier: string
-  /** Of the first node: ascending, no repeats. */
-  readonly parents: readonly Digest[]
-  /** Of the first node. */
-  readonly height: number
-}
+/** Events for a thread to sign. */
+export interface PackedRun extends Packed, RunStart {}
 
-export interface SignedRun extends Packed {
+/** Its nodes. */
+export interface PackedNodes extends Packed {
   /** SHA-256 of each node, 32 bytes, one behind the other. */
   readonly digests: Uint8Array<ArrayBuffer>
 }
@@ -47,17 +69,12 @@ export function unpack({ bytes, ends }: Packed): Uint8Array[] {
   return Array.from(ends, (end, i) => bytes.subarray(ends[i - 1] ?? 0, end))
 }
 
-/** Signs a run of events. */
-export function signRun(key: Key, { frontier, parents, height, ...events }: PackedRun): SignedRun {
-  let on = parents
-  let at = height
-  const nodes = unpack(events).map(event => {
-    const bytes = signNode(key, { frontier, event, links: [], parents: on, height: at })
-    const digest = sha256(bytes)
-    on = [digest]
-    at += 1
-    return { bytes, digest }
-  })
+export function packNodes(nodes: readonly Signed[]): PackedNodes {
   const digests = Uint8Array.from(concat(nodes.map(({ digest }) => digest)))
   return { ...pack(nodes.map(({ bytes }) => bytes)), digests }
+}
+
+export function unpackNodes({ digests, ...nodes }: PackedNodes): Signed[] {
+  const all = asBuffer(digests)
+  return unpack(nodes).map((bytes, i) => ({ bytes, digest: all.subarray(32 * i, 32 * (i + 1)) }))
 }

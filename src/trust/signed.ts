@@ -3,30 +3,35 @@
 // passed its check (`CheckedEvent`). Registry, parents, height and documents are judged as for any other node.
 // Specification: protocol/admission.md, D29 and D30.
 
-import { Worker } from 'node:worker_threads'
-import { asBuffer, type Digest, sha256 } from '../bytes.ts'
+import type { Worker } from 'node:worker_threads'
+import { sha256 } from '../bytes.ts'
 import type { NodeFields } from '../codec/node.ts'
 import { ReplicaError } from '../errors.ts'
 import type { CheckedEvent } from '../vela/event.ts'
 import type { Candidate, Refusal } from './candidate.ts'
 import { type Key, seedOf } from './key.ts'
-import { pack, type SignedRun, signNode, unpack } from './sign.ts'
+import {
+  type PackedNodes,
+  type PackedRun,
+  pack,
+  type RunStart,
+  type Signed,
+  signNode,
+  signRun,
+  unpackNodes,
+} from './sign.ts'
+import { startThread } from './thread.ts'
 
 export interface OwnFields extends Omit<NodeFields, 'key' | 'event'> {
   readonly event: CheckedEvent
 }
 
 /** Events that nodes of a chain are to carry. */
-export interface Run {
-  readonly frontier: string
-  /** Of the first node: ascending, no repeats. */
-  readonly parents: readonly Digest[]
-  /** Of the first node. */
-  readonly height: number
+export interface Run extends RunStart {
   readonly events: readonly CheckedEvent[]
 }
 
-let own: (key: Uint8Array, fields: OwnFields, node: { bytes: Uint8Array; digest: Digest }) => SignedNode
+let own: (key: Uint8Array, fields: OwnFields, node: Signed) => SignedNode
 
 export class SignedNode {
   readonly #frontier: string
@@ -60,7 +65,7 @@ export class SignedNode {
 
 /** Who waits for a run that the thread has. */
 interface Asked {
-  readonly resolve: (run: SignedRun) => void
+  readonly resolve: (run: PackedNodes) => void
   readonly reject: (error: Error) => void
 }
 
@@ -83,9 +88,16 @@ export class RunSigner {
   }
 
   /** @throws ReplicaError ERR_INTERNAL when the thread ended over it */
-  async sign(run: Run): Promise<SignedNode[]> {
+  async sign({ events, ...start }: Run): Promise<SignedNode[]> {
     if (this.#signedHere >= THREAD_AFTER) this.#thread ??= this.#start()
-    return this.#thread !== undefined && this.#isUp ? this.#signThere(this.#thread, run) : this.#signHere(run)
+    const texts = events.map(({ text }) => text)
+    const nodes = this.#isUp ? await this.#signThere(start, texts) : this.#signHere(start, texts)
+    const key = this.#key.publicKeyBytes
+    const { frontier, parents, height } = start
+    return events.map((event, i) => {
+      const on = i === 0 ? parents : [nodes[i - 1]!.digest]
+      return own(key, { frontier, event, links: [], parents: on, height: height + i }, nodes[i]!)
+    })
   }
 
   /** Ends the thread; a run that it has fails. */
@@ -93,33 +105,26 @@ export class RunSigner {
     await this.#thread?.terminate()
   }
 
-  #signHere(run: Run): SignedNode[] {
-    const nodes: SignedNode[] = []
-    for (const fields of chained(run, i => nodes[i]!.candidate.digest)) nodes.push(SignedNode.make(this.#key, fields))
-    this.#signedHere += nodes.length
-    return nodes
+  #signHere(start: RunStart, texts: readonly Uint8Array[]): Signed[] {
+    this.#signedHere += texts.length
+    return signRun(this.#key, start, texts)
   }
 
-  async #signThere(thread: Worker, run: Run): Promise<SignedNode[]> {
-    const { frontier, parents, height, events } = run
-    const texts = pack(events.map(({ text }) => text))
-    const signed = await new Promise<SignedRun>((resolve, reject) => {
+  async #signThere(start: RunStart, texts: readonly Uint8Array[]): Promise<Signed[]> {
+    const run: PackedRun = { ...start, ...pack(texts) }
+    const nodes = await new Promise<PackedNodes>((resolve, reject) => {
       this.#asked = { resolve, reject }
-      thread.ref() // only a thread with work keeps the process alive
-      thread.postMessage({ frontier, parents, height, ...texts }, [texts.bytes.buffer, texts.ends.buffer])
+      this.#thread!.ref()
+      this.#thread!.postMessage(run, [run.bytes.buffer, run.ends.buffer])
     })
-    const key = this.#key.publicKeyBytes
-    const digests = asBuffer(signed.digests)
-    const nodes = unpack(signed).map((bytes, i) => ({ bytes, digest: digests.subarray(32 * i, 32 * (i + 1)) }))
-    return [...chained(run, i => nodes[i]!.digest)].map((fields, i) => own(key, fields, nodes[i]!))
+    return unpackNodes(nodes)
   }
 
   #start(): Worker {
-    const thread = startThread()
-    thread.unref()
+    const thread = startThread('./sign-worker.js', 'sign')
     thread.once('message', () => {
       this.#isUp = true
-      thread.on('message', (run: SignedRun) => this.#settle(asked => asked.resolve(run)))
+      thread.on('message', (run: PackedNodes) => this.#settle(asked => asked.resolve(run)))
     })
     thread.on('error', error => this.#lost(error))
     thread.on('exit', code => this.#lost(new Error(`exit code ${code}`)))
@@ -139,23 +144,5 @@ export class RunSigner {
     this.#settle(asked => asked.reject(error))
     this.#thread = undefined
     this.#isUp = false
-  }
-}
-
-/** What the nodes of a run are made of; `digestOf` answers for a node once the next is asked for. */
-function* chained({ frontier, events, ...first }: Run, digestOf: (at: number) => Digest): Generator<OwnFields> {
-  let { parents } = first
-  for (const [i, event] of events.entries()) {
-    yield { frontier, event, links: [], parents, height: first.height + i }
-    parents = [digestOf(i)]
-  }
-}
-
-function startThread(): Worker {
-  try {
-    // No flags and no environment of the process: the thread needs none, and some flags can't be given to a thread.
-    return new Worker(new URL('./sign-worker.js', import.meta.url), { execArgv: [], env: {} })
-  } catch (cause) {
-    throw new ReplicaError('ERR_INTERNAL', "can't start a thread to sign", { cause })
   }
 }

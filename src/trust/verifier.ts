@@ -6,11 +6,12 @@
 // A job that could not be checked fails its call. There is no verdict by default.
 
 import { availableParallelism } from 'node:os'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { concat } from '../bytes.ts'
 import { ReplicaError } from '../errors.ts'
 import { VERIFY_LIMITS } from '../limits.ts'
 import { checkBatch, type Job, measureBatch, messageBytes, packBatch } from './batch.ts'
+import { startThread } from './thread.ts'
 import { verify } from './verify.ts'
 
 export type { Job }
@@ -145,9 +146,8 @@ export class Verifier {
   }
 
   #start(): Lane {
-    const worker = startThread()
+    const worker = startThread('./verify-worker.js', 'check signatures')
     const lane: Lane = { worker, batches: [], blocks: [] }
-    worker.unref()
     worker.on('message', (block: ArrayBuffer) => this.#answered(lane, block))
     worker.on('error', error => this.#lost(lane, error))
     worker.on('exit', code => this.#lost(lane, new Error(`exit code ${code}`)))
@@ -190,15 +190,6 @@ export class Verifier {
       fail(call, new ReplicaError('ERR_INTERNAL', 'a thread that was checking signatures ended', { cause }))
     }
     this.#dispatch() // the next batch starts another
-  }
-}
-
-function startThread(): Worker {
-  try {
-    // No flags and no environment of the process: the thread needs none, and some flags can't be given to a thread.
-    return new Worker(new URL('./verify-worker.js', import.meta.url), { execArgv: [], env: {} })
-  } catch (cause) {
-    throw new ReplicaError('ERR_INTERNAL', "can't start a thread to check signatures", { cause })
   }
 }
 

@@ -60,7 +60,7 @@ export function checkedLabel(text: Uint8Array): Uint8Array {
 function checkedLayout(text: Uint8Array): { layout: EventLayout; id: string } {
   checkSize(text)
   const layout = layoutOf(text)
-  const id = readString(view(text), layout.id)
+  const id = readString(asBuffer(text), layout.id)
   const computed = contentId(without(text, layout.idMember, layout.unsigned))
   if (id !== computed) throw wrongId(id, computed)
   return { layout, id }
@@ -214,7 +214,7 @@ export function eventSigningBytes(text: Uint8Array, form: SignatureForm): Uint8A
 export function eventSignature(text: Uint8Array): { form: SignatureForm; sig: Uint8Array } | undefined {
   const { signature } = layoutOf(text)
   if (signature === undefined) return undefined
-  const parts = /^(v1:)?([0-9a-fA-F]{128})$/.exec(readString(view(text), signature))
+  const parts = /^(v1:)?([0-9a-fA-F]{128})$/.exec(readString(asBuffer(text), signature))
   return parts === null ? undefined : { form: parts[1] === undefined ? 'bare' : 'dsse', sig: fromHex(parts[2]!)! }
 }
 
@@ -252,7 +252,7 @@ function without(text: Uint8Array, first: Span, second: Span): Uint8Array {
 }
 
 function headOf(bytes: Uint8Array, layout: EventLayout): EventHead {
-  const text = view(bytes)
+  const text = asBuffer(bytes)
   return {
     id: readString(text, layout.id),
     kind: readString(text, layout.kind),
@@ -273,10 +273,6 @@ function recordHead(record: EventRecord): EventHead {
 function parentsOf(payload: Json): string[] | undefined {
   const parents = payload instanceof Map ? payload.get('parents') : undefined
   return Array.isArray(parents) ? parents.filter(item => typeof item === 'string') : undefined
-}
-
-function view(bytes: Uint8Array): Buffer {
-  return asBuffer(bytes)
 }
 
 /** The text of a canonical string, whose escapes JSON.parse reads as they are meant. */

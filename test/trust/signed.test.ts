@@ -8,7 +8,7 @@ import { equals, sha256, toHex } from '../../src/bytes.ts'
 import { decodeNode, signingBytes } from '../../src/codec/node.ts'
 import { hasCode } from '../../src/errors.ts'
 import { Key } from '../../src/trust/key.ts'
-import { pack, signRun, unpack } from '../../src/trust/sign.ts'
+import { pack, packNodes, signRun, unpack, unpackNodes } from '../../src/trust/sign.ts'
 import { RunSigner, SignedNode } from '../../src/trust/signed.ts'
 import { verify } from '../../src/trust/verify.ts'
 import { type CheckedEvent, makeEvent } from '../../src/vela/event.ts'
@@ -69,9 +69,9 @@ test('a node signed alone has the bytes that a run gives it', () => {
   const [event] = events(1)
   const fields = { frontier: FRONTIER, links: [], parents: [], height: 0 }
   const alone = SignedNode.make(key, { ...fields, event: event! })
-  const run = signRun(key, { ...fields, ...pack([event!.text]) })
-  assert.equal(unpack(run).map(toHex), [toHex(alone.candidate.bytes)])
-  assert.is(toHex(run.digests), toHex(alone.candidate.digest))
+  const [node] = unpackNodes(packNodes(signRun(key, fields, [event!.text])))
+  assert.is(toHex(node!.bytes), toHex(alone.candidate.bytes))
+  assert.is(toHex(node!.digest), toHex(alone.candidate.digest))
 })
 
 test('what is packed comes out as it went in, nothing among it', () => {
