@@ -2,10 +2,10 @@
 // bytes on every machine and for ever, so that counts in benchmarks can be asserted. Everything is generated one by one
 // and keeps a bounded part of the past, so that a million nodes cost no more memory than a thousand.
 
-import { compare, type Digest, sha256 } from '../src/bytes.ts'
-import { encodeBody, encodeNode, signingBytes } from '../src/codec/node.ts'
-import type { Key } from '../src/trust/key.ts'
-import { makeEvent } from '../src/vela/event.ts'
+import { compare, type Digest, sha256 } from '../src/base/bytes.ts'
+import type { Key } from '../src/crypto/key.ts'
+import { makeEvent } from '../src/event/event.ts'
+import { encodeBody, encodeNode, signingBytes } from '../src/node/node.ts'
 import { events, type TimedDraft } from './event-data.ts'
 
 export { events, type TimedDraft } from './event-data.ts'

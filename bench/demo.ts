@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
-import { makeEvent } from '../src/vela/event.ts'
+import { makeEvent } from '../src/event/event.ts'
 import { type Answer, ask, type ServedHub, serve, stop, VerbFailed, verb } from './cli.ts'
 import { events } from './data.ts'
 import { livePart } from './demo-live.ts'

@@ -1,7 +1,7 @@
 // Seeded made-up events, like real ones in kinds, sizes, wording and in what they refer to: findings are asserted and come
 // back in notes, reviews and revisions whose hashes follow on each other. The same seed gives the same drafts for ever.
 
-import type { EventDraft } from '../src/vela/event.ts'
+import type { EventDraft } from '../src/event/event.ts'
 import { Random } from './random.ts'
 import { type Prose, prose } from './wording.ts'
 

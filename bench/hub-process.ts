@@ -1,6 +1,6 @@
 // A hub as a process of its own: opens a store, listens on the loopback, and says how much memory it took.
 
-import { Hub } from '../src/hub.ts'
+import { Hub } from '../src/hub/hub.ts'
 import { answerRequests } from './child.ts'
 import { peakRssBytes, resetPeakRss } from './memory.ts'
 import { frontier } from './stores.ts'

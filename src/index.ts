@@ -3,22 +3,17 @@
 // The reference's names: what needs a network or a store is here, what is pure also in `frontier-replica/vela`. Its `SyncReport` is
 // ComparisonReport here, where a SyncReport is that of push and pull.
 
-export type { LinkCodec } from './codec/cid.ts'
-export type { Link } from './codec/node.ts'
-export type { Action, IdPair } from './dag/closure.ts'
-export {
-  causalClosure,
-  classify,
-  classify as classifyPeerEventSet,
-  isCausallyClosed,
-  missingAncestors,
-} from './dag/closure.ts'
-export { compareByTime, topologicalOrder } from './dag/order.ts'
-export type { ErrorCode, ErrorFacts, ExitCode } from './errors.ts'
-export { CODES, hasCode, ReplicaError } from './errors.ts'
-export type { AppendInput, AppendOptions, AppendReport } from './replica/append.ts'
-export type { ChangesOptions } from './replica/changes.ts'
-export type { CompareOptions, CompareWith, Comparison } from './replica/compare.ts'
+export type { LiveMode, LiveSetting } from './admission/peer.ts'
+export type { Cut, Peer, PeerChange } from './admission/registry.ts'
+export type { ErrorCode, ErrorFacts, ExitCode } from './base/errors.ts'
+export { CODES, hasCode, ReplicaError } from './base/errors.ts'
+export { VERSION } from './base/version.ts'
+export type { LinkCodec } from './cbor/cid.ts'
+export { Key } from './crypto/key.ts'
+export type { EventDraft } from './event/event.ts'
+export { compareByTime, topologicalOrder } from './graph/order.ts'
+export type { Link } from './node/node.ts'
+export type { CompareOptions, CompareWith, Comparison } from './projection/compare-peer.ts'
 export type {
   CarrierView,
   ComputedConflict,
@@ -28,44 +23,60 @@ export type {
   FrontierConflicts,
   ListedConflict,
   RecordedConflict,
-} from './replica/conflicts.ts'
+} from './projection/conflicts-api.ts'
+export {
+  discoverPeerFrontier,
+  type FetchOptions,
+  fetchPeerFrontier,
+  type PeerPlace,
+} from './projection/fetch-frontier.ts'
+export type { WholeImportReport } from './projection/files/import-file.ts'
+export type { BaseView, WholeFrontier } from './projection/files/snapshot.ts'
+export { type Parts, type RepositoryFile, splitFrontier, splitRepository } from './projection/files/split.ts'
+export type { OpenedConflict } from './projection/opened-conflicts.ts'
+export type { Publishing, PublishOptions, PublishReport, PublishTo, RecordReport } from './projection/publisher.ts'
+export type { AcceptedReport, Choice, ResolveDraft, Settling } from './projection/resolver.ts'
+export type { AppendInput, AppendOptions, AppendReport } from './replica/append.ts'
+export type { ChangesOptions } from './replica/changes.ts'
+export type { Action, IdPair } from './replica/closure.ts'
+export {
+  causalClosure,
+  classify,
+  classify as classifyPeerEventSet,
+  isCausallyClosed,
+  missingAncestors,
+} from './replica/closure.ts'
 export type { Documents } from './replica/documents.ts'
-export type { ExchangeReport, WayReport } from './replica/exchanging.ts'
-export { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier, type PeerPlace } from './replica/fetch.ts'
 export type { ForkReport } from './replica/fork.ts'
-export type { ImportFault, ImportOptions, ImportProgress, ImportReport, LogReader } from './replica/import-reading.ts'
-export type { WholeImportReport } from './replica/import-whole.ts'
+export type {
+  ImportFault,
+  ImportOptions,
+  ImportProgress,
+  ImportReport,
+  LogReader,
+} from './replica/import/import-reader.ts'
 export type { JournalEntry } from './replica/journal.ts'
-export type { LinkTools } from './replica/link-tools.ts'
-export type { LiveOptions, LiveState } from './replica/live.ts'
+export type { LinkTools } from './replica/links/backoff.ts'
+export type { LiveOptions, LiveState } from './replica/links/follow-peer.ts'
+export type { FrontierStatus, HeldBy, StatusReport } from './replica/merge-status.ts'
+export type { EventView, NodeView } from './replica/node-view.ts'
 export type { NodesOptions } from './replica/nodes.ts'
-export type { OpenOptions, ReplicaEvent } from './replica/open.ts'
-export type { OpenedConflict } from './replica/opened.ts'
-export type { PeerState, PeerStatus } from './replica/peer-status.ts'
+export type { OpenOptions, ReplicaEvent } from './replica/open-replica.ts'
 export type { FrontierPeers, NewPeer } from './replica/peers.ts'
-export type { Publishing, PublishOptions, PublishReport, PublishTo, RecordReport } from './replica/publish.ts'
-export type { Progress, SyncOptions, SyncReport } from './replica/session.ts'
-export type { AcceptedReport, Choice, ResolveDraft, Settling } from './replica/settle.ts'
-export type { FrontierStatus, HeldBy, StatusReport } from './replica/status.ts'
-export type { AdoptReport, CloneOptions, CloneReport } from './replica/syncing.ts'
+export { Replica } from './replica/replica.ts'
+export type { PeerState, PeerStatus } from './replica/status.ts'
+export type { ExchangeReport, WayReport } from './replica/sync/exchanging.ts'
+export type { Progress, SyncOptions, SyncReport } from './replica/sync/sync-client.ts'
+export type { AdoptReport, CloneOptions, CloneReport } from './replica/sync/syncing.ts'
 export type { FaultView, VerifyOptions, VerifyReport } from './replica/verify.ts'
-export type { EventView, NodeView } from './replica/view.ts'
-export type { BaseView, WholeFrontier } from './replica/whole.ts'
-export { type Parts, type RepositoryFile, splitFrontier, splitRepository } from './replica/whole-split.ts'
-export { Replica } from './replica.ts'
-export type { LiveRound } from './transport/exchange.ts'
-export { Key } from './trust/key.ts'
-export type { LiveMode, LiveSetting } from './trust/peer.ts'
-export type { Cut, Peer, PeerChange } from './trust/registry.ts'
-export { type Conflict, type ConflictKind, diffFrontiers } from './vela/diff.ts'
-export type { DiscoveryResult } from './vela/discover.ts'
-export type { EventDraft } from './vela/event.ts'
+export type { LiveRound } from './transport/session.ts'
 export {
   recordLocatorFailure,
   recordUnverifiedEntry,
   type SyncReport as ComparisonReport,
   syncWithPeer,
-} from './vela/observation.ts'
-export type { PeerFetchResult } from './vela/peer-fetch.ts'
-export type { PeerHub } from './vela/peer-hub.ts'
-export { VERSION } from './version.ts'
+} from './vela/federation/comparison.ts'
+export { type Conflict, type ConflictKind, diffFrontiers } from './vela/federation/diff.ts'
+export type { DiscoveryResult } from './vela/federation/discovery.ts'
+export type { PeerFetchResult } from './vela/federation/peer-fetch.ts'
+export type { PeerHub } from './vela/federation/peer-hub.ts'

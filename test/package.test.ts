@@ -7,7 +7,7 @@ import * as path from 'node:path'
 import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { VERSION } from '../src/version.ts'
+import { VERSION } from '../src/base/version.ts'
 import { repository, type Scratch, scratch } from './shared-data.ts'
 import { filesBelow, none, readText } from './sources.ts'
 

@@ -5,9 +5,9 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { sha256, toHex, utf8 } from '../src/bytes.ts'
-import { CODES, isErrorCode } from '../src/errors.ts'
-import * as limits from '../src/limits.ts'
+import { sha256, toHex, utf8 } from '../src/base/bytes.ts'
+import { CODES, isErrorCode } from '../src/base/errors.ts'
+import * as limits from '../src/base/limits.ts'
 import { repository } from './shared-data.ts'
 import { filesBelow, none, readText, sources } from './sources.ts'
 
@@ -114,7 +114,7 @@ test('errors.md lists the codes of the code, in their order, with exit and close
 })
 
 test('every code is used somewhere', () => {
-  const code = sources('src').filter(source => source.path !== 'src/errors.ts')
+  const code = sources('src').filter(source => source.path !== 'src/base/errors.ts')
   none(Object.keys(CODES).filter(name => !code.some(source => source.code.includes(`'${name}'`))))
 })
 
@@ -167,7 +167,7 @@ test('a limit that another page repeats as `name = value` has the value of the c
 })
 
 test('every limit is used by some part of the code', () => {
-  const code = sources('src').filter(source => source.path !== 'src/limits.ts')
+  const code = sources('src').filter(source => source.path !== 'src/base/limits.ts')
   const names = [...numbersInCode().keys()].map(name => name.split('.').at(-1)!)
   none(names.filter(name => !code.some(source => new RegExp(`\\b${name}\\b`).test(source.code))))
 })

@@ -7,7 +7,7 @@ import * as path from 'node:path'
 import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { isErrorCode } from '../src/errors.ts'
+import { isErrorCode } from '../src/base/errors.ts'
 import { repository, scratch } from './shared-data.ts'
 import { none, readText } from './sources.ts'
 

@@ -1,8 +1,8 @@
 // New events of one's own. `one by one`: each is signed, checked and on the disk before the next is made, as a program does
 // that waits for every answer. `batched`: the same events handed over together.
 
-import { Replica } from '../../src/replica.ts'
-import { makeEvent } from '../../src/vela/event.ts'
+import { makeEvent } from '../../src/event/event.ts'
+import { Replica } from '../../src/replica/replica.ts'
 import { events } from '../data.ts'
 import { type Job, type Timed, timed } from '../job.ts'
 import { folderBytes, frontier, seed } from '../stores.ts'

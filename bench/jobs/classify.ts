@@ -2,8 +2,8 @@
 // The cost has to follow the 1,000 and not the log. No signature matters here, so the store has none that are valid.
 
 import { createHash } from 'node:crypto'
-import type { Digest } from '../../src/bytes.ts'
-import { classifyIncoming } from '../../src/dag/closure.ts'
+import type { Digest } from '../../src/base/bytes.ts'
+import { classifyIncoming } from '../../src/replica/closure.ts'
 import { openLevel } from '../../src/store/index.ts'
 import type { FrontierStore } from '../../src/store/store.ts'
 import { type Job, type Timed, timed } from '../job.ts'

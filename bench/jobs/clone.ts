@@ -1,6 +1,6 @@
 // A new replica from a hub: every node sent, every signature checked, everything on the disk when it returns.
 
-import { Replica } from '../../src/replica.ts'
+import { Replica } from '../../src/replica/replica.ts'
 import type { Bench, Place } from '../bench.ts'
 import type { Job } from '../job.ts'
 import type { Row } from '../samples.ts'

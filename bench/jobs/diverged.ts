@@ -3,8 +3,8 @@
 // the puller remembers how far it had come. Afterwards, not timed, it pushes its own, and both must have equal heads.
 
 import * as path from 'node:path'
-import { Replica } from '../../src/replica.ts'
-import { Key } from '../../src/trust/key.ts'
+import { Key } from '../../src/crypto/key.ts'
+import { Replica } from '../../src/replica/replica.ts'
 import type { Bench, Place } from '../bench.ts'
 import type { Job } from '../job.ts'
 import type { Row } from '../samples.ts'

@@ -2,9 +2,9 @@
 
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { openEvents } from '../../src/cli/event-files.ts'
-import { Replica } from '../../src/replica.ts'
-import { makeEvent } from '../../src/vela/event.ts'
+import { openEvents } from '../../src/cli/files/event-files.ts'
+import { makeEvent } from '../../src/event/event.ts'
+import { Replica } from '../../src/replica/replica.ts'
 import { events } from '../data.ts'
 import { type Job, type Timed, timed } from '../job.ts'
 import { folderBytes, frontier, seed } from '../stores.ts'

@@ -1,6 +1,6 @@
 // A pull in a new process by a replica that has pulled before and lacks a few nodes, all of which the hub has.
 
-import { Replica } from '../../src/replica.ts'
+import { Replica } from '../../src/replica/replica.ts'
 import type { Place } from '../bench.ts'
 import { type Job, timed } from '../job.ts'
 import { frontier, hubId } from '../stores.ts'

@@ -1,6 +1,6 @@
 // Reading a whole store once more: hashes, commit chain, index, heads and every node's form; with signatures, these too.
 
-import { Replica } from '../../src/replica.ts'
+import { Replica } from '../../src/replica/replica.ts'
 import { type Job, type Timed, timed } from '../job.ts'
 
 interface Verified extends Timed {

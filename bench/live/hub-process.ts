@@ -2,9 +2,9 @@
 // how old the events were when they became durable here, and what all of it cost.
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
-import { Hub } from '../../src/hub.ts'
-import type { Home } from '../../src/replica/home.ts'
-import { makeEvent } from '../../src/vela/event.ts'
+import { makeEvent } from '../../src/event/event.ts'
+import { Hub } from '../../src/hub/hub.ts'
+import type { Home } from '../../src/replica/replica-context.ts'
 import { answerRequests } from '../child.ts'
 import { events } from '../data.ts'
 import { peakRssBytes, resetPeakRss } from '../memory.ts'

@@ -3,13 +3,13 @@
 // and in the hub's order, is checked.
 
 import { randomBytes } from 'node:crypto'
-import { type Digest, digestKey, sha256 } from '../../src/bytes.ts'
-import { hasCode } from '../../src/errors.ts'
+import { type Digest, digestKey, sha256 } from '../../src/base/bytes.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { Key } from '../../src/crypto/key.ts'
+import type { Admission, LogState } from '../../src/sync/connection.ts'
 import { setBit } from '../../src/sync/message.ts'
-import type { Admission, LogState } from '../../src/sync/state.ts'
-import { Exchange, type Services } from '../../src/transport/exchange.ts'
-import { connect } from '../../src/transport/socket.ts'
-import { Key } from '../../src/trust/key.ts'
+import { Exchange, type Services } from '../../src/transport/session.ts'
+import { connect } from '../../src/transport/websocket-link.ts'
 import { frontier, keyBytes } from '../stores.ts'
 import { ageMs, type Latencies } from './stamp.ts'
 

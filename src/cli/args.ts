@@ -2,9 +2,9 @@
 // may have been meant is decided here, so that every mistake is one ERR_USAGE with a hint.
 
 import { parseArgs } from 'node:util'
-import type { ReplicaError } from '../errors.ts'
-import { usage } from './output.ts'
-import { EVERYWHERE, type OptionSpec, type VerbShape } from './shape.ts'
+import type { ReplicaError } from '../base/errors.ts'
+import { EVERYWHERE, type OptionSpec, type VerbShape } from './command-spec.ts'
+import { usage } from './terminal/output.ts'
 
 /** The arguments of one verb, already checked against what it takes. */
 export class Args {

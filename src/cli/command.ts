@@ -1,13 +1,13 @@
 // What a verb is: a name, what it takes, what its help says, and a function from a context to an exit code. The same
 // function runs in the process of the shell and inside a hub that owns the store; all it may touch is its context.
 
-import type { ExitCode } from '../errors.ts'
-import type { Replica } from '../replica.ts'
+import type { ExitCode } from '../base/errors.ts'
+import type { Replica } from '../replica/replica.ts'
 import type { Args } from './args.ts'
+import type { VerbShape } from './command-spec.ts'
 import type { Io } from './io.ts'
-import type { Output } from './output.ts'
-import type { VerbShape } from './shape.ts'
-import type { Visits } from './visits.ts'
+import type { Visits } from './short-lived-store.ts'
+import type { Output } from './terminal/output.ts'
 
 /** Where a verb comes from and what stands around it. */
 export interface Context {

@@ -1,7 +1,7 @@
 // Help, made from the table of verbs alone; protocol/cli.md repeats it and a test holds the two equal.
 
-import { columns } from './layout.ts'
-import { EVERYWHERE, type OptionSpec, type VerbShape } from './shape.ts'
+import { EVERYWHERE, type OptionSpec, type VerbShape } from './command-spec.ts'
+import { columns } from './terminal/layout.ts'
 
 const WIDTH = 96
 

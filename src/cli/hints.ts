@@ -1,6 +1,6 @@
 // What a person can do about an error, where there is something to do. Messages say what happened; these say what next.
 
-import type { ErrorCode, ReplicaError } from '../errors.ts'
+import type { ErrorCode, ReplicaError } from '../base/errors.ts'
 
 const HINTS: Partial<Record<ErrorCode, string>> = {
   ERR_STORE_MISSING: '`replica init` makes a store here, `--dir <folder>` names one',

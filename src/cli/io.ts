@@ -4,9 +4,9 @@
 
 import * as fs from 'node:fs'
 import { addAbortSignal, type Readable, type Writable } from 'node:stream'
-import { ReplicaError } from '../errors.ts'
-import { CLI_LIMITS } from '../limits.ts'
-import { hasErrno } from './errno.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { CLI_LIMITS } from '../base/limits.ts'
+import { hasErrno } from './error-hints.ts'
 
 /** The reader of stdout has gone (`replica log | head`): the verb stops, and nobody needs to hear about it. */
 export class OutputClosed extends Error {

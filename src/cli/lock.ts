@@ -2,8 +2,8 @@
 // each other: whoever finds the store locked waits a moment for it.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { hasCode } from '../errors.ts'
-import { CLI_LIMITS } from '../limits.ts'
+import { hasCode } from '../base/errors.ts'
+import { CLI_LIMITS } from '../base/limits.ts'
 
 /** Calls `open` again and again while the store is locked, for about two seconds. @throws ReplicaError ERR_STORE_LOCKED */
 export async function retryWhileLocked<T>(signal: AbortSignal, open: () => Promise<T>): Promise<T> {

@@ -4,7 +4,7 @@
 
 import * as fs from 'node:fs'
 import { isatty } from 'node:tty'
-import { ReplicaError } from '../errors.ts'
+import { ReplicaError } from '../base/errors.ts'
 import { fileSink, type Sink, streamSink, streamSource } from './io.ts'
 import { runProgram } from './program.ts'
 

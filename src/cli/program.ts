@@ -1,19 +1,19 @@
 // One command line from words to exit code: find the verb, find the store, find who owns it (a hub that serves it runs
 // the verb for us, else the store is opened here), run, and turn whatever went wrong into a message and a code.
 
-import { type ExitCode, hasCode, ReplicaError } from '../errors.ts'
+import { type ExitCode, hasCode, ReplicaError } from '../base/errors.ts'
 import { type Args, type Found, findVerb, readArgs, wantsJson } from './args.ts'
 import type { Command, Context, RunInside, StoreCommand } from './command.ts'
-import { COMMANDS } from './commands.ts'
-import { removeSocket } from './control/address.ts'
-import { connectHub, runInHub } from './control/client.ts'
+import { COMMANDS } from './command-table.ts'
+import { connectHub, runInHub } from './control/control-client.ts'
+import { removeSocket } from './control/socket-path.ts'
+import { findStore } from './find-store.ts'
 import { familyHelp, overview, verbFields, verbHelp } from './help.ts'
 import { hintFor } from './hints.ts'
 import { type Io, OutputClosed } from './io.ts'
-import { findStore } from './locate.ts'
 import { retryWhileLocked } from './lock.ts'
-import { Output, usage } from './output.ts'
-import { type Owner, Visits } from './visits.ts'
+import { type Owner, Visits } from './short-lived-store.ts'
+import { Output, usage } from './terminal/output.ts'
 
 /** What the process (or a test) gives. */
 export interface Host {
@@ -170,7 +170,7 @@ async function ownerNow(location: string, signal: AbortSignal): Promise<Owner> {
   const hub = await connectHub(location, signal)
   if (hub !== undefined) return { hub }
   // Loaded only here: a verb that runs inside a hub needs no database and no cryptography of its own.
-  const { Replica } = await import('../replica.ts')
+  const { Replica } = await import('../replica/replica.ts')
   const replica = await Replica.open({ location })
   await removeSocket(location)
   return { replica }

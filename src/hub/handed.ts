@@ -3,11 +3,11 @@
 // program: both may be shared, so this is a help and no promise, but what was told stays good for a while, however often
 // it is asked for. HEAD changes nothing. Specification: protocol/http.md, H11.
 
-import { sha256, utf8 } from '../bytes.ts'
-import { HTTP_LIMITS } from '../limits.ts'
-import { namesTag } from './answer.ts'
-import type { Capture } from './captures.ts'
-import type { Asked } from './route.ts'
+import { sha256, utf8 } from '../base/bytes.ts'
+import { HTTP_LIMITS } from '../base/limits.ts'
+import { namesTag } from './response.ts'
+import type { Asked } from './router.ts'
+import type { Capture } from './snapshot-cache.ts'
 
 const READERS_MAX = 4096
 const PROGRAMS_MAX = 16

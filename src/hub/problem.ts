@@ -2,8 +2,8 @@
 // hubs look there. What is nobody's fault but this hub's is told as 500 without its cause. Specification: protocol/http.md, H5.
 
 import { STATUS_CODES } from 'node:http'
-import { type ErrorCode, hasCode, ReplicaError } from '../errors.ts'
-import type { Answer } from './answer.ts'
+import { type ErrorCode, hasCode, ReplicaError } from '../base/errors.ts'
+import type { Answer } from './response.ts'
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   ERR_HTTP_REQUEST: 400,

@@ -1,15 +1,15 @@
 // Taking the entries that owners publish. All is judged before anything changes, so that nobody else's entry does.
 // Specification: protocol/http.md, H13 and H14.
 
-import { ReplicaError } from '../errors.ts'
-import { HTTP_LIMITS } from '../limits.ts'
-import type { Home } from '../replica/home.ts'
-import type { Owners } from '../replica/owners.ts'
-import { verify } from '../trust/verify.ts'
-import { parseInstant } from '../vela/instant.ts'
-import { judgePublication } from '../vela/publish.ts'
-import type { RegistryEntry } from '../vela/registry-entry.ts'
-import type { Published } from './published.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { HTTP_LIMITS } from '../base/limits.ts'
+import { verify } from '../crypto/ed25519.ts'
+import { parseInstant } from '../json/instant.ts'
+import type { Owners } from '../projection/ownership-store.ts'
+import type { Home } from '../replica/replica-context.ts'
+import { judgePublication } from '../vela/federation/publish.ts'
+import type { RegistryEntry } from '../vela/federation/registry-entry.ts'
+import type { Published } from './published-entries.ts'
 
 /** What came with an entry, read when the entry's own claims hold. */
 export type ReadContent = () => NonNullable<Parameters<typeof judgePublication>[1]['content']>

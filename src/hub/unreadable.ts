@@ -3,7 +3,7 @@
 
 import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ErrorCode, ReplicaError } from '../errors.ts'
+import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import { problemOf } from './problem.ts'
 
 interface Refusal {

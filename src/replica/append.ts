@@ -1,20 +1,20 @@
 // Adding single events: drafted by a person or a program, or whole events that exist already; genesis and merge events.
 
-import type { Link } from '../codec/node-form.ts'
-import { ReplicaError } from '../errors.ts'
-import { NODE_LIMITS } from '../limits.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { NODE_LIMITS } from '../base/limits.ts'
+import { VERSION } from '../base/version.ts'
+import { draftOfValue, isWholeEvent, readDraft } from '../event/draft.ts'
+import { type CheckedEvent, type EventDraft, importEvent, makeEvent } from '../event/event.ts'
+import { makeGenesis } from '../event/genesis.ts'
+import { printJson, toJson } from '../json/json.ts'
+import { isBlank } from '../json/record.ts'
+import type { Link } from '../node/schema.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
-import { draftOfValue, isWholeEvent, readDraft } from '../vela/draft.ts'
-import { type CheckedEvent, type EventDraft, importEvent, makeEvent } from '../vela/event.ts'
-import { makeGenesis } from '../vela/frontier.ts'
-import { printJson, toJson } from '../vela/json.ts'
-import { isBlank } from '../vela/json-record.ts'
-import { VERSION } from '../version.ts'
-import { Author, type ReadyEvent, ready } from './authoring.ts'
 import type { Frontier } from './frontier.ts'
-import type { Home } from './home.ts'
-import { carrier } from './read.ts'
-import { nodeView } from './view.ts'
+import { carrier } from './log-reader.ts'
+import { Author, type ReadyEvent, ready } from './node-builder.ts'
+import { nodeView } from './node-view.ts'
+import type { Home } from './replica-context.ts'
 
 /** A drafted event, or the JSON text of one, or of a whole event with its id. A value is taken as its JSON text would be. */
 export type AppendInput = EventDraft | string | Uint8Array

@@ -2,10 +2,10 @@
 // kept for a reader: the log has it all, a commit only wakes whoever has read to the end. So a slow reader costs one batch,
 // and one that left goes on later from the number after the last it saw. Specification: protocol/live.md, L14 and L15.
 
-import { ReplicaError } from '../errors.ts'
+import { ReplicaError } from '../base/errors.ts'
 import type { Frontier } from './frontier.ts'
+import { type NodeView, nodeView } from './node-view.ts'
 import { rowsAt } from './nodes.ts'
-import { type NodeView, nodeView } from './view.ts'
 
 /** Read at once and kept while the reader is busy with it. Bytes; at least one node. */
 const BATCH_BYTES = 256 * 1024

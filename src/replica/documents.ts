@@ -1,13 +1,13 @@
 // Documents of a frontier, whole: put before the node that links them is made, read by the link. Blocks, lists and their
 // checks are codec/document.ts; storing goes through the gate, which lets in what waited. Specification: protocol/document.md.
 
-import { type Digest, equals } from '../bytes.ts'
-import { chunkDocument, EMPTY_DIGEST, readChunkList } from '../codec/document.ts'
-import type { Link } from '../codec/node-form.ts'
-import { ReplicaError } from '../errors.ts'
+import { type Lack, lackOf } from '../admission/document-availability.ts'
+import type { Gate } from '../admission/gate.ts'
+import { type Digest, equals } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { chunkDocument, EMPTY_DIGEST, readChunkList } from '../node/document-chunks.ts'
+import type { Link } from '../node/schema.ts'
 import type { DocumentStore } from '../store/store.ts'
-import { type Lack, lackOf } from '../trust/documents.ts'
-import type { Gate } from '../trust/gate.ts'
 
 const BLOCKS_PER_TURN = 16
 

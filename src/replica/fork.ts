@@ -2,18 +2,18 @@
 // the events at hand as new nodes of this replica's key. Parents are mapped to the new nodes; ancestors that are missing
 // are left out and named in the first node. The base frontier stays as it is. Specification: protocol/admission.md.
 
-import { compare, type Digest, DigestMap, toHex } from '../bytes.ts'
-import { cidText } from '../codec/cid.ts'
-import { decodeNode, type Link, type Node } from '../codec/node.ts'
-import { topologicalOrder } from '../dag/order.ts'
-import { ReplicaError } from '../errors.ts'
-import { NODE_LIMITS } from '../limits.ts'
-import type { Key } from '../trust/key.ts'
-import { type CheckedEvent, importEvent, makeEvent } from '../vela/event.ts'
-import { isBlank } from '../vela/json-record.ts'
-import { Author, type Made } from './authoring.ts'
+import { compare, type Digest, DigestMap, toHex } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { NODE_LIMITS } from '../base/limits.ts'
+import { cidText } from '../cbor/cid.ts'
+import type { Key } from '../crypto/key.ts'
+import { type CheckedEvent, importEvent, makeEvent } from '../event/event.ts'
+import { topologicalOrder } from '../graph/order.ts'
+import { isBlank } from '../json/record.ts'
+import { decodeNode, type Link, type Node } from '../node/node.ts'
 import type { Frontier } from './frontier.ts'
-import type { Home } from './home.ts'
+import { Author, type Made } from './node-builder.ts'
+import type { Home } from './replica-context.ts'
 
 const CHUNK = 512
 const PAGE = 256

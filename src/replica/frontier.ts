@@ -1,13 +1,13 @@
 // One frontier as an open replica keeps it: its log, its registry, its gate, and a lock under which local events are made,
 // so that each is built on the heads it saw.
 
+import { Gate } from '../admission/gate.ts'
+import type { Registry } from '../admission/registry.ts'
+import type { Verifier } from '../crypto/verifier-pool.ts'
+import { type Seeds, StoredView, type ViewParts } from '../projection/frontier-projection.ts'
 import type { FrontierStore, HeldStore, NodeEntry } from '../store/store.ts'
-import { Gate } from '../trust/gate.ts'
-import type { Registry } from '../trust/registry.ts'
-import type { Verifier } from '../trust/verifier.ts'
 import { Documents } from './documents.ts'
-import { type Seeds, StoredView, type ViewParts } from './stored-view.ts'
-import { Tail } from './tail.ts'
+import { Tail } from './sync/recent-rows.ts'
 
 export class Frontier {
   readonly log: FrontierStore

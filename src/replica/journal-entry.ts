@@ -2,13 +2,13 @@
 // entry before it by hash, so that nothing can be changed, left out or put between afterwards without being seen. Entries of stores made
 // before journals were signed have neither; they are read, and may only stand at the beginning.
 
-import { type Digest, equals, fromHex, sha256, toHex, utf8 } from '../bytes.ts'
-import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'
-import { hasCode, ReplicaError } from '../errors.ts'
-import { JOURNAL_LIMITS } from '../limits.ts'
-import type { Key } from '../trust/key.ts'
-import { verify } from '../trust/verify.ts'
-import { checkEvent } from '../vela/event.ts'
+import { type Digest, equals, fromHex, sha256, toHex, utf8 } from '../base/bytes.ts'
+import { hasCode, ReplicaError } from '../base/errors.ts'
+import { JOURNAL_LIMITS } from '../base/limits.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
+import { verify } from '../crypto/ed25519.ts'
+import type { Key } from '../crypto/key.ts'
+import { checkEvent } from '../event/event.ts'
 
 const DOMAIN = utf8('replica/journal/1\n')
 const VERSION = 1

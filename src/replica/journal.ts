@@ -2,14 +2,14 @@
 // syncs that changed something, conflicts that they opened, passes over peers, forks. An entry is a record under
 // `journal/<frontier>/<number>`; numbers ascend without gaps, and a record beside them says where the journal ends.
 
-import { type Digest, sha256, toHex } from '../bytes.ts'
-import { decodeCbor, encodeCbor } from '../codec/cbor.ts'
-import { hasCode, ReplicaError } from '../errors.ts'
-import { JOURNAL_LIMITS } from '../limits.ts'
+import { type Digest, sha256, toHex } from '../base/bytes.ts'
+import { hasCode, ReplicaError } from '../base/errors.ts'
+import { JOURNAL_LIMITS } from '../base/limits.ts'
+import { decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
+import type { Key } from '../crypto/key.ts'
+import { checkEvent } from '../event/event.ts'
 import type { RecordChange, Records } from '../store/store.ts'
-import type { Key } from '../trust/key.ts'
-import { checkEvent } from '../vela/event.ts'
-import type { LoggedEvent } from '../vela/resolution-view.ts'
+import type { LoggedEvent } from '../vela/resolution/resolution-events.ts'
 import {
   checkEntry,
   type JournalEntry,

@@ -1,9 +1,9 @@
 // Reading a frontier as callers see it: nodes in one order or the other, events, and what a reference names.
 
-import { ReplicaError } from '../errors.ts'
+import { ReplicaError } from '../base/errors.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
-import { inReplayOrder } from './read.ts'
-import { type NodeView, nodeView } from './view.ts'
+import { inReplayOrder } from './log-reader.ts'
+import { type NodeView, nodeView } from './node-view.ts'
 
 export interface NodesOptions {
   /** First sequence number; only in arrival order. */

@@ -1,13 +1,13 @@
 // A frontier's registry as users change it: every change is journaled, a removal takes the heads of that moment as its
 // cut, and a registration admits at once, without the network, what the key held back.
 
-import { fromHex, toHex } from '../bytes.ts'
-import type { LiveSetting } from '../trust/peer.ts'
-import type { Cut, Peer, PeerChange } from '../trust/registry.ts'
+import type { LiveSetting } from '../admission/peer.ts'
+import type { Cut, Peer, PeerChange } from '../admission/registry.ts'
+import { fromHex, toHex } from '../base/bytes.ts'
 import type { Frontier } from './frontier.ts'
-import type { Home } from './home.ts'
 import type { JournalEntry } from './journal.ts'
-import { checkName } from './read.ts'
+import { checkName } from './log-reader.ts'
+import type { Home } from './replica-context.ts'
 
 export interface NewPeer {
   readonly id: string

@@ -1,17 +1,17 @@
 // Verifying a whole replica: the store's own faults (hashes, commit chain, index, heads), then each node once more as the
 // gate judged it: envelope, frontier, event and id, parents and height, documents; with `signatures` every signature too.
 
-import { toHex } from '../bytes.ts'
-import { cidText } from '../codec/cid.ts'
-import { decodeNode, type Node, signingBytes } from '../codec/node.ts'
-import { hasCode, ReplicaError } from '../errors.ts'
+import { DocumentCheck } from '../admission/document-availability.ts'
+import { toHex } from '../base/bytes.ts'
+import { hasCode, ReplicaError } from '../base/errors.ts'
+import { cidText } from '../cbor/cid.ts'
+import { Verifier } from '../crypto/verifier-pool.ts'
+import { checkEvent, labelId } from '../event/event.ts'
+import { decodeNode, type Node, signingBytes } from '../node/node.ts'
 import { openLevel } from '../store/index.ts'
 import type { Fault, FrontierStore, NodeRow, Place, Store } from '../store/store.ts'
-import { DocumentCheck } from '../trust/documents.ts'
-import { Verifier } from '../trust/verifier.ts'
-import { checkEvent, labelId } from '../vela/event.ts'
+import { ownKeysIn } from './identity.ts'
 import { verifyJournal } from './journal.ts'
-import { ownKeysIn } from './own-key.ts'
 
 const FAULTS_LISTED_MAX = 1000
 /** How many rows are read singly after a scan met a damaged one. */

@@ -2,10 +2,10 @@
 // disk: the gate checks nodes before it commits them, so a breach here is a TypeError. Only a frontier's name, which a
 // person may have typed, is refused with a code.
 
-import { compare, type Digest, DigestMap, digestKey } from '../bytes.ts'
-import type { DocumentBlock } from '../codec/document.ts'
-import { ReplicaError } from '../errors.ts'
-import { COMMIT_LIMITS, DOCUMENT_LIMITS, NODE_LIMITS, STORE_LIMITS } from '../limits.ts'
+import { compare, type Digest, DigestMap, digestKey } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { COMMIT_LIMITS, DOCUMENT_LIMITS, NODE_LIMITS, STORE_LIMITS } from '../base/limits.ts'
+import type { DocumentBlock } from '../node/document-chunks.ts'
 import type { HeldNode, NodeEntry, RecordChange, Wait } from './store.ts'
 
 /** @throws ReplicaError ERR_FRONTIER_ID */

@@ -2,7 +2,7 @@
 // XORed together) follows each change in constant time and is stored beside the heads, so that a lost or damaged one
 // is noticed when they are loaded; it guards against accidents, not against forgery.
 
-import { compare, concat, type Digest, sha256 } from '../bytes.ts'
+import { compare, concat, type Digest, sha256 } from '../base/bytes.ts'
 
 export interface HeadsChange {
   /** Sequence numbers of heads that are heads no longer. */

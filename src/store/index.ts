@@ -1,7 +1,7 @@
 // Public names of the store: the contract and its engines.
 
-export type { DocumentBlock } from '../codec/document.ts'
-export { createLevel, type LevelOptions, openLevel } from './level.ts'
-export { MemoryStore } from './memory.ts'
+export type { DocumentBlock } from '../node/document-chunks.ts'
+export { createLevel, type LevelOptions, openLevel } from './leveldb/open-store.ts'
+export { MemoryStore } from './memory-store.ts'
 export type { HeldLimits } from './quota.ts'
 export type * from './store.ts'

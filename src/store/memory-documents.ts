@@ -1,9 +1,9 @@
 // Documents of one frontier in the memory engine: a map from digests to bytes.
 
-import { DigestMap } from '../bytes.ts'
-import type { DocumentBlock } from '../codec/document.ts'
+import { DigestMap } from '../base/bytes.ts'
+import type { Serial } from '../base/mutex.ts'
+import type { DocumentBlock } from '../node/document-chunks.ts'
 import { checkBlocks } from './arguments.ts'
-import type { Serial } from './serial.ts'
 import type { DocumentStore } from './store.ts'
 
 export class MemoryDocuments implements DocumentStore {

@@ -1,10 +1,10 @@
 // Held nodes of the memory engine. A sorted copy is made where order matters: this engine is for tests and examples,
 // where few nodes are held.
 
-import { compare, DigestMap, digestKey } from '../bytes.ts'
+import { compare, DigestMap, digestKey } from '../base/bytes.ts'
+import type { Serial } from '../base/mutex.ts'
 import { checkHeld, checkWait, compareWaits, waitKey } from './arguments.ts'
 import { type HeldLimits, Quota } from './quota.ts'
-import type { Serial } from './serial.ts'
 import type { FrontierStore, HeldNode, HeldStore, Wait } from './store.ts'
 
 export class MemoryHeld implements HeldStore {

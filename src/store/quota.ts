@@ -1,7 +1,7 @@
 // How many held nodes there are, for each frontier, and how many bytes of them each peer and all together have; and
 // whether one more has room. Nothing is ever evicted to make room: what is held was acknowledged.
 
-import { HELD_LIMITS } from '../limits.ts'
+import { HELD_LIMITS } from '../base/limits.ts'
 
 export interface HeldLimits {
   readonly bytesPerPeerMax: number

@@ -3,8 +3,8 @@
 // else is derived. A store knows no rule of admission: it keeps what the gate hands it, exactly and durably, or
 // fails with a typed error. All digests are 32-byte SHA-256. Specification: protocol/store.md.
 
-import type { Digest } from '../bytes.ts'
-import type { DocumentBlock } from '../codec/document.ts'
+import type { Digest } from '../base/bytes.ts'
+import type { DocumentBlock } from '../node/document-chunks.ts'
 
 /** A node as the gate commits it. The caller has checked it whole. */
 export interface NodeEntry {

@@ -1,16 +1,16 @@
 // One channel: opening it, exchanging heads page by page, deciding which side is source and which is sink, and
 // dispatching to the two flows. Specification: protocol/sync.md, S16 to S22.
 
-import { compare, type Digest, equals, sha256 } from '../bytes.ts'
-import { ReplicaError } from '../errors.ts'
-import { WIRE_LIMITS } from '../limits.ts'
+import { compare, type Digest, equals, sha256 } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { WIRE_LIMITS } from '../base/limits.ts'
+import type { Channel, Connection, Effect, Input, View } from './connection.ts'
 import { order, refuse, send } from './effect.ts'
 import { newSink, newSource } from './flow.ts'
-import { mayClose, newLive, onGrew, onStop, onStopWish, sayStop, takesLive } from './live.ts'
+import { mayClose, newLive, onGrew, onStop, onStopWish, sayStop, takesLive } from './live-rounds.ts'
 import type { Message, Mode, Open, ViewFields } from './message.ts'
 import * as sink from './sink.ts'
 import * as source from './source.ts'
-import type { Channel, Connection, Effect, Input, View } from './state.ts'
 
 const { headsPerFrameMax, headsSentMax, channelsMax } = WIRE_LIMITS
 

@@ -1,9 +1,9 @@
 // The few effects that every part of the protocol makes the same way: a message to send, an error to tell the peer.
 
-import type { ErrorCode } from '../errors.ts'
-import { ReplicaError } from '../errors.ts'
+import type { ErrorCode } from '../base/errors.ts'
+import { ReplicaError } from '../base/errors.ts'
+import type { Channel, Effect } from './connection.ts'
 import { encodeMessage, type Message } from './message.ts'
-import type { Channel, Effect } from './state.ts'
 
 /** Appends a send and returns the encoded frame. `nodes`: how many nodes it carries. */
 export function send(out: Effect[], message: Message, nodes = 0): Uint8Array {

@@ -1,8 +1,8 @@
 // The two ends of a flow as plain data: the source that has nodes, and the sink that lacks them. A flow of a live channel
 // has further rounds; what counts since the channel opened stays, the rest starts again with each.
 
-import { type Digest, DigestMap, DigestSet } from '../bytes.ts'
-import type { LogState, Tally } from './tally.ts'
+import { type Digest, DigestMap, DigestSet } from '../base/bytes.ts'
+import type { LogState, Tally } from './flow-report.ts'
 
 export interface Source {
   phase: 'planning' | 'offering' | 'sending' | 'ended' | 'reported' | 'following'

@@ -2,7 +2,7 @@
 // where both ends see one, and the hash of both hellos. Roles and nonces make a proof worthless anywhere else.
 // Specification: protocol/sync.md, S11 to S14.
 
-import { concat, sha256, utf8 } from '../bytes.ts'
+import { concat, sha256, utf8 } from '../base/bytes.ts'
 
 export type Role = 'client' | 'hub'
 

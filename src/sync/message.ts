@@ -3,12 +3,12 @@
 // Shapes are those of protocol/replica.cddl; a hash of that file is pinned here beside the version, so that neither
 // changes alone. Specification: protocol/sync.md, S3 to S5.
 
-import type { Digest } from '../bytes.ts'
-import { type CborValue, decodeCbor, encodeCbor } from '../codec/cbor.ts'
-import { isFrontierName } from '../codec/node.ts'
-import { hasCode, ReplicaError } from '../errors.ts'
-import { REGISTRY_LIMITS, WIRE_LIMITS } from '../limits.ts'
-import type { OpenedTally } from './tally.ts'
+import type { Digest } from '../base/bytes.ts'
+import { hasCode, ReplicaError } from '../base/errors.ts'
+import { REGISTRY_LIMITS, WIRE_LIMITS } from '../base/limits.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
+import { isFrontierName } from '../node/node.ts'
+import type { OpenedTally } from './flow-report.ts'
 
 export const PROTOCOL_VERSION = 1
 export const SUBPROTOCOL = 'replica.sync.v1'

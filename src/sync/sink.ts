@@ -4,17 +4,17 @@
 // What it accepts is bounded: by credit, by the count that the source stated, after offers by the very ids it asked for,
 // and where both sides have equal heads by nothing at all. Specification: protocol/sync.md, S23 to S39.
 
-import { type Digest, DigestSet, equals, sha256 } from '../bytes.ts'
-import { ReplicaError } from '../errors.ts'
-import { WIRE_LIMITS } from '../limits.ts'
-import { chase, noteDocument, noteMissing, onLack, takeMissing, want } from './ancestors.ts'
+import { type Digest, DigestSet, equals, sha256 } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { WIRE_LIMITS } from '../base/limits.ts'
+import type { Admission, Channel, Connection, Effect, Input, LogState, Why } from './connection.ts'
 import { order, remember, send } from './effect.ts'
 import type { Outcome, Sink } from './flow.ts'
-import { beginSinkRound, finishFlow, isComplete, noteEcho } from './live.ts'
+import type { OpenedTally } from './flow-report.ts'
+import { type BlocksMessage, unpack } from './frame-packing.ts'
+import { beginSinkRound, finishFlow, isComplete, noteEcho } from './live-rounds.ts'
 import { bit, CAP_CONFLICTS, type Message } from './message.ts'
-import { type BlocksMessage, unpack } from './packing.ts'
-import type { Admission, Channel, Connection, Effect, Input, LogState, Why } from './state.ts'
-import type { OpenedTally } from './tally.ts'
+import { chase, noteDocument, noteMissing, onLack, takeMissing, want } from './missing-ancestors.ts'
 
 const { creditBytes, creditNodes, sinkIdsMax, reportItemsMax } = WIRE_LIMITS
 

@@ -3,15 +3,15 @@
 // ids from the newest down, which the sink answers with what it has, until nothing unknown is left. Then it sends the
 // nodes, parents first, under the sink's credit, and answers wants. Specification: protocol/sync.md, S23 to S38.
 
-import { equals } from '../bytes.ts'
-import { ReplicaError } from '../errors.ts'
-import { WIRE_LIMITS } from '../limits.ts'
+import { equals } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { WIRE_LIMITS } from '../base/limits.ts'
+import type { Channel, Connection, Effect, Input, Row } from './connection.ts'
 import { order, send } from './effect.ts'
 import type { Source } from './flow.ts'
-import { beginSourceRound, rest } from './live.ts'
+import { FRAME_FILL_BYTES, FRAME_FILL_NODES, pack } from './frame-packing.ts'
+import { beginSourceRound, rest } from './live-rounds.ts'
 import { bit, CAP_DEFLATE, type Message, type Report } from './message.ts'
-import { FRAME_FILL_BYTES, FRAME_FILL_NODES, pack } from './packing.ts'
-import type { Channel, Connection, Effect, Input, Row } from './state.ts'
 
 const { idsPerOfferMax, idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
 

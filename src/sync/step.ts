@@ -16,11 +16,12 @@
 // whatever the state doesn't allow ends the connection with a typed error. The driver answers each question of an effect
 // once, and all but blocks read and admitted before it feeds the next frame. Specification: protocol/sync.md.
 
-import { equals } from '../bytes.ts'
-import { hasCode, isErrorCode, ReplicaError } from '../errors.ts'
-import { WIRE_LIMITS } from '../limits.ts'
-import { verify } from '../trust/verify.ts'
+import { equals } from '../base/bytes.ts'
+import { hasCode, isErrorCode, ReplicaError } from '../base/errors.ts'
+import { WIRE_LIMITS } from '../base/limits.ts'
+import { verify } from '../crypto/ed25519.ts'
 import { onAnswer, onChannelMessage, openChannel } from './channel.ts'
+import { type Connection, type Effect, type Input, ownLimits } from './connection.ts'
 import { order, refuse, send } from './effect.ts'
 import { proofBytes } from './handshake.ts'
 import {
@@ -35,7 +36,6 @@ import {
   type Message,
   PROTOCOL_VERSION,
 } from './message.ts'
-import { type Connection, type Effect, type Input, ownLimits } from './state.ts'
 
 /** In place of a channel's number, the request that is under way. Channels start at 1. */
 const REQUEST = 0

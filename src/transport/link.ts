@@ -2,8 +2,8 @@
 // (socket.ts) is one; the in-memory pipe here is the other, used by tests, the simulator and by embedders in one process.
 // A reader that stops makes the writer's `drained` wait: whoever waits for it keeps the link from growing.
 
-import { ReplicaError } from '../errors.ts'
-import { SOCKET_LIMITS } from '../limits.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { SOCKET_LIMITS } from '../base/limits.ts'
 
 /** More than this many bytes buffered, and a writer should wait; what it was about to send may still come on top. */
 export const BUFFERED_HIGH = SOCKET_LIMITS.outboundBytesMax / 2

@@ -1,11 +1,11 @@
 // What whoever runs a session may say about it and be told of it.
 
-import type { Channel, PeerIdentity } from '../sync/state.ts'
-import type { SetAlarm } from './alarm.ts'
-import type { Breath } from './breath.ts'
-import type { LiveNews } from './live.ts'
-import type { Pacer } from './pace.ts'
-import type { Traffic } from './traffic.ts'
+import type { SetAlarm } from '../base/timer.ts'
+import type { Channel, PeerIdentity } from '../sync/connection.ts'
+import type { LiveNews } from './live-channels.ts'
+import type { Pacer } from './round-scheduler.ts'
+import type { Breath } from './scheduler.ts'
+import type { Traffic } from './session-stats.ts'
 
 export interface ExchangeOptions {
   readonly signal?: AbortSignal | undefined

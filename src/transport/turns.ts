@@ -2,8 +2,8 @@
 // So what lies between the store and the network is one batch and the outbound buffer, whoever asks for how much. Bulk reads
 // of all sessions share a lane besides; what follows live is little and doesn't wait behind them.
 
-import type { Input } from '../sync/state.ts'
-import { lane } from './lane.ts'
+import { lane } from '../base/semaphore.ts'
+import type { Input } from '../sync/connection.ts'
 import type { Link } from './link.ts'
 
 export type Read = () => Promise<Input>

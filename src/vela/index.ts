@@ -1,53 +1,7 @@
 // The event contract, as `frontier-replica/vela`: lossless JSON, canonical form, events, logs in files, frontier names.
 // Pure: no store, no network, no clock. Specification: protocol/event.md.
 
-// Registry entries, discovery, proposals and resolutions: protocol/registry-entry.md, protocol/resolution.md.
-export {
-  type ActorRecord,
-  isRevokedAt,
-  judgeEventSignature,
-  printActor,
-  readActors,
-  type SignatureVerdict,
-} from './actor.ts'
-export { isAddress, isPrivateAddress } from './address.ts'
-export { canonicalize, isCanonical } from './canonical.ts'
-export {
-  type Agreement,
-  agreement,
-  type Checkpoint,
-  type CheckpointDraft,
-  checkCheckpoint,
-  checkpointId,
-  checkpointPreimage,
-  makeCheckpoint,
-  printCheckpoint,
-  readCheckpoint,
-  registryRoot,
-} from './checkpoint.ts'
-// Causal closure over (id, parents) pairs: protocol/admission.md.
-export {
-  type Action,
-  type Closure,
-  causalClosure,
-  classify,
-  classify as classifyPeerEventSet,
-  type IdPair,
-  isCausallyClosed,
-  missingAncestors,
-} from './closure.ts'
-export { type Deciders, NO_DECIDERS } from './decider.ts'
-// Whole frontiers, their hashes, comparing and recording: protocol/frontier.md, protocol/federation.md.
-export { CONFLICT_KINDS, type Conflict, type ConflictKind, diffFrontiers } from './diff.ts'
-export {
-  continueDiscovery,
-  type Discovery,
-  type DiscoveryResult,
-  type DiscoveryState,
-  type DiscoveryStep,
-  startDiscovery,
-} from './discover.ts'
-export { readDraft } from './draft.ts'
+export { readDraft } from '../event/draft.ts'
 export {
   actorType,
   type CheckedEvent,
@@ -65,45 +19,44 @@ export {
   makeEvent,
   readEvent,
   type SignatureForm,
-} from './event.ts'
-export { byTimestamp, type ChainBreak, type ChainReport, checkChains } from './event-chain.ts'
-export { eventLogHash, eventManifest, type LogHashForm, logRoot, replayTrace } from './event-log-hash.ts'
-export { checkFetchUrl, type FetchPolicy, isPrivateHost, mayFollow, redirectTarget } from './fetch-url.ts'
-export type { FetchOutcome, FetchRequest } from './fetching.ts'
-export { printFixed } from './fixed.ts'
-export { FRONTIER_SCHEMA_VERSION, frontierNameOf, type Genesis, genesisName, makeGenesis } from './frontier.ts'
-export { type ContentHashes, type ContentVerdict, judgeContent } from './frontier-content.ts'
+} from '../event/event.ts'
+export { FRONTIER_SCHEMA_VERSION, frontierNameOf, type Genesis, genesisName, makeGenesis } from '../event/genesis.ts'
+export type { Signer, Verify } from '../event/signing.ts'
+// Replay: protocol/replay.md.
+export { Ancestry } from '../graph/ancestry.ts'
+// Causal closure over (id, parents) pairs: protocol/admission.md.
 export {
-  type Finding,
-  type Frontier,
-  type FrontierReading,
-  printFrontier,
-  REVIEW_STATES,
-  type ReviewState,
-  readFinding,
-  readFrontier,
-  type Unread,
-} from './frontier-file.ts'
+  type Action,
+  type Closure,
+  causalClosure,
+  classify,
+  classify as classifyPeerEventSet,
+  type IdPair,
+  isCausallyClosed,
+  missingAncestors,
+} from '../graph/causal-closure.ts'
+// Both orders of events: protocol/admission.md, D7 and D10.
+export { compareByTime, topologicalOrder } from '../graph/topological-sort.ts'
+export { canonicalize, isCanonical } from '../json/canonical.ts'
+export { type EventLog, type RawEvent, readLog } from '../json/event-array-reader.ts'
+export { printFixed } from '../json/fixed.ts'
+export { compareInstants, type Instant, parseInstant, readInstant } from '../json/instant.ts'
+export { fromJson, type ParseOptions, parseJson, printJson, toJson } from '../json/json.ts'
+export type { NumberReading } from '../json/number.ts'
+export { type Json, JsonNumber } from '../json/value.ts'
 export {
-  contentHashes,
-  findingHash,
-  findingId,
-  proposalStateHash,
-  type SnapshotReader,
-  snapshotHash,
-} from './frontier-hash.ts'
-export { checkFrontierPayload } from './frontier-payload.ts'
-export {
-  checkManifest,
-  type HubManifest,
-  manifestPreimage,
-  readManifest,
-  signManifest,
-} from './hub-manifest.ts'
-export { compareInstants, type Instant, parseInstant, readInstant } from './instant.ts'
-export { fromJson, type ParseOptions, parseJson, printJson, toJson } from './json.ts'
-export { type EventLog, type RawEvent, readLog } from './log.ts'
-export type { NumberReading } from './number.ts'
+  type Agreement,
+  agreement,
+  type Checkpoint,
+  type CheckpointDraft,
+  checkCheckpoint,
+  checkpointId,
+  checkpointPreimage,
+  makeCheckpoint,
+  printCheckpoint,
+  readCheckpoint,
+  registryRoot,
+} from './federation/checkpoint.ts'
 export {
   type LocatorFailure,
   type Observed,
@@ -116,9 +69,27 @@ export {
   type SyncReport,
   syncWithPeer,
   unrecorded,
-} from './observation.ts'
-// Both orders of events: protocol/admission.md, D7 and D10.
-export { compareByTime, topologicalOrder } from './order.ts'
+} from './federation/comparison.ts'
+// Whole frontiers, their hashes, comparing and recording: protocol/frontier.md, protocol/federation.md.
+export { CONFLICT_KINDS, type Conflict, type ConflictKind, diffFrontiers } from './federation/diff.ts'
+export {
+  continueDiscovery,
+  type Discovery,
+  type DiscoveryResult,
+  type DiscoveryState,
+  type DiscoveryStep,
+  startDiscovery,
+} from './federation/discovery.ts'
+export { isAddress, isPrivateAddress } from './federation/fetch-policy.ts'
+export { checkFetchUrl, type FetchPolicy, isPrivateHost, mayFollow, redirectTarget } from './federation/fetch-url.ts'
+export type { FetchOutcome, FetchRequest } from './federation/http-exchange.ts'
+export {
+  checkManifest,
+  type HubManifest,
+  manifestPreimage,
+  readManifest,
+  signManifest,
+} from './federation/hub-manifest.ts'
 export {
   type Deprecation,
   type MaintainerAction,
@@ -131,7 +102,7 @@ export {
   readOwnershipRecord,
   replayOwnership,
   signOwnershipRecord,
-} from './ownership.ts'
+} from './federation/ownership.ts'
 export {
   continuePeerFetch,
   manifestSigningBytes,
@@ -141,21 +112,9 @@ export {
   type PeerFetchStep,
   signManifestFile,
   startPeerFetch,
-} from './peer-fetch.ts'
-export { type PeerHub, printPeerHub, readPeerHub, readPeerHubs } from './peer-hub.ts'
-export {
-  makeProposal,
-  type Proposal,
-  type ProposalContent,
-  type ProposalDraft,
-  printProposal,
-  proposalId,
-  proposalPreimage,
-  readProposal,
-  verifyProposal,
-} from './proposal.ts'
-export { judgePublication, type Publication } from './publish.ts'
-export { type ConflictSubject, type RecordedSubject, readRecorded } from './recorded.ts'
+} from './federation/peer-fetch.ts'
+export { type PeerHub, printPeerHub, readPeerHub, readPeerHubs } from './federation/peer-hub.ts'
+export { judgePublication, type Publication } from './federation/publish.ts'
 export {
   compareEntries,
   type EntryContent,
@@ -168,10 +127,71 @@ export {
   readEntry,
   signEntry,
   verifyEntry,
-} from './registry-entry.ts'
-export { printRegistry, type RegistryFile, readRegistry, registryUrl, withEntry } from './registry-file.ts'
-// Replay: protocol/replay.md.
-export { Ancestry } from './replay/ancestry.ts'
+} from './federation/registry-entry.ts'
+export { printRegistry, type RegistryFile, readRegistry, registryUrl, withEntry } from './federation/registry-file.ts'
+export {
+  type Finding,
+  type Frontier,
+  type FrontierReading,
+  printFrontier,
+  REVIEW_STATES,
+  type ReviewState,
+  readFinding,
+  readFrontier,
+  type Unread,
+} from './files/frontier-file.ts'
+export { type ContentHashes, type ContentVerdict, judgeContent } from './files/received-file.ts'
+export { eventLogHash, eventManifest, type LogHashForm, logRoot, replayTrace } from './hashes/event-log-hash.ts'
+export {
+  contentHashes,
+  findingHash,
+  findingId,
+  proposalStateHash,
+  type SnapshotReader,
+  snapshotHash,
+} from './hashes/snapshot-hash.ts'
+export { byTimestamp, type ChainBreak, type ChainReport, checkChains } from './hashes/target-hash-chain.ts'
+export { checkFrontierPayload } from './payloads.ts'
+// Registry entries, discovery, proposals and resolutions: protocol/registry-entry.md, protocol/resolution.md.
+export {
+  type ActorRecord,
+  isRevokedAt,
+  judgeEventSignature,
+  printActor,
+  readActors,
+  type SignatureVerdict,
+} from './resolution/authority.ts'
+export { type Deciders, NO_DECIDERS } from './resolution/decider.ts'
+export {
+  makeProposal,
+  type Proposal,
+  type ProposalContent,
+  type ProposalDraft,
+  printProposal,
+  proposalId,
+  proposalPreimage,
+  readProposal,
+  verifyProposal,
+} from './resolution/proposal.ts'
+export { type ConflictSubject, type RecordedSubject, readRecorded } from './resolution/recorded-conflict.ts'
+export {
+  type Acceptance,
+  type Accepted,
+  acceptResolution,
+  type Docket,
+  type KnownConflict,
+  proposeResolution,
+  type ResolutionDraft,
+} from './resolution/resolution.ts'
+export {
+  type ConflictResolutions,
+  type LoggedEvent,
+  type Resolution,
+  type ResolutionView,
+  readResolutions,
+} from './resolution/resolution-events.ts'
+export { checkReviewer, checkReviewerKey } from './resolution/reviewer.ts'
+export { genesisOf } from './state/base-findings.ts'
 export {
   type ComputedConflict,
   type ContestedField,
@@ -180,9 +200,8 @@ export {
   standingSetters,
   viewConflicts,
   viewContested,
-} from './replay/conflicts.ts'
-export { FIELD_KINDS, FIELDS, type Field } from './replay/fields.ts'
-export { genesisOf } from './replay/genesis.ts'
+} from './state/field-conflicts.ts'
+export { FIELD_KINDS, FIELDS, type Field } from './state/fields.ts'
 export {
   type ArtifactRow,
   type FindingRow,
@@ -192,8 +211,7 @@ export {
   viewObject,
   viewObjects,
   viewRows,
-} from './replay/rows.ts'
-export { OBJECT_TABLES, type ObjectTable, type Precedes, type Problem, type View } from './replay/state.ts'
+} from './state/read-out.ts'
 export {
   type Applied,
   addProposals,
@@ -204,23 +222,5 @@ export {
   type ViewOptions,
   viewLength,
   viewProblems,
-} from './replay/view.ts'
-export {
-  type Acceptance,
-  type Accepted,
-  acceptResolution,
-  type Docket,
-  type KnownConflict,
-  proposeResolution,
-  type ResolutionDraft,
-} from './resolution.ts'
-export {
-  type ConflictResolutions,
-  type LoggedEvent,
-  type Resolution,
-  type ResolutionView,
-  readResolutions,
-} from './resolution-view.ts'
-export { checkReviewer, checkReviewerKey } from './reviewer.ts'
-export type { Signer, Verify } from './signing.ts'
-export { type Json, JsonNumber } from './value.ts'
+} from './state/reducer.ts'
+export { OBJECT_TABLES, type ObjectTable, type Precedes, type Problem, type View } from './state/state.ts'

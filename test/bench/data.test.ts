@@ -4,12 +4,12 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { events, headsMany, plan, reachMax, type Shape, shapes, signedNodes } from '../../bench/data.ts'
 import { Random } from '../../bench/random.ts'
-import { DigestSet, equals, sha256, toHex, utf8 } from '../../src/bytes.ts'
-import { decodeNode, signingBytes } from '../../src/codec/node.ts'
-import { NODE_LIMITS } from '../../src/limits.ts'
-import { Key } from '../../src/trust/key.ts'
-import { verify } from '../../src/trust/verify.ts'
-import { checkEvent, makeEvent } from '../../src/vela/event.ts'
+import { DigestSet, equals, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { NODE_LIMITS } from '../../src/base/limits.ts'
+import { verify } from '../../src/crypto/ed25519.ts'
+import { Key } from '../../src/crypto/key.ts'
+import { checkEvent, makeEvent } from '../../src/event/event.ts'
+import { decodeNode, signingBytes } from '../../src/node/node.ts'
 
 const test = suite('bench/data')
 

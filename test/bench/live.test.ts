@@ -6,7 +6,7 @@ import { Bench } from '../../bench/bench.ts'
 import { events } from '../../bench/data.ts'
 import { Crowd, LiveHub } from '../../bench/live/scene.ts'
 import { ageMs, Latencies, stamped } from '../../bench/live/stamp.ts'
-import { makeEvent } from '../../src/vela/event.ts'
+import { makeEvent } from '../../src/event/event.ts'
 import { scratch } from '../shared-data.ts'
 
 const test = suite('bench/live')

@@ -2,7 +2,7 @@
 // a FuzzFailure at the first input that is refused without a type, accepted but not its own encoding, or too slow. All
 // randomness comes from the seed.
 
-import { toHex } from '../../src/bytes.ts'
+import { toHex } from '../../src/base/bytes.ts'
 import { fuzzTargets, type Target } from './fuzz-targets.ts'
 
 /** No input may take longer. Milliseconds. */

@@ -4,11 +4,11 @@
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { equals, toHex, utf8 } from '../../src/bytes.ts'
-import { type CborValue, checkCbor, decodeCbor, encodeCbor } from '../../src/codec/cbor.ts'
-import { type ChunkList, encodeChunkList, readChunkList } from '../../src/codec/document.ts'
-import { decodeNode, encodeBody, encodeNode, type Node } from '../../src/codec/node.ts'
-import { ReplicaError } from '../../src/errors.ts'
+import { equals, toHex, utf8 } from '../../src/base/bytes.ts'
+import { ReplicaError } from '../../src/base/errors.ts'
+import { type CborValue, checkCbor, decodeCbor, encodeCbor } from '../../src/cbor/dag-cbor.ts'
+import { type ChunkList, encodeChunkList, readChunkList } from '../../src/node/document-chunks.ts'
+import { decodeNode, encodeBody, encodeNode, type Node } from '../../src/node/node.ts'
 import {
   canonicalize,
   checkEvent,

@@ -5,7 +5,7 @@
 
 import * as process from 'node:process'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { toHex } from '../../src/bytes.ts'
+import { toHex } from '../../src/base/bytes.ts'
 import { type FuzzReport, fuzz, hangMs } from './fuzz-loop.ts'
 
 /** Shared between the threads: a count of inputs, length of the current one, then its bytes. */

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { hasCode } from '../../src/base/errors.ts'
 import { type Args, findVerb, nearest, readArgs, wantsJson } from '../../src/cli/args.ts'
-import type { VerbShape } from '../../src/cli/shape.ts'
-import { hasCode } from '../../src/errors.ts'
+import type { VerbShape } from '../../src/cli/command-spec.ts'
 
 const test = suite('cli/args')
 

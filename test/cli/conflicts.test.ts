@@ -4,7 +4,7 @@
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { fromHex, sha256, toHex } from '../../src/bytes.ts'
+import { fromHex, sha256, toHex } from '../../src/base/bytes.ts'
 import { Desk } from './in-process.ts'
 
 const test = suite('cli/conflicts')

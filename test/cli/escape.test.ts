@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { escapeJson, escapeText } from '../../src/cli/escape.ts'
+import { escapeJson, escapeText } from '../../src/cli/terminal/escape.ts'
 
 const test = suite('cli/escape')
 

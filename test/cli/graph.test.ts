@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Graph } from '../../src/cli/graph.ts'
-import { CLI_LIMITS } from '../../src/limits.ts'
+import { CLI_LIMITS } from '../../src/base/limits.ts'
+import { Graph } from '../../src/cli/terminal/graph.ts'
 
 const test = suite('cli/graph')
 

@@ -1,8 +1,8 @@
 // The command line called as a function: one store folder after another, streams in memory, no process of its own.
 
 import * as fs from 'node:fs/promises'
+import type { ExitCode } from '../../src/base/errors.ts'
 import { runProgram } from '../../src/cli/program.ts'
-import type { ExitCode } from '../../src/errors.ts'
 import { type Scratch, scratch } from '../shared-data.ts'
 import { memoryIo, memorySource } from './streams.ts'
 

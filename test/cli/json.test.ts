@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { indentJson, type Printable, printJson, RawJson } from '../../src/cli/json.ts'
+import { indentJson, type Printable, printJson, RawJson } from '../../src/cli/terminal/json-output.ts'
 
 const test = suite('cli/json')
 

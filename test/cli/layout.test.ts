@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { columns, plural, shortCid, shortHex, size, thousands } from '../../src/cli/layout.ts'
+import { columns, plural, shortCid, shortHex, size, thousands } from '../../src/cli/terminal/layout.ts'
 
 const test = suite('cli/layout')
 

@@ -1,8 +1,8 @@
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { findStore, storeIn } from '../../src/cli/locate.ts'
-import { hasCode } from '../../src/errors.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { findStore, storeIn } from '../../src/cli/find-store.ts'
 import { scratch, skip } from '../shared-data.ts'
 
 const test = suite('cli/locate')

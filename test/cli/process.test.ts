@@ -6,7 +6,7 @@ import * as fs from 'node:fs/promises'
 import * as net from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { makeEvent } from '../../src/vela/event.ts'
+import { makeEvent } from '../../src/event/event.ts'
 import { Desk } from './in-process.ts'
 import { mainFile } from './shell.ts'
 

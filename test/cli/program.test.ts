@@ -4,9 +4,9 @@ import * as fs from 'node:fs/promises'
 import * as net from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { sha256, toHex } from '../../src/bytes.ts'
-import { nodeDigest } from '../../src/codec/cid.ts'
-import { Replica } from '../../src/replica.ts'
+import { sha256, toHex } from '../../src/base/bytes.ts'
+import { nodeDigest } from '../../src/cbor/cid.ts'
+import { Replica } from '../../src/replica/replica.ts'
 import { shared, skip } from '../shared-data.ts'
 import { Desk, type Ran } from './in-process.ts'
 
@@ -427,7 +427,7 @@ test('a clone that is cut off keeps what it has, and a pull fetches the rest', a
   await using desk = await Desk.open()
   const frontier = await lab(desk)
   const { stdout } = await desk.run('lab', ['export', '--format', 'jsonl'])
-  const { makeEvent } = await import('../../src/vela/event.ts')
+  const { makeEvent } = await import('../../src/event/event.ts')
   const many = Array.from({ length: 4000 }, (_, i) =>
     Buffer.from(
       makeEvent({

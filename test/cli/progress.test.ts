@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { describe, ProgressLine } from '../../src/cli/progress.ts'
+import { describe, ProgressLine } from '../../src/cli/terminal/progress.ts'
 import { MemorySink } from './streams.ts'
 
 const test = suite('cli/progress')

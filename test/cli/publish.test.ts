@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Key } from '../../src/trust/key.ts'
+import { Key } from '../../src/crypto/key.ts'
 import { Desk, type Json } from './in-process.ts'
 
 const test = suite('cli/publish')

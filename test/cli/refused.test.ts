@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { makeEvent } from '../../src/vela/event.ts'
+import { makeEvent } from '../../src/event/event.ts'
 import { Desk } from './in-process.ts'
 
 const test = suite('cli/refused')

@@ -5,9 +5,9 @@ import * as dagCbor from '@ipld/dag-cbor'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { equals, toHex } from '../../src/bytes.ts'
-import { type CborValue, checkCbor, decodeCbor, encodeCbor } from '../../src/codec/cbor.ts'
-import { NODE_LIMITS } from '../../src/limits.ts'
+import { equals, toHex } from '../../src/base/bytes.ts'
+import { NODE_LIMITS } from '../../src/base/limits.ts'
+import { type CborValue, checkCbor, decodeCbor, encodeCbor } from '../../src/cbor/dag-cbor.ts'
 import { codeOf, hex, isTypeError, libraryAgrees } from './referee.ts'
 
 const test = suite('strict DAG-CBOR')

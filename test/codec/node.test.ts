@@ -6,7 +6,8 @@ import * as path from 'node:path'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { compare, type Digest, equals, sha256, toHex, utf8 } from '../../src/bytes.ts'
+import { compare, type Digest, equals, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { NODE_LIMITS, nodeBytesMax } from '../../src/base/limits.ts'
 import {
   compareLinks,
   decodeNode,
@@ -17,8 +18,7 @@ import {
   NODE_DOMAIN,
   type NodeFields,
   signingBytes,
-} from '../../src/codec/node.ts'
-import { NODE_LIMITS, nodeBytesMax } from '../../src/limits.ts'
+} from '../../src/node/node.ts'
 import { repository } from '../shared-data.ts'
 import { codeOf, hex, isTypeError, libraryAgrees } from './referee.ts'
 

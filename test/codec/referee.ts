@@ -2,8 +2,8 @@
 // the inputs in which vectors write down bytes that are too long or too dull for hex.
 
 import * as dagCbor from '@ipld/dag-cbor'
-import { equals, fromHex } from '../../src/bytes.ts'
-import { ReplicaError } from '../../src/errors.ts'
+import { equals, fromHex } from '../../src/base/bytes.ts'
+import { ReplicaError } from '../../src/base/errors.ts'
 
 /** Whether the library decodes `bytes` and makes the same bytes of the result. */
 export function libraryAgrees(bytes: Uint8Array): boolean {

@@ -4,7 +4,7 @@
 import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'
 import * as multihash from 'multiformats/hashes/digest'
-import { sha256, toHex } from '../../src/bytes.ts'
+import { sha256, toHex } from '../../src/base/bytes.ts'
 import type { VectorBytes } from './referee.ts'
 
 export interface CborVector {

@@ -1,8 +1,8 @@
 // Makes protocol/vectors/document.json: lists of chunks, each negative with one fault.
 
-import { concat, sha256, toHex, utf8 } from '../../src/bytes.ts'
-import { encodeChunkList } from '../../src/codec/document.ts'
-import { DOCUMENT_LIMITS } from '../../src/limits.ts'
+import { concat, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { DOCUMENT_LIMITS } from '../../src/base/limits.ts'
+import { encodeChunkList } from '../../src/node/document-chunks.ts'
 import type { VectorBytes } from './referee.ts'
 
 export interface DocumentVector {

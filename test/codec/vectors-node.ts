@@ -6,7 +6,7 @@ import * as crypto from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import * as multihash from 'multiformats/hashes/digest'
-import { sha256, toHex } from '../../src/bytes.ts'
+import { sha256, toHex } from '../../src/base/bytes.ts'
 import type { VectorBytes } from './referee.ts'
 
 export interface NodeVector {

@@ -1,6 +1,6 @@
 // Checks of fixtures: a log over genesis findings with the rows that replay has to give, and manifests of such files.
 
-import { sha256, toHex } from '../../src/bytes.ts'
+import { sha256, toHex } from '../../src/base/bytes.ts'
 import * as vela from '../../src/vela/index.ts'
 import type { DataFile, Folder } from './folder.ts'
 import { checkLog, counted, readAny } from './log-checks.ts'

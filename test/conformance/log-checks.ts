@@ -1,8 +1,8 @@
 // Checks of logs: ids, hashes, orders, kinds, signatures, proof files, and the federation events in them.
 
-import { sha256, toHex, utf8 } from '../../src/bytes.ts'
-import { topologicalOrder } from '../../src/dag/order.ts'
-import { verify } from '../../src/trust/verify.ts'
+import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { verify } from '../../src/crypto/ed25519.ts'
+import { topologicalOrder } from '../../src/graph/order.ts'
 import * as vela from '../../src/vela/index.ts'
 import { type DataFile, type Folder, isObject, type Plain } from './folder.ts'
 import type { Tally } from './tally.ts'

@@ -1,9 +1,9 @@
 // Checks of peers and actors: real lists of them, and single peers with stated verdicts. `reference_accepts` is what the reference
 // does: where it takes what is unwise, being stricter is no failure and is noted.
 
-import { utf8 } from '../../src/bytes.ts'
+import { utf8 } from '../../src/base/bytes.ts'
+import { isBlank } from '../../src/json/record.ts'
 import * as vela from '../../src/vela/index.ts'
-import { isBlank } from '../../src/vela/json-record.ts'
 import type { DataFile, Plain } from './folder.ts'
 import { codeOf, type Tally } from './tally.ts'
 import { cases, LABELS } from './vector-checks.ts'

@@ -1,8 +1,8 @@
 // Checks of the published suites: canonical vectors, ids, proposals, entries, a signed proposal, and frontiers that refer to one another.
 // What the suites say is compared, and what expected.json says of them.
 
-import { sha256, toHex } from '../../src/bytes.ts'
-import { verify } from '../../src/trust/verify.ts'
+import { sha256, toHex } from '../../src/base/bytes.ts'
+import { verify } from '../../src/crypto/ed25519.ts'
 import * as vela from '../../src/vela/index.ts'
 import { type DataFile, type Folder, isObject, type Plain } from './folder.ts'
 import { hashOf } from './log-checks.ts'

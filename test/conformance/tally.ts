@@ -2,7 +2,7 @@
 // check compares with a stated value; what is only worth saying is a note and never a failure.
 
 import { isDeepStrictEqual } from 'node:util'
-import { hasCode } from '../../src/errors.ts'
+import { hasCode } from '../../src/base/errors.ts'
 
 /** Of one file at most this many failures are kept in words; all are counted. */
 const FAILURES_SHOWN_MAX = 20

@@ -2,11 +2,11 @@
 // registry entries, and pairs of whole frontiers. `reference_accepts` is what the reference does: where it takes
 // what is unwise (a key of small order), being stricter is no failure and is noted.
 
-import { sha256, toHex, utf8 } from '../../src/bytes.ts'
-import { causalClosure, classify, type IdPair, isCausallyClosed, missingAncestors } from '../../src/dag/closure.ts'
-import { compareByTime, topologicalOrder } from '../../src/dag/order.ts'
-import { vetKey } from '../../src/trust/key.ts'
-import { verify } from '../../src/trust/verify.ts'
+import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { verify } from '../../src/crypto/ed25519.ts'
+import { vetKey } from '../../src/crypto/key.ts'
+import { compareByTime, topologicalOrder } from '../../src/graph/order.ts'
+import { causalClosure, classify, type IdPair, isCausallyClosed, missingAncestors } from '../../src/replica/closure.ts'
 import * as vela from '../../src/vela/index.ts'
 import { type DataFile, isObject, type Plain } from './folder.ts'
 import { hashOf, textOf, verifiesUnder } from './log-checks.ts'

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { hasCode } from '../../src/base/errors.ts'
+import * as entry from '../../src/index.ts'
 import {
   causalClosure,
   classify,
@@ -9,9 +11,7 @@ import {
   type IdPair,
   isCausallyClosed,
   missingAncestors,
-} from '../../src/dag/closure.ts'
-import { hasCode } from '../../src/errors.ts'
-import * as entry from '../../src/index.ts'
+} from '../../src/replica/closure.ts'
 import { compareByTime, topologicalOrder } from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'
 import { ToyLog, toyDigest } from './toy-log.ts'

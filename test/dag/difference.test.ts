@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Digest, toHex } from '../../src/bytes.ts'
-import { Difference } from '../../src/dag/difference.ts'
-import { hasCode } from '../../src/errors.ts'
+import { type Digest, toHex } from '../../src/base/bytes.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { Difference } from '../../src/sync/difference.ts'
 import { type ToyLog, toyDigest, toyLog } from './toy-log.ts'
 
 const test = suite('dag/difference')

@@ -3,9 +3,9 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { sha256, utf8 } from '../../src/bytes.ts'
-import { GrowingOrder } from '../../src/dag/growing-order.ts'
-import { topologicalOrder } from '../../src/dag/order.ts'
+import { sha256, utf8 } from '../../src/base/bytes.ts'
+import { GrowingOrder } from '../../src/graph/incremental-order.ts'
+import { topologicalOrder } from '../../src/graph/order.ts'
 
 const test = suite('dag/growing order')
 

@@ -1,9 +1,9 @@
 // Makes protocol/vectors/dag.json, by hand: `node dist/test/dag/make-vectors.js > protocol/vectors/dag.json`. What a vector
 // expects is written here and not computed by the code under test; only nodes and offers are signed by it.
 
-import { compare, concat, toHex, utf8 } from '../../src/bytes.ts'
-import { type CborValue, encodeCbor } from '../../src/codec/cbor.ts'
-import type { Key } from '../../src/trust/key.ts'
+import { compare, concat, toHex, utf8 } from '../../src/base/bytes.ts'
+import { type CborValue, encodeCbor } from '../../src/cbor/dag-cbor.ts'
+import type { Key } from '../../src/crypto/key.ts'
 import { eventText, FRONTIER, makeChain, makeNode, seededKey } from '../trust/nodes.ts'
 
 const [own, alice, bob, carol] = [seededKey(1), seededKey(2), seededKey(3), seededKey(4)]

@@ -1,9 +1,9 @@
 // A log of nodes without content for tests of the DAG part: digests are made from names, parents are given, nothing is
 // stored or hashed. It counts what it is asked, so that a test can hold a walk to its promise.
 
-import { compare, concat, type Digest, DigestMap, sha256, utf8 } from '../../src/bytes.ts'
+import { compare, concat, type Digest, DigestMap, sha256, utf8 } from '../../src/base/bytes.ts'
+import { Serial } from '../../src/base/mutex.ts'
 import { MemoryDocuments } from '../../src/store/memory-documents.ts'
-import { Serial } from '../../src/store/serial.ts'
 import type { FrontierStore, NodeEntry, NodeRow, Place, ScanOptions } from '../../src/store/store.ts'
 
 const ROW_BYTES = 1000

@@ -7,7 +7,7 @@ import * as net from 'node:net'
 import * as path from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { HTTP_LIMITS, SOCKET_LIMITS } from '../../src/limits.ts'
+import { HTTP_LIMITS, SOCKET_LIMITS } from '../../src/base/limits.ts'
 import { shared, skip } from '../shared-data.ts'
 import { answerTo, type Json, request, type Served, serve } from './site.ts'
 

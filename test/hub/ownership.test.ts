@@ -3,9 +3,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Replica } from '../../src/replica.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
-import { Key } from '../../src/trust/key.ts'
+import { Key } from '../../src/crypto/key.ts'
+import { Replica } from '../../src/replica/replica.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import {
   eventLogHash,
   type OwnershipDraft,

@@ -2,13 +2,13 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { utf8 } from '../../src/bytes.ts'
-import { splitPublication } from '../../src/hub/publication.ts'
-import { HTTP_LIMITS } from '../../src/limits.ts'
-import { Replica } from '../../src/replica.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
-import { Key } from '../../src/trust/key.ts'
-import { verify } from '../../src/trust/verify.ts'
+import { utf8 } from '../../src/base/bytes.ts'
+import { HTTP_LIMITS } from '../../src/base/limits.ts'
+import { verify } from '../../src/crypto/ed25519.ts'
+import { Key } from '../../src/crypto/key.ts'
+import { splitPublication } from '../../src/hub/publication-body.ts'
+import { Replica } from '../../src/replica/replica.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import {
   type EntryDraft,
   eventLogHash,

@@ -2,9 +2,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { sha256, toHex, utf8 } from '../../src/bytes.ts'
-import { cidText, nodeDigest } from '../../src/codec/cid.ts'
-import { verify } from '../../src/trust/verify.ts'
+import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { cidText, nodeDigest } from '../../src/cbor/cid.ts'
+import { verify } from '../../src/crypto/ed25519.ts'
 import {
   checkManifest,
   contentHashes,

@@ -1,8 +1,8 @@
 // What the tests of a hub's HTTP share: a hub with a frontier, questions by fetch, and bytes by hand.
 
 import * as net from 'node:net'
-import { Hub, type ListenOptions } from '../../src/hub.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
+import { Hub, type ListenOptions } from '../../src/hub/hub.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import { draft } from '../replica/drafts.ts'
 
 /** Whatever an answer holds; the tests say what it should be. */

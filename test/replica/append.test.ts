@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { equals } from '../../src/bytes.ts'
+import { equals } from '../../src/base/bytes.ts'
 import type { EventDraft } from '../../src/index.ts'
 import { JsonNumber } from '../../src/vela/index.ts'
 import { codeOf, draft, FRONTIER, idOf, memoryReplica, NOW, reasons, texts } from './drafts.ts'

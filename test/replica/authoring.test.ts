@@ -3,13 +3,13 @@
 import { setImmediate } from 'node:timers/promises' // timer: see below
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { sha256 } from '../../src/bytes.ts'
-import { decodeNode } from '../../src/codec/node.ts'
-import { ReplicaError } from '../../src/errors.ts'
+import { sha256 } from '../../src/base/bytes.ts'
+import { ReplicaError } from '../../src/base/errors.ts'
+import { checkEvent, eventLabel, importEvent } from '../../src/event/event.ts'
+import { decodeNode } from '../../src/node/node.ts'
 import { appendEvent } from '../../src/replica/append.ts'
-import { Author } from '../../src/replica/authoring.ts'
 import type { Frontier } from '../../src/replica/frontier.ts'
-import { checkEvent, eventLabel, importEvent } from '../../src/vela/event.ts'
+import { Author } from '../../src/replica/node-builder.ts'
 import { FRONTIER, introduce, local, logOf, node, storeOf } from '../sync/local.ts'
 import { codeOf } from './drafts.ts'
 

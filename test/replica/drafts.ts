@@ -1,9 +1,9 @@
 // What the tests of the replica layer share: drafts of events, replicas on memory or in a folder, and a hub with a client
 // that know each other.
 
-import { Hub } from '../../src/hub.ts'
+import { Hub } from '../../src/hub/hub.ts'
 import { type EventDraft, Replica } from '../../src/index.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import { makeEvent } from '../../src/vela/index.ts'
 
 export const FRONTIER = 'vfr_228826dc9ec1a4fb'

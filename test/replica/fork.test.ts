@@ -2,12 +2,12 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { compare, sha256, utf8 } from '../../src/bytes.ts'
-import { cidText } from '../../src/codec/cid.ts'
-import { decodeNode } from '../../src/codec/node.ts'
-import { hasCode } from '../../src/errors.ts'
+import { compare, sha256, utf8 } from '../../src/base/bytes.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { cidText } from '../../src/cbor/cid.ts'
+import { checkEvent } from '../../src/event/event.ts'
+import { decodeNode } from '../../src/node/node.ts'
 import { forkFrontier } from '../../src/replica/fork.ts'
-import { checkEvent } from '../../src/vela/event.ts'
 import { chain, FRONTIER, introduce, keyOf, type Local, local, logOf, type Made, node } from '../sync/local.ts'
 import { makeNode } from '../trust/nodes.ts'
 

@@ -1,11 +1,11 @@
 // What the tests of links share: hubs on memory with alarms that ring when a test says so, registered with each other, and
 // waiting for a state instead of for a time.
 
-import { Hub, type ListenOptions } from '../../src/hub.ts'
+import { LINK_LIMITS, SOCKET_LIMITS } from '../../src/base/limits.ts'
+import type { Alarm, SetAlarm } from '../../src/base/timer.ts'
+import { Hub, type ListenOptions } from '../../src/hub/hub.ts'
 import type { LinkTools, LiveSetting, PeerStatus, Replica, ReplicaEvent } from '../../src/index.ts'
-import { LINK_LIMITS, SOCKET_LIMITS } from '../../src/limits.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
-import type { Alarm, SetAlarm } from '../../src/transport/alarm.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import { FRONTIER, NOW } from './drafts.ts'
 
 const { reopenMsMin, reopenMsMax, drainMsMax, recordMsMin } = LINK_LIMITS

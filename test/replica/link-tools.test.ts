@@ -2,9 +2,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type ErrorCode, ReplicaError } from '../../src/errors.ts'
-import { LINK_LIMITS } from '../../src/limits.ts'
-import { reopenMs, retryMs } from '../../src/replica/link-tools.ts'
+import { type ErrorCode, ReplicaError } from '../../src/base/errors.ts'
+import { LINK_LIMITS } from '../../src/base/limits.ts'
+import { reopenMs, retryMs } from '../../src/replica/links/backoff.ts'
 
 const test = suite('replica/link-tools')
 

@@ -3,7 +3,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Hub } from '../../src/hub.ts'
+import type { Hub } from '../../src/hub/hub.ts'
 import { draft, FRONTIER, reasons } from './drafts.ts'
 import { equal, eventually, isFollowing, know, linkOf, liveHub } from './link-scene.ts'
 

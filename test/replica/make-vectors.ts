@@ -3,9 +3,9 @@
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { concat, sha256, toHex, utf8 } from '../../src/bytes.ts'
-import { type CborValue, encodeCbor } from '../../src/codec/cbor.ts'
-import type { Key } from '../../src/trust/key.ts'
+import { concat, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { type CborValue, encodeCbor } from '../../src/cbor/dag-cbor.ts'
+import type { Key } from '../../src/crypto/key.ts'
 import { repository } from '../shared-data.ts'
 import { eventText, FRONTIER, NOW, seededKey } from '../trust/nodes.ts'
 

@@ -2,11 +2,11 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Hub } from '../../src/hub.ts'
+import { VIEW_LIMITS } from '../../src/base/limits.ts'
+import { Hub } from '../../src/hub/hub.ts'
 import { type EventDraft, Replica } from '../../src/index.ts'
-import { VIEW_LIMITS } from '../../src/limits.ts'
-import { mergeReport } from '../../src/replica/merge-report.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
+import { mergeReport } from '../../src/projection/merge-report.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import { codeOf, FRONTIER, introduce, NOW } from './drafts.ts'
 
 const test = suite('replica/merge report')

@@ -2,9 +2,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { ImportProgress } from '../../src/replica/import-reading.ts'
-import type { ReplayProgress } from '../../src/replica/replaying.ts'
-import type { Progress } from '../../src/replica/session.ts'
+import type { ReplayProgress } from '../../src/projection/replayer.ts'
+import type { ImportProgress } from '../../src/replica/import/import-reader.ts'
+import type { Progress } from '../../src/replica/sync/sync-client.ts'
 import { draft, FRONTIER, memoryReplica, pair, texts } from './drafts.ts'
 
 const test = suite('replica/progress')

@@ -1,9 +1,9 @@
 // What the tests of settling share: two real hubs with one finding, which may have been judged apart, and two people with keys.
 
 import * as assert from 'uvu/assert'
-import { Hub } from '../../src/hub.ts'
+import { Hub } from '../../src/hub/hub.ts'
 import { type Choice, type EventDraft, Key, type ListedConflict, type ResolveDraft } from '../../src/index.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import { NOW } from './drafts.ts'
 
 export const FINDING = 'vf_0000000000000001'

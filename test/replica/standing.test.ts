@@ -3,10 +3,10 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Hub } from '../../src/hub.ts'
+import { Hub } from '../../src/hub/hub.ts'
 import { Replica } from '../../src/index.ts'
-import { newStanding, packStanding, unpackStanding } from '../../src/replica/standing.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
+import { newStanding, packStanding, unpackStanding } from '../../src/replica/sync/peer-sync-state.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, introduce, NOW, pair } from './drafts.ts'
 import { eventually, linkOf } from './link-scene.ts'

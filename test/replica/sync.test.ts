@@ -3,9 +3,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Hub } from '../../src/hub.ts'
+import { Hub } from '../../src/hub/hub.ts'
 import { Replica } from '../../src/index.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, introduce, NOW, pair, reasons, texts } from './drafts.ts'
 

@@ -2,9 +2,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { LIVE_LIMITS } from '../../src/limits.ts'
-import { followOf } from '../../src/replica/follow.ts'
-import { Tail } from '../../src/replica/tail.ts'
+import { LIVE_LIMITS } from '../../src/base/limits.ts'
+import { followOf } from '../../src/replica/sync/log-follower.ts'
+import { Tail } from '../../src/replica/sync/recent-rows.ts'
 import type { NodeEntry } from '../../src/store/store.ts'
 import { chain, FRONTIER, type Local, local, logOf, plant } from '../sync/local.ts'
 

@@ -2,10 +2,10 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { utf8 } from '../../src/bytes.ts'
-import { inTurns } from '../../src/replica/turns.ts'
-import { contentHashes, contentHashesInPieces } from '../../src/vela/frontier-hash.ts'
-import { finish, type InPieces } from '../../src/vela/pieces.ts'
+import { utf8 } from '../../src/base/bytes.ts'
+import { finish, type InPieces } from '../../src/base/cooperative.ts'
+import { inTurns } from '../../src/base/turns.ts'
+import { contentHashes, contentHashesInPieces } from '../../src/vela/hashes/snapshot-hash.ts'
 import { serve } from '../hub/site.ts'
 
 const test = suite('replica/turns')

@@ -2,8 +2,8 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { hasCode, ReplicaError } from '../../src/errors.ts'
-import { Key } from '../../src/trust/key.ts'
+import { hasCode, ReplicaError } from '../../src/base/errors.ts'
+import { Key } from '../../src/crypto/key.ts'
 import { codeOf, draft, FRONTIER, memoryReplica, texts } from './drafts.ts'
 
 const test = suite('replica/unkept')

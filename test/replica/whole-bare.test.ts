@@ -3,9 +3,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { sha256, toHex, utf8 } from '../../src/bytes.ts'
-import { Replica } from '../../src/replica.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
+import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { Replica } from '../../src/replica/replica.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import * as vela from '../../src/vela/index.ts'
 import { serve } from '../hub/site.ts'
 import { finding } from '../vela/replay/logs.ts'

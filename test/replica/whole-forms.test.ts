@@ -2,10 +2,10 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { utf8 } from '../../src/bytes.ts'
-import { type Parts, type RepositoryFile, splitFrontier, splitRepository } from '../../src/replica/whole-split.ts'
-import { Replica } from '../../src/replica.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
+import { utf8 } from '../../src/base/bytes.ts'
+import { type Parts, type RepositoryFile, splitFrontier, splitRepository } from '../../src/projection/files/split.ts'
+import { Replica } from '../../src/replica/replica.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import * as vela from '../../src/vela/index.ts'
 import { finding } from '../vela/replay/logs.ts'
 

@@ -1,8 +1,8 @@
 // What every store engine must do with documents; part of the suite in conformance.ts.
 
 import * as assert from 'uvu/assert'
-import { equals } from '../../src/bytes.ts'
-import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../../src/limits.ts'
+import { equals } from '../../src/base/bytes.ts'
+import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../../src/base/limits.ts'
 import type { DocumentStore, Store } from '../../src/store/store.ts'
 import { type Engine, throwsCode } from './conformance.ts'
 import { madeBlock } from './made-nodes.ts'

@@ -4,7 +4,7 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { toHex, utf8 } from '../../src/bytes.ts'
+import { toHex, utf8 } from '../../src/base/bytes.ts'
 import { createLevel, MemoryStore, openLevel } from '../../src/store/index.ts'
 import type { NodeEntry, Store, Wait } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'

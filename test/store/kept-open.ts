@@ -1,6 +1,6 @@
 // A store in memory that stays open when its replica is closed: for tests of what a restart finds.
 
-import type { MemoryStore } from '../../src/store/memory.ts'
+import type { MemoryStore } from '../../src/store/memory-store.ts'
 
 export function keptOpen(store: MemoryStore): MemoryStore {
   return new Proxy(store, {

@@ -1,8 +1,8 @@
 // Nodes for store tests: any bytes with their digest will do, since a store knows no format. Each says in its bytes who
 // its parents are, so that two with equal parents still differ, and everything is made from a name and nothing random.
 
-import { concat, type Digest, sha256, utf8 } from '../../src/bytes.ts'
-import type { DocumentBlock } from '../../src/codec/document.ts'
+import { concat, type Digest, sha256, utf8 } from '../../src/base/bytes.ts'
+import type { DocumentBlock } from '../../src/node/document-chunks.ts'
 import type { HeldNode, NodeEntry, Wait } from '../../src/store/store.ts'
 
 export interface MadeNode {

@@ -4,7 +4,7 @@
 import * as childProcess from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { toHex } from '../../src/bytes.ts'
+import { toHex } from '../../src/base/bytes.ts'
 import { createLevel, type LevelOptions, openLevel } from '../../src/store/index.ts'
 import type { NodeEntry, Store, Wait } from '../../src/store/store.ts'
 import { Scratch, scratch } from '../shared-data.ts'

@@ -1,7 +1,7 @@
 // Reads the part of CDDL (RFC 8610) that protocol/replica.cddl is written in, and matches values against its rules: so the
 // grammar is executed and not only shown. Maps are closed, lists have bounds, sizes of text count bytes.
 
-import type { CborValue } from '../../src/codec/cbor.ts'
+import type { CborValue } from '../../src/cbor/dag-cbor.ts'
 
 type Type =
   | { readonly is: 'any of'; readonly types: readonly Type[] }

@@ -3,8 +3,8 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { ownLimits } from '../../src/sync/connection.ts'
 import type { Mode } from '../../src/sync/message.ts'
-import { ownLimits } from '../../src/sync/state.ts'
 import type { Fate } from '../../src/transport/link.ts'
 import { chain, circle, FRONTIER, introduce, keyOf, type Local, local, logOf, type Made, node, plant } from './local.ts'
 import { meet, Tape, wantsNothingTwice } from './meeting.ts'

@@ -1,13 +1,13 @@
 // One session between two replicas over an in-memory link, from hello to the end, with what crossed it.
 
-import { sha256 } from '../../src/bytes.ts'
+import { sha256 } from '../../src/base/bytes.ts'
+import type { SetAlarm } from '../../src/base/timer.ts'
+import type { Channel } from '../../src/sync/connection.ts'
+import { unpack } from '../../src/sync/frame-packing.ts'
 import type { Message, Mode } from '../../src/sync/message.ts'
 import { decodeMessage } from '../../src/sync/message.ts'
-import { unpack } from '../../src/sync/packing.ts'
-import type { Channel } from '../../src/sync/state.ts'
-import type { SetAlarm } from '../../src/transport/alarm.ts'
-import { Exchange, type Services, type Traffic } from '../../src/transport/exchange.ts'
 import { type Fate, pipe } from '../../src/transport/link.ts'
+import { Exchange, type Services, type Traffic } from '../../src/transport/session.ts'
 import { clientConfig, FRONTIER, hubConfig, type Local, logOf } from './local.ts'
 
 export interface Meeting {

@@ -1,9 +1,9 @@
 // What a hub that is not honest does to its own frames: it runs the real program, so it gets as deep into a session as any,
 // and then loses, repeats, swaps, forges and spoils what it sends, says things of other sessions, or stops saying anything.
 
-import { sha256, utf8 } from '../../src/bytes.ts'
-import { type CborValue, decodeCbor, encodeCbor } from '../../src/codec/cbor.ts'
-import { hasCode } from '../../src/errors.ts'
+import { sha256, utf8 } from '../../src/base/bytes.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../../src/cbor/dag-cbor.ts'
 import { encodeMessage } from '../../src/sync/message.ts'
 import type { Link } from '../../src/transport/link.ts'
 import { chain, keyOf } from './local.ts'

@@ -3,7 +3,7 @@
 // while: one that has not returned is not synced, and a crash may lose it; one that has returned is there for ever. (What a
 // store writes without a sync is its index, which lies below this interface and is made again from the log: test/store/recovery.)
 
-import { ReplicaError } from '../../src/errors.ts'
+import { ReplicaError } from '../../src/base/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 
 /** Calls that write; all others only read. */

@@ -1,7 +1,7 @@
 // A link between two processes in virtual time: frames arrive in order, each after a while of its own; it can be cut at any
 // frame, or fall silent, which is a cut that nobody notices until pings would have. What crosses it can be watched.
 
-import { SOCKET_LIMITS } from '../../src/limits.ts'
+import { SOCKET_LIMITS } from '../../src/base/limits.ts'
 import { BUFFERED_HIGH, closeError, Inbox, type Link } from '../../src/transport/link.ts'
 import type { World } from './mesh-world.ts'
 

@@ -1,8 +1,8 @@
 // What may be in a hub's log: nodes that are well signed, of its frontier, by keys that may, each after its parents.
 
-import { digestKey, toHex } from '../../src/bytes.ts'
-import { decodeNode, signingBytes } from '../../src/codec/node.ts'
-import { verify } from '../../src/trust/verify.ts'
+import { digestKey, toHex } from '../../src/base/bytes.ts'
+import { verify } from '../../src/crypto/ed25519.ts'
+import { decodeNode, signingBytes } from '../../src/node/node.ts'
 import { FRONTIER } from './local.ts'
 import type { MeshHub } from './mesh-hub.ts'
 

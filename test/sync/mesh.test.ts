@@ -4,7 +4,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { hasCode } from '../../src/errors.ts'
+import { hasCode } from '../../src/base/errors.ts'
 import { chain, FRONTIER, keyOf, local, plant, storeOf } from './local.ts'
 import { Disk } from './mesh-disk.ts'
 import { SHAPES } from './mesh-shapes.ts'

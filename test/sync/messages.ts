@@ -1,7 +1,7 @@
 // Every message once as it should be and once broken, for protocol/vectors/message.json.
 
-import { sha256, toHex, utf8 } from '../../src/bytes.ts'
-import { type CborValue, encodeCbor } from '../../src/codec/cbor.ts'
+import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { type CborValue, encodeCbor } from '../../src/cbor/dag-cbor.ts'
 import { encodeMessage, type Message } from '../../src/sync/message.ts'
 import { FRONTIER } from './local.ts'
 

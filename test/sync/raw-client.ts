@@ -1,11 +1,11 @@
 // A client that speaks the protocol by hand over a real WebSocket, to say to a hub what a well-behaved one never would.
 
 import { WebSocket } from 'ws'
-import { sha256, utf8 } from '../../src/bytes.ts'
+import { sha256, utf8 } from '../../src/base/bytes.ts'
+import type { Key } from '../../src/crypto/key.ts'
+import { ownLimits } from '../../src/sync/connection.ts'
 import { proofBytes, type Role } from '../../src/sync/handshake.ts'
 import { decodeMessage, encodeMessage, type Hello, type Message, SUBPROTOCOL } from '../../src/sync/message.ts'
-import { ownLimits } from '../../src/sync/state.ts'
-import type { Key } from '../../src/trust/key.ts'
 
 export interface Closed {
   /** WebSocket close code. */

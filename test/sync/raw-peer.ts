@@ -1,11 +1,11 @@
 // One end of an in-memory link, driven by hand against an exchange at the other: what no well-behaved side would say, without
 // a socket and without a clock.
 
-import { hasCode, ReplicaError } from '../../src/errors.ts'
+import { hasCode, ReplicaError } from '../../src/base/errors.ts'
+import type { SetAlarm } from '../../src/base/timer.ts'
+import { type Config, ownLimits } from '../../src/sync/connection.ts'
 import { proofBytes } from '../../src/sync/handshake.ts'
 import { decodeMessage, encodeMessage, type Hello, type Message } from '../../src/sync/message.ts'
-import { type Config, ownLimits } from '../../src/sync/state.ts'
-import type { SetAlarm } from '../../src/transport/alarm.ts'
 import type { Link } from '../../src/transport/link.ts'
 
 export class RawPeer {

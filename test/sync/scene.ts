@@ -2,7 +2,6 @@
 // answered by real replicas, and frames are delivered one at a time, oldest first. A test may swallow, forge or add frames.
 // From such scenes the session vectors are made.
 
-import { encodeMessage, type Message, type Mode } from '../../src/sync/message.ts'
 import {
   type ClientConfig,
   type Config,
@@ -11,9 +10,10 @@ import {
   type HubConfig,
   type Input,
   newConnection,
-} from '../../src/sync/state.ts'
+} from '../../src/sync/connection.ts'
+import { encodeMessage, type Message, type Mode } from '../../src/sync/message.ts'
 import { step } from '../../src/sync/step.ts'
-import { Desk } from '../../src/transport/desk.ts'
+import { Desk } from '../../src/transport/effect-handler.ts'
 import { clientConfig, FRONTIER, hubConfig, type Local } from './local.ts'
 
 export type Side = 'client' | 'hub'

@@ -2,9 +2,9 @@
 // frame is released only when all replicas have come to rest, and alarms ring when nothing is on the way any more. So a
 // session that waits for something that can never come is found as such, and every run can be had again.
 
-import { SOCKET_LIMITS } from '../../src/limits.ts'
-import type { Services } from '../../src/transport/exchange.ts'
+import { SOCKET_LIMITS } from '../../src/base/limits.ts'
 import type { Fate } from '../../src/transport/link.ts'
+import type { Services } from '../../src/transport/session.ts'
 import type { Random } from './random.ts'
 import { Alarms } from './raw-peer.ts'
 

@@ -1,9 +1,9 @@
 // What the sessions for the vectors are made of: two replicas that know each other, at the turn where something happens.
 
-import { compare, type Digest, sha256, utf8 } from '../../src/bytes.ts'
-import type { ErrorCode } from '../../src/errors.ts'
+import { compare, type Digest, sha256, utf8 } from '../../src/base/bytes.ts'
+import type { ErrorCode } from '../../src/base/errors.ts'
+import type { ClientConfig, HubConfig } from '../../src/sync/connection.ts'
 import type { Message, Open } from '../../src/sync/message.ts'
-import type { ClientConfig, HubConfig } from '../../src/sync/state.ts'
 import { chain, circle, FRONTIER, keyOf, type Local, plant } from './local.ts'
 import { Scene } from './scene.ts'
 

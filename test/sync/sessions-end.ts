@@ -1,8 +1,8 @@
 // Sessions of the end of flows, channels and connections, S36 to S41.
 
-import { compare, type Digest, sha256 } from '../../src/bytes.ts'
+import { compare, type Digest, sha256 } from '../../src/base/bytes.ts'
+import type { LogState } from '../../src/sync/connection.ts'
 import type { Report } from '../../src/sync/message.ts'
-import type { LogState } from '../../src/sync/state.ts'
 import { carrier, introduce, keyOf, type Local, local, logOf, type Made, node, plant } from './local.ts'
 import type { Scene } from './scene.ts'
 import { blocksOf, diverged, madeUp, openOf, pair, ready, type Session } from './session-parts.ts'

@@ -1,7 +1,7 @@
 // Sessions of the handshake and of requests, S8 to S15.
 
+import type { Config } from '../../src/sync/connection.ts'
 import type { Message } from '../../src/sync/message.ts'
-import type { Config } from '../../src/sync/state.ts'
 import { FRONTIER, keyOf } from './local.ts'
 import { Scene } from './scene.ts'
 import { madeUp, openOf, pair, ready, type Session } from './session-parts.ts'

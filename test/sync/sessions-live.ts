@@ -1,6 +1,6 @@
 // Sessions of live channels, S44 to S52: rounds, what is not sent back, and stopping.
 
-import { type Digest, sha256 } from '../../src/bytes.ts'
+import { type Digest, sha256 } from '../../src/base/bytes.ts'
 import type { Message } from '../../src/sync/message.ts'
 import { chain, keyOf, logOf, type Made, node, plant } from './local.ts'
 import type { Scene } from './scene.ts'

@@ -1,10 +1,10 @@
 // Two or three replicas that make nodes, meet each other over links that lose, repeat, delay and cut, several at a time, and
 // then meet over good ones: after that each has exactly what its registry lets in, and holds the rest. All by one seed.
 
-import { type Digest, digestKey, keyDigest, toHex } from '../../src/bytes.ts'
-import { decodeNode } from '../../src/codec/node.ts'
+import { type Digest, digestKey, keyDigest, toHex } from '../../src/base/bytes.ts'
+import type { Key } from '../../src/crypto/key.ts'
+import { decodeNode } from '../../src/node/node.ts'
 import type { Mode } from '../../src/sync/message.ts'
-import type { Key } from '../../src/trust/key.ts'
 import { circle, FRONTIER, keyOf, type Local, logOf, type Made, node, plant } from './local.ts'
 import { type Met, meet, wantsNothingTwice } from './meeting.ts'
 import { Random } from './random.ts'

@@ -1,8 +1,8 @@
 // The transcripts of protocol/sync.md, made from sessions: each frame with its type, length and bytes in hex, long ones
 // shortened in the middle.
 
-import { toHex } from '../../src/bytes.ts'
-import type { Effect } from '../../src/sync/state.ts'
+import { toHex } from '../../src/base/bytes.ts'
+import type { Effect } from '../../src/sync/connection.ts'
 import type { Scene } from './scene.ts'
 import { sessions } from './sessions.ts'
 

@@ -1,10 +1,10 @@
 // Inputs and effects of `step` as JSON and back, as protocol/vectors/session has them: bytes as hex, errors as their code,
 // a message to send as its type and frame.
 
-import { fromHex, toHex } from '../../src/bytes.ts'
-import { type ErrorCode, ReplicaError } from '../../src/errors.ts'
-import type { Config, Effect, Input } from '../../src/sync/state.ts'
-import { Key } from '../../src/trust/key.ts'
+import { fromHex, toHex } from '../../src/base/bytes.ts'
+import { type ErrorCode, ReplicaError } from '../../src/base/errors.ts'
+import { Key } from '../../src/crypto/key.ts'
+import type { Config, Effect, Input } from '../../src/sync/connection.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
 

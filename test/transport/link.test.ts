@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { utf8 } from '../../src/bytes.ts'
+import { utf8 } from '../../src/base/bytes.ts'
 import { BUFFERED_HIGH, closeError, Inbox, pipe } from '../../src/transport/link.ts'
 
 const test = suite('transport/link')

@@ -2,8 +2,8 @@
 // that it sees.
 
 import { appendEvent } from '../../src/replica/append.ts'
-import { Exchange, type Services } from '../../src/transport/exchange.ts'
 import type { ExchangeOptions } from '../../src/transport/options.ts'
+import { Exchange, type Services } from '../../src/transport/session.ts'
 import { clientConfig, FRONTIER, hubConfig, type Local, logOf } from '../sync/local.ts'
 import type { Loopback } from './loopback.ts'
 

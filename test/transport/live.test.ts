@@ -3,9 +3,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { SOCKET_LIMITS, WIRE_LIMITS } from '../../src/limits.ts'
-import { Exchange, type LiveRound } from '../../src/transport/exchange.ts'
+import { SOCKET_LIMITS, WIRE_LIMITS } from '../../src/base/limits.ts'
 import { type Link, pipe } from '../../src/transport/link.ts'
+import { Exchange, type LiveRound } from '../../src/transport/session.ts'
 import { deferred } from '../sync/deferred.ts'
 import {
   chain,

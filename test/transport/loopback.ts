@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { connect, type Dialled, SocketServer } from '../../src/transport/socket.ts'
+import { connect, type Dialled, SocketServer } from '../../src/transport/websocket-link.ts'
 
 export class Loopback {
   readonly #server = http.createServer()

@@ -2,9 +2,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { SOCKET_LIMITS } from '../../src/limits.ts'
-import { Patience } from '../../src/transport/patience.ts'
-import { Pulse } from '../../src/transport/pulse.ts'
+import { SOCKET_LIMITS } from '../../src/base/limits.ts'
+import { Pulse } from '../../src/transport/keepalive.ts'
+import { Patience } from '../../src/transport/session-timeouts.ts'
 import { Alarms } from '../sync/raw-peer.ts'
 
 const test = suite('transport/pulse')

@@ -1,15 +1,15 @@
 // Makes signed nodes for tests of the gate, from seeds: the same call gives the same bytes. A `Made` stands for a node that
 // others can be built on, whether it is ever admitted or not.
 
-import { compare, type Digest, sha256, toHex } from '../../src/bytes.ts'
-import { encodeBody, encodeNode, type Link, signingBytes } from '../../src/codec/node.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
+import { type AdmitReport, Gate } from '../../src/admission/gate.ts'
+import { Registry } from '../../src/admission/registry.ts'
+import { compare, type Digest, sha256, toHex } from '../../src/base/bytes.ts'
+import { Key } from '../../src/crypto/key.ts'
+import { Verifier } from '../../src/crypto/verifier-pool.ts'
+import { makeEvent } from '../../src/event/event.ts'
+import { encodeBody, encodeNode, type Link, signingBytes } from '../../src/node/node.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { FrontierStore, NodeEntry, Store, Wait } from '../../src/store/store.ts'
-import { type AdmitReport, Gate } from '../../src/trust/gate.ts'
-import { Key } from '../../src/trust/key.ts'
-import { Registry } from '../../src/trust/registry.ts'
-import { Verifier } from '../../src/trust/verifier.ts'
-import { makeEvent } from '../../src/vela/event.ts'
 
 export const FRONTIER = 'vfr_0123456789abcdef'
 export const NOW = '2026-06-01T00:00:00Z'

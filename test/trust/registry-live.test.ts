@@ -3,11 +3,11 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { toHex } from '../../src/bytes.ts'
-import { encodeCbor } from '../../src/codec/cbor.ts'
-import { type ErrorCode, hasCode } from '../../src/errors.ts'
-import { MemoryStore } from '../../src/store/memory.ts'
-import { type PeerDraft, Registry } from '../../src/trust/registry.ts'
+import { type PeerDraft, Registry } from '../../src/admission/registry.ts'
+import { toHex } from '../../src/base/bytes.ts'
+import { type ErrorCode, hasCode } from '../../src/base/errors.ts'
+import { encodeCbor } from '../../src/cbor/dag-cbor.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import { FRONTIER, NOW, seededKey } from './nodes.ts'
 
 const test = suite('trust/registry-live')

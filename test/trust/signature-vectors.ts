@@ -2,7 +2,7 @@
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
-import { fromHex } from '../../src/bytes.ts'
+import { fromHex } from '../../src/base/bytes.ts'
 import { repository } from '../shared-data.ts'
 
 export interface Vector {

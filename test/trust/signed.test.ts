@@ -4,14 +4,14 @@
 import { setImmediate } from 'node:timers/promises' // timer: see untilThread
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { equals, sha256, toHex } from '../../src/bytes.ts'
-import { decodeNode, signingBytes } from '../../src/codec/node.ts'
-import { hasCode } from '../../src/errors.ts'
-import { Key } from '../../src/trust/key.ts'
-import { pack, packNodes, signRun, unpack, unpackNodes } from '../../src/trust/sign.ts'
-import { RunSigner, SignedNode } from '../../src/trust/signed.ts'
-import { verify } from '../../src/trust/verify.ts'
-import { type CheckedEvent, makeEvent } from '../../src/vela/event.ts'
+import { RunSigner, SignedNode } from '../../src/admission/own-node.ts'
+import { equals, sha256, toHex } from '../../src/base/bytes.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { verify } from '../../src/crypto/ed25519.ts'
+import { Key } from '../../src/crypto/key.ts'
+import { pack, packNodes, signRun, unpack, unpackNodes } from '../../src/crypto/node-signer.ts'
+import { type CheckedEvent, makeEvent } from '../../src/event/event.ts'
+import { decodeNode, signingBytes } from '../../src/node/node.ts'
 import { FRONTIER, NOW, seededKey } from './nodes.ts'
 
 const test = suite('trust/signed')

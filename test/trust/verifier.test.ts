@@ -6,13 +6,13 @@ import type { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { concat } from '../../src/bytes.ts'
-import { type ErrorCode, hasCode } from '../../src/errors.ts'
-import { VERIFY_LIMITS } from '../../src/limits.ts'
-import { checkBatch, measureBatch, packBatch } from '../../src/trust/batch.ts'
-import { Key } from '../../src/trust/key.ts'
-import { type Job, Verifier } from '../../src/trust/verifier.ts'
-import { verify } from '../../src/trust/verify.ts'
+import { concat } from '../../src/base/bytes.ts'
+import { type ErrorCode, hasCode } from '../../src/base/errors.ts'
+import { VERIFY_LIMITS } from '../../src/base/limits.ts'
+import { verify } from '../../src/crypto/ed25519.ts'
+import { Key } from '../../src/crypto/key.ts'
+import { type Job, Verifier } from '../../src/crypto/verifier-pool.ts'
+import { checkBatch, measureBatch, packBatch } from '../../src/crypto/verify-batch.ts'
 import { bytes, vectorsOf } from './signature-vectors.ts'
 
 const test = suite('trust/verifier')
@@ -200,9 +200,9 @@ test('no thread is started for a few jobs', async () => {
 })
 
 test('a process with an idle verifier ends by itself, and one that waits for verdicts gets them first', () => {
-  const at = (file: string) => JSON.stringify(new URL(`../../src/trust/${file}.js`, import.meta.url).href)
+  const at = (file: string) => JSON.stringify(new URL(`../../src/crypto/${file}.js`, import.meta.url).href)
   const script = `
-    import { Verifier } from ${at('verifier')}
+    import { Verifier } from ${at('verifier-pool')}
     import { Key } from ${at('key')}
     const key = Key.generate(), message = new Uint8Array(9)
     const one = { key: key.publicKeyBytes, sig: key.sign(message), message: [message] }

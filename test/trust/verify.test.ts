@@ -8,14 +8,14 @@ import * as noble from '@noble/ed25519'
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { hasCode } from '../../src/errors.ts'
-import { portable } from '../../src/trust/ed25519.ts'
-import { Key } from '../../src/trust/key.ts'
-import { openssl } from '../../src/trust/openssl.ts'
-import { type SignaturePath, verifyBy } from '../../src/trust/rule.ts'
-import { passesSelfCheck } from '../../src/trust/self-check.ts'
-import { choosePath, presentPaths, signaturePath, verify } from '../../src/trust/verify.ts'
-import { verifyVetted } from '../../src/trust/vetted.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { choosePath, presentPaths, signaturePath, verify } from '../../src/crypto/ed25519.ts'
+import { Key } from '../../src/crypto/key.ts'
+import { portable } from '../../src/crypto/provider-noble.ts'
+import { openssl } from '../../src/crypto/provider-openssl.ts'
+import { passesSelfCheck } from '../../src/crypto/self-test.ts'
+import { type SignaturePath, verifyBy } from '../../src/crypto/strict-verification.ts'
+import { verifyVetted } from '../../src/crypto/validated-keys.ts'
 import { shared, skip } from '../shared-data.ts'
 import { addOrder, forge, littleEndian, point } from './forge.ts'
 import { bytes, vectorsOf } from './signature-vectors.ts'
@@ -267,7 +267,7 @@ test('the fastest path that is there is taken', () => {
 })
 
 test('without native modules, node:crypto is taken', () => {
-  const module = new URL('../../src/trust/verify.js', import.meta.url)
+  const module = new URL('../../src/crypto/ed25519.js', import.meta.url)
   const script = `import(${JSON.stringify(module.href)}).then(m => console.log(m.signaturePath().name))`
   assert.is(execFileSync(process.execPath, ['--no-addons', '-e', script], { encoding: 'utf8' }).trim(), 'openssl')
 })

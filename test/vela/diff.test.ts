@@ -3,9 +3,9 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { hasCode } from '../../src/errors.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { splitWhiteSpace, trimWhiteSpace } from '../../src/base/text.ts'
 import * as vela from '../../src/vela/index.ts'
-import { splitWhiteSpace, trimWhiteSpace } from '../../src/vela/white-space.ts'
 
 const test = suite('vela diff')
 

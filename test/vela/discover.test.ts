@@ -3,9 +3,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { equals } from '../../src/bytes.ts'
-import { hasCode, ReplicaError } from '../../src/errors.ts'
-import { FETCH_LIMITS } from '../../src/limits.ts'
+import { equals } from '../../src/base/bytes.ts'
+import { hasCode, ReplicaError } from '../../src/base/errors.ts'
+import { FETCH_LIMITS } from '../../src/base/limits.ts'
 import * as vela from '../../src/vela/index.ts'
 import { signer, verify } from './signers.ts'
 

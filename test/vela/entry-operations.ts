@@ -1,10 +1,10 @@
 // The operations that the vectors of registry entries and resolutions name, over the functions that run in production. Texts
 // go in and plain JSON comes out; what is refused throws.
 
-import { sha256, toHex, utf8 } from '../../src/bytes.ts'
-import { ReplicaError } from '../../src/errors.ts'
+import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { ReplicaError } from '../../src/base/errors.ts'
+import { checkFrontierName } from '../../src/vela/federation/registry-entry.ts'
 import * as vela from '../../src/vela/index.ts'
-import { checkFrontierName } from '../../src/vela/registry-entry.ts'
 import { signer, verify } from './signers.ts'
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString()

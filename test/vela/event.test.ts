@@ -4,8 +4,8 @@
 import * as crypto from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { toHex } from '../../src/bytes.ts'
-import { type ErrorCode, hasCode } from '../../src/errors.ts'
+import { toHex } from '../../src/base/bytes.ts'
+import { type ErrorCode, hasCode } from '../../src/base/errors.ts'
 import * as vela from '../../src/vela/index.ts'
 
 const test = suite('vela events')

@@ -4,8 +4,8 @@
 import * as fs from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { utf8 } from '../../src/bytes.ts'
-import { hasCode } from '../../src/errors.ts'
+import { utf8 } from '../../src/base/bytes.ts'
+import { hasCode } from '../../src/base/errors.ts'
 import * as vela from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'
 

@@ -4,7 +4,7 @@
 import * as fs from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { hasCode } from '../../src/errors.ts'
+import { hasCode } from '../../src/base/errors.ts'
 import * as vela from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'
 

@@ -1,14 +1,14 @@
 // The operations that the vectors of whole frontiers and of federation name, over the functions that run in production. Texts
 // go in and plain JSON comes out; what is refused throws.
 
-import { sha256, toHex, utf8 } from '../../src/bytes.ts'
-import { chunkDocument } from '../../src/codec/document.ts'
-import { ReplicaError } from '../../src/errors.ts'
-import { basisOf } from '../../src/replica/whole-basis.ts'
-import { type Base, linkText, printBase, readBase } from '../../src/replica/whole-document.ts'
-import { joinFrontier, proposalsIn } from '../../src/replica/whole-join.ts'
-import { splitFrontier, splitRepository } from '../../src/replica/whole-split.ts'
-import { readFindings } from '../../src/vela/frontier-file.ts'
+import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { ReplicaError } from '../../src/base/errors.ts'
+import { chunkDocument } from '../../src/node/document-chunks.ts'
+import { type Base, linkText, printBase, readBase } from '../../src/projection/files/base-document.ts'
+import { basisOf } from '../../src/projection/files/base-selection.ts'
+import { joinFrontier, proposalsIn } from '../../src/projection/files/join.ts'
+import { splitFrontier, splitRepository } from '../../src/projection/files/split.ts'
+import { readFindings } from '../../src/vela/files/frontier-file.ts'
 import * as vela from '../../src/vela/index.ts'
 
 type Output = Record<string, unknown>

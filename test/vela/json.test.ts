@@ -3,11 +3,11 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { utf8 } from '../../src/bytes.ts'
-import { hasCode } from '../../src/errors.ts'
-import { isCanonical } from '../../src/vela/canonical.ts'
-import { compareText, fromJson, parseJson, printJson, toJson } from '../../src/vela/json.ts'
-import { type Json, JsonNumber } from '../../src/vela/value.ts'
+import { utf8 } from '../../src/base/bytes.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { isCanonical } from '../../src/json/canonical.ts'
+import { compareText, fromJson, parseJson, printJson, toJson } from '../../src/json/json.ts'
+import { type Json, JsonNumber } from '../../src/json/value.ts'
 
 const test = suite('vela json')
 

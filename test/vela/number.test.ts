@@ -4,7 +4,7 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { canonicalNumber, isCanonicalNumber, printFloat } from '../../src/vela/number.ts'
+import { canonicalNumber, isCanonicalNumber, printFloat } from '../../src/json/number.ts'
 
 const test = suite('vela numbers')
 

@@ -4,7 +4,7 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { hasCode } from '../../src/errors.ts'
+import { hasCode } from '../../src/base/errors.ts'
 import * as vela from '../../src/vela/index.ts'
 
 const test = suite('vela properties')

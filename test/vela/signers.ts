@@ -1,7 +1,7 @@
 // Ed25519 for tests of what is signed, by node:crypto: the code under test gets both directions as functions.
 
 import * as crypto from 'node:crypto'
-import { toHex } from '../../src/bytes.ts'
+import { toHex } from '../../src/base/bytes.ts'
 import {
   type EventDraft,
   eventSigningBytes,

@@ -2,8 +2,8 @@
 // socket"). One byte kind, four bytes length (big-endian), then that many bytes. Both ends are the same user's
 // processes; lengths are bounded all the same, and an unknown kind ends the session.
 
-import { ReplicaError } from '../../errors.ts'
-import { CLI_LIMITS } from '../../limits.ts'
+import { ReplicaError } from '../../base/errors.ts'
+import { CLI_LIMITS } from '../../base/limits.ts'
 
 const KINDS = {
   // Shell to hub.

@@ -1,6 +1,6 @@
 // What the shell asks of the hub: one command line, with the folder it was typed in and what its streams are.
 
-import { ReplicaError } from '../../errors.ts'
+import { ReplicaError } from '../../base/errors.ts'
 
 /** Raised when frames or members change; a hub started by another version answers with a sentence, not with garbage. */
 export const CONTROL_VERSION = 2

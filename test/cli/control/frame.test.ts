@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { hasCode } from '../../../src/base/errors.ts'
+import { CLI_LIMITS } from '../../../src/base/limits.ts'
 import { encodeFrame, type Frame, type FrameKind, FrameReader } from '../../../src/cli/control/frame.ts'
 import { CONTROL_VERSION, decodeRequest, encodeRequest } from '../../../src/cli/control/request.ts'
-import { hasCode } from '../../../src/errors.ts'
-import { CLI_LIMITS } from '../../../src/limits.ts'
 
 const test = suite('cli/control/frame')
 

@@ -1,7 +1,7 @@
 // Writes protocol/vectors/replay.json to stdout: the cases are made here by hand, with events named by their place as `@1`, and are
 // written out with the events as texts and their ids. What is expected is stated, never computed.
 
-import { sha256, toHex, utf8 } from '../../../src/bytes.ts'
+import { sha256, toHex, utf8 } from '../../../src/base/bytes.ts'
 import * as vela from '../../../src/vela/index.ts'
 import { signed, signer } from '../signers.ts'
 import { finding, type Members } from './logs.ts'

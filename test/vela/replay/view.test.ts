@@ -3,9 +3,9 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { utf8 } from '../../../src/bytes.ts'
-import { hasCode } from '../../../src/errors.ts'
-import { REPLAY_LIMITS } from '../../../src/limits.ts'
+import { utf8 } from '../../../src/base/bytes.ts'
+import { hasCode } from '../../../src/base/errors.ts'
+import { REPLAY_LIMITS } from '../../../src/base/limits.ts'
 import * as vela from '../../../src/vela/index.ts'
 import { event, finding, type Members, printView } from './logs.ts'
 

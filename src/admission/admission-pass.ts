@@ -1,0 +1,319 @@
+// One turn of the gate: judges nodes whose signatures are known to be valid, commits those that belong, holds those that
+// wait, and follows up what the commits set free, wave by wave, never by recursion. What a turn has decided and not yet
+// written lies in two overlays, `staged` and `holds`, which win over the stores wherever both know a node. Commits are
+// down-closed; a node leaves the held store only after the commit that contains it, so a crash loses nothing.
+// Specification: protocol/admission.md, D31 to D39.
+
+import { type Digest, DigestMap, DigestSet, digestKey } from '../base/bytes.ts'
+import type { ErrorCode } from '../base/errors.ts'
+import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
+import type { DocumentBlock } from '../node/document-chunks.ts'
+import type { FrontierStore, HeldNode, HeldStore, NodeEntry, Wait } from '../store/store.ts'
+import { Tally } from './admission-report.ts'
+import { type Candidate, reread } from './candidate.ts'
+import type { DocumentCheck, Lack } from './document-availability.ts'
+import { Holds, type Item, isSameWait } from './pending-holds.ts'
+import type { Recent } from './recent-commits.ts'
+import type { Registry } from './registry.ts'
+import type { OpenCuts, Refreshed } from './unresolved-cuts.ts'
+import type { Awaited } from './wait-filter.ts'
+
+/** What the turns of one gate share. */
+export interface Ground {
+  readonly log: FrontierStore
+  readonly held: HeldStore
+  readonly registry: Registry
+  readonly recent: Recent
+  readonly awaited: Awaited
+  readonly cuts: OpenCuts
+  readonly documents: DocumentCheck
+  readonly onCommitted: (nodes: readonly NodeEntry[], firstSeq: number) => void
+}
+
+const PAGE = 1024
+const BLOCKS_PER_PUT = Math.floor(COMMIT_LIMITS.bytesMax / DOCUMENT_LIMITS.blockBytesMax)
+/** Look-ups of waiting nodes side by side, and nodes taken from each: together fewer than `Recent` keeps in mind. */
+const WAVE = 32
+const WAVE_PAGE = 256
+
+export class Settlement {
+  readonly tally = new Tally()
+  readonly #ground: Ground
+  readonly #frontier: string
+  #staged: Candidate[] = []
+  #stagedBytes = 0
+  #heights = new DigestMap<number>()
+  readonly #holds = new Holds()
+  /** In the held store, decided about, to be taken out after the next commit. */
+  #gone = new DigestSet()
+  /** Over since just now: whatever waited for these is to be judged again. */
+  #over: Wait[] = []
+  /** Over, but a full page was found waiting: to be looked up again once that is written. */
+  #more: Wait[] = []
+  /** Below a cut since just now: they may be held, and lead to more. */
+  #climbs: Digest[] = []
+  #stayed = 0
+  /** What the documents of the nodes now being judged lack. */
+  #lacks = new DigestMap<Lack>()
+
+  constructor(ground: Ground) {
+    this.#ground = ground
+    this.#frontier = ground.log.name
+  }
+
+  /** Takes up what a change of the registry's cuts means for held nodes. */
+  follow({ climbs, over }: Refreshed): void {
+    this.#climbs = this.#climbs.concat(climbs)
+    this.#over = this.#over.concat(over)
+  }
+
+  /** Makes blocks of documents durable; what waited for them is judged again by `finish`. */
+  async keep(blocks: readonly DocumentBlock[]): Promise<void> {
+    const { documents } = this.#ground
+    for (let from = 0; from < blocks.length; from += BLOCKS_PER_PUT) {
+      const some = blocks.slice(from, from + BLOCKS_PER_PUT)
+      await documents.store.put(some)
+      for (const { digest: id } of some) {
+        documents.arrived(id)
+        this.tally.supply(id)
+        this.#over.push({ kind: 'document', id })
+      }
+    }
+  }
+
+  /** Judges nodes from a peer; `places` has the heights of those stored among them and their parents. */
+  async settleNew(candidates: readonly Candidate[], from: Uint8Array, places: DigestMap<number>): Promise<void> {
+    const digests = candidates.map(candidate => candidate.digest)
+    const held = this.#anyHeld() ? await this.#ground.held.has(this.#frontier, digests) : []
+    this.#lacks = await this.#ground.documents.lacks(candidates)
+    for (const [i, candidate] of candidates.entries()) {
+      if (this.#heightOf(candidate.digest, places) !== undefined) {
+        this.tally.known++
+        continue
+      }
+      this.#judge({ candidate, from, wasHeld: held[i] === true }, places)
+      if (this.#isFull()) await this.#commit()
+    }
+  }
+
+  /** Judges again everything that waits for this; ends early when a whole page of it waits on as before. */
+  async settleWaiting(wait: Wait, signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      const page = await this.#ground.held.waiting(this.#frontier, wait, PAGE)
+      this.#stayed = 0
+      await this.#settleItems(await this.#itemsHeld(page))
+      const isStuck = this.#stayed >= page.length
+      await this.finish()
+      if (page.length < PAGE || isStuck || signal?.aborted) return
+    }
+  }
+
+  /** Judges again nodes read from the held store, and drops those that are stored, which a crash may leave behind. */
+  async settleHeld(rows: readonly HeldNode[]): Promise<void> {
+    const places = await this.#ground.log.locate(rows.map(row => row.digest))
+    const items: Item[] = []
+    for (const [i, row] of rows.entries()) {
+      const item = itemOf(row)
+      if (places[i] === undefined) items.push(item)
+      else this.#leave(item)
+    }
+    await this.#settleItems(items)
+    await this.finish()
+  }
+
+  /** Follows up all that was set free, and writes what is left to write. */
+  async finish(): Promise<void> {
+    for (;;) {
+      const items = this.#climbs.length > 0 ? await this.#climb() : await this.#nextWave()
+      await this.#settleItems(items)
+      if (items.length > 0 || this.#climbs.length > 0 || this.#over.length > 0) continue
+      await this.#commit()
+      await this.#writeHolds()
+      if (this.#more.length === 0) return
+      this.#over = this.#more
+      this.#more = []
+    }
+  }
+
+  /**
+   * The registry first: then the answer to the same question at the end doesn't depend on what came when. The height after
+   * the parents, because it needs them all; the documents last, so that only what would be admitted has them fetched.
+   */
+  #judge(item: Item, places: DigestMap<number>): void {
+    const { digest, key, parents, height } = item.candidate
+    const verdict = this.#ground.registry.verdict(key)
+    if (verdict === 'unknown') return this.#hold(item, { kind: 'key', id: key })
+    if (verdict !== 'registered') {
+      const side = this.#ground.cuts.judge(verdict.cut, digest)
+      if (side === 'above') return this.#refuse(item, 'ERR_NODE_REVOKED')
+      if (side !== 'below') return this.#hold(item, { kind: 'cut', id: side.head })
+    }
+    let highest = -1
+    for (const parent of parents) {
+      const found = this.#heightOf(parent, places)
+      if (found === undefined) return this.#hold(item, { kind: 'parent', id: parent })
+      if (found > highest) highest = found
+    }
+    if (height !== highest + 1) return this.#refuse(item, 'ERR_NODE_HEIGHT')
+    const lack = this.#lacks.get(digest)
+    if (lack === 'malformed') return this.#refuse(item, 'ERR_DOCUMENT')
+    if (lack !== undefined) return this.#holdForDocuments(item, lack)
+    this.#stage(item)
+  }
+
+  #holdForDocuments(item: Item, lack: readonly Digest[]): void {
+    this.tally.lack(this.#ground.documents.await(lack))
+    this.#hold(item, { kind: 'document', id: lack[0]! })
+  }
+
+  #stage(item: Item): void {
+    const { digest, bytes, height } = item.candidate
+    this.#leave(item)
+    this.#staged.push(item.candidate)
+    this.#stagedBytes += bytes.length
+    this.#heights.set(digest, height)
+    if (this.#ground.cuts.stored(digest)) this.#over.push({ kind: 'cut', id: digest })
+    if (this.#ground.awaited.mayBe(digest)) this.#over.push({ kind: 'parent', id: digest })
+  }
+
+  #refuse(item: Item, code: ErrorCode): void {
+    this.#leave(item)
+    this.tally.refuse(item.candidate.digest, code)
+  }
+
+  #leave({ candidate: { digest }, wasHeld }: Item): void {
+    this.#holds.delete(digest)
+    if (wasHeld) this.#gone.add(digest)
+    this.tally.unhold(digest, wasHeld)
+  }
+
+  #hold(item: Item, wait: Wait): void {
+    const { digest, key, parents } = item.candidate
+    this.#climbs.push(...this.#ground.cuts.seen(digest, parents))
+    if (wait.kind === 'parent') this.#ground.awaited.note(wait.id)
+    if (item.storedWait !== undefined && isSameWait(item.storedWait, wait)) {
+      this.#holds.delete(digest)
+      this.#stayed++
+      return
+    }
+    this.#holds.set({ item, wait })
+    this.tally.hold({ digest, key, wait })
+  }
+
+  async #settleItems(items: readonly Item[]): Promise<void> {
+    if (items.length === 0) return
+    // One node may have been found by two ways.
+    const unique = [...new Map(items.map(item => [digestKey(item.candidate.digest), item])).values()]
+    // Parents are lower than their children, so in this order most of a page is decided in one go.
+    const sorted = unique.sort((a, b) => a.candidate.height - b.candidate.height)
+    const places = await this.#lookUp(sorted.flatMap(item => item.candidate.parents))
+    this.#lacks = await this.#ground.documents.lacks(sorted.map(item => item.candidate))
+    for (const item of sorted) {
+      if (this.#heightOf(item.candidate.digest, places) !== undefined) continue // staged by another way meanwhile
+      this.#judge(item, places)
+      if (this.#isFull()) await this.#commit()
+    }
+    if (this.#holds.size >= PAGE) {
+      await this.#commit()
+      await this.#writeHolds()
+    }
+  }
+
+  /** What waited for some of the things that are over. */
+  async #nextWave(): Promise<Item[]> {
+    const waits = this.#over.splice(-WAVE)
+    const lists = await Promise.all(waits.map(wait => this.#waitingFor(wait)))
+    return lists.flat()
+  }
+
+  async #waitingFor(wait: Wait): Promise<Item[]> {
+    const moved = this.#holds.take(wait)
+    if (!this.#anyHeld()) return moved
+    const page = await this.#ground.held.waiting(this.#frontier, wait, WAVE_PAGE)
+    if (page.length === WAVE_PAGE) this.#more.push(wait)
+    return [...moved, ...(await this.#itemsHeld(page))]
+  }
+
+  /** Goes down from digests below a cut through what is held; returns what waited for a cut's heads. */
+  async #climb(): Promise<Item[]> {
+    const digests = this.#climbs.splice(-PAGE)
+    const moved = digests.map(digest => this.#holds.get(digest)).filter(hold => hold !== undefined)
+    const stored = this.#anyHeld() ? await this.#itemsHeld(digests) : []
+    for (const { candidate } of [...moved.map(hold => hold.item), ...stored]) {
+      this.#climbs.push(...this.#ground.cuts.seen(candidate.digest, candidate.parents))
+    }
+    return [
+      ...moved.filter(hold => hold.wait.kind === 'cut').map(hold => hold.item),
+      ...stored.filter(item => item.storedWait?.kind === 'cut'),
+    ]
+  }
+
+  /** From the held store, without those that this turn has decided about. */
+  async #itemsHeld(digests: readonly Digest[]): Promise<Item[]> {
+    const open = digests.filter(digest => !this.#gone.has(digest) && this.#holds.get(digest) === undefined)
+    const rows = open.length === 0 ? [] : await this.#ground.held.get(this.#frontier, open)
+    return rows.filter(row => row !== undefined).map(itemOf)
+  }
+
+  /** Heights of the stored ones among these, but for those that this turn or the last ones committed. */
+  async #lookUp(digests: readonly Digest[]): Promise<DigestMap<number>> {
+    const heights = new DigestMap<number>()
+    const asked = [...new DigestSet(digests)].filter(digest => this.#heightOf(digest, heights) === undefined)
+    const places = asked.length === 0 ? [] : await this.#ground.log.locate(asked)
+    for (const [i, digest] of asked.entries()) {
+      const place = places[i]
+      if (place !== undefined) heights.set(digest, place.height)
+    }
+    return heights
+  }
+
+  #heightOf(digest: Digest, places: DigestMap<number>): number | undefined {
+    return this.#heights.get(digest) ?? this.#ground.recent.height(digest) ?? places.get(digest)
+  }
+
+  #anyHeld(): boolean {
+    return this.#ground.held.usage(this.#frontier).nodes > 0
+  }
+
+  #isFull(): boolean {
+    return this.#staged.length >= COMMIT_LIMITS.nodesMax || this.#stagedBytes > COMMIT_LIMITS.bytesMax / 2
+  }
+
+  /** Makes what is staged durable, then lets go of what was held of it. */
+  async #commit(): Promise<void> {
+    const { log, held, recent, onCommitted } = this.#ground
+    const nodes = this.#staged
+    if (nodes.length > 0) {
+      const firstSeq = await log.commit(nodes)
+      recent.note(nodes, firstSeq)
+      this.#staged = []
+      this.#stagedBytes = 0
+      this.#heights = new DigestMap()
+      this.tally.admit(nodes.length, firstSeq)
+      onCommitted(nodes, firstSeq)
+    }
+    const gone = this.#gone
+    this.#gone = new DigestSet()
+    if (gone.size > 0) await held.delete(this.#frontier, [...gone])
+  }
+
+  /** Keeps aside what waits. What the quota has no room for is refused for now: it may be offered again. */
+  async #writeHolds(): Promise<void> {
+    const holds = this.#holds.takeAll()
+    if (holds.length === 0) return
+    const nodes = holds.map(({ item, wait }) => {
+      const { digest, bytes, key } = item.candidate
+      return { digest, bytes, key, wait, from: item.from }
+    })
+    const kept = await this.#ground.held.put(this.#frontier, nodes)
+    for (const [i, node] of nodes.entries()) {
+      if (kept[i] === true) continue
+      this.tally.unhold(node.digest, false)
+      this.tally.refuse(node.digest, 'ERR_HELD_FULL')
+    }
+  }
+}
+
+function itemOf(row: HeldNode): Item {
+  return { candidate: reread(row.bytes), from: row.from, wasHeld: true, storedWait: row.wait }
+}

@@ -1,0 +1,272 @@
+// The admission gate: the only way into a frontier's log, for nodes made here and nodes from peers alike.
+//   1. form        strict decoding, the frontier named inside, the event canonical and of its own id
+//   2. signature   by the node's own key, checked in threads; a node stored, held or signed here a moment ago has it
+//   3. judgement   registry and cuts, parents and height, documents; then one atomic commit per chunk, or held, or refused
+// Steps 1 and 2 of a call run while calls before it are in step 3, which takes calls strictly in the order they were made.
+// A refused node leaves no trace. Held nodes are let in as soon as what they wait for is there, with their descendants.
+// Specification: protocol/admission.md, D28 to D40.
+
+import { setImmediate } from 'node:timers/promises'
+import { type Digest, DigestMap, DigestSet, sha256 } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
+import type { Verifier } from '../crypto/verifier-pool.ts'
+import type { DocumentBlock } from '../node/document-chunks.ts'
+import type { FrontierStore, HeldStore, NodeEntry, Wait } from '../store/store.ts'
+import { type Ground, Settlement } from './admission-pass.ts'
+import type { AdmitReport, HeldItem } from './admission-report.ts'
+import { type Candidate, type Examined, examine, type Refusal } from './candidate.ts'
+import { DocumentCheck } from './document-availability.ts'
+import { SignedNode } from './own-node.ts'
+import { Recent } from './recent-commits.ts'
+import type { Registry } from './registry.ts'
+import { OpenCuts } from './unresolved-cuts.ts'
+import { Awaited } from './wait-filter.ts'
+
+export type { AdmitReport, HeldItem }
+
+/** A node's bytes, from anybody; or a node that this process has just made and signed, which has passed steps 1 and 2. */
+export type Block = Uint8Array | SignedNode
+
+export interface GateParts {
+  readonly log: FrontierStore
+  readonly held: HeldStore
+  readonly registry: Registry
+  readonly verifier: Verifier
+  /** Told of each commit after it is durable, in order. Must not throw. */
+  readonly onCommitted?: (nodes: readonly NodeEntry[], firstSeq: number) => void
+}
+
+/** A chunk of a call after steps 1 and 2. */
+interface Batch {
+  readonly candidates: readonly Candidate[]
+  readonly refused: readonly Refusal[]
+  /** Blocks that came twice, and documents that are stored already: two links may have brought the same. */
+  readonly known: number
+  /** Heights of those stored among the nodes and their parents, as of `since`. */
+  readonly places: DigestMap<number>
+  readonly since: number
+}
+
+/** Blocks read before others have their turn: about 4 ms. */
+const BLOCKS_PER_BREATH = 256
+const RECHECK_PAGE = 256
+
+export class Gate {
+  readonly #verifier: Verifier
+  readonly #ground: Ground
+  #line: Promise<unknown> = Promise.resolve()
+  #recovered = false
+
+  constructor({ log, held, registry, verifier, onCommitted = () => {} }: GateParts) {
+    this.#verifier = verifier
+    const cuts = new OpenCuts(registry)
+    const documents = new DocumentCheck(log.documents)
+    const recent = new Recent(log.nodes)
+    this.#ground = { log, held, registry, recent, awaited: new Awaited(), cuts, documents, onCommitted }
+  }
+
+  /**
+   * Judges blocks that a peer (or this replica: `from` is its own key) hands over. Refusing a node is no error of the
+   * call. When it returns, what it reports as admitted or held is durable.
+   * @throws ReplicaError ERR_ABORTED, ERR_STORE_…; what was committed before stays
+   */
+  admit(blocks: readonly Block[], options: { from: Uint8Array; signal?: AbortSignal }): Promise<AdmitReport> {
+    const { from, signal } = options
+    const { nodesMax } = COMMIT_LIMITS
+    let next = this.#examine(blocks.slice(0, nodesMax))
+    return this.#turn(async settlement => {
+      for (let at = nodesMax; ; at += nodesMax) {
+        const batch = await next
+        if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'admission was given up', { cause: signal.reason })
+        if (at < blocks.length) next = this.#examine(blocks.slice(at, at + nodesMax))
+        await this.#settle(settlement, batch, from)
+        if (at >= blocks.length) return
+      }
+    })
+  }
+
+  /**
+   * Takes blocks of documents: those that some held node waits for are stored, others only counted. What waited for them is
+   * let in with what waits for that in turn.
+   */
+  supply(blocks: readonly Uint8Array[]): Promise<AdmitReport> {
+    return this.#turn(settlement => this.#supply(settlement, blocks))
+  }
+
+  /** Stores blocks of documents that this replica is about to link itself, and lets in what waited for them. */
+  keep(blocks: readonly DocumentBlock[]): Promise<AdmitReport> {
+    return this.#turn(settlement => settlement.keep(blocks))
+  }
+
+  /** As `admit`, for blocks among which there may be documents that held nodes wait for. */
+  receive(blocks: readonly Uint8Array[], options: { from: Uint8Array }): Promise<AdmitReport> {
+    if (this.#recovered && !this.#ground.documents.awaitsAny) return this.admit(blocks, options)
+    return this.#turn(async settlement => {
+      const { documents, nodes } = await this.#sort(blocks)
+      await this.#supply(settlement, documents)
+      await settlement.finish()
+      await this.#settle(settlement, await this.#examine(nodes), options.from)
+    })
+  }
+
+  /** Which of these digests are blocks of documents that held nodes wait for. */
+  async awaits(digests: readonly Digest[]): Promise<boolean[]> {
+    const { documents } = this.#ground
+    return Promise.all(
+      digests.map(async digest => {
+        const known = documents.awaits(digest)
+        return known === 'maybe' ? this.#isWaitedFor(digest) : known
+      }),
+    )
+  }
+
+  /** Admits what was held for this, with what waits for that in turn. Nothing is asked of the network. */
+  release(wait: Wait, options: { signal?: AbortSignal } = {}): Promise<AdmitReport> {
+    return this.#turn(settlement => settlement.settleWaiting(wait, options.signal))
+  }
+
+  /** Judges everything held again: after a registry was adopted, a cut lifted or a peer removed. */
+  recheck(options: { signal?: AbortSignal } = {}): Promise<AdmitReport> {
+    return this.#turn(settlement => this.#settleAllHeld(settlement, options.signal))
+  }
+
+  /**
+   * Runs `task` while no node is being admitted. A peer is removed this way, so that the cut has exactly the heads under
+   * which its nodes came in. The task must not wait for the gate.
+   */
+  exclusive<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#line.then(task)
+    this.#line = run.catch(() => {})
+    return run
+  }
+
+  #turn(task: (settlement: Settlement) => Promise<void>): Promise<AdmitReport> {
+    return this.exclusive(async () => {
+      try {
+        const settlement = new Settlement(this.#ground)
+        settlement.follow(await this.#ground.cuts.refresh(this.#ground.log))
+        await this.#recover(settlement)
+        await task(settlement)
+        await settlement.finish()
+        return settlement.tally.report()
+      } catch (error) {
+        this.#ground.cuts.forget() // it may count nodes as stored whose commit failed
+        throw error
+      }
+    })
+  }
+
+  /** Once: a crash may have come between a commit and what it should have set free. It counts for the call it runs in. */
+  async #recover(settlement: Settlement): Promise<void> {
+    const { held, log, awaited, documents } = this.#ground
+    if (held.usage(log.name).nodes === 0) {
+      awaited.clear()
+      documents.clear()
+      this.#recovered = true
+    }
+    if (this.#recovered) return
+    await this.#settleAllHeld(settlement)
+    this.#recovered = true
+  }
+
+  async #settleAllHeld(settlement: Settlement, signal?: AbortSignal): Promise<void> {
+    const { held, log } = this.#ground
+    let after: Digest | undefined
+    for (;;) {
+      const options = after === undefined ? { limit: RECHECK_PAGE } : { after, limit: RECHECK_PAGE }
+      const rows = await held.list(log.name, options)
+      await settlement.settleHeld(rows)
+      after = rows.at(-1)?.digest
+      if (after === undefined || signal?.aborted) return
+      await setImmediate()
+    }
+  }
+
+  async #isWaitedFor(id: Digest): Promise<boolean> {
+    const { held, log } = this.#ground
+    return (await held.waiting(log.name, { kind: 'document', id }, 1)).length > 0
+  }
+
+  /** Tells documents from nodes by what is waited for. A link may name a node's digest: such a block is both. */
+  async #sort(blocks: readonly Uint8Array[]): Promise<{ documents: Uint8Array[]; nodes: Uint8Array[] }> {
+    const awaited = await this.awaits(blocks.map(sha256))
+    const documents = blocks.filter((_, i) => awaited[i])
+    const { name } = this.#ground.log
+    const nodes = blocks.filter((block, i) => !awaited[i] || 'candidate' in examine(block, name))
+    return { documents, nodes }
+  }
+
+  async #supply(settlement: Settlement, blocks: readonly Uint8Array[]): Promise<void> {
+    const all = blocks.map(bytes => ({ digest: sha256(bytes), bytes }))
+    const awaited = await this.awaits(all.map(({ digest }) => digest))
+    const wanted = all.filter(({ bytes }, i) => awaited[i] && bytes.length <= DOCUMENT_LIMITS.blockBytesMax)
+    settlement.tally.unsolicited += blocks.length - wanted.length
+    await settlement.keep(wanted)
+  }
+
+  async #settle(settlement: Settlement, batch: Batch, from: Uint8Array): Promise<void> {
+    const { candidates, refused, known, since } = batch
+    for (const { digest, code } of refused) settlement.tally.refuse(digest, code)
+    settlement.tally.known += known
+    const isFresh = this.#ground.recent.covers(since)
+    const places = isFresh ? batch.places : await this.#locate(candidates)
+    await settlement.settleNew(candidates, from, places)
+    await settlement.finish()
+  }
+
+  /** Steps 1 and 2. A failure is thrown by whoever awaits this, and by nobody else. */
+  #examine(blocks: readonly Block[]): Promise<Batch> {
+    const batch = this.#examineAll(blocks)
+    batch.catch(() => {})
+    return batch
+  }
+
+  async #examineAll(blocks: readonly Block[]): Promise<Batch> {
+    const { log } = this.#ground
+    const seen = new DigestSet()
+    const read: Candidate[] = []
+    const unchecked: Examined[] = []
+    const formless: Refusal[] = []
+    for (const [i, block] of blocks.entries()) {
+      if (i > 0 && i % BLOCKS_PER_BREATH === 0) await setImmediate()
+      const result = block instanceof SignedNode ? block.examined(log.name) : examine(block, log.name)
+      if (!seen.add('candidate' in result ? result.candidate.digest : result.digest)) continue
+      if ('candidate' in result) read.push(result.candidate)
+      else formless.push(result)
+      if ('job' in result) unchecked.push(result)
+    }
+    const since = log.nodes
+    const places = await this.#locate(read)
+    const invalid = await this.#invalid(unchecked, places)
+    const candidates = invalid.size === 0 ? read : read.filter(({ digest }) => !invalid.has(digest))
+    const documents = formless.length === 0 ? [] : await log.documents.has(formless.map(({ digest }) => digest))
+    const refused = formless.filter((_, i) => !documents[i])
+    const known = blocks.length - seen.size + formless.length - refused.length
+    for (const digest of invalid) refused.push({ digest, code: 'ERR_NODE_SIGNATURE' })
+    return { candidates, refused, known, places, since }
+  }
+
+  /** Heights of those stored, of the nodes and of the parents that are not among them. */
+  async #locate(candidates: readonly Candidate[]): Promise<DigestMap<number>> {
+    const seen = new DigestSet()
+    const asked = candidates.flatMap(({ digest, parents }) => [digest, ...parents]).filter(one => seen.add(one))
+    const places = asked.length === 0 ? [] : await this.#ground.log.locate(asked)
+    const heights = new DigestMap<number>()
+    for (const [i, digest] of asked.entries()) {
+      const place = places[i]
+      if (place !== undefined) heights.set(digest, place.height)
+    }
+    return heights
+  }
+
+  /** Those whose signature does not hold. What is stored or held passed this check when it came. */
+  async #invalid(read: readonly Examined[], places: DigestMap<number>): Promise<DigestSet> {
+    const { log, held } = this.#ground
+    const digests = read.map(({ candidate }) => candidate.digest)
+    const passed = held.usage(log.name).nodes > 0 ? await held.has(log.name, digests) : []
+    const open = read.filter(({ candidate }, i) => passed[i] !== true && !places.has(candidate.digest))
+    const verdicts = open.length === 0 ? [] : await this.#verifier.check(open.map(({ job }) => job))
+    return new DigestSet(open.filter((_, i) => verdicts[i] !== 1).map(({ candidate }) => candidate.digest))
+  }
+}

@@ -1,0 +1,148 @@
+// Nodes that this process has signed itself a moment ago. Nobody else can make one: it is how the gate knows, without a
+// flag that anybody could set, that a signature holds because it was just computed, and that the event inside is one that
+// passed its check (`CheckedEvent`). Registry, parents, height and documents are judged as for any other node.
+// Specification: protocol/admission.md, D29 and D30.
+
+import type { Worker } from 'node:worker_threads'
+import { sha256 } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { type Key, seedOf } from '../crypto/key.ts'
+import {
+  type PackedNodes,
+  type PackedRun,
+  pack,
+  type RunStart,
+  type Signed,
+  signNode,
+  signRun,
+  unpackNodes,
+} from '../crypto/node-signer.ts'
+import { startThread } from '../crypto/worker-thread.ts'
+import type { CheckedEvent } from '../event/event.ts'
+import type { NodeFields } from '../node/node.ts'
+import type { Candidate, Refusal } from './candidate.ts'
+
+export interface OwnFields extends Omit<NodeFields, 'key' | 'event'> {
+  readonly event: CheckedEvent
+}
+
+/** Events that nodes of a chain are to carry. */
+export interface Run extends RunStart {
+  readonly events: readonly CheckedEvent[]
+}
+
+let own: (key: Uint8Array, fields: OwnFields, node: Signed) => SignedNode
+
+export class SignedNode {
+  readonly #frontier: string
+  /** What the gate judges. Its bytes must not be changed. */
+  readonly candidate: Candidate
+
+  private constructor(frontier: string, candidate: Candidate) {
+    this.#frontier = frontier
+    this.candidate = candidate
+  }
+
+  static {
+    own = (key, { frontier, parents, height, links, event }, { bytes, digest }) => {
+      const { label, digest: carried } = event
+      return new SignedNode(frontier, { digest, bytes, parents, height, key, links, label, event: carried })
+    }
+  }
+
+  /** Encodes and signs. @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE */
+  static make(key: Key, fields: OwnFields): SignedNode {
+    const bytes = signNode(key, { ...fields, event: fields.event.text })
+    return own(key.publicKeyBytes, fields, { bytes, digest: sha256(bytes) })
+  }
+
+  /** As `examine` for bytes from anybody: all that is left to ask is whether it is a node of this frontier. */
+  examined(frontier: string): { candidate: Candidate } | Refusal {
+    if (this.#frontier === frontier) return this
+    return { digest: this.candidate.digest, code: 'ERR_NODE_FRONTIER' }
+  }
+}
+
+/** Who waits for a run that the thread has. */
+interface Asked {
+  readonly resolve: (run: PackedNodes) => void
+  readonly reject: (error: Error) => void
+}
+
+/** After so many nodes a thread is worth what its start costs, some 100 ms of a core. */
+const THREAD_AFTER = 1024
+
+/**
+ * Signs runs, one at a time: the first on the calling thread; where more come, in a thread of its own, beside what the
+ * calling thread does meanwhile.
+ */
+export class RunSigner {
+  readonly #key: Key
+  #thread: Worker | undefined
+  #isUp = false
+  #signedHere = 0
+  #asked: Asked | undefined
+
+  constructor(key: Key) {
+    this.#key = key
+  }
+
+  /** @throws ReplicaError ERR_INTERNAL when the thread ended over it */
+  async sign({ events, ...start }: Run): Promise<SignedNode[]> {
+    if (this.#signedHere >= THREAD_AFTER) this.#thread ??= this.#start()
+    const texts = events.map(({ text }) => text)
+    const nodes = this.#isUp ? await this.#signThere(start, texts) : this.#signHere(start, texts)
+    const key = this.#key.publicKeyBytes
+    const { frontier, parents, height } = start
+    return events.map((event, i) => {
+      const on = i === 0 ? parents : [nodes[i - 1]!.digest]
+      return own(key, { frontier, event, links: [], parents: on, height: height + i }, nodes[i]!)
+    })
+  }
+
+  /** Ends the thread; a run that it has fails. */
+  async close(): Promise<void> {
+    await this.#thread?.terminate()
+  }
+
+  #signHere(start: RunStart, texts: readonly Uint8Array[]): Signed[] {
+    this.#signedHere += texts.length
+    return signRun(this.#key, start, texts)
+  }
+
+  async #signThere(start: RunStart, texts: readonly Uint8Array[]): Promise<Signed[]> {
+    const run: PackedRun = { ...start, ...pack(texts) }
+    const nodes = await new Promise<PackedNodes>((resolve, reject) => {
+      this.#asked = { resolve, reject }
+      this.#thread!.ref()
+      this.#thread!.postMessage(run, [run.bytes.buffer, run.ends.buffer])
+    })
+    return unpackNodes(nodes)
+  }
+
+  #start(): Worker {
+    const thread = startThread('./sign-worker.js', 'sign')
+    thread.once('message', () => {
+      this.#isUp = true
+      thread.on('message', (run: PackedNodes) => this.#settle(asked => asked.resolve(run)))
+    })
+    thread.on('error', error => this.#lost(error))
+    thread.on('exit', code => this.#lost(new Error(`exit code ${code}`)))
+    thread.postMessage(seedOf(this.#key))
+    return thread
+  }
+
+  #settle(tell: (asked: Asked) => void): void {
+    const asked = this.#asked
+    this.#asked = undefined
+    this.#thread?.unref()
+    if (asked !== undefined) tell(asked)
+  }
+
+  #lost(cause: Error): void {
+    const error = new ReplicaError('ERR_INTERNAL', 'the thread that was signing ended', { cause })
+    this.#settle(asked => asked.reject(error))
+    this.#thread = undefined
+    this.#isUp = false
+  }
+}

@@ -1,0 +1,88 @@
+// Which entries of an offered registry become local declarations when a person adopts it. What is declared here already
+// wins, one's own keys are never declared about, and every key that comes in is vetted. Specification:
+// protocol/admission.md, D27.
+
+import { setImmediate } from 'node:timers/promises'
+import { fromHex } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { REGISTRY_LIMITS } from '../base/limits.ts'
+import { vetKey } from '../crypto/key.ts'
+import { checkPeerUrl, type Peer } from './peer.ts'
+import type { RegistryOffer } from './registry-offer.ts'
+import type { Cut } from './registry-records.ts'
+
+/** Vetting a key takes about a millisecond: others have their turn after so many. */
+const VETTED_PER_BREATH = 16
+
+/** What is declared here; keys as 64 hex digits. */
+export interface LocalDeclarations {
+  readonly ownId: string
+  readonly ownKeys: ReadonlySet<string>
+  readonly peers: ReadonlyMap<string, Peer>
+  readonly peersByKey: ReadonlyMap<string, Peer>
+  readonly cuts: ReadonlyMap<string, Cut>
+}
+
+export interface Adoption {
+  readonly peers: Peer[]
+  readonly cuts: Cut[]
+  readonly skipped: { id: string; reason: string }[]
+}
+
+export async function planAdoption(
+  offer: RegistryOffer,
+  local: LocalDeclarations,
+  { at, allowPlain = false }: { at: string; allowPlain?: boolean },
+): Promise<Adoption> {
+  const plan: Adoption = { peers: [], cuts: [], skipped: [] }
+  const taken = new Set<string>()
+  for (const [i, { id, url, public_key }] of [offer.hub, ...offer.peers].entries()) {
+    if (i % VETTED_PER_BREATH === 0) await setImmediate()
+    const peer = { id, url, public_key, added_at: at, note: `adopted from ${offer.hub.id}` }
+    const full = local.peers.size + plan.peers.length >= REGISTRY_LIMITS.peersMax
+    const reason =
+      reasonAgainst(peer, local) ??
+      (taken.has(id) ? 'named twice' : full ? 'the registry is full' : fault(peer, allowPlain))
+    if (reason === undefined) {
+      taken.add(id)
+      plan.peers.push(peer)
+    } else plan.skipped.push({ id, reason })
+  }
+  for (const { id, public_key, heads } of offer.cuts) {
+    const reason = reasonAgainstCut(public_key, local)
+    if (reason === undefined) plan.cuts.push({ id, public_key, heads, at })
+    else plan.skipped.push({ id, reason })
+  }
+  return plan
+}
+
+/** What is declared here that speaks against this entry. */
+function reasonAgainst({ id, public_key }: Peer, local: LocalDeclarations): string | undefined {
+  if (local.ownKeys.has(public_key)) return 'its key is your own'
+  if (id === local.ownId) return 'its id is your own'
+  const here = local.peers.get(id)
+  if (here !== undefined) {
+    return here.public_key === public_key ? 'registered here already' : 'registered here with another key'
+  }
+  const other = local.peersByKey.get(public_key)
+  if (other !== undefined) return `its key is registered here as ${other.id}`
+  return local.cuts.has(public_key) ? 'its key was removed here' : undefined
+}
+
+/** What is wrong with the entry itself. A hub that states no URL can't be dialled, but its nodes can be judged. */
+function fault({ url, public_key }: Peer, allowPlain: boolean): string | undefined {
+  try {
+    if (url !== '') checkPeerUrl(url, { allowPlain })
+    vetKey(fromHex(public_key)!)
+    return undefined
+  } catch (error) {
+    if (error instanceof ReplicaError) return error.message
+    throw error
+  }
+}
+
+function reasonAgainstCut(publicKey: string, local: LocalDeclarations): string | undefined {
+  if (local.ownKeys.has(publicKey)) return 'cut there, but its key is your own'
+  if (local.cuts.has(publicKey)) return 'its key is cut here already'
+  return local.peersByKey.has(publicKey) ? 'cut there, but its key is registered here' : undefined
+}

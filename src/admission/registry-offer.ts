@@ -1,0 +1,156 @@
+// A registry as one hub offers it to another: its peers and cuts, signed by the hub's key, for one frontier. Whoever reads
+// it learns what that hub declares and trusts none of it; taking it over is a person's decision. Notes stay at home. One
+// list has one encoding: entries ascend, heads of a cut ascend. Specification: protocol/admission.md, D26.
+
+import { compare, concat, type Digest, fromHex, toHex, utf8 } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { REGISTRY_LIMITS } from '../base/limits.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
+import { verify } from '../crypto/ed25519.ts'
+import type { Key } from '../crypto/key.ts'
+import { checkPeerId, checkPeerUrl } from './peer.ts'
+
+const DOMAIN = utf8('replica/registry/1\n')
+const VERSION = 1
+
+export interface OfferedPeer {
+  readonly id: string
+  /** Empty for a hub that says of itself no URL. */
+  readonly url: string
+  readonly public_key: string
+}
+
+export interface OfferedCut {
+  readonly id: string
+  readonly public_key: string
+  /** Hex digests, ascending. */
+  readonly heads: readonly string[]
+}
+
+export interface RegistryOffer {
+  readonly frontier: string
+  /** The hub that makes the offer. */
+  readonly hub: OfferedPeer
+  readonly peers: readonly OfferedPeer[]
+  readonly cuts: readonly OfferedCut[]
+}
+
+/** @throws ReplicaError ERR_REGISTRY when it is larger than an offer may be */
+export function encodeOffer(offer: RegistryOffer, key: Key): Uint8Array {
+  const body = encodeCbor({
+    v: VERSION,
+    frontier: offer.frontier,
+    hub: peerItem(offer.hub),
+    peers: offer.peers.map(peerItem),
+    cuts: offer.cuts.map(cut => [cut.id, fromHex(cut.public_key)!, concat(cut.heads.map(head => fromHex(head)!))]),
+  })
+  const bytes = encodeCbor({ body, sig: key.sign(concat([DOMAIN, body])) })
+  if (bytes.length > REGISTRY_LIMITS.offerBytesMax) {
+    throw new ReplicaError('ERR_REGISTRY', `the registry is too large to offer: ${bytes.length} bytes`)
+  }
+  return bytes
+}
+
+/** @throws ReplicaError ERR_REGISTRY for anything but an offer of this frontier, signed by this hub */
+export function decodeOffer(bytes: Uint8Array, expected: { hubKey: Uint8Array; frontier: string }): RegistryOffer {
+  if (bytes.length > REGISTRY_LIMITS.offerBytesMax) refuse('too large')
+  const { body, sig } = mapOf(decoded(bytes), ['sig', 'body'])
+  if (!(body instanceof Uint8Array) || !(sig instanceof Uint8Array)) return refuse('a member has the wrong type')
+  if (!verify(expected.hubKey, concat([DOMAIN, body]), sig)) refuse('its signature is not by the hub that was asked')
+  const { v, frontier, hub, peers, cuts } = mapOf(decoded(body), ['v', 'hub', 'cuts', 'peers', 'frontier'])
+  if (v !== VERSION) refuse('a version unknown here')
+  if (frontier !== expected.frontier) refuse('it is about another frontier')
+  const offer: RegistryOffer = {
+    frontier: expected.frontier,
+    hub: readPeer(hub),
+    peers: listOf(peers).map(readPeer),
+    cuts: listOf(cuts).map(readCut),
+  }
+  if (offer.hub.public_key !== toHex(expected.hubKey)) refuse('it names another key than the one that signed it')
+  checkAscending(offer.peers.map(peer => utf8(peer.id)))
+  checkAscending(offer.cuts.map(cut => utf8(cut.public_key)))
+  const entries = [offer.hub, ...offer.peers, ...offer.cuts]
+  if (new Set(entries.map(entry => entry.public_key)).size !== entries.length) refuse('one key twice')
+  return offer
+}
+
+function peerItem({ id, url, public_key }: OfferedPeer): CborValue {
+  return [id, url, fromHex(public_key)!]
+}
+
+function readPeer(item: CborValue | undefined): OfferedPeer {
+  const [id, url, key] = tupleOf(item)
+  if (typeof url !== 'string') return refuse('a URL that is no text')
+  checked(() => {
+    if (url !== '') checkPeerUrl(url, { allowPlain: true })
+  })
+  return { id: readId(id), url, public_key: readKey(key) }
+}
+
+function readCut(item: CborValue): OfferedCut {
+  const [id, key, bytes] = tupleOf(item)
+  if (!(bytes instanceof Uint8Array) || bytes.length % 32 !== 0) return refuse('heads that are no digests')
+  if (bytes.length / 32 > REGISTRY_LIMITS.cutHeadsMax) refuse(`a cut of more than ${REGISTRY_LIMITS.cutHeadsMax} heads`)
+  const heads = splitDigests(bytes)
+  checkAscending(heads)
+  return { id: readId(id), public_key: readKey(key), heads: heads.map(toHex) }
+}
+
+/** Concatenated digests, apart again. */
+export function splitDigests(bytes: Uint8Array): Digest[] {
+  return Array.from({ length: bytes.length / 32 }, (_, i) => bytes.slice(i * 32, i * 32 + 32))
+}
+
+function readId(id: CborValue | undefined): string {
+  if (typeof id !== 'string') return refuse('an id that is no text')
+  checked(() => checkPeerId(id))
+  return id
+}
+
+/** Form only: a key is vetted when it is adopted. */
+function readKey(key: CborValue | undefined): string {
+  return key instanceof Uint8Array && key.length === 32 ? toHex(key) : refuse('a key that is not 32 bytes')
+}
+
+function decoded(bytes: Uint8Array): CborValue {
+  return checked(() => decodeCbor(bytes))
+}
+
+/** Says of a refusal inside an offer that the offer is at fault. */
+function checked<T>(check: () => T): T {
+  try {
+    return check()
+  } catch (cause) {
+    if (!(cause instanceof ReplicaError)) throw cause
+    throw new ReplicaError('ERR_REGISTRY', `not a registry offer: ${cause.message}`, { cause })
+  }
+}
+
+function mapOf(value: CborValue, names: readonly string[]): Record<string, CborValue | undefined> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) {
+    return refuse('not a map')
+  }
+  const present = Object.keys(value)
+  if (present.length !== names.length || names.some(name => !present.includes(name)))
+    refuse('other members than it should have')
+  return value
+}
+
+function listOf(value: CborValue | undefined): CborValue[] {
+  if (!Array.isArray(value)) return refuse('not a list')
+  if (value.length > REGISTRY_LIMITS.peersMax) refuse(`more than ${REGISTRY_LIMITS.peersMax} entries`)
+  return value
+}
+
+function tupleOf(value: CborValue | undefined): CborValue[] {
+  return Array.isArray(value) && value.length === 3 ? value : refuse('not an entry of three')
+}
+
+function checkAscending(list: readonly Uint8Array[]): void {
+  for (let i = 1; i < list.length; i++)
+    if (compare(list[i - 1]!, list[i]!) >= 0) refuse('entries out of order or twice')
+}
+
+function refuse(reason: string): never {
+  throw new ReplicaError('ERR_REGISTRY', `not a registry offer: ${reason}`)
+}

@@ -1,0 +1,123 @@
+// How a registry lies in the store: a record for each peer and each cut, under the frontier's name and the key. One entry
+// per key and kind, so a change is one small write. Specification: protocol/admission.md, D18 and D24.
+
+import { concat, type Digest, fromHex, toHex } from '../base/bytes.ts'
+import { hasCode, ReplicaError } from '../base/errors.ts'
+import { REGISTRY_LIMITS } from '../base/limits.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
+import type { RecordChange, Records } from '../store/store.ts'
+import { isLiveSetting, type Peer } from './peer.ts'
+import { splitDigests } from './registry-offer.ts'
+
+/** A key that was removed: what it signed up to these heads stays, nothing later comes in. */
+export interface Cut {
+  /** The id the key had. */
+  readonly id: string
+  readonly public_key: string
+  /** Hex digests, ascending. */
+  readonly heads: readonly string[]
+  readonly at: string
+}
+
+/** A cut to be made: the frontier's heads now, and the time for people to read. */
+export interface CutDraft {
+  readonly heads: readonly Digest[]
+  readonly at: string
+}
+
+type Kind = 'peer' | 'cut'
+
+const PAGE = 256
+
+/** @throws ReplicaError ERR_REGISTRY when there are more heads than a cut may have */
+export function makeCut(peer: Pick<Peer, 'id' | 'public_key'>, { heads, at }: CutDraft): Cut {
+  if (heads.length > REGISTRY_LIMITS.cutHeadsMax) {
+    throw new ReplicaError('ERR_REGISTRY', `the frontier has ${heads.length} heads; merge them, then remove the peer`)
+  }
+  return { id: peer.id, public_key: peer.public_key, heads: heads.map(toHex).sort(), at }
+}
+
+export function writePeer(frontier: string, peer: Peer): RecordChange {
+  const { id, url, added_at, note, live } = peer
+  return {
+    key: recordKey(frontier, 'peer', peer.public_key),
+    value: encodeCbor({ id, url, added_at, note: note ?? null, live: live ?? 'off' }),
+  }
+}
+
+export function writeCut(frontier: string, cut: Cut): RecordChange {
+  const heads = concat(cut.heads.map(head => fromHex(head)!))
+  return { key: recordKey(frontier, 'cut', cut.public_key), value: encodeCbor({ id: cut.id, heads, at: cut.at }) }
+}
+
+export function removeEntry(frontier: string, kind: Kind, publicKey: string): RecordChange {
+  return { key: recordKey(frontier, kind, publicKey), value: undefined }
+}
+
+/** @throws ReplicaError ERR_STORE_CORRUPT */
+export async function loadEntries(records: Records, frontier: string): Promise<{ peers: Peer[]; cuts: Cut[] }> {
+  return {
+    peers: await loadAll(records, recordKey(frontier, 'peer', ''), readPeer),
+    cuts: await loadAll(records, recordKey(frontier, 'cut', ''), readCut),
+  }
+}
+
+async function loadAll<T>(
+  records: Records,
+  prefix: string,
+  read: (publicKey: string, fields: { [name: string]: CborValue }) => T | undefined,
+): Promise<T[]> {
+  const all: T[] = []
+  let after: string | undefined
+  for (;;) {
+    const page = await records.list(prefix, after === undefined ? { limit: PAGE } : { after, limit: PAGE })
+    for (const { key, value } of page) all.push(readRecord(key, value, { prefix, read }))
+    if (page.length < PAGE) return all
+    after = page.at(-1)!.key
+  }
+}
+
+function readRecord<T>(
+  key: string,
+  value: Uint8Array,
+  {
+    prefix,
+    read,
+  }: { prefix: string; read: (publicKey: string, fields: { [name: string]: CborValue }) => T | undefined },
+): T {
+  const publicKey = key.slice(prefix.length)
+  const fields = fieldsOf(value)
+  const entry = /^[0-9a-f]{64}$/.test(publicKey) && fields !== undefined ? read(publicKey, fields) : undefined
+  if (entry === undefined) throw new ReplicaError('ERR_STORE_CORRUPT', `the record ${key} is no entry of a registry`)
+  return entry
+}
+
+function fieldsOf(value: Uint8Array): { [name: string]: CborValue } | undefined {
+  try {
+    const fields = decodeCbor(value)
+    const isMap = typeof fields === 'object' && fields !== null && !Array.isArray(fields)
+    return isMap && !(fields instanceof Uint8Array) ? fields : undefined
+  } catch (error) {
+    if (hasCode(error, 'ERR_CBOR')) return undefined
+    throw error
+  }
+}
+
+/** Records of before there were live links say nothing of them: off. */
+function readPeer(public_key: string, fields: { [name: string]: CborValue }): Peer | undefined {
+  const { id, url, added_at, note, live = 'off' } = fields
+  if (typeof id !== 'string' || typeof url !== 'string' || typeof added_at !== 'string') return undefined
+  if (note !== null && typeof note !== 'string') return undefined
+  if (typeof live !== 'string' || !isLiveSetting(live)) return undefined
+  return { id, url, public_key, added_at, ...(note !== null && { note }), ...(live !== 'off' && { live }) }
+}
+
+function readCut(public_key: string, { id, heads, at }: { [name: string]: CborValue }): Cut | undefined {
+  if (typeof id !== 'string' || typeof at !== 'string') return undefined
+  if (!(heads instanceof Uint8Array) || heads.length % 32 !== 0) return undefined
+  return { id, public_key, heads: splitDigests(heads).map(toHex), at }
+}
+
+function recordKey(frontier: string, kind: Kind, publicKey: string): string {
+  return `registry/${frontier}/${kind}/${publicKey}`
+}

@@ -1,0 +1,330 @@
+// The registry of a frontier at one replica: whose nodes it admits. Registering a peer says who is known and believes
+// nothing that they say of others. A key that was removed keeps a cut, the heads of that moment: its nodes below the cut
+// stay, later ones are refused, and no clock decides. All is kept as records of the store and loaded once; each change is
+// durable before it counts. Removal must not race the gate: run it by `Gate.exclusive`. Spec: protocol/admission.md, D18 to D27.
+
+import { compare, concat, type Digest, fromHex, sha256, toHex, utf8 } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { REGISTRY_LIMITS } from '../base/limits.ts'
+import { encodeCbor } from '../cbor/dag-cbor.ts'
+import { type Key, parsePublicKey } from '../crypto/key.ts'
+import type { RecordChange, Records } from '../store/store.ts'
+import { changePeer, type Peer, type PeerChange, type PeerDraft, readDraft } from './peer.ts'
+import { type LocalDeclarations, planAdoption } from './registry-adoption.ts'
+import { decodeOffer, encodeOffer, type OfferedCut, type OfferedPeer, type RegistryOffer } from './registry-offer.ts'
+import { type Cut, type CutDraft, loadEntries, makeCut, removeEntry, writeCut, writePeer } from './registry-records.ts'
+
+export type { Cut, CutDraft, OfferedCut, OfferedPeer, Peer, PeerChange, PeerDraft, RegistryOffer }
+
+const DIGEST_DOMAIN = utf8('replica/registry-digest/1\n')
+
+export interface Own {
+  /** This replica's hub id. */
+  readonly id: string
+  readonly key: Key
+  /** Where others reach this hub, when it is one. */
+  readonly url?: string
+  /** Keys this replica signed with before, 64 hex digits each: its own nodes stay its own. */
+  readonly former?: readonly string[]
+}
+
+export interface Added {
+  readonly peer: Peer
+  /** `same`: it was registered like this before, nothing was written. */
+  readonly change: 'added' | 'same'
+  /** The cut that the key had until now, when it had been removed. */
+  readonly lifted?: Cut
+}
+
+export interface Adopted {
+  readonly added: string[]
+  /** Keys that are cut here from now on, as 64 hex digits. */
+  readonly cut: string[]
+  readonly skipped: { id: string; reason: string }[]
+}
+
+export type Verdict = 'registered' | 'unknown' | { readonly cut: Cut }
+
+export class Registry {
+  readonly frontier: string
+  readonly #records: Records
+  #own: Own
+  readonly #ownKeys: Set<string>
+  readonly #peers = new Map<string, Peer>()
+  readonly #byKey = new Map<string, Peer>()
+  readonly #cuts = new Map<string, Cut>()
+  #digest: Digest | undefined
+  #changes = 0
+  readonly #listeners = new Set<() => void>()
+  #turn: Promise<unknown> = Promise.resolve()
+
+  private constructor(records: Records, frontier: string, own: Own) {
+    this.#records = records
+    this.frontier = frontier
+    this.#own = own
+    this.#ownKeys = new Set([own.key.publicKey, ...(own.former ?? [])])
+  }
+
+  /** @throws ReplicaError ERR_STORE_CORRUPT when a record can't be read */
+  static async load(records: Records, frontier: string, own: Own): Promise<Registry> {
+    const registry = new Registry(records, frontier, own)
+    await registry.reload()
+    return registry
+  }
+
+  /** Reads all entries again. @throws ReplicaError ERR_STORE_CORRUPT, and all is as before */
+  reload(): Promise<void> {
+    return this.#serial(async () => {
+      const { peers, cuts } = await loadEntries(this.#records, this.frontier)
+      for (const map of [this.#peers, this.#byKey, this.#cuts]) map.clear()
+      for (const peer of peers) this.#keep(peer)
+      for (const cut of cuts) this.#cuts.set(cut.public_key, cut)
+      this.#changed()
+    })
+  }
+
+  /** Tells of each change after it is durable. Answers how to end it. */
+  subscribe(listener: () => void): () => void {
+    const own = (): void => listener()
+    this.#listeners.add(own)
+    return () => this.#listeners.delete(own)
+  }
+
+  /** Peers by id. */
+  list(): Peer[] {
+    return [...this.#peers.values()].sort((a, b) => compare(utf8(a.id), utf8(b.id)))
+  }
+
+  /** Cuts by key. */
+  cuts(): Cut[] {
+    return [...this.#cuts.values()].sort((a, b) => (a.public_key < b.public_key ? -1 : 1))
+  }
+
+  get(id: string): Peer | undefined {
+    return this.#peers.get(id)
+  }
+
+  byKey(key: Uint8Array): Peer | undefined {
+    return this.#byKey.get(toHex(key))
+  }
+
+  /** This replica's key, then those it had before: 64 hex digits each. */
+  get ownKeys(): string[] {
+    return [...this.#ownKeys]
+  }
+
+  /** Keys that this replica signed with before and that are not cut. */
+  get formerKeys(): string[] {
+    return this.ownKeys.filter(hex => hex !== this.#own.key.publicKey && !this.#cuts.has(hex))
+  }
+
+  /** A number that grows with each change, for what is derived from the registry. */
+  get changes(): number {
+    return this.#changes
+  }
+
+  verdict(key: Uint8Array): Verdict {
+    const hex = toHex(key)
+    if (hex === this.#own.key.publicKey) return 'registered'
+    const cut = this.#cuts.get(hex)
+    if (cut !== undefined) return { cut }
+    return this.#byKey.has(hex) || this.#ownKeys.has(hex) ? 'registered' : 'unknown'
+  }
+
+  /**
+   * Registers a peer. The same again changes nothing; a key that was removed may come back, its cut is lifted.
+   * @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_KEY, ERR_PEER_EXISTS, ERR_PEER_KEY_CHANGED, ERR_REGISTRY
+   */
+  add(draft: PeerDraft): Promise<Added> {
+    return this.#serial(async () => {
+      const peer = readDraft(draft)
+      const before = this.#peers.get(peer.id)
+      const isSame = before?.public_key === peer.public_key && before.url === peer.url && before.note === peer.note
+      if (isSame && (draft.live === undefined || before.live === peer.live)) return { peer: before, change: 'same' }
+      this.#checkFree(peer, before)
+      const lifted = this.#cuts.get(peer.public_key)
+      await this.#apply({ peers: [peer], liftedKey: lifted?.public_key })
+      return { peer, change: 'added', ...(lifted && { lifted }) }
+    })
+  }
+
+  /** Gives a peer another URL or link; its key is rotated instead. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL */
+  change(id: string, change: PeerChange): Promise<{ peer: Peer; before: Peer }> {
+    return this.#serial(async () => {
+      const before = this.#wanted(id)
+      const peer = changePeer(before, change)
+      if (peer.url !== before.url || peer.live !== before.live) await this.#apply({ peers: [peer] })
+      return { peer, before }
+    })
+  }
+
+  /** Takes a peer out; its key is cut. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY */
+  remove(id: string, draft: CutDraft): Promise<Cut> {
+    return this.#serial(async () => {
+      const peer = this.#wanted(id)
+      const cut = makeCut(peer, draft)
+      await this.#apply({ cuts: [cut], gone: peer })
+      return cut
+    })
+  }
+
+  /**
+   * Gives a peer its new key; the old one is cut.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_KEY, ERR_PEER_EXISTS (the key is somebody's, its own, or was removed), ERR_REGISTRY
+   */
+  rotate(id: string, publicKey: string, draft: CutDraft): Promise<{ peer: Peer; cut: Cut }> {
+    return this.#serial(async () => {
+      const before = this.#wanted(id)
+      const peer = { ...before, public_key: toHex(parsePublicKey(publicKey)), added_at: draft.at }
+      this.#checkKeyFree(peer.public_key)
+      if (this.#cuts.has(peer.public_key)) {
+        throw new ReplicaError(
+          'ERR_PEER_EXISTS',
+          'that key was removed from this registry; only adding it lifts its cut',
+        )
+      }
+      const cut = makeCut(before, draft)
+      await this.#apply({ peers: [peer], cuts: [cut], gone: before })
+      return { peer, cut }
+    })
+  }
+
+  /** Cuts a key that this replica signed with before: whoever got hold of it writes nothing any more. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY */
+  retire(publicKey: string, draft: CutDraft): Promise<Cut> {
+    return this.#serial(async () => {
+      const hex = publicKey.toLowerCase()
+      if (hex === this.#own.key.publicKey || !this.#ownKeys.has(hex)) {
+        throw new ReplicaError('ERR_PEER_UNKNOWN', 'no former key of this replica')
+      }
+      const cut = makeCut({ id: this.#own.id, public_key: hex }, draft)
+      await this.#apply({ cuts: [cut] })
+      return cut
+    })
+  }
+
+  /** This replica signs with another key from now on; the former one stays its own. The caller has made both durable. */
+  renewOwn(key: Key): void {
+    this.#own = { ...this.#own, key }
+    this.#ownKeys.add(key.publicKey)
+    this.#changed()
+  }
+
+  /** SHA-256 over what admission depends on, keys (one's own too) and cuts: equal registries have equal digests. */
+  digest(): Digest {
+    if (this.#digest !== undefined) return this.#digest
+    const cuts = this.cuts().filter(cut => cut.public_key !== this.#own.key.publicKey)
+    const cutKeys = new Set(cuts.map(cut => cut.public_key))
+    const keys = [...new Set([...this.#ownKeys, ...this.#byKey.keys()])].filter(key => !cutKeys.has(key)).sort()
+    const value = encodeCbor({
+      keys: concat(keys.map(key => fromHex(key)!)),
+      cuts: cuts.map(cut => [fromHex(cut.public_key)!, concat(cut.heads.map(head => fromHex(head)!))]),
+    })
+    this.#digest = sha256(concat([DIGEST_DOMAIN, value]))
+    return this.#digest
+  }
+
+  /** This registry as a signed list for others. Former keys of one's own are in it as what they are: cut. @throws ReplicaError ERR_REGISTRY when it is too large */
+  offer(): Uint8Array {
+    const { id, key, url = '' } = this.#own
+    const cuts = this.cuts().filter(cut => cut.public_key !== key.publicKey)
+    const hub = { id, url, public_key: key.publicKey }
+    return encodeOffer({ frontier: this.frontier, hub, peers: this.list(), cuts }, key)
+  }
+
+  /** What a hub offers for this frontier. Nothing is taken over. @throws ReplicaError ERR_REGISTRY */
+  readOffer(bytes: Uint8Array, hubKey: Uint8Array): RegistryOffer {
+    return decodeOffer(bytes, { hubKey, frontier: this.frontier })
+  }
+
+  /**
+   * Takes an offer over as local declarations, because a person said so. What is declared here already wins, and nothing
+   * is ever declared about one's own keys; what is left out is listed with the reason.
+   */
+  adopt(offer: RegistryOffer, options: { at: string; allowPlain?: boolean }): Promise<Adopted> {
+    return this.#serial(async () => {
+      const { peers, cuts, skipped } = await planAdoption(offer, this.#local(), options)
+      await this.#apply({ peers, cuts })
+      return { added: peers.map(peer => peer.id), cut: cuts.map(cut => cut.public_key), skipped }
+    })
+  }
+
+  #local(): LocalDeclarations {
+    return {
+      ownId: this.#own.id,
+      ownKeys: this.#ownKeys,
+      peers: this.#peers,
+      peersByKey: this.#byKey,
+      cuts: this.#cuts,
+    }
+  }
+
+  #wanted(id: string): Peer {
+    const peer = this.#peers.get(id)
+    if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `no peer ${JSON.stringify(id)} is registered`)
+    return peer
+  }
+
+  #checkFree(peer: Peer, before: Peer | undefined): void {
+    if (before !== undefined && before.public_key !== peer.public_key) {
+      throw new ReplicaError(
+        'ERR_PEER_KEY_CHANGED',
+        `${peer.id} is registered with another key; rotate it if that is meant`,
+      )
+    }
+    if (before !== undefined)
+      throw new ReplicaError('ERR_PEER_EXISTS', `${peer.id} is registered with another URL, note or link`)
+    if (peer.id === this.#own.id) throw new ReplicaError('ERR_PEER_EXISTS', `${peer.id} is this replica`)
+    this.#checkKeyFree(peer.public_key)
+    if (this.#peers.size >= REGISTRY_LIMITS.peersMax) {
+      throw new ReplicaError('ERR_REGISTRY', `a registry has at most ${REGISTRY_LIMITS.peersMax} peers`)
+    }
+  }
+
+  #checkKeyFree(publicKey: string): void {
+    if (this.#ownKeys.has(publicKey)) throw new ReplicaError('ERR_PEER_EXISTS', 'that is a key of this replica')
+    const other = this.#byKey.get(publicKey)
+    if (other !== undefined) throw new ReplicaError('ERR_PEER_EXISTS', `that key is registered as ${other.id}`)
+  }
+
+  /** Durable first, then visible. */
+  async #apply(change: {
+    peers?: readonly Peer[]
+    cuts?: readonly Cut[]
+    gone?: Peer
+    liftedKey?: string | undefined
+  }): Promise<void> {
+    const { peers = [], cuts = [], gone, liftedKey } = change
+    const changes: RecordChange[] = []
+    if (gone !== undefined) changes.push(removeEntry(this.frontier, 'peer', gone.public_key))
+    if (liftedKey !== undefined) changes.push(removeEntry(this.frontier, 'cut', liftedKey))
+    changes.push(...peers.map(peer => writePeer(this.frontier, peer)), ...cuts.map(cut => writeCut(this.frontier, cut)))
+    if (changes.length === 0) return
+    await this.#records.write(changes)
+    if (gone !== undefined) {
+      this.#peers.delete(gone.id)
+      this.#byKey.delete(gone.public_key)
+    }
+    if (liftedKey !== undefined) this.#cuts.delete(liftedKey)
+    for (const peer of peers) this.#keep(peer)
+    for (const cut of cuts) this.#cuts.set(cut.public_key, cut)
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#digest = undefined
+    this.#changes++
+    for (const tell of this.#listeners) tell()
+  }
+
+  #keep(peer: Peer): void {
+    this.#peers.set(peer.id, peer)
+    this.#byKey.set(peer.public_key, peer)
+  }
+
+  /** Changes run one after another, so that a check and its write belong together. */
+  #serial<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(task)
+    this.#turn = run.catch(() => undefined)
+    return run
+  }
+}

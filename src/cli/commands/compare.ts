@@ -1,0 +1,179 @@
+// Verbs that compare whole frontiers: compare, with a peer's and into the journal; diff, of any two and without a trace.
+
+import type { ExitCode } from '../../base/errors.ts'
+import { type CompareWith, type Comparison, unreadOf } from '../../projection/compare-peer.ts'
+import { type Conflict, diffFrontiers } from '../../vela/federation/diff.ts'
+import { type Frontier, readFrontier } from '../../vela/files/frontier-file.ts'
+import { snapshotHash } from '../../vela/hashes/snapshot-hash.ts'
+import type { Args } from '../args.ts'
+import type { Command, Context, StoreContext } from '../command.ts'
+import { FRONTIER } from '../command-spec.ts'
+import { namesFrontier, openFrontierFile, readFrontierFile } from '../files/frontier-files.ts'
+import type { Printable } from '../terminal/json-output.ts'
+import { columns, plural } from '../terminal/layout.ts'
+import { usage } from '../terminal/output.ts'
+
+const LISTED_MAX = 200
+
+const compare: Command = {
+  name: 'compare',
+  group: 'sync',
+  where: 'store',
+  summary: "compare a frontier with a peer's and record what differs",
+  about: [
+    'Both frontiers are taken whole: a registered peer answers with its signed manifest, a hub with --via-hub with its registry entry and what that points to. What differs is recorded in the journal, each disagreement once; nothing is merged and nothing decided. The exit code is 1 when something differs.',
+    'An entry that is not to be believed, or that leads nowhere, is recorded as that. A host of a private network is asked only where it is the one named here or registered.',
+  ],
+  arguments: [{ name: 'with', help: 'a registered peer, an http(s):// URL, a frontier.json or a folder with .vela' }],
+  options: [
+    { name: 'via-hub', help: "through the hub's registry entry for the frontier" },
+    {
+      name: 'owner-key',
+      value: 'hex',
+      help: 'with --via-hub: the owner’s key; the one known here when not given, and where none is, any',
+    },
+    { name: 'dry-run', help: 'record nothing' },
+    { name: 'again', help: 'record also what was recorded for this peer before' },
+    { name: 'allow-private', help: 'also fetch from other hosts of this machine and of private networks' },
+    { name: 'allow-plain', help: 'also fetch by http:// from public hosts' },
+    FRONTIER,
+  ],
+  examples: ['replica compare hub:lab', 'replica compare https://hub.example --via-hub --dry-run'],
+  run: runCompare,
+}
+
+const diff: Command = {
+  name: 'diff',
+  group: 'look',
+  where: 'here',
+  summary: 'say what two frontiers disagree about',
+  about: [
+    'Each is a frontier.json, a folder with .vela or with a frontier.json, - for stdin, or the name of a frontier in the store; no store is needed for files. Nothing is recorded. The exit code is 1 when something differs.',
+  ],
+  arguments: [
+    { name: 'ours', help: 'a file, a folder, or a frontier of the store' },
+    { name: 'theirs', help: 'the same' },
+  ],
+  examples: ['replica diff ours/frontier.json theirs/frontier.json'],
+  run: (context, args) => runDiff(context, args, noStore),
+  withStore: {
+    wanted: args => args.positionals.some(namesFrontier),
+    run: (context, args) =>
+      runDiff(context, args, async name => {
+        const { text } = await context.replica.whole(name)
+        return readFrontier(text, { broken: 'keep' })
+      }),
+  },
+}
+
+export const COMPARE_VERBS: readonly Command[] = [compare, diff]
+
+async function runCompare(context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, out, signal } = context
+  const frontier = replica.frontier(args.text('frontier'))
+  const ownerKey = args.text('owner-key')
+  if (ownerKey !== undefined && !/^[0-9a-f]{64}$/.test(ownerKey))
+    throw usage('--owner-key wants 64 lower-case hex digits')
+  const from = await whichOf(args.argument(0), frontier, context)
+  const found = await replica.compare(frontier, from, {
+    viaHub: args.has('via-hub'),
+    dryRun: args.has('dry-run'),
+    again: args.has('again'),
+    allowPrivate: args.has('allow-private'),
+    allowPlain: args.has('allow-plain'),
+    ...(ownerKey === undefined ? {} : { ownerKey }),
+    signal,
+  })
+  const { report } = found
+  const { conflicts, ...rest } = report
+  return out.done({
+    exit: conflicts.length === 0 ? 0 : 1,
+    fields: {
+      frontier,
+      peer: rest.peer_id,
+      outcome: found.outcome,
+      dry_run: !found.recorded,
+      report: { ...rest, conflicts: conflictFields(conflicts) },
+      events: [...found.events],
+      unread: unreadFields(found.unread),
+    },
+    lines: [...conflictLines(conflicts), ...unreadLines(found.unread), summaryOf(found)],
+  })
+}
+
+/** A registered peer before all else; then what looks like a URL; else a file. */
+async function whichOf(word: string, frontier: string, context: StoreContext): Promise<CompareWith> {
+  const { replica, cwd, io } = context
+  if (
+    replica
+      .registry(frontier)
+      .list()
+      .some(peer => peer.id === word)
+  )
+    return { peer: word }
+  if (/^(?:https?|wss?):\/\//i.test(word)) return { url: word }
+  return { file: await readFrontierFile(word, { cwd, stdin: io.stdin }), name: word }
+}
+
+const OUTCOMES: Record<Comparison['outcome'], string> = {
+  compared: 'compared',
+  broken_locator: 'the entry leads to no frontier',
+  unverified_peer_entry: 'the entry is not to be believed',
+}
+
+function summaryOf({ outcome, report, events, recorded }: Comparison): string {
+  const what = recorded ? `${plural(events.length, 'event')} recorded` : 'nothing recorded'
+  return `${report.peer_id}: ${OUTCOMES[outcome]}, ${plural(report.conflicts.length, 'conflict')}, ${what}`
+}
+
+async function runDiff(
+  { out, cwd, io }: Context,
+  args: Args,
+  stored: (name: string) => Promise<Frontier>,
+): Promise<ExitCode> {
+  const place = { cwd, stdin: io.stdin }
+  const side = async (word: string): Promise<Frontier> =>
+    namesFrontier(word) ? stored(word) : openFrontierFile(word, place)
+  if (args.argument(0) === '-' && args.argument(1) === '-') throw usage('only one side can come from stdin')
+  const [ours, theirs] = [await side(args.argument(0)), await side(args.argument(1))]
+  const conflicts = diffFrontiers(ours, theirs)
+  const unread = unreadOf({ ours, theirs })
+  return out.done({
+    exit: conflicts.length === 0 ? 0 : 1,
+    fields: {
+      ours: { frontier: ours.id, snapshot_hash: snapshotHash(ours) },
+      theirs: { frontier: theirs.id, snapshot_hash: snapshotHash(theirs) },
+      count: conflicts.length,
+      conflicts: conflictFields(conflicts),
+      unread: unreadFields(unread),
+    },
+    lines: [...conflictLines(conflicts), ...unreadLines(unread), plural(conflicts.length, 'conflict')],
+  })
+}
+
+async function noStore(name: string): Promise<Frontier> {
+  throw usage(`${name} is a frontier of a store`)
+}
+
+function conflictFields(conflicts: readonly Conflict[]): Printable {
+  return conflicts.map(({ finding_id, kind, detail }) => ({ finding_id, kind, detail }))
+}
+
+function unreadFields(unread: Comparison['unread']): Printable {
+  return unread.slice(0, LISTED_MAX).map(one => ({ ...one }))
+}
+
+function unreadLines(unread: Comparison['unread']): string[] {
+  const shown = unread.slice(0, LISTED_MAX)
+  const lines = shown.map(({ side, list, index, reason }) => `not compared: ${side}, ${list}[${index}]: ${reason}`)
+  return unread.length === shown.length
+    ? lines
+    : [...lines, `… and ${plural(unread.length - shown.length, 'more', 'more')}`]
+}
+
+function conflictLines(conflicts: readonly Conflict[]): string[] {
+  const shown = conflicts.slice(0, LISTED_MAX)
+  const lines = columns(shown.map(({ finding_id, kind, detail }) => [finding_id, kind, detail]))
+  const more = conflicts.length - shown.length
+  return more === 0 ? lines : [...lines, `… and ${plural(more, 'more', 'more')}: --json lists all`]
+}

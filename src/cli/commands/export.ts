@@ -1,0 +1,167 @@
+// The verb that takes events and whole frontiers out: export.
+
+import * as path from 'node:path'
+import type { ExitCode } from '../../base/errors.ts'
+import { CLI_LIMITS } from '../../base/limits.ts'
+import { isOwn } from '../../projection/files/log-events.ts'
+import type { Args } from '../args.ts'
+import type { Command, StoreContext } from '../command.ts'
+import { FRONTIER } from '../command-spec.ts'
+import { replaceFile } from '../files/out-file.ts'
+import { writeVelaFolder } from '../files/vela-folder.ts'
+import { plural, size } from '../terminal/layout.ts'
+import { usage } from '../terminal/output.ts'
+import { ProgressLine } from '../terminal/progress.ts'
+
+const exportVerb: Command = {
+  name: 'export',
+  group: 'log',
+  where: 'store',
+  summary: 'print the events of a frontier, or all of it',
+  about: [
+    'Events come in replay order, each once: parents first, among the ready the least id first. The JSON values are those that came in, numbers included. Two replicas with the same heads print the same bytes.',
+    'A whole frontier is what was imported, with the events that came later and what they made of it; its events keep the order in which they came in. A folder is made whole under another name first, and one that has something in it is left alone.',
+    'Events of this program are no part of what others read: frontier.merged, which stops readers that do not know it, and what only carries the documents of a whole frontier. They are left out of lists without --all, and of whole frontiers.',
+    'Events of the journal, which are of the actor federation, are what this replica observed of its peers: --with-journal puts them behind all others.',
+  ],
+  options: [
+    {
+      name: 'format',
+      value: 'form',
+      help: 'events: a JSON array (default); jsonl: one a line; vela: a frontier.json; vela-repo: a .vela folder',
+    },
+    {
+      name: 'out',
+      value: 'file',
+      help: 'write to a file, which is replaced as a whole, or to a new folder, instead of stdout',
+    },
+    { name: 'all', help: 'events of this program too' },
+    { name: 'with-journal', help: "behind the events of a list, those in this replica's journal" },
+    FRONTIER,
+  ],
+  examples: ['replica export --format jsonl > bbb.jsonl', 'replica export --format vela-repo --out ./bbb'],
+  run: runExport,
+}
+
+export const EXPORT_VERBS: readonly Command[] = [exportVerb]
+
+async function runExport(context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, io, out, cwd } = context
+  const frontier = replica.frontier(args.text('frontier'))
+  const format = args.text('format') ?? 'events'
+  if (format !== 'events' && format !== 'jsonl' && format !== 'vela' && format !== 'vela-repo')
+    throw usage(`--format is events, jsonl, vela or vela-repo, not ${JSON.stringify(format)}`)
+  const name = args.text('out')
+  if (name === undefined && out.json) throw usage('with --json the events need a file of their own: --out <file>')
+  if (format === 'vela-repo') return exportRepository(context, frontier, name)
+  const form = { frontier, format, all: args.has('all'), journal: args.has('with-journal') }
+  // On a terminal the data itself is what is seen.
+  const quiet = out.quiet || (name === undefined && io.stdout.terminal)
+  const progress = new ProgressLine(io.stderr, { quiet })
+  const source =
+    format === 'vela' ? wholePieces(context, frontier, progress) : exportPieces(context, { ...form, format })
+  const pieces = followed(batched(source), progress)
+  if (name === undefined) {
+    for await (const { text } of pieces) await out.data(text)
+    return 0
+  }
+  const file = path.resolve(cwd, name)
+  const written = await writeFile(file, pieces)
+  return out.done({
+    fields: { frontier, format, ...written, file, heads_digest: replica.headsDigest(frontier) },
+    lines: [`exported ${plural(written.events, 'event')}, ${size(written.bytes)}, to ${file}`],
+  })
+}
+
+async function exportRepository(
+  { replica, io, out, cwd }: StoreContext,
+  frontier: string,
+  name?: string,
+): Promise<ExitCode> {
+  if (name === undefined) throw usage('a repository needs a folder: --out <folder>')
+  const file = path.resolve(cwd, name)
+  const files = await new ProgressLine(io.stderr, out).during('export', async () => {
+    const all = await replica.wholeRepository(frontier)
+    await writeVelaFolder(file, all)
+    return all
+  })
+  const events = files.filter(({ path: place }) => place.startsWith('.vela/events/')).length
+  const bytes = files.reduce((sum, { bytes: content }) => sum + content.length, 0)
+  return out.done({
+    fields: { frontier, format: 'vela-repo', events, bytes, file, heads_digest: replica.headsDigest(frontier) },
+    lines: [`exported ${plural(files.length, 'file')}, ${plural(events, 'event')}, ${size(bytes)}, to ${file}`],
+  })
+}
+
+async function* wholePieces(
+  { replica }: StoreContext,
+  frontier: string,
+  progress: ProgressLine,
+): AsyncGenerator<Piece> {
+  const { file, text } = await progress.during('export', () => replica.whole(frontier))
+  yield { text: `${Buffer.from(text).toString('utf8')}\n`, events: file.events.length }
+}
+
+interface Piece {
+  readonly text: string
+  /** Events in it. */
+  readonly events: number
+}
+
+async function* exportPieces(
+  { replica, signal }: StoreContext,
+  form: { frontier: string; format: 'events' | 'jsonl'; all: boolean; journal: boolean },
+): AsyncGenerator<Piece> {
+  const isList = form.format === 'events'
+  let between = isList ? '[\n' : ''
+  const piece = (event: Uint8Array): Piece => {
+    const text = `${between}${Buffer.from(event).toString('utf8')}${isList ? '' : '\n'}`
+    between = isList ? ',\n' : ''
+    return { text, events: 1 }
+  }
+  for await (const { event } of replica.events(form.frontier, { signal }))
+    if (form.all || !isOwn(event)) yield piece(event.text)
+  if (form.journal) for await (const { text } of replica.journalEvents(form.frontier)) yield piece(text)
+  if (isList) yield { text: between === '[\n' ? '[]\n' : '\n]\n', events: 0 }
+}
+
+async function writeFile(file: string, pieces: AsyncIterable<Piece>): Promise<{ events: number; bytes: number }> {
+  let events = 0
+  const texts = async function* (): AsyncGenerator<string> {
+    for await (const piece of pieces) {
+      events += piece.events
+      yield piece.text
+    }
+  }
+  const bytes = await replaceFile(file, texts())
+  return { events, bytes }
+}
+
+/** Says how far it is, and takes that away before the last piece is answered for. */
+async function* followed(pieces: AsyncIterable<Piece>, progress: ProgressLine): AsyncGenerator<Piece> {
+  let written = 0
+  try {
+    for await (const piece of pieces) {
+      yield piece
+      written += piece.events
+      progress.update({ phase: 'export', written })
+    }
+  } finally {
+    await progress.clear()
+  }
+}
+
+/** Many small pieces as fewer large ones. */
+async function* batched(pieces: AsyncIterable<Piece>): AsyncGenerator<Piece> {
+  let text = ''
+  let events = 0
+  for await (const piece of pieces) {
+    text += piece.text
+    events += piece.events
+    if (text.length < CLI_LIMITS.controlChunkBytes) continue
+    yield { text, events }
+    text = ''
+    events = 0
+  }
+  yield { text, events }
+}

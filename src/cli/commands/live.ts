@@ -1,0 +1,205 @@
+// The verb that exchanges nodes both ways: in one session, or live as long as it is wanted.
+
+import { isLiveSetting, type LiveMode } from '../../admission/peer.ts'
+import type { ExitCode } from '../../base/errors.ts'
+import { ReplicaError } from '../../base/errors.ts'
+import type { MergeReport } from '../../projection/merge-report.ts'
+import type { LiveState } from '../../replica/links/follow-peer.ts'
+import type { ExchangeReport, WayReport } from '../../replica/sync/exchanging.ts'
+import type { LiveRound } from '../../transport/session.ts'
+import type { Args } from '../args.ts'
+import type { Command, StoreContext } from '../command.ts'
+import { FRONTIER } from '../command-spec.ts'
+import type { Printable } from '../terminal/json-output.ts'
+import { columns, plural, size, thousands } from '../terminal/layout.ts'
+import { usage } from '../terminal/output.ts'
+import { ProgressLine } from '../terminal/progress.ts'
+import { conflictRows, follow, openedMembers, openedThere } from '../terminal/sync-report.ts'
+
+const sync: Command = {
+  name: 'sync',
+  group: 'sync',
+  where: 'store',
+  summary: 'exchange nodes with a peer both ways, once or live',
+  about: [
+    'One session in which each side gets what it lacks, and the report says what went which way. Exit code 1 means that something was refused or, with both ways, that the heads are not the same.',
+    'With --live the link stays, new nodes flow as they are made, and a link that is cut is dialled again, until an interrupt. With --until-caught-up it ends when the heads are the same on both sides or, with one way, when the side that takes nodes has all that the other had.',
+  ],
+  arguments: [{ name: 'peer', help: 'a registered peer' }],
+  options: [
+    { name: 'mode', value: 'way', help: 'both (default), pull or push, seen from here' },
+    { name: 'live', help: 'stay and follow' },
+    { name: 'until-caught-up', help: 'follow until both sides, or the one that takes nodes, have caught up' },
+    { name: 'timeout', value: 'seconds', help: 'give up after so many seconds' },
+    { name: 'jsonl', help: 'with --live, print each round as a line of JSON' },
+    FRONTIER,
+  ],
+  examples: ['replica sync hub:lab', 'replica sync hub:lab --live --until-caught-up --timeout 30'],
+  run: runSync,
+}
+
+export const LIVE_VERBS: readonly Command[] = [sync]
+
+async function runSync(context: StoreContext, args: Args): Promise<ExitCode> {
+  const mode = args.text('mode') ?? 'both'
+  if (!isLiveSetting(mode) || mode === 'off') throw usage(`--mode is both, pull or push, not ${JSON.stringify(mode)}`)
+  const seconds = args.count('timeout', 0)
+  if (args.has('timeout') && (seconds < 1 || seconds > 2_000_000)) throw usage('--timeout wants 1 to 2000000 seconds')
+  const wish = {
+    frontier: context.replica.frontier(args.text('frontier')),
+    peer: args.argument(0),
+    mode,
+    late: args.has('timeout') ? AbortSignal.timeout(1000 * seconds) : undefined,
+  }
+  const isLive = args.has('live') || args.has('until-caught-up')
+  if (args.has('jsonl') && !isLive) throw usage('--jsonl goes with --live')
+  if (isLive) return followLive(context, wish, { jsonl: args.has('jsonl'), untilCaughtUp: args.has('until-caught-up') })
+  return runOnce(context, wish)
+}
+
+interface Wish {
+  readonly frontier: string
+  readonly peer: string
+  readonly mode: LiveMode
+  readonly late: AbortSignal | undefined
+}
+
+async function runOnce({ replica, io, out, signal }: StoreContext, wish: Wish): Promise<ExitCode> {
+  const { frontier, peer, mode, late } = wish
+  const progress = new ProgressLine(io.stderr, out)
+  let report: ExchangeReport
+  try {
+    const until = late === undefined ? signal : AbortSignal.any([signal, late])
+    report = await replica.sync(frontier, peer, { mode, signal: until, onProgress: follow(progress) })
+  } catch (error) {
+    throw late?.aborted && !signal.aborted
+      ? new ReplicaError('ERR_SYNC_TIMEOUT', 'the time is over', { cause: error })
+      : error
+  } finally {
+    await progress.clear()
+  }
+  const refused = (report.in?.refused_count ?? 0) + (report.out?.refused_count ?? 0)
+  return out.done({
+    exit: refused > 0 || (mode === 'both' && !report.equal) ? 1 : 0,
+    fields: reportFields(report),
+    lines: reportLines(report),
+  })
+}
+
+function reportFields({ in: came, out: went, heads, ...rest }: ExchangeReport): {
+  [key: string]: Printable | undefined
+} {
+  const ways = { in: came && wayFields(came), out: went && wayFields(went) }
+  return { ...rest, heads: [...heads], ...ways, ...openedMembers(rest) }
+}
+
+function wayFields({ held, refused, ...counts }: WayReport & MergeReport): { [key: string]: Printable | undefined } {
+  return {
+    ...counts,
+    held: held.map(({ cid, key }) => ({ cid, key })),
+    refused: refused.map(({ cid, code }) => ({ cid, code })),
+    ...openedMembers(counts),
+  }
+}
+
+function reportLines(report: ExchangeReport): string[] {
+  const way = (name: string, one: WayReport | undefined): string[][] =>
+    one === undefined ? [] : [[`  ${name}`, wayWords(one)]]
+  return [
+    `exchanged ${report.frontier} with ${report.peer}`,
+    ...columns([
+      ...way('in', report.in),
+      ...way('out', report.out),
+      ['  wire', `${size(report.sent_bytes)} out, ${size(report.received_bytes)} in`],
+      ['  heads', `${thousands(report.heads.length)}, ${report.equal ? 'the same' : 'not the same'} on both sides`],
+      ...(report.note === undefined ? [] : [['', report.note]]),
+      ...indented(report.in === undefined ? [] : conflictRows(report)),
+      ...indented(openedThere(report.peer, report.out ?? {})),
+      ...(report.same_registry ? [] : [['  registry', 'not the same peers are registered on both sides']]),
+    ]),
+  ]
+}
+
+function indented(rows: readonly string[][]): string[][] {
+  return rows.map(([name, value]) => [name === '' ? '' : `  ${name}`, value!])
+}
+
+function wayWords({ admitted, known, held_count, refused_count }: WayReport): string {
+  return `${thousands(admitted)} admitted, ${thousands(known)} known, ${thousands(held_count)} held, ${thousands(refused_count)} refused`
+}
+
+/** A round waits in memory until it is printed; of a reader that is slow, only the last so many. */
+const ROUNDS_WAITING_MAX = 1000
+
+async function followLive(
+  { replica, out, signal }: StoreContext,
+  { frontier, peer, mode, late }: Wish,
+  { jsonl, untilCaughtUp }: { jsonl: boolean; untilCaughtUp: boolean },
+): Promise<ExitCode> {
+  const settled = new AbortController()
+  const rounds: LiveRound[] = []
+  const sums = { in: 0, out: 0 }
+  let state: LiveState = { phase: 'connecting', equal: false, caughtUp: false }
+  let printing: Promise<void> | undefined
+  const print = async (): Promise<void> => {
+    for (let round = rounds.shift(); round !== undefined; round = rounds.shift()) {
+      if (jsonl) await out.jsonLine(roundFields(round))
+      else if (!out.json) await out.lines([roundLine(round)])
+    }
+    printing = undefined
+  }
+  const failed = (error: unknown): void => settled.abort(error)
+  const until = AbortSignal.any([signal, settled.signal, ...(late === undefined ? [] : [late])])
+  const merged = await replica.live(frontier, peer, {
+    mode,
+    signal: until,
+    onRound: round => {
+      sums[round.direction] += round.tally.admitted
+      if (rounds.length < ROUNDS_WAITING_MAX) rounds.push(round)
+      printing ??= print()
+      printing.catch(failed)
+    },
+    onState: now => {
+      if (settled.signal.aborted) return // the link is ending
+      state = now
+      if (untilCaughtUp && now.phase === 'live' && now.caughtUp) settled.abort()
+    },
+  })
+  await printing
+  const reason: unknown = settled.signal.reason
+  if (settled.signal.aborted && !(reason instanceof DOMException)) throw reason
+  if (untilCaughtUp && !state.caughtUp) {
+    if (signal.aborted) throw new ReplicaError('ERR_ABORTED', 'the verb was stopped before both sides had caught up')
+    if (state.failure !== undefined) throw state.failure
+    if (state.phase === 'connecting') throw new ReplicaError('ERR_SYNC_TIMEOUT', 'the time is over')
+  }
+  const { equal } = state
+  const exit = untilCaughtUp && !state.caughtUp ? 1 : 0
+  if (jsonl) return exit
+  return out.done({
+    exit,
+    fields: {
+      ...{ frontier, peer, mode, in: sums.in, out: sums.out, equal, heads_digest: replica.headsDigest(frontier) },
+      ...openedMembers(merged),
+    },
+    lines: [
+      `followed ${peer}: ${plural(sums.in, 'node')} in, ${plural(sums.out, 'node')} out, heads ${equal ? 'the same' : 'not the same'} on both sides`,
+      ...(sums.in === 0 ? [] : columns(indented(conflictRows(merged)))),
+    ],
+  })
+}
+
+function roundFields({ direction, nodes, tally, complete }: LiveRound): Printable {
+  const { admitted, known, heldCount, refusedCount } = tally
+  return { direction, nodes, admitted, known, held: heldCount, refused: refusedCount, complete }
+}
+
+function roundLine({ direction, nodes, tally }: LiveRound): string {
+  const { admitted, known, heldCount, refusedCount } = tally
+  const rest = [
+    ...(known > 0 ? [`${thousands(known)} known`] : []),
+    ...(heldCount > 0 ? [`${thousands(heldCount)} held`] : []),
+    ...(refusedCount > 0 ? [`${thousands(refusedCount)} refused`] : []),
+  ]
+  return `${direction.padEnd(3)} ${plural(nodes, 'node')}: ${[`${thousands(admitted)} admitted`, ...rest].join(', ')}`
+}

@@ -1,0 +1,244 @@
+// Verbs that list what a frontier holds, node by node: log, show, journal.
+
+import { toHex } from '../../base/bytes.ts'
+import { type ExitCode, ReplicaError } from '../../base/errors.ts'
+import { CLI_LIMITS } from '../../base/limits.ts'
+import type { CborValue } from '../../cbor/dag-cbor.ts'
+import type { JournalEntry } from '../../replica/journal.ts'
+import type { NodeView } from '../../replica/node-view.ts'
+import type { Replica } from '../../replica/replica.ts'
+import type { Args } from '../args.ts'
+import type { Command, StoreContext } from '../command.ts'
+import { FRONTIER, type OptionSpec } from '../command-spec.ts'
+import { Graph } from '../terminal/graph.ts'
+import { indentJson, type Printable, printJson, RawJson } from '../terminal/json-output.ts'
+import { columns, shortCid, thousands } from '../terminal/layout.ts'
+import { usage } from '../terminal/output.ts'
+
+const NUMBER: OptionSpec = {
+  name: 'number',
+  short: 'n',
+  value: 'count',
+  help: 'at most so many; 20 when not given, 0 for all',
+}
+const JSONL: OptionSpec = { name: 'jsonl', help: 'print one JSON object a line instead, as a stream' }
+const NUMBER_DEFAULT = 20
+const PAGE = 256
+
+const log: Command = {
+  name: 'log',
+  group: 'look',
+  where: 'store',
+  summary: 'list the nodes of a frontier, newest first',
+  about: [
+    'Newest means last to arrive here. Each line has the start of the CID, the event, its time, its kind, who and about what.',
+  ],
+  options: [NUMBER, { name: 'graph', help: 'draw how the nodes are built on each other' }, JSONL, FRONTIER],
+  examples: ['replica log --graph -n 50', 'replica log -n 0 --jsonl'],
+  run: runLog,
+}
+
+const show: Command = {
+  name: 'show',
+  group: 'look',
+  where: 'store',
+  summary: 'show a node and its event',
+  about: [
+    'An event id is a short label: when several nodes carry it, all are shown. --raw writes the bytes of the one node that a CID names; they are not for a terminal.',
+  ],
+  arguments: [{ name: 'cid|vev', help: "a node's CID, or an event's id" }],
+  options: [{ name: 'raw', help: 'write the bytes of the node' }, FRONTIER],
+  examples: ['replica show vev_01d80143725060ef', 'replica show bafyrei… --raw > node.cbor'],
+  run: runShow,
+}
+
+const journal: Command = {
+  name: 'journal',
+  group: 'look',
+  where: 'store',
+  summary: "list this replica's own observations",
+  about: [
+    'Peers added and removed, keys rotated, syncs that changed something, conflicts that they opened, passes over peers, forks. The journal is signed, never goes to peers, and `replica verify` checks it.',
+    '--export writes all of it, one JSON object a line, each with the bytes that were signed, so that others can check it.',
+  ],
+  options: [
+    NUMBER,
+    { name: 'after', value: 'number', help: 'the first entries after this one, not the last ones' },
+    JSONL,
+    { name: 'export', help: 'print all entries as --jsonl does, with the signed bytes' },
+    FRONTIER,
+  ],
+  run: runJournal,
+}
+
+export const LOG_VERBS: readonly Command[] = [log, show, journal]
+
+async function runLog(context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, out, signal } = context
+  const frontier = replica.frontier(args.text('frontier'))
+  const most = limitOf(args)
+  const nodes = first(replica.nodes(frontier, { order: 'arrival', reverse: true, signal }), most)
+  if (args.has('jsonl')) {
+    if (args.has('graph')) throw usage('--graph draws for people: leave out --jsonl')
+    for await (const node of nodes) await out.jsonLine(nodeFields(node))
+    return 0
+  }
+  if (args.has('graph')) {
+    if (out.json) throw usage('--graph draws for people: leave out --json')
+    checkCount(most)
+    const graph = new Graph()
+    for await (const node of nodes) await out.lines(graphLines(node, graph))
+    return 0
+  }
+  if (!out.json && most > CLI_LIMITS.jsonItemsMax) {
+    for await (const node of nodes) await out.lines([logCells(node).join('  ')])
+    return 0
+  }
+  checkCount(most)
+  const listed: NodeView[] = []
+  for await (const node of nodes) listed.push(node)
+  return out.done({ fields: { frontier, nodes: listed.map(nodeFields) }, lines: columns(listed.map(logCells)) })
+}
+
+/** What is printed as one piece is kept in memory until then. */
+function checkCount(most: number): void {
+  if (most <= CLI_LIMITS.jsonItemsMax) return
+  throw usage(`more than ${CLI_LIMITS.jsonItemsMax} come only as a stream`, 'use --jsonl, or -n <count>')
+}
+
+function limitOf(args: Args): number {
+  return args.count('number', NUMBER_DEFAULT) || Number.POSITIVE_INFINITY
+}
+
+async function* first<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<T> {
+  let count = 0
+  for await (const item of items) {
+    yield item
+    if (++count >= most) return
+  }
+}
+
+/** The last ones, in order; all as they come when there is no limit. */
+async function* last<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<T> {
+  const kept: T[] = []
+  for await (const item of items) {
+    if (most === Number.POSITIVE_INFINITY) yield item
+    else if (kept.push(item) > most) kept.shift()
+  }
+  yield* kept
+}
+
+function logCells({ cid, event }: NodeView): string[] {
+  return [shortCid(cid), event.id, event.timestamp.slice(0, 19), event.kind, event.actor.id, event.target.id]
+}
+
+function graphLines(node: NodeView, graph: Graph): string[] {
+  const { node: mark, below } = graph.next(node.cid, node.parents)
+  return [`${mark}  ${logCells(node).join('  ')}`, ...below]
+}
+
+/** A node as JSON; the event is embedded as the text that was signed. */
+export function nodeFields(node: NodeView): { [key: string]: Printable } {
+  const { seq, cid, height, parents, links, key, frontier, event } = node
+  return { cid, seq, height, parents, links, key, frontier, event: new RawJson(event.text) }
+}
+
+async function runShow(context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, out, io } = context
+  const reference = args.argument(0)
+  const nodes = await replica.get(reference, args.text('frontier'))
+  const first = nodes[0]
+  if (first === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${reference} is not in this store`)
+  if (!args.has('raw')) return out.done({ fields: { nodes: nodes.map(nodeFields) }, lines: nodes.flatMap(nodeLines) })
+  if (out.json) throw usage('--raw writes bytes, and --json text: choose one')
+  if (nodes.length > 1) throw usage(`${nodes.length} nodes carry ${reference}: name one by its CID`)
+  if (io.stdout.terminal)
+    throw usage('these bytes are not for a terminal', 'send them to a file: replica show … --raw > node.cbor')
+  await io.stdout.write(first.bytes)
+  return 0
+}
+
+function nodeLines(node: NodeView, index: number): string[] {
+  const { event } = node
+  return [
+    ...(index > 0 ? [''] : []),
+    ...columns([
+      ['node', node.cid],
+      ['frontier', node.frontier],
+      ['key', node.key],
+      ['height', thousands(node.height)],
+      ...node.parents.map((parent, i) => [i === 0 ? 'parents' : '', parent]),
+      ...node.links.map((link, i) => [i === 0 ? 'links' : '', link]),
+      ['event', event.id],
+    ]),
+    ...indentJson(Buffer.from(event.text).toString('utf8')).map(line => `  ${line}`),
+  ]
+}
+
+async function runJournal(context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, out } = context
+  const frontier = replica.frontier(args.text('frontier'))
+  const most = limitOf(args)
+  const after = args.has('after') ? args.count('after', 0) : undefined
+  const all = journalEntries(replica, frontier, after)
+  if (args.has('export')) {
+    for await (const entry of all) await out.jsonLine({ ...entryFields(entry), entry: toHex(entry.bytes) })
+    return 0
+  }
+  const entries = after === undefined ? last(all, most) : first(all, most)
+  if (args.has('jsonl')) {
+    for await (const entry of entries) await out.jsonLine(entryFields(entry))
+    return 0
+  }
+  checkCount(out.json ? most : 0)
+  const listed: Printable[] = []
+  for await (const entry of entries) {
+    if (out.json) listed.push(entryFields(entry))
+    else await out.lines([entryLine(entry)])
+  }
+  return out.json ? out.done({ fields: { frontier, entries: listed }, lines: [] }) : 0
+}
+
+/** Entries oldest first, a page at a time. */
+async function* journalEntries(
+  replica: Replica,
+  frontier: string,
+  after: number | undefined,
+): AsyncGenerator<JournalEntry> {
+  let last = after
+  for (;;) {
+    const page = await replica.journal(frontier, { ...(last === undefined ? {} : { after: last }), limit: PAGE })
+    yield* page
+    last = page.at(-1)?.number
+    if (last === undefined) return
+  }
+}
+
+function entryFields({ number, at, kind, facts, ...rest }: JournalEntry): { [key: string]: Printable | undefined } {
+  const { hash, prev, key, event } = rest
+  return {
+    number,
+    at,
+    kind,
+    facts: printable(facts),
+    hash,
+    prev: prev ?? null,
+    key: key ?? null,
+    event: event === undefined ? undefined : new RawJson(event),
+  }
+}
+
+function entryLine({ number, at, kind, facts }: JournalEntry): string {
+  const words = Object.entries(facts).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : printJson(printable(value))}`,
+  )
+  return [number, at.slice(0, 19), kind, ...words].join('  ')
+}
+
+/** Facts are plain values; bytes, should there be any, become hex. */
+function printable(value: CborValue): Printable {
+  if (value instanceof Uint8Array) return toHex(value)
+  if (value === null || typeof value !== 'object') return value
+  if (Array.isArray(value)) return value.map(printable)
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, printable(member)]))
+}

@@ -1,0 +1,225 @@
+// Verbs about the registry: who is known to this replica, for one frontier.
+
+import { isLiveSetting, LIVE_SETTINGS, type LiveSetting, type Peer } from '../../admission/peer.ts'
+import type { Cut } from '../../admission/registry.ts'
+import type { AdoptReport } from '../../replica/sync/syncing.ts'
+import type { Args } from '../args.ts'
+import type { Command } from '../command.ts'
+import { FRONTIER } from '../command-spec.ts'
+import type { Printable } from '../terminal/json-output.ts'
+import { columns, plural } from '../terminal/layout.ts'
+import { usage } from '../terminal/output.ts'
+
+const KEY = {
+  name: 'key',
+  value: 'hex',
+  required: true,
+  help: "the hub's public key, 64 hex digits: what `replica keys show` prints there",
+} as const
+
+const ALLOW_PLAIN = { name: 'allow-plain', help: 'accept ws:// or http:// to another machine' } as const
+
+const LIVE = {
+  name: 'live',
+  value: 'way',
+  help: 'while a hub serves this store, follow the peer: off, pull, push or both, seen from here',
+} as const
+
+const add: Command = {
+  name: 'peer add',
+  group: 'peers',
+  where: 'store',
+  summary: 'register a hub for a frontier',
+  about: [
+    'From now on nodes signed by this key are admitted to the frontier; what was held for it is admitted at once. Nothing that the hub says about others is believed. With --frontier the store accepts that frontier from now on.',
+    'The same peer with another key is refused: see `replica peer rotate`.',
+  ],
+  arguments: [
+    { name: 'id', help: 'what the hub is called here, such as hub:lab' },
+    { name: 'url', help: 'wss://… or https://…; ws:// and http:// for this machine only' },
+  ],
+  options: [KEY, { name: 'note', value: 'text', help: 'a remark for yourself' }, LIVE, ALLOW_PLAIN, FRONTIER],
+  examples: [
+    'replica peer add hub:lab wss://lab.example --key 4fb0…',
+    'replica peer add hub:lab wss://lab.example --key 4fb0… --live both',
+  ],
+  async run(context, args) {
+    const frontier = args.text('frontier') ?? context.replica.frontier()
+    const note = args.text('note')
+    const live = liveSetting(args)
+    const { peer, admitted, added } = await context.replica.registry(frontier).add({
+      id: args.argument(0),
+      url: args.argument(1),
+      publicKey: args.required('key'),
+      allowPlain: args.has('allow-plain'),
+      ...(note === undefined ? {} : { note }),
+      ...(live === undefined ? {} : { live }),
+    })
+    return context.out.done({
+      fields: { frontier, peer: peerFields(peer), added, admitted },
+      lines: [`${added ? 'registered' : 'already registered'} ${peer.id} for ${frontier}`, ...admittedLines(admitted)],
+    })
+  },
+}
+
+const set: Command = {
+  name: 'peer set',
+  group: 'peers',
+  where: 'store',
+  summary: "change a registered hub's address, or whether it is followed",
+  about: [
+    'A hub that serves this store follows the change at once. The key stays: for another key see `replica peer rotate`.',
+  ],
+  arguments: [{ name: 'id', help: 'a registered peer' }],
+  options: [
+    LIVE,
+    { name: 'url', value: 'url', help: 'the address by which the peer is reached from now on' },
+    ALLOW_PLAIN,
+    FRONTIER,
+  ],
+  examples: ['replica peer set hub:lab --live both'],
+  async run(context, args) {
+    const frontier = context.replica.frontier(args.text('frontier'))
+    const live = liveSetting(args)
+    const url = args.text('url')
+    if (live === undefined && url === undefined) throw usage('nothing to change: give --live or --url')
+    const { peer, changed } = await context.replica.registry(frontier).set(args.argument(0), {
+      allowPlain: args.has('allow-plain'),
+      ...(live === undefined ? {} : { live }),
+      ...(url === undefined ? {} : { url }),
+    })
+    return context.out.done({
+      fields: { frontier, peer: peerFields(peer), changed },
+      lines: [
+        `${changed ? 'changed' : 'already so:'} ${peer.id} for ${frontier}: ${peer.url}, live ${peer.live ?? 'off'}`,
+      ],
+    })
+  },
+}
+
+const list: Command = {
+  name: 'peer list',
+  group: 'peers',
+  where: 'store',
+  summary: 'list the registered hubs of a frontier',
+  options: [FRONTIER],
+  async run(context, args) {
+    const frontier = context.replica.frontier(args.text('frontier'))
+    const registry = context.replica.registry(frontier)
+    const [peers, cuts, digest] = await Promise.all([registry.list(), registry.cuts(), registry.digest()])
+    const rows = peers.map(peer => [peer.id, peer.url, peer.live ?? 'off', peer.public_key, peer.note ?? ''])
+    return context.out.done({
+      fields: {
+        frontier,
+        peers: peers.map(peerFields),
+        cuts: cuts.map(cutFields),
+        registry_digest: digest,
+      },
+      lines: [
+        ...(rows.length === 0
+          ? [`no peers are registered for ${frontier}`]
+          : columns([['id', 'url', 'live', 'key', 'note'], ...rows])),
+        ...cuts.map(
+          cut => `cut off: ${cut.id}, key ${cut.public_key}, at ${plural(cut.heads.length, 'head')}, ${cut.at}`,
+        ),
+      ],
+    })
+  },
+}
+
+const remove: Command = {
+  name: 'peer remove',
+  group: 'peers',
+  where: 'store',
+  summary: 'take a hub out of the registry',
+  about: [
+    'What its key signed before the present heads stays. What it signs later is refused: the cut is remembered, and no clock decides.',
+  ],
+  arguments: [{ name: 'id', help: 'a registered peer' }],
+  options: [FRONTIER],
+  async run(context, args) {
+    const frontier = context.replica.frontier(args.text('frontier'))
+    const { cut } = await context.replica.registry(frontier).remove(args.argument(0))
+    return context.out.done({
+      fields: { frontier, cut: cutFields(cut) },
+      lines: [`removed ${cut.id} from ${frontier}; later nodes of key ${cut.public_key} are refused`],
+    })
+  },
+}
+
+const rotate: Command = {
+  name: 'peer rotate',
+  group: 'peers',
+  where: 'store',
+  summary: 'give a registered hub its new key',
+  about: ['Make sure that the new key is really theirs. The former key is cut off at the present heads.'],
+  arguments: [{ name: 'id', help: 'a registered peer' }],
+  options: [KEY, FRONTIER],
+  async run(context, args) {
+    const frontier = context.replica.frontier(args.text('frontier'))
+    const { peer, admitted } = await context.replica.registry(frontier).rotate(args.argument(0), args.required('key'))
+    return context.out.done({
+      fields: { frontier, peer: peerFields(peer), admitted },
+      lines: [`${peer.id} has the key ${peer.public_key} now`, ...admittedLines(admitted)],
+    })
+  },
+}
+
+const adopt: Command = {
+  name: 'peer adopt',
+  group: 'peers',
+  where: 'store',
+  summary: "take over a peer's list of peers as your own",
+  about: [
+    'Asks the hub for its signed list and registers whom it names, because you say so. Nothing is adopted unasked.',
+  ],
+  arguments: [{ name: 'id', help: 'a registered peer' }],
+  options: [ALLOW_PLAIN, FRONTIER],
+  async run(context, args) {
+    const frontier = context.replica.frontier(args.text('frontier'))
+    const peer = args.argument(0)
+    const report = await context.replica.adopt(frontier, peer, {
+      signal: context.signal,
+      allowPlain: args.has('allow-plain'),
+    })
+    return context.out.done({
+      fields: { frontier, peer, ...adoptionFields(report), admitted: report.admitted },
+      lines: [...adoptionLines(report, peer), ...admittedLines(report.admitted)],
+    })
+  },
+}
+
+/** What adopting a hub's list did, as JSON. */
+export function adoptionFields({ adopted, cut, skipped }: AdoptReport): { [key: string]: Printable } {
+  return { adopted: [...adopted], cut: [...cut], skipped: skipped.map(({ id, reason }) => ({ id, reason })) }
+}
+
+/** The same for people. */
+export function adoptionLines({ adopted, cut, skipped }: AdoptReport, peer: string): string[] {
+  const named = (names: readonly string[]): string => (names.length === 0 ? '' : `: ${names.join(', ')}`)
+  return [
+    `adopted ${plural(adopted.length, 'peer')} from ${peer}${named(adopted)}`,
+    ...(cut.length === 0 ? [] : [`cut off ${plural(cut.length, 'key')}${named(cut)}`]),
+    ...skipped.map(({ id, reason }) => `left out ${id}: ${reason}`),
+  ]
+}
+
+export const PEER_VERBS: readonly Command[] = [add, set, list, remove, rotate, adopt]
+
+function peerFields({ id, url, public_key, added_at, note, live }: Peer): { [key: string]: Printable | undefined } {
+  return { id, url, public_key, added_at, note, live: live ?? 'off' }
+}
+
+function liveSetting(args: Args): LiveSetting | undefined {
+  const text = args.text('live')
+  if (text === undefined || isLiveSetting(text)) return text
+  throw usage(`--live is ${LIVE_SETTINGS.join(', ')}, not ${JSON.stringify(text)}`)
+}
+
+function cutFields({ id, public_key, heads, at }: Cut): { [key: string]: Printable } {
+  return { id, public_key, heads, at }
+}
+
+function admittedLines(admitted: number): string[] {
+  return admitted === 0 ? [] : [`admitted ${plural(admitted, 'node')} that had been held`]
+}

@@ -1,0 +1,118 @@
+// The verb that publishes: the registry entry of a frontier, or the owner's word that it is deprecated or another key's.
+
+import type { ExitCode } from '../../base/errors.ts'
+import type { PublishReport, PublishTo, RecordReport } from '../../projection/publisher.ts'
+import type { Args } from '../args.ts'
+import type { Command, StoreContext } from '../command.ts'
+import { FRONTIER } from '../command-spec.ts'
+import { usage } from '../terminal/output.ts'
+
+const publish: Command = {
+  name: 'publish',
+  group: 'sync',
+  where: 'store',
+  summary: "sign the frontier's registry entry and hand it to a hub",
+  about: [
+    'The entry says what the frontier is here now, by its hashes, and is signed with this store’s key. A hub takes it from the frontier’s owner only, and serves it when it has the same nodes: push them first.',
+    'With --deprecate or --rotate-to no entry is published but a record that nothing undoes: that the frontier ends here, or that it belongs to another key from now on.',
+  ],
+  arguments: [{ name: 'to', help: 'a registered peer, or the http(s):// or ws(s):// URL of a hub' }],
+  options: [
+    { name: 'owner', value: 'id', help: 'who publishes, such as reviewer:ada; this store’s hub id when not given' },
+    { name: 'locator', value: 'url', help: 'where the content is; the hub’s own snapshot when not given' },
+    { name: 'license', value: 'spdx', help: 'the licence, for people; not part of what is signed' },
+    { name: 'deprecate', help: 'say for good that nothing comes after this' },
+    { name: 'rotate-to', value: 'hex', help: 'give the frontier to this public key for good' },
+    { name: 'reason', value: 'text', help: 'with --deprecate and --rotate-to: why' },
+    {
+      name: 'allow-private',
+      help: 'also where the host’s name leads to this machine or a private network',
+    },
+    { name: 'allow-plain', help: 'also by http:// to public hosts' },
+    FRONTIER,
+  ],
+  examples: [
+    'replica publish hub:lab',
+    'replica publish https://hub.example --owner reviewer:ada --license CC-BY-4.0',
+    'replica publish hub:lab --deprecate --reason "continued as vfr_…"',
+  ],
+  run: runPublish,
+}
+
+export const PUBLISH_VERBS: readonly Command[] = [publish]
+
+async function runPublish(context: StoreContext, args: Args): Promise<ExitCode> {
+  const { replica, signal } = context
+  const frontier = replica.frontier(args.text('frontier'))
+  const publishing = replica.publishing(frontier)
+  const to = placeOf(args.argument(0))
+  const fetching = { allowPrivate: args.has('allow-private'), allowPlain: args.has('allow-plain'), signal }
+  const publicKey = args.text('rotate-to')
+  const reason = reasonIn(args)
+  if (publicKey !== undefined)
+    return answerRecord(context, 'rotated', await publishing.rotateOwner(to, { ...fetching, publicKey, reason }))
+  if (args.has('deprecate'))
+    return answerRecord(context, 'deprecated', await publishing.deprecate(to, { ...fetching, reason }))
+  const given = { owner: args.text('owner'), locator: args.text('locator'), license: args.text('license') }
+  const { owner, locator, license } = given
+  const options = {
+    ...fetching,
+    ...(owner !== undefined && { owner }),
+    ...(locator !== undefined && { locator }),
+    ...(license !== undefined && { license }),
+  }
+  return answerEntry(context, await publishing.publish(to, options))
+}
+
+/** Records need a reason, entries have none. */
+function reasonIn(args: Args): string {
+  const [deprecates, rotates] = [args.has('deprecate'), args.text('rotate-to') !== undefined]
+  const reason = args.text('reason')
+  if (deprecates && rotates) throw usage('--deprecate and --rotate-to exclude each other')
+  if (!deprecates && !rotates && reason !== undefined) throw usage('--reason goes with --deprecate or --rotate-to')
+  if ((deprecates || rotates) && (reason ?? '').trim() === '') throw usage('say why with --reason')
+  const key = args.text('rotate-to')
+  if (key !== undefined && !/^[0-9a-f]{64}$/.test(key)) throw usage('--rotate-to wants 64 lower-case hex digits')
+  return reason ?? ''
+}
+
+function placeOf(word: string): PublishTo {
+  return /^(?:https?|wss?):\/\//i.test(word) ? { url: word } : { peer: word }
+}
+
+function answerEntry({ out }: StoreContext, report: PublishReport): Promise<ExitCode> {
+  const { frontier, url, entry, duplicate, waits } = report
+  const { name, signed_publish_at, latest_snapshot_hash, latest_event_log_hash, network_locator } = entry
+  return out.done({
+    exit: 0,
+    fields: {
+      frontier,
+      url,
+      published: 'entry',
+      name,
+      owner_pubkey: entry.owner_pubkey,
+      snapshot_hash: latest_snapshot_hash,
+      event_log_hash: latest_event_log_hash,
+      locator: network_locator,
+      signed_publish_at,
+      duplicate,
+      served: waits === undefined,
+      ...(waits !== undefined && { waits }),
+    },
+    lines: [
+      `${frontier} published at ${url}, as of ${signed_publish_at}`,
+      ...(waits === undefined ? [] : [`not served yet: ${waits} — push what the hub lacks`]),
+    ],
+  })
+}
+
+function answerRecord(
+  { out }: StoreContext,
+  published: 'rotated' | 'deprecated',
+  report: RecordReport,
+): Promise<ExitCode> {
+  const { frontier, url, duplicate, owner } = report
+  const what = published === 'rotated' ? `belongs to ${owner}` : 'is deprecated'
+  const fields = { frontier, url, published, owner_pubkey: owner, duplicate }
+  return out.done({ exit: 0, fields, lines: [`${frontier} ${what} at ${url}`] })
+}

@@ -1,0 +1,140 @@
+// The verb that makes a replica a hub, until a signal ends it. While it runs it owns the store; the control socket lets
+// every other verb run inside it.
+
+import * as fs from 'node:fs/promises'
+import * as path from 'node:path'
+import { type ExitCode, ReplicaError } from '../../base/errors.ts'
+import type { Args } from '../args.ts'
+import type { Command, Context } from '../command.ts'
+import { connectHub } from '../control/control-client.ts'
+import { ControlServer } from '../control/control-server.ts'
+import { fileError } from '../error-hints.ts'
+import { findStore } from '../find-store.ts'
+import { retryWhileLocked } from '../lock.ts'
+import { usage } from '../terminal/output.ts'
+
+const serve: Command = {
+  name: 'serve',
+  group: 'sync',
+  where: 'here',
+  summary: 'run a hub: let others push, pull and clone',
+  about: [
+    'Prints one line when it listens, and runs until SIGTERM or SIGINT: then it finishes what is in flight and ends; a second signal ends it at once. The same port answers HTTP: GET /healthz, /metrics, /entries and more.',
+    'Peers registered with --live are followed: one connection each, dialled again when it ends. SIGHUP reads the registries again and dials at once.',
+    'Every other verb goes on working in the same folder: it finds the running hub and runs there.',
+    'Writing always needs a registered key. Reading is open to anyone unless --read registered.',
+  ],
+  options: [
+    { name: 'listen', value: 'host:port', help: 'where to listen; 127.0.0.1:7777 when not given, port 0 picks one' },
+    { name: 'read', value: 'who', help: 'anyone (default), or registered' },
+    { name: 'url', value: 'url', help: 'the address under which others reach this hub' },
+    { name: 'tls-cert', value: 'file', help: 'PEM certificate: listen for wss://' },
+    { name: 'tls-key', value: 'file', help: 'PEM key of the certificate' },
+  ],
+  examples: [
+    'replica serve --listen 127.0.0.1:7777',
+    'replica serve --listen [::]:443 --tls-cert hub.pem --tls-key hub.key --read registered',
+  ],
+  run: runServe,
+}
+
+export const SERVE_VERBS: readonly Command[] = [serve]
+
+const DEFAULT_ADDRESS = '127.0.0.1:7777'
+
+async function runServe(context: Context, args: Args): Promise<ExitCode> {
+  const { out, signal, cwd, dir, runtime, runInside } = context
+  const options = await hubOptions(cwd, args)
+  const location = await findStore({ cwd, dir })
+  const { Hub } = await import('../../hub/hub.ts')
+  const hub = await retryWhileLocked(signal, async () => {
+    await refuseSecond(location, signal)
+    return Hub.listen({
+      ...options,
+      ...(runtime.residentBytes === undefined ? {} : { residentBytes: runtime.residentBytes }),
+      location,
+      onEvent: ({ kind, message }) => void out.notice([`${kind}: ${message}`]),
+    })
+  })
+  const reload = (): void => {
+    hub.reload().then(
+      () => out.notice(['the registries were read again']),
+      (error: Error) => out.notice([`the registries can't be read: ${error.message}`]),
+    )
+  }
+  const forget = runtime.onReload?.(reload)
+  try {
+    const host = { replica: hub, location, servedAt: hub.url, runtime }
+    await using _control = await ControlServer.open(location, (request, session) => runInside(request, host, session))
+    await out.done({
+      fields: { url: hub.url, hub_id: hub.hubId, public_key: hub.key.publicKey, pid: runtime.pid },
+      lines: [`listening on ${hub.url}  ${hub.hubId}  key ${hub.key.publicKey}`],
+    })
+    await aborted(signal)
+  } finally {
+    forget?.()
+    await hub.close()
+  }
+  return 0
+}
+
+/** @throws ReplicaError ERR_STORE_LOCKED when a hub serves the store already */
+async function refuseSecond(location: string, signal: AbortSignal): Promise<void> {
+  const other = await connectHub(location, signal)
+  if (other === undefined) return
+  other.destroy()
+  throw new ReplicaError('ERR_STORE_LOCKED', 'a hub serves this store already', {
+    facts: { hint: '`replica status` says where; stop that hub before you start another' },
+  })
+}
+
+interface HubOptions {
+  readonly host: string
+  readonly port: number
+  readonly read: 'anyone' | 'registered'
+  readonly url?: string
+  readonly tls?: { cert: string; key: string }
+}
+
+async function hubOptions(cwd: string, args: Args): Promise<HubOptions> {
+  const read = args.text('read') ?? 'anyone'
+  if (read !== 'anyone' && read !== 'registered')
+    throw usage(`--read is anyone or registered, not ${JSON.stringify(read)}`)
+  const cert = args.text('tls-cert')
+  const key = args.text('tls-key')
+  if ((cert === undefined) !== (key === undefined)) throw usage('--tls-cert and --tls-key come together')
+  const url = args.text('url')
+  return {
+    ...readAddress(args.text('listen') ?? DEFAULT_ADDRESS),
+    read,
+    ...(url === undefined ? {} : { url }),
+    ...(cert === undefined || key === undefined ? {} : { tls: await readPair(cwd, { cert, key }) }),
+  }
+}
+
+async function readPair(cwd: string, files: { cert: string; key: string }): Promise<{ cert: string; key: string }> {
+  const read = async (name: string): Promise<string> => {
+    const file = path.resolve(cwd, name)
+    try {
+      return await fs.readFile(file, 'utf8')
+    } catch (error) {
+      throw fileError(error, file)
+    }
+  }
+  return { cert: await read(files.cert), key: await read(files.key) }
+}
+
+/** `127.0.0.1:7777`, `[::1]:0`, `:7777`, `7777`. @throws ReplicaError ERR_USAGE */
+export function readAddress(text: string): { host: string; port: number } {
+  const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?([0-9]{1,5})$/.exec(text)
+  const port = Number(parts?.[3])
+  if (parts === null || port > 65_535) throw usage(`--listen wants host:port, not ${JSON.stringify(text)}`)
+  return { host: parts[1] || parts[2] || '127.0.0.1', port }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,122 @@
+// Verbs that say how things stand: status, heads, held.
+
+import type { ExitCode } from '../../base/errors.ts'
+import type { FrontierStatus, HeldBy } from '../../replica/merge-status.ts'
+import type { Command, StoreContext } from '../command.ts'
+import { FRONTIER } from '../command-spec.ts'
+import type { Printable } from '../terminal/json-output.ts'
+import { columns, plural, shortHex, size, thousands } from '../terminal/layout.ts'
+import { linkFields, linkLines } from '../terminal/link-lines.ts'
+
+const status: Command = {
+  name: 'status',
+  group: 'look',
+  where: 'store',
+  summary: 'say what this store holds, what is held back and how peers stand',
+  about: [
+    'A peer is in sync, behind or ahead as of the last exchange with it, held or forked when nodes are kept aside or refused on one side, or unreachable. Without a hub that serves the store this is what was last recorded.',
+  ],
+  run: runStatus,
+}
+
+const heads: Command = {
+  name: 'heads',
+  group: 'look',
+  where: 'store',
+  summary: "print the CIDs of a frontier's heads",
+  about: [
+    'Heads are the nodes that nothing is built on yet. Two replicas hold the same nodes exactly when their heads are the same.',
+  ],
+  options: [FRONTIER],
+  async run(context, args) {
+    const frontier = context.replica.frontier(args.text('frontier'))
+    const cids = context.replica.heads(frontier)
+    return context.out.done({
+      fields: { frontier, heads: cids, heads_digest: context.replica.headsDigest(frontier) },
+      lines: cids,
+    })
+  },
+}
+
+const held: Command = {
+  name: 'held',
+  group: 'look',
+  where: 'store',
+  summary: 'say which nodes are held, and for what',
+  about: [
+    'A held node is sound, but its key is not registered here, or a parent or document is missing. It is admitted as soon as that comes.',
+  ],
+  options: [FRONTIER],
+  async run(context, args) {
+    const frontier = context.replica.frontier(args.text('frontier'))
+    const { frontiers } = await context.replica.status()
+    const one = frontiers.find(status => status.frontier === frontier)!
+    return context.out.done({
+      fields: { frontier, ...heldFields(one) },
+      lines: one.held === 0 ? [`nothing is held for ${frontier}`] : heldLines(one),
+    })
+  },
+}
+
+export const LOOK_VERBS: readonly Command[] = [status, heads, held]
+
+async function runStatus(context: StoreContext): Promise<ExitCode> {
+  const report = await context.replica.status()
+  const { frontiers } = report
+  const rows = frontiers.map(one => [
+    one.frontier,
+    thousands(one.events),
+    thousands(one.nodes),
+    thousands(one.heads),
+    thousands(one.held),
+    thousands(one.peers),
+    shortHex(one.heads_digest),
+  ])
+  const titles = ['frontier', 'events', 'nodes', 'heads', 'held', 'peers', 'heads digest']
+  const lines = columns([
+    ['hub', report.hub_id],
+    ['key', report.public_key],
+    ['store', `${context.location}, ${size(report.disk_bytes)}`],
+    ...(context.servedAt === undefined ? [] : [['serving', context.servedAt]]),
+  ])
+  if (rows.length === 0) lines.push('', 'no frontiers yet: create, track, import or clone one')
+  else lines.push('', ...columns([titles, ...rows], { right: [1, 2, 3, 4, 5] }))
+  for (const one of frontiers) lines.push(...linkLines(one))
+  for (const one of frontiers) if (one.held > 0) lines.push('', ...heldLines(one))
+  return context.out.done({
+    fields: {
+      dir: context.location,
+      hub_id: report.hub_id,
+      public_key: report.public_key,
+      serving: context.servedAt ?? null,
+      disk_bytes: report.disk_bytes,
+      frontiers: frontiers.map(one => statusFields(one)),
+    },
+    lines,
+  })
+}
+
+function statusFields(one: FrontierStatus): { [key: string]: Printable } {
+  const { held_by: _, links, ...rest } = one
+  return { ...rest, ...heldFields(one), links: links.map(linkFields) }
+}
+
+function heldFields({ held, held_bytes, held_by }: FrontierStatus): { [key: string]: Printable } {
+  return { held, held_bytes, held_by: held_by.map(({ kind, id, nodes }) => ({ kind, id, nodes })) }
+}
+
+const WAITS: Record<HeldBy['kind'], string> = {
+  key: 'for the registration of key',
+  parent: 'for the parent',
+  cut: 'for the head of a cut',
+  document: 'for the document',
+}
+
+function heldLines({ frontier, held, held_bytes, held_by }: FrontierStatus): string[] {
+  const lines = [`held for ${frontier}: ${plural(held, 'node')}, ${size(held_bytes)}`]
+  for (const { kind, id, nodes } of held_by)
+    lines.push(`  ${plural(nodes, 'node')} ${nodes === 1 ? 'waits' : 'wait'} ${WAITS[kind]} ${id}`)
+  const key = held_by.find(wait => wait.kind === 'key')
+  if (key !== undefined) lines.push(`  to admit: replica peer add <id> <url> --key ${key.id} --frontier ${frontier}`)
+  return lines
+}

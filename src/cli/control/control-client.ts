@@ -1,0 +1,178 @@
+// The shell's end of the control socket: finds the hub that serves a store, hands it the command line, and plays its
+// output and exit code. Output is read no faster than it can be printed; stdin goes out only when the verb asks.
+
+import * as net from 'node:net'
+import { Deferred } from '../../base/deferred.ts'
+import { type ExitCode, isErrorCode, ReplicaError } from '../../base/errors.ts'
+import { CLI_LIMITS } from '../../base/limits.ts'
+import { hasErrno } from '../error-hints.ts'
+import type { Io } from '../io.ts'
+import { encodeFrame, type Frame, FrameReader } from './frame.ts'
+import { CONTROL_VERSION, encodeRequest } from './request.ts'
+import { controlPath } from './socket-path.ts'
+
+/**
+ * A connection to the hub that serves the store at `location`; undefined when none does. A socket that nobody answers
+ * is left where it is: only the owner of the store may take it away.
+ * @throws ReplicaError ERR_STORE_LOCKED when another user's hub serves it, or one that does not answer
+ */
+export async function connectHub(location: string, signal: AbortSignal): Promise<net.Socket | undefined> {
+  const address = await controlPath(location)
+  if (address === undefined) return undefined
+  try {
+    const socket = await connect(address)
+    return (await isGreeted(socket, signal)) ? socket : undefined
+  } catch (error) {
+    if (hasErrno(error, 'ECONNREFUSED', 'ENOENT', 'EAGAIN', 'ETIMEDOUT', 'ECONNRESET')) return undefined
+    if (hasErrno(error, 'EACCES', 'EPERM'))
+      throw new ReplicaError('ERR_STORE_LOCKED', "another user's hub serves this store", { cause: error })
+    throw error
+  }
+}
+
+function connect(address: string): Promise<net.Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(address)
+    const giveUp = (): void => {
+      socket.destroy(Object.assign(new Error('the control socket does not answer'), { code: 'ETIMEDOUT' }))
+    }
+    socket.setTimeout(CLI_LIMITS.controlConnectMsMax, giveUp)
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.setTimeout(0, giveUp)
+      socket.off('error', reject)
+      // Whoever reads sees a broken connection; between the readers nobody else would.
+      socket.on('error', () => {})
+      resolve(socket)
+    })
+  })
+}
+
+/**
+ * Waits for the hub's first frame: the kernel connects to a process that is stopped, but it can't speak for it. False when
+ * the hub closed the connection instead, as one does that is just ending.
+ */
+function isGreeted(socket: net.Socket, signal: AbortSignal): Promise<boolean> {
+  return new Promise<boolean>((resolve, reject) => {
+    const frames = new FrameReader()
+    const stop = (): void => void socket.destroy(signal.reason)
+    const giveUp = (): void => void socket.destroy(silent())
+    const read = (chunk: Uint8Array): void => {
+      try {
+        const [frame] = frames.push(chunk)
+        if (frame === undefined) return
+        if (frame.kind !== 'hello') throw frame.kind === 'error' ? hubError(frame) : outOfTurn(frame)
+        socket.pause()
+        settle(() => resolve(true))
+      } catch (error) {
+        fail(error)
+        socket.destroy()
+      }
+    }
+    const fail = (error: unknown): void => settle(() => reject(error))
+    const close = (): void => settle(() => resolve(false))
+    const settle = (end: () => void): void => {
+      signal.removeEventListener('abort', stop)
+      socket.off('data', read).off('error', fail).off('close', close).setTimeout(0, giveUp)
+      end()
+    }
+    socket.on('data', read).on('error', fail).on('close', close)
+    socket.setTimeout(CLI_LIMITS.controlConnectMsMax, giveUp)
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
+  })
+}
+
+function silent(): ReplicaError {
+  return new ReplicaError('ERR_STORE_LOCKED', 'the hub that serves this store does not answer', {
+    facts: { hint: 'its process is stopped, hangs, or runs another version of replica: let it go on, or end it' },
+  })
+}
+
+/**
+ * Runs a command line in the hub behind `socket` and answers its exit code. When `signal` fires, the verb is asked to stop,
+ * and still has the last word, for as long as `controlLastWordMsMax`.
+ * @throws ReplicaError ERR_STORE_CLOSED when the hub goes away first, ERR_ABORTED when it has no last word, or why the
+ * hub did not run it
+ */
+export async function runInHub(
+  socket: net.Socket,
+  request: { argv: readonly string[]; cwd: string },
+  host: { io: Io; signal: AbortSignal },
+): Promise<ExitCode> {
+  const { io, signal } = host
+  const patience = new Deferred<never>()
+  let timer: NodeJS.Timeout | undefined
+  const abort = (): void => {
+    socket.write(encodeFrame('abort'))
+    timer = setTimeout(() => patience.reject(signal.reason), CLI_LIMITS.controlLastWordMsMax)
+  }
+  signal.addEventListener('abort', abort)
+  try {
+    socket.write(encodeFrame('request', requestOf(request, io)))
+    if (signal.aborted) abort()
+    return await Promise.race([play(socket, io), patience.promise])
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', abort)
+    socket.destroy()
+  }
+}
+
+function requestOf({ argv, cwd }: { argv: readonly string[]; cwd: string }, io: Io): Uint8Array {
+  return encodeRequest({
+    control: CONTROL_VERSION,
+    argv,
+    cwd,
+    terminal: { stdin: io.stdin.terminal, stdout: io.stdout.terminal, stderr: io.stderr.terminal },
+    columns: io.stdout.columns,
+  })
+}
+
+async function play(socket: net.Socket, io: Io): Promise<ExitCode> {
+  const frames = new FrameReader()
+  const stdin = io.stdin.chunks()[Symbol.asyncIterator]()
+  try {
+    for await (const chunk of socket) {
+      for (const frame of frames.push(chunk)) {
+        if (frame.kind === 'exit') return exitCode(frame)
+        if (frame.kind === 'error') throw hubError(frame)
+        if (frame.kind === 'stdin-want') void feed(socket, stdin)
+        else if (frame.kind === 'stdout') await io.stdout.write(frame.data)
+        else if (frame.kind === 'stderr') await io.stderr.write(frame.data)
+        else throw outOfTurn(frame)
+      }
+    }
+  } catch (error) {
+    if (!hasErrno(error, 'ECONNRESET', 'EPIPE')) throw error
+  }
+  throw new ReplicaError('ERR_STORE_CLOSED', 'the hub that serves this store went away before the verb had ended')
+}
+
+function outOfTurn({ kind }: Frame): ReplicaError {
+  return new ReplicaError('ERR_SYNC_ORDER', `the control socket carries a ${kind} frame out of turn`)
+}
+
+/** One piece of stdin; its end, or that it can't be read, is said as its end. */
+async function feed(socket: net.Socket, stdin: AsyncIterator<Uint8Array>): Promise<void> {
+  let piece: IteratorResult<Uint8Array>
+  try {
+    piece = await stdin.next()
+  } catch {
+    piece = { done: true, value: undefined }
+  }
+  if (socket.writable) socket.write(piece.done ? encodeFrame('stdin-end') : encodeFrame('stdin', piece.value))
+}
+
+function exitCode(frame: Frame): ExitCode {
+  const code = frame.data[0]
+  if (code === 0 || code === 1 || code === 2 || code === 3 || code === 4) return code
+  throw new ReplicaError('ERR_SYNC_FRAME', 'the control socket carries an exit code that is none')
+}
+
+/** Why the hub did not run the verb. */
+function hubError(frame: Frame): ReplicaError {
+  const { code, message }: { code?: unknown; message?: unknown } = JSON.parse(Buffer.from(frame.data).toString('utf8'))
+  const known = typeof code === 'string' && isErrorCode(code) ? code : 'ERR_SYNC_REMOTE'
+  return new ReplicaError(known, typeof message === 'string' ? message : 'the hub did not run the verb')
+}

@@ -1,0 +1,203 @@
+// The hub's end of the control socket. Each connection is one verb: its request comes in, it runs against the store the
+// hub has open, its output goes out as fast as the shell takes it, its exit code ends it. A shell that leaves takes its
+// verb with it (the signal fires). A frame out of turn ends that one session; the hub goes on.
+
+import * as net from 'node:net'
+import { Deferred } from '../../base/deferred.ts'
+import { type ExitCode, ReplicaError } from '../../base/errors.ts'
+import { CLI_LIMITS } from '../../base/limits.ts'
+import { type Io, OutputClosed, pieces, type Sink, type Source } from '../io.ts'
+import { encodeFrame, type Frame, type FrameKind, FrameReader } from './frame.ts'
+import { type ControlRequest, decodeRequest } from './request.ts'
+import { makePlace, type Place } from './socket-path.ts'
+
+export type RunRequest = (request: ControlRequest, session: { io: Io; signal: AbortSignal }) => Promise<ExitCode>
+
+export class ControlServer {
+  readonly #server: net.Server
+  readonly #place: Place
+  readonly #sessions = new Set<Session>()
+
+  private constructor(server: net.Server, place: Place) {
+    this.#server = server
+    this.#place = place
+  }
+
+  /** Starts to listen for the store at `location`. Only the process that owns the store may call this. */
+  static async open(location: string, run: RunRequest): Promise<ControlServer> {
+    const place = await makePlace(location)
+    const server = net.createServer()
+    const control = new ControlServer(server, place)
+    server.on('connection', socket => control.#accept(socket, run))
+    // Those above the number of verbs are told so; those above this are just dropped.
+    server.maxConnections = 2 * CLI_LIMITS.controlSessionsMax
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(place.bind, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+    await place.publish()
+    return control
+  }
+
+  #accept(socket: net.Socket, run: RunRequest): void {
+    const session = new Session(socket)
+    const isFull = this.#sessions.size >= CLI_LIMITS.controlSessionsMax
+    this.#sessions.add(session)
+    session.run(isFull ? refuseBusy : run).finally(() => this.#sessions.delete(session))
+  }
+
+  /** Takes no more verbs, ends those that run, and waits until they have ended. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
+    await this.#place.remove()
+    for (const session of this.#sessions) session.abort()
+    // A shell that is suspended takes no output; its verb must not keep the hub from ending.
+    const timer = setTimeout(() => {
+      for (const session of this.#sessions) session.cut()
+    }, CLI_LIMITS.controlConnectMsMax)
+    await closed
+    clearTimeout(timer)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+const refuseBusy: RunRequest = async () => {
+  throw new ReplicaError('ERR_SYNC_BUSY', 'the hub runs as many verbs as it can at a time: try again')
+}
+
+class Session {
+  readonly #socket: net.Socket
+  readonly #frames = new FrameReader()
+  readonly #controller = new AbortController()
+  readonly #request = new Deferred<ControlRequest>()
+  #asked = false
+  /** The verb waits for this piece of stdin; undefined when it did not ask. */
+  #wanted: Deferred<Uint8Array | undefined> | undefined
+
+  constructor(socket: net.Socket) {
+    this.#socket = socket
+    socket.on('data', chunk => this.#receive(chunk))
+    socket.on('error', () => {})
+    socket.on('close', () => this.abort())
+    socket.write(encodeFrame('hello'))
+  }
+
+  abort(): void {
+    this.#controller.abort(new ReplicaError('ERR_ABORTED', 'the verb was stopped'))
+    this.#wanted?.reject(this.#controller.signal.reason)
+    this.#request.reject(this.#controller.signal.reason)
+  }
+
+  cut(): void {
+    this.#socket.destroy()
+  }
+
+  /** Never rejects: whatever goes wrong ends with the connection. */
+  async run(run: RunRequest): Promise<void> {
+    const timer = setTimeout(() => this.abort(), CLI_LIMITS.controlRequestMsMax)
+    try {
+      const request = await this.#request.promise
+      clearTimeout(timer)
+      const exit = await run(request, { io: this.#io(request), signal: this.#controller.signal })
+      await this.#send('exit', Uint8Array.of(exit))
+      this.#socket.end()
+    } catch (error) {
+      if (error instanceof ReplicaError) await this.#explain(error)
+      this.#socket.destroySoon()
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** A verb that could not be run at all ends with the reason instead of an exit code. */
+  async #explain({ code, message }: ReplicaError): Promise<void> {
+    try {
+      await this.#send('error', Buffer.from(JSON.stringify({ code, message })))
+    } catch (failure) {
+      if (!(failure instanceof OutputClosed)) throw failure
+    }
+  }
+
+  #receive(chunk: Uint8Array): void {
+    try {
+      for (const frame of this.#frames.push(chunk)) this.#take(frame)
+    } catch (error) {
+      this.#request.reject(error)
+      this.#wanted?.reject(error)
+      this.#controller.abort(error)
+      if (this.#asked) this.#socket.destroy()
+    }
+  }
+
+  #take(frame: Frame): void {
+    if (frame.kind === 'abort') return this.abort()
+    if (frame.kind === 'request' && !this.#asked) {
+      const request = decodeRequest(frame.data)
+      this.#asked = true
+      return this.#request.resolve(request)
+    }
+    const wanted = this.#wanted
+    if (wanted !== undefined && (frame.kind === 'stdin' || frame.kind === 'stdin-end')) {
+      this.#wanted = undefined
+      return wanted.resolve(frame.kind === 'stdin' ? Buffer.from(frame.data) : undefined)
+    }
+    throw new ReplicaError('ERR_SYNC_ORDER', `the control socket carries a ${frame.kind} frame out of turn`)
+  }
+
+  #io(request: ControlRequest): Io {
+    const sink = (kind: FrameKind, terminal: boolean): Sink => ({
+      terminal,
+      columns: request.columns,
+      write: data => this.#send(kind, typeof data === 'string' ? Buffer.from(data) : data),
+      // The shell has printed all of it before it comes to the exit code, or fails.
+      flush: async () => {},
+    })
+    return {
+      stdin: this.#stdin(request.terminal.stdin),
+      stdout: sink('stdout', request.terminal.stdout),
+      stderr: sink('stderr', request.terminal.stderr),
+    }
+  }
+
+  #stdin(terminal: boolean): Source {
+    const next = async (): Promise<Uint8Array | undefined> => {
+      const wanted = new Deferred<Uint8Array | undefined>()
+      this.#wanted = wanted
+      this.#controller.signal.throwIfAborted()
+      await this.#send('stdin-want')
+      return wanted.promise
+    }
+    return {
+      terminal,
+      async *chunks() {
+        for (let chunk = await next(); chunk !== undefined; chunk = await next()) yield chunk
+      },
+    }
+  }
+
+  /** Sends in pieces and waits while the shell is slow. @throws OutputClosed when it has gone */
+  async #send(kind: FrameKind, data: Uint8Array = new Uint8Array()): Promise<void> {
+    if (data.length <= CLI_LIMITS.controlChunkBytes) return this.#write(encodeFrame(kind, data))
+    for (const piece of pieces(data)) await this.#write(encodeFrame(kind, piece))
+  }
+
+  async #write(frame: Uint8Array): Promise<void> {
+    const socket = this.#socket
+    if (!socket.writable) throw new OutputClosed('the shell has gone')
+    if (socket.write(frame)) return
+    await new Promise<void>((resolve, reject) => {
+      const finish = (): void => {
+        socket.off('drain', finish).off('close', finish)
+        if (socket.destroyed) reject(new OutputClosed('the shell has gone'))
+        else resolve()
+      }
+      socket.on('drain', finish).on('close', finish)
+    })
+  }
+}

@@ -1,0 +1,51 @@
+// JSON Lines as a stream: one event a line, however long the file is. Other forms are read at once by vela/log.ts.
+
+import { ReplicaError } from '../../base/errors.ts'
+import { CLI_LIMITS } from '../../base/limits.ts'
+
+const NEWLINE = 0x0a
+
+/** The lines that hold something, without their ends. @throws ReplicaError ERR_JSON for one longer than an event file may be */
+export async function* eventLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const line = new Line()
+  for await (const chunk of chunks) {
+    let from = 0
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
+      line.add(chunk.subarray(from, end))
+      from = end + 1
+      const whole = line.take()
+      if (!isBlank(whole)) yield whole
+    }
+    line.add(chunk.subarray(from))
+  }
+  const last = line.take()
+  if (!isBlank(last)) yield last
+}
+
+/** Space as JSON has it. */
+export function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === NEWLINE || byte === 0x0d || byte === 0x09
+}
+
+function isBlank(bytes: Uint8Array): boolean {
+  return bytes.every(isSpace)
+}
+
+class Line {
+  #parts: Uint8Array[] = []
+  #length = 0
+
+  add(part: Uint8Array): void {
+    this.#length += part.length
+    if (this.#length > CLI_LIMITS.eventFileBytesMax)
+      throw new ReplicaError('ERR_JSON', `a line is longer than ${CLI_LIMITS.eventFileBytesMax} bytes`)
+    if (part.length > 0) this.#parts.push(part)
+  }
+
+  take(): Uint8Array {
+    const whole = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts)
+    this.#parts = []
+    this.#length = 0
+    return whole
+  }
+}

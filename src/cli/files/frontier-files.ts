@@ -1,0 +1,48 @@
+// Whole frontiers named on the command line: a frontier.json, stdin, a `.vela` repository, or a folder that has a frontier.json. A
+// repository is read as import reads it, into a store in memory, so that it amounts to the same here as there.
+
+import * as path from 'node:path'
+import { isFrontierName } from '../../node/node.ts'
+import { splitRepository } from '../../projection/files/split.ts'
+import { MemoryStore } from '../../store/memory-store.ts'
+import { type Frontier, readFrontier } from '../../vela/files/frontier-file.ts'
+import { isFolder } from '../error-hints.ts'
+import type { Source } from '../io.ts'
+import { readWhole } from './event-files.ts'
+import { readVelaFolder, velaRoot } from './vela-folder.ts'
+
+export interface FilePlace {
+  readonly cwd: string
+  readonly stdin: Source
+}
+
+/** Whether a word names a frontier of the store: a file of that name is reached by `./vfr_…`. */
+export function namesFrontier(word: string): boolean {
+  return isFrontierName(word)
+}
+
+/** `-` is stdin. @throws ReplicaError ERR_USAGE when there is no such file, and as readFrontier does */
+export async function readFrontierFile(name: string, place: FilePlace): Promise<Uint8Array> {
+  if (name === '-') return readWhole(name, place)
+  const file = path.resolve(place.cwd, name)
+  if (!(await isFolder(file))) return readWhole(file, place)
+  const root = await velaRoot(file)
+  return root === undefined ? readWhole(path.join(file, 'frontier.json'), place) : repositoryText(root)
+}
+
+/** For a repository that doesn't name its frontier: only what differs is asked. */
+const UNNAMED = 'vfr_0000000000000000'
+
+async function repositoryText(root: string): Promise<Uint8Array> {
+  const parts = splitRepository((await readVelaFolder(root)).files)
+  const { Replica } = await import('../../replica/replica.ts')
+  await using replica = await Replica.open({ location: new MemoryStore() })
+  const name = parts.frontier ?? UNNAMED
+  await replica.importWhole(name, parts)
+  return (await replica.whole(name)).text
+}
+
+/** @throws as readFrontierFile does */
+export async function openFrontierFile(name: string, place: FilePlace): Promise<Frontier> {
+  return readFrontier(await readFrontierFile(name, place), { broken: 'keep' })
+}

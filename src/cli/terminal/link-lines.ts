@@ -1,0 +1,59 @@
+// How peers stand, for people and as JSON: a line for each peer of a frontier.
+
+import type { FrontierStatus } from '../../replica/merge-status.ts'
+import type { PeerStatus } from '../../replica/status.ts'
+import type { Printable } from './json-output.ts'
+import { columns, plural, shortHex } from './layout.ts'
+
+export function linkFields(link: PeerStatus): { [key: string]: Printable } {
+  const { held_keys, failure, ...rest } = link
+  return {
+    ...rest,
+    held_keys: [...held_keys],
+    failure: failure === null ? null : { code: failure.code, message: failure.message },
+  }
+}
+
+/** Nothing for a frontier without peers. */
+export function linkLines({ frontier, links }: FrontierStatus): string[] {
+  if (links.length === 0) return []
+  const rows = links.map(link => [`  ${link.id}`, link.live, wordsFor(link), linkWords(link), lastWords(link)])
+  return ['', `peers of ${frontier}`, ...columns([['  peer', 'live', 'stands', 'link', 'last exchange'], ...rows])]
+}
+
+function wordsFor(link: PeerStatus): string {
+  const { state, behind, ahead, held_keys } = link
+  const [first, ...more] = held_keys
+  switch (state) {
+    case 'unreachable':
+      return `unreachable since ${link.unreachable_since}: ${link.failure?.message ?? ''}`
+    case 'unknown':
+      return 'no exchange yet'
+    case 'in sync':
+      return 'in sync'
+    case 'held':
+      if (first === undefined) return 'held: see `replica held`, here and there'
+      return `held by key ${shortHex(first)}${more.length > 0 ? ` and ${more.length} more` : ''}`
+    case 'forked':
+      return `forked: one side refuses nodes of the other (${distance(behind, ahead)})`
+    default:
+      return distance(behind, ahead)
+  }
+}
+
+function distance(behind: number, ahead: number): string {
+  const words = []
+  if (behind > 0) words.push(`behind by ${plural(behind, 'event')}`)
+  if (ahead > 0) words.push(`ahead by ${plural(ahead, 'event')}`)
+  return words.join(', ')
+}
+
+function linkWords({ link }: PeerStatus): string {
+  return link ?? '-'
+}
+
+function lastWords({ last_exchange, lag_seconds, lag_events }: PeerStatus): string {
+  if (last_exchange === null) return 'never'
+  if (lag_events === 0) return last_exchange
+  return `${last_exchange}, lag ${plural(lag_events, 'event')}${lag_seconds === null ? '' : `, ${lag_seconds} s`}`
+}

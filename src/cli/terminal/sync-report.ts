@@ -1,0 +1,166 @@
+// What push, pull and clone say when they are done: the report as JSON and for people, and what is held, with the
+// command that would admit it.
+
+import type { ExitCode } from '../../base/errors.ts'
+import type { MergeReport } from '../../projection/merge-report.ts'
+import type { OpenedConflict } from '../../projection/opened-conflicts.ts'
+import type { Replica } from '../../replica/replica.ts'
+import type { Progress, SyncReport } from '../../replica/sync/sync-client.ts'
+import type { Context } from '../command.ts'
+import type { Printable } from './json-output.ts'
+import { columns, plural, size, thousands } from './layout.ts'
+import type { ProgressLine } from './progress.ts'
+
+type Way = 'push' | 'pull' | 'clone'
+
+interface Answer {
+  readonly way: Way
+  readonly report: SyncReport
+  readonly notice: readonly string[]
+  readonly fields: { readonly [key: string]: Printable }
+  readonly lines: readonly string[][]
+}
+
+/** Prints a report and answers 1 when something was refused. */
+export async function answer({ out }: Context, { way, report, notice, fields, lines }: Answer): Promise<ExitCode> {
+  const exit = await out.done({
+    exit: report.refused_count > 0 ? 1 : 0,
+    fields: { ...fields, ...reportFields(report) },
+    lines: [
+      headline(way, report),
+      ...columns([...lines, ...rows(way, report)].map(([name, value]) => [`  ${name}`, value!])),
+    ],
+  })
+  await out.notice(notice)
+  return exit
+}
+
+function reportFields(report: SyncReport): { [key: string]: Printable | undefined } {
+  const { frontier, peer, admitted, known, held, refused, conflicts_opened: _, ...rest } = report
+  return {
+    frontier,
+    peer,
+    admitted,
+    known,
+    held: held.map(({ cid, key }) => ({ cid, key })),
+    refused: refused.map(({ cid, code }) => ({ cid, code })),
+    ...rest,
+    ...openedMembers(report),
+  }
+}
+
+export function openedMembers({ conflicts_opened: opened, conflicts_opened_count }: MergeReport): {
+  [key: string]: Printable | undefined
+} {
+  return { conflicts_opened_count, conflicts_opened: opened?.map(openedFields) }
+}
+
+function openedFields({ id, finding_id, kind, field, events, state }: OpenedConflict): { [key: string]: Printable } {
+  const subject = { finding_id: finding_id ?? null, kind: kind ?? null, field: field ?? null }
+  return { id, ...subject, events: [...events], state }
+}
+
+function headline(way: Way, { frontier, peer }: SyncReport): string {
+  const [verb, word] = { push: ['pushed', 'to'], pull: ['pulled', 'from'], clone: ['cloned', 'from'] }[way] as [
+    string,
+    string,
+  ]
+  return `${verb} ${frontier} ${word} ${peer}`
+}
+
+const REFUSED_LISTED_MAX = 10
+
+function rows(way: Way, report: SyncReport): string[][] {
+  const { refused, refused_count, round_trips } = report
+  const listed = refused.slice(0, REFUSED_LISTED_MAX)
+  const more = refused_count - listed.length
+  return [
+    ['admitted', thousands(report.admitted)],
+    ['known', thousands(report.known)],
+    ['held', thousands(report.held_count)],
+    ['refused', thousands(refused_count)],
+    ...listed.map(({ cid, code }) => ['', `${cid} ${code}`]),
+    ...(more > 0 ? [['', `and ${thousands(more)} more`]] : []),
+    ['wire', `${size(report.sent_bytes)} out, ${size(report.received_bytes)} in, ${plural(round_trips, 'round trip')}`],
+    [
+      'heads',
+      `${thousands(report.heads.length)}, ${report.equal ? 'the same on both sides' : 'not the same on both sides'}`,
+    ],
+    ...(report.note === undefined ? [] : [['', report.note]]),
+    ...(way === 'pull' ? conflictRows(report) : []),
+    ...(way === 'push' ? openedThere(report.peer, report) : []),
+    ...(report.same_registry ? [] : [['registry', 'not the same peers are registered on both sides']]),
+  ]
+}
+
+const CONFLICTS_LISTED_MAX = 5
+
+/** Conflicts that were opened; nothing where there are none. Where that was not looked for, that is said. */
+export function conflictRows({ conflicts_opened: opened, conflicts_opened_count: count = 0 }: MergeReport): string[][] {
+  if (opened === undefined) return [['conflicts', 'not looked for in a log of this length: replica conflicts list']]
+  return openedRows(opened, { count, opened: 'opened; replica conflicts explain <id> says more' })
+}
+
+/** Conflicts that a push opened at the peer, as that says. They are here too once both sides hold the same. */
+export function openedThere(
+  peer: string,
+  { conflicts_opened: opened = [], conflicts_opened_count: count = 0 }: MergeReport,
+): string[][] {
+  return openedRows(opened, {
+    count,
+    opened: `opened at ${peer}; replica conflicts lists them once what it has is pulled`,
+  })
+}
+
+function openedRows(
+  conflicts: readonly OpenedConflict[],
+  { count, opened }: { count: number; opened: string },
+): string[][] {
+  if (count === 0) return []
+  const listed = conflicts.slice(0, CONFLICTS_LISTED_MAX)
+  const more = count - listed.length
+  return [
+    ['conflicts', `${thousands(count)} ${opened}`],
+    ...listed.map(({ id, kind = 'a conflict', finding_id, state }) => [
+      '',
+      `${id} ${openedText({ kind, finding_id, state })}`,
+    ]),
+    ...(more > 0 ? [['', `and ${thousands(more)} more`]] : []),
+  ]
+}
+
+function openedText({ kind, finding_id: id, state }: Pick<OpenedConflict, 'kind' | 'finding_id' | 'state'>): string {
+  const about = id === undefined ? kind! : `${kind} of ${id}`
+  return state === 'contested' ? `${about}, between resolutions` : about
+}
+
+/** What this replica holds after a pull, by the key it waits for, and the command that admits it. */
+export async function heldHere(replica: Replica, report: SyncReport): Promise<string[]> {
+  if (report.held_count === 0) return []
+  const { frontiers } = await replica.status()
+  const waits = frontiers.find(one => one.frontier === report.frontier)?.held_by ?? []
+  return waits.flatMap(({ kind, id, nodes }) => {
+    if (kind !== 'key') return []
+    const what = `${plural(nodes, 'node')} of key ${id}`
+    return [`notice: ${what} ${nodes === 1 ? 'is' : 'are'} held until you register that key:`, addLine(id, report)]
+  })
+}
+
+/** What the peer holds after a push, by the key that its operator would have to register. */
+export function heldThere(report: SyncReport): string[] {
+  const byKey = new Map<string, number>()
+  for (const { key } of report.held) byKey.set(key, (byKey.get(key) ?? 0) + 1)
+  return [...byKey].flatMap(([key, nodes]) => [
+    `notice: ${report.peer} holds ${plural(nodes, 'node')} of key ${key} until its operator registers that key:`,
+    addLine(key, report),
+  ])
+}
+
+function addLine(key: string, { frontier }: SyncReport): string {
+  return `  replica peer add <id> <url> --key ${key} --frontier ${frontier}`
+}
+
+export function follow(line: ProgressLine): (progress: Progress) => void {
+  return ({ phase, received, verified, admitted, sent, acked }) =>
+    line.update({ phase, received, verified, durable: admitted, sent, acked })
+}

@@ -1,0 +1,15 @@
+// The thread of a RunSigner: takes the seed, says that it is there, then takes packed runs of events and gives back their
+// nodes. Any fault ends the thread.
+
+import { parentPort } from 'node:worker_threads'
+import { Key } from './key.ts'
+import { type PackedRun, packNodes, signRun, unpack } from './node-signer.ts'
+
+parentPort!.once('message', (seed: Uint8Array) => {
+  const key = Key.fromSeed(seed)
+  parentPort!.on('message', (run: PackedRun) => {
+    const nodes = packNodes(signRun(key, run, unpack(run)))
+    parentPort!.postMessage(nodes, [nodes.bytes.buffer, nodes.ends.buffer, nodes.digests.buffer])
+  })
+  parentPort!.postMessage('up')
+})

@@ -1,0 +1,282 @@
+// Events: the check that admission makes, the lenient reader for files, the maker, ids and signing bytes
+// (protocol/event.md, V11–V19). A node carries an event as text in stored form, and its bytes are all there is:
+// checkEvent hashes slices of them, nothing is ever printed again. Verifying signatures is the business of trust/.
+
+import * as buffer from 'node:buffer'
+import { asBuffer, concat, type Digest, equals, fromHex, sha256, toHex, utf8 } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { NODE_LIMITS } from '../base/limits.ts'
+import { canonicalize } from '../json/canonical.ts'
+import { type ParseOptions, toJson } from '../json/json.ts'
+import type { Json } from '../json/value.ts'
+import { type EventLayout, eventLayout, parentSpans, type Span } from './event-layout.ts'
+import { EVENT_SCHEMA, type EventRecord, eventTexts, excerpt, NULL_HASH, readRecord, shape } from './fields.ts'
+
+/** What is to be known of an event without its payload. */
+export interface EventHead {
+  readonly id: string
+  readonly kind: string
+  readonly timestamp: string
+  readonly target: { readonly type: string; readonly id: string }
+  readonly actor: { readonly id: string; readonly type: string }
+  readonly reason: string
+  /** The strings of the list `payload.parents`; undefined when there is no such list. */
+  readonly parents: string[] | undefined
+  /** It carries a signature member, verified by nobody yet. */
+  readonly signed: boolean
+}
+
+declare const checked: unique symbol
+
+/**
+ * An event that passed the check of admission. Only this file makes one, and its text is nobody else's, so whoever is handed
+ * one need not read it again.
+ */
+export interface CheckedEvent {
+  /** UTF-8 of the stored form. Must not be changed. */
+  readonly text: Uint8Array
+  readonly head: EventHead
+  /** SHA-256 of the text, 32 bytes. */
+  readonly digest: Digest
+  /** The 8 bytes behind the `vev_` of its id. */
+  readonly label: Uint8Array
+  readonly [checked]: true
+}
+
+/**
+ * Admission: the bytes are an event in stored form, within the limits, and its id is its content's.
+ * @throws ReplicaError ERR_EVENT_SIZE, ERR_JSON, ERR_JSON_CANONICAL, ERR_EVENT_SHAPE, ERR_EVENT_ID
+ */
+export function checkEvent(text: Uint8Array): EventHead {
+  const { layout } = checkedLayout(text)
+  return headOf(text, layout)
+}
+
+/** The same check; answers only the event's label, the 8 bytes behind `vev_`. @throws as checkEvent does */
+export function checkedLabel(text: Uint8Array): Uint8Array {
+  return eventLabel(checkedLayout(text).id)
+}
+
+function checkedLayout(text: Uint8Array): { layout: EventLayout; id: string } {
+  checkSize(text)
+  const layout = layoutOf(text)
+  const id = readString(asBuffer(text), layout.id)
+  const computed = contentId(without(text, layout.idMember, layout.unsigned))
+  if (id !== computed) throw wrongId(id, computed)
+  return { layout, id }
+}
+
+export interface EventReading {
+  /** UTF-8 of the stored form, with the id that the text states. */
+  readonly text: Uint8Array
+  readonly head: EventHead
+  /** The id of the content; the caller compares it with `head.id`. */
+  readonly computedId: string
+  /** Members that no event has, left out: `zzz`, `target.zzz`. */
+  readonly dropped: string[]
+}
+
+/**
+ * The lenient reader: any JSON text that the reference implementation takes for an event, with the stored form and the
+ * id that it would give it. A wrong id is not refused.
+ * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_EVENT_SIZE when the stored form is over 1 MiB
+ */
+export function readEvent(text: string | Uint8Array, options: ParseOptions = {}): EventReading {
+  const { record, dropped } = readRecord(text, options.numbers ?? 'reference')
+  const texts = eventTexts(record)
+  const stored = utf8(texts.stored(record.id))
+  checkSize(stored)
+  return { text: stored, head: recordHead(record), computedId: contentId(utf8(texts.content)), dropped }
+}
+
+/** An event from a file: what was read, its id its content's. */
+export interface ImportedEvent extends EventReading, CheckedEvent {
+  readonly text: Uint8Array
+  readonly head: EventHead
+}
+
+/**
+ * The event that a file's text stands for: the reading under which its id is its content's. Writers hash a float as
+ * they hold it, but the reference's reader may move it on the way back (V8), so where that reading misses the id, the
+ * exact one decides.
+ * @throws ReplicaError as readEvent does, and ERR_EVENT_ID when neither reading has the stated id
+ */
+export function importEvent(text: string | Uint8Array): ImportedEvent {
+  if (typeof text !== 'string') {
+    const stored = readStored(text)
+    if (stored !== undefined) return imported(stored)
+  }
+  const asReference = readEvent(text)
+  if (asReference.computedId === asReference.head.id) return imported(asReference)
+  const exact = readEvent(text, { numbers: 'exact' })
+  if (exact.computedId === exact.head.id) return imported(exact)
+  throw wrongId(asReference.head.id, asReference.computedId)
+}
+
+function imported({ text, head, computedId, dropped }: EventReading): ImportedEvent {
+  return { text, head, computedId, dropped, digest: sha256(text), label: eventLabel(head.id) } as ImportedEvent
+}
+
+/**
+ * Text that is an event in stored form with its content's id already: nothing has to be read and printed again. A copy
+ * of it is read, because the caller may use his bytes for the next one.
+ */
+function readStored(given: Uint8Array): EventReading | undefined {
+  if (given.length > NODE_LIMITS.eventBytesMax) return undefined
+  const text = Buffer.from(given)
+  if (!buffer.isUtf8(text)) return undefined
+  const layout = eventLayout(text)
+  if (layout === undefined) return undefined
+  const head = headOf(text, layout)
+  const computedId = contentId(without(text, layout.idMember, layout.unsigned))
+  return computedId === head.id ? { text, head, computedId, dropped: [] } : undefined
+}
+
+export interface EventDraft {
+  readonly kind: string
+  readonly target: { readonly type: string; readonly id: string }
+  /** The type is derived from the id where it is absent. */
+  readonly actor: { readonly id: string; readonly type?: string }
+  readonly reason: string
+  /** Anything that toJson takes; null when absent. */
+  readonly payload?: unknown
+  /** RFC 3339. makeEvent has no clock and needs it. */
+  readonly timestamp?: string
+  readonly before_hash?: string
+  readonly after_hash?: string
+  readonly caveats?: readonly string[]
+  /** Not part of the id: make the event, sign eventSigningBytes, make it again with this. */
+  readonly signature?: string
+  readonly schema_artifact_id?: string
+}
+
+/** @throws ReplicaError ERR_JSON for values without a JSON form, ERR_EVENT_SIZE; TypeError without a timestamp */
+export function makeEvent(draft: EventDraft): CheckedEvent {
+  if (draft.timestamp === undefined) throw new TypeError('an event needs a timestamp')
+  const texts = eventTexts({
+    schema: EVENT_SCHEMA,
+    id: '',
+    kind: draft.kind,
+    target: draft.target,
+    actor: { id: draft.actor.id, type: draft.actor.type ?? actorType(draft.actor.id) },
+    timestamp: draft.timestamp,
+    reason: draft.reason,
+    before_hash: draft.before_hash ?? NULL_HASH,
+    after_hash: draft.after_hash ?? NULL_HASH,
+    payload: toJson(draft.payload ?? null),
+    caveats: [...(draft.caveats ?? [])],
+    signature: draft.signature,
+    schema_artifact_id: draft.schema_artifact_id,
+  })
+  const text = utf8(texts.stored(contentId(utf8(texts.content))))
+  const head = checkEvent(text)
+  return { text, head, digest: sha256(text), label: eventLabel(head.id) } as CheckedEvent
+}
+
+/** `agent` for ids that say so, else `human`. */
+export function actorType(id: string): 'agent' | 'human' {
+  const last = id.slice(id.lastIndexOf(':') + 1)
+  const isAgent = /^(?:agent|sim):/.test(id) || last.endsWith('-bot') || last.endsWith('-sim')
+  return isAgent ? 'agent' : 'human'
+}
+
+/** SHA-256 of the stored form, 64 hex digits: the event hash of proof manifests. */
+export function eventHash(text: Uint8Array): string {
+  return toHex(sha256(text))
+}
+
+/** The 8 bytes behind `vev_`: a label to look up by, never an identity. @throws ReplicaError ERR_EVENT_SHAPE */
+export function eventLabel(id: string): Uint8Array {
+  const label = /^vev_[0-9a-f]{16}$/.test(id) ? fromHex(id.slice(4)) : undefined
+  if (label === undefined) throw shape('an event id is vev_ and 16 lower-case hex digits')
+  return label
+}
+
+export function labelId(label: Uint8Array): string {
+  if (label.length !== 8) throw new TypeError('a label has 8 bytes')
+  return `vev_${toHex(label)}`
+}
+
+/** `bare`: 128 hex digits over the signed text itself. `dsse`: `v1:` and 128 hex digits over the text in a DSSE frame. */
+export type SignatureForm = 'bare' | 'dsse'
+
+/**
+ * What an event's signature is made over: the stored form without signature and schema_artifact_id, framed for `dsse`.
+ * @throws ReplicaError as checkEvent does, but for ERR_EVENT_ID
+ */
+export function eventSigningBytes(text: Uint8Array, form: SignatureForm): Uint8Array {
+  const { unsigned } = layoutOf(text)
+  const body = without(text, unsigned, { start: text.length, end: text.length })
+  return form === 'bare' ? body : concat([utf8(`DSSEv1 31 application/vnd.vela.event+json ${body.length} `), body])
+}
+
+/** The signature in an event, 64 bytes; undefined where there is none, or none of either form. */
+export function eventSignature(text: Uint8Array): { form: SignatureForm; sig: Uint8Array } | undefined {
+  const { signature } = layoutOf(text)
+  if (signature === undefined) return undefined
+  const parts = /^(v1:)?([0-9a-fA-F]{128})$/.exec(readString(asBuffer(text), signature))
+  return parts === null ? undefined : { form: parts[1] === undefined ? 'bare' : 'dsse', sig: fromHex(parts[2]!)! }
+}
+
+function checkSize(text: Uint8Array): void {
+  const { eventBytesMax } = NODE_LIMITS
+  if (text.length > eventBytesMax)
+    throw new ReplicaError('ERR_EVENT_SIZE', `the event has ${text.length} bytes; the most is ${eventBytesMax}`)
+}
+
+function wrongId(stated: string, computed: string): ReplicaError {
+  return new ReplicaError('ERR_EVENT_ID', `the event says ${excerpt(stated)}, its content is ${computed}`)
+}
+
+function contentId(content: Uint8Array): string {
+  return `vev_${asBuffer(sha256(content)).toString('hex', 0, 8)}`
+}
+
+function layoutOf(text: Uint8Array): EventLayout {
+  const layout = buffer.isUtf8(text) ? eventLayout(text) : undefined
+  if (layout === undefined) throw explain(text)
+  return layout
+}
+
+/** Why the bytes are no event in stored form; slow, and only run on what is refused. */
+function explain(text: Uint8Array): ReplicaError {
+  const canonical = canonicalize(text, { numbers: 'exact' })
+  if (!equals(utf8(canonical), text)) return new ReplicaError('ERR_JSON_CANONICAL', 'the event is not canonical JSON')
+  const { dropped } = readRecord(text, 'exact')
+  return shape(dropped[0] === undefined ? 'the event is not in stored form' : `${dropped[0]} is no member of an event`)
+}
+
+/** The bytes without two ranges, the first of which ends before the second starts. */
+function without(text: Uint8Array, first: Span, second: Span): Uint8Array {
+  return concat([text.subarray(0, first.start), text.subarray(first.end, second.start), text.subarray(second.end)])
+}
+
+function headOf(bytes: Uint8Array, layout: EventLayout): EventHead {
+  const text = asBuffer(bytes)
+  return {
+    id: readString(text, layout.id),
+    kind: readString(text, layout.kind),
+    timestamp: readString(text, layout.timestamp),
+    target: { type: readString(text, layout.targetType), id: readString(text, layout.targetId) },
+    actor: { id: readString(text, layout.actorId), type: readString(text, layout.actorType) },
+    reason: readString(text, layout.reason),
+    parents: parentSpans(text, layout.payload)?.map(span => readString(text, span)),
+    signed: layout.signature !== undefined,
+  }
+}
+
+function recordHead(record: EventRecord): EventHead {
+  const { id, kind, timestamp, target, actor, reason, payload, signature } = record
+  return { id, kind, timestamp, target, actor, reason, parents: parentsOf(payload), signed: signature !== undefined }
+}
+
+function parentsOf(payload: Json): string[] | undefined {
+  const parents = payload instanceof Map ? payload.get('parents') : undefined
+  return Array.isArray(parents) ? parents.filter(item => typeof item === 'string') : undefined
+}
+
+/** The text of a canonical string, whose escapes JSON.parse reads as they are meant. */
+function readString(bytes: Buffer, span: Span): string {
+  const text = bytes.toString('utf8', span.start + 1, span.end - 1)
+  return text.includes('\\') ? JSON.parse(`"${text}"`) : text
+}

@@ -1,0 +1,253 @@
+// A hub: a replica that listens. One HTTP port serves the WebSocket of the sync protocol and what is read and published by
+// HTTP (hub/desk.ts); every bound on strangers (connections, proofs under way, headers, time) is kept here. Specification:
+// protocol/sync.md, S1 to S7, and protocol/http.md.
+
+import { randomBytes } from 'node:crypto'
+import * as http from 'node:http'
+import * as https from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { checkPeerUrl } from '../admission/peer.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { SOCKET_LIMITS } from '../base/limits.ts'
+import { MergeNoter } from '../projection/merge-noter.ts'
+import { Guests } from '../replica/links/inbound-sessions.ts'
+import { Supervisor } from '../replica/links/outbound-links.ts'
+import { type Opened, type OpenOptions, openParts } from '../replica/open-replica.ts'
+import { Replica } from '../replica/replica.ts'
+import type { Config } from '../sync/connection.ts'
+import { breath } from '../transport/scheduler.ts'
+import { Exchange, type Services } from '../transport/session.ts'
+import { type Dialled, SocketServer } from '../transport/websocket-link.ts'
+import { Desk } from './http-handler.ts'
+import { refuseUnreadable } from './unreadable.ts'
+
+const { connectionsMax, unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
+const { bodyMsMax } = SOCKET_LIMITS
+const DRAIN_MS = 10_000
+const TIMEOUT_CHECK_MS = 1_000
+
+export interface ListenOptions extends OpenOptions {
+  /** Address to listen on; default 127.0.0.1. */
+  readonly host?: string
+  /** 0 picks a free port. */
+  readonly port: number
+  /** Who may read frontiers: anyone (the default) or registered keys only. Writing always needs a registered key. */
+  readonly read?: 'anyone' | 'registered'
+  /** PEM texts: the hub ends the TLS itself, and sessions are bound to it. */
+  readonly tls?: { readonly cert: string; readonly key: string }
+  /** How others reach this hub, where that differs from what it listens on. */
+  readonly url?: string
+  /** Memory of this process in bytes, for the metrics; the library itself doesn't look at the process. */
+  readonly residentBytes?: () => number
+}
+
+export class Hub extends Replica {
+  readonly #server: http.Server
+  readonly #sockets = new SocketServer()
+  readonly #sessions = new Set<Exchange>()
+  readonly #desk: Desk
+  readonly #counted: Services
+  readonly #unproven = new Map<string, number>()
+  /** The last response of each connection. */
+  readonly #responses = new WeakMap<Duplex, http.ServerResponse>()
+  #unprovenCount = 0
+  #draining = false
+  readonly #supervisor: Supervisor
+  readonly #noter: MergeNoter
+  readonly #guests: Guests
+  #stopped: Promise<void> | undefined
+
+  private constructor(opened: Opened, options: ListenOptions) {
+    super(opened, options, options.read !== 'registered')
+    const { home } = this
+    this.#desk = new Desk(home, {
+      openRead: options.read !== 'registered',
+      base: () => webAddress(this.url),
+      measures: () => ({ sessions: this.sessions, links: this.links, residentBytes: options.residentBytes?.() }),
+    })
+    this.#counted = this.#desk.counts.counting(this.services)
+    this.#supervisor = new Supervisor({ home, services: this.#counted, tools: home.linkTools })
+    this.#noter = new MergeNoter(home)
+    this.#guests = new Guests(home)
+    const limits = {
+      maxHeaderSize: headerBytesMax + 1, // the least that Node refuses
+      headersTimeout: headerMsMax,
+      requestTimeout: bodyMsMax,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS, // else Node looks every 30 s only
+    }
+    this.#server =
+      options.tls === undefined ? http.createServer(limits) : https.createServer({ ...limits, ...options.tls })
+    this.#server.maxConnections = connectionsMax
+    this.#server.on('connection', socket => this.#onConnection(socket))
+    this.#server.on('request', (request, response) => {
+      this.#responses.set(request.socket, response)
+      this.#desk.serve(request, response)
+    })
+    this.#server.on('clientError', (error, socket) => refuseUnreadable(error, socket, this.#responses.get(socket)))
+    this.#server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
+  }
+
+  /**
+   * Opens the replica and listens.
+   * @throws ReplicaError as Replica.open, ERR_PEER_URL for a `url` that no peer could register, and ERR_USAGE when the
+   * address can't be had
+   */
+  static async listen(options: ListenOptions): Promise<Hub> {
+    // Whether plain is meant, those say who register it.
+    if (options.url !== undefined) checkPeerUrl(options.url, { allowPlain: true })
+    const hub = new Hub(await openParts(options), options)
+    try {
+      await hub.#bind(options)
+      await hub.load()
+      hub.#supervisor.start()
+      hub.#noter.start()
+      return hub
+    } catch (error) {
+      await hub.close()
+      throw error
+    }
+  }
+
+  /** `ws://host:port` or `wss://…`, or what `url` said. */
+  get url(): string {
+    return this.home.address ?? ''
+  }
+
+  /** Sessions that are open now. */
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  /** Links to peers that are kept: those registered to be followed. */
+  get links(): number {
+    return this.#supervisor.size
+  }
+
+  /** Reads the registries again and tries at once every peer and channel that waits. @throws ReplicaError ERR_STORE_CORRUPT */
+  async reload(): Promise<void> {
+    await this.home.reload()
+    this.#supervisor.retry()
+  }
+
+  /** Stops accepting, lets chunks in flight become durable (at most 10 s), closes every session with 1001, then the store. */
+  override close(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  async #stop(): Promise<void> {
+    this.#draining = true
+    this.#desk.stop()
+    this.#noter.stop()
+    if (this.#server.listening) this.#server.close()
+    const sessions = [...this.#sessions]
+    for (const session of sessions) session.goAway()
+    const drained = [this.#supervisor.stop(), ...sessions.map(session => session.done)]
+    await Promise.race([Promise.allSettled(drained), after(DRAIN_MS)])
+    this.#server.closeAllConnections()
+    await this.#sockets.close()
+    await super.close()
+  }
+
+  async #bind(options: ListenOptions): Promise<void> {
+    const { host = '127.0.0.1', port, tls, url } = options
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', cause => {
+        reject(new ReplicaError('ERR_USAGE', `can't listen on ${host}:${port}: ${cause.message}`, { cause }))
+      })
+      this.#server.listen(port, host, resolve)
+    })
+    const { port: actual } = this.#server.address() as AddressInfo
+    const name = host.includes(':') ? `[${host}]` : host
+    this.home.address = url ?? `${tls === undefined ? 'ws' : 'wss'}://${name}:${actual}`
+  }
+
+  #onConnection(socket: Socket): void {
+    this.#desk.counts.connections += 1
+    socket.once('close', () => {
+      this.#desk.counts.connections -= 1
+    })
+  }
+
+  #onUpgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): void {
+    const address = request.socket.remoteAddress ?? 'unknown'
+    const ofAddress = this.#unproven.get(address) ?? 0
+    const full = this.#unprovenCount >= unprovenMax || ofAddress >= unprovenPerAddressMax
+    if (this.#draining || full || this.#sessions.size >= connectionsMax)
+      return refuse(socket, '503 Service Unavailable')
+    if (!SocketServer.wants(request)) return refuse(socket, '400 Bad Request')
+    this.#unproven.set(address, ofAddress + 1)
+    this.#unprovenCount += 1
+    let counted = true
+    const settle = (): void => {
+      if (!counted) return
+      counted = false
+      this.#unprovenCount -= 1
+      const left = (this.#unproven.get(address) ?? 1) - 1
+      if (left === 0) this.#unproven.delete(address)
+      else this.#unproven.set(address, left)
+    }
+    socket.once('close', settle)
+    this.#sockets.accept(request, socket, head).then(dialled => this.#serve(dialled, settle))
+  }
+
+  #serve(dialled: Dialled, proven: () => void): void {
+    const guest = this.#guests.add()
+    const session = new Exchange(dialled.link, this.#config(dialled), this.#counted, {
+      breath,
+      onLive: guest.onLive,
+      onChannel: (channel, peer) => {
+        const { frontier, mode, live } = channel
+        this.home.exchanged(frontier, peer.key, channel)
+        if (live !== undefined) return guest.closed(frontier) // they come and go by themselves
+        this.home.tell({
+          kind: 'session',
+          message: `${peer.hub} finished a ${mode}`,
+          facts: { frontier, mode, peer: peer.hub },
+        })
+      },
+    })
+    this.#sessions.add(session)
+    session.ready.then(proven, proven)
+    session.done
+      .then(() => guest.left())
+      .catch((error: Error) => {
+        guest.left(error instanceof ReplicaError ? error : undefined)
+        const code = error instanceof ReplicaError ? error.code : 'ERR_INTERNAL'
+        this.home.tell({ kind: 'alarm', message: error.message, facts: { code, remote: dialled.link.remote } })
+      })
+      .finally(() => this.#sessions.delete(session))
+  }
+
+  #config(dialled: Dialled): Config {
+    return {
+      role: 'hub',
+      hub: this.hubId,
+      key: this.key.publicKeyBytes,
+      sign: message => this.key.sign(message),
+      nonce: randomBytes(32),
+      host: dialled.host,
+      compress: !dialled.loopback,
+      ...(dialled.binding === undefined ? {} : { binding: dialled.binding }),
+    }
+  }
+}
+
+/** The address of a hub for HTTP: its own scheme, and no slash at the end. */
+function webAddress(url: string): string {
+  return url.replace(/^ws/, 'http').replace(/\/+$/, '')
+}
+
+/** The socket has no owner any more: whatever becomes of it is caught here, and it goes when the answer is out. */
+function refuse(socket: Duplex, status: string): void {
+  socket.on('error', () => socket.destroy())
+  socket.once('finish', () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise(resolve => {
+    setTimeout(resolve, ms).unref()
+  })
+}

@@ -1,0 +1,183 @@
+// The events in a file, each as the bytes it was written in: a JSON array of events, JSON Lines, a whole frontier file
+// (its `events`), or one event (protocol/event.md, V21). Files may be larger than a string can be, so this walks bytes,
+// finds only where values begin and end, and builds nothing: whether a slice is JSON at all is for readEvent to say,
+// event by event, and the members of a frontier file that are not asked for are only counted through their brackets.
+
+import { ReplicaError } from '../base/errors.ts'
+
+export interface RawEvent {
+  /** Place in the file's list of events, from 0. */
+  readonly index: number
+  /** A view into the file. */
+  readonly text: Uint8Array
+}
+
+export interface EventLog {
+  readonly form: 'array' | 'lines' | 'frontier' | 'event'
+  /** The value of `frontier_id` in a frontier file, as JSON text. */
+  readonly frontierId: Uint8Array | undefined
+  /** The value of `frontier` (name, compiled_at, compiler and more) in a frontier file, as JSON text. */
+  readonly meta: Uint8Array | undefined
+  /**
+   * From the start at each call. @throws ReplicaError ERR_JSON, with `index` in its facts, where the list itself is
+   * broken
+   */
+  events(): Generator<RawEvent>
+}
+
+/** @throws ReplicaError ERR_JSON for what is none of the forms, or a frontier file that names a member twice */
+export function readLog(bytes: Uint8Array): EventLog {
+  const at = spaceEnd(bytes, 0)
+  const plain = { frontierId: undefined, meta: undefined }
+  if (at === bytes.length) return { form: 'lines', ...plain, events: () => lines(bytes) }
+  if (bytes[at] === 0x5b) return { form: 'array', ...plain, events: () => list(bytes, at, bytes.length) }
+  if (bytes[at] !== 0x7b) throw broken('neither a list of events, nor JSON Lines, nor a frontier file')
+  const object = findMembers(bytes, at)
+  if (object === undefined || spaceEnd(bytes, object.end) < bytes.length) {
+    if (object === undefined && !nextLineOpens(bytes, at)) throw broken('the object does not end, or is no JSON')
+    return { form: 'lines', ...plain, events: () => lines(bytes) }
+  }
+  const { events, frontier_id: frontierId, frontier: meta, kind } = object.members
+  if (events === undefined || kind !== undefined) {
+    const text = bytes.subarray(at, object.end)
+    return { form: 'event', ...plain, events: () => once(text) }
+  }
+  if (events[0] !== 0x5b) throw broken('the events of a frontier file are no list')
+  return { form: 'frontier', frontierId, meta, events: () => list(events, 0, events.length) }
+}
+
+function* once(text: Uint8Array): Generator<RawEvent> {
+  yield { index: 0, text }
+}
+
+/** Each line that is not blank. */
+function* lines(bytes: Uint8Array): Generator<RawEvent> {
+  let index = 0
+  for (let at = spaceEnd(bytes, 0); at < bytes.length; index++) {
+    const newline = bytes.indexOf(0x0a, at)
+    const end = newline < 0 ? bytes.length : newline
+    yield { index, text: bytes.subarray(at, end) }
+    at = spaceEnd(bytes, end)
+  }
+}
+
+/** The items of the list that opens at `at`; nothing but space may follow it before `end`. */
+function* list(bytes: Uint8Array, at: number, end: number): Generator<RawEvent> {
+  let i = spaceEnd(bytes, at + 1)
+  if (bytes[i] === 0x5d) i += 1
+  else
+    for (let index = 0; ; index++) {
+      const start = i
+      i = valueSpanEnd(bytes, start)
+      if (i <= start) throw broken(`the list breaks at event ${index}`, index)
+      yield { index, text: bytes.subarray(start, i) }
+      i = spaceEnd(bytes, i)
+      const next = bytes[i++]
+      if (next === 0x5d) break
+      if (next !== 0x2c) throw broken(`no comma after event ${index}`, index + 1)
+      i = spaceEnd(bytes, i)
+    }
+  if (spaceEnd(bytes, i) !== end) throw broken('text after the list of events')
+}
+
+const MEMBERS = ['events', 'frontier', 'frontier_id', 'kind'] as const
+
+interface FoundMembers {
+  readonly end: number
+  readonly members: Partial<Record<(typeof MEMBERS)[number], Uint8Array>>
+}
+
+/** The members asked for of the object that opens at `at`, and its end; undefined where it is no JSON. */
+function findMembers(bytes: Uint8Array, at: number): FoundMembers | undefined {
+  const members: FoundMembers['members'] = {}
+  let i = spaceEnd(bytes, at + 1)
+  if (bytes[i] === 0x7d) return { end: i + 1, members }
+  for (;;) {
+    if (bytes[i] !== 0x22) return undefined
+    const keyEnd = stringSpanEnd(bytes, i)
+    const colon = keyEnd < 0 ? -1 : spaceEnd(bytes, keyEnd)
+    if (bytes[colon] !== 0x3a) return undefined
+    const start = spaceEnd(bytes, colon + 1)
+    const end = valueSpanEnd(bytes, start)
+    if (end <= start) return undefined
+    const name = MEMBERS.find(member => isKey(bytes, i, keyEnd, member))
+    if (name !== undefined) {
+      if (members[name] !== undefined) throw broken(`the file gives ${name} twice`)
+      members[name] = bytes.subarray(start, end)
+    }
+    i = spaceEnd(bytes, end)
+    const next = bytes[i]
+    if (next === 0x7d) return { end: i + 1, members }
+    if (next !== 0x2c) return undefined
+    i = spaceEnd(bytes, i + 1)
+  }
+}
+
+/** Keys of these files are written without escapes. */
+function isKey(bytes: Uint8Array, start: number, end: number, key: string): boolean {
+  if (end - start !== key.length + 2) return false
+  for (let i = 0; i < key.length; i++) if (bytes[start + 1 + i] !== key.charCodeAt(i)) return false
+  return true
+}
+
+/** JSON Lines whose first line is broken still goes on with an object on its second. */
+function nextLineOpens(bytes: Uint8Array, at: number): boolean {
+  const newline = bytes.indexOf(0x0a, at)
+  return newline >= 0 && bytes[spaceEnd(bytes, newline)] === 0x7b
+}
+
+function spaceEnd(bytes: Uint8Array, at: number): number {
+  const { length } = bytes
+  let i = at
+  for (; i < length; i++) {
+    const byte = bytes[i]
+    if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break
+  }
+  return i
+}
+
+/** End of the string whose quote is at `at`; −1 when it has none. */
+function stringSpanEnd(bytes: Uint8Array, at: number): number {
+  const { length } = bytes
+  for (let i = at + 1; i < length; i++) {
+    const byte = bytes[i]
+    if (byte === 0x22) return i + 1
+    if (byte === 0x5c) i += 1
+  }
+  return -1
+}
+
+/** End of whatever value begins at `at`: its closing quote or bracket, or the next delimiter; −1 when it doesn't end. */
+function valueSpanEnd(bytes: Uint8Array, at: number): number {
+  const first = bytes[at]
+  if (first === 0x22) return stringSpanEnd(bytes, at)
+  const { length } = bytes
+  let i = at
+  if (first !== 0x7b && first !== 0x5b) {
+    for (; i < length; i++) {
+      const byte = bytes[i]!
+      if (byte <= 0x20 || byte === 0x2c || byte === 0x5d || byte === 0x7d || byte === 0x3a) break
+    }
+    return i
+  }
+  let depth = 0
+  while (i < length) {
+    const byte = bytes[i]
+    if (byte === 0x22) {
+      i = stringSpanEnd(bytes, i)
+      if (i < 0) return -1
+      continue
+    }
+    i += 1
+    if (byte === 0x7b || byte === 0x5b) depth += 1
+    else if (byte === 0x7d || byte === 0x5d) {
+      depth -= 1
+      if (depth === 0) return i
+    }
+  }
+  return -1
+}
+
+function broken(reason: string, index?: number): ReplicaError {
+  return new ReplicaError('ERR_JSON', reason, index === undefined ? {} : { facts: { index } })
+}

@@ -1,0 +1,124 @@
+// JSON without loss: text comes in by parseJson and goes out by printJson, which prints canonically (protocol/event.md,
+// V1–V10); plain JavaScript values are turned by toJson and fromJson. Depth is bounded everywhere, so the recursion
+// below is bounded too.
+
+import { ReplicaError } from '../base/errors.ts'
+import { NODE_LIMITS } from '../base/limits.ts'
+import type { NumberReading } from './number.ts'
+import { expectEnd, openCursor, readValue } from './parser.ts'
+import type { Json } from './value.ts'
+import { isUnicode, JsonNumber } from './value.ts'
+
+export interface ParseOptions {
+  /**
+   * `reference` (the default) reads floats as the reference implementation reads a file; `exact` rounds correctly and is
+   * the reading for text that is canonical already, such as a stored event.
+   */
+  readonly numbers?: NumberReading
+}
+
+/** @throws ReplicaError ERR_JSON */
+export function parseJson(text: string | Uint8Array, options: ParseOptions = {}): Json {
+  const cursor = openCursor(text, options.numbers ?? 'reference')
+  const value = readValue(cursor)
+  expectEnd(cursor)
+  return value
+}
+
+/** Canonical JSON. @throws ReplicaError ERR_JSON for more than 127 levels or a lone surrogate. */
+export function printJson(value: Json): string {
+  return print(value, 0)
+}
+
+function print(value: Json, depth: number): string {
+  if (value === null || typeof value === 'boolean') return String(value)
+  if (typeof value === 'string') return printString(value)
+  if (value instanceof JsonNumber) return value.text
+  checkDepth(depth)
+  if (Array.isArray(value)) return `[${value.map(item => print(item, depth + 1)).join(',')}]`
+  const keys = [...value.keys()].sort(compareText)
+  return `{${keys.map(key => `${printString(key)}:${print(value.get(key)!, depth + 1)}`).join(',')}}`
+}
+
+/** JSON.stringify escapes exactly what canonical JSON escapes, but would escape lone surrogates too. */
+export function printString(text: string): string {
+  return JSON.stringify(wellFormed(text))
+}
+
+/** Order by code points (as UTF-8 bytes), where JavaScript's own is by UTF-16 units. */
+export function compareText(a: string, b: string): number {
+  const length = Math.min(a.length, b.length)
+  for (let at = 0; at < length; at++) {
+    const x = a.charCodeAt(at)
+    const y = b.charCodeAt(at)
+    if (x !== y) return rank(x) - rank(y)
+  }
+  return a.length - b.length
+}
+
+/** Surrogates stand for code points above U+FFFF, so they rank above U+E000–U+FFFF. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x2800 : unit
+}
+
+/**
+ * A plain JavaScript value as a lossless one: whole numbers that fit 64 bits and bigints become integers, other numbers
+ * floats; lossless values inside stay as they are; undefined members are left out.
+ * @throws ReplicaError ERR_JSON for NaN, infinities, lone surrogates and more than 127 levels (so also for circles).
+ */
+export function toJson(value: unknown): Json {
+  return lossless(value, 0)
+}
+
+function lossless(value: unknown, depth: number): Json {
+  if (value === null || typeof value === 'boolean' || value instanceof JsonNumber) return value
+  if (typeof value === 'string') return wellFormed(value)
+  if (typeof value === 'bigint') return JsonNumber.integer(value)
+  if (typeof value === 'number') return isWhole(value) ? JsonNumber.integer(value) : JsonNumber.float(value)
+  if (typeof value !== 'object') throw new TypeError(`a ${typeof value} has no JSON form`)
+  checkDepth(depth)
+  if (Array.isArray(value)) return Array.from(value, item => lossless(item, depth + 1))
+  const members = value instanceof Map ? [...value] : Object.entries(plainObject(value))
+  const object = new Map<string, Json>()
+  for (const [key, member] of members)
+    if (member !== undefined) object.set(wellFormed(key), lossless(member, depth + 1))
+  return object
+}
+
+/** A Date or a Buffer would turn into something that nobody meant. */
+function plainObject(value: object): object {
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype === null || prototype === Object.prototype) return value
+  throw new TypeError(`a ${prototype.constructor?.name ?? 'class'} value has no JSON form`)
+}
+
+function wellFormed(text: string): string {
+  if (!isUnicode(text)) throw new ReplicaError('ERR_JSON', 'lone surrogate in a string')
+  return text
+}
+
+function isWhole(value: number): boolean {
+  return Number.isInteger(value) && !Object.is(value, -0) && value >= -(2 ** 63) && value < 2 ** 64
+}
+
+/** Plain JavaScript for views: floats and integers alike become numbers, integers beyond 2^53 bigints. */
+export function fromJson(value: Json): unknown {
+  return plain(value, 0)
+}
+
+function plain(value: Json, depth: number): unknown {
+  if (value instanceof JsonNumber) {
+    const number = value.toNumber()
+    return value.isInteger && !Number.isSafeInteger(number) ? value.toBigInt() : number
+  }
+  if (value === null || typeof value !== 'object') return value
+  checkDepth(depth)
+  if (Array.isArray(value)) return value.map(item => plain(item, depth + 1))
+  // fromEntries defines members, so that a key __proto__ is a member like any other.
+  return Object.fromEntries(Array.from(value, ([key, member]) => [key, plain(member, depth + 1)]))
+}
+
+function checkDepth(depth: number): void {
+  const { jsonDepthMax } = NODE_LIMITS
+  if (depth >= jsonDepthMax) throw new ReplicaError('ERR_JSON', `more than ${jsonDepthMax} levels deep`)
+}

@@ -1,0 +1,212 @@
+// A reader of JSON text that loses nothing: numbers keep their canonical spelling, objects are maps, strings are whole
+// Unicode. It accepts exactly what the reference implementation accepts (protocol/event.md, V1–V3), walks without
+// recursion, and stops at a depth. Functions over a cursor, so that a caller can read the members of an object one by
+// one.
+
+import * as buffer from 'node:buffer'
+import { asBuffer } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { NODE_LIMITS } from '../base/limits.ts'
+import type { NumberReading } from './number.ts'
+import type { Json } from './value.ts'
+import { isUnicode, JsonNumber } from './value.ts'
+
+export interface Cursor {
+  readonly text: string
+  /** Offset of the next character, in UTF-16 units. */
+  at: number
+  readonly numbers: NumberReading
+}
+
+/** A cursor at the start of `text`. @throws ReplicaError ERR_JSON when it is no Unicode text. */
+export function openCursor(text: string | Uint8Array, numbers: NumberReading): Cursor {
+  return { text: decode(text), at: 0, numbers }
+}
+
+function decode(text: string | Uint8Array): string {
+  if (typeof text === 'string') {
+    if (!isUnicode(text)) throw new ReplicaError('ERR_JSON', 'lone surrogate in the text')
+    return text
+  }
+  if (!buffer.isUtf8(text)) throw new ReplicaError('ERR_JSON', 'the text is not UTF-8')
+  return asBuffer(text).toString('utf8')
+}
+
+export function fail(cursor: Cursor, reason: string): never {
+  throw new ReplicaError('ERR_JSON', `${reason} at character ${cursor.at}`, { facts: { offset: cursor.at } })
+}
+
+/** The next character after white space, not consumed; the empty string at the end. */
+export function peek(cursor: Cursor): string {
+  const { text } = cursor
+  let at = cursor.at
+  for (; at < text.length; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) break
+  }
+  cursor.at = at
+  return text.charAt(at)
+}
+
+/** Consumes this character, after white space. */
+export function expect(cursor: Cursor, character: string): void {
+  if (peek(cursor) !== character) fail(cursor, `"${character}" expected`)
+  cursor.at += 1
+}
+
+/** Only white space may be left. */
+export function expectEnd(cursor: Cursor): void {
+  if (peek(cursor) !== '') fail(cursor, 'text after the value')
+}
+
+/** An open array or object, with the key that its next value belongs to. */
+interface Frame {
+  readonly container: Json[] | Map<string, Json>
+  key: string
+}
+
+/** One value with at most `depthMax` arrays and objects inside each other; a repeated key keeps its last value. */
+export function readValue(cursor: Cursor, depthMax: number = NODE_LIMITS.jsonDepthMax): Json {
+  const open: Frame[] = []
+  for (;;) {
+    const frame = openContainer(cursor)
+    if (frame !== undefined && open.length >= depthMax) fail(cursor, `more than ${depthMax} levels deep`)
+    if (frame !== undefined && !closes(cursor, frame)) {
+      open.push(frame)
+      if (frame.container instanceof Map) frame.key = readKey(cursor)
+      continue
+    }
+    let value = frame === undefined ? readScalar(cursor) : frame.container
+    for (;;) {
+      const top = open.at(-1)
+      if (top === undefined) return value
+      if (top.container instanceof Map) top.container.set(top.key, value)
+      else top.container.push(value)
+      if (closes(cursor, top)) {
+        value = top.container
+        open.pop()
+        continue
+      }
+      expect(cursor, ',')
+      if (top.container instanceof Map) top.key = readKey(cursor)
+      break
+    }
+  }
+}
+
+function openContainer(cursor: Cursor): Frame | undefined {
+  const character = peek(cursor)
+  if (character !== '{' && character !== '[') return undefined
+  cursor.at += 1
+  return { container: character === '{' ? new Map() : [], key: '' }
+}
+
+function closes(cursor: Cursor, frame: Frame): boolean {
+  const closer = frame.container instanceof Map ? '}' : ']'
+  if (peek(cursor) !== closer) return false
+  cursor.at += 1
+  return true
+}
+
+function readKey(cursor: Cursor): string {
+  if (peek(cursor) !== '"') fail(cursor, 'a key expected')
+  const key = readString(cursor)
+  expect(cursor, ':')
+  return key
+}
+
+const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
+
+function readScalar(cursor: Cursor): Json {
+  switch (cursor.text.charAt(cursor.at)) {
+    case '"':
+      return readString(cursor)
+    case 't':
+      takeLiteral(cursor, 'true')
+      return true
+    case 'f':
+      takeLiteral(cursor, 'false')
+      return false
+    case 'n':
+      takeLiteral(cursor, 'null')
+      return null
+  }
+  return JsonNumber.read(takeNumber(cursor), cursor.numbers)
+}
+
+/** Consumes a number, whatever its size, and answers its token; the last thing that a value may be. */
+export function takeNumber(cursor: Cursor): string {
+  const { text, at } = cursor
+  NUMBER.lastIndex = at
+  const token = NUMBER.exec(text)?.[0]
+  if (token === undefined) fail(cursor, at < text.length ? 'a value expected' : 'a value expected, but the text ends')
+  cursor.at += token.length
+  return token
+}
+
+export function takeLiteral(cursor: Cursor, literal: 'true' | 'false' | 'null'): void {
+  if (!cursor.text.startsWith(literal, cursor.at)) fail(cursor, 'a value expected')
+  cursor.at += literal.length
+}
+
+function readString(cursor: Cursor): string {
+  const { text } = cursor
+  const start = cursor.at
+  let escaped = false
+  let at = start + 1
+  for (; ; at++) {
+    const unit = text.charCodeAt(at)
+    if (unit === 0x22) break
+    if (unit === 0x5c) {
+      escaped = true
+      at += 1
+    } else if (!(unit >= 0x20)) {
+      cursor.at = at
+      fail(cursor, at < text.length ? 'a control character in a string' : 'a string without end')
+    }
+  }
+  cursor.at = at + 1
+  return escaped ? unescapeString(cursor, text.slice(start, at + 1)) : text.slice(start + 1, at)
+}
+
+/** JSON.parse knows the escapes; that surrogates come in pairs it leaves to us. */
+function unescapeString(cursor: Cursor, literal: string): string {
+  let value: string
+  try {
+    value = JSON.parse(literal)
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    return fail(cursor, 'a bad escape in a string that ends')
+  }
+  if (!isUnicode(value)) fail(cursor, 'a lone surrogate in a string that ends')
+  return value
+}
+
+/**
+ * The members of the object at the cursor, one by one: `onMember` gets each key and must consume its value.
+ * Repeated keys are the caller's business.
+ */
+export function readMembers(cursor: Cursor, onMember: (key: string) => void): void {
+  expect(cursor, '{')
+  if (peek(cursor) !== '}') {
+    onMember(readKey(cursor))
+    while (peek(cursor) === ',') {
+      cursor.at += 1
+      onMember(readKey(cursor))
+    }
+  }
+  expect(cursor, '}')
+}
+
+/** The items of the array at the cursor: `onItem` gets each index and must consume the item. */
+export function readItems(cursor: Cursor, onItem: (index: number) => void): void {
+  expect(cursor, '[')
+  if (peek(cursor) !== ']') {
+    onItem(0)
+    for (let index = 1; peek(cursor) === ','; index++) {
+      cursor.at += 1
+      onItem(index)
+    }
+  }
+  expect(cursor, ']')
+}

@@ -1,0 +1,151 @@
+// Flat JSON records read strictly and without loss: members of known names and types, each at most once; members that a
+// record doesn't list are kept as they are, mean nothing here and are never signed (protocol/registry-entry.md, E3).
+
+import { type ErrorCode, ReplicaError } from '../base/errors.ts'
+import { NODE_LIMITS } from '../base/limits.ts'
+import { excerpt } from '../event/fields.ts'
+import { isLowerHex } from '../event/signing.ts'
+import { readInstant } from './instant.ts'
+import { printJson } from './json.ts'
+import type { NumberReading } from './number.ts'
+import { type Cursor, expectEnd, openCursor, peek, readMembers, readValue } from './parser.ts'
+import type { Json } from './value.ts'
+
+/** What a record is called in messages, and the code it is refused with. */
+export interface RecordForm {
+  readonly what: string
+  readonly code: ErrorCode
+}
+
+/** `vfr_` and 16 lower-case hex digits. */
+export function namesFrontier(text: string): boolean {
+  return /^vfr_[0-9a-f]{16}$/.test(text)
+}
+
+/** Nothing but white space as Unicode has it, which is not quite what trim() takes off. */
+export function isBlank(text: string): boolean {
+  return /^\p{White_Space}*$/u.test(text)
+}
+
+/** The members of one record, read by name; `rest` are those that nobody took. */
+export class RecordReader {
+  readonly #form: RecordForm
+  readonly #members: Map<string, Json>
+  readonly #taken = new Set<string>()
+
+  constructor(form: RecordForm, members: Map<string, Json>) {
+    this.#form = form
+    this.#members = members
+  }
+
+  refuse(reason: string): ReplicaError {
+    return new ReplicaError(this.#form.code, `${this.#form.what}: ${reason}`)
+  }
+
+  value(name: string): Json | undefined {
+    this.#taken.add(name)
+    return this.#members.get(name)
+  }
+
+  string(name: string): string {
+    const value = this.value(name)
+    if (typeof value === 'string') return value
+    throw this.refuse(value === undefined ? `${name} is missing` : `${name} is no string`)
+  }
+
+  /** A string that is more than white space. */
+  words(name: string): string {
+    return this.#where(this.string(name), text => !isBlank(text), `${name} is blank`)
+  }
+
+  /** Absent or null is undefined. */
+  optional(name: string): string | undefined {
+    return (this.value(name) ?? null) === null ? undefined : this.string(name)
+  }
+
+  strings(name: string): string[] {
+    const value = this.value(name) ?? []
+    if (Array.isArray(value) && value.every(item => typeof item === 'string')) return value as string[]
+    throw this.refuse(`${name} is no list of strings`)
+  }
+
+  /** Exactly this text; also when the member is absent and may be. */
+  schema(expected: string, options: { required: boolean }): string {
+    const found = options.required ? this.string('schema') : (this.optional('schema') ?? expected)
+    return this.#where(found, text => text === expected, `schema is not ${expected}`)
+  }
+
+  /** Lower-case hex of so many bytes. */
+  hex(name: string, bytes: number): string {
+    return this.#where(
+      this.string(name),
+      text => isLowerHex(text, bytes),
+      `${name} is not ${bytes * 2} lower-case hex digits`,
+    )
+  }
+
+  /** Text of RFC 3339; it is signed as text and therefore kept as text. */
+  instant(name: string): string {
+    return this.#where(
+      this.string(name),
+      text => readInstant(text) !== undefined,
+      `${name} is no date and time of RFC 3339`,
+    )
+  }
+
+  frontier(name: string): string {
+    return this.#where(this.string(name), namesFrontier, `${name} is no frontier name`)
+  }
+
+  rest(): Map<string, Json> {
+    return new Map([...this.#members].filter(([name]) => !this.#taken.has(name)))
+  }
+
+  #where(text: string, holds: (text: string) => boolean, reason: string): string {
+    if (holds(text)) return text
+    throw this.refuse(reason)
+  }
+}
+
+/** @throws ReplicaError ERR_JSON; the form's code for a text that is no object or names a member twice */
+export function readRecordText(
+  form: RecordForm,
+  text: string | Uint8Array,
+  numbers: NumberReading = 'exact',
+): RecordReader {
+  const cursor = openCursor(text, numbers)
+  const reader = readRecordAt(form, cursor)
+  expectEnd(cursor)
+  return reader
+}
+
+/** The record at the cursor, where a list of records is read. */
+export function readRecordAt(
+  form: RecordForm,
+  cursor: Cursor,
+  depthMax: number = NODE_LIMITS.jsonDepthMax,
+): RecordReader {
+  const members = new Map<string, Json>()
+  const reader = new RecordReader(form, members)
+  if (peek(cursor) !== '{') {
+    readValue(cursor, depthMax)
+    throw reader.refuse('it is no object')
+  }
+  let twice: string | undefined
+  readMembers(cursor, name => {
+    if (members.has(name)) twice ??= name
+    members.set(name, readValue(cursor, depthMax - 1))
+  })
+  if (twice !== undefined) throw reader.refuse(`${excerpt(twice)} is given twice`)
+  return reader
+}
+
+/** Canonical text of the members that are there, and of the rest. */
+export function printRecord(
+  members: Readonly<Record<string, Json | undefined>>,
+  rest: ReadonlyMap<string, Json>,
+): string {
+  const object = new Map<string, Json>(rest)
+  for (const [name, value] of Object.entries(members)) if (value !== undefined) object.set(name, value)
+  return printJson(object)
+}

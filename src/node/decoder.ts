@@ -1,0 +1,145 @@
+// Decoding a node: one pass by offsets that compares the fixed bytes in place, answers views and copies nothing, so an
+// accepted node is the only encoding of its fields. It judges form alone: not whether the event is canonical JSON, nor
+// the signature, nor the parents; those are the gate's steps. Anything off is a typed error; only then is the input read
+// a second time, to tell bytes that are not strict DAG-CBOR from those that are but make no node.
+
+import type { Digest } from '../base/bytes.ts'
+import { sha256 } from '../base/bytes.ts'
+import { type ErrorCode, ReplicaError } from '../base/errors.ts'
+import { NODE_LIMITS, nodeBytesMax } from '../base/limits.ts'
+import { MAJOR, Reader } from '../cbor/cbor-reader.ts'
+import { CODEC_BYTE, type LinkCodec } from '../cbor/cid.ts'
+import { checkCbor } from '../cbor/dag-cbor.ts'
+import { BEFORE, FRONTIER_DIGITS, LINK_BYTES, LINK_HASH, LINK_HEAD, type Link, type Node, VERSION } from './schema.ts'
+
+/**
+ * Reads a node, strictly: what it accepts re-encodes to the very same bytes.
+ * @throws ReplicaError ERR_NODE_SIZE (node or event too long), ERR_CBOR (not strict DAG-CBOR), ERR_NODE_SHAPE (else)
+ */
+export function decodeNode(bytes: Uint8Array): Node {
+  if (bytes.length > nodeBytesMax) throw new ReplicaError('ERR_NODE_SIZE', `a node of more than ${nodeBytesMax} bytes`)
+  const reader = new Reader(bytes)
+  literal(reader, BEFORE.sig, 'sig')
+  const sig = reader.take(64)
+  literal(reader, BEFORE.body, 'body')
+  const bodyAt = reader.at
+  literal(reader, BEFORE.version, 'v')
+  if (uint(reader) !== VERSION) refuse(reader, `a version other than ${VERSION}`)
+  literal(reader, BEFORE.key, 'key')
+  const key = reader.take(32)
+  literal(reader, BEFORE.event, 'event')
+  const event = readEvent(reader)
+  literal(reader, BEFORE.links, 'links')
+  const links = readLinks(reader)
+  literal(reader, BEFORE.height, 'height')
+  const height = uint(reader)
+  literal(reader, BEFORE.parents, 'parents')
+  const parents = readParents(reader)
+  if ((height === 0) !== (parents.length === 0)) refuse(reader, 'height is 0 exactly where there are no parents')
+  literal(reader, BEFORE.frontier, 'frontier')
+  const frontier = readFrontier(reader)
+  reader.end()
+  const body = reader.view(bodyAt, bytes.length)
+  return { bytes, digest: sha256(bytes), sig, body, key, event, links, height, parents, frontier }
+}
+
+function readEvent(reader: Reader): Uint8Array {
+  const length = reader.head()
+  if (reader.major !== MAJOR.text) refuse(reader, 'event is not text')
+  if (length > NODE_LIMITS.eventBytesMax) {
+    refuse(reader, `an event of more than ${NODE_LIMITS.eventBytesMax} bytes`, 'ERR_NODE_SIZE')
+  }
+  return reader.takeText(length)
+}
+
+function readLinks(reader: Reader): Link[] {
+  const count = readCount(reader, NODE_LIMITS.linksMax)
+  const links: Link[] = []
+  for (let i = 0; i < count; i += 1) links.push({ codec: readLink(reader, i), digest: reader.take(32) })
+  return links
+}
+
+function readParents(reader: Reader): Digest[] {
+  const count = readCount(reader, NODE_LIMITS.parentsMax)
+  const parents: Digest[] = []
+  for (let i = 0; i < count; i += 1) {
+    if (readLink(reader, i) !== 'dag-cbor') refuse(reader, 'a parent that is not dag-cbor')
+    parents.push(reader.take(32))
+  }
+  return parents
+}
+
+function readCount(reader: Reader, max: number): number {
+  const count = reader.head()
+  if (reader.major !== MAJOR.array) refuse(reader, 'links or parents are not an array')
+  if (count > max) refuse(reader, `more than ${max} links or parents`)
+  return count
+}
+
+/** Reads link number `index` up to its digest and sees that it comes after the one before it. */
+function readLink(reader: Reader, index: number): LinkCodec {
+  const { bytes, at } = reader
+  literal(reader, LINK_HEAD, 'link')
+  const codec = bytes[reader.at]
+  reader.at += 1
+  literal(reader, LINK_HASH, 'link')
+  if (index > 0 && !ascends(bytes, at - LINK_BYTES, at)) refuse(reader, 'links or parents repeated or not sorted')
+  if (codec === CODEC_BYTE['dag-cbor']) return 'dag-cbor'
+  if (codec === CODEC_BYTE.raw) return 'raw'
+  return refuse(reader, 'a link of an unknown codec')
+}
+
+/** Whether the link at `a` is less than the one at `b`. Up to the codec they are equal; the digest decides early. */
+function ascends(bytes: Uint8Array, a: number, b: number): boolean {
+  for (let i = LINK_HEAD.length; i < LINK_BYTES; i += 1) {
+    const difference = bytes[a + i]! - (bytes[b + i] ?? 0)
+    if (difference !== 0) return difference < 0
+  }
+  return false
+}
+
+/** All nodes of a bulk read name the same frontier: they share one string. */
+let lastName = 'vfr_0000000000000000'
+
+function readFrontier(reader: Reader): string {
+  const { bytes, at } = reader
+  if (isLastName(bytes, at)) {
+    reader.at = at + FRONTIER_DIGITS
+    return lastName
+  }
+  const digits = reader.take(FRONTIER_DIGITS)
+  for (const byte of digits) {
+    const isDigit = (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66)
+    if (!isDigit) refuse(reader, 'a frontier name is vfr_ and 16 lower-case hex digits')
+  }
+  lastName = `vfr_${String.fromCharCode(...digits)}`
+  return lastName
+}
+
+function isLastName(bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i < FRONTIER_DIGITS; i += 1) {
+    if (bytes[at + i] !== lastName.charCodeAt(4 + i)) return false
+  }
+  return true
+}
+
+function uint(reader: Reader): number {
+  const value = reader.head()
+  if (reader.major !== MAJOR.uint) refuse(reader, 'v or height is not an unsigned integer')
+  return value
+}
+
+/** Steps over bytes that every node has here. */
+function literal(reader: Reader, expected: Uint8Array, member: string): void {
+  const { bytes, at } = reader
+  for (let i = 0; i < expected.length; i += 1) {
+    if (bytes[at + i] !== expected[i]) refuse(reader, `the bytes of "${member}" are not where or what they must be`)
+  }
+  reader.at = at + expected.length
+}
+
+/** ERR_CBOR where the input is no strict DAG-CBOR at all, else `code`. */
+function refuse(reader: Reader, reason: string, code: ErrorCode = 'ERR_NODE_SHAPE'): never {
+  checkCbor(reader.bytes)
+  throw new ReplicaError(code, `not a node: ${reason}`, { facts: { at: reader.at } })
+}

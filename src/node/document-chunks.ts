@@ -1,0 +1,105 @@
+// Documents as blocks (protocol/document.md). One of up to 256 KiB is a single raw block; a larger one is a list of its
+// chunks, strict DAG-CBOR `{size, chunks: [&raw …]}`, and the chunks: all of 256 KiB but the last. One sequence of bytes
+// has one form, hence one link. Written out by hand because a list holds links, which messages and records never do.
+
+import { concat, type Digest, sha256 } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { DOCUMENT_LIMITS } from '../base/limits.ts'
+import { MAJOR, Reader } from '../cbor/cbor-reader.ts'
+import { CODEC_BYTE } from '../cbor/cid.ts'
+import { encodeCbor } from '../cbor/dag-cbor.ts'
+import { LINK_BYTES, LINK_HASH, LINK_HEAD, type Link } from './schema.ts'
+
+const { blockBytesMax, documentBytesMax } = DOCUMENT_LIMITS
+
+/** A document's bytes, a chunk of them, or a list of chunks: at most 256 KiB under their SHA-256. */
+export interface DocumentBlock {
+  readonly digest: Digest
+  readonly bytes: Uint8Array
+}
+
+/** Of the empty document, which everybody has: a message carries no empty block. */
+export const EMPTY_DIGEST: Digest = sha256(new Uint8Array(0))
+
+export interface ChunkList {
+  /** Bytes of the whole document. */
+  readonly size: number
+  /** Digests of the chunks, in the document's order; one chunk may come more than once. */
+  readonly chunks: readonly Digest[]
+}
+
+const BEFORE_SIZE = Buffer.from('\xa2\x64size', 'latin1')
+const BEFORE_CHUNKS = Buffer.from('\x66chunks', 'latin1')
+const CHUNK_HEAD = concat([LINK_HEAD, Uint8Array.of(CODEC_BYTE.raw), LINK_HASH])
+
+/**
+ * The one form of these bytes: what a node links, and the blocks to store, chunks before their list. The blocks are
+ * views into `bytes`.
+ * @throws ReplicaError ERR_DOCUMENT for more than 128 MiB
+ */
+export function chunkDocument(bytes: Uint8Array): { link: Link; blocks: DocumentBlock[] } {
+  if (bytes.length <= blockBytesMax) {
+    const digest = sha256(bytes)
+    return { link: { codec: 'raw', digest }, blocks: [{ digest, bytes }] }
+  }
+  if (bytes.length > documentBytesMax) throw refusal(`it has ${bytes.length} bytes, at most ${documentBytesMax} fit`)
+  const chunks: DocumentBlock[] = []
+  for (let at = 0; at < bytes.length; at += blockBytesMax) {
+    const chunk = bytes.subarray(at, at + blockBytesMax)
+    chunks.push({ digest: sha256(chunk), bytes: chunk })
+  }
+  const list = encodeChunkList({ size: bytes.length, chunks: chunks.map(({ digest }) => digest) })
+  const digest = sha256(list)
+  return { link: { codec: 'dag-cbor', digest }, blocks: [...chunks, { digest, bytes: list }] }
+}
+
+/** The bytes of a list. What is no list by `readChunkList` is the caller's mistake. */
+export function encodeChunkList({ size, chunks }: ChunkList): Uint8Array {
+  const count = Uint8Array.from(encodeCbor(chunks.length))
+  count[0]! |= MAJOR.array << 5
+  const links = chunks.flatMap(digest => [CHUNK_HEAD, digest])
+  return concat([BEFORE_SIZE, encodeCbor(size), BEFORE_CHUNKS, count, ...links])
+}
+
+/** Reads a list, strictly: what it accepts is the only list of these chunks. @throws ReplicaError ERR_DOCUMENT */
+export function readChunkList(bytes: Uint8Array): ChunkList {
+  const reader = new Reader(bytes)
+  try {
+    literal(reader, BEFORE_SIZE)
+    const size = head(reader, MAJOR.uint)
+    if (size <= blockBytesMax || size > documentBytesMax) throw refusal(`a list of ${size} bytes`)
+    literal(reader, BEFORE_CHUNKS)
+    const count = head(reader, MAJOR.array)
+    const wanted = Math.ceil(size / blockBytesMax)
+    if (count !== wanted) throw refusal(`${size} bytes are ${wanted} chunks`)
+    if (bytes.length - reader.at !== count * LINK_BYTES) throw refusal('the links are not where the bytes end')
+    const chunks: Digest[] = []
+    for (let i = 0; i < count; i += 1) {
+      literal(reader, CHUNK_HEAD)
+      chunks.push(reader.take(32))
+    }
+    return { size, chunks }
+  } catch (error) {
+    if (error instanceof ReplicaError && error.code === 'ERR_CBOR') throw refusal(error.message)
+    throw error
+  }
+}
+
+/** Bytes of chunk number `index`. */
+export function chunkBytes({ size, chunks }: ChunkList, index: number): number {
+  return index < chunks.length - 1 ? blockBytesMax : size - index * blockBytesMax
+}
+
+function head(reader: Reader, major: number): number {
+  const argument = reader.head()
+  if (reader.major !== major) throw refusal(`an item of another type at ${reader.at}`)
+  return argument
+}
+
+function literal(reader: Reader, expected: Uint8Array): void {
+  if (Buffer.compare(reader.take(expected.length), expected) !== 0) throw refusal(`no list of chunks at ${reader.at}`)
+}
+
+function refusal(reason: string): ReplicaError {
+  return new ReplicaError('ERR_DOCUMENT', `not a document: ${reason}`)
+}

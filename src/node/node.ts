@@ -1,0 +1,193 @@
+// Encoding a node: the signed DAG-CBOR block `{sig, body}` that carries one event (protocol/node.md). Written out by hand
+// because the form is rigid: an author signs exactly the bytes that every reader will accept. Fields that make no node
+// are refused, never put right; decoding is node-scan.ts.
+
+import { compare, concat, type Digest } from '../base/bytes.ts'
+import { type ErrorCode, ReplicaError } from '../base/errors.ts'
+import { NODE_LIMITS } from '../base/limits.ts'
+import { isText, MAJOR } from '../cbor/cbor-reader.ts'
+import { CODEC_BYTE } from '../cbor/cid.ts'
+import type { Link, NodeFields } from './schema.ts'
+import {
+  BEFORE,
+  FRONTIER_DIGITS,
+  isFrontierName,
+  LINK_BYTES,
+  LINK_HASH,
+  LINK_HEAD,
+  NODE_DOMAIN,
+  VERSION,
+} from './schema.ts'
+
+export { decodeNode } from './decoder.ts'
+export type { Link, Node, NodeFields } from './schema.ts'
+export { isFrontierName, NODE_DOMAIN } from './schema.ts'
+
+const FIXED_BYTES = [
+  BEFORE.version,
+  BEFORE.key,
+  BEFORE.event,
+  BEFORE.links,
+  BEFORE.height,
+  BEFORE.parents,
+  BEFORE.frontier,
+]
+  .map(bytes => bytes.length)
+  .reduce((sum, length) => sum + length, FRONTIER_DIGITS + 32)
+const BODY_AT = BEFORE.sig.length + 64 + BEFORE.body.length
+
+/** The bytes that a node's signature is made over. */
+export function signingBytes(body: Uint8Array): Uint8Array {
+  return concat([NODE_DOMAIN, body])
+}
+
+/** Joins the bytes of a body, as `encodeBody` made them, and their signature of 64 bytes to a node. */
+export function encodeNode(body: Uint8Array, sig: Uint8Array): Uint8Array {
+  const out = new Writer(BODY_AT + body.length)
+  putSignature(out, sig)
+  out.put(body)
+  return out.bytes
+}
+
+/**
+ * A node of these fields, signed by `sign`, in one piece: where signature and the name of `body` will be, what is signed with
+ * the body stands before it for a moment.
+ * @throws ReplicaError as encodeBody does
+ */
+export function encodeSigned(fields: NodeFields, sign: (message: Uint8Array) => Uint8Array): Uint8Array {
+  const out = new Writer(BODY_AT + bodyBytes(fields))
+  const signedAt = BODY_AT - NODE_DOMAIN.length
+  out.skip(signedAt)
+  out.put(NODE_DOMAIN)
+  putBody(out, fields)
+  const sig = sign(out.bytes.subarray(signedAt))
+  out.rewind()
+  putSignature(out, sig)
+  return out.bytes
+}
+
+function putSignature(out: Writer, sig: Uint8Array): void {
+  if (sig.length !== 64) throw new TypeError(`a signature has 64 bytes, not ${sig.length}`)
+  out.put(BEFORE.sig)
+  out.put(sig)
+  out.put(BEFORE.body)
+}
+
+/**
+ * The bytes of `body` for these fields.
+ * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE (event too long), ERR_CBOR (event is not UTF-8)
+ */
+export function encodeBody(fields: NodeFields): Uint8Array {
+  const out = new Writer(bodyBytes(fields))
+  putBody(out, fields)
+  return out.bytes
+}
+
+/** The size of the body of these fields, which are checked. */
+function bodyBytes(fields: NodeFields): number {
+  checkFields(fields)
+  const { event, links, height, parents } = fields
+  const heads = headSize(VERSION) + headSize(event.length) + headSize(links.length) + headSize(height)
+  const linkBytes = (links.length + parents.length) * LINK_BYTES
+  return FIXED_BYTES + heads + headSize(parents.length) + event.length + linkBytes
+}
+
+function putBody(out: Writer, { key, event, links, height, parents, frontier }: NodeFields): void {
+  out.put(BEFORE.version)
+  out.head(MAJOR.uint, VERSION)
+  out.put(BEFORE.key)
+  out.put(key)
+  out.put(BEFORE.event)
+  out.head(MAJOR.text, event.length)
+  out.put(event)
+  out.put(BEFORE.links)
+  out.head(MAJOR.array, links.length)
+  for (const { codec, digest } of links) out.link(CODEC_BYTE[codec], digest)
+  out.put(BEFORE.height)
+  out.head(MAJOR.uint, height)
+  out.put(BEFORE.parents)
+  out.head(MAJOR.array, parents.length)
+  for (const digest of parents) out.link(CODEC_BYTE['dag-cbor'], digest)
+  out.put(BEFORE.frontier)
+  out.latin1(frontier.slice(-FRONTIER_DIGITS))
+}
+
+function checkFields({ key, event, links, height, parents, frontier }: NodeFields): void {
+  want(key.length === 32, 'a key has 32 bytes')
+  want(event.length <= NODE_LIMITS.eventBytesMax, 'the event is too long', 'ERR_NODE_SIZE')
+  want(isText(event), 'the event is not UTF-8, or begins with U+FEFF', 'ERR_CBOR')
+  want(links.length <= NODE_LIMITS.linksMax, `more than ${NODE_LIMITS.linksMax} links`)
+  want(parents.length <= NODE_LIMITS.parentsMax, `more than ${NODE_LIMITS.parentsMax} parents`)
+  links.forEach(({ codec, digest }, i) => {
+    want(Object.hasOwn(CODEC_BYTE, codec) && digest.length === 32, 'a link has codec dag-cbor or raw and 32 bytes')
+    want(i === 0 || compareLinks(links[i - 1]!, { codec, digest }) < 0, 'links are repeated or not sorted')
+  })
+  parents.forEach((digest, i) => {
+    want(digest.length === 32, 'a parent has 32 bytes')
+    want(i === 0 || compare(parents[i - 1]!, digest) < 0, 'parents are repeated or not sorted')
+  })
+  want(Number.isSafeInteger(height) && height >= 0, 'height is not an unsigned safe integer')
+  want((height === 0) === (parents.length === 0), 'height is 0 exactly where there are no parents')
+  want(isFrontierName(frontier), 'a frontier name is vfr_ and 16 lower-case hex digits')
+}
+
+/** The order of links: their CIDs by bytes, so raw before dag-cbor, then by digest. */
+export function compareLinks(a: Link, b: Link): number {
+  return CODEC_BYTE[a.codec] - CODEC_BYTE[b.codec] || compare(a.digest, b.digest)
+}
+
+function want(holds: boolean, reason: string, code: ErrorCode = 'ERR_NODE_SHAPE'): void {
+  if (!holds) throw new ReplicaError(code, `not a node: ${reason}`)
+}
+
+function headSize(argument: number): number {
+  if (argument < 24) return 1
+  if (argument < 2 ** 8) return 2
+  if (argument < 2 ** 16) return 3
+  return argument < 2 ** 32 ? 5 : 9
+}
+
+/** Fills a buffer of known size from left to right. */
+class Writer {
+  readonly bytes: Buffer
+  #at = 0
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafe(size)
+  }
+
+  put(part: Uint8Array): void {
+    this.bytes.set(part, this.#at)
+    this.#at += part.length
+  }
+
+  skip(count: number): void {
+    this.#at += count
+  }
+
+  rewind(): void {
+    this.#at = 0
+  }
+
+  latin1(text: string): void {
+    this.#at += this.bytes.write(text, this.#at, 'latin1')
+  }
+
+  link(codec: number, digest: Digest): void {
+    this.put(LINK_HEAD)
+    this.#at = this.bytes.writeUInt8(codec, this.#at)
+    this.put(LINK_HASH)
+    this.put(digest)
+  }
+
+  /** The shortest head for an argument up to 2^53-1. */
+  head(major: number, argument: number): void {
+    const { bytes } = this
+    const size = headSize(argument)
+    const info = size === 1 ? argument : 23 + Math.ceil(Math.log2(size))
+    this.#at = bytes.writeUInt8(major * 32 + info, this.#at)
+    if (size === 9) this.#at = bytes.writeUInt32BE(Math.floor(argument / 2 ** 32), this.#at)
+    if (size >= 5) this.#at = bytes.writeUInt32BE(argument % 2 ** 32, this.#at)
+    else if (size > 1) this.#at = bytes.writeUIntBE(argument, this.#at, size - 1)
+  }
+}

@@ -1,0 +1,208 @@
+// A pass over a peer (protocol/federation.md): our whole frontier beside the peer's, what differs, and the journal's events of it.
+// Nothing is merged and nothing is decided here. What couldn't be compared because its entry lies or leads nowhere is recorded as
+// such; a peer that wasn't reached says nothing, and nothing is recorded.
+
+import { ReplicaError } from '../base/errors.ts'
+import { SETTLE_LIMITS } from '../base/limits.ts'
+import type { Observation } from '../replica/journal.ts'
+import type { Home } from '../replica/replica-context.ts'
+import {
+  type Observed,
+  type Pass,
+  recordLocatorFailure,
+  recordUnverifiedEntry,
+  type SyncReport,
+  syncWithPeer,
+} from '../vela/federation/comparison.ts'
+import type { DiscoveryResult } from '../vela/federation/discovery.ts'
+import { type Frontier, readFrontier, type Unread } from '../vela/files/frontier-file.ts'
+import { CONFLICT_DETECTED } from '../vela/payloads.ts'
+import type { LoggedEvent } from '../vela/resolution/resolution-events.ts'
+import { sidesOf } from './compare-sides.ts'
+import { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier } from './fetch-frontier.ts'
+import { wholeFrontier } from './files/snapshot.ts'
+import { Owners } from './ownership-store.ts'
+
+export interface CompareOptions extends FetchOptions {
+  /** Through the hub's registry entry, in place of the peer's own manifest. */
+  readonly viaHub?: boolean
+  /** With `viaHub`: the key of the frontier's owner, 64 hex digits; when absent the one that is known here, and where none is, any. */
+  readonly ownerKey?: string
+  /** Records nothing. */
+  readonly dryRun?: boolean
+  /** Records also what an earlier pass over this peer recorded. */
+  readonly again?: boolean
+}
+
+/**
+ * With what: a registered peer's frontier, that at a URL, or a file's content under a name for it. A file may be of a frontier of
+ * another name: a person chose it.
+ */
+export type CompareWith =
+  | { readonly peer: string }
+  | { readonly url: string }
+  | { readonly file: Uint8Array; readonly name: string }
+
+export interface Comparison {
+  readonly frontier: string
+  readonly outcome: 'compared' | 'broken_locator' | 'unverified_peer_entry'
+  readonly report: SyncReport
+  /** Ids of the events that record the pass, or with `dryRun` would. */
+  readonly events: readonly string[]
+  readonly recorded: boolean
+  /** What couldn't be read of either frontier, and wasn't compared. */
+  readonly unread: readonly (Unread & { readonly side: 'ours' | 'theirs' })[]
+}
+
+/**
+ * @throws ReplicaError ERR_FETCH when the peer's frontier is not to be had, ERR_NOT_FOUND when the hub has no entry for it,
+ *   ERR_PEER_UNKNOWN, and as readFrontier does
+ */
+export async function compareFrontier(
+  home: Home,
+  frontier: string,
+  from: CompareWith,
+  options: CompareOptions = {},
+): Promise<Comparison> {
+  home.at(frontier)
+  const theirs = await fetchTheirs(home, frontier, { from, options })
+  // Both sides by the same reading of numbers.
+  const ours = readWhole((await wholeFrontier(home, frontier)).text)
+  const recorded = options.again === true ? [] : await detectedBefore(home, frontier)
+  const pass = { peer: theirs.peer, at: home.now(), frontier, recorded }
+  const observed = observe(ours, theirs.found, pass)
+  const { report, events } = observed
+  if (options.dryRun !== true) await record(home, frontier, { observed, ours, found: theirs.found })
+  return {
+    frontier,
+    outcome: OUTCOMES[theirs.found.kind],
+    report,
+    events: events.map(({ head }) => head.id),
+    recorded: options.dryRun !== true,
+    unread: unreadOf({ ours, theirs: 'file' in theirs.found ? theirs.found.file : undefined }),
+  }
+}
+
+/** One broken finding doesn't keep the others from being compared. */
+function readWhole(text: Uint8Array): Frontier {
+  return readFrontier(text, { broken: 'keep' })
+}
+
+export function unreadOf(sides: { ours: Frontier; theirs: Frontier | undefined }): Comparison['unread'] {
+  const named = (side: 'ours' | 'theirs') => (sides[side]?.unread ?? []).map(one => ({ side, ...one }))
+  return [...named('ours'), ...named('theirs')]
+}
+
+type Found =
+  | { readonly kind: 'Frontier'; readonly file: Frontier }
+  | Extract<DiscoveryResult, { kind: 'BrokenLocator' | 'UnverifiedEntry' }>
+
+const OUTCOMES = {
+  Frontier: 'compared',
+  BrokenLocator: 'broken_locator',
+  UnverifiedEntry: 'unverified_peer_entry',
+} as const
+
+interface Wanted {
+  readonly from: CompareWith
+  readonly options: CompareOptions
+}
+
+async function fetchTheirs(home: Home, frontier: string, wanted: Wanted): Promise<{ peer: string; found: Found }> {
+  const { from, options } = wanted
+  if ('file' in from) return { peer: from.name, found: { kind: 'Frontier', file: readWhole(from.file) } }
+  const place = 'peer' in from ? peerPlace(home, frontier, from.peer) : { url: from.url, public_key: undefined }
+  const peer = 'peer' in from ? from.peer : from.url
+  if (options.viaHub !== true) {
+    const fetched = await fetchPeerFrontier(place, frontier, options)
+    if (fetched.kind === 'Fetched') return { peer, found: { kind: 'Frontier', file: readWhole(fetched.content) } }
+    throw notFetched(fetched.url, fetched.reason, fetched.status)
+  }
+  const ownerKey = options.ownerKey ?? (await new Owners(home).known(home.at(frontier)))
+  const found = await discoverPeerFrontier(place.url, frontier, { ...options, ownerKey })
+  switch (found.kind) {
+    case 'Resolved':
+      return { peer, found: { kind: 'Frontier', file: readWhole(found.content) } }
+    case 'BrokenLocator':
+    case 'UnverifiedEntry':
+      return { peer, found }
+    case 'EntryNotFound':
+      throw new ReplicaError('ERR_NOT_FOUND', `${peer} has no entry for ${frontier}`)
+    case 'Unreachable':
+      throw notFetched(found.url, found.error, 0)
+  }
+}
+
+function notFetched(url: string, reason: string, status: number): ReplicaError {
+  return new ReplicaError('ERR_FETCH', `${url}: ${reason}`, { facts: { url, status } })
+}
+
+/** @throws ReplicaError ERR_PEER_UNKNOWN */
+function peerPlace(home: Home, frontier: string, id: string): { url: string; public_key: string } {
+  const peer = home
+    .at(frontier)
+    .registry.list()
+    .find(one => one.id === id)
+  if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `${id} is not registered for ${frontier}`)
+  return peer
+}
+
+function observe(ours: Frontier, found: Found, pass: Pass): Observed {
+  if (found.kind === 'Frontier') return bounded(syncWithPeer(ours, found.file, pass))
+  return found.kind === 'BrokenLocator'
+    ? recordLocatorFailure(ours, found, pass)
+    : recordUnverifiedEntry(ours, found, pass)
+}
+
+/** The first events of a pass; what is left is recorded by the next one. */
+function bounded({ report, events }: Observed): Observed {
+  const most = 1 + SETTLE_LIMITS.conflictsRecordedMax
+  if (events.length <= most) return { report, events }
+  return { report: { ...report, events_appended: most }, events: events.slice(0, most) }
+}
+
+async function detectedBefore(home: Home, frontier: string): Promise<LoggedEvent[]> {
+  const events: LoggedEvent[] = []
+  for await (const event of home.journal.events(frontier)) if (event.head.kind === CONFLICT_DETECTED) events.push(event)
+  return events
+}
+
+/** Each event as an entry of its own, and beside a conflict what both sides have, for who settles it. */
+async function record(
+  home: Home,
+  frontier: string,
+  pass: { observed: Observed; ours: Frontier; found: Found },
+): Promise<void> {
+  const { report, events } = pass.observed
+  const peer = report.peer_id
+  const sides =
+    pass.found.kind === 'Frontier'
+      ? sidesOf(report.conflicts, { ours: pass.ours, theirs: pass.found.file })
+      : report.conflicts.map(() => undefined)
+  const byConflict = new Map(report.conflicts.map((conflict, i) => [keyOf(conflict), sides[i]]))
+  const entries = events.map(({ text, head }): Observation => {
+    if (head.kind !== CONFLICT_DETECTED) return { kind: head.kind, facts: { peer }, event: text }
+    const both = byConflict.get(keyOf(detected(text)))
+    const small = both !== undefined && both.ours.length + both.theirs.length <= SETTLE_LIMITS.sideTextMax
+    return { kind: head.kind, facts: { peer, ...(small ? both : {}) }, event: text }
+  })
+  let batch: Observation[] = []
+  let bytes = 0
+  for (const entry of entries) {
+    batch.push(entry)
+    bytes += entry.event!.length + SETTLE_LIMITS.sideTextMax
+    if (bytes < SETTLE_LIMITS.recordBatchBytes) continue
+    await home.journal.writeAll(frontier, batch)
+    batch = []
+    bytes = 0
+  }
+  await home.journal.writeAll(frontier, batch)
+}
+
+function keyOf({ finding_id, kind }: { finding_id: string; kind: string }): string {
+  return JSON.stringify([finding_id, kind])
+}
+
+function detected(text: Uint8Array): { finding_id: string; kind: string } {
+  return JSON.parse(Buffer.from(text).toString('utf8')).payload
+}

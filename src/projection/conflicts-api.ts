@@ -1,0 +1,229 @@
+// The conflicts of a frontier as users ask for them: those that replay computes (protocol/replay.md, R15 to R19), those between
+// resolutions (protocol/resolution.md, G16), and those that events record. All of them, one by its id, and one explained: who said
+// what, why neither counts as later, and what would settle it. Nothing here settles anything.
+
+import { equals, toHex } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { cidText } from '../cbor/cid.ts'
+import { checkEvent } from '../event/event.ts'
+import { excerpt } from '../event/fields.ts'
+import type { Json } from '../json/value.ts'
+import { decodeNode } from '../node/node.ts'
+import type { Frontier } from '../replica/frontier.ts'
+import { rowsNamed } from '../replica/log-reader.ts'
+import type { Home } from '../replica/replica-context.ts'
+import type { NodeRow } from '../store/store.ts'
+import { type ComputedConflict, shownValue, standingSetters, viewConflicts } from '../vela/state/field-conflicts.ts'
+import type { View } from '../vela/state/state.ts'
+import { type ListedConflict, saidBy } from './conflict-list.ts'
+import { type RecordedConflict, recordedConflicts } from './recorded-conflicts.ts'
+import type { ReplayProgress } from './replayer.ts'
+
+export type { ComputedConflict, ListedConflict, RecordedConflict }
+
+/** `settled`: by the resolutions that are its events. */
+export interface ConflictView extends Omit<ListedConflict, 'state'> {
+  readonly state: ListedConflict['state'] | 'settled'
+  /** What the view shows for the field meanwhile; undefined for a field that no member of the finding holds. */
+  readonly shown: Json | undefined
+  /** All events that stand for the field, in replay order: those of this conflict and, where there are more, of others. */
+  readonly standing: readonly string[]
+  /** How an event recorded it; undefined for one that is computed alone. */
+  readonly recorded: RecordedConflict | undefined
+}
+
+/** A node that carries an event, and who signed it. */
+export interface CarrierView {
+  readonly cid: string
+  readonly seq: number
+  readonly height: number
+  /** 64 hex digits. */
+  readonly key: string
+  /** The hub that the key is registered for here; undefined when it isn't. */
+  readonly hub: string | undefined
+}
+
+/** One of the events. */
+export interface ConflictSide {
+  readonly event: string
+  readonly value: Json
+  readonly kind: string
+  readonly actor: { readonly id: string; readonly type: string }
+  readonly timestamp: string
+  readonly reason: string
+  /** Canonical JSON of the event. */
+  readonly text: Uint8Array
+  readonly carriers: readonly CarrierView[]
+}
+
+export interface ConflictExplained extends ConflictView {
+  readonly sides: readonly ConflictSide[]
+  readonly why: string
+  /** What would settle it, each a way of its own. */
+  readonly settle: readonly string[]
+}
+
+/** A node of an event is found by this many sequence numbers at most; further carriers say nothing new. */
+const CARRIERS_MAX = 16
+
+const WHY_APART =
+  'Neither event was made with knowledge of the other: no node that carries the one is an ancestor of a node that carries the other. Their times say nothing about that.'
+const WHY_CONTESTED =
+  'Resolutions that were made apart say different things. Which came first decides nothing: all of them stand until a person decides between them.'
+const WHY_RECORDED =
+  'Two frontiers were compared, and differed in this. It is open until a person settles it, whatever they hold now.'
+const WHY_SETTLED = 'A person has settled it: what follows is what was said.'
+
+export class FrontierConflicts {
+  readonly #home: Home
+  readonly #frontier: Frontier
+
+  /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
+  constructor(home: Home, frontier: string) {
+    this.#home = home
+    this.#frontier = home.at(frontier)
+  }
+
+  /** Tells how far replay is while one of these calls has to wait for it. Answers how to end that. */
+  watch(tell: (progress: ReplayProgress) => void): () => void {
+    return this.#frontier.view.watch(tell)
+  }
+
+  /**
+   * Those that are computed, by finding, field and events, then those whose resolutions contest each other without setting a
+   * field apart; of these findings only, when given. At most 10,000.
+   */
+  async list(options: { readonly findings?: Iterable<string> } = {}): Promise<ListedConflict[]> {
+    const wanted = options.findings === undefined ? undefined : new Set(options.findings)
+    const listed = await this.#named(await this.#frontier.view.listed(wanted))
+    return listed.filter(({ finding_id: id }) => wanted === undefined || (id !== undefined && wanted.has(id)))
+  }
+
+  /** Those that events of the log and of the journal record, whether settled or not: by finding, kind and id. */
+  recorded(options: { readonly findings?: Iterable<string> } = {}): Promise<RecordedConflict[]> {
+    return recordedConflicts(this.#home, this.#frontier, options)
+  }
+
+  /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open, or recorded */
+  async show(id: string): Promise<ConflictView> {
+    const recorded = (await this.recorded()).find(one => one.id === id)
+    const found = await this.#frontier.view.find(id)
+    const [listed] = found === undefined ? [] : await this.#named([found])
+    if (listed?.field !== undefined) {
+      const computed = await this.#frontier.view.read(view => computedView(view, id))
+      if (computed !== undefined) return { ...listed, ...computed, recorded }
+    }
+    if (listed !== undefined) return { ...listed, shown: undefined, standing: listed.events, recorded }
+    if (recorded !== undefined) return this.#recordedView(recorded)
+    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `no conflict ${excerpt(id)} is open or recorded here`)
+  }
+
+  /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open, or recorded */
+  async explain(id: string): Promise<ConflictExplained> {
+    const shown = await this.show(id)
+    const nodes = shown.field === undefined ? undefined : await this.#frontier.view.read(view => nodesOf(view, id))
+    const sides: ConflictSide[] = []
+    for (const which of shown.events.keys()) sides.push(await this.#side(shown, which, nodes?.[which]))
+    return { ...shown, sides, why: whyOf(shown), settle: waysOut(shown) }
+  }
+
+  /** With what the journal's events say where the log doesn't say what a conflict is about. */
+  async #named(listed: readonly ListedConflict[]): Promise<ListedConflict[]> {
+    if (listed.every(({ finding_id: id }) => id !== undefined)) return [...listed]
+    const recorded = new Map((await this.recorded()).map(one => [one.id, one]))
+    return listed.map(one => {
+      const { finding_id, kind } = recorded.get(one.id) ?? {}
+      return { ...one, finding_id: one.finding_id ?? finding_id, kind: one.kind ?? kind }
+    })
+  }
+
+  async #recordedView(recorded: RecordedConflict): Promise<ConflictView> {
+    const { id, finding_id, kind, state } = recorded
+    const { resolutions } = await this.#frontier.view.settled()
+    const standing = resolutions.conflicts.find(({ conflict }) => conflict === id)?.standing ?? []
+    const events = standing.map(({ event }) => event)
+    return {
+      id,
+      finding_id,
+      kind,
+      field: undefined,
+      events,
+      values: standing.map(saidBy),
+      state,
+      shown: undefined,
+      standing: events,
+      recorded,
+    }
+  }
+
+  /** `nodes`: those that carry the event, where the view knows them. */
+  async #side(conflict: ConflictView, which: number, nodes: readonly number[] | undefined): Promise<ConflictSide> {
+    const { log } = this.#frontier
+    const event = conflict.events[which]!
+    const rows = nodes === undefined ? await this.#signedRows(event) : await log.read(nodes.slice(0, CARRIERS_MAX))
+    const [first] = rows
+    if (first === undefined) throw new ReplicaError('ERR_INTERNAL', `${event} stands and has no node`)
+    const { event: text } = decodeNode(first.bytes)
+    const { kind, actor, timestamp, reason } = checkEvent(text)
+    const carriers = rows.map(row => this.#carrier(row))
+    return { event, value: conflict.values[which]!, kind, actor, timestamp, reason, text, carriers }
+  }
+
+  /** The nodes of a resolution that counts; the same without its signature has the same id. */
+  async #signedRows(event: string): Promise<NodeRow[]> {
+    const { resolutions } = await this.#frontier.view.settled()
+    const all = resolutions.conflicts.flatMap(({ standing }) => standing)
+    const text = all.find(one => one.event === event)?.source.text
+    const rows = await rowsNamed(this.#frontier.log, event)
+    return rows
+      .filter(({ bytes }) => text !== undefined && equals(decodeNode(bytes).event, text))
+      .slice(0, CARRIERS_MAX)
+  }
+
+  #carrier({ seq, digest, bytes }: NodeRow): CarrierView {
+    const { key, height } = decodeNode(bytes)
+    return { cid: cidText(digest), seq, height, key: toHex(key), hub: this.#hubOf(key) }
+  }
+
+  #hubOf(key: Uint8Array): string | undefined {
+    const { registry } = this.#frontier
+    return registry.ownKeys.includes(toHex(key)) ? this.#home.hubId : registry.byKey(key)?.id
+  }
+}
+
+function computedOf(view: View, id: string): ComputedConflict | undefined {
+  for (const conflict of viewConflicts(view)) if (conflict.id === id) return conflict
+  return undefined
+}
+
+function computedView(view: View, id: string): Pick<ConflictView, 'shown' | 'standing'> | undefined {
+  const conflict = computedOf(view, id)
+  if (conflict === undefined) return undefined
+  const standing = standingSetters(view, conflict).map(({ event }) => event)
+  return { shown: shownValue(view, conflict), standing }
+}
+
+/** The nodes that carry each of the two events. Two events may share a label: then it is the second of them. */
+function nodesOf(view: View, id: string): readonly (readonly number[])[] | undefined {
+  const conflict = computedOf(view, id)
+  if (conflict === undefined) return undefined
+  const [one, two] = conflict.events
+  const of = (event: string) => standingSetters(view, conflict).filter(setter => setter.event === event)
+  return [of(one)[0]?.nodes ?? [], of(two)[one === two ? 1 : 0]?.nodes ?? []]
+}
+
+function whyOf({ state, field }: ConflictView): string {
+  if (state === 'contested') return WHY_CONTESTED
+  if (state === 'settled') return WHY_SETTLED
+  return field === undefined ? WHY_RECORDED : WHY_APART
+}
+
+function waysOut({ id, field, finding_id, state }: ConflictView): string[] {
+  if (state === 'settled') return []
+  const decide = `A person decides: replica resolve ${id}`
+  if (field === undefined) return [`${decide} --ours, --theirs or --value <json>.`]
+  return [
+    `${decide} --pick <event>, or --value <json>.`,
+    `Any later event that sets ${field} of ${finding_id} and is built on both.`,
+  ]
+}

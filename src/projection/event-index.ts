@@ -1,0 +1,79 @@
+// Which node carries which event, and which of them count in replay (protocol/replay.md, R20). An event is told apart by its text and
+// named by the first node that brought it here, which means something only beside this log. What a hub says of the frontier itself
+// counts only as long as that hub is registered: who was removed settles nothing.
+
+import type { Registry } from '../admission/registry.ts'
+import { asBuffer, toHex } from '../base/bytes.ts'
+import { checkEvent } from '../event/event.ts'
+
+/** Kinds that count only by a node of a registered signer. */
+const OF_REGISTERED: readonly string[] = ['frontier.conflict_resolved', 'frontier.merged', 'frontier.forked_from']
+/** Begins the kind of each of them in canonical text. */
+const HINT = Buffer.from('"kind":"frontier.')
+
+/** True for a key of this replica, a registered one, and one that its hub has put another in place of. */
+export function isStanding(registry: Registry, hubId: string, key: Uint8Array): boolean {
+  const verdict = registry.verdict(key)
+  if (typeof verdict === 'string') return verdict === 'registered'
+  return verdict.cut.id === hubId || registry.get(verdict.cut.id) !== undefined
+}
+
+interface Restricted {
+  readonly key: Uint8Array
+  counts: boolean
+}
+
+export class Carriers {
+  readonly #events = new Map<string, number>()
+  /** The event of each node. */
+  readonly #eventOf: number[] = []
+  /** All carriers of events that have more than one. */
+  readonly #twins = new Map<number, number[]>()
+  readonly #restricted = new Map<number, Restricted>()
+
+  /** Adds the next node; `eventKey` is equal for equal events. Answers the event. */
+  add(eventKey: string, node: { event: Uint8Array; key: Uint8Array; standing: (key: Uint8Array) => boolean }): number {
+    const seq = this.#eventOf.length
+    const event = this.#events.get(eventKey) ?? seq
+    this.#eventOf.push(event)
+    if (event === seq) this.#events.set(eventKey, seq)
+    else this.#twins.set(event, [...(this.#twins.get(event) ?? [event]), seq])
+    const key = node.key.slice()
+    if (isRestricted(node.event)) this.#restricted.set(seq, { key, counts: node.standing(key) })
+    return event
+  }
+
+  eventOf(seq: number): number {
+    return this.#eventOf[seq]!
+  }
+
+  counts(seq: number): boolean {
+    return this.#restricted.get(seq)?.counts ?? true
+  }
+
+  /** The nodes that carry the event and count. */
+  nodesOf(event: number): number[] {
+    return (this.#twins.get(event) ?? [event]).filter(seq => this.counts(seq))
+  }
+
+  /** Asks again who counts, after the registry changed; answers the nodes for which that is another now. */
+  recheck(standing: (key: Uint8Array) => boolean): number[] {
+    const changed: number[] = []
+    const known = new Map<string, boolean>()
+    for (const [seq, restricted] of this.#restricted) {
+      const hex = toHex(restricted.key)
+      const counts = known.get(hex) ?? standing(restricted.key)
+      known.set(hex, counts)
+      if (counts === restricted.counts) continue
+      restricted.counts = counts
+      changed.push(seq)
+    }
+    return changed
+  }
+}
+
+/** Whether an event counts only by a node of a registered signer. */
+export function isRestricted(event: Uint8Array): boolean {
+  if (!asBuffer(event).includes(HINT)) return false
+  return OF_REGISTERED.includes(checkEvent(event).kind)
+}

@@ -1,0 +1,168 @@
+// The base document of a whole frontier (protocol/frontier.md, F17 to F19): all that came in with its events and is no event, and
+// how the events stood in it, so that what was imported can be given out again without loss. It is linked from a node of the
+// import and travels with it; proposals that an event points to are documents of their own, linked from that event's node.
+
+import { utf8 } from '../../base/bytes.ts'
+import { ReplicaError } from '../../base/errors.ts'
+import { cidText, parseCid } from '../../cbor/cid.ts'
+import { parseJson, printJson } from '../../json/json.ts'
+import type { Json } from '../../json/value.ts'
+import type { Link } from '../../node/schema.ts'
+
+const FORMAT = 'replica.frontier-base.v1'
+
+/** An event as it stood: SHA-256 of its stored form where it is in the log, and what else the file had. */
+export interface BaseEvent {
+  /** 64 hex digits; undefined for what was refused, which stays here alone. */
+  readonly digest?: string
+  /** As it stood, where that isn't the stored form. */
+  readonly value?: Json
+  /** Below a repository, where the file isn't `.vela/events/<id>.json`. */
+  readonly path?: string
+}
+
+/** A body kept here, or as a document of its own. */
+export type BasePart = { readonly link: Link } | { readonly value: Json }
+
+/** A repository's file that holds no event. */
+export interface BaseFile {
+  readonly path: string
+  /** Its bytes; of a proposal's file perhaps a document. */
+  readonly content: Uint8Array | Link
+}
+
+/** How its canonical text begins: what doesn't need not be read. */
+export const BASE_STARTS: readonly string[] = ['{"events":[', `{"format":"${FORMAT}"`]
+
+export interface Base {
+  readonly frontier: string
+  /** Members of the frontier file but its events and its proposals; empty for a repository. */
+  readonly members: ReadonlyMap<string, Json>
+  /** Undefined where the file had no such member; so below. */
+  readonly events: readonly BaseEvent[] | undefined
+  readonly proposals: readonly BasePart[] | undefined
+  /** Undefined for a frontier file. */
+  readonly files: readonly BaseFile[] | undefined
+}
+
+/** Canonical JSON, so that equal imports make one document. */
+export function printBase({ frontier, members, events, proposals, files }: Base): Uint8Array {
+  const document = new Map<string, Json>([
+    ['format', FORMAT],
+    ['frontier', frontier],
+    ['members', new Map(members)],
+  ])
+  if (events !== undefined) document.set('events', events.map(printEvent))
+  if (proposals !== undefined) document.set('proposals', proposals.map(printPart))
+  if (files !== undefined) document.set('files', files.map(printFile))
+  return utf8(printJson(document))
+}
+
+function printEvent({ digest, value, path }: BaseEvent): Json {
+  if (digest !== undefined && value === undefined && path === undefined) return digest
+  const event = new Map<string, Json>()
+  if (digest !== undefined) event.set('event', digest)
+  if (value !== undefined) event.set('value', value)
+  if (path !== undefined) event.set('path', path)
+  return event
+}
+
+function printPart(part: BasePart): Json {
+  return 'link' in part ? new Map([['document', linkText(part.link)]]) : new Map([['value', part.value]])
+}
+
+function printFile({ path, content }: BaseFile): Json {
+  if (!(content instanceof Uint8Array)) return mapOf({ path, document: linkText(content) })
+  const text = Buffer.from(content).toString('utf8')
+  const isText = Buffer.from(text).equals(content)
+  return mapOf(isText ? { path, text } : { path, base64: Buffer.from(content).toString('base64') })
+}
+
+/** What a document says as a base of this frontier; undefined when it is none: any node may link any document. */
+export function readBase(document: Uint8Array, frontier: string): Base | undefined {
+  if (document[0] !== 0x7b) return undefined
+  try {
+    const value = parseJson(document, { numbers: 'exact' })
+    if (!(value instanceof Map) || value.get('format') !== FORMAT || value.get('frontier') !== frontier)
+      return undefined
+    const members = value.get('members')
+    if (!(members instanceof Map)) throw broken('members')
+    const proposals = value.has('proposals') ? listAt(value, 'proposals').map(readPart) : undefined
+    const files = value.has('files') ? listAt(value, 'files').map(readFile) : undefined
+    const events = value.has('events') ? listAt(value, 'events').map(readEntry) : undefined
+    return { frontier, members, events, proposals, files }
+  } catch (error) {
+    if (error instanceof ReplicaError && (error.code === 'ERR_JSON' || error.code === 'ERR_FRONTIER')) return undefined
+    throw error
+  }
+}
+
+function readEntry(entry: Json): BaseEvent {
+  if (typeof entry === 'string') return { digest: digestIn(entry) }
+  if (!(entry instanceof Map)) throw broken('events')
+  const [digest, value, path] = [entry.get('event'), entry.get('value'), entry.get('path')]
+  return {
+    ...(digest !== undefined && { digest: digestIn(digest) }),
+    ...(value !== undefined && { value }),
+    ...(path !== undefined && { path: pathIn(path) }),
+  }
+}
+
+function readPart(part: Json): BasePart {
+  if (!(part instanceof Map)) throw broken('proposals')
+  const value = part.get('value')
+  return value === undefined ? { link: linkIn(part.get('document')) } : { value }
+}
+
+function readFile(file: Json): BaseFile {
+  if (!(file instanceof Map)) throw broken('files')
+  const path = pathIn(file.get('path'))
+  const [text, base64] = [file.get('text'), file.get('base64')]
+  if (typeof text === 'string') return { path, content: utf8(text) }
+  if (typeof base64 === 'string') return { path, content: new Uint8Array(Buffer.from(base64, 'base64')) }
+  return { path, content: linkIn(file.get('document')) }
+}
+
+function digestIn(value: Json): string {
+  if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) return value
+  throw broken('events')
+}
+
+function pathIn(value: Json | undefined): string {
+  if (typeof value === 'string' && isPlainPath(value)) return value
+  throw broken('path')
+}
+
+/** Below a folder: no way up, no root, no names that a system reads otherwise. */
+export function isPlainPath(path: string): boolean {
+  if (path.length > 1024 || path.includes('\\') || path.includes('\0') || path.includes(':')) return false
+  return path.split('/').every(name => name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) <= 255)
+}
+
+function linkIn(value: Json | undefined): Link {
+  if (typeof value !== 'string') throw broken('document')
+  try {
+    return parseCid(value)
+  } catch (error) {
+    if (error instanceof ReplicaError && error.code === 'ERR_CID') throw broken('document')
+    throw error
+  }
+}
+
+export function linkText(link: Link): string {
+  return cidText(link.digest, link.codec)
+}
+
+function listAt(value: Map<string, Json>, name: string): readonly Json[] {
+  const list = value.get(name)
+  if (Array.isArray(list)) return list
+  throw broken(name)
+}
+
+function mapOf(members: Record<string, string>): Map<string, Json> {
+  return new Map(Object.entries(members))
+}
+
+function broken(member: string): ReplicaError {
+  return new ReplicaError('ERR_FRONTIER', `a base document whose ${member} is broken`)
+}

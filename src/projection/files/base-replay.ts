@@ -1,0 +1,104 @@
+// Replay of a log over a base (protocol/frontier.md, F20): what later events made of its objects, and what all events amount to. Pure.
+
+import type { InPieces } from '../../base/cooperative.ts'
+import { hasCode } from '../../base/errors.ts'
+import type { Json } from '../../json/value.ts'
+import { readFindings } from '../../vela/files/frontier-file.ts'
+import type { Deciders } from '../../vela/resolution/decider.ts'
+import { genesisOf } from '../../vela/state/base-findings.ts'
+import { viewObjects } from '../../vela/state/read-out.ts'
+import { applyEvent, emptyView } from '../../vela/state/reducer.ts'
+import { OBJECT_TABLES, type ObjectTable, type Precedes, type View } from '../../vela/state/state.ts'
+import type { LogEvent } from './log-events.ts'
+import { idOf, listOf } from './whole-members.ts'
+
+type Members = Map<string, Json>
+
+/** Objects by their tables and ids. */
+export type Changed = ReadonlyMap<ObjectTable, ReadonlyMap<string, Members>>
+
+const EVENTS_PER_PIECE = 128
+
+interface Replaying {
+  readonly members: Members
+  readonly log: readonly LogEvent[]
+  readonly based: ReadonlySet<string>
+  readonly precedes: Precedes | undefined
+  readonly deciders: Deciders
+}
+
+export interface Replayed {
+  /** The objects that later events changed or made. */
+  readonly changed: Changed
+  /** The view of all events. */
+  readonly whole: View
+}
+
+/**
+ * What later events changed, and what all of them amount to. Later ones are applied on top of the objects as the base has them, since these may have been changed outside of
+ * the log; an object whose later events stand between those of the base in replay order, or that the base's list doesn't bring into
+ * the view, is taken from the replay of the whole log.
+ */
+export function* replayLog({ members, log, based, precedes, deciders }: Replaying): InPieces<Replayed> {
+  const findings = readFindings(listOf(members, 'findings'), [])
+  const proposals = listOf(members, 'proposals').flatMap(seedOf)
+  const seeds = { proposals, deciders, ...(precedes !== undefined && { precedes }) }
+  const top = emptyView({ genesis: findings.map(({ body }) => body), ...seeds })
+  const whole = emptyView({ genesis: genesisOf(findings, log), ...seeds })
+  const started = new Set<string>()
+  const between = new Set<string>()
+  const touched = new Set<string>()
+  for (const [i, event] of counting(log).entries()) {
+    if (i % EVENTS_PER_PIECE === 0) yield
+    const inWhole = apply(whole, event)
+    const ids = [event.head.target.id, ...inWhole.findings]
+    if (!based.has(event.digest)) {
+      const onTop = apply(top, event)
+      for (const id of [...ids, ...onTop.findings]) touched.add(id)
+      for (const id of ids) started.add(id)
+      // It is about what events of the base said, such as a conflict between them.
+      if (onTop.problems > inWhole.problems) for (const id of ids) between.add(id)
+    } else for (const id of ids) if (started.has(id)) between.add(id)
+  }
+  const changed = new Map<ObjectTable, Map<string, Members>>()
+  for (const table of OBJECT_TABLES) {
+    const sources = table === 'findings' ? { top, whole } : { top: whole, whole }
+    const objects = changedIn(table, { ...sources, touched, between })
+    if (objects.size > 0) changed.set(table, objects)
+  }
+  return { changed, whole }
+}
+
+/** Each at the first place of a node that counts. */
+function counting(log: readonly LogEvent[]): LogEvent[] {
+  return log.filter(({ counts }) => counts).sort((a, b) => (a.nodes?.[0] ?? 0) - (b.nodes?.[0] ?? 0))
+}
+
+function changedIn(
+  table: ObjectTable,
+  from: { top: View; whole: View; touched: ReadonlySet<string>; between: ReadonlySet<string> },
+): Map<string, Members> {
+  const whole = new Map(viewObjects(from.whole, table).map(({ id, body }) => [id, body]))
+  const objects = new Map<string, Members>()
+  for (const { id, body } of viewObjects(from.top, table)) {
+    if (!from.touched.has(id)) continue
+    objects.set(id, new Map((from.between.has(id) ? whole.get(id) : undefined) ?? body))
+  }
+  return objects
+}
+
+/** An event that no replay can read changes nothing; the gate let it in as an event. */
+function apply(view: View, event: LogEvent): { findings: readonly string[]; problems: number } {
+  try {
+    const { findings, problems } = applyEvent(view, event)
+    return { findings, problems: problems.length }
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    return { findings: [], problems: 1 }
+  }
+}
+
+function seedOf(proposal: Json): { id: string; payload: Json }[] {
+  const id = idOf(proposal)
+  return id === undefined ? [] : [{ id, payload: (proposal as Members).get('payload') ?? null }]
+}

@@ -1,0 +1,146 @@
+// What a repository says of itself in `.vela/config.toml` and `frontier.yaml` (protocol/frontier.md, F16, F22): plain values of known
+// names, read from the lines that have them, and written in lines that are read the same. Of YAML this is the part that Vela writes.
+
+import { printString } from '../../json/json.ts'
+import { type Json, JsonNumber } from '../../json/value.ts'
+
+/** A file of a repository, its path relative and plain: `.vela/…`, or one of the visible files beside it. */
+export interface RepositoryFile {
+  readonly path: string
+  readonly bytes: Uint8Array
+}
+
+export interface Config {
+  readonly frontier_id?: string
+  readonly name?: string
+  readonly description?: string
+  readonly compiler?: string
+  readonly compiled_at?: string
+  readonly papers_processed?: JsonNumber
+  /** Of frontier.yaml; objects with texts and nulls. */
+  readonly dependencies?: readonly Json[]
+}
+
+const TEXTS = ['frontier_id', 'name', 'description', 'compiler', 'compiled_at'] as const
+
+const TOML = '.vela/config.toml'
+const YAML = 'frontier.yaml'
+
+/** frontier.yaml has precedence. */
+export function configOf(files: readonly RepositoryFile[]): Config {
+  const linesOf = (path: string): string[] => {
+    const file = files.find(one => one.path === path)
+    return file === undefined ? [] : Buffer.from(file.bytes).toString('utf8').split(/\r?\n/)
+  }
+  const [toml, yaml] = [tomlValues(linesOf(TOML)), linesOf(YAML)]
+  const config: { -readonly [name in keyof Config]: Config[name] } = {}
+  const inYaml = new Map(yaml.flatMap(line => yamlMember(line) ?? []))
+  for (const name of TEXTS) {
+    const value = inYaml.get(name) ?? textIn(toml.get(name))
+    if (typeof value === 'string') config[name] = value
+  }
+  const papers = toml.get('papers_processed')
+  if (papers !== undefined && /^\d{1,15}$/.test(papers)) config.papers_processed = JsonNumber.integer(Number(papers))
+  const dependencies = dependenciesIn(yaml)
+  if (dependencies.length > 0) config.dependencies = dependencies
+  return config
+}
+
+/** The files that say so of a frontier, by its name and its member `frontier`. */
+export function configFiles(frontier: string, meta: Json | undefined): { path: string; text: string }[] {
+  const own = meta instanceof Map ? meta : new Map<string, Json>()
+  const lines = ['[project]', `frontier_id = ${tomlText(frontier)}`]
+  for (const name of TEXTS) {
+    const value = own.get(name)
+    if (typeof value === 'string' && name !== 'frontier_id') lines.push(`${name} = ${tomlText(value)}`)
+  }
+  const papers = own.get('papers_processed')
+  if (papers instanceof JsonNumber && papers.isInteger) lines.push(`papers_processed = ${papers.text}`)
+  const files = [{ path: TOML, text: `${lines.join('\n')}\n` }]
+  const dependencies = own.get('dependencies')
+  if (!Array.isArray(dependencies) || dependencies.length === 0) return files
+  return [...files, { path: YAML, text: manifestText(own, dependencies) }]
+}
+
+/** The raw values of the first table and of `[project]`. */
+function tomlValues(lines: readonly string[]): Map<string, string> {
+  const values = new Map<string, string>()
+  let section = 'project'
+  for (const line of lines) {
+    const header = /^\s*\[+\s*([^\]]*?)\s*\]/.exec(line)
+    if (header !== null) section = header[1]!
+    const member = /^\s*(\w+)\s*=\s*("(?:[^"\\]|\\.)*"|'[^']*'|\d+)\s*(?:#.*)?$/.exec(line)
+    if (section === 'project' && member !== null) values.set(member[1]!, member[2]!)
+  }
+  return values
+}
+
+/** A basic string, whose escapes but for `\U` are JSON's, or a literal one; undefined for anything else. */
+function textIn(value: string | undefined): string | undefined {
+  if (value?.startsWith("'")) return value.slice(1, -1)
+  if (!value?.startsWith('"')) return undefined
+  const wide = /\\U([0-9a-fA-F]{8})/g
+  try {
+    return JSON.parse(value.replaceAll(wide, (_, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16))))
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+function tomlText(text: string): string {
+  return printString(text).replaceAll('\u007f', '\\u007f')
+}
+
+/** `name: value` on a line of its own, at its start: a text, or null. */
+function yamlMember(line: string): [[string, Json]] | undefined {
+  const member = /^(\w+):[ \t]+(.*?)[ \t]*$/.exec(line)
+  const value = member === null ? undefined : yamlScalar(member[2]!)
+  return value === undefined ? undefined : [[member![1]!, value]]
+}
+
+function yamlScalar(text: string): Json | undefined {
+  if (text === 'null' || text === '~') return null
+  const quoted = /^'((?:[^']|'')*)'(?:[ \t]+#.*)?$/.exec(text)
+  if (quoted !== null) return quoted[1]!.replaceAll("''", "'")
+  const double = /^("(?:[^"\\]|\\.)*")(?:[ \t]+#.*)?$/.exec(text)
+  if (double !== null) return textIn(double[1])
+  // What begins otherwise is no plain text: a block, a list, an object, an anchor.
+  const plain = text.replace(/[ \t]+#.*$/, '')
+  return /^[^\s|>&*!%@`{[\]}#"',?-]/.test(plain) || /^-\S/.test(plain) ? plain : undefined
+}
+
+/** The items below `dependencies:`, or below `frontiers_v2:` in it: lists of flat objects. */
+function dependenciesIn(lines: readonly string[]): Json[] {
+  const start = lines.findIndex(line => /^dependencies:\s*$/.test(line))
+  if (start < 0) return []
+  const end = lines.findIndex((line, at) => at > start && /^[^\s#-]/.test(line))
+  const below = lines.slice(start + 1, end < 0 ? undefined : end)
+  const named = below.findIndex(line => /^\s+frontiers_v2:\s*$/.test(line))
+  const items: Map<string, Json>[] = []
+  for (const line of below.slice(named + 1)) {
+    const opening = /^\s*-\s+(.*)$/.exec(line)
+    const member = yamlMember(opening?.[1] ?? line.trim())
+    if (member === undefined || (opening === null && items.length === 0)) break
+    if (opening !== null) items.push(new Map())
+    items.at(-1)!.set(...member[0])
+  }
+  return items
+}
+
+/** JSON's strings are YAML's. */
+function manifestText(meta: ReadonlyMap<string, Json>, dependencies: readonly Json[]): string {
+  const lines = ['schema: vela.frontier_manifest.v0.1', 'layout: vela.frontier_repo.v0.1', 'mode: split']
+  for (const name of ['name', 'description']) {
+    const value = meta.get(name)
+    if (typeof value === 'string') lines.push(`${name}: ${printString(value)}`)
+  }
+  lines.push('dependencies:', '  frontiers: []', '  packages: []', '  adapters: []', '  frontiers_v2:')
+  for (const dependency of dependencies) {
+    if (!(dependency instanceof Map)) continue
+    const members = [...dependency].filter(([, value]) => value === null || typeof value === 'string')
+    const texts = members.map(([name, value]) => `${name}: ${value === null ? 'null' : printString(value as string)}`)
+    lines.push(...texts.map((text, at) => `${at === 0 ? '  - ' : '    '}${text}`))
+  }
+  return `${lines.join('\n')}\n`
+}

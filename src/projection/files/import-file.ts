@@ -1,0 +1,199 @@
+// Importing a whole frontier (protocol/frontier.md, F16 to F19): its events go in as a log does, everything else as documents that the
+// nodes link: a proposal from the node of the event that points to it, the base document from the first new node. What no new
+// node can link, since all events are known already, a genesis event of its own carries; the same again is known and adds nothing.
+
+import { toHex } from '../../base/bytes.ts'
+import { hasCode } from '../../base/errors.ts'
+import { COMMIT_LIMITS, NODE_LIMITS } from '../../base/limits.ts'
+import { VERSION } from '../../base/version.ts'
+import type { Key } from '../../crypto/key.ts'
+import { type CheckedEvent, makeEvent } from '../../event/event.ts'
+import { parseInstant } from '../../json/instant.ts'
+import { chunkDocument, type DocumentBlock } from '../../node/document-chunks.ts'
+import { decodeNode } from '../../node/node.ts'
+import type { Link } from '../../node/schema.ts'
+import { ownerKeys } from '../../replica/founder.ts'
+import type { Frontier } from '../../replica/frontier.ts'
+import { rehearseLog } from '../../replica/import/dry-run.ts'
+import { type Attachments, importLog } from '../../replica/import/import-events.ts'
+import type { ImportOptions, ImportReport } from '../../replica/import/import-reader.ts'
+import { type ReadyEvent, ready } from '../../replica/node-builder.ts'
+import type { Home } from '../../replica/replica-context.ts'
+import { linkText } from './base-document.ts'
+import { CARRIED, readWholeLog } from './log-events.ts'
+import type { Document, Parts } from './split.ts'
+
+/** Documents are written in batches of about this size, one sync each. */
+const BATCH_BYTES = COMMIT_LIMITS.bytesMax / 2
+
+export interface WholeImportReport extends ImportReport {
+  /** CID of the base document: all of the frontier that is no event. */
+  readonly base: string
+  /** Whether that was here already: linked by this replica, where the frontier is its own, else by anybody. */
+  readonly baseKnown: boolean
+  /** Whether it is the one that counts now; another's doesn't count where the frontier's owner has one. */
+  readonly baseCounts: boolean
+  /** Documents newly linked, the base among them. */
+  readonly documents: number
+}
+
+/** @throws ReplicaError ERR_FRONTIER_ID, ERR_DOCUMENT over 128 MiB, ERR_ABORTED */
+export async function importWhole(
+  home: Home,
+  { frontier: name, parts }: { frontier: string; parts: Parts },
+  options: ImportOptions = {},
+): Promise<WholeImportReport> {
+  const refused = await refusedWhole(home, { frontier: name, parts }, options)
+  if (refused !== undefined) return refused
+  const frontier = await home.track(name)
+  const report = await frontier.exclusive(() => importParts({ frontier, key: home.key, parts }, options))
+  home.checkHeads(name)
+  return report
+}
+
+/** What is refused keeps no frontier that was not kept. */
+async function refusedWhole(
+  home: Home,
+  { frontier: name, parts }: { frontier: string; parts: Parts },
+  options: ImportOptions,
+): Promise<WholeImportReport | undefined> {
+  if (home.frontiers.has(name)) return undefined
+  const base = linkText(parts.base(name).link)
+  if (options.strict !== true) return undefined
+  const frontier = await home.scratch(name)
+  const report = await rehearseLog({ frontier, key: home.key, log: () => parts.events }, options)
+  if (report.refusedCount === 0) return undefined
+  return { ...report, base, baseKnown: false, baseCounts: false, documents: 0 }
+}
+
+async function importParts(
+  { frontier, key, parts }: { frontier: Frontier; key: Key; parts: Parts },
+  options: ImportOptions,
+): Promise<WholeImportReport> {
+  const base = parts.base(frontier.log.name)
+  const name = linkText(base.link)
+  const owner = await ownerKeys(frontier)
+  const isOwn = owner.size === 0 || owner.has(key.publicKey)
+  const known = await linkedIn(frontier, owner)
+  const baseKnown = (isOwn ? known.byOwner : known.byAny).has(name)
+  const attachments = new WholeAttachments({ frontier, base, baseKnown, parts, known: known.byAny })
+  const report = await importLog({ frontier, key, log: () => parts.events, attachments }, options)
+  const isNew = isOwn && !baseKnown && attachments.linked > 0
+  const baseCounts = isNew || (await readWholeLog(frontier)).bases.some(one => one.document === name && one.counts)
+  return { ...report, base: name, baseKnown, baseCounts, documents: attachments.linked }
+}
+
+interface LinkedDocuments {
+  readonly byAny: ReadonlySet<string>
+  /** The frontier's owner: only what the owner links stands for the frontier. */
+  readonly byOwner: ReadonlySet<string>
+}
+
+/** The documents that nodes of the log link already. */
+async function linkedIn({ log }: Frontier, owner: ReadonlySet<string>): Promise<LinkedDocuments> {
+  const byAny = new Set<string>()
+  const byOwner = new Set<string>()
+  for await (const rows of log.scan({ from: 0, to: log.nodes })) {
+    for (const { bytes } of rows) {
+      const { links, key } = decodeNode(bytes)
+      const names = links.map(linkText)
+      for (const name of names) byAny.add(name)
+      if (owner.has(toHex(key))) for (const name of names) byOwner.add(name)
+    }
+  }
+  return { byAny, byOwner }
+}
+
+class WholeAttachments implements Attachments {
+  linked = 0
+  readonly #frontier: Frontier
+  readonly #base: Document
+  readonly #parts: Parts
+  /** What no node links yet, by the text of the link: the base first. */
+  readonly #open = new Map<string, Document>()
+
+  constructor(parts: {
+    frontier: Frontier
+    base: Document
+    baseKnown: boolean
+    parts: Parts
+    known: ReadonlySet<string>
+  }) {
+    this.#frontier = parts.frontier
+    this.#base = parts.base
+    this.#parts = parts.parts
+    if (parts.baseKnown) return
+    this.#open.set(linkText(parts.base.link), parts.base)
+    for (const document of [...parts.parts.proposals.values()].flat()) {
+      const name = linkText(document.link)
+      if (!parts.known.has(name)) this.#open.set(name, document)
+    }
+  }
+
+  /** Documents are durable before a node links them. */
+  async begin(): Promise<void> {
+    const { gate } = this.#frontier
+    let batch: DocumentBlock[] = []
+    let size = 0
+    for (const { bytes } of this.#open.values()) {
+      // Chunks before their list, as chunkDocument gives them.
+      for (const block of chunkDocument(bytes).blocks) {
+        batch.push(block)
+        size += block.bytes.length
+        if (size < BATCH_BYTES) continue
+        await gate.keep(batch)
+        batch = []
+        size = 0
+      }
+    }
+    if (batch.length > 0) await gate.keep(batch)
+  }
+
+  linksOf(event: ReadyEvent): Link[] {
+    const wanted = [this.#base, ...(this.#parts.proposals.get(toHex(event.digest)) ?? [])]
+    const open = wanted.filter(({ link }) => this.#open.has(linkText(link)))
+    return open.slice(0, NODE_LIMITS.linksMax).map(({ link }) => link)
+  }
+
+  made(links: readonly Link[]): void {
+    for (const link of links) this.#open.delete(linkText(link))
+    this.linked += links.length
+  }
+
+  /** Events that carry what is left, each as many links as a node may have. */
+  *rest(): Generator<ReadyEvent> {
+    for (let part = 1; this.#open.size > 0; part++) {
+      const documents = [...this.#open.values()].slice(0, NODE_LIMITS.linksMax)
+      yield ready(
+        this.#carrier(part),
+        documents.map(({ link }) => link),
+      )
+    }
+  }
+
+  /** It depends on nothing but the base, so that two hubs that import the same make the same event. */
+  #carrier(part: number): CheckedEvent {
+    const { log } = this.#frontier
+    const creator = `replica/${VERSION}`
+    const payload = { name: log.name, creator, [CARRIED]: linkText(this.#base.link), part }
+    const timestamp = instantOr(this.#parts.compiledAt, '1970-01-01T00:00:00Z')
+    return makeEvent({
+      kind: 'frontier.created',
+      target: { type: 'frontier', id: log.name },
+      actor: { id: creator, type: 'frontier' },
+      timestamp,
+      reason: 'frontier compiled',
+      payload,
+    })
+  }
+}
+
+function instantOr(text: string | undefined, other: string): string {
+  try {
+    if (text !== undefined) parseInstant(text)
+    return text ?? other
+  } catch (error) {
+    if (!hasCode(error, 'ERR_INSTANT')) throw error
+    return other
+  }
+}

@@ -1,0 +1,189 @@
+// What a stored log holds of a whole frontier: its events in replay order, the base document that counts, which is its owner's, and the
+// proposals that its nodes link (protocol/frontier.md, F19). A link to anything else is left alone.
+
+import { sha256, toHex } from '../../base/bytes.ts'
+import { hasCode } from '../../base/errors.ts'
+import { FETCH_LIMITS } from '../../base/limits.ts'
+import { checkEvent, type EventHead } from '../../event/event.ts'
+import { Ancestry } from '../../graph/ancestry.ts'
+import { printJson } from '../../json/json.ts'
+import { decodeNode } from '../../node/node.ts'
+import type { Link } from '../../node/schema.ts'
+import { ownerKeys } from '../../replica/founder.ts'
+import type { Frontier } from '../../replica/frontier.ts'
+import { inReplayOrder } from '../../replica/log-reader.ts'
+import { readFrontier } from '../../vela/files/frontier-file.ts'
+import { payloadOf } from '../../vela/payloads.ts'
+import type { Precedes } from '../../vela/state/state.ts'
+import { isRestricted } from '../event-index.ts'
+import { BASE_STARTS, type Base, linkText, readBase } from './base-document.ts'
+
+export interface LogEvent {
+  readonly text: Uint8Array
+  readonly head: EventHead
+  /** SHA-256 of the text, 64 hex digits. */
+  readonly digest: string
+  /** Whether it counts in replay: what hubs say of the frontier itself does only by a registered signer. */
+  readonly counts: boolean
+  /** The nodes that carry it and count, by their places in replay order; absent where nothing is known of nodes. */
+  readonly nodes?: readonly number[]
+}
+
+export interface BaseLinked {
+  /** CID of the document. */
+  readonly document: string
+  /** Public keys of the nodes that link it, 64 hex digits each. */
+  readonly keys: readonly string[]
+  readonly counts: boolean
+}
+
+export interface WholeLog {
+  readonly frontier: string
+  readonly events: readonly LogEvent[]
+  /** The last in replay order of the owner's; where there is none, the last of any. */
+  readonly base: Base | undefined
+  /** What looks like one, the one that counts among them, in the order of the nodes that link them. */
+  readonly bases: readonly BaseLinked[]
+  /** By the text of their links, in the order of the nodes that link them. */
+  readonly documents: ReadonlyMap<string, Uint8Array>
+  /** Ancestry of its nodes, by their places. */
+  readonly precedes: Precedes
+}
+
+/** Kinds that are of this program and no part of a frontier that others read. */
+const OWN_KINDS: ReadonlySet<string> = new Set(['frontier.merged'])
+
+/** The member of a genesis event's payload by which it is no event of the frontier but carries a base document. */
+export const CARRIED = 'base_document'
+
+/** Without `standing` every event counts. */
+export async function readWholeLog(
+  frontier: Frontier,
+  standing: (key: Uint8Array) => boolean = () => true,
+): Promise<WholeLog> {
+  const events: LogEvent[] = []
+  const links = new Links(await ownerKeys(frontier))
+  const carriers = new Map<string, number[]>()
+  const ancestry = new Ancestry()
+  const places = new Map<number, number>()
+  for await (const rows of inReplayOrder(frontier.log, { reverse: false, twins: 'all' })) {
+    for (const { seq, bytes, parents } of rows) {
+      const place = ancestry.add(parents.map(parent => places.get(parent)!))
+      places.set(seq, place)
+      const node = decodeNode(bytes)
+      // Nodes that carry an event once more may link what the first one doesn't.
+      for (const link of node.links) links.add(link, toHex(node.key))
+      const digest = toHex(sha256(node.event))
+      const others = carriers.get(digest)
+      const counting = !isRestricted(node.event) || standing(node.key) ? [place] : []
+      carriers.set(digest, [...(others ?? []), ...counting])
+      if (others !== undefined) continue
+      const head = checkEvent(node.event)
+      const event = { text: node.event, head, digest, counts: true }
+      if (!isOwn({ kind: head.kind, text: node.event })) events.push(event)
+    }
+  }
+  const judged = events.map(event => {
+    const nodes = carriers.get(event.digest)!
+    return { ...event, counts: nodes.length > 0, nodes }
+  })
+  const precedes: Precedes = (a, b) => ancestry.precedes(a, b)
+  return { frontier: frontier.log.name, events: judged, precedes, ...(await readDocuments(frontier, links)) }
+}
+
+interface Linked {
+  readonly link: Link
+  readonly keys: Set<string>
+}
+
+/** Documents by the text of their links, in the order of the last nodes that link them: the owner's, and all. */
+class Links {
+  readonly all = new Map<string, Linked>()
+  readonly #owned = new Set<string>()
+  readonly #owner: ReadonlySet<string>
+
+  constructor(owner: ReadonlySet<string>) {
+    this.#owner = owner
+  }
+
+  add(link: Link, key: string): void {
+    const name = linkText(link)
+    const { keys } = this.all.get(name) ?? { keys: new Set<string>() }
+    this.all.delete(name)
+    this.all.set(name, { link, keys: keys.add(key) })
+    if (!this.#owner.has(key)) return
+    this.#owned.delete(name)
+    this.#owned.add(name)
+  }
+
+  /** The owner's first, each part from the last on: what others link can't crowd out what counts. */
+  *weightiest(): Generator<[string, Link]> {
+    const others = [...this.all.keys()].filter(name => !this.#owned.has(name))
+    for (const name of [...this.#owned].reverse().concat(others.reverse())) yield [name, this.all.get(name)!.link]
+  }
+}
+
+/** Whether an event is this program's own matter: it joins heads, or carries documents that no other node links. */
+export function isOwn({ kind, text }: { kind: string; text: Uint8Array }): boolean {
+  if (OWN_KINDS.has(kind)) return true
+  if (kind !== 'frontier.created') return false
+  const payload = payloadOf(text)
+  return payload instanceof Map && typeof payload.get(CARRIED) === 'string'
+}
+
+async function readDocuments(
+  { documents, log }: Frontier,
+  links: Links,
+): Promise<Pick<WholeLog, 'base' | 'bases' | 'documents'>> {
+  const read = new Map<string, Uint8Array>()
+  const bases = new Map<string, Uint8Array>()
+  let room = FETCH_LIMITS.frontierBytesMax * 2
+  for (const [name, link] of links.weightiest()) {
+    if (room <= 0) break
+    const bytes = await documents.read(link)
+    room -= bytes.length
+    if (BASE_STARTS.some(start => startsWith(bytes, start))) bases.set(name, bytes)
+    else read.set(name, bytes)
+  }
+  const found = firstUsable(bases, { frontier: log.name, read })
+  const listed = [...links.all].filter(([name]) => bases.has(name))
+  return {
+    base: found?.base,
+    bases: listed.map(([document, { keys }]) => ({ document, keys: [...keys], counts: document === found?.name })),
+    documents: inOrderOf(links, read),
+  }
+}
+
+function inOrderOf(links: Links, read: ReadonlyMap<string, Uint8Array>): Map<string, Uint8Array> {
+  return new Map([...links.all.keys()].flatMap(name => (read.has(name) ? [[name, read.get(name)!]] : [])))
+}
+
+function startsWith(bytes: Uint8Array, text: string): boolean {
+  return Buffer.from(bytes.subarray(0, text.length)).toString('latin1') === text
+}
+
+/** Any registered peer may link what looks like a base; one that no frontier can be made of is passed over. */
+function firstUsable(
+  bases: ReadonlyMap<string, Uint8Array>,
+  { frontier, read }: { frontier: string; read: ReadonlyMap<string, Uint8Array> },
+): { readonly name: string; readonly base: Base } | undefined {
+  for (const [name, bytes] of bases) {
+    const base = readBase(bytes, frontier)
+    if (base === undefined) continue
+    const parts = [...(base.proposals ?? []), ...(base.files ?? []).map(({ content }) => ({ link: content }))]
+    const links = parts.flatMap(part => ('link' in part && !(part.link instanceof Uint8Array) ? [part.link] : []))
+    if (links.every(link => read.has(linkText(link))) && (base.files !== undefined || isFrontier(base)))
+      return { name, base }
+  }
+  return undefined
+}
+
+function isFrontier({ members }: Base): boolean {
+  try {
+    readFrontier(printJson(new Map(members)), { broken: 'keep' })
+    return true
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    return false
+  }
+}

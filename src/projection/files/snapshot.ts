@@ -1,0 +1,130 @@
+// The whole frontier of what this replica holds now (protocol/frontier.md, F20 to F22): a frontier.json, or the files of a `.vela`
+// repository. Equal logs of one owner give equal bytes, on whatever replica.
+
+import { concat, fromHex, utf8 } from '../../base/bytes.ts'
+import type { InPieces } from '../../base/cooperative.ts'
+import { hasCode } from '../../base/errors.ts'
+import { inTurns } from '../../base/turns.ts'
+import { verifyVetted } from '../../crypto/validated-keys.ts'
+import { readEvent } from '../../event/event.ts'
+import { compareText, printJson, printString } from '../../json/json.ts'
+import type { Json } from '../../json/value.ts'
+import type { Home } from '../../replica/replica-context.ts'
+import { type Frontier as FrontierFile, readFrontierInPieces } from '../../vela/files/frontier-file.ts'
+import { isStanding } from '../event-index.ts'
+import { actorsIn } from '../initial-state.ts'
+import { basisOf, filesOf } from './base-selection.ts'
+import { withFirstNodes } from './first-nodes.ts'
+import { type Joined, joinFrontierInPieces, proposalsIn } from './join.ts'
+import { readWholeLog, type WholeLog } from './log-events.ts'
+import { repositoryFiles } from './repository.ts'
+import type { RepositoryFile } from './split.ts'
+
+const ITEMS_PER_PIECE = 128
+
+export interface WholeFrontier {
+  readonly file: FrontierFile
+  /** Canonical JSON, UTF-8: the frontier.json. */
+  readonly text: Uint8Array
+}
+
+/**
+ * With `nodes` as it was when the log had so many.
+ * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_NOT_FOUND for a document that isn't here, ERR_STORE_CORRUPT
+ */
+export async function wholeFrontier(
+  home: Home,
+  frontier: string,
+  options: { nodes?: number } = {},
+): Promise<WholeFrontier> {
+  const log = await logOf(home, frontier, options.nodes)
+  const text = await inTurns(wholeText(log, await inTurns(joined(log))))
+  return { file: await inTurns(readFrontierInPieces(text, { broken: 'keep' })), text }
+}
+
+/** The files of a repository, with the frontier.json among them where it came as a file or with one. @throws as wholeFrontier does */
+export async function wholeRepository(home: Home, frontier: string): Promise<RepositoryFile[]> {
+  const log = await logOf(home, frontier)
+  const whole = await inTurns(joined(log))
+  const files = log.base === undefined ? undefined : filesOf(log.base, log)
+  return repositoryFiles(whole, { frontier, files, text: await inTurns(wholeText(log, whole)) })
+}
+
+export interface BaseView {
+  /** CID of the document. */
+  readonly document: string
+  readonly counts: boolean
+  /** Whose nodes link it; `hub` is undefined for a key that isn't registered. */
+  readonly linkedBy: readonly { readonly hub: string | undefined; readonly key: string }[]
+}
+
+/** What looks like a base document, in the order of the last nodes that link it (F19). @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+export async function basesOf(home: Home, frontier: string): Promise<BaseView[]> {
+  const { registry } = home.at(frontier)
+  const hubOf = (key: string) => (registry.ownKeys.includes(key) ? home.hubId : registry.byKey(fromHex(key)!)?.id)
+  const { bases } = await logOf(home, frontier)
+  return bases.map(({ document, counts, keys }) => ({
+    document,
+    counts,
+    linkedBy: keys.map(key => ({ hub: hubOf(key), key })),
+  }))
+}
+
+function logOf(home: Home, name: string, nodes = home.at(name).log.nodes): Promise<WholeLog> {
+  const frontier = home.at(name)
+  return readWholeLog(withFirstNodes(frontier, nodes), key => isStanding(frontier.registry, home.hubId, key))
+}
+
+function* joined(log: WholeLog): InPieces<Joined> {
+  const basis = basisOf(log)
+  return yield* joinFrontierInPieces(basis, log.events, {
+    deciders: { actors: actorsIn(basis.members), verify: verifyVetted },
+    proposals: proposalsIn(log.documents.values()),
+    precedes: log.precedes,
+  })
+}
+
+/** Canonical JSON of all members; lists are printed a part at a time. */
+function* wholeText({ base }: WholeLog, { members, events }: Joined): InPieces<Uint8Array> {
+  const hasNone = base !== undefined && base.events === undefined && events.length === 0
+  // A frontier file keeps what it had among its events, even what is none.
+  const list = base?.files === undefined ? events.map(({ value }) => value) : eventList(events)
+  const all = hasNone ? members : new Map(members).set('events', list)
+  const parts: Uint8Array[] = []
+  for (const name of [...all.keys()].sort(compareText)) {
+    const value = all.get(name)!
+    parts.push(utf8(parts.length === 0 ? '{' : ','))
+    if (Array.isArray(value)) {
+      parts.push(utf8(`${printString(name)}:`))
+      yield* listText(value, parts)
+    } else parts.push(utf8(printJson(new Map([[name, value]])).slice(1, -1)))
+    yield
+  }
+  return concat([...parts, utf8(parts.length === 0 ? '{}' : '}')])
+}
+
+function* listText(list: readonly Json[], parts: Uint8Array[]): InPieces<void> {
+  parts.push(utf8('['))
+  for (let at = 0; at < list.length; at += ITEMS_PER_PIECE) {
+    // As deep as they stand in the file.
+    const inside = printJson([list.slice(at, at + ITEMS_PER_PIECE)]).slice(2, -2)
+    parts.push(utf8(at === 0 ? inside : `,${inside}`))
+    yield
+  }
+  parts.push(utf8(']'))
+}
+
+/** What a repository had among its events and is none is no event of a frontier file, which nobody could read with it. */
+function eventList(events: Joined['events']): Json[] {
+  return events.filter(({ value, event }) => event !== undefined || isEvent(value)).map(({ value }) => value)
+}
+
+function isEvent(value: Json): boolean {
+  try {
+    readEvent(printJson(value))
+    return true
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    return false
+  }
+}

@@ -1,0 +1,262 @@
+// A whole frontier taken apart for import (protocol/frontier.md, F16 to F18): its events for the log, and everything else for documents.
+// Pure. Comes from a frontier file, or from the files of a `.vela` repository; joined again by whole-join.ts.
+
+import { sha256, toHex, utf8 } from '../../base/bytes.ts'
+import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { type EventReading, importEvent } from '../../event/event.ts'
+import { genesisName } from '../../event/genesis.ts'
+import { readLog } from '../../json/event-array-reader.ts'
+import { parseJson, printJson } from '../../json/json.ts'
+import type { Json } from '../../json/value.ts'
+import { chunkDocument } from '../../node/document-chunks.ts'
+import type { Link } from '../../node/schema.ts'
+import { compareIds } from '../../replica/closure.ts'
+import { readFindings, readFrontier, type Unread } from '../../vela/files/frontier-file.ts'
+import { byTimestamp } from '../../vela/hashes/target-hash-chain.ts'
+import { payloadOf } from '../../vela/payloads.ts'
+import {
+  type Base,
+  type BaseEvent,
+  type BaseFile,
+  type BasePart,
+  isPlainPath,
+  linkText,
+  printBase,
+} from './base-document.ts'
+import { type Config, configOf, type RepositoryFile } from './config.ts'
+
+export type { RepositoryFile }
+
+export interface Document {
+  readonly link: Link
+  readonly bytes: Uint8Array
+}
+
+/** A frontier taken apart. */
+export interface Parts {
+  /** The name that it gives itself. */
+  readonly frontier: string | undefined
+  /** Texts of the events as they came, in the order in which they become a chain. */
+  readonly events: readonly Uint8Array[]
+  /** The file that the event at this place came from, where each has its own. */
+  readonly fileOf: (index: number) => string | undefined
+  /** What the base document says, when the frontier has this name. */
+  readonly base: (frontier: string) => Document
+  /** Proposals that are documents of their own, by the digest of the event that points to them, 64 hex digits. */
+  readonly proposals: ReadonlyMap<string, readonly Document[]>
+  /** When the frontier was compiled, where it says so. */
+  readonly compiledAt: string | undefined
+  /** Findings that are none: they are kept, and neither compared nor replayed. */
+  readonly unread: readonly Unread[]
+}
+
+/** One event of the source: how it came, and how the log will have it; undefined where the log refuses it. */
+interface Entry {
+  readonly raw: Uint8Array
+  readonly path: string | undefined
+  readonly reading: EventReading | undefined
+  readonly digest: string | undefined
+}
+
+/** @throws ReplicaError as readFrontier does; ERR_JSON for 127 levels, ERR_DOCUMENT for more than fits into a document */
+export function splitFrontier(bytes: Uint8Array): Parts {
+  const { id, members, unread } = readFrontier(bytes, { numbers: 'exact', broken: 'keep' })
+  // Without the member the file would be read as one event.
+  const texts = members.has('events') ? readLog(bytes).events() : []
+  const entries = Array.from(texts, ({ text }) => entryOf(text, undefined))
+  const rest = new Map(members)
+  rest.delete('events')
+  rest.delete('proposals')
+  const wanted = pointedTo(entries)
+  const proposals = new Map<string, Document[]>()
+  const list = members.get('proposals') as readonly Json[] | undefined
+  const parts = list?.map((value): BasePart => {
+    const pointing = value instanceof Map ? wanted.get(value.get('id')) : undefined
+    if (pointing === undefined) return { value }
+    return { link: linked(proposals, { pointing, bytes: utf8(printJson(value)) }) }
+  })
+  const events = members.has('events') ? entries.map(printed) : undefined
+  const base = { members: rest, events, proposals: parts, files: undefined }
+  const meta = members.get('frontier') as Map<string, Json>
+  // Made now, so that what is nested too deeply for a document is refused before anything is done with it.
+  const document = baseOf(base)(id)
+  return {
+    frontier: id,
+    events: entries.map(({ raw }) => raw),
+    fileOf: () => undefined,
+    base: frontier => (frontier === id ? document : baseOf(base)(frontier)),
+    proposals,
+    compiledAt: meta.get('compiled_at') as string,
+    unread: unread.filter(({ list: of }) => of === 'findings'),
+  }
+}
+
+const EVENTS = '.vela/events/'
+const PROPOSALS = '.vela/proposals/'
+
+/** @throws ReplicaError ERR_FRONTIER for a path that leads out of the folder */
+export function splitRepository(repository: readonly RepositoryFile[]): Parts {
+  const files = [...repository].sort((a, b) => compareIds(a.path, b.path))
+  for (const { path } of files)
+    if (!isPlainPath(path))
+      throw new ReplicaError('ERR_FRONTIER', `a file of a repository has the path '${path.slice(0, 80)}'`)
+  const found = files.filter(({ path }) => isEventPath(path)).map(({ path, bytes }) => entryOf(bytes, path))
+  const frontierFile = files.find(({ path }) => path === 'frontier.json')?.bytes
+  const entries = ordered(found, frontierFile)
+  const wanted = pointedTo(entries)
+  const proposals = new Map<string, Document[]>()
+  // A refused one that is no text can't stand among the events of a document; it is kept as the file that it is.
+  const kept = entries.filter(({ raw, reading }) => reading !== undefined || isText(raw))
+  const places = new Set(kept.map(({ path }) => path))
+  const rest = files
+    .filter(({ path }) => !places.has(path))
+    .map(({ path, bytes }): BaseFile => {
+      const id = path.startsWith(PROPOSALS) ? path.slice(PROPOSALS.length).replace(/\.json$/, '') : undefined
+      const pointing = id === undefined ? undefined : wanted.get(id)
+      return { path, content: pointing === undefined ? bytes : linked(proposals, { pointing, bytes }) }
+    })
+  const base = { members: new Map(), events: kept.map(printed), proposals: undefined, files: rest }
+  const meta = configOf(files)
+  return {
+    frontier: nameOf({ meta, frontierFile, entries }),
+    events: entries.map(({ raw }) => raw),
+    fileOf: index => entries[index]?.path,
+    base: baseOf(base),
+    proposals,
+    compiledAt: meta.compiled_at ?? entries.at(-1)?.reading?.head.timestamp,
+    unread: unreadRecords(files),
+  }
+}
+
+/** By their order among the records of findings. */
+function unreadRecords(files: readonly RepositoryFile[]): Unread[] {
+  const records = files.filter(({ path }) => path.startsWith('.vela/findings/') && path.endsWith('.json'))
+  const unread: Unread[] = []
+  // What is no JSON is no finding either.
+  readFindings(
+    records.map(({ bytes }) => jsonIn(bytes) ?? null),
+    unread,
+  )
+  return unread.map(one => ({ ...one, reason: `${records[one.index]!.path}: ${one.reason}` }))
+}
+
+function isEventPath(path: string): boolean {
+  return path.startsWith(EVENTS) && path.endsWith('.json') && !path.slice(EVENTS.length).includes('/')
+}
+
+function isText(bytes: Uint8Array): boolean {
+  return Buffer.from(Buffer.from(bytes).toString('utf8')).equals(bytes)
+}
+
+function entryOf(raw: Uint8Array, path: string | undefined): Entry {
+  try {
+    const reading = importEvent(raw)
+    return { raw, path, reading, digest: toHex(sha256(reading.text)) }
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    return { raw, path, reading: undefined, digest: undefined }
+  }
+}
+
+/** How the base document has it. A refused file of a repository that is no JSON is kept as the text that it is. */
+function printed({ raw, path, reading, digest }: Entry): BaseEvent {
+  const value = jsonIn(raw)
+  const stored = reading === undefined ? undefined : Buffer.from(reading.text).toString('utf8')
+  const asStored = stored !== undefined && value !== undefined && printJson(value) === stored
+  const usual = reading === undefined ? undefined : `${EVENTS}${reading.head.id}.json`
+  return {
+    ...(digest !== undefined && { digest }),
+    ...(!asStored && { value: value === undefined ? Buffer.from(raw).toString('utf8') : value }),
+    ...(path !== undefined && path !== usual && { path }),
+  }
+}
+
+function jsonIn(raw: Uint8Array): Json | undefined {
+  try {
+    return parseJson(raw, { numbers: 'exact' })
+  } catch (error) {
+    if (!hasCode(error, 'ERR_JSON')) throw error
+    return undefined
+  }
+}
+
+/** The ids of proposals that events of the log point to, with the digests of those events. */
+function pointedTo(entries: readonly Entry[]): Map<Json | undefined, string[]> {
+  const wanted = new Map<Json | undefined, string[]>()
+  for (const { reading, digest } of entries) {
+    if (reading === undefined || digest === undefined) continue
+    const payload = payloadOf(reading.text)
+    const id = payload instanceof Map ? payload.get('proposal_id') : undefined
+    if (typeof id !== 'string') continue
+    wanted.set(id, [...(wanted.get(id) ?? []), digest])
+  }
+  return wanted
+}
+
+function linked(
+  proposals: Map<string, Document[]>,
+  { pointing, bytes }: { pointing: string[]; bytes: Uint8Array },
+): Link {
+  const { link } = chunkDocument(bytes)
+  for (const digest of pointing) {
+    const before = proposals.get(digest) ?? []
+    if (!before.some(document => linkText(document.link) === linkText(link)))
+      proposals.set(digest, [...before, { link, bytes }])
+  }
+  return link
+}
+
+function baseOf(base: Omit<Base, 'frontier'>): (frontier: string) => Document {
+  return frontier => {
+    const bytes = printBase({ ...base, frontier })
+    return { link: chunkDocument(bytes).link, bytes }
+  }
+}
+
+/** The order of the frontier.json beside them where it has the same events; else by (timestamp, id), what is refused last. */
+function ordered(entries: readonly Entry[], frontierFile: Uint8Array | undefined): Entry[] {
+  const good = entries.filter(({ digest }) => digest !== undefined)
+  const bad = entries.filter(({ digest }) => digest === undefined)
+  const known = new Map(good.map(entry => [entry.digest, entry]))
+  const order = frontierFile === undefined ? [] : digestsIn(frontierFile)
+  if (order.length === good.length && new Set(order).size === order.length && order.every(digest => known.has(digest)))
+    return [...order.map(digest => known.get(digest)!), ...bad]
+  const byTime = byTimestamp(good.map(entry => ({ head: entry.reading!.head, entry })))
+  return [...byTime.map(({ entry }) => entry), ...bad]
+}
+
+function digestsIn(frontierFile: Uint8Array): (string | undefined)[] {
+  try {
+    return Array.from(readLog(frontierFile).events(), ({ text }) => entryOf(text, undefined).digest)
+  } catch (error) {
+    if (!hasCode(error, 'ERR_JSON')) throw error
+    return []
+  }
+}
+
+/** What names a repository: its configuration, the frontier.json beside it, its genesis event, its configuration's meta. */
+function nameOf(parts: {
+  meta: Config
+  frontierFile: Uint8Array | undefined
+  entries: readonly Entry[]
+}): string | undefined {
+  const { meta, frontierFile, entries } = parts
+  if (meta.frontier_id !== undefined && /^vfr_[0-9a-f]{16}$/.test(meta.frontier_id)) return meta.frontier_id
+  try {
+    if (frontierFile !== undefined) return readFrontier(frontierFile, { broken: 'keep' }).id
+  } catch (error) {
+    if (!hasCode(error)) throw error
+  }
+  for (const { reading } of entries) {
+    const name = reading === undefined ? undefined : genesisName(reading)
+    if (name !== undefined) return name
+  }
+  const { name, compiled_at, compiler } = meta
+  if (name === undefined || compiled_at === undefined || compiler === undefined) return undefined
+  const block = new Map([
+    ['compiled_at', compiled_at],
+    ['compiler', compiler],
+    ['name', name],
+  ])
+  return `vfr_${toHex(sha256(utf8(printJson(block))).subarray(0, 8))}`
+}

@@ -1,0 +1,231 @@
+// What a frontier's stored log amounts to (protocol/replay.md): made when it is first asked for, kept in memory, brought up to date by what
+// has arrived since. Its conflicts can be listed, and after a merge it says which ones that merge opened, which goes into the
+// journal. It reads the log and the registry and changes neither.
+
+import type { Registry } from '../admission/registry.ts'
+import { VIEW_LIMITS } from '../base/limits.ts'
+import type { Journal, JournalFacts } from '../replica/journal.ts'
+import type { FrontierStore } from '../store/store.ts'
+import { OPENED_EVENTS_MAX } from '../sync/message.ts'
+import { type ComputedConflict, viewConflicts } from '../vela/state/field-conflicts.ts'
+import type { View } from '../vela/state/state.ts'
+import { type Contested, contestedIn, firstOf, type ListedConflict, listConflicts } from './conflict-list.ts'
+import { isStanding } from './event-index.ts'
+import { type OpenedConflict, Openings, shortened } from './opened-conflicts.ts'
+import { Replaying, type ReplayProgress, type Seeds } from './replayer.ts'
+import { type Settled, SettleLog } from './resolution-log.ts'
+import { openedBehindWaist } from './waist.ts'
+
+export type { OpenedConflict, ReplayProgress, Seeds }
+
+const NO_SEEDS: Seeds = { genesis: [], proposals: [], actors: [] }
+
+export interface ViewParts {
+  readonly log: FrontierStore
+  readonly registry: Registry
+  readonly journal: Journal
+  /** This replica's own. */
+  readonly hubId: string
+  /** Genesis and proposals for the log as it is now; nothing when absent. Asked at each refresh. */
+  readonly seeds?: (() => Promise<Seeds>) | undefined
+}
+
+export class StoredView {
+  readonly #parts: ViewParts
+  readonly #settleLog: SettleLog
+  #contested: Contested = { between: [], listed: [] }
+  #replaying: Replaying | undefined
+  #isReplaying = false
+  #openings = new Openings()
+  /** Ids of the last conflicts recorded that were found without the view. */
+  #recorded = new Set<string>()
+  /** What was merged before this is not said to have opened anything; all behind it is looked at by whoever gives no number. */
+  #noted: number
+  #tail: Promise<unknown> = Promise.resolve()
+  readonly #watchers = new Set<(progress: ReplayProgress) => void>()
+
+  constructor(parts: ViewParts) {
+    this.#parts = parts
+    this.#noted = parts.log.nodes
+    this.#settleLog = new SettleLog(parts)
+  }
+
+  /** Whether it is in memory: then bringing it up to date costs what came since. */
+  get isThere(): boolean {
+    return this.#replaying !== undefined
+  }
+
+  /** Whether it is being made or brought up to date just now: who asks it anything waits for that. */
+  get isReplaying(): boolean {
+    return this.#isReplaying
+  }
+
+  /** Tells how far it is while it is brought up to date, for whomever. Answers how to end that. */
+  watch(tell: (progress: ReplayProgress) => void): () => void {
+    const own = (progress: ReplayProgress): void => tell(progress)
+    this.#watchers.add(own)
+    return () => void this.#watchers.delete(own)
+  }
+
+  /** The view of all that is stored. It changes with the next refresh: whoever waits for anything in between uses `read`. */
+  refresh(): Promise<View> {
+    return this.read(view => view)
+  }
+
+  /** What `use` makes of the view, which must not change meanwhile: `use` doesn't wait for anything. */
+  read<T>(use: (view: View) => T): Promise<T> {
+    return this.#serial(async () => use((await this.#advance()).view))
+  }
+
+  /** The computed conflicts, by finding, field and events; of these findings only, when given. At most VIEW_LIMITS.listedMax. */
+  conflicts(findings?: Iterable<string>): Promise<ComputedConflict[]> {
+    return this.read(view => firstOf(viewConflicts(view, findings), VIEW_LIMITS.listedMax))
+  }
+
+  /**
+   * The same, and behind them the conflicts whose resolutions contest each other without setting a field apart, by their ids.
+   * At most VIEW_LIMITS.listedMax.
+   */
+  listed(findings?: Iterable<string>): Promise<ListedConflict[]> {
+    const wanted = findings === undefined ? undefined : new Set(findings)
+    return this.#serial(async () => {
+      const { view } = await this.#advance()
+      return firstOf(listConflicts(view, this.#contested, wanted), VIEW_LIMITS.listedMax)
+    })
+  }
+
+  /** The one of this id among all that `listed` would list if it had no end. */
+  find(id: string): Promise<ListedConflict | undefined> {
+    return this.#serial(async () => {
+      const { view } = await this.#advance()
+      for (const conflict of listConflicts(view, this.#contested)) if (conflict.id === id) return conflict
+      return undefined
+    })
+  }
+
+  /** What the log has of conflicts recorded and resolved, under the actors that are registered now. */
+  settled(): Promise<Settled> {
+    return this.#serial(async () => this.#settleLog.settled((await this.#advance()).view.deciders.actors))
+  }
+
+  /** Where a merge begins, to be given to `noteMerged` after it: a view that is there is brought up to it first. */
+  mark(): Promise<number> {
+    const { log } = this.#parts
+    if (this.#replaying === undefined) return Promise.resolve(log.nodes)
+    return this.#serial(async () => (await this.#advance()).nodes)
+  }
+
+  /**
+   * Which conflicts were opened by the nodes from `fromSeq` on (all since the last call, when not given) and are open
+   * still. Those that the journal doesn't have are recorded there, with `facts` beside them.
+   */
+  noteMerged(fromSeq?: number, facts: JournalFacts = {}): Promise<OpenedConflict[]> {
+    return this.#serial(() => this.#noteMerged(fromSeq ?? this.#noted, facts))
+  }
+
+  async #noteMerged(from: number, facts: JournalFacts): Promise<OpenedConflict[]> {
+    const { nodes } = await this.#advance(from)
+    this.#looked(from, nodes)
+    const found = this.#openings.since(from)
+    const fresh = found.filter(({ recorded, conflict }) => !recorded && !this.#recorded.has(conflict.id))
+    if (fresh.length > 0)
+      await this.#record(
+        fresh.map(({ conflict }) => conflict),
+        facts,
+      )
+    for (const opening of fresh) opening.recorded = true
+    return found.map(({ conflict }) => conflict)
+  }
+
+  /**
+   * The same without a view in memory, by the nodes behind the log's last waist; undefined where these are too many. Where
+   * something is found there and the log is short, the whole view has the last word. What is recorded isn't found again by
+   * `noteMerged` without a number.
+   */
+  noteBehindWaist(fromSeq?: number, facts: JournalFacts = {}): Promise<readonly OpenedConflict[] | undefined> {
+    return this.#serial(async () => {
+      const { log, registry, hubId } = this.#parts
+      const from = fromSeq ?? this.#noted
+      const to = log.nodes
+      const standing = (key: Uint8Array) => isStanding(registry, hubId, key)
+      const opened = await openedBehindWaist({ log, from, standing })
+      if (opened?.length && to <= VIEW_LIMITS.behindWaistMin) return this.#noteMerged(from, facts)
+      this.#looked(from, to)
+      const recordedWhole = this.#openings.recorded()
+      const fresh = (opened ?? []).filter(({ id }) => !this.#recorded.has(id) && !recordedWhole.has(id))
+      if (fresh.length > 0) {
+        await this.#record(fresh, facts)
+        const recorded = [...this.#recorded, ...fresh.map(({ id }) => id)]
+        this.#recorded = new Set(recorded.slice(-VIEW_LIMITS.openedKeptMax))
+      }
+      return opened
+    })
+  }
+
+  /** Who looks at the end of the log only has not looked at what others merged before. */
+  #looked(from: number, to: number): void {
+    if (from <= this.#noted) this.#noted = Math.max(this.#noted, to)
+  }
+
+  #record(opened: readonly OpenedConflict[], facts: JournalFacts): Promise<void> {
+    const conflicts = opened.slice(0, VIEW_LIMITS.openedListedMax).map(factsOf)
+    return this.#parts.journal.write(this.#parts.log.name, 'conflicts.opened', {
+      ...facts,
+      count: opened.length,
+      conflicts,
+    })
+  }
+
+  /** Brings the view to the present, by way of what was noted and of `from`, so that what was before can be told from what came since. */
+  async #advance(from = this.#noted): Promise<Replaying> {
+    const { log, registry, hubId, seeds } = this.#parts
+    const to = log.nodes
+    this.#isReplaying = true
+    try {
+      const target = {
+        seeds: seeds === undefined ? NO_SEEDS : await seeds(),
+        registry: registry.changes,
+        standing: (key: Uint8Array) => isStanding(registry, hubId, key),
+        onProgress: (progress: ReplayProgress) => {
+          for (const tell of this.#watchers) tell(progress)
+        },
+      }
+      this.#replaying ??= new Replaying(log, target.seeds)
+      for (const stop of [Math.min(this.#noted, from), from])
+        if (this.#replaying.nodes < stop) await this.#step(this.#replaying, { ...target, to: stop })
+      await this.#step(this.#replaying, { ...target, to })
+      return this.#replaying
+    } catch (error) {
+      // What is half done is of no use; the next call starts over.
+      this.#replaying = undefined
+      this.#openings = new Openings()
+      throw error
+    } finally {
+      this.#isReplaying = false
+    }
+  }
+
+  async #step(replaying: Replaying, target: Parameters<Replaying['advance']>[0]): Promise<void> {
+    const touched = await replaying.advance(target)
+    const { view } = replaying
+    this.#contested = contestedIn(view, await this.#settleLog.settled(view.deciders.actors, target.to))
+    this.#openings.update({ view, contested: this.#contested }, touched, target.to)
+  }
+
+  #serial<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#tail.then(task)
+    this.#tail = run.catch(() => {})
+    return run
+  }
+}
+
+/** As the journal has it, where an entry has an end. */
+function factsOf({ id, finding_id, kind, events, state }: OpenedConflict): JournalFacts {
+  return {
+    id: shortened(id),
+    ...(finding_id !== undefined && { finding_id }),
+    ...(kind !== undefined && { kind: shortened(kind) }),
+    events: events.slice(0, OPENED_EVENTS_MAX),
+    ...(state === 'contested' && { state }),
+  }
+}

@@ -1,0 +1,105 @@
+// What replay of a frontier starts from besides its events (protocol/frontier.md, F23): the findings of the base document that
+// no event brings, its actors, and the proposals that nodes link. Asked at each refresh of a view: new nodes are looked through, and only what
+// changes the answer has the log read again.
+
+import { asBuffer } from '../base/bytes.ts'
+import { hasCode } from '../base/errors.ts'
+import { checkEvent } from '../event/event.ts'
+import { printJson } from '../json/json.ts'
+import type { Json } from '../json/value.ts'
+import { decodeNode } from '../node/node.ts'
+import { ownerKeys } from '../replica/founder.ts'
+import type { Frontier } from '../replica/frontier.ts'
+import { readFindings } from '../vela/files/frontier-file.ts'
+import { payloadOf } from '../vela/payloads.ts'
+import { type ActorRecord, readActors } from '../vela/resolution/authority.ts'
+import { genesisOf } from '../vela/state/base-findings.ts'
+import { basisOf } from './files/base-selection.ts'
+import { proposalsIn } from './files/join.ts'
+import { readWholeLog } from './files/log-events.ts'
+import { idOf, listOf } from './files/whole-members.ts'
+import type { Seeds } from './frontier-projection.ts'
+
+interface Known {
+  /** Nodes looked through. */
+  readonly nodes: number
+  /** The keys of the frontier's owner, in order. */
+  readonly owner: string
+  readonly seeds: Seeds
+  /** Ids of the findings that no event brought. */
+  readonly genesis: ReadonlySet<string>
+}
+
+const NOTHING: Seeds = { genesis: [], proposals: [], actors: [] }
+const known = new WeakMap<Frontier, Known>()
+
+/** The same object as long as nothing of it changes. */
+export async function seedsOf(frontier: Frontier): Promise<Seeds> {
+  const { nodes } = frontier.log
+  const owner = [...(await ownerKeys(frontier))].sort().join()
+  const before = known.get(frontier) ?? { nodes: 0, owner, seeds: NOTHING, genesis: new Set() }
+  if (before.nodes === nodes && before.owner === owner) return before.seeds
+  const differs =
+    before.owner !== owner || (await mayDiffer(frontier, { from: before.nodes, to: nodes, genesis: before.genesis }))
+  const now = differs ? await readSeeds(frontier) : before
+  known.set(frontier, { ...now, nodes, owner })
+  return now.seeds
+}
+
+/** Kinds that bring a finding, in canonical text. */
+const BRINGERS = ['"kind":"finding.asserted"', '"kind":"finding.superseded"']
+
+/** Whether nodes of this range link documents, or bring findings that were taken as genesis. */
+async function mayDiffer(
+  { log }: Frontier,
+  range: { from: number; to: number; genesis: ReadonlySet<string> },
+): Promise<boolean> {
+  for await (const rows of log.scan(range)) {
+    for (const { bytes } of rows) {
+      const { links, event } = decodeNode(bytes)
+      if (links.length > 0 || (range.genesis.size > 0 && brings(event, range.genesis))) return true
+    }
+  }
+  return false
+}
+
+/** Whether the event brings one of these, by its target or as what replaces it. */
+function brings(event: Uint8Array, findings: ReadonlySet<string>): boolean {
+  const text = asBuffer(event)
+  if (!BRINGERS.some(kind => text.includes(kind))) return false
+  const payload = payloadOf(event)
+  const replacement = payload instanceof Map ? payload.get('new_finding_id') : undefined
+  return findings.has(checkEvent(event).target.id) || (typeof replacement === 'string' && findings.has(replacement))
+}
+
+async function readSeeds(frontier: Frontier): Promise<Omit<Known, 'nodes' | 'owner'>> {
+  const log = await readWholeLog(frontier)
+  const { members } = basisOf(log)
+  const proposals = [...listOf(members, 'proposals'), ...proposalsIn(log.documents.values())]
+  const seen = new Set<string>()
+  const seeds = proposals.flatMap((proposal): { id: string; payload: Json }[] => {
+    const id = idOf(proposal)
+    if (id === undefined || seen.has(id)) return []
+    seen.add(id)
+    return [{ id, payload: (proposal as Map<string, Json>).get('payload') ?? null }]
+  })
+  const genesis = genesisOf(readFindings(listOf(members, 'findings'), []), log.events)
+  const actors = actorsIn(members)
+  const isNothing = genesis.length === 0 && seeds.length === 0 && actors?.length === 0
+  return {
+    seeds: isNothing ? NOTHING : { genesis, proposals: seeds, actors },
+    genesis: new Set(genesis.flatMap(body => idOf(new Map(body)) ?? [])),
+  }
+}
+
+/** Undefined where the list is none that can be read: who is registered is not known then. */
+export function actorsIn(members: ReadonlyMap<string, Json>): ActorRecord[] | undefined {
+  const actors = members.get('actors')
+  if (actors === undefined) return []
+  try {
+    return readActors(printJson(actors))
+  } catch (error) {
+    if (!hasCode(error, 'ERR_ACTOR', 'ERR_JSON')) throw error
+    return undefined
+  }
+}

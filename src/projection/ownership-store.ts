@@ -1,0 +1,136 @@
+// Whose word stands for a frontier here. The first node's key is where it begins; then the registry counts, which puts a peer's
+// new key in place of its former one and cuts keys off, and the signed records that owners handed in: rotations, maintainers,
+// deprecation. Kept records were judged when they came, and each is kept with who was the owner then, so that a later change of
+// the registry undoes none. Specification: protocol/http.md, H13 and H21; protocol/registry-entry.md, E11 to E16.
+
+import { fromHex, utf8 } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { HTTP_LIMITS } from '../base/limits.ts'
+import { verify } from '../crypto/ed25519.ts'
+import { parseJson, printJson } from '../json/json.ts'
+import { decodeNode } from '../node/node.ts'
+import { firstKey } from '../replica/founder.ts'
+import type { Frontier } from '../replica/frontier.ts'
+import type { Home } from '../replica/replica-context.ts'
+import {
+  type Ownership,
+  type OwnershipRecord,
+  type OwnershipStanding,
+  ownershipOf,
+  printOwnershipRecord,
+  readOwnershipRecord,
+  startOwnership,
+  withRecord,
+} from '../vela/federation/ownership.ts'
+
+/** No key is empty text. */
+const NOBODY = ''
+
+export class Owners {
+  readonly #home: Home
+  readonly #known = new Map<string, Promise<OwnershipStanding>>()
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(home: Home) {
+    this.#home = home
+  }
+
+  /**
+   * Who may publish now, 64 hex digits, empty when nobody may; and what the records say.
+   * @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes
+   */
+  async of(frontier: Frontier): Promise<Ownership> {
+    const ownership = ownershipOf(await this.#standing(frontier))
+    return { ...ownership, owner: this.#successor(frontier, ownership.owner), refused: [] }
+  }
+
+  /** Whether this replica's key speaks for the frontier. @throws ReplicaError ERR_NOT_FOUND */
+  async isOwn(frontier: Frontier): Promise<boolean> {
+    return (await this.of(frontier)).owner === this.#home.key.publicKey
+  }
+
+  /**
+   * Whose entry may be believed when another hub has it: empty for nobody's, undefined where nothing says who the owner is: without
+   * nodes, and where the first of them is of this replica, which took the frontier in from a file.
+   */
+  async known(frontier: Frontier): Promise<string | undefined> {
+    if (frontier.log.nodes === 0) return undefined
+    const { owner } = await this.of(frontier)
+    if (owner !== this.#home.key.publicKey) return owner
+    const [row] = await frontier.log.read([0])
+    return decodeNode(row!.bytes).links.length > 0 ? undefined : owner
+  }
+
+  /**
+   * Judges a record and keeps it. Durable when it returns; one after another.
+   * @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER, ERR_ENTRY_STALE, ERR_NOT_FOUND
+   */
+  take(frontier: Frontier, record: OwnershipRecord): Promise<'taken' | 'duplicate'> {
+    const run = this.#turn.then(() => this.#take(frontier, record))
+    this.#turn = run.catch(() => {})
+    return run
+  }
+
+  async #take(frontier: Frontier, record: OwnershipRecord): Promise<'taken' | 'duplicate'> {
+    const { name } = frontier.log
+    const before = await this.#standing(frontier)
+    const isCut = typeof frontier.registry.verdict(fromHex(record.signer_pubkey_hex)!) !== 'string'
+    const owner = isCut ? NOBODY : this.#successor(frontier, before.owner)
+    const after = withRecord(before, record, { frontier: name, verify, owner })
+    if (after === before) return 'duplicate'
+    const place = before.counted.size
+    if (place >= HTTP_LIMITS.ownershipRecordsMax)
+      throw new ReplicaError('ERR_ENTRY_STALE', `a frontier has at most ${HTTP_LIMITS.ownershipRecordsMax} records`)
+    const value = new Map([
+      ['owner', owner],
+      ['record', parseJson(printOwnershipRecord(record))],
+    ])
+    await this.#home.store.records.write([{ key: recordKey(name, place), value: utf8(printJson(value)) }])
+    this.#known.set(name, Promise.resolve(after))
+    return 'taken'
+  }
+
+  #standing(frontier: Frontier): Promise<OwnershipStanding> {
+    const { name } = frontier.log
+    let known = this.#known.get(name)
+    if (known === undefined) {
+      known = this.#read(frontier)
+      this.#known.set(name, known)
+      known.catch(() => this.#known.delete(name))
+    }
+    return known
+  }
+
+  async #read(frontier: Frontier): Promise<OwnershipStanding> {
+    const { name } = frontier.log
+    let standing = startOwnership(await founderOf(frontier))
+    const limit = HTTP_LIMITS.ownershipRecordsMax
+    for (const { key, value } of await this.#home.store.records.list(`ownership/${name}/`, { limit })) {
+      const kept = parseJson(value)
+      const [owner, record] = kept instanceof Map ? [kept.get('owner'), kept.get('record')] : []
+      if (typeof owner !== 'string' || !(record instanceof Map))
+        throw new ReplicaError('ERR_STORE_CORRUPT', `the record ${key} can't be read`)
+      standing = withRecord(standing, readOwnershipRecord(printJson(record)), { frontier: name, verify, owner })
+    }
+    return standing
+  }
+
+  /** The key that stands in place of this one now: itself, unless the registry says otherwise. */
+  #successor({ registry }: Frontier, key: string): string {
+    const { ownKeys, key: own } = this.#home
+    if (ownKeys.has(key)) return own.publicKey
+    const verdict = registry.verdict(fromHex(key)!)
+    return typeof verdict === 'string' ? key : (registry.get(verdict.cut.id)?.public_key ?? NOBODY)
+  }
+}
+
+/** @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes */
+async function founderOf({ log }: Frontier): Promise<string> {
+  const key = await firstKey(log)
+  if (key === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${log.name} has no events here yet`)
+  return key
+}
+
+function recordKey(frontier: string, place: number): string {
+  return `ownership/${frontier}/${String(place).padStart(8, '0')}`
+}

@@ -1,0 +1,66 @@
+// Proposals that wait for a person, kept beside the log and never sent: what comes of one goes to peers as an event. A record
+// under `proposal/<frontier>/<vpr>` is the proposal's canonical JSON. There are at most `proposalsMax` for a frontier; those that were
+// applied make room for new ones, since their events say all that they said.
+
+import { utf8 } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { SETTLE_LIMITS } from '../base/limits.ts'
+import { excerpt } from '../event/fields.ts'
+import type { Records } from '../store/store.ts'
+import { type Proposal, printProposal, readProposal } from '../vela/resolution/proposal.ts'
+
+const { proposalsMax, proposalBytesMax } = SETTLE_LIMITS
+
+export class Proposals {
+  readonly #records: Records
+  readonly #prefix: string
+
+  constructor(records: Records, frontier: string) {
+    this.#records = records
+    this.#prefix = `proposal/${frontier}/`
+  }
+
+  /** By id. */
+  async list(): Promise<Proposal[]> {
+    const rows = await this.#records.list(this.#prefix, { limit: proposalsMax })
+    return rows.map(({ value }) => readProposal(value))
+  }
+
+  /** @throws ReplicaError ERR_NOT_FOUND */
+  async get(id: string): Promise<Proposal> {
+    const value = /^vpr_[0-9a-f]{16}$/.test(id) ? await this.#records.get(this.#prefix + id) : undefined
+    if (value === undefined) throw new ReplicaError('ERR_NOT_FOUND', `no proposal ${excerpt(id)} is kept here`)
+    return readProposal(value)
+  }
+
+  /** Keeps a new proposal; one that is kept already stays as it is. Durable. @throws ReplicaError ERR_PROPOSAL when there is no room */
+  async add(proposal: Proposal): Promise<Proposal> {
+    const kept = await this.#records.get(this.#prefix + proposal.id)
+    if (kept !== undefined) return readProposal(kept)
+    await this.#makeRoom()
+    await this.update(proposal)
+    return proposal
+  }
+
+  /** @throws ReplicaError ERR_PROPOSAL */
+  async #makeRoom(): Promise<void> {
+    const rows = await this.#records.list(this.#prefix, { limit: proposalsMax })
+    if (rows.length < proposalsMax) return
+    const spent = rows.map(({ value }) => readProposal(value)).find(({ status }) => status === 'applied')
+    if (spent === undefined)
+      throw new ReplicaError('ERR_PROPOSAL', `${proposalsMax} proposals wait already: accept or drop some`)
+    await this.drop(spent.id)
+  }
+
+  /** @throws ReplicaError ERR_PROPOSAL when it is too large */
+  async update(proposal: Proposal): Promise<void> {
+    const value = utf8(printProposal(proposal))
+    if (value.length > proposalBytesMax)
+      throw new ReplicaError('ERR_PROPOSAL', `the proposal has ${value.length} bytes; the most is ${proposalBytesMax}`)
+    await this.#records.write([{ key: this.#prefix + proposal.id, value }])
+  }
+
+  async drop(id: string): Promise<void> {
+    await this.#records.write([{ key: this.#prefix + id, value: undefined }])
+  }
+}

@@ -1,0 +1,168 @@
+// Publishing to a hub (protocol/http.md, H14 and H21): the entry of a frontier as it is here now, signed with this replica's key, and
+// the owner's records about it. The hub judges them; what it says is the answer, and nothing is kept here.
+
+import { hasCode, isErrorCode, ReplicaError } from '../base/errors.ts'
+import { parseJson } from '../json/json.ts'
+import type { Json } from '../json/value.ts'
+import type { Home } from '../replica/replica-context.ts'
+import {
+  DEPRECATION_SCHEMA,
+  type OwnershipDraft,
+  printOwnershipRecord,
+  ROTATION_SCHEMA,
+  signOwnershipRecord,
+} from '../vela/federation/ownership.ts'
+import { printEntry, type RegistryEntry, signEntry } from '../vela/federation/registry-entry.ts'
+import { eventLogHash } from '../vela/hashes/event-log-hash.ts'
+import { snapshotHash } from '../vela/hashes/snapshot-hash.ts'
+import { type FetchOptions, postTo, webUrl } from './fetch-frontier.ts'
+import { wholeFrontier } from './files/snapshot.ts'
+
+/** Of what a hub says why it refuses something, characters. */
+const DETAIL_MAX = 500
+
+/** A registered peer, or the URL of a hub. */
+export type PublishTo = { readonly peer: string } | { readonly url: string }
+
+export interface PublishOptions extends FetchOptions {
+  /** Where the content is; the hub's own snapshot when absent. */
+  readonly locator?: string
+  /** Who publishes, for people; this replica's id when absent. */
+  readonly owner?: string
+  /** An SPDX expression. It is outside of the signature. */
+  readonly license?: string
+}
+
+export interface PublishReport {
+  readonly frontier: string
+  readonly url: string
+  readonly entry: RegistryEntry
+  /** The hub had this very entry. */
+  readonly duplicate: boolean
+  /** Why the hub doesn't serve the entry yet; undefined when it does. */
+  readonly waits: string | undefined
+}
+
+export interface RecordReport {
+  readonly frontier: string
+  readonly url: string
+  readonly duplicate: boolean
+  /** The owner's key at the hub from now on. */
+  readonly owner: string
+}
+
+export class Publishing {
+  readonly #home: Home
+  readonly #frontier: string
+
+  /** @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  constructor(home: Home, frontier: string) {
+    this.#home = home
+    this.#frontier = home.at(frontier).log.name
+  }
+
+  /**
+   * Signs an entry for the frontier as it is now and hands it to a hub.
+   * @throws ReplicaError ERR_PEER_UNKNOWN; ERR_FETCH when the hub doesn't answer; what the hub refuses it with
+   */
+  async publish(to: PublishTo, options: PublishOptions = {}): Promise<PublishReport> {
+    const url = this.#urlOf(to)
+    const entry = await this.#entry(url, options)
+    const answer = await post(`${url}/entries`, printEntry(entry), options)
+    const waits =
+      answer.get('event_first_promoted') === true
+        ? undefined
+        : textOr(answer.get('event_first_error'), 'no reason given')
+    return { frontier: this.#frontier, url, entry, duplicate: answer.get('duplicate') === true, waits }
+  }
+
+  /** Says for good that nothing comes after this. @throws as publish does */
+  deprecate(to: PublishTo, options: FetchOptions & { readonly reason: string }): Promise<RecordReport> {
+    const draft = { schema: DEPRECATION_SCHEMA, deprecated_at: this.#home.now(), reason: options.reason } as const
+    return this.#record('deprecate', to, { draft: { ...draft, vfr_id: this.#frontier }, options })
+  }
+
+  /** Gives the frontier to another key, for good. @throws as publish does */
+  rotateOwner(
+    to: PublishTo,
+    options: FetchOptions & { readonly publicKey: string; readonly reason: string },
+  ): Promise<RecordReport> {
+    const { publicKey, reason } = options
+    const draft = {
+      schema: ROTATION_SCHEMA,
+      new_owner_pubkey: publicKey,
+      rotated_at: this.#home.now(),
+      reason,
+    } as const
+    return this.#record('rotate-owner', to, { draft: { ...draft, vfr_id: this.#frontier }, options })
+  }
+
+  async #record(
+    path: string,
+    to: PublishTo,
+    { draft, options }: { draft: OwnershipDraft; options: FetchOptions },
+  ): Promise<RecordReport> {
+    const url = this.#urlOf(to)
+    const frontier = this.#frontier
+    const record = signOwnershipRecord(draft, this.#home.key)
+    const answer = await post(`${url}/entries/${frontier}/${path}`, printOwnershipRecord(record), options)
+    return { frontier, url, duplicate: answer.get('duplicate') === true, owner: textOr(answer.get('owner_pubkey'), '') }
+  }
+
+  async #entry(url: string, options: PublishOptions): Promise<RegistryEntry> {
+    const { key, hubId } = this.#home
+    const frontier = this.#frontier
+    const { file } = await wholeFrontier(this.#home, frontier)
+    const meta = file.members.get('frontier')
+    const draft = {
+      vfr_id: frontier,
+      name: textOr(meta instanceof Map ? meta.get('name') : undefined, frontier),
+      owner_actor_id: options.owner ?? hubId,
+      latest_snapshot_hash: snapshotHash(file),
+      latest_event_log_hash: eventLogHash(file.events, 'full'),
+      network_locator: options.locator ?? `${url}/entries/${frontier}/snapshot`,
+      signed_publish_at: this.#home.now(),
+      ...(options.license !== undefined && { license: options.license }),
+    }
+    return signEntry(draft, key)
+  }
+
+  #urlOf(to: PublishTo): string {
+    if ('url' in to) return plainUrl(to.url)
+    const peer = this.#home.at(this.#frontier).registry.get(to.peer)
+    if (peer !== undefined) return plainUrl(peer.url)
+    throw new ReplicaError('ERR_PEER_UNKNOWN', `${to.peer} is not registered for ${this.#frontier}`)
+  }
+}
+
+function plainUrl(url: string): string {
+  return webUrl(url).replace(/\/+$/, '')
+}
+
+/** The members of a hub's answer. @throws ReplicaError with the hub's code where it says one, else ERR_FETCH */
+async function post(url: string, body: string, options: FetchOptions): Promise<ReadonlyMap<string, Json>> {
+  const outcome = await postTo(url, body, options)
+  if ('error' in outcome) throw new ReplicaError('ERR_FETCH', `${url}: ${outcome.error}`, { facts: { url, status: 0 } })
+  const { status } = outcome
+  const answer = readAnswer(outcome.body)
+  if (status === 200 || status === 201) return answer
+  const facts = { url, status }
+  const code = answer.get('code')
+  const detail = textOr(answer.get('error'), `the hub answered with status ${status}`).slice(0, DETAIL_MAX)
+  throw new ReplicaError(typeof code === 'string' && isErrorCode(code) ? code : 'ERR_FETCH', detail, { facts })
+}
+
+/** What is no JSON object says nothing. */
+function readAnswer(body: Uint8Array): ReadonlyMap<string, Json> {
+  try {
+    const value = parseJson(body)
+    return value instanceof Map ? value : new Map()
+  } catch (error) {
+    if (!hasCode(error, 'ERR_JSON')) throw error
+    return new Map()
+  }
+}
+
+function textOr(value: Json | undefined, otherwise: string): string {
+  return typeof value === 'string' && value !== '' ? value : otherwise
+}

@@ -1,0 +1,192 @@
+// The replay of one frontier's log, kept in memory and brought further as nodes arrive (protocol/replay.md, R18, R20): the order of all
+// nodes, who is whose ancestor, who carries which event, and the view. An event goes into the view once, at the first place of a
+// node that carries it and counts, with all such nodes. New nodes cost what lies behind the first place that they change.
+
+import { setImmediate } from 'node:timers/promises'
+import { verifyVetted } from '../crypto/validated-keys.ts'
+import { Ancestry } from '../graph/ancestry.ts'
+import { GrowingOrder } from '../graph/incremental-order.ts'
+import { printJson } from '../json/json.ts'
+import type { Json } from '../json/value.ts'
+import { decodeNode } from '../node/node.ts'
+import type { FrontierStore } from '../store/store.ts'
+import { type ActorRecord, printActor } from '../vela/resolution/authority.ts'
+import type { Proposal } from '../vela/resolution/proposal.ts'
+import { addProposals, applyEvent, emptyView, rewindView } from '../vela/state/reducer.ts'
+import type { View } from '../vela/state/state.ts'
+import { Carriers } from './event-index.ts'
+
+/** Events applied before others have their turn: about 10 ms. */
+const READ_BATCH = 128
+
+/** What replay starts from. The same object as long as nothing of it changes. */
+export interface Seeds {
+  readonly genesis: Iterable<ReadonlyMap<string, Json>>
+  readonly proposals: Iterable<Pick<Proposal, 'id' | 'payload'>>
+  /** The frontier's registered actors; undefined where their list can't be read. */
+  readonly actors: readonly ActorRecord[] | undefined
+}
+
+/** How far to go, and what counts there. */
+export interface Advance {
+  /** Nodes of the log that are to be in. */
+  readonly to: number
+  readonly seeds: Seeds
+  /** A number that is another after each change of the registry. */
+  readonly registry: number
+  readonly standing: (key: Uint8Array) => boolean
+  /** Told now and then; cheap, must not throw. */
+  readonly onProgress?: ((progress: ReplayProgress) => void) | undefined
+}
+
+/** How far a replay is. */
+export interface ReplayProgress {
+  /** Nodes that were read, of `total`. */
+  readonly read: number
+  readonly total: number
+  /** Events that are in the view. */
+  readonly replayed: number
+}
+
+/** What replay reads of a log. */
+export type ReplayedLog = Pick<FrontierStore, 'scan' | 'read'>
+
+export class Replaying {
+  readonly #log: ReplayedLog
+  readonly #order = new GrowingOrder()
+  readonly #ancestry = new Ancestry()
+  readonly #carriers = new Carriers()
+  /** Of each event in the view, in order, the node at its first place; and the findings it did something to. */
+  #applied: number[] = []
+  readonly #findings: (readonly string[])[] = []
+  /** The place of each event in the view. */
+  readonly #places = new Map<number, number>()
+  #seeds: Seeds
+  #registry: number | undefined
+  #view: View
+
+  constructor(log: ReplayedLog, seeds: Seeds) {
+    this.#log = log
+    this.#seeds = seeds
+    this.#view = this.#empty()
+  }
+
+  get view(): View {
+    return this.#view
+  }
+
+  /** Nodes of the log that are in. */
+  get nodes(): number {
+    return this.#order.size
+  }
+
+  /** Takes in nodes, and answers the findings that are not certainly as before. After an error this object is useless. */
+  async advance(target: Advance): Promise<Set<string>> {
+    const gained = await this.#gather(target)
+    const from = Math.min(await this.#order.settle(), this.#recheck(target, gained))
+    let first = this.#arrange(from)
+    for (const event of gained) first = Math.min(first, this.#places.get(event) ?? first)
+    if (target.seeds !== this.#seeds) first = Math.min(first, this.#reseed(target.seeds))
+    const touched = new Set(this.#findings.slice(first).flat())
+    await this.#apply(first, touched, target)
+    return touched
+  }
+
+  /** Answers from which event on the view has to be made again: only what was in want of a proposal, unless more has changed. */
+  #reseed(seeds: Seeds): number {
+    const isSame =
+      listed(seeds.genesis) === listed(this.#seeds.genesis) && actorsText(seeds) === actorsText(this.#seeds)
+    this.#seeds = seeds
+    const first = isSame ? addProposals(this.#view, seeds.proposals) : undefined
+    if (first === undefined) this.#view = this.#empty()
+    return first ?? 0
+  }
+
+  #empty(): View {
+    const { actors, ...seeds } = this.#seeds
+    const deciders = { actors, verify: verifyVetted }
+    return emptyView({ ...seeds, deciders, precedes: (a, b) => this.#ancestry.precedes(a, b) })
+  }
+
+  /** Answers the events that were here already and have a carrier more. */
+  async #gather({ to, standing, onProgress }: Advance): Promise<Set<number>> {
+    const gained = new Set<number>()
+    for await (const rows of this.#log.scan({ from: this.nodes, to })) {
+      for (const { seq, bytes, digest, parents } of rows) {
+        const { event, key } = decodeNode(bytes)
+        this.#order.add({ event, digest, parents })
+        this.#ancestry.add(parents)
+        const carried = this.#carriers.add(this.#order.eventKey(seq), { event, key, standing })
+        if (carried !== seq) gained.add(carried)
+      }
+      onProgress?.({ read: this.nodes, total: to, replayed: 0 })
+      await setImmediate()
+    }
+    return gained
+  }
+
+  /** Where in the order the first node stands that counts since the registry changed, or doesn't any more. */
+  #recheck({ registry, standing }: Advance, gained: Set<number>): number {
+    if (registry === this.#registry) return this.nodes
+    this.#registry = registry
+    let first = this.nodes
+    for (const seq of this.#carriers.recheck(standing)) {
+      gained.add(this.#carriers.eventOf(seq))
+      first = Math.min(first, this.#order.placeOf(seq))
+    }
+    return first
+  }
+
+  /** Lists the events anew from this place of the order on; answers the first that is another than before. */
+  #arrange(from: number): number {
+    const kept = this.#appliedBefore(from)
+    const before = this.#applied.slice(kept)
+    this.#applied = this.#applied.slice(0, kept)
+    for (const seq of before) this.#places.delete(this.#carriers.eventOf(seq))
+    for (let place = from; place < this.nodes; place++) {
+      const seq = this.#order.at(place)
+      const event = this.#carriers.eventOf(seq)
+      if (!this.#carriers.counts(seq) || this.#places.has(event)) continue
+      this.#places.set(event, this.#applied.length)
+      this.#applied.push(seq)
+    }
+    let first = kept
+    while (first - kept < before.length && this.#applied[first] === before[first - kept]) first++
+    return first
+  }
+
+  /** How many of the events in the view stand before this place of the order. */
+  #appliedBefore(place: number): number {
+    let [low, high] = [0, this.#applied.length]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#order.placeOf(this.#applied[middle]!) < place) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  async #apply(first: number, touched: Set<string>, { onProgress, to }: Advance): Promise<void> {
+    let next = rewindView(this.#view, first)
+    this.#findings.length = next
+    while (next < this.#applied.length) {
+      for (const { seq, bytes } of await this.#log.read(this.#applied.slice(next, next + READ_BATCH))) {
+        const nodes = this.#carriers.nodesOf(this.#carriers.eventOf(seq))
+        const { findings } = applyEvent(this.#view, { text: decodeNode(bytes).event, nodes })
+        this.#findings.push(findings)
+        if (next >= first) for (const finding of findings) touched.add(finding)
+        next += 1
+      }
+      onProgress?.({ read: this.nodes, total: to, replayed: next })
+      await setImmediate()
+    }
+  }
+}
+
+function listed(findings: Seeds['genesis']): string {
+  return Array.from(findings, finding => printJson(finding as Map<string, Json>)).join('\n')
+}
+
+function actorsText({ actors }: Seeds): string | undefined {
+  return actors?.map(printActor).join('\n')
+}

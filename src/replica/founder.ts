@@ -1,0 +1,37 @@
+// Whose a frontier is here (protocol/http.md, H13): that of the key of the first node stored of it, and of the keys that are one with
+// it. A replica's keys are one, the present and the former ones; so are those that a peer had one after the other (replay.md, R20).
+
+import type { Registry } from '../admission/registry.ts'
+import { fromHex, toHex } from '../base/bytes.ts'
+import { decodeNode } from '../node/node.ts'
+import type { FrontierStore } from '../store/store.ts'
+
+/** The first node of a log stays the first. */
+const known = new WeakMap<FrontierStore, string>()
+
+/** The key of the first node stored, 64 hex digits; undefined for a frontier without nodes. */
+export async function firstKey(log: FrontierStore): Promise<string | undefined> {
+  const before = known.get(log)
+  if (before !== undefined || log.nodes === 0) return before
+  const [row] = await log.read([0])
+  const key = toHex(decodeNode(row!.bytes).key)
+  known.set(log, key)
+  return key
+}
+
+/** The keys by which the owner speaks, 64 hex digits each; none for a frontier without nodes. */
+export async function ownerKeys(frontier: {
+  readonly log: FrontierStore
+  readonly registry: Registry
+}): Promise<ReadonlySet<string>> {
+  const { log, registry } = frontier
+  const first = await firstKey(log)
+  if (first === undefined) return new Set()
+  if (registry.ownKeys.includes(first)) return new Set(registry.ownKeys)
+  const cuts = registry.cuts()
+  const id = registry.byKey(fromHex(first)!)?.id ?? cuts.find(cut => cut.public_key === first)?.id
+  if (id === undefined) return new Set([first])
+  const former = cuts.filter(cut => cut.id === id).map(cut => cut.public_key)
+  const present = registry.get(id)?.public_key
+  return new Set([first, ...former, ...(present === undefined ? [] : [present])])
+}

@@ -1,0 +1,60 @@
+// A rehearsal of an import: reads everything, builds nothing, keeps no text, and refuses what the import would refuse but for the
+// children of these. With `strict` it decides whether anything goes in.
+
+import { toHex } from '../../base/bytes.ts'
+import { ReplicaError } from '../../base/errors.ts'
+import { NODE_LIMITS } from '../../base/limits.ts'
+import type { Key } from '../../crypto/key.ts'
+import type { EventHead } from '../../event/event.ts'
+import type { Frontier } from '../frontier.ts'
+import { Author, tooManyParents } from '../node-builder.ts'
+import { type ImportOptions, type ImportReport, type LogReader, Reading } from './import-reader.ts'
+
+/** What is kept of an event. */
+interface Named {
+  readonly index: number
+  readonly head: Pick<EventHead, 'id' | 'parents'>
+}
+
+/** What a strict import would refuse. @throws ReplicaError ERR_ABORTED */
+export async function rehearseLog(
+  { frontier, key, log }: { frontier: Frontier; key: Key; log: LogReader },
+  { signal }: Pick<ImportOptions, 'signal'>,
+): Promise<ImportReport> {
+  const author = new Author(frontier, key)
+  const reading = new Reading(log)
+  const ids = new Set<string>()
+  const fresh: Named[] = []
+  const checkAborted = (): undefined => {
+    if (!signal?.aborted) return
+    throw new ReplicaError('ERR_ABORTED', `import aborted: ${reading.read} events were read, none is added`)
+  }
+  for await (const chunk of reading.chunks(checkAborted)) {
+    const known = await author.known(chunk)
+    for (const [i, { index, head }] of chunk.entries()) {
+      ids.add(head.id)
+      if (!known[i]) fresh.push({ index, head: { id: head.id, parents: head.parents } })
+    }
+  }
+  for (const event of fresh) await rehearseParents(event, { author, reading, ids })
+  return reading.report(frontier.log.name, { added: 0, known: 0 })
+}
+
+/** What Author's `build` would find; the size of a node is in bounds where its event and its parents are. */
+async function rehearseParents(
+  event: Named,
+  parts: { author: Author; reading: Reading; ids: ReadonlySet<string> },
+): Promise<void> {
+  const { author, reading, ids } = parts
+  const names = new Set(event.head.parents)
+  const nodes = new Set<string>()
+  for (const parent of names) {
+    if (names.size <= NODE_LIMITS.parentsMax && ids.has(parent)) continue
+    const stored = await author.stored(parent)
+    if (stored === undefined && !ids.has(parent)) {
+      return reading.refuse(event, 'ERR_EVENT_PARENT', `names the unknown parent ${parent}`)
+    }
+    nodes.add(stored === undefined ? parent : toHex(stored.digest))
+  }
+  if (nodes.size > NODE_LIMITS.parentsMax) reading.refuse(event, 'ERR_EVENT_PARENT', tooManyParents(nodes.size))
+}

@@ -1,0 +1,189 @@
+// Importing a log of events: read each, check its id against its content, build nodes in order, admit them in chunks. While
+// one chunk is read, the one before is signed and the one before that is written. With `strict` one bad event keeps
+// everything out. Importing twice adds nothing.
+
+import { DigestSet } from '../../base/bytes.ts'
+import { hasCode, ReplicaError } from '../../base/errors.ts'
+import type { Key } from '../../crypto/key.ts'
+import type { Link } from '../../node/schema.ts'
+import type { Frontier } from '../frontier.ts'
+import { Author, type ReadyEvent } from '../node-builder.ts'
+import { rehearseLog } from './dry-run.ts'
+import { CHUNK, type Entry, type ImportOptions, type ImportReport, type LogReader, Reading } from './import-reader.ts'
+import { Waiting } from './parent-queue.ts'
+
+/** Documents that go in with a log (import-whole.ts). */
+export interface Attachments {
+  /** Before the first node is made. */
+  begin(): Promise<void>
+  /** What the node of this event is to link. */
+  linksOf(event: ReadyEvent): readonly Link[]
+  /** A node that links these was made. */
+  made(links: readonly Link[]): void
+  /** After the last event: what else is to be made, to link the rest. */
+  rest(): Iterable<ReadyEvent>
+}
+
+export interface ImportParts {
+  readonly frontier: Frontier
+  readonly key: Key
+  readonly log: LogReader
+  readonly attachments?: Attachments
+}
+
+export async function importLog(parts: ImportParts, options: ImportOptions = {}): Promise<ImportReport> {
+  if (options.strict) {
+    const rehearsal = await rehearseLog(parts, options)
+    if (rehearsal.refusedCount > 0) return rehearsal
+  }
+  const run = new Import(parts, options)
+  try {
+    await run.run()
+  } finally {
+    await run.end()
+  }
+  return run.report()
+}
+
+class Import {
+  readonly #frontier: Frontier
+  readonly #author: Author
+  readonly #reading: Reading
+  readonly #attachments: Attachments | undefined
+  readonly #options: ImportOptions
+  readonly #waiting = new Waiting<Entry>()
+  #added = 0
+  #known = 0
+
+  constructor({ frontier, key, log, attachments }: ImportParts, options: ImportOptions) {
+    this.#frontier = frontier
+    this.#author = new Author(frontier, key)
+    this.#reading = new Reading(log)
+    this.#attachments = attachments
+    this.#options = options
+  }
+
+  report(): ImportReport {
+    return this.#reading.report(this.#frontier.log.name, { added: this.#added, known: this.#known })
+  }
+
+  async run(): Promise<void> {
+    await this.#attachments?.begin()
+    // The nodes of a chunk are admitted while the next is read.
+    for await (const chunk of this.#reading.chunks(() => this.#stopIfAborted())) await this.#makeAll(chunk)
+    await this.#settle()
+    for (const event of this.#attachments?.rest() ?? []) {
+      await this.#author.build(event)
+      this.#attachments?.made(event.links)
+    }
+    await this.#author.settled()
+  }
+
+  /** Where the log broke, what was built until then becomes durable first, as far as the store lets it. */
+  async end(): Promise<void> {
+    await this.#author.settled().catch(() => {})
+    await this.#author.close()
+  }
+
+  async #makeAll(entries: readonly Entry[]): Promise<void> {
+    const known = await this.#author.known(entries)
+    if (entries.every(entry => this.#isPlain(entry))) return this.#chainAll(entries, known)
+    // Within a chunk an event may stand twice: the second is known once the first is built, and that may be stored since.
+    const made = new DigestSet()
+    for (const [i, entry] of entries.entries()) {
+      if (known[i] || made.has(entry.digest)) this.#known += 1
+      else {
+        const outcome = await this.#make(entry)
+        if (outcome === 'made') made.add(entry.digest)
+        if (outcome === 'waits') this.#waiting.add(entry)
+      }
+    }
+    await this.#flush()
+  }
+
+  /** Names no parents and is to link nothing: its node stands on the one before. */
+  #isPlain(entry: Entry): boolean {
+    return entry.head.parents === undefined && (this.#attachments?.linksOf(entry) ?? []).length === 0
+  }
+
+  async #chainAll(entries: readonly Entry[], known: readonly boolean[]): Promise<void> {
+    const once = new DigestSet()
+    const fresh = entries.filter(({ digest }, i) => !known[i] && once.add(digest))
+    this.#known += entries.length - fresh.length
+    this.#added += fresh.length
+    if (fresh.length > 0) await this.#author.chain(fresh)
+    this.#tell()
+  }
+
+  async #flush(): Promise<void> {
+    await this.#author.flush()
+    this.#tell()
+  }
+
+  #tell(): void {
+    const { read, verified } = this.#reading
+    this.#options.onProgress?.({ read, verified, durable: this.#author.durable })
+  }
+
+  async #make(entry: Entry): Promise<'made' | 'waits' | 'refused'> {
+    try {
+      const links = this.#attachments?.linksOf(entry) ?? []
+      if ((await this.#author.build({ ...entry, links })) === undefined) return 'waits'
+      this.#attachments?.made(links)
+      this.#added += 1
+      return 'made'
+    } catch (error) {
+      if (!hasCode(error, 'ERR_EVENT_PARENT', 'ERR_NODE_SIZE')) throw error
+      this.#reading.refuse(entry, error.code, error.message)
+      return 'refused'
+    }
+  }
+
+  /** Events that stood before their parents, each once all of these have their nodes. */
+  async #settle(): Promise<void> {
+    let free = await this.#waiting.sort(id => this.#author.has(id))
+    while (free.length > 0) {
+      await this.#stopIfAborted()
+      const next: Entry[] = []
+      for (let from = 0; from < free.length; from += CHUNK) {
+        for (const entry of await this.#makeFree(free.slice(from, from + CHUNK))) next.push(entry)
+      }
+      free = next
+    }
+    for (const entry of this.#waiting.rest()) this.#reading.refuse(entry, 'ERR_EVENT_PARENT', lackOf(entry))
+  }
+
+  /** Builds events whose parents have their nodes, and answers those that waited for no more than these. */
+  async #makeFree(entries: readonly Entry[]): Promise<Entry[]> {
+    const known = await this.#author.known(entries)
+    const next: Entry[] = []
+    for (const [i, entry] of entries.entries()) {
+      const outcome = known[i] || this.#author.made(entry) ? 'known' : await this.#make(entry)
+      if (outcome === 'known') this.#known += 1
+      if (outcome === 'waits') this.#reading.refuse(entry, 'ERR_EVENT_PARENT', lackOf(entry))
+      if (outcome === 'waits' || outcome === 'refused') continue
+      for (const child of this.#waiting.release(entry.head.id)) next.push(child)
+    }
+    // Where one follows the other each round has one: they share a commit all the same.
+    if (this.#author.pending >= CHUNK) await this.#flush()
+    return next
+  }
+
+  #stopIfAborted(): Promise<never> | undefined {
+    return this.#options.signal?.aborted ? this.#stop() : undefined
+  }
+
+  /** What was built until then becomes durable, so that it can be said how much that is. */
+  async #stop(): Promise<never> {
+    await this.#author.settled()
+    const { read } = this.#reading
+    throw new ReplicaError(
+      'ERR_ABORTED',
+      `import aborted: ${read} events were read, ${this.#added} are added and durable`,
+    )
+  }
+}
+
+function lackOf({ head }: Entry): string {
+  return `names a parent that is neither here nor in the log: ${head.parents?.join(', ')}`
+}

@@ -1,0 +1,96 @@
+// Importing into a frontier that is perhaps not kept here yet. What fails leaves no empty frontier behind: the beginning
+// of the log is read, and what it wants refused is refused, against a frontier in memory, before the store keeps one.
+
+import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { importEvent } from '../../event/event.ts'
+import type { Home } from '../replica-context.ts'
+import { rehearseLog } from './dry-run.ts'
+import { importLog } from './import-events.ts'
+import type { ImportOptions, ImportReport, LogReader } from './import-reader.ts'
+
+/** So many texts are read before a frontier is kept, and more while none of them can be a first event, */
+const TEXTS_MIN = 512
+/** but no more than this. */
+const BYTES_MAX = 8 * 1024 * 1024
+
+/** @throws ReplicaError ERR_FRONTIER_ID, ERR_ABORTED, ERR_JSON where the log is no log */
+export async function importInto(
+  home: Home,
+  { frontier, log }: { frontier: string; log: LogReader },
+  options: ImportOptions,
+): Promise<ImportReport> {
+  const sound = home.frontiers.has(frontier) ? { log } : await soundLog(home, { frontier, log }, options)
+  if ('report' in sound) return sound.report
+  const target = await home.track(frontier)
+  const parts = { frontier: target, key: home.key, log: sound.log }
+  const report = await target.exclusive(() => importLog(parts, { ...options, ...sound.checked }))
+  home.checkHeads(frontier)
+  return report
+}
+
+type Sound = { readonly log: LogReader; readonly checked?: { readonly strict: false } }
+
+/** The log to go on with, or the report where it can put nothing into an empty frontier. */
+async function soundLog(
+  home: Home,
+  { frontier, log }: { frontier: string; log: LogReader },
+  options: ImportOptions,
+): Promise<Sound | { readonly report: ImportReport }> {
+  const parts = { frontier: await home.scratch(frontier), key: home.key }
+  if (options.strict === true) {
+    const report = await rehearseLog({ ...parts, log }, options)
+    return report.refusedCount > 0 ? { report } : { log, checked: { strict: false } }
+  }
+  const { texts, canBegin } = await beginning(log, options)
+  if (canBegin) return { log: () => texts }
+  const read: Uint8Array[] = []
+  for await (const text of texts) read.push(text)
+  const report = await importLog({ ...parts, log: () => read }, options)
+  return report.refusedCount > 0 ? { report } : { log: () => read }
+}
+
+/** All texts of the log, the first of them read already, and whether some event may be the first of a frontier. */
+async function beginning(
+  log: LogReader,
+  { signal }: ImportOptions,
+): Promise<{ texts: AsyncIterable<Uint8Array>; canBegin: boolean }> {
+  const rest = stepsOf(log())
+  const texts: Uint8Array[] = []
+  let bytes = 0
+  let canBegin = false
+  let isOver = false
+  while (!isOver && bytes < BYTES_MAX && (texts.length < TEXTS_MIN || !canBegin)) {
+    if (signal?.aborted)
+      throw new ReplicaError('ERR_ABORTED', `import aborted: ${texts.length} events were read, none is added`)
+    const step = await rest.next()
+    isOver = step.done === true
+    if (step.done) break
+    texts.push(Uint8Array.from(step.value)) // the reader may use its bytes for the next one
+    bytes += step.value.length
+    canBegin ||= isFirst(step.value)
+  }
+  return { texts: goOn(texts, rest), canBegin: canBegin || !isOver }
+}
+
+async function* stepsOf(log: ReturnType<LogReader>): AsyncGenerator<Uint8Array, void, undefined> {
+  yield* log
+}
+
+async function* goOn(texts: readonly Uint8Array[], rest: ReturnType<typeof stepsOf>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* texts
+    yield* rest
+  } finally {
+    await rest.return()
+  }
+}
+
+/** An event that names no parent. */
+function isFirst(text: Uint8Array): boolean {
+  try {
+    return (importEvent(text).head.parents ?? []).length === 0
+  } catch (error) {
+    if (hasCode(error)) return false
+    throw error
+  }
+}

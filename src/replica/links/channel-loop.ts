@@ -1,0 +1,141 @@
+// One frontier on a link: a live channel that is opened, followed, and from time to time closed and opened again, so that both
+// sides compare heads even where nothing is written. A refused channel is asked for again after growing waits. All ends with the
+// session it runs on. Specification: protocol/live.md, L5 to L7.
+
+import type { LiveMode } from '../../admission/peer.ts'
+import { hasCode, ReplicaError } from '../../base/errors.ts'
+import type { Exchange, LiveChannel, LiveRound } from '../../transport/session.ts'
+import type { LinkPhase, PeerStanding } from '../sync/peer-sync-tracker.ts'
+import { type LinkTools, reopenMs, retryMs } from './backoff.ts'
+
+/** What a channel tells its link; none may throw. */
+export interface ChannelHooks {
+  readonly onPhase: (phase: LinkPhase) => void
+  readonly onRound: (round: LiveRound) => void
+  /** The other side, or this one, doesn't let the channel be. */
+  readonly onRefused: (error: ReplicaError) => void
+}
+
+export class LinkChannel {
+  readonly ended: Promise<void>
+  readonly #exchange: Exchange
+  readonly #frontier: string
+  readonly #standing: PeerStanding
+  readonly #tools: LinkTools
+  readonly #hooks: ChannelHooks
+  #mode: LiveMode
+  #open: LiveChannel | undefined
+  #isOver = false
+  /** Refusals in a row. */
+  #refusals = 0
+  #wake: () => void = () => {}
+
+  constructor(parts: {
+    exchange: Exchange
+    frontier: string
+    mode: LiveMode
+    standing: PeerStanding
+    tools: LinkTools
+    hooks: ChannelHooks
+  }) {
+    this.#exchange = parts.exchange
+    this.#frontier = parts.frontier
+    this.#mode = parts.mode
+    this.#standing = parts.standing
+    this.#tools = parts.tools
+    this.#hooks = parts.hooks
+    this.ended = this.#run()
+  }
+
+  /** Whether it was refused and waits. */
+  get refused(): boolean {
+    return this.#refusals > 0
+  }
+
+  /** From now on nodes flow this way. */
+  turn(mode: LiveMode): void {
+    if (mode === this.#mode) return
+    this.#mode = mode
+    this.#stopOpen()
+    this.#wake()
+  }
+
+  /** Asks at once again, if it was refused. */
+  retry(): void {
+    this.#refusals = Math.min(this.#refusals, 1)
+    this.#wake()
+  }
+
+  /** Lets what is under way come to its report and closes the channel. */
+  stop(): Promise<void> {
+    this.abandon()
+    this.#stopOpen()
+    return this.ended
+  }
+
+  /** The session is over: nothing is opened any more. */
+  abandon(): void {
+    this.#isOver = true
+    this.#wake()
+  }
+
+  #stopOpen(): void {
+    this.#open?.stop().catch(() => {}) // whoever follows the channel sees how it ended
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isOver) {
+      try {
+        await this.#follow()
+      } catch (error) {
+        await this.#refusedBy(error)
+      }
+    }
+  }
+
+  /** One channel from its opening to its end in good order. */
+  async #follow(): Promise<void> {
+    const { setAlarm, random } = this.#tools
+    this.#hooks.onPhase('catching up')
+    const open = this.#exchange.live(this.#frontier, this.#mode, {
+      onOpened: () => this.#standing.reached(),
+      onRound: round => {
+        this.#standing.round(round)
+        this.#hooks.onRound(round)
+      },
+    })
+    this.#open = open
+    try {
+      const channel = await open.caughtUp
+      this.#refusals = 0
+      this.#standing.channel(channel)
+      this.#hooks.onPhase('live')
+      const alarm = setAlarm(reopenMs(random), () => this.#stopOpen())
+      if (this.#isOver) this.#stopOpen()
+      try {
+        this.#standing.channel(await open.done)
+      } finally {
+        alarm.stop()
+      }
+    } finally {
+      this.#open = undefined
+    }
+  }
+
+  async #refusedBy(error: unknown): Promise<void> {
+    if (this.#isOver) return
+    this.#refusals += 1
+    const known = hasCode(error) ? error : new ReplicaError('ERR_INTERNAL', `unexpected: ${error}`, { cause: error })
+    this.#standing.failed(known)
+    this.#hooks.onPhase('waiting')
+    this.#hooks.onRefused(known)
+    if (this.#isOver) return
+    const { setAlarm, random } = this.#tools
+    const woken = new Promise<void>(resolve => {
+      this.#wake = resolve
+    })
+    const alarm = setAlarm(retryMs(this.#refusals - 1, known, random), () => this.#wake())
+    await woken
+    alarm.stop()
+  }
+}

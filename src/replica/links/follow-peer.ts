@@ -1,0 +1,98 @@
+// Following one peer for one frontier as long as a caller wants: the same link that a hub keeps, without a hub.
+
+import type { LiveMode } from '../../admission/peer.ts'
+import { isErrorCode, ReplicaError } from '../../base/errors.ts'
+import { type MergeReport, mergeReport } from '../../projection/merge-report.ts'
+import type { LiveRound, Services } from '../../transport/session.ts'
+import type { Home } from '../replica-context.ts'
+import type { LinkPhase } from '../sync/peer-sync-tracker.ts'
+import { peerOf } from '../sync/syncing.ts'
+import { PeerLink } from './peer-link.ts'
+
+export interface LiveOptions {
+  /** Which way nodes flow, seen from here; default as the peer is registered, else `both`. */
+  readonly mode?: LiveMode
+  /** Ends it in good order. */
+  readonly signal?: AbortSignal
+  /** Told of each round that was reported; must not throw. */
+  readonly onRound?: (round: LiveRound) => void
+  /** Told when the link, or what is known of the peer, has changed; must not throw. */
+  readonly onState?: (state: LiveState) => void
+}
+
+export interface LiveState {
+  readonly phase: LinkPhase
+  /** Both sides have the same heads, as far as this link has told; false while the peer isn't reached. */
+  readonly equal: boolean
+  /** Each side that takes nodes has all that the other had at its last round; with both ways the heads are the same. False while the peer isn't reached. */
+  readonly caughtUp: boolean
+  /** Why the peer can't be followed, since the last attempt failed. */
+  readonly failure?: ReplicaError
+}
+
+/**
+ * Resolves once the signal has fired, or the replica closes, and the link has ended, with the conflicts that were opened here
+ * by what came in meanwhile. @throws ReplicaError ERR_PEER_UNKNOWN
+ */
+export async function followPeer(
+  home: Home,
+  services: Services,
+  { frontier, peer }: { frontier: string; peer: string },
+  options: LiveOptions,
+): Promise<MergeReport> {
+  const { url, public_key: key, live } = peerOf(home, frontier, peer)
+  const { mode = live ?? 'both', signal, onRound, onState } = options
+  let phase: LinkPhase = 'connecting'
+  let hasFailed = false
+  let isReached = false
+  let isComplete = false
+  let admitted = 0
+  const from = await home.at(frontier).view.mark()
+  const standing = await home.standings.of(home.at(frontier), key)
+  const tell = (): void => {
+    const { failureCode, failure } = standing.standing
+    const why = hasFailed && isErrorCode(failureCode) ? { failure: new ReplicaError(failureCode, failure) } : {}
+    const equal = isReached && standing.equal
+    onState?.({ phase, equal, caughtUp: equal || (isReached && isComplete && mode !== 'both'), ...why })
+  }
+  const link = new PeerLink({
+    home,
+    services,
+    url,
+    key,
+    tools: home.linkTools,
+    isSupervised: false,
+    hooks: {
+      onRound: (_, round) => {
+        isComplete = round.complete
+        if (round.direction === 'in') admitted += round.tally.admitted
+        onRound?.(round)
+        tell()
+      },
+      onPhase: (_, now) => {
+        phase = now
+        if (now === 'waiting' || now === 'live') hasFailed = now === 'waiting'
+        if (now !== 'catching up') isReached = now === 'live'
+        else isComplete = false
+        tell()
+      },
+    },
+  })
+  const until = signal === undefined ? home.over : AbortSignal.any([signal, home.over])
+  return home.during(async () => {
+    if (!until.aborted) {
+      await link.want([{ frontier, peer, mode }])
+      await fired(until)
+    }
+    await link.stop()
+    await home.standings.flush()
+    return mergeReport(home.at(frontier), { peer, from, admitted })
+  })
+}
+
+function fired(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

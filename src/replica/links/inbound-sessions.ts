@@ -1,0 +1,88 @@
+// Peers that dialled this hub: while a live channel of such a session is open the peer is reached, whoever dialled, and when the
+// session breaks it is not, unless it has another one. What that says of how a peer stands is noted as for own links.
+// Specification: protocol/live.md, L11 and L12.
+
+import { toHex } from '../../base/bytes.ts'
+import type { ReplicaError } from '../../base/errors.ts'
+import type { Channel, PeerIdentity } from '../../sync/connection.ts'
+import type { ExchangeOptions, LiveRound } from '../../transport/session.ts'
+import type { Home } from '../replica-context.ts'
+import type { PeerStanding } from '../sync/peer-sync-tracker.ts'
+
+/** The sessions of a hub. */
+export class Guests {
+  readonly #home: Home
+  /** Sessions that are proven and open, by key in hex. */
+  readonly #open = new Map<string, Set<Guest>>()
+
+  constructor(home: Home) {
+    this.#home = home
+  }
+
+  /** For a session that begins. */
+  add(): Guest {
+    return new Guest(this.#home, this.#open)
+  }
+}
+
+export class Guest {
+  readonly #home: Home
+  readonly #open: Map<string, Set<Guest>>
+  /** Frontiers with a live channel. */
+  readonly #frontiers = new Set<string>()
+  #key = ''
+
+  constructor(home: Home, open: Map<string, Set<Guest>>) {
+    this.#home = home
+    this.#open = open
+  }
+
+  /** For the exchange of the session. */
+  readonly onLive: NonNullable<ExchangeOptions['onLive']> = (frontier, news, peer) => {
+    if (news === 'opened') return this.#opened(frontier, peer)
+    this.#home.exchanged(frontier, peer.key, news)
+    if (!isRound(news)) this.#standing(frontier, standing => standing.guests.set(this, 'live'))
+  }
+
+  #opened(frontier: string, { key }: PeerIdentity): void {
+    this.#key = toHex(key)
+    const sessions = this.#open.get(this.#key) ?? new Set()
+    this.#open.set(this.#key, sessions.add(this))
+    this.#frontiers.add(frontier)
+    this.#standing(frontier, standing => {
+      standing.guests.set(this, 'catching up')
+      standing.reached()
+    })
+  }
+
+  /** A channel has ended in good order. */
+  closed(frontier: string): void {
+    this.#frontiers.delete(frontier)
+    this.#standing(frontier, standing => standing.guests.delete(this))
+  }
+
+  /** The session is over; `error` when it broke. */
+  left(error?: ReplicaError): void {
+    const others = this.#open.get(this.#key)
+    others?.delete(this)
+    if (others?.size === 0) this.#open.delete(this.#key)
+    const isGone = error !== undefined && !this.#open.has(this.#key)
+    for (const frontier of this.#frontiers) {
+      this.#standing(frontier, standing => {
+        standing.guests.delete(this)
+        if (isGone && standing.link !== 'live') standing.failed(error)
+      })
+    }
+  }
+
+  /** In the order of the calls. Of a key that is no peer's nothing is kept. */
+  #standing(name: string, note: (standing: PeerStanding) => void): void {
+    const frontier = this.#home.frontiers.get(name)
+    if (frontier?.registry.byKey(Buffer.from(this.#key, 'hex')) === undefined) return
+    this.#home.standings.of(frontier, this.#key).then(note, () => {}) // a store that can't be read says so to whoever reads what matters
+  }
+}
+
+function isRound(news: Channel | LiveRound): news is LiveRound {
+  return 'direction' in news
+}

@@ -1,0 +1,102 @@
+// Keeps a hub's links: for each registered peer that is to be followed, and each address it is known by, one connection that
+// carries all its frontiers. Reads the registries whenever one changes, and starts, changes and ends links one after another,
+// so that no peer is ever dialled twice at once. Specification: protocol/live.md, L1, L2 and L9.
+
+import { WIRE_LIMITS } from '../../base/limits.ts'
+import type { Services } from '../../transport/session.ts'
+import type { Home } from '../replica-context.ts'
+import type { LinkTools } from './backoff.ts'
+import { PeerLink, type Wanted } from './peer-link.ts'
+
+export class Supervisor {
+  readonly #parts: { home: Home; services: Services; tools: LinkTools }
+  readonly #links = new Map<string, PeerLink>()
+  #unsubscribe: () => void = () => {}
+  #planning: Promise<void> = Promise.resolve()
+  /** A plan is waiting for its turn: it will see whatever changes until then. */
+  #isDue = false
+  #isOver = false
+
+  constructor(parts: { home: Home; services: Services; tools: LinkTools }) {
+    this.#parts = parts
+  }
+
+  /** Links that are kept. */
+  get size(): number {
+    return this.#links.size
+  }
+
+  start(): void {
+    this.#unsubscribe = this.#parts.home.subscribe(() => this.#changed())
+    this.#changed()
+  }
+
+  /** Dials every peer that waits, and asks again for every channel that was refused, at once. */
+  retry(): void {
+    for (const link of this.#links.values()) link.retry()
+  }
+
+  /** Dials no more, and ends all links in good order within `drainMsMax`. */
+  async stop(): Promise<void> {
+    this.#isOver = true
+    this.#unsubscribe()
+    await Promise.all([...this.#links.values()].map(link => link.stop()))
+    await this.#planning
+  }
+
+  #changed(): void {
+    if (this.#isDue || this.#isOver) return
+    this.#isDue = true
+    this.#planning = this.#planning
+      .then(() => {
+        this.#isDue = false
+        return this.#plan()
+      })
+      .catch((error: Error) => {
+        // A store that fails; the links that are there go on as long as they can.
+        this.#parts.home.tell({ kind: 'alarm', message: `links are not as asked: ${error.message}`, facts: {} })
+      })
+  }
+
+  async #plan(): Promise<void> {
+    const wanted = wantedLinks(this.#parts.home)
+    for (const [name, link] of [...this.#links]) {
+      if (wanted.has(name)) continue
+      this.#links.delete(name)
+      await link.stop()
+    }
+    for (const [name, { url, key, list }] of wanted) {
+      if (this.#isOver) return
+      let link = this.#links.get(name)
+      if (link === undefined) {
+        link = new PeerLink({ ...this.#parts, url, key, isSupervised: true })
+        this.#links.set(name, link)
+      }
+      await link.want(list)
+    }
+  }
+}
+
+interface WantedLink {
+  readonly url: string
+  readonly key: string
+  readonly list: Wanted[]
+}
+
+/** By address and key; a peer followed for more frontiers than a connection takes has several. */
+function wantedLinks(home: Home): Map<string, WantedLink> {
+  const all = new Map<string, WantedLink>()
+  for (const frontier of [...home.frontiers.keys()].sort()) {
+    for (const { id, url, public_key: key, live } of home.at(frontier).registry.list()) {
+      if (live === undefined || url === '') continue
+      let name = ''
+      for (let i = 0; name === '' || (all.get(name)?.list.length ?? 0) >= WIRE_LIMITS.channelsMax; i++) {
+        name = `${url} ${key} ${i}`
+      }
+      const link = all.get(name) ?? { url, key, list: [] }
+      link.list.push({ frontier, peer: id, mode: live })
+      all.set(name, link)
+    }
+  }
+  return all
+}

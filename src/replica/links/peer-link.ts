@@ -1,0 +1,244 @@
+// A link that is kept to a peer: one connection at a time that carries all frontiers wanted from it. It is dialled, and again
+// when it ends, with growing waits; each frontier on it is a channel of its own (link-channel.ts). There is one loop here, so
+// there are never two attempts at once. Specification: protocol/live.md, L2 to L8.
+
+import type { LiveMode } from '../../admission/peer.ts'
+import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { LINK_LIMITS } from '../../base/limits.ts'
+import type { Exchange, LiveRound, Services } from '../../transport/session.ts'
+import type { Frontier } from '../frontier.ts'
+import type { Home } from '../replica-context.ts'
+import type { LinkPhase, PeerStanding } from '../sync/peer-sync-tracker.ts'
+import { hubKey, withSession } from '../sync/sync-client.ts'
+import { type LinkTools, retryMs } from './backoff.ts'
+import { LinkChannel } from './channel-loop.ts'
+
+export interface LinkHooks {
+  /** Each round that was reported; must not throw. */
+  readonly onRound?: (frontier: string, round: LiveRound) => void
+  /** What a frontier's channel is doing, after how the peer stands was noted; must not throw. */
+  readonly onPhase?: (frontier: string, phase: LinkPhase, standing: PeerStanding) => void
+}
+
+/** A frontier to be kept on the link, and what the peer is called there. */
+export interface Wanted {
+  readonly frontier: string
+  readonly peer: string
+  readonly mode: LiveMode
+}
+
+interface Carried {
+  wanted: Wanted
+  readonly standing: PeerStanding
+  readonly unsubscribe: () => void
+  channel?: LinkChannel
+}
+
+export interface PeerLinkParts {
+  readonly home: Home
+  readonly services: Services
+  readonly url: string
+  /** 64 hex digits. */
+  readonly key: string
+  readonly tools: LinkTools
+  /** The hub's own link, whose state `status` shows. */
+  readonly isSupervised: boolean
+  readonly hooks?: LinkHooks
+}
+
+export class PeerLink {
+  readonly #parts: PeerLinkParts
+  readonly #carried = new Map<string, Carried>()
+  /** Cuts the connection of the moment. */
+  #cut = new AbortController()
+  #running: Promise<void> | undefined
+  #exchange: Exchange | undefined
+  #refusal: ReplicaError | undefined
+  #stopping: Promise<void> | undefined
+  #failures = 0
+  #isTold = false
+  #wake: () => void = () => {}
+
+  constructor(parts: PeerLinkParts) {
+    this.#parts = parts
+  }
+
+  /** What the link carries from now on; the first call dials. Calls come one after another. */
+  async want(list: readonly Wanted[]): Promise<void> {
+    const names = new Set(list.map(({ frontier }) => frontier))
+    for (const [name, carried] of [...this.#carried]) if (!names.has(name)) await this.#drop(name, carried)
+    for (const wanted of list) await this.#carry(wanted)
+    if (this.#stopping === undefined) this.#running ??= this.#run()
+  }
+
+  /** Dials at once, if it waits, asks again for channels that were refused, and begins again with the shortest wait. */
+  retry(): void {
+    this.#failures = 0
+    this.#wake()
+    for (const { channel } of this.#carried.values()) channel?.retry()
+  }
+
+  /** Ends all channels in good order, within a bounded time, and then the connection. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #carry(wanted: Wanted): Promise<void> {
+    const { frontier: name, mode } = wanted
+    const carried = this.#carried.get(name)
+    if (carried !== undefined) {
+      carried.wanted = wanted
+      carried.channel?.turn(mode)
+      return
+    }
+    const { home, key } = this.#parts
+    const frontier: Frontier = home.at(name)
+    const standing = await home.standings.of(frontier, key)
+    if (this.#stopping !== undefined) return
+    const unsubscribe = frontier.subscribe(() => standing.grown())
+    const added: Carried = { wanted, standing, unsubscribe }
+    this.#carried.set(name, added)
+    if (this.#exchange !== undefined) this.#openOn(this.#exchange, added)
+  }
+
+  async #drop(name: string, carried: Carried): Promise<void> {
+    this.#carried.delete(name)
+    carried.unsubscribe()
+    if (this.#parts.isSupervised) carried.standing.link = undefined
+    await this.#bounded(carried.channel?.stop())
+  }
+
+  async #run(): Promise<void> {
+    const { tools } = this.#parts
+    while (this.#stopping === undefined) {
+      const began = tools.elapsed()
+      const error = await this.#session()
+      if (this.#stopping !== undefined) break
+      if (tools.elapsed() - began >= LINK_LIMITS.settledMsMin) this.#failures = 0
+      this.#failed(error)
+      await this.#pause(retryMs(this.#failures++, error, tools.random))
+    }
+  }
+
+  /** One connection from dialling to its end; answers with what ended it. */
+  async #session(): Promise<ReplicaError> {
+    const { home, services, url, key, tools } = this.#parts
+    this.#tellAll('connecting')
+    this.#refusal = undefined
+    this.#cut = new AbortController()
+    const { signal } = this.#cut
+    try {
+      const expect = hubKey(key)
+      const { dial: connect, setAlarm } = tools
+      const dial = { url, expect, key: home.key, hubId: home.hubId, services, connect, setAlarm }
+      await withSession(dial, { signal }, async exchange => {
+        this.#exchange = exchange
+        for (const carried of this.#carried.values()) this.#openOn(exchange, carried)
+        await exchange.done
+      })
+    } catch (error) {
+      return typed(error)
+    } finally {
+      this.#exchange = undefined
+      const channels = [...this.#carried.values()].map(carried => carried.channel)
+      for (const channel of channels) channel?.abandon()
+      await Promise.all(channels.map(channel => channel?.ended))
+      for (const carried of this.#carried.values()) delete carried.channel
+    }
+    return this.#refusal ?? new ReplicaError('ERR_SYNC_CLOSED', 'the peer closed the link')
+  }
+
+  #openOn(exchange: Exchange, carried: Carried): void {
+    const { wanted, standing } = carried
+    const { frontier, mode } = wanted
+    const { tools, hooks } = this.#parts
+    carried.channel = new LinkChannel({
+      exchange,
+      frontier,
+      mode,
+      standing,
+      tools,
+      hooks: {
+        onRound: round => hooks?.onRound?.(frontier, round),
+        onPhase: phase => this.#phase(carried, phase),
+        onRefused: error => this.#refused(exchange, error),
+      },
+    })
+  }
+
+  #phase(carried: Carried, phase: LinkPhase): void {
+    const { home, hooks, isSupervised } = this.#parts
+    const { frontier, peer } = carried.wanted
+    if (phase === 'live') this.#failures = 0
+    if (phase === 'live' && this.#isTold) {
+      home.tell({ kind: 'session', message: `${peer} is reached again`, facts: { frontier, peer } })
+      this.#isTold = false
+    }
+    if (isSupervised) carried.standing.link = phase
+    hooks?.onPhase?.(frontier, phase, carried.standing)
+  }
+
+  /** A connection on which everything is refused is not kept. */
+  #refused(exchange: Exchange, error: ReplicaError): void {
+    if (hasCode(error, 'ERR_SYNC_CLOSED')) return // the connection has ended by itself
+    if ([...this.#carried.values()].some(({ channel }) => channel === undefined || !channel.refused)) return
+    this.#refusal = error
+    exchange.close()
+  }
+
+  /** Told once until the peer is reached again. */
+  #failed(error: ReplicaError): void {
+    const { home, url } = this.#parts
+    for (const { standing } of this.#carried.values()) standing.failed(error)
+    this.#tellAll('waiting')
+    const [first] = this.#carried.values()
+    if (this.#isTold || first === undefined) return
+    this.#isTold = true
+    const { peer } = first.wanted
+    home.tell({
+      kind: 'alarm',
+      message: `no link to ${peer}: ${error.message}`,
+      facts: { peer, url, code: error.code },
+    })
+  }
+
+  #tellAll(phase: LinkPhase): void {
+    for (const carried of this.#carried.values()) this.#phase(carried, phase)
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const woken = new Promise<void>(resolve => {
+      this.#wake = resolve
+    })
+    const alarm = this.#parts.tools.setAlarm(ms, () => this.#wake())
+    await woken
+    alarm.stop()
+  }
+
+  async #stop(): Promise<void> {
+    this.#wake()
+    const exchange = this.#exchange
+    if (exchange !== undefined) {
+      await this.#bounded(Promise.all([...this.#carried.values()].map(({ channel }) => channel?.stop())))
+      exchange.close()
+    } else this.#cut.abort()
+    await this.#bounded(this.#running)
+    for (const { standing, unsubscribe } of this.#carried.values()) {
+      unsubscribe()
+      if (this.#parts.isSupervised) standing.link = undefined
+    }
+    this.#carried.clear()
+  }
+
+  /** Waits for what ends by itself; after `drainMsMax` the connection is cut, which ends everything. */
+  async #bounded(task: Promise<unknown> | undefined): Promise<void> {
+    const alarm = this.#parts.tools.setAlarm(LINK_LIMITS.drainMsMax, () => this.#cut.abort())
+    await task
+    alarm.stop()
+  }
+}
+
+function typed(error: unknown): ReplicaError {
+  return hasCode(error) ? error : new ReplicaError('ERR_INTERNAL', `unexpected: ${error}`, { cause: error })
+}

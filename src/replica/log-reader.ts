@@ -1,0 +1,89 @@
+// Reading a stored log for people: rows in the order that every replica agrees on, the node behind a CID or a label, names.
+
+import { type Digest, equals, sha256 } from '../base/bytes.ts'
+import { hasCode, ReplicaError } from '../base/errors.ts'
+import { nodeDigest } from '../cbor/cid.ts'
+import { eventLabel } from '../event/event.ts'
+import { decodeNode, isFrontierName } from '../node/node.ts'
+import type { FrontierStore, NodeRow } from '../store/store.ts'
+import { type Action, compareIds, type IdPair } from './closure.ts'
+import { replaySeqs } from './log-order.ts'
+import type { ReadyEvent } from './node-builder.ts'
+
+const READ_BATCH = 256
+
+/** Rows in replay order; nodes that carry the same event once (at its first place) or all. */
+export async function* inReplayOrder(
+  log: FrontierStore,
+  options: { reverse: boolean; twins: 'once' | 'all' },
+): AsyncGenerator<NodeRow[]> {
+  const seqs = await replaySeqs(log, { twins: options.twins })
+  if (options.reverse) seqs.reverse()
+  for (let from = 0; from < seqs.length; from += READ_BATCH) {
+    yield await log.read([...seqs.subarray(from, from + READ_BATCH)])
+  }
+}
+
+/** The first row that carries exactly this event. It must be there. */
+export async function carrier(log: FrontierStore, event: ReadyEvent): Promise<NodeRow> {
+  for (const row of await log.read(await log.labelled(eventLabel(event.head.id)))) {
+    if (equals(sha256(decodeNode(row.bytes).event), event.digest)) return row
+  }
+  throw new ReplicaError('ERR_INTERNAL', `the node of ${event.head.id} was admitted and is not there`)
+}
+
+async function seqsOf(log: FrontierStore, digest: Digest): Promise<number[]> {
+  const [place] = await log.locate([digest])
+  return place === undefined ? [] : [place.seq]
+}
+
+/** Whether an event id or a CID names something stored; text that is neither names nothing. */
+async function isStored(log: FrontierStore, id: string): Promise<boolean> {
+  if (/^vev_[0-9a-f]{16}$/.test(id)) return (await log.labelled(eventLabel(id))).length > 0
+  try {
+    return (await seqsOf(log, nodeDigest(id))).length > 0
+  } catch (error) {
+    if (!hasCode(error, 'ERR_CID')) throw error
+    return false
+  }
+}
+
+/** @throws ReplicaError ERR_FRONTIER_ID */
+export function checkName(frontier: string): void {
+  if (!isFrontierName(frontier)) {
+    throw new ReplicaError('ERR_FRONTIER_ID', `'${frontier.slice(0, 80)}' is not vfr_ and 16 lower-case hex digits`)
+  }
+}
+
+/** Which of the frontiers that a hub offers is meant. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE */
+export function chooseFrontier(offered: readonly { frontier: string }[], wanted: string | undefined): string {
+  const names = offered.map(({ frontier }) => frontier)
+  const facts = names.length === 0 ? {} : { frontiers: names }
+  if (wanted !== undefined) {
+    if (names.includes(wanted)) return wanted
+    throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `the hub does not offer ${wanted}`, { facts })
+  }
+  const [only] = names
+  if (only === undefined) throw new ReplicaError('ERR_FRONTIER_UNKNOWN', 'the hub offers no frontier')
+  if (names.length > 1) {
+    throw new ReplicaError('ERR_USAGE', 'the hub offers several frontiers: name one with --frontier', { facts })
+  }
+  return only
+}
+
+/** What would have to be fetched before these events could be merged; asks the index only for the parents they name. */
+export async function classifyStored(log: FrontierStore, incoming: readonly IdPair[]): Promise<Action> {
+  const here = new Set(incoming.map(event => event.id))
+  const missing = new Set<string>()
+  for (const parent of new Set(incoming.flatMap(event => event.parents))) {
+    if (!here.has(parent) && !(await isStored(log, parent))) missing.add(parent)
+  }
+  return missing.size === 0 ? { kind: 'proceed' } : { kind: 'fetch', missing: [...missing].sort(compareIds) }
+}
+
+/** Rows of a CID, or of all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */
+export async function rowsNamed(log: FrontierStore, reference: string): Promise<NodeRow[]> {
+  const isLabel = reference.startsWith('vev_')
+  const seqs = isLabel ? await log.labelled(eventLabel(reference)) : await seqsOf(log, nodeDigest(reference))
+  return log.read(seqs)
+}

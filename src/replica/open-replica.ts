@@ -1,0 +1,105 @@
+// Opening a replica's folder: the store, the key beside it (own-key.ts), the replica's own name.
+
+import * as fs from 'node:fs/promises'
+import { utf8 } from '../base/bytes.ts'
+import { hasCode, ReplicaError } from '../base/errors.ts'
+import { REGISTRY_LIMITS } from '../base/limits.ts'
+import { Key } from '../crypto/key.ts'
+import { createLevel, openLevel } from '../store/index.ts'
+import type { Store } from '../store/store.ts'
+import { type KeyPlace, loadOwnKey, makeOwnKey, type OwnKey, readFormer, useOwnKey } from './identity.ts'
+import type { LinkTools } from './links/backoff.ts'
+
+const HUB_ID = 'self/hub-id'
+
+export interface OpenOptions {
+  /** A folder (LevelDB), or an engine that is open already; the replica closes it. */
+  readonly location: string | Store
+  /** Make the store, with a new key, when the folder holds none. */
+  readonly create?: boolean
+  /** The replica's own name, only when creating: `hub:` and up to 124 bytes. Default `hub:` and 8 hex of its public key. */
+  readonly hubId?: string
+  /** The key to use with an engine, or to create a folder with; a new one when absent. */
+  readonly key?: Key
+  /** From now on this key, in place of the one that a folder has; that one stays one's own. */
+  readonly useKey?: Key
+  /** Alarms and progress for an operator; the library itself logs nothing. Must not throw. */
+  readonly onEvent?: (event: ReplicaEvent) => void
+  /** The time of events made here; default the machine's clock. */
+  readonly clock?: () => Date
+  /** How links to peers are dialled, and their time and chance; default the network's, the machine's. */
+  readonly linkTools?: Partial<LinkTools>
+}
+
+/** Something an operator may want to know. */
+export interface ReplicaEvent {
+  readonly kind: 'session' | 'alarm'
+  readonly message: string
+  readonly facts: { readonly [name: string]: string | number | boolean }
+}
+
+export interface Opened extends OwnKey {
+  readonly location: string
+  readonly store: Store
+  readonly hubId: string
+}
+
+/** @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_VERSION, ERR_KEY_FILE, ERR_PEER_ID */
+export async function openParts(options: OpenOptions): Promise<Opened> {
+  const { location, hubId } = options
+  if (hubId !== undefined) checkHubId(hubId)
+  if (typeof location !== 'string') return openEngine(location, options)
+  const { store, created } = await openFolder(location, options.create === true)
+  try {
+    const own = await ownKey({ folder: location, records: store.records }, options, created ? 'new' : 'there')
+    return { location, store, ...own, hubId: await nameOf(store, own.key, hubId) }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+function ownKey(place: KeyPlace, options: OpenOptions, state: 'new' | 'there'): Promise<OwnKey> {
+  const { key, useKey } = options
+  if (state === 'new') return makeOwnKey(place, useKey ?? key ?? Key.generate())
+  return useKey === undefined ? loadOwnKey(place) : useOwnKey(place, useKey)
+}
+
+async function openEngine(store: Store, options: OpenOptions): Promise<Opened> {
+  const key = options.useKey ?? options.key ?? Key.generate()
+  const former = await readFormer(store.records)
+  return { location: '', store, key, former, hubId: await nameOf(store, key, options.hubId) }
+}
+
+async function openFolder(folder: string, create: boolean): Promise<{ store: Store; created: boolean }> {
+  try {
+    return { store: await openLevel(folder), created: false }
+  } catch (error) {
+    if (!create || !hasCode(error, 'ERR_STORE_MISSING')) throw error
+  }
+  await fs.mkdir(folder, { recursive: true, mode: 0o700 })
+  return { store: await createLevel(folder), created: true }
+}
+
+async function nameOf(store: Store, key: Key, given: string | undefined): Promise<string> {
+  const stored = await store.records.get(HUB_ID)
+  if (stored !== undefined) return Buffer.from(stored).toString('utf8')
+  const name = given ?? `hub:${key.publicKey.slice(0, 8)}`
+  await store.records.write([{ key: HUB_ID, value: utf8(name) }])
+  return name
+}
+
+function checkHubId(name: string): void {
+  const ok = /^[!-~]+$/.test(name) && utf8(name).length <= REGISTRY_LIMITS.idBytesMax
+  if (!ok)
+    throw new ReplicaError('ERR_PEER_ID', `a hub id is 1 to ${REGISTRY_LIMITS.idBytesMax} visible ASCII characters`)
+}
+
+/** @throws ReplicaError ERR_STORE_EXISTS when a folder holds a replica's key or anything else */
+export async function refuseExisting(folder: string): Promise<void> {
+  const entries = await fs.readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  if (entries.length > 0) throw new ReplicaError('ERR_STORE_EXISTS', `${folder} is not empty`)
+}

@@ -1,0 +1,252 @@
+// What an open replica is made of: store, key, journal, one verifier, and each frontier's log, registry and gate. There is
+// exactly one gate for a frontier in a process; everything that admits goes through it.
+
+import { Registry } from '../admission/registry.ts'
+import { toHex } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { HEADS_ALARM, REGISTRY_LIMITS } from '../base/limits.ts'
+import { Key } from '../crypto/key.ts'
+import { Verifier } from '../crypto/verifier-pool.ts'
+import { seedsOf } from '../projection/initial-state.ts'
+import { MemoryStore } from '../store/memory-store.ts'
+import type { FrontierStore, Store, Wait } from '../store/store.ts'
+import type { Channel } from '../sync/connection.ts'
+import type { LiveRound } from '../transport/session.ts'
+import { compareIds } from './closure.ts'
+import { Frontier } from './frontier.ts'
+import { useOwnKey } from './identity.ts'
+import { Journal } from './journal.ts'
+import { LINK_TOOLS, type LinkTools } from './links/backoff.ts'
+import { checkName } from './log-reader.ts'
+import type { Opened, OpenOptions, ReplicaEvent } from './open-replica.ts'
+import { Standings } from './sync/peer-sync-tracker.ts'
+
+export class Home {
+  readonly location: string
+  readonly hubId: string
+  readonly store: Store
+  readonly verifier = new Verifier()
+  readonly frontiers = new Map<string, Frontier>()
+  readonly journal: Journal
+  readonly standings: Standings
+  readonly linkTools: LinkTools
+  readonly tell: (event: ReplicaEvent) => void
+  /** Where others reach this replica; undefined unless it is a hub that listens. */
+  address: string | undefined
+  readonly #clock: () => Date
+  readonly #over = new AbortController()
+  /** What goes on until `over` and has to end before the store is closed. */
+  readonly #tasks = new Set<Promise<unknown>>()
+  readonly #watchers = new Set<() => void>()
+  #key: Key
+  #former: readonly string[]
+  /** The key in whose place the present one was put at this opening. */
+  readonly #replaced: string | undefined
+  #tracking: Promise<unknown> = Promise.resolve()
+  #closing: Promise<void> | undefined
+
+  constructor(opened: Opened, options: OpenOptions) {
+    this.location = opened.location
+    this.hubId = opened.hubId
+    this.store = opened.store
+    this.#key = opened.key
+    this.#former = opened.former
+    this.#replaced = opened.replaced
+    this.#clock = options.clock ?? (() => new Date())
+    this.tell = options.onEvent ?? (() => {})
+    this.linkTools = { ...LINK_TOOLS, ...options.linkTools }
+    const { setAlarm } = this.linkTools
+    this.standings = new Standings(this.store.records, { now: () => this.now(), setAlarm })
+    this.journal = new Journal(this.store.records, { clock: this.#clock, key: () => this.#key })
+  }
+
+  get key(): Key {
+    return this.#key
+  }
+
+  /** Public keys that this replica signs and signed with, 64 hex digits each. */
+  get ownKeys(): ReadonlySet<string> {
+    return new Set([this.#key.publicKey, ...this.#former])
+  }
+
+  /** The time of what is made here, RFC 3339. */
+  now(): string {
+    return this.#clock().toISOString()
+  }
+
+  /** Fires when the replica is being closed. */
+  get over(): AbortSignal {
+    return this.#over.signal
+  }
+
+  /** Runs a task that goes on until `over`; the store stays open until it has ended. */
+  during<T>(task: () => Promise<T>): Promise<T> {
+    const run = task()
+    this.#tasks.add(run)
+    const ended = (): void => void this.#tasks.delete(run)
+    run.then(ended, ended)
+    return run
+  }
+
+  /** Tells of each change of a registry, and of frontiers that are kept from now on. Answers how to end it. */
+  subscribe(listener: () => void): () => void {
+    const own = (): void => listener()
+    this.#watchers.add(own)
+    return () => this.#watchers.delete(own)
+  }
+
+  #registryChanged(): void {
+    for (const tell of this.#watchers) tell()
+  }
+
+  /** A channel that a peer opened has caught up or ended, or had a round: what that told of how the peer stands is kept. */
+  exchanged(name: string, key: Uint8Array, news: Channel | LiveRound): void {
+    const frontier = this.frontiers.get(name)
+    if (frontier?.registry.byKey(key) === undefined) return
+    this.standings.of(frontier, toHex(key)).then(
+      standing => ('direction' in news ? standing.round(news) : standing.channel(news)),
+      () => {}, // a store that can't be read says so to whoever reads what matters
+    )
+  }
+
+  /** Reads all registries again. @throws ReplicaError ERR_STORE_CORRUPT */
+  async reload(): Promise<void> {
+    for (const { registry } of this.frontiers.values()) await registry.reload()
+  }
+
+  async load(): Promise<void> {
+    const { loss } = this.store.held
+    if (loss !== undefined) this.tell({ kind: 'alarm', message: `${loss}; peers offer it again`, facts: {} })
+    for (const name of this.store.frontiers()) await this.track(name)
+    if (this.#replaced === undefined) return
+    const facts = { public_key: this.#key.publicKey, former: this.#replaced }
+    for (const name of this.store.frontiers()) await this.journal.write(name, 'key.rotated', facts)
+  }
+
+  /** Starts to keep a frontier, or finds it kept already. Calls take turns, so that none makes a second gate. */
+  track(name: string): Promise<Frontier> {
+    checkName(name)
+    const run = this.#tracking.then(async () => {
+      const kept = this.frontiers.get(name)
+      if (kept !== undefined) return kept
+      const frontier = await this.#load(name)
+      this.frontiers.set(name, frontier)
+      frontier.registry.subscribe(() => this.#registryChanged())
+      this.#registryChanged()
+      return frontier
+    })
+    this.#tracking = run.catch(() => {})
+    return run
+  }
+
+  /** A frontier of this name in memory, with nothing in it: what it refuses, one that is kept would refuse. */
+  async scratch(name: string): Promise<Frontier> {
+    checkName(name)
+    return this.#make(name, new MemoryStore())
+  }
+
+  async #load(name: string): Promise<Frontier> {
+    const { held } = this.store
+    const frontier = await this.#make(name, this.store)
+    await this.#retireFormer(frontier)
+    // A key put in place of another may own what was held until now.
+    const ownNodes: Wait = { kind: 'key', id: this.#key.publicKeyBytes }
+    if ((await held.waiting(name, ownNodes, 1)).length > 0) await frontier.gate.release(ownNodes)
+    return frontier
+  }
+
+  async #make(name: string, store: Store): Promise<Frontier> {
+    const { held, records } = store
+    const log = await store.track(name)
+    const url = this.address === undefined ? {} : { url: this.address }
+    const own = { id: this.hubId, key: this.#key, former: this.#former, ...url }
+    const registry = await Registry.load(records, name, own)
+    return new Frontier({
+      log,
+      held,
+      registry,
+      verifier: this.verifier,
+      hubId: this.hubId,
+      journal: this.journal,
+      seeds: seedsOf,
+    })
+  }
+
+  /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
+  at(name: string): Frontier {
+    const frontier = this.frontiers.get(name)
+    if (frontier !== undefined) return frontier
+    checkName(name)
+    throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `${name} is not kept here`)
+  }
+
+  /** The named frontier, or the only one. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE when it isn't clear which */
+  choose(name: string | undefined): string {
+    if (name !== undefined) return this.at(name).log.name
+    const names = [...this.frontiers.keys()].sort(compareIds)
+    const [only] = names
+    if (only === undefined) {
+      throw new ReplicaError('ERR_USAGE', 'no frontier is kept here yet: create, import, clone or track one')
+    }
+    if (names.length > 1) {
+      const facts = { frontiers: names }
+      throw new ReplicaError('ERR_USAGE', 'several frontiers are kept here: name one with --frontier', { facts })
+    }
+    return only
+  }
+
+  /** Many heads make every handshake long: an operator should merge them. */
+  checkHeads(name: string): void {
+    const { headCount } = this.at(name).log
+    if (headCount < HEADS_ALARM) return
+    const message = `${name} has ${headCount} heads: merge them`
+    this.tell({ kind: 'alarm', message, facts: { frontier: name, heads: headCount } })
+  }
+
+  /**
+   * A new key in place of the present one. What the former one signed up to now stays one's own; it is cut in each
+   * frontier at the heads of this moment. Durable at each step.
+   * @throws ReplicaError ERR_REGISTRY, before anything is changed, where a frontier has more heads than a cut may have
+   */
+  async renewKey(): Promise<{ key: Key; former: Key }> {
+    if (this.location === '') throw new TypeError('a replica on a given engine has no key file')
+    for (const { log } of this.frontiers.values()) checkCuttable(log)
+    const present = this.#key
+    const { key, former } = await useOwnKey({ folder: this.location, records: this.store.records }, Key.generate())
+    this.#former = former
+    this.#key = key
+    for (const { registry } of this.frontiers.values()) registry.renewOwn(key)
+    for (const frontier of this.frontiers.values()) await this.#retireFormer(frontier)
+    return { key, former: present }
+  }
+
+  /** Cuts the own keys of before that are not cut yet, also after a crash in between. An empty log gives no heads for that. */
+  async #retireFormer(frontier: Frontier): Promise<void> {
+    const { registry, gate, log } = frontier
+    const retire = async (): Promise<void> => {
+      if (log.nodes === 0 || log.headCount > REGISTRY_LIMITS.cutHeadsMax) return
+      for (const publicKey of registry.formerKeys)
+        await registry.retire(publicKey, { heads: log.heads(), at: this.now() })
+    }
+    if (registry.formerKeys.length === 0) return
+    // After what is being made now: it may be signed with the former key.
+    await frontier.exclusive(() => gate.exclusive(retire))
+  }
+
+  close(): Promise<void> {
+    this.#over.abort()
+    this.#closing ??= (async () => {
+      await Promise.allSettled(this.#tasks)
+      await this.standings.flush().catch(() => {}) // what it keeps is known again after the next exchange
+      await Promise.allSettled([...this.frontiers.values()].map(frontier => frontier.exclusive(async () => {})))
+      await this.verifier.close()
+      await this.store.close()
+    })()
+    return this.#closing
+  }
+}
+
+function checkCuttable({ name, headCount }: FrontierStore): void {
+  if (headCount <= REGISTRY_LIMITS.cutHeadsMax) return
+  throw new ReplicaError('ERR_REGISTRY', `${name} has ${headCount} heads; merge them, then renew the key`)
+}

@@ -1,0 +1,334 @@
+// A replica: a store with its key and, for each frontier, its registry of peers. Everything a user does with frontiers goes
+// through here: make and import events, push, pull and clone, register peers, look, verify. A hub is a replica that
+// listens (hub.ts). The work is done in replica/; this is the list of what can be asked for.
+
+import type { LiveMode } from '../admission/peer.ts'
+import { toHex } from '../base/bytes.ts'
+import { cidText } from '../cbor/cid.ts'
+import type { Key } from '../crypto/key.ts'
+import { type CompareOptions, type CompareWith, type Comparison, compareFrontier } from '../projection/compare-peer.ts'
+import { FrontierConflicts } from '../projection/conflicts-api.ts'
+import { importWhole, type WholeImportReport } from '../projection/files/import-file.ts'
+import {
+  type BaseView,
+  basesOf,
+  type WholeFrontier,
+  wholeFrontier,
+  wholeRepository,
+} from '../projection/files/snapshot.ts'
+import type { Parts, RepositoryFile } from '../projection/files/split.ts'
+import type { MergeReport } from '../projection/merge-report.ts'
+import { Publishing } from '../projection/publisher.ts'
+import { Settling } from '../projection/resolver.ts'
+import type { Services } from '../transport/session.ts'
+import type { LoggedEvent } from '../vela/resolution/resolution-events.ts'
+import {
+  type AppendInput,
+  type AppendOptions,
+  type AppendReport,
+  appendEvent,
+  createFrontier,
+  mergeHeads,
+} from './append.ts'
+import { type ChangesOptions, changesOf } from './changes.ts'
+import type { Action, IdPair } from './closure.ts'
+import type { Documents } from './documents.ts'
+import { type ForkReport, forkFrontier } from './fork.ts'
+import { importInto } from './import/import-frontier.ts'
+import type { ImportOptions, ImportReport, LogReader } from './import/import-reader.ts'
+import type { JournalEntry } from './journal.ts'
+import { followPeer, type LiveOptions } from './links/follow-peer.ts'
+import { classifyStored, rowsNamed } from './log-reader.ts'
+import { frontierStatus, type StatusReport } from './merge-status.ts'
+import { type NodeView, nodeView } from './node-view.ts'
+import { eventsOf, type NodesOptions, nodesOf } from './nodes.ts'
+import { type Opened, type OpenOptions, openParts, refuseExisting } from './open-replica.ts'
+import { FrontierPeers } from './peers.ts'
+import { Home } from './replica-context.ts'
+import { type ExchangeReport, exchangeWith } from './sync/exchanging.ts'
+import type { SyncOptions, SyncReport } from './sync/sync-client.ts'
+import { NO_SERVICES, servicesOf } from './sync/sync-server.ts'
+import type { AdoptReport, CloneOptions, CloneReport } from './sync/syncing.ts'
+import { adoptRegistry, becomeClone, scout, syncWith } from './sync/syncing.ts'
+import { type VerifyOptions, type VerifyReport, verifyStore } from './verify.ts'
+
+export class Replica {
+  protected readonly home: Home
+  protected readonly services: Services
+
+  protected constructor(opened: Opened, options: OpenOptions, openRead = false) {
+    this.home = new Home(opened, options)
+    this.services = servicesOf(this.home, { openRead })
+  }
+
+  /**
+   * Opens the replica in a folder, or on an engine; with `create` it is made where there is none.
+   * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_VERSION, ERR_KEY_FILE
+   */
+  static async open(options: OpenOptions): Promise<Replica> {
+    const replica = new Replica(await openParts(options), options)
+    await replica.load()
+    return replica
+  }
+
+  protected async load(): Promise<void> {
+    try {
+      await this.home.load()
+    } catch (error) {
+      await this.home.close()
+      throw error
+    }
+  }
+
+  /** The folder; empty for a replica on a given engine. */
+  get location(): string {
+    return this.home.location
+  }
+
+  get hubId(): string {
+    return this.home.hubId
+  }
+
+  get key(): Key {
+    return this.home.key
+  }
+
+  // ## Frontiers and peers
+
+  /** Names of the frontiers kept here, in byte order. */
+  frontiers(): string[] {
+    return this.home.store.frontiers()
+  }
+
+  /** The named frontier, or the only one. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE when it isn't clear which */
+  frontier(name?: string): string {
+    return this.home.choose(name)
+  }
+
+  /** Makes a new frontier: its genesis event names it. */
+  createFrontier(options: { name: string; creator?: string }): Promise<AppendReport> {
+    return createFrontier(this.home, options)
+  }
+
+  /** Starts to keep a frontier. @throws ReplicaError ERR_FRONTIER_ID */
+  async track(frontier: string): Promise<void> {
+    await this.home.track(frontier)
+  }
+
+  /** The peers of a frontier; asking for them tracks it. @throws ReplicaError ERR_FRONTIER_ID */
+  registry(frontier: string): FrontierPeers {
+    return new FrontierPeers(this.home, frontier)
+  }
+
+  // ## Making events
+
+  /**
+   * Adds one event: a draft, or the JSON text of a draft or of a whole event. Both are read alike. Durable when it returns.
+   * @throws ReplicaError ERR_EVENT_SHAPE, ERR_EVENT_ID, ERR_EVENT_SIZE, ERR_EVENT_PARENT, ERR_JSON, ERR_FRONTIER_UNKNOWN
+   */
+  append(frontier: string, event: AppendInput, options: AppendOptions = {}): Promise<AppendReport> {
+    return appendEvent(this.home, frontier, event, options)
+  }
+
+  /** What nodes of the frontier link: put a document first, then append the event with its link. @throws ERR_FRONTIER_UNKNOWN */
+  documents(frontier: string): Documents {
+    return this.home.at(frontier).documents
+  }
+
+  /** Adds the events of a log as a chain. `log` gives single events' JSON texts; with `strict` it is called twice. One that fails keeps no frontier that was not kept. */
+  import(frontier: string, log: LogReader, options: ImportOptions = {}): Promise<ImportReport> {
+    return importInto(this.home, { frontier, log }, options)
+  }
+
+  /** What looks like a base document of a frontier, by whom it is linked, and which one counts: that of the frontier's owner. */
+  bases(frontier: string): Promise<readonly BaseView[]> {
+    return basesOf(this.home, frontier)
+  }
+
+  /** Takes in a whole frontier, as splitFrontier and splitRepository give it: its events, and all the rest as documents. */
+  importWhole(frontier: string, parts: Parts, options: ImportOptions = {}): Promise<WholeImportReport> {
+    return importWhole(this.home, { frontier, parts }, options)
+  }
+
+  /** Joins the heads under a signed `frontier.merged` event. @throws ReplicaError ERR_USAGE with fewer than two heads */
+  merge(frontier: string, options: { reason: string; actor?: string }): Promise<AppendReport> {
+    return mergeHeads(this.home, frontier, options)
+  }
+
+  /** A new frontier from this one's events, where ancestors are not to be had. Only on request, with a reason. */
+  async fork(frontier: string, options: { reason: string }): Promise<ForkReport> {
+    const report = await forkFrontier(this.home, { base: this.home.at(frontier), reason: options.reason })
+    await this.home.journal.write(frontier, 'frontier.forked', { fork: report.frontier, reason: options.reason })
+    return report
+  }
+
+  // ## Looking
+
+  /** Nodes, parents before their children unless `reverse`. */
+  async *nodes(frontier: string, options: NodesOptions = {}): AsyncGenerator<NodeView> {
+    yield* nodesOf(this.home.at(frontier).log, options)
+  }
+
+  /** The events in replay order, each once although several nodes may carry it. */
+  async *events(frontier: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<NodeView> {
+    yield* eventsOf(this.home.at(frontier).log, options.signal)
+  }
+
+  /** Nodes as they are merged, without end, from number `since` (else from now) on; ends with the signal, or the replica. */
+  changes(frontier: string, options: ChangesOptions = {}): AsyncGenerator<NodeView> {
+    return changesOf(this.home.at(frontier), options, this.home.over)
+  }
+
+  /** The node of a CID, or all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */
+  async get(reference: string, frontier?: string): Promise<NodeView[]> {
+    const names = frontier === undefined ? this.frontiers() : [this.frontier(frontier)]
+    const found: NodeView[] = []
+    for (const name of names) {
+      for (const row of await rowsNamed(this.home.at(name).log, reference)) found.push(nodeView(row))
+    }
+    return found
+  }
+
+  /** The whole frontier as it is now: its frontier.json, read and as text. Equal heads give equal bytes. */
+  whole(frontier: string): Promise<WholeFrontier> {
+    return wholeFrontier(this.home, frontier)
+  }
+
+  /** The same as the files of a `.vela` repository. */
+  wholeRepository(frontier: string): Promise<RepositoryFile[]> {
+    return wholeRepository(this.home, frontier)
+  }
+
+  /** CIDs of the heads, in byte order of their digests. */
+  heads(frontier: string): string[] {
+    return this.home
+      .at(frontier)
+      .log.heads()
+      .map(head => cidText(head))
+  }
+
+  /** SHA-256 over the sorted heads' digests, 64 hex digits. Equal digests: equal sets of nodes. */
+  headsDigest(frontier: string): string {
+    return toHex(this.home.at(frontier).log.headsDigest())
+  }
+
+  /** What would have to be fetched before these events could be merged; costs their number, not the log's. */
+  classify(frontier: string, incoming: readonly IdPair[]): Promise<Action> {
+    return classifyStored(this.home.at(frontier).log, incoming)
+  }
+
+  async status(): Promise<StatusReport> {
+    const { home } = this
+    const frontiers = await Promise.all(this.frontiers().map(name => frontierStatus(home, name)))
+    const disk_bytes = await home.store.diskBytes()
+    return { hub_id: home.hubId, public_key: home.key.publicKey, disk_bytes, frontiers }
+  }
+
+  /** Reads everything once more; with `signatures` checks every signature too. */
+  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    return verifyStore(this.home.store, { verifier: this.home.verifier, ownKeys: this.home.ownKeys }, options)
+  }
+
+  /** The conflicts of a frontier, computed, between resolutions, and recorded: listed, shown, explained. */
+  conflicts(frontier: string): FrontierConflicts {
+    return new FrontierConflicts(this.home, frontier)
+  }
+
+  /** This replica's own observations of a frontier, oldest first, after number `after`. */
+  journal(frontier: string, options: { after?: number; limit: number }): Promise<JournalEntry[]> {
+    return this.home.journal.list(this.frontier(frontier), options)
+  }
+
+  /** Compares with a peer's whole frontier and records what differs in the journal. Nothing is merged or decided. */
+  compare(frontier: string, from: CompareWith, options: CompareOptions = {}): Promise<Comparison> {
+    return compareFrontier(this.home, this.frontier(frontier), from, options)
+  }
+
+  /** How people settle conflicts: proposals, and the signed events that come of them. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  settling(frontier: string): Settling {
+    return new Settling(this.home, this.frontier(frontier))
+  }
+
+  /** What the owner of a frontier tells hubs: its entry, a rotation, that it is deprecated. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  publishing(frontier: string): Publishing {
+    return new Publishing(this.home, this.frontier(frontier))
+  }
+
+  /** The federation events that this replica's journal records, oldest first. */
+  journalEvents(frontier: string): AsyncGenerator<LoggedEvent> {
+    return this.home.journal.events(this.frontier(frontier))
+  }
+
+  // ## Syncing
+
+  /** Sends a registered peer what it lacks. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_SYNC_… */
+  push(frontier: string, peer: string, options: SyncOptions = {}): Promise<SyncReport> {
+    return syncWith(this.home, this.services, { frontier, peer, mode: 'push' }, options)
+  }
+
+  /** Takes from a registered peer what is lacking here. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_SYNC_… */
+  pull(frontier: string, peer: string, options: SyncOptions = {}): Promise<SyncReport> {
+    return syncWith(this.home, this.services, { frontier, peer, mode: 'pull' }, options)
+  }
+
+  /** Both at once, or one way, in one session. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_SYNC_… */
+  sync(
+    frontier: string,
+    peer: string,
+    options: SyncOptions & { readonly mode?: LiveMode } = {},
+  ): Promise<ExchangeReport> {
+    return exchangeWith(this.home, this.services, { frontier, peer, mode: options.mode ?? 'both' }, options)
+  }
+
+  /** Follows a peer until the signal: what either side merges flows on; a link that ends is dialled again. Then: what that opened here. */
+  live(frontier: string, peer: string, options: LiveOptions = {}): Promise<MergeReport> {
+    return followPeer(this.home, this.services, { frontier, peer }, options)
+  }
+
+  /** Takes a peer's registry over as one's own declarations, because a person said so; admits what those keys held back. */
+  adopt(
+    frontier: string,
+    peer: string,
+    options: SyncOptions & { readonly allowPlain?: boolean } = {},
+  ): Promise<AdoptReport> {
+    const { allowPlain = false } = options
+    return adoptRegistry(this.home, this.services, { frontier, peer, allowPlain }, options)
+  }
+
+  /**
+   * A new replica of a hub's frontier. Without `adoptRegistry` it knows only the hub's key; what others made is held.
+   * Nothing is made on disk before the hub has proved its key; what a cut leaves is completed by `pull`.
+   * @throws ReplicaError ERR_PEER_URL before anything is dialled, ERR_KEY, ERR_STORE_EXISTS, and as `pull`
+   */
+  static async clone(url: string, options: CloneOptions): Promise<{ replica: Replica } & CloneReport> {
+    const { location, hubId } = options
+    const { key, ...found } = await scout(url, options, NO_SERVICES)
+    if (typeof location === 'string') await refuseExisting(location)
+    const replica = await Replica.open({ location, create: true, key, ...(hubId === undefined ? {} : { hubId }) })
+    try {
+      return { replica, ...(await becomeClone(replica, { url, ...found }, options)) }
+    } catch (error) {
+      await replica.close()
+      throw error
+    }
+  }
+
+  // ## Key and end
+
+  /** A new key for what is made from now on. What the former one signed stays; peers have to rotate this replica's key. */
+  async rotateKey(): Promise<{ public_key: string; former: string }> {
+    const { key, former } = await this.home.renewKey()
+    const facts = { public_key: key.publicKey, former: former.publicKey }
+    for (const name of this.frontiers()) await this.home.journal.write(name, 'key.rotated', facts)
+    return facts
+  }
+
+  /** Waits for what is being written and closes the store. */
+  close(): Promise<void> {
+    return this.home.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

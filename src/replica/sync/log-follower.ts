@@ -1,0 +1,45 @@
+// What a live channel follows: a log from a sequence number to its end as it is now, read from the tail that is kept in mind where
+// that reaches, from the store otherwise, and the registry. Specification: protocol/sync.md, S46 and S51.
+
+import { type Digest, equals } from '../../base/bytes.ts'
+import { FRAME_FILL_BYTES } from '../../sync/frame-packing.ts'
+import type { Follow } from '../../transport/replica-port.ts'
+import type { Frontier } from '../frontier.ts'
+import { rowsAt } from '../nodes.ts'
+
+export function followOf({ log, tail }: Frontier, from: number): Follow {
+  // Count and digest are read in one turn of the loop: they belong together.
+  const count = log.nodes
+  const digest = log.headsDigest()
+  let next = from
+  return {
+    count,
+    digest,
+    async rows() {
+      const rows =
+        tail.take(next, count, FRAME_FILL_BYTES) ??
+        (await rowsAt(log, { from: next, to: count, batchBytes: FRAME_FILL_BYTES }))
+      next += rows.length
+      return { rows, last: next >= count }
+    },
+  }
+}
+
+/** Tells once that the registry has another digest than `since`. A change is followed by a new look at what is held: that goes first. */
+export function watchRegistry({ registry, gate }: Frontier, since: Digest, listener: () => void): () => void {
+  let isOver = false
+  const end = registry.subscribe(() => look())
+  const tell = (): void => {
+    if (!isOver) listener()
+    isOver = true
+    end()
+  }
+  const look = (): void => {
+    if (!isOver && !equals(registry.digest(), since)) setImmediate(() => gate.exclusive(async () => {}).then(tell))
+  }
+  look()
+  return () => {
+    isOver = true
+    end()
+  }
+}

@@ -1,0 +1,152 @@
+// Keeps how peers stand: in memory while the replica is open, and as a small record of each peer and frontier, so that a
+// replica that is opened later still knows. Records are written at most once a second each; what a crash takes is known again
+// after the next exchange.
+
+import { toHex } from '../../base/bytes.ts'
+import type { ReplicaError } from '../../base/errors.ts'
+import { LINK_LIMITS } from '../../base/limits.ts'
+import type { Alarm, SetAlarm } from '../../base/timer.ts'
+import type { Records } from '../../store/store.ts'
+import type { Channel } from '../../sync/connection.ts'
+import type { LiveRound } from '../../transport/session.ts'
+import type { Frontier } from '../frontier.ts'
+import {
+  afterChannel,
+  afterCommit,
+  afterFailure,
+  afterReached,
+  afterRound,
+  isEqual,
+  type LogMark,
+  packStanding,
+  type Standing,
+  unpackStanding,
+} from './peer-sync-state.ts'
+
+/** What a hub's link to the peer is doing. */
+export type LinkPhase = 'connecting' | 'catching up' | 'live' | 'waiting'
+
+export class Standings {
+  readonly #records: Records
+  readonly #now: () => string
+  readonly #setAlarm: SetAlarm
+  readonly #known = new Map<string, Promise<PeerStanding>>()
+  readonly #unwritten = new Set<PeerStanding>()
+  #alarm: Alarm | undefined
+  #writing: Promise<void> = Promise.resolve()
+
+  constructor(records: Records, options: { now: () => string; setAlarm: SetAlarm }) {
+    this.#records = records
+    this.#now = options.now
+    this.#setAlarm = options.setAlarm
+  }
+
+  /** `key`: the peer's public key, 64 hex digits. Only for registered peers: what is known is bounded by the registry. */
+  of(frontier: Frontier, key: string): Promise<PeerStanding> {
+    const name = `standing/${frontier.log.name}/${key}`
+    const known = this.#known.get(name)
+    if (known !== undefined) return known
+    const opening = this.#open(name, frontier)
+    this.#known.set(name, opening)
+    opening.catch(() => this.#known.delete(name))
+    return opening
+  }
+
+  async #open(name: string, frontier: Frontier): Promise<PeerStanding> {
+    const record = await this.#records.get(name)
+    const standing = unpackStanding(record ?? new Uint8Array())
+    return new PeerStanding({ name, frontier, standing, now: this.#now, changed: own => this.#changed(own) })
+  }
+
+  #changed(standing: PeerStanding): void {
+    this.#unwritten.add(standing)
+    this.#alarm ??= this.#setAlarm(LINK_LIMITS.recordMsMin, () => {
+      this.#alarm = undefined
+      this.flush().catch(() => {}) // a store that can't be written says so to whoever writes what matters
+    })
+  }
+
+  /** Writes what has changed. @throws ReplicaError ERR_STORE_IO, ERR_STORE_CLOSED */
+  flush(): Promise<void> {
+    this.#alarm?.stop()
+    this.#alarm = undefined
+    const run = this.#writing.then(async () => {
+      const changes = [...this.#unwritten].map(({ name, standing }) => ({ key: name, value: packStanding(standing) }))
+      this.#unwritten.clear()
+      if (changes.length > 0) await this.#records.write(changes)
+    })
+    this.#writing = run.catch(() => {})
+    return run
+  }
+}
+
+export class PeerStanding {
+  readonly name: string
+  readonly standing: Standing
+  /** Undefined where no link is kept by this process. */
+  link: LinkPhase | undefined
+  /** Sessions of the peer that it dialled itself and that have a live channel for the frontier, with what that is doing. */
+  readonly guests = new Map<object, LinkPhase>()
+  readonly #frontier: Frontier
+  readonly #now: () => string
+  readonly #changed: (own: PeerStanding) => void
+
+  constructor(parts: {
+    name: string
+    frontier: Frontier
+    standing: Standing
+    now: () => string
+    changed: (own: PeerStanding) => void
+  }) {
+    this.name = parts.name
+    this.standing = parts.standing
+    this.#frontier = parts.frontier
+    this.#now = parts.now
+    this.#changed = parts.changed
+  }
+
+  channel(channel: Channel): void {
+    afterChannel(this.standing, channel, this.log(), this.#now())
+    this.#changed(this)
+  }
+
+  round(round: LiveRound): void {
+    afterRound(this.standing, round, this.log(), this.#now())
+    this.#changed(this)
+  }
+
+  failed(error: ReplicaError): void {
+    afterFailure(this.standing, error, this.#now())
+    this.#changed(this)
+  }
+
+  /** A live channel is open. */
+  reached(): void {
+    if (this.standing.failedAt === '') return
+    afterReached(this.standing)
+    this.#changed(this)
+  }
+
+  /** Our log has grown; not worth a record. */
+  grown(): void {
+    if (this.standing.differsAt === '') afterCommit(this.standing, this.#now())
+  }
+
+  /** What a live channel with the peer is doing, whoever dialled; undefined where there is none and no link is kept. */
+  get phase(): LinkPhase | undefined {
+    const [first, ...others] = this.guests.values()
+    if (first === undefined || this.link === 'live') return this.link
+    return others.includes('live') ? 'live' : first
+  }
+
+  /** The heads are the same, as far as is known. */
+  get equal(): boolean {
+    return isEqual(this.standing, this.log())
+  }
+
+  /** Our log as it is now. */
+  log(): LogMark {
+    const { log } = this.#frontier
+    return { count: log.nodes, digest: toHex(log.headsDigest()) }
+  }
+}

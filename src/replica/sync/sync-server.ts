@@ -1,0 +1,229 @@
+// What sync sessions ask of this replica: views of a frontier, the difference to a peer, admission, cursors. The same
+// services stand behind a hub's sessions and a client's; only what a stranger may read differs.
+
+import { type Digest, equals, toHex } from '../../base/bytes.ts'
+import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { mergeReport, tallyOf } from '../../projection/merge-report.ts'
+import type { Records, Wait } from '../../store/store.ts'
+import type { LogState, PeerIdentity, View } from '../../sync/connection.ts'
+import { Difference } from '../../sync/difference.ts'
+import { FRAME_FILL_BYTES } from '../../sync/frame-packing.ts'
+import { type Cursor, setBit } from '../../sync/message.ts'
+import type { Plan, PlanRequest, Services } from '../../transport/session.ts'
+import type { Frontier } from '../frontier.ts'
+import { rowsAt } from '../nodes.ts'
+import type { Home } from '../replica-context.ts'
+import { followOf, watchRegistry } from './log-follower.ts'
+
+const WAITS_LISTED_MAX = 1024
+/** Store id, sequence number, and the registry under which everything below was stored or held. */
+const CURSOR_BYTES = 16 + 8 + 32
+
+/** What a replica that does not exist yet offers in a session: nothing, and it takes nothing. */
+export const NO_SERVICES: Services = new Proxy({} as Services, {
+  get: () => async () => {
+    throw new ReplicaError('ERR_INTERNAL', 'a session without a store was asked for one')
+  },
+})
+
+/** `openRead`: a key that no registry names may read. */
+export function servicesOf(home: Home, options: { openRead: boolean }): Services {
+  const at = (frontier: string): Frontier => home.at(frontier)
+  const mayRead = (frontier: Frontier, peer: PeerIdentity): boolean => options.openRead || isRegistered(frontier, peer)
+  return {
+    async view(name, peer): Promise<View | undefined> {
+      const frontier = home.frontiers.get(name)
+      if (frontier === undefined) return undefined
+      const { log, registry } = frontier
+      const cursor = await readCursor(home.store.records, frontier, peer.key)
+      // Heads, digest and count are read in one turn of the loop: they belong together.
+      const heads = log.heads()
+      return {
+        store: home.store.id,
+        count: log.nodes,
+        digest: log.headsDigest(),
+        registry: registry.digest(),
+        heads,
+        cursor,
+        mayRead: mayRead(frontier, peer),
+        mayWrite: isRegistered(frontier, peer),
+      }
+    },
+    plan: (request, signal) => planOf(at(request.frontier), request, signal),
+    async follow(name, from, peer) {
+      const frontier = at(name)
+      if (mayRead(frontier, peer)) return followOf(frontier, from)
+      throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may not read ${name} any more`)
+    },
+    async subscribe(name, listener) {
+      const frontier = at(name)
+      const ends = [frontier.tail.join(), frontier.subscribe(listener)]
+      return () => {
+        for (const end of ends.splice(0)) end()
+      }
+    },
+    async watchRegistry(name, since, listener) {
+      return watchRegistry(at(name), since, listener)
+    },
+    async have(name, ids) {
+      const { log, held: aside } = at(name)
+      const [places, kept, documents] = await Promise.all([
+        log.locate(ids),
+        aside.has(name, ids),
+        storedDocuments(at(name), ids),
+      ])
+      const stored = new Uint8Array((ids.length + 7) >> 3)
+      const held = new Uint8Array(stored.length)
+      ids.forEach((_, i) => {
+        if (places[i] !== undefined || documents[i]) setBit(stored, i)
+        else if (kept[i]) setBit(held, i)
+      })
+      return { stored, held, state: stateOf(at(name)) }
+    },
+    async waits(name) {
+      const { log, held } = at(name)
+      const waits = await held.waits(name, WAITS_LISTED_MAX)
+      const ids = (kind: Wait['kind']) => waits.filter(({ wait }) => wait.kind === kind).map(({ wait }) => wait.id)
+      const parents = ids('parent')
+      const [places, kept] = await Promise.all([log.locate(parents), held.has(name, parents)])
+      return [...parents.filter((_, i) => places[i] === undefined && !kept[i]), ...ids('document')]
+    },
+    async conflicts(name, since, { key }) {
+      try {
+        const { registry, log } = at(name)
+        const merge = { peer: registry.byKey(key)?.id, from: since, admitted: log.nodes - since, awaited: true }
+        return tallyOf(await mergeReport(at(name), merge))
+      } catch (error) {
+        if (!hasCode(error)) throw error
+        // The nodes are in all the same, and that is what the peer is to hear.
+        home.tell({
+          kind: 'alarm',
+          message: `conflicts were not looked for: ${error.message}`,
+          facts: { frontier: name },
+        })
+        return undefined
+      }
+    },
+    async fetch(name, ids) {
+      const { log } = at(name)
+      const places = await log.locate(ids)
+      const nodes: (Uint8Array | undefined)[] = []
+      let bytes = 0
+      for (const [i, place] of places.entries()) {
+        if (bytes >= FRAME_FILL_BYTES) break
+        // What the store has of documents is linked by its nodes, or was put here to be.
+        const block = place === undefined ? await log.documents.get(ids[i]!) : (await log.read([place.seq]))[0]!.bytes
+        nodes.push(block)
+        bytes += block?.length ?? 0
+      }
+      return { ids: ids.slice(0, nodes.length), nodes }
+    },
+    async admit(name, nodes, peer) {
+      if (!isRegistered(at(name), peer)) {
+        throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may not write ${name} any more`)
+      }
+      const result = await at(name).gate.receive(nodes, { from: peer.key })
+      if (result.admitted > 0) home.checkHeads(name)
+      return result
+    },
+    async remember(name, peer, cursor, registry) {
+      const value = packCursor(cursor, registry)
+      await home.store.records.write([{ key: cursorKey(name, peer.key), value }])
+    },
+    async list(peer) {
+      const readable = [...home.frontiers].filter(([, frontier]) => mayRead(frontier, peer))
+      return readable.map(([frontier, { log }]) => ({ frontier, count: log.nodes, digest: log.headsDigest() }))
+    },
+    async registry(name, peer) {
+      const frontier = home.frontiers.get(name)
+      return frontier === undefined || !mayRead(frontier, peer) ? undefined : frontier.registry.offer()
+    },
+  }
+}
+
+function isRegistered(frontier: Frontier, peer: PeerIdentity): boolean {
+  return frontier.registry.verdict(peer.key) === 'registered'
+}
+
+/** Which of these are documents that held nodes wait for and that are stored meanwhile; not asked of the disk for nodes. */
+async function storedDocuments({ gate, log }: Frontier, ids: readonly Digest[]): Promise<readonly boolean[]> {
+  const awaited = await gate.awaits(ids)
+  return awaited.includes(true) ? log.documents.has(ids) : awaited
+}
+
+function stateOf({ log }: Frontier): LogState {
+  return { count: log.nodes, digest: log.headsDigest() }
+}
+
+/** The difference to the sink, read out in frames' worth of rows. */
+async function planOf({ log }: Frontier, request: PlanRequest, signal: AbortSignal): Promise<Plan> {
+  const difference = await Difference.open(log, {
+    count: request.ownCount,
+    sinkHeads: request.heads,
+    sinkHeadsComplete: request.headsComplete,
+    sinkCount: request.theirCount,
+    signal,
+    ...(request.cursor === undefined ? {} : { cursor: request.cursor }),
+  })
+  let runs: Iterator<Run> | undefined
+  let run: Run | undefined
+  return {
+    exact: difference.exact,
+    next: max => difference.next(max),
+    answer: has => difference.answer(has),
+    // Runs of neighbours are scanned, not looked up. No scan outlives the call: one that waits for a slow sink would keep what it
+    // read in memory, and in the store what is compacted meanwhile.
+    async rows() {
+      runs ??= runsOf(difference.missing())
+      run ??= runs.next().value
+      if (run === undefined) return { rows: [], last: true }
+      const rows = await rowsAt(log, { ...run, batchBytes: FRAME_FILL_BYTES })
+      const from = run.from + rows.length
+      run = from < run.to ? { from, to: run.to } : undefined
+      return { rows, last: false }
+    },
+  }
+}
+
+/** Sequence numbers from `from` on, without `to`. */
+interface Run {
+  readonly from: number
+  readonly to: number
+}
+
+/** Ascending numbers as runs. */
+function* runsOf(seqs: Iterable<number>): Generator<Run, undefined> {
+  let from = -1
+  let to = -1
+  for (const seq of seqs) {
+    if (seq === to) {
+      to += 1
+      continue
+    }
+    if (from >= 0) yield { from, to }
+    from = seq
+    to = seq + 1
+  }
+  if (from >= 0) yield { from, to }
+}
+
+function cursorKey(frontier: string, peer: Uint8Array): string {
+  return `cursor/${frontier}/${toHex(peer)}`
+}
+
+function packCursor({ store, seq }: Cursor, registry: Digest): Uint8Array {
+  const bytes = Buffer.alloc(CURSOR_BYTES)
+  bytes.set(store)
+  bytes.writeBigUInt64BE(BigInt(seq), 16)
+  bytes.set(registry, 24)
+  return bytes
+}
+
+/** None since the registry has changed: what was held may have been refused meanwhile, and has to be looked for again. */
+async function readCursor(records: Records, { log, registry }: Frontier, peer: Digest): Promise<Cursor | null> {
+  const value = await records.get(cursorKey(log.name, peer))
+  if (value === undefined || value.length !== CURSOR_BYTES) return null
+  const bytes = Buffer.from(value)
+  if (!equals(bytes.subarray(24), registry.digest())) return null
+  return { store: Uint8Array.from(bytes.subarray(0, 16)), seq: Number(bytes.readBigUInt64BE(16)) }
+}

@@ -1,0 +1,173 @@
+// Push, pull, adopt and clone: a session with a registered peer, run to its report, and what the journal keeps of it.
+
+import { checkPeerUrl } from '../../admission/peer.ts'
+import type { Peer } from '../../admission/registry.ts'
+import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { Key } from '../../crypto/key.ts'
+import { mergeReport, toldReport } from '../../projection/merge-report.ts'
+import type { Store } from '../../store/store.ts'
+import type { Channel } from '../../sync/connection.ts'
+import type { Mode } from '../../sync/message.ts'
+import type { Exchange, Services } from '../../transport/session.ts'
+import { chooseFrontier } from '../log-reader.ts'
+import type { FrontierPeers } from '../peers.ts'
+import type { Home } from '../replica-context.ts'
+import { hubKey, reportOf, type SyncOptions, type SyncReport, withSession } from './sync-client.ts'
+
+export interface CloneOptions extends SyncOptions {
+  /** A folder, or an engine. */
+  readonly location: string | Store
+  /** The hub's public key, 64 hex digits: from its operator, not from the wire. */
+  readonly key: string
+  /** Which frontier, where the hub offers several. */
+  readonly frontier?: string
+  /** Take the hub's registry over as one's own declarations. */
+  readonly adoptRegistry?: boolean
+  readonly hubId?: string
+  /** The new replica's own key; made when absent. With a lost replica's key and id, its peers have it back. */
+  readonly ownKey?: Key
+  /** Accept a `ws://` address that is not on this machine. */
+  readonly allowPlain?: boolean
+}
+
+export interface AdoptReport {
+  readonly frontier: string
+  /** Ids registered now. */
+  readonly adopted: readonly string[]
+  /** Keys cut now, 64 hex digits each. */
+  readonly cut: readonly string[]
+  readonly skipped: readonly { id: string; reason: string }[]
+  /** Nodes that the newly registered keys had held back. */
+  readonly admitted: number
+}
+
+export interface CloneReport {
+  readonly report: SyncReport
+  /** Whom the hub's list had registered and cut; absent where it was not asked for. */
+  readonly adopted?: AdoptReport
+}
+
+export interface Syncing {
+  readonly frontier: string
+  readonly peer: string
+  readonly mode: Mode
+}
+
+export async function syncWith(
+  home: Home,
+  services: Services,
+  sync: Syncing,
+  options: SyncOptions,
+): Promise<SyncReport> {
+  const from = await home.at(sync.frontier).view.mark()
+  const report = await runChannel(home, services, sync, options, parts => {
+    const { log, registry } = home.at(sync.frontier)
+    const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
+    return { ...reportOf({ ...parts, ...sync }, ours), ...toldReport(parts.channel) }
+  })
+  const { admitted, held_count: held, refused_count: refused, heads_digest } = report
+  if (admitted + held + refused > 0) {
+    const facts = { peer: sync.peer, admitted, held, refused, heads_digest }
+    await home.journal.write(sync.frontier, `sync.${sync.mode}`, facts)
+  }
+  if (sync.mode === 'push') return report // what that opened, the peer has told, and its journal has it
+  const merge = { peer: sync.peer, from, admitted, asked: options.conflicts === true }
+  return { ...report, ...(await mergeReport(home.at(sync.frontier), merge)) }
+}
+
+/** One channel with a peer, from dialling to its end; what it told of how the peer stands is kept. */
+export async function runChannel<T>(
+  home: Home,
+  services: Services,
+  { frontier, peer: id, mode }: Syncing,
+  options: SyncOptions,
+  report: (parts: { channel: Channel; exchange: Exchange }) => T,
+): Promise<T> {
+  const peer = peerOf(home, frontier, id)
+  const standing = await home.standings.of(home.at(frontier), peer.public_key)
+  try {
+    return await withPeer({ home, services, peer }, options, async exchange => {
+      const channel = await exchange.open(frontier, mode)
+      standing.channel(channel)
+      return report({ channel, exchange })
+    })
+  } catch (error) {
+    if (hasCode(error) && !hasCode(error, 'ERR_ABORTED')) standing.failed(error)
+    throw error
+  } finally {
+    await home.standings.flush().catch(() => {}) // a store that can't be written says so to whoever writes what matters
+  }
+}
+
+export async function adoptRegistry(
+  home: Home,
+  services: Services,
+  from: { frontier: string; peer: string; allowPlain: boolean },
+  options: SyncOptions,
+): Promise<AdoptReport> {
+  const { frontier, allowPlain } = from
+  const peer = peerOf(home, frontier, from.peer)
+  const bytes = await withPeer({ home, services, peer }, options, exchange => exchange.registry(frontier))
+  const { registry, gate } = home.at(frontier)
+  const offer = registry.readOffer(bytes, hubKey(peer.public_key))
+  const { added, cut, skipped } = await gate.exclusive(() => registry.adopt(offer, { at: home.now(), allowPlain }))
+  const { admitted } = await gate.recheck()
+  await home.journal.write(frontier, 'registry.adopted', { peer: peer.id, adopted: added, cut })
+  return { frontier, adopted: added, cut, skipped, admitted }
+}
+
+/** What a clone learns before anything is made: the hub proved its key, and which frontier is meant. @throws ERR_PEER_URL */
+export async function scout(
+  url: string,
+  options: CloneOptions,
+  services: Services,
+): Promise<{ key: Key; hub: string; frontier: string }> {
+  checkPeerUrl(url, { allowPlain: options.allowPlain === true })
+  const key = options.ownKey ?? Key.generate()
+  const hubId = options.hubId ?? `hub:${key.publicKey.slice(0, 8)}`
+  const dial = { url, expect: hubKey(options.key), key, hubId, services }
+  return withSession(dial, options, async exchange => {
+    const { hub } = await exchange.ready
+    return { key, hub, frontier: chooseFrontier(await exchange.list(), options.frontier) }
+  })
+}
+
+/** A replica that has nothing yet, as far as a clone needs it. */
+interface Fresh {
+  readonly hubId: string
+  registry(frontier: string): Pick<FrontierPeers, 'add'>
+  adopt(frontier: string, peer: string, options: CloneOptions): Promise<AdoptReport>
+  pull(frontier: string, peer: string, options: SyncOptions): Promise<SyncReport>
+}
+
+/** Registers the hub, adopts its list where that was asked for, and pulls. */
+export async function becomeClone(
+  fresh: Fresh,
+  from: { url: string; hub: string; frontier: string },
+  options: CloneOptions,
+): Promise<CloneReport> {
+  const { url, hub, frontier } = from
+  const { key: publicKey, allowPlain = false } = options
+  const id = hub === fresh.hubId ? `${hub}-origin` : hub
+  await fresh.registry(frontier).add({ id, url, publicKey, allowPlain })
+  const list = options.adoptRegistry === true ? { adopted: await fresh.adopt(frontier, id, options) } : {}
+  return { report: await fresh.pull(frontier, id, options), ...list }
+}
+
+/** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN */
+export function peerOf(home: Home, frontier: string, id: string): Peer {
+  const peer = home.at(frontier).registry.get(id)
+  if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `no peer '${id}' is registered for ${frontier}`)
+  return peer
+}
+
+function withPeer<T>(
+  parts: { home: Home; services: Services; peer: Peer },
+  options: SyncOptions,
+  use: (exchange: Exchange) => Promise<T>,
+): Promise<T> {
+  const { home, services, peer } = parts
+  const { dial: connect } = home.linkTools
+  const dial = { url: peer.url, expect: hubKey(peer.public_key), key: home.key, hubId: home.hubId, services, connect }
+  return withSession(dial, options, use)
+}

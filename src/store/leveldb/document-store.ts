@@ -1,0 +1,117 @@
+// Documents of the LevelDB engine, in a database of their own: they are large, few, and read one by one, which would spoil
+// the long runs of log/. Every put is synced before it answers; a block and its size are written together.
+
+import { type Digest, DigestMap, equals, sha256, toHex } from '../../base/bytes.ts'
+import { ReplicaError } from '../../base/errors.ts'
+import { Serial } from '../../base/mutex.ts'
+import type { DocumentBlock } from '../../node/document-chunks.ts'
+import { checkBlocks } from '../arguments.ts'
+import type { DocumentStore, Fault } from '../store.ts'
+import { corrupt } from '../validate.ts'
+import type { Ledger } from './commit-writer.ts'
+import { Batch, type Database } from './database.ts'
+import { blockKey, blockRange, decodeSize, digestOf, encodeSize, sizeKey, sizeRange } from './document-layout.ts'
+
+const VERIFY_BATCH_BYTES = 1024 * 1024
+
+export class LevelDocuments {
+  readonly #database: Database
+  readonly #ledger: Ledger
+  readonly #serial = new Serial()
+
+  constructor(database: Database, ledger: Ledger) {
+    this.#database = database
+    this.#ledger = ledger
+  }
+
+  /** The documents of the frontier with this ordinal. */
+  of(ordinal: number): DocumentStore {
+    const sizes = (digests: readonly Digest[]) => this.#sizes(ordinal, digests)
+    return {
+      sizes,
+      has: async digests => (await sizes(digests)).map(bytes => bytes !== undefined),
+      get: digest => this.#get(ordinal, digest),
+      put: blocks => this.#put(ordinal, blocks),
+    }
+  }
+
+  /** Reads every block once more, and compares what is said to be there with what is. */
+  async *verify(of: { frontier: string; ordinal: number; signal: AbortSignal | undefined }): AsyncIterable<Fault> {
+    const { frontier, ordinal, signal } = of
+    const fault = (digest: Digest, reason: string): Fault => ({ kind: 'document', frontier, digest, reason })
+    let blocks = 0
+    for await (const entries of this.#database.entries({ ...blockRange(ordinal), batchBytes: VERIFY_BATCH_BYTES })) {
+      if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'stopped', { cause: signal.reason })
+      const sizes = await this.#database.getMany(entries.map(([key]) => sizeKey(ordinal, digestOf(key))))
+      for (const [at, [key, bytes]] of entries.entries()) {
+        const digest = digestOf(key)
+        const stored = sizes[at]
+        const size = stored === undefined ? undefined : decodeSize(sizeKey(ordinal, digest), stored)
+        blocks += 1
+        if (!equals(sha256(bytes), digest)) yield fault(digest, 'the block of a document is damaged')
+        else if (size !== bytes.length) yield fault(digest, 'its size is missing or damaged')
+      }
+    }
+    let sizes = 0
+    for await (const entries of this.#database.entries({ ...sizeRange(ordinal), keysOnly: true })) {
+      sizes += entries.length
+    }
+    if (sizes === blocks) return
+    yield { kind: 'document', frontier, reason: `${blocks} blocks of documents are there, of ${sizes}` }
+  }
+
+  /** Waits for what is being written, then refuses further calls. */
+  async close(): Promise<void> {
+    await this.#serial.close()
+  }
+
+  async #sizes(ordinal: number, digests: readonly Digest[]): Promise<(number | undefined)[]> {
+    this.#serial.assertOpen()
+    const keys = digests.map(digest => sizeKey(ordinal, digest))
+    const values = keys.length === 0 ? [] : await this.#database.getMany(keys)
+    return values.map((value, at) => {
+      if (value === undefined) return undefined
+      const bytes = decodeSize(keys[at]!, value)
+      if (bytes === undefined) throw damaged(digests[at]!)
+      return bytes
+    })
+  }
+
+  async #get(ordinal: number, digest: Digest): Promise<Uint8Array | undefined> {
+    this.#serial.assertOpen()
+    const bytes = await this.#database.get(blockKey(ordinal, digest))
+    if (bytes === undefined) {
+      // Said to be there and not there is damage.
+      if ((await this.#sizes(ordinal, [digest]))[0] !== undefined) throw damaged(digest)
+      return undefined
+    }
+    if (!equals(sha256(bytes), digest)) throw damaged(digest)
+    return bytes
+  }
+
+  async #put(ordinal: number, blocks: readonly DocumentBlock[]): Promise<void> {
+    await this.#serial.run(async () => {
+      this.#ledger.assertWritable()
+      checkBlocks(blocks)
+      const unique = new DigestMap<DocumentBlock>()
+      for (const block of blocks) unique.set(block.digest, block)
+      const asked = [...unique.values()]
+      const stored = await this.#sizes(
+        ordinal,
+        asked.map(({ digest }) => digest),
+      )
+      const batch = new Batch()
+      for (const [at, { digest, bytes }] of asked.entries()) {
+        if (stored[at] !== undefined) continue
+        const key = sizeKey(ordinal, digest)
+        batch.put(blockKey(ordinal, digest), bytes)
+        batch.put(key, encodeSize(key, bytes.length))
+      }
+      if (batch.bytes > 0) await this.#ledger.write(this.#database, batch, { sync: true })
+    })
+  }
+}
+
+function damaged(digest: Digest): ReplicaError {
+  return corrupt(`the block ${toHex(digest)} of a document is damaged`, { digest: toHex(digest) })
+}

@@ -1,0 +1,211 @@
+// One frontier of the LevelDB engine. Its nodes are a stream of log/ (log-layout.ts); its heads are in memory and, for
+// the next open, in index/. Commits run inside of the ledger's `serial`; reads at any time, also beside a commit, of
+// which they see nothing until it is durable.
+
+import { concat, type Digest, sha256, toHex } from '../../base/bytes.ts'
+import { ReplicaError } from '../../base/errors.ts'
+import { STORE_LIMITS } from '../../base/limits.ts'
+import { checkNodes } from '../arguments.ts'
+import { type Heads, type HeadsChange, headsChange } from '../heads.ts'
+import type { DocumentStore, FrontierStore, NodeEntry, NodeRow, Place, RecordChange, ScanOptions } from '../store.ts'
+import { corrupt } from '../validate.ts'
+import type { Ledger, Stream } from './commit-writer.ts'
+import { Batch } from './database.ts'
+import { indexKey, number32 } from './index-layout.ts'
+import { decodeRow, encodeRow, NODE, readStreamKey, streamKey } from './keys.ts'
+import type { NodeIndex } from './node-index.ts'
+import type { LevelRecords } from './records.ts'
+
+export interface FrontierParts {
+  readonly ledger: Ledger
+  readonly stream: Stream
+  readonly index: NodeIndex
+  readonly records: LevelRecords
+  readonly heads: Heads
+  readonly documents: DocumentStore
+}
+
+export class LevelFrontier implements FrontierStore {
+  readonly #parts: FrontierParts
+
+  constructor(parts: FrontierParts) {
+    this.#parts = parts
+  }
+
+  get name(): string {
+    return this.#parts.stream.name
+  }
+
+  get documents(): DocumentStore {
+    return this.#parts.documents
+  }
+
+  get stream(): Stream {
+    return this.#parts.stream
+  }
+
+  get nodes(): number {
+    return this.#parts.stream.tail.end
+  }
+
+  get events(): number {
+    return this.#parts.stream.tail.events
+  }
+
+  get headCount(): number {
+    return this.#parts.heads.count
+  }
+
+  heads(): Digest[] {
+    return this.#parts.heads.sorted()
+  }
+
+  headsDigest(): Digest {
+    return this.#parts.heads.digest()
+  }
+
+  async locate(digests: readonly Digest[]): Promise<(Place | undefined)[]> {
+    this.#parts.ledger.serial.assertOpen()
+    return this.#locate(digests)
+  }
+
+  async read(seqs: readonly number[]): Promise<NodeRow[]> {
+    this.#parts.ledger.serial.assertOpen()
+    for (const seq of seqs) {
+      if (!(seq >= 0 && seq < this.nodes)) throw new ReplicaError('ERR_NOT_FOUND', `${this.name} has no node ${seq}`)
+    }
+    const values = await this.#parts.ledger.log.getMany(seqs.map(seq => streamKey(this.#ordinal, seq, NODE)))
+    return seqs.map((seq, at) => this.#row(seq, values[at]))
+  }
+
+  async *scan(options: ScanOptions): AsyncIterable<NodeRow[]> {
+    this.#parts.ledger.serial.assertOpen()
+    const { from, reverse = false, batchBytes = STORE_LIMITS.scanBatchBytes } = options
+    const to = Math.min(options.to ?? this.nodes, this.nodes)
+    if (!(from >= 0 && from < to)) return
+    const range = { gte: streamKey(this.#ordinal, from, NODE), lt: streamKey(this.#ordinal, to, 0) }
+    let expected = reverse ? to - 1 : from
+    for await (const entries of this.#parts.ledger.log.entries({ ...range, reverse, batchBytes })) {
+      const rows: NodeRow[] = []
+      for (const [key, value] of entries) {
+        const { seq, kind } = readStreamKey(key)
+        if (kind !== NODE) continue
+        // LevelDB steps over a block that it can't read; the gap is how one knows.
+        if (seq !== expected) throw this.#missing(expected)
+        rows.push(this.#row(seq, value))
+        expected += reverse ? -1 : 1
+      }
+      if (rows.length > 0) yield rows
+    }
+    if (expected !== (reverse ? from - 1 : to)) throw this.#missing(expected)
+  }
+
+  async labelled(label: Uint8Array): Promise<number[]> {
+    this.#parts.ledger.serial.assertOpen()
+    const seqs = await this.#parts.index.labelled(this.#ordinal, label)
+    return seqs.filter(seq => seq < this.nodes)
+  }
+
+  async *sharedLabels(): AsyncIterable<Uint8Array> {
+    this.#parts.ledger.serial.assertOpen()
+    yield* this.#parts.index.sharedLabels(this.#ordinal)
+  }
+
+  async carriers(events: readonly { label: Uint8Array; event: Digest }[]): Promise<(number | undefined)[]> {
+    this.#parts.ledger.serial.assertOpen()
+    const seqs = await this.#parts.index.firstNodes(this.#ordinal, events)
+    return seqs.map(seq => (seq !== undefined && seq < this.nodes ? seq : undefined))
+  }
+
+  async commit(nodes: readonly NodeEntry[], records: readonly RecordChange[] = []): Promise<number> {
+    const { ledger } = this.#parts
+    return ledger.serial.run(async () => {
+      ledger.assertWritable()
+      if (nodes.length > 0) return this.#commit(nodes, records)
+      await this.#parts.records.writeAlone(records)
+      return this.nodes
+    })
+  }
+
+  async #commit(nodes: readonly NodeEntry[], changes: readonly RecordChange[]): Promise<number> {
+    const { ledger, stream, index, records, heads } = this.#parts
+    const first = this.nodes
+    const chunk = checkNodes(nodes, first)
+    const log = new Batch()
+    const derived = new Batch()
+    const indexed = nodes.map(({ digest, height, label, event }, at) => ({
+      seq: first + at,
+      digest,
+      height,
+      label,
+      event,
+    }))
+    const [outside, events, planned] = await Promise.all([
+      this.#places(chunk.outside),
+      index.plan(this.#ordinal, indexed, derived),
+      records.plan(changes, log),
+      this.#assertNew(nodes),
+    ])
+    const parents = chunk.parents.map(all => all.map(at => (at < 0 ? outside[-1 - at]! : first + at)))
+    const rows = nodes.map((node, at) => encodeRow(node, parents[at]!))
+    for (const [at, { row }] of rows.entries()) log.put(streamKey(this.#ordinal, first + at, NODE), row)
+    const change = heads.narrow(headsChange(nodes, parents, first))
+    putHeads(derived, this.#ordinal, change)
+    await ledger.append(stream, {
+      count: nodes.length,
+      rows: sha256(concat(rows.map(({ head }) => head))),
+      changes: planned.digest,
+      events: this.events + events,
+      heads: heads.preview(change),
+      log,
+      index: derived,
+    })
+    heads.apply(change)
+    index.remember(this.#ordinal, indexed)
+    planned.apply()
+    return first
+  }
+
+  async #locate(digests: readonly Digest[]): Promise<(Place | undefined)[]> {
+    const places = await this.#parts.index.locate(this.#ordinal, digests)
+    // An entry may be there a moment before the commit it belongs to has returned.
+    return places.map(place => (place !== undefined && place.seq < this.nodes ? place : undefined))
+  }
+
+  /** Where these parents lie. @throws TypeError when one is not stored */
+  async #places(parents: readonly Digest[]): Promise<number[]> {
+    const places = await this.#locate(parents)
+    return places.map((place, at) => {
+      if (place === undefined) throw new TypeError(`parent ${toHex(parents[at]!)} is not stored`)
+      return place.seq
+    })
+  }
+
+  async #assertNew(nodes: readonly NodeEntry[]): Promise<void> {
+    const stored = await this.#parts.index.has(
+      this.#ordinal,
+      nodes.map(node => node.digest),
+    )
+    const at = stored.indexOf(true)
+    if (at >= 0) throw new TypeError(`node ${toHex(nodes[at]!.digest)} is stored already`)
+  }
+
+  get #ordinal(): number {
+    return this.#parts.stream.ordinal
+  }
+
+  #row(seq: number, value: Uint8Array | undefined): NodeRow {
+    const { digest, bytes, parents } = decodeRow(this.name, seq, value)
+    return { seq, digest, bytes, parents }
+  }
+
+  #missing(seq: number): ReplicaError {
+    return corrupt(`node ${seq} of ${this.name} is missing`, { frontier: this.name, seq })
+  }
+}
+
+/** Puts a change of the heads into a batch of index/. */
+export function putHeads(batch: Batch, ordinal: number, change: HeadsChange): void {
+  for (const seq of change.removed) batch.delete(indexKey('h', ordinal, number32(seq)))
+  for (const { seq, digest } of change.added) batch.put(indexKey('h', ordinal, number32(seq)), digest)
+}

@@ -1,0 +1,263 @@
+// Held nodes of the LevelDB engine, in a database of their own: a flood of them costs the log nothing. What each peer has used
+// is counted from the database at open, so that it can't drift. Every put is synced before it answers.
+
+import { type Digest, DigestMap, DigestSet, digestKey, equals } from '../../base/bytes.ts'
+import { hasCode } from '../../base/errors.ts'
+import { Serial } from '../../base/mutex.ts'
+import { checkHeld, checkWait, compareWaits } from '../arguments.ts'
+import { type HeldLimits, Quota } from '../quota.ts'
+import type { Fault, HeldNode, HeldStore, Wait } from '../store.ts'
+import type { Ledger } from './commit-writer.ts'
+import { Batch, type Database } from './database.ts'
+import { Anchors, WaitSum } from './held-checksum.ts'
+import {
+  decodeHeld,
+  decodeShare,
+  encodeHeld,
+  encodeShare,
+  heldKey,
+  heldRange,
+  readWaitingKey,
+  type Share,
+  waitingKey,
+  waitingRange,
+} from './held-layout.ts'
+
+export interface HeldParts {
+  readonly database: Database
+  readonly ledger: Ledger
+  readonly limits: HeldLimits
+  /** @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  readonly ordinalOf: (frontier: string) => number
+}
+
+export class LevelHeld implements HeldStore {
+  readonly #parts: HeldParts
+  readonly #quota: Quota
+  readonly #serial = new Serial()
+  readonly #anchors = new Anchors()
+
+  constructor(parts: HeldParts) {
+    this.#parts = parts
+    this.#quota = new Quota(parts.limits)
+  }
+
+  /** What was acknowledged and is not there any more, as it was found at open. */
+  get loss(): string | undefined {
+    return this.#anchors.loss
+  }
+
+  /** Counts what is held for these frontiers. A damaged entry is left to verify. */
+  async load(frontiers: readonly string[]): Promise<void> {
+    const found = new WaitSum()
+    for (const frontier of frontiers) {
+      for await (const entries of this.#database.entries(waitingRange(this.#parts.ordinalOf(frontier)))) {
+        for (const [key, value] of entries) {
+          found.add(key)
+          const share = decodeShare(key, value)
+          if (share === undefined) continue
+          this.#quota.count(frontier, digestKey(share.from), { nodes: 1, bytes: share.bytes })
+        }
+      }
+    }
+    await this.#anchors.compare(found, { held: this.#database, index: this.#parts.ledger.index })
+  }
+
+  async put(frontier: string, nodes: readonly HeldNode[]): Promise<boolean[]> {
+    return this.#change(frontier, async (ordinal, batch, waits) => {
+      checkHeld(nodes)
+      const digests = nodes.map(node => node.digest)
+      const before = new DigestMap<HeldNode>()
+      for (const node of await this.#get(ordinal, digests)) if (node !== undefined) before.set(node.digest, node)
+      const after = new DigestMap<HeldNode>()
+      const kept = nodes.map(node => {
+        const known = after.get(node.digest) ?? before.get(node.digest)
+        if (known === undefined && !this.#quota.take(frontier, digestKey(node.from), node.bytes.length)) return false
+        // The peer that handed it over first keeps paying for it.
+        after.set(node.digest, known === undefined ? node : { ...known, wait: node.wait })
+        return true
+      })
+      for (const node of after.values()) {
+        const known = before.get(node.digest)
+        if (known !== undefined) {
+          const before = waitingKey(ordinal, known.wait, node.digest)
+          batch.delete(before)
+          waits.remove(before)
+        }
+        batch.put(heldKey(ordinal, node.digest), encodeHeld(node))
+        const key = waitingKey(ordinal, node.wait, node.digest)
+        batch.put(key, encodeShare(key, node))
+        waits.add(key)
+      }
+      return kept
+    })
+  }
+
+  async get(frontier: string, digests: readonly Digest[]): Promise<(HeldNode | undefined)[]> {
+    return this.#get(this.#ordinal(frontier), digests)
+  }
+
+  async has(frontier: string, digests: readonly Digest[]): Promise<boolean[]> {
+    const values = await this.#values(this.#ordinal(frontier), digests)
+    return values.map(value => value !== undefined)
+  }
+
+  async waiting(frontier: string, wait: Wait, limit: number): Promise<Digest[]> {
+    checkWait(wait)
+    const digests: Digest[] = []
+    if (limit <= 0) return digests
+    const range = waitingRange(this.#ordinal(frontier), wait)
+    for await (const entries of this.#database.entries({ ...range, limit, keysOnly: true })) {
+      for (const [key] of entries) digests.push(key.subarray(38))
+    }
+    return digests
+  }
+
+  async delete(frontier: string, digests: readonly Digest[]): Promise<void> {
+    await this.#change(frontier, async (ordinal, batch, waits) => {
+      const unique = [...new DigestSet(digests)]
+      for (const [at, value] of (await this.#values(ordinal, unique)).entries()) {
+        const digest = unique[at]!
+        if (value === undefined) continue
+        batch.delete(heldKey(ordinal, digest))
+        const found = await this.#waitOf(ordinal, digest, value)
+        if (found === undefined) continue
+        batch.delete(found.key)
+        waits.remove(found.key)
+        this.#quota.free(frontier, digestKey(found.share.from), found.share.bytes)
+      }
+    })
+  }
+
+  async waits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]> {
+    let all: { wait: Wait; nodes: number }[] = []
+    let last: { wait: Wait; nodes: number } | undefined
+    const range = waitingRange(this.#ordinal(frontier))
+    for await (const entries of this.#database.entries({ ...range, keysOnly: true })) {
+      for (const [key] of entries) {
+        const wait = readWaitingKey(key)?.wait
+        if (wait === undefined) continue
+        if (last === undefined || last.wait.kind !== wait.kind || !equals(last.wait.id, wait.id)) {
+          last = { wait, nodes: 0 }
+          all.push(last)
+        }
+        last.nodes++
+      }
+      if (all.length > 4 * limit + 1000) {
+        // Each wait's nodes lie together, so all counts but the last are final.
+        const most = all.sort(compareWaits).slice(0, limit)
+        all = last === undefined || most.includes(last) ? most : [...most, last]
+      }
+    }
+    return all.sort(compareWaits).slice(0, limit)
+  }
+
+  async list(frontier: string, options: { after?: Digest; limit: number }): Promise<HeldNode[]> {
+    const nodes: HeldNode[] = []
+    const { after, limit } = options
+    if (limit <= 0) return nodes
+    const range = heldRange(this.#ordinal(frontier), after)
+    for await (const entries of this.#database.entries({ ...range, limit, batchBytes: 1024 * 1024 })) {
+      for (const [key, value] of entries) nodes.push(decodeHeld(key.subarray(5), value))
+    }
+    return nodes
+  }
+
+  usage(frontier?: string): { nodes: number; bytes: number } {
+    return this.#quota.usage(frontier)
+  }
+
+  /** Waits for what is being written, then refuses further calls. */
+  async close(): Promise<void> {
+    await this.#serial.close()
+  }
+
+  async *verify(frontier: string): AsyncIterable<Fault> {
+    const ordinal = this.#ordinal(frontier)
+    let nodes = 0
+    for await (const entries of this.#database.entries({ ...heldRange(ordinal), batchBytes: 1024 * 1024 })) {
+      const held = entries.map(([key, value]) => wholeOrNot(key.subarray(5), value))
+      const keys = held.flatMap(node => (node === undefined ? [] : [waitingKey(ordinal, node.wait, node.digest)]))
+      const waits = await this.#database.getMany(keys)
+      for (const [at, node] of held.entries()) {
+        const digest = entries[at]![0].subarray(5)
+        nodes++
+        if (node === undefined) yield { kind: 'held', frontier, digest, reason: 'the held node is damaged' }
+        else if (waits.shift() === undefined) yield { kind: 'held', frontier, digest, reason: 'its wait is missing' }
+      }
+    }
+    let waits = 0
+    for await (const entries of this.#database.entries(waitingRange(ordinal))) {
+      for (const [key, value] of entries) {
+        waits++
+        if (decodeShare(key, value) === undefined) yield { kind: 'held', frontier, reason: 'a wait is damaged' }
+      }
+    }
+    if (waits !== nodes) yield { kind: 'held', frontier, reason: `${nodes} nodes are held, ${waits} waits are listed` }
+  }
+
+  get #database(): Database {
+    return this.#parts.database
+  }
+
+  #ordinal(frontier: string): number {
+    this.#serial.assertOpen()
+    return this.#parts.ordinalOf(frontier)
+  }
+
+  async #get(ordinal: number, digests: readonly Digest[]): Promise<(HeldNode | undefined)[]> {
+    const values = await this.#values(ordinal, digests)
+    return values.map((value, at) => (value === undefined ? undefined : decodeHeld(digests[at]!, value)))
+  }
+
+  async #values(ordinal: number, digests: readonly Digest[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#database.getMany(digests.map(digest => heldKey(ordinal, digest)))
+  }
+
+  /** Plans a change and makes it durable. Changes run one after another. */
+  async #change<T>(frontier: string, plan: (ordinal: number, batch: Batch, waits: WaitSum) => Promise<T>): Promise<T> {
+    return this.#serial.run(async () => {
+      const { ledger, database, ordinalOf } = this.#parts
+      ledger.assertWritable()
+      const batch = new Batch()
+      const waits = this.#anchors.waits()
+      const result = await plan(ordinalOf(frontier), batch, waits)
+      if (batch.bytes === 0) return result
+      const behind = this.#anchors.move(waits, batch)
+      await ledger.write(database, batch, { sync: true })
+      await ledger.write(ledger.index, behind, { sync: false })
+      return result
+    })
+  }
+
+  /** The wait of a held node; found the long way when the node itself is too damaged to name it. */
+  async #waitOf(
+    ordinal: number,
+    digest: Digest,
+    value: Uint8Array,
+  ): Promise<{ key: Uint8Array; share: Share } | undefined> {
+    const node = wholeOrNot(digest, value)
+    if (node !== undefined) {
+      const key = waitingKey(ordinal, node.wait, digest)
+      const stored = await this.#database.get(key)
+      const share = stored === undefined ? undefined : decodeShare(key, stored)
+      return share === undefined ? undefined : { key, share }
+    }
+    for await (const entries of this.#database.entries(waitingRange(ordinal))) {
+      for (const [key, stored] of entries) {
+        const share = decodeShare(key, stored)
+        if (share !== undefined && equals(key.subarray(38), digest)) return { key, share }
+      }
+    }
+    return undefined
+  }
+}
+
+function wholeOrNot(digest: Digest, value: Uint8Array): HeldNode | undefined {
+  try {
+    return decodeHeld(digest, value)
+  } catch (error) {
+    if (hasCode(error, 'ERR_STORE_CORRUPT')) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,144 @@
+// What index/ knows of nodes: digest → place, label and event → first node. Used by commits, by look-ups, and by the
+// recovery that makes lost entries again; all three write entries with `plan`, so they can't disagree.
+
+import { type Digest, DigestMap, equals, toHex } from '../../base/bytes.ts'
+import type { Place } from '../store.ts'
+import { corrupt } from '../validate.ts'
+import type { Batch, Database } from './database.ts'
+import { decodePlace, encodePlace, indexKey, indexRange, number32, readNumber32 } from './index-layout.ts'
+import { seal, unseal } from './keys.ts'
+import { PlaceCache } from './place-cache.ts'
+
+/** A node as the index sees it. */
+export interface IndexedNode {
+  readonly seq: number
+  readonly digest: Digest
+  readonly height: number
+  readonly label: Uint8Array
+  readonly event: Digest
+}
+
+export class NodeIndex {
+  readonly #database: Database
+  readonly #recent = new PlaceCache()
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  /** @throws ReplicaError ERR_STORE_CORRUPT */
+  async locate(ordinal: number, digests: readonly Digest[]): Promise<(Place | undefined)[]> {
+    const places = digests.map(digest => this.#recent.get(ordinal, digest))
+    const unknown = places.flatMap((place, at) => (place === undefined ? [at] : []))
+    if (unknown.length === 0) return places
+    const keys = unknown.map(at => indexKey('d', ordinal, digests[at]!))
+    const values = await this.#database.getMany(keys)
+    for (const [which, at] of unknown.entries()) {
+      const value = values[which]
+      if (value === undefined) continue
+      const place = decodePlace(keys[which]!, value)
+      if (place === undefined) throw corrupt(`the index entry of node ${toHex(digests[at]!)} is damaged`)
+      places[at] = place
+    }
+    return places
+  }
+
+  /** Which of these are stored, by the database alone: for digests that are probably not. */
+  async has(ordinal: number, digests: readonly Digest[]): Promise<boolean[]> {
+    const values = await this.#database.getMany(digests.map(digest => indexKey('d', ordinal, digest)))
+    return values.map(value => value !== undefined)
+  }
+
+  /** Nodes that were just committed are the likeliest parents of the next. */
+  remember(ordinal: number, nodes: readonly IndexedNode[]): void {
+    for (const node of nodes) this.#recent.add(ordinal, node.digest, node)
+  }
+
+  /** Sequence numbers of the nodes with this label, ascending. @throws ReplicaError ERR_STORE_CORRUPT */
+  async labelled(ordinal: number, label: Uint8Array): Promise<number[]> {
+    const seqs: number[] = []
+    for await (const entries of this.#database.entries(indexRange('e', ordinal, label))) {
+      for (const [key, value] of entries) seqs.push(readSeq(key, value))
+    }
+    for await (const entries of this.#database.entries({ ...indexRange('x', ordinal, label), keysOnly: true })) {
+      for (const [key] of entries) seqs.push(readNumber32(key, 13))
+    }
+    return seqs.sort((a, b) => a - b)
+  }
+
+  /** Labels of two or more distinct events, in byte order: their entries lie side by side. */
+  async *sharedLabels(ordinal: number): AsyncGenerator<Uint8Array> {
+    let last: Uint8Array = new Uint8Array()
+    let told = false
+    for await (const entries of this.#database.entries({ ...indexRange('e', ordinal), keysOnly: true })) {
+      for (const [key] of entries) {
+        const label = key.subarray(5, 13)
+        const same = equals(label, last)
+        if (same && !told) yield label
+        told = same
+        last = label
+      }
+    }
+  }
+
+  /**
+   * Puts the entries of nodes, in sequence order, into `batch`. Answers how many of their events no earlier node carries.
+   * Entries of theirs that are there already make no difference.
+   */
+  async plan(ordinal: number, nodes: readonly IndexedNode[], batch: Batch): Promise<number> {
+    const stored = await this.firstNodes(ordinal, nodes)
+    const fresh = new DigestMap<number>()
+    let events = 0
+    for (const [at, node] of nodes.entries()) {
+      const { seq, digest, label, event } = node
+      const placeKey = indexKey('d', ordinal, digest)
+      batch.put(placeKey, encodePlace(placeKey, node))
+      const eventKey = indexKey('e', ordinal, label, event)
+      const first = stored[at] ?? fresh.get(eventKey) ?? seq
+      if (first < seq) {
+        batch.put(indexKey('x', ordinal, label, number32(seq)), new Uint8Array())
+        continue
+      }
+      events++
+      fresh.set(eventKey, seq)
+      batch.put(eventKey, seal(eventKey, number32(seq)))
+    }
+    return events
+  }
+
+  /** What of a node's entries is missing or wrong, as verify reports it. Reads the database, not the cache. */
+  async faults(ordinal: number, nodes: readonly IndexedNode[]): Promise<(string | undefined)[]> {
+    const keys = nodes.map(node => indexKey('d', ordinal, node.digest))
+    const [values, firsts] = await Promise.all([this.#database.getMany(keys), this.firstNodes(ordinal, nodes)])
+    const further = nodes.map(node => indexKey('x', ordinal, node.label, number32(node.seq)))
+    const others = await this.#database.getMany(further.filter((_, at) => (firsts[at] ?? 0) < nodes[at]!.seq))
+    let other = 0
+    return nodes.map((node, at) => {
+      const value = values[at]
+      const first = firsts[at]
+      const isFurther = (first ?? 0) < node.seq && others[other++] !== undefined
+      if (value === undefined) return 'the index does not know it'
+      const place = decodePlace(keys[at]!, value)
+      if (place?.seq !== node.seq || place.height !== node.height) return 'the index places it elsewhere'
+      if (first === undefined) return 'the index does not know its event'
+      if (first !== node.seq && !isFurther) return 'the index does not list it under its event'
+      return undefined
+    })
+  }
+
+  /** The first node that carries each of these events. @throws ReplicaError ERR_STORE_CORRUPT */
+  async firstNodes(
+    ordinal: number,
+    events: readonly { label: Uint8Array; event: Digest }[],
+  ): Promise<(number | undefined)[]> {
+    const keys = events.map(({ label, event }) => indexKey('e', ordinal, label, event))
+    const values = await this.#database.getMany(keys)
+    return values.map((value, at) => (value === undefined ? undefined : readSeq(keys[at]!, value)))
+  }
+}
+
+function readSeq(key: Uint8Array, value: Uint8Array): number {
+  const bytes = unseal(key, value)
+  if (bytes?.length !== 4) throw corrupt('an entry of the index is damaged')
+  return readNumber32(bytes)
+}

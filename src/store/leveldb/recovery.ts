@@ -1,0 +1,206 @@
+// What an open does with one stream (protocol/store.md T17 to T20): from the last commit that is known to lie in table
+// files, read the log once more, commit by commit, and see to it that index/ knows what the log has. Everything older
+// can't have been hurt by a lost write-ahead log, so the cost is bounded by the memory tables and not by the log. Where
+// index/ knows of more than the log has, the log has lost what was acknowledged, and the store does not open.
+
+import { type Digest, equals } from '../../base/bytes.ts'
+import { hasCode } from '../../base/errors.ts'
+import { Heads } from '../heads.ts'
+import { corrupt } from '../validate.ts'
+import { type Ledger, putTail } from './commit-writer.ts'
+import { Batch, type Entry } from './database.ts'
+import { putHeads } from './frontier-log.ts'
+import { decodeTail, indexKey, indexRange, lastMark, readNumber32, type Tail } from './index-layout.ts'
+import { COMMIT, readStreamKey, type StoredRow, streamKey } from './keys.ts'
+import { StreamCheck } from './log-check.ts'
+import type { NodeIndex } from './node-index.ts'
+
+export interface StreamParts {
+  readonly ledger: Ledger
+  readonly index: NodeIndex
+  readonly ordinal: number
+  readonly name: string
+  readonly genesis: Digest
+}
+
+export interface Recovered {
+  readonly tail: Tail
+  readonly heads: Heads
+  /** What index/ said before; undefined when it knew nothing of the stream. */
+  readonly indexed: Tail | undefined
+}
+
+/** Rows that are looked up in the index at a time. */
+const rowsPerBatch = 256
+
+export const rebuildHint = 'the index is derived: remove the folder index/ to have it made again'
+
+/** @throws ReplicaError ERR_STORE_CORRUPT */
+export async function recoverStream(parts: StreamParts): Promise<Recovered> {
+  return new Recovery(parts, await readTail(parts), await readHeads(parts)).run()
+}
+
+/** Takes a stream as it seems to be, without a check, for `verify` to say what is wrong with it. Writes nothing. */
+export async function inspectStream(parts: StreamParts): Promise<Recovered> {
+  const { ledger, ordinal, genesis } = parts
+  const indexed = await readTail(parts)
+  const heads = await readHeads(parts)
+  const range = { gte: streamKey(ordinal, 0, COMMIT), lt: streamKey(ordinal + 1, 0, COMMIT) }
+  let end = indexed?.end ?? 0
+  try {
+    for await (const [entry] of ledger.log.entries({ ...range, reverse: true, limit: 1, keysOnly: true })) {
+      if (entry !== undefined) end = Math.max(end, readStreamKey(entry[0]).seq + 1)
+    }
+  } catch (error) {
+    // Where the end can't be read, index/ says how far it went; `verify` comes across the damage there.
+    if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
+  }
+  return { tail: { ...(indexed ?? emptyTail(genesis)), end }, heads, indexed }
+}
+
+export function emptyTail(genesis: Digest): Tail {
+  const heads = { count: 0, sum: new Uint8Array(32) }
+  return { commits: 0, end: 0, last: 0, link: genesis, events: 0, heads, checkpoint: undefined }
+}
+
+async function readTail({ ledger, ordinal, name }: StreamParts): Promise<Tail | undefined> {
+  const key = indexKey('c', ordinal)
+  const stored = await ledger.index.get(key)
+  if (stored === undefined) return undefined
+  const tail = decodeTail(key, stored)
+  if (tail === undefined) throw corrupt(`the index of ${label(name)} is damaged; ${rebuildHint}`, { frontier: name })
+  return tail
+}
+
+export async function readHeads({ ledger, ordinal }: Pick<StreamParts, 'ledger' | 'ordinal'>): Promise<Heads> {
+  const heads = new Heads()
+  for await (const entries of ledger.index.entries(indexRange('h', ordinal))) {
+    const added = entries.map(([key, digest]) => ({ seq: readNumber32(key, 5), digest }))
+    if (added.some(({ digest }) => digest.length !== 32))
+      throw corrupt(`a head in the index is damaged; ${rebuildHint}`)
+    heads.apply({ removed: [], added })
+  }
+  return heads
+}
+
+class Recovery {
+  readonly #parts: StreamParts
+  readonly #indexed: Tail | undefined
+  /** Heads as index/ has them, and as they become. */
+  readonly #stored: Heads
+  readonly #heads: Heads
+  readonly #from: Tail
+  #events: number
+  #headsCompared = false
+  #written = false
+
+  constructor(parts: StreamParts, indexed: Tail | undefined, stored: Heads) {
+    this.#parts = parts
+    this.#indexed = indexed
+    this.#stored = stored
+    this.#from = indexed ?? emptyTail(parts.genesis)
+    this.#events = this.#from.events
+    this.#heads = new Heads()
+    // What is in index/ without a tail is the rest of a rebuild that was interrupted: it begins again.
+    if (indexed !== undefined) this.#heads.apply({ removed: [], added: [...stored] })
+  }
+
+  async run(): Promise<Recovered> {
+    const { ledger, ordinal, name, genesis } = this.#parts
+    const { checkpoint } = this.#from
+    const check = new StreamCheck({
+      name,
+      beginning: checkpoint === undefined ? { genesis } : { commit: checkpoint },
+      onFault: ({ seq = 0, reason }) => {
+        throw corrupt(`${label(name)} at ${seq}: ${reason}`, { frontier: name, seq })
+      },
+      onCommit: ({ number, link }) => {
+        if (number === this.#from.commits - 1 && !equals(link, this.#from.link)) throw this.#diverged()
+      },
+    })
+    const range = { gte: streamKey(ordinal, checkpoint?.first ?? 0, COMMIT), lt: streamKey(ordinal + 1, 0, COMMIT) }
+    for await (const entries of ledger.log.entries({ ...range, batchBytes: 1024 * 1024 }))
+      await this.#take(check, entries)
+    const found = check.finish(this.#from.end)
+    if (found.commits < this.#from.commits) throw this.#diverged()
+    this.#compareHeads()
+    const heads = { count: this.#heads.count, sum: this.#heads.sum }
+    const tail = await this.#settle({ ...found, events: this.#events, heads, checkpoint })
+    return { tail, heads: this.#heads, indexed: this.#indexed }
+  }
+
+  async #take(check: StreamCheck, entries: readonly Entry[]): Promise<void> {
+    const rows: StoredRow[] = []
+    for (const [key, value] of entries) {
+      const { seq, kind } = readStreamKey(key)
+      const row = check.take(seq, kind, value)
+      if (row !== undefined) rows.push(row)
+    }
+    for (let at = 0; at < rows.length; at += rowsPerBatch) await this.#reindex(rows.slice(at, at + rowsPerBatch))
+  }
+
+  /** Adds to index/ what it lacks of these rows, be it that it was never told, or that it lost what it was told. */
+  async #reindex(rows: readonly StoredRow[]): Promise<void> {
+    const { ledger, index, ordinal } = this.#parts
+    const batch = new Batch()
+    const known = rows.filter(row => row.seq < this.#from.end)
+    const fresh = rows.slice(known.length)
+    const faults = await index.faults(ordinal, known)
+    const lost = known.filter((_, at) => faults[at] !== undefined)
+    if (lost.length > 0) await index.plan(ordinal, lost, batch)
+    this.#applyHeads(known)
+    if (fresh.length > 0) {
+      this.#compareHeads()
+      this.#events += await index.plan(ordinal, fresh, batch)
+      this.#applyHeads(fresh)
+    }
+    if (batch.bytes === 0) return
+    await ledger.write(ledger.index, batch, { sync: false })
+    this.#written = true
+  }
+
+  #applyHeads(rows: readonly StoredRow[]): void {
+    for (const { seq, digest, parents } of rows) this.#heads.apply({ removed: parents, added: [{ seq, digest }] })
+  }
+
+  /** At the place up to which the stream was indexed, the heads must be those that were stored there. */
+  #compareHeads(): void {
+    if (this.#headsCompared) return
+    this.#headsCompared = true
+    const { count, sum } = this.#from.heads
+    if (this.#heads.count === count && equals(this.#heads.sum, sum)) return
+    const { name } = this.#parts
+    throw corrupt(`the heads of ${label(name)} are not those that were stored; ${rebuildHint}`, { frontier: name })
+  }
+
+  /** Writes what changed: heads and tail together, and the new checkpoint only when all before it is in table files. */
+  async #settle(found: Tail): Promise<Tail> {
+    const { ledger, ordinal } = this.#parts
+    const batch = new Batch()
+    const added = [...this.#heads].filter(({ seq }) => !this.#stored.has(seq))
+    const removed = [...this.#stored].filter(({ seq }) => !this.#heads.has(seq)).map(({ seq }) => seq)
+    putHeads(batch, ordinal, { added, removed })
+    if (this.#written || batch.bytes > 0 || this.#indexed === undefined) {
+      putTail(batch, ordinal, found)
+      await ledger.write(ledger.index, batch, { sync: false })
+      await ledger.index.flush()
+    }
+    // What the log had in its write-ahead log is in tables too: LevelDB has moved it there when it was opened.
+    const tail = { ...found, checkpoint: lastMark(found) }
+    if (tail.checkpoint?.number === found.checkpoint?.number) return tail
+    const last = new Batch()
+    putTail(last, ordinal, tail)
+    await ledger.write(ledger.index, last, { sync: false })
+    return tail
+  }
+
+  #diverged(): Error {
+    const { name } = this.#parts
+    const reason = `index/ knows of commits of ${label(name)} that log/ does not have: what was acknowledged is lost`
+    return corrupt(reason, { frontier: name, seq: this.#from.end })
+  }
+}
+
+function label(name: string): string {
+  return name === '' ? "the store's own records" : name
+}

@@ -1,0 +1,167 @@
+// Reads one stream of a LevelDB store from its beginning and says what is wrong with it: the log by itself, the index
+// against the log, the heads against both. It mends nothing and goes on after a fault, so that one run lists them all.
+
+import { type Digest, equals } from '../../base/bytes.ts'
+import { hasCode, ReplicaError } from '../../base/errors.ts'
+import type { Heads } from '../heads.ts'
+import type { Fault } from '../store.ts'
+import type { Ledger, Stream } from './commit-writer.ts'
+import type { Entry } from './database.ts'
+import { decodePlace, indexRange, readNumber32, type Tail } from './index-layout.ts'
+import { COMMIT, NODE, readStreamKey, type StoredRow, streamKey, unseal } from './keys.ts'
+import { StreamCheck } from './log-check.ts'
+import type { NodeIndex } from './node-index.ts'
+
+export interface VerifyParts {
+  readonly ledger: Ledger
+  readonly index: NodeIndex
+  readonly stream: Stream
+  readonly genesis: Digest
+  /** The stream as it was at one moment: nodes committed later are not looked at. */
+  readonly tail: Tail
+  /** What index/ said of it then; undefined when it knows nothing of the stream. */
+  readonly indexed: Tail | undefined
+  /** Heads in memory at that moment, by sequence number, and heads in index/. */
+  readonly heads: ReadonlyMap<number, Digest>
+  readonly storedHeads: Heads
+}
+
+export interface VerifyOptions {
+  readonly signal: AbortSignal | undefined
+  readonly onRows: (count: number) => void
+}
+
+export async function* verifyStream(parts: VerifyParts, options: VerifyOptions): AsyncGenerator<Fault> {
+  const { stream, tail, indexed, heads } = parts
+  const { name } = stream
+  const indexEnd = indexed?.end ?? 0
+  let faults: Fault[] = []
+  let found = 0
+  const beginning = { genesis: parts.genesis }
+  const check = new StreamCheck({ name, beginning, onFault: fault => faults.push(fault) })
+  const parents = new Bits(tail.end)
+  for await (const entries of allEntries(parts.ledger, stream.ordinal, tail.end)) {
+    if (options.signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'stopped', { cause: options.signal.reason })
+    const rows = takeRows(check, entries)
+    const indexable = rows.filter(row => row.seq < indexEnd)
+    for (const [at, reason] of (await indexFaults(parts, indexable)).entries()) {
+      const { seq, digest } = indexable[at]!
+      if (reason !== undefined) faults.push({ kind: 'index', frontier: name, seq, digest, reason })
+    }
+    for (const { seq, digest, parents: seqs } of rows) {
+      for (const parent of seqs) parents.add(parent)
+      const head = heads.get(seq)
+      if (head === undefined || equals(head, digest)) continue
+      faults.push({ kind: 'heads', frontier: name, seq, digest, reason: 'the head here has another digest' })
+    }
+    found += faults.length
+    yield* faults
+    faults = []
+    options.onRows(rows.length)
+  }
+  const end = check.finish(tail.end)
+  if (indexed !== undefined && end.end === indexed.end && !equals(end.link, indexed.link)) {
+    const where = { seq: indexed.last, ...(name === '' ? {} : { frontier: name }) }
+    faults.push({ kind: 'commit', ...where, reason: 'the last commit is not the one that was written' })
+  }
+  yield* faults
+  if (name === '') return
+  if (indexed === undefined) yield { kind: 'index', frontier: name, reason: 'the index was never made' }
+  // Which nodes are heads can be told only when all of them could be read; how far the index goes likewise.
+  else if (found + faults.length === 0 && indexed.end === tail.end) yield* verifyDerived(parts, parents)
+}
+
+async function* verifyDerived(parts: VerifyParts, parents: Bits): AsyncGenerator<Fault> {
+  const { ledger, tail, heads, storedHeads } = parts
+  const { name: frontier, ordinal } = parts.stream
+  for (let seq = 0; seq < tail.end; seq++) {
+    if (parents.has(seq) === heads.has(seq)) {
+      const reason = heads.has(seq) ? 'a node with children is listed as head' : 'a head is not listed'
+      yield { kind: 'heads', frontier, seq, reason }
+    }
+  }
+  const isHead = ({ seq, digest }: { seq: number; digest: Digest }) => {
+    const head = heads.get(seq)
+    return head !== undefined && equals(head, digest)
+  }
+  if (storedHeads.count !== heads.size || ![...storedHeads].every(isHead)) {
+    yield { kind: 'heads', frontier, reason: 'the heads in the index are not those of the log' }
+  }
+  let nodes = 0
+  for await (const entries of ledger.index.entries(indexRange('d', ordinal))) {
+    nodes += entries.filter(([key, value]) => (decodePlace(key, value)?.seq ?? 0) < tail.end).length
+  }
+  let events = 0
+  for await (const entries of ledger.index.entries(indexRange('e', ordinal))) {
+    events += entries.filter(([key, value]) => readNumber32(unseal(key, value) ?? new Uint8Array(4)) < tail.end).length
+  }
+  if (nodes !== tail.end) yield { kind: 'index', frontier, reason: `${nodes} nodes are indexed of ${tail.end}` }
+  if (events !== tail.events)
+    yield { kind: 'index', frontier, reason: `${events} events are indexed of ${tail.events}` }
+}
+
+function takeRows(check: StreamCheck, entries: readonly Entry[]): StoredRow[] {
+  return entries.flatMap(([key, value]) => {
+    const { seq, kind } = readStreamKey(key)
+    return check.take(seq, kind, value) ?? []
+  })
+}
+
+/** As NodeIndex.faults, but an index that can't be read is a fault of each node of the batch. */
+async function indexFaults(parts: VerifyParts, rows: readonly StoredRow[]): Promise<(string | undefined)[]> {
+  try {
+    return await parts.index.faults(parts.stream.ordinal, rows)
+  } catch (error) {
+    if (!hasCode(error, 'ERR_STORE_CORRUPT', 'ERR_STORE_IO')) throw error
+    return rows.map(() => error.message)
+  }
+}
+
+/** All entries of a stream before `end` that can be read, in order. */
+async function* allEntries(ledger: Ledger, ordinal: number, end: number): AsyncGenerator<Entry[]> {
+  const lt = streamKey(ordinal, end, COMMIT)
+  let next: Uint8Array = streamKey(ordinal, 0, COMMIT)
+  try {
+    for await (const entries of ledger.log.entries({ gte: next, lt, batchBytes: 1024 * 1024 })) {
+      yield entries
+      next = Buffer.concat([entries.at(-1)![0], Buffer.alloc(1)])
+    }
+    return
+  } catch (error) {
+    if (!hasCode(error, 'ERR_STORE_CORRUPT', 'ERR_STORE_IO')) throw error
+  }
+  // LevelDB steps over blocks that it can't read, says so only at the end, and then withholds its last entries.
+  for (let seq = readStreamKey(next).seq; seq < end; seq++) {
+    for (const kind of [COMMIT, NODE]) {
+      const key = streamKey(ordinal, seq, kind)
+      if (Buffer.compare(key, next) < 0) continue
+      const value = await readable(ledger, key)
+      if (value !== undefined) yield [[key, value]]
+    }
+  }
+}
+
+async function readable(ledger: Ledger, key: Uint8Array): Promise<Uint8Array | undefined> {
+  try {
+    return await ledger.log.get(key)
+  } catch (error) {
+    if (hasCode(error, 'ERR_STORE_CORRUPT', 'ERR_STORE_IO')) return undefined
+    throw error
+  }
+}
+
+class Bits {
+  readonly #words: Uint32Array
+
+  constructor(length: number) {
+    this.#words = new Uint32Array(Math.ceil(length / 32))
+  }
+
+  add(at: number): void {
+    this.#words[at >>> 5]! |= 1 << (at & 31)
+  }
+
+  has(at: number): boolean {
+    return (this.#words[at >>> 5]! & (1 << (at & 31))) !== 0
+  }
+}

@@ -1,0 +1,266 @@
+// The memory engine: the reference for what a store does, plain enough to be believed by reading. It keeps everything
+// in maps and arrays, has the same rules, limits and errors as the LevelDB engine, and forgets all at close.
+
+import * as crypto from 'node:crypto'
+import { compare, DigestMap, digestKey, keyDigest, sha256, toHex } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
+import { STORE_LIMITS } from '../base/limits.ts'
+import { Serial } from '../base/mutex.ts'
+import { checkChanges, checkFrontierName, checkKey, checkNodes, textBytes, unknownFrontier } from './arguments.ts'
+import { Heads, headsChange } from './heads.ts'
+import { MemoryDocuments } from './memory-documents.ts'
+import { MemoryHeld } from './memory-held.ts'
+import type { HeldLimits } from './quota.ts'
+import type {
+  Fault,
+  FrontierStore,
+  NodeEntry,
+  NodeRow,
+  Place,
+  RecordChange,
+  Records,
+  ScanOptions,
+  Store,
+} from './store.ts'
+
+export class MemoryStore implements Store {
+  readonly id: Uint8Array = crypto.randomBytes(16)
+  readonly records: MemoryRecords
+  readonly held: MemoryHeld
+  readonly #frontiers = new Map<string, MemoryFrontier>()
+  readonly #serial = new Serial()
+
+  constructor(options: { heldLimits?: HeldLimits } = {}) {
+    this.records = new MemoryRecords(this.#serial)
+    this.held = new MemoryHeld(name => this.frontier(name), this.#serial, options.heldLimits)
+  }
+
+  frontiers(): string[] {
+    return [...this.#frontiers.keys()].sort()
+  }
+
+  async track(name: string): Promise<FrontierStore> {
+    checkFrontierName(name)
+    return this.#serial.run(async () => {
+      const known = this.#frontiers.get(name)
+      if (known !== undefined) return known
+      const frontier = new MemoryFrontier(name, this.records, this.#serial)
+      this.#frontiers.set(name, frontier)
+      return frontier
+    })
+  }
+
+  frontier(name: string): FrontierStore {
+    const frontier = this.#frontiers.get(name)
+    if (frontier === undefined) throw unknownFrontier(name)
+    return frontier
+  }
+
+  async *verify(options: { signal?: AbortSignal; onProgress?: (nodes: number) => void } = {}): AsyncIterable<Fault> {
+    let nodes = 0
+    for (const [frontier, store] of this.#frontiers) {
+      for await (const rows of store.scan({ from: 0 })) {
+        if (options.signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'stopped', { cause: options.signal.reason })
+        for (const { seq, digest, bytes } of rows) {
+          if (compare(sha256(bytes), digest) !== 0)
+            yield { kind: 'node', frontier, seq, digest, reason: 'bytes differ' }
+        }
+        nodes += rows.length
+        options.onProgress?.(nodes)
+      }
+    }
+  }
+
+  async diskBytes(): Promise<number> {
+    return 0
+  }
+
+  async close(): Promise<void> {
+    await this.#serial.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+class MemoryFrontier implements FrontierStore {
+  readonly name: string
+  readonly documents: MemoryDocuments
+  readonly #records: MemoryRecords
+  readonly #serial: Serial
+  readonly #rows: NodeRow[] = []
+  readonly #places = new DigestMap<Place>()
+  /** By label: each node's sequence number with its event digest. */
+  readonly #labels = new Map<string, { seq: number; event: string }[]>()
+  /** The first node that carries each. */
+  readonly #events = new Map<string, number>()
+  readonly #heads = new Heads()
+
+  constructor(name: string, records: MemoryRecords, serial: Serial) {
+    this.name = name
+    this.documents = new MemoryDocuments(serial)
+    this.#records = records
+    this.#serial = serial
+  }
+
+  get nodes(): number {
+    return this.#rows.length
+  }
+
+  get events(): number {
+    return this.#events.size
+  }
+
+  get headCount(): number {
+    return this.#heads.count
+  }
+
+  heads(): Uint8Array[] {
+    return this.#heads.sorted()
+  }
+
+  headsDigest(): Uint8Array {
+    return this.#heads.digest()
+  }
+
+  async locate(digests: readonly Uint8Array[]): Promise<(Place | undefined)[]> {
+    this.#serial.assertOpen()
+    return digests.map(digest => this.#places.get(digest))
+  }
+
+  async read(seqs: readonly number[]): Promise<NodeRow[]> {
+    this.#serial.assertOpen()
+    return seqs.map(seq => {
+      const row = this.#rows[seq]
+      if (row === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${this.name} has no node ${seq}`)
+      return row
+    })
+  }
+
+  async *scan(options: ScanOptions): AsyncIterable<NodeRow[]> {
+    this.#serial.assertOpen()
+    const rows = this.#rows.slice(options.from, options.to)
+    if (options.reverse === true) rows.reverse()
+    let batch: NodeRow[] = []
+    let bytes = 0
+    for (const row of rows) {
+      batch.push(row)
+      bytes += row.bytes.length
+      if (bytes < (options.batchBytes ?? STORE_LIMITS.scanBatchBytes)) continue
+      yield batch
+      this.#serial.assertOpen()
+      batch = []
+      bytes = 0
+    }
+    if (batch.length > 0) yield batch
+  }
+
+  async labelled(label: Uint8Array): Promise<number[]> {
+    this.#serial.assertOpen()
+    return (this.#labels.get(digestKey(label)) ?? []).map(({ seq }) => seq)
+  }
+
+  async *sharedLabels(): AsyncIterable<Uint8Array> {
+    this.#serial.assertOpen()
+    const shared = [...this.#labels].filter(([, nodes]) => new Set(nodes.map(({ event }) => event)).size > 1)
+    yield* shared.map(([label]) => keyDigest(label)).sort(compare)
+  }
+
+  async carriers(events: readonly { label: Uint8Array; event: Uint8Array }[]): Promise<(number | undefined)[]> {
+    this.#serial.assertOpen()
+    return events.map(({ label, event }) => this.#events.get(eventKey(label, event)))
+  }
+
+  async commit(nodes: readonly NodeEntry[], records: readonly RecordChange[] = []): Promise<number> {
+    return this.#serial.run(async () => {
+      const first = this.nodes
+      const parents = this.#parents(nodes)
+      checkChanges(records)
+      // From here on nothing fails.
+      for (const [at, node] of nodes.entries()) this.#add(node, parents[at]!)
+      this.#heads.apply(headsChange(nodes, parents, first))
+      this.#records.apply(records)
+      return first
+    })
+  }
+
+  /** Sequence numbers of the parents of each node. @throws TypeError for a chunk that doesn't fit */
+  #parents(nodes: readonly NodeEntry[]): number[][] {
+    const { outside, parents } = checkNodes(nodes, this.nodes)
+    for (const { digest } of nodes) {
+      if (this.#places.has(digest)) throw new TypeError(`node ${toHex(digest)} is stored already`)
+    }
+    const places = outside.map(parent => {
+      const place = this.#places.get(parent)
+      if (place === undefined) throw new TypeError(`parent ${toHex(parent)} is not stored`)
+      return place.seq
+    })
+    return parents.map(all => all.map(at => (at < 0 ? places[-1 - at]! : this.nodes + at)))
+  }
+
+  #add(node: NodeEntry, parents: readonly number[]): void {
+    const seq = this.nodes
+    const digest = Buffer.from(node.digest)
+    this.#rows.push({ seq, digest, bytes: Buffer.from(node.bytes), parents })
+    this.#places.set(digest, { seq, height: node.height })
+    const event = eventKey(node.label, node.event)
+    if (!this.#events.has(event)) this.#events.set(event, seq)
+    const label = digestKey(node.label)
+    const labelled = this.#labels.get(label)
+    if (labelled === undefined) this.#labels.set(label, [{ seq, event }])
+    else labelled.push({ seq, event })
+  }
+}
+
+function eventKey(label: Uint8Array, event: Uint8Array): string {
+  return digestKey(label) + digestKey(event)
+}
+
+class MemoryRecords implements Records {
+  readonly #serial: Serial
+  readonly #values = new Map<string, Uint8Array>()
+
+  constructor(serial: Serial) {
+    this.#serial = serial
+  }
+
+  async get(key: string): Promise<Uint8Array | undefined> {
+    this.#serial.assertOpen()
+    checkKey(key)
+    return copy(this.#values.get(key))
+  }
+
+  async write(changes: readonly RecordChange[]): Promise<void> {
+    await this.#serial.run(async () => {
+      checkChanges(changes)
+      this.apply(changes)
+    })
+  }
+
+  async list(
+    prefix: string,
+    options: { after?: string; limit: number },
+  ): Promise<{ key: string; value: Uint8Array }[]> {
+    this.#serial.assertOpen()
+    const after = textBytes(options.after ?? '')
+    textBytes(prefix)
+    return [...this.#values]
+      .map(([key, value]) => ({ key, value: Buffer.from(value) }))
+      .filter(({ key }) => key.startsWith(prefix))
+      .filter(({ key }) => options.after === undefined || compare(textBytes(key), after) > 0)
+      .sort((a, b) => compare(textBytes(a.key), textBytes(b.key)))
+      .slice(0, options.limit)
+  }
+
+  apply(changes: readonly RecordChange[]): void {
+    for (const { key, value } of changes) {
+      if (value === undefined) this.#values.delete(key)
+      else this.#values.set(key, Buffer.from(value))
+    }
+  }
+}
+
+function copy(bytes: Uint8Array | undefined): Uint8Array | undefined {
+  return bytes === undefined ? undefined : Buffer.from(bytes)
+}

@@ -1,0 +1,212 @@
+// The state of one connection as plain data: what `step` reads and changes, what it may be told (Input) and what it may
+// ask for (Effect). No socket, clock, timer or randomness lives here; the driver (transport/exchange.ts) brings frames
+// and the answers of the local store, and carries effects out in order.
+
+import type { Digest, DigestSet } from '../base/bytes.ts'
+import type { ErrorCode, ReplicaError } from '../base/errors.ts'
+import { WIRE_LIMITS } from '../base/limits.ts'
+import type { Wait } from '../store/store.ts'
+import type { Sink, Source } from './flow.ts'
+import type { LogState, OpenedTally, Tally } from './flow-report.ts'
+import type { Cursor, Limits, Message, Mode, ViewFields } from './message.ts'
+
+export type { LogState, Tally }
+
+/** What a side is; fixed for the life of a connection. */
+export interface SideConfig {
+  readonly hub: string
+  readonly key: Uint8Array
+  readonly sign: (message: Uint8Array) => Uint8Array
+  /** 32 fresh random bytes. */
+  readonly nonce: Uint8Array
+  readonly host: string
+  /** TLS exporter where this side ends the TLS; used when both sides say they can. */
+  readonly binding?: Uint8Array
+  /** Whether blocks may be sent compressed on this link. */
+  readonly compress: boolean
+}
+
+/** A client knows beforehand which key the hub has to prove. */
+export type ClientConfig = SideConfig & { readonly role: 'client'; readonly expect: Uint8Array }
+export type HubConfig = SideConfig & { readonly role: 'hub' }
+export type Config = ClientConfig | HubConfig
+
+export interface PeerIdentity {
+  readonly hub: string
+  readonly key: Uint8Array
+  readonly caps: readonly string[]
+  readonly limits: Limits
+}
+
+/** A frontier as the local store sees it when a channel opens, with what the peer may do. */
+export interface View {
+  readonly store: Uint8Array
+  readonly count: number
+  readonly digest: Digest
+  readonly registry: Digest
+  readonly heads: readonly Digest[]
+  readonly cursor: Cursor | null
+  readonly mayRead: boolean
+  readonly mayWrite: boolean
+}
+
+export interface HeldItem {
+  readonly digest: Digest
+  readonly key: Uint8Array
+  readonly wait: Wait
+}
+
+export interface Admission {
+  readonly admitted: number
+  readonly known: number
+  readonly held: readonly HeldItem[]
+  /** Nodes that were held before and are not any more. */
+  readonly released: readonly Digest[]
+  readonly refused: readonly { digest: Digest; code: ErrorCode }[]
+  /** Blocks of documents that held nodes lack, a bounded number. */
+  readonly documents: readonly Digest[]
+}
+
+export interface Channel {
+  readonly ch: number
+  readonly frontier: string
+  readonly mode: Mode
+  readonly initiator: boolean
+  phase: 'view' | 'open' | 'heads' | 'flowing' | 'done'
+  mine?: View
+  theirs?: ViewFields
+  theirHeads: Digest[]
+  source?: Source
+  sink?: Sink
+  /** Present where the channel stays open after its flows. */
+  live?: Live
+}
+
+/** What a channel that stays open has besides; see live.ts. */
+export interface Live {
+  /** Ids that came from the peer and that this side's source has not yet passed in its log; cut at `echoIdsMax`. */
+  readonly echo: DigestSet
+  /** The first round of every flow has been reported. */
+  caughtUp: boolean
+  /** This side wants to stop, or was asked to. */
+  stopping: boolean
+  stopSent: boolean
+  stopReceived: boolean
+}
+
+export interface Connection {
+  readonly config: Config
+  phase: 'start' | 'hello' | 'proof' | 'ready' | 'closed'
+  /** Both hellos as frames, until the proofs are made and checked. */
+  ownHello: Uint8Array | undefined
+  peerHello: Uint8Array | undefined
+  peer?: PeerIdentity
+  readonly channels: Map<number, Channel>
+  nextChannel: number
+  request: 'frontiers' | 'peers' | undefined
+}
+
+/** A node that the source's plan has read. */
+export interface Row {
+  readonly digest: Digest
+  readonly bytes: Uint8Array
+}
+
+export type Input =
+  | { in: 'start' }
+  | { in: 'fail'; error: ReplicaError }
+  | { in: 'frame'; frame: Uint8Array }
+  | { in: 'open'; ch: number; frontier: string; mode: Mode; live?: true }
+  /** The log of a live channel's frontier may have more nodes than before. */
+  | { in: 'grew'; ch: number }
+  /** A live channel is to be closed as soon as its rounds are reported. */
+  | { in: 'stop'; ch: number }
+  /** The log as it is now: the next round is about everything up to here. */
+  | ({ in: 'followed'; ch: number } & LogState)
+  | { in: 'list' }
+  | { in: 'registry'; frontier: string }
+  | { in: 'listed'; items: readonly { frontier: string; count: number; digest: Digest }[] }
+  | { in: 'offered-registry'; frontier: string; data: Uint8Array | undefined }
+  | { in: 'viewed'; ch: number; view: View | undefined }
+  | { in: 'planned'; ch: number; exact: boolean }
+  | { in: 'offers'; ch: number; ids: readonly Digest[] }
+  | { in: 'rows'; ch: number; rows: readonly Row[]; last: boolean }
+  | { in: 'fetched'; ch: number; ids: readonly Digest[]; nodes: readonly (Uint8Array | undefined)[] }
+  | {
+      in: 'having'
+      ch: number
+      why: Why
+      ids: readonly Digest[]
+      stored: Uint8Array
+      held: Uint8Array
+      state: LogState
+    }
+  | { in: 'waits'; ch: number; parents: readonly Digest[] }
+  | { in: 'opened'; ch: number; opened: OpenedTally | undefined }
+  | { in: 'admitted'; ch: number; nodes: number; bytes: number; result: Admission }
+
+/** Why the store is asked what it has: to answer an offer, to want parents, to compare heads at the end. */
+export type Why = 'offer' | 'parents' | 'heads'
+
+export type Effect =
+  /** `nodes`: how many the frame carries. */
+  | { do: 'send'; message: Message; frame: Uint8Array; nodes: number }
+  | { do: 'ready'; peer: PeerIdentity }
+  | { do: 'list' }
+  | { do: 'registry'; frontier: string }
+  | { do: 'listed'; items: readonly { frontier: string; count: number; digest: Digest }[] }
+  | { do: 'peers'; frontier: string; data: Uint8Array }
+  | { do: 'view'; ch: number; frontier: string }
+  | {
+      do: 'plan'
+      ch: number
+      frontier: string
+      heads: readonly Digest[]
+      headsComplete: boolean
+      theirCount: number
+      ownCount: number
+      cursor: number | undefined
+    }
+  /** What the log has beyond `from`; the plan that `rows` reads from now on. */
+  | { do: 'follow'; ch: number; frontier: string; from: number }
+  /** A live channel: both sides have the other's whole view, and flows begin. */
+  | { do: 'opened'; ch: number }
+  /** The source of a live channel has nothing under way: it may be told that the log grew. */
+  | { do: 'rest'; ch: number }
+  /** A round of a live channel was reported: nodes that it carried, and what became of them. */
+  /** `stated`: the source's log as the end of the round said. */
+  | { do: 'round'; ch: number; direction: 'in' | 'out'; nodes: number; tally: Tally; stated: LogState }
+  /** The first round of each flow of a live channel has been reported. */
+  | { do: 'live'; ch: number; channel: Channel }
+  | { do: 'offers'; ch: number; max: number }
+  | { do: 'answer'; ch: number; has: Uint8Array }
+  | { do: 'rows'; ch: number }
+  | { do: 'fetch'; ch: number; frontier: string; ids: readonly Digest[] }
+  | { do: 'have'; ch: number; frontier: string; why: Why; ids: readonly Digest[] }
+  | { do: 'waits'; ch: number; frontier: string }
+  /** Which conflicts were opened by the nodes of the log from `since` on. */
+  | { do: 'conflicts'; ch: number; frontier: string; since: number }
+  | { do: 'admit'; ch: number; frontier: string; nodes: readonly Uint8Array[]; bytes: number }
+  /** `registry`: the digest of the registry under which this was stored or held. Written at once unless it may be `later`. */
+  | { do: 'remember'; ch: number; frontier: string; cursor: Cursor; registry: Digest; later: boolean }
+  | { do: 'done'; ch: number; channel: Channel }
+  | { do: 'failed'; ch: number; error: ReplicaError }
+  /** `from`: who found the error; the other side has been told, or has told us. */
+  | { do: 'close'; error: ReplicaError; from: 'here' | 'peer' }
+
+export function newConnection(config: Config): Connection {
+  return {
+    config,
+    phase: 'start',
+    ownHello: undefined,
+    peerHello: undefined,
+    channels: new Map(),
+    nextChannel: 1,
+    request: undefined,
+  }
+}
+
+export function ownLimits(): Limits {
+  const { frameBytesMax, creditBytes, creditNodes } = WIRE_LIMITS
+  return { frame: frameBytesMax, creditBytes, creditNodes }
+}

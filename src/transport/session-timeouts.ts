@@ -1,0 +1,59 @@
+// How long a session waits for the other side: for the handshake, and later for any message at all. Silence is no fault of
+// the peer while this side is at work or nothing is owed, nor while a message is coming, or what it would answer is going, on a slow link. Specification: protocol/sync.md, S6.
+
+import { ReplicaError } from '../base/errors.ts'
+import { SOCKET_LIMITS } from '../base/limits.ts'
+import { type Alarm, clockAlarm, type SetAlarm } from '../base/timer.ts'
+import type { Link } from './link.ts'
+
+const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
+
+export interface PatienceParts {
+  readonly link: Pick<Link, 'receivedBytes' | 'isBackedUp'>
+  readonly setAlarm?: SetAlarm | undefined
+  /** Whether nothing is to be expected of the peer just now. */
+  readonly mayBeSilent: () => boolean
+  readonly onLate: (error: ReplicaError) => void
+}
+
+export class Patience {
+  readonly #handshake: Alarm
+  readonly #idleness: Alarm
+  readonly #link: PatienceParts['link']
+  /** Bytes that had come when the while began. */
+  #seenBytes = 0
+  #isOver = false
+
+  constructor({ setAlarm = clockAlarm, link, mayBeSilent, onLate }: PatienceParts) {
+    this.#link = link
+    const late = (message: string): void => onLate(new ReplicaError('ERR_SYNC_TIMEOUT', message))
+    this.#handshake = setAlarm(handshakeMsMax, () => late(`no handshake within ${handshakeMsMax} ms`))
+    this.#idleness = setAlarm(idleMsMax, () => {
+      if (mayBeSilent() || this.#isMoving()) this.renew()
+      else late(`nothing came for ${idleMsMax} ms`)
+    })
+  }
+
+  /** The handshake is over. */
+  proven(): void {
+    this.#handshake.stop()
+  }
+
+  /** Something came, or this side has been at work until now: the while begins again. */
+  renew(): void {
+    if (this.#isOver) return
+    this.#seenBytes = this.#link.receivedBytes
+    this.#idleness.restart()
+  }
+
+  #isMoving(): boolean {
+    const { receivedBytes, isBackedUp } = this.#link
+    return isBackedUp || receivedBytes !== this.#seenBytes
+  }
+
+  stop(): void {
+    this.#isOver = true
+    this.#handshake.stop()
+    this.#idleness.stop()
+  }
+}

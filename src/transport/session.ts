@@ -1,0 +1,337 @@
+// Runs one session: a link on one side, the local store's services on the other, `step` between them. Inputs are fed one
+// at a time; what the store answers goes before the next frame, so the peer can never outrun the store. Admitting and
+// reading nodes run beside the loop, bounded by credit. The exchange owns the alarms and counts what crosses the link.
+// It decides nothing about the protocol. Both ends, client and hub, run this class.
+//
+// What waits to be written stays bounded: nodes are read one batch at a time, and only while little waits; a hub reads no
+// further frame while much does, so a client that doesn't read is not answered for ever. A client always reads, so the
+// two never wait for each other.
+
+import type { Digest } from '../base/bytes.ts'
+import { hasCode, ReplicaError } from '../base/errors.ts'
+import { Tasks } from '../base/tasks.ts'
+import { closed, typed } from '../base/trouble.ts'
+import { Waiters } from '../base/waiters.ts'
+import {
+  type Channel,
+  type Config,
+  type Connection,
+  type Effect,
+  type Input,
+  newConnection,
+  type PeerIdentity,
+} from '../sync/connection.ts'
+import type { Mode } from '../sync/message.ts'
+import { step } from '../sync/step.ts'
+import { Desk, type Question } from './effect-handler.ts'
+import type { Link } from './link.ts'
+import {
+  isFollowing,
+  isSilent,
+  type LiveChannel,
+  LiveChannels,
+  type LiveHooks,
+  type LiveRound,
+} from './live-channels.ts'
+import type { ExchangeOptions } from './options.ts'
+import type { Plan, PlanRequest, Services } from './replica-port.ts'
+import { pacer } from './round-scheduler.ts'
+import { Meter, type Traffic } from './session-stats.ts'
+import { Patience } from './session-timeouts.ts'
+import { Turns } from './turns.ts'
+
+const CLOSE_NORMAL = 1000
+const CLOSE_GOING_AWAY = 1001
+
+export type { ExchangeOptions, LiveChannel, LiveHooks, LiveRound, Plan, PlanRequest, Services, Traffic }
+
+export class Exchange {
+  readonly ready: Promise<PeerIdentity>
+  /**
+   * Settles when the session is over and nothing of it runs any more: resolves after a close in good order, rejects with
+   * what ended it.
+   */
+  readonly done: Promise<void>
+  readonly #link: Link
+  readonly #desk: Desk
+  readonly #lives: LiveChannels
+  readonly #options: ExchangeOptions
+  readonly #connection: Connection
+  readonly #inputs: Input[] = []
+  readonly #meter = new Meter()
+  readonly #waiters = new Waiters()
+  /** While there are any, silence is no fault of the peer. */
+  readonly #tasks = new Tasks()
+  readonly #reads: Turns
+  readonly #patience: Patience
+  #ended: { error: ReplicaError | undefined } | undefined
+  #wake: () => void = () => {}
+  #listening = false
+  #opened = 0
+  #leaving = false
+
+  constructor(link: Link, config: Config, services: Services, options: ExchangeOptions = {}) {
+    this.#link = link
+    this.#desk = new Desk(services, options.setAlarm)
+    this.#lives = new LiveChannels({
+      services,
+      waiters: this.#waiters,
+      pacer: options.pacer ?? pacer,
+      onNews: (ch, news) => {
+        const channel = this.#connection.channels.get(ch) // one that has ended since is told of by `onChannel`
+        if (channel !== undefined) options.onLive?.(channel.frontier, news, this.#connection.peer!)
+      },
+      push: input => this.#push(input),
+    })
+    this.#reads = new Turns(link, read => {
+      if (this.#ended === undefined) this.#beside(read)
+      return this.#ended === undefined
+    })
+    this.#options = options
+    this.#connection = newConnection(config)
+    this.#patience = new Patience({
+      setAlarm: options.setAlarm,
+      link,
+      mayBeSilent: () => this.#tasks.count > 0 || isSilent(this.#connection),
+      onLate: error => this.#end(error),
+    })
+    this.ready = this.#waiters.add('ready')
+    this.done = this.#run()
+    for (const promise of [this.ready, this.done]) promise.catch(() => {}) // whoever awaits only one of them
+  }
+
+  get traffic(): Traffic {
+    return this.#meter
+  }
+
+  get peer(): PeerIdentity | undefined {
+    return this.#connection.peer
+  }
+  /** Client only, once ready: opens a channel, runs its flows and answers with the channel as it ended. */
+  async open(frontier: string, mode: Mode): Promise<Channel> {
+    const ch = this.#nextChannel()
+    return this.#command({ in: 'open', ch, frontier, mode }, `channel ${ch}`)
+  }
+
+  /** Client only, once ready: opens a channel that stays open. A hub's side of it needs no call. */
+  live(frontier: string, mode: Mode, hooks: LiveHooks = {}): LiveChannel {
+    return this.#lives.open({ in: 'open', ch: this.#nextChannel(), frontier, mode, live: true }, hooks)
+  }
+
+  #nextChannel(): number {
+    if (this.#connection.config.role !== 'client') throw new TypeError('a hub opens no channel')
+    this.#checkReady()
+    this.#opened += 1
+    return this.#opened
+  }
+
+  async list(): Promise<readonly { frontier: string; count: number; digest: Digest }[]> {
+    return this.#request({ in: 'list' })
+  }
+
+  /** The hub's signed registry of a frontier; the caller verifies it. */
+  async registry(frontier: string): Promise<Uint8Array> {
+    return this.#request({ in: 'registry', frontier })
+  }
+
+  /** Ends the session in good order, or with `error` told to the other side. */
+  close(error?: ReplicaError): void {
+    this.#end(error)
+  }
+
+  /** For a hub that stops: what is being admitted becomes durable and is acked, then the link closes with 1001. */
+  goAway(): void {
+    this.#leaving = true
+    this.#lives.leave()
+    this.#wake()
+  }
+
+  #request<T>(input: Input): Promise<T> {
+    this.#checkReady()
+    if (this.#waiters.has('request')) throw new TypeError('one request at a time')
+    return this.#command(input, 'request')
+  }
+
+  #checkReady(): void {
+    if (this.#ended !== undefined) throw this.#ended.error ?? closed()
+    if (this.#connection.phase !== 'ready') throw new TypeError('the session is not ready yet')
+  }
+
+  #command<T>(input: Input, name: string): Promise<T> {
+    const answer = this.#waiters.add<T>(name)
+    this.#push(input)
+    return answer
+  }
+
+  #push(input: Input): void {
+    this.#inputs.push(input)
+    this.#wake()
+  }
+
+  async #run(): Promise<void> {
+    const abort = (): void => this.#end(new ReplicaError('ERR_ABORTED', 'the session was aborted'))
+    const { signal } = this.#options
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort, { once: true })
+    try {
+      await this.#feed({ in: 'start' })
+      while (this.#ended === undefined) {
+        const input = this.#inputs.shift()
+        if (input !== undefined) {
+          await this.#options.breath?.take()
+          await this.#feed(input)
+        } else if (this.#leaving && this.#tasks.count === 0) this.#end(undefined)
+        else await this.#idle()
+      }
+    } catch (error) {
+      this.#end(typed(error))
+    }
+    signal?.removeEventListener('abort', abort)
+    await this.#tasks.settled()
+    await this.#desk.left()
+    if (this.#ended?.error !== undefined) throw this.#ended.error
+  }
+
+  /** Waits for a frame, for an answer pushed from beside the loop, or for the end. */
+  async #idle(): Promise<void> {
+    const woken = new Promise<void>(resolve => {
+      this.#wake = resolve
+    })
+    this.#listen()
+    await woken
+  }
+
+  #listen(): void {
+    if (this.#listening || this.#leaving) return
+    this.#listening = true
+    const isHub = this.#connection.config.role === 'hub'
+    const next = isHub ? this.#link.drained().then(() => this.#link.next()) : this.#link.next()
+    next.then(
+      frame => {
+        this.#listening = false
+        if (frame === undefined) this.#end(undefined)
+        else this.#received(frame)
+      },
+      error => {
+        this.#listening = false
+        // A peer that just goes is an error only to whoever was in the middle of something.
+        const isQuiet = this.#waiters.size === 0 && this.#connection.channels.size === 0
+        this.#end(isQuiet && hasCode(error, 'ERR_SYNC_CLOSED') ? undefined : typed(error))
+      },
+    )
+  }
+
+  #received(frame: Uint8Array): void {
+    this.#meter.received(frame)
+    this.#patience.renew()
+    this.#push({ in: 'frame', frame })
+  }
+
+  /** Feeds one input and all that follows from it at once. */
+  async #feed(first: Input): Promise<void> {
+    const inputs = [first]
+    for (let input = inputs.shift(); input !== undefined; input = inputs.shift()) {
+      for (const effect of step(this.#connection, input)) {
+        const reply = await this.#perform(effect)
+        if (reply !== undefined) inputs.push(reply)
+        if (this.#ended !== undefined) return
+      }
+      if (input.in === 'rows' || input.in === 'fetched') this.#reads.next()
+      if (input.in === 'frame' && this.#meter.acked(this.#connection)) this.#options.onProgress?.(this.#meter)
+    }
+  }
+
+  async #perform(effect: Effect): Promise<Input | undefined> {
+    switch (effect.do) {
+      case 'send':
+        return this.#send(effect)
+      case 'close':
+        return this.#end(effect.error, effect.from)
+      case 'ready':
+        this.#patience.proven()
+        return this.#waiters.resolve('ready', effect.peer)
+      case 'rest':
+        return this.#rest(effect.ch)
+      case 'opened':
+      case 'round':
+        return this.#lives.tell(effect)
+      case 'live':
+        return this.#lives.caughtUp(effect)
+      case 'done':
+        this.#drop(effect.ch)
+        this.#options.onChannel?.(effect.channel, this.#connection.peer!)
+        return this.#waiters.resolve(`channel ${effect.ch}`, effect.channel)
+      case 'failed':
+        this.#drop(effect.ch, effect.error)
+        return this.#waiters.reject(effect.ch === 0 ? 'request' : `channel ${effect.ch}`, effect.error)
+      case 'listed':
+        return this.#waiters.resolve('request', effect.items)
+      case 'peers':
+        return this.#waiters.resolve('request', effect.data)
+      case 'rows':
+        return this.#reads.add(() => this.#desk.rows(effect.ch), !isFollowing(this.#connection, effect.ch))
+      case 'fetch':
+        return this.#reads.add(() => this.#desk.fetch(effect), false)
+      case 'admit':
+        return this.#beside(() => this.#admit(effect))
+      default:
+        return this.#ask(effect)
+    }
+  }
+
+  #drop(ch: number, error?: ReplicaError): void {
+    this.#desk.drop(ch)
+    this.#lives.drop(ch, error)
+  }
+
+  async #rest(ch: number): Promise<undefined> {
+    const channel = this.#connection.channels.get(ch)
+    if (channel !== undefined) await this.#lives.rest(ch, channel.frontier)
+  }
+
+  /** Nothing else happens in the session until the store has answered. */
+  #ask(question: Question): Promise<Input | undefined> {
+    return this.#tasks.during(() => this.#desk.ask(question, this.#connection.peer!))
+  }
+
+  /** Runs beside the loop; its answer is an input like any other, its failure ends the session. */
+  #beside(task: () => Promise<Input>): undefined {
+    const done = (input: Input): void => {
+      this.#push(input)
+      this.#patience.renew()
+    }
+    this.#tasks.beside(task, done, error => this.#end(typed(error)))
+  }
+
+  async #admit(effect: Extract<Effect, { do: 'admit' }>): Promise<Input> {
+    this.#meter.receivedNodes += effect.nodes.length
+    const answer = await this.#desk.admit(effect, this.#connection.peer!)
+    this.#meter.judged(answer.nodes, answer.result.admitted)
+    this.#options.onProgress?.(this.#meter)
+    return answer
+  }
+
+  #send({ message, frame, nodes }: Extract<Effect, { do: 'send' }>): undefined {
+    this.#meter.sent(message, frame, nodes)
+    this.#link.send(frame)
+    if (nodes > 0) this.#options.onProgress?.(this.#meter)
+  }
+
+  /** Ends the session once. `known`: who has found the error, when the other side knows of it already. */
+  #end(error: ReplicaError | undefined, known?: 'here' | 'peer'): undefined {
+    if (this.#ended !== undefined) return
+    this.#ended = { error }
+    if (error !== undefined && known === undefined && !hasCode(error, 'ERR_SYNC_CLOSED', 'ERR_ABORTED')) {
+      for (const effect of step(this.#connection, { in: 'fail', error })) if (effect.do === 'send') this.#send(effect)
+    }
+    this.#connection.phase = 'closed'
+    const isFault = error !== undefined && error.code !== 'ERR_ABORTED' && known !== 'peer'
+    const orderly = this.#leaving ? CLOSE_GOING_AWAY : CLOSE_NORMAL
+    this.#link.close(isFault ? error.closeCode : orderly, isFault ? error.code : '')
+    this.#patience.stop()
+    this.#waiters.rejectAll(error ?? closed())
+    this.#desk.leave()
+    this.#lives.leave()
+    this.#wake()
+  }
+}

@@ -1,0 +1,277 @@
+// WebSocket as a link: the only file that knows `ws`. Binary frames only, no compression by the transport, bounded both
+// ways: reading pauses when a reader lags, writing waits for `drained`. Pings find half-open links (pulse.ts).
+// Specification: protocol/sync.md, S1, S2, S6 and S14.
+
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+import { WebSocket, WebSocketServer } from 'ws'
+import { ReplicaError } from '../base/errors.ts'
+import { SOCKET_LIMITS, WIRE_LIMITS } from '../base/limits.ts'
+import type { Role } from '../sync/handshake.ts'
+import { SUBPROTOCOL } from '../sync/message.ts'
+import { Pulse } from './keepalive.ts'
+import { BUFFERED_HIGH, closeError, Inbox, type Link } from './link.ts'
+
+const { pingMs, handshakeMsMax, closeMsMax, outboundShareBytes, outboundBytesMin } = SOCKET_LIMITS
+const { frameBytesMax } = WIRE_LIMITS
+/** A ping carries its number, so that the answer says which it was. */
+const PING_BYTES = 4
+const EXPORTER_LABEL = 'EXPORTER-replica-sync'
+
+/** A link with what a handshake binds to it. */
+export interface Dialled {
+  readonly link: Link
+  readonly host: string
+  readonly binding: Uint8Array | undefined
+  /** The other end is this machine: compressing would cost more than it saves. */
+  readonly loopback: boolean
+}
+
+/** @throws ReplicaError ERR_PEER_URL, ERR_SYNC_CONNECT, ERR_SYNC_BUSY, ERR_ABORTED */
+export async function connect(url: string, options: { signal?: AbortSignal | undefined } = {}): Promise<Dialled> {
+  const target = parseUrl(url)
+  const { signal } = options
+  if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'aborted before connecting')
+  const socket = new WebSocket(target, SUBPROTOCOL, {
+    perMessageDeflate: false,
+    maxPayload: frameBytesMax,
+    handshakeTimeout: handshakeMsMax,
+    followRedirects: false,
+  })
+  const link = new SocketLink(socket, target.host, 'client')
+  const abort = (): void => socket.terminate()
+  signal?.addEventListener('abort', abort, { once: true })
+  try {
+    const { binding, loopback, wire } = await opened(socket, target.host)
+    link.listenTo(wire)
+    return { link, host: target.host, binding, loopback }
+  } catch (error) {
+    throw signal?.aborted ? new ReplicaError('ERR_ABORTED', 'aborted while connecting', { cause: error }) : error
+  } finally {
+    signal?.removeEventListener('abort', abort)
+  }
+}
+
+interface Upgraded {
+  readonly binding: Uint8Array | undefined
+  readonly loopback: boolean
+  /** What the WebSocket lies on. */
+  readonly wire: Duplex
+}
+
+function opened(socket: WebSocket, host: string): Promise<Upgraded> {
+  let upgraded: Upgraded
+  return new Promise((resolve, reject) => {
+    socket.on('upgrade', response => {
+      const { socket: wire } = response
+      upgraded = { binding: exporterOf(wire), loopback: isLoopback(wire.remoteAddress), wire }
+    })
+    socket.on('unexpected-response', (_request, response) => {
+      const status = response.statusCode ?? 0
+      const code = status === 503 ? 'ERR_SYNC_BUSY' : 'ERR_SYNC_CONNECT'
+      reject(new ReplicaError(code, `${host} answered HTTP ${status} instead of a WebSocket`))
+      socket.terminate()
+    })
+    socket.on('open', () => resolve(upgraded))
+    socket.on('error', cause => {
+      reject(new ReplicaError('ERR_SYNC_CONNECT', `${host} can't be reached: ${reasonOf(cause)}`, { cause }))
+    })
+  })
+}
+
+/** One line. OpenSSL says `<thread>:error:<code>:<library>:<function>:<reason>:<file>:<line>`: of that the reason alone. */
+function reasonOf({ message }: Error): string {
+  const reason = /:error:[0-9A-F]+:[^:]*:[^:]*:([^:\n]+)/i.exec(message)?.[1]
+  return reason === undefined ? message.split('\n', 1)[0]! : `no TLS: ${reason}`
+}
+
+function parseUrl(url: string): URL {
+  const target = URL.canParse(url) ? new URL(url) : undefined
+  const scheme = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' }[target?.protocol ?? '']
+  if (target === undefined || scheme === undefined) {
+    throw new ReplicaError('ERR_PEER_URL', `'${url}' is no ws://, wss://, http:// or https:// address`)
+  }
+  target.protocol = scheme
+  target.hash = ''
+  return target
+}
+
+/** The hub's half: turns upgraded HTTP requests into links. */
+export class SocketServer {
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: frameBytesMax,
+    handleProtocols: protocols => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  })
+
+  /** Takes over an upgrade request that asks for our subprotocol. The socket must have nobody else listening. */
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Dialled> {
+    return new Promise(resolve => {
+      this.#server.handleUpgrade(request, socket, head, ws => {
+        const address = request.socket.remoteAddress ?? 'unknown'
+        const link = new SocketLink(ws, address, 'hub')
+        link.listenTo(socket)
+        resolve({
+          link,
+          host: request.headers.host ?? '',
+          binding: exporterOf(request.socket),
+          loopback: isLoopback(address),
+        })
+      })
+    })
+  }
+
+  /** Waits for the sockets that are being closed, a bounded time, and takes away those that are not. */
+  async close(): Promise<void> {
+    const closing = [...this.#server.clients].map(socket => {
+      const closed = new Promise(resolve => socket.once('close', resolve)) // not events.once, which an error would fail
+      if (socket.readyState === WebSocket.OPEN) socket.terminate()
+      return closed
+    })
+    await Promise.all(closing)
+  }
+
+  static wants(request: IncomingMessage): boolean {
+    const asked = request.headers['sec-websocket-protocol'] ?? ''
+    return asked.split(',').some(name => name.trim() === SUBPROTOCOL)
+  }
+}
+
+function exporterOf(socket: unknown): Uint8Array | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined
+  return socket.exportKeyingMaterial(32, EXPORTER_LABEL, Buffer.alloc(0))
+}
+
+export function isLoopback(address: string | undefined): boolean {
+  return address !== undefined && /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/.test(address)
+}
+
+class SocketLink implements Link {
+  /** Links of this process whose sockets are open. */
+  static #open = 0
+  readonly remote: string
+  readonly #socket: WebSocket
+  readonly #isHub: boolean
+  readonly #inbox = new Inbox()
+  readonly #pinger: NodeJS.Timeout
+  readonly #pulse = new Pulse()
+  #waiting: (() => void)[] = []
+  #sentBytes = 0
+  /** Takes the socket away from a peer that doesn't answer the close. */
+  #closer: NodeJS.Timeout | undefined
+  #failure: ReplicaError | undefined
+
+  constructor(socket: WebSocket, remote: string, role: Role) {
+    this.#socket = socket
+    this.remote = remote
+    this.#isHub = role === 'hub'
+    SocketLink.#open += 1
+    socket.binaryType = 'nodebuffer'
+    socket.on('message', (data: Buffer, binary: boolean) => this.#onMessage(data, binary))
+    socket.on('ping', (data: Buffer) => this.#pulse.cameControl(this.#frameBytes(data)))
+    socket.on('pong', (data: Buffer) => {
+      this.#pulse.cameControl(this.#frameBytes(data))
+      if (data.length === PING_BYTES) this.#pulse.answered(data.readUInt32BE())
+    })
+    socket.on('error', cause => {
+      const tooBig = (cause as { code?: string }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+      const code = tooBig ? 'ERR_SYNC_LIMIT' : 'ERR_SYNC_CLOSED'
+      this.#failure ??= new ReplicaError(code, `the link failed: ${cause.message}`, { cause })
+      this.#inbox.end(this.#failure)
+    })
+    socket.on('close', (code, reason) => {
+      SocketLink.#open -= 1
+      clearInterval(this.#pinger)
+      clearTimeout(this.#closer)
+      this.#inbox.end(this.#failure ?? closeError(code, reason.toString('utf8').slice(0, 123)))
+      this.#release()
+    })
+    this.#pinger = setInterval(() => this.#ping(), pingMs)
+    this.#pinger.unref()
+  }
+
+  /** Once the connection is upgraded: hears what comes, before it is whole messages. */
+  listenTo(wire: Duplex): void {
+    wire.on('data', (chunk: Buffer) => this.#pulse.came(chunk.length))
+  }
+
+  get buffered(): number {
+    return this.#socket.bufferedAmount
+  }
+
+  get receivedBytes(): number {
+    return this.#pulse.messageBytes
+  }
+
+  get isBackedUp(): boolean {
+    return this.#pulse.isBackedUp
+  }
+
+  /** So much may wait to be written; with many links it is this one's share. */
+  get #isDrained(): boolean {
+    const share = outboundShareBytes / SocketLink.#open
+    return this.buffered <= Math.min(BUFFERED_HIGH, Math.max(share, outboundBytesMin))
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    this.#sentBytes += frame.length
+    this.#socket.send(frame, () => {
+      if (this.#waiting.length > 0 && this.#isDrained) this.#release()
+    })
+  }
+
+  drained(): Promise<void> {
+    if (this.#socket.readyState !== WebSocket.OPEN || this.#isDrained) return Promise.resolve()
+    return new Promise(resolve => this.#waiting.push(resolve))
+  }
+
+  async next(): Promise<Uint8Array | undefined> {
+    const frame = await this.#inbox.next()
+    if (this.#socket.isPaused && this.#inbox.bytes <= frameBytesMax / 2) this.#socket.resume()
+    return frame
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closer !== undefined || this.#socket.readyState === WebSocket.CLOSED) return
+    this.#closer = setTimeout(() => this.#socket.terminate(), closeMsMax)
+    if (this.#socket.isPaused) this.#socket.resume()
+    this.#socket.close(code, reason.slice(0, 120))
+    this.#release()
+  }
+
+  #onMessage(data: Buffer, binary: boolean): void {
+    if (this.#closer !== undefined) return // nobody reads what still comes
+    if (!binary) {
+      this.#inbox.end(new ReplicaError('ERR_SYNC_FRAME', 'a text frame came; frames are binary'))
+      return
+    }
+    this.#inbox.push(data)
+    if (this.#inbox.bytes > frameBytesMax) this.#socket.pause()
+  }
+
+  #release(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+
+  #ping(): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    const drained = this.#sentBytes - this.buffered
+    const ping = this.#pulse.beat({ isReading: !this.#socket.isPaused, drained })
+    if (ping === undefined) {
+      this.#failure = new ReplicaError('ERR_SYNC_TIMEOUT', 'nothing came, and no answer to pings')
+      this.#socket.terminate()
+      return
+    }
+    const data = Buffer.alloc(PING_BYTES)
+    data.writeUInt32BE(ping)
+    this.#socket.ping(data)
+  }
+
+  /** A ping or pong as it came, with its header; what a client sends is masked. */
+  #frameBytes(data: Buffer): number {
+    return data.length + (this.#isHub ? 6 : 2)
+  }
+}

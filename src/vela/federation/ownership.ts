@@ -1,0 +1,217 @@
+// Who a published frontier belongs to (protocol/registry-entry.md, E11–E16): rotations of the owner's key, maintainers, and
+// deprecation, each a signed record, replayed in the order in which they arrived. Nothing here is believed because it
+// came: each record is judged by who held which right at its turn, and a record counts once.
+
+import { sha256, toHex, utf8 } from '../../base/bytes.ts'
+import { type ErrorCode, hasCode, ReplicaError } from '../../base/errors.ts'
+import { type Signer, signHex, type Verify, verifiesHex } from '../../event/signing.ts'
+import { compareInstants, type Instant, parseInstant } from '../../json/instant.ts'
+import { printRecord, type RecordReader, readRecordText } from '../../json/record.ts'
+import type { Json } from '../../json/value.ts'
+
+export const ROTATION_SCHEMA = 'vela.frontier-owner-rotation.v0.1'
+export const DEPRECATION_SCHEMA = 'vela.frontier-deprecation.v0.1'
+export const MAINTAINER_SCHEMA = 'vela.frontier-maintainer.v0.1'
+
+interface Signed {
+  readonly vfr_id: string
+  readonly reason: string
+  /** 128 lower-case hex digits; not signed itself. */
+  readonly signature: string
+  /** 64 lower-case hex digits; not signed itself. */
+  readonly signer_pubkey_hex: string
+}
+
+export interface OwnerRotation extends Signed {
+  readonly schema: typeof ROTATION_SCHEMA
+  readonly new_owner_pubkey: string
+  readonly rotated_at: string
+}
+
+export interface Deprecation extends Signed {
+  readonly schema: typeof DEPRECATION_SCHEMA
+  readonly deprecated_at: string
+}
+
+export interface MaintainerAction extends Signed {
+  readonly schema: typeof MAINTAINER_SCHEMA
+  readonly action: 'add' | 'remove'
+  readonly maintainer_pubkey: string
+  readonly authorized_at: string
+}
+
+export type OwnershipRecord = OwnerRotation | Deprecation | MaintainerAction
+
+type Unsigned<R> = R extends OwnershipRecord ? Omit<R, 'signature' | 'signer_pubkey_hex'> : never
+export type OwnershipDraft = Unsigned<OwnershipRecord>
+
+const FORM = { what: 'ownership record', code: 'ERR_ENTRY' } as const
+
+/** Any of the three kinds, told apart by `schema`. @throws ReplicaError ERR_JSON, ERR_ENTRY */
+export function readOwnershipRecord(text: string | Uint8Array): OwnershipRecord {
+  const record = readRecordText(FORM, text)
+  const found = contentFrom(record)
+  const signed = {
+    vfr_id: record.frontier('vfr_id'),
+    reason: record.words('reason'),
+    signature: record.hex('signature', 64),
+    signer_pubkey_hex: record.hex('signer_pubkey_hex', 32),
+  }
+  const [unknown] = record.rest().keys()
+  if (unknown !== undefined) throw record.refuse('it has a member that such a record does not have')
+  return { ...found, ...signed }
+}
+
+function contentFrom(record: RecordReader) {
+  const schema = record.string('schema')
+  if (schema === ROTATION_SCHEMA)
+    return {
+      schema,
+      new_owner_pubkey: record.hex('new_owner_pubkey', 32),
+      rotated_at: record.instant('rotated_at'),
+    } as const
+  if (schema === DEPRECATION_SCHEMA) return { schema, deprecated_at: record.instant('deprecated_at') } as const
+  if (schema !== MAINTAINER_SCHEMA) throw record.refuse('schema is of no kind of ownership record')
+  const action = record.string('action')
+  if (action !== 'add' && action !== 'remove') throw record.refuse('action is neither add nor remove')
+  const maintainer_pubkey = record.hex('maintainer_pubkey', 32)
+  return { schema, action, maintainer_pubkey, authorized_at: record.instant('authorized_at') } as const
+}
+
+/** Canonical JSON of the whole record. */
+export function printOwnershipRecord(record: OwnershipRecord): string {
+  return printRecord({ ...record }, new Map())
+}
+
+/** What is signed: canonical JSON of all members but signature and signer_pubkey_hex. */
+export function ownershipPreimage(record: OwnershipDraft): Uint8Array {
+  const { signature: _, signer_pubkey_hex: __, ...content } = record as OwnershipRecord
+  return utf8(printRecord(content as Record<string, Json>, new Map()))
+}
+
+/** @throws ReplicaError ERR_ENTRY when the draft is no such record */
+export function signOwnershipRecord(draft: OwnershipDraft, signer: Signer): OwnershipRecord {
+  const signature = signHex(signer, ownershipPreimage(draft))
+  return readOwnershipRecord(printRecord({ ...draft, signature, signer_pubkey_hex: signer.publicKey }, new Map()))
+}
+
+export interface Ownership {
+  /** The key that may publish, rotate and deprecate: 64 lower-case hex digits. */
+  readonly owner: string
+  /** Keys that were the owner's before; they never become it again. */
+  readonly former: readonly string[]
+  /** Keys whose latest action is `add`, in byte order. */
+  readonly maintainers: readonly string[]
+  /** The first that counted; nothing undoes it. */
+  readonly deprecation: Deprecation | undefined
+  /** Records that changed nothing, by their place in the list. */
+  readonly refused: readonly { index: number; code: ErrorCode; reason: string }[]
+}
+
+/** What stands after some records: for who goes on with further ones. */
+export interface OwnershipStanding {
+  readonly owner: string
+  readonly former: readonly string[]
+  readonly maintainers: ReadonlyMap<string, { readonly action: 'add' | 'remove'; readonly at: Instant }>
+  readonly deprecation: Deprecation | undefined
+  /** The texts that counted, by their hashes. */
+  readonly counted: ReadonlySet<string>
+}
+
+/** Before any record. */
+export function startOwnership(publisher: string): OwnershipStanding {
+  return { owner: publisher, former: [], maintainers: new Map(), deprecation: undefined, counted: new Set() }
+}
+
+export interface RecordOptions {
+  readonly frontier: string
+  readonly verify: Verify
+  /** Who is the owner at this record's turn, where others than records say so too; empty when nobody is. */
+  readonly owner?: string
+}
+
+/**
+ * What stands after one more record; the same object when the record counted before.
+ * @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER, ERR_ENTRY_STALE for one that changes nothing
+ */
+export function withRecord(
+  before: OwnershipStanding,
+  record: OwnershipRecord,
+  options: RecordOptions,
+): OwnershipStanding {
+  const name = toHex(sha256(ownershipPreimage(record)))
+  if (before.counted.has(name)) return before
+  checkRecord(record, options)
+  const { owner = before.owner } = options
+  if (owner === '') throw noRight('the key has no right here any more')
+  const former = owner === before.owner ? before.former : [...before.former, before.owner]
+  const after = apply({ ...before, owner, former }, record)
+  return { ...after, counted: new Set([...before.counted, name]) }
+}
+
+export function ownershipOf({
+  owner,
+  former,
+  maintainers,
+  deprecation,
+}: OwnershipStanding): Omit<Ownership, 'refused'> {
+  const current = [...maintainers].filter(([, { action }]) => action === 'add').map(([key]) => key)
+  return { owner, former, maintainers: current.sort(), deprecation }
+}
+
+/**
+ * What stands after these records, in order of arrival, for a frontier that `publisher` published first. A record that
+ * already counted is passed over; one that its signer had no right to is refused and changes nothing.
+ */
+export function replayOwnership(
+  publisher: string,
+  records: readonly OwnershipRecord[],
+  options: { frontier: string; verify: Verify },
+): Ownership {
+  let standing = startOwnership(publisher)
+  const refused: { index: number; code: ErrorCode; reason: string }[] = []
+  for (const [index, record] of records.entries()) {
+    try {
+      standing = withRecord(standing, record, options)
+    } catch (error) {
+      if (!hasCode(error)) throw error
+      refused.push({ index, code: error.code, reason: error.message })
+    }
+  }
+  return { ...ownershipOf(standing), refused }
+}
+
+function checkRecord(record: OwnershipRecord, options: { frontier: string; verify: Verify }): void {
+  if (record.vfr_id !== options.frontier) throw new ReplicaError('ERR_ENTRY', 'the record is of another frontier')
+  const { signer_pubkey_hex: key, signature } = record
+  if (!verifiesHex(options.verify, { key, message: ownershipPreimage(record), signature }))
+    throw new ReplicaError('ERR_ENTRY_SIGNATURE', 'the signature of the record is not valid')
+}
+
+function apply(before: OwnershipStanding, record: OwnershipRecord): OwnershipStanding {
+  const byOwner = record.signer_pubkey_hex === before.owner
+  if (record.schema === MAINTAINER_SCHEMA) {
+    const { action, maintainer_pubkey: key } = record
+    const byMaintainer = before.maintainers.get(record.signer_pubkey_hex)?.action === 'add'
+    if (!byOwner && !byMaintainer) throw noRight('only the owner and maintainers change the maintainers')
+    const at = parseInstant(record.authorized_at)
+    const latest = before.maintainers.get(key)
+    if (latest !== undefined && compareInstants(at, latest.at) <= 0)
+      throw new ReplicaError('ERR_ENTRY_STALE', 'a later or equally old action on this maintainer counts already')
+    return { ...before, maintainers: new Map(before.maintainers).set(key, { action, at }) }
+  }
+  if (!byOwner) throw noRight('only the owner rotates and deprecates')
+  if (record.schema === DEPRECATION_SCHEMA) {
+    if (before.deprecation !== undefined)
+      throw new ReplicaError('ERR_ENTRY_STALE', 'the frontier is deprecated already')
+    return { ...before, deprecation: record }
+  }
+  const next = record.new_owner_pubkey
+  if (next === before.owner || before.former.includes(next))
+    throw noRight('a key that is or was the owner’s does not become it again')
+  return { ...before, owner: next, former: [...before.former, before.owner] }
+}
+
+function noRight(reason: string): ReplicaError {
+  return new ReplicaError('ERR_ENTRY_OWNER', reason)
+}

@@ -1,0 +1,150 @@
+// Registry entries (protocol/registry-entry.md, E4–E8): an owner's signed word on where a frontier is published and what
+// its two hashes are. The form and the signed text are those of the reference; the reader is strict and keeps what it
+// doesn't know, and an entry is only worth something for the frontier that was asked for.
+
+import { utf8 } from '../../base/bytes.ts'
+import { ReplicaError } from '../../base/errors.ts'
+import { type Signer, signHex, type Verify, verifiesHex } from '../../event/signing.ts'
+import { compareInstants, parseInstant } from '../../json/instant.ts'
+import { namesFrontier, printRecord, type RecordReader, readRecordText } from '../../json/record.ts'
+import type { Json } from '../../json/value.ts'
+
+export const ENTRY_SCHEMA = 'vela.registry-entry.v0.1'
+
+/** What the owner signs: these nine members. */
+export interface EntryContent {
+  readonly schema: string
+  readonly vfr_id: string
+  readonly name: string
+  readonly owner_actor_id: string
+  /** 64 lower-case hex digits, as the two hashes. */
+  readonly owner_pubkey: string
+  readonly latest_snapshot_hash: string
+  readonly latest_event_log_hash: string
+  readonly network_locator: string
+  /** RFC 3339. */
+  readonly signed_publish_at: string
+}
+
+export interface RegistryEntry extends EntryContent {
+  /** 128 lower-case hex digits. */
+  readonly signature: string
+  /** Outside the signature: whoever passes the entry on may have written it. */
+  readonly license: string | undefined
+  /** Members that no entry has, kept and passed on; outside the signature too. */
+  readonly rest: ReadonlyMap<string, Json>
+}
+
+export const ENTRY_FORM = { what: 'registry entry', code: 'ERR_ENTRY' } as const
+
+/** @throws ReplicaError ERR_JSON, ERR_ENTRY */
+export function readEntry(text: string | Uint8Array): RegistryEntry {
+  return entryFrom(readRecordText(ENTRY_FORM, text))
+}
+
+/** The entry whose members `record` reads. @throws ReplicaError ERR_ENTRY */
+export function entryFrom(record: RecordReader): RegistryEntry {
+  const content = entryContent(record)
+  const signature = record.hex('signature', 64)
+  const license = record.optional('license')
+  return { ...content, signature, license, rest: record.rest() }
+}
+
+function entryContent(record: RecordReader): EntryContent {
+  return {
+    schema: record.schema(ENTRY_SCHEMA, { required: false }),
+    vfr_id: record.frontier('vfr_id'),
+    name: record.string('name'),
+    owner_actor_id: record.words('owner_actor_id'),
+    owner_pubkey: record.hex('owner_pubkey', 32),
+    latest_snapshot_hash: record.hex('latest_snapshot_hash', 32),
+    latest_event_log_hash: record.hex('latest_event_log_hash', 32),
+    network_locator: record.words('network_locator'),
+    signed_publish_at: record.instant('signed_publish_at'),
+  }
+}
+
+/** Canonical JSON of the whole entry, unknown members too. */
+export function printEntry(entry: RegistryEntry): string {
+  const { rest, license, signature } = entry
+  return printRecord({ ...contentOf(entry), signature, license }, rest)
+}
+
+/** What the signature of an entry is made over: canonical JSON of the nine members of its content. */
+export function entryPreimage(entry: EntryContent): Uint8Array {
+  return utf8(printRecord(contentOf(entry), new Map()))
+}
+
+/** The members of an entry before it is signed; schema and owner's key come from here and from the signer. */
+export interface EntryDraft extends Omit<EntryContent, 'schema' | 'owner_pubkey'> {
+  readonly license?: string
+}
+
+/** A new entry under the signer's key; it passes the check of readEntry. @throws ReplicaError ERR_ENTRY, ERR_JSON */
+export function signEntry(draft: EntryDraft, owner: Signer): RegistryEntry {
+  const { license, ...members } = draft
+  const content = contentOf({ ...members, schema: ENTRY_SCHEMA, owner_pubkey: owner.publicKey })
+  const signature = signHex(owner, entryPreimage(content))
+  return readEntry(printRecord({ ...content, signature, license }, new Map()))
+}
+
+/** Whether the signature is the owner's, whose key the entry itself names: that says nothing yet of who the owner is. */
+export function verifyEntry(entry: RegistryEntry, verify: Verify): boolean {
+  return verifiesHex(verify, {
+    key: entry.owner_pubkey,
+    message: entryPreimage(entry),
+    signature: entry.signature,
+  })
+}
+
+/**
+ * The entry that stands for a frontier: of those that name it and that its owner signed, the one with the latest
+ * instant; of several with the same instant the last in the list. The owner is who `replayOwnership` says. Broken and
+ * foreign entries can't push it aside.
+ */
+export function latestEntry(
+  entries: readonly RegistryEntry[],
+  options: { frontier: string; owner: string; verify: Verify },
+): RegistryEntry | undefined {
+  const { frontier, owner, verify } = options
+  let latest: RegistryEntry | undefined
+  for (const entry of entries) {
+    if (entry.vfr_id !== frontier || entry.owner_pubkey !== owner || !verifyEntry(entry, verify)) continue
+    if (latest === undefined || compareEntries(latest, entry) <= 0) latest = entry
+  }
+  return latest
+}
+
+/** Negative when `a` was published earlier than `b`. @throws ReplicaError ERR_INSTANT, not for entries that were read */
+export function compareEntries(a: EntryContent, b: EntryContent): number {
+  return compareInstants(parseInstant(a.signed_publish_at), parseInstant(b.signed_publish_at))
+}
+
+/** The key that published a frontier first: that of its first valid entry in order of arrival. */
+export function publisherOf(
+  entries: readonly RegistryEntry[],
+  options: { frontier: string; verify: Verify },
+): string | undefined {
+  const first = entries.find(entry => entry.vfr_id === options.frontier && verifyEntry(entry, options.verify))
+  return first?.owner_pubkey
+}
+
+/** @throws ReplicaError ERR_FRONTIER_ID, for callers whose frontier comes from a person */
+export function checkFrontierName(text: string): void {
+  if (!namesFrontier(text))
+    throw new ReplicaError('ERR_FRONTIER_ID', 'a frontier name is vfr_ and 16 lower-case hex digits')
+}
+
+function contentOf(entry: EntryContent): Record<keyof EntryContent, string> {
+  return {
+    schema: entry.schema,
+    vfr_id: entry.vfr_id,
+    name: entry.name,
+    owner_actor_id: entry.owner_actor_id,
+    owner_pubkey: entry.owner_pubkey,
+    latest_snapshot_hash: entry.latest_snapshot_hash,
+    latest_event_log_hash: entry.latest_event_log_hash,
+    network_locator: entry.network_locator,
+    signed_publish_at: entry.signed_publish_at,
+  }
+}

@@ -1,0 +1,219 @@
+// A whole frontier, read from its file and kept whole (protocol/frontier.md, F1–F4): all members as they stand, and what this
+// library looks at beside them: the findings, the events, the name. Nothing is dropped, so the file can be written again.
+// Like the reference, which reads all of it or nothing, one broken finding refuses the file, unless the caller asks for the rest.
+
+import { utf8 } from '../../base/bytes.ts'
+import { finish, type InPieces } from '../../base/cooperative.ts'
+import { type ErrorCode, hasCode, ReplicaError } from '../../base/errors.ts'
+import { FETCH_LIMITS } from '../../base/limits.ts'
+import { type EventReading, importEvent, readEvent } from '../../event/event.ts'
+import { excerpt } from '../../event/fields.ts'
+import { frontierNameOf } from '../../event/genesis.ts'
+import { type EventLog, type RawEvent, readLog } from '../../json/event-array-reader.ts'
+import { type ParseOptions, printJson } from '../../json/json.ts'
+import { readRecordText } from '../../json/record.ts'
+import { type Json, JsonNumber } from '../../json/value.ts'
+
+/** The verdicts of a review, as files have them. */
+export const REVIEW_STATES = ['accepted', 'contested', 'needs_revision', 'rejected'] as const
+export type ReviewState = (typeof REVIEW_STATES)[number]
+
+/** What frontiers are compared by, and the finding whole. */
+export interface Finding {
+  readonly id: string
+  readonly text: string
+  readonly score: number
+  readonly retracted: boolean
+  readonly superseded: boolean
+  readonly review_state: ReviewState | undefined
+  readonly body: ReadonlyMap<string, Json>
+}
+
+export interface Frontier {
+  /** `vfr_` and 16 hex digits, by the rules of event.md, V22. */
+  readonly id: string
+  /** All members of the file, unknown ones and the events too. */
+  readonly members: ReadonlyMap<string, Json>
+  /** In the order of the file; an id may come twice. */
+  readonly findings: readonly Finding[]
+  /** In the order of the file; an event's id may not be its content's: compare `head.id` with `computedId`. */
+  readonly events: readonly EventReading[]
+  /** What of the two lists above couldn't be read, and is in neither; it stands in `members`. Empty unless `keep` was asked for. */
+  readonly unread: readonly Unread[]
+}
+
+/** A finding or an event of a frontier file that is none. */
+export interface Unread {
+  readonly list: 'findings' | 'events'
+  /** Its place in the list, from 0. */
+  readonly index: number
+  readonly id?: string
+  readonly code: ErrorCode
+  readonly reason: string
+}
+
+export interface FrontierReading extends ParseOptions {
+  /** What a broken finding or event does: refuse the file, as by default, or be named in `unread`. */
+  readonly broken?: 'refuse' | 'keep'
+}
+
+const FORM = { what: 'frontier', code: 'ERR_FRONTIER' } as const
+
+/**
+ * @throws ReplicaError ERR_JSON; ERR_FRONTIER over 128 MiB and for what is no frontier; ERR_FRONTIER_ID for a stored name
+ *   that is none; as readEvent does for an event
+ */
+export function readFrontier(file: string | Uint8Array, options: FrontierReading = {}): Frontier {
+  return finish(readFrontierInPieces(file, options))
+}
+
+/** The same with pauses, for who has other things to do meanwhile. @throws ReplicaError as readFrontier does */
+export function* readFrontierInPieces(
+  file: string | Uint8Array,
+  { numbers = 'reference', broken = 'refuse' }: FrontierReading = {},
+): InPieces<Frontier> {
+  const bytes = typeof file === 'string' ? utf8(file) : file
+  const { frontierBytesMax } = FETCH_LIMITS
+  if (bytes.length > frontierBytesMax)
+    throw refusal(`the file has ${bytes.length} bytes; the most is ${frontierBytesMax}`)
+  const record = readRecordText(FORM, bytes, numbers)
+  yield
+  const members = record.rest()
+  const list = checkMembers(members)
+  const unread: Unread[] = []
+  const found = broken === 'keep' ? unread : undefined
+  const findings = readFindings(list, found)
+  const raw = rawEvents(bytes, members)
+  const values = members.get('events') as readonly Json[] | undefined
+  const events: EventReading[] = []
+  for (const [index, event] of raw.entries()) {
+    if (index % EVENTS_PER_PIECE === 0) yield
+    const place = { list: 'events' as const, index, ...idIn(values?.[index] ?? null) }
+    events.push(...attempt(place, () => readOneEvent(event), found))
+  }
+  // A first event that is none names nothing.
+  const naming = unread.some(({ list: of, index }) => of === 'events' && index === 0) ? [] : raw
+  return { id: nameOf(members, naming), members, findings, events, unread }
+}
+
+/** The findings of a list; those that are none are put into `unread`, or refused without it. @throws ReplicaError ERR_FRONTIER */
+export function readFindings(list: readonly Json[], unread?: Unread[]): Finding[] {
+  return list.flatMap((value, index) => {
+    const place = { list: 'findings' as const, index, ...idIn(value) }
+    return attempt(place, () => readFinding(value), unread)
+  })
+}
+
+/** What `read` gives; nothing where it can't, if that may be noted. */
+function attempt<R>(place: Omit<Unread, 'code' | 'reason'>, read: () => R, unread: Unread[] | undefined): R[] {
+  try {
+    return [read()]
+  } catch (error) {
+    if (!hasCode(error) || unread === undefined) throw error
+    unread.push({ ...place, code: error.code, reason: error.message })
+    return []
+  }
+}
+
+function idIn(value: Json): { id?: string } {
+  const id = value instanceof Map ? value.get('id') : undefined
+  return typeof id === 'string' ? { id } : {}
+}
+
+/** The members that a frontier must have; gives the list of its findings. @throws ReplicaError ERR_FRONTIER */
+function checkMembers(members: ReadonlyMap<string, Json>): readonly Json[] {
+  for (const name of ['vela_version', 'schema'])
+    if (typeof members.get(name) !== 'string') throw refusal(`${name} is missing or no string`)
+  checkMeta(members.get('frontier'))
+  if (!(members.get('stats') instanceof Map)) throw refusal('stats is no object')
+  for (const name of LISTS) {
+    if (members.has(name) && !Array.isArray(members.get(name))) throw refusal(`${name} is no list`)
+  }
+  const findings = members.get('findings')
+  if (!Array.isArray(findings)) throw refusal('findings is no list')
+  return findings
+}
+
+const EVENTS_PER_PIECE = 256
+
+const LISTS = ['events', 'sources', 'evidence_atoms', 'condition_records', 'proposals', 'signatures', 'actors', 'peers']
+
+/** One finding of a frontier. @throws ReplicaError ERR_FRONTIER */
+export function readFinding(value: Json): Finding {
+  if (!(value instanceof Map)) throw refusal('a finding is no object')
+  const id = value.get('id')
+  if (typeof id !== 'string') throw refusal('a finding has no id')
+  const broken = (reason: string) => refusal(`finding ${excerpt(id)}: ${reason}`)
+  const inside = (name: string): ReadonlyMap<string, Json> => {
+    const object = value.get(name)
+    if (object instanceof Map) return object
+    throw broken(`${name} is no object`)
+  }
+  const text = inside('assertion').get('text')
+  if (typeof text !== 'string') throw broken('assertion.text is no string')
+  const score = inside('confidence').get('score')
+  if (!(score instanceof JsonNumber)) throw broken('confidence.score is no number')
+  const flags = inside('flags')
+  const flag = (name: string): boolean => {
+    const set = flags.get(name) ?? false
+    if (typeof set === 'boolean' && flags.get(name) !== null) return set
+    throw broken(`flags.${name} is neither true nor false`)
+  }
+  const verdict = flags.get('review_state') ?? undefined
+  const review_state = REVIEW_STATES.find(state => state === verdict)
+  if (verdict !== review_state) throw broken('flags.review_state is no verdict')
+  const [retracted, superseded] = [flag('retracted'), flag('superseded')]
+  return { id, text, score: score.toNumber(), retracted, superseded, review_state, body: value }
+}
+
+/** Canonical JSON of the whole file: reading it again gives the same members, events and hashes. */
+export function printFrontier(frontier: Pick<Frontier, 'members'>): string {
+  return printJson(new Map(frontier.members))
+}
+
+function checkMeta(meta: Json | undefined): void {
+  if (!(meta instanceof Map)) throw refusal('frontier is no object')
+  for (const name of ['name', 'description', 'compiled_at', 'compiler']) {
+    if (typeof meta.get(name) !== 'string') throw refusal(`frontier.${name} is no string`)
+  }
+}
+
+/** Each event in the bytes it was written in, since its id may need another reading of numbers than the file's. */
+function rawEvents(bytes: Uint8Array, members: ReadonlyMap<string, Json>): RawEvent[] {
+  if (!members.has('events')) return []
+  if (members.has('kind')) throw refusal('a kind stands beside its events')
+  const log = readLog(bytes)
+  if (log.form !== 'frontier') throw refusal('the name of its events is spelled with escapes')
+  return [...log.events()]
+}
+
+/** Reading a frontier is not admission: the reference never looks at ids, and a hash covers what is there. */
+function readOneEvent({ text }: RawEvent): EventReading {
+  try {
+    return importEvent(text)
+  } catch (error) {
+    if (!hasCode(error, 'ERR_EVENT_ID')) throw error
+    return readEvent(text)
+  }
+}
+
+function nameOf(members: ReadonlyMap<string, Json>, events: readonly RawEvent[]): string {
+  const textOf = (name: string): Uint8Array | undefined => {
+    const value = members.get(name)
+    return value === undefined ? undefined : utf8(printJson(value))
+  }
+  const named: EventLog = {
+    form: 'frontier',
+    frontierId: textOf('frontier_id'),
+    meta: textOf('frontier'),
+    *events() {
+      yield* events
+    },
+  }
+  // Its name, time and compiler were checked, so that it always has one.
+  return frontierNameOf(named)!
+}
+
+function refusal(reason: string): ReplicaError {
+  return new ReplicaError(FORM.code, `${FORM.what}: ${reason}`)
+}

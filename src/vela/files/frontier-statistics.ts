@@ -1,0 +1,147 @@
+// What `stats` of a frontier file says (protocol/frontier.md, F24): counts over its findings, their links and its lists. All members
+// that readers of such files require are here.
+
+import { compareText } from '../../json/json.ts'
+import { type Json, JsonNumber } from '../../json/value.ts'
+import { isAgent } from '../resolution/reviewer.ts'
+
+type Members = ReadonlyMap<string, Json>
+
+/** What of an event is counted. */
+export interface CountedEvent {
+  readonly kind: string
+  readonly target: string
+  readonly actor: string
+}
+
+/** Kinds by which somebody has looked at a finding. */
+const LOOKED: ReadonlySet<string> = new Set([
+  'finding.reviewed',
+  'finding.noted',
+  'finding.caveated',
+  'finding.confidence_revised',
+  'finding.rejected',
+  'finding.retracted',
+])
+
+const REVIEWS: ReadonlySet<string> = new Set([
+  'finding.reviewed',
+  'finding.noted',
+  'finding.caveated',
+  'finding.rejected',
+  'finding.retracted',
+  'finding.asserted',
+  'source_text.reviewed',
+])
+
+/** `events`: those of the file. */
+export function frontierStats(members: Members, events: readonly CountedEvent[]): Map<string, Json> {
+  const count = (name: string): number => asList(members.get(name)).length
+  const kinds = (holds: (kind: string) => boolean): number => events.filter(({ kind }) => holds(kind)).length
+  const findings = objects(members.get('findings'))
+  const links = findings.flatMap(finding => asList(finding.get('links')))
+  const scores = findings.map(scoreOf)
+  const revisions = kinds(kind => kind === 'finding.confidence_revised')
+  const counts = {
+    ...ofFindings(findings, objects(members.get('replications'))),
+    ...reviewed(findings, events),
+    links: links.length,
+    review_event_count: kinds(kind => REVIEWS.has(kind)) + count('review_events'),
+    confidence_update_count: revisions + count('confidence_updates'),
+    event_count: events.length,
+    source_count: count('sources'),
+    evidence_atom_count: count('evidence_atoms'),
+    condition_record_count: count('condition_records'),
+    proposal_count: count('proposals'),
+  }
+  return new Map<string, Json>([
+    ...numbers(counts),
+    ['avg_confidence', JsonNumber.float(average(scores))],
+    ['categories', tally(findings.map(finding => within(finding, 'assertion', 'type')))],
+    ['link_types', tally(links.map(link => (link instanceof Map ? link.get('type') : undefined)))],
+    ['confidence_distribution', new Map(numbers(distribution(scores)))],
+  ])
+}
+
+/** Records of replications have the word where a finding has any; else what its evidence says. */
+function ofFindings(findings: readonly Members[], replications: readonly Members[]): Record<string, number> {
+  const targets = new Set(replications.map(record => record.get('target_finding')))
+  const succeeded = new Set(
+    replications.filter(record => record.get('outcome') === 'replicated').map(record => record.get('target_finding')),
+  )
+  const flagged = (name: string): number => findings.filter(finding => within(finding, 'flags', name) === true).length
+  const replicated = findings.filter(finding => {
+    const id = finding.get('id')
+    return targets.has(id) ? succeeded.has(id) : within(finding, 'evidence', 'replicated') === true
+  }).length
+  return {
+    findings: findings.length,
+    replicated,
+    unreplicated: findings.length - replicated,
+    gaps: flagged('gap'),
+    negative_space: flagged('negative_space'),
+    contested: flagged('contested'),
+  }
+}
+
+/** A finding that a person has looked at is no agent's, whoever else has. */
+function reviewed(findings: readonly Members[], events: readonly CountedEvent[]): Record<string, number> {
+  const ids = new Set(findings.map(finding => finding.get('id')))
+  const people = new Set<Json | undefined>()
+  const agents = new Set<Json | undefined>()
+  for (const finding of findings) {
+    const review = within(finding, 'provenance', 'review')
+    if (!(review instanceof Map) || review.get('reviewed') !== true) continue
+    const reviewer = review.get('reviewer')
+    const by = typeof reviewer === 'string' && isAgent(reviewer) ? agents : people
+    by.add(finding.get('id'))
+  }
+  for (const { kind, target, actor } of events)
+    if (LOOKED.has(kind) && ids.has(target)) (isAgent(actor) ? agents : people).add(target)
+  return { human_reviewed: people.size, agent_reviewed: [...agents].filter(id => !people.has(id)).length }
+}
+
+function numbers(counts: Readonly<Record<string, number>>): [string, Json][] {
+  return Object.entries(counts).map(([name, count]) => [name, JsonNumber.integer(count)])
+}
+
+function distribution(scores: readonly number[]): Record<string, number> {
+  return {
+    high_gt_80: scores.filter(score => score > 0.8).length,
+    medium_60_80: scores.filter(score => score >= 0.6 && score <= 0.8).length,
+    low_lt_60: scores.filter(score => score < 0.6).length,
+  }
+}
+
+/** To three decimals; 0 of none. */
+function average(scores: readonly number[]): number {
+  if (scores.length === 0) return 0
+  const sum = scores.reduce((total, score) => total + score, 0)
+  return Math.round((sum / scores.length) * 1000) / 1000
+}
+
+/** How often each text comes, in byte order. */
+function tally(texts: readonly (Json | undefined)[]): Map<string, Json> {
+  const counts = new Map<string, number>()
+  for (const text of texts) if (typeof text === 'string') counts.set(text, (counts.get(text) ?? 0) + 1)
+  const sorted = [...counts].sort(([a], [b]) => compareText(a, b))
+  return new Map(sorted.map(([text, count]) => [text, JsonNumber.integer(count)]))
+}
+
+function scoreOf(finding: Members): number {
+  const score = within(finding, 'confidence', 'score')
+  return score instanceof JsonNumber ? score.toNumber() : 0
+}
+
+function within(object: Members, name: string, inner: string): Json | undefined {
+  const value = object.get(name)
+  return value instanceof Map ? value.get(inner) : undefined
+}
+
+function asList(value: Json | undefined): readonly Json[] {
+  return Array.isArray(value) ? value : []
+}
+
+function objects(value: Json | undefined): Members[] {
+  return asList(value).flatMap(item => (item instanceof Map ? [item] : []))
+}

@@ -1,0 +1,120 @@
+// The hashes of a frontier's state (protocol/frontier.md, F6–F11): of one finding, of the whole without its log, of its proposals;
+// and the id of a finding. They are over canonical JSON of the typed form, so that they come out as the reference published them.
+// The snapshot hash covers clocks and counts and differs between readers' versions: it names a file, and compares nothing.
+
+import { sha256, toHex, utf8 } from '../../base/bytes.ts'
+import { finish, type InPieces } from '../../base/cooperative.ts'
+import { ReplicaError } from '../../base/errors.ts'
+import { splitWhiteSpace } from '../../base/text.ts'
+import { compareText, printJson } from '../../json/json.ts'
+import { type Json, JsonNumber } from '../../json/value.ts'
+import { type Frontier, readFrontierInPieces } from '../files/frontier-file.ts'
+import type { ContentHashes } from '../files/received-file.ts'
+import { eventLogHash } from './event-log-hash.ts'
+import { typedFinding, typedSnapshot } from './normalize.ts'
+
+/** Readers from 0.40 on give the components of every confidence a `causal_consistency`; files of older ones change by that. */
+export type SnapshotReader = 'own' | '0.40'
+
+/** `sha256:` and 64 hex digits over the finding without its links: what before_hash and after_hash of its events say. */
+export function findingHash(finding: ReadonlyMap<string, Json>): string {
+  return `sha256:${hashOf(typedFinding(finding).set('links', []))}`
+}
+
+/** 64 hex digits over all that is known in a frontier but its events, its signatures and the state of its proof. */
+export function snapshotHash(frontier: Pick<Frontier, 'members'>, options: { reader?: SnapshotReader } = {}): string {
+  const snapshot = typedSnapshot(frontier.members)
+  if (options.reader === '0.40') snapshot.set('findings', asReadBy040(snapshot.get('findings') ?? []))
+  return hashOf(snapshot)
+}
+
+/**
+ * The members that a snapshot hash is over, as every reader since 0.40 has them: the hash of a file with exactly these is that
+ * of its canonical text, by any reader.
+ */
+export function writtenOut(members: ReadonlyMap<string, Json>): Map<string, Json> {
+  const snapshot = typedSnapshot(members)
+  return snapshot.set('findings', asReadBy040(snapshot.get('findings') ?? []))
+}
+
+/** 64 hex digits over the proposals in the order of their ids, which is that of their files' names. */
+export function proposalStateHash(proposals: readonly Json[]): string {
+  const rows = proposals.map(proposal => ({ id: idOf(proposal), proposal }))
+  return hashOf(rows.sort((a, b) => compareText(a.id, b.id)).map(({ proposal }) => proposal))
+}
+
+/**
+ * All hashes that the bytes of a frontier file may rightly be said to have: of either reading of floats, by either reader, and
+ * for the log in either form. What is most usual comes first. A log hash is over the events that can be read.
+ * @throws ReplicaError as readFrontier does
+ */
+export function contentHashes(file: Uint8Array): ContentHashes {
+  return finish(contentHashesInPieces(file))
+}
+
+/** The same with pauses. @throws ReplicaError as readFrontier does */
+export function* contentHashesInPieces(file: Uint8Array): InPieces<ContentHashes> {
+  const snapshots = new Set<string>()
+  const logs = new Set<string>()
+  for (const numbers of ['reference', 'exact'] as const) {
+    const frontier = yield* readFrontierInPieces(file, { numbers, broken: 'keep' })
+    for (const reader of ['own', '0.40'] as const) {
+      yield
+      snapshots.add(snapshotHash(frontier, { reader }))
+    }
+    for (const form of ['full', 'content'] as const) {
+      yield
+      logs.add(eventLogHash(frontier.events, form))
+    }
+  }
+  return { snapshots: [...snapshots], logs: [...logs] }
+}
+
+/** `vf_` and 16 hex digits of a finding's claim, its type and its source. @throws ReplicaError ERR_FRONTIER */
+export function findingId(finding: ReadonlyMap<string, Json>): string {
+  const assertion = finding.get('assertion')
+  const provenance = finding.get('provenance')
+  if (!(assertion instanceof Map && provenance instanceof Map)) throw noId('it has no assertion, or no provenance')
+  const [text, type] = [assertion.get('text'), assertion.get('type')]
+  if (typeof text !== 'string' || typeof type !== 'string') throw noId('its text or its type is no string')
+  const source = provenance.get('doi') ?? provenance.get('pmid') ?? provenance.get('title') ?? ''
+  if (typeof source !== 'string') throw noId('its doi, pmid or title is no string')
+  const claim = utf8(`${normalizeClaim(text)}|${type}|${source}`)
+  return `vf_${toHex(sha256(claim).subarray(0, 8))}`
+}
+
+/** Lower case, single spaces, no punctuation at the end; a space in front of such punctuation stays. */
+function normalizeClaim(text: string): string {
+  const words = splitWhiteSpace(text.toLowerCase()).join(' ')
+  let end = words.length
+  while (end > 0 && '.;:!?'.includes(words.charAt(end - 1))) end -= 1
+  return words.slice(0, end)
+}
+
+function asReadBy040(findings: Json): Json {
+  if (!Array.isArray(findings)) return findings
+  return findings.map(finding => {
+    const confidence = finding instanceof Map ? finding.get('confidence') : undefined
+    const components = confidence instanceof Map ? confidence.get('components') : undefined
+    if (!(components instanceof Map) || components.has('causal_consistency')) return finding
+    const full = new Map(components).set('causal_consistency', JsonNumber.float(1))
+    return new Map(finding as Map<string, Json>).set(
+      'confidence',
+      new Map(confidence as Map<string, Json>).set('components', full),
+    )
+  })
+}
+
+function idOf(proposal: Json): string {
+  const id = proposal instanceof Map ? proposal.get('id') : undefined
+  if (typeof id === 'string') return id
+  throw new ReplicaError('ERR_PROPOSAL', 'a proposal has no id')
+}
+
+function hashOf(value: Json): string {
+  return toHex(sha256(utf8(printJson(value))))
+}
+
+function noId(reason: string): ReplicaError {
+  return new ReplicaError('ERR_FRONTIER', `finding: ${reason}`)
+}

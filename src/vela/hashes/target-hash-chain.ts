@@ -1,0 +1,77 @@
+// Chains of hashes through a log (protocol/frontier.md, F15): each event on a target says what the target was before and what it
+// is after, so that a change made outside of the log shows. Order is by the text of timestamps, as in the reference's check.
+
+import { NULL_HASH } from '../../event/fields.ts'
+import { compareText } from '../../json/json.ts'
+import type { Finding } from '../files/frontier-file.ts'
+import type { LoggedEvent } from '../resolution/resolution-events.ts'
+import { membersOf } from './event-log-hash.ts'
+import { findingHash } from './snapshot-hash.ts'
+
+export interface ChainBreak {
+  /** `finding:vf_…` */
+  readonly target: string
+  /** The event whose before_hash is not what the event before it left. */
+  readonly event: string
+  readonly expected: string
+  readonly found: string
+}
+
+export interface ChainReport {
+  /** Targets with at least one event that says a hash. */
+  readonly targets: number
+  readonly breaks: readonly ChainBreak[]
+  /** Findings, of those targets, that are what their last event says. */
+  readonly equal: number
+  /** Ids of those that are not. */
+  readonly differ: readonly string[]
+}
+
+/** Checks the chains of all targets against each other and against the findings as they are. */
+export function checkChains(findings: readonly Finding[], events: readonly LoggedEvent[]): ChainReport {
+  const chains = new Map<string, Step[]>()
+  for (const event of byTimestamp(events)) {
+    const step = stepOf(event)
+    if (step.before === NULL_HASH && step.after === NULL_HASH) continue
+    const { type, id } = event.head.target
+    const target = `${type}:${id}`
+    const chain = chains.get(target)
+    if (chain === undefined) chains.set(target, [step])
+    else chain.push(step)
+  }
+  const breaks: ChainBreak[] = []
+  const last = new Map<string, string>()
+  for (const [target, chain] of chains) {
+    for (const [index, { event, before }] of chain.entries()) {
+      const expected = chain[index - 1]?.after ?? before
+      if (expected !== before) breaks.push({ target, event, expected, found: before })
+    }
+    last.set(target, chain.at(-1)!.after)
+  }
+  const current = new Map(findings.map(finding => [finding.id, finding]))
+  const states = [...current].flatMap(([id, finding]) => {
+    const after = last.get(`finding:${id}`)
+    return after === undefined ? [] : [{ id, holds: findingHash(finding.body) === after }]
+  })
+  const differ = states.filter(({ holds }) => !holds).map(({ id }) => id)
+  return { targets: chains.size, breaks, equal: states.length - differ.length, differ: differ.sort(compareText) }
+}
+
+/** A copy in the order of the reference's checks: by the text of the timestamps, then by id. No order of time or cause. */
+export function byTimestamp<E extends Pick<LoggedEvent, 'head'>>(events: readonly E[]): E[] {
+  return [...events].sort(
+    ({ head: a }, { head: b }) => compareText(a.timestamp, b.timestamp) || compareText(a.id, b.id),
+  )
+}
+
+interface Step {
+  readonly event: string
+  readonly before: string
+  readonly after: string
+}
+
+function stepOf({ text, head }: LoggedEvent): Step {
+  const members = membersOf(text)
+  const [before, after] = [members.get('before_hash') as string, members.get('after_hash') as string]
+  return { event: head.id, before, after }
+}

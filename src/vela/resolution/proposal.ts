@@ -1,0 +1,157 @@
+// Proposals (protocol/resolution.md, G6–G8): what somebody suggests, before a reviewer makes an event of it. The id is a hash
+// of what is suggested and not of when, so that the same suggestion made twice is one proposal.
+
+import { sha256, toHex, utf8 } from '../../base/bytes.ts'
+import { ReplicaError } from '../../base/errors.ts'
+import { actorType } from '../../event/event.ts'
+import { excerpt } from '../../event/fields.ts'
+import { type Verify, verifiesHex } from '../../event/signing.ts'
+import { toJson } from '../../json/json.ts'
+import type { NumberReading } from '../../json/number.ts'
+import { printRecord, RecordReader, readRecordText } from '../../json/record.ts'
+import type { Json } from '../../json/value.ts'
+
+export const PROPOSAL_SCHEMA = 'vela.proposal.v0.1'
+
+/** What the id is a hash of. */
+export interface ProposalContent {
+  readonly schema: string
+  readonly kind: string
+  readonly target: { readonly type: string; readonly id: string }
+  readonly actor: { readonly id: string; readonly type: string }
+  readonly reason: string
+  readonly payload: Json
+  readonly source_refs: readonly string[]
+  readonly caveats: readonly string[]
+}
+
+export interface Proposal extends ProposalContent {
+  readonly id: string
+  readonly created_at: string
+  /** `pending_review`, `accepted`, `rejected`, `applied`; any text is kept. */
+  readonly status: string
+  readonly reviewed_by: string | undefined
+  readonly reviewed_at: string | undefined
+  readonly decision_reason: string | undefined
+  readonly applied_event_id: string | undefined
+  /** Further members, kept: agent_run and what is not known. */
+  readonly rest: ReadonlyMap<string, Json>
+}
+
+const FORM = { what: 'proposal', code: 'ERR_PROPOSAL' } as const
+
+/** `vpr_` and 16 lower-case hex digits. */
+export function proposalId(content: ProposalContent): string {
+  return `vpr_${toHex(sha256(utf8(printRecord(contentOf(content), new Map()))).subarray(0, 8))}`
+}
+
+/**
+ * A proposal whose id is that of its content. As for events, exact reading of its numbers and that of the reference are
+ * both tried.
+ * @throws ReplicaError ERR_JSON, ERR_PROPOSAL
+ */
+export function readProposal(text: string | Uint8Array): Proposal {
+  const exact = proposalFrom(text, 'exact')
+  if (proposalId(exact) === exact.id) return exact
+  const asReference = proposalFrom(text, 'reference')
+  const computed = proposalId(asReference)
+  if (computed === asReference.id) return asReference
+  throw new ReplicaError('ERR_PROPOSAL', `the proposal says ${excerpt(asReference.id)}, its content is ${computed}`)
+}
+
+function proposalFrom(text: string | Uint8Array, numbers: NumberReading): Proposal {
+  const record = readRecordText(FORM, text, numbers)
+  return {
+    schema: record.schema(PROPOSAL_SCHEMA, { required: false }),
+    id: record.string('id'),
+    kind: record.words('kind'),
+    target: pairFrom(record, 'target'),
+    actor: pairFrom(record, 'actor'),
+    created_at: record.string('created_at'),
+    reason: record.string('reason'),
+    payload: record.value('payload') ?? null,
+    source_refs: record.strings('source_refs'),
+    caveats: record.strings('caveats'),
+    status: record.string('status'),
+    reviewed_by: record.optional('reviewed_by'),
+    reviewed_at: record.optional('reviewed_at'),
+    decision_reason: record.optional('decision_reason'),
+    applied_event_id: record.optional('applied_event_id'),
+    rest: record.rest(),
+  }
+}
+
+function pairFrom(record: RecordReader, name: 'target' | 'actor'): { id: string; type: string } {
+  const value = record.value(name)
+  if (!(value instanceof Map)) throw record.refuse(`${name} is no object`)
+  const inner = new RecordReader({ ...FORM, what: `proposal: ${name}` }, value)
+  const pair = { id: inner.string('id'), type: inner.string('type') }
+  if (inner.rest().size > 0) throw inner.refuse('it has members beyond id and type')
+  return pair
+}
+
+/** Canonical JSON of the whole proposal. */
+export function printProposal(proposal: Proposal): string {
+  const { id, created_at, status, reviewed_by, reviewed_at, decision_reason, applied_event_id, rest } = proposal
+  const state = { id, created_at, status, reviewed_by, reviewed_at, decision_reason, applied_event_id }
+  return printRecord({ ...contentOf(proposal), ...state }, rest)
+}
+
+/** What a proposal's own signature is made over: canonical JSON of its content, its id and created_at. */
+export function proposalPreimage(proposal: ProposalContent & Pick<Proposal, 'id' | 'created_at'>): Uint8Array {
+  const { id, created_at } = proposal
+  return utf8(printRecord({ ...contentOf(proposal), id, created_at }, new Map()))
+}
+
+/** Whether `signature`, which travels beside the proposal, is that of `key`: both in lower-case hex. */
+export function verifyProposal(
+  proposal: Proposal,
+  signed: { readonly key: string; readonly signature: string },
+  verify: Verify,
+): boolean {
+  return verifiesHex(verify, { ...signed, message: proposalPreimage(proposal) })
+}
+
+export interface ProposalDraft {
+  readonly kind: string
+  readonly target: { readonly type: string; readonly id: string }
+  /** The type is derived from the id where it is absent. */
+  readonly actor: { readonly id: string; readonly type?: string }
+  readonly reason: string
+  /** Anything that toJson takes. */
+  readonly payload: unknown
+  readonly created_at: string
+  readonly source_refs?: readonly string[]
+  readonly caveats?: readonly string[]
+}
+
+/** A new proposal, waiting for review. @throws ReplicaError ERR_JSON, ERR_PROPOSAL */
+export function makeProposal(draft: ProposalDraft): Proposal {
+  const { kind, target, actor, reason, created_at, source_refs = [], caveats = [] } = draft
+  const content: ProposalContent = {
+    schema: PROPOSAL_SCHEMA,
+    kind,
+    target,
+    actor: { id: actor.id, type: actor.type ?? actorType(actor.id) },
+    reason,
+    payload: toJson(draft.payload),
+    source_refs,
+    caveats,
+  }
+  const id = proposalId(content)
+  return readProposal(printRecord({ ...contentOf(content), id, created_at, status: 'pending_review' }, new Map()))
+}
+
+function contentOf(content: ProposalContent): Record<keyof ProposalContent, Json> {
+  const { schema, kind, target, actor, reason, payload, source_refs, caveats } = content
+  return {
+    schema,
+    kind,
+    target: new Map(Object.entries({ id: target.id, type: target.type })),
+    actor: new Map(Object.entries({ id: actor.id, type: actor.type })),
+    reason,
+    payload,
+    source_refs: [...source_refs],
+    caveats: [...caveats],
+  }
+}

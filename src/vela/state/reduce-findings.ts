@@ -1,0 +1,80 @@
+// Events that bring findings (protocol/replay.md, R4–R6): with the body in the payload, or thin, with the body in the proposal that
+// the event names. A body from elsewhere counts only if it is the one that the event's after_hash is of. What an assertion
+// says of a finding counts as set by it also where the finding was there already.
+
+import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { excerpt, NULL_HASH } from '../../event/fields.ts'
+import { type Json, JsonNumber } from '../../json/value.ts'
+import { readFinding } from '../files/frontier-file.ts'
+import { findingHash } from '../hashes/snapshot-hash.ts'
+import { noteSetter } from './field-writers.ts'
+import { type Body, memberAt, textOf, withMembers } from './json-path.ts'
+import { malformed, objectIn } from './reducer-payload.ts'
+import type { Step } from './state.ts'
+
+/** finding.asserted */
+export function assertFinding(step: Step): void {
+  const { payload, event, view } = step
+  const { id } = event.target
+  if ((payload.get('finding') ?? null) !== null) return enter(step, checkedBody(objectIn(payload, 'finding'), id))
+  const seeded = step.seed(textOf(payload, 'proposal_id') ?? '') !== undefined
+  // The findings of an old log lie in its genesis; its assertions point to nothing.
+  if (view.objects.findings.has(id) && (!seeded || event.after_hash === NULL_HASH)) return
+  const body = checkedBody(seedOf(step, 'finding'), id)
+  if (findingHash(body) !== event.after_hash)
+    throw new ReplicaError('ERR_PROPOSAL', "the proposal's finding is not the one that after_hash is of")
+  enter(step, body)
+}
+
+/** finding.superseded: the old finding is marked, and the one that replaces it comes from the proposal. */
+export function supersedeFinding(step: Step): void {
+  const { payload, event, view } = step
+  const { id } = event.target
+  const old = step.object('findings', id)
+  step.write('findings', id, withMembers(old, ['flags'], { superseded: true }))
+  const replacement = textOf(payload, 'new_finding_id')
+  noteSetter(step, id, { field: 'superseded', value: replacement ?? true })
+  if (replacement !== undefined && view.objects.findings.has(replacement)) return
+  if (replacement === undefined && textOf(payload, 'proposal_id') === undefined) return
+  try {
+    enter(step, checkedBody(seedOf(step, 'new_finding'), replacement))
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    step.report(error.code, `the replacement is not here: ${error.message}`)
+  }
+}
+
+/** @throws ReplicaError ERR_EVENT_SHAPE, ERR_EVENT_TARGET, ERR_PROPOSAL */
+function seedOf(step: Step, member: 'finding' | 'new_finding'): Body {
+  const proposal = textOf(step.payload, 'proposal_id')
+  if (proposal === undefined) throw malformed('the event has neither a body nor a proposal')
+  const seed = step.seed(proposal)
+  if (seed === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `proposal ${excerpt(proposal)} is not at hand`)
+  const body = seed.get(member)
+  if (body instanceof Map) return body
+  throw new ReplicaError('ERR_PROPOSAL', `proposal ${excerpt(proposal)} has no ${member}`)
+}
+
+/** @throws ReplicaError ERR_FRONTIER for what is no finding, ERR_EVENT_SHAPE where it is another than the one named */
+function checkedBody(body: Body, id: string | undefined): Body {
+  const finding = readFinding(body as Map<string, Json>)
+  if (id !== undefined && finding.id !== id)
+    throw malformed(`the finding is ${excerpt(finding.id)}, not ${excerpt(id)}`)
+  return body
+}
+
+/** A finding that is new; and in any case, who said what of it. */
+function enter(step: Step, body: Body): void {
+  const { id, text, score, retracted, superseded, review_state } = readFinding(body as Map<string, Json>)
+  if (!step.view.objects.findings.has(id)) step.write('findings', id, body)
+  const direction = memberAt(body, ['assertion', 'direction'])
+  const polarity = direction === 'positive' || direction === 'negative' ? `for:${direction}` : 'for'
+  noteSetter(step, id, { field: 'text', value: text })
+  noteSetter(step, id, { field: 'confidence', value: JsonNumber.float(score) })
+  const verdicts = { ...(retracted && { retracted }), ...(review_state !== undefined && { review_state }) }
+  noteSetter(step, id, { field: 'polarity', value: polarity, verdicts })
+  // That a body is not retracted, superseded or reviewed is no statement.
+  if (retracted) noteSetter(step, id, { field: 'retracted', value: true })
+  if (superseded) noteSetter(step, id, { field: 'superseded', value: true })
+  if (review_state !== undefined) noteSetter(step, id, { field: 'review_state', value: review_state })
+}

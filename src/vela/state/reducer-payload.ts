@@ -1,0 +1,46 @@
+// Members of payloads as reducers need them: of the type that the kind gives them, or the event doesn't apply.
+
+import { ReplicaError } from '../../base/errors.ts'
+import { excerpt } from '../../event/fields.ts'
+import { JsonNumber } from '../../json/value.ts'
+import { REVIEW_STATES, type ReviewState } from '../files/frontier-file.ts'
+import { type Body, textOf } from './json-path.ts'
+
+/** @throws ReplicaError ERR_EVENT_SHAPE */
+export function textIn(payload: Body, name: string): string {
+  const text = textOf(payload, name)
+  if (text === undefined) throw malformed(`payload.${name} is missing or no string`)
+  return text
+}
+
+/** @throws ReplicaError ERR_EVENT_SHAPE */
+export function numberIn(payload: Body, name: string): number {
+  const value = payload.get(name)
+  if (!(value instanceof JsonNumber)) throw malformed(`payload.${name} is missing or no number`)
+  return value.toNumber()
+}
+
+/** @throws ReplicaError ERR_EVENT_SHAPE */
+export function objectIn(payload: Body, name: string): Body {
+  const value = payload.get(name)
+  if (!(value instanceof Map)) throw malformed(`payload.${name} is missing or no object`)
+  return value
+}
+
+/** One of these words. @throws ReplicaError ERR_EVENT_SHAPE */
+export function wordIn<W extends string>(payload: Body, name: string, words: readonly W[]): W {
+  const text = textIn(payload, name)
+  const word = words.find(known => known === text)
+  if (word === undefined) throw malformed(`payload.${name} is ${excerpt(text)}, which is none of ${words.join(', ')}`)
+  return word
+}
+
+/** The verdict in `payload.status`; `approved` is an older word for accepted. @throws ReplicaError ERR_EVENT_SHAPE */
+export function verdictIn(payload: Body): ReviewState {
+  const word = wordIn(payload, 'status', [...REVIEW_STATES, 'approved'])
+  return word === 'approved' ? 'accepted' : word
+}
+
+export function malformed(reason: string): ReplicaError {
+  return new ReplicaError('ERR_EVENT_SHAPE', reason)
+}

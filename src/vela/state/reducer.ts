@@ -1,0 +1,108 @@
+// Replay as an incremental view (protocol/replay.md, R1, R2, R18): events go in one by one, in replay order, and what the log amounts to
+// can be read at any time (rows.ts, conflicts.ts). One event that doesn't apply is reported and changes nothing. The view can
+// be taken back to a checkpoint, so that events which come to lie before others cost what lies behind them, not the log.
+
+import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { excerpt, readRecord } from '../../event/fields.ts'
+import { printJson } from '../../json/json.ts'
+import type { Json } from '../../json/value.ts'
+import { readFinding } from '../files/frontier-file.ts'
+import { type Deciders, NO_DECIDERS } from '../resolution/decider.ts'
+import type { Proposal } from '../resolution/proposal.ts'
+import type { Body } from './json-path.ts'
+import { reducerOf } from './kinds.ts'
+import { type Precedes, type Problem, type ReplayEvent, Step, View } from './state.ts'
+
+export interface ViewOptions {
+  /** Findings that were there before the first event; of two with one id the later counts. They must not be changed any more. */
+  readonly genesis?: Iterable<ReadonlyMap<string, Json>>
+  /** What thin events point to, as readProposal gives it. More may come later (addProposals). */
+  readonly proposals?: Iterable<Pick<Proposal, 'id' | 'payload'>>
+  /** Ancestry of the nodes that carry the events, which may learn of nodes later; without it all that is earlier was seen. */
+  readonly precedes?: Precedes
+  /** Who may settle; without them no resolution that has to be signed counts. */
+  readonly deciders?: Deciders
+}
+
+export type { ReplayEvent }
+
+export interface Applied {
+  /** Empty when the event applied in full. */
+  readonly problems: readonly Problem[]
+  /** The findings that it wrote to or set a field of. */
+  readonly findings: readonly string[]
+}
+
+/** The view of no event. @throws ReplicaError ERR_FRONTIER for a genesis finding that is none */
+export function emptyView(options: ViewOptions = {}): View {
+  const { genesis = [], proposals = [], precedes, deciders = NO_DECIDERS } = options
+  const seeds = new Map<string, Body>()
+  for (const { id, payload } of proposals) if (payload instanceof Map) seeds.set(id, payload)
+  const view = new View({ seeds, precedes, deciders })
+  for (const body of genesis) view.objects.findings.set(readFinding(body as Map<string, Json>).id, body)
+  return view
+}
+
+/**
+ * Takes in proposals that came later; `all` has those that are there too. Answers from how many events on the view has to be
+ * made again, all of them where none looked for one in vain; undefined, and nothing is taken in, where one isn't as it was.
+ */
+export function addProposals(view: View, all: Iterable<Pick<Proposal, 'id' | 'payload'>>): number | undefined {
+  const seeds = new Map<string, Body>()
+  for (const { id, payload } of all) if (payload instanceof Map) seeds.set(id, payload)
+  for (const [id, payload] of view.seeds) {
+    const same = seeds.get(id)
+    if (same !== payload && (same === undefined || printJson(same as Json) !== printJson(payload as Json)))
+      return undefined
+  }
+  let first = view.ledger.count
+  for (const [id, payload] of seeds) {
+    if (view.seeds.has(id)) continue
+    view.seeds.set(id, payload)
+    first = Math.min(first, view.missed.get(id) ?? first)
+  }
+  return first
+}
+
+/** How many events are in the view. */
+export function viewLength(view: View): number {
+  return view.ledger.count
+}
+
+/**
+ * Puts the next event in replay order into the view, which is changed. Each event is to be given once.
+ * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE for what is no event; the view is as it was
+ */
+export function applyEvent(view: View, event: ReplayEvent): Applied {
+  const { record } = readRecord(event.text, 'exact')
+  const step = new Step(view, record, event)
+  view.ledger.next()
+  try {
+    const reduce = reducerOf(record.kind)
+    if (reduce === undefined)
+      throw new ReplicaError('ERR_EVENT_KIND', `replay doesn't know the kind ${excerpt(record.kind)}`)
+    reduce(step)
+  } catch (error) {
+    if (!hasCode(error)) throw error
+    step.report(error.code, error.message)
+  }
+  const { problems, findings } = step
+  if (problems.length > 0) view.problems.set(String(view.ledger.count), problems)
+  return { problems, findings: [...findings] }
+}
+
+/**
+ * Takes the view back to the latest checkpoint at which no more than `length` events were in it, and answers how many
+ * are in it then: those from there on are to be applied again, or others. After a merge, `length` is how many events the
+ * old order and the new one have in common at their start, with the same nodes.
+ */
+export function rewindView(view: View, length: number): number {
+  if (!(Number.isSafeInteger(length) && length >= 0)) throw new TypeError(`${length} is no count of events`)
+  return view.ledger.rewind(length)
+}
+
+/** All that didn't apply, in replay order. */
+export function viewProblems(view: View): Problem[] {
+  const byPlace = [...view.problems.entries()].sort(([a], [b]) => Number(a) - Number(b))
+  return byPlace.flatMap(([, problems]) => problems)
+}
