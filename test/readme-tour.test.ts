@@ -11,7 +11,7 @@ import * as assert from 'uvu/assert'
 import { scratch } from './shared-data.ts'
 import { readText } from './sources.ts'
 
-const test = suite('readme/tour')
+const test = suite('readme-tour')
 
 const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
 

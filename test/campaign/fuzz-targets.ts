@@ -21,7 +21,7 @@ import {
   makeEvent,
   readEvent,
 } from '../../src/vela/index.ts'
-import { libraryAgrees, type VectorBytes, vectorBytes } from '../codec/referee.ts'
+import { libraryAgrees, type VectorBytes, vectorBytes } from '../node/referee.ts'
 import { repository } from '../shared-data.ts'
 
 export interface Target {

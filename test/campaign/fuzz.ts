@@ -1,7 +1,7 @@
 // `node dist/test/campaign/fuzz.js [--seconds N] [--seed S]`: mutates nodes, DAG-CBOR and events for N seconds (60) and
 // prints how many inputs each reader took. The loop runs in a worker; the main thread watches it, so that an input
 // that never ends is named too. Exit code 1 with input and seed at the first failure.
-// Short form: test/codec/fuzz.test.ts
+// Short form: test/node/fuzz.test.ts
 
 import * as process from 'node:process'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'

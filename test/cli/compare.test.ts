@@ -5,7 +5,7 @@ import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Key } from '../../src/crypto/key.ts'
-import { entryFor, frontierFile, OWNER, TestServer } from '../replica/fetch-server.ts'
+import { entryFor, frontierFile, OWNER, TestServer } from '../projection/fetch-server.ts'
 import { shared, skip } from '../shared-data.ts'
 import { Desk } from './in-process.ts'
 

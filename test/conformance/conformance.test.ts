@@ -15,7 +15,7 @@ import { type Scratch, scratch, shared, skip } from '../shared-data.ts'
 import { signed, signer } from '../vela/signers.ts'
 import { checkFolder, type FileResult } from './check-folder.ts'
 
-const test = suite('conformance')
+const test = suite('conformance/conformance')
 
 const results = (folder: string): FileResult[] => [...checkFolder(folder)]
 const byName = (folder: string): Record<string, FileResult['result']> =>

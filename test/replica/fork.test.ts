@@ -8,8 +8,8 @@ import { cidText } from '../../src/cbor/cid.ts'
 import { checkEvent } from '../../src/event/event.ts'
 import { decodeNode } from '../../src/node/node.ts'
 import { forkFrontier } from '../../src/replica/fork.ts'
+import { makeNode } from '../admission/nodes.ts'
 import { chain, FRONTIER, introduce, keyOf, type Local, local, logOf, type Made, node } from '../sync/local.ts'
-import { makeNode } from '../trust/nodes.ts'
 
 const test = suite('replica/fork')
 

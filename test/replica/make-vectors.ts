@@ -6,8 +6,8 @@ import * as path from 'node:path'
 import { concat, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { type CborValue, encodeCbor } from '../../src/cbor/dag-cbor.ts'
 import type { Key } from '../../src/crypto/key.ts'
+import { eventText, FRONTIER, NOW, seededKey } from '../admission/nodes.ts'
 import { repository } from '../shared-data.ts'
-import { eventText, FRONTIER, NOW, seededKey } from '../trust/nodes.ts'
 
 export const VECTOR_FILE = path.join(repository, 'protocol', 'vectors', 'journal.json')
 

@@ -12,7 +12,7 @@ import { throwsCode } from './conformance.ts'
 import { madeBlock, madeHeld, madeKey } from './made-nodes.ts'
 import { flip, flipAt, frontier, StoreFolder } from './store-folder.ts'
 
-const test = suite('store damage')
+const test = suite('store/damage')
 
 const tables = /\.ldb$/
 const walFiles = /^\d+\.log$/

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { diskFullCampaign, whyNotMountable } from '../campaign/disk-full.ts'
 import { skip } from '../shared-data.ts'
 
-const test = suite('store on a full disk')
+const test = suite('store/disk-full')
 
 const name = 'a full disk fails commits with a code and loses nothing that was acknowledged'
 const reason = await whyNotMountable()

@@ -10,7 +10,7 @@ import type { NodeEntry, Store, Wait } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
 import { madeHeld, madeKey, madeNode } from './made-nodes.ts'
 
-const test = suite('store engines')
+const test = suite('store/engines')
 
 const frontiers = ['vfr_00000000000000aa', 'vfr_00000000000000bb']
 const heldLimits = { bytesPerPeerMax: 1500, bytesMax: 2000 }

@@ -12,7 +12,7 @@ import { throwsCode } from './conformance.ts'
 import { madeBlock, madeChain, madeHeld, madeKey } from './made-nodes.ts'
 import { frontier, StoreFolder } from './store-folder.ts'
 
-const test = suite('store failures')
+const test = suite('store/failure')
 
 type Name = 'log' | 'index' | 'held' | 'documents'
 

@@ -8,7 +8,7 @@ import type { Store, Wait } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
 import { madeHeld, madeKey } from './made-nodes.ts'
 
-const test = suite('store/held limits')
+const test = suite('store/held-limits')
 
 const MIB = 1024 * 1024
 const FRONTIER = 'vfr_00000000000000aa'

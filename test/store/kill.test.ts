@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { killCampaign } from '../campaign/kill.ts'
 
-const test = suite('store, killed')
+const test = suite('store/kill')
 
 test('a writer killed at any moment loses nothing that was acknowledged', async () => {
   const totals = await killCampaign({ rounds: 10, seed: 20260101 })

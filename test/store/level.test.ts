@@ -10,7 +10,7 @@ import { scratch } from '../shared-data.ts'
 import { storeSuite, throwsCode } from './conformance.ts'
 import { frontier, StoreFolder } from './store-folder.ts'
 
-const test = suite('LevelDB store')
+const test = suite('store/level')
 
 storeSuite({
   test,

@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { MemoryStore } from '../../src/store/index.ts'
 import { storeSuite } from './conformance.ts'
 
-const test = suite('memory store')
+const test = suite('store/memory')
 
 storeSuite({
   test,

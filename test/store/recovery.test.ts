@@ -12,7 +12,7 @@ import { NodeIndex } from '../../src/store/leveldb/node-index.ts'
 import { madeChain } from './made-nodes.ts'
 import { frontier, StoreFolder } from './store-folder.ts'
 
-const test = suite('store recovery')
+const test = suite('store/recovery')
 
 const settings = {
   create: false,

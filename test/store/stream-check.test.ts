@@ -8,7 +8,7 @@ import { StreamCheck } from '../../src/store/leveldb/log-check.ts'
 import type { Fault } from '../../src/store/store.ts'
 import { madeChain } from './made-nodes.ts'
 
-const test = suite('stream check')
+const test = suite('store/stream-check')
 
 interface Entry {
   seq: number

@@ -18,7 +18,7 @@ import { type SessionVector, vectorFiles } from './make-vectors.ts'
 import type { MessageVector } from './messages.ts'
 import { configFrom, effectJson, inputFrom, type Json } from './vector-json.ts'
 
-const test = suite('sync vectors')
+const test = suite('sync/vectors')
 const folder = path.join(repository, 'protocol', 'vectors')
 
 function read<T>(...names: string[]): T[] {

@@ -13,7 +13,7 @@ import { chain, circle, clientConfig, FRONTIER, hubConfig, introduce, type Local
 import { Alarms, RawPeer } from './raw-peer.ts'
 import { openOf } from './session-parts.ts'
 
-const test = suite('sync/violations by pipe')
+const test = suite('sync/violations-by-pipe')
 const { creditNodes, creditBytes, wantsOutstandingMax, idsPerWantMax, wantsPerChannelMax } = WIRE_LIMITS
 const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
 

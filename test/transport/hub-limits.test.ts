@@ -13,7 +13,7 @@ import { keyOf } from '../sync/local.ts'
 import { RawClient } from '../sync/raw-client.ts'
 import { until } from './loopback.ts'
 
-const test = suite('transport/hub limits')
+const test = suite('transport/hub-limits')
 const { unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax, connectionsMax, bodyBytesMax } = SOCKET_LIMITS
 
 const code = (error: { code?: string }): string => error.code ?? String(error)

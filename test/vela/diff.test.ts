@@ -7,7 +7,7 @@ import { hasCode } from '../../src/base/errors.ts'
 import { splitWhiteSpace, trimWhiteSpace } from '../../src/base/text.ts'
 import * as vela from '../../src/vela/index.ts'
 
-const test = suite('vela diff')
+const test = suite('vela/diff')
 
 interface Draft {
   id: string

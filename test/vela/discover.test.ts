@@ -9,7 +9,7 @@ import { FETCH_LIMITS } from '../../src/base/limits.ts'
 import * as vela from '../../src/vela/index.ts'
 import { signer, verify } from './signers.ts'
 
-const test = suite('vela discovery')
+const test = suite('vela/discover')
 
 const owner = signer(7)
 const hub = signer(8)

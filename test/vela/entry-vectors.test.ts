@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import * as operations from './entry-operations.ts'
 import { vectorCases } from './operation-vectors.ts'
 
-const test = suite('vela entry vectors')
+const test = suite('vela/entry-vectors')
 
 for (const { title, answer, wanted } of vectorCases(operations)) test(title, () => assert.equal(answer(), wanted))
 

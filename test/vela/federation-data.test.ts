@@ -9,7 +9,7 @@ import { hasCode } from '../../src/base/errors.ts'
 import * as vela from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'
 
-const test = suite('vela federation data')
+const test = suite('vela/federation-data')
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))

@@ -8,7 +8,7 @@ import { hasCode } from '../../src/base/errors.ts'
 import * as vela from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'
 
-const test = suite('vela frontier data')
+const test = suite('vela/frontier-data')
 
 const ours = shared('vela/real-sync/ours.bbb-alzheimer.json')
 if (ours === undefined) skip('the load clock of a real pass', 'vela/real-sync is not at hand')

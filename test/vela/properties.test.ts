@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import { hasCode } from '../../src/base/errors.ts'
 import * as vela from '../../src/vela/index.ts'
 
-const test = suite('vela properties')
+const test = suite('vela/properties')
 
 const text = fc.string({ unit: 'binary', maxLength: 12 })
 

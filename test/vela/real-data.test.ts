@@ -11,7 +11,7 @@ import { hasCode } from '../../src/base/errors.ts'
 import * as vela from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'
 
-const test = suite('vela real data')
+const test = suite('vela/real-data')
 
 /** Registers a test that needs `file`; a counted skip where there is none. */
 function withFile(name: string, file: string, run: (file: string) => void): void {

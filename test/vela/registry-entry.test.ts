@@ -11,7 +11,7 @@ import * as vela from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'
 import { signer, verify } from './signers.ts'
 
-const test = suite('vela registry entries')
+const test = suite('vela/registry-entry')
 
 function withFile(name: string, file: string, run: (text: Buffer) => void): void {
   const found = shared(file)

@@ -11,7 +11,7 @@ import * as vela from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'
 import { signer, verify } from './signers.ts'
 
-const test = suite('vela resolutions')
+const test = suite('vela/resolution')
 
 function withFile(name: string, file: string, run: (file: string) => void): void {
   const found = shared(file)

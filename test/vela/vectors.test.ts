@@ -9,7 +9,7 @@ import { hasCode, ReplicaError } from '../../src/base/errors.ts'
 import * as vela from '../../src/vela/index.ts'
 import { repository } from '../shared-data.ts'
 
-const test = suite('vela vectors')
+const test = suite('vela/vectors')
 
 /** What goes in: an operation, and text as it is, as bytes in hex, or as pieces with how often each is repeated. */
 interface Input {

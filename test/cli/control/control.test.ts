@@ -18,7 +18,7 @@ import { type Io, OutputClosed } from '../../../src/cli/io.ts'
 import { scratch } from '../../shared-data.ts'
 import { memoryIo, memorySource } from '../streams.ts'
 
-const test = suite('cli/control')
+const test = suite('cli/control/control')
 
 /** The hub that serves a store, for callers that wait as long as it takes. */
 function find(location: string): Promise<net.Socket | undefined> {

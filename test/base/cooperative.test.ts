@@ -1,0 +1,69 @@
+// Long work beside other things: what else is due has its turn between pieces, and the result is that of doing it at once.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { utf8 } from '../../src/base/bytes.ts'
+import { finish, type InPieces } from '../../src/base/cooperative.ts'
+import { inTurns } from '../../src/base/turns.ts'
+import { contentHashes, contentHashesInPieces } from '../../src/vela/hashes/snapshot-hash.ts'
+import { serve } from '../hub/site.ts'
+
+const test = suite('base/cooperative')
+
+function* busy(pieces: number): InPieces<number> {
+  for (let i = 0; i < pieces; i++) {
+    const began = performance.now()
+    while (performance.now() - began < 10);
+    yield
+  }
+  return pieces
+}
+
+test('other things have their turn between pieces that take long', async () => {
+  let turns = 0
+  const count = (): void => {
+    turns += 1
+    next = setImmediate(count)
+  }
+  let next = setImmediate(count)
+  assert.is(await inTurns(busy(5)), 5)
+  clearImmediate(next)
+  assert.ok(turns >= 4, `${turns} turns`)
+})
+
+test('what the work throws is thrown', async () => {
+  const broken = function* (): InPieces<void> {
+    yield
+    throw new RangeError('broken')
+  }
+  assert.is(await inTurns(broken()).catch(error => error.message), 'broken')
+  assert.throws(() => finish(broken()), 'broken')
+})
+
+test('a frontier of many events is read and hashed in many pieces', async () => {
+  await using site = await serve({ notes: 600 })
+  const { text, file } = await site.hub.whole(site.frontier)
+  assert.is(file.events.length, 601)
+  let pieces = 0
+  const hashing = contentHashesInPieces(text)
+  let step = hashing.next()
+  for (; step.done !== true; step = hashing.next()) pieces += 1
+  assert.equal(step.value, contentHashes(text))
+  assert.ok(pieces > 2 * (601 / 256), `${pieces} pieces`)
+  // Printed a part at a time, it is canonical all the same.
+  const plain = JSON.stringify(sorted(JSON.parse(Buffer.from(text).toString('utf8'))))
+  assert.equal(text, utf8(plain.replace('"avg_confidence":0,', '"avg_confidence":0.0,')))
+})
+
+/** Only for ASCII names, and whole numbers but for the one float of an empty frontier. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)]),
+  )
+}
+
+test.run()

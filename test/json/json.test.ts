@@ -1,0 +1,123 @@
+// Lossless values: what goes in comes out, what has no JSON form is refused by a typed error or, where a program is
+// wrong, by a TypeError.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { utf8 } from '../../src/base/bytes.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { isCanonical } from '../../src/json/canonical.ts'
+import { compareText, fromJson, parseJson, printJson, toJson } from '../../src/json/json.ts'
+import { type Json, JsonNumber } from '../../src/json/value.ts'
+
+const test = suite('json/json')
+
+const refused = (run: () => unknown): void => assert.throws(run, (error: unknown) => hasCode(error, 'ERR_JSON'))
+const mistaken = (run: () => unknown): void => assert.throws(run, (error: unknown) => error instanceof TypeError)
+
+test('integers, floats and keys survive parsing and printing', () => {
+  const text = '{"":18446744073709551615,"__proto__":1.0,"a":[1,1.0,-0.0,1e+16,-9223372036854775808]}'
+  assert.is(printJson(parseJson(text)), text)
+  const value = parseJson(text) as Map<string, Json>
+  assert.is((value.get('') as JsonNumber).toBigInt(), 18446744073709551615n)
+  assert.is((value.get('__proto__') as JsonNumber).isInteger, false)
+})
+
+test('plain values turn into lossless ones: whole numbers to integers, others to floats', () => {
+  const date = { a: 1, b: 0.5, c: -0, d: 5n, e: [true, null, 'x'], f: undefined, g: 2 ** 53, h: 1e20 }
+  const text = '{"a":1,"b":0.5,"c":-0.0,"d":5,"e":[true,null,"x"],"g":9007199254740992,"h":1e+20}'
+  assert.is(printJson(toJson(date)), text)
+})
+
+test('lossless values inside plain ones stay as they are', () => {
+  const value = { a: parseJson('[1.0,1]'), b: JsonNumber.float(2), c: new Map([['k', JsonNumber.integer(3)]]) }
+  assert.is(printJson(toJson(value)), '{"a":[1.0,1],"b":2.0,"c":{"k":3}}')
+  const parsed = parseJson('{"b":[1.0,{"c":1}],"a":0.1}')
+  assert.is(printJson(toJson(parsed)), printJson(parsed))
+})
+
+test('views are plain JavaScript, with bigints where a number would round', () => {
+  const view = fromJson(parseJson('{"a":[1,1.0,0.5,null,"x",true],"b":18446744073709551615,"__proto__":{"c":1}}')) as {
+    a: unknown
+    b: unknown
+  }
+  assert.equal(view.a, [1, 1, 0.5, null, 'x', true])
+  assert.is(view.b, 18446744073709551615n)
+  assert.equal(Object.keys(view), ['a', 'b', '__proto__'])
+  assert.is(Object.getPrototypeOf(view), Object.prototype)
+})
+
+test('whether a text is canonical is the same question for a string and for its bytes', () => {
+  for (const text of ['{"a":1.0}', '"é😀"', '{"a": 1}', '1.00', '', '{"b":1,"a":2}'])
+    assert.is(isCanonical(text), isCanonical(utf8(text)), text)
+  assert.is(isCanonical('{"a":1.0}'), true)
+  assert.is(isCanonical('"\ud800"'), false)
+})
+
+test('values without a JSON form are refused', () => {
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY, 2n ** 64n, -(2n ** 63n) - 1n, '\ud800', { '\udc00': 1 }])
+    refused(() => toJson(value))
+  refused(() => printJson('\ud800'))
+  refused(() => parseJson('"\ud800"'))
+})
+
+test('values that no caller can mean are a TypeError', () => {
+  for (const value of [undefined, () => 1, Symbol('x'), [undefined], new Date(0), new Uint8Array(2)])
+    mistaken(() => toJson(value))
+})
+
+test('values deeper than 127 levels are refused, circles included', () => {
+  const nest = (levels: number): unknown[] => {
+    let value: unknown[] = []
+    for (let i = 1; i < levels; i++) value = [value]
+    return value
+  }
+  assert.is(printJson(toJson(nest(127))).length, 254)
+  refused(() => toJson(nest(128)))
+  const circle: Json[] = []
+  circle.push(circle)
+  refused(() => toJson(circle))
+  refused(() => printJson(circle))
+  refused(() => fromJson(circle))
+})
+
+test('errors of the reader say where', () => {
+  for (const [text, offset] of [
+    ['[1,]', 3],
+    ['{"a":1 "b"}', 7],
+    ['"a\nb"', 2],
+    ['[1] 2', 4],
+    ['', 0],
+  ] as const)
+    assert.throws(
+      () => parseJson(text),
+      (error: unknown) => hasCode(error, 'ERR_JSON') && error.facts.offset === offset,
+    )
+})
+
+test('texts are ordered by code points', () => {
+  const sorted = [
+    '',
+    '\n',
+    ' ',
+    '!',
+    '"',
+    'a',
+    'a!',
+    'aa',
+    'b',
+    '\u007f',
+    'é',
+    '\ud7ff',
+    '\ue000',
+    '\uff5e',
+    '😀',
+    '😀a',
+  ]
+  assert.equal([...sorted].reverse().sort(compareText), sorted)
+  assert.equal(
+    [...sorted].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+    sorted,
+  )
+})
+
+test.run()

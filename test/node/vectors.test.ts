@@ -1,0 +1,111 @@
+// The vectors of nodes, strict DAG-CBOR and CIDs through the decoders that run in production, and their being what
+// make-vectors.ts makes, so that nobody edits one by hand.
+
+import * as crypto from 'node:crypto'
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { equals, toHex } from '../../src/base/bytes.ts'
+import { ReplicaError } from '../../src/base/errors.ts'
+import { cidText, parseCid } from '../../src/cbor/cid.ts'
+import { type CborValue, decodeCbor, encodeCbor } from '../../src/cbor/dag-cbor.ts'
+import { decodeNode, encodeBody, encodeNode, type Node, signingBytes } from '../../src/node/node.ts'
+import { checkEvent } from '../../src/vela/index.ts'
+import type { CborVector, CidVector } from '../cbor/vectors-cbor.ts'
+import { repository } from '../shared-data.ts'
+import { vectorFiles } from './make-vectors.ts'
+import { codeOf, libraryAgrees, vectorBytes } from './referee.ts'
+import type { NodeVector } from './vectors-node.ts'
+
+const test = suite('node/vectors')
+
+function read<T>(name: string): T[] {
+  return JSON.parse(fs.readFileSync(path.join(repository, 'protocol', 'vectors', name), 'utf8'))
+}
+
+/** Decodes, then does the last step of a reader: the signature. */
+function readNode(bytes: Uint8Array): Node {
+  const node = decodeNode(bytes)
+  const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), node.key])
+  const key = crypto.createPublicKey({ key: spki, format: 'der', type: 'spki' })
+  if (!crypto.verify(null, signingBytes(node.body), key, node.sig)) throw new ReplicaError('ERR_NODE_SIGNATURE', 'bad')
+  return node
+}
+
+function describe(node: Node): Record<string, unknown> {
+  const text = Buffer.from(node.event).toString('utf8')
+  return {
+    cid: cidText(node.digest),
+    key: toHex(node.key),
+    ...(node.event.length < 1000 ? { event: text } : { event_bytes: node.event.length }),
+    links: node.links.map(({ codec, digest }) => cidText(digest, codec)),
+    height: node.height,
+    parents: node.parents.map(digest => cidText(digest)),
+    frontier: node.frontier,
+  }
+}
+
+/** A decoded value in the notation of the vectors: bytes as `{"hex": …}`. */
+function inJson(value: CborValue): unknown {
+  return JSON.parse(JSON.stringify(value, (_, item) => (item instanceof Uint8Array ? { hex: toHex(item) } : item)))
+}
+
+for (const { name, rule, in: input, ok, error } of read<NodeVector>('node.json')) {
+  test(`node ${rule}: ${name}`, () => {
+    const bytes = vectorBytes(input)
+    assert.is(
+      codeOf(() => readNode(bytes)),
+      error,
+    )
+    if (ok === undefined) return
+    const node = readNode(bytes)
+    assert.equal(describe(node), ok)
+    assert.ok(equals(encodeNode(encodeBody(node), node.sig), bytes))
+    assert.ok(libraryAgrees(bytes))
+  })
+}
+
+for (const { name, rule, in: input, ok, error } of read<CborVector>('cbor.json')) {
+  test(`strict DAG-CBOR ${rule}: ${name}`, () => {
+    const bytes = vectorBytes(input)
+    assert.is(
+      codeOf(() => decodeCbor(bytes)),
+      error,
+    )
+    if (ok === undefined) return
+    const value = decodeCbor(bytes)
+    if (Object.hasOwn(ok, 'value')) assert.equal(JSON.stringify(inJson(value)), JSON.stringify(ok.value))
+    assert.ok(equals(encodeCbor(value), bytes))
+    assert.ok(libraryAgrees(bytes))
+  })
+}
+
+for (const { name, rule, in: text, ok, error } of read<CidVector>('cid.json')) {
+  test(`CID ${rule}: ${name}`, () => {
+    assert.is(
+      codeOf(() => parseCid(text)),
+      error,
+    )
+    if (ok === undefined) return
+    const { codec, digest } = parseCid(text)
+    assert.equal({ codec, digest: toHex(digest) }, ok)
+    assert.is(cidText(digest, codec), text)
+  })
+}
+
+test('the vector files are what make-vectors.ts makes', () => {
+  for (const { file, text } of vectorFiles()) assert.is(fs.readFileSync(file, 'utf8'), text, file)
+})
+
+test('the example of node.md is the first vector, and its event one that is admitted', () => {
+  const page = fs.readFileSync(path.join(repository, 'protocol', 'node.md'), 'utf8')
+  const dump = /```\n( {2}0 {2}[^`]+)```/.exec(page)![1]!
+  const lines = dump.split('\n').map(line => /^[ \d]{3} {2}([0-9a-f]+)/.exec(line)?.[1] ?? '')
+  const { in: bytes, ok } = read<NodeVector>('node.json')[0]!
+  assert.is(lines.join(''), bytes)
+  assert.is(page.split(String(ok!.cid)).length, 2)
+  checkEvent(decodeNode(vectorBytes(bytes)).event)
+})
+
+test.run()

@@ -1,0 +1,281 @@
+// What a sync says about conflicts: those that came in by it, on the side where they came in, in the report and in the journal of both.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { VIEW_LIMITS } from '../../src/base/limits.ts'
+import { Hub } from '../../src/hub/hub.ts'
+import { type EventDraft, Replica } from '../../src/index.ts'
+import { mergeReport } from '../../src/projection/merge-report.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
+import { codeOf, FRONTIER, introduce, NOW } from '../replica/drafts.ts'
+
+const test = suite('projection/merge-report')
+
+const FINDING = 'vf_04f7f6513eaa1b4d'
+
+function draft(kind: string, payload: unknown, reason: string): EventDraft {
+  return {
+    kind,
+    target: { type: 'finding', id: FINDING },
+    actor: { id: 'reviewer:one', type: 'human' },
+    reason,
+    timestamp: NOW.toISOString(),
+    payload,
+  }
+}
+
+const asserted = draft(
+  'finding.asserted',
+  {
+    finding: {
+      id: FINDING,
+      assertion: { text: 'It works.', type: 'mechanism', entities: [] },
+      evidence: { evidence_spans: [] },
+      confidence: { score: 0.7, basis: 'made up', method: 'llm_initial' },
+      flags: { contested: false, retracted: false },
+    },
+  },
+  'first',
+)
+const revised = (new_score: number) => draft('finding.confidence_revised', { new_score }, `to ${new_score}`)
+
+/** A hub whose alarms ring when they are told to, and a laptop; both have the finding. */
+async function scene() {
+  const rings = new Set<() => void>()
+  const linkTools = {
+    setAlarm: (ms: number, ring: () => void) => {
+      // Those of others keep waiting.
+      if (ms === VIEW_LIMITS.noteQuietMs) rings.add(ring)
+      return { restart: () => {}, stop: () => void rings.delete(ring) }
+    },
+  }
+  const hub = await Hub.listen({
+    location: new MemoryStore(),
+    port: 0,
+    hubId: 'hub:main',
+    clock: () => NOW,
+    linkTools,
+  })
+  const laptop = await Replica.open({ location: new MemoryStore(), hubId: 'hub:laptop', clock: () => NOW })
+  await introduce(hub, laptop)
+  await hub.append(FRONTIER, asserted)
+  const first = await laptop.pull(FRONTIER, 'hub:main')
+  assert.equal([first.conflicts_opened, first.conflicts_opened_count], [undefined, undefined])
+  return {
+    hub,
+    laptop,
+    ring: () => {
+      for (const one of rings) one()
+    },
+    async [Symbol.asyncDispose]() {
+      await laptop.close()
+      await hub.close()
+    },
+  }
+}
+
+async function opened(replica: Replica): Promise<unknown[]> {
+  const entries = await replica.journal(FRONTIER, { limit: 100 })
+  return entries.filter(({ kind }) => kind === 'conflicts.opened').map(({ facts }) => JSON.parse(JSON.stringify(facts)))
+}
+
+test('a pull says which conflicts came in by it, a push opens them at the peer, and both sides journal them', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  const one = await hub.append(FRONTIER, revised(0.2))
+  const two = await laptop.append(FRONTIER, revised(0.9))
+  const report = await laptop.pull(FRONTIER, 'hub:main')
+  assert.is(report.conflicts_opened_count, 1)
+  const [conflict] = report.conflicts_opened!
+  assert.equal(conflict!.events, [one.event, two.event].sort())
+  assert.equal([conflict!.finding_id, conflict!.kind], [FINDING, 'confidence_diverged'])
+  assert.equal(await laptop.conflicts(FRONTIER).list(), [
+    { ...conflict, values: (await laptop.conflicts(FRONTIER).show(conflict!.id)).values },
+  ])
+  const again = await laptop.pull(FRONTIER, 'hub:main')
+  assert.equal(again.conflicts_opened, [])
+  const pushed = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, 1])
+  assert.equal(pushed.conflicts_opened, report.conflicts_opened)
+  both.ring()
+  const same = await hub.conflicts(FRONTIER).list()
+  assert.equal(
+    same.map(({ id }) => id),
+    [conflict!.id],
+  )
+  const { id, kind, events } = conflict!
+  const listed = [{ id, finding_id: FINDING, kind, events: [...events] }]
+  assert.equal(await opened(laptop), [{ peer: 'hub:main', count: 1, conflicts: listed }])
+  assert.equal(await opened(hub), [{ peer: 'hub:laptop', count: 1, conflicts: listed }])
+})
+
+test('a push to a hub that went on meanwhile names what it opened there, though nothing of it is here', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  const one = await hub.append(FRONTIER, revised(0.2))
+  const two = await laptop.append(FRONTIER, revised(0.9))
+  const pushed = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, 1])
+  const [conflict] = pushed.conflicts_opened!
+  assert.equal(conflict!.events, [one.event, two.event].sort())
+  const [there] = await hub.conflicts(FRONTIER).list()
+  assert.equal({ ...conflict, values: there!.values }, there)
+  assert.equal(await laptop.conflicts(FRONTIER).list(), [])
+  assert.equal(await opened(laptop), [])
+  const again = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([again.admitted, again.conflicts_opened], [0, undefined])
+  await laptop.append(FRONTIER, draft('finding.noted', { text: 'n' }, 'no conflict'))
+  const harmless = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([harmless.admitted, harmless.conflicts_opened, harmless.conflicts_opened_count], [1, [], 0])
+  both.ring()
+  await hub.conflicts(FRONTIER).list()
+  assert.is((await opened(hub)).length, 1, 'it is recorded once')
+})
+
+test('resolutions may contest what has a long name: a push that opens that says it shortened, and the journal likewise', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  const resolved = (who: string, name: string): EventDraft => ({
+    ...draft(
+      'frontier.conflict_resolved',
+      { conflict_event_id: name, resolved_by: who, resolution_note: `as ${who} says` },
+      'settled',
+    ),
+    actor: { id: who, type: 'human' },
+  })
+  const names = ['é'.repeat(500_000), `${'x'.repeat(60)}é${'y'.repeat(600_000)}`, 'z'.repeat(65)]
+  for (const name of names) {
+    await hub.append(FRONTIER, resolved('reviewer:ann', name))
+    await laptop.append(FRONTIER, resolved('reviewer:bob', name))
+  }
+  const pushed = await laptop.push(FRONTIER, 'hub:main')
+  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [3, 3])
+  assert.equal(
+    pushed.conflicts_opened!.map(({ id, state }) => [id, state]).sort(),
+    [`${'x'.repeat(60)}…`, `${'z'.repeat(61)}…`, `${'é'.repeat(30)}…`].map(id => [id, 'contested']),
+  )
+  assert.is((await opened(hub)).length, 1)
+  assert.is((await laptop.pull(FRONTIER, 'hub:main')).conflicts_opened_count, 3)
+  assert.is((await opened(laptop)).length, 1)
+})
+
+test('what one peer opened over a live link goes into the journal, though another pushes before the hub has looked', async () => {
+  for (const isThere of [false, true]) {
+    await using both = await scene()
+    const { hub, laptop } = both
+    await using third = await Replica.open({ location: new MemoryStore(), hubId: 'hub:third', clock: () => NOW })
+    await introduce(hub, third)
+    await third.pull(FRONTIER, 'hub:main')
+    if (isThere) await hub.conflicts(FRONTIER).list()
+    await hub.append(FRONTIER, revised(0.2))
+    await laptop.append(FRONTIER, revised(0.9))
+    const ended = new AbortController()
+    await laptop.live(FRONTIER, 'hub:main', {
+      mode: 'push',
+      signal: ended.signal,
+      onRound: ({ tally }) => {
+        if (tally.admitted > 0) ended.abort()
+      },
+    })
+    await third.append(FRONTIER, revised(0.5))
+    const pushed = await third.push(FRONTIER, 'hub:main')
+    assert.is(pushed.conflicts_opened_count, 2, 'with what either side had')
+    both.ring()
+    await hub.conflicts(FRONTIER).list()
+    const entries = (await opened(hub)) as { peer?: string; count: number }[]
+    assert.equal(
+      entries.map(({ peer, count }) => [peer, count]),
+      [
+        ['hub:third', 2],
+        [undefined, 1],
+      ],
+    )
+  }
+})
+
+test('a session both ways tells what was opened on either side', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  await hub.append(FRONTIER, revised(0.2))
+  await laptop.append(FRONTIER, revised(0.9))
+  const report = await laptop.sync(FRONTIER, 'hub:main')
+  assert.is(report.conflicts_opened_count, 1)
+  assert.equal(report.out!.conflicts_opened, report.conflicts_opened)
+  assert.equal([report.in!.admitted, report.out!.admitted, report.out!.conflicts_opened_count], [1, 1, 1])
+})
+
+test('a live link tells at its end what came in by it and opened conflicts', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  const ended = new AbortController()
+  await laptop.append(FRONTIER, revised(0.9))
+  const following = laptop.live(FRONTIER, 'hub:main', {
+    signal: ended.signal,
+    onRound: ({ direction, tally }) => {
+      if (direction === 'in' && tally.admitted > 0) ended.abort()
+    },
+  })
+  await hub.append(FRONTIER, revised(0.2))
+  const report = await following
+  assert.is(report.conflicts_opened_count, 1)
+  assert.is(report.conflicts_opened![0]!.kind, 'confidence_diverged')
+})
+
+test('a conflict is explained by both events, their values, and who signed them; who saw both settles it', async () => {
+  await using both = await scene()
+  const { hub, laptop } = both
+  await hub.append(FRONTIER, revised(0.2))
+  await laptop.append(FRONTIER, revised(0.9))
+  const report = await laptop.pull(FRONTIER, 'hub:main')
+  const { id } = report.conflicts_opened![0]!
+  const { sides, shown, standing, settle } = await laptop.conflicts(FRONTIER).explain(id)
+  assert.equal(
+    sides.map(({ carriers, reason, actor }) => [carriers.map(({ hub: name }) => name), reason, actor.id]).sort(),
+    [
+      [['hub:laptop'], 'to 0.9', 'reviewer:one'],
+      [['hub:main'], 'to 0.2', 'reviewer:one'],
+    ],
+  )
+  assert.ok(sides.some(({ value }) => String(value) === String(shown)))
+  assert.is(standing.length, 2)
+  assert.is(settle.length, 2)
+  const unknown = laptop.conflicts(FRONTIER).explain('vcx_0000000000000000')
+  assert.is(await codeOf(unknown), 'ERR_CONFLICT_UNKNOWN')
+  await laptop.append(FRONTIER, revised(0.5))
+  assert.equal(await laptop.conflicts(FRONTIER).list(), [])
+  assert.is(await codeOf(laptop.conflicts(FRONTIER).show(id)), 'ERR_CONFLICT_UNKNOWN')
+})
+
+test('the whole log is replayed only when that is asked for, or its view is there', async () => {
+  const called: string[] = []
+  const view = {
+    isThere: false,
+    isReplaying: false,
+    noteMerged: async () => {
+      called.push('whole')
+      return []
+    },
+    noteBehindWaist: async () => {
+      called.push('behind the waist')
+      return undefined
+    },
+  }
+  const log = { nodes: 30_005 }
+  const frontier = { view, log } as unknown as Parameters<typeof mergeReport>[0]
+  const merge = { peer: 'hub:main', from: 30_000, admitted: 5 }
+  assert.equal(await mergeReport(frontier, { ...merge, asked: false }), {})
+  const none = { conflicts_opened: [], conflicts_opened_count: 0 }
+  assert.equal(await mergeReport(frontier, { ...merge, asked: true }), none)
+  view.isThere = true
+  assert.equal(await mergeReport(frontier, { ...merge, asked: false }), none)
+  assert.equal(called.splice(0), ['behind the waist', 'whole', 'whole'])
+  // Whoever keeps a peer waiting looks behind the waist first, and doesn't wait for the view of a long log.
+  assert.equal(await mergeReport(frontier, { ...merge, awaited: true }), {})
+  view.isReplaying = true
+  assert.equal(await mergeReport(frontier, { ...merge, awaited: true }), {})
+  log.nodes = VIEW_LIMITS.unaskedNodesMax
+  assert.equal(await mergeReport(frontier, { ...merge, awaited: true }), none)
+  assert.equal(called, ['behind the waist', 'behind the waist', 'whole'])
+})
+
+test.run()

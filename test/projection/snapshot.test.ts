@@ -1,0 +1,528 @@
+// Whole frontiers in and out: what comes out of an import is what went in, on another replica too, and what later events changed
+// is in it.
+
+import * as fs from 'node:fs'
+import * as path from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { Hub } from '../../src/hub/hub.ts'
+import { printBase, readBase } from '../../src/projection/files/base-document.ts'
+import { joinFrontier } from '../../src/projection/files/join.ts'
+import { splitFrontier } from '../../src/projection/files/split.ts'
+import { Replica } from '../../src/replica/replica.ts'
+import type { Home } from '../../src/replica/replica-context.ts'
+import * as vela from '../../src/vela/index.ts'
+import { type Scratch, scratch, shared, skip } from '../shared-data.ts'
+import { signed, signer } from '../vela/signers.ts'
+import { finding } from '../vela/state/logs.ts'
+
+const test = suite('projection/snapshot')
+
+const exact = (bytes: Uint8Array | string): string => vela.printJson(vela.parseJson(bytes, { numbers: 'exact' }))
+const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
+
+/** Every frontier file below the shared data. */
+function frontierFiles(): string[] {
+  const root = shared('vela')
+  if (root === undefined) return []
+  const files = fs.readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.json'))
+  return files
+    .map(name => path.join(root, name))
+    .filter(file => {
+      const value = JSON.parse(fs.readFileSync(file, 'utf8'))
+      return 'findings' in value && 'frontier' in value && 'stats' in value
+    })
+    .sort()
+}
+
+const files = frontierFiles()
+if (files.length === 0) skip('whole frontiers of other people', 'shared/vela is not at hand')
+
+for (const file of files) {
+  const name = path.relative(shared('vela')!, file)
+  test(`${name} comes out as it went in, and going in again adds nothing`, async () => {
+    await using dir = await scratch()
+    const bytes = fs.readFileSync(file)
+    await using replica = await Replica.open({ location: dir.join('one'), create: true })
+    const parts = splitFrontier(bytes)
+    const frontier = parts.frontier!
+    const report = await replica.importWhole(frontier, parts)
+    assert.equal(report.refused, [])
+    assert.not(report.baseKnown)
+    const { file: whole, text } = await replica.whole(frontier)
+    assert.is(textOf(text), exact(bytes))
+    const original = vela.readFrontier(bytes)
+    assert.is(whole.id, original.id)
+    assert.is(vela.snapshotHash(whole), vela.snapshotHash(original))
+    assert.is(vela.eventLogHash(whole.events, 'full'), vela.eventLogHash(original.events, 'full'))
+    const digest = replica.headsDigest(frontier)
+    const again = await replica.importWhole(frontier, splitFrontier(text))
+    assert.equal([again.added, again.baseKnown, again.documents], [0, true, 0])
+    assert.is(replica.headsDigest(frontier), digest)
+  })
+}
+
+const target = 'vf_0000000000000001'
+
+/** A small frontier with everything in it: events in an order of their own, one with members left out, and a thin one. */
+function small(): { text: string; frontier: string; body: Map<string, vela.Json> } {
+  const body = finding(target)
+  const proposal = {
+    id: 'vpr_00000000000000aa',
+    schema: 'vela.proposal.v0.1',
+    kind: 'finding.add',
+    payload: { finding: body },
+  }
+  const asserted = vela.makeEvent({
+    kind: 'finding.asserted',
+    target: { type: 'finding', id: target },
+    actor: { id: 'reviewer:ada' },
+    reason: 'first',
+    timestamp: '2026-01-02T00:00:00Z',
+    after_hash: vela.findingHash(body),
+    payload: { proposal_id: proposal.id },
+  })
+  const noted = vela.makeEvent({
+    kind: 'finding.noted',
+    target: { type: 'finding', id: target },
+    actor: { id: 'reviewer:ada' },
+    reason: 'n',
+    timestamp: '2026-01-01T00:00:00Z',
+    payload: { annotation_id: 'ann_1', text: 'older by its clock' },
+  })
+  const short = new Map(vela.parseJson(noted.text, { numbers: 'exact' }) as Map<string, vela.Json>)
+  short.delete('caveats')
+  const members = vela.toJson({
+    vela_version: '0.10.0',
+    schema: 'https://vela.science/schema/finding-bundle/v0.10.0',
+    frontier_id: 'vfr_00000000000000ff',
+    frontier: { name: 'Small', description: '', compiled_at: '2026-01-03T00:00:00Z', compiler: 'test/1' },
+    stats: { findings: 1, event_count: 2 },
+    _meta: { number: vela.JsonNumber.float(1), big: 18446744073709551615n },
+    findings: [body, finding('vf_0000000000000002')],
+    proposals: [proposal, { id: 'vpr_00000000000000bb', schema: 'vela.proposal.v0.1', kind: 'x', payload: null }],
+    events: [vela.parseJson(asserted.text), short],
+  })
+  return { text: vela.printJson(members), frontier: 'vfr_00000000000000ff', body }
+}
+
+async function open(dir: Scratch, name: string): Promise<Replica> {
+  return Replica.open({ location: dir.join(name), create: true })
+}
+
+test('a proposal is a document of the event that points to it, the base one of the first event', async () => {
+  await using dir = await scratch()
+  await using replica = await open(dir, 'one')
+  const { text, frontier } = small()
+  const report = await replica.importWhole(frontier, splitFrontier(utf8(text)))
+  assert.equal([report.added, report.documents, report.baseKnown], [2, 2, false])
+  const links: number[] = []
+  for await (const node of replica.nodes(frontier)) links.push(node.links.length)
+  assert.equal(links, [2, 0])
+  assert.is(textOf((await replica.whole(frontier)).text), text)
+})
+
+test('what came later is in the frontier that comes out, and the rest of it is as it was', async () => {
+  await using dir = await scratch()
+  await using replica = await open(dir, 'one')
+  const { text, frontier } = small()
+  await replica.importWhole(frontier, splitFrontier(utf8(text)))
+  await replica.append(frontier, {
+    kind: 'finding.retracted',
+    target: { type: 'finding', id: target },
+    actor: { id: 'reviewer:ben' },
+    reason: 'wrong',
+    timestamp: '2026-02-01T00:00:00Z',
+    payload: {},
+  })
+  const before = vela.readFrontier(text)
+  const { file } = await replica.whole(frontier)
+  assert.equal(
+    file.findings.map(({ id, retracted }) => [id, retracted]),
+    [
+      [target, true],
+      ['vf_0000000000000002', false],
+    ],
+  )
+  assert.is(vela.printJson(new Map(file.findings[1]!.body)), vela.printJson(new Map(before.findings[1]!.body)))
+  assert.equal(
+    file.events.map(({ head }) => head.kind),
+    ['finding.asserted', 'finding.noted', 'finding.retracted'],
+  )
+  assert.is(vela.printJson(file.members.get('_meta')!), '{"big":18446744073709551615,"number":1.0}')
+  assert.is(vela.printJson(file.members.get('stats')!), '{"event_count":3,"findings":2}')
+  // What came out goes into another replica as what it is.
+  await using other = await open(dir, 'two')
+  const printed = (await replica.whole(frontier)).text
+  await other.importWhole(frontier, splitFrontier(printed))
+  assert.is(textOf((await other.whole(frontier)).text), textOf(printed))
+})
+
+test('a newer version of a frontier brings its new events and its rest; one with no new event is carried all the same', async () => {
+  await using dir = await scratch()
+  await using replica = await open(dir, 'one')
+  const { text, frontier } = small()
+  await replica.importWhole(frontier, splitFrontier(utf8(text)))
+  const renamed = text.replace('"name":"Small"', '"name":"Renamed"')
+  const report = await replica.importWhole(frontier, splitFrontier(utf8(renamed)))
+  assert.equal([report.added, report.documents, report.baseKnown], [0, 1, false])
+  assert.is(textOf((await replica.whole(frontier)).text), renamed)
+  const heads = replica.headsDigest(frontier)
+  assert.ok((await replica.importWhole(frontier, splitFrontier(utf8(renamed)))).baseKnown)
+  assert.is(replica.headsDigest(frontier), heads)
+})
+
+test('an event that is refused stays out of the log and in the frontier', async () => {
+  await using dir = await scratch()
+  await using replica = await open(dir, 'one')
+  const { text, frontier } = small()
+  const wrong = text.replace('"reason":"first"', '"reason":"changed"')
+  const report = await replica.importWhole(frontier, splitFrontier(utf8(wrong)))
+  assert.equal(
+    report.refused.map(({ code }) => code),
+    ['ERR_EVENT_ID'],
+  )
+  assert.is(report.added, 1)
+  assert.is(textOf((await replica.whole(frontier)).text), wrong)
+})
+
+test('a finding that is none and an event that is none take nothing else with them', async () => {
+  await using dir = await scratch()
+  await using replica = await open(dir, 'one')
+  const { text, frontier } = small()
+  const members = new Map(vela.parseJson(text, { numbers: 'exact' }) as Map<string, vela.Json>)
+  const [first, second] = members.get('findings') as Map<string, vela.Json>[]
+  members.set('findings', [first!, new Map(second).set('confidence', new Map()), null])
+  members.set('events', [{ id: 'vev_0' }, null, ...(members.get('events') as vela.Json[])].map(vela.toJson))
+  const odd = vela.printJson(members)
+  const parts = splitFrontier(utf8(odd))
+  assert.equal(
+    parts.unread.map(({ list, index, id }) => [list, index, id]),
+    [
+      ['findings', 1, 'vf_0000000000000002'],
+      ['findings', 2, undefined],
+    ],
+  )
+  const report = await replica.importWhole(frontier, parts)
+  assert.equal(
+    report.refused.map(({ index, code }) => [index, code]),
+    [
+      [0, 'ERR_EVENT_SHAPE'],
+      [1, 'ERR_EVENT_SHAPE'],
+    ],
+  )
+  assert.is(report.added, 2)
+  assert.is(textOf((await replica.whole(frontier)).text), odd)
+  // Later events find what can be read, and the rest stays where it was.
+  const about = { actor: { id: 'reviewer:ben' }, reason: 'r', payload: {} }
+  for (const id of [target, 'vf_0000000000000002'])
+    await replica.append(frontier, { kind: 'finding.retracted', target: { type: 'finding', id }, ...about })
+  const { file } = await replica.whole(frontier)
+  assert.equal(
+    file.findings.map(({ id, retracted }) => [id, retracted]),
+    [[target, true]],
+  )
+  assert.equal(
+    file.unread.map(({ list, index }) => `${list} ${index}`),
+    ['findings 1', 'findings 2', 'events 0', 'events 1'],
+  )
+})
+
+test('a frontier without events or proposals keeps having none', async () => {
+  await using dir = await scratch()
+  await using replica = await open(dir, 'one')
+  const { text, frontier } = small()
+  const members = new Map(vela.parseJson(text) as Map<string, vela.Json>)
+  for (const member of ['events', 'proposals']) members.delete(member)
+  const bare = vela.printJson(members)
+  const report = await replica.importWhole(frontier, splitFrontier(utf8(bare)))
+  assert.equal([report.read, report.documents], [0, 1])
+  assert.is(textOf((await replica.whole(frontier)).text), bare)
+})
+
+test('a frontier one level too deep for a document is refused, and one that just fits is not', () => {
+  const { text } = small()
+  const nested = (levels: number): Uint8Array =>
+    utf8(text.replace('"_meta":', `"_deep":${'['.repeat(levels)}${']'.repeat(levels)},"_meta":`))
+  assert.ok(splitFrontier(nested(125)))
+  assert.throws(
+    () => splitFrontier(nested(126)),
+    (error: unknown) => hasCode(error, 'ERR_JSON'),
+  )
+})
+
+test('what looks like a base document, and makes no frontier, is passed over', async () => {
+  await using dir = await scratch()
+  await using replica = await open(dir, 'one')
+  const { text, frontier } = small()
+  await replica.importWhole(frontier, splitFrontier(utf8(text)))
+  const home: Home = Reflect.get(replica, 'home')
+  const { documents } = home.at(frontier)
+  const bad = [
+    printBase({ frontier, members: new Map(), events: [], proposals: undefined, files: undefined }),
+    printBase({
+      frontier,
+      members: splitMembers(text),
+      events: [],
+      proposals: [{ link: { codec: 'raw', digest: sha256(utf8('elsewhere')) } }],
+      files: undefined,
+    }),
+    utf8('{"events":[1'),
+  ]
+  const links = await Promise.all(bad.map(bytes => documents.put(bytes)))
+  const event = {
+    kind: 'finding.noted',
+    target: { type: 'finding', id: target },
+    actor: { id: 'reviewer:eve' },
+    reason: 'with documents',
+    timestamp: '2026-04-01T00:00:00Z',
+    payload: { annotation_id: 'ann_2', text: 'x' },
+  }
+  await replica.append(frontier, event, { links })
+  let linked = 0
+  for await (const node of replica.nodes(frontier)) linked += node.links.length
+  assert.is(linked, 2 + links.length)
+  const { file } = await replica.whole(frontier)
+  assert.is(vela.printJson(file.members.get('_meta')!), '{"big":18446744073709551615,"number":1.0}')
+  assert.is(file.events.length, 3)
+})
+
+function splitMembers(text: string): Map<string, vela.Json> {
+  const members = new Map(vela.parseJson(text) as Map<string, vela.Json>)
+  for (const member of ['events', 'proposals']) members.delete(member)
+  return members
+}
+
+test('a log without a base document comes out as a frontier of its findings', async () => {
+  await using dir = await scratch()
+  await using replica = await open(dir, 'one')
+  const { frontier } = await replica.createFrontier({ name: 'Bare' })
+  await replica.append(frontier, {
+    kind: 'finding.asserted',
+    target: { type: 'finding', id: target },
+    actor: { id: 'reviewer:ada' },
+    reason: 'first',
+    timestamp: '2026-01-02T00:00:00Z',
+    payload: { finding: finding(target) },
+  })
+  const { file } = await replica.whole(frontier)
+  assert.is(file.id, frontier)
+  assert.is((file.members.get('frontier') as Map<string, vela.Json>).get('name'), 'Bare')
+  assert.equal(
+    file.findings.map(({ id }) => id),
+    [target],
+  )
+  assert.is(file.events.length, 2)
+})
+
+/** Two hubs that have each other's events, after each revised the same score; with the two events in replay order. */
+async function wentOnApart(dir: Scratch) {
+  const hub = await Hub.listen({ location: dir.join('hub'), create: true, port: 0 })
+  const { text, frontier } = small()
+  await hub.importWhole(frontier, splitFrontier(utf8(text)))
+  const { replica: other } = await Replica.clone(hub.url, {
+    location: dir.join('other'),
+    hubId: 'hub:other',
+    key: hub.key.publicKey,
+    frontier,
+  })
+  await hub.registry(frontier).add({ id: 'hub:other', url: 'wss://other.example', publicKey: other.key.publicKey })
+  const [origin] = other.registry(frontier).list()
+  const revise = (score: number, at: string) => ({
+    kind: 'finding.confidence_revised',
+    target: { type: 'finding', id: target },
+    actor: { id: 'reviewer:ben' },
+    reason: 'again',
+    timestamp: at,
+    payload: { previous_score: vela.JsonNumber.float(0.7), new_score: vela.JsonNumber.float(score) },
+  })
+  const made = [
+    await hub.append(frontier, revise(0.2, '2026-03-01T00:00:00Z')),
+    await other.append(frontier, revise(0.9, '2026-03-02T00:00:00Z')),
+  ].map(({ event: id }, at) => ({ id, score: at === 0 ? 0.2 : 0.9 }))
+  const sync = async () => {
+    await other.pull(frontier, origin!.id)
+    await other.push(frontier, origin!.id)
+  }
+  await sync()
+  made.sort((a, b) => (a.id < b.id ? -1 : 1))
+  const close = async () => {
+    await other.close()
+    await hub.close()
+  }
+  return { hub, other, frontier, made, sync, [Symbol.asyncDispose]: close }
+}
+
+test('two hubs that went on apart give the same bytes once they have each other’s events', async () => {
+  await using dir = await scratch()
+  await using apart = await wentOnApart(dir)
+  const { hub, other, frontier, made } = apart
+  const [one, two] = [await hub.whole(frontier), await other.whole(frontier)]
+  assert.is(hub.headsDigest(frontier), other.headsDigest(frontier))
+  assert.is(textOf(one.text), textOf(two.text))
+  assert.is(one.file.findings[0]!.score, made[1]!.score)
+})
+
+for (const pick of [0, 1])
+  test(`a choice of the ${pick === 0 ? 'former' : 'latter'} of two events that were made apart is in what comes out`, async () => {
+    await using dir = await scratch()
+    await using apart = await wentOnApart(dir)
+    const { hub, other, frontier, made, sync } = apart
+    const { id, score } = made[pick]!
+    const choice = { finding_id: target, kind: 'confidence_diverged', event: id }
+    const by = signer(1)
+    const said = { conflict_event_id: 'vcx_1', resolved_by: 'reviewer:ada', resolution_note: 'x', choice }
+    const draft = {
+      kind: 'frontier.conflict_resolved',
+      target: { type: 'frontier_observation', id: frontier },
+      actor: { id: 'reviewer:ada' },
+      reason: 'measured again',
+      timestamp: '2026-03-03T00:00:00Z',
+      payload: { ...said, signer: by.publicKey },
+    }
+    await hub.append(frontier, signed(draft, by).text)
+    await sync()
+    for (const replica of [hub, other]) {
+      const home: Home = Reflect.get(replica, 'home')
+      const view = await home.at(frontier).view.refresh()
+      assert.is(vela.viewRows(view).findings[0]!.confidence_score, score.toFixed(6))
+      assert.is((await replica.whole(frontier)).file.findings[0]!.score, score)
+    }
+  })
+
+/** What a peer may try: a base of its own, with other findings and other actors. */
+function replaced(text: string, id: string): string {
+  const actors = [{ id, public_key: signer(9).publicKey, created_at: '2026-01-01T00:00:00Z' }]
+  const members = new Map(vela.parseJson(text, { numbers: 'exact' }) as Map<string, vela.Json>)
+  members.set('actors', vela.toJson(actors))
+  members.set('findings', [finding('vf_0000000000000009')])
+  return vela.printJson(members)
+}
+
+const documentsOf = async (replica: Replica, frontier: string) =>
+  (await replica.bases(frontier)).map(({ counts, linkedBy }) => [counts, linkedBy.map(({ hub }) => hub)])
+
+test('a peer’s base document is kept and shown, and that of the owner counts at both, also after the owner’s key was changed', async () => {
+  await using dir = await scratch()
+  await using apart = await wentOnApart(dir)
+  const { hub, other, frontier, sync } = apart
+  const before = textOf((await hub.whole(frontier)).text)
+  const parts = splitFrontier(utf8(replaced(small().text, 'reviewer:eve')))
+  const report = await other.importWhole(frontier, parts)
+  assert.equal([report.baseKnown, report.baseCounts, report.documents], [false, false, 1])
+  await sync()
+  for (const replica of [hub, other]) {
+    assert.is(textOf((await replica.whole(frontier)).text), before)
+    assert.equal(await documentsOf(replica, frontier), [
+      [true, [hub.hubId]],
+      [false, ['hub:other']],
+    ])
+    const home: Home = Reflect.get(replica, 'home')
+    const { findings } = vela.viewRows(await home.at(frontier).view.refresh())
+    assert.equal(
+      findings.map(({ id }) => id),
+      [target, 'vf_0000000000000002'],
+    )
+  }
+  const { public_key: key } = await hub.rotateKey()
+  await other.registry(frontier).rotate(hub.hubId, key)
+  const renamed = small().text.replace('"name":"Small"', '"name":"Renamed"')
+  assert.ok((await hub.importWhole(frontier, splitFrontier(utf8(renamed)))).baseCounts)
+  await sync()
+  for (const replica of [hub, other]) assert.is(nameOf(await replica.whole(frontier)), 'Renamed')
+})
+
+test('what the owner imports counts though a peer has linked it before, and a frontier without the owner’s has the last of any', async () => {
+  await using dir = await scratch()
+  await using apart = await wentOnApart(dir)
+  const { hub, other, frontier, sync } = apart
+  const renamed = splitFrontier(utf8(small().text.replace('"name":"Small"', '"name":"Renamed"')))
+  await other.importWhole(frontier, renamed)
+  await sync()
+  assert.is(nameOf(await hub.whole(frontier)), 'Small')
+  const report = await hub.importWhole(frontier, renamed)
+  assert.equal([report.baseKnown, report.baseCounts], [false, true])
+  assert.ok((await hub.importWhole(frontier, renamed)).baseKnown)
+  await sync()
+  for (const replica of [hub, other]) assert.is(nameOf(await replica.whole(frontier)), 'Renamed')
+  const { frontier: bare } = await hub.createFrontier({ name: 'Bare' })
+  await other.track(bare)
+  await other.registry(bare).add({ id: hub.hubId, url: hub.url, publicKey: hub.key.publicKey })
+  await other.pull(bare, hub.hubId)
+  assert.equal(await other.bases(bare), [])
+  const file = small().text.replace('vfr_00000000000000ff', bare)
+  assert.ok((await other.importWhole(bare, splitFrontier(utf8(file)))).baseCounts)
+  assert.is(nameOf(await other.whole(bare)), 'Small')
+})
+
+function nameOf({ file }: { file: vela.Frontier }): unknown {
+  return (file.members.get('frontier') as Map<string, vela.Json>).get('name')
+}
+
+test('an event that stands before the base’s in replay order counts where it stands', async () => {
+  const { text } = small()
+  const parts = splitFrontier(utf8(text))
+  const base = readBase(parts.base(parts.frontier!).bytes, parts.frontier!)!
+  const log = parts.events.map(event => vela.importEvent(event))
+  const proposals = (vela.parseJson(text) as Map<string, vela.Json[]>).get('proposals')!
+  const entry = ({ text: stored, head }: { text: Uint8Array; head: vela.EventHead }) => ({
+    text: stored,
+    head,
+    digest: toHex(sha256(stored)),
+    counts: true,
+  })
+  const early = vela.makeEvent({
+    kind: 'finding.retracted',
+    target: { type: 'finding', id: target },
+    actor: { id: 'reviewer:ben' },
+    reason: 'before it was there',
+    timestamp: '2025-01-01T00:00:00Z',
+  })
+  const joined = (events: readonly { text: Uint8Array; head: vela.EventHead }[]) => {
+    const basis = { members: base.members, events: base.events }
+    const { members } = joinFrontier(basis, events.map(entry), { proposals, deciders: vela.NO_DECIDERS })
+    return (members.get('findings') as Map<string, vela.Json>[]).map(one => vela.readFinding(one).retracted)
+  }
+  // After the base's events it retracts; before the one that asserts the finding there is nothing to retract.
+  assert.equal(joined([...log, early]), [true, false])
+  assert.equal(joined([early, ...log]), [false, false])
+})
+
+test('a view of what was imported starts from its findings and its proposals', async () => {
+  await using dir = await scratch()
+  await using replica = await open(dir, 'one')
+  const { text, frontier } = small()
+  await replica.importWhole(frontier, splitFrontier(utf8(text)))
+  const home: Home = Reflect.get(replica, 'home')
+  const view = await home.at(frontier).view.refresh()
+  assert.equal(vela.viewProblems(view), [])
+  assert.equal(
+    vela.viewRows(view).findings.map(({ id, annotation_ids }) => [id, annotation_ids]),
+    [
+      [target, ['ann_1']],
+      ['vf_0000000000000002', []],
+    ],
+  )
+})
+
+test('a base document that is none of ours, or broken, is no base', () => {
+  const frontier = 'vfr_00000000000000ff'
+  const good = printBase({ frontier, members: new Map(), events: [], proposals: undefined, files: undefined })
+  assert.ok(readBase(good, frontier))
+  assert.is(readBase(good, 'vfr_00000000000000fe'), undefined)
+  for (const [from, to] of [
+    ['"events":[]', '"events":["00"]'],
+    ['"events":[]', '"events":[{"path":"../up"}]'],
+    ['"events":[]', '"events":{}'],
+    ['"members":{}', '"members":[]'],
+    ['"members":{}', '"members":{},"files":[{"path":"/etc/passwd","text":""}]'],
+    ['"members":{}', '"members":{},"proposals":[{"document":"bafy"}]'],
+    ['frontier-base.v1', 'frontier-base.v2'],
+    ['{', '['],
+  ] as const)
+    assert.is(readBase(utf8(textOf(good).replace(from, to)), frontier), undefined, to)
+})
+
+test.run()

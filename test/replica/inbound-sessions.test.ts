@@ -1,0 +1,115 @@
+// How a peer stands at the hub that it dials, and at the one that dials it before anything is reported: reached as soon as a channel is
+// open, unreachable when the session breaks.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { decodeMessage } from '../../src/sync/message.ts'
+import type { Link } from '../../src/transport/link.ts'
+import { connect } from '../../src/transport/websocket-link.ts'
+import { until } from '../transport/loopback.ts'
+import { draft, FRONTIER } from './drafts.ts'
+import { equal, eventually, know, linkOf, liveHub } from './link-scene.ts'
+
+const test = suite('replica/inbound-sessions')
+
+/** What the tests do to the links that a hub dials. */
+function dialling(between: (link: Link) => Link = link => link): { dial: typeof connect; links: Link[] } {
+  const links: Link[] = []
+  const dial: typeof connect = async (url, options) => {
+    const dialled = await connect(url, options)
+    links.push(dialled.link)
+    return { ...dialled, link: between(dialled.link) }
+  }
+  return { dial, links }
+}
+
+test('the hub that is dialled shows a peer as live, and as unreachable once its session has broken', async () => {
+  const { dial, links } = dialling()
+  await using a = await liveHub('hub:a', {}, { dial })
+  await using b = await liveHub('hub:b')
+  await know(b.hub, a.hub)
+  assert.is((await linkOf(b.hub, 'hub:a')).link, null)
+  await know(a.hub, b.hub, 'both')
+  await eventually(async () => (await linkOf(b.hub, 'hub:a')).link === 'live')
+  links[0]!.close(4000, 'broken')
+  await eventually(async () => (await linkOf(b.hub, 'hub:a')).state === 'unreachable')
+  const broken = await linkOf(b.hub, 'hub:a')
+  assert.equal([broken.link, broken.failure?.code], [null, 'ERR_SYNC_CLOSED'])
+  assert.ok(broken.unreachable_since)
+  await until(() => a.alarms.isRetrying())
+  a.alarms.retry()
+  await eventually(async () => (await linkOf(b.hub, 'hub:a')).link === 'live')
+  const again = await linkOf(b.hub, 'hub:a')
+  assert.equal([again.state, again.unreachable_since, again.failure], ['in sync', null, null])
+  await a.stop()
+  await eventually(async () => (await linkOf(b.hub, 'hub:a')).link === null)
+  assert.is((await linkOf(b.hub, 'hub:a')).failure, null, 'an end in good order is no failure')
+})
+
+test('a session that breaks while the peer has another one open is no failure', async () => {
+  const { dial, links } = dialling()
+  await using a = await liveHub('hub:a', {}, { dial })
+  await using b = await liveHub('hub:b')
+  await know(b.hub, a.hub)
+  await know(a.hub, b.hub, 'both')
+  await eventually(async () => (await linkOf(b.hub, 'hub:a')).link === 'live')
+  const controller = new AbortController()
+  const following = a.hub.live(FRONTIER, 'hub:b', { signal: controller.signal })
+  await until(() => b.hub.sessions === 2)
+  await a.hub.append(FRONTIER, draft('over either'))
+  await until(() => equal(a.hub, b.hub))
+  links[0]!.close(4000, 'broken')
+  await until(() => b.hub.sessions === 1)
+  await eventually(async () => (await linkOf(b.hub, 'hub:a')).link === 'live')
+  assert.is((await linkOf(b.hub, 'hub:a')).unreachable_since, null)
+  controller.abort()
+  await following
+})
+
+test('a peer that has opened the channel is reached, however long the first round takes', async () => {
+  let isLost = true
+  const { dial, links } = dialling(link => ({
+    ...bound(link),
+    async next() {
+      for (;;) {
+        const frame = await link.next()
+        const isRest = frame !== undefined && ['end', 'blocks', 'packed'].includes(decodeMessage(frame).t)
+        if (!isLost || !isRest) return frame
+      }
+    },
+  }))
+  await using a = await liveHub('hub:a', {}, { dial })
+  await using b = await liveHub('hub:b')
+  await b.hub.append(FRONTIER, draft('one'))
+  await know(a.hub, b.hub, 'pull')
+  await b.hub.registry(FRONTIER).add({ id: 'hub:a', url: a.hub.url, publicKey: a.hub.key.publicKey })
+  await eventually(async () => (await linkOf(a.hub, 'hub:b')).link === 'catching up')
+  links[0]!.close(4000, 'broken')
+  await eventually(async () => (await linkOf(a.hub, 'hub:b')).state === 'unreachable')
+  await until(() => a.alarms.isRetrying())
+  a.alarms.retry()
+  await eventually(async () => (await linkOf(a.hub, 'hub:b')).state === 'unknown')
+  const { link, unreachable_since } = await linkOf(a.hub, 'hub:b')
+  assert.equal([link, unreachable_since], ['catching up', null])
+  isLost = false
+  links[1]!.close(4000, 'broken')
+  await until(() => a.alarms.isRetrying())
+  a.alarms.retry()
+  await until(() => equal(a.hub, b.hub))
+})
+
+/** A link's methods as members of a plain object. */
+function bound(link: Link): Link {
+  return {
+    remote: link.remote,
+    buffered: 0,
+    receivedBytes: 0,
+    isBackedUp: false,
+    send: frame => link.send(frame),
+    drained: () => link.drained(),
+    next: () => link.next(),
+    close: (code, reason) => link.close(code, reason),
+  }
+}
+
+test.run()

@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto'
+import * as fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { compare, type Digest, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { hasCode } from '../../src/base/errors.ts'
+import { checkEvent, eventLabel, labelId, makeEvent } from '../../src/event/event.ts'
+import { storedLabel } from '../../src/event/event-scanner.ts'
+import { topologicalOrder } from '../../src/graph/order.ts'
+import { encodeBody, encodeNode } from '../../src/node/node.ts'
+import { replaySeqs } from '../../src/replica/log-order.ts'
+import { ToyLog, toyDigest } from '../graph/toy-log.ts'
+
+const test = suite('replica/log-order')
+
+/** A text that has an id where a stored event has it; what the content says is of no matter to the order. */
+function eventText(id: string, reason = ''): Uint8Array {
+  return utf8(`{"actor":{"id":"vev_not this","type":"human"},"caveats":[],"id":"${id}","reason":"${reason}"}`)
+}
+
+function eventId(name: string): string {
+  return `vev_${createHash('sha256').update(name).digest('hex').slice(0, 16)}`
+}
+
+/** A log whose nodes carry these events; signatures are blank, nobody checks them here. */
+function logOf(nodes: readonly { event: Uint8Array; parents: readonly number[]; salt?: number }[]): ToyLog {
+  const log = new ToyLog()
+  const digests: Digest[] = []
+  const heights: number[] = []
+  for (const { event, parents, salt = 0 } of nodes) {
+    const height = parents.reduce((max, parent) => Math.max(max, heights[parent]! + 1), 0)
+    const body = encodeBody({
+      key: new Uint8Array(32).fill(salt),
+      event,
+      links: [],
+      height,
+      parents: parents.map(parent => digests[parent]!).sort(compare),
+      frontier: 'vfr_0123456789abcdef',
+    })
+    const bytes = encodeNode(body, new Uint8Array(64))
+    heights.push(height)
+    digests.push(sha256(bytes))
+    log.add(digests.at(-1)!, parents, bytes)
+  }
+  return log
+}
+
+test('the order is topological, and the least event id goes first', async () => {
+  const ids = ['vev_cccccccccccccccc', 'vev_bbbbbbbbbbbbbbbb', 'vev_aaaaaaaaaaaaaaaa', 'vev_0000000000000000']
+  const log = logOf([
+    { event: eventText(ids[0]!), parents: [] },
+    { event: eventText(ids[1]!), parents: [] },
+    { event: eventText(ids[2]!), parents: [0] },
+    { event: eventText(ids[3]!), parents: [1] },
+  ])
+  assert.equal([...(await replaySeqs(log))], [1, 3, 0, 2])
+})
+
+test('an empty log has an empty order', async () => {
+  assert.equal([...(await replaySeqs(new ToyLog()))], [])
+})
+
+test('an event that two nodes carry stands once, at its first place, unless all are asked for', async () => {
+  const [a, b] = [eventText('vev_00000000000000aa'), eventText('vev_00000000000000bb')]
+  const log = logOf([
+    { event: b, parents: [] },
+    { event: a, parents: [0] },
+    { event: a, parents: [], salt: 1 },
+    { event: b, parents: [2], salt: 1 },
+  ])
+  // a by the second hub is ready at once and least, then whichever b has the lesser digest of the two ready ones.
+  const every = [...(await replaySeqs(log, { twins: 'all' }))]
+  assert.is(every.length, 4)
+  assert.is(every[0], 2)
+  const once = [...(await replaySeqs(log))]
+  assert.is(once.length, 2)
+  assert.equal(once, [2, every[1]!])
+})
+
+test('two contents under one label are two events, ordered by their digests', async () => {
+  const id = 'vev_00000000000000aa'
+  const texts = ['one', 'two', 'three'].map(reason => eventText(id, reason))
+  const log = logOf(texts.map(event => ({ event, parents: [] })))
+  const expected = [0, 1, 2].sort((a, b) => compare(sha256(texts[a]!), sha256(texts[b]!)))
+  assert.equal([...(await replaySeqs(log))], expected)
+})
+
+test('the order depends on the DAG alone, and equals the plain one over ids', async () => {
+  const dags = fc.array(fc.array(fc.nat(1000), { maxLength: 3 }), { maxLength: 60 })
+  await fc.assert(
+    fc.asyncProperty(dags, fc.array(fc.nat(), { minLength: 60, maxLength: 60 }), async (picks, dice) => {
+      const parents = picks.map((list, i) => [
+        ...new Set(i === 0 ? [] : list.map(pick => i - 1 - (pick % Math.min(i, 8)))),
+      ])
+      const ids = picks.map((_, i) => eventId(`event ${i}`))
+      const nodes = parents.map((list, i) => ({ event: eventText(ids[i]!), parents: list }))
+      const expected = topologicalOrder(ids.map((id, i) => ({ id, parents: parents[i]!.map(parent => ids[parent]!) })))
+      assert.equal(
+        [...(await replaySeqs(logOf(nodes)))].map(seq => ids[seq]!),
+        expected,
+      )
+      // The same nodes in another arrival order.
+      const arrival: number[] = []
+      for (let left = [...nodes.keys()]; left.length > 0; ) {
+        const ready = left.filter(i => parents[i]!.every(parent => arrival.includes(parent)))
+        const next = ready[dice[arrival.length]! % ready.length]!
+        arrival.push(next)
+        left = left.filter(i => i !== next)
+      }
+      const moved = arrival.map(i => ({ ...nodes[i]!, parents: parents[i]!.map(parent => arrival.indexOf(parent)) }))
+      assert.equal(
+        [...(await replaySeqs(logOf(moved)))].map(seq => ids[arrival[seq]!]!),
+        expected,
+      )
+    }),
+    { numRuns: 150 },
+  )
+})
+
+test('an aborted order ends with ERR_ABORTED', async () => {
+  const log = logOf([{ event: eventText('vev_0000000000000000'), parents: [] }])
+  try {
+    await replaySeqs(log, { signal: AbortSignal.abort() })
+  } catch (error) {
+    assert.ok(hasCode(error, 'ERR_ABORTED'))
+    return
+  }
+  assert.unreachable()
+})
+
+test('the label of a stored event is found behind texts that look like it', () => {
+  const { text, head } = makeEvent({
+    kind: 'finding.noted',
+    target: { type: 'finding', id: 'vev_1111111111111111' },
+    actor: { id: '"id":"vev_2222222222222222"', type: 'human' },
+    reason: 'x',
+    timestamp: '2026-01-01T00:00:00Z',
+    payload: { id: 'vev_3333333333333333' },
+    caveats: ['"id":"vev_4444444444444444"', '\\"', 'id', '{"id":"vev_5555555555555555"}'],
+  })
+  assert.is(labelId(storedLabel(text)), head.id)
+  assert.is(toHex(storedLabel(text)), toHex(eventLabel(checkEvent(text).id)))
+})
+
+test('a text without an id at its top level has no label', () => {
+  for (const text of ['', '{}', '{"a":{"id":"vev_0123456789abcdef"}}', '{"id":"vev_xyz"}', '["id"', '"']) {
+    assert.throws(
+      () => storedLabel(utf8(text)),
+      (error: unknown) => hasCode(error, 'ERR_EVENT_SHAPE'),
+      text,
+    )
+  }
+})
+
+test('the digests of a toy log are not all alike', () => {
+  assert.is.not(toHex(toyDigest(1)), toHex(toyDigest(2)))
+})
+
+test.run()

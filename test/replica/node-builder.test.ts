@@ -1,0 +1,63 @@
+// Making nodes beside what is held. The rest of appending is in append.test.ts.
+
+import { setImmediate } from 'node:timers/promises' // timer: see below
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { sha256 } from '../../src/base/bytes.ts'
+import { ReplicaError } from '../../src/base/errors.ts'
+import { checkEvent, eventLabel, importEvent } from '../../src/event/event.ts'
+import { decodeNode } from '../../src/node/node.ts'
+import { appendEvent } from '../../src/replica/append.ts'
+import type { Frontier } from '../../src/replica/frontier.ts'
+import { Author } from '../../src/replica/node-builder.ts'
+import { FRONTIER, introduce, local, logOf, node, storeOf } from '../sync/local.ts'
+import { codeOf } from './drafts.ts'
+
+const test = suite('replica/node-builder')
+
+test('an append after a crash succeeds though what it finds held has to wait on', async () => {
+  const store = storeOf('laptop')
+  const [before, main] = [await local('laptop', { store }), await local('main')]
+  await introduce(before, main)
+  const parents = [node(main.key, 'left'), node(main.key, 'right')]
+  const child = node(main.key, 'child', parents)
+  const { held } = await before.home.at(FRONTIER).gate.admit([child.bytes], { from: main.key.publicKeyBytes })
+  // The parent that it waits for is committed, and the crash comes before that sets anything free.
+  const waited = parents.find(({ digest }) => Buffer.compare(digest, held[0]!.wait.id) === 0)!
+  const { event } = decodeNode(waited.bytes)
+  const label = eventLabel(checkEvent(event).id)
+  await logOf(before).commit([{ ...waited, parents: [], label, event: sha256(event) }])
+
+  const { home } = await local('laptop', { store })
+  const { seq } = await appendEvent(home, FRONTIER, {
+    kind: 'finding.noted',
+    target: { type: 'finding', id: 'vf_1' },
+    actor: { id: 'reviewer:one', type: 'human' },
+    reason: 'made after the crash',
+  })
+  assert.is(seq, 1)
+  assert.is(store.held.usage(FRONTIER).nodes, 1)
+})
+
+test('where signing fails or a flush does, nothing is on its way to the log any more once the author is closed', async () => {
+  const { home, key } = await local('laptop')
+  const admitted: number[] = []
+  const gate = {
+    admit: async (blocks: readonly unknown[]) => {
+      if (admitted.push(blocks.length) === 1) throw new ReplicaError('ERR_STORE_IO', 'the disk is full')
+      await setImmediate() // timer: a commit takes its time
+      admitted.push(0)
+      return { refused: [], held: [] }
+    },
+  }
+  const author = new Author({ log: home.at(FRONTIER).log, gate } as unknown as Frontier, key)
+  for (const reason of ['one', 'two']) {
+    author.buildOn(importEvent(decodeNode(node(key, reason).bytes).event), [])
+    await author.flush()
+  }
+  assert.is(await codeOf(author.settled()), 'ERR_STORE_IO')
+  await author.close()
+  assert.equal(admitted, [1, 1, 0])
+})
+
+test.run()
