@@ -8,7 +8,7 @@ import { Registry } from '../src/admission/registry.ts'
 import { fromHex, sha256 } from '../src/base/bytes.ts'
 import { Key } from '../src/crypto/key.ts'
 import { Verifier } from '../src/crypto/verifier-pool.ts'
-import { checkEvent, eventLabel } from '../src/event/event.ts'
+import { checkEvent, eventIdPrefix } from '../src/event/event.ts'
 import { decodeNode } from '../src/node/node.ts'
 import { Replica } from '../src/replica/replica.ts'
 import { createLevel, type NodeEntry, openLevel, type Store } from '../src/store/index.ts'
@@ -82,7 +82,7 @@ export async function makePlainStore(folder: string, log: { shape: Shape; count:
 
 function entryOf({ bytes, digest, height, parents }: MadeNode): NodeEntry {
   const { event } = decodeNode(bytes)
-  return { digest, bytes, parents, height, label: eventLabel(checkEvent(event).id), event: sha256(event) }
+  return { digest, bytes, parents, height, label: eventIdPrefix(checkEvent(event).id), event: sha256(event) }
 }
 
 function* chunks(nodes: Iterable<MadeNode>): Generator<MadeNode[]> {

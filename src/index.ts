@@ -7,12 +7,12 @@ export type { LiveMode, LiveSetting } from './admission/peer.ts'
 export type { Cut, Peer, PeerChange } from './admission/registry.ts'
 export type { ErrorCode, ErrorFacts, ExitCode } from './base/errors.ts'
 export { CODES, hasCode, ReplicaError } from './base/errors.ts'
-export { VERSION } from './base/version.ts'
+export { PACKAGE_VERSION } from './base/version.ts'
 export type { LinkCodec } from './cbor/cid.ts'
 export { Key } from './crypto/key.ts'
 export type { EventDraft } from './event/event.ts'
 export { compareByTime, topologicalOrder } from './graph/order.ts'
-export type { Link } from './node/node.ts'
+export type { DocumentLink } from './node/node.ts'
 export type { CompareOptions, CompareWith, Comparison } from './projection/compare-peer.ts'
 export type {
   CarrierView,
@@ -31,11 +31,11 @@ export {
   type PeerPlace,
 } from './projection/fetch-frontier.ts'
 export type { WholeImportReport } from './projection/files/import-file.ts'
-export type { BaseView, WholeFrontier } from './projection/files/snapshot.ts'
-export { type Parts, type RepositoryFile, splitFrontier, splitRepository } from './projection/files/split.ts'
+export type { BaseView, FrontierSnapshot } from './projection/files/snapshot.ts'
+export { type RepositoryFile, type SplitFrontier, splitFrontier, splitRepository } from './projection/files/split.ts'
 export type { OpenedConflict } from './projection/opened-conflicts.ts'
-export type { Publishing, PublishOptions, PublishReport, PublishTo, RecordReport } from './projection/publisher.ts'
-export type { AcceptedReport, Choice, ResolveDraft, Settling } from './projection/resolver.ts'
+export type { Publisher, PublishOptions, PublishReport, PublishTo, RecordReport } from './projection/publisher.ts'
+export type { AcceptedReport, Choice, ConflictResolver, ResolveDraft } from './projection/resolver.ts'
 export type { AppendInput, AppendOptions, AppendReport } from './replica/append.ts'
 export type { ChangesOptions } from './replica/changes.ts'
 export type { Action, IdPair } from './replica/closure.ts'
@@ -56,7 +56,7 @@ export type {
   LogReader,
 } from './replica/import/import-reader.ts'
 export type { JournalEntry } from './replica/journal.ts'
-export type { LinkTools } from './replica/links/backoff.ts'
+export type { NetworkHooks } from './replica/links/backoff.ts'
 export type { LiveOptions, LiveState } from './replica/links/follow-peer.ts'
 export type { FrontierStatus, HeldBy, StatusReport } from './replica/merge-status.ts'
 export type { EventView, NodeView } from './replica/node-view.ts'
@@ -65,15 +65,15 @@ export type { OpenOptions, ReplicaEvent } from './replica/open-replica.ts'
 export type { FrontierPeers, NewPeer } from './replica/peers.ts'
 export { Replica } from './replica/replica.ts'
 export type { PeerState, PeerStatus } from './replica/status.ts'
-export type { ExchangeReport, WayReport } from './replica/sync/exchanging.ts'
+export type { DirectionReport, ExchangeReport } from './replica/sync/exchanging.ts'
 export type { Progress, SyncOptions, SyncReport } from './replica/sync/sync-client.ts'
 export type { AdoptReport, CloneOptions, CloneReport } from './replica/sync/syncing.ts'
 export type { FaultView, VerifyOptions, VerifyReport } from './replica/verify.ts'
 export type { LiveRound } from './transport/session.ts'
 export {
+  type ComparisonReport,
   recordLocatorFailure,
   recordUnverifiedEntry,
-  type SyncReport as ComparisonReport,
   syncWithPeer,
 } from './vela/federation/comparison.ts'
 export { type Conflict, type ConflictKind, diffFrontiers } from './vela/federation/diff.ts'

@@ -7,7 +7,7 @@ import * as path from 'node:path'
 import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { VERSION } from '../src/base/version.ts'
+import { PACKAGE_VERSION } from '../src/base/version.ts'
 import { repository, type Scratch, scratch } from './shared-data.ts'
 import { filesBelow, none, readText } from './sources.ts'
 
@@ -146,7 +146,7 @@ test('versions are exact and the lock file agrees, without naming where packages
     assert.equal(lock.packages[''][group], manifest[group])
   }
   assert.is(lock.packages[''].version, manifest.version)
-  assert.is(VERSION, manifest.version)
+  assert.is(PACKAGE_VERSION, manifest.version)
   none(
     readText('package-lock.json')
       .split('\n')

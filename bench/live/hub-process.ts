@@ -4,7 +4,7 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { makeEvent } from '../../src/event/event.ts'
 import { Hub } from '../../src/hub/hub.ts'
-import type { Home } from '../../src/replica/replica-context.ts'
+import type { ReplicaContext } from '../../src/replica/replica-context.ts'
 import { answerRequests } from '../child.ts'
 import { events } from '../data.ts'
 import { peakRssBytes, resetPeakRss } from '../memory.ts'
@@ -34,8 +34,8 @@ function opened(): Hub {
  * would cost more than what is measured.
  */
 function noteAges(): void {
-  const { home } = opened() as unknown as { home: Home }
-  const followed = home.at(frontier)
+  const { home } = opened() as unknown as { home: ReplicaContext }
+  const followed = home.frontier(frontier)
   const { log, tail } = followed
   tail.join()
   let next = log.nodes
@@ -133,7 +133,7 @@ answerRequests(
       const { user, system } = process.cpuUsage(started.cpu)
       const wallMs = performance.now() - started.at
       const loopMs = (loop?.percentile(99) ?? 0) / 1e6 - LOOP_RESOLUTION_MS
-      const { nodes } = (opened() as unknown as { home: Home }).home.at(frontier).log
+      const { nodes } = (opened() as unknown as { home: ReplicaContext }).home.frontier(frontier).log
       const ages = latencies.spread()
       return { nodes, ages, loopMs, wallMs, cpuMs: (user + system) / 1000, rssBytes: peakRssBytes() }
     },

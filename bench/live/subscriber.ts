@@ -8,7 +8,7 @@ import { hasCode } from '../../src/base/errors.ts'
 import { Key } from '../../src/crypto/key.ts'
 import type { Admission, LogState } from '../../src/sync/connection.ts'
 import { setBit } from '../../src/sync/message.ts'
-import { Exchange, type Services } from '../../src/transport/session.ts'
+import { type ReplicaPort, Session } from '../../src/transport/session.ts'
 import { connect } from '../../src/transport/websocket-link.ts'
 import { frontier, keyBytes } from '../stores.ts'
 import { ageMs, type Latencies } from './stamp.ts'
@@ -96,7 +96,7 @@ export class Subscriber {
       compress: !loopback,
       ...(binding === undefined ? {} : { binding }),
     }
-    const exchange = new Exchange(link, config, this.#services(), { signal: this.#over })
+    const exchange = new Session(link, config, this.#services(), { signal: this.#over })
     try {
       await exchange.ready
       const live = exchange.live(frontier, 'pull')
@@ -126,8 +126,8 @@ export class Subscriber {
     return { admitted, known: 0, held: [], released: [], refused: [], documents: [] }
   }
 
-  #services(): Services {
-    const own: Partial<Services> = {
+  #services(): ReplicaPort {
+    const own: Partial<ReplicaPort> = {
       view: async () => ({
         store: this.#store,
         ...this.#state(),
@@ -149,6 +149,6 @@ export class Subscriber {
       remember: async () => {},
       watchRegistry: async () => () => {},
     }
-    return own as Services
+    return own as ReplicaPort
   }
 }

@@ -9,23 +9,23 @@ import type { ErrorCode } from '../base/errors.ts'
 import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
 import type { FrontierStore, HeldNode, HeldStore, NodeEntry, Wait } from '../store/store.ts'
-import { Tally } from './admission-report.ts'
+import { AdmissionCounter } from './admission-report.ts'
 import { type Candidate, reread } from './candidate.ts'
 import type { DocumentCheck, Lack } from './document-availability.ts'
-import { Holds, type Item, isSameWait } from './pending-holds.ts'
-import type { Recent } from './recent-commits.ts'
+import { type Item, isSameWait, PendingHolds } from './pending-holds.ts'
+import type { RecentCommits } from './recent-commits.ts'
 import type { Registry } from './registry.ts'
-import type { OpenCuts, Refreshed } from './unresolved-cuts.ts'
-import type { Awaited } from './wait-filter.ts'
+import type { Refreshed, UnresolvedCuts } from './unresolved-cuts.ts'
+import type { WaitFilter } from './wait-filter.ts'
 
 /** What the turns of one gate share. */
-export interface Ground {
+export interface AdmissionContext {
   readonly log: FrontierStore
   readonly held: HeldStore
   readonly registry: Registry
-  readonly recent: Recent
-  readonly awaited: Awaited
-  readonly cuts: OpenCuts
+  readonly recent: RecentCommits
+  readonly awaited: WaitFilter
+  readonly cuts: UnresolvedCuts
   readonly documents: DocumentCheck
   readonly onCommitted: (nodes: readonly NodeEntry[], firstSeq: number) => void
 }
@@ -36,35 +36,35 @@ const BLOCKS_PER_PUT = Math.floor(COMMIT_LIMITS.bytesMax / DOCUMENT_LIMITS.block
 const WAVE = 32
 const WAVE_PAGE = 256
 
-export class Settlement {
-  readonly tally = new Tally()
-  readonly #ground: Ground
+export class AdmissionPass {
+  readonly tally = new AdmissionCounter()
+  readonly #ground: AdmissionContext
   readonly #frontier: string
   #staged: Candidate[] = []
   #stagedBytes = 0
   #heights = new DigestMap<number>()
-  readonly #holds = new Holds()
+  readonly #holds = new PendingHolds()
   /** In the held store, decided about, to be taken out after the next commit. */
-  #gone = new DigestSet()
+  #toDelete = new DigestSet()
   /** Over since just now: whatever waited for these is to be judged again. */
-  #over: Wait[] = []
+  #satisfiedWaits: Wait[] = []
   /** Over, but a full page was found waiting: to be looked up again once that is written. */
-  #more: Wait[] = []
+  #truncatedWaits: Wait[] = []
   /** Below a cut since just now: they may be held, and lead to more. */
-  #climbs: Digest[] = []
-  #stayed = 0
+  #descendQueue: Digest[] = []
+  #unchanged = 0
   /** What the documents of the nodes now being judged lack. */
   #lacks = new DigestMap<Lack>()
 
-  constructor(ground: Ground) {
+  constructor(ground: AdmissionContext) {
     this.#ground = ground
     this.#frontier = ground.log.name
   }
 
   /** Takes up what a change of the registry's cuts means for held nodes. */
   follow({ climbs, over }: Refreshed): void {
-    this.#climbs = this.#climbs.concat(climbs)
-    this.#over = this.#over.concat(over)
+    this.#descendQueue = this.#descendQueue.concat(climbs)
+    this.#satisfiedWaits = this.#satisfiedWaits.concat(over)
   }
 
   /** Makes blocks of documents durable; what waited for them is judged again by `finish`. */
@@ -76,7 +76,7 @@ export class Settlement {
       for (const { digest: id } of some) {
         documents.arrived(id)
         this.tally.supply(id)
-        this.#over.push({ kind: 'document', id })
+        this.#satisfiedWaits.push({ kind: 'document', id })
       }
     }
   }
@@ -100,9 +100,9 @@ export class Settlement {
   async settleWaiting(wait: Wait, signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
       const page = await this.#ground.held.waiting(this.#frontier, wait, PAGE)
-      this.#stayed = 0
+      this.#unchanged = 0
       await this.#settleItems(await this.#itemsHeld(page))
-      const isStuck = this.#stayed >= page.length
+      const isStuck = this.#unchanged >= page.length
       await this.finish()
       if (page.length < PAGE || isStuck || signal?.aborted) return
     }
@@ -124,14 +124,14 @@ export class Settlement {
   /** Follows up all that was set free, and writes what is left to write. */
   async finish(): Promise<void> {
     for (;;) {
-      const items = this.#climbs.length > 0 ? await this.#climb() : await this.#nextWave()
+      const items = this.#descendQueue.length > 0 ? await this.#climb() : await this.#nextWave()
       await this.#settleItems(items)
-      if (items.length > 0 || this.#climbs.length > 0 || this.#over.length > 0) continue
+      if (items.length > 0 || this.#descendQueue.length > 0 || this.#satisfiedWaits.length > 0) continue
       await this.#commit()
       await this.#writeHolds()
-      if (this.#more.length === 0) return
-      this.#over = this.#more
-      this.#more = []
+      if (this.#truncatedWaits.length === 0) return
+      this.#satisfiedWaits = this.#truncatedWaits
+      this.#truncatedWaits = []
     }
   }
 
@@ -162,7 +162,7 @@ export class Settlement {
   }
 
   #holdForDocuments(item: Item, lack: readonly Digest[]): void {
-    this.tally.lack(this.#ground.documents.await(lack))
+    this.tally.lack(this.#ground.documents.markAwaited(lack))
     this.#hold(item, { kind: 'document', id: lack[0]! })
   }
 
@@ -172,8 +172,8 @@ export class Settlement {
     this.#staged.push(item.candidate)
     this.#stagedBytes += bytes.length
     this.#heights.set(digest, height)
-    if (this.#ground.cuts.stored(digest)) this.#over.push({ kind: 'cut', id: digest })
-    if (this.#ground.awaited.mayBe(digest)) this.#over.push({ kind: 'parent', id: digest })
+    if (this.#ground.cuts.stored(digest)) this.#satisfiedWaits.push({ kind: 'cut', id: digest })
+    if (this.#ground.awaited.mightContain(digest)) this.#satisfiedWaits.push({ kind: 'parent', id: digest })
   }
 
   #refuse(item: Item, code: ErrorCode): void {
@@ -183,17 +183,17 @@ export class Settlement {
 
   #leave({ candidate: { digest }, wasHeld }: Item): void {
     this.#holds.delete(digest)
-    if (wasHeld) this.#gone.add(digest)
+    if (wasHeld) this.#toDelete.add(digest)
     this.tally.unhold(digest, wasHeld)
   }
 
   #hold(item: Item, wait: Wait): void {
     const { digest, key, parents } = item.candidate
-    this.#climbs.push(...this.#ground.cuts.seen(digest, parents))
+    this.#descendQueue.push(...this.#ground.cuts.seen(digest, parents))
     if (wait.kind === 'parent') this.#ground.awaited.note(wait.id)
     if (item.storedWait !== undefined && isSameWait(item.storedWait, wait)) {
       this.#holds.delete(digest)
-      this.#stayed++
+      this.#unchanged++
       return
     }
     this.#holds.set({ item, wait })
@@ -221,7 +221,7 @@ export class Settlement {
 
   /** What waited for some of the things that are over. */
   async #nextWave(): Promise<Item[]> {
-    const waits = this.#over.splice(-WAVE)
+    const waits = this.#satisfiedWaits.splice(-WAVE)
     const lists = await Promise.all(waits.map(wait => this.#waitingFor(wait)))
     return lists.flat()
   }
@@ -230,17 +230,17 @@ export class Settlement {
     const moved = this.#holds.take(wait)
     if (!this.#anyHeld()) return moved
     const page = await this.#ground.held.waiting(this.#frontier, wait, WAVE_PAGE)
-    if (page.length === WAVE_PAGE) this.#more.push(wait)
+    if (page.length === WAVE_PAGE) this.#truncatedWaits.push(wait)
     return [...moved, ...(await this.#itemsHeld(page))]
   }
 
   /** Goes down from digests below a cut through what is held; returns what waited for a cut's heads. */
   async #climb(): Promise<Item[]> {
-    const digests = this.#climbs.splice(-PAGE)
+    const digests = this.#descendQueue.splice(-PAGE)
     const moved = digests.map(digest => this.#holds.get(digest)).filter(hold => hold !== undefined)
     const stored = this.#anyHeld() ? await this.#itemsHeld(digests) : []
     for (const { candidate } of [...moved.map(hold => hold.item), ...stored]) {
-      this.#climbs.push(...this.#ground.cuts.seen(candidate.digest, candidate.parents))
+      this.#descendQueue.push(...this.#ground.cuts.seen(candidate.digest, candidate.parents))
     }
     return [
       ...moved.filter(hold => hold.wait.kind === 'cut').map(hold => hold.item),
@@ -250,7 +250,7 @@ export class Settlement {
 
   /** From the held store, without those that this turn has decided about. */
   async #itemsHeld(digests: readonly Digest[]): Promise<Item[]> {
-    const open = digests.filter(digest => !this.#gone.has(digest) && this.#holds.get(digest) === undefined)
+    const open = digests.filter(digest => !this.#toDelete.has(digest) && this.#holds.get(digest) === undefined)
     const rows = open.length === 0 ? [] : await this.#ground.held.get(this.#frontier, open)
     return rows.filter(row => row !== undefined).map(itemOf)
   }
@@ -292,8 +292,8 @@ export class Settlement {
       this.tally.admit(nodes.length, firstSeq)
       onCommitted(nodes, firstSeq)
     }
-    const gone = this.#gone
-    this.#gone = new DigestSet()
+    const gone = this.#toDelete
+    this.#toDelete = new DigestSet()
     if (gone.size > 0) await held.delete(this.#frontier, [...gone])
   }
 

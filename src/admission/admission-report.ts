@@ -5,7 +5,7 @@ import type { ErrorCode } from '../base/errors.ts'
 import { DOCUMENT_LIMITS } from '../base/limits.ts'
 import type { Wait } from '../store/store.ts'
 
-export interface HeldItem {
+export interface HeldNode {
   readonly digest: Digest
   /** The key that signed it. */
   readonly key: Uint8Array
@@ -18,7 +18,7 @@ export interface AdmitReport {
   /** Nodes of this call that were stored before, or came twice in it. */
   readonly known: number
   /** Nodes kept aside by this call, or that wait for something else than before. */
-  readonly held: readonly HeldItem[]
+  readonly held: readonly HeldNode[]
   /** Nodes that had been held and are not any more: admitted or refused. */
   readonly released: readonly Digest[]
   readonly refused: readonly { readonly digest: Digest; readonly code: ErrorCode }[]
@@ -37,14 +37,14 @@ export interface AdmitReport {
 const LISTED_MAX = 65_536
 
 /** A report in the making. */
-export class Tally {
+export class AdmissionCounter {
   known = 0
   supplied = 0
   unsolicited = 0
   #admitted = 0
   #firstSeq: number | undefined
   #unlisted = 0
-  readonly #held = new DigestMap<HeldItem>()
+  readonly #held = new DigestMap<HeldNode>()
   readonly #documents = new DigestSet()
   readonly #released: Digest[] = []
   readonly #refused: { digest: Digest; code: ErrorCode }[] = []
@@ -54,7 +54,7 @@ export class Tally {
     this.#firstSeq ??= firstSeq
   }
 
-  hold(item: HeldItem): void {
+  hold(item: HeldNode): void {
     if (this.#held.size < LISTED_MAX || this.#held.has(item.digest)) this.#held.set(item.digest, item)
     else this.#unlisted++
   }

@@ -6,16 +6,16 @@ import { type Digest, sha256 } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import type { Job } from '../crypto/verifier-pool.ts'
 import { checkedLabel } from '../event/event.ts'
-import { storedLabel } from '../event/event-scanner.ts'
+import { eventIdPrefixOf } from '../event/event-scanner.ts'
 import { decodeNode, NODE_DOMAIN, type Node } from '../node/node.ts'
-import type { Link } from '../node/schema.ts'
+import type { DocumentLink } from '../node/schema.ts'
 import type { NodeEntry } from '../store/store.ts'
 
 export interface Candidate extends NodeEntry {
   /** The key it says it is signed by. */
   readonly key: Uint8Array
   /** The documents it links. */
-  readonly links: readonly Link[]
+  readonly links: readonly DocumentLink[]
 }
 
 export interface Refusal {
@@ -45,7 +45,7 @@ export function examine(bytes: Uint8Array, frontier: string): Examined | Refusal
 /** For bytes that `examine` accepted once and that hash to the same digest still. */
 export function reread(bytes: Uint8Array): Candidate {
   const node = decodeNode(bytes)
-  return candidateOf(node, storedLabel(node.event))
+  return candidateOf(node, eventIdPrefixOf(node.event))
 }
 
 function candidateOf(node: Node, label: Uint8Array): Candidate {

@@ -6,7 +6,7 @@ import { type Digest, DigestMap, DigestSet, equals } from '../base/bytes.ts'
 import { hasCode } from '../base/errors.ts'
 import { DOCUMENT_LIMITS } from '../base/limits.ts'
 import { type ChunkList, chunkBytes, EMPTY_DIGEST, readChunkList } from '../node/document-chunks.ts'
-import type { Link } from '../node/schema.ts'
+import type { DocumentLink } from '../node/schema.ts'
 import type { DocumentStore } from '../store/store.ts'
 
 const { awaitedMax, awaitedListedMax } = DOCUMENT_LIMITS
@@ -15,7 +15,7 @@ const { awaitedMax, awaitedListedMax } = DOCUMENT_LIMITS
 export type Lack = readonly Digest[] | 'malformed'
 
 /** What one document lacks. */
-export async function lackOf(store: DocumentStore, link: Link): Promise<Lack> {
+export async function lackOf(store: DocumentStore, link: DocumentLink): Promise<Lack> {
   const { digest } = link
   return (await new DocumentCheck(store).lacks([{ digest, links: [link] }])).get(digest) ?? []
 }
@@ -23,7 +23,7 @@ export async function lackOf(store: DocumentStore, link: Link): Promise<Lack> {
 /** A node, as far as it matters here. */
 export interface Linking {
   readonly digest: Digest
-  readonly links: readonly Link[]
+  readonly links: readonly DocumentLink[]
 }
 
 export class DocumentCheck {
@@ -47,7 +47,7 @@ export class DocumentCheck {
   }
 
   /** Held nodes wait for these. Answers those that are kept in mind. */
-  await(digests: readonly Digest[]): Digest[] {
+  markAwaited(digests: readonly Digest[]): Digest[] {
     return digests.filter(digest => {
       if (this.#awaited.size >= awaitedMax && !this.#awaited.has(digest)) {
         this.#overflowed = true
@@ -82,7 +82,7 @@ export class DocumentCheck {
     return found
   }
 
-  async #lackOf(links: readonly Link[], sizes: DigestMap<number>, lists: DigestMap<Lack>): Promise<Lack> {
+  async #lackOf(links: readonly DocumentLink[], sizes: DigestMap<number>, lists: DigestMap<Lack>): Promise<Lack> {
     const missing = new DigestSet()
     for (const { codec, digest } of links) {
       if (!sizes.has(digest)) missing.add(digest)

@@ -13,17 +13,17 @@ import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import type { Verifier } from '../crypto/verifier-pool.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
 import type { FrontierStore, HeldStore, NodeEntry, Wait } from '../store/store.ts'
-import { type Ground, Settlement } from './admission-pass.ts'
-import type { AdmitReport, HeldItem } from './admission-report.ts'
+import { type AdmissionContext, AdmissionPass } from './admission-pass.ts'
+import type { AdmitReport, HeldNode } from './admission-report.ts'
 import { type Candidate, type Examined, examine, type Refusal } from './candidate.ts'
 import { DocumentCheck } from './document-availability.ts'
 import { SignedNode } from './own-node.ts'
-import { Recent } from './recent-commits.ts'
+import { RecentCommits } from './recent-commits.ts'
 import type { Registry } from './registry.ts'
-import { OpenCuts } from './unresolved-cuts.ts'
-import { Awaited } from './wait-filter.ts'
+import { UnresolvedCuts } from './unresolved-cuts.ts'
+import { WaitFilter } from './wait-filter.ts'
 
-export type { AdmitReport, HeldItem }
+export type { AdmitReport, HeldNode }
 
 /** A node's bytes, from anybody; or a node that this process has just made and signed, which has passed steps 1 and 2. */
 export type Block = Uint8Array | SignedNode
@@ -54,16 +54,16 @@ const RECHECK_PAGE = 256
 
 export class Gate {
   readonly #verifier: Verifier
-  readonly #ground: Ground
+  readonly #ground: AdmissionContext
   #line: Promise<unknown> = Promise.resolve()
   #recovered = false
 
   constructor({ log, held, registry, verifier, onCommitted = () => {} }: GateParts) {
     this.#verifier = verifier
-    const cuts = new OpenCuts(registry)
+    const cuts = new UnresolvedCuts(registry)
     const documents = new DocumentCheck(log.documents)
-    const recent = new Recent(log.nodes)
-    this.#ground = { log, held, registry, recent, awaited: new Awaited(), cuts, documents, onCommitted }
+    const recent = new RecentCommits(log.nodes)
+    this.#ground = { log, held, registry, recent, awaited: new WaitFilter(), cuts, documents, onCommitted }
   }
 
   /**
@@ -90,17 +90,17 @@ export class Gate {
    * Takes blocks of documents: those that some held node waits for are stored, others only counted. What waited for them is
    * let in with what waits for that in turn.
    */
-  supply(blocks: readonly Uint8Array[]): Promise<AdmitReport> {
+  offerDocuments(blocks: readonly Uint8Array[]): Promise<AdmitReport> {
     return this.#turn(settlement => this.#supply(settlement, blocks))
   }
 
   /** Stores blocks of documents that this replica is about to link itself, and lets in what waited for them. */
-  keep(blocks: readonly DocumentBlock[]): Promise<AdmitReport> {
+  storeDocuments(blocks: readonly DocumentBlock[]): Promise<AdmitReport> {
     return this.#turn(settlement => settlement.keep(blocks))
   }
 
   /** As `admit`, for blocks among which there may be documents that held nodes wait for. */
-  receive(blocks: readonly Uint8Array[], options: { from: Uint8Array }): Promise<AdmitReport> {
+  admitNodesAndDocuments(blocks: readonly Uint8Array[], options: { from: Uint8Array }): Promise<AdmitReport> {
     if (this.#recovered && !this.#ground.documents.awaitsAny) return this.admit(blocks, options)
     return this.#turn(async settlement => {
       const { documents, nodes } = await this.#sort(blocks)
@@ -127,7 +127,7 @@ export class Gate {
   }
 
   /** Judges everything held again: after a registry was adopted, a cut lifted or a peer removed. */
-  recheck(options: { signal?: AbortSignal } = {}): Promise<AdmitReport> {
+  reevaluateHeld(options: { signal?: AbortSignal } = {}): Promise<AdmitReport> {
     return this.#turn(settlement => this.#settleAllHeld(settlement, options.signal))
   }
 
@@ -141,10 +141,10 @@ export class Gate {
     return run
   }
 
-  #turn(task: (settlement: Settlement) => Promise<void>): Promise<AdmitReport> {
+  #turn(task: (settlement: AdmissionPass) => Promise<void>): Promise<AdmitReport> {
     return this.exclusive(async () => {
       try {
-        const settlement = new Settlement(this.#ground)
+        const settlement = new AdmissionPass(this.#ground)
         settlement.follow(await this.#ground.cuts.refresh(this.#ground.log))
         await this.#recover(settlement)
         await task(settlement)
@@ -158,7 +158,7 @@ export class Gate {
   }
 
   /** Once: a crash may have come between a commit and what it should have set free. It counts for the call it runs in. */
-  async #recover(settlement: Settlement): Promise<void> {
+  async #recover(settlement: AdmissionPass): Promise<void> {
     const { held, log, awaited, documents } = this.#ground
     if (held.usage(log.name).nodes === 0) {
       awaited.clear()
@@ -170,7 +170,7 @@ export class Gate {
     this.#recovered = true
   }
 
-  async #settleAllHeld(settlement: Settlement, signal?: AbortSignal): Promise<void> {
+  async #settleAllHeld(settlement: AdmissionPass, signal?: AbortSignal): Promise<void> {
     const { held, log } = this.#ground
     let after: Digest | undefined
     for (;;) {
@@ -197,7 +197,7 @@ export class Gate {
     return { documents, nodes }
   }
 
-  async #supply(settlement: Settlement, blocks: readonly Uint8Array[]): Promise<void> {
+  async #supply(settlement: AdmissionPass, blocks: readonly Uint8Array[]): Promise<void> {
     const all = blocks.map(bytes => ({ digest: sha256(bytes), bytes }))
     const awaited = await this.awaits(all.map(({ digest }) => digest))
     const wanted = all.filter(({ bytes }, i) => awaited[i] && bytes.length <= DOCUMENT_LIMITS.blockBytesMax)
@@ -205,7 +205,7 @@ export class Gate {
     await settlement.keep(wanted)
   }
 
-  async #settle(settlement: Settlement, batch: Batch, from: Uint8Array): Promise<void> {
+  async #settle(settlement: AdmissionPass, batch: Batch, from: Uint8Array): Promise<void> {
     const { candidates, refused, known, since } = batch
     for (const { digest, code } of refused) settlement.tally.refuse(digest, code)
     settlement.tally.known += known

@@ -8,13 +8,13 @@ import { sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { type Key, seedOf } from '../crypto/key.ts'
 import {
+  type ChainStart,
   type PackedNodes,
   type PackedRun,
-  pack,
-  type RunStart,
+  packChain,
   type Signed,
+  signChain,
   signNode,
-  signRun,
   unpackNodes,
 } from '../crypto/node-signer.ts'
 import { startThread } from '../crypto/worker-thread.ts'
@@ -27,7 +27,7 @@ export interface OwnFields extends Omit<NodeFields, 'key' | 'event'> {
 }
 
 /** Events that nodes of a chain are to carry. */
-export interface Run extends RunStart {
+export interface Run extends ChainStart {
   readonly events: readonly CheckedEvent[]
 }
 
@@ -76,7 +76,7 @@ const THREAD_AFTER = 1024
  * Signs runs, one at a time: the first on the calling thread; where more come, in a thread of its own, beside what the
  * calling thread does meanwhile.
  */
-export class RunSigner {
+export class ChainSigner {
   readonly #key: Key
   #thread: Worker | undefined
   #isUp = false
@@ -105,13 +105,13 @@ export class RunSigner {
     await this.#thread?.terminate()
   }
 
-  #signHere(start: RunStart, texts: readonly Uint8Array[]): Signed[] {
+  #signHere(start: ChainStart, texts: readonly Uint8Array[]): Signed[] {
     this.#signedHere += texts.length
-    return signRun(this.#key, start, texts)
+    return signChain(this.#key, start, texts)
   }
 
-  async #signThere(start: RunStart, texts: readonly Uint8Array[]): Promise<Signed[]> {
-    const run: PackedRun = { ...start, ...pack(texts) }
+  async #signThere(start: ChainStart, texts: readonly Uint8Array[]): Promise<Signed[]> {
+    const run: PackedRun = { ...start, ...packChain(texts) }
     const nodes = await new Promise<PackedNodes>((resolve, reject) => {
       this.#asked = { resolve, reject }
       this.#thread!.ref()

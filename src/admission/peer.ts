@@ -56,7 +56,7 @@ const URL_PATTERN = /^(?:https?|wss?):\/\/[^\p{C}\p{Z}\\#]+$/iu
 const SECURE = new Set(['https:', 'wss:'])
 
 /** A draft checked whole, its key vetted. @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_KEY */
-export function readDraft({ id, url, publicKey, addedAt, note = '', live, allowPlain = false }: PeerDraft): Peer {
+export function readPeerDraft({ id, url, publicKey, addedAt, note = '', live, allowPlain = false }: PeerDraft): Peer {
   checkPeerId(id)
   checkPeerUrl(url, { allowPlain })
   checkNote(note)

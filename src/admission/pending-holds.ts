@@ -19,7 +19,7 @@ export interface Hold {
   readonly wait: Wait
 }
 
-export class Holds {
+export class PendingHolds {
   #byDigest = new DigestMap<Hold>()
   /** A node that has moved on stays listed here and is skipped. */
   #byWait = new Map<string, Hold[]>()

@@ -11,7 +11,7 @@ interface Chunk {
   readonly digests: readonly Digest[]
 }
 
-export class Recent {
+export class RecentCommits {
   readonly #heights = new DigestMap<number>()
   readonly #chunks: Chunk[] = []
   #from: number

@@ -6,7 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { fromHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { REGISTRY_LIMITS } from '../base/limits.ts'
-import { vetKey } from '../crypto/key.ts'
+import { validatePublicKey } from '../crypto/key.ts'
 import { checkPeerUrl, type Peer } from './peer.ts'
 import type { RegistryOffer } from './registry-offer.ts'
 import type { Cut } from './registry-records.ts'
@@ -73,7 +73,7 @@ function reasonAgainst({ id, public_key }: Peer, local: LocalDeclarations): stri
 function fault({ url, public_key }: Peer, allowPlain: boolean): string | undefined {
   try {
     if (url !== '') checkPeerUrl(url, { allowPlain })
-    vetKey(fromHex(public_key)!)
+    validatePublicKey(fromHex(public_key)!)
     return undefined
   } catch (error) {
     if (error instanceof ReplicaError) return error.message

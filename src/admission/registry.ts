@@ -9,7 +9,7 @@ import { REGISTRY_LIMITS } from '../base/limits.ts'
 import { encodeCbor } from '../cbor/dag-cbor.ts'
 import { type Key, parsePublicKey } from '../crypto/key.ts'
 import type { RecordChange, Records } from '../store/store.ts'
-import { changePeer, type Peer, type PeerChange, type PeerDraft, readDraft } from './peer.ts'
+import { changePeer, type Peer, type PeerChange, type PeerDraft, readPeerDraft } from './peer.ts'
 import { type LocalDeclarations, planAdoption } from './registry-adoption.ts'
 import { decodeOffer, encodeOffer, type OfferedCut, type OfferedPeer, type RegistryOffer } from './registry-offer.ts'
 import { type Cut, type CutDraft, loadEntries, makeCut, removeEntry, writeCut, writePeer } from './registry-records.ts'
@@ -137,7 +137,7 @@ export class Registry {
    */
   add(draft: PeerDraft): Promise<Added> {
     return this.#serial(async () => {
-      const peer = readDraft(draft)
+      const peer = readPeerDraft(draft)
       const before = this.#peers.get(peer.id)
       const isSame = before?.public_key === peer.public_key && before.url === peer.url && before.note === peer.note
       if (isSame && (draft.live === undefined || before.live === peer.live)) return { peer: before, change: 'same' }

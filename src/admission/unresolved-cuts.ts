@@ -21,7 +21,7 @@ export interface Refreshed {
   readonly over: readonly Wait[]
 }
 
-export class OpenCuts {
+export class UnresolvedCuts {
   readonly #registry: Registry
   readonly #open = new Map<string, OpenCut>()
   #postponed: Wait[] = []

@@ -5,7 +5,7 @@ import type { Digest } from '../base/bytes.ts'
 
 const BITS = 20
 
-export class Awaited {
+export class WaitFilter {
   #bits: Uint8Array | undefined
 
   note(digest: Digest): void {
@@ -14,7 +14,7 @@ export class Awaited {
     this.#bits[at >>> 3] = this.#bits[at >>> 3]! | (1 << (at & 7))
   }
 
-  mayBe(digest: Digest): boolean {
+  mightContain(digest: Digest): boolean {
     if (this.#bits === undefined) return false
     const at = place(digest)
     return (this.#bits[at >>> 3]! & (1 << (at & 7))) !== 0

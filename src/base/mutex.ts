@@ -3,7 +3,7 @@
 
 import { ReplicaError } from './errors.ts'
 
-export class Serial {
+export class Mutex {
   #last: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
 

@@ -3,7 +3,7 @@
 
 import { SOCKET_LIMITS } from './limits.ts'
 
-export class Lane {
+export class Semaphore {
   readonly #width: number
   readonly #waiting: (() => void)[] = []
   #taken = 0
@@ -13,7 +13,7 @@ export class Lane {
   }
 
   /** Calls `start` when there is room, which is taken until `leave`. */
-  enter(start: () => void): void {
+  acquire(start: () => void): void {
     if (this.#taken < this.#width) {
       this.#taken += 1
       start()
@@ -21,7 +21,7 @@ export class Lane {
   }
 
   /** The room goes to whoever waits longest, after the sockets have been looked at. */
-  leave(): void {
+  release(): void {
     const next = this.#waiting.shift()
     if (next === undefined) this.#taken -= 1
     else setImmediate(next)
@@ -29,4 +29,4 @@ export class Lane {
 }
 
 /** The one of this process. */
-export const lane = new Lane()
+export const readSemaphore = new Semaphore()

@@ -1,7 +1,7 @@
 // Tasks of the store that a session has under way: how many, and their end. What runs beside the session's loop hands its
 // outcome over when it counts no more.
 
-export class Tasks {
+export class TaskTracker {
   readonly #beside = new Set<Promise<void>>()
   #count = 0
 
@@ -10,7 +10,7 @@ export class Tasks {
   }
 
   /** Counts a task while somebody awaits it. */
-  async during<T>(task: () => Promise<T>): Promise<T> {
+  async track<T>(task: () => Promise<T>): Promise<T> {
     this.#count += 1
     try {
       return await task()
@@ -20,8 +20,8 @@ export class Tasks {
   }
 
   /** Runs a task that nobody awaits. */
-  beside<T>(task: () => Promise<T>, done: (outcome: T) => void, failed: (error: unknown) => void): void {
-    const settled = this.during(task)
+  spawn<T>(task: () => Promise<T>, done: (outcome: T) => void, failed: (error: unknown) => void): void {
+    const settled = this.track(task)
       .then(done, failed)
       .then(() => {
         this.#beside.delete(settled)

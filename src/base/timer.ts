@@ -1,15 +1,15 @@
 // Time as a session needs it: an alarm that rings once after a while and can be set back. Tests bring alarms of their
 // own, so that no test waits for a real one.
 
-export interface Alarm {
+export interface Timer {
   /** Starts the while again. */
   restart(): void
   stop(): void
 }
 
-export type SetAlarm = (ms: number, ring: () => void) => Alarm
+export type SetTimer = (ms: number, ring: () => void) => Timer
 
-export const clockAlarm: SetAlarm = (ms, ring) => {
+export const systemTimer: SetTimer = (ms, ring) => {
   const timer = setTimeout(ring, ms)
   return {
     restart() {

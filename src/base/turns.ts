@@ -2,13 +2,13 @@
 // requests go on meanwhile.
 
 import { setImmediate } from 'node:timers/promises'
-import type { InPieces } from './cooperative.ts'
+import type { CooperativeTask } from './cooperative.ts'
 
 /** Milliseconds of the work in one turn; the piece in which they pass is finished. */
 const TURN_MS = 8
 
 /** @throws what the work throws */
-export async function inTurns<T>(work: InPieces<T>): Promise<T> {
+export async function runCooperatively<T>(work: CooperativeTask<T>): Promise<T> {
   for (;;) {
     const began = performance.now()
     do {

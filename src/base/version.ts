@@ -1,3 +1,3 @@
 // The version of this package, as package.json states it (a test holds the two equal): needed where no file may be read.
 
-export const VERSION = '0.1.0'
+export const PACKAGE_VERSION = '0.1.0'

@@ -5,7 +5,7 @@ interface Waiter {
   readonly reject: (error: Error) => void
 }
 
-export class Waiters {
+export class PendingRequests {
   readonly #waiters = new Map<string, Waiter>()
 
   get size(): number {

@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util'
 import type { ReplicaError } from '../base/errors.ts'
-import { EVERYWHERE, type OptionSpec, type VerbShape } from './command-spec.ts'
+import { type CommandSpec, EVERYWHERE, type OptionSpec } from './command-spec.ts'
 import { usage } from './terminal/output.ts'
 
 /** The arguments of one verb, already checked against what it takes. */
@@ -61,7 +61,7 @@ export function wantsJson(argv: readonly string[]): boolean {
 }
 
 /** What the words name, and the words that are left. */
-export interface Found<C extends VerbShape> {
+export interface Found<C extends CommandSpec> {
   /** Undefined when no verb is named. */
   readonly command: C | undefined
   /** The verbs that begin with the one word given, when that is a family and help was asked for. */
@@ -70,7 +70,7 @@ export interface Found<C extends VerbShape> {
 }
 
 /** @throws ReplicaError ERR_USAGE */
-export function findVerb<C extends VerbShape>(argv: readonly string[], commands: readonly C[]): Found<C> {
+export function findVerb<C extends CommandSpec>(argv: readonly string[], commands: readonly C[]): Found<C> {
   const { before, words } = splitAtVerb(argv)
   if (words.length === 0) return { command: undefined, rest: before }
   const { rest, ...found } = findCommand(words, commands)
@@ -87,7 +87,7 @@ function splitAtVerb(argv: readonly string[]): { before: string[]; words: string
   return { before: argv.slice(0, at), words: argv.slice(at) }
 }
 
-function findCommand<C extends VerbShape>(words: readonly string[], commands: readonly C[]): Found<C> {
+function findCommand<C extends CommandSpec>(words: readonly string[], commands: readonly C[]): Found<C> {
   const [first, second] = words as [string, string | undefined]
   const one = commands.find(command => command.name === first)
   if (one !== undefined) return { command: one, rest: words.slice(1) }
@@ -107,7 +107,7 @@ function asksForHelp(words: readonly string[]): boolean {
   return words.slice(0, end < 0 ? undefined : end).some(word => word === '--help' || word === '-h')
 }
 
-function noneOfFamily([first, second]: readonly string[], family: readonly VerbShape[]): ReplicaError {
+function noneOfFamily([first, second]: readonly string[], family: readonly CommandSpec[]): ReplicaError {
   const names = family.map(command => command.name)
   const words = `${first} ${second}`
   const isWord = second !== undefined && !second.startsWith('-')
@@ -116,13 +116,13 @@ function noneOfFamily([first, second]: readonly string[], family: readonly VerbS
 }
 
 /** Compared with all verbs and with the first words of those that have two. */
-export function unknownVerb(words: string, commands: readonly VerbShape[]): ReplicaError {
+export function unknownVerb(words: string, commands: readonly CommandSpec[]): ReplicaError {
   const known = commands.flatMap(command => [command.name, command.name.split(' ')[0]!])
   return unknown('verb', words, [...new Set(known)])
 }
 
 /** What follows the verb, checked against what it takes. @throws ReplicaError ERR_USAGE */
-export function readArgs(words: readonly string[], command: VerbShape | undefined): Args {
+export function readArgs(words: readonly string[], command: CommandSpec | undefined): Args {
   const specs = [...(command?.options ?? []), ...EVERYWHERE]
   const { tokens } = parseArgs({
     args: [...words],
@@ -179,7 +179,7 @@ function readOption(token: OptionToken, specs: readonly OptionSpec[], values: Ma
 }
 
 function checkComplete(
-  command: VerbShape | undefined,
+  command: CommandSpec | undefined,
   positionals: readonly string[],
   values: ReadonlyMap<string, unknown>,
 ): void {

@@ -19,7 +19,7 @@ export interface ArgumentSpec {
 }
 
 /** What a verb takes and says of itself. */
-export interface VerbShape {
+export interface CommandSpec {
   /** One word, or two: `peer add`. */
   readonly name: string
   readonly group: 'store' | 'peers' | 'log' | 'sync' | 'look' | 'other'

@@ -4,9 +4,9 @@
 import type { ExitCode } from '../base/errors.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { Args } from './args.ts'
-import type { VerbShape } from './command-spec.ts'
+import type { CommandSpec } from './command-spec.ts'
 import type { Io } from './io.ts'
-import type { Visits } from './short-lived-store.ts'
+import type { ShortLivedStore } from './short-lived-store.ts'
 import type { Output } from './terminal/output.ts'
 
 /** Where a verb comes from and what stands around it. */
@@ -43,7 +43,7 @@ export type RunInside = (
   session: { io: Io; signal: AbortSignal },
 ) => Promise<ExitCode>
 
-export interface StoreCommand extends VerbShape {
+export interface StoreCommand extends CommandSpec {
   /** Needs a store: runs in the hub that serves it, else opens it. */
   readonly where: 'store'
   run(context: StoreContext, args: Args): Promise<ExitCode>
@@ -51,12 +51,12 @@ export interface StoreCommand extends VerbShape {
    * For a verb that stays for long and only looks: what it does where no hub serves the store, so that it leaves the store to others.
    * It answers an exit code, or the words of a command line with which to go on when a hub serves the store by now.
    */
-  runUnserved?(context: Context, args: Args, visits: Visits): Promise<ExitCode | readonly string[]>
+  runUnserved?(context: Context, args: Args, visits: ShortLivedStore): Promise<ExitCode | readonly string[]>
   /** What the verb does with a store that is too damaged to open; without this it fails as any verb does. */
   runDamaged?(context: Context & { readonly location: string }, args: Args): Promise<ExitCode>
 }
 
-export interface FreeCommand extends VerbShape {
+export interface FreeCommand extends CommandSpec {
   /** Runs in the process of the shell, without a store or with one that it makes itself. */
   readonly where: 'here'
   run(context: Context, args: Args): Promise<ExitCode>

@@ -1,11 +1,11 @@
 // Help, made from the table of verbs alone; protocol/cli.md repeats it and a test holds the two equal.
 
-import { EVERYWHERE, type OptionSpec, type VerbShape } from './command-spec.ts'
+import { type CommandSpec, EVERYWHERE, type OptionSpec } from './command-spec.ts'
 import { columns } from './terminal/layout.ts'
 
 const WIDTH = 96
 
-const GROUPS: readonly { group: VerbShape['group']; title: string }[] = [
+const GROUPS: readonly { group: CommandSpec['group']; title: string }[] = [
   { group: 'store', title: 'Begin' },
   { group: 'peers', title: 'Whom to trust' },
   { group: 'log', title: 'Events in and out' },
@@ -15,7 +15,7 @@ const GROUPS: readonly { group: VerbShape['group']; title: string }[] = [
 ]
 
 /** `replica peer add <id> <url> --key <hex> [--note <text>]` */
-export function usageLine(command: VerbShape): string {
+export function usageLine(command: CommandSpec): string {
   const words = ['replica', command.name]
   for (const argument of command.arguments ?? [])
     words.push(argument.optional ? `[${argument.name}]` : `<${argument.name}>`)
@@ -37,16 +37,16 @@ function optionNames(option: OptionSpec): string {
   return option.short === undefined ? `--${option.name}${value}` : `-${option.short}, --${option.name}${value}`
 }
 
-export function verbHelp(command: VerbShape): string[] {
+export function verbHelp(command: CommandSpec): string[] {
   return help(command, EVERYWHERE)
 }
 
 /** Without the options that every verb has: what protocol/cli.md repeats. */
-export function ownHelp(command: VerbShape): string[] {
+export function ownHelp(command: CommandSpec): string[] {
   return help(command, [])
 }
 
-function help(command: VerbShape, everywhere: readonly OptionSpec[]): string[] {
+function help(command: CommandSpec, everywhere: readonly OptionSpec[]): string[] {
   const lines = [...wrap(usageLine(command), WIDTH, '    '), '']
   lines.push(`${command.summary[0]!.toUpperCase()}${command.summary.slice(1)}.`)
   for (const paragraph of command.about ?? []) lines.push('', ...wrap(paragraph, WIDTH))
@@ -68,7 +68,7 @@ function optionRows(options: readonly OptionSpec[]): string[][] {
 }
 
 /** The verbs that begin with the same word. */
-export function familyHelp(family: readonly VerbShape[]): string[] {
+export function familyHelp(family: readonly CommandSpec[]): string[] {
   const [word] = family[0]!.name.split(' ')
   return [
     `replica ${word} <verb> …`,
@@ -80,11 +80,11 @@ export function familyHelp(family: readonly VerbShape[]): string[] {
 }
 
 /** Verbs as `help` names them in JSON. */
-export function verbFields(verbs: readonly VerbShape[]): { name: string; usage: string; summary: string }[] {
+export function verbFields(verbs: readonly CommandSpec[]): { name: string; usage: string; summary: string }[] {
   return verbs.map(verb => ({ name: verb.name, usage: usageLine(verb), summary: verb.summary }))
 }
 
-export function overview(commands: readonly VerbShape[]): string[] {
+export function overview(commands: readonly CommandSpec[]): string[] {
   const lines = ['replica keeps logs of signed events and exchanges them with other hubs.', '', 'replica <verb> …']
   const widest = Math.max(...commands.map(command => command.name.length))
   for (const { group, title } of GROUPS) {

@@ -13,7 +13,7 @@ export class OutputClosed extends Error {
   override readonly name = 'OutputClosed'
 }
 
-export interface Sink {
+export interface OutputStream {
   readonly terminal: boolean
   /** Width of the terminal in columns; 80 where there is none. */
   readonly columns: number
@@ -23,20 +23,20 @@ export interface Sink {
   flush(): Promise<void>
 }
 
-export interface Source {
+export interface InputStream {
   readonly terminal: boolean
   /** Reading starts with the first step of the iteration, once. */
   chunks(): AsyncIterable<Uint8Array>
 }
 
 export interface Io {
-  readonly stdin: Source
-  readonly stdout: Sink
-  readonly stderr: Sink
+  readonly stdin: InputStream
+  readonly stdout: OutputStream
+  readonly stderr: OutputStream
 }
 
 /** A pipe, a socket or a terminal. */
-export function streamSink(stream: Writable & { isTTY?: boolean; columns?: number }): Sink {
+export function streamSink(stream: Writable & { isTTY?: boolean; columns?: number }): OutputStream {
   let failure: Error | undefined
   const fail = (error: unknown): void => {
     failure ??= outputError(error)
@@ -69,7 +69,7 @@ export function streamSink(stream: Writable & { isTTY?: boolean; columns?: numbe
 }
 
 /** A file, or a device that is no terminal. Node's own stream for these takes a write of half the bytes for one of all. */
-export function fileSink(descriptor: number): Sink {
+export function fileSink(descriptor: number): OutputStream {
   const put = (bytes: Uint8Array): void => {
     try {
       for (let at = 0; at < bytes.length; ) at += fs.writeSync(descriptor, bytes, at)
@@ -93,7 +93,7 @@ function outputError(error: unknown): Error {
 }
 
 /** `open` is called at the first read: touching a process's stdin too early would start it. `signal` ends the wait for more. */
-export function streamSource(terminal: boolean, open: () => Readable, signal: AbortSignal): Source {
+export function streamSource(terminal: boolean, open: () => Readable, signal: AbortSignal): InputStream {
   return {
     terminal,
     async *chunks() {

@@ -5,14 +5,14 @@
 import * as fs from 'node:fs'
 import { isatty } from 'node:tty'
 import { ReplicaError } from '../base/errors.ts'
-import { fileSink, type Sink, streamSink, streamSource } from './io.ts'
+import { fileSink, type OutputStream, streamSink, streamSource } from './io.ts'
 import { runProgram } from './program.ts'
 
 const stdout = sinkOf(1, () => process.stdout)
 const stderr = sinkOf(2, () => process.stderr)
 const controller = new AbortController()
 
-function sinkOf(descriptor: number, stream: () => NodeJS.WriteStream): Sink {
+function sinkOf(descriptor: number, stream: () => NodeJS.WriteStream): OutputStream {
   const kind = fs.fstatSync(descriptor)
   const isFile = kind.isFile() || (kind.isCharacterDevice() && !isatty(descriptor))
   return isFile ? fileSink(descriptor) : streamSink(stream())

@@ -12,11 +12,11 @@ import { familyHelp, overview, verbFields, verbHelp } from './help.ts'
 import { hintFor } from './hints.ts'
 import { type Io, OutputClosed } from './io.ts'
 import { retryWhileLocked } from './lock.ts'
-import { type Owner, Visits } from './short-lived-store.ts'
+import { ShortLivedStore, type StoreOwner } from './short-lived-store.ts'
 import { Output, usage } from './terminal/output.ts'
 
 /** What the process (or a test) gives. */
-export interface Host {
+export interface CliHost {
   readonly io: Io
   readonly cwd: string
   /** REPLICA_DIR. */
@@ -26,7 +26,7 @@ export interface Host {
 }
 
 /** Runs a command line typed in a shell. */
-export async function runProgram(argv: readonly string[], host: Host): Promise<ExitCode> {
+export async function runProgram(argv: readonly string[], host: CliHost): Promise<ExitCode> {
   return attempt(argv, host, async (command, args, out) => {
     const context: Context = {
       io: host.io,
@@ -151,7 +151,7 @@ async function runOnStore(
     await using replica = owner.replica
     return await command.run({ ...context, replica, location }, args)
   }
-  await using visits = new Visits(owner.replica, { location, signal, find: () => ownerNow(location, signal) })
+  await using visits = new ShortLivedStore(owner.replica, { location, signal, find: () => ownerNow(location, signal) })
   const ended = await command.runUnserved(context, args, visits)
   return typeof ended === 'number' ? ended : runOnStore(command, reread(ended), { argv: ended, context })
 }
@@ -161,12 +161,12 @@ function reread(words: readonly string[]): Args {
   return readArgs(rest, command)
 }
 
-async function whoeverOwns(location: string, signal: AbortSignal): Promise<Owner> {
+async function whoeverOwns(location: string, signal: AbortSignal): Promise<StoreOwner> {
   return retryWhileLocked(signal, () => ownerNow(location, signal))
 }
 
 /** @throws ReplicaError as Replica.open */
-async function ownerNow(location: string, signal: AbortSignal): Promise<Owner> {
+async function ownerNow(location: string, signal: AbortSignal): Promise<StoreOwner> {
   const hub = await connectHub(location, signal)
   if (hub !== undefined) return { hub }
   // Loaded only here: a verb that runs inside a hub needs no database and no cryptography of its own.

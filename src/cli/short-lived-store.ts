@@ -6,25 +6,25 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { hasCode } from '../base/errors.ts'
 import { CLI_LIMITS } from '../base/limits.ts'
 import type { Replica } from '../replica/replica.ts'
-import { logTrace } from '../store/leveldb/change-detector.ts'
+import { changeToken } from '../store/leveldb/change-detector.ts'
 
 /** Who has a store: the hub that serves it, reached by its socket, or this process. */
-export type Owner = { hub: Socket; replica?: never } | { hub?: never; replica: Replica }
+export type StoreOwner = { hub: Socket; replica?: never } | { hub?: never; replica: Replica }
 
-export interface VisitsParts {
+export interface ShortLivedStoreOptions {
   readonly location: string
   readonly signal: AbortSignal
   /** Tries to get at the store. @throws ReplicaError ERR_STORE_LOCKED while another verb has it */
-  readonly find: () => Promise<Owner>
+  readonly find: () => Promise<StoreOwner>
 }
 
-export class Visits implements AsyncDisposable {
-  readonly #parts: VisitsParts
+export class ShortLivedStore implements AsyncDisposable {
+  readonly #parts: ShortLivedStoreOptions
   /** As it was opened before anybody knew what for. */
   #first: Replica | undefined
   #seen = ''
 
-  constructor(first: Replica, parts: VisitsParts) {
+  constructor(first: Replica, parts: ShortLivedStoreOptions) {
     this.#first = first
     this.#parts = parts
   }
@@ -41,7 +41,7 @@ export class Visits implements AsyncDisposable {
     try {
       return await use(replica)
     } finally {
-      this.#seen = await logTrace(this.#parts.location) // before it is closed: until then nobody else has written
+      this.#seen = await changeToken(this.#parts.location) // before it is closed: until then nobody else has written
       await replica.close()
     }
   }
@@ -49,11 +49,11 @@ export class Visits implements AsyncDisposable {
   /** Resolves when somebody may have written to the store since the last visit, and when the signal fires. */
   async changed(): Promise<void> {
     const { location, signal } = this.#parts
-    while (!signal.aborted && (await logTrace(location)) === this.#seen) await this.#pause()
+    while (!signal.aborted && (await changeToken(location)) === this.#seen) await this.#pause()
   }
 
   /** Nobody once the signal has fired. */
-  async #find(): Promise<Owner | { hub?: never; replica?: never }> {
+  async #find(): Promise<StoreOwner | { hub?: never; replica?: never }> {
     while (!this.#parts.signal.aborted) {
       try {
         return await this.#parts.find()

@@ -86,7 +86,7 @@ export class Key {
  * so that no part of small order makes one signature valid here and invalid elsewhere. About 1 ms.
  * @throws ReplicaError ERR_KEY
  */
-export function vetKey(key: Uint8Array): void {
+export function validatePublicKey(key: Uint8Array): void {
   if (key.length !== keyBytes) throw new ReplicaError('ERR_KEY', `a public key is ${keyBytes} bytes, not ${key.length}`)
   if (!isCanonicalPoint(key)) throw new ReplicaError('ERR_KEY', 'the public key is not in canonical form')
   if (isSmallOrder(key))
@@ -100,6 +100,6 @@ export function vetKey(key: Uint8Array): void {
 export function parsePublicKey(text: string): Uint8Array {
   const key = text.length === 2 * keyBytes ? fromHex(text) : undefined
   if (key === undefined) throw new ReplicaError('ERR_KEY', `a public key is written as ${2 * keyBytes} hex digits`)
-  vetKey(key)
+  validatePublicKey(key)
   return key
 }

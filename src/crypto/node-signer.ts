@@ -17,7 +17,7 @@ export interface Signed {
 }
 
 /** Where a run of nodes, each on the one before, begins. */
-export interface RunStart {
+export interface ChainStart {
   readonly frontier: string
   /** Of the first node: ascending, no repeats. */
   readonly parents: readonly Digest[]
@@ -26,7 +26,11 @@ export interface RunStart {
 }
 
 /** The nodes of a run that carry these events. */
-export function signRun(key: Key, { frontier, parents, height }: RunStart, events: readonly Uint8Array[]): Signed[] {
+export function signChain(
+  key: Key,
+  { frontier, parents, height }: ChainStart,
+  events: readonly Uint8Array[],
+): Signed[] {
   const nodes: Signed[] = []
   for (const [i, event] of events.entries()) {
     const on = i === 0 ? parents : [nodes[i - 1]!.digest]
@@ -44,7 +48,7 @@ export interface Packed {
 }
 
 /** Events for a thread to sign. */
-export interface PackedRun extends Packed, RunStart {}
+export interface PackedRun extends Packed, ChainStart {}
 
 /** Its nodes. */
 export interface PackedNodes extends Packed {
@@ -52,7 +56,7 @@ export interface PackedNodes extends Packed {
   readonly digests: Uint8Array<ArrayBuffer>
 }
 
-export function pack(parts: readonly Uint8Array[]): Packed {
+export function packChain(parts: readonly Uint8Array[]): Packed {
   const ends = new Uint32Array(parts.length)
   let end = 0
   for (const [i, part] of parts.entries()) {
@@ -65,16 +69,16 @@ export function pack(parts: readonly Uint8Array[]): Packed {
 }
 
 /** What was packed, as views. */
-export function unpack({ bytes, ends }: Packed): Uint8Array[] {
+export function unpackChain({ bytes, ends }: Packed): Uint8Array[] {
   return Array.from(ends, (end, i) => bytes.subarray(ends[i - 1] ?? 0, end))
 }
 
 export function packNodes(nodes: readonly Signed[]): PackedNodes {
   const digests = Uint8Array.from(concat(nodes.map(({ digest }) => digest)))
-  return { ...pack(nodes.map(({ bytes }) => bytes)), digests }
+  return { ...packChain(nodes.map(({ bytes }) => bytes)), digests }
 }
 
 export function unpackNodes({ digests, ...nodes }: PackedNodes): Signed[] {
   const all = asBuffer(digests)
-  return unpack(nodes).map((bytes, i) => ({ bytes, digest: all.subarray(32 * i, 32 * (i + 1)) }))
+  return unpackChain(nodes).map((bytes, i) => ({ bytes, digest: all.subarray(32 * i, 32 * (i + 1)) }))
 }

@@ -6,11 +6,11 @@
 import { createHash } from 'node:crypto'
 import { getPublicKey, hashes, Point, sign } from '@noble/ed25519'
 import { equals } from '../base/bytes.ts'
-import { keyBytes, type SignaturePath } from './strict-verification.ts'
+import { keyBytes, type SignatureProvider } from './strict-verification.ts'
 
 const ORDER = Point.CURVE().n
 
-export const portable: SignaturePath = {
+export const nobleProvider: SignatureProvider = {
   name: 'portable',
 
   holds(key, message, sig) {

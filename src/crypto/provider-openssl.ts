@@ -5,13 +5,13 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { digestKey } from '../base/bytes.ts'
 import { VERIFY_LIMITS } from '../base/limits.ts'
-import { keyBytes, type SignaturePath } from './strict-verification.ts'
+import { keyBytes, type SignatureProvider } from './strict-verification.ts'
 
 // RFC 8410: the fixed DER in front of the 32 bytes of a public key and of a seed.
 const PUBLIC_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 const PRIVATE_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 
-export const openssl: SignaturePath = {
+export const openssl: SignatureProvider = {
   name: 'openssl',
 
   holds(key, message, sig) {

@@ -3,7 +3,7 @@
 // first use, because that costs 20 ms. It has no types of its own; what is used of it is declared here.
 
 import { createRequire } from 'node:module'
-import { keyBytes, type SignaturePath, signatureBytes } from './strict-verification.ts'
+import { keyBytes, type SignatureProvider, signatureBytes } from './strict-verification.ts'
 
 interface Sodium {
   crypto_sign_verify_detached(sig: Uint8Array, message: Uint8Array, publicKey: Uint8Array): unknown
@@ -12,7 +12,7 @@ interface Sodium {
 }
 
 /** The path, or undefined where the native module can't be had. */
-export function loadSodium(): SignaturePath | undefined {
+export function loadSodium(): SignatureProvider | undefined {
   let sodium: Sodium
   try {
     sodium = createRequire(import.meta.url)('sodium-native')

@@ -3,10 +3,10 @@
 // half a millisecond on a native path. Specification: protocol/signature.md, K12.
 
 import { equals, fromHex } from '../base/bytes.ts'
-import { type SignaturePath, verifyBy } from './strict-verification.ts'
+import { type SignatureProvider, verifyBy } from './strict-verification.ts'
 
 /** Does this path sign and judge the embedded cases as it must? A path that throws does not. */
-export function passesSelfCheck(path: SignaturePath): boolean {
+export function passesSelfTest(path: SignatureProvider): boolean {
   try {
     return (
       signsRight(path) && CASES.every(([key, message, sig, verdict]) => verifyBy(path, key, message, sig) === verdict)
@@ -25,7 +25,7 @@ const RFC_SIG = bytes(
     '085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
 )
 
-function signsRight(path: SignaturePath): boolean {
+function signsRight(path: SignatureProvider): boolean {
   return equals(path.publicKey(RFC_SEED), RFC_KEY) && equals(path.signer(RFC_SEED)(RFC_MESSAGE), RFC_SIG)
 }
 

@@ -10,7 +10,7 @@ export const signatureBytes = 64
 export const seedBytes = 32
 
 /** One implementation of Ed25519. It is asked only for what the checks of this file let through. */
-export interface SignaturePath {
+export interface SignatureProvider {
   readonly name: 'sodium' | 'openssl' | 'portable'
   /** Is R, the first half of `sig`, byte for byte the encoding of [S]B − [k]A? Only `true` is a yes. */
   holds(key: Uint8Array, message: Uint8Array, sig: Uint8Array): unknown
@@ -21,7 +21,7 @@ export interface SignaturePath {
 }
 
 /** The verdict of one path under the rule. Anything of a wrong type or length is simply no valid signature. */
-export function verifyBy(path: SignaturePath, key: Uint8Array, message: Uint8Array, sig: Uint8Array): boolean {
+export function verifyBy(path: SignatureProvider, key: Uint8Array, message: Uint8Array, sig: Uint8Array): boolean {
   if (!types.isUint8Array(key) || !types.isUint8Array(message) || !types.isUint8Array(sig)) return false
   if (key.length !== keyBytes || sig.length !== signatureBytes) return false
   const [ownKey, ownMessage, ownSig] = [unshared(key), unshared(message), unshared(sig)]

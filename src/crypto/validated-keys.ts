@@ -5,13 +5,13 @@ import { toHex } from '../base/bytes.ts'
 import { hasCode } from '../base/errors.ts'
 import { VERIFY_LIMITS } from '../base/limits.ts'
 import { verify } from './ed25519.ts'
-import { vetKey } from './key.ts'
+import { validatePublicKey } from './key.ts'
 
 /** By key, the latest asked for last. */
 const verdicts = new Map<string, boolean>()
 
 /** Is `sig` (64 bytes) a valid signature of `message` under `key` (32 bytes), and the key a vetted one? Never throws. */
-export function verifyVetted(key: Uint8Array, message: Uint8Array, sig: Uint8Array): boolean {
+export function verifyWithValidatedKey(key: Uint8Array, message: Uint8Array, sig: Uint8Array): boolean {
   return verify(key, message, sig) && isVetted(key)
 }
 
@@ -28,7 +28,7 @@ function isVetted(key: Uint8Array): boolean {
 
 function passes(key: Uint8Array): boolean {
   try {
-    vetKey(key)
+    validatePublicKey(key)
     return true
   } catch (error) {
     if (!hasCode(error, 'ERR_KEY')) throw error

@@ -9,7 +9,7 @@ import { isBlank } from '../json/record.ts'
 import { skipValue } from '../json/skip.ts'
 import type { Json } from '../json/value.ts'
 import type { EventDraft } from './event.ts'
-import { excerpt, type Fields, optionalField, readFields, shape, stringField, stringList } from './fields.ts'
+import { excerpt, type Fields, optionalField, readFields, shapeError, stringField, stringList } from './fields.ts'
 
 const DRAFT_FIELDS = [
   'kind',
@@ -42,7 +42,7 @@ export function isWholeEvent(text: string | Uint8Array): boolean {
 /** @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_INSTANT for a timestamp that is no instant */
 export function readDraft(text: string | Uint8Array): EventDraft {
   const cursor = openCursor(text, 'exact')
-  if (peek(cursor) !== '{') throw shape('a draft is an object')
+  if (peek(cursor) !== '{') throw shapeError('a draft is an object')
   const dropped: string[] = []
   const fields = readFields(cursor, { path: '', fields: DRAFT_FIELDS, dropped })
   expectEnd(cursor)
@@ -51,7 +51,7 @@ export function readDraft(text: string | Uint8Array): EventDraft {
 
 /** The same of a value, as its text would be read. @throws as readDraft does */
 export function draftOfValue(value: Json): EventDraft {
-  if (!(value instanceof Map)) throw shape('a draft is an object')
+  if (!(value instanceof Map)) throw shapeError('a draft is an object')
   const dropped = foreign(value, DRAFT_FIELDS)
   for (const name of ['target', 'actor']) {
     const part = value.get(name)
@@ -67,7 +67,7 @@ function foreign(fields: ReadonlyMap<string, Json>, known: readonly string[]): s
 }
 
 function draftOf(fields: Fields, dropped: readonly string[]): EventDraft {
-  if (dropped[0] !== undefined) throw shape(`${dropped[0]} is no member of a draft`)
+  if (dropped[0] !== undefined) throw shapeError(`${dropped[0]} is no member of a draft`)
   const target = fields.get('target') as Map<string, Json> | undefined
   const actor = fields.get('actor') as Map<string, Json> | undefined
   const timestamp = optionalField(fields, 'timestamp')
@@ -90,7 +90,7 @@ function draftOf(fields: Fields, dropped: readonly string[]): EventDraft {
 /** A text that is there and is more than white space. */
 function saidField(fields: Map<string, Json> | undefined, name: string, path = ''): string {
   const text = stringField(fields, name, path)
-  if (isBlank(text)) throw shape(`${path}${name} is blank`)
+  if (isBlank(text)) throw shapeError(`${path}${name} is blank`)
   return text
 }
 

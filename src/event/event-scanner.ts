@@ -10,7 +10,7 @@ const ID_MEMBER = Buffer.from('id":"vev_', 'latin1')
 const HEX_DIGITS = 16
 
 /** @throws ReplicaError ERR_EVENT_SHAPE for a text that no gate would have let in */
-export function storedLabel(event: Uint8Array): Uint8Array {
+export function eventIdPrefixOf(event: Uint8Array): Uint8Array {
   const text = asBuffer(event)
   let depth = 0
   for (let at = 0; at < text.length; at++) {

@@ -10,7 +10,7 @@ import { canonicalize } from '../json/canonical.ts'
 import { type ParseOptions, toJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
 import { type EventLayout, eventLayout, parentSpans, type Span } from './event-layout.ts'
-import { EVENT_SCHEMA, type EventRecord, eventTexts, excerpt, NULL_HASH, readRecord, shape } from './fields.ts'
+import { EVENT_SCHEMA, type EventRecord, eventTexts, excerpt, NULL_HASH, readRecord, shapeError } from './fields.ts'
 
 /** What is to be known of an event without its payload. */
 export interface EventHead {
@@ -54,7 +54,7 @@ export function checkEvent(text: Uint8Array): EventHead {
 
 /** The same check; answers only the event's label, the 8 bytes behind `vev_`. @throws as checkEvent does */
 export function checkedLabel(text: Uint8Array): Uint8Array {
-  return eventLabel(checkedLayout(text).id)
+  return eventIdPrefix(checkedLayout(text).id)
 }
 
 function checkedLayout(text: Uint8Array): { layout: EventLayout; id: string } {
@@ -114,7 +114,7 @@ export function importEvent(text: string | Uint8Array): ImportedEvent {
 }
 
 function imported({ text, head, computedId, dropped }: EventReading): ImportedEvent {
-  return { text, head, computedId, dropped, digest: sha256(text), label: eventLabel(head.id) } as ImportedEvent
+  return { text, head, computedId, dropped, digest: sha256(text), label: eventIdPrefix(head.id) } as ImportedEvent
 }
 
 /**
@@ -170,7 +170,7 @@ export function makeEvent(draft: EventDraft): CheckedEvent {
   })
   const text = utf8(texts.stored(contentId(utf8(texts.content))))
   const head = checkEvent(text)
-  return { text, head, digest: sha256(text), label: eventLabel(head.id) } as CheckedEvent
+  return { text, head, digest: sha256(text), label: eventIdPrefix(head.id) } as CheckedEvent
 }
 
 /** `agent` for ids that say so, else `human`. */
@@ -186,13 +186,13 @@ export function eventHash(text: Uint8Array): string {
 }
 
 /** The 8 bytes behind `vev_`: a label to look up by, never an identity. @throws ReplicaError ERR_EVENT_SHAPE */
-export function eventLabel(id: string): Uint8Array {
+export function eventIdPrefix(id: string): Uint8Array {
   const label = /^vev_[0-9a-f]{16}$/.test(id) ? fromHex(id.slice(4)) : undefined
-  if (label === undefined) throw shape('an event id is vev_ and 16 lower-case hex digits')
+  if (label === undefined) throw shapeError('an event id is vev_ and 16 lower-case hex digits')
   return label
 }
 
-export function labelId(label: Uint8Array): string {
+export function eventIdFromPrefix(label: Uint8Array): string {
   if (label.length !== 8) throw new TypeError('a label has 8 bytes')
   return `vev_${toHex(label)}`
 }
@@ -243,7 +243,9 @@ function explain(text: Uint8Array): ReplicaError {
   const canonical = canonicalize(text, { numbers: 'exact' })
   if (!equals(utf8(canonical), text)) return new ReplicaError('ERR_JSON_CANONICAL', 'the event is not canonical JSON')
   const { dropped } = readRecord(text, 'exact')
-  return shape(dropped[0] === undefined ? 'the event is not in stored form' : `${dropped[0]} is no member of an event`)
+  return shapeError(
+    dropped[0] === undefined ? 'the event is not in stored form' : `${dropped[0]} is no member of an event`,
+  )
 }
 
 /** The bytes without two ranges, the first of which ends before the second starts. */

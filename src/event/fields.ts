@@ -6,7 +6,7 @@ import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
 import { printJson, printString } from '../json/json.ts'
 import type { NumberReading } from '../json/number.ts'
-import { type Cursor, expectEnd, openCursor, peek, readItems, readMembers, readValue } from '../json/parser.ts'
+import { expectEnd, openCursor, type ParserCursor, peek, readItems, readMembers, readValue } from '../json/parser.ts'
 import { skipValue } from '../json/skip.ts'
 import type { Json } from '../json/value.ts'
 
@@ -96,7 +96,7 @@ export interface Expected {
  * An object with these fields, or an array with their values in order. Target and actor come back as maps of their
  * fields.
  */
-export function readFields(cursor: Cursor, expected: Expected): Fields {
+export function readFields(cursor: ParserCursor, expected: Expected): Fields {
   const { path, fields, dropped } = expected
   const values: Fields = new Map()
   const depthMax = NODE_LIMITS.jsonDepthMax - (path === '' ? 1 : 2)
@@ -108,7 +108,7 @@ export function readFields(cursor: Cursor, expected: Expected): Fields {
   const opening = peek(cursor)
   if (opening === '{')
     readMembers(cursor, key => {
-      if (values.has(key)) throw shape(`${path}${excerpt(key)} is given twice`)
+      if (values.has(key)) throw shapeError(`${path}${excerpt(key)} is given twice`)
       if (fields.includes(key)) return readField(key)
       skipValue(cursor)
       dropped.push(`${path}${excerpt(key)}`)
@@ -116,12 +116,13 @@ export function readFields(cursor: Cursor, expected: Expected): Fields {
   else if (opening === '[')
     readItems(cursor, index => {
       const name = fields[index]
-      if (name === undefined) throw shape(`${path === '' ? 'the event' : path} has more than ${fields.length} items`)
+      if (name === undefined)
+        throw shapeError(`${path === '' ? 'the event' : path} has more than ${fields.length} items`)
       readField(name)
     })
   else {
     readValue(cursor)
-    throw shape(path === '' ? 'an event is an object' : `${path.slice(0, -1)} is an object`)
+    throw shapeError(path === '' ? 'an event is an object' : `${path.slice(0, -1)} is an object`)
   }
   return values
 }
@@ -129,7 +130,7 @@ export function readFields(cursor: Cursor, expected: Expected): Fields {
 export function stringField(fields: Fields | undefined, name: string, path = ''): string {
   const value = fields?.get(name)
   if (typeof value === 'string') return value
-  throw shape(value === undefined ? `${path}${name} is missing` : `${path}${name} is no string`)
+  throw shapeError(value === undefined ? `${path}${name} is missing` : `${path}${name} is no string`)
 }
 
 export function optionalField(fields: Fields, name: string): string | undefined {
@@ -140,7 +141,7 @@ export function stringList(fields: Fields, name: string): string[] {
   const value = fields.get(name)
   if (value === undefined) return []
   if (Array.isArray(value) && value.every(item => typeof item === 'string')) return value as string[]
-  throw shape(`${name} is no list of strings`)
+  throw shapeError(`${name} is no list of strings`)
 }
 
 /** Enough of a foreign text for a message. */
@@ -148,7 +149,7 @@ export function excerpt(text: string): string {
   return text.length <= 64 ? text : `${text.slice(0, 64)}…`
 }
 
-export function shape(reason: string): ReplicaError {
+export function shapeError(reason: string): ReplicaError {
   return new ReplicaError('ERR_EVENT_SHAPE', reason)
 }
 

@@ -6,12 +6,12 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Digest } from '../base/bytes.ts'
 import { compareWords, KEY_WORDS, LABEL_WORDS, sortByKey, writeKey } from '../replica/log-order.ts'
-import { place } from './order.ts'
+import { topologicalSort } from './order.ts'
 
 /** So many nodes and more are sorted in passes that let others have their turn. */
 const FEW = 4096
 
-export class GrowingOrder {
+export class IncrementalOrder {
   #keys = new Uint32Array(64 * KEY_WORDS)
   /** Where the parents of each node begin in `#parents`. */
   #starts = new Uint32Array(65)
@@ -63,7 +63,7 @@ export class GrowingOrder {
     const from = this.#firstDifference()
     const members = this.#members(from)
     if (members.length === 0) return from
-    const walk = place(await this.#graphOf(members, from))
+    const walk = topologicalSort(await this.#graphOf(members, from))
     let step = walk.next()
     for (; !step.done; step = walk.next()) await setImmediate()
     for (const [i, member] of step.value.entries()) {

@@ -4,7 +4,7 @@
 const PAGE_BITS = 12
 const PAGE_SIZE = 1 << PAGE_BITS
 
-export class Flags {
+export class PagedFlags {
   readonly #pages: (Uint8Array | undefined)[] = []
 
   get(seq: number): number {

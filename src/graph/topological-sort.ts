@@ -46,7 +46,7 @@ export function compareByTime(
 }
 
 function placeAll(graph: Graph): Uint32Array {
-  const walk = place(graph)
+  const walk = topologicalSort(graph)
   for (;;) {
     const step = walk.next()
     if (step.done) return step.value
@@ -57,7 +57,7 @@ function placeAll(graph: Graph): Uint32Array {
  * Nodes in replay order; fewer than all when there is a circle. Yields now and then, so that a long walk need not hold the
  * thread. Needs about 21 bytes a node and 4 an edge beside the graph.
  */
-export function* place({ degrees, parents, ranks }: Graph): Generator<void, Uint32Array, void> {
+export function* topologicalSort({ degrees, parents, ranks }: Graph): Generator<void, Uint32Array, void> {
   const count = degrees.length
   const { starts, children } = invert(degrees, parents)
   const open = degrees.slice()

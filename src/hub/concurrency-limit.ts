@@ -1,6 +1,6 @@
 // So many at once, and so many of one address: of streams, of answers being made or sent, of publications.
 
-export class Places {
+export class ConcurrencyLimit {
   readonly #most: number
   readonly #mostOfAddress: number
   readonly #ofAddress = new Map<string, number>()
@@ -16,7 +16,7 @@ export class Places {
   }
 
   /** How to leave the place again, which may be done more than once; undefined when there is none. */
-  take(address: string): (() => void) | undefined {
+  acquire(address: string): (() => void) | undefined {
     const own = this.#ofAddress.get(address) ?? 0
     if (this.#taken >= this.#most || own >= this.#mostOfAddress) return undefined
     this.#taken += 1

@@ -2,12 +2,12 @@
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { hasCode } from '../base/errors.ts'
-import type { Services } from '../transport/session.ts'
+import type { ReplicaPort } from '../transport/session.ts'
 
 const RESOLUTION_MS = 10
 const DELAY_WINDOW_MS = 60_000
 
-export class Counts {
+export class HubCounters {
   /** HTTP answers by the first digit of their status. */
   readonly answers = new Map<string, number>([1, 2, 3, 4, 5].map(digit => [`${digit}xx`, 0]))
   connections = 0
@@ -31,7 +31,7 @@ export class Counts {
   }
 
   /** The same services, counting what sessions hand over. */
-  counting(services: Services): Services {
+  counting(services: ReplicaPort): ReplicaPort {
     return {
       ...services,
       admit: async (frontier, nodes, peer) => {

@@ -5,10 +5,10 @@
 
 import { equals, sha256 } from '../base/bytes.ts'
 import { cidText, nodeDigest } from '../cbor/cid.ts'
-import { checkEvent, eventLabel } from '../event/event.ts'
+import { checkEvent, eventIdPrefix } from '../event/event.ts'
 import { decodeNode } from '../node/node.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
-import { type Asked, broken } from './router.ts'
+import { badRequest, type RequestContext } from './router.ts'
 
 /** A row of a log, from the store or from what is kept in mind of it. */
 type Row = Pick<NodeRow, 'seq' | 'bytes'>
@@ -19,7 +19,7 @@ export interface EventFilter {
   readonly target: string | undefined
 }
 
-export function readFilter(query: Asked['query']): EventFilter {
+export function readFilter(query: RequestContext['query']): EventFilter {
   return { kind: query.get('kind'), target: query.get('target') }
 }
 
@@ -27,12 +27,12 @@ export function readFilter(query: Asked['query']): EventFilter {
 export async function placeBehind(log: FrontierStore, cursor: string | undefined): Promise<number> {
   if (cursor === undefined || cursor === '') return 0
   const seq = await seqOf(log, cursor)
-  if (seq === undefined || seq >= log.nodes) throw broken('since names no event here')
+  if (seq === undefined || seq >= log.nodes) throw badRequest('since names no event here')
   return seq + 1
 }
 
 async function seqOf(log: FrontierStore, cursor: string): Promise<number | undefined> {
-  if (/^vev_[0-9a-f]{16}$/.test(cursor)) return (await log.labelled(eventLabel(cursor)))[0]
+  if (/^vev_[0-9a-f]{16}$/.test(cursor)) return (await log.labelled(eventIdPrefix(cursor)))[0]
   if (!/^b[a-z2-7]{58}$/.test(cursor)) return undefined
   const [place] = await log.locate([nodeDigest(cursor)])
   return place?.seq
@@ -48,7 +48,7 @@ export async function cursorOf(log: FrontierStore, { seq, bytes }: Row): Promise
   const before = known.get(seq)
   if (before !== undefined) return before
   const { id } = checkEvent(decodeNode(bytes).event)
-  const [first] = await log.labelled(eventLabel(id))
+  const [first] = await log.labelled(eventIdPrefix(id))
   const cursor = first === seq ? id : cidText(sha256(bytes))
   known.set(seq, cursor)
   const [oldest] = known.keys()
@@ -74,7 +74,7 @@ export async function eventOf(log: FrontierStore, row: Row, filter: EventFilter)
 
 /** Whether a node before this place carries the same event. */
 async function isRepeated(log: FrontierStore, seq: number, event: { id: string; text: Uint8Array }): Promise<boolean> {
-  const earlier = (await log.labelled(eventLabel(event.id))).filter(other => other < seq)
+  const earlier = (await log.labelled(eventIdPrefix(event.id))).filter(other => other < seq)
   if (earlier.length === 0) return false
   const digest = sha256(event.text)
   for (const row of await log.read(earlier)) {

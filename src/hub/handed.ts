@@ -6,8 +6,8 @@
 import { sha256, utf8 } from '../base/bytes.ts'
 import { HTTP_LIMITS } from '../base/limits.ts'
 import { namesTag } from './response.ts'
-import type { Asked } from './router.ts'
-import type { Capture } from './snapshot-cache.ts'
+import type { RequestContext } from './router.ts'
+import type { Snapshot } from './snapshot-cache.ts'
 
 const READERS_MAX = 4096
 const PROGRAMS_MAX = 16
@@ -30,7 +30,7 @@ export class Handed {
     this.#clock = clock
   }
 
-  tell(capture: Capture, asked: Asker): void {
+  tell(capture: Snapshot, asked: Asker): void {
     if (asked.request.method === 'HEAD') return
     const { frontier, fileHash: hash, nodes } = capture
     const key = keyOf(frontier, asked)
@@ -48,7 +48,7 @@ export class Handed {
   }
 }
 
-type Asker = Pick<Asked, 'request' | 'address'>
+type Asker = Pick<RequestContext, 'request' | 'address'>
 
 /** The tag, with its quotes, of what is asked for about the capture with this hash. */
 export type Tag = (fileHash: string) => string

@@ -6,26 +6,26 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { HTTP_LIMITS, SOCKET_LIMITS } from '../base/limits.ts'
 import { Owners } from '../projection/ownership-store.ts'
-import type { Home } from '../replica/replica-context.ts'
-import { Places } from './concurrency-limit.ts'
-import { Counts } from './counters.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
+import { ConcurrencyLimit } from './concurrency-limit.ts'
+import { HubCounters } from './counters.ts'
 import { Handed } from './handed.ts'
-import type { Site } from './hub-context.ts'
+import type { HubContext } from './hub-context.ts'
 import { isOwnFault, problemOf } from './problem.ts'
-import { Published } from './published-entries.ts'
-import { Publishing } from './publishing.ts'
-import { type Answer, send } from './response.ts'
-import { type Asked, type Match, matchRoute, type Route, readTarget } from './router.ts'
+import { PublishedEntries } from './published-entries.ts'
+import { PublicationIntake } from './publishing.ts'
+import { type RouteResponse, sendResponse } from './response.ts'
+import { type Match, matchRoute, type RequestContext, type Route, readTarget } from './router.ts'
 import { eventsPage } from './routes/event-routes.ts'
-import { Streams } from './routes/event-stream.ts'
+import { EventStreams } from './routes/event-stream.ts'
 import { block, conflicts, heads } from './routes/frontier-routes.ts'
-import { About } from './routes/health.ts'
-import { type Measures, metrics } from './routes/metrics.ts'
+import { HealthRoutes } from './routes/health.ts'
+import { type HubMetrics, metrics } from './routes/metrics.ts'
 import { maintainers, status, takesRecords } from './routes/ownership-routes.ts'
 import { Entries } from './routes/registry-routes.ts'
 import { manifestFile, manifestSignature, snapshot } from './routes/snapshot-routes.ts'
-import { StandingEntries } from './served-entries.ts'
-import { Captures } from './snapshot-cache.ts'
+import { ServedEntries } from './served-entries.ts'
+import { SnapshotCache } from './snapshot-cache.ts'
 
 const { answersMax, answersPerAddressMax } = HTTP_LIMITS
 /** Any page may read what anyone may read; nothing is sent along. */
@@ -40,31 +40,31 @@ interface Leaving {
 export interface DeskOptions {
   readonly openRead: boolean
   readonly base: () => string
-  readonly measures: () => Measures
+  readonly measures: () => HubMetrics
 }
 
-export class Desk {
-  readonly counts = new Counts()
-  readonly #home: Home
+export class HttpHandler {
+  readonly counts = new HubCounters()
+  readonly #home: ReplicaContext
   readonly #openRead: boolean
   readonly #routes: readonly Route[]
-  readonly #places = new Places({ most: answersMax, ofAddress: answersPerAddressMax })
+  readonly #places = new ConcurrencyLimit({ most: answersMax, ofAddress: answersPerAddressMax })
   readonly #stopping = new AbortController()
 
-  constructor(home: Home, options: DeskOptions) {
+  constructor(home: ReplicaContext, options: DeskOptions) {
     this.#home = home
     this.#openRead = options.openRead
-    const captures = new Captures(home)
+    const captures = new SnapshotCache(home)
     const owners = new Owners(home)
-    const published = new Published(home.store.records)
+    const published = new PublishedEntries(home.store.records)
     const { base } = options
-    const site: Site = {
+    const site: HubContext = {
       home,
       captures,
       told: { entries: new Handed(), files: new Handed() },
       owners,
-      publishing: new Publishing({ home, owners, published }),
-      standing: new StandingEntries({ home, captures, owners, published, base }),
+      publishing: new PublicationIntake({ home, owners, published }),
+      standing: new ServedEntries({ home, captures, owners, published, base }),
       counts: this.counts,
       base,
       openRead: options.openRead,
@@ -87,7 +87,7 @@ export class Desk {
       if (answer.isStream) leaving.leave?.()
       if (request.listenerCount('data') === 0) discardBody(request)
       this.counts.answered(answer.status)
-      await send(request, response, withClose(request, answer))
+      await sendResponse(request, response, withClose(request, answer))
     } catch (error) {
       // Too late for another status: what was promised can't be kept.
       response.destroy()
@@ -97,7 +97,7 @@ export class Desk {
     }
   }
 
-  async #answer(request: IncomingMessage, leaving: Leaving): Promise<Answer> {
+  async #answer(request: IncomingMessage, leaving: Leaving): Promise<RouteResponse> {
     let headers = {}
     try {
       const { segments, query } = readTarget(request.url ?? '')
@@ -116,10 +116,10 @@ export class Desk {
         throw new ReplicaError('ERR_SYNC_FORBIDDEN', 'this hub shows frontiers to registered keys only: use sync')
       const address = request.socket.remoteAddress ?? 'unknown'
       if (match.route.open === undefined) {
-        leaving.leave = this.#places.take(address)
+        leaving.leave = this.#places.acquire(address)
         if (leaving.leave === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'too many requests are being answered')
       }
-      const asked: Asked = { names: match.names, query, request, address }
+      const asked: RequestContext = { names: match.names, query, request, address }
       return withHeaders(await handler(asked), headers)
     } catch (error) {
       if (isOwnFault(error)) this.#alarm(error)
@@ -130,14 +130,14 @@ export class Desk {
   #alarm(error: unknown): void {
     const code = hasCode(error) ? error.code : 'ERR_INTERNAL'
     const message = error instanceof Error ? error.message : 'an answer failed'
-    this.#home.tell({ kind: 'alarm', message, facts: { code } })
+    this.#home.emit({ kind: 'alarm', message, facts: { code } })
   }
 }
 
-function routesOf(site: Site, options: DeskOptions): Route[] {
+function routesOf(site: HubContext, options: DeskOptions): Route[] {
   const entries = new Entries(site)
-  const streams = new Streams(site)
-  const about = new About(site, () => options.measures().sessions)
+  const streams = new EventStreams(site)
+  const about = new HealthRoutes(site, () => options.measures().sessions)
   return [
     { path: '/healthz', open: true, GET: () => about.health() },
     { path: '/readyz', open: true, GET: () => about.ready() },
@@ -167,7 +167,7 @@ function routesOf(site: Site, options: DeskOptions): Route[] {
 }
 
 /** Pages of other sites are told of reads alone. */
-function preflight(match: Match): Answer {
+function preflight(match: Match): RouteResponse {
   const reads = { 'access-control-allow-methods': 'GET, HEAD', ...PREFLIGHT, ...CORS }
   return { status: 204, headers: { allow: allowed(match), ...(match.route.GET && reads) }, body: '' }
 }
@@ -176,17 +176,17 @@ function allowed({ route }: Match): string {
   return [...(route.GET ? ['GET', 'HEAD'] : []), 'OPTIONS', ...(route.POST ? ['POST'] : [])].join(', ')
 }
 
-function notAllowed(match: Match): Answer {
+function notAllowed(match: Match): RouteResponse {
   const allow = allowed(match)
   return problemOf(new ReplicaError('ERR_HTTP_METHOD', `this path answers ${allow}`), { headers: { allow } })
 }
 
-function withHeaders(answer: Answer, headers: Readonly<Record<string, string>>): Answer {
+function withHeaders(answer: RouteResponse, headers: Readonly<Record<string, string>>): RouteResponse {
   return { ...answer, headers: { ...answer.headers, ...headers } }
 }
 
 /** A body that was not read to its end can't be told from the next request: the connection ends with the answer. */
-function withClose(request: IncomingMessage, answer: Answer): Answer {
+function withClose(request: IncomingMessage, answer: RouteResponse): RouteResponse {
   return request.complete || !hasBody(request) ? answer : withHeaders(answer, { connection: 'close' })
 }
 

@@ -11,16 +11,16 @@ import { checkPeerUrl } from '../admission/peer.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS } from '../base/limits.ts'
 import { MergeNoter } from '../projection/merge-noter.ts'
-import { Guests } from '../replica/links/inbound-sessions.ts'
-import { Supervisor } from '../replica/links/outbound-links.ts'
-import { type Opened, type OpenOptions, openParts } from '../replica/open-replica.ts'
+import { InboundSessions } from '../replica/links/inbound-sessions.ts'
+import { OutboundLinks } from '../replica/links/outbound-links.ts'
+import { type OpenedReplica, type OpenOptions, openParts } from '../replica/open-replica.ts'
 import { Replica } from '../replica/replica.ts'
-import type { Config } from '../sync/connection.ts'
+import type { SessionConfig } from '../sync/connection.ts'
 import { breath } from '../transport/scheduler.ts'
-import { Exchange, type Services } from '../transport/session.ts'
-import { type Dialled, SocketServer } from '../transport/websocket-link.ts'
-import { Desk } from './http-handler.ts'
-import { refuseUnreadable } from './unreadable.ts'
+import { type ReplicaPort, Session } from '../transport/session.ts'
+import { SocketServer, type WebSocketConnection } from '../transport/websocket-link.ts'
+import { HttpHandler } from './http-handler.ts'
+import { respondMalformed } from './unreadable.ts'
 
 const { connectionsMax, unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
 const { bodyMsMax } = SOCKET_LIMITS
@@ -45,31 +45,31 @@ export interface ListenOptions extends OpenOptions {
 export class Hub extends Replica {
   readonly #server: http.Server
   readonly #sockets = new SocketServer()
-  readonly #sessions = new Set<Exchange>()
-  readonly #desk: Desk
-  readonly #counted: Services
+  readonly #sessions = new Set<Session>()
+  readonly #desk: HttpHandler
+  readonly #counted: ReplicaPort
   readonly #unproven = new Map<string, number>()
   /** The last response of each connection. */
   readonly #responses = new WeakMap<Duplex, http.ServerResponse>()
   #unprovenCount = 0
   #draining = false
-  readonly #supervisor: Supervisor
+  readonly #supervisor: OutboundLinks
   readonly #noter: MergeNoter
-  readonly #guests: Guests
+  readonly #guests: InboundSessions
   #stopped: Promise<void> | undefined
 
-  private constructor(opened: Opened, options: ListenOptions) {
+  private constructor(opened: OpenedReplica, options: ListenOptions) {
     super(opened, options, options.read !== 'registered')
     const { home } = this
-    this.#desk = new Desk(home, {
+    this.#desk = new HttpHandler(home, {
       openRead: options.read !== 'registered',
       base: () => webAddress(this.url),
       measures: () => ({ sessions: this.sessions, links: this.links, residentBytes: options.residentBytes?.() }),
     })
     this.#counted = this.#desk.counts.counting(this.services)
-    this.#supervisor = new Supervisor({ home, services: this.#counted, tools: home.linkTools })
+    this.#supervisor = new OutboundLinks({ home, services: this.#counted, tools: home.linkTools })
     this.#noter = new MergeNoter(home)
-    this.#guests = new Guests(home)
+    this.#guests = new InboundSessions(home)
     const limits = {
       maxHeaderSize: headerBytesMax + 1, // the least that Node refuses
       headersTimeout: headerMsMax,
@@ -84,7 +84,7 @@ export class Hub extends Replica {
       this.#responses.set(request.socket, response)
       this.#desk.serve(request, response)
     })
-    this.#server.on('clientError', (error, socket) => refuseUnreadable(error, socket, this.#responses.get(socket)))
+    this.#server.on('clientError', (error, socket) => respondMalformed(error, socket, this.#responses.get(socket)))
     this.#server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
   }
 
@@ -192,16 +192,16 @@ export class Hub extends Replica {
     this.#sockets.accept(request, socket, head).then(dialled => this.#serve(dialled, settle))
   }
 
-  #serve(dialled: Dialled, proven: () => void): void {
+  #serve(dialled: WebSocketConnection, proven: () => void): void {
     const guest = this.#guests.add()
-    const session = new Exchange(dialled.link, this.#config(dialled), this.#counted, {
+    const session = new Session(dialled.link, this.#config(dialled), this.#counted, {
       breath,
       onLive: guest.onLive,
       onChannel: (channel, peer) => {
         const { frontier, mode, live } = channel
-        this.home.exchanged(frontier, peer.key, channel)
+        this.home.recordExchange(frontier, peer.key, channel)
         if (live !== undefined) return guest.closed(frontier) // they come and go by themselves
-        this.home.tell({
+        this.home.emit({
           kind: 'session',
           message: `${peer.hub} finished a ${mode}`,
           facts: { frontier, mode, peer: peer.hub },
@@ -215,12 +215,12 @@ export class Hub extends Replica {
       .catch((error: Error) => {
         guest.left(error instanceof ReplicaError ? error : undefined)
         const code = error instanceof ReplicaError ? error.code : 'ERR_INTERNAL'
-        this.home.tell({ kind: 'alarm', message: error.message, facts: { code, remote: dialled.link.remote } })
+        this.home.emit({ kind: 'alarm', message: error.message, facts: { code, remote: dialled.link.remote } })
       })
       .finally(() => this.#sessions.delete(session))
   }
 
-  #config(dialled: Dialled): Config {
+  #config(dialled: WebSocketConnection): SessionConfig {
     return {
       role: 'hub',
       hub: this.hubId,

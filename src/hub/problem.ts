@@ -3,7 +3,7 @@
 
 import { STATUS_CODES } from 'node:http'
 import { type ErrorCode, hasCode, ReplicaError } from '../base/errors.ts'
-import type { Answer } from './response.ts'
+import type { RouteResponse } from './response.ts'
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   ERR_HTTP_REQUEST: 400,
@@ -41,7 +41,7 @@ export interface ProblemOptions {
 }
 
 /** The answer to a request that failed with `error`. */
-export function problemOf(error: unknown, options: ProblemOptions = {}): Answer & { body: string } {
+export function problemOf(error: unknown, options: ProblemOptions = {}): RouteResponse & { body: string } {
   const known = hasCode(error) && (options.status ?? STATUS[error.code]) !== undefined
   const { code, message } = known ? error : new ReplicaError('ERR_INTERNAL', 'the hub could not answer')
   const status = (known ? options.status : undefined) ?? STATUS[code] ?? 500

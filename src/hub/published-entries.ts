@@ -9,30 +9,30 @@ import type { RecordChange, Records } from '../store/store.ts'
 import { printEntry, type RegistryEntry, readEntry } from '../vela/federation/registry-entry.ts'
 
 /** An entry, and that the first so many nodes of the log here are its content. */
-export interface Matched {
+export interface VerifiedEntry {
   readonly entry: RegistryEntry
   readonly nodes: number
 }
 
-export interface Publications {
+export interface PublicationStore {
   readonly latest: RegistryEntry
   /** May be the latest. */
-  readonly matched: Matched | undefined
+  readonly matched: VerifiedEntry | undefined
 }
 
 /** The names that licences have (SPDX expressions), and nothing longer: nobody vouches for it. */
 const LICENSE = /^[A-Za-z0-9][A-Za-z0-9.+:() -]{0,63}$/
 
-export class Published {
+export class PublishedEntries {
   readonly #records: Records
-  readonly #known = new Map<string, Promise<Publications | undefined>>()
+  readonly #known = new Map<string, Promise<PublicationStore | undefined>>()
 
   constructor(records: Records) {
     this.#records = records
   }
 
   /** @throws ReplicaError ERR_STORE_CORRUPT and what a record can't be read for */
-  of(frontier: string): Promise<Publications | undefined> {
+  of(frontier: string): Promise<PublicationStore | undefined> {
     let known = this.#known.get(frontier)
     if (known === undefined) {
       known = this.#read(frontier)
@@ -66,12 +66,12 @@ export class Published {
     await this.#write(frontier, { latest: entry, matched }, [{ key: matchedKey(frontier), value: utf8(text) }])
   }
 
-  async #write(frontier: string, publications: Publications, changes: readonly RecordChange[]): Promise<void> {
+  async #write(frontier: string, publications: PublicationStore, changes: readonly RecordChange[]): Promise<void> {
     await this.#records.write(changes)
     this.#known.set(frontier, Promise.resolve(publications))
   }
 
-  async #read(frontier: string): Promise<Publications | undefined> {
+  async #read(frontier: string): Promise<PublicationStore | undefined> {
     const [text, matchedText] = await Promise.all([
       this.#records.get(latestKey(frontier)),
       this.#records.get(matchedKey(frontier)),
@@ -84,7 +84,7 @@ export class Published {
   }
 }
 
-function readMatched(text: Uint8Array): Matched | undefined {
+function readMatched(text: Uint8Array): VerifiedEntry | undefined {
   const value = parseJson(text, { numbers: 'exact' })
   const [entry, nodes] = value instanceof Map ? [value.get('entry'), value.get('nodes')] : []
   if (!(entry instanceof Map && nodes instanceof JsonNumber)) return undefined

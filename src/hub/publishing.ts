@@ -6,21 +6,21 @@ import { HTTP_LIMITS } from '../base/limits.ts'
 import { verify } from '../crypto/ed25519.ts'
 import { parseInstant } from '../json/instant.ts'
 import type { Owners } from '../projection/ownership-store.ts'
-import type { Home } from '../replica/replica-context.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
 import { judgePublication } from '../vela/federation/publish.ts'
 import type { RegistryEntry } from '../vela/federation/registry-entry.ts'
-import type { Published } from './published-entries.ts'
+import type { PublishedEntries } from './published-entries.ts'
 
 /** What came with an entry, read when the entry's own claims hold. */
 export type ReadContent = () => NonNullable<Parameters<typeof judgePublication>[1]['content']>
 
 export interface PublishingParts {
-  readonly home: Home
+  readonly home: ReplicaContext
   readonly owners: Owners
-  readonly published: Published
+  readonly published: PublishedEntries
 }
 
-export class Publishing {
+export class PublicationIntake {
   readonly #parts: PublishingParts
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -40,7 +40,7 @@ export class Publishing {
 
   async #publish(entry: RegistryEntry, read: ReadContent | undefined): Promise<'first' | 'next' | 'duplicate'> {
     const { home, owners, published } = this.#parts
-    const frontier = home.at(entry.vfr_id)
+    const frontier = home.frontier(entry.vfr_id)
     const ownership = await owners.of(frontier)
     const latest = (await published.of(frontier.log.name))?.latest
     // An entry of a former owner stands no more, and its time binds nobody.

@@ -8,33 +8,33 @@ import { HTTP_LIMITS } from '../base/limits.ts'
 
 export type Headers = Readonly<Record<string, string>>
 
-export interface Answer {
+export interface RouteResponse {
   readonly status: number
   readonly headers: Headers
   /** Text, bytes, or what writes pieces until it returns; the last is not run for HEAD. */
-  readonly body: string | Uint8Array | ((outlet: Outlet) => Promise<void>)
+  readonly body: string | Uint8Array | ((outlet: ResponseWriter) => Promise<void>)
   /** It goes on as long as its reader likes, and is counted as a stream. */
   readonly isStream?: true
 }
 
 /** Not to be kept without asking again whether it is still so. */
-export const FRESH = 'no-cache'
-export const FOR_EVER = 'public, max-age=31536000, immutable'
+export const NO_CACHE = 'no-cache'
+export const IMMUTABLE = 'public, max-age=31536000, immutable'
 
 const PIECE_BYTES = 64 * 1024
 
 /** 200 with JSON text, under a strong tag of its content or the one given. */
-export function jsonAnswer(text: string, options: { tag?: string; headers?: Headers } = {}): Answer {
+export function jsonAnswer(text: string, options: { tag?: string; headers?: Headers } = {}): RouteResponse {
   const { tag = contentTag(text), headers = {} } = options
   return {
     status: 200,
-    headers: { 'content-type': 'application/json', 'cache-control': FRESH, etag: `"${tag}"`, ...headers },
+    headers: { 'content-type': 'application/json', 'cache-control': NO_CACHE, etag: `"${tag}"`, ...headers },
     body: text,
   }
 }
 
 /** JSON of what is counted at this moment: never the same twice, so without a tag. */
-export function momentAnswer(value: object, status = 200): Answer {
+export function uncachedJson(value: object, status = 200): RouteResponse {
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
   return { status, headers, body: `${JSON.stringify(value)}\n` }
 }
@@ -45,7 +45,11 @@ function contentTag(text: string): string {
 }
 
 /** Sends an answer. Resolves when all is handed to the socket, or when the reader is gone. */
-export async function send(request: IncomingMessage, response: ServerResponse, given: Answer): Promise<void> {
+export async function sendResponse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  given: RouteResponse,
+): Promise<void> {
   const answer = unchanged(request, given) ? withoutBody(given) : given
   const { status, headers, body } = answer
   const fixed = typeof body === 'string' ? utf8(body) : body
@@ -54,7 +58,7 @@ export async function send(request: IncomingMessage, response: ServerResponse, g
   response.writeHead(status, { ...headers, ...length })
   if (request.method === 'HEAD' || status === 304 || status === 204) return void response.end()
   if (typeof fixed !== 'function' && fixed.length <= PIECE_BYTES) return void response.end(fixed)
-  const outlet = new Outlet(response)
+  const outlet = new ResponseWriter(response)
   try {
     if (typeof fixed === 'function') await fixed(outlet)
     else await outlet.writeAll(fixed)
@@ -65,7 +69,7 @@ export async function send(request: IncomingMessage, response: ServerResponse, g
 }
 
 /** Whether the reader has this already: a 200 whose tag it names (RFC 9110, section 13.1.2). */
-function unchanged(request: IncomingMessage, { status, headers }: Answer): boolean {
+function unchanged(request: IncomingMessage, { status, headers }: RouteResponse): boolean {
   if (headers.etag === undefined || status !== 200) return false
   return request.headers['if-none-match']?.trim() === '*' || namesTag(request, headers.etag)
 }
@@ -76,13 +80,13 @@ export function namesTag({ headers }: IncomingMessage, etag: string): boolean {
   return tags.some(tag => tag.trim().replace(/^W\//, '') === etag)
 }
 
-function withoutBody({ headers }: Answer): Answer {
+function withoutBody({ headers }: RouteResponse): RouteResponse {
   const { 'content-type': _, 'content-length': __, ...kept } = headers
   return { status: 304, headers: kept, body: '' }
 }
 
 /** The writing end of an answer in pieces. */
-export class Outlet {
+export class ResponseWriter {
   readonly #response: ServerResponse
   #wake: (() => void) | undefined
   #woken = false

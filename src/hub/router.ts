@@ -5,10 +5,10 @@
 import type { IncomingMessage } from 'node:http'
 import { ReplicaError } from '../base/errors.ts'
 import { HTTP_LIMITS } from '../base/limits.ts'
-import type { Answer } from './response.ts'
+import type { RouteResponse } from './response.ts'
 
 /** A request as handlers see it. */
-export interface Asked {
+export interface RequestContext {
   /** The segments that stand for `{…}` in the route's path, in order. */
   readonly names: readonly string[]
   readonly query: ReadonlyMap<string, string>
@@ -17,7 +17,7 @@ export interface Asked {
   readonly address: string
 }
 
-export type Handler = (asked: Asked) => Answer | Promise<Answer>
+export type Handler = (asked: RequestContext) => RouteResponse | Promise<RouteResponse>
 
 export interface Route {
   /** Segments; `{name}` stands for any one that is not empty, `{name}.json` for one that ends so. */
@@ -41,7 +41,7 @@ export function readTarget(url: string): Target {
   const target = url.replace(/^https?:\/\/[^/?#]+/i, '')
   const at = target.indexOf('?')
   const path = at < 0 ? target : target.slice(0, at)
-  if (!path.startsWith('/') || target.includes('#')) throw broken('the path does not begin with a slash')
+  if (!path.startsWith('/') || target.includes('#')) throw badRequest('the path does not begin with a slash')
   const segments = path.slice(1).split('/').map(decode)
   return { segments, query: readQuery(at < 0 ? '' : target.slice(at + 1)) }
 }
@@ -50,12 +50,12 @@ function readQuery(text: string): Map<string, string> {
   const query = new Map<string, string>()
   if (text === '') return query
   const pairs = text.split('&', HTTP_LIMITS.parametersMax + 1)
-  if (pairs.length > HTTP_LIMITS.parametersMax) throw broken('there are too many parameters')
+  if (pairs.length > HTTP_LIMITS.parametersMax) throw badRequest('there are too many parameters')
   for (const pair of pairs) {
     const at = pair.indexOf('=')
     const [name, value] = at < 0 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)]
     const key = decode(name.replaceAll('+', ' '))
-    if (query.has(key)) throw broken('a parameter is given twice')
+    if (query.has(key)) throw badRequest('a parameter is given twice')
     query.set(key, decode(value.replaceAll('+', ' ')))
   }
   return query
@@ -66,7 +66,7 @@ function decode(text: string): string {
     return decodeURIComponent(text)
   } catch (error) {
     if (!(error instanceof URIError)) throw error
-    throw broken('a percent sign is not followed by two digits of UTF-8')
+    throw badRequest('a percent sign is not followed by two digits of UTF-8')
   }
 }
 
@@ -96,13 +96,13 @@ function namesIn(pattern: readonly string[], segments: readonly string[]): strin
 }
 
 /** A whole number from 1 to `max`; more is cut to `max`. @throws ReplicaError ERR_HTTP_REQUEST */
-export function readLimit(query: Asked['query'], options: { max: number; usual: number }): number {
+export function readLimit(query: RequestContext['query'], options: { max: number; usual: number }): number {
   const text = query.get('limit')
   if (text === undefined) return options.usual
-  if (!/^[0-9]{1,9}$/.test(text)) throw broken('limit is no whole number')
+  if (!/^[0-9]{1,9}$/.test(text)) throw badRequest('limit is no whole number')
   return Math.min(Math.max(Number(text), 1), options.max)
 }
 
-export function broken(reason: string): ReplicaError {
+export function badRequest(reason: string): ReplicaError {
   return new ReplicaError('ERR_HTTP_REQUEST', reason)
 }

@@ -5,48 +5,48 @@
 import { hasCode } from '../base/errors.ts'
 import type { Owners } from '../projection/ownership-store.ts'
 import type { Frontier } from '../replica/frontier.ts'
-import type { Home } from '../replica/replica-context.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
 import { type RegistryEntry, signEntry } from '../vela/federation/registry-entry.ts'
 import { hashFault } from '../vela/files/received-file.ts'
-import type { Publications, Published } from './published-entries.ts'
-import type { Capture, Captures } from './snapshot-cache.ts'
+import type { PublicationStore, PublishedEntries } from './published-entries.ts'
+import type { Snapshot, SnapshotCache } from './snapshot-cache.ts'
 
 /** An entry with the capture that it is true of; or why none that was published can be served. */
-export type Standing =
-  | { readonly entry: RegistryEntry; readonly capture: Capture }
+export type ServedEntry =
+  | { readonly entry: RegistryEntry; readonly capture: Snapshot }
   | { readonly fault: string }
   | undefined
 
 export interface StandingParts {
-  readonly home: Home
-  readonly captures: Captures
+  readonly home: ReplicaContext
+  readonly captures: SnapshotCache
   readonly owners: Owners
-  readonly published: Published
+  readonly published: PublishedEntries
   /** Where others reach this hub. */
   readonly base: () => string
 }
 
-export class StandingEntries {
+export class ServedEntries {
   readonly #parts: StandingParts
-  readonly #signed = new WeakMap<Capture, RegistryEntry>()
+  readonly #signed = new WeakMap<Snapshot, RegistryEntry>()
 
   constructor(parts: StandingParts) {
     this.#parts = parts
   }
 
   /** @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes, ERR_HTTP_LIMIT, ERR_HTTP_BUSY */
-  async of(frontier: Frontier): Promise<Standing> {
+  async of(frontier: Frontier): Promise<ServedEntry> {
     const { owners, captures, published, home } = this.#parts
     const { owner } = await owners.of(frontier)
     if (owner === home.key.publicKey) {
-      const capture = await captures.present(frontier)
+      const capture = await captures.current(frontier)
       return { entry: this.#own(capture), capture }
     }
     const found = await published.of(frontier.log.name)
     return found === undefined ? undefined : this.#published(frontier, ofOwner(found, owner))
   }
 
-  async #published(frontier: Frontier, { latest, matched }: Partial<Publications>): Promise<Standing> {
+  async #published(frontier: Frontier, { latest, matched }: Partial<PublicationStore>): Promise<ServedEntry> {
     if (latest === undefined) {
       if (matched !== undefined) return this.#former(frontier, matched)
       return { fault: 'what was published is of a key that is no longer the owner’s' }
@@ -62,16 +62,16 @@ export class StandingEntries {
   }
 
   /** Whether the latest entry is of what is held now. */
-  async #present(frontier: Frontier, latest: RegistryEntry): Promise<NonNullable<Standing>> {
+  async #present(frontier: Frontier, latest: RegistryEntry): Promise<NonNullable<ServedEntry>> {
     const { captures, published } = this.#parts
-    const capture = await captures.present(frontier)
+    const capture = await captures.current(frontier)
     const fault = hashFault(latest, await capture.hashes())
     if (fault !== undefined) return { fault }
     await published.match(latest, capture.nodes)
     return { entry: latest, capture }
   }
 
-  async #former(frontier: Frontier, { entry, nodes }: { entry: RegistryEntry; nodes: number }): Promise<Standing> {
+  async #former(frontier: Frontier, { entry, nodes }: { entry: RegistryEntry; nodes: number }): Promise<ServedEntry> {
     if (nodes > frontier.log.nodes) return { fault: 'what is held has fewer nodes than when the entry was published' }
     const capture = await this.#parts.captures.former(frontier, nodes)
     const fault = hashFault(entry, await capture.hashes())
@@ -79,7 +79,7 @@ export class StandingEntries {
   }
 
   /** This hub's entry for a capture, signed once. */
-  #own(capture: Capture): RegistryEntry {
+  #own(capture: Snapshot): RegistryEntry {
     const { home, base } = this.#parts
     const { key, hubId } = home
     const signed = this.#signed.get(capture)
@@ -101,7 +101,7 @@ export class StandingEntries {
 }
 
 /** Only the present owner's entries stand; each was signed by whom it names. */
-function ofOwner({ latest, matched }: Publications, owner: string): Partial<Publications> {
+function ofOwner({ latest, matched }: PublicationStore, owner: string): Partial<PublicationStore> {
   return {
     ...(latest.owner_pubkey === owner && { latest }),
     ...(matched?.entry.owner_pubkey === owner && { matched }),

@@ -8,21 +8,21 @@ import type { Registry } from '../admission/registry.ts'
 import { sha256, toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { FETCH_LIMITS, HTTP_LIMITS } from '../base/limits.ts'
-import { inTurns } from '../base/turns.ts'
-import { wholeFrontier } from '../projection/files/snapshot.ts'
+import { runCooperatively } from '../base/turns.ts'
+import { exportFrontier } from '../projection/files/snapshot.ts'
 import type { Frontier } from '../replica/frontier.ts'
-import type { Home } from '../replica/replica-context.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
 import type { ContentHashes } from '../vela/files/received-file.ts'
 import { eventLogHash } from '../vela/hashes/event-log-hash.ts'
 import { contentHashesInPieces, snapshotHash } from '../vela/hashes/snapshot-hash.ts'
-import { Budget } from './token-bucket.ts'
+import { TokenBucket } from './token-bucket.ts'
 
 const { capturesBytesMax, capturesKeptMax, captureMsMax, captureBurstMs, capturePart, snapshotNodesMax } = HTTP_LIMITS
 
 /** In front of a frontier's name: the budget of its former states, which what is asked of the present one doesn't spend. */
 const FORMER = 'former '
 
-export interface Capture {
+export interface Snapshot {
   readonly frontier: string
   /** How many nodes the log had. */
   readonly nodes: number
@@ -46,24 +46,24 @@ interface Making {
 
 interface Taken {
   readonly state: string
-  readonly capture: Capture
+  readonly capture: Snapshot
 }
 
-export class Captures {
-  readonly #home: Home
+export class SnapshotCache {
+  readonly #home: ReplicaContext
   readonly #clock: () => number
   /** By frontier: the latest capture and the state it is of. */
   readonly #latest = new Map<string, Taken>()
   readonly #making = new Map<string, Making>()
   /** Captures of former states that are being made again, by frontier and nodes. */
-  readonly #remaking = new Map<string, Promise<Capture>>()
-  readonly #budgets = new Map<string, Budget>()
+  readonly #remaking = new Map<string, Promise<Snapshot>>()
+  readonly #budgets = new Map<string, TokenBucket>()
   /** By frontier and hash, least lately used first. */
-  readonly #kept = new Map<string, { capture: Capture; at: number }>()
+  readonly #kept = new Map<string, { capture: Snapshot; at: number }>()
   #keptBytes = 0
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(home: Home, clock: () => number = () => performance.now()) {
+  constructor(home: ReplicaContext, clock: () => number = () => performance.now()) {
     this.#home = home
     this.#clock = clock
   }
@@ -72,7 +72,7 @@ export class Captures {
    * The frontier as it is now; as it was a little ago where it changes faster than it may be captured.
    * @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes, ERR_HTTP_LIMIT, ERR_HTTP_BUSY
    */
-  async present(frontier: Frontier): Promise<Capture> {
+  async current(frontier: Frontier): Promise<Snapshot> {
     const { name } = frontier.log
     for (;;) {
       const state = stateOf({ nodes: frontier.log.nodes, registry: frontier.registry })
@@ -85,7 +85,7 @@ export class Captures {
         continue
       }
       checkSize(frontier)
-      if (!this.#budget(name).isOpen) {
+      if (!this.#budget(name).hasTokens) {
         if (latest !== undefined) return this.#keep(latest.capture)
         throw new ReplicaError('ERR_HTTP_BUSY', 'the frontier changes faster than it can be captured')
       }
@@ -94,7 +94,7 @@ export class Captures {
   }
 
   /** A capture that is still kept, by the hash of its file. */
-  find(frontier: string, hash: string): Capture | undefined {
+  find(frontier: string, hash: string): Snapshot | undefined {
     const kept = this.#kept.get(`${frontier} ${hash}`)
     if (kept === undefined) return undefined
     const isLatest = this.#latest.get(frontier)?.capture === kept.capture
@@ -107,7 +107,7 @@ export class Captures {
    * now, so that the caller has to look whether it is what was meant.
    * @throws ReplicaError ERR_HTTP_LIMIT, ERR_HTTP_BUSY
    */
-  async former(frontier: Frontier, nodes: number): Promise<Capture> {
+  async former(frontier: Frontier, nodes: number): Promise<Snapshot> {
     const { name } = frontier.log
     for (const { capture } of this.#kept.values())
       if (capture.frontier === name && capture.nodes === nodes) return this.#keep(capture)
@@ -115,7 +115,7 @@ export class Captures {
     const under = this.#remaking.get(key)
     if (under !== undefined) return under
     if (nodes > snapshotNodesMax) throw tooLarge()
-    if (!this.#budget(FORMER + name).isOpen)
+    if (!this.#budget(FORMER + name).hasTokens)
       throw new ReplicaError('ERR_HTTP_BUSY', 'the frontier was captured too often of late')
     const remaking = this.#inTurn(() => this.#take(frontier, { nodes, budget: this.#budget(FORMER + name) })).then(
       ({ capture }) => this.#keep(capture),
@@ -128,7 +128,7 @@ export class Captures {
     }
   }
 
-  async #make(frontier: Frontier, state: string): Promise<Capture> {
+  async #make(frontier: Frontier, state: string): Promise<Snapshot> {
     const { name } = frontier.log
     const taking = this.#inTurn(() => this.#take(frontier, { nodes: frontier.log.nodes, budget: this.#budget(name) }))
     this.#making.set(name, { state, taking })
@@ -148,12 +148,12 @@ export class Captures {
     return run
   }
 
-  async #take({ log, registry }: Frontier, how: { nodes: number; budget: Budget }): Promise<Taken> {
+  async #take({ log, registry }: Frontier, how: { nodes: number; budget: TokenBucket }): Promise<Taken> {
     const { nodes, budget } = how
     const started = this.#clock()
     const state = stateOf({ nodes, registry })
     const frontier = log.name
-    const { file, text } = await wholeFrontier(this.#home, frontier, { nodes })
+    const { file, text } = await exportFrontier(this.#home, frontier, { nodes })
     if (text.length > FETCH_LIMITS.frontierBytesMax) throw tooLarge()
     const meta = file.members.get('frontier')
     const name = meta instanceof Map ? meta.get('name') : undefined
@@ -167,16 +167,16 @@ export class Captures {
       snapshotHash: snapshotHash(file),
       logHash: eventLogHash(file.events, 'full'),
       hashes: () => {
-        hashes ??= inTurns(contentHashesInPieces(text))
+        hashes ??= runCooperatively(contentHashesInPieces(text))
         return hashes
       },
     }
-    budget.spend(this.#clock() - started)
+    budget.consume(this.#clock() - started)
     return { state, capture }
   }
 
   /** Moves a capture to the end of those kept, and lets go of the first ones where there are too many. */
-  #keep(capture: Capture): Capture {
+  #keep(capture: Snapshot): Snapshot {
     const key = `${capture.frontier} ${capture.fileHash}`
     this.#remove(key)
     this.#kept.set(key, { capture, at: this.#clock() })
@@ -198,10 +198,10 @@ export class Captures {
     this.#keptBytes -= kept.capture.text.length
   }
 
-  #budget(frontier: string): Budget {
+  #budget(frontier: string): TokenBucket {
     let budget = this.#budgets.get(frontier)
     if (budget === undefined) {
-      budget = new Budget({ burstMs: captureBurstMs, part: capturePart, clock: this.#clock })
+      budget = new TokenBucket({ burstMs: captureBurstMs, part: capturePart, clock: this.#clock })
       this.#budgets.set(frontier, budget)
     }
     return budget

@@ -1,7 +1,7 @@
 // How much time something costly may take of the whole: a while at once, then one part in so many. What is begun is finished,
 // and paid for afterwards. Specification: protocol/http.md, H12.
 
-export class Budget {
+export class TokenBucket {
   readonly #burstMs: number
   readonly #part: number
   readonly #clock: () => number
@@ -18,14 +18,14 @@ export class Budget {
   }
 
   /** Whether something may be begun now. */
-  get isOpen(): boolean {
+  get hasTokens(): boolean {
     const now = this.#clock()
     this.#leftMs = Math.min(this.#burstMs, this.#leftMs + (now - this.#at) / this.#part)
     this.#at = now
     return this.#leftMs > 0
   }
 
-  spend(ms: number): void {
+  consume(ms: number): void {
     this.#leftMs -= ms
   }
 }

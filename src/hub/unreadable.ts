@@ -22,7 +22,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
 const told = new WeakSet<Duplex>()
 
 /** `response`: of the last request that came over this connection. Half an answer is not followed by another. */
-export function refuseUnreadable(error: Error, socket: Duplex, response: ServerResponse | undefined): void {
+export function respondMalformed(error: Error, socket: Duplex, response: ServerResponse | undefined): void {
   if (told.has(socket)) return
   told.add(socket)
   const isAnswering = response?.headersSent === true && !response.writableFinished

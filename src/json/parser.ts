@@ -11,7 +11,7 @@ import type { NumberReading } from './number.ts'
 import type { Json } from './value.ts'
 import { isUnicode, JsonNumber } from './value.ts'
 
-export interface Cursor {
+export interface ParserCursor {
   readonly text: string
   /** Offset of the next character, in UTF-16 units. */
   at: number
@@ -19,7 +19,7 @@ export interface Cursor {
 }
 
 /** A cursor at the start of `text`. @throws ReplicaError ERR_JSON when it is no Unicode text. */
-export function openCursor(text: string | Uint8Array, numbers: NumberReading): Cursor {
+export function openCursor(text: string | Uint8Array, numbers: NumberReading): ParserCursor {
   return { text: decode(text), at: 0, numbers }
 }
 
@@ -32,12 +32,12 @@ function decode(text: string | Uint8Array): string {
   return asBuffer(text).toString('utf8')
 }
 
-export function fail(cursor: Cursor, reason: string): never {
+export function fail(cursor: ParserCursor, reason: string): never {
   throw new ReplicaError('ERR_JSON', `${reason} at character ${cursor.at}`, { facts: { offset: cursor.at } })
 }
 
 /** The next character after white space, not consumed; the empty string at the end. */
-export function peek(cursor: Cursor): string {
+export function peek(cursor: ParserCursor): string {
   const { text } = cursor
   let at = cursor.at
   for (; at < text.length; at++) {
@@ -49,13 +49,13 @@ export function peek(cursor: Cursor): string {
 }
 
 /** Consumes this character, after white space. */
-export function expect(cursor: Cursor, character: string): void {
+export function expect(cursor: ParserCursor, character: string): void {
   if (peek(cursor) !== character) fail(cursor, `"${character}" expected`)
   cursor.at += 1
 }
 
 /** Only white space may be left. */
-export function expectEnd(cursor: Cursor): void {
+export function expectEnd(cursor: ParserCursor): void {
   if (peek(cursor) !== '') fail(cursor, 'text after the value')
 }
 
@@ -66,7 +66,7 @@ interface Frame {
 }
 
 /** One value with at most `depthMax` arrays and objects inside each other; a repeated key keeps its last value. */
-export function readValue(cursor: Cursor, depthMax: number = NODE_LIMITS.jsonDepthMax): Json {
+export function readValue(cursor: ParserCursor, depthMax: number = NODE_LIMITS.jsonDepthMax): Json {
   const open: Frame[] = []
   for (;;) {
     const frame = openContainer(cursor)
@@ -94,21 +94,21 @@ export function readValue(cursor: Cursor, depthMax: number = NODE_LIMITS.jsonDep
   }
 }
 
-function openContainer(cursor: Cursor): Frame | undefined {
+function openContainer(cursor: ParserCursor): Frame | undefined {
   const character = peek(cursor)
   if (character !== '{' && character !== '[') return undefined
   cursor.at += 1
   return { container: character === '{' ? new Map() : [], key: '' }
 }
 
-function closes(cursor: Cursor, frame: Frame): boolean {
+function closes(cursor: ParserCursor, frame: Frame): boolean {
   const closer = frame.container instanceof Map ? '}' : ']'
   if (peek(cursor) !== closer) return false
   cursor.at += 1
   return true
 }
 
-function readKey(cursor: Cursor): string {
+function readKey(cursor: ParserCursor): string {
   if (peek(cursor) !== '"') fail(cursor, 'a key expected')
   const key = readString(cursor)
   expect(cursor, ':')
@@ -117,7 +117,7 @@ function readKey(cursor: Cursor): string {
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
 
-function readScalar(cursor: Cursor): Json {
+function readScalar(cursor: ParserCursor): Json {
   switch (cursor.text.charAt(cursor.at)) {
     case '"':
       return readString(cursor)
@@ -135,7 +135,7 @@ function readScalar(cursor: Cursor): Json {
 }
 
 /** Consumes a number, whatever its size, and answers its token; the last thing that a value may be. */
-export function takeNumber(cursor: Cursor): string {
+export function takeNumber(cursor: ParserCursor): string {
   const { text, at } = cursor
   NUMBER.lastIndex = at
   const token = NUMBER.exec(text)?.[0]
@@ -144,12 +144,12 @@ export function takeNumber(cursor: Cursor): string {
   return token
 }
 
-export function takeLiteral(cursor: Cursor, literal: 'true' | 'false' | 'null'): void {
+export function takeLiteral(cursor: ParserCursor, literal: 'true' | 'false' | 'null'): void {
   if (!cursor.text.startsWith(literal, cursor.at)) fail(cursor, 'a value expected')
   cursor.at += literal.length
 }
 
-function readString(cursor: Cursor): string {
+function readString(cursor: ParserCursor): string {
   const { text } = cursor
   const start = cursor.at
   let escaped = false
@@ -170,7 +170,7 @@ function readString(cursor: Cursor): string {
 }
 
 /** JSON.parse knows the escapes; that surrogates come in pairs it leaves to us. */
-function unescapeString(cursor: Cursor, literal: string): string {
+function unescapeString(cursor: ParserCursor, literal: string): string {
   let value: string
   try {
     value = JSON.parse(literal)
@@ -186,7 +186,7 @@ function unescapeString(cursor: Cursor, literal: string): string {
  * The members of the object at the cursor, one by one: `onMember` gets each key and must consume its value.
  * Repeated keys are the caller's business.
  */
-export function readMembers(cursor: Cursor, onMember: (key: string) => void): void {
+export function readMembers(cursor: ParserCursor, onMember: (key: string) => void): void {
   expect(cursor, '{')
   if (peek(cursor) !== '}') {
     onMember(readKey(cursor))
@@ -199,7 +199,7 @@ export function readMembers(cursor: Cursor, onMember: (key: string) => void): vo
 }
 
 /** The items of the array at the cursor: `onItem` gets each index and must consume the item. */
-export function readItems(cursor: Cursor, onItem: (index: number) => void): void {
+export function readItems(cursor: ParserCursor, onItem: (index: number) => void): void {
   expect(cursor, '[')
   if (peek(cursor) !== ']') {
     onItem(0)

@@ -8,7 +8,7 @@ import { isLowerHex } from '../event/signing.ts'
 import { readInstant } from './instant.ts'
 import { printJson } from './json.ts'
 import type { NumberReading } from './number.ts'
-import { type Cursor, expectEnd, openCursor, peek, readMembers, readValue } from './parser.ts'
+import { expectEnd, openCursor, type ParserCursor, peek, readMembers, readValue } from './parser.ts'
 import type { Json } from './value.ts'
 
 /** What a record is called in messages, and the code it is refused with. */
@@ -122,7 +122,7 @@ export function readRecordText(
 /** The record at the cursor, where a list of records is read. */
 export function readRecordAt(
   form: RecordForm,
-  cursor: Cursor,
+  cursor: ParserCursor,
   depthMax: number = NODE_LIMITS.jsonDepthMax,
 ): RecordReader {
   const members = new Map<string, Json>()

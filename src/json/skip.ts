@@ -2,13 +2,13 @@
 // reference does, only its syntax is checked: it may be deeper than a value that is read, its numbers larger than any
 // double, its escapes halves of a pair. It walks without recursion and keeps one byte for each level that is open.
 
-import { type Cursor, expect, fail, peek, takeLiteral, takeNumber } from './parser.ts'
+import { expect, fail, type ParserCursor, peek, takeLiteral, takeNumber } from './parser.ts'
 
 const OBJECT = 1
 const ARRAY = 2
 
 /** Consumes one value. @throws ReplicaError ERR_JSON */
-export function skipValue(cursor: Cursor): void {
+export function skipValue(cursor: ParserCursor): void {
   const open = new Levels()
   for (;;) {
     const opening = peek(cursor)
@@ -52,19 +52,19 @@ class Levels {
   }
 }
 
-function closes(cursor: Cursor, kind: number): boolean {
+function closes(cursor: ParserCursor, kind: number): boolean {
   if (peek(cursor) !== (kind === OBJECT ? '}' : ']')) return false
   cursor.at += 1
   return true
 }
 
-function skipKey(cursor: Cursor): void {
+function skipKey(cursor: ParserCursor): void {
   if (peek(cursor) !== '"') fail(cursor, 'a key expected')
   skipString(cursor)
   expect(cursor, ':')
 }
 
-function skipScalar(cursor: Cursor, first: string): void {
+function skipScalar(cursor: ParserCursor, first: string): void {
   if (first === '"') skipString(cursor)
   else if (first === 't') takeLiteral(cursor, 'true')
   else if (first === 'f') takeLiteral(cursor, 'false')
@@ -74,7 +74,7 @@ function skipScalar(cursor: Cursor, first: string): void {
 
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
 
-function skipString(cursor: Cursor): void {
+function skipString(cursor: ParserCursor): void {
   const { text } = cursor
   cursor.at += 1
   for (;;) {

@@ -10,7 +10,16 @@ import { NODE_LIMITS, nodeBytesMax } from '../base/limits.ts'
 import { MAJOR, Reader } from '../cbor/cbor-reader.ts'
 import { CODEC_BYTE, type LinkCodec } from '../cbor/cid.ts'
 import { checkCbor } from '../cbor/dag-cbor.ts'
-import { BEFORE, FRONTIER_DIGITS, LINK_BYTES, LINK_HASH, LINK_HEAD, type Link, type Node, VERSION } from './schema.ts'
+import {
+  BEFORE,
+  type DocumentLink,
+  FRONTIER_DIGITS,
+  LINK_BYTES,
+  LINK_HASH,
+  LINK_HEAD,
+  NODE_VERSION,
+  type Node,
+} from './schema.ts'
 
 /**
  * Reads a node, strictly: what it accepts re-encodes to the very same bytes.
@@ -24,7 +33,7 @@ export function decodeNode(bytes: Uint8Array): Node {
   literal(reader, BEFORE.body, 'body')
   const bodyAt = reader.at
   literal(reader, BEFORE.version, 'v')
-  if (uint(reader) !== VERSION) refuse(reader, `a version other than ${VERSION}`)
+  if (uint(reader) !== NODE_VERSION) refuse(reader, `a version other than ${NODE_VERSION}`)
   literal(reader, BEFORE.key, 'key')
   const key = reader.take(32)
   literal(reader, BEFORE.event, 'event')
@@ -52,9 +61,9 @@ function readEvent(reader: Reader): Uint8Array {
   return reader.takeText(length)
 }
 
-function readLinks(reader: Reader): Link[] {
+function readLinks(reader: Reader): DocumentLink[] {
   const count = readCount(reader, NODE_LIMITS.linksMax)
-  const links: Link[] = []
+  const links: DocumentLink[] = []
   for (let i = 0; i < count; i += 1) links.push({ codec: readLink(reader, i), digest: reader.take(32) })
   return links
 }

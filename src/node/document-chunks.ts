@@ -8,7 +8,7 @@ import { DOCUMENT_LIMITS } from '../base/limits.ts'
 import { MAJOR, Reader } from '../cbor/cbor-reader.ts'
 import { CODEC_BYTE } from '../cbor/cid.ts'
 import { encodeCbor } from '../cbor/dag-cbor.ts'
-import { LINK_BYTES, LINK_HASH, LINK_HEAD, type Link } from './schema.ts'
+import { type DocumentLink, LINK_BYTES, LINK_HASH, LINK_HEAD } from './schema.ts'
 
 const { blockBytesMax, documentBytesMax } = DOCUMENT_LIMITS
 
@@ -37,7 +37,7 @@ const CHUNK_HEAD = concat([LINK_HEAD, Uint8Array.of(CODEC_BYTE.raw), LINK_HASH])
  * views into `bytes`.
  * @throws ReplicaError ERR_DOCUMENT for more than 128 MiB
  */
-export function chunkDocument(bytes: Uint8Array): { link: Link; blocks: DocumentBlock[] } {
+export function chunkDocument(bytes: Uint8Array): { link: DocumentLink; blocks: DocumentBlock[] } {
   if (bytes.length <= blockBytesMax) {
     const digest = sha256(bytes)
     return { link: { codec: 'raw', digest }, blocks: [{ digest, bytes }] }

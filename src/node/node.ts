@@ -7,7 +7,7 @@ import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
 import { isText, MAJOR } from '../cbor/cbor-reader.ts'
 import { CODEC_BYTE } from '../cbor/cid.ts'
-import type { Link, NodeFields } from './schema.ts'
+import type { DocumentLink, NodeFields } from './schema.ts'
 import {
   BEFORE,
   FRONTIER_DIGITS,
@@ -16,11 +16,11 @@ import {
   LINK_HASH,
   LINK_HEAD,
   NODE_DOMAIN,
-  VERSION,
+  NODE_VERSION,
 } from './schema.ts'
 
 export { decodeNode } from './decoder.ts'
-export type { Link, Node, NodeFields } from './schema.ts'
+export type { DocumentLink, Node, NodeFields } from './schema.ts'
 export { isFrontierName, NODE_DOMAIN } from './schema.ts'
 
 const FIXED_BYTES = [
@@ -87,14 +87,14 @@ export function encodeBody(fields: NodeFields): Uint8Array {
 function bodyBytes(fields: NodeFields): number {
   checkFields(fields)
   const { event, links, height, parents } = fields
-  const heads = headSize(VERSION) + headSize(event.length) + headSize(links.length) + headSize(height)
+  const heads = headSize(NODE_VERSION) + headSize(event.length) + headSize(links.length) + headSize(height)
   const linkBytes = (links.length + parents.length) * LINK_BYTES
   return FIXED_BYTES + heads + headSize(parents.length) + event.length + linkBytes
 }
 
 function putBody(out: Writer, { key, event, links, height, parents, frontier }: NodeFields): void {
   out.put(BEFORE.version)
-  out.head(MAJOR.uint, VERSION)
+  out.head(MAJOR.uint, NODE_VERSION)
   out.put(BEFORE.key)
   out.put(key)
   out.put(BEFORE.event)
@@ -132,7 +132,7 @@ function checkFields({ key, event, links, height, parents, frontier }: NodeField
 }
 
 /** The order of links: their CIDs by bytes, so raw before dag-cbor, then by digest. */
-export function compareLinks(a: Link, b: Link): number {
+export function compareLinks(a: DocumentLink, b: DocumentLink): number {
   return CODEC_BYTE[a.codec] - CODEC_BYTE[b.codec] || compare(a.digest, b.digest)
 }
 

@@ -8,7 +8,7 @@ import type { LinkCodec } from '../cbor/cid.ts'
 export const NODE_DOMAIN: Uint8Array = latin1('replica/node/1\n')
 
 /** An attached document: `raw` for the bytes themselves, `dag-cbor` for a list of their chunks. */
-export interface Link {
+export interface DocumentLink {
   codec: LinkCodec
   digest: Digest
 }
@@ -19,7 +19,7 @@ export interface NodeFields {
   /** The event: UTF-8 of its canonical JSON. */
   event: Uint8Array
   /** Ascending by codec (raw first), then digest; no repeats. */
-  links: readonly Link[]
+  links: readonly DocumentLink[]
   /** 0 without parents, else 1 more than the greatest height among them. */
   height: number
   /** Ascending, no repeats. */
@@ -53,7 +53,7 @@ export const BEFORE = {
 } as const satisfies Record<string, Uint8Array>
 
 /** The only version of the format. */
-export const VERSION = 1
+export const NODE_VERSION = 1
 
 /** A link: tag 42 over 37 bytes, these being 0x00 (for binary), CID version 1, the codec … */
 export const LINK_HEAD: Uint8Array = latin1('\xd8\x2a\x58\x25\x00\x01')

@@ -5,22 +5,22 @@
 import { ReplicaError } from '../base/errors.ts'
 import { SETTLE_LIMITS } from '../base/limits.ts'
 import type { Observation } from '../replica/journal.ts'
-import type { Home } from '../replica/replica-context.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
 import {
-  type Observed,
-  type Pass,
+  type ComparisonEvents,
+  type ComparisonReport,
+  type ComparisonRun,
   recordLocatorFailure,
   recordUnverifiedEntry,
-  type SyncReport,
   syncWithPeer,
 } from '../vela/federation/comparison.ts'
 import type { DiscoveryResult } from '../vela/federation/discovery.ts'
-import { type Frontier, readFrontier, type Unread } from '../vela/files/frontier-file.ts'
+import { type FrontierFile, readFrontier, type Unread } from '../vela/files/frontier-file.ts'
 import { CONFLICT_DETECTED } from '../vela/payloads.ts'
 import type { LoggedEvent } from '../vela/resolution/resolution-events.ts'
 import { sidesOf } from './compare-sides.ts'
 import { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier } from './fetch-frontier.ts'
-import { wholeFrontier } from './files/snapshot.ts'
+import { exportFrontier } from './files/snapshot.ts'
 import { Owners } from './ownership-store.ts'
 
 export interface CompareOptions extends FetchOptions {
@@ -46,7 +46,7 @@ export type CompareWith =
 export interface Comparison {
   readonly frontier: string
   readonly outcome: 'compared' | 'broken_locator' | 'unverified_peer_entry'
-  readonly report: SyncReport
+  readonly report: ComparisonReport
   /** Ids of the events that record the pass, or with `dryRun` would. */
   readonly events: readonly string[]
   readonly recorded: boolean
@@ -59,15 +59,15 @@ export interface Comparison {
  *   ERR_PEER_UNKNOWN, and as readFrontier does
  */
 export async function compareFrontier(
-  home: Home,
+  home: ReplicaContext,
   frontier: string,
   from: CompareWith,
   options: CompareOptions = {},
 ): Promise<Comparison> {
-  home.at(frontier)
+  home.frontier(frontier)
   const theirs = await fetchTheirs(home, frontier, { from, options })
   // Both sides by the same reading of numbers.
-  const ours = readWhole((await wholeFrontier(home, frontier)).text)
+  const ours = readWhole((await exportFrontier(home, frontier)).text)
   const recorded = options.again === true ? [] : await detectedBefore(home, frontier)
   const pass = { peer: theirs.peer, at: home.now(), frontier, recorded }
   const observed = observe(ours, theirs.found, pass)
@@ -84,17 +84,17 @@ export async function compareFrontier(
 }
 
 /** One broken finding doesn't keep the others from being compared. */
-function readWhole(text: Uint8Array): Frontier {
+function readWhole(text: Uint8Array): FrontierFile {
   return readFrontier(text, { broken: 'keep' })
 }
 
-export function unreadOf(sides: { ours: Frontier; theirs: Frontier | undefined }): Comparison['unread'] {
+export function unreadOf(sides: { ours: FrontierFile; theirs: FrontierFile | undefined }): Comparison['unread'] {
   const named = (side: 'ours' | 'theirs') => (sides[side]?.unread ?? []).map(one => ({ side, ...one }))
   return [...named('ours'), ...named('theirs')]
 }
 
 type Found =
-  | { readonly kind: 'Frontier'; readonly file: Frontier }
+  | { readonly kind: 'Frontier'; readonly file: FrontierFile }
   | Extract<DiscoveryResult, { kind: 'BrokenLocator' | 'UnverifiedEntry' }>
 
 const OUTCOMES = {
@@ -108,7 +108,11 @@ interface Wanted {
   readonly options: CompareOptions
 }
 
-async function fetchTheirs(home: Home, frontier: string, wanted: Wanted): Promise<{ peer: string; found: Found }> {
+async function fetchTheirs(
+  home: ReplicaContext,
+  frontier: string,
+  wanted: Wanted,
+): Promise<{ peer: string; found: Found }> {
   const { from, options } = wanted
   if ('file' in from) return { peer: from.name, found: { kind: 'Frontier', file: readWhole(from.file) } }
   const place = 'peer' in from ? peerPlace(home, frontier, from.peer) : { url: from.url, public_key: undefined }
@@ -118,7 +122,7 @@ async function fetchTheirs(home: Home, frontier: string, wanted: Wanted): Promis
     if (fetched.kind === 'Fetched') return { peer, found: { kind: 'Frontier', file: readWhole(fetched.content) } }
     throw notFetched(fetched.url, fetched.reason, fetched.status)
   }
-  const ownerKey = options.ownerKey ?? (await new Owners(home).known(home.at(frontier)))
+  const ownerKey = options.ownerKey ?? (await new Owners(home).known(home.frontier(frontier)))
   const found = await discoverPeerFrontier(place.url, frontier, { ...options, ownerKey })
   switch (found.kind) {
     case 'Resolved':
@@ -138,16 +142,16 @@ function notFetched(url: string, reason: string, status: number): ReplicaError {
 }
 
 /** @throws ReplicaError ERR_PEER_UNKNOWN */
-function peerPlace(home: Home, frontier: string, id: string): { url: string; public_key: string } {
+function peerPlace(home: ReplicaContext, frontier: string, id: string): { url: string; public_key: string } {
   const peer = home
-    .at(frontier)
+    .frontier(frontier)
     .registry.list()
     .find(one => one.id === id)
   if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `${id} is not registered for ${frontier}`)
   return peer
 }
 
-function observe(ours: Frontier, found: Found, pass: Pass): Observed {
+function observe(ours: FrontierFile, found: Found, pass: ComparisonRun): ComparisonEvents {
   if (found.kind === 'Frontier') return bounded(syncWithPeer(ours, found.file, pass))
   return found.kind === 'BrokenLocator'
     ? recordLocatorFailure(ours, found, pass)
@@ -155,13 +159,13 @@ function observe(ours: Frontier, found: Found, pass: Pass): Observed {
 }
 
 /** The first events of a pass; what is left is recorded by the next one. */
-function bounded({ report, events }: Observed): Observed {
+function bounded({ report, events }: ComparisonEvents): ComparisonEvents {
   const most = 1 + SETTLE_LIMITS.conflictsRecordedMax
   if (events.length <= most) return { report, events }
   return { report: { ...report, events_appended: most }, events: events.slice(0, most) }
 }
 
-async function detectedBefore(home: Home, frontier: string): Promise<LoggedEvent[]> {
+async function detectedBefore(home: ReplicaContext, frontier: string): Promise<LoggedEvent[]> {
   const events: LoggedEvent[] = []
   for await (const event of home.journal.events(frontier)) if (event.head.kind === CONFLICT_DETECTED) events.push(event)
   return events
@@ -169,9 +173,9 @@ async function detectedBefore(home: Home, frontier: string): Promise<LoggedEvent
 
 /** Each event as an entry of its own, and beside a conflict what both sides have, for who settles it. */
 async function record(
-  home: Home,
+  home: ReplicaContext,
   frontier: string,
-  pass: { observed: Observed; ours: Frontier; found: Found },
+  pass: { observed: ComparisonEvents; ours: FrontierFile; found: Found },
 ): Promise<void> {
   const { report, events } = pass.observed
   const peer = report.peer_id

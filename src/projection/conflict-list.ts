@@ -26,13 +26,13 @@ export interface ListedConflict {
 }
 
 /** What resolutions contest. */
-export interface Contested {
+export interface ContestedConflict {
   readonly between: readonly ConflictResolutions[]
   /** Those of which replay computes no conflict, by the ids of what they are about. */
   readonly listed: readonly ListedConflict[]
 }
 
-export function contestedIn(view: View, { events, resolutions }: Settled): Contested {
+export function contestedIn(view: View, { events, resolutions }: Settled): ContestedConflict {
   const between = resolutions.conflicts.filter(({ state }) => state === 'contested')
   const listed = between.filter(one => !isComputed(view, one)).map(one => listedContested(one, events))
   return { between, listed }
@@ -41,7 +41,7 @@ export function contestedIn(view: View, { events, resolutions }: Settled): Conte
 /** The computed ones, by finding, field and events, then the others; of these findings only, when given, and of those not known. */
 export function* listConflicts(
   view: View,
-  contested: Contested,
+  contested: ContestedConflict,
   findings?: ReadonlySet<string>,
 ): Generator<ListedConflict> {
   for (const conflict of viewConflicts(view, findings)) yield listedComputed(conflict, contested)
@@ -49,7 +49,7 @@ export function* listConflicts(
     if (findings === undefined || one.finding_id === undefined || findings.has(one.finding_id)) yield one
 }
 
-export function listedComputed(conflict: ComputedConflict, { between }: Contested): ListedConflict {
+export function listedComputed(conflict: ComputedConflict, { between }: ContestedConflict): ListedConflict {
   return { ...conflict, state: between.some(one => isBetween(conflict, one)) ? 'contested' : 'open' }
 }
 
@@ -77,13 +77,13 @@ function listedContested(contested: ConflictResolutions, events: readonly Logged
     kind: subject?.kind,
     field: undefined,
     events: standing.map(({ event }) => event),
-    values: standing.map(saidBy),
+    values: standing.map(resolutionsOf),
     state: 'contested',
   }
 }
 
 /** What is chosen, the event that is, the proposal that wins, or the note. */
-export function saidBy({ choice, winner, note }: Resolution): Json {
+export function resolutionsOf({ choice, winner, note }: Resolution): Json {
   if (choice instanceof Map) return choice.get('value') ?? choice.get('event') ?? null
   return winner ?? note
 }

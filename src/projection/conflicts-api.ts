@@ -10,12 +10,12 @@ import { excerpt } from '../event/fields.ts'
 import type { Json } from '../json/value.ts'
 import { decodeNode } from '../node/node.ts'
 import type { Frontier } from '../replica/frontier.ts'
-import { rowsNamed } from '../replica/log-reader.ts'
-import type { Home } from '../replica/replica-context.ts'
+import { rowsByReference } from '../replica/log-reader.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
 import type { NodeRow } from '../store/store.ts'
 import { type ComputedConflict, shownValue, standingSetters, viewConflicts } from '../vela/state/field-conflicts.ts'
 import type { View } from '../vela/state/state.ts'
-import { type ListedConflict, saidBy } from './conflict-list.ts'
+import { type ListedConflict, resolutionsOf } from './conflict-list.ts'
 import { type RecordedConflict, recordedConflicts } from './recorded-conflicts.ts'
 import type { ReplayProgress } from './replayer.ts'
 
@@ -75,13 +75,13 @@ const WHY_RECORDED =
 const WHY_SETTLED = 'A person has settled it: what follows is what was said.'
 
 export class FrontierConflicts {
-  readonly #home: Home
+  readonly #home: ReplicaContext
   readonly #frontier: Frontier
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
-  constructor(home: Home, frontier: string) {
+  constructor(home: ReplicaContext, frontier: string) {
     this.#home = home
-    this.#frontier = home.at(frontier)
+    this.#frontier = home.frontier(frontier)
   }
 
   /** Tells how far replay is while one of these calls has to wait for it. Answers how to end that. */
@@ -148,7 +148,7 @@ export class FrontierConflicts {
       kind,
       field: undefined,
       events,
-      values: standing.map(saidBy),
+      values: standing.map(resolutionsOf),
       state,
       shown: undefined,
       standing: events,
@@ -174,7 +174,7 @@ export class FrontierConflicts {
     const { resolutions } = await this.#frontier.view.settled()
     const all = resolutions.conflicts.flatMap(({ standing }) => standing)
     const text = all.find(one => one.event === event)?.source.text
-    const rows = await rowsNamed(this.#frontier.log, event)
+    const rows = await rowsByReference(this.#frontier.log, event)
     return rows
       .filter(({ bytes }) => text !== undefined && equals(decodeNode(bytes).event, text))
       .slice(0, CARRIERS_MAX)

@@ -12,7 +12,7 @@ const OF_REGISTERED: readonly string[] = ['frontier.conflict_resolved', 'frontie
 const HINT = Buffer.from('"kind":"frontier.')
 
 /** True for a key of this replica, a registered one, and one that its hub has put another in place of. */
-export function isStanding(registry: Registry, hubId: string, key: Uint8Array): boolean {
+export function isAuthoritativeKey(registry: Registry, hubId: string, key: Uint8Array): boolean {
   const verdict = registry.verdict(key)
   if (typeof verdict === 'string') return verdict === 'registered'
   return verdict.cut.id === hubId || registry.get(verdict.cut.id) !== undefined
@@ -23,7 +23,7 @@ interface Restricted {
   counts: boolean
 }
 
-export class Carriers {
+export class EventIndex {
   readonly #events = new Map<string, number>()
   /** The event of each node. */
   readonly #eventOf: number[] = []
@@ -39,7 +39,7 @@ export class Carriers {
     if (event === seq) this.#events.set(eventKey, seq)
     else this.#twins.set(event, [...(this.#twins.get(event) ?? [event]), seq])
     const key = node.key.slice()
-    if (isRestricted(node.event)) this.#restricted.set(seq, { key, counts: node.standing(key) })
+    if (needsRegisteredSigner(node.event)) this.#restricted.set(seq, { key, counts: node.standing(key) })
     return event
   }
 
@@ -73,7 +73,7 @@ export class Carriers {
 }
 
 /** Whether an event counts only by a node of a registered signer. */
-export function isRestricted(event: Uint8Array): boolean {
+export function needsRegisteredSigner(event: Uint8Array): boolean {
   if (!asBuffer(event).includes(HINT)) return false
   return OF_REGISTERED.includes(checkEvent(event).kind)
 }

@@ -9,16 +9,16 @@ import type { FrontierStore } from '../store/store.ts'
 import { OPENED_EVENTS_MAX } from '../sync/message.ts'
 import { type ComputedConflict, viewConflicts } from '../vela/state/field-conflicts.ts'
 import type { View } from '../vela/state/state.ts'
-import { type Contested, contestedIn, firstOf, type ListedConflict, listConflicts } from './conflict-list.ts'
-import { isStanding } from './event-index.ts'
-import { type OpenedConflict, Openings, shortened } from './opened-conflicts.ts'
-import { Replaying, type ReplayProgress, type Seeds } from './replayer.ts'
-import { type Settled, SettleLog } from './resolution-log.ts'
+import { type ContestedConflict, contestedIn, firstOf, type ListedConflict, listConflicts } from './conflict-list.ts'
+import { isAuthoritativeKey } from './event-index.ts'
+import { ConflictTracker, type OpenedConflict, shortened } from './opened-conflicts.ts'
+import { type InitialState, Replayer, type ReplayProgress } from './replayer.ts'
+import { ResolutionLog, type Settled } from './resolution-log.ts'
 import { openedBehindWaist } from './waist.ts'
 
-export type { OpenedConflict, ReplayProgress, Seeds }
+export type { InitialState, OpenedConflict, ReplayProgress }
 
-const NO_SEEDS: Seeds = { genesis: [], proposals: [], actors: [] }
+const NO_SEEDS: InitialState = { genesis: [], proposals: [], actors: [] }
 
 export interface ViewParts {
   readonly log: FrontierStore
@@ -27,16 +27,16 @@ export interface ViewParts {
   /** This replica's own. */
   readonly hubId: string
   /** Genesis and proposals for the log as it is now; nothing when absent. Asked at each refresh. */
-  readonly seeds?: (() => Promise<Seeds>) | undefined
+  readonly seeds?: (() => Promise<InitialState>) | undefined
 }
 
-export class StoredView {
+export class FrontierProjection {
   readonly #parts: ViewParts
-  readonly #settleLog: SettleLog
-  #contested: Contested = { between: [], listed: [] }
-  #replaying: Replaying | undefined
+  readonly #settleLog: ResolutionLog
+  #contested: ContestedConflict = { between: [], listed: [] }
+  #replaying: Replayer | undefined
   #isReplaying = false
-  #openings = new Openings()
+  #openings = new ConflictTracker()
   /** Ids of the last conflicts recorded that were found without the view. */
   #recorded = new Set<string>()
   /** What was merged before this is not said to have opened anything; all behind it is looked at by whoever gives no number. */
@@ -47,11 +47,11 @@ export class StoredView {
   constructor(parts: ViewParts) {
     this.#parts = parts
     this.#noted = parts.log.nodes
-    this.#settleLog = new SettleLog(parts)
+    this.#settleLog = new ResolutionLog(parts)
   }
 
   /** Whether it is in memory: then bringing it up to date costs what came since. */
-  get isThere(): boolean {
+  get isLoaded(): boolean {
     return this.#replaying !== undefined
   }
 
@@ -68,7 +68,7 @@ export class StoredView {
   }
 
   /** The view of all that is stored. It changes with the next refresh: whoever waits for anything in between uses `read`. */
-  refresh(): Promise<View> {
+  update(): Promise<View> {
     return this.read(view => view)
   }
 
@@ -109,7 +109,7 @@ export class StoredView {
   }
 
   /** Where a merge begins, to be given to `noteMerged` after it: a view that is there is brought up to it first. */
-  mark(): Promise<number> {
+  checkpoint(): Promise<number> {
     const { log } = this.#parts
     if (this.#replaying === undefined) return Promise.resolve(log.nodes)
     return this.#serial(async () => (await this.#advance()).nodes)
@@ -119,7 +119,7 @@ export class StoredView {
    * Which conflicts were opened by the nodes from `fromSeq` on (all since the last call, when not given) and are open
    * still. Those that the journal doesn't have are recorded there, with `facts` beside them.
    */
-  noteMerged(fromSeq?: number, facts: JournalFacts = {}): Promise<OpenedConflict[]> {
+  openedSince(fromSeq?: number, facts: JournalFacts = {}): Promise<OpenedConflict[]> {
     return this.#serial(() => this.#noteMerged(fromSeq ?? this.#noted, facts))
   }
 
@@ -147,7 +147,7 @@ export class StoredView {
       const { log, registry, hubId } = this.#parts
       const from = fromSeq ?? this.#noted
       const to = log.nodes
-      const standing = (key: Uint8Array) => isStanding(registry, hubId, key)
+      const standing = (key: Uint8Array) => isAuthoritativeKey(registry, hubId, key)
       const opened = await openedBehindWaist({ log, from, standing })
       if (opened?.length && to <= VIEW_LIMITS.behindWaistMin) return this.#noteMerged(from, facts)
       this.#looked(from, to)
@@ -177,7 +177,7 @@ export class StoredView {
   }
 
   /** Brings the view to the present, by way of what was noted and of `from`, so that what was before can be told from what came since. */
-  async #advance(from = this.#noted): Promise<Replaying> {
+  async #advance(from = this.#noted): Promise<Replayer> {
     const { log, registry, hubId, seeds } = this.#parts
     const to = log.nodes
     this.#isReplaying = true
@@ -185,12 +185,12 @@ export class StoredView {
       const target = {
         seeds: seeds === undefined ? NO_SEEDS : await seeds(),
         registry: registry.changes,
-        standing: (key: Uint8Array) => isStanding(registry, hubId, key),
+        standing: (key: Uint8Array) => isAuthoritativeKey(registry, hubId, key),
         onProgress: (progress: ReplayProgress) => {
           for (const tell of this.#watchers) tell(progress)
         },
       }
-      this.#replaying ??= new Replaying(log, target.seeds)
+      this.#replaying ??= new Replayer(log, target.seeds)
       for (const stop of [Math.min(this.#noted, from), from])
         if (this.#replaying.nodes < stop) await this.#step(this.#replaying, { ...target, to: stop })
       await this.#step(this.#replaying, { ...target, to })
@@ -198,14 +198,14 @@ export class StoredView {
     } catch (error) {
       // What is half done is of no use; the next call starts over.
       this.#replaying = undefined
-      this.#openings = new Openings()
+      this.#openings = new ConflictTracker()
       throw error
     } finally {
       this.#isReplaying = false
     }
   }
 
-  async #step(replaying: Replaying, target: Parameters<Replaying['advance']>[0]): Promise<void> {
+  async #step(replaying: Replayer, target: Parameters<Replayer['advance']>[0]): Promise<void> {
     const touched = await replaying.advance(target)
     const { view } = replaying
     this.#contested = contestedIn(view, await this.#settleLog.settled(view.deciders.actors, target.to))

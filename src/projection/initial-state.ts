@@ -8,7 +8,7 @@ import { checkEvent } from '../event/event.ts'
 import { printJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
 import { decodeNode } from '../node/node.ts'
-import { ownerKeys } from '../replica/founder.ts'
+import { founderKeys } from '../replica/founder.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import { readFindings } from '../vela/files/frontier-file.ts'
 import { payloadOf } from '../vela/payloads.ts'
@@ -18,25 +18,25 @@ import { basisOf } from './files/base-selection.ts'
 import { proposalsIn } from './files/join.ts'
 import { readWholeLog } from './files/log-events.ts'
 import { idOf, listOf } from './files/whole-members.ts'
-import type { Seeds } from './frontier-projection.ts'
+import type { InitialState } from './frontier-projection.ts'
 
 interface Known {
   /** Nodes looked through. */
   readonly nodes: number
   /** The keys of the frontier's owner, in order. */
   readonly owner: string
-  readonly seeds: Seeds
+  readonly seeds: InitialState
   /** Ids of the findings that no event brought. */
   readonly genesis: ReadonlySet<string>
 }
 
-const NOTHING: Seeds = { genesis: [], proposals: [], actors: [] }
+const NOTHING: InitialState = { genesis: [], proposals: [], actors: [] }
 const known = new WeakMap<Frontier, Known>()
 
 /** The same object as long as nothing of it changes. */
-export async function seedsOf(frontier: Frontier): Promise<Seeds> {
+export async function seedsOf(frontier: Frontier): Promise<InitialState> {
   const { nodes } = frontier.log
-  const owner = [...(await ownerKeys(frontier))].sort().join()
+  const owner = [...(await founderKeys(frontier))].sort().join()
   const before = known.get(frontier) ?? { nodes: 0, owner, seeds: NOTHING, genesis: new Set() }
   if (before.nodes === nodes && before.owner === owner) return before.seeds
   const differs =

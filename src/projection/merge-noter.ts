@@ -3,27 +3,27 @@
 // waist is looked at. Specification: protocol/journal.md, J10.
 
 import { VIEW_LIMITS } from '../base/limits.ts'
-import type { Alarm, SetAlarm } from '../base/timer.ts'
+import type { SetTimer, Timer } from '../base/timer.ts'
 import type { Frontier } from '../replica/frontier.ts'
-import type { Home } from '../replica/replica-context.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
 
 const { noteQuietMs, noteMsMax, unaskedNodesMax } = VIEW_LIMITS
 
 interface Watch {
   readonly end: () => void
   /** Rings when the log has been still. */
-  quiet: Alarm | undefined
+  quiet: Timer | undefined
   /** Rings when it hasn't, for too long. */
-  latest: Alarm | undefined
+  latest: Timer | undefined
 }
 
 export class MergeNoter {
-  readonly #home: Home
-  readonly #setAlarm: SetAlarm
+  readonly #home: ReplicaContext
+  readonly #setAlarm: SetTimer
   readonly #watches = new Map<Frontier, Watch>()
   #unsubscribe: () => void = () => {}
 
-  constructor(home: Home) {
+  constructor(home: ReplicaContext) {
     this.#home = home
     this.#setAlarm = home.linkTools.setAlarm
   }
@@ -63,14 +63,14 @@ export class MergeNoter {
   #note(frontier: Frontier, watch: Watch): void {
     disarm(watch)
     this.#home
-      .during(async () => {
+      .runUntilClosed(async () => {
         const { view, log } = frontier
-        await (view.isThere || log.nodes <= unaskedNodesMax ? view.noteMerged() : view.noteBehindWaist())
+        await (view.isLoaded || log.nodes <= unaskedNodesMax ? view.openedSince() : view.noteBehindWaist())
       })
       .catch((error: Error) => {
         // A store that fails, or a hub that is being closed; nothing is lost but the note.
         const facts = { frontier: frontier.log.name }
-        this.#home.tell({ kind: 'alarm', message: `conflicts were not looked for: ${error.message}`, facts })
+        this.#home.emit({ kind: 'alarm', message: `conflicts were not looked for: ${error.message}`, facts })
       })
   }
 }

@@ -38,10 +38,10 @@ export async function mergeReport(frontier: Frontier, merge: Merge): Promise<Mer
   const { view } = frontier
   const isLong = frontier.log.nodes > VIEW_LIMITS.unaskedNodesMax
   if (awaited && isLong && view.isReplaying) return {} // until that is over nothing is to be had from it
-  const whole = () => view.noteMerged(from, facts)
-  const isWhole = asked || (view.isThere && !awaited)
+  const whole = () => view.openedSince(from, facts)
+  const isWhole = asked || (view.isLoaded && !awaited)
   const first = await (isWhole ? whole() : view.noteBehindWaist(from, facts))
-  const opened = first ?? (view.isThere && !isLong ? await whole() : undefined)
+  const opened = first ?? (view.isLoaded && !isLong ? await whole() : undefined)
   if (opened === undefined) return {}
   const listed = opened.slice(0, VIEW_LIMITS.openedListedMax)
   return { conflicts_opened: listed, conflicts_opened_count: opened.length }

@@ -6,7 +6,7 @@ import { VIEW_LIMITS } from '../base/limits.ts'
 import { excerpt } from '../event/fields.ts'
 import { viewConflicts } from '../vela/state/field-conflicts.ts'
 import type { View } from '../vela/state/state.ts'
-import { type Contested, firstOf, type ListedConflict, listedComputed } from './conflict-list.ts'
+import { type ContestedConflict, firstOf, type ListedConflict, listedComputed } from './conflict-list.ts'
 
 /** A conflict as reports and the journal list it; its values are in the view. */
 export type OpenedConflict = Omit<ListedConflict, 'values'>
@@ -21,13 +21,13 @@ interface Opening {
   recorded: boolean
 }
 
-export class Openings {
+export class ConflictTracker {
   /** Ids of the open conflicts of each finding that has some; under undefined those between resolutions alone. */
   readonly #open = new Map<string | undefined, ReadonlySet<string>>()
   #latest: Opening[] = []
 
   /** Takes over how these findings stand now that the log has so many nodes. */
-  update(now: { view: View; contested: Contested }, findings: Iterable<string>, nodes: number): void {
+  update(now: { view: View; contested: ContestedConflict }, findings: Iterable<string>, nodes: number): void {
     const { view, contested } = now
     for (const finding of findings) {
       const open = firstOf(viewConflicts(view, [finding]), VIEW_LIMITS.comparedPerFindingMax)

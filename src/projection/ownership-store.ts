@@ -9,9 +9,9 @@ import { HTTP_LIMITS } from '../base/limits.ts'
 import { verify } from '../crypto/ed25519.ts'
 import { parseJson, printJson } from '../json/json.ts'
 import { decodeNode } from '../node/node.ts'
-import { firstKey } from '../replica/founder.ts'
+import { founderKey } from '../replica/founder.ts'
 import type { Frontier } from '../replica/frontier.ts'
-import type { Home } from '../replica/replica-context.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
 import {
   type Ownership,
   type OwnershipRecord,
@@ -27,11 +27,11 @@ import {
 const NOBODY = ''
 
 export class Owners {
-  readonly #home: Home
+  readonly #home: ReplicaContext
   readonly #known = new Map<string, Promise<OwnershipStanding>>()
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(home: Home) {
+  constructor(home: ReplicaContext) {
     this.#home = home
   }
 
@@ -126,7 +126,7 @@ export class Owners {
 
 /** @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes */
 async function founderOf({ log }: Frontier): Promise<string> {
-  const key = await firstKey(log)
+  const key = await founderKey(log)
   if (key === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${log.name} has no events here yet`)
   return key
 }

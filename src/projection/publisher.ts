@@ -4,7 +4,7 @@
 import { hasCode, isErrorCode, ReplicaError } from '../base/errors.ts'
 import { parseJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
-import type { Home } from '../replica/replica-context.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
 import {
   DEPRECATION_SCHEMA,
   type OwnershipDraft,
@@ -16,7 +16,7 @@ import { printEntry, type RegistryEntry, signEntry } from '../vela/federation/re
 import { eventLogHash } from '../vela/hashes/event-log-hash.ts'
 import { snapshotHash } from '../vela/hashes/snapshot-hash.ts'
 import { type FetchOptions, postTo, webUrl } from './fetch-frontier.ts'
-import { wholeFrontier } from './files/snapshot.ts'
+import { exportFrontier } from './files/snapshot.ts'
 
 /** Of what a hub says why it refuses something, characters. */
 const DETAIL_MAX = 500
@@ -51,14 +51,14 @@ export interface RecordReport {
   readonly owner: string
 }
 
-export class Publishing {
-  readonly #home: Home
+export class Publisher {
+  readonly #home: ReplicaContext
   readonly #frontier: string
 
   /** @throws ReplicaError ERR_FRONTIER_UNKNOWN */
-  constructor(home: Home, frontier: string) {
+  constructor(home: ReplicaContext, frontier: string) {
     this.#home = home
-    this.#frontier = home.at(frontier).log.name
+    this.#frontier = home.frontier(frontier).log.name
   }
 
   /**
@@ -112,7 +112,7 @@ export class Publishing {
   async #entry(url: string, options: PublishOptions): Promise<RegistryEntry> {
     const { key, hubId } = this.#home
     const frontier = this.#frontier
-    const { file } = await wholeFrontier(this.#home, frontier)
+    const { file } = await exportFrontier(this.#home, frontier)
     const meta = file.members.get('frontier')
     const draft = {
       vfr_id: frontier,
@@ -129,7 +129,7 @@ export class Publishing {
 
   #urlOf(to: PublishTo): string {
     if ('url' in to) return plainUrl(to.url)
-    const peer = this.#home.at(this.#frontier).registry.get(to.peer)
+    const peer = this.#home.frontier(this.#frontier).registry.get(to.peer)
     if (peer !== undefined) return plainUrl(peer.url)
     throw new ReplicaError('ERR_PEER_UNKNOWN', `${to.peer} is not registered for ${this.#frontier}`)
   }

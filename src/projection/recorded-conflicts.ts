@@ -3,7 +3,7 @@
 
 import { compareText } from '../json/json.ts'
 import type { Frontier } from '../replica/frontier.ts'
-import type { Home } from '../replica/replica-context.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
 import { CONFLICT_DETECTED } from '../vela/payloads.ts'
 import { type RecordedSubject, readRecorded } from '../vela/resolution/recorded-conflict.ts'
 import type { LoggedEvent } from '../vela/resolution/resolution-events.ts'
@@ -22,7 +22,7 @@ export interface RecordedConflict extends RecordedSubject {
 
 /** By finding, kind and id; of these findings only, when given. */
 export async function recordedConflicts(
-  home: Home,
+  home: ReplicaContext,
   frontier: Frontier,
   { findings }: { readonly findings?: Iterable<string> } = {},
 ): Promise<RecordedConflict[]> {

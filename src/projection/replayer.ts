@@ -3,9 +3,9 @@
 // node that carries it and counts, with all such nodes. New nodes cost what lies behind the first place that they change.
 
 import { setImmediate } from 'node:timers/promises'
-import { verifyVetted } from '../crypto/validated-keys.ts'
+import { verifyWithValidatedKey } from '../crypto/validated-keys.ts'
 import { Ancestry } from '../graph/ancestry.ts'
-import { GrowingOrder } from '../graph/incremental-order.ts'
+import { IncrementalOrder } from '../graph/incremental-order.ts'
 import { printJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
 import { decodeNode } from '../node/node.ts'
@@ -14,13 +14,13 @@ import { type ActorRecord, printActor } from '../vela/resolution/authority.ts'
 import type { Proposal } from '../vela/resolution/proposal.ts'
 import { addProposals, applyEvent, emptyView, rewindView } from '../vela/state/reducer.ts'
 import type { View } from '../vela/state/state.ts'
-import { Carriers } from './event-index.ts'
+import { EventIndex } from './event-index.ts'
 
 /** Events applied before others have their turn: about 10 ms. */
 const READ_BATCH = 128
 
 /** What replay starts from. The same object as long as nothing of it changes. */
-export interface Seeds {
+export interface InitialState {
   readonly genesis: Iterable<ReadonlyMap<string, Json>>
   readonly proposals: Iterable<Pick<Proposal, 'id' | 'payload'>>
   /** The frontier's registered actors; undefined where their list can't be read. */
@@ -28,10 +28,10 @@ export interface Seeds {
 }
 
 /** How far to go, and what counts there. */
-export interface Advance {
+export interface ReplayStep {
   /** Nodes of the log that are to be in. */
   readonly to: number
-  readonly seeds: Seeds
+  readonly seeds: InitialState
   /** A number that is another after each change of the registry. */
   readonly registry: number
   readonly standing: (key: Uint8Array) => boolean
@@ -51,21 +51,21 @@ export interface ReplayProgress {
 /** What replay reads of a log. */
 export type ReplayedLog = Pick<FrontierStore, 'scan' | 'read'>
 
-export class Replaying {
+export class Replayer {
   readonly #log: ReplayedLog
-  readonly #order = new GrowingOrder()
+  readonly #order = new IncrementalOrder()
   readonly #ancestry = new Ancestry()
-  readonly #carriers = new Carriers()
+  readonly #carriers = new EventIndex()
   /** Of each event in the view, in order, the node at its first place; and the findings it did something to. */
   #applied: number[] = []
   readonly #findings: (readonly string[])[] = []
   /** The place of each event in the view. */
   readonly #places = new Map<number, number>()
-  #seeds: Seeds
+  #seeds: InitialState
   #registry: number | undefined
   #view: View
 
-  constructor(log: ReplayedLog, seeds: Seeds) {
+  constructor(log: ReplayedLog, seeds: InitialState) {
     this.#log = log
     this.#seeds = seeds
     this.#view = this.#empty()
@@ -81,7 +81,7 @@ export class Replaying {
   }
 
   /** Takes in nodes, and answers the findings that are not certainly as before. After an error this object is useless. */
-  async advance(target: Advance): Promise<Set<string>> {
+  async advance(target: ReplayStep): Promise<Set<string>> {
     const gained = await this.#gather(target)
     const from = Math.min(await this.#order.settle(), this.#recheck(target, gained))
     let first = this.#arrange(from)
@@ -93,9 +93,9 @@ export class Replaying {
   }
 
   /** Answers from which event on the view has to be made again: only what was in want of a proposal, unless more has changed. */
-  #reseed(seeds: Seeds): number {
+  #reseed(seeds: InitialState): number {
     const isSame =
-      listed(seeds.genesis) === listed(this.#seeds.genesis) && actorsText(seeds) === actorsText(this.#seeds)
+      conflictList(seeds.genesis) === conflictList(this.#seeds.genesis) && actorsText(seeds) === actorsText(this.#seeds)
     this.#seeds = seeds
     const first = isSame ? addProposals(this.#view, seeds.proposals) : undefined
     if (first === undefined) this.#view = this.#empty()
@@ -104,12 +104,12 @@ export class Replaying {
 
   #empty(): View {
     const { actors, ...seeds } = this.#seeds
-    const deciders = { actors, verify: verifyVetted }
+    const deciders = { actors, verify: verifyWithValidatedKey }
     return emptyView({ ...seeds, deciders, precedes: (a, b) => this.#ancestry.precedes(a, b) })
   }
 
   /** Answers the events that were here already and have a carrier more. */
-  async #gather({ to, standing, onProgress }: Advance): Promise<Set<number>> {
+  async #gather({ to, standing, onProgress }: ReplayStep): Promise<Set<number>> {
     const gained = new Set<number>()
     for await (const rows of this.#log.scan({ from: this.nodes, to })) {
       for (const { seq, bytes, digest, parents } of rows) {
@@ -126,7 +126,7 @@ export class Replaying {
   }
 
   /** Where in the order the first node stands that counts since the registry changed, or doesn't any more. */
-  #recheck({ registry, standing }: Advance, gained: Set<number>): number {
+  #recheck({ registry, standing }: ReplayStep, gained: Set<number>): number {
     if (registry === this.#registry) return this.nodes
     this.#registry = registry
     let first = this.nodes
@@ -166,7 +166,7 @@ export class Replaying {
     return low
   }
 
-  async #apply(first: number, touched: Set<string>, { onProgress, to }: Advance): Promise<void> {
+  async #apply(first: number, touched: Set<string>, { onProgress, to }: ReplayStep): Promise<void> {
     let next = rewindView(this.#view, first)
     this.#findings.length = next
     while (next < this.#applied.length) {
@@ -183,10 +183,10 @@ export class Replaying {
   }
 }
 
-function listed(findings: Seeds['genesis']): string {
+function conflictList(findings: InitialState['genesis']): string {
   return Array.from(findings, finding => printJson(finding as Map<string, Json>)).join('\n')
 }
 
-function actorsText({ actors }: Seeds): string | undefined {
+function actorsText({ actors }: InitialState): string | undefined {
   return actors?.map(printActor).join('\n')
 }

@@ -4,14 +4,14 @@
 import type { Registry } from '../admission/registry.ts'
 import type { Digest } from '../base/bytes.ts'
 import { asBuffer } from '../base/bytes.ts'
-import { verifyVetted } from '../crypto/validated-keys.ts'
+import { verifyWithValidatedKey } from '../crypto/validated-keys.ts'
 import { checkEvent } from '../event/event.ts'
 import { decodeNode } from '../node/node.ts'
 import type { FrontierStore } from '../store/store.ts'
 import { CONFLICT_DETECTED, CONFLICT_RESOLVED } from '../vela/payloads.ts'
 import type { ActorRecord } from '../vela/resolution/authority.ts'
 import { type LoggedEvent, type ResolutionView, readResolutions } from '../vela/resolution/resolution-events.ts'
-import { isStanding } from './event-index.ts'
+import { isAuthoritativeKey } from './event-index.ts'
 
 /** Begins the kind of every event that is looked for, in canonical text. */
 const HINT = Buffer.from('"kind":"frontier.conflict_')
@@ -38,7 +38,7 @@ interface Judged {
   readonly settled: Settled
 }
 
-export class SettleLog {
+export class ResolutionLog {
   readonly #parts: { readonly log: FrontierStore; readonly registry: Registry; readonly hubId: string }
   #next = 0
   #events: Logged[] = []
@@ -53,7 +53,7 @@ export class SettleLog {
     const { registry, hubId } = this.#parts
     await this.#read(to)
     const counts = ({ seq, head, key }: Logged): boolean =>
-      seq < to && (head.kind !== CONFLICT_RESOLVED || isStanding(registry, hubId, key))
+      seq < to && (head.kind !== CONFLICT_RESOLVED || isAuthoritativeKey(registry, hubId, key))
     return this.#events.filter(counts).map(({ text, head }) => ({ text, head }))
   }
 
@@ -65,7 +65,7 @@ export class SettleLog {
     const isSame =
       before !== undefined && (['events', 'to', 'registry', 'actors'] as const).every(n => before[n] === key[n])
     if (isSame) return before.settled
-    const settled = { events, resolutions: readResolutions(events, { actors, verify: verifyVetted }) }
+    const settled = { events, resolutions: readResolutions(events, { actors, verify: verifyWithValidatedKey }) }
     this.#judged = { ...key, settled }
     return settled
   }

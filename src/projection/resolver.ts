@@ -10,9 +10,9 @@ import { parseJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
 import { type AppendReport, appendEvent } from '../replica/append.ts'
 import type { Frontier } from '../replica/frontier.ts'
-import { rowsNamed } from '../replica/log-reader.ts'
+import { rowsByReference } from '../replica/log-reader.ts'
 import { nodeView } from '../replica/node-view.ts'
-import type { Home } from '../replica/replica-context.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
 import { actorsOf, COMPUTED_ID } from '../vela/resolution/decider.ts'
 import { fieldOf, presenceOf } from '../vela/resolution/field-values.ts'
 import { type Proposal, readProposal } from '../vela/resolution/proposal.ts'
@@ -22,7 +22,7 @@ import type { ResolutionView } from '../vela/resolution/resolution-events.ts'
 import { checkReviewer, checkReviewerKey } from '../vela/resolution/reviewer.ts'
 import { type ComputedConflict, settersNamed, settledConflict, standingSetters } from '../vela/state/field-conflicts.ts'
 import { Proposals } from './proposal-store.ts'
-import { recordedSides, type SettleSources, settleSources } from './settle-sources.ts'
+import { type ResolutionSources, recordedSides, settleSources } from './settle-sources.ts'
 
 /** What is to stand: what one side had, what an event set, or a value, as JSON text. */
 export type Choice = { readonly side: 'ours' | 'theirs' } | { readonly event: string } | { readonly value: string }
@@ -49,15 +49,15 @@ export interface AcceptedReport extends AppendReport {
 /** Acceptances of a frontier take turns: of two at once, the second sees what the first made. */
 const turns = new WeakMap<Frontier, Promise<unknown>>()
 
-export class Settling {
-  readonly #home: Home
+export class ConflictResolver {
+  readonly #home: ReplicaContext
   readonly #name: string
   readonly #proposals: Proposals
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
-  constructor(home: Home, frontier: string) {
+  constructor(home: ReplicaContext, frontier: string) {
     this.#home = home
-    this.#name = home.at(frontier).log.name
+    this.#name = home.frontier(frontier).log.name
     this.#proposals = new Proposals(home.store.records, this.#name)
   }
 
@@ -110,7 +110,7 @@ export class Settling {
     proposal: string,
     by: { readonly reviewer: string; readonly key: Signer; readonly reason?: string },
   ): Promise<AcceptedReport> {
-    const frontier = this.#home.at(this.#name)
+    const frontier = this.#home.frontier(this.#name)
     const run = (turns.get(frontier) ?? Promise.resolve()).then(() => this.#accept(proposal, by))
     turns.set(
       frontier,
@@ -159,10 +159,10 @@ export class Settling {
   }
 
   /** The computed conflict of this id, also where a resolution has settled it; undefined for a recorded one. */
-  async #computed(id: string, { computed }: SettleSources): Promise<ComputedConflict | undefined> {
+  async #computed(id: string, { computed }: ResolutionSources): Promise<ComputedConflict | undefined> {
     const found = computed.find(one => one.id === id)
     if (found !== undefined || !id.startsWith(COMPUTED_ID)) return found
-    return this.#home.at(this.#name).view.read(view => settledConflict(view, id))
+    return this.#home.frontier(this.#name).view.read(view => settledConflict(view, id))
   }
 
   /** As a value, however it was said: what an event set means the same in every replay, and at a peer that lacks the event. */
@@ -191,8 +191,8 @@ export class Settling {
   }
 
   async #isOwn(event: string): Promise<boolean> {
-    const { log, registry } = this.#home.at(this.#name)
-    const rows = await rowsNamed(log, event)
+    const { log, registry } = this.#home.frontier(this.#name)
+    const rows = await rowsByReference(log, event)
     return rows.some(row => registry.ownKeys.includes(nodeView(row).key))
   }
 
@@ -212,7 +212,7 @@ export class Settling {
     if (subject === undefined || field === undefined)
       throw new ReplicaError('ERR_PROPOSAL', 'no event sets what this conflict is about: choose a value')
     const of = { finding_id: subject.finding_id, field }
-    const { found, standing } = await this.#home.at(this.#name).view.read(view => ({
+    const { found, standing } = await this.#home.frontier(this.#name).view.read(view => ({
       found: settersNamed(view, of, event),
       standing: standingSetters(view, of),
     }))
@@ -240,7 +240,7 @@ function chosenValue(text: string): Json {
 }
 
 /** A conflict between resolutions made apart is settled as the one that they contest, or have contested. */
-function underlying(id: string, computed: ComputedConflict | undefined, { resolutions }: SettleSources): string {
+function underlying(id: string, computed: ComputedConflict | undefined, { resolutions }: ResolutionSources): string {
   if (computed === undefined) return id
   const about = resolutions.conflicts.find(({ standing, superseded }) => {
     const made = [...standing, ...superseded].map(({ event }) => event)

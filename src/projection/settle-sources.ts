@@ -2,21 +2,21 @@
 // both sides of a recorded conflict have.
 
 import { checkEvent } from '../event/event.ts'
-import type { Home } from '../replica/replica-context.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
 import { CONFLICT_DETECTED } from '../vela/payloads.ts'
-import type { Docket } from '../vela/resolution/resolution.ts'
+import type { ResolutionContext } from '../vela/resolution/resolution.ts'
 import type { ResolutionView } from '../vela/resolution/resolution-events.ts'
 import type { ComputedConflict } from '../vela/state/field-conflicts.ts'
 import type { Sides } from './compare-sides.ts'
 
 /** Its events are those that record conflicts or resolve them, of the log and of the journal. */
-export interface SettleSources extends Docket {
+export interface ResolutionSources extends ResolutionContext {
   readonly computed: readonly ComputedConflict[]
   readonly resolutions: ResolutionView
 }
 
-export async function settleSources(home: Home, name: string): Promise<SettleSources> {
-  const { view } = home.at(name)
+export async function settleSources(home: ReplicaContext, name: string): Promise<ResolutionSources> {
+  const { view } = home.frontier(name)
   const { events: logged, resolutions } = await view.settled()
   const events = [...logged]
   for await (const event of home.journal.events(name)) if (event.head.kind === CONFLICT_DETECTED) events.push(event)
@@ -27,7 +27,11 @@ export async function settleSources(home: Home, name: string): Promise<SettleSou
 const PAGE = 256
 
 /** What both sides had when the journal recorded this conflict; undefined where it doesn't say. */
-export async function recordedSides(home: Home, frontier: string, conflict: string): Promise<Sides | undefined> {
+export async function recordedSides(
+  home: ReplicaContext,
+  frontier: string,
+  conflict: string,
+): Promise<Sides | undefined> {
   let after: number | undefined
   for (;;) {
     const page = await home.journal.list(frontier, { ...(after === undefined ? {} : { after }), limit: PAGE })

@@ -5,8 +5,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Digest, sha256 } from '../base/bytes.ts'
 import { VIEW_LIMITS } from '../base/limits.ts'
-import { verifyVetted } from '../crypto/validated-keys.ts'
-import { checkEvent, type EventHead, eventLabel } from '../event/event.ts'
+import { verifyWithValidatedKey } from '../crypto/validated-keys.ts'
+import { checkEvent, type EventHead, eventIdPrefix } from '../event/event.ts'
 import { parseJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
 import { decodeNode, type Node } from '../node/node.ts'
@@ -16,7 +16,7 @@ import { type LoggedEvent, readResolutions } from '../vela/resolution/resolution
 import { memberAt } from '../vela/state/json-path.ts'
 import { contestedIn, type ListedConflict, listConflicts } from './conflict-list.ts'
 import { brief, type OpenedConflict } from './opened-conflicts.ts'
-import { type ReplayedLog, Replaying } from './replayer.ts'
+import { type ReplayedLog, Replayer } from './replayer.ts'
 
 const BATCH_BYTES = 256 * 1024
 const NO_TEXT = new Uint8Array()
@@ -36,10 +36,10 @@ export async function openedBehindWaist({ log, from, standing }: Merged): Promis
   if (!mayDisagree(tail)) return []
   const { start, findings, events } = tail
   const seeds = { genesis: [...findings].map(stub), proposals: [], actors: [] }
-  const replaying = new Replaying(behind(log, start), seeds)
+  const replaying = new Replayer(behind(log, start), seeds)
   await replaying.advance({ to: to - start, seeds, registry: 0, standing })
   const settling = events.filter(({ key }) => key !== undefined && standing(key))
-  const resolutions = readResolutions(settling, { actors: [], verify: verifyVetted })
+  const resolutions = readResolutions(settling, { actors: [], verify: verifyWithValidatedKey })
   const contested = contestedIn(replaying.view, { events: settling, resolutions })
   const old = new Set(events.filter(({ seq }) => seq < from).map(({ head }) => head.id))
   return newConflicts(listConflicts(replaying.view, contested), old)
@@ -141,7 +141,7 @@ function tailEvent(seq: number, { event: text, key }: Node): TailEvent {
   const settles = head.kind === CONFLICT_RESOLVED
   // Of others the text isn't kept.
   const kept = settles ? { text: text.slice(), key: key.slice() } : { text: NO_TEXT, key: undefined }
-  return { seq, head, label: eventLabel(head.id), event: sha256(text), ...kept }
+  return { seq, head, label: eventIdPrefix(head.id), event: sha256(text), ...kept }
 }
 
 /** The findings that an event may set a field of. */

@@ -2,19 +2,19 @@
 
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
-import { VERSION } from '../base/version.ts'
+import { PACKAGE_VERSION } from '../base/version.ts'
 import { draftOfValue, isWholeEvent, readDraft } from '../event/draft.ts'
 import { type CheckedEvent, type EventDraft, importEvent, makeEvent } from '../event/event.ts'
 import { makeGenesis } from '../event/genesis.ts'
 import { printJson, toJson } from '../json/json.ts'
 import { isBlank } from '../json/record.ts'
-import type { Link } from '../node/schema.ts'
+import type { DocumentLink } from '../node/schema.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
 import type { Frontier } from './frontier.ts'
-import { carrier } from './log-reader.ts'
-import { Author, type ReadyEvent, ready } from './node-builder.ts'
+import { findRow } from './log-reader.ts'
+import { NodeBuilder, type PreparedEvent, prepareEvent } from './node-builder.ts'
 import { nodeView } from './node-view.ts'
-import type { Home } from './replica-context.ts'
+import type { ReplicaContext } from './replica-context.ts'
 
 /** A drafted event, or the JSON text of one, or of a whole event with its id. A value is taken as its JSON text would be. */
 export type AppendInput = EventDraft | string | Uint8Array
@@ -33,37 +33,40 @@ export interface AppendReport {
 
 export interface AppendOptions {
   /** Documents that the node links, put before: `documents(frontier).put`. */
-  readonly links?: readonly Link[]
+  readonly links?: readonly DocumentLink[]
 }
 
 export async function appendEvent(
-  home: Home,
+  home: ReplicaContext,
   frontier: string,
   input: AppendInput,
   { links = [] }: AppendOptions = {},
 ): Promise<AppendReport> {
-  const target = home.at(frontier)
-  const event = ready(readInput(home, input), links)
+  const target = home.frontier(frontier)
+  const event = prepareEvent(readInput(home, input), links)
   return target.exclusive(() => addEvent(home, target, event))
 }
 
 /** A new frontier: its genesis event names it. */
-export async function createFrontier(home: Home, options: { name: string; creator?: string }): Promise<AppendReport> {
-  const { name, creator = `replica/${VERSION}` } = options
+export async function createFrontier(
+  home: ReplicaContext,
+  options: { name: string; creator?: string },
+): Promise<AppendReport> {
+  const { name, creator = `replica/${PACKAGE_VERSION}` } = options
   if (isBlank(name)) throw new ReplicaError('ERR_USAGE', 'a frontier needs a name')
   const genesis = makeGenesis({ name, creator, timestamp: home.now() })
-  const target = await home.track(genesis.frontier)
-  return target.exclusive(() => addEvent(home, target, ready(genesis)))
+  const target = await home.openFrontier(genesis.frontier)
+  return target.exclusive(() => addEvent(home, target, prepareEvent(genesis)))
 }
 
 /** A signed `frontier.merged` event that joins the heads; of more than a node can name, the first in byte order. */
 export async function mergeHeads(
-  home: Home,
+  home: ReplicaContext,
   frontier: string,
   options: { reason: string; actor?: string },
 ): Promise<AppendReport> {
   const { reason, actor } = options
-  const { log } = home.at(frontier)
+  const { log } = home.frontier(frontier)
   if (isBlank(reason)) throw new ReplicaError('ERR_USAGE', 'a merge needs a reason')
   if (log.headCount < 2) {
     throw new ReplicaError('ERR_USAGE', `${frontier} has ${log.headCount} heads: there is nothing to merge`)
@@ -77,7 +80,7 @@ export async function mergeHeads(
   })
 }
 
-function readInput(home: Home, input: AppendInput): CheckedEvent {
+function readInput(home: ReplicaContext, input: AppendInput): CheckedEvent {
   const made = (draft: EventDraft) => makeEvent({ timestamp: home.now(), ...draft })
   if (typeof input === 'string' || input instanceof Uint8Array)
     return isWholeEvent(input) ? importEvent(input) : made(readDraft(input))
@@ -85,22 +88,22 @@ function readInput(home: Home, input: AppendInput): CheckedEvent {
   return value instanceof Map && value.has('id') ? importEvent(printJson(value)) : made(draftOfValue(value))
 }
 
-async function addEvent(home: Home, frontier: Frontier, event: ReadyEvent): Promise<AppendReport> {
-  const author = new Author(frontier, home.key)
+async function addEvent(home: ReplicaContext, frontier: Frontier, event: PreparedEvent): Promise<AppendReport> {
+  const author = new NodeBuilder(frontier, home.key)
   const [known = false] = await author.known([event])
-  const row = known ? await carrier(frontier.log, event) : await addNode(frontier.log, author, event)
+  const row = known ? await findRow(frontier.log, event) : await addNode(frontier.log, author, event)
   const { cid, height, parents, seq } = nodeView(row)
   home.checkHeads(frontier.log.name)
   return { frontier: frontier.log.name, cid, event: event.head.id, seq, height, parents, known }
 }
 
-async function addNode(log: FrontierStore, author: Author, event: ReadyEvent): Promise<NodeRow> {
+async function addNode(log: FrontierStore, author: NodeBuilder, event: PreparedEvent): Promise<NodeRow> {
   const made = await author.build(event)
   if (made === undefined) {
     const named = event.head.parents?.join(', ')
     throw new ReplicaError('ERR_EVENT_PARENT', `the event names a parent that is not here: ${named}`)
   }
-  await author.settled()
+  await author.drain()
   const [place] = await log.locate([made.digest])
   const [row] = await log.read([place!.seq])
   return row!

@@ -6,7 +6,7 @@ import type { Gate } from '../admission/gate.ts'
 import { type Digest, equals } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { chunkDocument, EMPTY_DIGEST, readChunkList } from '../node/document-chunks.ts'
-import type { Link } from '../node/schema.ts'
+import type { DocumentLink } from '../node/schema.ts'
 import type { DocumentStore } from '../store/store.ts'
 
 const BLOCKS_PER_TURN = 16
@@ -25,22 +25,22 @@ export class Documents {
    * link, and are stored once.
    * @throws ReplicaError ERR_DOCUMENT for more than 128 MiB
    */
-  async put(bytes: Uint8Array): Promise<Link> {
+  async put(bytes: Uint8Array): Promise<DocumentLink> {
     const { link, blocks } = chunkDocument(bytes)
     // In pieces, the list last: admission goes on in between.
     for (let from = 0; from < blocks.length; from += BLOCKS_PER_TURN) {
-      await this.#gate.keep(blocks.slice(from, from + BLOCKS_PER_TURN))
+      await this.#gate.storeDocuments(blocks.slice(from, from + BLOCKS_PER_TURN))
     }
     return link
   }
 
   /** Whether it is stored whole. */
-  async has(link: Link): Promise<boolean> {
+  async has(link: DocumentLink): Promise<boolean> {
     return (await this.#lack(link)).length === 0
   }
 
   /** The whole document, at most 128 MiB. @throws ReplicaError ERR_NOT_FOUND, ERR_DOCUMENT, ERR_STORE_CORRUPT */
-  async read(link: Link): Promise<Uint8Array> {
+  async read(link: DocumentLink): Promise<Uint8Array> {
     const lack = await this.#lack(link)
     if (lack === 'malformed') throw new ReplicaError('ERR_DOCUMENT', 'what the link names is no list of chunks')
     if (lack.length > 0) throw new ReplicaError('ERR_NOT_FOUND', 'the document is not stored here whole')
@@ -57,7 +57,7 @@ export class Documents {
     return bytes
   }
 
-  #lack(link: Link): Promise<Lack> {
+  #lack(link: DocumentLink): Promise<Lack> {
     return lackOf(this.#store, link)
   }
 

@@ -10,10 +10,10 @@ import type { Key } from '../crypto/key.ts'
 import { type CheckedEvent, importEvent, makeEvent } from '../event/event.ts'
 import { topologicalOrder } from '../graph/order.ts'
 import { isBlank } from '../json/record.ts'
-import { decodeNode, type Link, type Node } from '../node/node.ts'
+import { type DocumentLink, decodeNode, type Node } from '../node/node.ts'
 import type { Frontier } from './frontier.ts'
-import { Author, type Made } from './node-builder.ts'
-import type { Home } from './replica-context.ts'
+import { type BuiltNode, NodeBuilder } from './node-builder.ts'
+import type { ReplicaContext } from './replica-context.ts'
 
 const CHUNK = 512
 const PAGE = 256
@@ -31,7 +31,10 @@ export interface ForkReport {
 }
 
 /** @throws ReplicaError ERR_USAGE without a reason, or when the base has nothing at hand (D15) */
-export async function forkFrontier(home: Home, parts: { base: Frontier; reason: string }): Promise<ForkReport> {
+export async function forkFrontier(
+  home: ReplicaContext,
+  parts: { base: Frontier; reason: string },
+): Promise<ForkReport> {
   const { base, reason } = parts
   if (isBlank(reason)) throw new ReplicaError('ERR_USAGE', 'a fork needs a reason')
   const held = await heldNodes(base)
@@ -40,7 +43,7 @@ export async function forkFrontier(home: Home, parts: { base: Frontier; reason: 
   const missing = await missingParents(base, held)
   const genesis = genesisOf(home, parts, missing)
   const frontier = `vfr_${genesis.head.id.slice('vev_'.length)}`
-  const target = await home.track(frontier)
+  const target = await home.openFrontier(frontier)
   const copy = new Copy({ base, target }, home.key, genesis)
   for await (const rows of base.log.scan({ from: 0, to: base.log.nodes })) {
     for (const row of rows) await copy.add(decodeNode(row.bytes))
@@ -51,7 +54,7 @@ export async function forkFrontier(home: Home, parts: { base: Frontier; reason: 
 }
 
 function genesisOf(
-  home: Home,
+  home: ReplicaContext,
   parts: { base: Frontier; reason: string },
   missing: readonly Digest[],
 ): ReturnType<typeof makeEvent> {
@@ -111,14 +114,14 @@ class Copy {
   mapped = 0
   readonly #base: Frontier
   readonly #target: Frontier
-  readonly #author: Author
-  readonly #root: Made
-  readonly #made = new DigestMap<Made>()
+  readonly #author: NodeBuilder
+  readonly #root: BuiltNode
+  readonly #made = new DigestMap<BuiltNode>()
 
   constructor({ base, target }: { base: Frontier; target: Frontier }, key: Key, genesis: CheckedEvent) {
     this.#base = base
     this.#target = target
-    this.#author = new Author(target, key)
+    this.#author = new NodeBuilder(target, key)
     this.#root = this.#author.buildOn(genesis, [])
     this.first = this.#root.digest
   }
@@ -132,8 +135,8 @@ class Copy {
   }
 
   /** The documents that the base has go along; those of a held node that never came are left out like missing parents. */
-  async #links(node: Node): Promise<Link[]> {
-    const links: Link[] = []
+  async #links(node: Node): Promise<DocumentLink[]> {
+    const links: DocumentLink[] = []
     for (const link of node.links) {
       const { documents } = this.#base
       if (await documents.has(link)) links.push(await this.#target.documents.put(await documents.read(link)))
@@ -142,6 +145,6 @@ class Copy {
   }
 
   async finish(): Promise<void> {
-    await this.#author.settled()
+    await this.#author.drain()
   }
 }

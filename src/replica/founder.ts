@@ -10,7 +10,7 @@ import type { FrontierStore } from '../store/store.ts'
 const known = new WeakMap<FrontierStore, string>()
 
 /** The key of the first node stored, 64 hex digits; undefined for a frontier without nodes. */
-export async function firstKey(log: FrontierStore): Promise<string | undefined> {
+export async function founderKey(log: FrontierStore): Promise<string | undefined> {
   const before = known.get(log)
   if (before !== undefined || log.nodes === 0) return before
   const [row] = await log.read([0])
@@ -20,12 +20,12 @@ export async function firstKey(log: FrontierStore): Promise<string | undefined> 
 }
 
 /** The keys by which the owner speaks, 64 hex digits each; none for a frontier without nodes. */
-export async function ownerKeys(frontier: {
+export async function founderKeys(frontier: {
   readonly log: FrontierStore
   readonly registry: Registry
 }): Promise<ReadonlySet<string>> {
   const { log, registry } = frontier
-  const first = await firstKey(log)
+  const first = await founderKey(log)
   if (first === undefined) return new Set()
   if (registry.ownKeys.includes(first)) return new Set(registry.ownKeys)
   const cuts = registry.cuts()

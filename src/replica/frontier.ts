@@ -4,26 +4,26 @@
 import { Gate } from '../admission/gate.ts'
 import type { Registry } from '../admission/registry.ts'
 import type { Verifier } from '../crypto/verifier-pool.ts'
-import { type Seeds, StoredView, type ViewParts } from '../projection/frontier-projection.ts'
+import { FrontierProjection, type InitialState, type ViewParts } from '../projection/frontier-projection.ts'
 import type { FrontierStore, HeldStore, NodeEntry } from '../store/store.ts'
 import { Documents } from './documents.ts'
-import { Tail } from './sync/recent-rows.ts'
+import { RecentRows } from './sync/recent-rows.ts'
 
 export class Frontier {
   readonly log: FrontierStore
   readonly held: HeldStore
   readonly registry: Registry
   readonly gate: Gate
-  readonly view: StoredView
+  readonly view: FrontierProjection
   readonly documents: Documents
   /** The last nodes, for those who follow. */
-  readonly tail = new Tail()
+  readonly tail = new RecentRows()
   readonly #subscribers = new Set<() => void>()
   #tail: Promise<unknown> = Promise.resolve()
 
   /** `seeds`: what replay of this frontier starts from, besides its events. */
   constructor(
-    parts: { held: HeldStore; verifier: Verifier; seeds?: (frontier: Frontier) => Promise<Seeds> } & Omit<
+    parts: { held: HeldStore; verifier: Verifier; seeds?: (frontier: Frontier) => Promise<InitialState> } & Omit<
       ViewParts,
       'seeds'
     >,
@@ -32,7 +32,7 @@ export class Frontier {
     this.log = log
     this.held = held
     this.registry = registry
-    this.view = new StoredView({ ...parts, seeds: seeds === undefined ? undefined : () => seeds(this) })
+    this.view = new FrontierProjection({ ...parts, seeds: seeds === undefined ? undefined : () => seeds(this) })
     const onCommitted = (nodes: readonly NodeEntry[], firstSeq: number): void => {
       this.tail.add(nodes, firstSeq)
       for (const tell of this.#subscribers) tell()

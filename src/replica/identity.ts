@@ -57,12 +57,12 @@ export async function loadOwnKey({ folder, records }: KeyPlace): Promise<OwnKey>
   const next = await loadable(path.join(folder, NEXT_FILE))
   if (next?.publicKey !== known) throw otherKey(file, present ?? (await Key.load(file)), known)
   // It was to take the present one's place when the process ended.
-  await putNext(folder)
+  await installNextKey(folder)
   return { key: next, former }
 }
 
 /** Puts a key in the place of the present one, which stays one's own. @throws ReplicaError ERR_KEY_FILE */
-export async function useOwnKey({ folder, records }: KeyPlace, key: Key): Promise<OwnKey> {
+export async function loadIdentity({ folder, records }: KeyPlace, key: Key): Promise<OwnKey> {
   const present = (await readPublicKey(records)) ?? (await loadable(path.join(folder, KEY_FILE)))?.publicKey
   const replaced = present === undefined || present === key.publicKey ? {} : { replaced: present }
   const before = (await readFormer(records)).filter(other => other !== key.publicKey)
@@ -72,12 +72,12 @@ export async function useOwnKey({ folder, records }: KeyPlace, key: Key): Promis
   await key.save(next)
   // From here on the store is the new key's; after a crash the next open moves the file.
   await remember(records, { key, former })
-  await putNext(folder)
+  await installNextKey(folder)
   return { key, former, ...replaced }
 }
 
 /** Public keys that a replica signs and signed with, read without opening it for use. @throws ReplicaError ERR_KEY_FILE */
-export async function ownKeysIn(folder: string, records: Records): Promise<ReadonlySet<string>> {
+export async function readOwnKeys(folder: string, records: Records): Promise<ReadonlySet<string>> {
   const known = (await readPublicKey(records)) ?? (await Key.load(path.join(folder, KEY_FILE))).publicKey
   return new Set([known, ...(await readFormer(records))])
 }
@@ -100,7 +100,7 @@ async function remember(records: Records, { key, former }: OwnKey): Promise<void
 }
 
 /** Moves the next key into the place of the present one. What lay there is kept beside it. */
-async function putNext(folder: string): Promise<void> {
+async function installNextKey(folder: string): Promise<void> {
   const file = path.join(folder, KEY_FILE)
   const present = await loadable(file)
   if (present !== undefined) await keepFormer(folder, present)

@@ -72,7 +72,7 @@ export function makeEntry(observed: Observation & { at: string }, place: EntryPl
 }
 
 /** The form alone, as far as reading needs it. @throws ReplicaError ERR_JOURNAL */
-export function readEntry(bytes: Uint8Array, number: number): JournalEntry {
+export function readJournalEntry(bytes: Uint8Array, number: number): JournalEntry {
   const hash = toHex(sha256(bytes))
   const whole = mapOf(decode(bytes))
   const isSigned = Object.hasOwn(whole, 'sig')
@@ -101,7 +101,7 @@ export function checkEntry(
   bytes: Uint8Array,
   place: EntryPlace & { readonly mayBeUnsigned: boolean; readonly ownKeys: ReadonlySet<string> },
 ): JournalEntry {
-  const entry = readEntry(bytes, place.number)
+  const entry = readJournalEntry(bytes, place.number)
   if (entry.key === undefined) {
     if (place.mayBeUnsigned) return entry
     throw malformed('it has no signature, and one before it has')

@@ -16,7 +16,7 @@ import {
   type JournalFacts,
   makeEntry,
   type Observation,
-  readEntry,
+  readJournalEntry,
 } from './journal-entry.ts'
 
 export type { JournalEntry, JournalFacts, Observation }
@@ -76,13 +76,13 @@ export class Journal {
   /** Entries in order, after number `after`, at most `limit`. @throws ReplicaError ERR_JOURNAL for one that can't be read */
   async list(frontier: string, options: { after?: number; limit: number }): Promise<JournalEntry[]> {
     const rows = await rowsOf(this.#records, frontier, options)
-    return rows.map(({ number, value }) => readEntry(value, number))
+    return rows.map(({ number, value }) => readJournalEntry(value, number))
   }
 
   /** The federation events that entries record, oldest first. @throws ReplicaError ERR_JOURNAL, ERR_EVENT_… */
   async *events(frontier: string): AsyncGenerator<LoggedEvent> {
     for await (const { number, value } of allRows(this.#records, frontier)) {
-      const { event } = readEntry(value, number)
+      const { event } = readJournalEntry(value, number)
       if (event !== undefined) yield { text: event, head: checkEvent(event) }
     }
   }

@@ -6,8 +6,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Digest, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
-import { storedLabel } from '../event/event-scanner.ts'
-import { type Graph, place } from '../graph/order.ts'
+import { eventIdPrefixOf } from '../event/event-scanner.ts'
+import { type Graph, topologicalSort } from '../graph/order.ts'
 import { decodeNode } from '../node/node.ts'
 import type { FrontierStore } from '../store/store.ts'
 
@@ -28,7 +28,7 @@ export interface ReplayOptions {
  */
 export async function replaySeqs(log: FrontierStore, options: ReplayOptions = {}): Promise<Uint32Array> {
   const graph = await rank(await gather(log, options.signal))
-  const walk = place(graph)
+  const walk = topologicalSort(graph)
   for (;;) {
     const step = walk.next()
     if (step.done) return options.twins === 'all' ? step.value : firstOfEach(step.value, graph)
@@ -74,7 +74,7 @@ async function gather(log: FrontierStore, signal: AbortSignal | undefined): Prom
 /** What a node is sorted by: the label and the text of its event, then itself. */
 export function writeKey(keys: Uint32Array, seq: number, node: { event: Uint8Array; digest: Digest }): void {
   const at = seq * KEY_WORDS
-  putWords(keys, at, storedLabel(node.event))
+  putWords(keys, at, eventIdPrefixOf(node.event))
   putWords(keys, at + LABEL_WORDS, sha256(node.event).subarray(0, 16))
   putWords(keys, at + EVENT_WORDS, node.digest.subarray(0, 16))
 }

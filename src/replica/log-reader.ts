@@ -3,12 +3,12 @@
 import { type Digest, equals, sha256 } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { nodeDigest } from '../cbor/cid.ts'
-import { eventLabel } from '../event/event.ts'
+import { eventIdPrefix } from '../event/event.ts'
 import { decodeNode, isFrontierName } from '../node/node.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
 import { type Action, compareIds, type IdPair } from './closure.ts'
 import { replaySeqs } from './log-order.ts'
-import type { ReadyEvent } from './node-builder.ts'
+import type { PreparedEvent } from './node-builder.ts'
 
 const READ_BATCH = 256
 
@@ -25,8 +25,8 @@ export async function* inReplayOrder(
 }
 
 /** The first row that carries exactly this event. It must be there. */
-export async function carrier(log: FrontierStore, event: ReadyEvent): Promise<NodeRow> {
-  for (const row of await log.read(await log.labelled(eventLabel(event.head.id)))) {
+export async function findRow(log: FrontierStore, event: PreparedEvent): Promise<NodeRow> {
+  for (const row of await log.read(await log.labelled(eventIdPrefix(event.head.id)))) {
     if (equals(sha256(decodeNode(row.bytes).event), event.digest)) return row
   }
   throw new ReplicaError('ERR_INTERNAL', `the node of ${event.head.id} was admitted and is not there`)
@@ -39,7 +39,7 @@ async function seqsOf(log: FrontierStore, digest: Digest): Promise<number[]> {
 
 /** Whether an event id or a CID names something stored; text that is neither names nothing. */
 async function isStored(log: FrontierStore, id: string): Promise<boolean> {
-  if (/^vev_[0-9a-f]{16}$/.test(id)) return (await log.labelled(eventLabel(id))).length > 0
+  if (/^vev_[0-9a-f]{16}$/.test(id)) return (await log.labelled(eventIdPrefix(id))).length > 0
   try {
     return (await seqsOf(log, nodeDigest(id))).length > 0
   } catch (error) {
@@ -82,8 +82,8 @@ export async function classifyStored(log: FrontierStore, incoming: readonly IdPa
 }
 
 /** Rows of a CID, or of all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */
-export async function rowsNamed(log: FrontierStore, reference: string): Promise<NodeRow[]> {
+export async function rowsByReference(log: FrontierStore, reference: string): Promise<NodeRow[]> {
   const isLabel = reference.startsWith('vev_')
-  const seqs = isLabel ? await log.labelled(eventLabel(reference)) : await seqsOf(log, nodeDigest(reference))
+  const seqs = isLabel ? await log.labelled(eventIdPrefix(reference)) : await seqsOf(log, nodeDigest(reference))
   return log.read(seqs)
 }

@@ -3,7 +3,7 @@
 import { toHex } from '../base/bytes.ts'
 import { cidText } from '../cbor/cid.ts'
 import type { Wait } from '../store/store.ts'
-import type { Home } from './replica-context.ts'
+import type { ReplicaContext } from './replica-context.ts'
 import { type PeerStatus, peerStatus } from './status.ts'
 
 const WAITS_LISTED_MAX = 100
@@ -39,8 +39,8 @@ export interface StatusReport {
   readonly frontiers: readonly FrontierStatus[]
 }
 
-export async function frontierStatus(home: Home, name: string): Promise<FrontierStatus> {
-  const frontier = home.at(name)
+export async function frontierStatus(home: ReplicaContext, name: string): Promise<FrontierStatus> {
+  const frontier = home.frontier(name)
   const { log, registry, held } = frontier
   const { nodes, bytes } = held.usage(name)
   const waits = await held.waits(name, WAITS_LISTED_MAX)

@@ -2,40 +2,40 @@
 // right parents, and goes through the gate like any other. Parents: the current heads; a log's events form a chain in
 // their order; an event that names its own parents gets the nodes of those events. Specification: protocol/admission.md.
 
-import { RunSigner, SignedNode } from '../admission/own-node.ts'
+import { ChainSigner, SignedNode } from '../admission/own-node.ts'
 import { compare, type Digest, DigestMap, DigestSet, toHex } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
 import { cidText, nodeDigest } from '../cbor/cid.ts'
 import type { Key } from '../crypto/key.ts'
-import { type CheckedEvent, eventLabel } from '../event/event.ts'
-import { compareLinks, type Link } from '../node/node.ts'
+import { type CheckedEvent, eventIdPrefix } from '../event/event.ts'
+import { compareLinks, type DocumentLink } from '../node/node.ts'
 import type { Frontier } from './frontier.ts'
 
 /** An event to be carried, and the documents that its node is to link: stored already, in any order. */
-export interface ReadyEvent extends CheckedEvent {
-  readonly links: readonly Link[]
+export interface PreparedEvent extends CheckedEvent {
+  readonly links: readonly DocumentLink[]
 }
 
-export function ready(event: CheckedEvent, links: readonly Link[] = []): ReadyEvent {
+export function prepareEvent(event: CheckedEvent, links: readonly DocumentLink[] = []): PreparedEvent {
   return { ...event, links }
 }
 
 /** A node to build on: stored, or built in this run and not yet durable. */
-export interface Made {
+export interface BuiltNode {
   readonly digest: Digest
   readonly height: number
 }
 
 /** A run of a chain that is being signed. */
 interface Chain {
-  readonly events: readonly ReadyEvent[]
+  readonly events: readonly PreparedEvent[]
   readonly nodes: Promise<SignedNode[]>
 }
 
 /** What was built since the last flush: found here until it is stored. */
 class Generation {
-  readonly byId = new Map<string, Made>()
+  readonly byId = new Map<string, BuiltNode>()
   readonly events = new DigestSet()
 }
 
@@ -46,11 +46,11 @@ const FLUSHES_MAX = 2
  * Builds and signs nodes one on another; `flush` hands what was built to the gate while building goes on. What is neither
  * being built, nor in a flush under way, nor in the store, was not built.
  */
-export class Author {
+export class NodeBuilder {
   readonly #frontier: Frontier
   readonly #key: Key
-  readonly #signer: RunSigner
-  #parents: Made[] | undefined
+  readonly #signer: ChainSigner
+  #parents: BuiltNode[] | undefined
   #chain: Chain | undefined
   #blocks: SignedNode[] = []
   /** What is being built, then what each flush under way has. */
@@ -61,7 +61,7 @@ export class Author {
   constructor(frontier: Frontier, key: Key) {
     this.#frontier = frontier
     this.#key = key
-    this.#signer = new RunSigner(key)
+    this.#signer = new ChainSigner(key)
   }
 
   /** Nodes made here that are durable. */
@@ -80,12 +80,12 @@ export class Author {
   }
 
   /** Whether a node built and perhaps not yet stored carries exactly this event. */
-  made(event: ReadyEvent): boolean {
+  made(event: PreparedEvent): boolean {
     return this.#generations.some(generation => generation.events.has(event.digest))
   }
 
   /** Which of these events some node of the frontier carries already. */
-  async known(events: readonly ReadyEvent[]): Promise<boolean[]> {
+  async known(events: readonly PreparedEvent[]): Promise<boolean[]> {
     const asked = events.map(({ label, digest }) => ({ label, event: digest }))
     const stored = await this.#frontier.log.carriers(asked)
     return events.map((event, i) => stored[i] !== undefined || this.made(event))
@@ -96,7 +96,7 @@ export class Author {
    * the caller tries again when more is there.
    * @throws ReplicaError ERR_NOT_FOUND for a document that is not stored here whole, ERR_DOCUMENT for more than fit
    */
-  async build(event: ReadyEvent): Promise<Made | undefined> {
+  async build(event: PreparedEvent): Promise<BuiltNode | undefined> {
     await this.#link()
     const { parents: names } = event.head
     const parents = names === undefined ? await this.#current() : await this.#named(names)
@@ -113,7 +113,7 @@ export class Author {
    * Starts to build the nodes of events that are not known, name no parents and link nothing, each on the one before; many
    * are signed in a thread of their own, while the caller makes the next ready and those before are admitted. Then `close`.
    */
-  async chain(events: readonly ReadyEvent[]): Promise<void> {
+  async appendToHeads(events: readonly PreparedEvent[]): Promise<void> {
     await this.#link()
     await this.flush()
     const parents = await this.#current()
@@ -125,7 +125,7 @@ export class Author {
   }
 
   /** Builds a node on exactly these parents, which are stored or built, and with these documents, which are stored. */
-  buildOn(event: CheckedEvent, parents: readonly Made[], links: readonly Link[] = []): Made {
+  buildOn(event: CheckedEvent, parents: readonly BuiltNode[], links: readonly DocumentLink[] = []): BuiltNode {
     return this.#sign(event, parents, links)
   }
 
@@ -142,7 +142,7 @@ export class Author {
   }
 
   /** Everything built is durable. */
-  async settled(): Promise<void> {
+  async drain(): Promise<void> {
     await this.#link()
     await this.flush()
     while (this.#writing.length > 0) await this.#oldest()
@@ -185,7 +185,7 @@ export class Author {
   }
 
   /** A node whose documents are not here would be held by the gate for ever: nobody else has it. */
-  async #checkLinks(links: readonly Link[]): Promise<void> {
+  async #checkLinks(links: readonly DocumentLink[]): Promise<void> {
     if (links.length > NODE_LIMITS.linksMax) {
       throw new ReplicaError('ERR_DOCUMENT', `a node links at most ${NODE_LIMITS.linksMax} documents`)
     }
@@ -196,7 +196,7 @@ export class Author {
     }
   }
 
-  #sign(event: CheckedEvent, parents: readonly Made[], links: readonly Link[]): Made {
+  #sign(event: CheckedEvent, parents: readonly BuiltNode[], links: readonly DocumentLink[]): BuiltNode {
     const node = SignedNode.make(this.#key, {
       event,
       links: inOrder(links),
@@ -209,17 +209,17 @@ export class Author {
   }
 
   /** The last node of the chain, or the heads; of more heads than a node may name, the first in byte order. */
-  async #current(): Promise<Made[]> {
+  async #current(): Promise<BuiltNode[]> {
     if (this.#parents !== undefined) return this.#parents
-    await this.settled()
+    await this.drain()
     const { log } = this.#frontier
     const heads = log.heads().slice(0, NODE_LIMITS.parentsMax)
     const places = await log.locate(heads)
     return heads.map((digest, i) => ({ digest, height: places[i]!.height }))
   }
 
-  async #named(ids: readonly string[]): Promise<Made[] | undefined> {
-    const parents = new DigestMap<Made>()
+  async #named(ids: readonly string[]): Promise<BuiltNode[] | undefined> {
+    const parents = new DigestMap<BuiltNode>()
     for (const id of new Set(ids)) {
       const parent = this.#built(id) ?? (await this.stored(id))
       if (parent === undefined) return undefined
@@ -231,7 +231,7 @@ export class Author {
     return [...parents.values()]
   }
 
-  #built(id: string): Made | undefined {
+  #built(id: string): BuiltNode | undefined {
     for (const generation of this.#generations) {
       const made = generation.byId.get(id)
       if (made !== undefined) return made
@@ -240,11 +240,11 @@ export class Author {
   }
 
   /** The first node stored that carries the event of this id (or has this CID). */
-  async stored(id: string): Promise<Made | undefined> {
+  async stored(id: string): Promise<BuiltNode | undefined> {
     const { log } = this.#frontier
     if (id.startsWith('vev_')) {
       if (!/^vev_[0-9a-f]{16}$/.test(id)) return undefined
-      const [seq] = await log.labelled(eventLabel(id))
+      const [seq] = await log.labelled(eventIdPrefix(id))
       if (seq === undefined) return undefined
       const [row] = await log.read([seq])
       const [place] = await log.locate([row!.digest])
@@ -260,20 +260,20 @@ export function tooManyParents(count: number): string {
   return `an event names ${count} parents, at most ${NODE_LIMITS.parentsMax} fit`
 }
 
-function madeOf({ candidate: { digest, height } }: SignedNode): Made {
+function madeOf({ candidate: { digest, height } }: SignedNode): BuiltNode {
   return { digest, height }
 }
 
-function heightOn(parents: readonly Made[]): number {
+function heightOn(parents: readonly BuiltNode[]): number {
   return parents.length === 0 ? 0 : 1 + Math.max(...parents.map(parent => parent.height))
 }
 
-function digestsOf(parents: readonly Made[]): Digest[] {
+function digestsOf(parents: readonly BuiltNode[]): Digest[] {
   return parents.map(parent => parent.digest).sort(compare)
 }
 
 /** Each link once, in the order that a node has them in. */
-function inOrder(links: readonly Link[]): Link[] {
+function inOrder(links: readonly DocumentLink[]): DocumentLink[] {
   const sorted = [...links].sort(compareLinks)
   return sorted.filter((link, i) => i === 0 || compareLinks(sorted[i - 1]!, link) !== 0)
 }

@@ -7,8 +7,8 @@ import { REGISTRY_LIMITS } from '../base/limits.ts'
 import { Key } from '../crypto/key.ts'
 import { createLevel, openLevel } from '../store/index.ts'
 import type { Store } from '../store/store.ts'
-import { type KeyPlace, loadOwnKey, makeOwnKey, type OwnKey, readFormer, useOwnKey } from './identity.ts'
-import type { LinkTools } from './links/backoff.ts'
+import { type KeyPlace, loadIdentity, loadOwnKey, makeOwnKey, type OwnKey, readFormer } from './identity.ts'
+import type { NetworkHooks } from './links/backoff.ts'
 
 const HUB_ID = 'self/hub-id'
 
@@ -28,7 +28,7 @@ export interface OpenOptions {
   /** The time of events made here; default the machine's clock. */
   readonly clock?: () => Date
   /** How links to peers are dialled, and their time and chance; default the network's, the machine's. */
-  readonly linkTools?: Partial<LinkTools>
+  readonly linkTools?: Partial<NetworkHooks>
 }
 
 /** Something an operator may want to know. */
@@ -38,14 +38,14 @@ export interface ReplicaEvent {
   readonly facts: { readonly [name: string]: string | number | boolean }
 }
 
-export interface Opened extends OwnKey {
+export interface OpenedReplica extends OwnKey {
   readonly location: string
   readonly store: Store
   readonly hubId: string
 }
 
 /** @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_VERSION, ERR_KEY_FILE, ERR_PEER_ID */
-export async function openParts(options: OpenOptions): Promise<Opened> {
+export async function openParts(options: OpenOptions): Promise<OpenedReplica> {
   const { location, hubId } = options
   if (hubId !== undefined) checkHubId(hubId)
   if (typeof location !== 'string') return openEngine(location, options)
@@ -62,10 +62,10 @@ export async function openParts(options: OpenOptions): Promise<Opened> {
 function ownKey(place: KeyPlace, options: OpenOptions, state: 'new' | 'there'): Promise<OwnKey> {
   const { key, useKey } = options
   if (state === 'new') return makeOwnKey(place, useKey ?? key ?? Key.generate())
-  return useKey === undefined ? loadOwnKey(place) : useOwnKey(place, useKey)
+  return useKey === undefined ? loadOwnKey(place) : loadIdentity(place, useKey)
 }
 
-async function openEngine(store: Store, options: OpenOptions): Promise<Opened> {
+async function openEngine(store: Store, options: OpenOptions): Promise<OpenedReplica> {
   const key = options.useKey ?? options.key ?? Key.generate()
   const former = await readFormer(store.records)
   return { location: '', store, key, former, hubId: await nameOf(store, key, options.hubId) }

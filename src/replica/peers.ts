@@ -7,7 +7,7 @@ import { fromHex, toHex } from '../base/bytes.ts'
 import type { Frontier } from './frontier.ts'
 import type { JournalEntry } from './journal.ts'
 import { checkName } from './log-reader.ts'
-import type { Home } from './replica-context.ts'
+import type { ReplicaContext } from './replica-context.ts'
 
 export interface NewPeer {
   readonly id: string
@@ -22,10 +22,10 @@ export interface NewPeer {
 }
 
 export class FrontierPeers {
-  readonly #home: Home
+  readonly #home: ReplicaContext
   readonly #name: string
 
-  constructor(home: Home, frontier: string) {
+  constructor(home: ReplicaContext, frontier: string) {
     checkName(frontier)
     this.#home = home
     this.#name = frontier
@@ -39,8 +39,8 @@ export class FrontierPeers {
   async add(peer: NewPeer): Promise<{ peer: Peer; added: boolean; admitted: number }> {
     const draft = { ...peer, addedAt: this.#home.now() }
     // What is refused keeps no frontier that was not kept.
-    if (!this.#home.frontiers.has(this.#name)) await (await this.#home.scratch(this.#name)).registry.add(draft)
-    const frontier = await this.#home.track(this.#name)
+    if (!this.#home.frontiers.has(this.#name)) await (await this.#home.inMemoryFrontier(this.#name)).registry.add(draft)
+    const frontier = await this.#home.openFrontier(this.#name)
     const { peer: stored, change } = await frontier.registry.add(draft)
     const { id, url, public_key } = stored
     const added = change === 'added'
@@ -66,7 +66,7 @@ export class FrontierPeers {
     const { registry, gate, log } = this.#frontier()
     // Within the gate's turn: no node of this peer slips in between the heads and the cut.
     const cut = await gate.exclusive(() => registry.remove(id, { heads: log.heads(), at: this.#home.now() }))
-    await gate.recheck()
+    await gate.reevaluateHeld()
     const { public_key, heads } = cut
     await this.#note('peer.removed', { id, public_key, heads: [...heads] })
     return { cut }
@@ -78,7 +78,7 @@ export class FrontierPeers {
     const { peer, cut } = await gate.exclusive(() =>
       registry.rotate(id, publicKey, { heads: log.heads(), at: this.#home.now() }),
     )
-    const { admitted } = await gate.recheck()
+    const { admitted } = await gate.reevaluateHeld()
     await this.#note('peer.rotated', { id, public_key: peer.public_key, former: cut.public_key })
     return { peer, admitted }
   }
@@ -99,7 +99,7 @@ export class FrontierPeers {
   }
 
   #frontier(): Frontier {
-    return this.#home.at(this.#name)
+    return this.#home.frontier(this.#name)
   }
 
   #note(kind: string, facts: JournalEntry['facts']): Promise<void> {

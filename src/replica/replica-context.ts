@@ -14,23 +14,23 @@ import type { Channel } from '../sync/connection.ts'
 import type { LiveRound } from '../transport/session.ts'
 import { compareIds } from './closure.ts'
 import { Frontier } from './frontier.ts'
-import { useOwnKey } from './identity.ts'
+import { loadIdentity } from './identity.ts'
 import { Journal } from './journal.ts'
-import { LINK_TOOLS, type LinkTools } from './links/backoff.ts'
+import { NETWORK_HOOKS, type NetworkHooks } from './links/backoff.ts'
 import { checkName } from './log-reader.ts'
-import type { Opened, OpenOptions, ReplicaEvent } from './open-replica.ts'
-import { Standings } from './sync/peer-sync-tracker.ts'
+import type { OpenedReplica, OpenOptions, ReplicaEvent } from './open-replica.ts'
+import { PeerSyncTracker } from './sync/peer-sync-tracker.ts'
 
-export class Home {
+export class ReplicaContext {
   readonly location: string
   readonly hubId: string
   readonly store: Store
   readonly verifier = new Verifier()
   readonly frontiers = new Map<string, Frontier>()
   readonly journal: Journal
-  readonly standings: Standings
-  readonly linkTools: LinkTools
-  readonly tell: (event: ReplicaEvent) => void
+  readonly standings: PeerSyncTracker
+  readonly linkTools: NetworkHooks
+  readonly emit: (event: ReplicaEvent) => void
   /** Where others reach this replica; undefined unless it is a hub that listens. */
   address: string | undefined
   readonly #clock: () => Date
@@ -45,7 +45,7 @@ export class Home {
   #tracking: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
 
-  constructor(opened: Opened, options: OpenOptions) {
+  constructor(opened: OpenedReplica, options: OpenOptions) {
     this.location = opened.location
     this.hubId = opened.hubId
     this.store = opened.store
@@ -53,10 +53,10 @@ export class Home {
     this.#former = opened.former
     this.#replaced = opened.replaced
     this.#clock = options.clock ?? (() => new Date())
-    this.tell = options.onEvent ?? (() => {})
-    this.linkTools = { ...LINK_TOOLS, ...options.linkTools }
+    this.emit = options.onEvent ?? (() => {})
+    this.linkTools = { ...NETWORK_HOOKS, ...options.linkTools }
     const { setAlarm } = this.linkTools
-    this.standings = new Standings(this.store.records, { now: () => this.now(), setAlarm })
+    this.standings = new PeerSyncTracker(this.store.records, { now: () => this.now(), setAlarm })
     this.journal = new Journal(this.store.records, { clock: this.#clock, key: () => this.#key })
   }
 
@@ -75,12 +75,12 @@ export class Home {
   }
 
   /** Fires when the replica is being closed. */
-  get over(): AbortSignal {
+  get closedSignal(): AbortSignal {
     return this.#over.signal
   }
 
   /** Runs a task that goes on until `over`; the store stays open until it has ended. */
-  during<T>(task: () => Promise<T>): Promise<T> {
+  runUntilClosed<T>(task: () => Promise<T>): Promise<T> {
     const run = task()
     this.#tasks.add(run)
     const ended = (): void => void this.#tasks.delete(run)
@@ -100,7 +100,7 @@ export class Home {
   }
 
   /** A channel that a peer opened has caught up or ended, or had a round: what that told of how the peer stands is kept. */
-  exchanged(name: string, key: Uint8Array, news: Channel | LiveRound): void {
+  recordExchange(name: string, key: Uint8Array, news: Channel | LiveRound): void {
     const frontier = this.frontiers.get(name)
     if (frontier?.registry.byKey(key) === undefined) return
     this.standings.of(frontier, toHex(key)).then(
@@ -116,15 +116,15 @@ export class Home {
 
   async load(): Promise<void> {
     const { loss } = this.store.held
-    if (loss !== undefined) this.tell({ kind: 'alarm', message: `${loss}; peers offer it again`, facts: {} })
-    for (const name of this.store.frontiers()) await this.track(name)
+    if (loss !== undefined) this.emit({ kind: 'alarm', message: `${loss}; peers offer it again`, facts: {} })
+    for (const name of this.store.frontiers()) await this.openFrontier(name)
     if (this.#replaced === undefined) return
     const facts = { public_key: this.#key.publicKey, former: this.#replaced }
     for (const name of this.store.frontiers()) await this.journal.write(name, 'key.rotated', facts)
   }
 
   /** Starts to keep a frontier, or finds it kept already. Calls take turns, so that none makes a second gate. */
-  track(name: string): Promise<Frontier> {
+  openFrontier(name: string): Promise<Frontier> {
     checkName(name)
     const run = this.#tracking.then(async () => {
       const kept = this.frontiers.get(name)
@@ -140,7 +140,7 @@ export class Home {
   }
 
   /** A frontier of this name in memory, with nothing in it: what it refuses, one that is kept would refuse. */
-  async scratch(name: string): Promise<Frontier> {
+  async inMemoryFrontier(name: string): Promise<Frontier> {
     checkName(name)
     return this.#make(name, new MemoryStore())
   }
@@ -173,7 +173,7 @@ export class Home {
   }
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
-  at(name: string): Frontier {
+  frontier(name: string): Frontier {
     const frontier = this.frontiers.get(name)
     if (frontier !== undefined) return frontier
     checkName(name)
@@ -181,8 +181,8 @@ export class Home {
   }
 
   /** The named frontier, or the only one. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE when it isn't clear which */
-  choose(name: string | undefined): string {
-    if (name !== undefined) return this.at(name).log.name
+  resolveName(name: string | undefined): string {
+    if (name !== undefined) return this.frontier(name).log.name
     const names = [...this.frontiers.keys()].sort(compareIds)
     const [only] = names
     if (only === undefined) {
@@ -197,10 +197,10 @@ export class Home {
 
   /** Many heads make every handshake long: an operator should merge them. */
   checkHeads(name: string): void {
-    const { headCount } = this.at(name).log
+    const { headCount } = this.frontier(name).log
     if (headCount < HEADS_ALARM) return
     const message = `${name} has ${headCount} heads: merge them`
-    this.tell({ kind: 'alarm', message, facts: { frontier: name, heads: headCount } })
+    this.emit({ kind: 'alarm', message, facts: { frontier: name, heads: headCount } })
   }
 
   /**
@@ -212,7 +212,7 @@ export class Home {
     if (this.location === '') throw new TypeError('a replica on a given engine has no key file')
     for (const { log } of this.frontiers.values()) checkCuttable(log)
     const present = this.#key
-    const { key, former } = await useOwnKey({ folder: this.location, records: this.store.records }, Key.generate())
+    const { key, former } = await loadIdentity({ folder: this.location, records: this.store.records }, Key.generate())
     this.#former = former
     this.#key = key
     for (const { registry } of this.frontiers.values()) registry.renewOwn(key)

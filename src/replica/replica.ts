@@ -8,19 +8,19 @@ import { cidText } from '../cbor/cid.ts'
 import type { Key } from '../crypto/key.ts'
 import { type CompareOptions, type CompareWith, type Comparison, compareFrontier } from '../projection/compare-peer.ts'
 import { FrontierConflicts } from '../projection/conflicts-api.ts'
-import { importWhole, type WholeImportReport } from '../projection/files/import-file.ts'
+import { importFrontier, type WholeImportReport } from '../projection/files/import-file.ts'
 import {
   type BaseView,
-  basesOf,
-  type WholeFrontier,
-  wholeFrontier,
-  wholeRepository,
+  baseDocuments,
+  exportFrontier,
+  exportRepository,
+  type FrontierSnapshot,
 } from '../projection/files/snapshot.ts'
-import type { Parts, RepositoryFile } from '../projection/files/split.ts'
+import type { RepositoryFile, SplitFrontier } from '../projection/files/split.ts'
 import type { MergeReport } from '../projection/merge-report.ts'
-import { Publishing } from '../projection/publisher.ts'
-import { Settling } from '../projection/resolver.ts'
-import type { Services } from '../transport/session.ts'
+import { Publisher } from '../projection/publisher.ts'
+import { ConflictResolver } from '../projection/resolver.ts'
+import type { ReplicaPort } from '../transport/session.ts'
 import type { LoggedEvent } from '../vela/resolution/resolution-events.ts'
 import {
   type AppendInput,
@@ -34,31 +34,31 @@ import { type ChangesOptions, changesOf } from './changes.ts'
 import type { Action, IdPair } from './closure.ts'
 import type { Documents } from './documents.ts'
 import { type ForkReport, forkFrontier } from './fork.ts'
-import { importInto } from './import/import-frontier.ts'
+import { importFrontierEvents } from './import/import-frontier.ts'
 import type { ImportOptions, ImportReport, LogReader } from './import/import-reader.ts'
 import type { JournalEntry } from './journal.ts'
 import { followPeer, type LiveOptions } from './links/follow-peer.ts'
-import { classifyStored, rowsNamed } from './log-reader.ts'
+import { classifyStored, rowsByReference } from './log-reader.ts'
 import { frontierStatus, type StatusReport } from './merge-status.ts'
 import { type NodeView, nodeView } from './node-view.ts'
 import { eventsOf, type NodesOptions, nodesOf } from './nodes.ts'
-import { type Opened, type OpenOptions, openParts, refuseExisting } from './open-replica.ts'
+import { type OpenedReplica, type OpenOptions, openParts, refuseExisting } from './open-replica.ts'
 import { FrontierPeers } from './peers.ts'
-import { Home } from './replica-context.ts'
+import { ReplicaContext } from './replica-context.ts'
 import { type ExchangeReport, exchangeWith } from './sync/exchanging.ts'
 import type { SyncOptions, SyncReport } from './sync/sync-client.ts'
-import { NO_SERVICES, servicesOf } from './sync/sync-server.ts'
+import { emptyReplicaPort, replicaPort } from './sync/sync-server.ts'
 import type { AdoptReport, CloneOptions, CloneReport } from './sync/syncing.ts'
-import { adoptRegistry, becomeClone, scout, syncWith } from './sync/syncing.ts'
+import { adoptRegistry, connectAndChoose, finishClone, syncWith } from './sync/syncing.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './verify.ts'
 
 export class Replica {
-  protected readonly home: Home
-  protected readonly services: Services
+  protected readonly home: ReplicaContext
+  protected readonly services: ReplicaPort
 
-  protected constructor(opened: Opened, options: OpenOptions, openRead = false) {
-    this.home = new Home(opened, options)
-    this.services = servicesOf(this.home, { openRead })
+  protected constructor(opened: OpenedReplica, options: OpenOptions, openRead = false) {
+    this.home = new ReplicaContext(opened, options)
+    this.services = replicaPort(this.home, { openRead })
   }
 
   /**
@@ -102,7 +102,7 @@ export class Replica {
 
   /** The named frontier, or the only one. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE when it isn't clear which */
   frontier(name?: string): string {
-    return this.home.choose(name)
+    return this.home.resolveName(name)
   }
 
   /** Makes a new frontier: its genesis event names it. */
@@ -112,7 +112,7 @@ export class Replica {
 
   /** Starts to keep a frontier. @throws ReplicaError ERR_FRONTIER_ID */
   async track(frontier: string): Promise<void> {
-    await this.home.track(frontier)
+    await this.home.openFrontier(frontier)
   }
 
   /** The peers of a frontier; asking for them tracks it. @throws ReplicaError ERR_FRONTIER_ID */
@@ -132,22 +132,22 @@ export class Replica {
 
   /** What nodes of the frontier link: put a document first, then append the event with its link. @throws ERR_FRONTIER_UNKNOWN */
   documents(frontier: string): Documents {
-    return this.home.at(frontier).documents
+    return this.home.frontier(frontier).documents
   }
 
   /** Adds the events of a log as a chain. `log` gives single events' JSON texts; with `strict` it is called twice. One that fails keeps no frontier that was not kept. */
   import(frontier: string, log: LogReader, options: ImportOptions = {}): Promise<ImportReport> {
-    return importInto(this.home, { frontier, log }, options)
+    return importFrontierEvents(this.home, { frontier, log }, options)
   }
 
   /** What looks like a base document of a frontier, by whom it is linked, and which one counts: that of the frontier's owner. */
   bases(frontier: string): Promise<readonly BaseView[]> {
-    return basesOf(this.home, frontier)
+    return baseDocuments(this.home, frontier)
   }
 
   /** Takes in a whole frontier, as splitFrontier and splitRepository give it: its events, and all the rest as documents. */
-  importWhole(frontier: string, parts: Parts, options: ImportOptions = {}): Promise<WholeImportReport> {
-    return importWhole(this.home, { frontier, parts }, options)
+  importWhole(frontier: string, parts: SplitFrontier, options: ImportOptions = {}): Promise<WholeImportReport> {
+    return importFrontier(this.home, { frontier, parts }, options)
   }
 
   /** Joins the heads under a signed `frontier.merged` event. @throws ReplicaError ERR_USAGE with fewer than two heads */
@@ -157,7 +157,7 @@ export class Replica {
 
   /** A new frontier from this one's events, where ancestors are not to be had. Only on request, with a reason. */
   async fork(frontier: string, options: { reason: string }): Promise<ForkReport> {
-    const report = await forkFrontier(this.home, { base: this.home.at(frontier), reason: options.reason })
+    const report = await forkFrontier(this.home, { base: this.home.frontier(frontier), reason: options.reason })
     await this.home.journal.write(frontier, 'frontier.forked', { fork: report.frontier, reason: options.reason })
     return report
   }
@@ -166,17 +166,17 @@ export class Replica {
 
   /** Nodes, parents before their children unless `reverse`. */
   async *nodes(frontier: string, options: NodesOptions = {}): AsyncGenerator<NodeView> {
-    yield* nodesOf(this.home.at(frontier).log, options)
+    yield* nodesOf(this.home.frontier(frontier).log, options)
   }
 
   /** The events in replay order, each once although several nodes may carry it. */
   async *events(frontier: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<NodeView> {
-    yield* eventsOf(this.home.at(frontier).log, options.signal)
+    yield* eventsOf(this.home.frontier(frontier).log, options.signal)
   }
 
   /** Nodes as they are merged, without end, from number `since` (else from now) on; ends with the signal, or the replica. */
   changes(frontier: string, options: ChangesOptions = {}): AsyncGenerator<NodeView> {
-    return changesOf(this.home.at(frontier), options, this.home.over)
+    return changesOf(this.home.frontier(frontier), options, this.home.closedSignal)
   }
 
   /** The node of a CID, or all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */
@@ -184,37 +184,37 @@ export class Replica {
     const names = frontier === undefined ? this.frontiers() : [this.frontier(frontier)]
     const found: NodeView[] = []
     for (const name of names) {
-      for (const row of await rowsNamed(this.home.at(name).log, reference)) found.push(nodeView(row))
+      for (const row of await rowsByReference(this.home.frontier(name).log, reference)) found.push(nodeView(row))
     }
     return found
   }
 
   /** The whole frontier as it is now: its frontier.json, read and as text. Equal heads give equal bytes. */
-  whole(frontier: string): Promise<WholeFrontier> {
-    return wholeFrontier(this.home, frontier)
+  whole(frontier: string): Promise<FrontierSnapshot> {
+    return exportFrontier(this.home, frontier)
   }
 
   /** The same as the files of a `.vela` repository. */
   wholeRepository(frontier: string): Promise<RepositoryFile[]> {
-    return wholeRepository(this.home, frontier)
+    return exportRepository(this.home, frontier)
   }
 
   /** CIDs of the heads, in byte order of their digests. */
   heads(frontier: string): string[] {
     return this.home
-      .at(frontier)
+      .frontier(frontier)
       .log.heads()
       .map(head => cidText(head))
   }
 
   /** SHA-256 over the sorted heads' digests, 64 hex digits. Equal digests: equal sets of nodes. */
   headsDigest(frontier: string): string {
-    return toHex(this.home.at(frontier).log.headsDigest())
+    return toHex(this.home.frontier(frontier).log.headsDigest())
   }
 
   /** What would have to be fetched before these events could be merged; costs their number, not the log's. */
   classify(frontier: string, incoming: readonly IdPair[]): Promise<Action> {
-    return classifyStored(this.home.at(frontier).log, incoming)
+    return classifyStored(this.home.frontier(frontier).log, incoming)
   }
 
   async status(): Promise<StatusReport> {
@@ -245,13 +245,13 @@ export class Replica {
   }
 
   /** How people settle conflicts: proposals, and the signed events that come of them. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
-  settling(frontier: string): Settling {
-    return new Settling(this.home, this.frontier(frontier))
+  settling(frontier: string): ConflictResolver {
+    return new ConflictResolver(this.home, this.frontier(frontier))
   }
 
   /** What the owner of a frontier tells hubs: its entry, a rotation, that it is deprecated. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
-  publishing(frontier: string): Publishing {
-    return new Publishing(this.home, this.frontier(frontier))
+  publishing(frontier: string): Publisher {
+    return new Publisher(this.home, this.frontier(frontier))
   }
 
   /** The federation events that this replica's journal records, oldest first. */
@@ -302,11 +302,11 @@ export class Replica {
    */
   static async clone(url: string, options: CloneOptions): Promise<{ replica: Replica } & CloneReport> {
     const { location, hubId } = options
-    const { key, ...found } = await scout(url, options, NO_SERVICES)
+    const { key, ...found } = await connectAndChoose(url, options, emptyReplicaPort)
     if (typeof location === 'string') await refuseExisting(location)
     const replica = await Replica.open({ location, create: true, key, ...(hubId === undefined ? {} : { hubId }) })
     try {
-      return { replica, ...(await becomeClone(replica, { url, ...found }, options)) }
+      return { replica, ...(await finishClone(replica, { url, ...found }, options)) }
     } catch (error) {
       await replica.close()
       throw error

@@ -4,7 +4,7 @@
 import type { LiveSetting } from '../admission/peer.ts'
 import type { Peer } from '../admission/registry.ts'
 import { isEqual } from './sync/peer-sync-state.ts'
-import type { LinkPhase, PeerStanding } from './sync/peer-sync-tracker.ts'
+import type { LinkPhase, PeerSyncHandle } from './sync/peer-sync-tracker.ts'
 
 /** In this order the first that is true: the peer fails now, no exchange was ever reported, the heads are the same, … */
 export type PeerState = 'unreachable' | 'unknown' | 'in sync' | 'held' | 'forked' | 'behind' | 'ahead'
@@ -35,7 +35,7 @@ export interface PeerStatus {
 /** `heldKeys`: keys for which nodes are held here now. */
 export function peerStatus(
   { id, url, live }: Peer,
-  known: PeerStanding,
+  known: PeerSyncHandle,
   { heldKeys, now }: { heldKeys: readonly string[]; now: string },
 ): PeerStatus {
   const { standing } = known
@@ -68,7 +68,7 @@ export function peerStatus(
 }
 
 function wordFor(
-  { standing }: PeerStanding,
+  { standing }: PeerSyncHandle,
   { equal, heldHere, behind }: { equal: boolean; heldHere: boolean; behind: number },
 ): PeerState {
   if (standing.exchangedAt === '') return 'unknown'

@@ -6,11 +6,11 @@ import { toHex } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { cidText } from '../cbor/cid.ts'
 import { Verifier } from '../crypto/verifier-pool.ts'
-import { checkEvent, labelId } from '../event/event.ts'
+import { checkEvent, eventIdFromPrefix } from '../event/event.ts'
 import { decodeNode, type Node, signingBytes } from '../node/node.ts'
 import { openLevel } from '../store/index.ts'
-import type { Fault, FrontierStore, NodeRow, Place, Store } from '../store/store.ts'
-import { ownKeysIn } from './identity.ts'
+import type { Fault, FrontierStore, NodeLocation, NodeRow, Store } from '../store/store.ts'
+import { readOwnKeys } from './identity.ts'
 import { verifyJournal } from './journal.ts'
 
 const FAULTS_LISTED_MAX = 1000
@@ -92,7 +92,7 @@ async function sharedIn(store: Store): Promise<{ frontier: string; event: string
   try {
     for (const frontier of store.frontiers()) {
       for await (const label of store.frontier(frontier).sharedLabels()) {
-        if (found.length < FAULTS_LISTED_MAX) found.push({ frontier, event: labelId(label) })
+        if (found.length < FAULTS_LISTED_MAX) found.push({ frontier, event: eventIdFromPrefix(label) })
       }
     }
   } catch (error) {
@@ -149,7 +149,7 @@ async function readableRow(log: FrontierStore, seq: number): Promise<NodeRow[]> 
 export async function verifyFolder(folder: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   await using store = await openLevel(folder, { check: 'report' })
   await using verifier = new Verifier()
-  return await verifyStore(store, { verifier, ownKeys: await ownKeysIn(folder, store.records) }, options)
+  return await verifyStore(store, { verifier, ownKeys: await readOwnKeys(folder, store.records) }, options)
 }
 
 interface Check {
@@ -194,7 +194,7 @@ async function checkSignatures({ log, note }: Check, verifier: Verifier, sound: 
 }
 
 async function checkParents({ log, note }: Check, sound: readonly Sound[]): Promise<void> {
-  let places: (Place | undefined)[]
+  let places: (NodeLocation | undefined)[]
   try {
     places = await log.locate(sound.flatMap(({ node }) => node.parents))
   } catch (error) {

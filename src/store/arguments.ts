@@ -9,7 +9,7 @@ import type { DocumentBlock } from '../node/document-chunks.ts'
 import type { HeldNode, NodeEntry, RecordChange, Wait } from './store.ts'
 
 /** @throws ReplicaError ERR_FRONTIER_ID */
-export function checkFrontierName(name: string): void {
+export function checkStreamName(name: string): void {
   if (name.length <= NODE_LIMITS.frontierNameBytesMax && /^[\x21-\x7e]+$/.test(name)) return
   throw new ReplicaError('ERR_FRONTIER_ID', 'a frontier has a name of 1 to 64 printable ASCII characters')
 }

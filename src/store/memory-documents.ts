@@ -1,16 +1,16 @@
 // Documents of one frontier in the memory engine: a map from digests to bytes.
 
 import { DigestMap } from '../base/bytes.ts'
-import type { Serial } from '../base/mutex.ts'
+import type { Mutex } from '../base/mutex.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
 import { checkBlocks } from './arguments.ts'
 import type { DocumentStore } from './store.ts'
 
 export class MemoryDocuments implements DocumentStore {
-  readonly #serial: Serial
+  readonly #serial: Mutex
   readonly #blocks = new DigestMap<Uint8Array>()
 
-  constructor(serial: Serial) {
+  constructor(serial: Mutex) {
     this.#serial = serial
   }
 

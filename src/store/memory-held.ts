@@ -2,18 +2,18 @@
 // where few nodes are held.
 
 import { compare, DigestMap, digestKey } from '../base/bytes.ts'
-import type { Serial } from '../base/mutex.ts'
+import type { Mutex } from '../base/mutex.ts'
 import { checkHeld, checkWait, compareWaits, waitKey } from './arguments.ts'
 import { type HeldLimits, Quota } from './quota.ts'
 import type { FrontierStore, HeldNode, HeldStore, Wait } from './store.ts'
 
 export class MemoryHeld implements HeldStore {
   readonly #frontierOf: (name: string) => FrontierStore
-  readonly #serial: Serial
+  readonly #serial: Mutex
   readonly #quota: Quota
   readonly #nodes = new Map<string, DigestMap<HeldNode>>()
 
-  constructor(frontierOf: (name: string) => FrontierStore, serial: Serial, limits?: HeldLimits) {
+  constructor(frontierOf: (name: string) => FrontierStore, serial: Mutex, limits?: HeldLimits) {
     this.#frontierOf = frontierOf
     this.#serial = serial
     this.#quota = new Quota(limits)

@@ -5,8 +5,8 @@ import * as crypto from 'node:crypto'
 import { compare, DigestMap, digestKey, keyDigest, sha256, toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { STORE_LIMITS } from '../base/limits.ts'
-import { Serial } from '../base/mutex.ts'
-import { checkChanges, checkFrontierName, checkKey, checkNodes, textBytes, unknownFrontier } from './arguments.ts'
+import { Mutex } from '../base/mutex.ts'
+import { checkChanges, checkKey, checkNodes, checkStreamName, textBytes, unknownFrontier } from './arguments.ts'
 import { Heads, headsChange } from './heads.ts'
 import { MemoryDocuments } from './memory-documents.ts'
 import { MemoryHeld } from './memory-held.ts'
@@ -15,8 +15,8 @@ import type {
   Fault,
   FrontierStore,
   NodeEntry,
+  NodeLocation,
   NodeRow,
-  Place,
   RecordChange,
   Records,
   ScanOptions,
@@ -28,7 +28,7 @@ export class MemoryStore implements Store {
   readonly records: MemoryRecords
   readonly held: MemoryHeld
   readonly #frontiers = new Map<string, MemoryFrontier>()
-  readonly #serial = new Serial()
+  readonly #serial = new Mutex()
 
   constructor(options: { heldLimits?: HeldLimits } = {}) {
     this.records = new MemoryRecords(this.#serial)
@@ -40,7 +40,7 @@ export class MemoryStore implements Store {
   }
 
   async track(name: string): Promise<FrontierStore> {
-    checkFrontierName(name)
+    checkStreamName(name)
     return this.#serial.run(async () => {
       const known = this.#frontiers.get(name)
       if (known !== undefined) return known
@@ -88,16 +88,16 @@ class MemoryFrontier implements FrontierStore {
   readonly name: string
   readonly documents: MemoryDocuments
   readonly #records: MemoryRecords
-  readonly #serial: Serial
+  readonly #serial: Mutex
   readonly #rows: NodeRow[] = []
-  readonly #places = new DigestMap<Place>()
+  readonly #places = new DigestMap<NodeLocation>()
   /** By label: each node's sequence number with its event digest. */
   readonly #labels = new Map<string, { seq: number; event: string }[]>()
   /** The first node that carries each. */
   readonly #events = new Map<string, number>()
   readonly #heads = new Heads()
 
-  constructor(name: string, records: MemoryRecords, serial: Serial) {
+  constructor(name: string, records: MemoryRecords, serial: Mutex) {
     this.name = name
     this.documents = new MemoryDocuments(serial)
     this.#records = records
@@ -124,7 +124,7 @@ class MemoryFrontier implements FrontierStore {
     return this.#heads.digest()
   }
 
-  async locate(digests: readonly Uint8Array[]): Promise<(Place | undefined)[]> {
+  async locate(digests: readonly Uint8Array[]): Promise<(NodeLocation | undefined)[]> {
     this.#serial.assertOpen()
     return digests.map(digest => this.#places.get(digest))
   }
@@ -218,10 +218,10 @@ function eventKey(label: Uint8Array, event: Uint8Array): string {
 }
 
 class MemoryRecords implements Records {
-  readonly #serial: Serial
+  readonly #serial: Mutex
   readonly #values = new Map<string, Uint8Array>()
 
-  constructor(serial: Serial) {
+  constructor(serial: Mutex) {
     this.#serial = serial
   }
 

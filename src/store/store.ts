@@ -28,7 +28,7 @@ export interface NodeRow {
   readonly parents: readonly number[]
 }
 
-export interface Place {
+export interface NodeLocation {
   readonly seq: number
   readonly height: number
 }
@@ -86,7 +86,7 @@ export interface FrontierStore {
   /** SHA-256 over the sorted heads, concatenated; of the empty string when there is none. */
   headsDigest(): Digest
   /** Where each digest lies; undefined for those not stored. Order and length follow the argument. */
-  locate(digests: readonly Digest[]): Promise<(Place | undefined)[]>
+  locate(digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]>
   /** The rows at these sequence numbers. @throws ReplicaError ERR_STORE_CORRUPT, ERR_NOT_FOUND past the end. */
   read(seqs: readonly number[]): Promise<NodeRow[]>
   /** Rows in sequence order (or reverse), a batch at a time. @throws ReplicaError ERR_STORE_CORRUPT */

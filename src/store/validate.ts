@@ -3,6 +3,6 @@
 
 import { type ErrorFacts, ReplicaError } from '../base/errors.ts'
 
-export function corrupt(reason: string, facts: ErrorFacts = {}, cause?: unknown): ReplicaError {
+export function corruptionError(reason: string, facts: ErrorFacts = {}, cause?: unknown): ReplicaError {
   return new ReplicaError('ERR_STORE_CORRUPT', reason, { facts, cause })
 }

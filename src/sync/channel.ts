@@ -4,11 +4,11 @@
 import { compare, type Digest, equals, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
-import type { Channel, Connection, Effect, Input, View } from './connection.ts'
-import { order, refuse, send } from './effect.ts'
+import type { Channel, Connection, Effect, FrontierSummary, Input } from './connection.ts'
+import { protocolError, send, sendError } from './effect.ts'
 import { newSink, newSource } from './flow.ts'
-import { mayClose, newLive, onGrew, onStop, onStopWish, sayStop, takesLive } from './live-rounds.ts'
-import type { Message, Mode, Open, ViewFields } from './message.ts'
+import { mayClose, newLive, onGrew, onStop, onStopRequest, sendStopIfIdle, takesLive } from './live-rounds.ts'
+import type { FrontierSummaryFields, Message, Mode, Open } from './message.ts'
 import * as sink from './sink.ts'
 import * as source from './source.ts'
 
@@ -46,7 +46,8 @@ export function onChannelMessage(connection: Connection, message: Message, out: 
   }
   switch (message.t) {
     case 'opened':
-      if (!channel.initiator || channel.phase !== 'open') throw order(message, 'on a channel that is not being opened')
+      if (!channel.initiator || channel.phase !== 'open')
+        throw protocolError(message, 'on a channel that is not being opened')
       return onView(channel, message, out)
     case 'heads':
       return onHeads(channel, message, out)
@@ -58,22 +59,22 @@ export function onChannelMessage(connection: Connection, message: Message, out: 
     case 'ack':
     case 'want':
     case 'report':
-      if (channel.source === undefined) throw order(message, 'on a channel where this side sends nothing')
-      return source.onMessage(connection, channel, channel.source, message, out)
+      if (channel.source === undefined) throw protocolError(message, 'on a channel where this side sends nothing')
+      return source.onSourceMessage(connection, channel, channel.source, message, out)
     case 'offer':
     case 'blocks':
     case 'packed':
     case 'lack':
     case 'end':
       if (channel.sink === undefined) throw unsolicited(message)
-      return sink.onMessage(channel, channel.sink, message, out)
+      return sink.onSinkMessage(channel, channel.sink, message, out)
     default:
-      throw order(message, 'in this phase')
+      throw protocolError(message, 'in this phase')
   }
 }
 
 /** What the local store answers to an effect. A channel that has gone in between is no error. */
-export function onAnswer(connection: Connection, input: Answer, out: Effect[]): void {
+export function onChannelAnswer(connection: Connection, input: Answer, out: Effect[]): void {
   const channel = connection.channels.get(input.ch)
   if (channel === undefined) return
   switch (input.in) {
@@ -82,20 +83,20 @@ export function onAnswer(connection: Connection, input: Answer, out: Effect[]): 
     case 'grew':
       return onGrew(channel, out)
     case 'stop':
-      return onStopWish(connection, channel, out)
+      return onStopRequest(connection, channel, out)
     case 'planned':
     case 'followed':
     case 'offers':
     case 'rows':
     case 'fetched':
-      return source.onAnswer(connection, channel, channel.source!, input, out)
+      return source.onSourceAnswer(connection, channel, channel.source!, input, out)
     default:
-      return sink.onAnswer(connection, channel, channel.sink!, input, out)
+      return sink.onSinkAnswer(connection, channel, channel.sink!, input, out)
   }
 }
 
 function onOpen(connection: Connection, open: Open, out: Effect[]): void {
-  if (connection.config.role !== 'hub') throw order(open, 'from a hub')
+  if (connection.config.role !== 'hub') throw protocolError(open, 'from a hub')
   const { ch, frontier } = open
   if (ch < connection.nextChannel) throw new ReplicaError('ERR_SYNC_CHANNEL', `channel ${ch} was used before`)
   if (connection.channels.size >= channelsMax) {
@@ -112,14 +113,14 @@ function onOpen(connection: Connection, open: Open, out: Effect[]): void {
   onView(channel, open, out)
 }
 
-function onView(channel: Channel, theirs: ViewFields, out: Effect[]): void {
+function onView(channel: Channel, theirs: FrontierSummaryFields, out: Effect[]): void {
   channel.theirs = theirs
   channel.phase = 'heads'
   takeHeads(channel, theirs.heads, theirs.more, out)
 }
 
 function onHeads(channel: Channel, message: Message & { t: 'heads' }, out: Effect[]): void {
-  if (channel.phase !== 'heads') throw order(message, 'that was not announced')
+  if (channel.phase !== 'heads') throw protocolError(message, 'that was not announced')
   takeHeads(channel, message.heads, message.more, out)
 }
 
@@ -151,7 +152,7 @@ function takeHeads(channel: Channel, page: readonly Digest[], more: boolean, out
   out.push({ do: 'view', ch: channel.ch, frontier: channel.frontier })
 }
 
-function onViewed(connection: Connection, channel: Channel, view: View | undefined, out: Effect[]): void {
+function onViewed(connection: Connection, channel: Channel, view: FrontierSummary | undefined, out: Effect[]): void {
   const { ch, mode, initiator } = channel
   if (!initiator) {
     const reads = mode !== 'push'
@@ -159,12 +160,12 @@ function onViewed(connection: Connection, channel: Channel, view: View | undefin
     const { channels } = connection
     if (view === undefined || (!view.mayRead && !view.mayWrite)) {
       channels.delete(ch)
-      return refuse(out, ch, 'ERR_FRONTIER_UNKNOWN', `${channel.frontier} is not offered here`)
+      return sendError(out, ch, 'ERR_FRONTIER_UNKNOWN', `${channel.frontier} is not offered here`)
     }
     if ((reads && !view.mayRead) || (writes && !view.mayWrite)) {
       channels.delete(ch)
       const wish = writes && !view.mayWrite ? 'write' : 'read'
-      return refuse(
+      return sendError(
         out,
         ch,
         'ERR_SYNC_FORBIDDEN',
@@ -183,10 +184,10 @@ function onViewed(connection: Connection, channel: Channel, view: View | undefin
   else startFlows(channel, out)
 }
 
-function sendView(channel: Channel, view: View, out: Effect[]): void {
+function sendView(channel: Channel, view: FrontierSummary, out: Effect[]): void {
   const { ch, frontier, mode } = channel
   const heads = view.heads.slice(0, headsSentMax)
-  const fields: ViewFields = {
+  const fields: FrontierSummaryFields = {
     store: view.store,
     count: view.count,
     headCount: view.heads.length,
@@ -210,9 +211,9 @@ function startFlows(channel: Channel, out: Effect[]): void {
   if (live !== undefined) out.push({ do: 'opened', ch })
   if (mode === 'both' || (mode === 'push') === initiator) channel.source = newSource(channel.mine!)
   if (mode === 'both' || (mode === 'pull') === initiator) channel.sink = newSink(channel.theirs!)
-  if (channel.sink !== undefined) sink.start(channel, channel.sink)
-  if (channel.source !== undefined) source.start(channel, channel.source, out)
-  sayStop(channel, out)
+  if (channel.sink !== undefined) sink.startSink(channel, channel.sink)
+  if (channel.source !== undefined) source.startSource(channel, channel.source, out)
+  sendStopIfIdle(channel, out)
 }
 
 function onClose(connection: Connection, channel: Channel, out: Effect[]): void {

@@ -7,10 +7,10 @@ import type { ErrorCode, ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import type { Wait } from '../store/store.ts'
 import type { Sink, Source } from './flow.ts'
-import type { LogState, OpenedTally, Tally } from './flow-report.ts'
-import type { Cursor, Limits, Message, Mode, ViewFields } from './message.ts'
+import type { FlowReport, LogState, OpenedTally } from './flow-report.ts'
+import type { Cursor, FrontierSummaryFields, Limits, Message, Mode } from './message.ts'
 
-export type { LogState, Tally }
+export type { FlowReport, LogState }
 
 /** What a side is; fixed for the life of a connection. */
 export interface SideConfig {
@@ -29,7 +29,7 @@ export interface SideConfig {
 /** A client knows beforehand which key the hub has to prove. */
 export type ClientConfig = SideConfig & { readonly role: 'client'; readonly expect: Uint8Array }
 export type HubConfig = SideConfig & { readonly role: 'hub' }
-export type Config = ClientConfig | HubConfig
+export type SessionConfig = ClientConfig | HubConfig
 
 export interface PeerIdentity {
   readonly hub: string
@@ -39,7 +39,7 @@ export interface PeerIdentity {
 }
 
 /** A frontier as the local store sees it when a channel opens, with what the peer may do. */
-export interface View {
+export interface FrontierSummary {
   readonly store: Uint8Array
   readonly count: number
   readonly digest: Digest
@@ -73,8 +73,8 @@ export interface Channel {
   readonly mode: Mode
   readonly initiator: boolean
   phase: 'view' | 'open' | 'heads' | 'flowing' | 'done'
-  mine?: View
-  theirs?: ViewFields
+  mine?: FrontierSummary
+  theirs?: FrontierSummaryFields
   theirHeads: Digest[]
   source?: Source
   sink?: Sink
@@ -95,7 +95,7 @@ export interface Live {
 }
 
 export interface Connection {
-  readonly config: Config
+  readonly config: SessionConfig
   phase: 'start' | 'hello' | 'proof' | 'ready' | 'closed'
   /** Both hellos as frames, until the proofs are made and checked. */
   ownHello: Uint8Array | undefined
@@ -127,7 +127,7 @@ export type Input =
   | { in: 'registry'; frontier: string }
   | { in: 'listed'; items: readonly { frontier: string; count: number; digest: Digest }[] }
   | { in: 'offered-registry'; frontier: string; data: Uint8Array | undefined }
-  | { in: 'viewed'; ch: number; view: View | undefined }
+  | { in: 'viewed'; ch: number; view: FrontierSummary | undefined }
   | { in: 'planned'; ch: number; exact: boolean }
   | { in: 'offers'; ch: number; ids: readonly Digest[] }
   | { in: 'rows'; ch: number; rows: readonly Row[]; last: boolean }
@@ -175,7 +175,7 @@ export type Effect =
   | { do: 'rest'; ch: number }
   /** A round of a live channel was reported: nodes that it carried, and what became of them. */
   /** `stated`: the source's log as the end of the round said. */
-  | { do: 'round'; ch: number; direction: 'in' | 'out'; nodes: number; tally: Tally; stated: LogState }
+  | { do: 'round'; ch: number; direction: 'in' | 'out'; nodes: number; tally: FlowReport; stated: LogState }
   /** The first round of each flow of a live channel has been reported. */
   | { do: 'live'; ch: number; channel: Channel }
   | { do: 'offers'; ch: number; max: number }
@@ -194,7 +194,7 @@ export type Effect =
   /** `from`: who found the error; the other side has been told, or has told us. */
   | { do: 'close'; error: ReplicaError; from: 'here' | 'peer' }
 
-export function newConnection(config: Config): Connection {
+export function newConnection(config: SessionConfig): Connection {
   return {
     config,
     phase: 'start',

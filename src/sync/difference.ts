@@ -11,7 +11,7 @@ import type { Digest } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import { Heap } from '../graph/heap.ts'
-import { Flags } from '../graph/paged-flags.ts'
+import { PagedFlags } from '../graph/paged-flags.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
 
 /** An ancestor-or-self of a head of ours was met. */
@@ -51,7 +51,7 @@ interface Offered {
 
 type Row = Pick<NodeRow, 'seq' | 'digest' | 'parents'>
 
-export class Difference {
+export class SetDifference {
   /** True when the sink need not be asked: `missing` can be read at once. */
   readonly exact: boolean
   readonly #log: FrontierStore
@@ -59,9 +59,9 @@ export class Difference {
   readonly #count: number
   /** The sink is known to have everything below. */
   readonly #floor: number
-  readonly #flags = new Flags()
+  readonly #flags = new PagedFlags()
   readonly #todo = new Heap()
-  #lacked = 0
+  #missing = 0
   /** Reached, not known to the sink, not visited: while there are any, the walk goes on. */
   #open = 0
   #offered: Offered[] | undefined
@@ -82,7 +82,7 @@ export class Difference {
   }
 
   /** Looks the heads up and, where no question is needed, makes the walk. @throws ReplicaError ERR_ABORTED, ERR_STORE_… */
-  static async open(log: FrontierStore, options: DifferenceOptions): Promise<Difference> {
+  static async open(log: FrontierStore, options: DifferenceOptions): Promise<SetDifference> {
     const { sinkHeads, sinkHeadsComplete, sinkCount, cursor = 0, signal } = options
     const located = await log.locate(sinkHeads)
     // Taken together and after the look-up, so that no head of the sink lies beyond the top.
@@ -93,10 +93,10 @@ export class Difference {
     const empty = sinkHeadsComplete && sinkHeads.length === 0
     const exact = sinkHeadsComplete && known.length === sinkHeads.length
     const floor = Math.min(cursor, count)
-    const difference = new Difference(log, { count, floor, exact, ...(signal && { signal }) })
+    const difference = new SetDifference(log, { count, floor, exact, ...(signal && { signal }) })
     if (empty) return difference.#takeAll()
     for (const seq of known) difference.#markKnown(seq)
-    for (const place of await log.locate(heads)) if (place !== undefined) difference.#reach(place.seq)
+    for (const place of await log.locate(heads)) if (place !== undefined) difference.#descend(place.seq)
     const within = known.every(seq => seq < count)
     if (exact) await difference.#walk(top, within ? count - sinkCount : Number.POSITIVE_INFINITY)
     return difference
@@ -104,7 +104,7 @@ export class Difference {
 
   /** How many nodes the sink is found to lack so far. */
   get size(): number {
-    return this.#lacked
+    return this.#missing
   }
 
   /**
@@ -125,7 +125,7 @@ export class Difference {
       this.#checkSignal()
       const row = await this.#row(seq)
       this.#flags.set(seq, this.#flags.get(seq) | VISITED)
-      for (const parent of row.parents) this.#reach(parent)
+      for (const parent of row.parents) this.#descend(parent)
       if (seq >= this.#count) continue
       offered.push({ seq, parents: row.parents })
       ids.push(row.digest)
@@ -145,7 +145,7 @@ export class Difference {
     if (bits.length !== (offered.length + 7) >> 3) {
       throw new ReplicaError('ERR_SYNC_FRAME', `${bits.length} bytes of answer to an offer of ${offered.length} ids`)
     }
-    const before = this.#lacked
+    const before = this.#missing
     for (const [i, { seq, parents }] of offered.entries()) {
       const flags = this.#flags.get(seq)
       const has = ((bits[i >> 3]! >> (i & 7)) & 1) === 1 || (flags & KNOWN) !== 0
@@ -158,19 +158,19 @@ export class Difference {
       for (const parent of parents) this.#markKnown(parent)
     }
     this.#offered = undefined
-    this.#offerSize = Math.min(Math.max(2 * (this.#lacked - before), OFFER_MIN), WIRE_LIMITS.idsPerOfferMax)
+    this.#offerSize = Math.min(Math.max(2 * (this.#missing - before), OFFER_MIN), WIRE_LIMITS.idsPerOfferMax)
   }
 
   /** Sequence numbers of the nodes that the sink lacks, ascending: parents first. */
   missing(): Iterable<number> {
     if (!this.exact && !this.#finished) throw new TypeError('there are questions left')
-    const isRange = this.#lacked === this.#count - this.#floor
+    const isRange = this.#missing === this.#count - this.#floor
     return isRange ? range(this.#floor, this.#count) : this.#flags.having(LACKED)
   }
 
   /** An empty sink lacks all but what it holds aside, which is what its cursor says. */
-  #takeAll(): Difference {
-    this.#lacked = this.#count - this.#floor
+  #takeAll(): SetDifference {
+    this.#missing = this.#count - this.#floor
     this.#finished = true
     return this
   }
@@ -188,7 +188,7 @@ export class Difference {
       this.#checkSignal()
       for (const row of rows) {
         this.#visit(row)
-        if (this.#open === 0 || this.#lacked === lackingMax) return
+        if (this.#open === 0 || this.#missing === lackingMax) return
       }
       rowsSinceBreath += rows.length
       if (rowsSinceBreath < ROWS_PER_BREATH) continue
@@ -206,15 +206,15 @@ export class Difference {
     if ((flags & REACHED) !== 0) this.#open--
     this.#flags.set(seq, flags | VISITED)
     if (seq < this.#count) this.#lack(seq)
-    for (const parent of parents) this.#reach(parent)
+    for (const parent of parents) this.#descend(parent)
   }
 
   #lack(seq: number): void {
     this.#flags.set(seq, this.#flags.get(seq) | LACKED)
-    this.#lacked++
+    this.#missing++
   }
 
-  #reach(seq: number): void {
+  #descend(seq: number): void {
     if (seq < this.#floor || this.#flags.get(seq) !== 0) return
     this.#flags.set(seq, REACHED)
     this.#open++

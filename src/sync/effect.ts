@@ -13,17 +13,17 @@ export function send(out: Effect[], message: Message, nodes = 0): Uint8Array {
 }
 
 /** Tells the peer of an error: about one channel, about a request (`ch` 0), or (null) about the connection. */
-export function refuse(out: Effect[], ch: number | null, code: ErrorCode, message: string): void {
+export function sendError(out: Effect[], ch: number | null, code: ErrorCode, message: string): void {
   send(out, { t: 'error', ch, code, message })
 }
 
 /** A message that the state doesn't allow. */
-export function order(message: { readonly t: string }, when: string): ReplicaError {
+export function protocolError(message: { readonly t: string }, when: string): ReplicaError {
   return new ReplicaError('ERR_SYNC_ORDER', `a '${message.t}' message ${when}`)
 }
 
 /** Keeps a cursor for this peer: everything of its log below `seq` is stored or held. 0 forgets it, at once. */
-export function remember({ ch, frontier, mine, theirs, live }: Channel, seq: number, out: Effect[]): void {
+export function saveCursor({ ch, frontier, mine, theirs, live }: Channel, seq: number, out: Effect[]): void {
   const cursor = { store: theirs!.store, seq }
   out.push({ do: 'remember', ch, frontier, cursor, registry: mine!.registry, later: live !== undefined && seq > 0 })
 }

@@ -26,7 +26,7 @@ export interface OpenedTally {
 }
 
 /** What a sink did with what it was sent; lists are cut at `reportItemsMax`, counts are whole. */
-export interface Tally extends LogState {
+export interface FlowReport extends LogState {
   readonly admitted: number
   readonly known: number
   readonly held: readonly { digest: Digest; key: Uint8Array }[]

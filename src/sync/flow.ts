@@ -2,7 +2,7 @@
 // has further rounds; what counts since the channel opened stays, the rest starts again with each.
 
 import { type Digest, DigestMap, DigestSet } from '../base/bytes.ts'
-import type { LogState, Tally } from './flow-report.ts'
+import type { FlowReport, LogState } from './flow-report.ts'
 
 export interface Source {
   phase: 'planning' | 'offering' | 'sending' | 'ended' | 'reported' | 'following'
@@ -32,7 +32,7 @@ export interface Source {
   ackedNodes: number
   ackedBytes: number
   /** What the sink said last. */
-  report?: Tally
+  report?: FlowReport
 }
 
 export interface Sink {
@@ -87,7 +87,7 @@ export interface Sink {
   /** What the report will say, while it is found out which conflicts were opened. */
   outcome?: Outcome
   /** The last report. */
-  result?: Tally
+  result?: FlowReport
 }
 
 /** How a round ended at a sink. */

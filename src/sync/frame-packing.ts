@@ -16,7 +16,7 @@ export const FRAME_FILL_NODES = 512
 export type BlocksMessage = Message & { t: 'blocks' | 'packed' }
 
 /** A frame for these nodes: packed when allowed and at least an eighth smaller, plain otherwise. */
-export function pack(ch: number, nodes: readonly Uint8Array[], compress: boolean): BlocksMessage {
+export function packBlocks(ch: number, nodes: readonly Uint8Array[], compress: boolean): BlocksMessage {
   const plain: BlocksMessage = { t: 'blocks', ch, nodes }
   if (!compress) return plain
   const array = encodeCbor(nodes as Uint8Array[])
@@ -26,7 +26,7 @@ export function pack(ch: number, nodes: readonly Uint8Array[], compress: boolean
 }
 
 /** The nodes of a frame. @throws ReplicaError ERR_SYNC_FRAME, and ERR_SYNC_LIMIT where it says it holds more than a frame may */
-export function unpack(message: BlocksMessage): readonly Uint8Array[] {
+export function unpackBlocks(message: BlocksMessage): readonly Uint8Array[] {
   if (message.t === 'blocks') return message.nodes
   if (message.size > WIRE_LIMITS.frameBytesMax) {
     throw new ReplicaError('ERR_SYNC_LIMIT', `a packed frame says that it holds ${message.size} bytes`)

@@ -7,7 +7,7 @@ import { type Digest, DigestSet } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import type { Channel, Connection, Effect, Live } from './connection.ts'
-import { order, send } from './effect.ts'
+import { protocolError, send } from './effect.ts'
 import type { Sink, Source } from './flow.ts'
 import { CAP_LIVE, type Message } from './message.ts'
 
@@ -43,7 +43,7 @@ export function beginSourceRound(source: Source, target: Source['target']): void
 }
 
 /** Nothing is under way any more: it may be told that the log grew, or the channel may stop. */
-export function rest(connection: Connection, channel: Channel, source: Source, out: Effect[]): void {
+export function becomeIdle(connection: Connection, channel: Channel, source: Source, out: Effect[]): void {
   source.phase = 'reported'
   if (channel.live !== undefined) out.push({ do: 'rest', ch: channel.ch })
   finishFlow(connection, channel, out)
@@ -51,8 +51,8 @@ export function rest(connection: Connection, channel: Channel, source: Source, o
 
 /** A new round of a sink: begun by its first blocks, or by its end. @throws ERR_SYNC_ORDER where there can't be one */
 export function beginSinkRound(channel: Channel, sink: Sink, message: { readonly t: string }): void {
-  if (channel.live === undefined) throw order(message, 'after the report')
-  if (channel.live.stopReceived) throw order(message, "after 'stop'")
+  if (channel.live === undefined) throw protocolError(message, 'after the report')
+  if (channel.live.stopReceived) throw protocolError(message, "after 'stop'")
   sink.phase = 'receiving'
   sink.cameBefore = sink.openNodes + sink.durableNodes
   sink.needed = undefined
@@ -64,7 +64,7 @@ export function beginSinkRound(channel: Channel, sink: Sink, message: { readonly
 }
 
 /** Keeps in mind that these came from the peer, so that they aren't sent back; of too many the oldest are forgotten. */
-export function noteEcho({ echo }: Live, ids: Iterable<Digest>): void {
+export function recordReceivedFromPeer({ echo }: Live, ids: Iterable<Digest>): void {
   for (const id of ids) {
     echo.add(id)
     if (echo.size <= echoIdsMax) continue
@@ -83,7 +83,7 @@ export function isComplete(sink: Sink, equalHeads: boolean): boolean {
 }
 
 /** This side wants to stop. */
-export function onStopWish(connection: Connection, channel: Channel, out: Effect[]): void {
+export function onStopRequest(connection: Connection, channel: Channel, out: Effect[]): void {
   if (channel.live === undefined) throw new TypeError('only a live channel is stopped')
   channel.live.stopping = true
   finishFlow(connection, channel, out)
@@ -92,15 +92,15 @@ export function onStopWish(connection: Connection, channel: Channel, out: Effect
 /** The other side begins no further round and wants none; this side's answer says the same of itself. */
 export function onStop(connection: Connection, channel: Channel, message: Message, out: Effect[]): void {
   const { live } = channel
-  if (live === undefined || channel.phase !== 'flowing') throw order(message, 'on a channel that is not live')
-  if (live.stopReceived) throw order(message, 'twice')
+  if (live === undefined || channel.phase !== 'flowing') throw protocolError(message, 'on a channel that is not live')
+  if (live.stopReceived) throw protocolError(message, 'twice')
   live.stopReceived = true
   live.stopping = true
   finishFlow(connection, channel, out)
 }
 
 /** A `stop` is said between rounds, or in the first, whose end is to come anyway. */
-export function sayStop({ ch, phase, live, source }: Channel, out: Effect[]): void {
+export function sendStopIfIdle({ ch, phase, live, source }: Channel, out: Effect[]): void {
   if (live === undefined || !live.stopping || live.stopSent || phase !== 'flowing') return
   if (source !== undefined && source.rounds > 0 && source.phase !== 'reported') return
   live.stopSent = true
@@ -116,7 +116,7 @@ export function finishFlow(connection: Connection, channel: Channel, out: Effect
       forgetHeads(channel)
       out.push({ do: 'live', ch, channel })
     }
-    sayStop(channel, out)
+    sendStopIfIdle(channel, out)
     if (!live.stopSent || !live.stopReceived) return
   }
   if (channel.phase !== 'flowing' || !isAtRest(channel) || !channel.initiator) return

@@ -39,7 +39,7 @@ export interface Cursor {
 }
 
 /** One side's summary of a frontier, as it stands when the channel opens. */
-export interface ViewFields {
+export interface FrontierSummaryFields {
   readonly store: Uint8Array
   readonly count: number
   readonly headCount: number
@@ -67,8 +67,8 @@ export type Hello = {
   limits: Limits
 }
 /** `live`: the channel stays open after its flows. */
-export type Open = { t: 'open'; ch: number; frontier: string; mode: Mode; live?: true } & ViewFields
-export type Opened = { t: 'opened'; ch: number } & ViewFields
+export type Open = { t: 'open'; ch: number; frontier: string; mode: Mode; live?: true } & FrontierSummaryFields
+export type OpenedConflictsReport = { t: 'opened'; ch: number } & FrontierSummaryFields
 export type Report = {
   t: 'report'
   ch: number
@@ -93,7 +93,7 @@ export type Message =
   | { t: 'registry'; frontier: string }
   | { t: 'peers'; frontier: string; data: Uint8Array }
   | Open
-  | Opened
+  | OpenedConflictsReport
   | { t: 'heads'; ch: number; heads: readonly Digest[]; more: boolean }
   | { t: 'offer'; ch: number; ids: readonly Digest[] }
   | { t: 'have'; ch: number; stored: Uint8Array; held: Uint8Array }

@@ -6,13 +6,13 @@ import { compare, type Digest, equals } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import type { Channel, Effect } from './connection.ts'
-import { remember, send } from './effect.ts'
+import { saveCursor, send } from './effect.ts'
 import type { Sink } from './flow.ts'
 
 const { idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
 
 /** Remembers an ancestor to look up, unless it is known where it is. @throws ERR_SYNC_LIMIT for ancestors without end */
-export function noteMissing(sink: Sink, id: Digest): void {
+export function recordMissing(sink: Sink, id: Digest): void {
   if (sink.asked.has(id) || sink.heldIds.has(id) || isRefused(sink, id)) return
   if (sink.missing.size >= wantsPerChannelMax) throw endless()
   sink.missing.add(id)
@@ -21,7 +21,7 @@ export function noteMissing(sink: Sink, id: Digest): void {
 /** Remembers a block of a document likewise. */
 export function noteDocument(sink: Sink, id: Digest): void {
   if (sink.asked.has(id)) return
-  noteMissing(sink, id)
+  recordMissing(sink, id)
   sink.documents.add(id)
 }
 
@@ -31,7 +31,7 @@ function isRefused(sink: Sink, id: Digest): boolean {
 }
 
 /** Notes the lacking heads that can still be asked for; false when there are none. */
-export function chase(sink: Sink, lacking: readonly Digest[]): boolean {
+export function requestMissing(sink: Sink, lacking: readonly Digest[]): boolean {
   const toChase = lacking.filter(id => !sink.asked.has(id) && !isRefused(sink, id))
   for (const id of toChase) sink.missing.add(id)
   return toChase.length > 0
@@ -61,7 +61,7 @@ export function want(channel: Channel, sink: Sink, ids: readonly Digest[], out: 
   const ancestors = ids.filter(id => !sink.documents.delete(id))
   if (ancestors.length > 0 && !sink.waitsSeen && !sink.planFailed) {
     sink.planFailed = true
-    if ((channel.mine!.cursor?.seq ?? 0) > 0) remember(channel, 0, out)
+    if ((channel.mine!.cursor?.seq ?? 0) > 0) saveCursor(channel, 0, out)
   }
   for (const id of ids) {
     sink.asked.add(id)

@@ -8,13 +8,13 @@ import { type Digest, DigestSet, equals, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import type { Admission, Channel, Connection, Effect, Input, LogState, Why } from './connection.ts'
-import { order, remember, send } from './effect.ts'
+import { protocolError, saveCursor, send } from './effect.ts'
 import type { Outcome, Sink } from './flow.ts'
 import type { OpenedTally } from './flow-report.ts'
-import { type BlocksMessage, unpack } from './frame-packing.ts'
-import { beginSinkRound, finishFlow, isComplete, noteEcho } from './live-rounds.ts'
+import { type BlocksMessage, unpackBlocks } from './frame-packing.ts'
+import { beginSinkRound, finishFlow, isComplete, recordReceivedFromPeer } from './live-rounds.ts'
 import { bit, CAP_CONFLICTS, type Message } from './message.ts'
-import { chase, noteDocument, noteMissing, onLack, takeMissing, want } from './missing-ancestors.ts'
+import { noteDocument, onLack, recordMissing, requestMissing, takeMissing, want } from './missing-ancestors.ts'
 
 const { creditBytes, creditNodes, sinkIdsMax, reportItemsMax } = WIRE_LIMITS
 
@@ -22,11 +22,11 @@ type SinkMessage = Message & { t: 'offer' | 'blocks' | 'packed' | 'lack' | 'end'
 type SinkAnswer = Extract<Input, { in: 'having' | 'waits' | 'admitted' | 'opened' }>
 
 /** Nothing can come where both sides have the same heads. */
-export function start(channel: Channel, sink: Sink): void {
+export function startSink(channel: Channel, sink: Sink): void {
   if (hasEqualHeads(channel)) sink.needed = new DigestSet()
 }
 
-export function onMessage(channel: Channel, sink: Sink, message: SinkMessage, out: Effect[]): void {
+export function onSinkMessage(channel: Channel, sink: Sink, message: SinkMessage, out: Effect[]): void {
   switch (message.t) {
     case 'offer':
       return onOffer(channel, sink, message, out)
@@ -43,14 +43,20 @@ export function onMessage(channel: Channel, sink: Sink, message: SinkMessage, ou
   settle(channel, sink, out)
 }
 
-export function onAnswer(connection: Connection, channel: Channel, sink: Sink, input: SinkAnswer, out: Effect[]): void {
+export function onSinkAnswer(
+  connection: Connection,
+  channel: Channel,
+  sink: Sink,
+  input: SinkAnswer,
+  out: Effect[],
+): void {
   switch (input.in) {
     case 'admitted':
       onAdmitted(channel, sink, input, out)
       break
     case 'waits':
       sink.looking = false
-      for (const parent of input.parents) noteMissing(sink, parent)
+      for (const parent of input.parents) recordMissing(sink, parent)
       break
     case 'having':
       onHaving(connection, channel, sink, input, out)
@@ -65,19 +71,19 @@ export function onAnswer(connection: Connection, channel: Channel, sink: Sink, i
 function onOffer(channel: Channel, sink: Sink, message: Message & { t: 'offer' }, out: Effect[]): void {
   const begun = sink.openNodes + sink.durableNodes > 0
   if (sink.phase !== 'receiving' || begun || sink.offer !== undefined || hasEqualHeads(channel)) {
-    throw order(message, 'out of turn')
+    throw protocolError(message, 'out of turn')
   }
   if (sink.offered === 0) sink.needed = new DigestSet()
   sink.offered += message.ids.length
-  if (sink.offered > channel.theirs!.count) throw order(message, 'of more ids than the source said it has')
+  if (sink.offered > channel.theirs!.count) throw protocolError(message, 'of more ids than the source said it has')
   sink.offer = message.ids
   lookUp(channel, 'offer', message.ids, out)
 }
 
 function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Effect[]): void {
-  if (sink.offer !== undefined) throw order(message, 'within an offer')
+  if (sink.offer !== undefined) throw protocolError(message, 'within an offer')
   if (sink.phase === 'reported') beginSinkRound(channel, sink, message)
-  const nodes = unpack(message)
+  const nodes = unpackBlocks(message)
   const bytes = nodes.reduce((sum, node) => sum + node.length, 0)
   sink.openNodes += nodes.length
   sink.openBytes += bytes
@@ -88,7 +94,8 @@ function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Eff
     )
   }
   checkSolicited(channel, sink, nodes)
-  if (channel.live !== undefined && channel.source !== undefined) noteEcho(channel.live, nodes.map(sha256))
+  if (channel.live !== undefined && channel.source !== undefined)
+    recordReceivedFromPeer(channel.live, nodes.map(sha256))
   sink.admitting += 1
   out.push({ do: 'admit', ch: channel.ch, frontier: channel.frontier, nodes, bytes })
 }
@@ -119,7 +126,7 @@ function checkSolicited(channel: Channel, sink: Sink, nodes: readonly Uint8Array
  */
 function onEnd(channel: Channel, sink: Sink, message: Message & { t: 'end' }): void {
   if (sink.phase === 'reported') beginSinkRound(channel, sink, message)
-  if (sink.phase !== 'receiving' || sink.offer !== undefined) throw order(message, 'twice or within an offer')
+  if (sink.phase !== 'receiving' || sink.offer !== undefined) throw protocolError(message, 'twice or within an offer')
   const { count, digest } = sink.ended
   if (sink.rounds > 0) {
     if (message.seq <= count) throw new ReplicaError('ERR_SYNC_HEADS', `an end at ${message.seq} after one at ${count}`)
@@ -131,7 +138,7 @@ function onEnd(channel: Channel, sink: Sink, message: Message & { t: 'end' }): v
     throw new ReplicaError('ERR_SYNC_HEADS', `the end is not at the ${count} nodes and the heads that were stated`)
   }
   const came = sink.openNodes + sink.durableNodes
-  if (message.nodes !== came) throw order(message, `after ${message.nodes} nodes, of which ${came} have come`)
+  if (message.nodes !== came) throw protocolError(message, `after ${message.nodes} nodes, of which ${came} have come`)
   sink.phase = 'settling'
 }
 
@@ -142,7 +149,7 @@ function onAdmitted(channel: Channel, sink: Sink, input: Extract<Input, { in: 'a
   sink.durableNodes += input.nodes
   sink.durableBytes += input.bytes
   count(sink, input.result)
-  for (const { wait } of input.result.held) if (wait.kind === 'parent') noteMissing(sink, wait.id)
+  for (const { wait } of input.result.held) if (wait.kind === 'parent') recordMissing(sink, wait.id)
   for (const id of input.result.documents) noteDocument(sink, id)
   // In later rounds the report acks what is left: a frame less for each.
   if (sink.rounds > 0 && isSettled(sink)) return
@@ -199,7 +206,7 @@ function onHeadsLookedUp(
   out: Effect[],
 ): void {
   if (sink.rounds > 0) return reportRound(connection, channel, sink, input.state, out)
-  if (chase(sink, lacking)) return
+  if (requestMissing(sink, lacking)) return
   const { ids, stored } = input
   const allStored = ids.every((_, i) => bit(stored, i))
   if (!allStored && !sink.waitsSeen) {
@@ -210,14 +217,14 @@ function onHeadsLookedUp(
   }
   const complete = allStored && channel.theirs!.headCount === ids.length
   const outcome = { ...input.state, complete, kept: lacking.length === 0 }
-  if (!tellsConflicts(connection, channel, sink)) return report(connection, channel, sink, outcome, out)
+  if (!sendsOpened(connection, channel, sink)) return report(connection, channel, sink, outcome, out)
   sink.outcome = outcome
   sink.looking = true
   out.push({ do: 'conflicts', ch: channel.ch, frontier: channel.frontier, since: channel.mine!.count })
 }
 
 /** A hub tells a client that knows of it which conflicts were opened by what it sent. Live channels have no end to tell it at. */
-function tellsConflicts({ peer }: Connection, { initiator, live }: Channel, { admitted }: Sink): boolean {
+function sendsOpened({ peer }: Connection, { initiator, live }: Channel, { admitted }: Sink): boolean {
   return !initiator && live === undefined && admitted > 0 && peer!.caps.includes(CAP_CONFLICTS)
 }
 
@@ -276,7 +283,7 @@ function report(
     complete,
     ...(opened === undefined ? {} : { opened }),
   }
-  if (sink.kept && !isKept(channel, sink)) remember(channel, sink.ended.count, out)
+  if (sink.kept && !isKept(channel, sink)) saveCursor(channel, sink.ended.count, out)
   send(out, {
     t: 'report',
     ch: channel.ch,

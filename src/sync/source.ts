@@ -7,15 +7,15 @@ import { equals } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import type { Channel, Connection, Effect, Input, Row } from './connection.ts'
-import { order, send } from './effect.ts'
+import { protocolError, send } from './effect.ts'
 import type { Source } from './flow.ts'
-import { FRAME_FILL_BYTES, FRAME_FILL_NODES, pack } from './frame-packing.ts'
-import { beginSourceRound, rest } from './live-rounds.ts'
+import { FRAME_FILL_BYTES, FRAME_FILL_NODES, packBlocks } from './frame-packing.ts'
+import { becomeIdle, beginSourceRound } from './live-rounds.ts'
 import { bit, CAP_DEFLATE, type Message, type Report } from './message.ts'
 
 const { idsPerOfferMax, idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
 
-export function start(channel: Channel, source: Source, out: Effect[]): void {
+export function startSource(channel: Channel, source: Source, out: Effect[]): void {
   const mine = channel.mine!
   const theirs = channel.theirs!
   if (equals(mine.digest, theirs.digest)) {
@@ -39,7 +39,7 @@ export function start(channel: Channel, source: Source, out: Effect[]): void {
 
 type SourceMessage = Message & { t: 'have' | 'ack' | 'want' | 'report' }
 
-export function onMessage(
+export function onSourceMessage(
   connection: Connection,
   channel: Channel,
   source: Source,
@@ -64,7 +64,7 @@ export function onMessage(
 
 type SourceAnswer = Extract<Input, { in: 'planned' | 'followed' | 'offers' | 'rows' | 'fetched' }>
 
-export function onAnswer(
+export function onSourceAnswer(
   connection: Connection,
   channel: Channel,
   source: Source,
@@ -77,7 +77,8 @@ export function onAnswer(
       if (!input.exact) return void out.push({ do: 'offers', ch: channel.ch, max: source.offerSize })
       break
     case 'followed':
-      if (channel.live?.stopSent || input.count <= source.target.count) return rest(connection, channel, source, out)
+      if (channel.live?.stopSent || input.count <= source.target.count)
+        return becomeIdle(connection, channel, source, out)
       beginSourceRound(source, input)
       break
     case 'offers':
@@ -108,7 +109,7 @@ function isNews({ live }: Channel, source: Source, { digest }: Row): boolean {
 
 function onHave(channel: Channel, source: Source, message: Message & { t: 'have' }, out: Effect[]): void {
   const { offered } = source
-  if (source.phase !== 'offering' || offered.length === 0) throw order(message, 'without an offer')
+  if (source.phase !== 'offering' || offered.length === 0) throw protocolError(message, 'without an offer')
   if (!answers(message.stored, offered.length) || !answers(message.held, offered.length)) {
     throw new ReplicaError('ERR_SYNC_FRAME', `a have doesn't answer ${offered.length} ids bit by bit`)
   }
@@ -138,7 +139,7 @@ function onAck(source: Source, { nodes, bytes }: { nodes: number; bytes: number 
 }
 
 function onWant(source: Source, message: Message & { t: 'want' }): void {
-  if (source.phase !== 'sending' && source.phase !== 'ended') throw order(message, 'before any block')
+  if (source.phase !== 'sending' && source.phase !== 'ended') throw protocolError(message, 'before any block')
   if (source.wants.length + message.ids.length > wantsOutstandingMax) {
     throw new ReplicaError('ERR_SYNC_LIMIT', `more than ${wantsOutstandingMax} wants outstanding`)
   }
@@ -153,11 +154,11 @@ function onWant(source: Source, message: Message & { t: 'want' }): void {
 function onReport(channel: Channel, source: Source, message: Report): void {
   const { phase, wants, queue, sentNodes, ackedNodes, rounds } = source
   if (phase !== 'ended' || wants.length > 0 || queue.length > 0 || (rounds === 0 && sentNodes !== ackedNodes)) {
-    throw order(message, 'before everything was sent and acked')
+    throw protocolError(message, 'before everything was sent and acked')
   }
   const { opened } = message
   if (opened !== undefined && (!channel.initiator || channel.live !== undefined)) {
-    throw order(message, 'with conflicts that nobody asked for')
+    throw protocolError(message, 'with conflicts that nobody asked for')
   }
   source.ackedNodes = sentNodes
   source.ackedBytes = source.sentBytes
@@ -182,7 +183,7 @@ function onRoundOver(connection: Connection, channel: Channel, source: Source, o
   if (channel.live !== undefined) {
     out.push({ do: 'round', ch: channel.ch, direction: 'out', nodes, tally: source.report!, stated: source.target })
   }
-  rest(connection, channel, source, out)
+  becomeIdle(connection, channel, source, out)
 }
 
 function onFetched(channel: Channel, source: Source, input: Extract<Input, { in: 'fetched' }>, out: Effect[]): void {
@@ -207,7 +208,7 @@ function pump(connection: Connection, channel: Channel, source: Source, out: Eff
     source.sentNodes += frame.nodes
     source.sentBytes += frame.bytes
     const compress = connection.config.compress && connection.peer!.caps.includes(CAP_DEFLATE)
-    send(out, pack(channel.ch, nodes, compress), nodes.length)
+    send(out, packBlocks(channel.ch, nodes, compress), nodes.length)
   }
   if (source.reading || source.fetching) return
   if (source.wants.length > 0) {
@@ -219,7 +220,7 @@ function pump(connection: Connection, channel: Channel, source: Source, out: Eff
     out.push({ do: 'rows', ch: channel.ch })
   } else if (source.phase === 'sending') {
     const isQuiet = source.rounds > 0 && source.sentNodes === source.sentBefore
-    if (isQuiet) rest(connection, channel, source, out)
+    if (isQuiet) becomeIdle(connection, channel, source, out)
     else sendEnd(channel, source, out)
   }
 }

@@ -20,9 +20,9 @@ import { equals } from '../base/bytes.ts'
 import { hasCode, isErrorCode, ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import { verify } from '../crypto/ed25519.ts'
-import { onAnswer, onChannelMessage, openChannel } from './channel.ts'
+import { onChannelAnswer, onChannelMessage, openChannel } from './channel.ts'
 import { type Connection, type Effect, type Input, ownLimits } from './connection.ts'
-import { order, refuse, send } from './effect.ts'
+import { protocolError, send, sendError } from './effect.ts'
 import { proofBytes } from './handshake.ts'
 import {
   CAP_CONFLICTS,
@@ -74,12 +74,12 @@ function dispatch(connection: Connection, input: Input, out: Effect[]): void {
       return void send(out, { t: 'frontiers', items: input.items.slice(0, FRONTIERS_MAX) })
     case 'offered-registry':
       if (input.data === undefined)
-        return refuse(out, REQUEST, 'ERR_SYNC_FORBIDDEN', 'no such frontier is offered here')
+        return sendError(out, REQUEST, 'ERR_SYNC_FORBIDDEN', 'no such frontier is offered here')
       return void send(out, { t: 'peers', frontier: input.frontier, data: input.data })
     case 'open':
       return openChannel(connection, input, out)
     default:
-      return onAnswer(connection, input, out)
+      return onChannelAnswer(connection, input, out)
   }
 }
 
@@ -87,15 +87,15 @@ function onMessage(connection: Connection, message: Message, frame: Uint8Array, 
   if (message.t === 'error') return onError(connection, message, out)
   switch (connection.phase) {
     case 'hello':
-      if (message.t !== 'hello') throw order(message, 'before hello')
+      if (message.t !== 'hello') throw protocolError(message, 'before hello')
       return onHello(connection, message, frame, out)
     case 'proof':
-      if (message.t !== 'proof') throw order(message, 'before the proof')
+      if (message.t !== 'proof') throw protocolError(message, 'before the proof')
       return onProof(connection, message.sig, out)
     case 'ready':
       return onReady(connection, message, out)
     default:
-      throw order(message, `in phase ${connection.phase}`)
+      throw protocolError(message, `in phase ${connection.phase}`)
   }
 }
 
@@ -143,13 +143,13 @@ function onReady(connection: Connection, message: Message, out: Effect[]): void 
   switch (message.t) {
     case 'hello':
     case 'proof':
-      throw order(message, 'twice')
+      throw protocolError(message, 'twice')
     case 'list':
-      if (!hub) throw order(message, 'from a hub')
+      if (!hub) throw protocolError(message, 'from a hub')
       out.push({ do: 'list' })
       return
     case 'registry':
-      if (!hub) throw order(message, 'from a hub')
+      if (!hub) throw protocolError(message, 'from a hub')
       out.push({ do: 'registry', frontier: message.frontier })
       return
     case 'frontiers':
@@ -194,7 +194,7 @@ function ask(connection: Connection, request: 'frontiers' | 'peers', message: Me
 }
 
 function answered(connection: Connection, message: Message): void {
-  if (connection.request !== message.t) throw order(message, 'unasked')
+  if (connection.request !== message.t) throw protocolError(message, 'unasked')
   connection.request = undefined
 }
 
@@ -225,7 +225,7 @@ function fail(connection: Connection, error: ReplicaError, out: Effect[]): void 
   connection.phase = 'closed'
   const ours = error.code.startsWith('ERR_SYNC_')
   // What went wrong in this replica's own store or code is told here and not to strangers.
-  refuse(out, null, error.code, ours ? plain(error.message) : 'the session failed on this side')
+  sendError(out, null, error.code, ours ? plain(error.message) : 'the session failed on this side')
   out.push({ do: 'close', error, from: 'here' })
 }
 

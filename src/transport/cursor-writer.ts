@@ -3,25 +3,25 @@
 // that is never written costs no more than a search. Specification: protocol/sync.md, S39 and S50.
 
 import { LIVE_LIMITS } from '../base/limits.ts'
-import { type Alarm, clockAlarm, type SetAlarm } from '../base/timer.ts'
+import { type SetTimer, systemTimer, type Timer } from '../base/timer.ts'
 import type { Effect } from '../sync/connection.ts'
 
-export type Remember = Extract<Effect, { do: 'remember' }>
+export type SaveCursor = Extract<Effect, { do: 'remember' }>
 
-export class Cursors {
-  readonly #write: (cursor: Remember) => Promise<void>
-  readonly #setAlarm: SetAlarm
-  readonly #pending = new Map<number, Remember>()
-  #alarm: Alarm | undefined
+export class CursorWriter {
+  readonly #write: (cursor: SaveCursor) => Promise<void>
+  readonly #setAlarm: SetTimer
+  readonly #pending = new Map<number, SaveCursor>()
+  #alarm: Timer | undefined
   #tail: Promise<void> = Promise.resolve()
 
-  constructor(write: (cursor: Remember) => Promise<void>, setAlarm: SetAlarm = clockAlarm) {
+  constructor(write: (cursor: SaveCursor) => Promise<void>, setAlarm: SetTimer = systemTimer) {
     this.#write = write
     this.#setAlarm = setAlarm
   }
 
   /** Keeps it for later, or writes it before it answers; the last one of a channel stands. */
-  async remember(cursor: Remember): Promise<void> {
+  async remember(cursor: SaveCursor): Promise<void> {
     this.#pending.delete(cursor.ch)
     if (!cursor.later) {
       await this.#tail

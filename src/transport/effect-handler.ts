@@ -2,13 +2,13 @@
 // its answer the input that `step` waits for. Keeps the plans of the open channels and lets go of what they have open.
 
 import { ReplicaError } from '../base/errors.ts'
-import type { SetAlarm } from '../base/timer.ts'
+import type { SetTimer } from '../base/timer.ts'
 import type { Effect, Input, PeerIdentity } from '../sync/connection.ts'
-import { Cursors, type Remember } from './cursor-writer.ts'
-import type { Follow, Plan, PlanRequest, Services } from './replica-port.ts'
+import { CursorWriter, type SaveCursor } from './cursor-writer.ts'
+import type { LogTail, ReplicaPort, SendPlan, SendPlanRequest } from './replica-port.ts'
 
 /** Answered before anything else happens in the session. */
-export type Question = Extract<
+export type StoreRequest = Extract<
   Effect,
   {
     do:
@@ -26,22 +26,22 @@ export type Question = Extract<
   }
 >
 
-export class Desk {
-  readonly #services: Services
-  readonly #plans = new Map<number, Plan>()
-  readonly #follows = new Map<number, Follow>()
-  readonly #cursors: Cursors
+export class EffectHandler {
+  readonly #services: ReplicaPort
+  readonly #plans = new Map<number, SendPlan>()
+  readonly #follows = new Map<number, LogTail>()
+  readonly #cursors: CursorWriter
   #peer: PeerIdentity | undefined
   readonly #over = new AbortController()
 
-  constructor(services: Services, setAlarm?: SetAlarm) {
+  constructor(services: ReplicaPort, setAlarm?: SetTimer) {
     this.#services = services
-    const write = ({ frontier, cursor, registry }: Remember): Promise<void> =>
+    const write = ({ frontier, cursor, registry }: SaveCursor): Promise<void> =>
       services.remember(frontier, this.#peer!, cursor, registry)
-    this.#cursors = new Cursors(write, setAlarm)
+    this.#cursors = new CursorWriter(write, setAlarm)
   }
 
-  async ask(question: Question, peer: PeerIdentity): Promise<Input | undefined> {
+  async ask(question: StoreRequest, peer: PeerIdentity): Promise<Input | undefined> {
     const services = this.#services
     this.#peer = peer
     switch (question.do) {
@@ -121,20 +121,20 @@ export class Desk {
     return this.#cursors.written()
   }
 
-  async #plan(request: PlanRequest): Promise<Plan> {
+  async #plan(request: SendPlanRequest): Promise<SendPlan> {
     const plan = await this.#services.plan(request, this.#over.signal)
     if (!this.#over.signal.aborted) this.#plans.set(request.ch, plan)
     return plan
   }
 
-  async #follow({ ch, frontier, from }: Extract<Effect, { do: 'follow' }>, peer: PeerIdentity): Promise<Follow> {
+  async #follow({ ch, frontier, from }: Extract<Effect, { do: 'follow' }>, peer: PeerIdentity): Promise<LogTail> {
     const follow = await this.#services.follow(frontier, from, peer)
     this.#dropPlan(ch)
     if (!this.#over.signal.aborted) this.#follows.set(ch, follow)
     return follow
   }
 
-  #planOf(ch: number): Plan {
+  #planOf(ch: number): SendPlan {
     const plan = this.#plans.get(ch)
     if (plan === undefined) throw new ReplicaError('ERR_ABORTED', 'the channel is over')
     return plan

@@ -7,7 +7,7 @@ import { SOCKET_LIMITS } from '../base/limits.ts'
 /** This many pings unanswered: what was sent is on its way still. One may just have left. */
 const UNANSWERED_MIN = 2
 
-export class Pulse {
+export class KeepAlive {
   /** Bytes that came, and how many of them were pings and pongs. */
   #came = 0
   #control = 0
@@ -18,12 +18,12 @@ export class Pulse {
   #answered = 0
 
   /** So many bytes came. */
-  came(bytes: number): void {
+  onData(bytes: number): void {
     this.#came += bytes
   }
 
   /** Some of them were no part of a message. */
-  cameControl(bytes: number): void {
+  onControlFrame(bytes: number): void {
     this.#control += bytes
   }
 
@@ -38,7 +38,7 @@ export class Pulse {
   }
 
   /** The other side has answered the ping of this number. */
-  answered(ping: number): void {
+  onPong(ping: number): void {
     if (ping <= this.#asked) this.#answered = Math.max(this.#answered, ping)
   }
 
@@ -46,7 +46,7 @@ export class Pulse {
    * To be called at even intervals; the number of the next ping, undefined when there was no sign of life in too many of them. `drained`:
    * bytes taken by the network so far, which count only while this side does not read, and so sees nothing come.
    */
-  beat({ isReading, drained }: { isReading: boolean; drained: number }): number | undefined {
+  tick({ isReading, drained }: { isReading: boolean; drained: number }): number | undefined {
     const isAlive = this.#came !== this.#cameBefore || (!isReading && drained !== this.#drainedBefore)
     this.#cameBefore = this.#came
     this.#drainedBefore = drained

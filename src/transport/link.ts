@@ -30,18 +30,18 @@ export interface Link {
 }
 
 /** What may happen to a frame on its way through a pipe; a test's scheduler decides. */
-export type Fate = 'deliver' | 'drop' | 'duplicate' | 'cut'
+export type LinkFault = 'deliver' | 'drop' | 'duplicate' | 'cut'
 
 export interface PipeOptions {
   /** Called for each frame in sending order over both directions; a promise delays this frame and those behind it. */
-  readonly fate?: (frame: Uint8Array, from: 'a' | 'b', index: number) => Fate | Promise<Fate>
+  readonly fate?: (frame: Uint8Array, from: 'a' | 'b', index: number) => LinkFault | Promise<LinkFault>
 }
 
 /** Two ends of one in-memory link. */
-export function pipe(options: PipeOptions = {}): [Link, Link] {
+export function memoryLinkPair(options: PipeOptions = {}): [Link, Link] {
   const { fate = () => 'deliver' } = options
   let index = 0
-  const decide = async (frame: Uint8Array, from: 'a' | 'b'): Promise<Fate> => {
+  const decide = async (frame: Uint8Array, from: 'a' | 'b'): Promise<LinkFault> => {
     const at = index
     index += 1
     return fate(frame, from, at)
@@ -59,7 +59,7 @@ class PipeEnd implements Link {
   readonly isBackedUp = false
   receivedBytes = 0
   readonly #name: 'a' | 'b'
-  readonly #decide: (frame: Uint8Array, from: 'a' | 'b') => Promise<Fate>
+  readonly #decide: (frame: Uint8Array, from: 'a' | 'b') => Promise<LinkFault>
   readonly #inbox = new Inbox()
   #peer!: PipeEnd
   #buffered = 0
@@ -68,7 +68,7 @@ class PipeEnd implements Link {
   #closing = false
   #ended = false
 
-  constructor(name: 'a' | 'b', decide: (frame: Uint8Array, from: 'a' | 'b') => Promise<Fate>) {
+  constructor(name: 'a' | 'b', decide: (frame: Uint8Array, from: 'a' | 'b') => Promise<LinkFault>) {
     this.#name = name
     this.#decide = decide
   }

@@ -3,16 +3,16 @@
 // Specification: protocol/sync.md, S44 to S52.
 
 import type { ReplicaError } from '../base/errors.ts'
-import type { Waiters } from '../base/waiters.ts'
-import type { Channel, Connection, Effect, Input, LogState, Tally } from '../sync/connection.ts'
-import type { Services } from './replica-port.ts'
-import type { Pace, Pacer } from './round-scheduler.ts'
+import type { PendingRequests } from '../base/waiters.ts'
+import type { Channel, Connection, Effect, FlowReport, Input, LogState } from '../sync/connection.ts'
+import type { ReplicaPort } from './replica-port.ts'
+import type { RoundScheduler, RoundSlot } from './round-scheduler.ts'
 
 /** What one round brought: nodes that went out or came in, and what the sink did with them. */
 export interface LiveRound {
   readonly direction: 'in' | 'out'
   readonly nodes: number
-  readonly tally: Tally
+  readonly tally: FlowReport
   /** The source's log as it said at the end of the round. */
   readonly stated: LogState
   /** Whether the sink stores everything that the source had when it ended the round. */
@@ -20,7 +20,7 @@ export interface LiveRound {
 }
 
 /** Both sides have opened a channel; it has caught up; or it had a round. */
-export type LiveNews = 'opened' | Channel | LiveRound
+export type LiveProgress = 'opened' | Channel | LiveRound
 
 export interface LiveHooks {
   /** Told when the other side has let the channel be; cheap, must not throw. */
@@ -41,7 +41,7 @@ export interface LiveChannel {
 
 /** A source that follows its log. */
 interface Follower {
-  readonly pace: Pace
+  readonly pace: RoundSlot
   /** The log may have grown since the source last looked. */
   isBehind: boolean
   /** The source has nothing under way and isn't waiting for its turn. */
@@ -50,20 +50,20 @@ interface Follower {
 }
 
 export interface LiveParts {
-  readonly services: Services
-  readonly waiters: Waiters
-  readonly pacer: Pacer
+  readonly services: ReplicaPort
+  readonly waiters: PendingRequests
+  readonly pacer: RoundScheduler
   /** Told of each channel that was opened or caught up, and each round that was reported, whoever opened the channel. */
-  readonly onNews: (ch: number, news: LiveNews) => void
+  readonly onNews: (ch: number, news: LiveProgress) => void
   /** Takes an input for `step`. */
   readonly push: (input: Input) => void
 }
 
 /** Of one session. */
 export class LiveChannels {
-  readonly #services: Services
-  readonly #waiters: Waiters
-  readonly #pacer: Pacer
+  readonly #services: ReplicaPort
+  readonly #waiters: PendingRequests
+  readonly #pacer: RoundScheduler
   readonly #onNews: LiveParts['onNews']
   readonly #push: (input: Input) => void
   readonly #hooks = new Map<number, LiveHooks>()
@@ -166,12 +166,12 @@ export class LiveChannels {
 }
 
 /** Whether the source of a channel is in a later round. */
-export function isFollowing({ channels }: Connection, ch: number): boolean {
+export function isLogTail({ channels }: Connection, ch: number): boolean {
   return (channels.get(ch)?.source?.rounds ?? 0) > 0
 }
 
 /** Only live channels are open, and the peer owes no message on any: silence is what is to be expected. */
-export function isSilent(connection: Connection): boolean {
+export function isWithoutNews(connection: Connection): boolean {
   const channels = [...connection.channels.values()]
   return channels.length > 0 && channels.every(isAtRest)
 }

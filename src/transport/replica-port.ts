@@ -2,12 +2,12 @@
 // here knows frames or sockets.
 
 import type { Digest } from '../base/bytes.ts'
-import type { Admission, Effect, LogState, PeerIdentity, Row, View } from '../sync/connection.ts'
+import type { Admission, Effect, FrontierSummary, LogState, PeerIdentity, Row } from '../sync/connection.ts'
 import type { OpenedTally } from '../sync/flow-report.ts'
 import type { Cursor } from '../sync/message.ts'
 
 /** How the source of a flow finds and reads what the sink lacks; made by `Services.plan`. One call at a time. */
-export interface Plan {
+export interface SendPlan {
   /** Whether no question to the sink is needed. */
   readonly exact: boolean
   /** The next ids to offer, newest first; none when all is known. */
@@ -19,22 +19,22 @@ export interface Plan {
 }
 
 /** The log from one sequence number to its end as it was: what a later round of a live channel is about. */
-export interface Follow extends LogState {
+export interface LogTail extends LogState {
   /** The next nodes in their order: about a frame's worth. `last` comes with the last of them. */
   rows(): Promise<{ rows: readonly Row[]; last: boolean }>
 }
 
-export type PlanRequest = Extract<Effect, { do: 'plan' }>
+export type SendPlanRequest = Extract<Effect, { do: 'plan' }>
 
 /**
  * What a session needs of the local replica. Every method may reject with a ReplicaError, which ends the session. Where
  * a `signal` is given, the answer is not wanted any more once it is aborted.
  */
-export interface Services {
-  view(frontier: string, peer: PeerIdentity): Promise<View | undefined>
-  plan(request: PlanRequest, signal: AbortSignal): Promise<Plan>
+export interface ReplicaPort {
+  view(frontier: string, peer: PeerIdentity): Promise<FrontierSummary | undefined>
+  plan(request: SendPlanRequest, signal: AbortSignal): Promise<SendPlan>
   /** @throws ReplicaError ERR_SYNC_FORBIDDEN when the peer may not read it any more */
-  follow(frontier: string, from: number, peer: PeerIdentity): Promise<Follow>
+  follow(frontier: string, from: number, peer: PeerIdentity): Promise<LogTail>
   /** Tells of each commit to the frontier's log, after it is durable. Answers how to end it. */
   subscribe(frontier: string, listener: () => void): Promise<() => void>
   /**

@@ -7,13 +7,13 @@ import { LIVE_LIMITS } from '../base/limits.ts'
 const { paceMicrosPerChannel, paceMsMin, startsPerTurnMax } = LIVE_LIMITS
 
 /** One channel's turn to start rounds. */
-export interface Pace {
+export interface RoundSlot {
   /** Calls `start` as soon as this channel may start a round; not at all once it has left. One call at a time. */
   due(start: () => void): void
   leave(): void
 }
 
-export class Pacer {
+export class RoundScheduler {
   readonly #microsPerChannel: number
   readonly #ready: (() => void)[] = []
   #members = 0
@@ -30,7 +30,7 @@ export class Pacer {
     return interval < paceMsMin ? 0 : interval
   }
 
-  join(): Pace {
+  join(): RoundSlot {
     this.#members += 1
     let isMember = true
     let last = Number.NEGATIVE_INFINITY
@@ -71,4 +71,4 @@ export class Pacer {
 }
 
 /** The one of this process. */
-export const pacer = new Pacer()
+export const pacer = new RoundScheduler()

@@ -5,7 +5,7 @@ import { SOCKET_LIMITS } from '../base/limits.ts'
 
 const { turnMsMax, inputsPerTurn } = SOCKET_LIMITS
 
-export class Breath {
+export class EventLoopBudget {
   readonly #waiting: (() => void)[] = []
   #turnBegan: number | undefined
 
@@ -34,4 +34,4 @@ export class Breath {
 }
 
 /** The one of this process. */
-export const breath = new Breath()
+export const breath = new EventLoopBudget()

@@ -3,7 +3,7 @@
 import type { Connection } from '../sync/connection.ts'
 import type { Message } from '../sync/message.ts'
 
-export interface Traffic {
+export interface SessionStats {
   readonly sentBytes: number
   readonly receivedBytes: number
   readonly sentFrames: number
@@ -19,7 +19,7 @@ export interface Traffic {
   readonly ackedNodes: number
 }
 
-export class Meter implements Traffic {
+export class StatsRecorder implements SessionStats {
   sentBytes = 0
   receivedBytes = 0
   sentFrames = 0

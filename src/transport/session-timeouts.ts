@@ -3,28 +3,28 @@
 
 import { ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS } from '../base/limits.ts'
-import { type Alarm, clockAlarm, type SetAlarm } from '../base/timer.ts'
+import { type SetTimer, systemTimer, type Timer } from '../base/timer.ts'
 import type { Link } from './link.ts'
 
 const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
 
 export interface PatienceParts {
   readonly link: Pick<Link, 'receivedBytes' | 'isBackedUp'>
-  readonly setAlarm?: SetAlarm | undefined
+  readonly setAlarm?: SetTimer | undefined
   /** Whether nothing is to be expected of the peer just now. */
   readonly mayBeSilent: () => boolean
   readonly onLate: (error: ReplicaError) => void
 }
 
-export class Patience {
-  readonly #handshake: Alarm
-  readonly #idleness: Alarm
+export class SessionTimeouts {
+  readonly #handshake: Timer
+  readonly #idleness: Timer
   readonly #link: PatienceParts['link']
   /** Bytes that had come when the while began. */
   #seenBytes = 0
   #isOver = false
 
-  constructor({ setAlarm = clockAlarm, link, mayBeSilent, onLate }: PatienceParts) {
+  constructor({ setAlarm = systemTimer, link, mayBeSilent, onLate }: PatienceParts) {
     this.#link = link
     const late = (message: string): void => onLate(new ReplicaError('ERR_SYNC_TIMEOUT', message))
     this.#handshake = setAlarm(handshakeMsMax, () => late(`no handshake within ${handshakeMsMax} ms`))

@@ -9,43 +9,43 @@
 
 import type { Digest } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
-import { Tasks } from '../base/tasks.ts'
-import { closed, typed } from '../base/trouble.ts'
-import { Waiters } from '../base/waiters.ts'
+import { TaskTracker } from '../base/tasks.ts'
+import { sessionClosedError, toReplicaError } from '../base/trouble.ts'
+import { PendingRequests } from '../base/waiters.ts'
 import {
   type Channel,
-  type Config,
   type Connection,
   type Effect,
   type Input,
   newConnection,
   type PeerIdentity,
+  type SessionConfig,
 } from '../sync/connection.ts'
 import type { Mode } from '../sync/message.ts'
 import { step } from '../sync/step.ts'
-import { Desk, type Question } from './effect-handler.ts'
+import { EffectHandler, type StoreRequest } from './effect-handler.ts'
 import type { Link } from './link.ts'
 import {
-  isFollowing,
-  isSilent,
+  isLogTail,
+  isWithoutNews,
   type LiveChannel,
   LiveChannels,
   type LiveHooks,
   type LiveRound,
 } from './live-channels.ts'
-import type { ExchangeOptions } from './options.ts'
-import type { Plan, PlanRequest, Services } from './replica-port.ts'
+import type { SessionOptions } from './options.ts'
+import type { ReplicaPort, SendPlan, SendPlanRequest } from './replica-port.ts'
 import { pacer } from './round-scheduler.ts'
-import { Meter, type Traffic } from './session-stats.ts'
-import { Patience } from './session-timeouts.ts'
-import { Turns } from './turns.ts'
+import { type SessionStats, StatsRecorder } from './session-stats.ts'
+import { SessionTimeouts } from './session-timeouts.ts'
+import { ReadQueue } from './turns.ts'
 
 const CLOSE_NORMAL = 1000
 const CLOSE_GOING_AWAY = 1001
 
-export type { ExchangeOptions, LiveChannel, LiveHooks, LiveRound, Plan, PlanRequest, Services, Traffic }
+export type { LiveChannel, LiveHooks, LiveRound, ReplicaPort, SendPlan, SendPlanRequest, SessionOptions, SessionStats }
 
-export class Exchange {
+export class Session {
   readonly ready: Promise<PeerIdentity>
   /**
    * Settles when the session is over and nothing of it runs any more: resolves after a close in good order, rejects with
@@ -53,26 +53,26 @@ export class Exchange {
    */
   readonly done: Promise<void>
   readonly #link: Link
-  readonly #desk: Desk
+  readonly #desk: EffectHandler
   readonly #lives: LiveChannels
-  readonly #options: ExchangeOptions
+  readonly #options: SessionOptions
   readonly #connection: Connection
   readonly #inputs: Input[] = []
-  readonly #meter = new Meter()
-  readonly #waiters = new Waiters()
+  readonly #meter = new StatsRecorder()
+  readonly #waiters = new PendingRequests()
   /** While there are any, silence is no fault of the peer. */
-  readonly #tasks = new Tasks()
-  readonly #reads: Turns
-  readonly #patience: Patience
+  readonly #tasks = new TaskTracker()
+  readonly #reads: ReadQueue
+  readonly #patience: SessionTimeouts
   #ended: { error: ReplicaError | undefined } | undefined
   #wake: () => void = () => {}
   #listening = false
   #opened = 0
   #leaving = false
 
-  constructor(link: Link, config: Config, services: Services, options: ExchangeOptions = {}) {
+  constructor(link: Link, config: SessionConfig, services: ReplicaPort, options: SessionOptions = {}) {
     this.#link = link
-    this.#desk = new Desk(services, options.setAlarm)
+    this.#desk = new EffectHandler(services, options.setAlarm)
     this.#lives = new LiveChannels({
       services,
       waiters: this.#waiters,
@@ -83,16 +83,16 @@ export class Exchange {
       },
       push: input => this.#push(input),
     })
-    this.#reads = new Turns(link, read => {
+    this.#reads = new ReadQueue(link, read => {
       if (this.#ended === undefined) this.#beside(read)
       return this.#ended === undefined
     })
     this.#options = options
     this.#connection = newConnection(config)
-    this.#patience = new Patience({
+    this.#patience = new SessionTimeouts({
       setAlarm: options.setAlarm,
       link,
-      mayBeSilent: () => this.#tasks.count > 0 || isSilent(this.#connection),
+      mayBeSilent: () => this.#tasks.count > 0 || isWithoutNews(this.#connection),
       onLate: error => this.#end(error),
     })
     this.ready = this.#waiters.add('ready')
@@ -100,7 +100,7 @@ export class Exchange {
     for (const promise of [this.ready, this.done]) promise.catch(() => {}) // whoever awaits only one of them
   }
 
-  get traffic(): Traffic {
+  get traffic(): SessionStats {
     return this.#meter
   }
 
@@ -153,7 +153,7 @@ export class Exchange {
   }
 
   #checkReady(): void {
-    if (this.#ended !== undefined) throw this.#ended.error ?? closed()
+    if (this.#ended !== undefined) throw this.#ended.error ?? sessionClosedError()
     if (this.#connection.phase !== 'ready') throw new TypeError('the session is not ready yet')
   }
 
@@ -184,7 +184,7 @@ export class Exchange {
         else await this.#idle()
       }
     } catch (error) {
-      this.#end(typed(error))
+      this.#end(toReplicaError(error))
     }
     signal?.removeEventListener('abort', abort)
     await this.#tasks.settled()
@@ -216,7 +216,7 @@ export class Exchange {
         this.#listening = false
         // A peer that just goes is an error only to whoever was in the middle of something.
         const isQuiet = this.#waiters.size === 0 && this.#connection.channels.size === 0
-        this.#end(isQuiet && hasCode(error, 'ERR_SYNC_CLOSED') ? undefined : typed(error))
+        this.#end(isQuiet && hasCode(error, 'ERR_SYNC_CLOSED') ? undefined : toReplicaError(error))
       },
     )
   }
@@ -269,7 +269,7 @@ export class Exchange {
       case 'peers':
         return this.#waiters.resolve('request', effect.data)
       case 'rows':
-        return this.#reads.add(() => this.#desk.rows(effect.ch), !isFollowing(this.#connection, effect.ch))
+        return this.#reads.add(() => this.#desk.rows(effect.ch), !isLogTail(this.#connection, effect.ch))
       case 'fetch':
         return this.#reads.add(() => this.#desk.fetch(effect), false)
       case 'admit':
@@ -290,8 +290,8 @@ export class Exchange {
   }
 
   /** Nothing else happens in the session until the store has answered. */
-  #ask(question: Question): Promise<Input | undefined> {
-    return this.#tasks.during(() => this.#desk.ask(question, this.#connection.peer!))
+  #ask(question: StoreRequest): Promise<Input | undefined> {
+    return this.#tasks.track(() => this.#desk.ask(question, this.#connection.peer!))
   }
 
   /** Runs beside the loop; its answer is an input like any other, its failure ends the session. */
@@ -300,7 +300,7 @@ export class Exchange {
       this.#push(input)
       this.#patience.renew()
     }
-    this.#tasks.beside(task, done, error => this.#end(typed(error)))
+    this.#tasks.spawn(task, done, error => this.#end(toReplicaError(error)))
   }
 
   async #admit(effect: Extract<Effect, { do: 'admit' }>): Promise<Input> {
@@ -329,7 +329,7 @@ export class Exchange {
     const orderly = this.#leaving ? CLOSE_GOING_AWAY : CLOSE_NORMAL
     this.#link.close(isFault ? error.closeCode : orderly, isFault ? error.code : '')
     this.#patience.stop()
-    this.#waiters.rejectAll(error ?? closed())
+    this.#waiters.rejectAll(error ?? sessionClosedError())
     this.#desk.leave()
     this.#lives.leave()
     this.#wake()

@@ -2,7 +2,7 @@
 // So what lies between the store and the network is one batch and the outbound buffer, whoever asks for how much. Bulk reads
 // of all sessions share a lane besides; what follows live is little and doesn't wait behind them.
 
-import { lane } from '../base/semaphore.ts'
+import { readSemaphore } from '../base/semaphore.ts'
 import type { Input } from '../sync/connection.ts'
 import type { Link } from './link.ts'
 
@@ -13,7 +13,7 @@ interface Waiting {
   readonly isBulk: boolean
 }
 
-export class Turns {
+export class ReadQueue {
   readonly #link: Link
   /** Runs a read beside the session, unless that is over: then it answers false. */
   readonly #start: (read: Read) => boolean
@@ -37,13 +37,13 @@ export class Turns {
     if (waiting === undefined) return
     const { read, isBulk } = waiting
     this.#link.drained().then(() => {
-      if (isBulk) lane.enter(() => this.#startInLane(read))
+      if (isBulk) readSemaphore.acquire(() => this.#startInLane(read))
       else this.#start(read)
     })
   }
 
   #startInLane(read: Read): void {
-    const isStarted = this.#start(() => read().finally(() => lane.leave()))
-    if (!isStarted) lane.leave()
+    const isStarted = this.#start(() => read().finally(() => readSemaphore.release()))
+    if (!isStarted) readSemaphore.release()
   }
 }

@@ -10,7 +10,7 @@ import { ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../base/limits.ts'
 import type { Role } from '../sync/handshake.ts'
 import { SUBPROTOCOL } from '../sync/message.ts'
-import { Pulse } from './keepalive.ts'
+import { KeepAlive } from './keepalive.ts'
 import { BUFFERED_HIGH, closeError, Inbox, type Link } from './link.ts'
 
 const { pingMs, handshakeMsMax, closeMsMax, outboundShareBytes, outboundBytesMin } = SOCKET_LIMITS
@@ -20,7 +20,7 @@ const PING_BYTES = 4
 const EXPORTER_LABEL = 'EXPORTER-replica-sync'
 
 /** A link with what a handshake binds to it. */
-export interface Dialled {
+export interface WebSocketConnection {
   readonly link: Link
   readonly host: string
   readonly binding: Uint8Array | undefined
@@ -29,7 +29,10 @@ export interface Dialled {
 }
 
 /** @throws ReplicaError ERR_PEER_URL, ERR_SYNC_CONNECT, ERR_SYNC_BUSY, ERR_ABORTED */
-export async function connect(url: string, options: { signal?: AbortSignal | undefined } = {}): Promise<Dialled> {
+export async function connect(
+  url: string,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<WebSocketConnection> {
   const target = parseUrl(url)
   const { signal } = options
   if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'aborted before connecting')
@@ -107,7 +110,7 @@ export class SocketServer {
   })
 
   /** Takes over an upgrade request that asks for our subprotocol. The socket must have nobody else listening. */
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Dialled> {
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<WebSocketConnection> {
     return new Promise(resolve => {
       this.#server.handleUpgrade(request, socket, head, ws => {
         const address = request.socket.remoteAddress ?? 'unknown'
@@ -156,7 +159,7 @@ class SocketLink implements Link {
   readonly #isHub: boolean
   readonly #inbox = new Inbox()
   readonly #pinger: NodeJS.Timeout
-  readonly #pulse = new Pulse()
+  readonly #pulse = new KeepAlive()
   #waiting: (() => void)[] = []
   #sentBytes = 0
   /** Takes the socket away from a peer that doesn't answer the close. */
@@ -170,10 +173,10 @@ class SocketLink implements Link {
     SocketLink.#open += 1
     socket.binaryType = 'nodebuffer'
     socket.on('message', (data: Buffer, binary: boolean) => this.#onMessage(data, binary))
-    socket.on('ping', (data: Buffer) => this.#pulse.cameControl(this.#frameBytes(data)))
+    socket.on('ping', (data: Buffer) => this.#pulse.onControlFrame(this.#frameBytes(data)))
     socket.on('pong', (data: Buffer) => {
-      this.#pulse.cameControl(this.#frameBytes(data))
-      if (data.length === PING_BYTES) this.#pulse.answered(data.readUInt32BE())
+      this.#pulse.onControlFrame(this.#frameBytes(data))
+      if (data.length === PING_BYTES) this.#pulse.onPong(data.readUInt32BE())
     })
     socket.on('error', cause => {
       const tooBig = (cause as { code?: string }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
@@ -194,7 +197,7 @@ class SocketLink implements Link {
 
   /** Once the connection is upgraded: hears what comes, before it is whole messages. */
   listenTo(wire: Duplex): void {
-    wire.on('data', (chunk: Buffer) => this.#pulse.came(chunk.length))
+    wire.on('data', (chunk: Buffer) => this.#pulse.onData(chunk.length))
   }
 
   get buffered(): number {
@@ -259,7 +262,7 @@ class SocketLink implements Link {
   #ping(): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     const drained = this.#sentBytes - this.buffered
-    const ping = this.#pulse.beat({ isReading: !this.#socket.isPaused, drained })
+    const ping = this.#pulse.tick({ isReading: !this.#socket.isPaused, drained })
     if (ping === undefined) {
       this.#failure = new ReplicaError('ERR_SYNC_TIMEOUT', 'nothing came, and no answer to pings')
       this.#socket.terminate()

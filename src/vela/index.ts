@@ -10,12 +10,12 @@ export {
   type EventHead,
   type EventReading,
   eventHash,
-  eventLabel,
+  eventIdFromPrefix,
+  eventIdPrefix,
   eventSignature,
   eventSigningBytes,
   type ImportedEvent,
   importEvent,
-  labelId,
   makeEvent,
   readEvent,
   type SignatureForm,
@@ -58,17 +58,17 @@ export {
   registryRoot,
 } from './federation/checkpoint.ts'
 export {
+  type ComparisonEvents,
+  type ComparisonReport,
+  type ComparisonRun,
   type LocatorFailure,
-  type Observed,
   type OurState,
-  type Pass,
   recordDiscovery,
   recordLocatorFailure,
   recordSync,
   recordUnverifiedEntry,
-  type SyncReport,
   syncWithPeer,
-  unrecorded,
+  unrecordedEvents,
 } from './federation/comparison.ts'
 // Whole frontiers, their hashes, comparing and recording: protocol/frontier.md, protocol/federation.md.
 export { CONFLICT_KINDS, type Conflict, type ConflictKind, diffFrontiers } from './federation/diff.ts'
@@ -131,7 +131,7 @@ export {
 export { printRegistry, type RegistryFile, readRegistry, registryUrl, withEntry } from './federation/registry-file.ts'
 export {
   type Finding,
-  type Frontier,
+  type FrontierFile,
   type FrontierReading,
   printFrontier,
   REVIEW_STATES,
@@ -161,7 +161,7 @@ export {
   readActors,
   type SignatureVerdict,
 } from './resolution/authority.ts'
-export { type Deciders, NO_DECIDERS } from './resolution/decider.ts'
+export { NO_DECIDERS, type ResolutionAuthorities } from './resolution/decider.ts'
 export {
   makeProposal,
   type Proposal,
@@ -178,9 +178,9 @@ export {
   type Acceptance,
   type Accepted,
   acceptResolution,
-  type Docket,
   type KnownConflict,
   proposeResolution,
+  type ResolutionContext,
   type ResolutionDraft,
 } from './resolution/resolution.ts'
 export {

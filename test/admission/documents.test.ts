@@ -8,7 +8,7 @@ import type { AdmitReport } from '../../src/admission/gate.ts'
 import { equals, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { DOCUMENT_LIMITS } from '../../src/base/limits.ts'
 import { chunkDocument, encodeChunkList } from '../../src/node/document-chunks.ts'
-import type { Link } from '../../src/node/node.ts'
+import type { DocumentLink } from '../../src/node/node.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { FRONTIER, makeNode, type Setting, seededKey, setting } from './nodes.ts'
 
@@ -25,7 +25,7 @@ const long = chunkDocument(
 const listBytes = long.blocks.at(-1)!.bytes
 const chunks = long.blocks.slice(0, -1)
 
-const linking = (name: string, links: readonly Link[], key = alice) => makeNode(key, name, [], { links })
+const linking = (name: string, links: readonly DocumentLink[], key = alice) => makeNode(key, name, [], { links })
 const said = (report: AdmitReport) => [report.admitted, report.held.length, report.supplied, report.unsolicited]
 const named = (report: AdmitReport): string[] => report.documents.map(toHex)
 const from = alice.publicKeyBytes
@@ -40,12 +40,12 @@ test('a supplied document lets in the node that waited for it, with what was bui
   const child = makeNode(alice, 'child', [node])
   const report = await at.admit([node, child])
   assert.equal([said(report), named(report)], [[0, 2, 0, 0], [toHex(raw.link.digest)]])
-  const supplied = await at.gate.supply([text])
+  const supplied = await at.gate.offerDocuments([text])
   assert.equal(said(supplied), [2, 0, 1, 0])
   assert.equal(supplied.released.length, 2)
   assert.is(await held(at), 0)
   assert.ok(equals((await at.log.documents.get(raw.link.digest))!, text))
-  const again = await at.gate.supply([text])
+  const again = await at.gate.offerDocuments([text])
   assert.equal(said(again), [0, 0, 0, 1])
 })
 
@@ -53,7 +53,7 @@ test('what no held node waits for is counted and not stored', async () => {
   await using at = await setting({ peers: [alice] })
   await at.admit([linking('with a document', [raw.link])])
   const others = [utf8('something'), chunks[0]!.bytes, listBytes]
-  assert.equal(said(await at.gate.supply(others)), [0, 0, 0, 3])
+  assert.equal(said(await at.gate.offerDocuments(others)), [0, 0, 0, 3])
   assert.equal(await at.log.documents.has(others.map(sha256)), [false, false, false])
   assert.is(await held(at), 1)
 })
@@ -62,11 +62,11 @@ test('a list of chunks is waited for first, then all its chunks, in any order an
   await using at = await setting({ peers: [alice] })
   const report = await at.admit([linking('with a list', [long.link])])
   assert.equal(named(report), [toHex(long.link.digest)])
-  const listed = await at.gate.supply([listBytes])
+  const listed = await at.gate.offerDocuments([listBytes])
   assert.equal(said(listed), [0, 1, 1, 0])
   assert.equal(named(listed).sort(), chunks.map(({ digest }) => toHex(digest)).sort())
-  assert.equal(said(await at.gate.supply([chunks[2]!.bytes])), [0, 0, 1, 0])
-  const last = await at.gate.supply([chunks[1]!.bytes, chunks[0]!.bytes, text])
+  assert.equal(said(await at.gate.offerDocuments([chunks[2]!.bytes])), [0, 0, 1, 0])
+  const last = await at.gate.offerDocuments([chunks[1]!.bytes, chunks[0]!.bytes, text])
   assert.equal(said(last), [1, 0, 2, 1])
 })
 
@@ -79,7 +79,7 @@ test('all documents that a node lacks are named at once', async () => {
     named(report),
     links.map(({ digest }) => toHex(digest)),
   )
-  assert.equal(said(await at.gate.supply(documents)), [1, 0, 40, 0])
+  assert.equal(said(await at.gate.offerDocuments(documents)), [1, 0, 40, 0])
 })
 
 const malformed: readonly { name: string; list: Uint8Array; chunks: readonly Uint8Array[] }[] = [
@@ -102,8 +102,8 @@ for (const one of malformed) {
     const node = linking('bad', [{ codec: 'dag-cbor', digest: sha256(one.list) }])
     const child = makeNode(alice, 'child', [node])
     await at.admit([node, child])
-    let report = await at.gate.supply([one.list])
-    if (one.chunks.length > 0) report = await at.gate.supply(one.chunks)
+    let report = await at.gate.offerDocuments([one.list])
+    if (one.chunks.length > 0) report = await at.gate.offerDocuments(one.chunks)
     assert.equal(
       report.refused.map(({ digest, code }) => [toHex(digest), code]),
       [[toHex(node.digest), 'ERR_DOCUMENT']],
@@ -127,7 +127,7 @@ test('a block larger than a block may be is not taken, whoever links it', async 
   await using at = await setting({ peers: [alice] })
   const large = new Uint8Array(blockBytesMax + 1)
   await at.admit([linking('too large', [{ codec: 'raw', digest: sha256(large) }])])
-  assert.equal(said(await at.gate.supply([large])), [0, 0, 0, 1])
+  assert.equal(said(await at.gate.offerDocuments([large])), [0, 0, 0, 1])
   assert.is(await held(at), 1)
 })
 
@@ -136,11 +136,11 @@ test('documents of an unregistered key are not asked for nor taken before it is 
   const node = linking('by a stranger', [raw.link], carol)
   const report = await at.admit([node])
   assert.equal([said(report), named(report)], [[0, 1, 0, 0], []])
-  assert.equal(said(await at.gate.supply([text])), [0, 0, 0, 1])
+  assert.equal(said(await at.gate.offerDocuments([text])), [0, 0, 0, 1])
   await at.register('hub:carol', carol)
   const released = await at.gate.release({ kind: 'key', id: carol.publicKeyBytes })
   assert.equal([released.admitted, named(released)], [0, [toHex(raw.link.digest)]])
-  assert.equal(said(await at.gate.supply([text])), [1, 0, 1, 0])
+  assert.equal(said(await at.gate.offerDocuments([text])), [1, 0, 1, 0])
 })
 
 test('nothing is asked for while parents are missing', async () => {
@@ -154,9 +154,9 @@ test('nothing is asked for while parents are missing', async () => {
 test('of one frame, documents that are waited for are stored and the rest is judged as nodes', async () => {
   await using at = await setting({ peers: [alice] })
   const node = linking('with a document', [raw.link])
-  await at.gate.receive([node.bytes], { from })
+  await at.gate.admitNodesAndDocuments([node.bytes], { from })
   const other = makeNode(alice, 'other', [node])
-  const report = await at.gate.receive([other.bytes, text, utf8('neither')], { from })
+  const report = await at.gate.admitNodesAndDocuments([other.bytes, text, utf8('neither')], { from })
   assert.equal([report.admitted, report.supplied], [2, 1])
   assert.equal(
     report.refused.map(({ code }) => code),
@@ -167,14 +167,14 @@ test('of one frame, documents that are waited for are stored and the rest is jud
 test('a document that comes again, over another link, is known and not a refused node', async () => {
   await using at = await setting({ peers: [alice] })
   await at.admit([linking('with both', [raw.link, long.link])])
-  await at.gate.receive([text, listBytes], { from })
-  const again = await at.gate.receive([text, listBytes, utf8('neither')], { from })
+  await at.gate.admitNodesAndDocuments([text, listBytes], { from })
+  const again = await at.gate.admitNodesAndDocuments([text, listBytes, utf8('neither')], { from })
   assert.equal([again.known, again.refused.length], [2, 1])
-  await at.gate.receive(
+  await at.gate.admitNodesAndDocuments(
     chunks.map(({ bytes }) => bytes),
     { from },
   )
-  const late = await at.gate.receive([chunks[0]!.bytes], { from })
+  const late = await at.gate.admitNodesAndDocuments([chunks[0]!.bytes], { from })
   assert.equal([late.known, late.refused], [1, []])
 })
 
@@ -182,8 +182,8 @@ test('a node whose digest another one links as a document is admitted all the sa
   await using at = await setting({ peers: [alice] })
   const victim = makeNode(alice, 'victim')
   const trap = linking('trap', [{ codec: 'dag-cbor', digest: victim.digest }])
-  await at.gate.receive([trap.bytes], { from })
-  const report = await at.gate.receive([victim.bytes], { from })
+  await at.gate.admitNodesAndDocuments([trap.bytes], { from })
+  const report = await at.gate.admitNodesAndDocuments([victim.bytes], { from })
   assert.equal([report.admitted, report.supplied], [1, 1])
   assert.equal(
     report.refused.map(({ digest }) => toHex(digest)),
@@ -197,11 +197,11 @@ test('a new gate on the same store knows what is waited for, also when a documen
   await using before = await setting({ store, peers: [alice] })
   await before.admit([linking('with two', [raw.link, long.link])])
   await using at = await setting({ store })
-  const report = await at.gate.receive([text, listBytes], { from })
+  const report = await at.gate.admitNodesAndDocuments([text, listBytes], { from })
   assert.equal([said(report), report.refused], [[0, 1, 2, 0], []])
   assert.equal(
     said(
-      await at.gate.receive(
+      await at.gate.admitNodesAndDocuments(
         chunks.map(({ bytes }) => bytes),
         { from },
       ),
@@ -214,7 +214,7 @@ test('a new gate on the same store knows what is waited for, also when a documen
 test('documents kept here let in what waited, and a node made here with them is admitted at once', async () => {
   await using at = await setting({ peers: [alice] })
   await at.admit([linking('with a list', [long.link])])
-  assert.equal(said(await at.gate.keep(long.blocks)), [1, 0, 4, 0])
+  assert.equal(said(await at.gate.storeDocuments(long.blocks)), [1, 0, 4, 0])
   assert.is((await at.admit([makeNode(at.own, 'mine', [], { links: [long.link] })])).admitted, 1)
 })
 
@@ -239,7 +239,8 @@ test('whatever comes first, nodes or documents, in whatever pieces: the same log
         await using at = await setting({ peers: [alice] })
         // What came before anything waited for it is lost, so each order is followed by the next; the last one has all.
         for (const one of [...orders, blocks, blocks, blocks]) {
-          for (let i = 0; i < one.length; i += size) await at.gate.receive(one.slice(i, i + size), { from })
+          for (let i = 0; i < one.length; i += size)
+            await at.gate.admitNodesAndDocuments(one.slice(i, i + size), { from })
         }
         assert.equal([at.log.nodes, await held(at)], [4, 0])
         assert.ok(equals(at.log.heads()[0]!, top.digest))
@@ -253,11 +254,11 @@ test('only so many digests are kept in mind, and the rest is asked of the held n
   const log = await new MemoryStore().track(FRONTIER)
   const documents = new DocumentCheck(log.documents)
   const digests = Array.from({ length: DOCUMENT_LIMITS.awaitedMax + 1 }, (_, i) => sha256(utf8(`${i}`)))
-  assert.is(documents.await(digests).length, DOCUMENT_LIMITS.awaitedMax)
+  assert.is(documents.markAwaited(digests).length, DOCUMENT_LIMITS.awaitedMax)
   assert.equal([documents.awaits(digests[0]!), documents.awaits(digests.at(-1)!)], [true, 'maybe'])
   for (const digest of digests) documents.arrived(digest)
   assert.ok(documents.awaitsAny)
-  assert.equal(documents.await([digests.at(-1)!]), [digests.at(-1)!])
+  assert.equal(documents.markAwaited([digests.at(-1)!]), [digests.at(-1)!])
   documents.clear()
   assert.equal([documents.awaitsAny, documents.awaits(digests[0]!)], [false, false])
 })

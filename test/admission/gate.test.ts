@@ -259,7 +259,7 @@ test('a node that is both stored and held after a crash is dropped from the held
   const { publicKeyBytes: key } = alice
   await at.store.held.put(FRONTIER, [{ digest: node.digest, bytes: node.bytes, key, wait, from: key }])
   await using reopened = await setting({ store: at.store })
-  await reopened.gate.recheck()
+  await reopened.gate.reevaluateHeld()
   assert.is(at.store.held.usage(FRONTIER).nodes, 0)
   assert.is(at.log.nodes, 1)
 })

@@ -7,7 +7,7 @@ import { compare, type Digest, sha256, toHex } from '../../src/base/bytes.ts'
 import { Key } from '../../src/crypto/key.ts'
 import { Verifier } from '../../src/crypto/verifier-pool.ts'
 import { makeEvent } from '../../src/event/event.ts'
-import { encodeBody, encodeNode, type Link, signingBytes } from '../../src/node/node.ts'
+import { type DocumentLink, encodeBody, encodeNode, signingBytes } from '../../src/node/node.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { FrontierStore, NodeEntry, Store, Wait } from '../../src/store/store.ts'
 
@@ -23,7 +23,7 @@ export interface Made {
 export interface Deviation {
   readonly frontier?: string
   readonly height?: number
-  readonly links?: readonly Link[]
+  readonly links?: readonly DocumentLink[]
   /** The event's text instead of a made one. */
   readonly event?: Uint8Array
   readonly sig?: Uint8Array

@@ -3,14 +3,14 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/base/bytes.ts'
-import { finish, type InPieces } from '../../src/base/cooperative.ts'
-import { inTurns } from '../../src/base/turns.ts'
+import { type CooperativeTask, runToCompletion } from '../../src/base/cooperative.ts'
+import { runCooperatively } from '../../src/base/turns.ts'
 import { contentHashes, contentHashesInPieces } from '../../src/vela/hashes/snapshot-hash.ts'
 import { serve } from '../hub/site.ts'
 
 const test = suite('base/cooperative')
 
-function* busy(pieces: number): InPieces<number> {
+function* busy(pieces: number): CooperativeTask<number> {
   for (let i = 0; i < pieces; i++) {
     const began = performance.now()
     while (performance.now() - began < 10);
@@ -26,18 +26,18 @@ test('other things have their turn between pieces that take long', async () => {
     next = setImmediate(count)
   }
   let next = setImmediate(count)
-  assert.is(await inTurns(busy(5)), 5)
+  assert.is(await runCooperatively(busy(5)), 5)
   clearImmediate(next)
   assert.ok(turns >= 4, `${turns} turns`)
 })
 
 test('what the work throws is thrown', async () => {
-  const broken = function* (): InPieces<void> {
+  const broken = function* (): CooperativeTask<void> {
     yield
     throw new RangeError('broken')
   }
-  assert.is(await inTurns(broken()).catch(error => error.message), 'broken')
-  assert.throws(() => finish(broken()), 'broken')
+  assert.is(await runCooperatively(broken()).catch(error => error.message), 'broken')
+  assert.throws(() => runToCompletion(broken()), 'broken')
 })
 
 test('a frontier of many events is read and hashed in many pieces', async () => {

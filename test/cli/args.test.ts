@@ -3,11 +3,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hasCode } from '../../src/base/errors.ts'
 import { type Args, findVerb, nearest, readArgs, wantsJson } from '../../src/cli/args.ts'
-import type { VerbShape } from '../../src/cli/command-spec.ts'
+import type { CommandSpec } from '../../src/cli/command-spec.ts'
 
 const test = suite('cli/args')
 
-const verbs: VerbShape[] = [
+const verbs: CommandSpec[] = [
   { name: 'status', group: 'look', summary: '' },
   {
     name: 'peer add',

@@ -2,14 +2,14 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CLI_LIMITS } from '../../src/base/limits.ts'
-import { Graph } from '../../src/cli/terminal/graph.ts'
+import { LogGraph } from '../../src/cli/terminal/graph.ts'
 
 const test = suite('cli/graph')
 
 type Named = [cid: string, parents: string[]]
 
 function drawing(nodes: readonly Named[]): string[] {
-  const graph = new Graph()
+  const graph = new LogGraph()
   return nodes.flatMap(([cid, parents]) => {
     const { node, below } = graph.next(cid, parents)
     return [`${node} ${cid}`, ...below]
@@ -71,7 +71,7 @@ const logs = fc.array(fc.array(fc.nat(), { maxLength: 3 }), { minLength: 1, maxL
 test('every node is drawn once, on a line of its own, within the width', () => {
   fc.assert(
     fc.property(logs, nodes => {
-      const graph = new Graph()
+      const graph = new LogGraph()
       for (const [cid, parents] of nodes) {
         const { node, below } = graph.next(cid, parents)
         assert.is([...node].filter(mark => mark === '*').length, 1)
@@ -86,7 +86,7 @@ test('every line that leaves a node arrives at its parent', () => {
   fc.assert(
     fc.property(logs, nodes => {
       const narrow = nodes.slice(0, CLI_LIMITS.graphColumnsMax / 2)
-      const graph = new Graph()
+      const graph = new LogGraph()
       // The column of a node is where its children's lines were led: follow them by the marks alone.
       let expected = new Map<string, number>()
       for (const [cid, parents] of narrow) {

@@ -1,23 +1,23 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { indentJson, type Printable, printJson, RawJson } from '../../src/cli/terminal/json-output.ts'
+import { indentJson, type Printable, RawJson, writeJson } from '../../src/cli/terminal/json-output.ts'
 
 const test = suite('cli/json')
 
 test('an embedded event keeps the spelling of its numbers', () => {
   const event = new RawJson('{"a":1.0,"b":18446744073709551615,"c":1e+16}')
-  assert.is(printJson({ ok: true, event }), '{"ok":true,"event":{"a":1.0,"b":18446744073709551615,"c":1e+16}}')
+  assert.is(writeJson({ ok: true, event }), '{"ok":true,"event":{"a":1.0,"b":18446744073709551615,"c":1e+16}}')
 })
 
 test('members that are undefined are left out, null stays', () => {
-  assert.is(printJson({ a: undefined, b: null, c: [] }), '{"b":null,"c":[]}')
+  assert.is(writeJson({ a: undefined, b: null, c: [] }), '{"b":null,"c":[]}')
 })
 
 test('what is printed is one line that JSON.parse reads back', () => {
   fc.assert(
     fc.property(fc.jsonValue({ noUnicodeString: false }), value => {
-      const printed = printJson(value as Printable)
+      const printed = writeJson(value as Printable)
       assert.not(printed.includes('\n'))
       assert.equal(JSON.parse(printed), JSON.parse(JSON.stringify(value)))
     }),

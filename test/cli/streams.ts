@@ -1,8 +1,8 @@
 // Streams in memory for the tests of the command line.
 
-import type { Io, Sink, Source } from '../../src/cli/io.ts'
+import type { InputStream, Io, OutputStream } from '../../src/cli/io.ts'
 
-export class MemorySink implements Sink {
+export class MemorySink implements OutputStream {
   readonly terminal: boolean
   readonly columns: number
   readonly #parts: Uint8Array[] = []
@@ -27,7 +27,7 @@ export class MemorySink implements Sink {
   }
 }
 
-export function memorySource(...chunks: (string | Uint8Array)[]): Source {
+export function memorySource(...chunks: (string | Uint8Array)[]): InputStream {
   return {
     terminal: false,
     async *chunks() {
@@ -41,6 +41,6 @@ export interface MemoryIo extends Io {
   readonly stderr: MemorySink
 }
 
-export function memoryIo(stdin: Source = memorySource(), options: { terminal?: boolean } = {}): MemoryIo {
+export function memoryIo(stdin: InputStream = memorySource(), options: { terminal?: boolean } = {}): MemoryIo {
   return { stdin, stdout: new MemorySink(options), stderr: new MemorySink(options) }
 }

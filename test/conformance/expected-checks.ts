@@ -22,8 +22,8 @@ interface Comparison {
 /** To be called after the checks of all other files. */
 export function checkExpected(tally: Tally, folder: Folder): void {
   const { comparisons, real_sync: sync } = folder.expected
-  const frontiers = new Map<string, vela.Frontier | undefined>()
-  const load = (name: string): vela.Frontier | undefined => {
+  const frontiers = new Map<string, vela.FrontierFile | undefined>()
+  const load = (name: string): vela.FrontierFile | undefined => {
     if (!frontiers.has(name)) {
       const file = folder.open(name)
       frontiers.set(name, file && vela.readFrontier(file.bytes))
@@ -60,7 +60,7 @@ function checkSeen(tally: Tally, folder: Folder): void {
   tally.note(`${left.length} values that no check looks at: ${named}${left.length > NAMED_MAX ? ', …' : ''}`)
 }
 
-type Load = (name: string) => vela.Frontier | undefined
+type Load = (name: string) => vela.FrontierFile | undefined
 
 function checkComparison(tally: Tally, comparison: Comparison, load: Load): void {
   const { ours, theirs, by_kind, sha256_of_canonical_conflict_list: hash } = comparison

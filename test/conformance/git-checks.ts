@@ -72,7 +72,7 @@ function checkRepository(tally: Tally, { folder, file, name, stated }: Repositor
 type Lock = ReadonlyMap<string, string> | undefined
 
 interface State {
-  readonly frontier: vela.Frontier | undefined
+  readonly frontier: vela.FrontierFile | undefined
   readonly proposals: vela.Json[] | undefined
   readonly lock: Lock
 }
@@ -122,7 +122,7 @@ function formOf(
 }
 
 /** The name of a frontier by its description alone. */
-export function metaName({ members }: Pick<vela.Frontier, 'members'>): string {
+export function metaName({ members }: Pick<vela.FrontierFile, 'members'>): string {
   const rest = new Map(members)
   for (const member of ['frontier_id', 'events']) rest.delete(member)
   return vela.readFrontier(vela.printFrontier({ members: rest })).id

@@ -57,7 +57,7 @@ export function namesForm(stated: unknown): boolean {
 export function proposalsOf(
   folder: Folder,
   file: DataFile,
-  frontier: vela.Frontier | undefined,
+  frontier: vela.FrontierFile | undefined,
 ): vela.Json[] | undefined {
   if (frontier !== undefined) return (frontier.members.get('proposals') ?? []) as vela.Json[]
   const list = folder.beside(file, 'proposals.json')

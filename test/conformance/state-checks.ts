@@ -43,7 +43,7 @@ export function checkFrontier(tally: Tally, file: DataFile, folder: Folder): voi
   noteIds(tally, frontier.findings)
 }
 
-function checkNames(tally: Tally, frontier: vela.Frontier, stated: Stated): void {
+function checkNames(tally: Tally, frontier: vela.FrontierFile, stated: Stated): void {
   const { frontier_id_from_meta: fromMeta, frontier_id_stored: stored } = stated
   if (fromMeta === undefined) return
   const members = new Map(frontier.members)
@@ -52,7 +52,7 @@ function checkNames(tally: Tally, frontier: vela.Frontier, stated: Stated): void
   tally.same('frontier id stored', frontier.members.get('frontier_id') ?? null, stored ?? null)
 }
 
-function checkChains(tally: Tally, frontier: Pick<vela.Frontier, 'findings' | 'events'>, stated: Plain): void {
+function checkChains(tally: Tally, frontier: Pick<vela.FrontierFile, 'findings' | 'events'>, stated: Plain): void {
   const report = vela.checkChains(frontier.findings, frontier.events)
   const found = {
     targets_with_chain: report.targets,
@@ -183,7 +183,7 @@ export function checkProofState(tally: Tally, file: DataFile, folder: Folder): v
   tally.same('its log hash is of the empty log', packet.event_log_hash === vela.eventLogHash([], 'full'), empty)
 }
 
-function listOf(frontier: Pick<vela.Frontier, 'members'>, name: string): Members[] {
+function listOf(frontier: Pick<vela.FrontierFile, 'members'>, name: string): Members[] {
   return (frontier.members.get(name) ?? []) as Members[]
 }
 

@@ -102,7 +102,7 @@ export function checkSignedProposal(tally: Tally, file: DataFile, folder: Folder
 /** Two frontiers that refer to one another: every member with a path has hashes, and the pin is a snapshot hash. */
 export function checkCrossFrontier(tally: Tally, file: DataFile, folder: Folder): void {
   const stated = Object.entries(file.plain as Plain).filter((entry): entry is [string, Plain] => isObject(entry[1]))
-  const frontiers = new Map<unknown, vela.Frontier>()
+  const frontiers = new Map<unknown, vela.FrontierFile>()
   const { conformance } = folder.expected
   const others = isObject(conformance) ? conformance[file.folder.split('/').at(-1)!] : undefined
   for (const [name, values] of stated.filter(([, values]) => typeof values.path === 'string')) {
@@ -138,7 +138,7 @@ export function checkCrossFrontier(tally: Tally, file: DataFile, folder: Folder)
 interface Between {
   readonly name: string
   readonly stated: Plain
-  readonly frontiers: ReadonlyMap<unknown, vela.Frontier>
+  readonly frontiers: ReadonlyMap<unknown, vela.FrontierFile>
 }
 
 /** What one frontier pins of another is what it says, and the snapshot hash of the other. */

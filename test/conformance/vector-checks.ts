@@ -4,7 +4,7 @@
 
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
-import { vetKey } from '../../src/crypto/key.ts'
+import { validatePublicKey } from '../../src/crypto/key.ts'
 import { compareByTime, topologicalOrder } from '../../src/graph/order.ts'
 import { causalClosure, classify, type IdPair, isCausallyClosed, missingAncestors } from '../../src/replica/closure.ts'
 import * as vela from '../../src/vela/index.ts'
@@ -143,7 +143,7 @@ export function checkEventSignatures(tally: Tally, file: DataFile): void {
     if (own && !matches && !verifies && changed()) tally.note(`'${name}' says that its id does not match, and it does`)
     else tally.same(`${name}: id matches`, own, matches)
     const found = verifiesUnder(text, key)
-    if (verifies && !found && codeOf(() => vetKey(Buffer.from(key, 'hex'))) !== undefined)
+    if (verifies && !found && codeOf(() => validatePublicKey(Buffer.from(key, 'hex'))) !== undefined)
       tally.note(`stricter: '${name}' verifies under a key that nobody can be registered with`)
     else tally.same(`${name}: verifies`, found, verifies)
   }
@@ -196,7 +196,7 @@ export function checkEntries(tally: Tally, file: DataFile): void {
     if (
       verifies &&
       !vela.verifyEntry(entry, verify) &&
-      codeOf(() => vetKey(Buffer.from(entry.owner_pubkey, 'hex'))) !== undefined
+      codeOf(() => validatePublicKey(Buffer.from(entry.owner_pubkey, 'hex'))) !== undefined
     )
       tally.note(`stricter: '${name}' verifies under a key that nobody can be registered with`)
     else tally.same(`${name}: verifies`, vela.verifyEntry(entry, verify), verifies)

@@ -8,8 +8,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex } from '../../src/base/bytes.ts'
 import { type ErrorCode, hasCode } from '../../src/base/errors.ts'
-import { presentPaths, verify } from '../../src/crypto/ed25519.ts'
-import { Key, parsePublicKey, vetKey } from '../../src/crypto/key.ts'
+import { availableProviders, verify } from '../../src/crypto/ed25519.ts'
+import { Key, parsePublicKey, validatePublicKey } from '../../src/crypto/key.ts'
 import { forge } from '../admission/forge.ts'
 import { scratch, skip } from '../shared-data.ts'
 import { bytes, vectorsOf } from './signature-vectors.ts'
@@ -21,7 +21,7 @@ const posix = process.platform !== 'win32'
 
 test('every vetting vector gets its verdict', () => {
   for (const { name, in: input, error } of vectorsOf('K7')) {
-    const vet = () => vetKey(bytes(input.key))
+    const vet = () => validatePublicKey(bytes(input.key))
     if (error === undefined) assert.not.throws(vet, name)
     else assert.throws(vet, code(error), name)
   }
@@ -30,7 +30,7 @@ test('every vetting vector gets its verdict', () => {
 test('a key is vetted more strictly than a signature is checked', () => {
   const forged = forge({ a: 7n, aTorsion: 4, r: 9n, rTorsion: 0, message: Uint8Array.of(evenMessage()) })
   assert.ok(forged.valid && verify(forged.key, forged.message, forged.sig))
-  assert.throws(() => vetKey(forged.key), code('ERR_KEY'))
+  assert.throws(() => validatePublicKey(forged.key), code('ERR_KEY'))
 })
 
 test('a refused key is told why', () => {
@@ -40,11 +40,11 @@ test('a refused key is told why', () => {
     [`02${'00'.repeat(31)}`, /no point of the prime-order group/],
     [`ee${'ff'.repeat(30)}7f`, /not in canonical form/],
   ]
-  for (const [hex, why] of refused) assert.throws(() => vetKey(bytes(hex)), why)
+  for (const [hex, why] of refused) assert.throws(() => validatePublicKey(bytes(hex)), why)
 })
 
 test('every key that is made passes the vetting', () => {
-  for (let i = 0; i < 20; i++) vetKey(Key.generate().publicKeyBytes)
+  for (let i = 0; i < 20; i++) validatePublicKey(Key.generate().publicKeyBytes)
 })
 
 test('the text of a public key is 64 hex digits and vetted', () => {
@@ -63,7 +63,7 @@ test('every signing vector gives its bytes, on every path', () => {
     }
     const key = Key.fromSeed(seed)
     assert.equal({ key: key.publicKey, sig: toHex(key.sign(message)) }, ok, name)
-    for (const path of presentPaths()) {
+    for (const path of availableProviders()) {
       const made = { key: toHex(path.publicKey(seed)), sig: toHex(path.signer(seed)(message)) }
       assert.equal(made, ok, `${path.name}: ${name}`)
     }
@@ -77,7 +77,7 @@ test('all paths sign alike, and what they sign is valid', () => {
       const key = Key.fromSeed(seed)
       const sig = key.sign(message)
       assert.ok(verify(key.publicKeyBytes, message, sig))
-      for (const path of presentPaths()) {
+      for (const path of availableProviders()) {
         assert.equal(toHex(path.publicKey(seed)), key.publicKey, path.name)
         assert.equal(toHex(path.signer(seed)(message)), toHex(sig), path.name)
       }

@@ -4,12 +4,12 @@
 import { setImmediate } from 'node:timers/promises' // timer: see untilThread
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { RunSigner, SignedNode } from '../../src/admission/own-node.ts'
+import { ChainSigner, SignedNode } from '../../src/admission/own-node.ts'
 import { equals, sha256, toHex } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
-import { pack, packNodes, signRun, unpack, unpackNodes } from '../../src/crypto/node-signer.ts'
+import { packChain, packNodes, signChain, unpackChain, unpackNodes } from '../../src/crypto/node-signer.ts'
 import { type CheckedEvent, makeEvent } from '../../src/event/event.ts'
 import { decodeNode, signingBytes } from '../../src/node/node.ts'
 import { FRONTIER, NOW, seededKey } from '../admission/nodes.ts'
@@ -30,7 +30,7 @@ function events(count: number, from = 0): CheckedEvent[] {
 }
 
 /** Signs runs, each on the one before, until a thread signs them; answers all nodes, in order. */
-async function untilThread(signer: RunSigner): Promise<SignedNode[]> {
+async function untilThread(signer: ChainSigner): Promise<SignedNode[]> {
   const nodes: SignedNode[] = []
   for (;;) {
     const last = nodes.at(-1)?.candidate
@@ -47,7 +47,7 @@ function isFromThread({ bytes }: { bytes: Uint8Array }): boolean {
 }
 
 test('a run is a chain of nodes that say what they hold, whichever thread signed it', async () => {
-  const signer = new RunSigner(key)
+  const signer = new ChainSigner(key)
   const nodes = await untilThread(signer)
   await signer.close()
   assert.not(isFromThread(nodes[0]!.candidate), 'the first are signed here')
@@ -69,7 +69,7 @@ test('a node signed alone has the bytes that a run gives it', () => {
   const [event] = events(1)
   const fields = { frontier: FRONTIER, links: [], parents: [], height: 0 }
   const alone = SignedNode.make(key, { ...fields, event: event! })
-  const [node] = unpackNodes(packNodes(signRun(key, fields, [event!.text])))
+  const [node] = unpackNodes(packNodes(signChain(key, fields, [event!.text])))
   assert.is(toHex(node!.bytes), toHex(alone.candidate.bytes))
   assert.is(toHex(node!.digest), toHex(alone.candidate.digest))
 })
@@ -77,10 +77,10 @@ test('a node signed alone has the bytes that a run gives it', () => {
 test('what is packed comes out as it went in, nothing among it', () => {
   const parts = [new Uint8Array(), Buffer.from('a'), new Uint8Array(), Buffer.from('bcd'), new Uint8Array()]
   assert.equal(
-    unpack(pack(parts)).map(part => Buffer.from(part).toString()),
+    unpackChain(packChain(parts)).map(part => Buffer.from(part).toString()),
     ['', 'a', '', 'bcd', ''],
   )
-  assert.equal(unpack(pack([])), [])
+  assert.equal(unpackChain(packChain([])), [])
 })
 
 test('a node of another frontier is refused before it is judged', () => {
@@ -92,7 +92,7 @@ test('a node of another frontier is refused before it is judged', () => {
 })
 
 test('a run whose thread is ended over it fails with a code', async () => {
-  const signer = new RunSigner(Key.generate())
+  const signer = new ChainSigner(Key.generate())
   await untilThread(signer)
   const run = signer.sign({ frontier: FRONTIER, parents: [], height: 0, events: events(600) })
   await signer.close()

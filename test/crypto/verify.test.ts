@@ -9,20 +9,20 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hasCode } from '../../src/base/errors.ts'
-import { choosePath, presentPaths, signaturePath, verify } from '../../src/crypto/ed25519.ts'
+import { availableProviders, choosePath, signaturePath, verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
-import { portable } from '../../src/crypto/provider-noble.ts'
+import { nobleProvider } from '../../src/crypto/provider-noble.ts'
 import { openssl } from '../../src/crypto/provider-openssl.ts'
-import { passesSelfCheck } from '../../src/crypto/self-test.ts'
-import { type SignaturePath, verifyBy } from '../../src/crypto/strict-verification.ts'
-import { verifyVetted } from '../../src/crypto/validated-keys.ts'
+import { passesSelfTest } from '../../src/crypto/self-test.ts'
+import { type SignatureProvider, verifyBy } from '../../src/crypto/strict-verification.ts'
+import { verifyWithValidatedKey } from '../../src/crypto/validated-keys.ts'
 import { addOrder, forge, littleEndian, point } from '../admission/forge.ts'
 import { shared, skip } from '../shared-data.ts'
 import { bytes, vectorsOf } from './signature-vectors.ts'
 
 const test = suite('crypto/verify')
 
-const paths = presentPaths()
+const paths = availableProviders()
 const PRIME = 2n ** 255n - 19n
 const ORDER = noble.Point.CURVE().n
 const seeded = { seed: 20, numRuns: 200 }
@@ -41,7 +41,7 @@ for (const path of paths) {
   })
 
   test(`the ${path.name} path passes its self-check`, () => {
-    assert.ok(passesSelfCheck(path))
+    assert.ok(passesSelfTest(path))
   })
 }
 
@@ -163,7 +163,7 @@ test('on forgeries with parts of small order, every path gives the verdict that 
 })
 
 test('the byte checks equal their definition in integers, at and around every bound', () => {
-  const yes: SignaturePath = { ...openssl, holds: () => true }
+  const yes: SignatureProvider = { ...openssl, holds: () => true }
   const smallY = new Set(Array.from({ length: 8 }, (_, times) => littleEndian(smallPoint(times)) % 2n ** 255n))
   const near = [0n, 1n, PRIME, ORDER, 2n ** 252n, 2n ** 255n, 2n ** 256n - 1n, 8n * ORDER, ...smallY]
   const nearby = fc
@@ -227,16 +227,16 @@ test('views into larger, shared and resizable memory get the same verdict', () =
 })
 
 test('a path that is wrong, throws or answers anything but true is passed over', () => {
-  const cofactored: SignaturePath = {
+  const cofactored: SignatureProvider = {
     ...openssl,
     holds: (key, message, sig) => noble.verify(sig, message, key, { zip215: false }),
   }
   noble.hashes.sha512 ??= message => Uint8Array.from(createHash('sha512').update(message).digest())
-  const torsionFreeOnly: SignaturePath = {
+  const torsionFreeOnly: SignatureProvider = {
     ...openssl,
     holds: (key, message, sig) => noble.Point.fromBytes(key).isTorsionFree() && openssl.holds(key, message, sig),
   }
-  const wrong: Record<string, SignaturePath> = {
+  const wrong: Record<string, SignatureProvider> = {
     'always true': { ...openssl, holds: () => true },
     'always false': { ...openssl, holds: () => false },
     'true as a number': { ...openssl, holds: (...one) => (openssl.holds(...one) ? 1 : 0) },
@@ -253,8 +253,8 @@ test('a path that is wrong, throws or answers anything but true is passed over',
     'a wrong signature': { ...openssl, signer: () => () => new Uint8Array(64) },
   }
   for (const [name, path] of Object.entries(wrong)) {
-    assert.not.ok(passesSelfCheck(path), name)
-    assert.is(choosePath([path, portable]), portable, name)
+    assert.not.ok(passesSelfTest(path), name)
+    assert.is(choosePath([path, nobleProvider]), nobleProvider, name)
   }
   assert.throws(
     () => choosePath(Object.values(wrong)),
@@ -335,13 +335,13 @@ test('a signature under a key with a part of small order is valid by the rule, a
     forge({ a: 7n, aTorsion: 1, r: BigInt(n + 2), rTorsion: 0, message: Buffer.from([n]) }),
   ).find(({ valid }) => valid)!
   assert.ok(verify(forged.key, forged.message, forged.sig))
-  for (let again = 0; again < 2; again++) assert.not(verifyVetted(forged.key, forged.message, forged.sig))
+  for (let again = 0; again < 2; again++) assert.not(verifyWithValidatedKey(forged.key, forged.message, forged.sig))
   const key = Key.fromSeed(new Uint8Array(32).fill(1))
   const message = Buffer.from('signed')
   const sig = key.sign(message)
-  assert.ok(verifyVetted(key.publicKeyBytes, message, sig))
-  assert.not(verifyVetted(key.publicKeyBytes, Buffer.from('other'), sig))
-  assert.not(verifyVetted(new Uint8Array(31), message, sig))
+  assert.ok(verifyWithValidatedKey(key.publicKeyBytes, message, sig))
+  assert.not(verifyWithValidatedKey(key.publicKeyBytes, Buffer.from('other'), sig))
+  assert.not(verifyWithValidatedKey(new Uint8Array(31), message, sig))
 })
 
 test.run()

@@ -29,13 +29,13 @@ function refusal(run: () => unknown, code: ErrorCode): Error {
 }
 
 test('labels are the eight bytes of an id', () => {
-  const label = vela.eventLabel('vev_0123456789abcdef')
+  const label = vela.eventIdPrefix('vev_0123456789abcdef')
   assert.is(toHex(label), '0123456789abcdef')
-  assert.is(vela.labelId(label), 'vev_0123456789abcdef')
+  assert.is(vela.eventIdFromPrefix(label), 'vev_0123456789abcdef')
   for (const id of ['vev_0123456789abcde', 'vev_0123456789ABCDEF', 'vfr_0123456789abcdef', '0123456789abcdef', ''])
-    refusal(() => vela.eventLabel(id), 'ERR_EVENT_SHAPE')
+    refusal(() => vela.eventIdPrefix(id), 'ERR_EVENT_SHAPE')
   assert.throws(
-    () => vela.labelId(new Uint8Array(7)),
+    () => vela.eventIdFromPrefix(new Uint8Array(7)),
     (error: unknown) => error instanceof TypeError,
   )
 })

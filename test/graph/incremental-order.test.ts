@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, utf8 } from '../../src/base/bytes.ts'
-import { GrowingOrder } from '../../src/graph/incremental-order.ts'
+import { IncrementalOrder } from '../../src/graph/incremental-order.ts'
 import { topologicalOrder } from '../../src/graph/order.ts'
 
 const test = suite('graph/incremental-order')
@@ -40,7 +40,7 @@ function expected(log: readonly Toy[]): number[] {
   return order!.map(id => ids.indexOf(id))
 }
 
-function orderOf(order: GrowingOrder): number[] {
+function orderOf(order: IncrementalOrder): number[] {
   return Array.from({ length: order.size }, (_, place) => order.at(place))
 }
 
@@ -50,7 +50,7 @@ test('nodes in any portions give the order of them all, and what is before the f
       logs,
       fc.array(fc.integer({ min: 1, max: 15 }), { minLength: 60, maxLength: 60 }),
       async (log, sizes) => {
-        const order = new GrowingOrder()
+        const order = new IncrementalOrder()
         for (let seq = 0, round = 0; seq < log.length; round++) {
           const before = orderOf(order)
           for (let left = sizes[round]!; left > 0 && seq < log.length; left--, seq++)
@@ -72,7 +72,7 @@ test('nodes in any portions give the order of them all, and what is before the f
 })
 
 test('what is built on the present heads goes to the end', async () => {
-  const order = new GrowingOrder()
+  const order = new IncrementalOrder()
   const count = 5000
   for (let seq = 0; seq < count; seq++)
     order.add({
@@ -92,7 +92,7 @@ test('what is built on the present heads goes to the end', async () => {
 })
 
 test('equal events have equal keys', () => {
-  const order = new GrowingOrder()
+  const order = new IncrementalOrder()
   for (const [seq, label] of [1, 2, 1].entries())
     order.add({ event: eventOf({ label, parents: [] }), digest: digestOf(seq), parents: [] })
   assert.is(order.eventKey(0), order.eventKey(2))

@@ -2,17 +2,17 @@
 // stored or hashed. It counts what it is asked, so that a test can hold a walk to its promise.
 
 import { compare, concat, type Digest, DigestMap, sha256, utf8 } from '../../src/base/bytes.ts'
-import { Serial } from '../../src/base/mutex.ts'
+import { Mutex } from '../../src/base/mutex.ts'
 import { MemoryDocuments } from '../../src/store/memory-documents.ts'
-import type { FrontierStore, NodeEntry, NodeRow, Place, ScanOptions } from '../../src/store/store.ts'
+import type { FrontierStore, NodeEntry, NodeLocation, NodeRow, ScanOptions } from '../../src/store/store.ts'
 
 const ROW_BYTES = 1000
 
 export class ToyLog implements FrontierStore {
   readonly name = 'vfr_0000000000000000'
-  readonly documents = new MemoryDocuments(new Serial())
+  readonly documents = new MemoryDocuments(new Mutex())
   readonly #rows: NodeRow[] = []
-  readonly #places = new DigestMap<Place>()
+  readonly #places = new DigestMap<NodeLocation>()
   readonly #heads = new DigestMap<Digest>()
   /** Digests looked up, and rows read, since the log was made. */
   located = 0
@@ -52,7 +52,7 @@ export class ToyLog implements FrontierStore {
     return sha256(concat(this.heads()))
   }
 
-  async locate(digests: readonly Digest[]): Promise<(Place | undefined)[]> {
+  async locate(digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]> {
     this.located += digests.length
     return digests.map(digest => this.#places.get(digest))
   }

@@ -10,7 +10,7 @@ import { readEvent } from '../../src/event/event.ts'
 import { topologicalOrder } from '../../src/graph/order.ts'
 import { causalClosure, classify, type IdPair, missingAncestors } from '../../src/replica/closure.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
-import { Difference } from '../../src/sync/difference.ts'
+import { SetDifference } from '../../src/sync/difference.ts'
 import { FRONTIER, NOW, seededKey, setting, waitText } from '../admission/nodes.ts'
 import { readText } from '../sources.ts'
 import { toyDigest, toyLog } from './toy-log.ts'
@@ -104,7 +104,7 @@ const operations: Record<string, (input: Input) => unknown> = {
 /** A head of −1 is one that the source does not have. */
 async function findDifference({ parents, has, heads, answer }: Input): Promise<unknown> {
   const sinkHeads = heads.map(head => toyDigest(head < 0 ? 'elsewhere' : head))
-  const difference = await Difference.open(toyLog(parents), {
+  const difference = await SetDifference.open(toyLog(parents), {
     sinkHeads,
     sinkHeadsComplete: true,
     sinkCount: has.length,

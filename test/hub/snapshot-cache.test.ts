@@ -6,11 +6,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { HTTP_LIMITS } from '../../src/base/limits.ts'
 import { Handed } from '../../src/hub/handed.ts'
-import { Captures } from '../../src/hub/snapshot-cache.ts'
-import { Budget } from '../../src/hub/token-bucket.ts'
+import { SnapshotCache } from '../../src/hub/snapshot-cache.ts'
+import { TokenBucket } from '../../src/hub/token-bucket.ts'
 import { appendEvent, createFrontier } from '../../src/replica/append.ts'
 import { openParts } from '../../src/replica/open-replica.ts'
-import { Home } from '../../src/replica/replica-context.ts'
+import { ReplicaContext } from '../../src/replica/replica-context.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { draft } from '../replica/drafts.ts'
 
@@ -28,14 +28,14 @@ class Clock {
 
 async function scene() {
   const options = { location: new MemoryStore() }
-  const home = new Home(await openParts(options), options)
+  const home = new ReplicaContext(await openParts(options), options)
   const { frontier: name } = await createFrontier(home, { name: 'Captured' })
   const clock = new Clock()
   return {
     home,
-    frontier: home.at(name),
+    frontier: home.frontier(name),
     clock,
-    captures: new Captures(home, clock.read),
+    captures: new SnapshotCache(home, clock.read),
     append: (reason: string) => appendEvent(home, name, draft(reason)),
     [Symbol.asyncDispose]: () => home.close(),
   }
@@ -43,27 +43,27 @@ async function scene() {
 
 test('a budget is open for a burst, then for its part of the time', () => {
   const clock = new Clock()
-  const budget = new Budget({ burstMs: 100, part: 10, clock: clock.read })
-  assert.ok(budget.isOpen)
-  budget.spend(150)
-  assert.not.ok(budget.isOpen)
+  const budget = new TokenBucket({ burstMs: 100, part: 10, clock: clock.read })
+  assert.ok(budget.hasTokens)
+  budget.consume(150)
+  assert.not.ok(budget.hasTokens)
   clock.now = 499
-  assert.not.ok(budget.isOpen)
+  assert.not.ok(budget.hasTokens)
   clock.now = 510
-  assert.ok(budget.isOpen)
-  budget.spend(10)
+  assert.ok(budget.hasTokens)
+  budget.consume(10)
   clock.now = 1_000_000
-  assert.ok(budget.isOpen)
-  budget.spend(100)
-  assert.not.ok(budget.isOpen)
+  assert.ok(budget.hasTokens)
+  budget.consume(100)
+  assert.not.ok(budget.hasTokens)
 })
 
 test('as long as nothing changes there is one capture, also for many who ask at once', async () => {
   await using all = await scene()
-  const given = await Promise.all(Array.from({ length: 20 }, () => all.captures.present(all.frontier)))
+  const given = await Promise.all(Array.from({ length: 20 }, () => all.captures.current(all.frontier)))
   assert.is(new Set(given).size, 1)
   await all.append('a change')
-  const next = await all.captures.present(all.frontier)
+  const next = await all.captures.current(all.frontier)
   assert.is.not(next.fileHash, given[0]!.fileHash)
   assert.is.not(next.logHash, given[0]!.logHash)
 })
@@ -71,21 +71,21 @@ test('as long as nothing changes there is one capture, also for many who ask at 
 test('a frontier whose captures take long is given as it was, until there is time again', async () => {
   await using all = await scene()
   all.clock.step = 2 * HTTP_LIMITS.captureBurstMs
-  const first = await all.captures.present(all.frontier)
+  const first = await all.captures.current(all.frontier)
   all.clock.step = 0
   await all.append('a change')
-  assert.is(await all.captures.present(all.frontier), first)
+  assert.is(await all.captures.current(all.frontier), first)
   all.clock.now += HTTP_LIMITS.captureBurstMs * HTTP_LIMITS.capturePart
-  assert.is.not(await all.captures.present(all.frontier), first)
+  assert.is.not(await all.captures.current(all.frontier), first)
 })
 
 test('former captures are kept for a while, and so many of them', async () => {
   await using all = await scene()
   const { captures, frontier } = all
-  const made = [await captures.present(frontier)]
+  const made = [await captures.current(frontier)]
   while (made.length < HTTP_LIMITS.capturesKeptMax + 1) {
     await all.append(`change ${made.length}`)
-    made.push(await captures.present(frontier))
+    made.push(await captures.current(frontier))
   }
   const { name } = frontier.log
   const found = () => made.map(({ fileHash }) => captures.find(name, fileHash) !== undefined)
@@ -104,7 +104,7 @@ function reader(address: string, options: { agent?: string; method?: string; has
 test('what a reader was told of stays good for a while, however often it asks, and is no other address’s', async () => {
   await using all = await scene()
   const handed = new Handed(all.clock.read)
-  const capture = await all.captures.present(all.frontier)
+  const capture = await all.captures.current(all.frontier)
   const { name } = all.frontier.log
   const given = (asked: ReturnType<typeof reader>) => handed.of(name, asked, hash => `"${hash}"`)?.hash
   handed.tell(capture, reader('one'))
@@ -122,10 +122,10 @@ test('two programs behind one address are each given what they were told of', as
   const handed = new Handed(all.clock.read)
   const { name } = all.frontier.log
   const given = (agent: string) => handed.of(name, reader('shared', { agent }), hash => hash)?.hash
-  const before = await all.captures.present(all.frontier)
+  const before = await all.captures.current(all.frontier)
   handed.tell(before, reader('shared', { agent: 'ada' }))
   await all.append('a change')
-  const after = await all.captures.present(all.frontier)
+  const after = await all.captures.current(all.frontier)
   handed.tell(after, reader('shared', { agent: 'ben' }))
   handed.tell(before, reader('shared', { agent: 'ben', method: 'HEAD' }))
   assert.equal([given('ada'), given('ben'), given('eve')], [before.fileHash, after.fileHash, undefined])
@@ -133,9 +133,9 @@ test('two programs behind one address are each given what they were told of', as
 
 test('a former capture is made again, byte for byte, when it is no longer kept', async () => {
   await using all = await scene()
-  const first = await all.captures.present(all.frontier)
+  const first = await all.captures.current(all.frontier)
   await all.append('a change')
-  const again = await new Captures(all.home, all.clock.read).former(all.frontier, first.nodes)
+  const again = await new SnapshotCache(all.home, all.clock.read).former(all.frontier, first.nodes)
   assert.is.not(again, first)
   assert.is(again.fileHash, first.fileHash)
   assert.is(await all.captures.former(all.frontier, first.nodes), first)
@@ -143,8 +143,8 @@ test('a former capture is made again, byte for byte, when it is no longer kept',
 
 test('a frontier without nodes has no capture', async () => {
   await using all = await scene()
-  const empty = await all.home.track('vfr_0000000000000000')
-  const code = await all.captures.present(empty).catch(error => error.code)
+  const empty = await all.home.openFrontier('vfr_0000000000000000')
+  const code = await all.captures.current(empty).catch(error => error.code)
   assert.is(code, 'ERR_NOT_FOUND')
 })
 

@@ -10,11 +10,11 @@ import { compare, type Digest, equals, sha256, toHex, utf8 } from '../../src/bas
 import { NODE_LIMITS, nodeBytesMax } from '../../src/base/limits.ts'
 import {
   compareLinks,
+  type DocumentLink,
   decodeNode,
   encodeBody,
   encodeNode,
   isFrontierName,
-  type Link,
   NODE_DOMAIN,
   type NodeFields,
   signingBytes,
@@ -35,7 +35,7 @@ const root: NodeFields = {
   frontier: 'vfr_228826dc9ec1a4fb',
 }
 const parents = [digestOf('one'), digestOf('two')].sort(compare)
-const links: Link[] = [
+const links: DocumentLink[] = [
   { codec: 'raw', digest: digestOf('document') },
   { codec: 'dag-cbor', digest: digestOf('chunks') },
 ]
@@ -57,8 +57,8 @@ const anyFields: fc.Arbitrary<NodeFields> = fc
     key,
     event: utf8(event),
     links: [
-      ...raw.sort(compare).map((digest): Link => ({ codec: 'raw', digest })),
-      ...lists.sort(compare).map((digest): Link => ({ codec: 'dag-cbor', digest })),
+      ...raw.sort(compare).map((digest): DocumentLink => ({ codec: 'raw', digest })),
+      ...lists.sort(compare).map((digest): DocumentLink => ({ codec: 'dag-cbor', digest })),
     ],
     height: parents.length === 0 ? 0 : height,
     parents: parents.sort(compare),
@@ -199,7 +199,7 @@ function linksOf(count: number): Uint8Array {
 
 test('the encoder refuses fields that make no node', () => {
   const [one, two] = parents as [Digest, Digest]
-  const [raw, list] = links as [Link, Link]
+  const [raw, list] = links as [DocumentLink, DocumentLink]
   const refused: [string, Partial<NodeFields>][] = [
     ['a short key', { key: new Uint8Array(31) }],
     ['height without parents', { parents: [] }],

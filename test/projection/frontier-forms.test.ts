@@ -3,7 +3,12 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/base/bytes.ts'
-import { type Parts, type RepositoryFile, splitFrontier, splitRepository } from '../../src/projection/files/split.ts'
+import {
+  type RepositoryFile,
+  type SplitFrontier,
+  splitFrontier,
+  splitRepository,
+} from '../../src/projection/files/split.ts'
 import { Replica } from '../../src/replica/replica.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import * as vela from '../../src/vela/index.ts'
@@ -44,7 +49,7 @@ function small(): { text: string; dependency: Record<string, string | null> } {
 }
 
 /** Takes a frontier in, and gives it out whole and as a repository. */
-async function through(parts: Parts): Promise<{ replica: Replica; text: string; files: RepositoryFile[] }> {
+async function through(parts: SplitFrontier): Promise<{ replica: Replica; text: string; files: RepositoryFile[] }> {
   const replica = await Replica.open({ location: new MemoryStore() })
   await replica.importWhole(frontier, parts)
   const { text } = await replica.whole(frontier)

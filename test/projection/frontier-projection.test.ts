@@ -7,8 +7,8 @@ import * as assert from 'uvu/assert'
 import { toHex } from '../../src/base/bytes.ts'
 import { makeEvent } from '../../src/event/event.ts'
 import { decodeNode } from '../../src/node/node.ts'
-import { isStanding } from '../../src/projection/event-index.ts'
-import { type OpenedConflict, type Seeds, StoredView } from '../../src/projection/frontier-projection.ts'
+import { isAuthoritativeKey } from '../../src/projection/event-index.ts'
+import { FrontierProjection, type InitialState, type OpenedConflict } from '../../src/projection/frontier-projection.ts'
 import { openedBehindWaist } from '../../src/projection/waist.ts'
 import { Journal } from '../../src/replica/journal.ts'
 import { replaySeqs } from '../../src/replica/log-order.ts'
@@ -25,29 +25,29 @@ const test = suite('projection/frontier-projection')
 const IDS = ['vf_a', 'vf_b'] as const
 const KEYS = [2, 3].map(seededKey)
 const ADA = signer(1)
-const SEEDS: Seeds = { genesis: IDS.map(id => finding(id)), proposals: [], actors: [] }
+const SEEDS: InitialState = { genesis: IDS.map(id => finding(id)), proposals: [], actors: [] }
 
 interface Kept extends Setting {
-  readonly view: StoredView
+  readonly view: FrontierProjection
   readonly journal: Journal
 }
 
-async function kept(options: { store?: Store; seeds?: () => Promise<Seeds> } = {}): Promise<Kept> {
+async function kept(options: { store?: Store; seeds?: () => Promise<InitialState> } = {}): Promise<Kept> {
   const parts = await setting({ peers: KEYS, ...(options.store === undefined ? {} : { store: options.store }) })
   const { log, registry, store, own } = parts
   const journal = new Journal(store.records, { clock: () => new Date(NOW), key: () => own })
   const seeds = options.seeds ?? (async () => SEEDS)
-  return { ...parts, journal, view: new StoredView({ log, registry, journal, hubId: 'hub:own', seeds }) }
+  return { ...parts, journal, view: new FrontierProjection({ log, registry, journal, hubId: 'hub:own', seeds }) }
 }
 
 /** Another look at the same log, without a view in memory. */
-function unasked({ log, registry, journal }: Kept): StoredView {
-  return new StoredView({ log, registry, journal, hubId: 'hub:own', seeds: async () => SEEDS })
+function unasked({ log, registry, journal }: Kept): FrontierProjection {
+  return new FrontierProjection({ log, registry, journal, hubId: 'hub:own', seeds: async () => SEEDS })
 }
 
 /** What is found behind the last waist, without a word of the whole view. */
 function behindWaist({ log, registry }: Kept, from: number): Promise<readonly OpenedConflict[] | undefined> {
-  return openedBehindWaist({ log, from, standing: key => isStanding(registry, 'hub:own', key) })
+  return openedBehindWaist({ log, from, standing: key => isAuthoritativeKey(registry, 'hub:own', key) })
 }
 
 /** A replay of the whole log, the plain way. */
@@ -183,7 +183,7 @@ test('a store on disk gives the same', async () => {
   await inMemory.admit(nodes)
   for (let at = 0; at < nodes.length; at += 100) {
     await onDisk.admit(nodes.slice(at, at + 100))
-    await onDisk.view.refresh()
+    await onDisk.view.update()
   }
   assert.is(await onDisk.view.read(printView), await inMemory.view.read(printView))
 })
@@ -199,10 +199,10 @@ test('a merge says which conflicts it opened, once for the journal, and not thos
     makeNode(KEYS[i]!, '', [root], { event: text }),
   ) as [Made, Made]
   await replica.admit([root, low])
-  assert.equal(await view.noteMerged(), [])
+  assert.equal(await view.openedSince(), [])
   const before = replica.log.nodes
   await replica.admit([high])
-  const opened = await view.noteMerged(before, { peer: 'hub:peer-1' })
+  const opened = await view.openedSince(before, { peer: 'hub:peer-1' })
   assert.is(opened.length, 1)
   const [listed] = await view.conflicts()
   const { values, ...named } = listed!
@@ -211,17 +211,17 @@ test('a merge says which conflicts it opened, once for the journal, and not thos
   assert.is(listed!.id, vela.conflictId(listed!))
   assert.match(listed!.id, /^vcx_[0-9a-f]{16}$/)
   // Asked again, for the same nodes or for later ones.
-  assert.equal(await view.noteMerged(before), opened)
-  assert.equal(await view.noteMerged(), [])
+  assert.equal(await view.openedSince(before), opened)
+  assert.equal(await view.openedSince(), [])
   const entries = await journal.list(FRONTIER, { limit: 10 })
   assert.is(entries.length, 1)
   const { kind, facts } = entries[0]!
   assert.equal([kind, facts.peer, facts.count], ['conflicts.opened', 'hub:peer-1', 1])
   // Who saw both settles it.
   await replica.admit([makeNode(KEYS[0]!, '', [low, high], { event: revise(3, 0.4) })])
-  assert.equal(await view.noteMerged(), [])
+  assert.equal(await view.openedSince(), [])
   assert.equal(await view.conflicts(), [])
-  assert.equal(await view.noteMerged(before), [], 'a conflict that is settled is not said to have been opened')
+  assert.equal(await view.openedSince(before), [], 'a conflict that is settled is not said to have been opened')
 })
 
 test('behind the last waist the same conflicts are found as by the whole view', async () => {
@@ -231,11 +231,11 @@ test('behind the last waist the same conflicts are found as by the whole view', 
       const made = arrival(nodes, order).map(place => nodes[place]!.made)
       await using replica = await kept()
       await replica.admit(made.slice(0, cut))
-      await replica.view.refresh()
+      await replica.view.update()
       const before = replica.log.nodes
       await replica.admit(made.slice(cut))
       const found = await behindWaist(replica, before)
-      const whole = await replica.view.noteMerged(before)
+      const whole = await replica.view.openedSince(before)
       // Contested resolutions of a conflict that never was may be listed under another id once more is here.
       const computed = (all: readonly OpenedConflict[]) =>
         new Set(all.filter(({ field }) => field !== undefined).map(({ id }) => id))
@@ -308,7 +308,7 @@ test('a view that nobody asked for before tells what was there from what came', 
   await replica.admit([root, at(1, 0.1), at(2, 0.9)])
   const before = replica.log.nodes
   await replica.admit([at(3, 0.5)])
-  assert.is((await replica.view.noteMerged(before)).length, 2)
+  assert.is((await replica.view.openedSince(before)).length, 2)
   assert.is((await replica.view.conflicts()).length, 3)
 })
 
@@ -345,7 +345,7 @@ test('an event that a registered hub carries too counts by that node', async () 
 })
 
 test('with another genesis the replay starts over', async () => {
-  let seeds: Seeds = { ...SEEDS, genesis: [] }
+  let seeds: InitialState = { ...SEEDS, genesis: [] }
   await using replica = await kept({ seeds: async () => seeds })
   await replica.admit([makeNode(KEYS[0]!, '', [], { event: revise(1, 0.2) })])
   assert.equal(await replica.view.read(view => vela.viewProblems(view).map(({ code }) => code)), ['ERR_EVENT_TARGET'])
@@ -397,10 +397,10 @@ test('a proposal that comes late is taken in by the events that were in want of 
   let seeds = SEEDS
   await using replica = await kept({ seeds: async () => seeds })
   await replica.admit(chain)
-  const before = await replica.view.refresh()
+  const before = await replica.view.update()
   assert.is(vela.viewProblems(before).length, 100)
   seeds = { ...SEEDS, proposals: [proposal] }
-  const after = await replica.view.refresh()
+  const after = await replica.view.update()
   assert.ok(after === before, 'the replay started over')
   assert.equal(vela.viewProblems(after), [])
   await using afresh = await kept({ seeds: async () => seeds })
@@ -408,7 +408,7 @@ test('a proposal that comes late is taken in by the events that were in want of 
   assert.is(await replica.view.read(printView), await afresh.view.read(printView))
   // Another content under the same id is no addition.
   seeds = { ...SEEDS, proposals: [{ ...proposal, payload: vela.toJson({}) }] }
-  assert.ok((await replica.view.refresh()) !== after)
+  assert.ok((await replica.view.update()) !== after)
   assert.is(await replica.view.read(view => vela.viewProblems(view).length), 100)
 })
 
@@ -420,7 +420,7 @@ test('a view that could not be read is made anew', async () => {
   }
   await using replica = await kept({ seeds })
   await replica.admit([makeNode(KEYS[0]!, '', [], { event: revise(1, 0.2) })])
-  await failsNow(replica.view.refresh())
+  await failsNow(replica.view.update())
   fails = false
   assert.is(await replica.view.read(printView), await afresh(replica))
 })

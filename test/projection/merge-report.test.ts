@@ -249,9 +249,9 @@ test('a conflict is explained by both events, their values, and who signed them;
 test('the whole log is replayed only when that is asked for, or its view is there', async () => {
   const called: string[] = []
   const view = {
-    isThere: false,
+    isLoaded: false,
     isReplaying: false,
-    noteMerged: async () => {
+    openedSince: async () => {
       called.push('whole')
       return []
     },
@@ -266,7 +266,7 @@ test('the whole log is replayed only when that is asked for, or its view is ther
   assert.equal(await mergeReport(frontier, { ...merge, asked: false }), {})
   const none = { conflicts_opened: [], conflicts_opened_count: 0 }
   assert.equal(await mergeReport(frontier, { ...merge, asked: true }), none)
-  view.isThere = true
+  view.isLoaded = true
   assert.equal(await mergeReport(frontier, { ...merge, asked: false }), none)
   assert.equal(called.splice(0), ['behind the waist', 'whole', 'whole'])
   // Whoever keeps a peer waiting looks behind the waist first, and doesn't wait for the view of a long log.

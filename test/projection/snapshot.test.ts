@@ -12,7 +12,7 @@ import { printBase, readBase } from '../../src/projection/files/base-document.ts
 import { joinFrontier } from '../../src/projection/files/join.ts'
 import { splitFrontier } from '../../src/projection/files/split.ts'
 import { Replica } from '../../src/replica/replica.ts'
-import type { Home } from '../../src/replica/replica-context.ts'
+import type { ReplicaContext } from '../../src/replica/replica-context.ts'
 import * as vela from '../../src/vela/index.ts'
 import { type Scratch, scratch, shared, skip } from '../shared-data.ts'
 import { signed, signer } from '../vela/signers.ts'
@@ -258,8 +258,8 @@ test('what looks like a base document, and makes no frontier, is passed over', a
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
   await replica.importWhole(frontier, splitFrontier(utf8(text)))
-  const home: Home = Reflect.get(replica, 'home')
-  const { documents } = home.at(frontier)
+  const home: ReplicaContext = Reflect.get(replica, 'home')
+  const { documents } = home.frontier(frontier)
   const bad = [
     printBase({ frontier, members: new Map(), events: [], proposals: undefined, files: undefined }),
     printBase({
@@ -385,8 +385,8 @@ for (const pick of [0, 1])
     await hub.append(frontier, signed(draft, by).text)
     await sync()
     for (const replica of [hub, other]) {
-      const home: Home = Reflect.get(replica, 'home')
-      const view = await home.at(frontier).view.refresh()
+      const home: ReplicaContext = Reflect.get(replica, 'home')
+      const view = await home.frontier(frontier).view.update()
       assert.is(vela.viewRows(view).findings[0]!.confidence_score, score.toFixed(6))
       assert.is((await replica.whole(frontier)).file.findings[0]!.score, score)
     }
@@ -419,8 +419,8 @@ test('a peer’s base document is kept and shown, and that of the owner counts a
       [true, [hub.hubId]],
       [false, ['hub:other']],
     ])
-    const home: Home = Reflect.get(replica, 'home')
-    const { findings } = vela.viewRows(await home.at(frontier).view.refresh())
+    const home: ReplicaContext = Reflect.get(replica, 'home')
+    const { findings } = vela.viewRows(await home.frontier(frontier).view.update())
     assert.equal(
       findings.map(({ id }) => id),
       [target, 'vf_0000000000000002'],
@@ -457,7 +457,7 @@ test('what the owner imports counts though a peer has linked it before, and a fr
   assert.is(nameOf(await other.whole(bare)), 'Small')
 })
 
-function nameOf({ file }: { file: vela.Frontier }): unknown {
+function nameOf({ file }: { file: vela.FrontierFile }): unknown {
   return (file.members.get('frontier') as Map<string, vela.Json>).get('name')
 }
 
@@ -495,8 +495,8 @@ test('a view of what was imported starts from its findings and its proposals', a
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
   await replica.importWhole(frontier, splitFrontier(utf8(text)))
-  const home: Home = Reflect.get(replica, 'home')
-  const view = await home.at(frontier).view.refresh()
+  const home: ReplicaContext = Reflect.get(replica, 'home')
+  const view = await home.frontier(frontier).view.update()
   assert.equal(vela.viewProblems(view), [])
   assert.equal(
     vela.viewRows(view).findings.map(({ id, annotation_ids }) => [id, annotation_ids]),

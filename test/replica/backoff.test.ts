@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type ErrorCode, ReplicaError } from '../../src/base/errors.ts'
 import { LINK_LIMITS } from '../../src/base/limits.ts'
-import { reopenMs, retryMs } from '../../src/replica/links/backoff.ts'
+import { reconnectDelayMs, reopenDelayMs } from '../../src/replica/links/backoff.ts'
 
 const test = suite('replica/backoff')
 
@@ -14,18 +14,18 @@ const most = (): number => 1 - 2 ** -53
 const down = new ReplicaError('ERR_SYNC_CONNECT', 'down')
 
 test('a wait is at least the least, also the first is drawn from a range, and its bound doubles up to the most', () => {
-  const bounds = Array.from({ length: 12 }, (_, failures) => Math.round(retryMs(failures, down, most)))
+  const bounds = Array.from({ length: 12 }, (_, failures) => Math.round(reconnectDelayMs(failures, down, most)))
   assert.equal(bounds.slice(0, 7), [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000])
   assert.ok(bounds.slice(6).every(ms => ms === retryMsMax))
-  for (const failures of [0, 5, 1_000_000]) assert.is(retryMs(failures, down, least), retryMsMin)
+  for (const failures of [0, 5, 1_000_000]) assert.is(reconnectDelayMs(failures, down, least), retryMsMin)
 })
 
 test('who is not registered asks again soon, and then with growing waits well below half a minute', () => {
   for (const code of ['ERR_SYNC_FORBIDDEN', 'ERR_FRONTIER_UNKNOWN'] as const) {
     const refused = new ReplicaError(code, 'not yet')
-    const bounds = Array.from({ length: 8 }, (_, refusals) => Math.round(retryMs(refusals, refused, most)))
+    const bounds = Array.from({ length: 8 }, (_, refusals) => Math.round(reconnectDelayMs(refusals, refused, most)))
     assert.equal(bounds, [1000, 2000, 4000, 8000, refusedMsMax, refusedMsMax, refusedMsMax, refusedMsMax], code)
-    assert.is(retryMs(9, refused, least), retryMsMin)
+    assert.is(reconnectDelayMs(9, refused, least), retryMsMin)
   }
   assert.ok(refusedMsMax <= 20_000)
 })
@@ -34,14 +34,14 @@ test('what only a person can change is asked for again after about the longest w
   const lasting: ErrorCode[] = ['ERR_SYNC_AUTH', 'ERR_SYNC_REMOTE', 'ERR_SYNC_VERSION', 'ERR_PEER_URL']
   for (const code of lasting) {
     const error = new ReplicaError(code, 'no')
-    assert.is(retryMs(0, error, least), 0.75 * retryMsMax, code)
-    assert.ok(retryMs(0, error, most) <= retryMsMax, code)
+    assert.is(reconnectDelayMs(0, error, least), 0.75 * retryMsMax, code)
+    assert.ok(reconnectDelayMs(0, error, most) <= retryMsMax, code)
   }
 })
 
 test('channels are opened again within their bounds', () => {
-  assert.is(reopenMs(least), reopenMsMin)
-  assert.ok(reopenMs(most) <= reopenMsMax)
+  assert.is(reopenDelayMs(least), reopenMsMin)
+  assert.ok(reopenDelayMs(most) <= reopenMsMax)
 })
 
 test.run()

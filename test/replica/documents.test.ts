@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import { equals, sha256, utf8 } from '../../src/base/bytes.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { Replica } from '../../src/index.ts'
-import type { Link } from '../../src/node/node.ts'
+import type { DocumentLink } from '../../src/node/node.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, NOW, pair } from './drafts.ts'
@@ -19,15 +19,19 @@ const short = utf8('ten bytes.')
 /** Bytes without a period of 256 KiB, so that no two chunks are the same. */
 const long = Uint8Array.from({ length: 600 * KIB }, (_, i) => Math.imul(i, 2654435761) >>> 24)
 
-async function appendWith(replica: Replica, reason: string, ...documents: readonly Uint8Array[]): Promise<Link[]> {
+async function appendWith(
+  replica: Replica,
+  reason: string,
+  ...documents: readonly Uint8Array[]
+): Promise<DocumentLink[]> {
   await replica.track(FRONTIER)
-  const links: Link[] = []
+  const links: DocumentLink[] = []
   for (const bytes of documents) links.push(await replica.documents(FRONTIER).put(bytes))
   await replica.append(FRONTIER, draft(reason), { links })
   return links
 }
 
-async function sameBytes(replica: Replica, link: Link, bytes: Uint8Array): Promise<void> {
+async function sameBytes(replica: Replica, link: DocumentLink, bytes: Uint8Array): Promise<void> {
   assert.ok(equals(await replica.documents(FRONTIER).read(link), bytes))
 }
 
@@ -48,15 +52,15 @@ test('an event can only be appended with documents that are here whole', async (
   await using both = await pair()
   const { laptop } = both
   await laptop.track(FRONTIER)
-  const links: Link[] = [{ codec: 'raw', digest: sha256(short) }]
+  const links: DocumentLink[] = [{ codec: 'raw', digest: sha256(short) }]
   assert.is(await codeOf(laptop.append(FRONTIER, draft('too early'), { links })), 'ERR_NOT_FOUND')
   assert.equal(laptop.heads(FRONTIER), [])
   await laptop.documents(FRONTIER).put(short)
-  const list: Link[] = [{ codec: 'dag-cbor', digest: sha256(short) }]
+  const list: DocumentLink[] = [{ codec: 'dag-cbor', digest: sha256(short) }]
   assert.is(await codeOf(laptop.append(FRONTIER, draft('no list'), { links: list })), 'ERR_NOT_FOUND')
   assert.is((await laptop.append(FRONTIER, draft('in time'), { links: [...links, ...links] })).seq, 0)
   assert.is(await codeOf(laptop.documents(FRONTIER).read(list[0]!)), 'ERR_DOCUMENT')
-  const absent: Link = { codec: 'raw', digest: sha256(long) }
+  const absent: DocumentLink = { codec: 'raw', digest: sha256(long) }
   assert.is(await codeOf(laptop.documents(FRONTIER).read(absent)), 'ERR_NOT_FOUND')
   const many = Array.from({ length: 1025 }, () => links[0]!)
   assert.is(await codeOf(laptop.append(FRONTIER, draft('too many'), { links: many })), 'ERR_DOCUMENT')
@@ -130,7 +134,7 @@ test('nodes wait over a restart for documents, and a later pull brings them', as
   await using third = await Hub.listen({ location, create: true, port: 0, clock: () => NOW })
   await introduceOne(third, hub)
   // As a source without the document would have left it.
-  const inside = (third as unknown as { home: { at(name: string): { gate: Gate } } }).home.at(FRONTIER)
+  const inside = (third as unknown as { home: { frontier(name: string): { gate: Gate } } }).home.frontier(FRONTIER)
   const report = await inside.gate.admit(nodes, { from: hub.key.publicKeyBytes })
   assert.equal([report.admitted, report.held.length, report.documents.length], [0, 2, 1])
   await third.close()

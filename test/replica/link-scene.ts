@@ -2,9 +2,9 @@
 // waiting for a state instead of for a time.
 
 import { LINK_LIMITS, SOCKET_LIMITS } from '../../src/base/limits.ts'
-import type { Alarm, SetAlarm } from '../../src/base/timer.ts'
+import type { SetTimer, Timer } from '../../src/base/timer.ts'
 import { Hub, type ListenOptions } from '../../src/hub/hub.ts'
-import type { LinkTools, LiveSetting, PeerStatus, Replica, ReplicaEvent } from '../../src/index.ts'
+import type { LiveSetting, NetworkHooks, PeerStatus, Replica, ReplicaEvent } from '../../src/index.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { FRONTIER, NOW } from './drafts.ts'
 
@@ -19,7 +19,7 @@ const OTHERS = [drainMsMax, recordMsMin, handshakeMsMax, idleMsMax, REOPEN_MS]
 export class Alarms {
   readonly #waiting = new Set<{ ms: number; ring: () => void }>()
 
-  readonly setAlarm: SetAlarm = (ms, ring): Alarm => {
+  readonly setAlarm: SetTimer = (ms, ring): Timer => {
     const alarm = { ms, ring }
     this.#waiting.add(alarm)
     return {
@@ -69,7 +69,7 @@ export interface Scene extends AsyncDisposable {
 export async function liveHub(
   hubId: string,
   options: Partial<ListenOptions> = {},
-  tools: Partial<LinkTools> = {},
+  tools: Partial<NetworkHooks> = {},
 ): Promise<Scene> {
   const alarms = new Alarms()
   const { setAlarm } = alarms

@@ -4,8 +4,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { compare, type Digest, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
-import { checkEvent, eventLabel, labelId, makeEvent } from '../../src/event/event.ts'
-import { storedLabel } from '../../src/event/event-scanner.ts'
+import { checkEvent, eventIdFromPrefix, eventIdPrefix, makeEvent } from '../../src/event/event.ts'
+import { eventIdPrefixOf } from '../../src/event/event-scanner.ts'
 import { topologicalOrder } from '../../src/graph/order.ts'
 import { encodeBody, encodeNode } from '../../src/node/node.ts'
 import { replaySeqs } from '../../src/replica/log-order.ts'
@@ -138,14 +138,14 @@ test('the label of a stored event is found behind texts that look like it', () =
     payload: { id: 'vev_3333333333333333' },
     caveats: ['"id":"vev_4444444444444444"', '\\"', 'id', '{"id":"vev_5555555555555555"}'],
   })
-  assert.is(labelId(storedLabel(text)), head.id)
-  assert.is(toHex(storedLabel(text)), toHex(eventLabel(checkEvent(text).id)))
+  assert.is(eventIdFromPrefix(eventIdPrefixOf(text)), head.id)
+  assert.is(toHex(eventIdPrefixOf(text)), toHex(eventIdPrefix(checkEvent(text).id)))
 })
 
 test('a text without an id at its top level has no label', () => {
   for (const text of ['', '{}', '{"a":{"id":"vev_0123456789abcdef"}}', '{"id":"vev_xyz"}', '["id"', '"']) {
     assert.throws(
-      () => storedLabel(utf8(text)),
+      () => eventIdPrefixOf(utf8(text)),
       (error: unknown) => hasCode(error, 'ERR_EVENT_SHAPE'),
       text,
     )

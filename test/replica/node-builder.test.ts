@@ -5,11 +5,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256 } from '../../src/base/bytes.ts'
 import { ReplicaError } from '../../src/base/errors.ts'
-import { checkEvent, eventLabel, importEvent } from '../../src/event/event.ts'
+import { checkEvent, eventIdPrefix, importEvent } from '../../src/event/event.ts'
 import { decodeNode } from '../../src/node/node.ts'
 import { appendEvent } from '../../src/replica/append.ts'
 import type { Frontier } from '../../src/replica/frontier.ts'
-import { Author } from '../../src/replica/node-builder.ts'
+import { NodeBuilder } from '../../src/replica/node-builder.ts'
 import { FRONTIER, introduce, local, logOf, node, storeOf } from '../sync/local.ts'
 import { codeOf } from './drafts.ts'
 
@@ -21,11 +21,11 @@ test('an append after a crash succeeds though what it finds held has to wait on'
   await introduce(before, main)
   const parents = [node(main.key, 'left'), node(main.key, 'right')]
   const child = node(main.key, 'child', parents)
-  const { held } = await before.home.at(FRONTIER).gate.admit([child.bytes], { from: main.key.publicKeyBytes })
+  const { held } = await before.home.frontier(FRONTIER).gate.admit([child.bytes], { from: main.key.publicKeyBytes })
   // The parent that it waits for is committed, and the crash comes before that sets anything free.
   const waited = parents.find(({ digest }) => Buffer.compare(digest, held[0]!.wait.id) === 0)!
   const { event } = decodeNode(waited.bytes)
-  const label = eventLabel(checkEvent(event).id)
+  const label = eventIdPrefix(checkEvent(event).id)
   await logOf(before).commit([{ ...waited, parents: [], label, event: sha256(event) }])
 
   const { home } = await local('laptop', { store })
@@ -50,12 +50,12 @@ test('where signing fails or a flush does, nothing is on its way to the log any 
       return { refused: [], held: [] }
     },
   }
-  const author = new Author({ log: home.at(FRONTIER).log, gate } as unknown as Frontier, key)
+  const author = new NodeBuilder({ log: home.frontier(FRONTIER).log, gate } as unknown as Frontier, key)
   for (const reason of ['one', 'two']) {
     author.buildOn(importEvent(decodeNode(node(key, reason).bytes).event), [])
     await author.flush()
   }
-  assert.is(await codeOf(author.settled()), 'ERR_STORE_IO')
+  assert.is(await codeOf(author.drain()), 'ERR_STORE_IO')
   await author.close()
   assert.equal(admitted, [1, 1, 0])
 })

@@ -5,7 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Hub } from '../../src/hub/hub.ts'
 import { Replica } from '../../src/index.ts'
-import { newStanding, packStanding, unpackStanding } from '../../src/replica/sync/peer-sync-state.ts'
+import { decodePeerSyncState, encodePeerSyncState, newStanding } from '../../src/replica/sync/peer-sync-state.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, introduce, NOW, pair } from './drafts.ts'
@@ -92,9 +92,13 @@ test('unreachable since the first failure in a row, also after the replica was o
 
 test('a record of another form is as good as none', () => {
   const standing = { ...newStanding(), exchangedAt: now, heldThereKeys: ['ab'], theirs: { count: 3, digest: 'cd' } }
-  assert.equal(unpackStanding(packStanding(standing)), standing)
-  for (const bytes of [new Uint8Array(), Uint8Array.of(0xff), packStanding({ ...standing, common: 'x' as never })])
-    assert.equal(unpackStanding(bytes), newStanding())
+  assert.equal(decodePeerSyncState(encodePeerSyncState(standing)), standing)
+  for (const bytes of [
+    new Uint8Array(),
+    Uint8Array.of(0xff),
+    encodePeerSyncState({ ...standing, common: 'x' as never }),
+  ])
+    assert.equal(decodePeerSyncState(bytes), newStanding())
 })
 
 test.run()

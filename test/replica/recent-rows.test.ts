@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LIVE_LIMITS } from '../../src/base/limits.ts'
 import { followOf } from '../../src/replica/sync/log-follower.ts'
-import { Tail } from '../../src/replica/sync/recent-rows.ts'
+import { RecentRows } from '../../src/replica/sync/recent-rows.ts'
 import type { NodeEntry } from '../../src/store/store.ts'
 import { chain, FRONTIER, type Local, local, logOf, plant } from '../sync/local.ts'
 
@@ -24,7 +24,7 @@ function entries(count: number, bytes = 10): NodeEntry[] {
 }
 
 test('nothing is kept while nobody follows', () => {
-  const tail = new Tail()
+  const tail = new RecentRows()
   tail.add(entries(3), 0)
   assert.is(tail.take(0, 3, 1000), undefined)
   const leave = tail.join()
@@ -35,7 +35,7 @@ test('nothing is kept while nobody follows', () => {
 })
 
 test('what is kept is bounded in nodes and in bytes, and begins anew behind a gap', () => {
-  const tail = new Tail()
+  const tail = new RecentRows()
   tail.join()
   tail.add(entries(tailNodesMax), 0)
   tail.add(entries(5), tailNodesMax)
@@ -50,7 +50,7 @@ test('what is kept is bounded in nodes and in bytes, and begins anew behind a ga
 })
 
 async function followed(at: Local, from: number, meanwhile: () => Promise<void> = async () => {}): Promise<string[]> {
-  const follow = followOf(at.home.at(FRONTIER), from)
+  const follow = followOf(at.home.frontier(FRONTIER), from)
   const digests: string[] = []
   for (let isLast = false; !isLast; ) {
     const { rows, last } = await follow.rows()
@@ -67,7 +67,7 @@ test('a log is followed to its end as it was, each node once, from the store and
   const all = nodes.map(({ digest }) => Buffer.from(digest).toString('hex'))
   await plant(at, nodes.slice(0, 20))
   assert.equal(await followed(at, 5), all.slice(5, 20))
-  at.home.at(FRONTIER).tail.join()
+  at.home.frontier(FRONTIER).tail.join()
   await plant(at, nodes.slice(20, 30))
   assert.equal(await followed(at, 5), all.slice(5, 30))
   assert.equal(await followed(at, 25), all.slice(25, 30))

@@ -5,7 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ownLimits } from '../../src/sync/connection.ts'
 import type { Mode } from '../../src/sync/message.ts'
-import type { Fate } from '../../src/transport/link.ts'
+import type { LinkFault } from '../../src/transport/link.ts'
 import { chain, circle, FRONTIER, introduce, keyOf, type Local, local, logOf, type Made, node, plant } from './local.ts'
 import { meet, Tape, wantsNothingTwice } from './meeting.ts'
 import { Random } from './random.ts'
@@ -70,7 +70,7 @@ async function settled({ client, hub }: { client: Local; hub: Local }, history: 
   assert.is(logOf(hub).nodes, base.length + mine.length + theirs.length)
   assert.is(client.home.store.held.usage(FRONTIER).nodes, 2)
   await introduce(client, await local('stranger'))
-  await client.home.at(FRONTIER).gate.release({ kind: 'key', id: keyOf('stranger').publicKeyBytes })
+  await client.home.frontier(FRONTIER).gate.release({ kind: 'key', id: keyOf('stranger').publicKeyBytes })
   assert.equal(logOf(client).heads(), logOf(hub).heads())
 }
 
@@ -81,7 +81,7 @@ test('a session that loses, repeats or is cut at any one of its frames is simply
     await meet({ ...(await sidesOf(history)), mode, fate: tape.fate })
     assert.ok(tape.frames.length > 10)
     for (let at = 0; at < tape.frames.length; at += 1) {
-      for (const fate of ['cut', 'drop', 'duplicate'] as readonly Fate[]) {
+      for (const fate of ['cut', 'drop', 'duplicate'] as readonly LinkFault[]) {
         const sides = await sidesOf(history)
         await disturbed(sides, mode, (index: number) => (index === at ? fate : 'deliver'))
         await settled(sides, history)
@@ -94,11 +94,11 @@ test('a session that loses, repeats or is cut at any one of its frames is simply
 async function disturbed(
   { client, hub }: { client: Local; hub: Local },
   mode: Mode,
-  fateAt: (index: number) => Fate,
+  fateAt: (index: number) => LinkFault,
 ): Promise<void> {
   const scheduler = new Scheduler(new Random(1))
   let index = 0
-  const fate = (): Promise<Fate> => {
+  const fate = (): Promise<LinkFault> => {
     const chosen = fateAt(index)
     index += 1
     return scheduler.fate({
@@ -119,7 +119,7 @@ test('what was acked before a cut is stored, and is not sent again', async () =>
   await plant(hub!, chain(keyOf('main'), 'long', 1500))
   const tape = new Tape()
   let acks = 0
-  const fate = (frame: Uint8Array, from: 'a' | 'b'): Fate => {
+  const fate = (frame: Uint8Array, from: 'a' | 'b'): LinkFault => {
     tape.fate(frame, from)
     if (tape.frames.at(-1)!.message.t === 'ack') acks += 1
     return acks === 3 ? 'cut' : 'deliver'
@@ -147,7 +147,7 @@ test('what a wrong cursor hides behind a node that is held for its key comes wit
   const hidden = chain(hub!.key, 'event', 3)
   await plant(client!, hidden.slice(0, 1))
   await plant(hub!, [...hidden, node(stranger.key, 'odd', [hidden[2]!])])
-  const registry = client!.home.at(FRONTIER).registry.digest()
+  const registry = client!.home.frontier(FRONTIER).registry.digest()
   const cursor = { store: hub!.home.store.id, seq: 4 }
   const identity = { hub: 'hub:main', key: hub!.key.publicKeyBytes, caps: [], limits: ownLimits() }
   await client!.services.remember(FRONTIER, identity, cursor, registry)
@@ -166,14 +166,14 @@ test('a cursor is not believed any more once the registry has changed', async ()
   await plant(hub!, [below, node(second.key, 'above', [below])])
   const pull = { client: client!, hub: hub!, mode: 'pull' as const }
   await meet(pull)
-  const { gate, registry, log, held } = client!.home.at(FRONTIER)
+  const { gate, registry, log, held } = client!.home.frontier(FRONTIER)
   assert.is(held.usage(FRONTIER).nodes, 2)
   // The lower node is let in and thrown out again: its maker was removed before anything of it was stored.
   await gate.exclusive(async () => {
     await introduce(client!, first)
     await registry.remove('hub:first', { heads: [], at: '2026-01-02T00:00:00.000Z' })
   })
-  await gate.recheck()
+  await gate.reevaluateHeld()
   assert.equal([log.nodes, held.usage(FRONTIER).nodes], [0, 1])
   await introduce(client!, first)
   // What is left is held for its key, and says nothing of the parent that it misses.

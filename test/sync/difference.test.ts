@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Digest, toHex } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
-import { Difference } from '../../src/sync/difference.ts'
+import { SetDifference } from '../../src/sync/difference.ts'
 import { type ToyLog, toyDigest, toyLog } from '../graph/toy-log.ts'
 
 const test = suite('sync/difference')
@@ -28,7 +28,7 @@ async function find(
   options: { cursor?: number; headsMax?: number; count?: number } = {},
 ): Promise<Found> {
   const { headsMax = Number.POSITIVE_INFINITY, ...rest } = options
-  const difference = await Difference.open(log, {
+  const difference = await SetDifference.open(log, {
     sinkHeads: sink.heads.slice(0, headsMax),
     sinkHeadsComplete: sink.heads.length <= headsMax,
     sinkCount: sink.count,
@@ -191,7 +191,7 @@ test('the walk never goes below the cursor', async () => {
 })
 
 test('an answer of the wrong length is a broken frame, and reading too early a mistake', async () => {
-  const difference = await Difference.open(toyLog(chain(10)), {
+  const difference = await SetDifference.open(toyLog(chain(10)), {
     sinkHeads: [toyDigest('x')],
     sinkHeadsComplete: true,
     sinkCount: 1,
@@ -210,7 +210,7 @@ test('an answer of the wrong length is a broken frame, and reading too early a m
 test('an aborted search ends with ERR_ABORTED', async () => {
   const options = { sinkHeads: [toyDigest(0)], sinkHeadsComplete: true, sinkCount: 1, signal: AbortSignal.abort() }
   try {
-    await Difference.open(toyLog(chain(10)), options)
+    await SetDifference.open(toyLog(chain(10)), options)
   } catch (error) {
     assert.ok(hasCode(error, 'ERR_ABORTED'))
     return

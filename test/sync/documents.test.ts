@@ -5,11 +5,11 @@ import * as assert from 'uvu/assert'
 import { type Digest, equals, sha256, utf8 } from '../../src/base/bytes.ts'
 import { DOCUMENT_LIMITS } from '../../src/base/limits.ts'
 import { chunkDocument } from '../../src/node/document-chunks.ts'
-import type { Link } from '../../src/node/node.ts'
+import type { DocumentLink } from '../../src/node/node.ts'
 import { type Channel, ownLimits } from '../../src/sync/connection.ts'
 import type { Report } from '../../src/sync/message.ts'
-import { pipe } from '../../src/transport/link.ts'
-import { Exchange } from '../../src/transport/session.ts'
+import { memoryLinkPair } from '../../src/transport/link.ts'
+import { Session } from '../../src/transport/session.ts'
 import { makeNode } from '../admission/nodes.ts'
 import { circle, clientConfig, FRONTIER, hubConfig, type Local, logOf, type Made } from './local.ts'
 import { Alarms, RawPeer } from './raw-peer.ts'
@@ -24,13 +24,13 @@ interface Pull {
   readonly raw: RawPeer
   readonly laptop: Local
   readonly done: Promise<Channel>
-  readonly exchange: Exchange
+  readonly exchange: Session
 }
 
 interface Scene {
   readonly laptop: Local
   readonly hub: Local
-  make(name: string, parents: readonly Made[], links: readonly Link[]): Made
+  make(name: string, parents: readonly Made[], links: readonly DocumentLink[]): Made
 }
 
 async function scene(): Promise<Scene> {
@@ -41,8 +41,8 @@ async function scene(): Promise<Scene> {
 
 /** The laptop pulls from a hub that says it has these nodes; blocks follow by hand. */
 async function pull({ laptop, hub }: Scene, nodes: readonly Made[], heads: readonly Made[]): Promise<Pull> {
-  const [a, b] = pipe()
-  const exchange = new Exchange(a, clientConfig(laptop, hub), laptop.services, { setAlarm: new Alarms().set })
+  const [a, b] = memoryLinkPair()
+  const exchange = new Session(a, clientConfig(laptop, hub), laptop.services, { setAlarm: new Alarms().set })
   exchange.done.catch(() => {})
   const raw = new RawPeer(b, hubConfig(hub))
   await raw.ready()
@@ -165,22 +165,22 @@ test('a node whose list of chunks is none is refused, and the report says why', 
 
 test('a live channel brings the documents of what it brings, round after round', async () => {
   const { laptop, hub, make } = await scene()
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   const options = { setAlarm: new Alarms().set }
-  const dialled = new Exchange(a, clientConfig(laptop, hub), laptop.services, options)
-  const served = new Exchange(b, hubConfig(hub), hub.services, options)
+  const dialled = new Session(a, clientConfig(laptop, hub), laptop.services, options)
+  const served = new Session(b, hubConfig(hub), hub.services, options)
   served.done.catch(() => {})
   await dialled.ready
   const first = dialled.live(FRONTIER, 'pull')
   await first.caughtUp
   const parents: Made[] = []
   for (const [i, bytes] of [text, new Uint8Array(600 * 1024).fill(7), utf8('a third')].entries()) {
-    const whole = hub.home.at(FRONTIER)
+    const whole = hub.home.frontier(FRONTIER)
     const made = make(`event ${i}`, parents.slice(-1), [await whole.documents.put(bytes)])
     parents.push(made)
     const come = new Promise<void>(resolve => {
-      const { log } = laptop.home.at(FRONTIER)
-      const end = laptop.home.at(FRONTIER).subscribe(() => {
+      const { log } = laptop.home.frontier(FRONTIER)
+      const end = laptop.home.frontier(FRONTIER).subscribe(() => {
         if (log.nodes <= i) return
         end()
         resolve()
@@ -188,7 +188,7 @@ test('a live channel brings the documents of what it brings, round after round',
     })
     await whole.gate.admit([made.bytes], { from: hub.key.publicKeyBytes })
     await come
-    const read = await laptop.home.at(FRONTIER).documents.read(chunkDocument(bytes).link)
+    const read = await laptop.home.frontier(FRONTIER).documents.read(chunkDocument(bytes).link)
     assert.ok(equals(read, bytes))
   }
   await first.stop()

@@ -8,8 +8,8 @@ import * as assert from 'uvu/assert'
 import { sha256 } from '../../src/base/bytes.ts'
 import { SOCKET_LIMITS } from '../../src/base/limits.ts'
 import { encodeMessage, type Message } from '../../src/sync/message.ts'
-import { type Fate, pipe } from '../../src/transport/link.ts'
-import { Exchange } from '../../src/transport/session.ts'
+import { type LinkFault, memoryLinkPair } from '../../src/transport/link.ts'
+import { Session } from '../../src/transport/session.ts'
 import { chain, circle, clientConfig, FRONTIER, hubConfig, type Local, logOf, node, plant } from './local.ts'
 import { meet } from './meeting.ts'
 import { Alarms } from './raw-peer.ts'
@@ -38,20 +38,20 @@ async function rest(isSo: () => boolean, frames: () => number): Promise<void> {
 }
 
 /** Both are live, each makes nodes twice, then the client stops. */
-async function story(fateOf: (index: number) => Fate): Promise<Story> {
+async function story(fateOf: (index: number) => LinkFault): Promise<Story> {
   const [client, hub] = (await circle('laptop', 'main')) as [Local, Local]
   const base = chain(hub.key, 'base', 2)
   await plant(hub, base)
   const alarms = new Alarms()
   let frames = 0
-  const fate = (_frame: Uint8Array, _from: 'a' | 'b', index: number): Fate => {
+  const fate = (_frame: Uint8Array, _from: 'a' | 'b', index: number): LinkFault => {
     frames = index + 1
     return fateOf(index)
   }
-  const [a, b] = pipe({ fate })
+  const [a, b] = memoryLinkPair({ fate })
   const options = { setAlarm: alarms.set }
-  const dialled = new Exchange(a, clientConfig(client, hub), client.services, options)
-  const served = new Exchange(b, hubConfig(hub), hub.services, options)
+  const dialled = new Session(a, clientConfig(client, hub), client.services, options)
+  const served = new Session(b, hubConfig(hub), hub.services, options)
   const errors: string[] = []
   let over = 0
   const ends = [dialled.done, served.done].map(done =>

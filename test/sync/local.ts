@@ -8,13 +8,13 @@ import { Key } from '../../src/crypto/key.ts'
 import type { Verifier } from '../../src/crypto/verifier-pool.ts'
 import { encodeBody, encodeNode, signingBytes } from '../../src/node/node.ts'
 import type { OpenOptions } from '../../src/replica/open-replica.ts'
-import { Home } from '../../src/replica/replica-context.ts'
-import { servicesOf } from '../../src/replica/sync/sync-server.ts'
+import { ReplicaContext } from '../../src/replica/replica-context.ts'
+import { replicaPort } from '../../src/replica/sync/sync-server.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { FrontierStore, Store } from '../../src/store/store.ts'
 import type { ClientConfig, HubConfig, SideConfig } from '../../src/sync/connection.ts'
 import type { Role } from '../../src/sync/handshake.ts'
-import type { Services } from '../../src/transport/session.ts'
+import type { ReplicaPort } from '../../src/transport/session.ts'
 import { type EventDraft, makeEvent } from '../../src/vela/index.ts'
 
 export const FRONTIER = 'vfr_00000000000000aa'
@@ -24,8 +24,8 @@ const AT = '2026-01-01T00:00:00.000Z'
 export interface Local {
   readonly name: string
   readonly key: Key
-  readonly home: Home
-  readonly services: Services
+  readonly home: ReplicaContext
+  readonly services: ReplicaPort
 }
 
 /** The key of a name: its seed is the SHA-256 of the name. */
@@ -59,11 +59,11 @@ export async function local(
   const { frontiers = [FRONTIER], openRead = true, store = storeOf(name) } = options
   const key = keyOf(name)
   const opening = { location: store, clock: () => new Date(AT), ...options.open }
-  const home = new Home({ location: '', store, key, hubId: `hub:${name}`, former: [] }, opening)
+  const home = new ReplicaContext({ location: '', store, key, hubId: `hub:${name}`, former: [] }, opening)
   await home.verifier.close()
   Object.assign(home, { verifier: inPlace })
-  for (const frontier of frontiers) await home.track(frontier)
-  return { name, key, home, services: servicesOf(home, { openRead }) }
+  for (const frontier of frontiers) await home.openFrontier(frontier)
+  return { name, key, home, services: replicaPort(home, { openRead }) }
 }
 
 /** Registers each of `others` at `at`. */
@@ -127,12 +127,12 @@ export function chain(key: Key, label: string, count: number, root?: Made): Made
 /** Puts nodes into a replica by its gate; it is a mistake of the test when one is held or refused. */
 export async function plant(at: Local, nodes: readonly Made[], frontier = FRONTIER): Promise<void> {
   const blocks = nodes.map(({ bytes }) => bytes)
-  const { held, refused } = await at.home.at(frontier).gate.admit(blocks, { from: at.key.publicKeyBytes })
+  const { held, refused } = await at.home.frontier(frontier).gate.admit(blocks, { from: at.key.publicKeyBytes })
   if (held.length + refused.length > 0) throw new TypeError(`${held.length} held, ${refused.length} refused`)
 }
 
 export function logOf(at: Local, frontier = FRONTIER): FrontierStore {
-  return at.home.at(frontier).log
+  return at.home.frontier(frontier).log
 }
 
 /** `at` as the client of `hub`. */

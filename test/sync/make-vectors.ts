@@ -5,7 +5,7 @@ import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
-import type { Config } from '../../src/sync/connection.ts'
+import type { SessionConfig } from '../../src/sync/connection.ts'
 import { repository } from '../shared-data.ts'
 import { messageVectors } from './messages.ts'
 import type { Scene } from './scene.ts'
@@ -47,7 +47,7 @@ function count(scene: Scene, by: 'client' | 'hub'): number {
   return scene.sent(by).length
 }
 
-function sideOf(config: Config): SideJson {
+function sideOf(config: SessionConfig): SideJson {
   const { role, hub, nonce, host, binding } = config
   return {
     role,

@@ -1,13 +1,13 @@
 // One session between two replicas over an in-memory link, from hello to the end, with what crossed it.
 
 import { sha256 } from '../../src/base/bytes.ts'
-import type { SetAlarm } from '../../src/base/timer.ts'
+import type { SetTimer } from '../../src/base/timer.ts'
 import type { Channel } from '../../src/sync/connection.ts'
-import { unpack } from '../../src/sync/frame-packing.ts'
+import { unpackBlocks } from '../../src/sync/frame-packing.ts'
 import type { Message, Mode } from '../../src/sync/message.ts'
 import { decodeMessage } from '../../src/sync/message.ts'
-import { type Fate, pipe } from '../../src/transport/link.ts'
-import { Exchange, type Services, type Traffic } from '../../src/transport/session.ts'
+import { type LinkFault, memoryLinkPair } from '../../src/transport/link.ts'
+import { type ReplicaPort, Session, type SessionStats } from '../../src/transport/session.ts'
 import { clientConfig, FRONTIER, hubConfig, type Local, logOf } from './local.ts'
 
 export interface Meeting {
@@ -15,10 +15,10 @@ export interface Meeting {
   readonly hub: Local
   readonly mode: Mode
   readonly frontier?: string
-  readonly fate?: (frame: Uint8Array, from: 'a' | 'b', index: number) => Fate | Promise<Fate>
-  readonly setAlarm?: SetAlarm
+  readonly fate?: (frame: Uint8Array, from: 'a' | 'b', index: number) => LinkFault | Promise<LinkFault>
+  readonly setAlarm?: SetTimer
   /** Around the services of either side. */
-  readonly wrap?: (services: Services, at: Local) => Services
+  readonly wrap?: (services: ReplicaPort, at: Local) => ReplicaPort
   readonly compress?: boolean
 }
 
@@ -28,17 +28,17 @@ export interface Met {
   /** Codes of what ended either side out of order. */
   readonly errors: readonly string[]
   /** As the client counted. */
-  readonly traffic: Traffic
+  readonly traffic: SessionStats
 }
 
 export async function meet(meeting: Meeting): Promise<Met> {
   const { client, hub, mode, frontier = FRONTIER, fate, setAlarm, wrap = services => services } = meeting
-  const [a, b] = pipe(fate === undefined ? {} : { fate })
+  const [a, b] = memoryLinkPair(fate === undefined ? {} : { fate })
   const { compress = false } = meeting
-  const dialled = new Exchange(a, clientConfig(client, hub, { compress }), wrap(client.services, client), {
+  const dialled = new Session(a, clientConfig(client, hub, { compress }), wrap(client.services, client), {
     setAlarm,
   })
-  const served = new Exchange(b, hubConfig(hub, { compress }), wrap(hub.services, hub), { setAlarm })
+  const served = new Session(b, hubConfig(hub, { compress }), wrap(hub.services, hub), { setAlarm })
   const errors: string[] = []
   const note = (error: { code?: string }): undefined => {
     errors.push(error.code ?? String(error))
@@ -56,7 +56,7 @@ export async function meet(meeting: Meeting): Promise<Met> {
 }
 
 /** Services that fail a session in which a node comes that is stored already. */
-export function wantsNothingTwice(services: Services, at: Local): Services {
+export function wantsNothingTwice(services: ReplicaPort, at: Local): ReplicaPort {
   return {
     ...services,
     async admit(frontier, nodes, peer) {
@@ -72,7 +72,7 @@ export function wantsNothingTwice(services: Services, at: Local): Services {
 export class Tape {
   readonly frames: { readonly from: 'client' | 'hub'; readonly message: Message; readonly bytes: number }[] = []
 
-  readonly fate = (frame: Uint8Array, from: 'a' | 'b'): Fate => {
+  readonly fate = (frame: Uint8Array, from: 'a' | 'b'): LinkFault => {
     this.frames.push({ from: from === 'a' ? 'client' : 'hub', message: decodeMessage(frame), bytes: frame.length })
     return 'deliver'
   }
@@ -100,7 +100,7 @@ export class Tape {
 
   #nodes(): Uint8Array[] {
     return this.frames.flatMap(({ message }) =>
-      message.t === 'blocks' || message.t === 'packed' ? [...unpack(message)] : [],
+      message.t === 'blocks' || message.t === 'packed' ? [...unpackBlocks(message)] : [],
     )
   }
 }

@@ -4,15 +4,15 @@
 import { type Digest, digestKey, sha256, toHex } from '../../src/base/bytes.ts'
 import { nodeDigest } from '../../src/cbor/cid.ts'
 import type { Key } from '../../src/crypto/key.ts'
-import type { Link } from '../../src/node/node.ts'
+import type { DocumentLink } from '../../src/node/node.ts'
 import { appendEvent } from '../../src/replica/append.ts'
-import type { LinkTools } from '../../src/replica/links/backoff.ts'
-import { Supervisor } from '../../src/replica/links/outbound-links.ts'
+import type { NetworkHooks } from '../../src/replica/links/backoff.ts'
+import { OutboundLinks } from '../../src/replica/links/outbound-links.ts'
 import type { ReplicaEvent } from '../../src/replica/open-replica.ts'
 import { FrontierPeers } from '../../src/replica/peers.ts'
 import type { MemoryStore } from '../../src/store/memory-store.ts'
 import type { FrontierStore } from '../../src/store/store.ts'
-import type { Services } from '../../src/transport/session.ts'
+import type { ReplicaPort } from '../../src/transport/session.ts'
 import { FRONTIER, keyOf, type Local, local, storeOf } from './local.ts'
 import { Disk } from './mesh-disk.ts'
 import type { Wire } from './mesh-link.ts'
@@ -34,7 +34,7 @@ export interface Risk {
 export interface MeshHubOptions {
   readonly risk: Risk
   readonly onCrash: (hub: MeshHub) => void
-  readonly dialler: (hub: MeshHub) => LinkTools['dial']
+  readonly dialler: (hub: MeshHub) => NetworkHooks['dial']
 }
 
 export class MeshHub {
@@ -44,12 +44,12 @@ export class MeshHub {
   /** Nodes whose `append` has returned, as digest keys. */
   readonly acknowledged = new Set<string>()
   /** What the acknowledged nodes link. */
-  readonly documents: Link[] = []
+  readonly documents: DocumentLink[] = []
   readonly #world: World
   readonly #store: MemoryStore
   readonly #risk: Risk
   readonly #onCrash: (hub: MeshHub) => void
-  readonly #dial: LinkTools['dial']
+  readonly #dial: NetworkHooks['dial']
   #process: { local: Local; disk: Disk } | undefined
   #starting: Promise<void> | undefined
   #written = 0
@@ -131,11 +131,11 @@ export class MeshHub {
     const own = await local(this.name, { store: disk.open(this.#store), open: { linkTools, onEvent } })
     const services = this.#checked(own.services)
     this.#process = { local: { ...own, services }, disk }
-    new Supervisor({ home: own.home, services, tools: own.home.linkTools }).start()
+    new OutboundLinks({ home: own.home, services, tools: own.home.linkTools }).start()
   }
 
   /** Time, chance and the net, which leave a process alone once it is gone. */
-  #tools(disk: Disk): LinkTools {
+  #tools(disk: Disk): NetworkHooks {
     const { random, setAlarm } = this.#world
     return {
       random: () => random.next(),
@@ -165,7 +165,7 @@ export class MeshHub {
     const reason = `${this.name} ${this.#written}`
     await this.#unlessGone(async () => {
       const document = Buffer.alloc(documentBytes, reason)
-      const links = documentBytes === 0 ? [] : [await home.at(FRONTIER).documents.put(document)]
+      const links = documentBytes === 0 ? [] : [await home.frontier(FRONTIER).documents.put(document)]
       const { cid } = await appendEvent(home, FRONTIER, { ...EVENT, reason }, { links })
       this.acknowledged.add(digestKey(nodeDigest(cid)))
       this.documents.push(...links)
@@ -192,8 +192,8 @@ export class MeshHub {
   }
 
   /** Whether it has all of these, whole; only while a process runs. */
-  async hasDocuments(links: readonly Link[]): Promise<boolean> {
-    const { documents } = this.local!.home.at(FRONTIER)
+  async hasDocuments(links: readonly DocumentLink[]): Promise<boolean> {
+    const { documents } = this.local!.home.frontier(FRONTIER)
     for (const link of links) if (!(await documents.has(link))) return false
     return true
   }
@@ -224,7 +224,7 @@ export class MeshHub {
     }
   }
 
-  #checked(services: Services): Services {
+  #checked(services: ReplicaPort): ReplicaPort {
     return {
       ...services,
       admit: async (frontier, nodes, peer) => {

@@ -2,12 +2,12 @@
 
 import { digestKey, sha256 } from '../../src/base/bytes.ts'
 import { hasCode, ReplicaError } from '../../src/base/errors.ts'
-import type { LinkTools } from '../../src/replica/links/backoff.ts'
-import { unpack } from '../../src/sync/frame-packing.ts'
+import type { NetworkHooks } from '../../src/replica/links/backoff.ts'
+import { unpackBlocks } from '../../src/sync/frame-packing.ts'
 import { decodeMessage } from '../../src/sync/message.ts'
 import type { Link } from '../../src/transport/link.ts'
 import { pacer } from '../../src/transport/round-scheduler.ts'
-import { Exchange } from '../../src/transport/session.ts'
+import { Session } from '../../src/transport/session.ts'
 import { HOST, hubConfig } from './local.ts'
 import type { MeshHub } from './mesh-hub.ts'
 import { Wire } from './mesh-link.ts'
@@ -66,7 +66,7 @@ export class Net {
   }
 
   /** How a hub's process reaches another: by its address, as if by WebSocket. */
-  dialler(from: MeshHub): LinkTools['dial'] {
+  dialler(from: MeshHub): NetworkHooks['dial'] {
     return async (url, options = {}) => {
       const edge = this.edges.find(one => one.from === from && one.to.url === url)
       if (edge === undefined) throw new TypeError(`${from.name} is not to dial ${url}`)
@@ -76,7 +76,7 @@ export class Net {
       if (edge.isDown || local === undefined) throw new ReplicaError('ERR_SYNC_CONNECT', `${url} can't be reached`)
       const wire = this.#wire(edge)
       const { setAlarm } = this.#world
-      const served = new Exchange(this.#between(wire.hub, edge.to), hubConfig(local), local.services, { setAlarm })
+      const served = new Session(this.#between(wire.hub, edge.to), hubConfig(local), local.services, { setAlarm })
       served.done.catch(error => this.#ended(error))
       return { link: this.#between(wire.client, from), host: HOST, binding: undefined, loopback: true }
     }
@@ -133,7 +133,7 @@ export class Net {
 function nodesOf(frame: Uint8Array): readonly Uint8Array[] {
   try {
     const message = decodeMessage(frame)
-    return message.t === 'blocks' || message.t === 'packed' ? unpack(message) : []
+    return message.t === 'blocks' || message.t === 'packed' ? unpackBlocks(message) : []
   } catch (error) {
     if (hasCode(error)) return []
     throw error

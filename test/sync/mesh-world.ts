@@ -1,7 +1,7 @@
 // Virtual time for a mesh of replicas: what is to happen lies in a queue by its time, and time goes on only when all that
 // happened before has come to rest. Nothing waits for a clock, so an hour costs what happens in it, and a seed decides all.
 
-import type { SetAlarm } from '../../src/base/timer.ts'
+import type { SetTimer } from '../../src/base/timer.ts'
 import type { Random } from './random.ts'
 
 /** Turns of the event loop in which nothing moves, until all counts as at rest. */
@@ -44,7 +44,7 @@ export class World {
     })
   }
 
-  readonly setAlarm: SetAlarm = (ms, ring) => {
+  readonly setAlarm: SetTimer = (ms, ring) => {
     let due = this.now + ms
     let isOver = false
     const look = (): void => {

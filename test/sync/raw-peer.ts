@@ -2,21 +2,21 @@
 // a socket and without a clock.
 
 import { hasCode, ReplicaError } from '../../src/base/errors.ts'
-import type { SetAlarm } from '../../src/base/timer.ts'
-import { type Config, ownLimits } from '../../src/sync/connection.ts'
+import type { SetTimer } from '../../src/base/timer.ts'
+import { ownLimits, type SessionConfig } from '../../src/sync/connection.ts'
 import { proofBytes } from '../../src/sync/handshake.ts'
 import { decodeMessage, encodeMessage, type Hello, type Message } from '../../src/sync/message.ts'
 import type { Link } from '../../src/transport/link.ts'
 
 export class RawPeer {
   readonly link: Link
-  readonly config: Config
+  readonly config: SessionConfig
   #own: Uint8Array = new Uint8Array(0)
   #theirs: Uint8Array = new Uint8Array(0)
   /** What the other side said of the connection, if anything. */
   said: string | undefined
 
-  constructor(link: Link, config: Config) {
+  constructor(link: Link, config: SessionConfig) {
     this.link = link
     this.config = config
   }
@@ -79,7 +79,7 @@ export class RawPeer {
 export class Alarms {
   readonly #set = new Set<{ ms: number; ring: () => void }>()
 
-  readonly set: SetAlarm = (ms, ring) => {
+  readonly set: SetTimer = (ms, ring) => {
     const alarm = { ms, ring }
     this.#set.add(alarm)
     return {

@@ -4,16 +4,16 @@
 
 import {
   type ClientConfig,
-  type Config,
   type Connection,
   type Effect,
   type HubConfig,
   type Input,
   newConnection,
+  type SessionConfig,
 } from '../../src/sync/connection.ts'
 import { encodeMessage, type Message, type Mode } from '../../src/sync/message.ts'
 import { step } from '../../src/sync/step.ts'
-import { Desk } from '../../src/transport/effect-handler.ts'
+import { EffectHandler } from '../../src/transport/effect-handler.ts'
 import { clientConfig, FRONTIER, hubConfig, type Local } from './local.ts'
 
 export type Side = 'client' | 'hub'
@@ -25,9 +25,9 @@ export interface Turn {
 }
 
 interface Actor {
-  readonly config: Config
+  readonly config: SessionConfig
   readonly connection: Connection
-  readonly desk: Desk
+  readonly desk: EffectHandler
 }
 
 export class Scene {
@@ -122,7 +122,7 @@ export class Scene {
       .flatMap(effect => (effect.do === 'send' ? [effect.message] : []))
   }
 
-  async #perform(at: Side, desk: Desk, effect: Effect): Promise<Input | undefined> {
+  async #perform(at: Side, desk: EffectHandler, effect: Effect): Promise<Input | undefined> {
     const { peer } = this[at].connection
     switch (effect.do) {
       case 'send':
@@ -156,6 +156,6 @@ export class Scene {
   }
 }
 
-function actor(at: Local, config: Config): Actor {
-  return { config, connection: newConnection(config), desk: new Desk(at.services) }
+function actor(at: Local, config: SessionConfig): Actor {
+  return { config, connection: newConnection(config), desk: new EffectHandler(at.services) }
 }

@@ -3,8 +3,8 @@
 // session that waits for something that can never come is found as such, and every run can be had again.
 
 import { SOCKET_LIMITS } from '../../src/base/limits.ts'
-import type { Fate } from '../../src/transport/link.ts'
-import type { Services } from '../../src/transport/session.ts'
+import type { LinkFault } from '../../src/transport/link.ts'
+import type { ReplicaPort } from '../../src/transport/session.ts'
 import type { Random } from './random.ts'
 import { Alarms } from './raw-peer.ts'
 
@@ -28,7 +28,7 @@ export class Scheduler {
   }
 
   /** The fate of each frame of one session, decided when it is sent and carried out when it is released. */
-  fate(faults: Faults): () => Promise<Fate> {
+  fate(faults: Faults): () => Promise<LinkFault> {
     return () => {
       this.#steps += 1
       const fate = this.#choose(faults)
@@ -38,10 +38,10 @@ export class Scheduler {
   }
 
   /** Counts the work of a replica, so that its rest is known. */
-  watch(services: Services): Services {
+  watch(services: ReplicaPort): ReplicaPort {
     return new Proxy(services, {
       get: (target, name) => {
-        const method = target[name as keyof Services] as (...args: unknown[]) => Promise<unknown>
+        const method = target[name as keyof ReplicaPort] as (...args: unknown[]) => Promise<unknown>
         return async (...args: unknown[]) => this.#work(() => method.apply(target, args))
       },
     })
@@ -72,7 +72,7 @@ export class Scheduler {
     return all
   }
 
-  #choose({ drop, duplicate, cut }: Faults): Fate {
+  #choose({ drop, duplicate, cut }: Faults): LinkFault {
     const x = this.#random.next()
     if (x < drop) return 'drop'
     if (x < drop + duplicate) return 'duplicate'

@@ -1,6 +1,6 @@
 // Sessions of the handshake and of requests, S8 to S15.
 
-import type { Config } from '../../src/sync/connection.ts'
+import type { SessionConfig } from '../../src/sync/connection.ts'
 import type { Message } from '../../src/sync/message.ts'
 import { FRONTIER, keyOf } from './local.ts'
 import { Scene } from './scene.ts'
@@ -183,7 +183,7 @@ export const handshake: Session[] = [
   },
 ]
 
-function helloOf(config: Config): Message & { t: 'hello' } {
+function helloOf(config: SessionConfig): Message & { t: 'hello' } {
   const limits = { frame: 2_097_152, creditBytes: 2_097_152, creditNodes: 1024 }
   const { hub, key, nonce } = config
   return { t: 'hello', versions: [1], hub, key, nonce, caps: ['deflate'], limits }

@@ -115,7 +115,7 @@ class Simulation {
   async #register(member: Member): Promise<void> {
     const { publicKey } = this.#stranger
     const peer = { id: 'hub:stranger', url: 'wss://stranger.example', publicKey, addedAt: '2026-01-01T00:00:00.000Z' }
-    await member.local.home.at(FRONTIER).registry.add(peer)
+    await member.local.home.frontier(FRONTIER).registry.add(peer)
     member.keys.add(publicKey)
   }
 
@@ -238,7 +238,7 @@ class Simulation {
   async #letTheStrangerIn(): Promise<void> {
     for (const member of this.#members) {
       await this.#register(member)
-      await member.local.home.at(FRONTIER).gate.release({ kind: 'key', id: this.#stranger.publicKeyBytes })
+      await member.local.home.frontier(FRONTIER).gate.release({ kind: 'key', id: this.#stranger.publicKeyBytes })
     }
     await this.#check()
   }

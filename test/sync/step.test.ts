@@ -6,10 +6,10 @@ import * as assert from 'uvu/assert'
 import { compare, type Digest, sha256, utf8 } from '../../src/base/bytes.ts'
 import { WIRE_LIMITS } from '../../src/base/limits.ts'
 import type { Effect } from '../../src/sync/connection.ts'
-import { pack, unpack } from '../../src/sync/frame-packing.ts'
+import { packBlocks, unpackBlocks } from '../../src/sync/frame-packing.ts'
 import { bit, encodeMessage, type Message, type Mode, setBit } from '../../src/sync/message.ts'
 import { step } from '../../src/sync/step.ts'
-import type { Services } from '../../src/transport/session.ts'
+import type { ReplicaPort } from '../../src/transport/session.ts'
 import { chain, circle, FRONTIER, introduce, keyOf, local, type Made, plant } from './local.ts'
 import { Random } from './random.ts'
 import { Scene, type Side } from './scene.ts'
@@ -48,7 +48,7 @@ function anyMessage(random: Random, { nodes, ids }: Pool): Message {
     () => ({ t: 'have', ch, stored: Uint8Array.of(random.below(4)), held: Uint8Array.of(0) }),
     () => ({ t: 'blocks', ch, nodes: some(() => random.pick(nodes).bytes, 3) }),
     () =>
-      pack(
+      packBlocks(
         ch,
         Array.from({ length: 4 }, () => random.pick(nodes).bytes),
         true,
@@ -115,7 +115,7 @@ test('a side with more heads than it may name names the first, and nobody takes 
   await plant(laptop!, chain(keyOf('laptop'), 'event', 1))
   const heads = Array.from({ length: headsSentMax + 5 }, (_, i) => madeUp(i)).sort(compare)
   const digest = sha256(Buffer.concat(heads))
-  const view: Services['view'] = async (frontier, peer) => {
+  const view: ReplicaPort['view'] = async (frontier, peer) => {
     const whole = await main!.services.view(frontier, peer)
     return { ...whole!, heads, digest, count: heads.length }
   }
@@ -195,16 +195,16 @@ test('bits stand least significant first', () => {
 
 test('nodes are packed when it pays, and come out as they went in', () => {
   const alike = Array.from({ length: 20 }, (_, i) => utf8(`{"a node":"like all others","number":${i}}`.repeat(5)))
-  const packed = pack(1, alike, true)
+  const packed = packBlocks(1, alike, true)
   assert.is(packed.t, 'packed')
   assert.equal(
-    unpack(packed).map(node => Buffer.from(node).toString()),
+    unpackBlocks(packed).map(node => Buffer.from(node).toString()),
     alike.map(node => Buffer.from(node).toString()),
   )
-  assert.is(pack(1, alike, false).t, 'blocks')
-  assert.is(pack(1, [utf8('short')], true).t, 'blocks')
+  assert.is(packBlocks(1, alike, false).t, 'blocks')
+  assert.is(packBlocks(1, [utf8('short')], true).t, 'blocks')
   const noise = Array.from({ length: 40 }, (_, i) => madeUp(i))
-  assert.is(pack(1, noise, true).t, 'blocks')
+  assert.is(packBlocks(1, noise, true).t, 'blocks')
 })
 
 test.run()

@@ -4,7 +4,7 @@
 import { fromHex, toHex } from '../../src/base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../../src/base/errors.ts'
 import { Key } from '../../src/crypto/key.ts'
-import type { Config, Effect, Input } from '../../src/sync/connection.ts'
+import type { Effect, Input, SessionConfig } from '../../src/sync/connection.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
 
@@ -19,7 +19,7 @@ export interface SideJson {
   readonly binding?: string
 }
 
-export function configFrom({ role, hub, seed, nonce, host, expect, binding }: SideJson): Config {
+export function configFrom({ role, hub, seed, nonce, host, expect, binding }: SideJson): SessionConfig {
   const key = Key.fromSeed(bytes(seed))
   const side = {
     hub,

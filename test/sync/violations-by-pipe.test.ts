@@ -6,9 +6,9 @@ import * as assert from 'uvu/assert'
 import { compare, type Digest, sha256, utf8 } from '../../src/base/bytes.ts'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../../src/base/limits.ts'
 import type { Admission } from '../../src/sync/connection.ts'
-import type { Message, Opened } from '../../src/sync/message.ts'
-import { pipe } from '../../src/transport/link.ts'
-import { Exchange, type Services } from '../../src/transport/session.ts'
+import type { Message, OpenedConflictsReport } from '../../src/sync/message.ts'
+import { memoryLinkPair } from '../../src/transport/link.ts'
+import { type ReplicaPort, Session } from '../../src/transport/session.ts'
 import { chain, circle, clientConfig, FRONTIER, hubConfig, introduce, type Local, local, node, plant } from './local.ts'
 import { Alarms, RawPeer } from './raw-peer.ts'
 import { openOf } from './session-parts.ts'
@@ -19,20 +19,20 @@ const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
 
 interface Stage {
   /** The real side. */
-  readonly exchange: Exchange
+  readonly exchange: Session
   readonly raw: RawPeer
   readonly local: Local
   readonly alarms: Alarms
 }
 
 /** A real hub and a raw client, or a real client and a raw hub. */
-async function stage(real: 'hub' | 'client', services: Partial<Services> = {}): Promise<Stage> {
+async function stage(real: 'hub' | 'client', services: Partial<ReplicaPort> = {}): Promise<Stage> {
   const [client, hub] = await circle('laptop', 'main')
   const [local, other] = real === 'hub' ? [hub!, client!] : [client!, hub!]
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   const alarms = new Alarms()
   const config = real === 'hub' ? hubConfig(local) : clientConfig(local, other)
-  const exchange = new Exchange(a, config, { ...local.services, ...services }, { setAlarm: alarms.set })
+  const exchange = new Session(a, config, { ...local.services, ...services }, { setAlarm: alarms.set })
   const raw = new RawPeer(b, real === 'hub' ? clientConfig(other, local) : hubConfig(other))
   return { exchange, raw, local, alarms }
 }
@@ -50,7 +50,7 @@ async function ends({ exchange, raw, alarms }: Stage, error: string, close: numb
 
 const madeUp = (name: string | number): Digest => sha256(utf8(`made up ${name}`))
 
-function openedOf(heads: readonly Digest[], count = heads.length): Opened {
+function openedOf(heads: readonly Digest[], count = heads.length): OpenedConflictsReport {
   const { frontier: _f, mode: _m, ...view } = openOf('pull', { heads, count })
   return { ...view, t: 'opened' }
 }
@@ -61,7 +61,7 @@ function blocksOf(...nodes: readonly Uint8Array[]): Message {
 
 // ## A store that doesn't keep up
 
-const never: Services['admit'] = () => new Promise<Admission>(() => {})
+const never: ReplicaPort['admit'] = () => new Promise<Admission>(() => {})
 
 test('a client may send as many nodes as the credit, and one more ends the session', async () => {
   const at = await stage('hub', { admit: never })
@@ -211,7 +211,7 @@ test('silence is no fault while the own store is at work', async () => {
 
 test('a client that reads nothing is let go although the hub is in the middle of sending', async () => {
   const [client, hub] = await circle('laptop', 'main')
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   const alarms = new Alarms()
   const big = Buffer.alloc(900_000)
   const plan = {
@@ -222,7 +222,7 @@ test('a client that reads nothing is let go although the hub is in the middle of
     close: async () => {},
   }
   const services = { ...hub!.services, plan: async () => plan }
-  const exchange = new Exchange(a, hubConfig(hub!), services, { setAlarm: alarms.set })
+  const exchange = new Session(a, hubConfig(hub!), services, { setAlarm: alarms.set })
   const raw = await new RawPeer(b, clientConfig(client!, hub!)).ready()
   await plant(hub!, chain(hub!.key, 'event', 1))
   raw.send(openOf('pull'))
@@ -350,8 +350,8 @@ test('a hub that refuses a request fails the request and not the channels', asyn
 
 test('a hub that goes without a word fails the call', async () => {
   const [client, hub] = await circle('laptop', 'main')
-  const [a, b] = pipe({ fate: (_frame, _from, index) => (index === 5 ? 'cut' : 'deliver') })
-  const exchange = new Exchange(a, clientConfig(client!, hub!), client!.services)
+  const [a, b] = memoryLinkPair({ fate: (_frame, _from, index) => (index === 5 ? 'cut' : 'deliver') })
+  const exchange = new Session(a, clientConfig(client!, hub!), client!.services)
   await new RawPeer(b, hubConfig(hub!)).ready()
   await exchange.ready
   const opening = exchange.open(FRONTIER, 'pull')
@@ -384,9 +384,9 @@ test('two channels opened at once are two channels', async () => {
   const hub = await local('main', { frontiers })
   await introduce(client, hub)
   await plant(hub, [node(hub.key, 'one')])
-  const [a, b] = pipe()
-  const exchange = new Exchange(a, clientConfig(client, hub), client.services)
-  const served = new Exchange(b, hubConfig(hub), hub.services)
+  const [a, b] = memoryLinkPair()
+  const exchange = new Session(a, clientConfig(client, hub), client.services)
+  const served = new Session(b, hubConfig(hub), hub.services)
   await exchange.ready
   const channels = await Promise.all(frontiers.map(frontier => exchange.open(frontier, 'pull')))
   assert.equal(

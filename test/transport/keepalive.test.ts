@@ -3,8 +3,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { SOCKET_LIMITS } from '../../src/base/limits.ts'
-import { Pulse } from '../../src/transport/keepalive.ts'
-import { Patience } from '../../src/transport/session-timeouts.ts'
+import { KeepAlive } from '../../src/transport/keepalive.ts'
+import { SessionTimeouts } from '../../src/transport/session-timeouts.ts'
 import { Alarms } from '../sync/raw-peer.ts'
 
 const test = suite('transport/keepalive')
@@ -12,38 +12,38 @@ const { pingMissesMax, idleMsMax } = SOCKET_LIMITS
 const reading = { isReading: true, drained: 0 }
 
 /** Beats until nothing more is hoped for. */
-function beats(pulse: Pulse, state: (beat: number) => Parameters<Pulse['beat']>[0]): number {
-  for (let count = 0; count < 20; count += 1) if (pulse.beat(state(count)) === undefined) return count
+function beats(pulse: KeepAlive, state: (beat: number) => Parameters<KeepAlive['tick']>[0]): number {
+  for (let count = 0; count < 20; count += 1) if (pulse.tick(state(count)) === undefined) return count
   return Number.POSITIVE_INFINITY
 }
 
 test('a side that hears nothing gives up after so many pings, whatever the network takes', () => {
   assert.is(
-    beats(new Pulse(), () => reading),
+    beats(new KeepAlive(), () => reading),
     pingMissesMax,
   )
   assert.is(
-    beats(new Pulse(), beat => ({ isReading: true, drained: beat })),
+    beats(new KeepAlive(), beat => ({ isReading: true, drained: beat })),
     pingMissesMax,
   )
 })
 
 test('a side that does not read goes on while the network takes what it sends', () => {
   assert.is(
-    beats(new Pulse(), beat => ({ isReading: false, drained: beat })),
+    beats(new KeepAlive(), beat => ({ isReading: false, drained: beat })),
     Number.POSITIVE_INFINITY,
   )
   assert.is(
-    beats(new Pulse(), () => ({ isReading: false, drained: 7 })),
+    beats(new KeepAlive(), () => ({ isReading: false, drained: 7 })),
     pingMissesMax,
   )
 })
 
 test('a byte of anything begins the count of misses again', () => {
-  const pulse = new Pulse()
+  const pulse = new KeepAlive()
   for (let i = 0; i < 10; i += 1) {
-    assert.type(pulse.beat(reading), 'number')
-    pulse.came(1)
+    assert.type(pulse.tick(reading), 'number')
+    pulse.onData(1)
   }
   assert.is(
     beats(pulse, () => reading),
@@ -52,15 +52,15 @@ test('a byte of anything begins the count of misses again', () => {
 })
 
 test('pings and pongs are no bytes of messages, and the answer to the last ping answers all', () => {
-  const pulse = new Pulse()
-  pulse.came(110)
-  pulse.cameControl(10)
+  const pulse = new KeepAlive()
+  pulse.onData(110)
+  pulse.onControlFrame(10)
   assert.is(pulse.messageBytes, 100)
-  const [, second] = [pulse.beat(reading), pulse.beat(reading)]
+  const [, second] = [pulse.tick(reading), pulse.tick(reading)]
   assert.is(pulse.isBackedUp, true)
-  pulse.answered(99) // of a ping that was never sent
+  pulse.onPong(99) // of a ping that was never sent
   assert.is(pulse.isBackedUp, true)
-  pulse.answered(second!)
+  pulse.onPong(second!)
   assert.is(pulse.isBackedUp, false)
 })
 
@@ -71,7 +71,7 @@ test('a session waits while a message is coming or what was sent is not there, a
   const onLate = (error: { code: string }): void => {
     late = error.code
   }
-  const patience = new Patience({ setAlarm: alarms.set, link, mayBeSilent: () => false, onLate })
+  const patience = new SessionTimeouts({ setAlarm: alarms.set, link, mayBeSilent: () => false, onLate })
   patience.proven()
   link.receivedBytes = 10
   alarms.ring(idleMsMax)

@@ -3,7 +3,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/base/bytes.ts'
-import { BUFFERED_HIGH, closeError, Inbox, pipe } from '../../src/transport/link.ts'
+import { BUFFERED_HIGH, closeError, Inbox, memoryLinkPair } from '../../src/transport/link.ts'
 
 const test = suite('transport/link')
 
@@ -11,7 +11,7 @@ const text = (frame: Uint8Array | undefined): string | undefined => frame && Buf
 const code = (error: { code?: string }): string | undefined => error.code
 
 test('frames arrive in order, both ways', async () => {
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   for (const word of ['one', 'two', 'three']) a.send(utf8(word))
   b.send(utf8('back'))
   assert.equal([text(await b.next()), text(await b.next()), text(await b.next())], ['one', 'two', 'three'])
@@ -19,7 +19,7 @@ test('frames arrive in order, both ways', async () => {
 })
 
 test('what was sent before a close still arrives, and the end says how it was', async () => {
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   a.send(utf8('last words'))
   a.close(1000, '')
   a.send(utf8('too late'))
@@ -29,7 +29,7 @@ test('what was sent before a close still arrives, and the end says how it was', 
 })
 
 test('a close out of order is an error to the other side alone', async () => {
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   a.close(4409, 'ERR_SYNC_ORDER')
   const error = await b.next().catch((failure: Error) => failure)
   assert.match((error as Error).message, 'code 4409: ERR_SYNC_ORDER')
@@ -37,7 +37,7 @@ test('a close out of order is an error to the other side alone', async () => {
 })
 
 test('a writer waits once much is buffered, until the reader has taken enough', async () => {
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   const frame = Buffer.alloc(BUFFERED_HIGH / 2)
   a.send(frame)
   a.send(frame)
@@ -55,7 +55,7 @@ test('a writer waits once much is buffered, until the reader has taken enough', 
 })
 
 test('the end of a link releases whoever waits for it to drain', async () => {
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   a.send(Buffer.alloc(BUFFERED_HIGH + 1))
   const drained = a.drained()
   b.close(1000, '')
@@ -64,7 +64,7 @@ test('the end of a link releases whoever waits for it to drain', async () => {
 
 test('a frame may be lost, come twice, or be the last', async () => {
   const fates = ['drop', 'duplicate', 'deliver', 'cut'] as const
-  const [a, b] = pipe({ fate: (_frame, _from, index) => fates[index]! })
+  const [a, b] = memoryLinkPair({ fate: (_frame, _from, index) => fates[index]! })
   for (const word of ['lost', 'twice', 'once', 'never']) a.send(utf8(word))
   assert.equal([text(await b.next()), text(await b.next()), text(await b.next())], ['twice', 'twice', 'once'])
   assert.is(await b.next().catch(code), 'ERR_SYNC_CLOSED')
@@ -73,7 +73,7 @@ test('a frame may be lost, come twice, or be the last', async () => {
 
 test('what is lost or comes twice is counted once as buffered', async () => {
   const fates = ['drop', 'duplicate'] as const
-  const [a, b] = pipe({ fate: (_frame, _from, index) => fates[index]! })
+  const [a, b] = memoryLinkPair({ fate: (_frame, _from, index) => fates[index]! })
   a.send(Buffer.alloc(100))
   a.send(Buffer.alloc(10))
   await b.next()

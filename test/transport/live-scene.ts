@@ -2,21 +2,21 @@
 // that it sees.
 
 import { appendEvent } from '../../src/replica/append.ts'
-import type { ExchangeOptions } from '../../src/transport/options.ts'
-import { Exchange, type Services } from '../../src/transport/session.ts'
+import type { SessionOptions } from '../../src/transport/options.ts'
+import { type ReplicaPort, Session } from '../../src/transport/session.ts'
 import { clientConfig, FRONTIER, hubConfig, type Local, logOf } from '../sync/local.ts'
 import type { Loopback } from './loopback.ts'
 
 export interface Joined {
   /** The client's end. */
-  readonly dialled: Exchange
-  readonly served: Exchange
+  readonly dialled: Session
+  readonly served: Session
 }
 
 export interface JoinOptions {
-  readonly services?: { readonly client?: Partial<Services>; readonly hub?: Partial<Services> }
-  readonly client?: ExchangeOptions
-  readonly hub?: ExchangeOptions
+  readonly services?: { readonly client?: Partial<ReplicaPort>; readonly hub?: Partial<ReplicaPort> }
+  readonly client?: SessionOptions
+  readonly hub?: SessionOptions
 }
 
 /** A session over a socket, after the handshake. */
@@ -24,9 +24,9 @@ export async function join(loopback: Loopback, client: Local, hub: Local, option
   const { near, far } = await loopback.pair()
   const { services = {} } = options
   const config = clientConfig(client, hub, { host: near.host })
-  const dialled = new Exchange(near.link, config, { ...client.services, ...services.client }, options.client)
+  const dialled = new Session(near.link, config, { ...client.services, ...services.client }, options.client)
   const hubServices = { ...hub.services, ...services.hub }
-  const served = new Exchange(far.link, hubConfig(hub, { host: far.host }), hubServices, options.hub)
+  const served = new Session(far.link, hubConfig(hub, { host: far.host }), hubServices, options.hub)
   await dialled.ready
   return { dialled, served }
 }

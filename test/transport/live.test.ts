@@ -4,8 +4,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../../src/base/limits.ts'
-import { type Link, pipe } from '../../src/transport/link.ts'
-import { Exchange, type LiveRound } from '../../src/transport/session.ts'
+import { type Link, memoryLinkPair } from '../../src/transport/link.ts'
+import { type LiveRound, Session } from '../../src/transport/session.ts'
 import { deferred } from '../sync/deferred.ts'
 import {
   chain,
@@ -146,7 +146,7 @@ test('a channel that is stopped and opened again goes on where it was, for one r
 test('nobody listens to a log any more when a channel is over, however it ended', async () => {
   for (const how of ['stopped', 'cut', 'closed', 'going away'] as const) {
     const [client, hub] = await two()
-    const [a, b] = pipe()
+    const [a, b] = memoryLinkPair()
     let listening = 0
     let listened = 0
     const counted = (at: Local): Local['services'] => ({
@@ -161,8 +161,8 @@ test('nobody listens to a log any more when a channel is over, however it ended'
         }
       },
     })
-    const dialled = new Exchange(a, clientConfig(client, hub), counted(client))
-    const served = new Exchange(b, hubConfig(hub), counted(hub))
+    const dialled = new Session(a, clientConfig(client, hub), counted(client))
+    const served = new Session(b, hubConfig(hub), counted(hub))
     await dialled.ready
     const live = dialled.live(FRONTIER, 'both')
     await live.caughtUp
@@ -180,11 +180,11 @@ test('nobody listens to a log any more when a channel is over, however it ended'
 
 test('a hub that goes away in the middle of a round makes it durable, reports it, and closes with 1001', async () => {
   const [client, hub] = await two()
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   const gate = deferred()
   const admitting = deferred()
-  const dialled = new Exchange(a, clientConfig(client, hub), client.services)
-  const served = new Exchange(b, hubConfig(hub), {
+  const dialled = new Session(a, clientConfig(client, hub), client.services)
+  const served = new Session(b, hubConfig(hub), {
     ...hub.services,
     async admit(...args) {
       admitting.resolve()
@@ -208,9 +208,9 @@ test('a hub that goes away in the middle of a round makes it durable, reports it
 test('a channel is stopped by either side whose registry changes, and opened again by whoever wants it', async () => {
   for (const side of ['client', 'hub'] as const) {
     const [client, hub] = await two()
-    const [a, b] = pipe()
-    const dialled = new Exchange(a, clientConfig(client, hub), client.services)
-    const served = new Exchange(b, hubConfig(hub), hub.services)
+    const [a, b] = memoryLinkPair()
+    const dialled = new Session(a, clientConfig(client, hub), client.services)
+    const served = new Session(b, hubConfig(hub), hub.services)
     await dialled.ready
     const live = dialled.live(FRONTIER, 'both')
     await live.caughtUp
@@ -228,8 +228,8 @@ test('a channel is stopped by either side whose registry changes, and opened aga
 
 test('a hub without live channels is not asked for one', async () => {
   const [client, hub] = await two()
-  const [a, b] = pipe()
-  const dialled = new Exchange(a, clientConfig(client, hub), client.services)
+  const [a, b] = memoryLinkPair()
+  const dialled = new Session(a, clientConfig(client, hub), client.services)
   await new RawPeer(b, hubConfig(hub)).ready() // has no capability
   await dialled.ready
   const live = dialled.live(FRONTIER, 'pull')
@@ -240,9 +240,9 @@ test('a hub without live channels is not asked for one', async () => {
 
 test('silence on a live channel is no fault, but a report that is owed and doesn’t come is', async () => {
   const [client, hub] = await two()
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   const alarms = new Alarms()
-  const served = new Exchange(a, hubConfig(hub), hub.services, { setAlarm: alarms.set })
+  const served = new Session(a, hubConfig(hub), hub.services, { setAlarm: alarms.set })
   const raw = await new RawPeer(b, clientConfig(client, hub)).ready()
   raw.send(openOf('pull', { live: true }))
   const end = await raw.next('end')
@@ -283,9 +283,9 @@ test('a subscriber that stops reading costs the outbound buffer, slows nobody, a
   const [client, hub, reader] = (await circle('laptop', 'main', 'reader')) as [Local, Local, Local]
   const { near, far } = await loopback.pair()
   const gate = { open: Promise.resolve() }
-  const served = new Exchange(far.link, hubConfig(hub, { host: far.host }), hub.services)
+  const served = new Session(far.link, hubConfig(hub, { host: far.host }), hub.services)
   const config = clientConfig(reader, hub, { host: near.host })
-  const reading = new Exchange(gated(near.link, gate), config, reader.services)
+  const reading = new Session(gated(near.link, gate), config, reader.services)
   await reading.ready
   const slow = reading.live(FRONTIER, 'pull')
   const other = await join(loopback, client, hub)

@@ -3,12 +3,12 @@
 import { once } from 'node:events'
 import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { connect, type Dialled, SocketServer } from '../../src/transport/websocket-link.ts'
+import { connect, SocketServer, type WebSocketConnection } from '../../src/transport/websocket-link.ts'
 
 export class Loopback {
   readonly #server = http.createServer()
   readonly #sockets = new SocketServer()
-  readonly #arrived: Dialled[] = []
+  readonly #arrived: WebSocketConnection[] = []
   #wake: () => void = () => {}
 
   static async listen(): Promise<Loopback> {
@@ -27,7 +27,7 @@ export class Loopback {
   }
 
   /** The listening end of the next connection. */
-  async accept(): Promise<Dialled> {
+  async accept(): Promise<WebSocketConnection> {
     for (;;) {
       const dialled = this.#arrived.shift()
       if (dialled !== undefined) return dialled
@@ -38,7 +38,7 @@ export class Loopback {
   }
 
   /** Both ends of a new connection. */
-  async pair(): Promise<{ near: Dialled; far: Dialled }> {
+  async pair(): Promise<{ near: WebSocketConnection; far: WebSocketConnection }> {
     const [near, far] = await Promise.all([connect(this.url), this.accept()])
     return { near, far }
   }

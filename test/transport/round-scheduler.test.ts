@@ -3,10 +3,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LIVE_LIMITS, SOCKET_LIMITS } from '../../src/base/limits.ts'
-import { Lane } from '../../src/base/semaphore.ts'
-import { Cursors, type Remember } from '../../src/transport/cursor-writer.ts'
-import { Pacer } from '../../src/transport/round-scheduler.ts'
-import { Breath } from '../../src/transport/scheduler.ts'
+import { Semaphore } from '../../src/base/semaphore.ts'
+import { CursorWriter, type SaveCursor } from '../../src/transport/cursor-writer.ts'
+import { RoundScheduler } from '../../src/transport/round-scheduler.ts'
+import { EventLoopBudget } from '../../src/transport/scheduler.ts'
 import { FRONTIER } from '../sync/local.ts'
 import { Alarms } from '../sync/raw-peer.ts'
 import { until } from './loopback.ts'
@@ -16,7 +16,7 @@ const { cursorMs, paceMsMin, paceMicrosPerChannel, startsPerTurnMax } = LIVE_LIM
 const { turnMsMax, inputsPerTurn } = SOCKET_LIMITS
 
 test('few channels start their rounds at once', () => {
-  const pacer = new Pacer()
+  const pacer = new RoundScheduler()
   const paces = Array.from({ length: 3 }, () => pacer.join())
   let started = 0
   for (const pace of paces) pace.due(() => (started += 1))
@@ -24,7 +24,7 @@ test('few channels start their rounds at once', () => {
 })
 
 test('the wait between rounds grows with the channels and ends with them', () => {
-  const pacer = new Pacer()
+  const pacer = new RoundScheduler()
   const paces = Array.from({ length: 1000 }, () => pacer.join())
   assert.is(pacer.intervalMs, (1000 * paceMicrosPerChannel) / 1000)
   for (const pace of paces) {
@@ -35,7 +35,7 @@ test('the wait between rounds grows with the channels and ends with them', () =>
 })
 
 test('of many channels each starts as soon as it has waited, a few in each turn of the event loop', async () => {
-  const pacer = new Pacer()
+  const pacer = new RoundScheduler()
   const count = (paceMsMin * 1000) / paceMicrosPerChannel + startsPerTurnMax
   const paces = Array.from({ length: count }, () => pacer.join())
   const starts: number[] = []
@@ -59,7 +59,7 @@ test('of many channels each starts as soon as it has waited, a few in each turn 
 })
 
 test('a channel that has left starts nothing', async () => {
-  const pacer = new Pacer()
+  const pacer = new RoundScheduler()
   const paces = Array.from({ length: 100 }, () => pacer.join())
   let started = 0
   paces[0]!.due(() => {
@@ -71,24 +71,24 @@ test('a channel that has left starts nothing', async () => {
 })
 
 test('a lane lets so many in at once, the others in their order, one for each that leaves and not in the same turn', async () => {
-  const lane = new Lane(2)
+  const lane = new Semaphore(2)
   const started: number[] = []
-  for (let i = 0; i < 5; i += 1) lane.enter(() => started.push(i))
+  for (let i = 0; i < 5; i += 1) lane.acquire(() => started.push(i))
   assert.equal(started, [0, 1])
-  lane.leave()
-  lane.leave()
+  lane.release()
+  lane.release()
   assert.equal(started, [0, 1])
   await until(() => started.length === 4)
-  lane.leave()
-  lane.leave()
+  lane.release()
+  lane.release()
   await until(() => started.length === 5)
-  lane.leave()
-  for (let i = 5; i < 8; i += 1) lane.enter(() => started.push(i))
+  lane.release()
+  for (let i = 5; i < 8; i += 1) lane.acquire(() => started.push(i))
   assert.equal(started, [0, 1, 2, 3, 4, 5, 6])
 })
 
 test('work that takes long in one turn of the event loop makes what follows wait, in order, a few in each turn', async () => {
-  const breath = new Breath()
+  const breath = new EventLoopBudget()
   assert.is(breath.take(), undefined)
   for (const until = performance.now() + turnMsMax; performance.now() < until; ); // work
   const order: number[] = []
@@ -111,7 +111,7 @@ test('work that takes long in one turn of the event loop makes what follows wait
   assert.is(most, inputsPerTurn)
 })
 
-function cursor(ch: number, seq: number, later: boolean): Remember {
+function cursor(ch: number, seq: number, later: boolean): SaveCursor {
   const bytes = new Uint8Array(16)
   return { do: 'remember', ch, frontier: FRONTIER, cursor: { store: bytes, seq }, registry: bytes, later }
 }
@@ -119,7 +119,7 @@ function cursor(ch: number, seq: number, later: boolean): Remember {
 test('a cursor that may be later is written with the alarm, the last of each channel, and one that may not at once', async () => {
   const alarms = new Alarms()
   const written: number[] = []
-  const cursors = new Cursors(async ({ cursor: { seq } }) => void written.push(seq), alarms.set)
+  const cursors = new CursorWriter(async ({ cursor: { seq } }) => void written.push(seq), alarms.set)
   await cursors.remember(cursor(1, 5, false))
   for (const seq of [6, 7, 8]) await cursors.remember(cursor(1, seq, true))
   await cursors.remember(cursor(2, 20, true))
@@ -132,7 +132,7 @@ test('a cursor that may be later is written with the alarm, the last of each cha
 test('forgetting a cursor takes back the one that waits to be written', async () => {
   const alarms = new Alarms()
   const written: number[] = []
-  const cursors = new Cursors(async ({ cursor: { seq } }) => void written.push(seq), alarms.set)
+  const cursors = new CursorWriter(async ({ cursor: { seq } }) => void written.push(seq), alarms.set)
   await cursors.remember(cursor(1, 6, true))
   await cursors.remember(cursor(1, 0, false))
   cursors.flush()
@@ -141,7 +141,7 @@ test('forgetting a cursor takes back the one that waits to be written', async ()
 })
 
 test('a cursor that can’t be written is lost, and nothing else', async () => {
-  const cursors = new Cursors(() => Promise.reject(new TypeError('no')), new Alarms().set)
+  const cursors = new CursorWriter(() => Promise.reject(new TypeError('no')), new Alarms().set)
   await cursors.remember(cursor(1, 6, true))
   cursors.flush(1)
   await cursors.written()

@@ -5,8 +5,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, utf8 } from '../../src/base/bytes.ts'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../../src/base/limits.ts'
-import { type Link, pipe } from '../../src/transport/link.ts'
-import { Exchange, type Plan, type Services } from '../../src/transport/session.ts'
+import { type Link, memoryLinkPair } from '../../src/transport/link.ts'
+import { type ReplicaPort, type SendPlan, Session } from '../../src/transport/session.ts'
 import { connect } from '../../src/transport/websocket-link.ts'
 import { deferred } from '../sync/deferred.ts'
 import { chain, circle, clientConfig, FRONTIER, hubConfig, keyOf, type Local, logOf, plant } from '../sync/local.ts'
@@ -20,22 +20,22 @@ const test = suite('transport/session')
 interface Pair {
   readonly client: Local
   readonly hub: Local
-  readonly dialled: Exchange
-  readonly served: Exchange
+  readonly dialled: Session
+  readonly served: Session
 }
 
 /** Two replicas in a session, the hub with a chain of nodes. */
 async function pair(
   nodes: number,
-  options: { signal?: AbortSignal; services?: Partial<Services> } = {},
+  options: { signal?: AbortSignal; services?: Partial<ReplicaPort> } = {},
 ): Promise<Pair> {
   const [client, hub] = await circle('laptop', 'main')
   await plant(hub!, chain(keyOf('main'), 'event', nodes))
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   const { signal } = options
   const services = { ...client!.services, ...options.services }
-  const dialled = new Exchange(a, clientConfig(client!, hub!), services, { signal })
-  const served = new Exchange(b, hubConfig(hub!), hub!.services)
+  const dialled = new Session(a, clientConfig(client!, hub!), services, { signal })
+  const served = new Session(b, hubConfig(hub!), hub!.services)
   await dialled.ready
   return { client: client!, hub: hub!, dialled, served }
 }
@@ -45,13 +45,13 @@ const code = (error: { code?: string }): string => error.code ?? String(error)
 test('both ends count the same traffic, and progress is told with each chunk', async () => {
   const [client, hub] = await circle('laptop', 'main')
   await plant(hub!, chain(keyOf('main'), 'event', 600))
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   const seen: number[] = []
-  const dialled = new Exchange(a, clientConfig(client!, hub!), client!.services, {
+  const dialled = new Session(a, clientConfig(client!, hub!), client!.services, {
     onProgress: ({ admittedNodes }) => seen.push(admittedNodes),
   })
   const acked: number[] = []
-  const served = new Exchange(b, hubConfig(hub!), hub!.services, { onProgress: sent => acked.push(sent.ackedNodes) })
+  const served = new Session(b, hubConfig(hub!), hub!.services, { onProgress: sent => acked.push(sent.ackedNodes) })
   await dialled.ready
   await dialled.open(FRONTIER, 'pull')
   dialled.close()
@@ -65,16 +65,16 @@ test('both ends count the same traffic, and progress is told with each chunk', a
 
 test('a hub that goes away lets admission come to its end, acks it, and closes with 1001', async () => {
   const [client, hub] = await circle('laptop', 'main')
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   const gate = deferred()
-  const services: Services = {
+  const services: ReplicaPort = {
     ...hub!.services,
     async admit(...args) {
       await gate.promise
       return hub!.services.admit(...args)
     },
   }
-  const served = new Exchange(a, hubConfig(hub!), services)
+  const served = new Session(a, hubConfig(hub!), services)
   const raw = await new RawPeer(b, clientConfig(client!, hub!)).ready()
   const nodes = chain(client!.key, 'event', 2)
   raw.send(openOf('push', { heads: [nodes[1]!.digest], count: 2 }))
@@ -109,9 +109,9 @@ test('a session that is given up ends with ERR_ABORTED here and in good order th
 
 test('a session given up before it began says nothing at all', async () => {
   const [client, hub] = await circle('laptop', 'main')
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   const options = { signal: AbortSignal.abort() }
-  const dialled = new Exchange(a, clientConfig(client!, hub!), client!.services, options)
+  const dialled = new Session(a, clientConfig(client!, hub!), client!.services, options)
   assert.is(await dialled.ready.catch(code), 'ERR_ABORTED')
   assert.is(await b.next(), undefined)
 })
@@ -157,8 +157,8 @@ test('while a sink takes nothing more, nothing of the store stays open for it', 
       open -= 1
     }
   }
-  const [a, b] = pipe()
-  const served = new Exchange(a, hubConfig(hub!), hub!.services)
+  const [a, b] = memoryLinkPair()
+  const served = new Session(a, hubConfig(hub!), hub!.services)
   const raw = await new RawPeer(b, clientConfig(client!, hub!)).ready()
   raw.send(openOf('pull'))
   for (let came = 0; came < WIRE_LIMITS.creditNodes; ) {
@@ -176,18 +176,18 @@ test('while a sink takes nothing more, nothing of the store stays open for it', 
 test('a search for the difference is told when nobody wants it any more', async () => {
   const [client, hub] = await circle('laptop', 'main')
   await plant(hub!, chain(keyOf('main'), 'event', 1))
-  const [a, b] = pipe()
+  const [a, b] = memoryLinkPair()
   const searching = deferred<AbortSignal>()
-  const services: Services = {
+  const services: ReplicaPort = {
     ...hub!.services,
     plan: (_request, signal) => {
       searching.resolve(signal)
-      return new Promise<Plan>((_resolve, reject) => {
+      return new Promise<SendPlan>((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(new TypeError('given up')))
       })
     },
   }
-  const served = new Exchange(a, hubConfig(hub!), services)
+  const served = new Session(a, hubConfig(hub!), services)
   const raw = await new RawPeer(b, clientConfig(client!, hub!)).ready()
   raw.send(openOf('pull'))
   const signal = await searching.promise
@@ -199,13 +199,13 @@ test('a search for the difference is told when nobody wants it any more', async 
 /** A hub's end of a real connection, with these services, and a raw client at the other. */
 async function overSocket(
   loopback: Loopback,
-  services: (hub: Local) => Services,
-): Promise<{ raw: RawClient; served: Exchange; link: Link; buffered: () => number; alarms: Alarms }> {
+  services: (hub: Local) => ReplicaPort,
+): Promise<{ raw: RawClient; served: Session; link: Link; buffered: () => number; alarms: Alarms }> {
   const [client, hub] = await circle('laptop', 'main')
   const [raw, dialled] = await Promise.all([RawClient.connect(loopback.url, client!.key), loopback.accept()])
   const config = hubConfig(hub!, { host: dialled.host })
   const alarms = new Alarms()
-  const served = new Exchange(dialled.link, config, services(hub!), { setAlarm: alarms.set })
+  const served = new Session(dialled.link, config, services(hub!), { setAlarm: alarms.set })
   await raw.greet()
   raw.prove()
   await served.ready
@@ -218,11 +218,11 @@ const { creditBytes, channelsMax } = WIRE_LIMITS
 const { outboundBytesMax, idleMsMax } = SOCKET_LIMITS
 
 /** A plan of nodes without end, and how many bytes of them were read. */
-function endless(hub: Local): { services: Services; read: () => number } {
+function endless(hub: Local): { services: ReplicaPort; read: () => number } {
   let read = 0
   const node = Buffer.alloc(1024)
   const digest = sha256(utf8('a node'))
-  const plan: Plan = {
+  const plan: SendPlan = {
     exact: true,
     next: async () => [],
     answer: () => {},
@@ -231,7 +231,7 @@ function endless(hub: Local): { services: Services; read: () => number } {
       return { rows: Array.from({ length: batch / node.length }, () => ({ digest, bytes: node })), last: false }
     },
   }
-  const view: Services['view'] = async (frontier, peer) => ({
+  const view: ReplicaPort['view'] = async (frontier, peer) => ({
     ...(await hub.services.view(frontier, peer))!,
     count: 1_000_000,
     heads: [digest],
@@ -315,7 +315,7 @@ test('a client that opens many channels and reads none of them costs no more tha
   const { raw, served, buffered } = await overSocket(loopback, hub => {
     const made = endless(hub)
     read = made.read
-    const view: Services['view'] = (_frontier, peer) => made.services.view(FRONTIER, peer)
+    const view: ReplicaPort['view'] = (_frontier, peer) => made.services.view(FRONTIER, peer)
     return { ...made.services, view }
   })
   raw.pause()
@@ -364,15 +364,15 @@ test('a client that reads slowly gets everything', async () => {
   const [client, hub] = await circle('laptop', 'main')
   await plant(hub!, chain(keyOf('main'), 'event', 3000))
   const [near, far] = await Promise.all([connect(loopback.url), loopback.accept()])
-  const served = new Exchange(far.link, hubConfig(hub!, { host: far.host }), hub!.services)
-  const slow: Services = {
+  const served = new Session(far.link, hubConfig(hub!, { host: far.host }), hub!.services)
+  const slow: ReplicaPort = {
     ...client!.services,
     async admit(...args) {
       for (let i = 0; i < 50; i += 1) await new Promise(resolve => setImmediate(resolve))
       return client!.services.admit(...args)
     },
   }
-  const dialled = new Exchange(near.link, clientConfig(client!, hub!, { host: near.host }), slow)
+  const dialled = new Session(near.link, clientConfig(client!, hub!, { host: near.host }), slow)
   await dialled.ready
   const channel = await dialled.open(FRONTIER, 'pull')
   assert.is(channel.sink?.result?.admitted, 3000)

@@ -30,7 +30,7 @@ const drafts = fc.array(
   { maxLength: 8 },
 )
 
-function frontier(list: readonly Draft[]): vela.Frontier {
+function frontier(list: readonly Draft[]): vela.FrontierFile {
   const findings = list.map(({ id, text, score, ...flags }) => ({
     id,
     assertion: { text, type: 'mechanism' },
@@ -107,7 +107,8 @@ test('events that record something else, or nothing that can be read, hide no co
     return vela.makeEvent({ kind: 'frontier.conflict_detected', target, actor, reason: 'r', timestamp, payload })
   }
   const known = { peer_id: 'hub:x', ...conflict }
-  const left = (payload: unknown) => vela.unrecorded([conflict], { peer: 'hub:x', recorded: [event(payload)] }).length
+  const left = (payload: unknown) =>
+    vela.unrecordedEvents([conflict], { peer: 'hub:x', recorded: [event(payload)] }).length
   assert.is(left(known), 0)
   for (const payload of [null, [], { ...known, peer_id: 'hub:y' }, { ...known, kind: ' ' }, { ...known, detail: 7 }])
     assert.is(left(payload), 1)

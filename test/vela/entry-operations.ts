@@ -26,12 +26,12 @@ interface Propose {
   computed?: vela.KnownConflict[]
 }
 
-const deciders = (actors = '[]'): vela.Deciders => ({ actors: vela.readActors(actors), verify })
+const deciders = (actors = '[]'): vela.ResolutionAuthorities => ({ actors: vela.readActors(actors), verify })
 const docket = (of: {
   events: string[]
   computed?: vela.KnownConflict[] | undefined
   actors?: string
-}): vela.Docket => ({
+}): vela.ResolutionContext => ({
   events: logged(of.events),
   computed: of.computed ?? [],
   deciders: deciders(of.actors),

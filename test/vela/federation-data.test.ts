@@ -54,7 +54,10 @@ withFile('all 81 real federation events come out again with equal ids and texts'
 })
 
 /** The pass that found no frontier where the entry pointed. */
-function brokenPass({ our_snapshot_hash, ...pass }: vela.Pass & { frontier: string; our_snapshot_hash: string }) {
+function brokenPass({
+  our_snapshot_hash,
+  ...pass
+}: vela.ComparisonRun & { frontier: string; our_snapshot_hash: string }) {
   const locator = 'https://raw.githubusercontent.com/vela-science/vela/main/frontiers/bbb-alzheimer.json'
   const failure = { vfr_id: 'vfr_093f7f15b6c79386', locator, status: 404 }
   return vela.recordLocatorFailure({ id: pass.frontier, snapshot_hash: our_snapshot_hash }, failure, pass).events

@@ -122,12 +122,21 @@ const federationOperations: Record<string, (input: never) => Output> = {
     const side = broken === undefined ? findingsIn : keptIn
     return { conflicts: vela.diffFrontiers(side(ours), side(theirs)) }
   },
-  sync: ({ ours, theirs, recorded, ...pass }: { ours: string; theirs: string; recorded?: string[] } & vela.Pass) => {
+  sync: ({
+    ours,
+    theirs,
+    recorded,
+    ...pass
+  }: { ours: string; theirs: string; recorded?: string[] } & vela.ComparisonRun) => {
     const sides = [vela.readFrontier(ours), vela.readFrontier(theirs)] as const
     const { report, events } = vela.syncWithPeer(...sides, { ...pass, recorded: logged(recorded) })
     return { report, events: textsOf(events) }
   },
-  'locator-failure': ({ ours, failure, ...pass }: { ours: string; failure: vela.LocatorFailure } & vela.Pass) => {
+  'locator-failure': ({
+    ours,
+    failure,
+    ...pass
+  }: { ours: string; failure: vela.LocatorFailure } & vela.ComparisonRun) => {
     const { report, events } = vela.recordLocatorFailure(vela.readFrontier(ours), failure, pass)
     return { report, events: textsOf(events) }
   },
@@ -135,11 +144,11 @@ const federationOperations: Record<string, (input: never) => Output> = {
     ours,
     entry,
     ...pass
-  }: { ours: string; entry: { vfr_id: string; reason: string } } & vela.Pass) => {
+  }: { ours: string; entry: { vfr_id: string; reason: string } } & vela.ComparisonRun) => {
     const { report, events } = vela.recordUnverifiedEntry(vela.readFrontier(ours), entry, pass)
     return { report, events: textsOf(events) }
   },
-  discovered: ({ ours, result, ...pass }: { ours: string; result: { content?: string } } & vela.Pass) => {
+  discovered: ({ ours, result, ...pass }: { ours: string; result: { content?: string } } & vela.ComparisonRun) => {
     const content = result.content === undefined ? undefined : utf8(result.content)
     const found = { ...result, content } as unknown as vela.DiscoveryResult
     const observed = vela.recordDiscovery(vela.readFrontier(ours), found, pass)

@@ -10,7 +10,7 @@ import { shared, skip } from '../shared-data.ts'
 
 const test = suite('vela/frontier-stats')
 
-function counted(file: vela.Frontier): Map<string, vela.Json> {
+function counted(file: vela.FrontierFile): Map<string, vela.Json> {
   const events = file.events.map(({ head }) => ({ kind: head.kind, target: head.target.id, actor: head.actor.id }))
   return frontierStats(file.members, events)
 }

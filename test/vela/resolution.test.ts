@@ -105,7 +105,7 @@ const conflict = vela.makeEvent({
   timestamp: '2026-05-01T00:00:00+00:00',
   payload: { peer_id: 'hub:x', finding_id: 'vf_1', kind: 'retracted_diverged', detail: 'ours: true, peer: false' },
 })
-const docket = (events: readonly vela.LoggedEvent[], actors: vela.ActorRecord[] = []): vela.Docket => ({
+const docket = (events: readonly vela.LoggedEvent[], actors: vela.ActorRecord[] = []): vela.ResolutionContext => ({
   events,
   computed: [],
   deciders: { actors, verify },

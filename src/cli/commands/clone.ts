@@ -11,7 +11,7 @@ import { fileError, hasErrno } from '../error-hints.ts'
 import { storeIn } from '../find-store.ts'
 import { plural } from '../terminal/layout.ts'
 import { ProgressLine } from '../terminal/progress.ts'
-import { answer, follow, heldHere } from '../terminal/sync-report.ts'
+import { follow, heldLocally, printSyncReport } from '../terminal/sync-report.ts'
 import { adoptionFields, adoptionLines } from './peers.ts'
 import { isEmpty, makeFolder } from './store.ts'
 
@@ -70,7 +70,7 @@ async function runClone(context: Context, args: Args): Promise<ExitCode> {
   const dir = storeIn(cwd, await nameAfter(report.frontier, target))
   const fields = { dir, ...identity, ...(adopted && adoptionFields(adopted)) }
   const said = adopted === undefined ? [] : adoptionLines(withoutHub(adopted, report.peer), report.peer)
-  return answer(context, {
+  return printSyncReport(context, {
     way: 'clone',
     report,
     notice,
@@ -101,7 +101,7 @@ async function makeClone(
   })
   await using open = replica
   const identity = { hub_id: open.hubId, public_key: open.key.publicKey }
-  return { ...made, notice: await heldHere(open, made.report), identity }
+  return { ...made, notice: await heldLocally(open, made.report), identity }
 }
 
 async function ownKey(cwd: string, args: Args): Promise<Pick<CloneOptions, 'ownKey'>> {

@@ -3,12 +3,12 @@
 import type { ExitCode } from '../../base/errors.ts'
 import { type CompareWith, type Comparison, unreadOf } from '../../projection/compare-peer.ts'
 import { type Conflict, diffFrontiers } from '../../vela/federation/diff.ts'
-import { type Frontier, readFrontier } from '../../vela/files/frontier-file.ts'
+import { type FrontierFile, readFrontier } from '../../vela/files/frontier-file.ts'
 import { snapshotHash } from '../../vela/hashes/snapshot-hash.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context, StoreContext } from '../command.ts'
 import { FRONTIER } from '../command-spec.ts'
-import { namesFrontier, openFrontierFile, readFrontierFile } from '../files/frontier-files.ts'
+import { isFrontierReference, openFrontierFile, readFrontierFile } from '../files/frontier-files.ts'
 import type { Printable } from '../terminal/json-output.ts'
 import { columns, plural } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
@@ -57,7 +57,7 @@ const diff: Command = {
   examples: ['replica diff ours/frontier.json theirs/frontier.json'],
   run: (context, args) => runDiff(context, args, noStore),
   withStore: {
-    wanted: args => args.positionals.some(namesFrontier),
+    wanted: args => args.positionals.some(isFrontierReference),
     run: (context, args) =>
       runDiff(context, args, async name => {
         const { text } = await context.replica.whole(name)
@@ -129,11 +129,11 @@ function summaryOf({ outcome, report, events, recorded }: Comparison): string {
 async function runDiff(
   { out, cwd, io }: Context,
   args: Args,
-  stored: (name: string) => Promise<Frontier>,
+  stored: (name: string) => Promise<FrontierFile>,
 ): Promise<ExitCode> {
   const place = { cwd, stdin: io.stdin }
-  const side = async (word: string): Promise<Frontier> =>
-    namesFrontier(word) ? stored(word) : openFrontierFile(word, place)
+  const side = async (word: string): Promise<FrontierFile> =>
+    isFrontierReference(word) ? stored(word) : openFrontierFile(word, place)
   if (args.argument(0) === '-' && args.argument(1) === '-') throw usage('only one side can come from stdin')
   const [ours, theirs] = [await side(args.argument(0)), await side(args.argument(1))]
   const conflicts = diffFrontiers(ours, theirs)
@@ -151,7 +151,7 @@ async function runDiff(
   })
 }
 
-async function noStore(name: string): Promise<Frontier> {
+async function noStore(name: string): Promise<FrontierFile> {
   throw usage(`${name} is a frontier of a store`)
 }
 

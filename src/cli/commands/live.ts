@@ -5,7 +5,7 @@ import type { ExitCode } from '../../base/errors.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import type { MergeReport } from '../../projection/merge-report.ts'
 import type { LiveState } from '../../replica/links/follow-peer.ts'
-import type { ExchangeReport, WayReport } from '../../replica/sync/exchanging.ts'
+import type { DirectionReport, ExchangeReport } from '../../replica/sync/exchanging.ts'
 import type { LiveRound } from '../../transport/session.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
@@ -14,7 +14,7 @@ import type { Printable } from '../terminal/json-output.ts'
 import { columns, plural, size, thousands } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
 import { ProgressLine } from '../terminal/progress.ts'
-import { conflictRows, follow, openedMembers, openedThere } from '../terminal/sync-report.ts'
+import { conflictRows, follow, openedMembers, openedRemotely } from '../terminal/sync-report.ts'
 
 const sync: Command = {
   name: 'sync',
@@ -93,7 +93,9 @@ function reportFields({ in: came, out: went, heads, ...rest }: ExchangeReport): 
   return { ...rest, heads: [...heads], ...ways, ...openedMembers(rest) }
 }
 
-function wayFields({ held, refused, ...counts }: WayReport & MergeReport): { [key: string]: Printable | undefined } {
+function wayFields({ held, refused, ...counts }: DirectionReport & MergeReport): {
+  [key: string]: Printable | undefined
+} {
   return {
     ...counts,
     held: held.map(({ cid, key }) => ({ cid, key })),
@@ -103,7 +105,7 @@ function wayFields({ held, refused, ...counts }: WayReport & MergeReport): { [ke
 }
 
 function reportLines(report: ExchangeReport): string[] {
-  const way = (name: string, one: WayReport | undefined): string[][] =>
+  const way = (name: string, one: DirectionReport | undefined): string[][] =>
     one === undefined ? [] : [[`  ${name}`, wayWords(one)]]
   return [
     `exchanged ${report.frontier} with ${report.peer}`,
@@ -114,7 +116,7 @@ function reportLines(report: ExchangeReport): string[] {
       ['  heads', `${thousands(report.heads.length)}, ${report.equal ? 'the same' : 'not the same'} on both sides`],
       ...(report.note === undefined ? [] : [['', report.note]]),
       ...indented(report.in === undefined ? [] : conflictRows(report)),
-      ...indented(openedThere(report.peer, report.out ?? {})),
+      ...indented(openedRemotely(report.peer, report.out ?? {})),
       ...(report.same_registry ? [] : [['  registry', 'not the same peers are registered on both sides']]),
     ]),
   ]
@@ -124,7 +126,7 @@ function indented(rows: readonly string[][]): string[][] {
   return rows.map(([name, value]) => [name === '' ? '' : `  ${name}`, value!])
 }
 
-function wayWords({ admitted, known, held_count, refused_count }: WayReport): string {
+function wayWords({ admitted, known, held_count, refused_count }: DirectionReport): string {
   return `${thousands(admitted)} admitted, ${thousands(known)} known, ${thousands(held_count)} held, ${thousands(refused_count)} refused`
 }
 

@@ -10,8 +10,8 @@ import type { Replica } from '../../replica/replica.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER, type OptionSpec } from '../command-spec.ts'
-import { Graph } from '../terminal/graph.ts'
-import { indentJson, type Printable, printJson, RawJson } from '../terminal/json-output.ts'
+import { LogGraph } from '../terminal/graph.ts'
+import { indentJson, type Printable, RawJson, writeJson } from '../terminal/json-output.ts'
 import { columns, shortCid, thousands } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
 
@@ -86,7 +86,7 @@ async function runLog(context: StoreContext, args: Args): Promise<ExitCode> {
   if (args.has('graph')) {
     if (out.json) throw usage('--graph draws for people: leave out --json')
     checkCount(most)
-    const graph = new Graph()
+    const graph = new LogGraph()
     for await (const node of nodes) await out.lines(graphLines(node, graph))
     return 0
   }
@@ -132,7 +132,7 @@ function logCells({ cid, event }: NodeView): string[] {
   return [shortCid(cid), event.id, event.timestamp.slice(0, 19), event.kind, event.actor.id, event.target.id]
 }
 
-function graphLines(node: NodeView, graph: Graph): string[] {
+function graphLines(node: NodeView, graph: LogGraph): string[] {
   const { node: mark, below } = graph.next(node.cid, node.parents)
   return [`${mark}  ${logCells(node).join('  ')}`, ...below]
 }
@@ -230,7 +230,7 @@ function entryFields({ number, at, kind, facts, ...rest }: JournalEntry): { [key
 
 function entryLine({ number, at, kind, facts }: JournalEntry): string {
   const words = Object.entries(facts).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : printJson(printable(value))}`,
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : writeJson(printable(value))}`,
   )
   return [number, at.slice(0, 19), kind, ...words].join('  ')
 }

@@ -7,7 +7,7 @@ import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER } from '../command-spec.ts'
 import { ProgressLine } from '../terminal/progress.ts'
-import { answer, follow, heldHere, heldThere } from '../terminal/sync-report.ts'
+import { follow, heldLocally, heldRemotely, printSyncReport } from '../terminal/sync-report.ts'
 
 const push: Command = {
   name: 'push',
@@ -57,6 +57,6 @@ async function exchange(way: 'push' | 'pull', context: StoreContext, args: Args)
   } finally {
     await progress.clear()
   }
-  const notice = way === 'push' ? heldThere(report) : await heldHere(replica, report)
-  return answer(context, { way, report, notice, fields: {}, lines: [] })
+  const notice = way === 'push' ? heldRemotely(report) : await heldLocally(replica, report)
+  return printSyncReport(context, { way, report, notice, fields: {}, lines: [] })
 }

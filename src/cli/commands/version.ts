@@ -1,6 +1,6 @@
 // Verbs about the program itself.
 
-import { VERSION } from '../../base/version.ts'
+import { PACKAGE_VERSION } from '../../base/version.ts'
 import { SUBPROTOCOL } from '../../sync/message.ts'
 import { unknownVerb } from '../args.ts'
 import type { Command } from '../command.ts'
@@ -14,9 +14,9 @@ export const VERSION_VERB: Command = {
   summary: 'print the versions of this program, of its protocol and of Node.js',
   async run({ out, runtime }) {
     return out.done({
-      fields: { version: VERSION, protocol: SUBPROTOCOL, node: runtime.node },
+      fields: { version: PACKAGE_VERSION, protocol: SUBPROTOCOL, node: runtime.node },
       lines: columns([
-        ['replica', VERSION],
+        ['replica', PACKAGE_VERSION],
         ['protocol', SUBPROTOCOL],
         ['node', runtime.node],
       ]),

@@ -9,7 +9,7 @@ import type { Replica } from '../../replica/replica.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context, StoreContext } from '../command.ts'
 import { FRONTIER } from '../command-spec.ts'
-import type { Visits } from '../short-lived-store.ts'
+import type { ShortLivedStore } from '../short-lived-store.ts'
 import { type Printable, RawJson } from '../terminal/json-output.ts'
 import { type Output, usage } from '../terminal/output.ts'
 
@@ -83,7 +83,7 @@ interface Place {
 async function watchUnserved(
   { out, signal }: Context,
   args: Args,
-  visits: Visits,
+  visits: ShortLivedStore,
 ): Promise<ExitCode | readonly string[]> {
   const wish = wishOf(out, args)
   const all: Printable[] = []

@@ -6,19 +6,19 @@ import * as net from 'node:net'
 import { Deferred } from '../../base/deferred.ts'
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
 import { CLI_LIMITS } from '../../base/limits.ts'
-import { type Io, OutputClosed, pieces, type Sink, type Source } from '../io.ts'
+import { type InputStream, type Io, OutputClosed, type OutputStream, pieces } from '../io.ts'
 import { encodeFrame, type Frame, type FrameKind, FrameReader } from './frame.ts'
 import { type ControlRequest, decodeRequest } from './request.ts'
-import { makePlace, type Place } from './socket-path.ts'
+import { makePlace, type SocketPath } from './socket-path.ts'
 
 export type RunRequest = (request: ControlRequest, session: { io: Io; signal: AbortSignal }) => Promise<ExitCode>
 
 export class ControlServer {
   readonly #server: net.Server
-  readonly #place: Place
+  readonly #place: SocketPath
   readonly #sessions = new Set<Session>()
 
-  private constructor(server: net.Server, place: Place) {
+  private constructor(server: net.Server, place: SocketPath) {
     this.#server = server
     this.#place = place
   }
@@ -151,7 +151,7 @@ class Session {
   }
 
   #io(request: ControlRequest): Io {
-    const sink = (kind: FrameKind, terminal: boolean): Sink => ({
+    const sink = (kind: FrameKind, terminal: boolean): OutputStream => ({
       terminal,
       columns: request.columns,
       write: data => this.#send(kind, typeof data === 'string' ? Buffer.from(data) : data),
@@ -165,7 +165,7 @@ class Session {
     }
   }
 
-  #stdin(terminal: boolean): Source {
+  #stdin(terminal: boolean): InputStream {
     const next = async (): Promise<Uint8Array | undefined> => {
       const wanted = new Deferred<Uint8Array | undefined>()
       this.#wanted = wanted

@@ -12,7 +12,7 @@ import { hasErrno } from '../error-hints.ts'
 const SOCKET = 'control.sock'
 const POINTER = 'control.path'
 
-export interface Place {
+export interface SocketPath {
   /** Bind here … */
   readonly bind: string
   /** … and call this when it listens. */
@@ -32,7 +32,7 @@ export async function controlPath(location: string): Promise<string | undefined>
 }
 
 /** Prepares a place for a new socket. Only the process that owns the store may call this: what lies there is stale. */
-export async function makePlace(location: string): Promise<Place> {
+export async function makePlace(location: string): Promise<SocketPath> {
   await removeSocket(location)
   const near = path.join(location, `${SOCKET}.new`)
   return Buffer.byteLength(near) <= CLI_LIMITS.socketPathBytesMax ? nearPlace(location) : farPlace(location)
@@ -45,7 +45,7 @@ export async function removeSocket(location: string): Promise<void> {
   for (const name of [SOCKET, POINTER]) await fs.rm(path.join(location, name), { force: true })
 }
 
-async function nearPlace(location: string): Promise<Place> {
+async function nearPlace(location: string): Promise<SocketPath> {
   const folder = await fs.mkdtemp(path.join(location, '.c'))
   const bind = path.join(folder, 's')
   const target = path.join(location, SOCKET)
@@ -60,7 +60,7 @@ async function nearPlace(location: string): Promise<Place> {
   }
 }
 
-async function farPlace(location: string): Promise<Place> {
+async function farPlace(location: string): Promise<SocketPath> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'replica-'))
   const bind = path.join(folder, SOCKET)
   const pointer = path.join(location, POINTER)

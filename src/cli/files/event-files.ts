@@ -10,10 +10,10 @@ import { CLI_LIMITS } from '../../base/limits.ts'
 import { readEvent } from '../../event/event.ts'
 import { frontierNameOf, genesisName } from '../../event/genesis.ts'
 import { type EventLog, readLog } from '../../json/event-array-reader.ts'
-import { type Parts, splitFrontier, splitRepository } from '../../projection/files/split.ts'
+import { type SplitFrontier, splitFrontier, splitRepository } from '../../projection/files/split.ts'
 import type { LogReader } from '../../replica/import/import-reader.ts'
 import { fileError, isFolder } from '../error-hints.ts'
-import type { Source } from '../io.ts'
+import type { InputStream } from '../io.ts'
 import { eventLines, isSpace } from './event-lines.ts'
 import { readVelaFolder, velaRoot } from './vela-folder.ts'
 
@@ -27,7 +27,7 @@ export interface EventInput {
   /** The file that the event at this place came from, where each has its own. */
   readonly fileOf: (index: number) => string | undefined
   /** The frontier taken apart, where the input is a whole one. */
-  readonly whole?: Parts
+  readonly whole?: SplitFrontier
   /** What of a folder is left out by rule: links, keys and special files. */
   readonly left?: readonly string[]
   /** Why a frontier file gives its events alone: the rest of it is not taken in. */
@@ -35,7 +35,7 @@ export interface EventInput {
 }
 
 /** `-` is stdin. @throws ReplicaError ERR_USAGE when there is nothing of that name, ERR_JSON when it is no log */
-export async function openEvents(name: string, from: { cwd: string; stdin: Source }): Promise<EventInput> {
+export async function openEvents(name: string, from: { cwd: string; stdin: InputStream }): Promise<EventInput> {
   const file = path.resolve(from.cwd, name)
   // Stdin can be read once only, and a strict import reads twice.
   if (name !== '-' && (await isFolder(file))) return readFolder(file)
@@ -104,7 +104,7 @@ async function genesisOf(events: AsyncIterable<Uint8Array>): Promise<string | un
 }
 
 /** All of a file, or of stdin for `-`. @throws ReplicaError ERR_USAGE when it is too long to be read at once */
-export async function readWhole(name: string, from: { cwd: string; stdin: Source }): Promise<Uint8Array> {
+export async function readWhole(name: string, from: { cwd: string; stdin: InputStream }): Promise<Uint8Array> {
   const chunks = name === '-' ? from.stdin.chunks() : fileChunks(path.resolve(from.cwd, name))
   return gather(chunks, CLI_LIMITS.wholeFileBytesMax)
 }

@@ -5,19 +5,19 @@ import * as path from 'node:path'
 import { isFrontierName } from '../../node/node.ts'
 import { splitRepository } from '../../projection/files/split.ts'
 import { MemoryStore } from '../../store/memory-store.ts'
-import { type Frontier, readFrontier } from '../../vela/files/frontier-file.ts'
+import { type FrontierFile, readFrontier } from '../../vela/files/frontier-file.ts'
 import { isFolder } from '../error-hints.ts'
-import type { Source } from '../io.ts'
+import type { InputStream } from '../io.ts'
 import { readWhole } from './event-files.ts'
 import { readVelaFolder, velaRoot } from './vela-folder.ts'
 
 export interface FilePlace {
   readonly cwd: string
-  readonly stdin: Source
+  readonly stdin: InputStream
 }
 
 /** Whether a word names a frontier of the store: a file of that name is reached by `./vfr_…`. */
-export function namesFrontier(word: string): boolean {
+export function isFrontierReference(word: string): boolean {
   return isFrontierName(word)
 }
 
@@ -43,6 +43,6 @@ async function repositoryText(root: string): Promise<Uint8Array> {
 }
 
 /** @throws as readFrontierFile does */
-export async function openFrontierFile(name: string, place: FilePlace): Promise<Frontier> {
+export async function openFrontierFile(name: string, place: FilePlace): Promise<FrontierFile> {
   return readFrontier(await readFrontierFile(name, place), { broken: 'keep' })
 }

@@ -11,7 +11,7 @@ export interface GraphRow {
   readonly below: readonly string[]
 }
 
-export class Graph {
+export class LogGraph {
   /** What each open column waits for. */
   readonly #columns: string[] = []
 

@@ -22,7 +22,7 @@ export type Printable =
   | { readonly [key: string]: Printable | undefined }
 
 /** One line of JSON. Members that are undefined are left out. */
-export function printJson(value: Printable): string {
+export function writeJson(value: Printable): string {
   return escapeJson(write(value))
 }
 

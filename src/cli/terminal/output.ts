@@ -5,7 +5,7 @@
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
 import type { Io } from '../io.ts'
 import { escapeJson, escapeText } from './escape.ts'
-import { type Printable, printJson } from './json-output.ts'
+import { type Printable, writeJson } from './json-output.ts'
 
 const LISTED_MAX = 20
 
@@ -14,7 +14,7 @@ export interface OutputMode {
   readonly quiet: boolean
 }
 
-export interface Outcome {
+export interface CommandOutcome {
   /** Default 0. `ok` in JSON is true exactly when it is 0. */
   readonly exit?: ExitCode
   /** Members of the JSON object, after `ok` and `command`. */
@@ -37,7 +37,7 @@ export class Output {
   }
 
   /** Prints what came of the verb and answers its exit code. */
-  async done(outcome: Outcome): Promise<ExitCode> {
+  async done(outcome: CommandOutcome): Promise<ExitCode> {
     const exit = outcome.exit ?? 0
     if (this.json) await this.#io.stdout.write(`${this.object(exit, outcome.fields)}\n`)
     else await this.lines(outcome.lines)
@@ -46,7 +46,7 @@ export class Output {
 
   /** The JSON object of an outcome, without a line break. */
   object(exit: ExitCode, fields: { readonly [key: string]: Printable | undefined }): string {
-    return printJson({ ok: exit === 0, command: this.#command, ...fields })
+    return writeJson({ ok: exit === 0, command: this.#command, ...fields })
   }
 
   /** Lines for people on stdout. */
@@ -56,7 +56,7 @@ export class Output {
 
   /** One JSON value on a line of its own, for the streams of --jsonl. */
   async jsonLine(value: Printable): Promise<void> {
-    await this.#io.stdout.write(`${printJson(value)}\n`)
+    await this.#io.stdout.write(`${writeJson(value)}\n`)
   }
 
   /** Data as it is. On a terminal unsafe characters become JSON escapes: `data` must be JSON text. */

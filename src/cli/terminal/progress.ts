@@ -2,7 +2,7 @@
 // and is gone when the call ends; without a terminal on stderr, or with --quiet, there is none.
 
 import { CLI_LIMITS } from '../../base/limits.ts'
-import type { Sink } from '../io.ts'
+import type { OutputStream } from '../io.ts'
 import { escapeText } from './escape.ts'
 import { thousands } from './layout.ts'
 
@@ -27,7 +27,7 @@ export interface Steps {
 }
 
 export class ProgressLine {
-  readonly #sink: Sink
+  readonly #sink: OutputStream
   readonly #now: () => number
   readonly #enabled: boolean
   readonly #started: number
@@ -35,7 +35,7 @@ export class ProgressLine {
   #writing = false
   #visible = false
 
-  constructor(sink: Sink, options: { quiet: boolean; now?: () => number }) {
+  constructor(sink: OutputStream, options: { quiet: boolean; now?: () => number }) {
     this.#sink = sink
     this.#now = options.now ?? (() => performance.now())
     this.#enabled = sink.terminal && !options.quiet

@@ -22,7 +22,10 @@ interface Answer {
 }
 
 /** Prints a report and answers 1 when something was refused. */
-export async function answer({ out }: Context, { way, report, notice, fields, lines }: Answer): Promise<ExitCode> {
+export async function printSyncReport(
+  { out }: Context,
+  { way, report, notice, fields, lines }: Answer,
+): Promise<ExitCode> {
   const exit = await out.done({
     exit: report.refused_count > 0 ? 1 : 0,
     fields: { ...fields, ...reportFields(report) },
@@ -88,7 +91,7 @@ function rows(way: Way, report: SyncReport): string[][] {
     ],
     ...(report.note === undefined ? [] : [['', report.note]]),
     ...(way === 'pull' ? conflictRows(report) : []),
-    ...(way === 'push' ? openedThere(report.peer, report) : []),
+    ...(way === 'push' ? openedRemotely(report.peer, report) : []),
     ...(report.same_registry ? [] : [['registry', 'not the same peers are registered on both sides']]),
   ]
 }
@@ -102,7 +105,7 @@ export function conflictRows({ conflicts_opened: opened, conflicts_opened_count:
 }
 
 /** Conflicts that a push opened at the peer, as that says. They are here too once both sides hold the same. */
-export function openedThere(
+export function openedRemotely(
   peer: string,
   { conflicts_opened: opened = [], conflicts_opened_count: count = 0 }: MergeReport,
 ): string[][] {
@@ -135,7 +138,7 @@ function openedText({ kind, finding_id: id, state }: Pick<OpenedConflict, 'kind'
 }
 
 /** What this replica holds after a pull, by the key it waits for, and the command that admits it. */
-export async function heldHere(replica: Replica, report: SyncReport): Promise<string[]> {
+export async function heldLocally(replica: Replica, report: SyncReport): Promise<string[]> {
   if (report.held_count === 0) return []
   const { frontiers } = await replica.status()
   const waits = frontiers.find(one => one.frontier === report.frontier)?.held_by ?? []
@@ -147,7 +150,7 @@ export async function heldHere(replica: Replica, report: SyncReport): Promise<st
 }
 
 /** What the peer holds after a push, by the key that its operator would have to register. */
-export function heldThere(report: SyncReport): string[] {
+export function heldRemotely(report: SyncReport): string[] {
   const byKey = new Map<string, number>()
   for (const { key } of report.held) byKey.set(key, (byKey.get(key) ?? 0) + 1)
   return [...byKey].flatMap(([key, nodes]) => [

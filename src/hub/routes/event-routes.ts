@@ -6,9 +6,9 @@ import { HTTP_LIMITS } from '../../base/limits.ts'
 import { printString } from '../../json/json.ts'
 import type { FrontierStore, NodeRow } from '../../store/store.ts'
 import { cursorOf, type EventFilter, eventOf, placeBehind, readFilter } from '../event-cursor.ts'
-import type { Site } from '../hub-context.ts'
-import { type Answer, jsonAnswer } from '../response.ts'
-import { type Asked, readLimit } from '../router.ts'
+import type { HubContext } from '../hub-context.ts'
+import { jsonAnswer, type RouteResponse } from '../response.ts'
+import { type RequestContext, readLimit } from '../router.ts'
 
 const { eventsPageMax, eventsPageDefault, eventsPageBytes, eventsScannedMax } = HTTP_LIMITS
 const SCHEMA = 'vela.events-page.v0.1'
@@ -19,8 +19,8 @@ interface Page {
   readonly last: NodeRow | undefined
 }
 
-export async function eventsPage(site: Site, { names, query }: Asked): Promise<Answer> {
-  const { log } = site.home.at(names[0]!)
+export async function eventsPage(site: HubContext, { names, query }: RequestContext): Promise<RouteResponse> {
+  const { log } = site.home.frontier(names[0]!)
   const limit = readLimit(query, { max: eventsPageMax, usual: eventsPageDefault })
   const from = await placeBehind(log, query.get('since'))
   const { texts, last } = await readPage(log, { from, limit, filter: readFilter(query) })

@@ -8,11 +8,11 @@ import { HTTP_LIMITS } from '../../base/limits.ts'
 import type { Frontier } from '../../replica/frontier.ts'
 import { rowsAt } from '../../replica/nodes.ts'
 import type { FrontierStore, NodeRow } from '../../store/store.ts'
-import { Places } from '../concurrency-limit.ts'
+import { ConcurrencyLimit } from '../concurrency-limit.ts'
 import { cursorOf, type EventFilter, eventOf, placeBehind, readFilter } from '../event-cursor.ts'
-import type { Site } from '../hub-context.ts'
-import type { Answer, Outlet } from '../response.ts'
-import type { Asked } from '../router.ts'
+import type { HubContext } from '../hub-context.ts'
+import type { ResponseWriter, RouteResponse } from '../response.ts'
+import type { RequestContext } from '../router.ts'
 
 const { streamsMax, streamsPerAddressMax, streamHeartbeatMs } = HTTP_LIMITS
 const BATCH_BYTES = 64 * 1024
@@ -24,12 +24,12 @@ const HEADERS = {
   'x-accel-buffering': 'no', // some proxies would keep events back
 }
 
-export class Streams {
-  readonly #site: Site
-  readonly #outlets = new Set<Outlet>()
-  readonly #places = new Places({ most: streamsMax, ofAddress: streamsPerAddressMax })
+export class EventStreams {
+  readonly #site: HubContext
+  readonly #outlets = new Set<ResponseWriter>()
+  readonly #places = new ConcurrencyLimit({ most: streamsMax, ofAddress: streamsPerAddressMax })
 
-  constructor(site: Site) {
+  constructor(site: HubContext) {
     this.#site = site
     site.stopping.addEventListener('abort', () => {
       for (const outlet of this.#outlets) outlet.wake()
@@ -37,14 +37,14 @@ export class Streams {
   }
 
   /** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_HTTP_REQUEST for a cursor that names nothing here, ERR_HTTP_BUSY */
-  async stream({ names, query, request, address }: Asked): Promise<Answer> {
-    const frontier = this.#site.home.at(names[0]!)
+  async stream({ names, query, request, address }: RequestContext): Promise<RouteResponse> {
+    const frontier = this.#site.home.frontier(names[0]!)
     const seen = request.headers['last-event-id']
     const from = await placeBehind(frontier.log, typeof seen === 'string' && seen !== '' ? seen : query.get('since'))
     const filter = readFilter(query)
-    const leave = this.#places.take(address)
+    const leave = this.#places.acquire(address)
     if (leave === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'too many streams are open')
-    const body = async (outlet: Outlet): Promise<void> => {
+    const body = async (outlet: ResponseWriter): Promise<void> => {
       try {
         await this.#run(frontier, { from, filter }, outlet)
       } finally {
@@ -60,7 +60,7 @@ export class Streams {
     return this.#places.taken
   }
 
-  async #run(frontier: Frontier, asked: { from: number; filter: EventFilter }, outlet: Outlet): Promise<void> {
+  async #run(frontier: Frontier, asked: { from: number; filter: EventFilter }, outlet: ResponseWriter): Promise<void> {
     const { log } = frontier
     const { stopping } = this.#site
     const wake = (): void => outlet.wake()
@@ -89,7 +89,7 @@ export class Streams {
 async function sendBatch(
   frontier: Frontier,
   asked: { from: number; filter: EventFilter },
-  outlet: Outlet,
+  outlet: ResponseWriter,
 ): Promise<number> {
   const rows = await rowsFrom(frontier, asked.from)
   const parts: Uint8Array[] = []

@@ -7,18 +7,18 @@ import { cidText, parseCid } from '../../cbor/cid.ts'
 import { printJson, printString } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { readChunkList } from '../../node/document-chunks.ts'
-import type { Link } from '../../node/schema.ts'
+import type { DocumentLink } from '../../node/schema.ts'
 import type { ListedConflict } from '../../projection/conflict-list.ts'
 import type { Frontier } from '../../replica/frontier.ts'
-import type { Site } from '../hub-context.ts'
-import { type Answer, FOR_EVER, jsonAnswer } from '../response.ts'
-import { type Asked, broken, readLimit } from '../router.ts'
+import type { HubContext } from '../hub-context.ts'
+import { IMMUTABLE, jsonAnswer, type RouteResponse } from '../response.ts'
+import { badRequest, type RequestContext, readLimit } from '../router.ts'
 
 const { conflictsPageMax, snapshotNodesMax } = HTTP_LIMITS
 
 /** The heads, in byte order of their digests; of very many, the first. */
-export function heads(site: Site, { names }: Asked): Answer {
-  const { log } = site.home.at(names[0]!)
+export function heads(site: HubContext, { names }: RequestContext): RouteResponse {
+  const { log } = site.home.frontier(names[0]!)
   const all = log.heads()
   const digest = toHex(log.headsDigest())
   const members = {
@@ -33,7 +33,7 @@ export function heads(site: Site, { names }: Asked): Answer {
 }
 
 /** The bytes of a node that is stored, or of a block of a document that one links, of whatever frontier. */
-export async function block(site: Site, { names }: Asked): Promise<Answer> {
+export async function block(site: HubContext, { names }: RequestContext): Promise<RouteResponse> {
   const { codec, digest } = parseCid(names[0]!)
   for (const frontier of site.home.frontiers.values()) {
     const bytes =
@@ -50,7 +50,7 @@ async function nodeBytes({ log }: Frontier, digest: Digest): Promise<Uint8Array 
 }
 
 /** Any block is raw; as DAG-CBOR it has to be a list of chunks. */
-async function documentBytes({ log }: Frontier, { codec, digest }: Link): Promise<Uint8Array | undefined> {
+async function documentBytes({ log }: Frontier, { codec, digest }: DocumentLink): Promise<Uint8Array | undefined> {
   const bytes = await log.documents.get(digest)
   return bytes === undefined || (codec === 'dag-cbor' && !isChunkList(bytes)) ? undefined : bytes
 }
@@ -65,11 +65,11 @@ function isChunkList(bytes: Uint8Array): boolean {
   }
 }
 
-function blockAnswer(cid: string, codec: 'dag-cbor' | 'raw', bytes: Uint8Array): Answer {
+function blockAnswer(cid: string, codec: 'dag-cbor' | 'raw', bytes: Uint8Array): RouteResponse {
   const type = codec === 'raw' ? 'application/octet-stream' : 'application/vnd.ipld.dag-cbor'
   const headers = {
     'content-type': type,
-    'cache-control': FOR_EVER,
+    'cache-control': IMMUTABLE,
     etag: `"${cid}"`,
     'x-content-type-options': 'nosniff', // documents are anybody's bytes
     'content-disposition': 'attachment',
@@ -78,16 +78,16 @@ function blockAnswer(cid: string, codec: 'dag-cbor' | 'raw', bytes: Uint8Array):
 }
 
 /** The conflicts of a frontier that are open or contested, a page at a time. @throws ReplicaError ERR_USAGE when it isn't clear of which frontier */
-export async function conflicts(site: Site, { names, query }: Asked): Promise<Answer> {
-  const name = site.home.choose(names[0] ?? query.get('frontier'))
-  const { log, view } = site.home.at(name)
-  if (log.nodes > snapshotNodesMax && !view.isThere)
+export async function conflicts(site: HubContext, { names, query }: RequestContext): Promise<RouteResponse> {
+  const name = site.home.resolveName(names[0] ?? query.get('frontier'))
+  const { log, view } = site.home.frontier(name)
+  if (log.nodes > snapshotNodesMax && !view.isLoaded)
     throw new ReplicaError('ERR_HTTP_LIMIT', 'the frontier is too large to be replayed for a request')
   const limit = readLimit(query, { max: conflictsPageMax, usual: conflictsPageMax })
   const all = await view.listed()
   const after = query.get('after')
   const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
-  if (after !== undefined && from === 0) throw broken('after names no conflict that is open')
+  if (after !== undefined && from === 0) throw badRequest('after names no conflict that is open')
   const page = all.slice(from, from + limit)
   const next = from + page.length < all.length ? printString(page.at(-1)!.id) : 'null'
   const texts = page.map(conflictText).join(',')

@@ -2,37 +2,37 @@
 // H8.
 
 import { HTTP_LIMITS, NODE_LIMITS } from '../../base/limits.ts'
-import { VERSION } from '../../base/version.ts'
+import { PACKAGE_VERSION } from '../../base/version.ts'
 import { toJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { signManifest } from '../../vela/federation/hub-manifest.ts'
-import type { Site } from '../hub-context.ts'
-import { type Answer, jsonAnswer, momentAnswer } from '../response.ts'
+import type { HubContext } from '../hub-context.ts'
+import { jsonAnswer, type RouteResponse, uncachedJson } from '../response.ts'
 
 /** The version of Vela's hub protocol whose shapes these answers have. */
 const HUB_PROTOCOL = '0.48'
 const CANONICAL_JSON = 'vela.canonical-json/v1'
 const SIGNED_FOR_MS = 60_000
 
-export class About {
-  readonly #site: Site
+export class HealthRoutes {
+  readonly #site: HubContext
   readonly #sessions: () => number
   #signed: { text: string; key: string; at: number } | undefined
 
-  constructor(site: Site, sessions: () => number) {
+  constructor(site: HubContext, sessions: () => number) {
     this.#site = site
     this.#sessions = sessions
   }
 
   /** Whether sessions are taken. */
-  health(): Answer {
+  health(): RouteResponse {
     const { home, stopping } = this.#site
     const ok = !stopping.aborted
-    return momentAnswer({ ok, hub_id: home.hubId, sessions: this.#sessions() }, ok ? 200 : 503)
+    return uncachedJson({ ok, hub_id: home.hubId, sessions: this.#sessions() }, ok ? 200 : 503)
   }
 
   /** Whether frontiers are loaded, the store is read, and no write of it has failed. */
-  async ready(): Promise<Answer> {
+  async ready(): Promise<RouteResponse> {
     const { home, stopping, counts } = this.#site
     const readable = await home.store.records.get('self/hub-id').then(
       () => true,
@@ -40,11 +40,11 @@ export class About {
     )
     const writable = readable && !counts.writesFailed
     const ok = writable && !stopping.aborted
-    return momentAnswer({ ok, readable, writable, frontiers: home.frontiers.size }, ok ? 200 : 503)
+    return uncachedJson({ ok, readable, writable, frontiers: home.frontiers.size }, ok ? 200 : 503)
   }
 
   /** Signed by this hub's key; signed again after a minute, or when the key has changed. */
-  wellKnown(): Answer {
+  wellKnown(): RouteResponse {
     const { key } = this.#site.home
     const now = performance.now()
     let signed = this.#signed
@@ -60,7 +60,7 @@ export class About {
     const site = base()
     const manifest = {
       name: home.hubId,
-      version: VERSION,
+      version: PACKAGE_VERSION,
       protocol_version: HUB_PROTOCOL,
       site,
       signed_at: home.now(),

@@ -2,10 +2,10 @@
 // not at all where only registered keys may read. Specification: protocol/http.md, H9.
 
 import { HTTP_LIMITS } from '../../base/limits.ts'
-import { VERSION } from '../../base/version.ts'
+import { PACKAGE_VERSION } from '../../base/version.ts'
 import { compareText } from '../../json/json.ts'
-import type { Site } from '../hub-context.ts'
-import type { Answer } from '../response.ts'
+import type { HubContext } from '../hub-context.ts'
+import type { RouteResponse } from '../response.ts'
 
 interface Metric {
   readonly name: string
@@ -15,7 +15,7 @@ interface Metric {
   readonly value: number | readonly (readonly [labels: string, value: number])[]
 }
 
-export interface Measures {
+export interface HubMetrics {
   /** Sessions of peers that came, and links to peers that are followed. */
   readonly sessions: number
   readonly links: number
@@ -23,7 +23,10 @@ export interface Measures {
   readonly residentBytes: number | undefined
 }
 
-export async function metrics(site: Site, measures: Measures & { readonly streams: number }): Promise<Answer> {
+export async function metrics(
+  site: HubContext,
+  measures: HubMetrics & { readonly streams: number },
+): Promise<RouteResponse> {
   const all = [...ofHub(site, measures), ...ofStore(site, await site.home.store.diskBytes()), ...ofFrontiers(site)]
   const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', 'cache-control': 'no-store' }
   return { status: 200, headers, body: all.map(print).join('') }
@@ -37,8 +40,8 @@ function print({ name, type, help, value }: Metric): string {
 }
 
 function ofHub(
-  { counts }: Site,
-  { sessions, links, streams, residentBytes }: Measures & { streams: number },
+  { counts }: HubContext,
+  { sessions, links, streams, residentBytes }: HubMetrics & { streams: number },
 ): Metric[] {
   const { p50, p99, max } = counts.delay()
   const delays = [
@@ -47,7 +50,7 @@ function ofHub(
     ['{quantile="1"}', max],
   ] as const
   const answers = [...counts.answers].map(([status, count]) => [`{status="${status}"}`, count] as const)
-  const info = [[`{version="${VERSION}"}`, 1]] as const
+  const info = [[`{version="${PACKAGE_VERSION}"}`, 1]] as const
   const resident = residentBytes === undefined ? [] : ([['', residentBytes]] as const)
   return [
     { name: 'info', type: 'gauge', help: 'Version of the program.', value: info },
@@ -66,7 +69,7 @@ function ofHub(
   ]
 }
 
-function ofStore({ home }: Site, diskBytes: number): Metric[] {
+function ofStore({ home }: HubContext, diskBytes: number): Metric[] {
   const held = home.store.held.usage()
   return [
     { name: 'store_disk_bytes', type: 'gauge', help: 'Size of the store.', value: diskBytes },
@@ -76,9 +79,9 @@ function ofStore({ home }: Site, diskBytes: number): Metric[] {
   ]
 }
 
-function ofFrontiers({ home, openRead }: Site): Metric[] {
+function ofFrontiers({ home, openRead }: HubContext): Metric[] {
   const names = openRead ? [...home.frontiers.keys()].sort(compareText) : []
-  const logs = names.slice(0, HTTP_LIMITS.metricsFrontiersMax).map(name => home.at(name).log)
+  const logs = names.slice(0, HTTP_LIMITS.metricsFrontiersMax).map(name => home.frontier(name).log)
   const each = (value: (log: (typeof logs)[number]) => number) =>
     logs.map(log => [`{frontier="${log.name}"}`, value(log)] as const)
   return [

@@ -13,12 +13,12 @@ import {
   ROTATION_SCHEMA,
   readOwnershipRecord,
 } from '../../vela/federation/ownership.ts'
-import type { Site } from '../hub-context.ts'
+import type { HubContext } from '../hub-context.ts'
 import { problemOf } from '../problem.ts'
 import { checkJsonBody, readBody } from '../publication-body.ts'
 import { checkTime } from '../publishing.ts'
-import { type Answer, jsonAnswer } from '../response.ts'
-import type { Asked, Handler } from '../router.ts'
+import { jsonAnswer, type RouteResponse } from '../response.ts'
+import type { Handler, RequestContext } from '../router.ts'
 
 const SCHEMAS = {
   'rotate-owner': ROTATION_SCHEMA,
@@ -28,10 +28,10 @@ const SCHEMAS = {
 export type RecordPath = keyof typeof SCHEMAS
 
 /** Takes the records of one kind, as Vela hubs answer them. */
-export function takesRecords(site: Site, path: RecordPath): Handler {
+export function takesRecords(site: HubContext, path: RecordPath): Handler {
   return async asked => {
     checkJsonBody(asked.request)
-    const frontier = site.home.at(asked.names[0]!)
+    const frontier = site.home.frontier(asked.names[0]!)
     const body = await readBody(asked.request, SOCKET_LIMITS.bodyBytesMax)
     try {
       return await take(site, frontier, readRecord(body, { path, frontier: frontier.log.name }))
@@ -51,12 +51,12 @@ function readRecord(body: Uint8Array, wanted: { path: RecordPath; frontier: stri
   return record
 }
 
-async function take({ home, owners }: Site, frontier: Frontier, record: OwnershipRecord): Promise<Answer> {
+async function take({ home, owners }: HubContext, frontier: Frontier, record: OwnershipRecord): Promise<RouteResponse> {
   const { name } = frontier.log
   checkTime(timeOf(record), home.now())
   const verdict = await owners.take(frontier, record)
   const message = `a record of ${name} was ${verdict === 'taken' ? 'taken' : 'known'}`
-  home.tell({ kind: 'session', message, facts: { frontier: name, schema: record.schema, verdict } })
+  home.emit({ kind: 'session', message, facts: { frontier: name, schema: record.schema, verdict } })
   const { owner, deprecation } = await owners.of(frontier)
   const members = {
     ok: true,
@@ -75,15 +75,15 @@ function timeOf(record: OwnershipRecord): string {
 }
 
 /** The keys that are maintainers now. */
-export async function maintainers({ home, owners }: Site, { names }: Asked): Promise<Answer> {
-  const frontier = home.at(names[0]!)
+export async function maintainers({ home, owners }: HubContext, { names }: RequestContext): Promise<RouteResponse> {
+  const frontier = home.frontier(names[0]!)
   const { maintainers: keys } = await owners.of(frontier)
   return jsonAnswer(printJson(toJson({ vfr_id: frontier.log.name, maintainers: [...keys] })))
 }
 
 /** Who the owner is, and whether the frontier is deprecated. */
-export async function status({ home, owners }: Site, { names }: Asked): Promise<Answer> {
-  const frontier = home.at(names[0]!)
+export async function status({ home, owners }: HubContext, { names }: RequestContext): Promise<RouteResponse> {
+  const frontier = home.frontier(names[0]!)
   const { owner, deprecation } = await owners.of(frontier)
   const record = deprecation === undefined ? 'null' : printOwnershipRecord(deprecation)
   const key = owner === '' ? 'null' : JSON.stringify(owner)

@@ -10,26 +10,26 @@ import { compareEntries, printEntry, type RegistryEntry, readEntry } from '../..
 import { REGISTRY_SCHEMA } from '../../vela/federation/registry-file.ts'
 import { readFrontier } from '../../vela/files/frontier-file.ts'
 import { contentHashes } from '../../vela/hashes/snapshot-hash.ts'
-import { Places } from '../concurrency-limit.ts'
-import type { Site } from '../hub-context.ts'
+import { ConcurrencyLimit } from '../concurrency-limit.ts'
+import type { HubContext } from '../hub-context.ts'
 import { problemOf } from '../problem.ts'
 import { checkJsonBody, readBody, splitPublication } from '../publication-body.ts'
-import { type Answer, jsonAnswer } from '../response.ts'
-import { type Asked, readLimit } from '../router.ts'
-import type { Standing } from '../served-entries.ts'
+import { jsonAnswer, type RouteResponse } from '../response.ts'
+import { type RequestContext, readLimit } from '../router.ts'
+import type { ServedEntry } from '../served-entries.ts'
 
 const { entriesPageMax, publishBytesMax, publishingMax, publishingPerAddressMax } = HTTP_LIMITS
 
 export class Entries {
-  readonly #site: Site
-  readonly #publishing = new Places({ most: publishingMax, ofAddress: publishingPerAddressMax })
+  readonly #site: HubContext
+  readonly #publishing = new ConcurrencyLimit({ most: publishingMax, ofAddress: publishingPerAddressMax })
 
-  constructor(site: Site) {
+  constructor(site: HubContext) {
     this.#site = site
   }
 
   /** All frontiers whose entry can be served, newest publication first; a page of frontiers at a time. */
-  async list(asked: Asked): Promise<Answer> {
+  async list(asked: RequestContext): Promise<RouteResponse> {
     const { query } = asked
     const limit = readLimit(query, { max: entriesPageMax, usual: entriesPageMax })
     const after = query.get('after') ?? ''
@@ -49,8 +49,8 @@ export class Entries {
     return jsonAnswer(`{"entries":[${texts}],"next_cursor":${next},"schema":"${REGISTRY_SCHEMA}"}`)
   }
 
-  async one(asked: Asked): Promise<Answer> {
-    const frontier = this.#site.home.at(asked.names[0]!)
+  async one(asked: RequestContext): Promise<RouteResponse> {
+    const frontier = this.#site.home.frontier(asked.names[0]!)
     const { name } = frontier.log
     const standing = await this.#site.standing.of(frontier)
     if (standing === undefined)
@@ -63,9 +63,9 @@ export class Entries {
     return jsonAnswer(printEntry(standing.entry))
   }
 
-  async publish({ request, address }: Asked): Promise<Answer> {
+  async publish({ request, address }: RequestContext): Promise<RouteResponse> {
     checkJsonBody(request)
-    const leave = this.#publishing.take(address)
+    const leave = this.#publishing.acquire(address)
     if (leave === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'others are publishing: try again in a moment')
     try {
       return await this.#publish(await readBody(request, publishBytesMax))
@@ -74,7 +74,7 @@ export class Entries {
     }
   }
 
-  async #publish(body: Uint8Array): Promise<Answer> {
+  async #publish(body: Uint8Array): Promise<RouteResponse> {
     const { publishing, home } = this.#site
     const parts = splitPublication(body)
     const { substrate } = parts
@@ -83,9 +83,9 @@ export class Entries {
     const entry = withoutSubstrate(readEntry(parts.entry))
     const content = (bytes: Uint8Array) => () => ({ frontier: readFrontier(bytes).id, ...contentHashes(bytes) })
     const verdict = await publishing.publish(entry, substrate === undefined ? undefined : content(substrate))
-    const { name } = home.at(entry.vfr_id).log
-    home.tell({ kind: 'session', message: `an entry of ${name} was published`, facts: { frontier: name, verdict } })
-    const fault = await this.#waitsFor(home.at(name), entry)
+    const { name } = home.frontier(entry.vfr_id).log
+    home.emit({ kind: 'session', message: `an entry of ${name} was published`, facts: { frontier: name, verdict } })
+    const fault = await this.#waitsFor(home.frontier(name), entry)
     const members = {
       ok: true,
       duplicate: verdict === 'duplicate',
@@ -112,7 +112,7 @@ export class Entries {
   }
 
   /** For a list: what is deprecated, and what can't be told of now, is left out. */
-  async #listed(frontier: Frontier): Promise<Standing> {
+  async #listed(frontier: Frontier): Promise<ServedEntry> {
     const { standing, owners } = this.#site
     try {
       if ((await owners.of(frontier)).deprecation !== undefined) return undefined

@@ -7,7 +7,7 @@ import { ReplicaError } from '../../base/errors.ts'
 import { cidText, parseCid } from '../../cbor/cid.ts'
 import { parseJson, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
-import type { Link } from '../../node/schema.ts'
+import type { DocumentLink } from '../../node/schema.ts'
 
 const FORMAT = 'replica.frontier-base.v1'
 
@@ -22,13 +22,13 @@ export interface BaseEvent {
 }
 
 /** A body kept here, or as a document of its own. */
-export type BasePart = { readonly link: Link } | { readonly value: Json }
+export type BasePart = { readonly link: DocumentLink } | { readonly value: Json }
 
 /** A repository's file that holds no event. */
 export interface BaseFile {
   readonly path: string
   /** Its bytes; of a proposal's file perhaps a document. */
-  readonly content: Uint8Array | Link
+  readonly content: Uint8Array | DocumentLink
 }
 
 /** How its canonical text begins: what doesn't need not be read. */
@@ -139,7 +139,7 @@ export function isPlainPath(path: string): boolean {
   return path.split('/').every(name => name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) <= 255)
 }
 
-function linkIn(value: Json | undefined): Link {
+function linkIn(value: Json | undefined): DocumentLink {
   if (typeof value !== 'string') throw broken('document')
   try {
     return parseCid(value)
@@ -149,7 +149,7 @@ function linkIn(value: Json | undefined): Link {
   }
 }
 
-export function linkText(link: Link): string {
+export function linkText(link: DocumentLink): string {
   return cidText(link.digest, link.codec)
 }
 

@@ -1,10 +1,10 @@
 // Replay of a log over a base (protocol/frontier.md, F20): what later events made of its objects, and what all events amount to. Pure.
 
-import type { InPieces } from '../../base/cooperative.ts'
+import type { CooperativeTask } from '../../base/cooperative.ts'
 import { hasCode } from '../../base/errors.ts'
 import type { Json } from '../../json/value.ts'
 import { readFindings } from '../../vela/files/frontier-file.ts'
-import type { Deciders } from '../../vela/resolution/decider.ts'
+import type { ResolutionAuthorities } from '../../vela/resolution/decider.ts'
 import { genesisOf } from '../../vela/state/base-findings.ts'
 import { viewObjects } from '../../vela/state/read-out.ts'
 import { applyEvent, emptyView } from '../../vela/state/reducer.ts'
@@ -24,7 +24,7 @@ interface Replaying {
   readonly log: readonly LogEvent[]
   readonly based: ReadonlySet<string>
   readonly precedes: Precedes | undefined
-  readonly deciders: Deciders
+  readonly deciders: ResolutionAuthorities
 }
 
 export interface Replayed {
@@ -39,7 +39,7 @@ export interface Replayed {
  * the log; an object whose later events stand between those of the base in replay order, or that the base's list doesn't bring into
  * the view, is taken from the replay of the whole log.
  */
-export function* replayLog({ members, log, based, precedes, deciders }: Replaying): InPieces<Replayed> {
+export function* replayLog({ members, log, based, precedes, deciders }: Replaying): CooperativeTask<Replayed> {
   const findings = readFindings(listOf(members, 'findings'), [])
   const proposals = listOf(members, 'proposals').flatMap(seedOf)
   const seeds = { proposals, deciders, ...(precedes !== undefined && { precedes }) }

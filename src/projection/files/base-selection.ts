@@ -2,21 +2,21 @@
 // F19). Of a log without one it is what its events say.
 
 import { ReplicaError } from '../../base/errors.ts'
-import { VERSION } from '../../base/version.ts'
+import { PACKAGE_VERSION } from '../../base/version.ts'
 import { parseJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
-import type { Link } from '../../node/schema.ts'
+import type { DocumentLink } from '../../node/schema.ts'
 import { type Base, linkText } from './base-document.ts'
-import type { Basis } from './join.ts'
+import type { BaseDocument } from './join.ts'
 import type { WholeLog } from './log-events.ts'
 import { repositoryMembers } from './repository.ts'
 import type { RepositoryFile } from './split.ts'
-import { bareBasis } from './whole-bare.ts'
+import { emptyBase } from './whole-bare.ts'
 
 /** What the base document says, with the documents that it names; of a log without one, what its events say. */
-export function basisOf(log: Omit<WholeLog, 'precedes' | 'bases'>): Basis {
+export function basisOf(log: Omit<WholeLog, 'precedes' | 'bases'>): BaseDocument {
   const { base } = log
-  const bare = bareBasis(log.frontier, log.events, `replica/${VERSION}`)
+  const bare = emptyBase(log.frontier, log.events, `replica/${PACKAGE_VERSION}`)
   if (base === undefined) return bare
   const files = filesOf(base, log)
   if (files !== undefined) return { ...repositoryMembers(files, bare.members), events: base.events }
@@ -35,7 +35,7 @@ export function filesOf({ files }: Base, log: Pick<WholeLog, 'documents'>): Repo
   }))
 }
 
-function documentAt({ documents }: Pick<WholeLog, 'documents'>, link: Link): Uint8Array {
+function documentAt({ documents }: Pick<WholeLog, 'documents'>, link: DocumentLink): Uint8Array {
   const bytes = documents.get(linkText(link))
   if (bytes !== undefined) return bytes
   throw new ReplicaError('ERR_NOT_FOUND', `no node that is here links the document ${linkText(link)}`)

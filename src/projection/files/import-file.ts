@@ -5,23 +5,23 @@
 import { toHex } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import { COMMIT_LIMITS, NODE_LIMITS } from '../../base/limits.ts'
-import { VERSION } from '../../base/version.ts'
+import { PACKAGE_VERSION } from '../../base/version.ts'
 import type { Key } from '../../crypto/key.ts'
 import { type CheckedEvent, makeEvent } from '../../event/event.ts'
 import { parseInstant } from '../../json/instant.ts'
 import { chunkDocument, type DocumentBlock } from '../../node/document-chunks.ts'
 import { decodeNode } from '../../node/node.ts'
-import type { Link } from '../../node/schema.ts'
-import { ownerKeys } from '../../replica/founder.ts'
+import type { DocumentLink } from '../../node/schema.ts'
+import { founderKeys } from '../../replica/founder.ts'
 import type { Frontier } from '../../replica/frontier.ts'
-import { rehearseLog } from '../../replica/import/dry-run.ts'
+import { dryRunImport } from '../../replica/import/dry-run.ts'
 import { type Attachments, importLog } from '../../replica/import/import-events.ts'
 import type { ImportOptions, ImportReport } from '../../replica/import/import-reader.ts'
-import { type ReadyEvent, ready } from '../../replica/node-builder.ts'
-import type { Home } from '../../replica/replica-context.ts'
+import { type PreparedEvent, prepareEvent } from '../../replica/node-builder.ts'
+import type { ReplicaContext } from '../../replica/replica-context.ts'
 import { linkText } from './base-document.ts'
 import { CARRIED, readWholeLog } from './log-events.ts'
-import type { Document, Parts } from './split.ts'
+import type { Document, SplitFrontier } from './split.ts'
 
 /** Documents are written in batches of about this size, one sync each. */
 const BATCH_BYTES = COMMIT_LIMITS.bytesMax / 2
@@ -38,14 +38,14 @@ export interface WholeImportReport extends ImportReport {
 }
 
 /** @throws ReplicaError ERR_FRONTIER_ID, ERR_DOCUMENT over 128 MiB, ERR_ABORTED */
-export async function importWhole(
-  home: Home,
-  { frontier: name, parts }: { frontier: string; parts: Parts },
+export async function importFrontier(
+  home: ReplicaContext,
+  { frontier: name, parts }: { frontier: string; parts: SplitFrontier },
   options: ImportOptions = {},
 ): Promise<WholeImportReport> {
   const refused = await refusedWhole(home, { frontier: name, parts }, options)
   if (refused !== undefined) return refused
-  const frontier = await home.track(name)
+  const frontier = await home.openFrontier(name)
   const report = await frontier.exclusive(() => importParts({ frontier, key: home.key, parts }, options))
   home.checkHeads(name)
   return report
@@ -53,26 +53,26 @@ export async function importWhole(
 
 /** What is refused keeps no frontier that was not kept. */
 async function refusedWhole(
-  home: Home,
-  { frontier: name, parts }: { frontier: string; parts: Parts },
+  home: ReplicaContext,
+  { frontier: name, parts }: { frontier: string; parts: SplitFrontier },
   options: ImportOptions,
 ): Promise<WholeImportReport | undefined> {
   if (home.frontiers.has(name)) return undefined
   const base = linkText(parts.base(name).link)
   if (options.strict !== true) return undefined
-  const frontier = await home.scratch(name)
-  const report = await rehearseLog({ frontier, key: home.key, log: () => parts.events }, options)
+  const frontier = await home.inMemoryFrontier(name)
+  const report = await dryRunImport({ frontier, key: home.key, log: () => parts.events }, options)
   if (report.refusedCount === 0) return undefined
   return { ...report, base, baseKnown: false, baseCounts: false, documents: 0 }
 }
 
 async function importParts(
-  { frontier, key, parts }: { frontier: Frontier; key: Key; parts: Parts },
+  { frontier, key, parts }: { frontier: Frontier; key: Key; parts: SplitFrontier },
   options: ImportOptions,
 ): Promise<WholeImportReport> {
   const base = parts.base(frontier.log.name)
   const name = linkText(base.link)
-  const owner = await ownerKeys(frontier)
+  const owner = await founderKeys(frontier)
   const isOwn = owner.size === 0 || owner.has(key.publicKey)
   const known = await linkedIn(frontier, owner)
   const baseKnown = (isOwn ? known.byOwner : known.byAny).has(name)
@@ -108,7 +108,7 @@ class WholeAttachments implements Attachments {
   linked = 0
   readonly #frontier: Frontier
   readonly #base: Document
-  readonly #parts: Parts
+  readonly #parts: SplitFrontier
   /** What no node links yet, by the text of the link: the base first. */
   readonly #open = new Map<string, Document>()
 
@@ -116,7 +116,7 @@ class WholeAttachments implements Attachments {
     frontier: Frontier
     base: Document
     baseKnown: boolean
-    parts: Parts
+    parts: SplitFrontier
     known: ReadonlySet<string>
   }) {
     this.#frontier = parts.frontier
@@ -141,30 +141,30 @@ class WholeAttachments implements Attachments {
         batch.push(block)
         size += block.bytes.length
         if (size < BATCH_BYTES) continue
-        await gate.keep(batch)
+        await gate.storeDocuments(batch)
         batch = []
         size = 0
       }
     }
-    if (batch.length > 0) await gate.keep(batch)
+    if (batch.length > 0) await gate.storeDocuments(batch)
   }
 
-  linksOf(event: ReadyEvent): Link[] {
+  linksOf(event: PreparedEvent): DocumentLink[] {
     const wanted = [this.#base, ...(this.#parts.proposals.get(toHex(event.digest)) ?? [])]
     const open = wanted.filter(({ link }) => this.#open.has(linkText(link)))
     return open.slice(0, NODE_LIMITS.linksMax).map(({ link }) => link)
   }
 
-  made(links: readonly Link[]): void {
+  made(links: readonly DocumentLink[]): void {
     for (const link of links) this.#open.delete(linkText(link))
     this.linked += links.length
   }
 
   /** Events that carry what is left, each as many links as a node may have. */
-  *rest(): Generator<ReadyEvent> {
+  *rest(): Generator<PreparedEvent> {
     for (let part = 1; this.#open.size > 0; part++) {
       const documents = [...this.#open.values()].slice(0, NODE_LIMITS.linksMax)
-      yield ready(
+      yield prepareEvent(
         this.#carrier(part),
         documents.map(({ link }) => link),
       )
@@ -174,7 +174,7 @@ class WholeAttachments implements Attachments {
   /** It depends on nothing but the base, so that two hubs that import the same make the same event. */
   #carrier(part: number): CheckedEvent {
     const { log } = this.#frontier
-    const creator = `replica/${VERSION}`
+    const creator = `replica/${PACKAGE_VERSION}`
     const payload = { name: log.name, creator, [CARRIED]: linkText(this.#base.link), part }
     const timestamp = instantOr(this.#parts.compiledAt, '1970-01-01T00:00:00Z')
     return makeEvent({

@@ -2,16 +2,16 @@
 // order that they came in and after them those that came later, and what the later ones made of findings and other objects. Pure.
 
 import { sha256, toHex } from '../../base/bytes.ts'
-import { finish, type InPieces } from '../../base/cooperative.ts'
+import { type CooperativeTask, runToCompletion } from '../../base/cooperative.ts'
 import { hasCode } from '../../base/errors.ts'
 import { importEvent } from '../../event/event.ts'
 import { compareText, parseJson, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { type CountedEvent, frontierStats } from '../../vela/files/frontier-statistics.ts'
 import { isHashed } from '../../vela/hashes/normalize.ts'
-import { writtenOut } from '../../vela/hashes/snapshot-hash.ts'
+import { serializedForm } from '../../vela/hashes/snapshot-hash.ts'
 import { byTimestamp } from '../../vela/hashes/target-hash-chain.ts'
-import type { Deciders } from '../../vela/resolution/decider.ts'
+import type { ResolutionAuthorities } from '../../vela/resolution/decider.ts'
 import { viewObjects } from '../../vela/state/read-out.ts'
 import { OBJECT_TABLES, type Precedes, type View } from '../../vela/state/state.ts'
 import type { BaseEvent } from './base-document.ts'
@@ -22,7 +22,7 @@ import { idOf, listOf } from './whole-members.ts'
 type Members = Map<string, Json>
 
 /** What a frontier file says besides its events, and how these stood in it. */
-export interface Basis {
+export interface BaseDocument {
   readonly members: ReadonlyMap<string, Json>
   readonly events: readonly BaseEvent[] | undefined
   /** The file is put together here and is not somebody's that was imported: of what a log says, or a repository's records. */
@@ -51,23 +51,23 @@ const NOTHING_CHANGED: Changed = new Map()
 
 interface JoinOptions {
   /** Who may settle. */
-  readonly deciders: Deciders
+  readonly deciders: ResolutionAuthorities
   readonly proposals: readonly Json[]
   /** Ancestry of the events' nodes. */
   readonly precedes?: Precedes
 }
 
 /** What is no finding stays in its list, and no event is about it. */
-export function joinFrontier(basis: Basis, log: readonly LogEvent[], options: JoinOptions): Joined {
-  return finish(joinFrontierInPieces(basis, log, options))
+export function joinFrontier(basis: BaseDocument, log: readonly LogEvent[], options: JoinOptions): Joined {
+  return runToCompletion(joinFrontierInPieces(basis, log, options))
 }
 
 /** The same with pauses. */
 export function* joinFrontierInPieces(
-  basis: Basis,
+  basis: BaseDocument,
   log: readonly LogEvent[],
   { proposals, precedes, deciders }: JoinOptions,
-): InPieces<Joined> {
+): CooperativeTask<Joined> {
   const own = new Map(log.map(event => [event.digest, event]))
   const based = new Set<string>()
   const events: { value: Json; event: LogEvent | undefined; path: string | undefined }[] = []
@@ -186,7 +186,7 @@ function countedEvent({ event }: Joined['events'][number]): CountedEvent {
 
 /** All members written out, and all of `stats`: what nobody else has published has no other form. */
 function complete(members: Members, events: readonly CountedEvent[]): Members {
-  const counted = writtenOut(new Map(members).set('stats', frontierStats(members, events)))
+  const counted = serializedForm(new Map(members).set('stats', frontierStats(members, events)))
   const others = [...members].filter(([name]) => !isHashed(name))
   return new Map([...others, ...counted])
 }

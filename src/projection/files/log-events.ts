@@ -8,14 +8,14 @@ import { checkEvent, type EventHead } from '../../event/event.ts'
 import { Ancestry } from '../../graph/ancestry.ts'
 import { printJson } from '../../json/json.ts'
 import { decodeNode } from '../../node/node.ts'
-import type { Link } from '../../node/schema.ts'
-import { ownerKeys } from '../../replica/founder.ts'
+import type { DocumentLink } from '../../node/schema.ts'
+import { founderKeys } from '../../replica/founder.ts'
 import type { Frontier } from '../../replica/frontier.ts'
 import { inReplayOrder } from '../../replica/log-reader.ts'
 import { readFrontier } from '../../vela/files/frontier-file.ts'
 import { payloadOf } from '../../vela/payloads.ts'
 import type { Precedes } from '../../vela/state/state.ts'
-import { isRestricted } from '../event-index.ts'
+import { needsRegisteredSigner } from '../event-index.ts'
 import { BASE_STARTS, type Base, linkText, readBase } from './base-document.ts'
 
 export interface LogEvent {
@@ -62,7 +62,7 @@ export async function readWholeLog(
   standing: (key: Uint8Array) => boolean = () => true,
 ): Promise<WholeLog> {
   const events: LogEvent[] = []
-  const links = new Links(await ownerKeys(frontier))
+  const links = new Links(await founderKeys(frontier))
   const carriers = new Map<string, number[]>()
   const ancestry = new Ancestry()
   const places = new Map<number, number>()
@@ -75,7 +75,7 @@ export async function readWholeLog(
       for (const link of node.links) links.add(link, toHex(node.key))
       const digest = toHex(sha256(node.event))
       const others = carriers.get(digest)
-      const counting = !isRestricted(node.event) || standing(node.key) ? [place] : []
+      const counting = !needsRegisteredSigner(node.event) || standing(node.key) ? [place] : []
       carriers.set(digest, [...(others ?? []), ...counting])
       if (others !== undefined) continue
       const head = checkEvent(node.event)
@@ -92,7 +92,7 @@ export async function readWholeLog(
 }
 
 interface Linked {
-  readonly link: Link
+  readonly link: DocumentLink
   readonly keys: Set<string>
 }
 
@@ -106,7 +106,7 @@ class Links {
     this.#owner = owner
   }
 
-  add(link: Link, key: string): void {
+  add(link: DocumentLink, key: string): void {
     const name = linkText(link)
     const { keys } = this.all.get(name) ?? { keys: new Set<string>() }
     this.all.delete(name)
@@ -117,7 +117,7 @@ class Links {
   }
 
   /** The owner's first, each part from the last on: what others link can't crowd out what counts. */
-  *weightiest(): Generator<[string, Link]> {
+  *weightiest(): Generator<[string, DocumentLink]> {
     const others = [...this.all.keys()].filter(name => !this.#owned.has(name))
     for (const name of [...this.#owned].reverse().concat(others.reverse())) yield [name, this.all.get(name)!.link]
   }

@@ -7,7 +7,7 @@ import { parseJson, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { readFrontier } from '../../vela/files/frontier-file.ts'
 import { configFiles, configOf, type RepositoryFile } from './config.ts'
-import type { Basis, Joined } from './join.ts'
+import type { BaseDocument, Joined } from './join.ts'
 import { idOf, listOf } from './whole-members.ts'
 
 type Members = Map<string, Json>
@@ -40,7 +40,7 @@ const FILES: Readonly<Record<string, string>> = {
 export function repositoryMembers(
   files: readonly RepositoryFile[],
   bare: ReadonlyMap<string, Json>,
-): Pick<Basis, 'members' | 'own'> {
+): Pick<BaseDocument, 'members' | 'own'> {
   const given = membersIn(files)
   const members = given ?? configured(files, bare)
   for (const [folder, member] of Object.entries(FOLDERS)) {

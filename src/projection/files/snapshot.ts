@@ -2,16 +2,16 @@
 // repository. Equal logs of one owner give equal bytes, on whatever replica.
 
 import { concat, fromHex, utf8 } from '../../base/bytes.ts'
-import type { InPieces } from '../../base/cooperative.ts'
+import type { CooperativeTask } from '../../base/cooperative.ts'
 import { hasCode } from '../../base/errors.ts'
-import { inTurns } from '../../base/turns.ts'
-import { verifyVetted } from '../../crypto/validated-keys.ts'
+import { runCooperatively } from '../../base/turns.ts'
+import { verifyWithValidatedKey } from '../../crypto/validated-keys.ts'
 import { readEvent } from '../../event/event.ts'
 import { compareText, printJson, printString } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
-import type { Home } from '../../replica/replica-context.ts'
-import { type Frontier as FrontierFile, readFrontierInPieces } from '../../vela/files/frontier-file.ts'
-import { isStanding } from '../event-index.ts'
+import type { ReplicaContext } from '../../replica/replica-context.ts'
+import { type FrontierFile, readFrontierInPieces } from '../../vela/files/frontier-file.ts'
+import { isAuthoritativeKey } from '../event-index.ts'
 import { actorsIn } from '../initial-state.ts'
 import { basisOf, filesOf } from './base-selection.ts'
 import { withFirstNodes } from './first-nodes.ts'
@@ -22,7 +22,7 @@ import type { RepositoryFile } from './split.ts'
 
 const ITEMS_PER_PIECE = 128
 
-export interface WholeFrontier {
+export interface FrontierSnapshot {
   readonly file: FrontierFile
   /** Canonical JSON, UTF-8: the frontier.json. */
   readonly text: Uint8Array
@@ -32,22 +32,22 @@ export interface WholeFrontier {
  * With `nodes` as it was when the log had so many.
  * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_NOT_FOUND for a document that isn't here, ERR_STORE_CORRUPT
  */
-export async function wholeFrontier(
-  home: Home,
+export async function exportFrontier(
+  home: ReplicaContext,
   frontier: string,
   options: { nodes?: number } = {},
-): Promise<WholeFrontier> {
+): Promise<FrontierSnapshot> {
   const log = await logOf(home, frontier, options.nodes)
-  const text = await inTurns(wholeText(log, await inTurns(joined(log))))
-  return { file: await inTurns(readFrontierInPieces(text, { broken: 'keep' })), text }
+  const text = await runCooperatively(wholeText(log, await runCooperatively(joined(log))))
+  return { file: await runCooperatively(readFrontierInPieces(text, { broken: 'keep' })), text }
 }
 
 /** The files of a repository, with the frontier.json among them where it came as a file or with one. @throws as wholeFrontier does */
-export async function wholeRepository(home: Home, frontier: string): Promise<RepositoryFile[]> {
+export async function exportRepository(home: ReplicaContext, frontier: string): Promise<RepositoryFile[]> {
   const log = await logOf(home, frontier)
-  const whole = await inTurns(joined(log))
+  const whole = await runCooperatively(joined(log))
   const files = log.base === undefined ? undefined : filesOf(log.base, log)
-  return repositoryFiles(whole, { frontier, files, text: await inTurns(wholeText(log, whole)) })
+  return repositoryFiles(whole, { frontier, files, text: await runCooperatively(wholeText(log, whole)) })
 }
 
 export interface BaseView {
@@ -59,8 +59,8 @@ export interface BaseView {
 }
 
 /** What looks like a base document, in the order of the last nodes that link it (F19). @throws ReplicaError ERR_FRONTIER_UNKNOWN */
-export async function basesOf(home: Home, frontier: string): Promise<BaseView[]> {
-  const { registry } = home.at(frontier)
+export async function baseDocuments(home: ReplicaContext, frontier: string): Promise<BaseView[]> {
+  const { registry } = home.frontier(frontier)
   const hubOf = (key: string) => (registry.ownKeys.includes(key) ? home.hubId : registry.byKey(fromHex(key)!)?.id)
   const { bases } = await logOf(home, frontier)
   return bases.map(({ document, counts, keys }) => ({
@@ -70,22 +70,22 @@ export async function basesOf(home: Home, frontier: string): Promise<BaseView[]>
   }))
 }
 
-function logOf(home: Home, name: string, nodes = home.at(name).log.nodes): Promise<WholeLog> {
-  const frontier = home.at(name)
-  return readWholeLog(withFirstNodes(frontier, nodes), key => isStanding(frontier.registry, home.hubId, key))
+function logOf(home: ReplicaContext, name: string, nodes = home.frontier(name).log.nodes): Promise<WholeLog> {
+  const frontier = home.frontier(name)
+  return readWholeLog(withFirstNodes(frontier, nodes), key => isAuthoritativeKey(frontier.registry, home.hubId, key))
 }
 
-function* joined(log: WholeLog): InPieces<Joined> {
+function* joined(log: WholeLog): CooperativeTask<Joined> {
   const basis = basisOf(log)
   return yield* joinFrontierInPieces(basis, log.events, {
-    deciders: { actors: actorsIn(basis.members), verify: verifyVetted },
+    deciders: { actors: actorsIn(basis.members), verify: verifyWithValidatedKey },
     proposals: proposalsIn(log.documents.values()),
     precedes: log.precedes,
   })
 }
 
 /** Canonical JSON of all members; lists are printed a part at a time. */
-function* wholeText({ base }: WholeLog, { members, events }: Joined): InPieces<Uint8Array> {
+function* wholeText({ base }: WholeLog, { members, events }: Joined): CooperativeTask<Uint8Array> {
   const hasNone = base !== undefined && base.events === undefined && events.length === 0
   // A frontier file keeps what it had among its events, even what is none.
   const list = base?.files === undefined ? events.map(({ value }) => value) : eventList(events)
@@ -103,7 +103,7 @@ function* wholeText({ base }: WholeLog, { members, events }: Joined): InPieces<U
   return concat([...parts, utf8(parts.length === 0 ? '{}' : '}')])
 }
 
-function* listText(list: readonly Json[], parts: Uint8Array[]): InPieces<void> {
+function* listText(list: readonly Json[], parts: Uint8Array[]): CooperativeTask<void> {
   parts.push(utf8('['))
   for (let at = 0; at < list.length; at += ITEMS_PER_PIECE) {
     // As deep as they stand in the file.

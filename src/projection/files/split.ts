@@ -9,7 +9,7 @@ import { readLog } from '../../json/event-array-reader.ts'
 import { parseJson, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { chunkDocument } from '../../node/document-chunks.ts'
-import type { Link } from '../../node/schema.ts'
+import type { DocumentLink } from '../../node/schema.ts'
 import { compareIds } from '../../replica/closure.ts'
 import { readFindings, readFrontier, type Unread } from '../../vela/files/frontier-file.ts'
 import { byTimestamp } from '../../vela/hashes/target-hash-chain.ts'
@@ -28,12 +28,12 @@ import { type Config, configOf, type RepositoryFile } from './config.ts'
 export type { RepositoryFile }
 
 export interface Document {
-  readonly link: Link
+  readonly link: DocumentLink
   readonly bytes: Uint8Array
 }
 
 /** A frontier taken apart. */
-export interface Parts {
+export interface SplitFrontier {
   /** The name that it gives itself. */
   readonly frontier: string | undefined
   /** Texts of the events as they came, in the order in which they become a chain. */
@@ -59,7 +59,7 @@ interface Entry {
 }
 
 /** @throws ReplicaError as readFrontier does; ERR_JSON for 127 levels, ERR_DOCUMENT for more than fits into a document */
-export function splitFrontier(bytes: Uint8Array): Parts {
+export function splitFrontier(bytes: Uint8Array): SplitFrontier {
   const { id, members, unread } = readFrontier(bytes, { numbers: 'exact', broken: 'keep' })
   // Without the member the file would be read as one event.
   const texts = members.has('events') ? readLog(bytes).events() : []
@@ -95,7 +95,7 @@ const EVENTS = '.vela/events/'
 const PROPOSALS = '.vela/proposals/'
 
 /** @throws ReplicaError ERR_FRONTIER for a path that leads out of the folder */
-export function splitRepository(repository: readonly RepositoryFile[]): Parts {
+export function splitRepository(repository: readonly RepositoryFile[]): SplitFrontier {
   const files = [...repository].sort((a, b) => compareIds(a.path, b.path))
   for (const { path } of files)
     if (!isPlainPath(path))
@@ -196,7 +196,7 @@ function pointedTo(entries: readonly Entry[]): Map<Json | undefined, string[]> {
 function linked(
   proposals: Map<string, Document[]>,
   { pointing, bytes }: { pointing: string[]; bytes: Uint8Array },
-): Link {
+): DocumentLink {
   const { link } = chunkDocument(bytes)
   for (const digest of pointing) {
     const before = proposals.get(digest) ?? []

@@ -3,11 +3,11 @@
 
 import { type Json, JsonNumber } from '../../json/value.ts'
 import { byTimestamp } from '../../vela/hashes/target-hash-chain.ts'
-import type { Basis } from './join.ts'
+import type { BaseDocument } from './join.ts'
 import type { LogEvent } from './log-events.ts'
 
 /** The frontier of a log that came without a base: its genesis says its name, the log the rest. */
-export function bareBasis(frontier: string, log: readonly LogEvent[], compiler: string): Basis {
+export function emptyBase(frontier: string, log: readonly LogEvent[], compiler: string): BaseDocument {
   const genesis = log.find(({ head }) => head.kind === 'frontier.created')
   const first = genesis ?? byTimestamp(log)[0]
   const count = (value: number): Json => JsonNumber.integer(value)

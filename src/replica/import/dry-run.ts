@@ -7,8 +7,8 @@ import { NODE_LIMITS } from '../../base/limits.ts'
 import type { Key } from '../../crypto/key.ts'
 import type { EventHead } from '../../event/event.ts'
 import type { Frontier } from '../frontier.ts'
-import { Author, tooManyParents } from '../node-builder.ts'
-import { type ImportOptions, type ImportReport, type LogReader, Reading } from './import-reader.ts'
+import { NodeBuilder, tooManyParents } from '../node-builder.ts'
+import { type ImportOptions, ImportReader, type ImportReport, type LogReader } from './import-reader.ts'
 
 /** What is kept of an event. */
 interface Named {
@@ -17,12 +17,12 @@ interface Named {
 }
 
 /** What a strict import would refuse. @throws ReplicaError ERR_ABORTED */
-export async function rehearseLog(
+export async function dryRunImport(
   { frontier, key, log }: { frontier: Frontier; key: Key; log: LogReader },
   { signal }: Pick<ImportOptions, 'signal'>,
 ): Promise<ImportReport> {
-  const author = new Author(frontier, key)
-  const reading = new Reading(log)
+  const author = new NodeBuilder(frontier, key)
+  const reading = new ImportReader(log)
   const ids = new Set<string>()
   const fresh: Named[] = []
   const checkAborted = (): undefined => {
@@ -43,7 +43,7 @@ export async function rehearseLog(
 /** What Author's `build` would find; the size of a node is in bounds where its event and its parents are. */
 async function rehearseParents(
   event: Named,
-  parts: { author: Author; reading: Reading; ids: ReadonlySet<string> },
+  parts: { author: NodeBuilder; reading: ImportReader; ids: ReadonlySet<string> },
 ): Promise<void> {
   const { author, reading, ids } = parts
   const names = new Set(event.head.parents)

@@ -5,23 +5,30 @@
 import { DigestSet } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import type { Key } from '../../crypto/key.ts'
-import type { Link } from '../../node/schema.ts'
+import type { DocumentLink } from '../../node/schema.ts'
 import type { Frontier } from '../frontier.ts'
-import { Author, type ReadyEvent } from '../node-builder.ts'
-import { rehearseLog } from './dry-run.ts'
-import { CHUNK, type Entry, type ImportOptions, type ImportReport, type LogReader, Reading } from './import-reader.ts'
-import { Waiting } from './parent-queue.ts'
+import { NodeBuilder, type PreparedEvent } from '../node-builder.ts'
+import { dryRunImport } from './dry-run.ts'
+import {
+  CHUNK,
+  type ImportOptions,
+  ImportReader,
+  type ImportReport,
+  type LogEntry,
+  type LogReader,
+} from './import-reader.ts'
+import { ParentQueue } from './parent-queue.ts'
 
 /** Documents that go in with a log (import-whole.ts). */
 export interface Attachments {
   /** Before the first node is made. */
   begin(): Promise<void>
   /** What the node of this event is to link. */
-  linksOf(event: ReadyEvent): readonly Link[]
+  linksOf(event: PreparedEvent): readonly DocumentLink[]
   /** A node that links these was made. */
-  made(links: readonly Link[]): void
+  made(links: readonly DocumentLink[]): void
   /** After the last event: what else is to be made, to link the rest. */
-  rest(): Iterable<ReadyEvent>
+  rest(): Iterable<PreparedEvent>
 }
 
 export interface ImportParts {
@@ -33,7 +40,7 @@ export interface ImportParts {
 
 export async function importLog(parts: ImportParts, options: ImportOptions = {}): Promise<ImportReport> {
   if (options.strict) {
-    const rehearsal = await rehearseLog(parts, options)
+    const rehearsal = await dryRunImport(parts, options)
     if (rehearsal.refusedCount > 0) return rehearsal
   }
   const run = new Import(parts, options)
@@ -47,18 +54,18 @@ export async function importLog(parts: ImportParts, options: ImportOptions = {})
 
 class Import {
   readonly #frontier: Frontier
-  readonly #author: Author
-  readonly #reading: Reading
+  readonly #author: NodeBuilder
+  readonly #reading: ImportReader
   readonly #attachments: Attachments | undefined
   readonly #options: ImportOptions
-  readonly #waiting = new Waiting<Entry>()
+  readonly #waiting = new ParentQueue<LogEntry>()
   #added = 0
   #known = 0
 
   constructor({ frontier, key, log, attachments }: ImportParts, options: ImportOptions) {
     this.#frontier = frontier
-    this.#author = new Author(frontier, key)
-    this.#reading = new Reading(log)
+    this.#author = new NodeBuilder(frontier, key)
+    this.#reading = new ImportReader(log)
     this.#attachments = attachments
     this.#options = options
   }
@@ -76,16 +83,16 @@ class Import {
       await this.#author.build(event)
       this.#attachments?.made(event.links)
     }
-    await this.#author.settled()
+    await this.#author.drain()
   }
 
   /** Where the log broke, what was built until then becomes durable first, as far as the store lets it. */
   async end(): Promise<void> {
-    await this.#author.settled().catch(() => {})
+    await this.#author.drain().catch(() => {})
     await this.#author.close()
   }
 
-  async #makeAll(entries: readonly Entry[]): Promise<void> {
+  async #makeAll(entries: readonly LogEntry[]): Promise<void> {
     const known = await this.#author.known(entries)
     if (entries.every(entry => this.#isPlain(entry))) return this.#chainAll(entries, known)
     // Within a chunk an event may stand twice: the second is known once the first is built, and that may be stored since.
@@ -102,16 +109,16 @@ class Import {
   }
 
   /** Names no parents and is to link nothing: its node stands on the one before. */
-  #isPlain(entry: Entry): boolean {
+  #isPlain(entry: LogEntry): boolean {
     return entry.head.parents === undefined && (this.#attachments?.linksOf(entry) ?? []).length === 0
   }
 
-  async #chainAll(entries: readonly Entry[], known: readonly boolean[]): Promise<void> {
+  async #chainAll(entries: readonly LogEntry[], known: readonly boolean[]): Promise<void> {
     const once = new DigestSet()
     const fresh = entries.filter(({ digest }, i) => !known[i] && once.add(digest))
     this.#known += entries.length - fresh.length
     this.#added += fresh.length
-    if (fresh.length > 0) await this.#author.chain(fresh)
+    if (fresh.length > 0) await this.#author.appendToHeads(fresh)
     this.#tell()
   }
 
@@ -125,7 +132,7 @@ class Import {
     this.#options.onProgress?.({ read, verified, durable: this.#author.durable })
   }
 
-  async #make(entry: Entry): Promise<'made' | 'waits' | 'refused'> {
+  async #make(entry: LogEntry): Promise<'made' | 'waits' | 'refused'> {
     try {
       const links = this.#attachments?.linksOf(entry) ?? []
       if ((await this.#author.build({ ...entry, links })) === undefined) return 'waits'
@@ -144,7 +151,7 @@ class Import {
     let free = await this.#waiting.sort(id => this.#author.has(id))
     while (free.length > 0) {
       await this.#stopIfAborted()
-      const next: Entry[] = []
+      const next: LogEntry[] = []
       for (let from = 0; from < free.length; from += CHUNK) {
         for (const entry of await this.#makeFree(free.slice(from, from + CHUNK))) next.push(entry)
       }
@@ -154,9 +161,9 @@ class Import {
   }
 
   /** Builds events whose parents have their nodes, and answers those that waited for no more than these. */
-  async #makeFree(entries: readonly Entry[]): Promise<Entry[]> {
+  async #makeFree(entries: readonly LogEntry[]): Promise<LogEntry[]> {
     const known = await this.#author.known(entries)
-    const next: Entry[] = []
+    const next: LogEntry[] = []
     for (const [i, entry] of entries.entries()) {
       const outcome = known[i] || this.#author.made(entry) ? 'known' : await this.#make(entry)
       if (outcome === 'known') this.#known += 1
@@ -175,7 +182,7 @@ class Import {
 
   /** What was built until then becomes durable, so that it can be said how much that is. */
   async #stop(): Promise<never> {
-    await this.#author.settled()
+    await this.#author.drain()
     const { read } = this.#reading
     throw new ReplicaError(
       'ERR_ABORTED',
@@ -184,6 +191,6 @@ class Import {
   }
 }
 
-function lackOf({ head }: Entry): string {
+function lackOf({ head }: LogEntry): string {
   return `names a parent that is neither here nor in the log: ${head.parents?.join(', ')}`
 }

@@ -3,8 +3,8 @@
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { importEvent } from '../../event/event.ts'
-import type { Home } from '../replica-context.ts'
-import { rehearseLog } from './dry-run.ts'
+import type { ReplicaContext } from '../replica-context.ts'
+import { dryRunImport } from './dry-run.ts'
 import { importLog } from './import-events.ts'
 import type { ImportOptions, ImportReport, LogReader } from './import-reader.ts'
 
@@ -14,14 +14,14 @@ const TEXTS_MIN = 512
 const BYTES_MAX = 8 * 1024 * 1024
 
 /** @throws ReplicaError ERR_FRONTIER_ID, ERR_ABORTED, ERR_JSON where the log is no log */
-export async function importInto(
-  home: Home,
+export async function importFrontierEvents(
+  home: ReplicaContext,
   { frontier, log }: { frontier: string; log: LogReader },
   options: ImportOptions,
 ): Promise<ImportReport> {
   const sound = home.frontiers.has(frontier) ? { log } : await soundLog(home, { frontier, log }, options)
   if ('report' in sound) return sound.report
-  const target = await home.track(frontier)
+  const target = await home.openFrontier(frontier)
   const parts = { frontier: target, key: home.key, log: sound.log }
   const report = await target.exclusive(() => importLog(parts, { ...options, ...sound.checked }))
   home.checkHeads(frontier)
@@ -32,13 +32,13 @@ type Sound = { readonly log: LogReader; readonly checked?: { readonly strict: fa
 
 /** The log to go on with, or the report where it can put nothing into an empty frontier. */
 async function soundLog(
-  home: Home,
+  home: ReplicaContext,
   { frontier, log }: { frontier: string; log: LogReader },
   options: ImportOptions,
 ): Promise<Sound | { readonly report: ImportReport }> {
-  const parts = { frontier: await home.scratch(frontier), key: home.key }
+  const parts = { frontier: await home.inMemoryFrontier(frontier), key: home.key }
   if (options.strict === true) {
-    const report = await rehearseLog({ ...parts, log }, options)
+    const report = await dryRunImport({ ...parts, log }, options)
     return report.refusedCount > 0 ? { report } : { log, checked: { strict: false } }
   }
   const { texts, canBegin } = await beginning(log, options)

@@ -3,7 +3,7 @@
 
 import { type ErrorCode, hasCode } from '../../base/errors.ts'
 import { importEvent } from '../../event/event.ts'
-import type { ReadyEvent } from '../node-builder.ts'
+import type { PreparedEvent } from '../node-builder.ts'
 
 /** Events that are made nodes of together, and the bytes of text at which fewer are. */
 export const CHUNK = 512
@@ -48,11 +48,11 @@ export interface ImportProgress {
 /** Texts of single events, in the log's order. Called once, or twice with `strict`. */
 export type LogReader = () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 
-export interface Entry extends ReadyEvent {
+export interface LogEntry extends PreparedEvent {
   readonly index: number
 }
 
-export class Reading {
+export class ImportReader {
   read = 0
   verified = 0
   refusedCount = 0
@@ -65,8 +65,8 @@ export class Reading {
   }
 
   /** The events that can be read. `beforeEach` may end it by throwing; it is waited for only where it answers something. */
-  async *chunks(beforeEach: () => Promise<void> | undefined): AsyncGenerator<Entry[]> {
-    let chunk: Entry[] = []
+  async *chunks(beforeEach: () => Promise<void> | undefined): AsyncGenerator<LogEntry[]> {
+    let chunk: LogEntry[] = []
     let bytes = 0
     for await (const text of this.#log()) {
       const pause = beforeEach()
@@ -83,7 +83,7 @@ export class Reading {
     if (chunk.length > 0) yield chunk
   }
 
-  #ready(text: Uint8Array): Entry | undefined {
+  #ready(text: Uint8Array): LogEntry | undefined {
     const index = this.read
     this.read += 1
     try {

@@ -1,9 +1,9 @@
 // Events of a log that stand before their parents: each is let go when the last of its parents has its node, so that a log in
 // any order costs what it costs in the right one. Kahn's algorithm with a list of children for each parent; nothing recurses.
 
-import type { ReadyEvent } from '../node-builder.ts'
+import type { PreparedEvent } from '../node-builder.ts'
 
-export class Waiting<Entry extends ReadyEvent> {
+export class ParentQueue<Entry extends PreparedEvent> {
   readonly #entries: Entry[] = []
   /** By the id of a parent that has no node yet. */
   readonly #children = new Map<string, Entry[]>()

@@ -3,23 +3,23 @@
 
 import { type ErrorCode, hasCode } from '../../base/errors.ts'
 import { LINK_LIMITS } from '../../base/limits.ts'
-import { clockAlarm, type SetAlarm } from '../../base/timer.ts'
+import { type SetTimer, systemTimer } from '../../base/timer.ts'
 import { connect } from '../../transport/websocket-link.ts'
 
 const { retryMsMin, retryMsMax, refusedMsMax, reopenMsMin, reopenMsMax } = LINK_LIMITS
 
-export interface LinkTools {
+export interface NetworkHooks {
   readonly dial: typeof connect
-  readonly setAlarm: SetAlarm
+  readonly setAlarm: SetTimer
   /** At least 0, below 1. */
   readonly random: () => number
   /** Milliseconds on a clock that never goes back. */
   readonly elapsed: () => number
 }
 
-export const LINK_TOOLS: LinkTools = {
+export const NETWORK_HOOKS: NetworkHooks = {
   dial: connect,
-  setAlarm: clockAlarm,
+  setAlarm: systemTimer,
   random: Math.random,
   elapsed: () => performance.now(),
 }
@@ -30,7 +30,7 @@ const LASTING: readonly ErrorCode[] = ['ERR_SYNC_AUTH', 'ERR_SYNC_VERSION', 'ERR
 const UNREGISTERED: readonly ErrorCode[] = ['ERR_SYNC_FORBIDDEN', 'ERR_FRONTIER_UNKNOWN']
 
 /** Before the next attempt, after `failures` in a row: full jitter above the least, so that many don't come back at once. */
-export function retryMs(failures: number, error: unknown, random: () => number): number {
+export function reconnectDelayMs(failures: number, error: unknown, random: () => number): number {
   if (hasCode(error, ...LASTING)) return retryMsMax * (0.75 + random() / 4)
   const longest = hasCode(error, ...UNREGISTERED) ? refusedMsMax : retryMsMax
   const most = Math.min(longest, retryMsMin * 2 ** Math.min(failures + 1, 16))
@@ -38,6 +38,6 @@ export function retryMs(failures: number, error: unknown, random: () => number):
 }
 
 /** After which a live channel is closed and opened again, so that both sides compare heads. */
-export function reopenMs(random: () => number): number {
+export function reopenDelayMs(random: () => number): number {
   return reopenMsMin + random() * (reopenMsMax - reopenMsMin)
 }

@@ -4,9 +4,9 @@
 
 import type { LiveMode } from '../../admission/peer.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
-import type { Exchange, LiveChannel, LiveRound } from '../../transport/session.ts'
-import type { LinkPhase, PeerStanding } from '../sync/peer-sync-tracker.ts'
-import { type LinkTools, reopenMs, retryMs } from './backoff.ts'
+import type { LiveChannel, LiveRound, Session } from '../../transport/session.ts'
+import type { LinkPhase, PeerSyncHandle } from '../sync/peer-sync-tracker.ts'
+import { type NetworkHooks, reconnectDelayMs, reopenDelayMs } from './backoff.ts'
 
 /** What a channel tells its link; none may throw. */
 export interface ChannelHooks {
@@ -18,10 +18,10 @@ export interface ChannelHooks {
 
 export class LinkChannel {
   readonly ended: Promise<void>
-  readonly #exchange: Exchange
+  readonly #exchange: Session
   readonly #frontier: string
-  readonly #standing: PeerStanding
-  readonly #tools: LinkTools
+  readonly #standing: PeerSyncHandle
+  readonly #tools: NetworkHooks
   readonly #hooks: ChannelHooks
   #mode: LiveMode
   #open: LiveChannel | undefined
@@ -31,11 +31,11 @@ export class LinkChannel {
   #wake: () => void = () => {}
 
   constructor(parts: {
-    exchange: Exchange
+    exchange: Session
     frontier: string
     mode: LiveMode
-    standing: PeerStanding
-    tools: LinkTools
+    standing: PeerSyncHandle
+    tools: NetworkHooks
     hooks: ChannelHooks
   }) {
     this.#exchange = parts.exchange
@@ -110,7 +110,7 @@ export class LinkChannel {
       this.#refusals = 0
       this.#standing.channel(channel)
       this.#hooks.onPhase('live')
-      const alarm = setAlarm(reopenMs(random), () => this.#stopOpen())
+      const alarm = setAlarm(reopenDelayMs(random), () => this.#stopOpen())
       if (this.#isOver) this.#stopOpen()
       try {
         this.#standing.channel(await open.done)
@@ -134,7 +134,7 @@ export class LinkChannel {
     const woken = new Promise<void>(resolve => {
       this.#wake = resolve
     })
-    const alarm = setAlarm(retryMs(this.#refusals - 1, known, random), () => this.#wake())
+    const alarm = setAlarm(reconnectDelayMs(this.#refusals - 1, known, random), () => this.#wake())
     await woken
     alarm.stop()
   }

@@ -3,8 +3,8 @@
 import type { LiveMode } from '../../admission/peer.ts'
 import { isErrorCode, ReplicaError } from '../../base/errors.ts'
 import { type MergeReport, mergeReport } from '../../projection/merge-report.ts'
-import type { LiveRound, Services } from '../../transport/session.ts'
-import type { Home } from '../replica-context.ts'
+import type { LiveRound, ReplicaPort } from '../../transport/session.ts'
+import type { ReplicaContext } from '../replica-context.ts'
 import type { LinkPhase } from '../sync/peer-sync-tracker.ts'
 import { peerOf } from '../sync/syncing.ts'
 import { PeerLink } from './peer-link.ts'
@@ -35,8 +35,8 @@ export interface LiveState {
  * by what came in meanwhile. @throws ReplicaError ERR_PEER_UNKNOWN
  */
 export async function followPeer(
-  home: Home,
-  services: Services,
+  home: ReplicaContext,
+  services: ReplicaPort,
   { frontier, peer }: { frontier: string; peer: string },
   options: LiveOptions,
 ): Promise<MergeReport> {
@@ -47,8 +47,8 @@ export async function followPeer(
   let isReached = false
   let isComplete = false
   let admitted = 0
-  const from = await home.at(frontier).view.mark()
-  const standing = await home.standings.of(home.at(frontier), key)
+  const from = await home.frontier(frontier).view.checkpoint()
+  const standing = await home.standings.of(home.frontier(frontier), key)
   const tell = (): void => {
     const { failureCode, failure } = standing.standing
     const why = hasFailed && isErrorCode(failureCode) ? { failure: new ReplicaError(failureCode, failure) } : {}
@@ -78,15 +78,15 @@ export async function followPeer(
       },
     },
   })
-  const until = signal === undefined ? home.over : AbortSignal.any([signal, home.over])
-  return home.during(async () => {
+  const until = signal === undefined ? home.closedSignal : AbortSignal.any([signal, home.closedSignal])
+  return home.runUntilClosed(async () => {
     if (!until.aborted) {
-      await link.want([{ frontier, peer, mode }])
+      await link.setSubscriptions([{ frontier, peer, mode }])
       await fired(until)
     }
     await link.stop()
     await home.standings.flush()
-    return mergeReport(home.at(frontier), { peer, from, admitted })
+    return mergeReport(home.frontier(frontier), { peer, from, admitted })
   })
 }
 

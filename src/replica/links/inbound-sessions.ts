@@ -5,42 +5,42 @@
 import { toHex } from '../../base/bytes.ts'
 import type { ReplicaError } from '../../base/errors.ts'
 import type { Channel, PeerIdentity } from '../../sync/connection.ts'
-import type { ExchangeOptions, LiveRound } from '../../transport/session.ts'
-import type { Home } from '../replica-context.ts'
-import type { PeerStanding } from '../sync/peer-sync-tracker.ts'
+import type { LiveRound, SessionOptions } from '../../transport/session.ts'
+import type { ReplicaContext } from '../replica-context.ts'
+import type { PeerSyncHandle } from '../sync/peer-sync-tracker.ts'
 
 /** The sessions of a hub. */
-export class Guests {
-  readonly #home: Home
+export class InboundSessions {
+  readonly #home: ReplicaContext
   /** Sessions that are proven and open, by key in hex. */
-  readonly #open = new Map<string, Set<Guest>>()
+  readonly #open = new Map<string, Set<InboundSession>>()
 
-  constructor(home: Home) {
+  constructor(home: ReplicaContext) {
     this.#home = home
   }
 
   /** For a session that begins. */
-  add(): Guest {
-    return new Guest(this.#home, this.#open)
+  add(): InboundSession {
+    return new InboundSession(this.#home, this.#open)
   }
 }
 
-export class Guest {
-  readonly #home: Home
-  readonly #open: Map<string, Set<Guest>>
+export class InboundSession {
+  readonly #home: ReplicaContext
+  readonly #open: Map<string, Set<InboundSession>>
   /** Frontiers with a live channel. */
   readonly #frontiers = new Set<string>()
   #key = ''
 
-  constructor(home: Home, open: Map<string, Set<Guest>>) {
+  constructor(home: ReplicaContext, open: Map<string, Set<InboundSession>>) {
     this.#home = home
     this.#open = open
   }
 
   /** For the exchange of the session. */
-  readonly onLive: NonNullable<ExchangeOptions['onLive']> = (frontier, news, peer) => {
+  readonly onLive: NonNullable<SessionOptions['onLive']> = (frontier, news, peer) => {
     if (news === 'opened') return this.#opened(frontier, peer)
-    this.#home.exchanged(frontier, peer.key, news)
+    this.#home.recordExchange(frontier, peer.key, news)
     if (!isRound(news)) this.#standing(frontier, standing => standing.guests.set(this, 'live'))
   }
 
@@ -76,7 +76,7 @@ export class Guest {
   }
 
   /** In the order of the calls. Of a key that is no peer's nothing is kept. */
-  #standing(name: string, note: (standing: PeerStanding) => void): void {
+  #standing(name: string, note: (standing: PeerSyncHandle) => void): void {
     const frontier = this.#home.frontiers.get(name)
     if (frontier?.registry.byKey(Buffer.from(this.#key, 'hex')) === undefined) return
     this.#home.standings.of(frontier, this.#key).then(note, () => {}) // a store that can't be read says so to whoever reads what matters

@@ -3,13 +3,13 @@
 // so that no peer is ever dialled twice at once. Specification: protocol/live.md, L1, L2 and L9.
 
 import { WIRE_LIMITS } from '../../base/limits.ts'
-import type { Services } from '../../transport/session.ts'
-import type { Home } from '../replica-context.ts'
-import type { LinkTools } from './backoff.ts'
-import { PeerLink, type Wanted } from './peer-link.ts'
+import type { ReplicaPort } from '../../transport/session.ts'
+import type { ReplicaContext } from '../replica-context.ts'
+import type { NetworkHooks } from './backoff.ts'
+import { PeerLink, type Subscription } from './peer-link.ts'
 
-export class Supervisor {
-  readonly #parts: { home: Home; services: Services; tools: LinkTools }
+export class OutboundLinks {
+  readonly #parts: { home: ReplicaContext; services: ReplicaPort; tools: NetworkHooks }
   readonly #links = new Map<string, PeerLink>()
   #unsubscribe: () => void = () => {}
   #planning: Promise<void> = Promise.resolve()
@@ -17,7 +17,7 @@ export class Supervisor {
   #isDue = false
   #isOver = false
 
-  constructor(parts: { home: Home; services: Services; tools: LinkTools }) {
+  constructor(parts: { home: ReplicaContext; services: ReplicaPort; tools: NetworkHooks }) {
     this.#parts = parts
   }
 
@@ -54,7 +54,7 @@ export class Supervisor {
       })
       .catch((error: Error) => {
         // A store that fails; the links that are there go on as long as they can.
-        this.#parts.home.tell({ kind: 'alarm', message: `links are not as asked: ${error.message}`, facts: {} })
+        this.#parts.home.emit({ kind: 'alarm', message: `links are not as asked: ${error.message}`, facts: {} })
       })
   }
 
@@ -72,7 +72,7 @@ export class Supervisor {
         link = new PeerLink({ ...this.#parts, url, key, isSupervised: true })
         this.#links.set(name, link)
       }
-      await link.want(list)
+      await link.setSubscriptions(list)
     }
   }
 }
@@ -80,14 +80,14 @@ export class Supervisor {
 interface WantedLink {
   readonly url: string
   readonly key: string
-  readonly list: Wanted[]
+  readonly list: Subscription[]
 }
 
 /** By address and key; a peer followed for more frontiers than a connection takes has several. */
-function wantedLinks(home: Home): Map<string, WantedLink> {
+function wantedLinks(home: ReplicaContext): Map<string, WantedLink> {
   const all = new Map<string, WantedLink>()
   for (const frontier of [...home.frontiers.keys()].sort()) {
-    for (const { id, url, public_key: key, live } of home.at(frontier).registry.list()) {
+    for (const { id, url, public_key: key, live } of home.frontier(frontier).registry.list()) {
       if (live === undefined || url === '') continue
       let name = ''
       for (let i = 0; name === '' || (all.get(name)?.list.length ?? 0) >= WIRE_LIMITS.channelsMax; i++) {

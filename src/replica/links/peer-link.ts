@@ -5,42 +5,42 @@
 import type { LiveMode } from '../../admission/peer.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { LINK_LIMITS } from '../../base/limits.ts'
-import type { Exchange, LiveRound, Services } from '../../transport/session.ts'
+import type { LiveRound, ReplicaPort, Session } from '../../transport/session.ts'
 import type { Frontier } from '../frontier.ts'
-import type { Home } from '../replica-context.ts'
-import type { LinkPhase, PeerStanding } from '../sync/peer-sync-tracker.ts'
+import type { ReplicaContext } from '../replica-context.ts'
+import type { LinkPhase, PeerSyncHandle } from '../sync/peer-sync-tracker.ts'
 import { hubKey, withSession } from '../sync/sync-client.ts'
-import { type LinkTools, retryMs } from './backoff.ts'
+import { type NetworkHooks, reconnectDelayMs } from './backoff.ts'
 import { LinkChannel } from './channel-loop.ts'
 
 export interface LinkHooks {
   /** Each round that was reported; must not throw. */
   readonly onRound?: (frontier: string, round: LiveRound) => void
   /** What a frontier's channel is doing, after how the peer stands was noted; must not throw. */
-  readonly onPhase?: (frontier: string, phase: LinkPhase, standing: PeerStanding) => void
+  readonly onPhase?: (frontier: string, phase: LinkPhase, standing: PeerSyncHandle) => void
 }
 
 /** A frontier to be kept on the link, and what the peer is called there. */
-export interface Wanted {
+export interface Subscription {
   readonly frontier: string
   readonly peer: string
   readonly mode: LiveMode
 }
 
 interface Carried {
-  wanted: Wanted
-  readonly standing: PeerStanding
+  wanted: Subscription
+  readonly standing: PeerSyncHandle
   readonly unsubscribe: () => void
   channel?: LinkChannel
 }
 
 export interface PeerLinkParts {
-  readonly home: Home
-  readonly services: Services
+  readonly home: ReplicaContext
+  readonly services: ReplicaPort
   readonly url: string
   /** 64 hex digits. */
   readonly key: string
-  readonly tools: LinkTools
+  readonly tools: NetworkHooks
   /** The hub's own link, whose state `status` shows. */
   readonly isSupervised: boolean
   readonly hooks?: LinkHooks
@@ -52,7 +52,7 @@ export class PeerLink {
   /** Cuts the connection of the moment. */
   #cut = new AbortController()
   #running: Promise<void> | undefined
-  #exchange: Exchange | undefined
+  #exchange: Session | undefined
   #refusal: ReplicaError | undefined
   #stopping: Promise<void> | undefined
   #failures = 0
@@ -64,7 +64,7 @@ export class PeerLink {
   }
 
   /** What the link carries from now on; the first call dials. Calls come one after another. */
-  async want(list: readonly Wanted[]): Promise<void> {
+  async setSubscriptions(list: readonly Subscription[]): Promise<void> {
     const names = new Set(list.map(({ frontier }) => frontier))
     for (const [name, carried] of [...this.#carried]) if (!names.has(name)) await this.#drop(name, carried)
     for (const wanted of list) await this.#carry(wanted)
@@ -84,7 +84,7 @@ export class PeerLink {
     return this.#stopping
   }
 
-  async #carry(wanted: Wanted): Promise<void> {
+  async #carry(wanted: Subscription): Promise<void> {
     const { frontier: name, mode } = wanted
     const carried = this.#carried.get(name)
     if (carried !== undefined) {
@@ -93,7 +93,7 @@ export class PeerLink {
       return
     }
     const { home, key } = this.#parts
-    const frontier: Frontier = home.at(name)
+    const frontier: Frontier = home.frontier(name)
     const standing = await home.standings.of(frontier, key)
     if (this.#stopping !== undefined) return
     const unsubscribe = frontier.subscribe(() => standing.grown())
@@ -117,7 +117,7 @@ export class PeerLink {
       if (this.#stopping !== undefined) break
       if (tools.elapsed() - began >= LINK_LIMITS.settledMsMin) this.#failures = 0
       this.#failed(error)
-      await this.#pause(retryMs(this.#failures++, error, tools.random))
+      await this.#pause(reconnectDelayMs(this.#failures++, error, tools.random))
     }
   }
 
@@ -149,7 +149,7 @@ export class PeerLink {
     return this.#refusal ?? new ReplicaError('ERR_SYNC_CLOSED', 'the peer closed the link')
   }
 
-  #openOn(exchange: Exchange, carried: Carried): void {
+  #openOn(exchange: Session, carried: Carried): void {
     const { wanted, standing } = carried
     const { frontier, mode } = wanted
     const { tools, hooks } = this.#parts
@@ -172,7 +172,7 @@ export class PeerLink {
     const { frontier, peer } = carried.wanted
     if (phase === 'live') this.#failures = 0
     if (phase === 'live' && this.#isTold) {
-      home.tell({ kind: 'session', message: `${peer} is reached again`, facts: { frontier, peer } })
+      home.emit({ kind: 'session', message: `${peer} is reached again`, facts: { frontier, peer } })
       this.#isTold = false
     }
     if (isSupervised) carried.standing.link = phase
@@ -180,7 +180,7 @@ export class PeerLink {
   }
 
   /** A connection on which everything is refused is not kept. */
-  #refused(exchange: Exchange, error: ReplicaError): void {
+  #refused(exchange: Session, error: ReplicaError): void {
     if (hasCode(error, 'ERR_SYNC_CLOSED')) return // the connection has ended by itself
     if ([...this.#carried.values()].some(({ channel }) => channel === undefined || !channel.refused)) return
     this.#refusal = error
@@ -196,7 +196,7 @@ export class PeerLink {
     if (this.#isTold || first === undefined) return
     this.#isTold = true
     const { peer } = first.wanted
-    home.tell({
+    home.emit({
       kind: 'alarm',
       message: `no link to ${peer}: ${error.message}`,
       facts: { peer, url, code: error.code },

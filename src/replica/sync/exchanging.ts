@@ -3,32 +3,35 @@
 
 import { type MergeReport, mergeReport, toldReport } from '../../projection/merge-report.ts'
 import type { Mode } from '../../sync/message.ts'
-import type { Services } from '../../transport/session.ts'
-import type { Home } from '../replica-context.ts'
+import type { ReplicaPort } from '../../transport/session.ts'
+import type { ReplicaContext } from '../replica-context.ts'
 import { reportOf, type SyncOptions, type SyncReport } from './sync-client.ts'
 import { runChannel, type Syncing } from './syncing.ts'
 
 /** What a sink did with the nodes of one way. */
-export type WayReport = Pick<SyncReport, 'admitted' | 'known' | 'held' | 'held_count' | 'refused' | 'refused_count'>
+export type DirectionReport = Pick<
+  SyncReport,
+  'admitted' | 'known' | 'held' | 'held_count' | 'refused' | 'refused_count'
+>
 
-export interface ExchangeReport extends Omit<SyncReport, keyof WayReport> {
+export interface ExchangeReport extends Omit<SyncReport, keyof DirectionReport> {
   readonly mode: Mode
   /** What this replica did with what came; absent when nothing was to come. */
-  readonly in?: WayReport
+  readonly in?: DirectionReport
   /** What the peer did with what went out, and which conflicts that opened there; absent when nothing was to go. */
-  readonly out?: WayReport & MergeReport
+  readonly out?: DirectionReport & MergeReport
 }
 
 export async function exchangeWith(
-  home: Home,
-  services: Services,
+  home: ReplicaContext,
+  services: ReplicaPort,
   sync: Syncing,
   options: SyncOptions,
 ): Promise<ExchangeReport> {
   const { frontier, peer, mode } = sync
-  const from = await home.at(frontier).view.mark()
+  const from = await home.frontier(frontier).view.checkpoint()
   const report = await runChannel(home, services, sync, options, ({ channel, exchange }) => {
-    const { log, registry } = home.at(frontier)
+    const { log, registry } = home.frontier(frontier)
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
     const parts = { channel, exchange, peer }
     const came = channel.sink === undefined ? undefined : reportOf({ ...parts, mode: 'pull' }, ours)
@@ -48,7 +51,7 @@ export async function exchangeWith(
   if (Object.keys(facts).length > 2) await home.journal.write(frontier, `sync.${mode}`, facts)
   if (report.in === undefined) return report
   const merge = { peer, from, admitted: report.in.admitted, asked: options.conflicts === true }
-  return { ...report, ...(await mergeReport(home.at(frontier), merge)) }
+  return { ...report, ...(await mergeReport(home.frontier(frontier), merge)) }
 }
 
 interface Ways {
@@ -70,6 +73,6 @@ function join(mode: Mode, { came, went, told }: Ways): ExchangeReport {
   }
 }
 
-function wayOf({ admitted, known, held, held_count, refused, refused_count }: SyncReport): WayReport {
+function wayOf({ admitted, known, held, held_count, refused, refused_count }: SyncReport): DirectionReport {
   return { admitted, known, held, held_count, refused, refused_count }
 }

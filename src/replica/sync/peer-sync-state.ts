@@ -6,16 +6,16 @@ import { toHex } from '../../base/bytes.ts'
 import { hasCode, type ReplicaError } from '../../base/errors.ts'
 import { LINK_LIMITS } from '../../base/limits.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../../cbor/dag-cbor.ts'
-import type { Channel, LogState, Tally } from '../../sync/connection.ts'
+import type { Channel, FlowReport, LogState } from '../../sync/connection.ts'
 import type { LiveRound } from '../../transport/session.ts'
 
 /** The state of a log: how many nodes, and the digest of its heads as 64 hex digits. */
-export interface LogMark {
+export interface LogPosition {
   readonly count: number
   readonly digest: string
 }
 
-export interface Standing {
+export interface PeerSyncState {
   /** When an exchange was last reported, RFC 3339; empty when none was. */
   exchangedAt: string
   /** When the heads were last known to be the same; empty when never. */
@@ -23,7 +23,7 @@ export interface Standing {
   /** When they were first seen to differ after that; empty while they don't. */
   differsAt: string
   /** The peer's log as it last said. */
-  theirs: LogMark
+  theirs: LogPosition
   /** Nodes that both have, as far as is known. */
   common: number
   /** Nodes that this side, and that one, held or refused since the heads were last the same. */
@@ -40,7 +40,7 @@ export interface Standing {
   failure: string
 }
 
-export function newStanding(): Standing {
+export function newStanding(): PeerSyncState {
   return {
     exchangedAt: '',
     equalAt: '',
@@ -59,7 +59,7 @@ export function newStanding(): Standing {
 }
 
 /** A channel has been reported, or has caught up. `log` is ours now. */
-export function afterChannel(standing: Standing, channel: Channel, log: LogMark, now: string): void {
+export function afterChannel(standing: PeerSyncState, channel: Channel, log: LogPosition, now: string): void {
   const said = channel.source?.report
   const took = channel.sink?.result
   const stated = latest(channel.theirs, said, channel.sink?.ended)
@@ -75,7 +75,7 @@ export function afterChannel(standing: Standing, channel: Channel, log: LogMark,
 }
 
 /** A round of a live channel has been reported. */
-export function afterRound(standing: Standing, round: LiveRound, log: LogMark, now: string): void {
+export function afterRound(standing: PeerSyncState, round: LiveRound, log: LogPosition, now: string): void {
   const { direction, tally, complete, stated } = round
   const theirs = direction === 'out' ? tally : stated
   if (theirs.count >= standing.theirs.count) standing.theirs = markOf(theirs)
@@ -86,27 +86,27 @@ export function afterRound(standing: Standing, round: LiveRound, log: LogMark, n
 }
 
 /** Nothing can be exchanged with the peer; `since` stays at the first failure in a row. */
-export function afterFailure(standing: Standing, { code, message }: ReplicaError, now: string): void {
+export function afterFailure(standing: PeerSyncState, { code, message }: ReplicaError, now: string): void {
   if (standing.failedAt === '') standing.failedAt = now
   standing.failureCode = code
   standing.failure = message
 }
 
 /** The peer lets us in. */
-export function afterReached(standing: Standing): void {
+export function afterReached(standing: PeerSyncState): void {
   standing.failedAt = standing.failureCode = standing.failure = ''
 }
 
 /** Our log has grown. */
-export function afterCommit(standing: Standing, now: string): void {
+export function afterCommit(standing: PeerSyncState, now: string): void {
   if (standing.differsAt === '') standing.differsAt = now
 }
 
-export function isEqual(standing: Standing, log: LogMark): boolean {
+export function isEqual(standing: PeerSyncState, log: LogPosition): boolean {
   return standing.theirs.digest === log.digest
 }
 
-function settle(standing: Standing, log: LogMark, now: string): void {
+function settle(standing: PeerSyncState, log: LogPosition, now: string): void {
   standing.exchangedAt = now
   afterReached(standing)
   standing.common = Math.max(0, Math.min(standing.common, log.count, standing.theirs.count))
@@ -117,16 +117,16 @@ function settle(standing: Standing, log: LogMark, now: string): void {
   standing.differsAt = ''
 }
 
-function forgetFaults(standing: Standing): void {
+function forgetFaults(standing: PeerSyncState): void {
   Object.assign(standing, { heldHere: 0, heldThere: 0, heldThereKeys: [], refusedHere: 0, refusedThere: 0 })
 }
 
-function noteHere(standing: Standing, tally: Tally): void {
+function noteHere(standing: PeerSyncState, tally: FlowReport): void {
   standing.heldHere += tally.heldCount
   standing.refusedHere += tally.refusedCount
 }
 
-function noteThere(standing: Standing, tally: Tally): void {
+function noteThere(standing: PeerSyncState, tally: FlowReport): void {
   standing.heldThere += tally.heldCount
   standing.refusedThere += tally.refusedCount
   const keys = new Set([...standing.heldThereKeys, ...tally.held.map(item => toHex(item.key))])
@@ -138,25 +138,25 @@ function latest(...states: readonly (LogState | undefined)[]): LogState | undefi
   return states.reduce((last, state) => (state !== undefined && state.count >= (last?.count ?? 0) ? state : last))
 }
 
-function lacking(tally: Tally | undefined): number {
+function lacking(tally: FlowReport | undefined): number {
   return tally === undefined ? 0 : tally.heldCount + tally.refusedCount
 }
 
-function markOf({ count, digest }: LogState): LogMark {
+function markOf({ count, digest }: LogState): LogPosition {
   return { count, digest: toHex(digest) }
 }
 
-export function packStanding({ theirs, ...rest }: Standing): Uint8Array {
+export function encodePeerSyncState({ theirs, ...rest }: PeerSyncState): Uint8Array {
   return encodeCbor({ ...rest, theirs: { ...theirs } })
 }
 
 /** A record of another form is as good as none: the next exchange makes it anew. */
-export function unpackStanding(bytes: Uint8Array): Standing {
+export function decodePeerSyncState(bytes: Uint8Array): PeerSyncState {
   const fresh = newStanding()
   try {
     const read = decodeCbor(bytes)
     if (!isLike(read, fresh as unknown as CborValue)) return fresh
-    const standing = read as unknown as Standing
+    const standing = read as unknown as PeerSyncState
     return { ...standing, theirs: { ...standing.theirs } }
   } catch (error) {
     if (hasCode(error, 'ERR_CBOR')) return fresh

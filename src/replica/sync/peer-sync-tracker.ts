@@ -5,7 +5,7 @@
 import { toHex } from '../../base/bytes.ts'
 import type { ReplicaError } from '../../base/errors.ts'
 import { LINK_LIMITS } from '../../base/limits.ts'
-import type { Alarm, SetAlarm } from '../../base/timer.ts'
+import type { SetTimer, Timer } from '../../base/timer.ts'
 import type { Records } from '../../store/store.ts'
 import type { Channel } from '../../sync/connection.ts'
 import type { LiveRound } from '../../transport/session.ts'
@@ -16,33 +16,33 @@ import {
   afterFailure,
   afterReached,
   afterRound,
+  decodePeerSyncState,
+  encodePeerSyncState,
   isEqual,
-  type LogMark,
-  packStanding,
-  type Standing,
-  unpackStanding,
+  type LogPosition,
+  type PeerSyncState,
 } from './peer-sync-state.ts'
 
 /** What a hub's link to the peer is doing. */
 export type LinkPhase = 'connecting' | 'catching up' | 'live' | 'waiting'
 
-export class Standings {
+export class PeerSyncTracker {
   readonly #records: Records
   readonly #now: () => string
-  readonly #setAlarm: SetAlarm
-  readonly #known = new Map<string, Promise<PeerStanding>>()
-  readonly #unwritten = new Set<PeerStanding>()
-  #alarm: Alarm | undefined
+  readonly #setAlarm: SetTimer
+  readonly #known = new Map<string, Promise<PeerSyncHandle>>()
+  readonly #unwritten = new Set<PeerSyncHandle>()
+  #alarm: Timer | undefined
   #writing: Promise<void> = Promise.resolve()
 
-  constructor(records: Records, options: { now: () => string; setAlarm: SetAlarm }) {
+  constructor(records: Records, options: { now: () => string; setAlarm: SetTimer }) {
     this.#records = records
     this.#now = options.now
     this.#setAlarm = options.setAlarm
   }
 
   /** `key`: the peer's public key, 64 hex digits. Only for registered peers: what is known is bounded by the registry. */
-  of(frontier: Frontier, key: string): Promise<PeerStanding> {
+  of(frontier: Frontier, key: string): Promise<PeerSyncHandle> {
     const name = `standing/${frontier.log.name}/${key}`
     const known = this.#known.get(name)
     if (known !== undefined) return known
@@ -52,13 +52,13 @@ export class Standings {
     return opening
   }
 
-  async #open(name: string, frontier: Frontier): Promise<PeerStanding> {
+  async #open(name: string, frontier: Frontier): Promise<PeerSyncHandle> {
     const record = await this.#records.get(name)
-    const standing = unpackStanding(record ?? new Uint8Array())
-    return new PeerStanding({ name, frontier, standing, now: this.#now, changed: own => this.#changed(own) })
+    const standing = decodePeerSyncState(record ?? new Uint8Array())
+    return new PeerSyncHandle({ name, frontier, standing, now: this.#now, changed: own => this.#changed(own) })
   }
 
-  #changed(standing: PeerStanding): void {
+  #changed(standing: PeerSyncHandle): void {
     this.#unwritten.add(standing)
     this.#alarm ??= this.#setAlarm(LINK_LIMITS.recordMsMin, () => {
       this.#alarm = undefined
@@ -71,7 +71,10 @@ export class Standings {
     this.#alarm?.stop()
     this.#alarm = undefined
     const run = this.#writing.then(async () => {
-      const changes = [...this.#unwritten].map(({ name, standing }) => ({ key: name, value: packStanding(standing) }))
+      const changes = [...this.#unwritten].map(({ name, standing }) => ({
+        key: name,
+        value: encodePeerSyncState(standing),
+      }))
       this.#unwritten.clear()
       if (changes.length > 0) await this.#records.write(changes)
     })
@@ -80,23 +83,23 @@ export class Standings {
   }
 }
 
-export class PeerStanding {
+export class PeerSyncHandle {
   readonly name: string
-  readonly standing: Standing
+  readonly standing: PeerSyncState
   /** Undefined where no link is kept by this process. */
   link: LinkPhase | undefined
   /** Sessions of the peer that it dialled itself and that have a live channel for the frontier, with what that is doing. */
   readonly guests = new Map<object, LinkPhase>()
   readonly #frontier: Frontier
   readonly #now: () => string
-  readonly #changed: (own: PeerStanding) => void
+  readonly #changed: (own: PeerSyncHandle) => void
 
   constructor(parts: {
     name: string
     frontier: Frontier
-    standing: Standing
+    standing: PeerSyncState
     now: () => string
-    changed: (own: PeerStanding) => void
+    changed: (own: PeerSyncHandle) => void
   }) {
     this.name = parts.name
     this.standing = parts.standing
@@ -145,7 +148,7 @@ export class PeerStanding {
   }
 
   /** Our log as it is now. */
-  log(): LogMark {
+  log(): LogPosition {
     const { log } = this.#frontier
     return { count: log.nodes, digest: toHex(log.headsDigest()) }
   }

@@ -6,13 +6,13 @@ import type { NodeEntry } from '../../store/store.ts'
 
 const { tailBytesMax, tailNodesMax } = LIVE_LIMITS
 
-export interface TailRow {
+export interface RecentRow {
   readonly digest: Uint8Array
   readonly bytes: Uint8Array
 }
 
-export class Tail {
-  #rows: TailRow[] = []
+export class RecentRows {
+  #rows: RecentRow[] = []
   #from = 0
   #bytes = 0
   #users = 0
@@ -47,9 +47,9 @@ export class Tail {
   }
 
   /** Rows from `from` on, up to `to` and about so many bytes; undefined where the first is not here. */
-  take(from: number, to: number, bytesMax: number): TailRow[] | undefined {
+  take(from: number, to: number, bytesMax: number): RecentRow[] | undefined {
     if (from < this.#from || from >= this.#from + this.#rows.length) return undefined
-    const rows: TailRow[] = []
+    const rows: RecentRow[] = []
     let bytes = 0
     for (let seq = from; seq < to && bytes < bytesMax; seq += 1) {
       const row = this.#rows[seq - this.#from]

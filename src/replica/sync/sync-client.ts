@@ -3,14 +3,14 @@
 import { randomBytes } from 'node:crypto'
 import { fromHex, toHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
-import type { SetAlarm } from '../../base/timer.ts'
+import type { SetTimer } from '../../base/timer.ts'
 import { cidText } from '../../cbor/cid.ts'
 import type { Key } from '../../crypto/key.ts'
 import type { MergeReport } from '../../projection/merge-report.ts'
-import type { Channel, Config, Tally } from '../../sync/connection.ts'
+import type { Channel, FlowReport, SessionConfig } from '../../sync/connection.ts'
 import type { Mode } from '../../sync/message.ts'
-import { Exchange, type Services, type Traffic } from '../../transport/session.ts'
-import { connect, type Dialled } from '../../transport/websocket-link.ts'
+import { type ReplicaPort, Session, type SessionStats } from '../../transport/session.ts'
+import { connect, type WebSocketConnection } from '../../transport/websocket-link.ts'
 
 export interface SyncOptions {
   readonly signal?: AbortSignal
@@ -68,20 +68,20 @@ export interface Dial {
   readonly expect: Uint8Array
   readonly key: Key
   readonly hubId: string
-  readonly services: Services
+  readonly services: ReplicaPort
   /** How a link is made; by WebSocket when absent. */
   readonly connect?: typeof connect
-  readonly setAlarm?: SetAlarm
+  readonly setAlarm?: SetTimer
 }
 
 /** Runs `use` in a session with a hub and closes it afterwards, whatever happens. */
 export async function withSession<T>(
   dial: Dial,
   options: SyncOptions,
-  use: (exchange: Exchange) => Promise<T>,
+  use: (exchange: Session) => Promise<T>,
 ): Promise<T> {
   const dialled = await (dial.connect ?? connect)(dial.url, { signal: options.signal })
-  const exchange = new Exchange(dialled.link, clientConfig(dial, dialled), dial.services, {
+  const exchange = new Session(dialled.link, clientConfig(dial, dialled), dial.services, {
     signal: options.signal,
     setAlarm: dial.setAlarm,
     onProgress: traffic => options.onProgress?.(progressOf(traffic)),
@@ -94,7 +94,7 @@ export async function withSession<T>(
   }
 }
 
-function clientConfig(dial: Dial, dialled: Dialled): Config {
+function clientConfig(dial: Dial, dialled: WebSocketConnection): SessionConfig {
   return {
     role: 'client',
     hub: dial.hubId,
@@ -108,7 +108,7 @@ function clientConfig(dial: Dial, dialled: Dialled): Config {
   }
 }
 
-function progressOf(traffic: Readonly<Traffic>): Progress {
+function progressOf(traffic: Readonly<SessionStats>): Progress {
   const { receivedBytes, sentBytes, receivedNodes: received, sentNodes: sent } = traffic
   const { verifiedNodes: verified, admittedNodes: admitted, ackedNodes: acked } = traffic
   return { phase: 'transfer', received, verified, admitted, sent, acked, receivedBytes, sentBytes }
@@ -116,11 +116,11 @@ function progressOf(traffic: Readonly<Traffic>): Progress {
 
 /** A channel as it ended, with the state of our log after it, as a report. */
 export function reportOf(
-  parts: { channel: Channel; exchange: Exchange; peer: string; mode: Mode },
+  parts: { channel: Channel; exchange: Session; peer: string; mode: Mode },
   log: { heads: readonly Uint8Array[]; headsDigest: Uint8Array; registry: Uint8Array },
 ): SyncReport {
   const { channel, exchange, peer, mode } = parts
-  const tally = (mode === 'push' ? channel.source?.report : channel.sink?.result) as Tally
+  const tally = (mode === 'push' ? channel.source?.report : channel.sink?.result) as FlowReport
   const digest = toHex(log.headsDigest)
   const peerDigest = toHex(mode === 'push' ? tally.digest : channel.theirs!.digest)
   const equal = digest === peerDigest
@@ -149,7 +149,7 @@ export function reportOf(
   }
 }
 
-function whyDifferent(tally: Tally, mode: Mode): string {
+function whyDifferent(tally: FlowReport, mode: Mode): string {
   const [here, there] = mode === 'push' ? ['the peer', 'this replica'] : ['this replica', 'the peer']
   if (tally.refusedCount > 0) return `${here} refused ${tally.refusedCount} nodes`
   if (tally.heldCount > 0)

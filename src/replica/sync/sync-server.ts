@@ -5,14 +5,14 @@ import { type Digest, equals, toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { mergeReport, tallyOf } from '../../projection/merge-report.ts'
 import type { Records, Wait } from '../../store/store.ts'
-import type { LogState, PeerIdentity, View } from '../../sync/connection.ts'
-import { Difference } from '../../sync/difference.ts'
+import type { FrontierSummary, LogState, PeerIdentity } from '../../sync/connection.ts'
+import { SetDifference } from '../../sync/difference.ts'
 import { FRAME_FILL_BYTES } from '../../sync/frame-packing.ts'
 import { type Cursor, setBit } from '../../sync/message.ts'
-import type { Plan, PlanRequest, Services } from '../../transport/session.ts'
+import type { ReplicaPort, SendPlan, SendPlanRequest } from '../../transport/session.ts'
 import type { Frontier } from '../frontier.ts'
 import { rowsAt } from '../nodes.ts'
-import type { Home } from '../replica-context.ts'
+import type { ReplicaContext } from '../replica-context.ts'
 import { followOf, watchRegistry } from './log-follower.ts'
 
 const WAITS_LISTED_MAX = 1024
@@ -20,18 +20,18 @@ const WAITS_LISTED_MAX = 1024
 const CURSOR_BYTES = 16 + 8 + 32
 
 /** What a replica that does not exist yet offers in a session: nothing, and it takes nothing. */
-export const NO_SERVICES: Services = new Proxy({} as Services, {
+export const emptyReplicaPort: ReplicaPort = new Proxy({} as ReplicaPort, {
   get: () => async () => {
     throw new ReplicaError('ERR_INTERNAL', 'a session without a store was asked for one')
   },
 })
 
 /** `openRead`: a key that no registry names may read. */
-export function servicesOf(home: Home, options: { openRead: boolean }): Services {
-  const at = (frontier: string): Frontier => home.at(frontier)
+export function replicaPort(home: ReplicaContext, options: { openRead: boolean }): ReplicaPort {
+  const at = (frontier: string): Frontier => home.frontier(frontier)
   const mayRead = (frontier: Frontier, peer: PeerIdentity): boolean => options.openRead || isRegistered(frontier, peer)
   return {
-    async view(name, peer): Promise<View | undefined> {
+    async view(name, peer): Promise<FrontierSummary | undefined> {
       const frontier = home.frontiers.get(name)
       if (frontier === undefined) return undefined
       const { log, registry } = frontier
@@ -96,7 +96,7 @@ export function servicesOf(home: Home, options: { openRead: boolean }): Services
       } catch (error) {
         if (!hasCode(error)) throw error
         // The nodes are in all the same, and that is what the peer is to hear.
-        home.tell({
+        home.emit({
           kind: 'alarm',
           message: `conflicts were not looked for: ${error.message}`,
           facts: { frontier: name },
@@ -122,7 +122,7 @@ export function servicesOf(home: Home, options: { openRead: boolean }): Services
       if (!isRegistered(at(name), peer)) {
         throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may not write ${name} any more`)
       }
-      const result = await at(name).gate.receive(nodes, { from: peer.key })
+      const result = await at(name).gate.admitNodesAndDocuments(nodes, { from: peer.key })
       if (result.admitted > 0) home.checkHeads(name)
       return result
     },
@@ -156,8 +156,8 @@ function stateOf({ log }: Frontier): LogState {
 }
 
 /** The difference to the sink, read out in frames' worth of rows. */
-async function planOf({ log }: Frontier, request: PlanRequest, signal: AbortSignal): Promise<Plan> {
-  const difference = await Difference.open(log, {
+async function planOf({ log }: Frontier, request: SendPlanRequest, signal: AbortSignal): Promise<SendPlan> {
+  const difference = await SetDifference.open(log, {
     count: request.ownCount,
     sinkHeads: request.heads,
     sinkHeadsComplete: request.headsComplete,

@@ -8,10 +8,10 @@ import { mergeReport, toldReport } from '../../projection/merge-report.ts'
 import type { Store } from '../../store/store.ts'
 import type { Channel } from '../../sync/connection.ts'
 import type { Mode } from '../../sync/message.ts'
-import type { Exchange, Services } from '../../transport/session.ts'
+import type { ReplicaPort, Session } from '../../transport/session.ts'
 import { chooseFrontier } from '../log-reader.ts'
 import type { FrontierPeers } from '../peers.ts'
-import type { Home } from '../replica-context.ts'
+import type { ReplicaContext } from '../replica-context.ts'
 import { hubKey, reportOf, type SyncOptions, type SyncReport, withSession } from './sync-client.ts'
 
 export interface CloneOptions extends SyncOptions {
@@ -54,14 +54,14 @@ export interface Syncing {
 }
 
 export async function syncWith(
-  home: Home,
-  services: Services,
+  home: ReplicaContext,
+  services: ReplicaPort,
   sync: Syncing,
   options: SyncOptions,
 ): Promise<SyncReport> {
-  const from = await home.at(sync.frontier).view.mark()
+  const from = await home.frontier(sync.frontier).view.checkpoint()
   const report = await runChannel(home, services, sync, options, parts => {
-    const { log, registry } = home.at(sync.frontier)
+    const { log, registry } = home.frontier(sync.frontier)
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
     return { ...reportOf({ ...parts, ...sync }, ours), ...toldReport(parts.channel) }
   })
@@ -72,19 +72,19 @@ export async function syncWith(
   }
   if (sync.mode === 'push') return report // what that opened, the peer has told, and its journal has it
   const merge = { peer: sync.peer, from, admitted, asked: options.conflicts === true }
-  return { ...report, ...(await mergeReport(home.at(sync.frontier), merge)) }
+  return { ...report, ...(await mergeReport(home.frontier(sync.frontier), merge)) }
 }
 
 /** One channel with a peer, from dialling to its end; what it told of how the peer stands is kept. */
 export async function runChannel<T>(
-  home: Home,
-  services: Services,
+  home: ReplicaContext,
+  services: ReplicaPort,
   { frontier, peer: id, mode }: Syncing,
   options: SyncOptions,
-  report: (parts: { channel: Channel; exchange: Exchange }) => T,
+  report: (parts: { channel: Channel; exchange: Session }) => T,
 ): Promise<T> {
   const peer = peerOf(home, frontier, id)
-  const standing = await home.standings.of(home.at(frontier), peer.public_key)
+  const standing = await home.standings.of(home.frontier(frontier), peer.public_key)
   try {
     return await withPeer({ home, services, peer }, options, async exchange => {
       const channel = await exchange.open(frontier, mode)
@@ -100,27 +100,27 @@ export async function runChannel<T>(
 }
 
 export async function adoptRegistry(
-  home: Home,
-  services: Services,
+  home: ReplicaContext,
+  services: ReplicaPort,
   from: { frontier: string; peer: string; allowPlain: boolean },
   options: SyncOptions,
 ): Promise<AdoptReport> {
   const { frontier, allowPlain } = from
   const peer = peerOf(home, frontier, from.peer)
   const bytes = await withPeer({ home, services, peer }, options, exchange => exchange.registry(frontier))
-  const { registry, gate } = home.at(frontier)
+  const { registry, gate } = home.frontier(frontier)
   const offer = registry.readOffer(bytes, hubKey(peer.public_key))
   const { added, cut, skipped } = await gate.exclusive(() => registry.adopt(offer, { at: home.now(), allowPlain }))
-  const { admitted } = await gate.recheck()
+  const { admitted } = await gate.reevaluateHeld()
   await home.journal.write(frontier, 'registry.adopted', { peer: peer.id, adopted: added, cut })
   return { frontier, adopted: added, cut, skipped, admitted }
 }
 
 /** What a clone learns before anything is made: the hub proved its key, and which frontier is meant. @throws ERR_PEER_URL */
-export async function scout(
+export async function connectAndChoose(
   url: string,
   options: CloneOptions,
-  services: Services,
+  services: ReplicaPort,
 ): Promise<{ key: Key; hub: string; frontier: string }> {
   checkPeerUrl(url, { allowPlain: options.allowPlain === true })
   const key = options.ownKey ?? Key.generate()
@@ -141,7 +141,7 @@ interface Fresh {
 }
 
 /** Registers the hub, adopts its list where that was asked for, and pulls. */
-export async function becomeClone(
+export async function finishClone(
   fresh: Fresh,
   from: { url: string; hub: string; frontier: string },
   options: CloneOptions,
@@ -155,16 +155,16 @@ export async function becomeClone(
 }
 
 /** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN */
-export function peerOf(home: Home, frontier: string, id: string): Peer {
-  const peer = home.at(frontier).registry.get(id)
+export function peerOf(home: ReplicaContext, frontier: string, id: string): Peer {
+  const peer = home.frontier(frontier).registry.get(id)
   if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `no peer '${id}' is registered for ${frontier}`)
   return peer
 }
 
 function withPeer<T>(
-  parts: { home: Home; services: Services; peer: Peer },
+  parts: { home: ReplicaContext; services: ReplicaPort; peer: Peer },
   options: SyncOptions,
-  use: (exchange: Exchange) => Promise<T>,
+  use: (exchange: Session) => Promise<T>,
 ): Promise<T> {
   const { home, services, peer } = parts
   const { dial: connect } = home.linkTools

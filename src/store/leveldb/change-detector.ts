@@ -5,7 +5,7 @@ import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 
 /** Another text once anybody has opened, or added to, the log of the LevelDB store in this folder. */
-export async function logTrace(folder: string): Promise<string> {
+export async function changeToken(folder: string): Promise<string> {
   const log = path.join(folder, 'log')
   const names = await fs.readdir(log).catch(unlessMissing<string[]>([]))
   // Each write lands at the end of the write-ahead log; each open begins another one.

@@ -5,7 +5,7 @@
 
 import { type Digest, sha256 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
-import { Serial } from '../../base/mutex.ts'
+import { Mutex } from '../../base/mutex.ts'
 import { Batch, type Database } from './database.ts'
 import { encodeTail, indexKey, lastMark, type Mark, type Tail } from './index-layout.ts'
 import { COMMIT, encodeCommit, streamKey } from './keys.ts'
@@ -39,10 +39,10 @@ export interface Change {
 /** Commits this close together share a mark, in bytes of the log. */
 const markBytes = 256 * 1024
 
-export class Ledger {
+export class CommitWriter {
   readonly log: Database
   readonly index: Database
-  readonly serial = new Serial()
+  readonly serial = new Mutex()
   #refusal: ReplicaError | undefined
   #logBytes = 0
   #indexBytes = 0

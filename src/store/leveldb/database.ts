@@ -7,7 +7,7 @@ import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { Level } from 'level'
 import { ReplicaError } from '../../base/errors.ts'
-import { corrupt } from '../validate.ts'
+import { corruptionError } from '../validate.ts'
 import type { TableFile } from './sstable-check.ts'
 
 export interface DatabaseOptions {
@@ -23,7 +23,7 @@ export interface DatabaseOptions {
   readonly filesMax: number
 }
 
-export type Entry = [key: Uint8Array, value: Uint8Array]
+export type DatabaseEntry = [key: Uint8Array, value: Uint8Array]
 
 export interface Range {
   readonly gte: Uint8Array
@@ -38,7 +38,7 @@ export interface Range {
 
 /** Changes that take effect together. Built first and written later, so that a plan that fails leaves nothing behind. */
 export class Batch {
-  readonly puts: Entry[] = []
+  readonly puts: DatabaseEntry[] = []
   readonly deletes: Uint8Array[] = []
   bytes = 0
 
@@ -61,7 +61,7 @@ export interface Database {
   /** Deletes first, then puts, as one atomic change; on the disk when it returns if `sync`. */
   write(batch: Batch, options: { sync: boolean }): Promise<void>
   /** As they are at this moment. What is returned must be iterated, or its snapshot stays until the database is closed. */
-  entries(range: Range): AsyncGenerator<Entry[]>
+  entries(range: Range): AsyncGenerator<DatabaseEntry[]>
   /** The table files that it consists of at this moment, beside what is in memory and in the write-ahead log. */
   tables(): TableFile[]
   /** Moves what is in memory and in the write-ahead log into table files. */
@@ -138,7 +138,7 @@ class LevelDatabase implements Database {
     })
   }
 
-  entries(range: Range): AsyncGenerator<Entry[]> {
+  entries(range: Range): AsyncGenerator<DatabaseEntry[]> {
     const { gte, lt, reverse = false, limit = -1, keysOnly = false, batchBytes = 64 * 1024 } = range
     const options = { gte, lt, reverse, limit, values: !keysOnly, highWaterMarkBytes: batchBytes }
     try {
@@ -148,7 +148,7 @@ class LevelDatabase implements Database {
     }
   }
 
-  async *#batches(iterator: LevelIterator): AsyncGenerator<Entry[]> {
+  async *#batches(iterator: LevelIterator): AsyncGenerator<DatabaseEntry[]> {
     try {
       for (;;) {
         const entries = await this.#run(() => iterator.nextv(1000))
@@ -193,7 +193,7 @@ class LevelDatabase implements Database {
 }
 
 interface LevelIterator {
-  nextv(size: number): Promise<Entry[]>
+  nextv(size: number): Promise<DatabaseEntry[]>
   close(): Promise<void>
 }
 
@@ -212,15 +212,15 @@ function openError(thrown: unknown, location: string): ReplicaError {
   }
   if (cause.code === 'LEVEL_IO_ERROR' && !missingFile.test(cause.message))
     return ioError(location, cause.message, thrown)
-  return corrupt(`${location} can't be opened: ${cause.message}`, {}, thrown)
+  return corruptionError(`${location} can't be opened: ${cause.message}`, {}, thrown)
 }
 
 function operationError(thrown: unknown, location: string): unknown {
   const { code, message } = thrown as LevelError
-  if (missingFile.test(message)) return corrupt(`${location} is damaged: ${message}`, {}, thrown)
+  if (missingFile.test(message)) return corruptionError(`${location} is damaged: ${message}`, {}, thrown)
   switch (code) {
     case 'LEVEL_CORRUPTION':
-      return corrupt(`${location} is damaged: ${message}`, {}, thrown)
+      return corruptionError(`${location} is damaged: ${message}`, {}, thrown)
     case 'LEVEL_DATABASE_NOT_OPEN':
     case 'LEVEL_ITERATOR_NOT_OPEN':
     case 'LEVEL_BATCH_NOT_OPEN':

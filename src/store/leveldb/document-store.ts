@@ -3,12 +3,12 @@
 
 import { type Digest, DigestMap, equals, sha256, toHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
-import { Serial } from '../../base/mutex.ts'
+import { Mutex } from '../../base/mutex.ts'
 import type { DocumentBlock } from '../../node/document-chunks.ts'
 import { checkBlocks } from '../arguments.ts'
 import type { DocumentStore, Fault } from '../store.ts'
-import { corrupt } from '../validate.ts'
-import type { Ledger } from './commit-writer.ts'
+import { corruptionError } from '../validate.ts'
+import type { CommitWriter } from './commit-writer.ts'
 import { Batch, type Database } from './database.ts'
 import { blockKey, blockRange, decodeSize, digestOf, encodeSize, sizeKey, sizeRange } from './document-layout.ts'
 
@@ -16,10 +16,10 @@ const VERIFY_BATCH_BYTES = 1024 * 1024
 
 export class LevelDocuments {
   readonly #database: Database
-  readonly #ledger: Ledger
-  readonly #serial = new Serial()
+  readonly #ledger: CommitWriter
+  readonly #serial = new Mutex()
 
-  constructor(database: Database, ledger: Ledger) {
+  constructor(database: Database, ledger: CommitWriter) {
     this.#database = database
     this.#ledger = ledger
   }
@@ -113,5 +113,5 @@ export class LevelDocuments {
 }
 
 function damaged(digest: Digest): ReplicaError {
-  return corrupt(`the block ${toHex(digest)} of a document is damaged`, { digest: toHex(digest) })
+  return corruptionError(`the block ${toHex(digest)} of a document is damaged`, { digest: toHex(digest) })
 }

@@ -7,9 +7,17 @@ import { ReplicaError } from '../../base/errors.ts'
 import { STORE_LIMITS } from '../../base/limits.ts'
 import { checkNodes } from '../arguments.ts'
 import { type Heads, type HeadsChange, headsChange } from '../heads.ts'
-import type { DocumentStore, FrontierStore, NodeEntry, NodeRow, Place, RecordChange, ScanOptions } from '../store.ts'
-import { corrupt } from '../validate.ts'
-import type { Ledger, Stream } from './commit-writer.ts'
+import type {
+  DocumentStore,
+  FrontierStore,
+  NodeEntry,
+  NodeLocation,
+  NodeRow,
+  RecordChange,
+  ScanOptions,
+} from '../store.ts'
+import { corruptionError } from '../validate.ts'
+import type { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch } from './database.ts'
 import { indexKey, number32 } from './index-layout.ts'
 import { decodeRow, encodeRow, NODE, readStreamKey, streamKey } from './keys.ts'
@@ -17,7 +25,7 @@ import type { NodeIndex } from './node-index.ts'
 import type { LevelRecords } from './records.ts'
 
 export interface FrontierParts {
-  readonly ledger: Ledger
+  readonly ledger: CommitWriter
   readonly stream: Stream
   readonly index: NodeIndex
   readonly records: LevelRecords
@@ -64,7 +72,7 @@ export class LevelFrontier implements FrontierStore {
     return this.#parts.heads.digest()
   }
 
-  async locate(digests: readonly Digest[]): Promise<(Place | undefined)[]> {
+  async locate(digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]> {
     this.#parts.ledger.serial.assertOpen()
     return this.#locate(digests)
   }
@@ -166,7 +174,7 @@ export class LevelFrontier implements FrontierStore {
     return first
   }
 
-  async #locate(digests: readonly Digest[]): Promise<(Place | undefined)[]> {
+  async #locate(digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]> {
     const places = await this.#parts.index.locate(this.#ordinal, digests)
     // An entry may be there a moment before the commit it belongs to has returned.
     return places.map(place => (place !== undefined && place.seq < this.nodes ? place : undefined))
@@ -200,7 +208,7 @@ export class LevelFrontier implements FrontierStore {
   }
 
   #missing(seq: number): ReplicaError {
-    return corrupt(`node ${seq} of ${this.name} is missing`, { frontier: this.name, seq })
+    return corruptionError(`node ${seq} of ${this.name} is missing`, { frontier: this.name, seq })
   }
 }
 

@@ -22,7 +22,7 @@ interface Anchor {
 }
 
 /** Counts keys of waits as they come and go. */
-export class WaitSum {
+export class WaitChecksum {
   count: number
   readonly #sum: Uint8Array
 
@@ -48,8 +48,8 @@ export class WaitSum {
 }
 
 /** What the batches of one open store say, one after the other. */
-export class Anchors {
-  #last = new WaitSum().anchor(0)
+export class HeldChecksums {
+  #last = new WaitChecksum().anchor(0)
   #loss: string | undefined
 
   /** What was found to be lost, in words. */
@@ -58,7 +58,7 @@ export class Anchors {
   }
 
   /** Compares the waits that are there with what was said last. From here on, what is said is what is there. */
-  async compare(found: WaitSum, { held, index }: { held: Database; index: Database }): Promise<void> {
+  async compare(found: WaitChecksum, { held, index }: { held: Database; index: Database }): Promise<void> {
     const [own, behind] = await Promise.all([held.get(HELD_ANCHOR_KEY), index.get(INDEX_ANCHOR_KEY)])
     const said = laterAnchor(decodeAnchor(HELD_ANCHOR_KEY, own), decodeAnchor(INDEX_ANCHOR_KEY, behind))
     this.#last = found.anchor(said?.number ?? 0)
@@ -67,12 +67,12 @@ export class Anchors {
   }
 
   /** To be changed as the next batch changes the waits. */
-  waits(): WaitSum {
-    return new WaitSum(this.#last)
+  waits(): WaitChecksum {
+    return new WaitChecksum(this.#last)
   }
 
   /** Puts into a batch of held/ what it makes of the waits; answers the batch of index/ that is to follow it. */
-  move(waits: WaitSum, batch: Batch): Batch {
+  move(waits: WaitChecksum, batch: Batch): Batch {
     this.#last = waits.anchor(this.#last.number + 1)
     batch.put(HELD_ANCHOR_KEY, encodeAnchor(HELD_ANCHOR_KEY, this.#last))
     const behind = new Batch()

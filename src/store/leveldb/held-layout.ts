@@ -6,7 +6,7 @@ import * as zlib from 'node:zlib'
 import { asBuffer, type Digest, equals, sha256, toHex } from '../../base/bytes.ts'
 import { WAIT_KINDS } from '../arguments.ts'
 import type { HeldNode, Wait } from '../store.ts'
-import { corrupt } from '../validate.ts'
+import { corruptionError } from '../validate.ts'
 import { seal, unseal } from './keys.ts'
 
 const NODE = 'n'.charCodeAt(0)
@@ -78,7 +78,7 @@ export function decodeHeld(digest: Digest, stored: Uint8Array): HeldNode {
   const headIsWhole = value.length >= HEAD_BYTES && zlib.crc32(value.subarray(4, HEAD_BYTES)) === value.readUInt32BE(0)
   const bytes = value.subarray(HEAD_BYTES)
   if (!headIsWhole || kind === undefined || !equals(sha256(bytes), digest)) {
-    throw corrupt(`held node ${toHex(digest)} is damaged`, { digest: toHex(digest) })
+    throw corruptionError(`held node ${toHex(digest)} is damaged`, { digest: toHex(digest) })
   }
   const wait = { kind, id: value.subarray(5, 37) }
   return { digest, bytes, key: value.subarray(37, 69), wait, from: value.subarray(69, HEAD_BYTES) }

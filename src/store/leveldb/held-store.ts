@@ -3,13 +3,13 @@
 
 import { type Digest, DigestMap, DigestSet, digestKey, equals } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
-import { Serial } from '../../base/mutex.ts'
+import { Mutex } from '../../base/mutex.ts'
 import { checkHeld, checkWait, compareWaits } from '../arguments.ts'
 import { type HeldLimits, Quota } from '../quota.ts'
 import type { Fault, HeldNode, HeldStore, Wait } from '../store.ts'
-import type { Ledger } from './commit-writer.ts'
+import type { CommitWriter } from './commit-writer.ts'
 import { Batch, type Database } from './database.ts'
-import { Anchors, WaitSum } from './held-checksum.ts'
+import { HeldChecksums, WaitChecksum } from './held-checksum.ts'
 import {
   decodeHeld,
   decodeShare,
@@ -25,7 +25,7 @@ import {
 
 export interface HeldParts {
   readonly database: Database
-  readonly ledger: Ledger
+  readonly ledger: CommitWriter
   readonly limits: HeldLimits
   /** @throws ReplicaError ERR_FRONTIER_UNKNOWN */
   readonly ordinalOf: (frontier: string) => number
@@ -34,8 +34,8 @@ export interface HeldParts {
 export class LevelHeld implements HeldStore {
   readonly #parts: HeldParts
   readonly #quota: Quota
-  readonly #serial = new Serial()
-  readonly #anchors = new Anchors()
+  readonly #serial = new Mutex()
+  readonly #anchors = new HeldChecksums()
 
   constructor(parts: HeldParts) {
     this.#parts = parts
@@ -49,7 +49,7 @@ export class LevelHeld implements HeldStore {
 
   /** Counts what is held for these frontiers. A damaged entry is left to verify. */
   async load(frontiers: readonly string[]): Promise<void> {
-    const found = new WaitSum()
+    const found = new WaitChecksum()
     for (const frontier of frontiers) {
       for await (const entries of this.#database.entries(waitingRange(this.#parts.ordinalOf(frontier)))) {
         for (const [key, value] of entries) {
@@ -215,7 +215,10 @@ export class LevelHeld implements HeldStore {
   }
 
   /** Plans a change and makes it durable. Changes run one after another. */
-  async #change<T>(frontier: string, plan: (ordinal: number, batch: Batch, waits: WaitSum) => Promise<T>): Promise<T> {
+  async #change<T>(
+    frontier: string,
+    plan: (ordinal: number, batch: Batch, waits: WaitChecksum) => Promise<T>,
+  ): Promise<T> {
     return this.#serial.run(async () => {
       const { ledger, database, ordinalOf } = this.#parts
       ledger.assertWritable()

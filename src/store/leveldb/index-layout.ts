@@ -2,7 +2,7 @@
 // T13). Every value that is believed without a look into the log lies behind a checksum. Numbers are big-endian.
 
 import type { Digest } from '../../base/bytes.ts'
-import type { Place } from '../store.ts'
+import type { NodeLocation } from '../store.ts'
 import { seal, unseal } from './keys.ts'
 
 /** Tags: `a` what held/ holds, `c` how far a stream is indexed, `d` digest → place, `e` event → first node, `h` heads, `x` further nodes of an event. */
@@ -40,7 +40,7 @@ export function readNumber32(bytes: Uint8Array, at = 0): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(at)
 }
 
-export function encodePlace(key: Uint8Array, place: Place): Buffer {
+export function encodePlace(key: Uint8Array, place: NodeLocation): Buffer {
   const bytes = Buffer.allocUnsafe(8)
   bytes.writeUInt32BE(place.seq, 0)
   bytes.writeUInt32BE(place.height, 4)
@@ -48,7 +48,7 @@ export function encodePlace(key: Uint8Array, place: Place): Buffer {
 }
 
 /** undefined when damaged. */
-export function decodePlace(key: Uint8Array, stored: Uint8Array): Place | undefined {
+export function decodePlace(key: Uint8Array, stored: Uint8Array): NodeLocation | undefined {
   const bytes = unseal(key, stored)
   if (bytes?.length !== 8) return undefined
   return { seq: bytes.readUInt32BE(0), height: bytes.readUInt32BE(4) }

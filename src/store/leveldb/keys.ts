@@ -6,7 +6,7 @@
 import * as zlib from 'node:zlib'
 import { asBuffer, type Digest, equals, sha256 } from '../../base/bytes.ts'
 import type { NodeEntry, NodeRow } from '../store.ts'
-import { corrupt } from '../validate.ts'
+import { corruptionError } from '../validate.ts'
 
 /** No stream: what is not part of one lies under this ordinal, before all that grows. */
 const OUTSIDE = 0
@@ -70,7 +70,7 @@ export interface StoredRow extends NodeRow {
 
 /** Reads a row and hashes it again. @throws ReplicaError ERR_STORE_CORRUPT */
 export function decodeRow(frontier: string, seq: number, stored: Uint8Array | undefined): StoredRow {
-  const fail = (reason: string) => corrupt(`node ${seq} of ${frontier}: ${reason}`, { frontier, seq })
+  const fail = (reason: string) => corruptionError(`node ${seq} of ${frontier}: ${reason}`, { frontier, seq })
   if (stored === undefined) throw fail('it is missing')
   const value = asBuffer(stored)
   const count = value[4] ?? 0

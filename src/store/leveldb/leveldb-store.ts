@@ -5,11 +5,11 @@ import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { type Digest, utf8 } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
-import { checkFrontierName, unknownFrontier } from '../arguments.ts'
+import { checkStreamName, unknownFrontier } from '../arguments.ts'
 import type { HeldLimits } from '../quota.ts'
 import type { Fault, FrontierStore, HeldStore, Records, Store } from '../store.ts'
-import { corrupt } from '../validate.ts'
-import { Ledger, Stream } from './commit-writer.ts'
+import { corruptionError } from '../validate.ts'
+import { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch, type Database } from './database.ts'
 import { LevelDocuments } from './document-store.ts'
 import { LevelFrontier } from './frontier-log.ts'
@@ -29,7 +29,7 @@ import {
 import { NodeIndex } from './node-index.ts'
 import { LevelRecords, trackDigest } from './records.ts'
 import { inspectStream, type Recovered, readHeads, recoverStream } from './recovery.ts'
-import { type VerifyOptions, type VerifyParts, verifyStream } from './stream-verify.ts'
+import { type StreamVerifyOptions, type VerifyParts, verifyStream } from './stream-verify.ts'
 
 export interface StoreParts {
   readonly folder: string
@@ -57,7 +57,7 @@ type OpenedFrontier = Opened & { readonly handle: LevelFrontier }
 export class LevelStore implements Store {
   readonly id: Uint8Array
   readonly #parts: StoreParts
-  readonly #ledger: Ledger
+  readonly #ledger: CommitWriter
   readonly #index: NodeIndex
   readonly #own: Opened
   readonly #records: LevelRecords
@@ -69,16 +69,17 @@ export class LevelStore implements Store {
 
   /** @throws ReplicaError ERR_STORE_CORRUPT, ERR_STORE_IO */
   static async load(parts: StoreParts): Promise<LevelStore> {
-    const ledger = new Ledger(parts.log, parts.index)
+    const ledger = new CommitWriter(parts.log, parts.index)
     const index = new NodeIndex(parts.index)
     const own = await openStream(parts, { ledger, index, ordinal: STORE_STREAM, name: '' })
     const store = new LevelStore(parts, { ledger, index, own })
     await store.#load()
-    if (parts.check === 'report') ledger.refuseWrites(corrupt('the store was opened to be looked at, not for writing'))
+    if (parts.check === 'report')
+      ledger.refuseWrites(corruptionError('the store was opened to be looked at, not for writing'))
     return store
   }
 
-  private constructor(parts: StoreParts, opened: { ledger: Ledger; index: NodeIndex; own: Opened }) {
+  private constructor(parts: StoreParts, opened: { ledger: CommitWriter; index: NodeIndex; own: Opened }) {
     const { ledger, index, own } = opened
     this.id = parts.id
     this.#parts = parts
@@ -108,7 +109,7 @@ export class LevelStore implements Store {
   }
 
   async track(name: string): Promise<FrontierStore> {
-    checkFrontierName(name)
+    checkStreamName(name)
     return this.#ledger.serial.run(async () => {
       const known = this.#frontiers.get(name)
       if (known !== undefined) return known.handle
@@ -207,7 +208,7 @@ export class LevelStore implements Store {
   }
 
   #doubt(reason: string): void {
-    if (this.#parts.check === 'strict') throw corrupt(reason)
+    if (this.#parts.check === 'strict') throw corruptionError(reason)
     this.#faults.push({ kind: 'commit', reason })
   }
 
@@ -226,7 +227,7 @@ export class LevelStore implements Store {
     return opened
   }
 
-  async *#verifyStream(opened: Opened, options: VerifyOptions): AsyncIterable<Fault> {
+  async *#verifyStream(opened: Opened, options: StreamVerifyOptions): AsyncIterable<Fault> {
     yield* verifyStream(await this.#ledger.serial.run(() => this.#capture(opened)), options)
   }
 
@@ -258,7 +259,7 @@ async function* goOn(kind: Fault['kind'], faults: AsyncIterable<Fault>): AsyncIt
 
 async function openStream(
   store: StoreParts,
-  place: { ledger: Ledger; index: NodeIndex; ordinal: number; name: string },
+  place: { ledger: CommitWriter; index: NodeIndex; ordinal: number; name: string },
 ): Promise<Opened> {
   const genesis = genesisLink(store.id, place.ordinal, place.name)
   const parts = { ...place, genesis }

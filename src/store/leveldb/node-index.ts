@@ -2,12 +2,12 @@
 // recovery that makes lost entries again; all three write entries with `plan`, so they can't disagree.
 
 import { type Digest, DigestMap, equals, toHex } from '../../base/bytes.ts'
-import type { Place } from '../store.ts'
-import { corrupt } from '../validate.ts'
+import type { NodeLocation } from '../store.ts'
+import { corruptionError } from '../validate.ts'
 import type { Batch, Database } from './database.ts'
 import { decodePlace, encodePlace, indexKey, indexRange, number32, readNumber32 } from './index-layout.ts'
 import { seal, unseal } from './keys.ts'
-import { PlaceCache } from './place-cache.ts'
+import { LocationCache } from './place-cache.ts'
 
 /** A node as the index sees it. */
 export interface IndexedNode {
@@ -20,14 +20,14 @@ export interface IndexedNode {
 
 export class NodeIndex {
   readonly #database: Database
-  readonly #recent = new PlaceCache()
+  readonly #recent = new LocationCache()
 
   constructor(database: Database) {
     this.#database = database
   }
 
   /** @throws ReplicaError ERR_STORE_CORRUPT */
-  async locate(ordinal: number, digests: readonly Digest[]): Promise<(Place | undefined)[]> {
+  async locate(ordinal: number, digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]> {
     const places = digests.map(digest => this.#recent.get(ordinal, digest))
     const unknown = places.flatMap((place, at) => (place === undefined ? [at] : []))
     if (unknown.length === 0) return places
@@ -37,7 +37,7 @@ export class NodeIndex {
       const value = values[which]
       if (value === undefined) continue
       const place = decodePlace(keys[which]!, value)
-      if (place === undefined) throw corrupt(`the index entry of node ${toHex(digests[at]!)} is damaged`)
+      if (place === undefined) throw corruptionError(`the index entry of node ${toHex(digests[at]!)} is damaged`)
       places[at] = place
     }
     return places
@@ -139,6 +139,6 @@ export class NodeIndex {
 
 function readSeq(key: Uint8Array, value: Uint8Array): number {
   const bytes = unseal(key, value)
-  if (bytes?.length !== 4) throw corrupt('an entry of the index is damaged')
+  if (bytes?.length !== 4) throw corruptionError('an entry of the index is damaged')
   return readNumber32(bytes)
 }

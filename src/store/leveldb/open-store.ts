@@ -9,7 +9,7 @@ import { ReplicaError } from '../../base/errors.ts'
 import { HELD_LIMITS } from '../../base/limits.ts'
 import type { HeldLimits } from '../quota.ts'
 import type { Store } from '../store.ts'
-import { corrupt } from '../validate.ts'
+import { corruptionError } from '../validate.ts'
 import { type Database, type DatabaseOptions, databaseExists, openDatabase } from './database.ts'
 import { LevelStore, type StoreParts } from './leveldb-store.ts'
 import { rebuildHint } from './recovery.ts'
@@ -108,7 +108,7 @@ export async function openLevelWith(opener: Opener, folder: string, options: Lev
     if (!(await databaseExists(path.join(folder, 'log')))) {
       throw new ReplicaError('ERR_STORE_MISSING', `there is no store in ${folder}`)
     }
-    throw corrupt(`store.json is missing in ${folder}`, { hint: restoreHint })
+    throw corruptionError(`store.json is missing in ${folder}`, { hint: restoreHint })
   }
   return openAll(folder, id, options, async name => {
     const location = path.join(folder, name)
@@ -116,14 +116,14 @@ export async function openLevelWith(opener: Opener, folder: string, options: Lev
     // documents has no documents/, and no node that links any.
     const create = (name === 'index' || name === 'documents') && !(await pathExists(location))
     if (!create && !(await databaseExists(location))) {
-      throw corrupt(`${location} is missing or damaged`, { hint: name === 'index' ? rebuildHint : restoreHint })
+      throw corruptionError(`${location} is missing or damaged`, { hint: name === 'index' ? rebuildHint : restoreHint })
     }
     const database = await opener(location, { ...settings[name], create })
     const faults = await tableFaults(database.tables())
     if (faults.length === 0) return database
     await database.close()
     const hint = name === 'index' ? `; ${rebuildHint}` : ''
-    throw corrupt(`tables are damaged: ${faults.slice(0, 5).join('; ')}${hint}`, { files: faults.length })
+    throw corruptionError(`tables are damaged: ${faults.slice(0, 5).join('; ')}${hint}`, { files: faults.length })
   })
 }
 

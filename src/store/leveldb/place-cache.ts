@@ -3,23 +3,23 @@
 
 import { type Digest, digestKey } from '../../base/bytes.ts'
 import { STORE_LIMITS } from '../../base/limits.ts'
-import type { Place } from '../store.ts'
+import type { NodeLocation } from '../store.ts'
 
-interface Known extends Place {
+interface Known extends NodeLocation {
   readonly ordinal: number
 }
 
-export class PlaceCache {
+export class LocationCache {
   #young = new Map<string, Known>()
   #old = new Map<string, Known>()
 
-  get(ordinal: number, digest: Digest): Place | undefined {
+  get(ordinal: number, digest: Digest): NodeLocation | undefined {
     const key = digestKey(digest)
     const known = this.#young.get(key) ?? this.#old.get(key)
     return known?.ordinal === ordinal ? { seq: known.seq, height: known.height } : undefined
   }
 
-  add(ordinal: number, digest: Digest, { seq, height }: Place): void {
+  add(ordinal: number, digest: Digest, { seq, height }: NodeLocation): void {
     if (this.#young.size >= STORE_LIMITS.placesCachedMax / 2) {
       this.#old = this.#young
       this.#young = new Map()

@@ -6,8 +6,8 @@ import { asBuffer, concat, type Digest, sha256 } from '../../base/bytes.ts'
 import { checkChanges, checkKey, textBytes } from '../arguments.ts'
 import { mix } from '../heads.ts'
 import type { Fault, RecordChange, Records } from '../store.ts'
-import { corrupt } from '../validate.ts'
-import type { Ledger, Stream } from './commit-writer.ts'
+import { corruptionError } from '../validate.ts'
+import type { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch } from './database.ts'
 import { number32, readNumber32 } from './index-layout.ts'
 import { outsideKey, seal, unseal } from './keys.ts'
@@ -22,11 +22,11 @@ const emptySum = new Uint8Array(32)
 const tags = { delete: 0, put: 1, track: 2 }
 
 export class LevelRecords implements Records {
-  readonly #ledger: Ledger
+  readonly #ledger: CommitWriter
   readonly #stream: Stream
   #summary: Summary = { count: 0, sum: emptySum }
 
-  constructor(ledger: Ledger, stream: Stream) {
+  constructor(ledger: CommitWriter, stream: Stream) {
     this.#ledger = ledger
     this.#stream = stream
   }
@@ -36,7 +36,7 @@ export class LevelRecords implements Records {
     const stored = await this.#ledger.log.get(summaryKey)
     if (stored === undefined) return
     const bytes = unseal(summaryKey, stored)
-    if (bytes?.length !== 36) throw corrupt('the summary of the records is damaged')
+    if (bytes?.length !== 36) throw corruptionError('the summary of the records is damaged')
     this.#summary = { count: readNumber32(bytes), sum: bytes.subarray(4) }
   }
 
@@ -170,6 +170,6 @@ function keyText(key: Uint8Array): string {
 
 function open(key: Uint8Array, stored: Uint8Array): Buffer {
   const value = unseal(key, stored)
-  if (value === undefined) throw corrupt(`record ${keyText(key)} is damaged`)
+  if (value === undefined) throw corruptionError(`record ${keyText(key)} is damaged`)
   return value
 }

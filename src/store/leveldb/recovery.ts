@@ -6,9 +6,9 @@
 import { type Digest, equals } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import { Heads } from '../heads.ts'
-import { corrupt } from '../validate.ts'
-import { type Ledger, putTail } from './commit-writer.ts'
-import { Batch, type Entry } from './database.ts'
+import { corruptionError } from '../validate.ts'
+import { type CommitWriter, putTail } from './commit-writer.ts'
+import { Batch, type DatabaseEntry } from './database.ts'
 import { putHeads } from './frontier-log.ts'
 import { decodeTail, indexKey, indexRange, lastMark, readNumber32, type Tail } from './index-layout.ts'
 import { COMMIT, readStreamKey, type StoredRow, streamKey } from './keys.ts'
@@ -16,7 +16,7 @@ import { StreamCheck } from './log-check.ts'
 import type { NodeIndex } from './node-index.ts'
 
 export interface StreamParts {
-  readonly ledger: Ledger
+  readonly ledger: CommitWriter
   readonly index: NodeIndex
   readonly ordinal: number
   readonly name: string
@@ -68,7 +68,8 @@ async function readTail({ ledger, ordinal, name }: StreamParts): Promise<Tail | 
   const stored = await ledger.index.get(key)
   if (stored === undefined) return undefined
   const tail = decodeTail(key, stored)
-  if (tail === undefined) throw corrupt(`the index of ${label(name)} is damaged; ${rebuildHint}`, { frontier: name })
+  if (tail === undefined)
+    throw corruptionError(`the index of ${label(name)} is damaged; ${rebuildHint}`, { frontier: name })
   return tail
 }
 
@@ -77,7 +78,7 @@ export async function readHeads({ ledger, ordinal }: Pick<StreamParts, 'ledger' 
   for await (const entries of ledger.index.entries(indexRange('h', ordinal))) {
     const added = entries.map(([key, digest]) => ({ seq: readNumber32(key, 5), digest }))
     if (added.some(({ digest }) => digest.length !== 32))
-      throw corrupt(`a head in the index is damaged; ${rebuildHint}`)
+      throw corruptionError(`a head in the index is damaged; ${rebuildHint}`)
     heads.apply({ removed: [], added })
   }
   return heads
@@ -112,7 +113,7 @@ class Recovery {
       name,
       beginning: checkpoint === undefined ? { genesis } : { commit: checkpoint },
       onFault: ({ seq = 0, reason }) => {
-        throw corrupt(`${label(name)} at ${seq}: ${reason}`, { frontier: name, seq })
+        throw corruptionError(`${label(name)} at ${seq}: ${reason}`, { frontier: name, seq })
       },
       onCommit: ({ number, link }) => {
         if (number === this.#from.commits - 1 && !equals(link, this.#from.link)) throw this.#diverged()
@@ -129,7 +130,7 @@ class Recovery {
     return { tail, heads: this.#heads, indexed: this.#indexed }
   }
 
-  async #take(check: StreamCheck, entries: readonly Entry[]): Promise<void> {
+  async #take(check: StreamCheck, entries: readonly DatabaseEntry[]): Promise<void> {
     const rows: StoredRow[] = []
     for (const [key, value] of entries) {
       const { seq, kind } = readStreamKey(key)
@@ -170,7 +171,9 @@ class Recovery {
     const { count, sum } = this.#from.heads
     if (this.#heads.count === count && equals(this.#heads.sum, sum)) return
     const { name } = this.#parts
-    throw corrupt(`the heads of ${label(name)} are not those that were stored; ${rebuildHint}`, { frontier: name })
+    throw corruptionError(`the heads of ${label(name)} are not those that were stored; ${rebuildHint}`, {
+      frontier: name,
+    })
   }
 
   /** Writes what changed: heads and tail together, and the new checkpoint only when all before it is in table files. */
@@ -197,7 +200,7 @@ class Recovery {
   #diverged(): Error {
     const { name } = this.#parts
     const reason = `index/ knows of commits of ${label(name)} that log/ does not have: what was acknowledged is lost`
-    return corrupt(reason, { frontier: name, seq: this.#from.end })
+    return corruptionError(reason, { frontier: name, seq: this.#from.end })
   }
 }
 

@@ -6,7 +6,7 @@ import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { fromHex, toHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
-import { corrupt } from '../validate.ts'
+import { corruptionError } from '../validate.ts'
 
 const format = 'frontier-replica/store'
 const version = 1
@@ -37,13 +37,14 @@ export async function readFormat(folder: string): Promise<Uint8Array | undefined
     throw new ReplicaError('ERR_STORE_IO', `${file} can't be read: ${message}`, { cause: error })
   }
   const found = parse(text)
-  if (found?.format !== format || typeof found.version !== 'number') throw corrupt(`${file} is no store's format file`)
+  if (found?.format !== format || typeof found.version !== 'number')
+    throw corruptionError(`${file} is no store's format file`)
   if (found.version !== version) {
     const message = `the store has layout version ${found.version}, this program knows ${version}: use a newer one`
     throw new ReplicaError('ERR_STORE_VERSION', message, { facts: { version: found.version } })
   }
   const id = typeof found.id === 'string' ? fromHex(found.id) : undefined
-  if (id?.length !== 16) throw corrupt(`${file} has no valid id`)
+  if (id?.length !== 16) throw corruptionError(`${file} has no valid id`)
   return id
 }
 

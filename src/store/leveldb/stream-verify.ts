@@ -5,15 +5,15 @@ import { type Digest, equals } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import type { Heads } from '../heads.ts'
 import type { Fault } from '../store.ts'
-import type { Ledger, Stream } from './commit-writer.ts'
-import type { Entry } from './database.ts'
+import type { CommitWriter, Stream } from './commit-writer.ts'
+import type { DatabaseEntry } from './database.ts'
 import { decodePlace, indexRange, readNumber32, type Tail } from './index-layout.ts'
 import { COMMIT, NODE, readStreamKey, type StoredRow, streamKey, unseal } from './keys.ts'
 import { StreamCheck } from './log-check.ts'
 import type { NodeIndex } from './node-index.ts'
 
 export interface VerifyParts {
-  readonly ledger: Ledger
+  readonly ledger: CommitWriter
   readonly index: NodeIndex
   readonly stream: Stream
   readonly genesis: Digest
@@ -26,12 +26,12 @@ export interface VerifyParts {
   readonly storedHeads: Heads
 }
 
-export interface VerifyOptions {
+export interface StreamVerifyOptions {
   readonly signal: AbortSignal | undefined
   readonly onRows: (count: number) => void
 }
 
-export async function* verifyStream(parts: VerifyParts, options: VerifyOptions): AsyncGenerator<Fault> {
+export async function* verifyStream(parts: VerifyParts, options: StreamVerifyOptions): AsyncGenerator<Fault> {
   const { stream, tail, indexed, heads } = parts
   const { name } = stream
   const indexEnd = indexed?.end ?? 0
@@ -100,7 +100,7 @@ async function* verifyDerived(parts: VerifyParts, parents: Bits): AsyncGenerator
     yield { kind: 'index', frontier, reason: `${events} events are indexed of ${tail.events}` }
 }
 
-function takeRows(check: StreamCheck, entries: readonly Entry[]): StoredRow[] {
+function takeRows(check: StreamCheck, entries: readonly DatabaseEntry[]): StoredRow[] {
   return entries.flatMap(([key, value]) => {
     const { seq, kind } = readStreamKey(key)
     return check.take(seq, kind, value) ?? []
@@ -118,7 +118,7 @@ async function indexFaults(parts: VerifyParts, rows: readonly StoredRow[]): Prom
 }
 
 /** All entries of a stream before `end` that can be read, in order. */
-async function* allEntries(ledger: Ledger, ordinal: number, end: number): AsyncGenerator<Entry[]> {
+async function* allEntries(ledger: CommitWriter, ordinal: number, end: number): AsyncGenerator<DatabaseEntry[]> {
   const lt = streamKey(ordinal, end, COMMIT)
   let next: Uint8Array = streamKey(ordinal, 0, COMMIT)
   try {
@@ -141,7 +141,7 @@ async function* allEntries(ledger: Ledger, ordinal: number, end: number): AsyncG
   }
 }
 
-async function readable(ledger: Ledger, key: Uint8Array): Promise<Uint8Array | undefined> {
+async function readable(ledger: CommitWriter, key: Uint8Array): Promise<Uint8Array | undefined> {
   try {
     return await ledger.log.get(key)
   } catch (error) {

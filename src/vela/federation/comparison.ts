@@ -6,7 +6,7 @@ import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { makeEvent } from '../../event/event.ts'
 import { readInstant } from '../../json/instant.ts'
 import { isBlank } from '../../json/record.ts'
-import { type Frontier, readFrontier } from '../files/frontier-file.ts'
+import { type FrontierFile, readFrontier } from '../files/frontier-file.ts'
 import { snapshotHash } from '../hashes/snapshot-hash.ts'
 import { CONFLICT_DETECTED, checkFrontierPayload, payloadOf } from '../payloads.ts'
 import type { LoggedEvent } from '../resolution/resolution-events.ts'
@@ -17,7 +17,7 @@ import { checkFrontierName } from './registry-entry.ts'
 export const SYNCED_WITH_PEER = 'frontier.synced_with_peer'
 
 /** The reference's JSON; `conflicts` are all that were found, `events_appended` counts the events that record them. */
-export interface SyncReport {
+export interface ComparisonReport {
   readonly peer_id: string
   readonly our_snapshot_hash: string
   readonly peer_snapshot_hash: string
@@ -26,7 +26,7 @@ export interface SyncReport {
 }
 
 /** With whom and when, and what need not be said again. */
-export interface Pass {
+export interface ComparisonRun {
   readonly peer: string
   /** RFC 3339; the reference writes UTC as `+00:00`. The timestamp of all events of the pass. */
   readonly at: string
@@ -36,19 +36,23 @@ export interface Pass {
   readonly recorded?: Iterable<LoggedEvent>
 }
 
-export interface Observed {
-  readonly report: SyncReport
+export interface ComparisonEvents {
+  readonly report: ComparisonReport
   /** In stored form, in the order in which they are to be appended. */
   readonly events: readonly LoggedEvent[]
 }
 
-type Ours = Pick<Frontier, 'id' | 'members' | 'findings'>
+type Ours = Pick<FrontierFile, 'id' | 'members' | 'findings'>
 
 /** Our frontier where nothing is compared: whole, or its name and the hash that was made of it already. */
-export type OurState = Pick<Frontier, 'id' | 'members'> | { readonly id: string; readonly snapshot_hash: string }
+export type OurState = Pick<FrontierFile, 'id' | 'members'> | { readonly id: string; readonly snapshot_hash: string }
 
 /** Compares, and records what differs. Neither frontier changes. @throws ReplicaError ERR_PEER_ID, ERR_INSTANT, ERR_FRONTIER_ID */
-export function syncWithPeer(ours: Ours, theirs: Pick<Frontier, 'members' | 'findings'>, pass: Pass): Observed {
+export function syncWithPeer(
+  ours: Ours,
+  theirs: Pick<FrontierFile, 'members' | 'findings'>,
+  pass: ComparisonRun,
+): ComparisonEvents {
   return recordSync(
     {
       our_snapshot_hash: snapshotHash(ours),
@@ -61,9 +65,9 @@ export function syncWithPeer(ours: Ours, theirs: Pick<Frontier, 'members' | 'fin
 
 /** What was compared elsewhere, recorded: hashes and conflicts are taken as given. @throws as syncWithPeer does */
 export function recordSync(
-  found: Pick<SyncReport, 'our_snapshot_hash' | 'peer_snapshot_hash' | 'conflicts'>,
-  pass: Pass & { readonly frontier: string },
-): Observed {
+  found: Pick<ComparisonReport, 'our_snapshot_hash' | 'peer_snapshot_hash' | 'conflicts'>,
+  pass: ComparisonRun & { readonly frontier: string },
+): ComparisonEvents {
   return observe(found, { ...pass, outcome: '' })
 }
 
@@ -76,7 +80,7 @@ export interface LocatorFailure {
 }
 
 /** The entry was good, and where it pointed there was no frontier. @throws as syncWithPeer does */
-export function recordLocatorFailure(ours: OurState, failure: LocatorFailure, pass: Pass): Observed {
+export function recordLocatorFailure(ours: OurState, failure: LocatorFailure, pass: ComparisonRun): ComparisonEvents {
   const { vfr_id, locator, status } = failure
   if (!Number.isInteger(status) || status < 0 || status > 0xffff) throw new TypeError(`${status} is no HTTP status`)
   const detail = `locator ${locator} returned HTTP ${status}`
@@ -91,8 +95,8 @@ export function recordLocatorFailure(ours: OurState, failure: LocatorFailure, pa
 export function recordUnverifiedEntry(
   ours: OurState,
   entry: { readonly vfr_id: string; readonly reason: string },
-  pass: Pass,
-): Observed {
+  pass: ComparisonRun,
+): ComparisonEvents {
   const conflict = { finding_id: entry.vfr_id, kind: 'unverified_peer_entry', detail: entry.reason } as const
   return observeFailure(ours, conflict, { ...pass, outcome: ' (unverified entry; halted)' })
 }
@@ -102,7 +106,11 @@ export function recordUnverifiedEntry(
  * nothing at all (undefined).
  * @throws as syncWithPeer and readFrontier do
  */
-export function recordDiscovery(ours: Ours, result: DiscoveryResult, pass: Pass): Observed | undefined {
+export function recordDiscovery(
+  ours: Ours,
+  result: DiscoveryResult,
+  pass: ComparisonRun,
+): ComparisonEvents | undefined {
   switch (result.kind) {
     case 'Resolved':
       return syncWithPeer(ours, readFrontier(result.content), pass)
@@ -117,7 +125,7 @@ export function recordDiscovery(ours: Ours, result: DiscoveryResult, pass: Pass)
 }
 
 /** Those of the conflicts that no event here records for this peer: same finding, same kind, same detail. */
-export function unrecorded(
+export function unrecordedEvents(
   conflicts: readonly Conflict[],
   before: { readonly peer: string; readonly recorded: Iterable<LoggedEvent> },
 ): Conflict[] {
@@ -149,22 +157,26 @@ function conflictKey({ finding_id, kind, detail }: RecordedConflict): string {
   return JSON.stringify([finding_id, kind, typeof detail === 'string' ? detail : null])
 }
 
-interface Occasion extends Pass {
+interface Occasion extends ComparisonRun {
   readonly frontier: string
   /** What the reason of the first event ends with. */
   readonly outcome: string
 }
 
-function observeFailure(ours: OurState, conflict: Conflict, pass: Pass & { outcome: string }): Observed {
+function observeFailure(
+  ours: OurState,
+  conflict: Conflict,
+  pass: ComparisonRun & { outcome: string },
+): ComparisonEvents {
   const our_snapshot_hash = 'snapshot_hash' in ours ? ours.snapshot_hash : snapshotHash(ours)
   const found = { our_snapshot_hash, peer_snapshot_hash: '', conflicts: [conflict] }
   return observe(found, { ...pass, frontier: pass.frontier ?? ours.id })
 }
 
 function observe(
-  found: Pick<SyncReport, 'our_snapshot_hash' | 'peer_snapshot_hash' | 'conflicts'>,
+  found: Pick<ComparisonReport, 'our_snapshot_hash' | 'peer_snapshot_hash' | 'conflicts'>,
   { peer, at, frontier, recorded = [], outcome }: Occasion,
-): Observed {
+): ComparisonEvents {
   checkFrontierName(frontier)
   if (isBlank(peer)) throw new ReplicaError('ERR_PEER_ID', 'the peer’s id is blank')
   if (readInstant(at) === undefined) throw new ReplicaError('ERR_INSTANT', 'the time of the pass is not RFC 3339')
@@ -181,7 +193,7 @@ function observe(
   const synced = { peer_id: peer, ...hashes, divergence_count: conflicts.length }
   const events = [
     event(SYNCED_WITH_PEER, `synced with peer ${peer}${outcome}`, synced),
-    ...unrecorded(conflicts, { peer, recorded }).map(conflict =>
+    ...unrecordedEvents(conflicts, { peer, recorded }).map(conflict =>
       event(CONFLICT_DETECTED, `peer=${peer} kind=${conflict.kind} ${conflict.detail}`, { peer_id: peer, ...conflict }),
     ),
   ]

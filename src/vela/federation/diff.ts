@@ -4,7 +4,7 @@
 import { trimWhiteSpace } from '../../base/text.ts'
 import { printFixed } from '../../json/fixed.ts'
 import { compareText } from '../../json/json.ts'
-import type { Finding, Frontier } from '../files/frontier-file.ts'
+import type { Finding, FrontierFile } from '../files/frontier-file.ts'
 
 /** The closed set. The last two are of a whole frontier that couldn't be compared. */
 export const CONFLICT_KINDS = [
@@ -29,7 +29,7 @@ export interface Conflict {
 /** Scores further apart than this diverge, as doubles: .75 and .70 do, .85 and .80 don't. */
 export const SCORE_DISTANCE_MAX = 0.05
 
-type Findings = Pick<Frontier, 'findings'> & Partial<Pick<Frontier, 'unread'>>
+type Findings = Pick<FrontierFile, 'findings'> & Partial<Pick<FrontierFile, 'unread'>>
 
 /**
  * Every conflict of the seven kinds that a comparison can find, by finding id and then by kind, in the order of their

@@ -7,7 +7,7 @@ import { FETCH_LIMITS } from '../../base/limits.ts'
 import type { Verify } from '../../event/signing.ts'
 import { hashFault, judgeContent } from '../files/received-file.ts'
 import type { FetchPolicy } from './fetch-url.ts'
-import { arrive, type FetchOutcome, type FetchRequest, type Pending, pendingFetch } from './http-exchange.ts'
+import { type FetchOutcome, type FetchRequest, newHttpGet, onResponse, type Pending } from './http-exchange.ts'
 import { checkFrontierName, type RegistryEntry, readEntry, verifyEntry } from './registry-entry.ts'
 
 export interface Discovery {
@@ -46,13 +46,13 @@ export type DiscoveryStep =
 export function startDiscovery(discovery: Discovery): DiscoveryStep {
   checkFrontierName(discovery.frontier)
   const url = entryUrl(discovery)
-  const pending = pendingFetch({ url, bytesMax: FETCH_LIMITS.entryBytesMax }, discovery.policy)
+  const pending = newHttpGet({ url, bytesMax: FETCH_LIMITS.entryBytesMax }, discovery.policy)
   if ('error' in pending) return ended({ kind: 'Unreachable', url, error: pending.error })
   return waiting({ discovery, pending, entry: undefined })
 }
 
 export function continueDiscovery(state: DiscoveryState, outcome: FetchOutcome): DiscoveryStep {
-  const arrival = arrive(state.pending, outcome)
+  const arrival = onResponse(state.pending, outcome)
   if (arrival.kind === 'again') return waiting({ ...state, pending: arrival.pending })
   const { discovery, entry } = state
   const vfr_id = discovery.frontier
@@ -93,7 +93,7 @@ function entryArrived(discovery: Discovery, body: Uint8Array): DiscoveryStep {
   const reason = entryFault(discovery, entry)
   if (reason !== undefined) return unverified(reason)
   const locator = entry.network_locator
-  const pending = pendingFetch({ url: locator, bytesMax: FETCH_LIMITS.frontierBytesMax }, policy)
+  const pending = newHttpGet({ url: locator, bytesMax: FETCH_LIMITS.frontierBytesMax }, policy)
   if ('error' in pending) return ended({ kind: 'BrokenLocator', vfr_id, locator, status: 0 })
   return waiting({ discovery, pending, entry })
 }

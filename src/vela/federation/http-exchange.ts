@@ -21,14 +21,14 @@ export interface Pending extends FetchRequest {
   readonly policy: FetchPolicy
 }
 
-export type Arrival =
+export type HttpResponse =
   | { readonly kind: 'again'; readonly pending: Pending }
   | { readonly kind: 'body'; readonly body: Uint8Array }
   | { readonly kind: 'status'; readonly status: number }
   | { readonly kind: 'error'; readonly error: string }
 
 /** The first request for a URL; why it must not be fetched, when it mustn't. */
-export function pendingFetch(request: FetchRequest, policy: FetchPolicy): Pending | { readonly error: string } {
+export function newHttpGet(request: FetchRequest, policy: FetchPolicy): Pending | { readonly error: string } {
   try {
     checkFetchUrl(request.url, policy)
   } catch (error) {
@@ -38,7 +38,7 @@ export function pendingFetch(request: FetchRequest, policy: FetchPolicy): Pendin
   return { ...request, redirects: 0, policy }
 }
 
-export function arrive(pending: Pending, outcome: FetchOutcome): Arrival {
+export function onResponse(pending: Pending, outcome: FetchOutcome): HttpResponse {
   if ('error' in outcome) return { kind: 'error', error: outcome.error }
   const { status, body, location } = outcome
   if (REDIRECTS.has(status) && location !== undefined) {

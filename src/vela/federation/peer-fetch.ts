@@ -7,7 +7,7 @@ import { FETCH_LIMITS } from '../../base/limits.ts'
 import { type Signer, signHex, type Verify, verifiesHex } from '../../event/signing.ts'
 import { judgeContent } from '../files/received-file.ts'
 import type { FetchPolicy } from './fetch-url.ts'
-import { arrive, type FetchOutcome, type FetchRequest, type Pending, pendingFetch } from './http-exchange.ts'
+import { type FetchOutcome, type FetchRequest, newHttpGet, onResponse, type Pending } from './http-exchange.ts'
 import { checkFrontierName } from './registry-entry.ts'
 
 export interface PeerFetch {
@@ -55,7 +55,7 @@ export function startPeerFetch(peerFetch: PeerFetch): PeerFetchStep {
 }
 
 export function continuePeerFetch(state: PeerFetchState, outcome: FetchOutcome): PeerFetchStep {
-  const arrival = arrive(state.pending, outcome)
+  const arrival = onResponse(state.pending, outcome)
   if (arrival.kind === 'again') return waiting({ ...state, pending: arrival.pending })
   const { peerFetch, content } = state
   const url = fileUrl(state)
@@ -95,7 +95,7 @@ function signatureArrived(
 
 function request(state: Omit<PeerFetchState, 'pending'>, bytesMax: number): PeerFetchStep {
   const url = fileUrl(state)
-  const pending = pendingFetch({ url, bytesMax }, state.peerFetch.policy)
+  const pending = newHttpGet({ url, bytesMax }, state.peerFetch.policy)
   return 'error' in pending ? failed(url, 0, pending.error) : waiting({ ...state, pending })
 }
 

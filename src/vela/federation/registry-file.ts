@@ -5,7 +5,7 @@ import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { NODE_LIMITS } from '../../base/limits.ts'
 import { excerpt } from '../../event/fields.ts'
 import { compareText, printJson } from '../../json/json.ts'
-import { type Cursor, expectEnd, openCursor, peek, readItems, readMembers, readValue } from '../../json/parser.ts'
+import { expectEnd, openCursor, type ParserCursor, peek, readItems, readMembers, readValue } from '../../json/parser.ts'
 import { readRecordAt } from '../../json/record.ts'
 import { ENTRY_FORM, entryFrom, printEntry, type RegistryEntry } from './registry-entry.ts'
 
@@ -34,7 +34,7 @@ export function readRegistry(text: string | Uint8Array): RegistryFile {
   return found
 }
 
-function readEntries(cursor: Cursor, found: RegistryFile): void {
+function readEntries(cursor: ParserCursor, found: RegistryFile): void {
   if (peek(cursor) !== '[') throw broken('entries is no list')
   readItems(cursor, index => {
     try {

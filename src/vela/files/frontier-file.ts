@@ -3,7 +3,7 @@
 // Like the reference, which reads all of it or nothing, one broken finding refuses the file, unless the caller asks for the rest.
 
 import { utf8 } from '../../base/bytes.ts'
-import { finish, type InPieces } from '../../base/cooperative.ts'
+import { type CooperativeTask, runToCompletion } from '../../base/cooperative.ts'
 import { type ErrorCode, hasCode, ReplicaError } from '../../base/errors.ts'
 import { FETCH_LIMITS } from '../../base/limits.ts'
 import { type EventReading, importEvent, readEvent } from '../../event/event.ts'
@@ -29,7 +29,7 @@ export interface Finding {
   readonly body: ReadonlyMap<string, Json>
 }
 
-export interface Frontier {
+export interface FrontierFile {
   /** `vfr_` and 16 hex digits, by the rules of event.md, V22. */
   readonly id: string
   /** All members of the file, unknown ones and the events too. */
@@ -63,15 +63,15 @@ const FORM = { what: 'frontier', code: 'ERR_FRONTIER' } as const
  * @throws ReplicaError ERR_JSON; ERR_FRONTIER over 128 MiB and for what is no frontier; ERR_FRONTIER_ID for a stored name
  *   that is none; as readEvent does for an event
  */
-export function readFrontier(file: string | Uint8Array, options: FrontierReading = {}): Frontier {
-  return finish(readFrontierInPieces(file, options))
+export function readFrontier(file: string | Uint8Array, options: FrontierReading = {}): FrontierFile {
+  return runToCompletion(readFrontierInPieces(file, options))
 }
 
 /** The same with pauses, for who has other things to do meanwhile. @throws ReplicaError as readFrontier does */
 export function* readFrontierInPieces(
   file: string | Uint8Array,
   { numbers = 'reference', broken = 'refuse' }: FrontierReading = {},
-): InPieces<Frontier> {
+): CooperativeTask<FrontierFile> {
   const bytes = typeof file === 'string' ? utf8(file) : file
   const { frontierBytesMax } = FETCH_LIMITS
   if (bytes.length > frontierBytesMax)
@@ -167,7 +167,7 @@ export function readFinding(value: Json): Finding {
 }
 
 /** Canonical JSON of the whole file: reading it again gives the same members, events and hashes. */
-export function printFrontier(frontier: Pick<Frontier, 'members'>): string {
+export function printFrontier(frontier: Pick<FrontierFile, 'members'>): string {
   return printJson(new Map(frontier.members))
 }
 

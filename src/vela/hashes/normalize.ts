@@ -153,7 +153,7 @@ export function isHashed(name: string): boolean {
 }
 
 /** A frontier as its snapshot hash has it: without events, signatures, proof state and unknown members. */
-export function typedSnapshot(members: ReadonlyMap<string, Json>): Map<string, Json> {
+export function normalizedSnapshot(members: ReadonlyMap<string, Json>): Map<string, Json> {
   const known = new Map([...members].filter(([name]) => SNAPSHOT_MEMBERS.has(name)))
   return typedObject(known, SNAPSHOT)
 }

@@ -3,15 +3,15 @@
 // The snapshot hash covers clocks and counts and differs between readers' versions: it names a file, and compares nothing.
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
-import { finish, type InPieces } from '../../base/cooperative.ts'
+import { type CooperativeTask, runToCompletion } from '../../base/cooperative.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { splitWhiteSpace } from '../../base/text.ts'
 import { compareText, printJson } from '../../json/json.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
-import { type Frontier, readFrontierInPieces } from '../files/frontier-file.ts'
+import { type FrontierFile, readFrontierInPieces } from '../files/frontier-file.ts'
 import type { ContentHashes } from '../files/received-file.ts'
 import { eventLogHash } from './event-log-hash.ts'
-import { typedFinding, typedSnapshot } from './normalize.ts'
+import { normalizedSnapshot, typedFinding } from './normalize.ts'
 
 /** Readers from 0.40 on give the components of every confidence a `causal_consistency`; files of older ones change by that. */
 export type SnapshotReader = 'own' | '0.40'
@@ -22,8 +22,11 @@ export function findingHash(finding: ReadonlyMap<string, Json>): string {
 }
 
 /** 64 hex digits over all that is known in a frontier but its events, its signatures and the state of its proof. */
-export function snapshotHash(frontier: Pick<Frontier, 'members'>, options: { reader?: SnapshotReader } = {}): string {
-  const snapshot = typedSnapshot(frontier.members)
+export function snapshotHash(
+  frontier: Pick<FrontierFile, 'members'>,
+  options: { reader?: SnapshotReader } = {},
+): string {
+  const snapshot = normalizedSnapshot(frontier.members)
   if (options.reader === '0.40') snapshot.set('findings', asReadBy040(snapshot.get('findings') ?? []))
   return hashOf(snapshot)
 }
@@ -32,8 +35,8 @@ export function snapshotHash(frontier: Pick<Frontier, 'members'>, options: { rea
  * The members that a snapshot hash is over, as every reader since 0.40 has them: the hash of a file with exactly these is that
  * of its canonical text, by any reader.
  */
-export function writtenOut(members: ReadonlyMap<string, Json>): Map<string, Json> {
-  const snapshot = typedSnapshot(members)
+export function serializedForm(members: ReadonlyMap<string, Json>): Map<string, Json> {
+  const snapshot = normalizedSnapshot(members)
   return snapshot.set('findings', asReadBy040(snapshot.get('findings') ?? []))
 }
 
@@ -49,11 +52,11 @@ export function proposalStateHash(proposals: readonly Json[]): string {
  * @throws ReplicaError as readFrontier does
  */
 export function contentHashes(file: Uint8Array): ContentHashes {
-  return finish(contentHashesInPieces(file))
+  return runToCompletion(contentHashesInPieces(file))
 }
 
 /** The same with pauses. @throws ReplicaError as readFrontier does */
-export function* contentHashesInPieces(file: Uint8Array): InPieces<ContentHashes> {
+export function* contentHashesInPieces(file: Uint8Array): CooperativeTask<ContentHashes> {
   const snapshots = new Set<string>()
   const logs = new Set<string>()
   for (const numbers of ['reference', 'exact'] as const) {

@@ -12,7 +12,7 @@ import { type ActorRecord, judgeEventSignature } from './authority.ts'
 import { checkKeyOf, refusedBecause } from './reviewer.ts'
 
 /** What resolutions are judged by. */
-export interface Deciders {
+export interface ResolutionAuthorities {
   /** The frontier's registered actors; undefined where their list can't be read, and then nothing is settled. */
   readonly actors: readonly ActorRecord[] | undefined
   /** The one rule, under vetted keys alone. */
@@ -20,7 +20,7 @@ export interface Deciders {
 }
 
 /** Nobody is registered and no signature is valid. */
-export const NO_DECIDERS: Deciders = { actors: [], verify: () => false }
+export const NO_DECIDERS: ResolutionAuthorities = { actors: [], verify: () => false }
 
 type Payload = ReadonlyMap<string, Json>
 
@@ -34,14 +34,14 @@ interface Resolving {
 export const COMPUTED_ID = 'vcx_'
 
 /** Whether the payload is as the reference makes it: it names a recorded conflict, and no value, and takes nobody's place. */
-export function isPlainResolution(payload: Payload): boolean {
+export function isUnsignedForm(payload: Payload): boolean {
   const supersedes = payload.get('supersedes') ?? []
   const isComputed = (payload.get('conflict_event_id') as string).startsWith(COMPUTED_ID)
   return !isComputed && !payload.has('choice') && (supersedes as Json[]).length === 0
 }
 
 /** The registered actors. @throws ReplicaError ERR_ACTOR where they can't be read */
-export function actorsOf({ actors }: Deciders): readonly ActorRecord[] {
+export function actorsOf({ actors }: ResolutionAuthorities): readonly ActorRecord[] {
   if (actors !== undefined) return actors
   throw new ReplicaError('ERR_ACTOR', 'the list of the frontier’s actors can’t be read')
 }
@@ -51,18 +51,18 @@ export function actorsOf({ actors }: Deciders): readonly ActorRecord[] {
  * that is asked for.
  * @throws ReplicaError ERR_REVIEWER, ERR_ACTOR
  */
-export function checkDecider(event: Resolving, payload: Payload, deciders: Deciders): void {
+export function checkAuthority(event: Resolving, payload: Payload, deciders: ResolutionAuthorities): void {
   const { actor } = event.head
   const resolvedBy = payload.get('resolved_by') as string
   const refused = refusedBecause(resolvedBy)
   if (refused !== undefined) throw refusal(refused)
   if (actor.id !== resolvedBy || actor.type !== 'human') throw refusal('its actor is not the person who resolved')
-  if (isPlainResolution(payload)) checkRegistered(event, deciders)
+  if (isUnsignedForm(payload)) checkRegistered(event, deciders)
   else checkSigner(event, payload, deciders)
 }
 
 /** Of the reference's form: who is registered has to have signed. */
-function checkRegistered(event: Resolving, deciders: Deciders): void {
+function checkRegistered(event: Resolving, deciders: ResolutionAuthorities): void {
   const verdict = judgeEventSignature(event, actorsOf(deciders), deciders.verify)
   if (verdict === 'valid' || verdict === 'unneeded') return
   throw refusal(`${excerpt(event.head.actor.id)} is registered, and the event’s signature is ${WORDS[verdict]}`)
@@ -70,7 +70,7 @@ function checkRegistered(event: Resolving, deciders: Deciders): void {
 
 const WORDS = { unsigned: 'missing', invalid: 'not of that actor’s key', revoked: 'of a revoked key' } as const
 
-function checkSigner({ text, head }: Resolving, payload: Payload, deciders: Deciders): void {
+function checkSigner({ text, head }: Resolving, payload: Payload, deciders: ResolutionAuthorities): void {
   const key = payload.get('signer')
   if (typeof key !== 'string' || !isLowerHex(key, 32)) throw refusal('it does not name the key of its signer')
   checkKeyOf({ id: head.actor.id, key, at: head.timestamp }, actorsOf(deciders))

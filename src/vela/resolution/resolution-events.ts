@@ -8,7 +8,7 @@ import type { EventHead } from '../../event/event.ts'
 import { compareText, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { CONFLICT_RESOLVED, checkFrontierPayload, payloadOf } from '../payloads.ts'
-import { checkDecider, type Deciders } from './decider.ts'
+import { checkAuthority, type ResolutionAuthorities } from './decider.ts'
 
 /** An event in stored form with its head, as checkEvent and importEvent give it. */
 export interface LoggedEvent {
@@ -48,7 +48,7 @@ export interface ResolutionView {
   readonly ignored: readonly { readonly event: string; readonly reason: string }[]
 }
 
-export function readResolutions(events: Iterable<LoggedEvent>, deciders: Deciders): ResolutionView {
+export function readResolutions(events: Iterable<LoggedEvent>, deciders: ResolutionAuthorities): ResolutionView {
   const byConflict = new Map<string, Resolution[]>()
   const ignored: { event: string; reason: string }[] = []
   for (const event of distinctResolving(events)) {
@@ -75,13 +75,16 @@ function distinctResolving(events: Iterable<LoggedEvent>): LoggedEvent[] {
     .map(([, event]) => event)
 }
 
-function resolutionOf(event: LoggedEvent, deciders: Deciders): Resolution | { event: string; reason: string } {
+function resolutionOf(
+  event: LoggedEvent,
+  deciders: ResolutionAuthorities,
+): Resolution | { event: string; reason: string } {
   const { text, head } = event
   let payload: Json
   try {
     payload = payloadOf(text)
     checkFrontierPayload(head.kind, payload)
-    checkDecider(event, payload as Map<string, Json>, deciders)
+    checkAuthority(event, payload as Map<string, Json>, deciders)
   } catch (error) {
     if (!hasCode(error)) throw error
     return { event: head.id, reason: error.message }

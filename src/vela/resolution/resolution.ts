@@ -13,7 +13,7 @@ import { isBlank } from '../../json/record.ts'
 import type { Json } from '../../json/value.ts'
 import { checkFrontierName } from '../federation/registry-entry.ts'
 import { CONFLICT_DETECTED, CONFLICT_RESOLVED, checkFrontierPayload } from '../payloads.ts'
-import { actorsOf, type Deciders } from './decider.ts'
+import { actorsOf, type ResolutionAuthorities } from './decider.ts'
 import { checkChoiceValue } from './field-values.ts'
 import { makeProposal, type Proposal, proposalId } from './proposal.ts'
 import { type ConflictSubject, readRecorded, subjectIn, subjectOf } from './recorded-conflict.ts'
@@ -44,11 +44,11 @@ export interface KnownConflict extends ConflictSubject {
 }
 
 /** What of a frontier there is to settle, and by whom. */
-export interface Docket {
+export interface ResolutionContext {
   /** Those that record conflicts or resolve them, among any others. */
   readonly events: readonly LoggedEvent[]
   readonly computed: readonly KnownConflict[]
-  readonly deciders: Deciders
+  readonly deciders: ResolutionAuthorities
 }
 
 /**
@@ -56,7 +56,7 @@ export interface Docket {
  * each other, it is one to take the place of them all. The same again, once it is settled by that, is the same proposal.
  * @throws ReplicaError ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED, ERR_JSON
  */
-export function proposeResolution(draft: ResolutionDraft, docket: Docket): Proposal {
+export function proposeResolution(draft: ResolutionDraft, docket: ResolutionContext): Proposal {
   const { frontier, conflict, note, choice } = draft
   checkFrontierName(frontier)
   if (isBlank(note)) throw refusal('the note of a resolution is blank')
@@ -98,7 +98,7 @@ function drafted({ draft, subject }: Drafted, supersedes: readonly string[]): Pr
 }
 
 /** The very proposal that a conflict was settled by. While it is contested, the same again is a decision about that. */
-function proposedBefore(wanted: Drafted, docket: Docket): Proposal | undefined {
+function proposedBefore(wanted: Drafted, docket: ResolutionContext): Proposal | undefined {
   const found = resolutionsOf(wanted.draft.conflict, docket)
   if (found?.state !== 'settled') return undefined
   for (const { proposal: id, outcome, supersedes } of [...found.standing, ...found.superseded]) {
@@ -129,7 +129,7 @@ export interface Accepted {
  * Makes a signed event of a proposal. The same proposal accepted again gives the event that is there.
  * @throws ReplicaError ERR_REVIEWER, ERR_ACTOR, ERR_INSTANT, ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED
  */
-export function acceptResolution(proposal: Proposal, acceptance: Acceptance, docket: Docket): Accepted {
+export function acceptResolution(proposal: Proposal, acceptance: Acceptance, docket: ResolutionContext): Accepted {
   const { frontier, reviewer, signer, at } = acceptance
   if (readInstant(at) === undefined) throw new ReplicaError('ERR_INSTANT', 'the time of acceptance is not RFC 3339')
   checkReviewerKey({ id: reviewer, signer, at }, actorsOf(docket.deciders))
@@ -185,7 +185,7 @@ function checkChoice(choice: Json | undefined, about: ConflictSubject | undefine
  * already, by what was chosen. Undefined where only a note was.
  * @throws ReplicaError ERR_CONFLICT_UNKNOWN
  */
-export function checkKnown(id: string, docket: Docket): ConflictSubject | undefined {
+export function checkKnown(id: string, docket: ResolutionContext): ConflictSubject | undefined {
   const { events, computed } = docket
   const found = computed.find(one => one.id === id)
   if (found !== undefined) return { finding_id: found.finding_id, kind: found.kind }
@@ -205,7 +205,7 @@ function recordedConflict(event: LoggedEvent): ConflictSubject {
 }
 
 /** The resolutions that contest each other, if any do. @throws ReplicaError ERR_CONFLICT_SETTLED when one stands */
-export function checkOpen(conflict: string, docket: Docket): ConflictResolutions | undefined {
+export function checkOpen(conflict: string, docket: ResolutionContext): ConflictResolutions | undefined {
   const found = resolutionsOf(conflict, docket)
   if (found === undefined || found.state === 'contested') return found
   throw new ReplicaError('ERR_CONFLICT_SETTLED', `the conflict was settled by ${found.standing[0]!.event}`, {
@@ -228,7 +228,7 @@ function standingIds({ standing }: ConflictResolutions): string[] {
 }
 
 /** The event that this very proposal became: one that only claims its id and says something else is not it. */
-function resolvedBefore(proposal: Proposal, docket: Docket): LoggedEvent | undefined {
+function resolvedBefore(proposal: Proposal, docket: ResolutionContext): LoggedEvent | undefined {
   const { payload } = proposal
   const { standing = [], superseded = [] } = resolutionsOf(conflictOf(payload), docket) ?? {}
   const before = [...standing, ...superseded].find(
@@ -237,7 +237,10 @@ function resolvedBefore(proposal: Proposal, docket: Docket): LoggedEvent | undef
   return before?.source
 }
 
-function resolutionsOf(conflict: Json | undefined, { events, deciders }: Docket): ConflictResolutions | undefined {
+function resolutionsOf(
+  conflict: Json | undefined,
+  { events, deciders }: ResolutionContext,
+): ConflictResolutions | undefined {
   return readResolutions(events, deciders).conflicts.find(one => one.conflict === conflict)
 }
 

@@ -5,8 +5,8 @@
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { compareText, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
-import { diverge } from './field-writers.ts'
-import { FIELD_KINDS, FIELDS, type Field, type Setter, type Standing } from './fields.ts'
+import { splitField } from './field-writers.ts'
+import { FIELD_KINDS, FIELDS, type Field, type FieldStates, type FieldWriter } from './fields.ts'
 import { memberAt } from './json-path.ts'
 import type { View } from './state.ts'
 
@@ -58,7 +58,7 @@ export function* viewConflicts(view: View, findings?: Iterable<string>): Generat
   }
 }
 
-function* conflictsOf(finding_id: string, field: Field, standing: Standing): Generator<ComputedConflict> {
+function* conflictsOf(finding_id: string, field: Field, standing: FieldStates): Generator<ComputedConflict> {
   for (const [a, b] of pairs(standing, field)) {
     const [events, values] = [[a.event, b.event] as const, [a.value, b.value] as const]
     const id = conflictId({ finding_id, field, events })
@@ -76,7 +76,11 @@ export function settledConflict(view: View, id: string): ComputedConflict | unde
 }
 
 /** Whoever stands for a field, or did before a resolution took the place; an event with this id, if there is one. */
-export function settersNamed(view: View, of: Pick<ComputedConflict, 'finding_id' | 'field'>, event: string): Setter[] {
+export function settersNamed(
+  view: View,
+  of: Pick<ComputedConflict, 'finding_id' | 'field'>,
+  event: string,
+): FieldWriter[] {
   const settled = [...view.settled.entries()].map(([, one]) => one)
   const replaced = settled.filter(one => one.finding_id === of.finding_id && one.field === of.field)
   const all = [standingSetters(view, of), ...replaced.map(one => one.replaced)].flat()
@@ -84,7 +88,10 @@ export function settersNamed(view: View, of: Pick<ComputedConflict, 'finding_id'
 }
 
 /** The events that stand for a field, in replay order. */
-export function standingSetters(view: View, of: Pick<ComputedConflict, 'finding_id' | 'field'>): readonly Setter[] {
+export function standingSetters(
+  view: View,
+  of: Pick<ComputedConflict, 'finding_id' | 'field'>,
+): readonly FieldWriter[] {
   return view.standing.get(of.finding_id)?.[of.field]?.setters ?? []
 }
 
@@ -108,7 +115,7 @@ export function conflictId(conflict: Pick<ComputedConflict, 'finding_id' | 'fiel
   return `vcx_${toHex(sha256(utf8(printJson([finding_id, field, ...events])))).slice(0, 16)}`
 }
 
-function* contestedFindings(view: View, findings?: Iterable<string>): Generator<[string, Standing]> {
+function* contestedFindings(view: View, findings?: Iterable<string>): Generator<[string, FieldStates]> {
   const all = findings ?? Array.from(view.contested.entries(), ([id]) => id)
   for (const id of [...new Set(all)].sort(compareText)) {
     const standing = view.contested.has(id) ? view.standing.get(id) : undefined
@@ -116,15 +123,15 @@ function* contestedFindings(view: View, findings?: Iterable<string>): Generator<
   }
 }
 
-function* pairs(standing: Standing, field: Field): Generator<[Setter, Setter]> {
+function* pairs(standing: FieldStates, field: Field): Generator<[FieldWriter, FieldWriter]> {
   const setters = [...(standing[field]?.setters ?? [])].sort((a, b) => compareText(a.event, b.event))
   for (const [at, a] of setters.entries()) {
-    for (const b of setters.slice(at + 1)) if (diverge(field, a, b) && !saidOtherwise(a, b)) yield [a, b]
+    for (const b of setters.slice(at + 1)) if (splitField(field, a, b) && !saidOtherwise(a, b)) yield [a, b]
   }
 }
 
 /** That an acceptance and a rejection differ in polarity too is no second conflict, not even where a person has settled the first. */
-function saidOtherwise(a: Setter, b: Setter): boolean {
+function saidOtherwise(a: FieldWriter, b: FieldWriter): boolean {
   return (['retracted', 'review_state'] as const).some(verdict => {
     const [one, other] = [a.verdicts?.[verdict], b.verdicts?.[verdict]]
     return one !== undefined && other !== undefined && printJson(one) !== printJson(other)

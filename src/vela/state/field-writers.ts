@@ -7,22 +7,22 @@ import { trimWhiteSpace } from '../../base/text.ts'
 import { printJson } from '../../json/json.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import { SCORE_DISTANCE_MAX } from '../federation/diff.ts'
-import { FIELDS, type Field, type FieldState, type Setter, type Standing, type Verdicts } from './fields.ts'
+import { FIELDS, type Field, type FieldState, type FieldStates, type FieldWriter, type Verdicts } from './fields.ts'
 import type { Step, View } from './state.ts'
 
 /**
  * Says that the event set this field: it takes the place of those standing that it had seen, which are answered, and stands unless
  * one of them saw it.
  */
-export function noteSetter(
+export function recordWriter(
   step: Step,
   finding: string,
   set: { readonly field: Field; readonly value: Json; readonly verdicts?: Verdicts },
-): readonly Setter[] {
+): readonly FieldWriter[] {
   const { view, event, nodes } = step
   const standing = view.standing.get(finding) ?? {}
   const { setters = [], forgotten = 0 } = standing[set.field] ?? {}
-  const setter: Setter = { event: event.id, value: set.value, nodes, verdicts: set.verdicts }
+  const setter: FieldWriter = { event: event.id, value: set.value, nodes, verdicts: set.verdicts }
   const kept = setters.filter(other => !saw(view, setter, other))
   if (!kept.some(other => alsoSaw(view, other, setter))) kept.push(setter)
   const over = Math.max(0, kept.length - REPLAY_LIMITS.settersMax)
@@ -33,7 +33,7 @@ export function noteSetter(
     forgotten: kept.length === 1 ? 0 : forgotten + over,
     contested: isContested(set.field, stands),
   }
-  const fields: Standing = { ...standing, [set.field]: state }
+  const fields: FieldStates = { ...standing, [set.field]: state }
   view.standing.set(finding, fields)
   const contested = FIELDS.some(field => fields[field]?.contested)
   if (contested !== view.contested.has(finding)) view.contested.set(finding, contested ? true : undefined)
@@ -42,18 +42,18 @@ export function noteSetter(
 }
 
 /** Without a causal order, what comes later has seen what came before. An event may be carried by several nodes: one that saw is enough. */
-function saw({ precedes }: View, later: Setter, earlier: Setter): boolean {
+function saw({ precedes }: View, later: FieldWriter, earlier: FieldWriter): boolean {
   if (precedes === undefined || later.nodes === undefined || earlier.nodes === undefined) return true
   const { nodes } = earlier
   return later.nodes.some(b => nodes.some(a => precedes(a, b)))
 }
 
 /** An event of several nodes is replayed at the first of them; by another it may have seen what is replayed later. */
-function alsoSaw(view: View, earlier: Setter, later: Setter): boolean {
+function alsoSaw(view: View, earlier: FieldWriter, later: FieldWriter): boolean {
   return (earlier.nodes?.length ?? 0) > 1 && later.nodes !== undefined && saw(view, earlier, later)
 }
 
-function isContested(field: Field, setters: readonly Setter[]): boolean {
+function isContested(field: Field, setters: readonly FieldWriter[]): boolean {
   if (setters.length < 2) return false
   if (field === 'confidence') {
     const scores = setters.map(({ value }) => scoreOf(value))
@@ -63,11 +63,11 @@ function isContested(field: Field, setters: readonly Setter[]): boolean {
     const values = [...new Set(setters.map(({ value }) => value))]
     return values.some(a => values.some(b => opposed(a, b)))
   }
-  return setters.some(setter => diverge(field, setters[0]!, setter))
+  return setters.some(setter => splitField(field, setters[0]!, setter))
 }
 
 /** True when two setters that had not seen each other say what can't both be. */
-export function diverge(field: Field, a: Setter, b: Setter): boolean {
+export function splitField(field: Field, a: FieldWriter, b: FieldWriter): boolean {
   if (field === 'confidence') return Math.abs(scoreOf(a.value) - scoreOf(b.value)) > SCORE_DISTANCE_MAX
   if (field === 'polarity') return opposed(a.value, b.value) || opposed(b.value, a.value)
   if (field === 'text') return trimWhiteSpace(a.value as string) !== trimWhiteSpace(b.value as string)

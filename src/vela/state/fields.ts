@@ -16,7 +16,7 @@ export const FIELD_KINDS = {
   text: 'assertion_text_diverged',
 } as const satisfies Record<Field, string>
 
-export interface Setter {
+export interface FieldWriter {
   readonly event: string
   readonly value: Json
   readonly nodes: readonly number[] | undefined
@@ -32,15 +32,15 @@ export interface SettledField {
   readonly finding_id: string
   readonly field: Field
   /** The setters that it took the place of, in the order of replay. */
-  readonly replaced: readonly Setter[]
+  readonly replaced: readonly FieldWriter[]
 }
 
 export interface FieldState {
   /** In the order of replay. */
-  readonly setters: readonly Setter[]
+  readonly setters: readonly FieldWriter[]
   /** Setters that stood and were more than are kept. */
   readonly forgotten: number
   readonly contested: boolean
 }
 
-export type Standing = Readonly<Partial<Record<Field, FieldState>>>
+export type FieldStates = Readonly<Partial<Record<Field, FieldState>>>

@@ -7,7 +7,7 @@ import { excerpt, NULL_HASH } from '../../event/fields.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import { readFinding } from '../files/frontier-file.ts'
 import { findingHash } from '../hashes/snapshot-hash.ts'
-import { noteSetter } from './field-writers.ts'
+import { recordWriter } from './field-writers.ts'
 import { type Body, memberAt, textOf, withMembers } from './json-path.ts'
 import { malformed, objectIn } from './reducer-payload.ts'
 import type { Step } from './state.ts'
@@ -33,7 +33,7 @@ export function supersedeFinding(step: Step): void {
   const old = step.object('findings', id)
   step.write('findings', id, withMembers(old, ['flags'], { superseded: true }))
   const replacement = textOf(payload, 'new_finding_id')
-  noteSetter(step, id, { field: 'superseded', value: replacement ?? true })
+  recordWriter(step, id, { field: 'superseded', value: replacement ?? true })
   if (replacement !== undefined && view.objects.findings.has(replacement)) return
   if (replacement === undefined && textOf(payload, 'proposal_id') === undefined) return
   try {
@@ -69,12 +69,12 @@ function enter(step: Step, body: Body): void {
   if (!step.view.objects.findings.has(id)) step.write('findings', id, body)
   const direction = memberAt(body, ['assertion', 'direction'])
   const polarity = direction === 'positive' || direction === 'negative' ? `for:${direction}` : 'for'
-  noteSetter(step, id, { field: 'text', value: text })
-  noteSetter(step, id, { field: 'confidence', value: JsonNumber.float(score) })
+  recordWriter(step, id, { field: 'text', value: text })
+  recordWriter(step, id, { field: 'confidence', value: JsonNumber.float(score) })
   const verdicts = { ...(retracted && { retracted }), ...(review_state !== undefined && { review_state }) }
-  noteSetter(step, id, { field: 'polarity', value: polarity, verdicts })
+  recordWriter(step, id, { field: 'polarity', value: polarity, verdicts })
   // That a body is not retracted, superseded or reviewed is no statement.
-  if (retracted) noteSetter(step, id, { field: 'retracted', value: true })
-  if (superseded) noteSetter(step, id, { field: 'superseded', value: true })
-  if (review_state !== undefined) noteSetter(step, id, { field: 'review_state', value: review_state })
+  if (retracted) recordWriter(step, id, { field: 'retracted', value: true })
+  if (superseded) recordWriter(step, id, { field: 'superseded', value: true })
+  if (review_state !== undefined) recordWriter(step, id, { field: 'review_state', value: review_state })
 }

@@ -6,9 +6,9 @@ import { excerpt } from '../../event/fields.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import type { ReviewState } from '../files/frontier-file.ts'
 import { CONFLICT_RESOLVED, checkFrontierPayload } from '../payloads.ts'
-import { checkDecider } from '../resolution/decider.ts'
+import { checkAuthority } from '../resolution/decider.ts'
 import { fitsField } from '../resolution/field-values.ts'
-import { noteSetter } from './field-writers.ts'
+import { recordWriter } from './field-writers.ts'
 import { FIELD_KINDS, FIELDS, type Field } from './fields.ts'
 import { type Body, memberAt, textOf, withMembers } from './json-path.ts'
 import { withVerdict } from './reduce-reviews.ts'
@@ -19,7 +19,7 @@ import type { Step } from './state.ts'
 export function resolveConflict(step: Step): void {
   const { payload, event, text } = step
   checkFrontierPayload(CONFLICT_RESOLVED, event.payload)
-  checkDecider({ text, head: { ...event, signed: event.signature !== undefined } }, payload, step.view.deciders)
+  checkAuthority({ text, head: { ...event, signed: event.signature !== undefined } }, payload, step.view.deciders)
   const choice = payload.get('choice')
   if (!(choice instanceof Map)) return
   const field = FIELDS.find(name => FIELD_KINDS[name] === choice.get('kind'))
@@ -54,7 +54,7 @@ interface Setting {
 function set(step: Step, { id, finding, field, value }: Setting): void {
   if (!fitsField(field, value)) throw malformed(`payload.choice.value is no value of ${field}`)
   step.write('findings', id, withValue(finding, field, value))
-  const replaced = noteSetter(step, id, { field, value })
+  const replaced = recordWriter(step, id, { field, value })
   const { settled, ledger } = step.view
   settled.set(String(ledger.count), { finding_id: id, field, replaced })
 }

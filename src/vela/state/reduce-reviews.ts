@@ -3,7 +3,7 @@
 import { printFixed } from '../../json/fixed.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import type { ReviewState } from '../files/frontier-file.ts'
-import { noteSetter } from './field-writers.ts'
+import { recordWriter } from './field-writers.ts'
 import { ANNOTATIONS, withItem } from './grow-only-lists.ts'
 import { type Body, bodyOf, textOf, withMembers } from './json-path.ts'
 import { numberIn, verdictIn } from './reducer-payload.ts'
@@ -22,8 +22,8 @@ export function withVerdict(finding: Body, verdict: ReviewState): Body {
 }
 
 function noteVerdict(step: Step, id: string, verdict: ReviewState): void {
-  noteSetter(step, id, { field: 'review_state', value: verdict })
-  noteSetter(step, id, { field: 'polarity', value: POLARITY[verdict], verdicts: { review_state: verdict } })
+  recordWriter(step, id, { field: 'review_state', value: verdict })
+  recordWriter(step, id, { field: 'polarity', value: POLARITY[verdict], verdicts: { review_state: verdict } })
 }
 
 const POLARITY = { accepted: 'for', contested: 'open', needs_revision: 'open', rejected: 'against' } as const
@@ -43,22 +43,22 @@ export function reviseConfidence(step: Step): void {
   })
   const updated = textOf(payload, 'updated_at') ?? event.timestamp
   step.write('findings', id, withMembers(confidence, [], { updated }))
-  noteSetter(step, id, { field: 'confidence', value })
+  recordWriter(step, id, { field: 'confidence', value })
 }
 
 /** finding.rejected: somebody contests it; the state of review stays. */
 export function rejectFinding(step: Step): void {
   const { id } = step.event.target
   step.write('findings', id, withMembers(step.object('findings', id), ['flags'], { contested: true }))
-  noteSetter(step, id, { field: 'polarity', value: 'against' })
+  recordWriter(step, id, { field: 'polarity', value: 'against' })
 }
 
 /** finding.retracted */
 export function retractFinding(step: Step): void {
   const { id } = step.event.target
   step.write('findings', id, withMembers(step.object('findings', id), ['flags'], { retracted: true }))
-  noteSetter(step, id, { field: 'retracted', value: true })
-  noteSetter(step, id, { field: 'polarity', value: 'against', verdicts: { retracted: true } })
+  recordWriter(step, id, { field: 'retracted', value: true })
+  recordWriter(step, id, { field: 'polarity', value: 'against', verdicts: { retracted: true } })
 }
 
 /** finding.dependency_invalidated: what it stands on was retracted. */

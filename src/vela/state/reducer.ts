@@ -7,7 +7,7 @@ import { excerpt, readRecord } from '../../event/fields.ts'
 import { printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { readFinding } from '../files/frontier-file.ts'
-import { type Deciders, NO_DECIDERS } from '../resolution/decider.ts'
+import { NO_DECIDERS, type ResolutionAuthorities } from '../resolution/decider.ts'
 import type { Proposal } from '../resolution/proposal.ts'
 import type { Body } from './json-path.ts'
 import { reducerOf } from './kinds.ts'
@@ -21,7 +21,7 @@ export interface ViewOptions {
   /** Ancestry of the nodes that carry the events, which may learn of nodes later; without it all that is earlier was seen. */
   readonly precedes?: Precedes
   /** Who may settle; without them no resolution that has to be signed counts. */
-  readonly deciders?: Deciders
+  readonly deciders?: ResolutionAuthorities
 }
 
 export type { ReplayEvent }

@@ -4,10 +4,10 @@
 
 import { type ErrorCode, ReplicaError } from '../../base/errors.ts'
 import { type EventRecord, excerpt } from '../../event/fields.ts'
-import type { Deciders } from '../resolution/decider.ts'
-import type { SettledField, Standing } from './fields.ts'
+import type { ResolutionAuthorities } from '../resolution/decider.ts'
+import type { FieldStates, SettledField } from './fields.ts'
 import type { Body } from './json-path.ts'
-import { Ledger, Table } from './undo-log.ts'
+import { UndoLog, VersionedTable } from './undo-log.ts'
 
 /** What didn't apply, or not in full, and why. Equal logs give equal problems, to the letter. */
 export interface Problem {
@@ -38,38 +38,40 @@ export const OBJECT_TABLES = [
 export type ObjectTable = (typeof OBJECT_TABLES)[number]
 
 export class View {
-  readonly ledger = new Ledger()
-  readonly objects: Readonly<Record<ObjectTable, Table<Body>>>
+  readonly ledger = new UndoLog()
+  readonly objects: Readonly<Record<ObjectTable, VersionedTable<Body>>>
   /** By finding: the setters that stand. */
-  readonly standing: Table<Standing>
+  readonly standing: VersionedTable<FieldStates>
   /** The findings of which a field is contested. */
-  readonly contested: Table<true>
+  readonly contested: VersionedTable<true>
   /** What resolutions set, by the place of the event in the order. */
-  readonly settled: Table<SettledField>
+  readonly settled: VersionedTable<SettledField>
   /** Where in a list that grows its items are, by list, object and item (growing.ts). */
-  readonly listed: Table<number>
+  readonly listed: VersionedTable<number>
   /** By the place of the event in the order. */
-  readonly problems: Table<readonly Problem[]>
+  readonly problems: VersionedTable<readonly Problem[]>
   /** Payloads of proposals by their ids. */
   readonly seeds: Map<string, Body>
   /** Ids of proposals that weren't at hand, with the first place in the order at which one was looked for. */
   readonly missed = new Map<string, number>()
   readonly precedes: Precedes | undefined
   /** Who may settle. */
-  readonly deciders: Deciders
+  readonly deciders: ResolutionAuthorities
 
   constructor(parts: {
     readonly seeds: Map<string, Body>
     readonly precedes: Precedes | undefined
-    readonly deciders: Deciders
+    readonly deciders: ResolutionAuthorities
   }) {
     const { ledger } = this
-    this.objects = Object.fromEntries(OBJECT_TABLES.map(name => [name, new Table<Body>(ledger)])) as View['objects']
-    this.standing = new Table(ledger)
-    this.contested = new Table(ledger)
-    this.settled = new Table(ledger)
-    this.listed = new Table(ledger)
-    this.problems = new Table(ledger)
+    this.objects = Object.fromEntries(
+      OBJECT_TABLES.map(name => [name, new VersionedTable<Body>(ledger)]),
+    ) as View['objects']
+    this.standing = new VersionedTable(ledger)
+    this.contested = new VersionedTable(ledger)
+    this.settled = new VersionedTable(ledger)
+    this.listed = new VersionedTable(ledger)
+    this.problems = new VersionedTable(ledger)
     this.seeds = parts.seeds
     this.precedes = parts.precedes
     this.deciders = parts.deciders

@@ -5,11 +5,11 @@
 
 import { REPLAY_LIMITS } from '../../base/limits.ts'
 
-export class Table<V> {
+export class VersionedTable<V> {
   readonly #values = new Map<string, V>()
-  readonly #ledger: Ledger
+  readonly #ledger: UndoLog
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: UndoLog) {
     this.#ledger = ledger
   }
 
@@ -32,7 +32,7 @@ export class Table<V> {
 
   /** Takes the key out where `value` is undefined. */
   set(key: string, value: V | undefined): void {
-    this.#ledger.note(this as Table<unknown>, key)
+    this.#ledger.note(this as VersionedTable<unknown>, key)
     this.restore(key, value)
   }
 
@@ -44,14 +44,14 @@ export class Table<V> {
 }
 
 /** What the keys that changed in a stretch of events held at its start. */
-interface Stretch {
+interface Segment {
   readonly from: number
   to: number
-  readonly before: Map<Table<unknown>, Map<string, unknown>>
+  readonly before: Map<VersionedTable<unknown>, Map<string, unknown>>
 }
 
-export class Ledger {
-  readonly #stretches: Stretch[] = []
+export class UndoLog {
+  readonly #stretches: Segment[] = []
   #count = 0
 
   /** How many events the tables are at. */
@@ -70,7 +70,7 @@ export class Ledger {
     this.#stretches.at(-1)!.to = this.#count
   }
 
-  note(table: Table<unknown>, key: string): void {
+  note(table: VersionedTable<unknown>, key: string): void {
     const stretch = this.#stretches.at(-1)
     // Before the first event there is nothing to go back to.
     if (stretch === undefined) return
@@ -106,6 +106,6 @@ export class Ledger {
   }
 }
 
-function sizeOf({ from, to }: Stretch): number {
+function sizeOf({ from, to }: Segment): number {
   return to - from
 }
