@@ -17,24 +17,24 @@ const shown: readonly { readonly title: string; readonly session: string; readon
   {
     title: 'Equal heads',
     session: 'a pull where both have the same heads: one round trip after the handshake',
-    text: 'Both have three nodes. The handshake is one round trip, the pull another: the hub says `end` right behind its view.',
+    text: 'Both sides have three nodes. The handshake is one round trip and the pull another: the hub sends `end` directly after its view.',
   },
   {
     title: 'Two nodes behind',
     session: 'a pull by a client that is two nodes behind',
-    text: "The client's head is known to the hub, which sends what comes after it. `seq` 5 in `end` is what the client keeps as its cursor.",
+    text: "The hub knows the client's head and sends the nodes after it. The client keeps `seq` 5 of `end` as its cursor.",
   },
   {
     title: 'Diverged',
     session: 'a pull between diverged sides: one offer',
-    text: `Three nodes are common, two are the hub's alone and one the client's, whose head the hub doesn't know. It offers all five ids, newest
-first; the client has the last three (bits \`1c\`).`,
+    text: `Three nodes are common. Two nodes exist at the hub only and one at the client only. The hub doesn't know the client's head, so it
+offers all five ids, newest first. The client has the last three (bits \`1c\`).`,
   },
   {
     title: 'Live',
     session: 'a live pull: one node, then two more, then one',
-    text: `The first round is the flow that any channel has. Two further ones follow as the hub's log grows: each is \`blocks\` and \`end\`, and the
-client's \`report\`, with an \`ack\` where the nodes were durable before the end came. Then the client stops.`,
+    text: `The first round is the flow that every channel has. Two further rounds follow as the log of the hub grows. Each is \`blocks\` and
+\`end\`, then the client's \`report\`, with an \`ack\` if the nodes were durable before the \`end\` arrived. Then the client stops.`,
   },
 ]
 
