@@ -2,6 +2,7 @@
 
 export type { DocumentBlock } from '../node/document-chunks.ts'
 export { createLevel, type LevelOptions, openLevel } from './leveldb/open-store.ts'
+export { LogSnapshot } from './log-snapshot.ts'
 export { MemoryStore } from './memory-store.ts'
 export type { HeldLimits } from './quota.ts'
 export type * from './store.ts'

@@ -8,12 +8,14 @@ import { STORE_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { checkChanges, checkKey, checkNodes, checkStreamName, textBytes, unknownFrontier } from './arguments.ts'
 import { Heads, headsChange } from './heads.ts'
+import { LogSnapshot } from './log-snapshot.ts'
 import { MemoryDocuments } from './memory-documents.ts'
 import { MemoryHeld } from './memory-held.ts'
 import type { HeldLimits } from './quota.ts'
 import type {
   Fault,
   FrontierStore,
+  LogReader,
   NodeEntry,
   NodeLocation,
   NodeRow,
@@ -154,6 +156,10 @@ class MemoryFrontier implements FrontierStore {
       bytes = 0
     }
     if (batch.length > 0) yield batch
+  }
+
+  snapshot(nodes: number): LogReader {
+    return new LogSnapshot(this, nodes)
   }
 
   async labelled(label: Uint8Array): Promise<number[]> {

@@ -72,12 +72,21 @@ export interface DocumentStore {
   put(blocks: readonly DocumentBlock[]): Promise<void>
 }
 
-/** One frontier's log in a store. */
-export interface FrontierStore {
+/** Read access to a frontier's log, or to its first nodes. */
+export interface LogReader {
+  /** The frontier's name. */
   readonly name: string
-  readonly documents: DocumentStore
-  /** Nodes stored; also the next sequence number. */
+  /** Number of nodes; sequence numbers are less than this. */
   readonly nodes: number
+  /** The rows at these sequence numbers. @throws ReplicaError ERR_STORE_CORRUPT, ERR_NOT_FOUND past the end. */
+  read(seqs: readonly number[]): Promise<NodeRow[]>
+  /** Rows in sequence order (or reverse), a batch at a time. @throws ReplicaError ERR_STORE_CORRUPT */
+  scan(options: ScanOptions): AsyncIterable<NodeRow[]>
+}
+
+/** One frontier's log in a store. */
+export interface FrontierStore extends LogReader {
+  readonly documents: DocumentStore
   /** Distinct events carried by them. */
   readonly events: number
   /** Heads in byte order. A new array at each call. */
@@ -87,10 +96,11 @@ export interface FrontierStore {
   headsDigest(): Digest
   /** Where each digest lies; undefined for those not stored. Order and length follow the argument. */
   locate(digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]>
-  /** The rows at these sequence numbers. @throws ReplicaError ERR_STORE_CORRUPT, ERR_NOT_FOUND past the end. */
-  read(seqs: readonly number[]): Promise<NodeRow[]>
-  /** Rows in sequence order (or reverse), a batch at a time. @throws ReplicaError ERR_STORE_CORRUPT */
-  scan(options: ScanOptions): AsyncIterable<NodeRow[]>
+  /**
+   * A reader of the first `nodes` nodes. Later commits do not change what it returns.
+   * @throws TypeError if `nodes` is not an integer from 0 to the number of nodes stored
+   */
+  snapshot(nodes: number): LogReader
   /** Sequence numbers of the nodes whose event has this 8-byte label, ascending. */
   labelled(label: Uint8Array): Promise<number[]>
   /** Labels under which two or more distinct events are stored, in byte order. Walks the whole index: about 2 µs an event. */

@@ -3,8 +3,9 @@
 
 import { compare, concat, type Digest, DigestMap, sha256, utf8 } from '../../src/base/bytes.ts'
 import { Mutex } from '../../src/base/mutex.ts'
+import { LogSnapshot } from '../../src/store/log-snapshot.ts'
 import { MemoryDocuments } from '../../src/store/memory-documents.ts'
-import type { FrontierStore, NodeEntry, NodeLocation, NodeRow, ScanOptions } from '../../src/store/store.ts'
+import type { FrontierStore, LogReader, NodeEntry, NodeLocation, NodeRow, ScanOptions } from '../../src/store/store.ts'
 
 const ROW_BYTES = 1000
 
@@ -72,6 +73,10 @@ export class ToyLog implements FrontierStore {
       this.rowsRead += rows.length
       yield reverse ? rows.reverse() : rows
     }
+  }
+
+  snapshot(nodes: number): LogReader {
+    return new LogSnapshot(this, nodes)
   }
 
   async labelled(): Promise<number[]> {

@@ -8,7 +8,7 @@ import type { ErrorCode } from '../../src/base/errors.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { COMMIT_LIMITS, STORE_LIMITS } from '../../src/base/limits.ts'
 import type { HeldLimits } from '../../src/store/index.ts'
-import type { FrontierStore, NodeEntry, NodeRow, ScanOptions, Store, Wait } from '../../src/store/store.ts'
+import type { FrontierStore, LogReader, NodeEntry, NodeRow, ScanOptions, Store, Wait } from '../../src/store/store.ts'
 import { documentSuite } from './document-conformance.ts'
 import { madeChain, madeHeld, madeKey, madeNode } from './made-nodes.ts'
 
@@ -113,6 +113,54 @@ export function storeSuite(engine: Engine): void {
       if (seen.length === 1) await log.commit([madeNode('later')])
     }
     assert.is(seen.length, nodes.length)
+  })
+
+  test('a snapshot has the first nodes of the log, in both directions, and no others', async () => {
+    await using opened = await engine.open()
+    const { nodes } = await mesh(opened.store)
+    const log = (await opened.reopen()).frontier(frontier)
+    for (const count of [0, 1, 7, nodes.length]) {
+      const snapshot = log.snapshot(count)
+      assert.is(snapshot.name, frontier)
+      assert.is(snapshot.nodes, count)
+      const bounds = [[0], [3], [0, 5], [count], [count + 1], [0, count + 5], [2, count]] as const
+      for (const [from, to] of bounds) {
+        for (const reverse of [false, true]) {
+          const expected = nodes.map((_, seq) => seq).slice(from, Math.min(to ?? count, count))
+          if (reverse) expected.reverse()
+          const rows = await scanned(snapshot, { from, ...(to === undefined ? {} : { to }), reverse, batchBytes: 700 })
+          assert.equal(
+            rows.map(row => row.seq),
+            expected,
+          )
+        }
+      }
+      const seqs = nodes.map((_, seq) => seq).slice(0, count)
+      assert.equal(
+        hex((await snapshot.read(seqs)).map(row => row.digest)),
+        hex(nodes.slice(0, count).map(node => node.digest)),
+      )
+      for (const seq of [-1, count, nodes.length]) await throwsCode('ERR_NOT_FOUND', () => snapshot.read([seq]))
+    }
+  })
+
+  test('a snapshot stays the same while the log grows', async () => {
+    await using opened = await engine.open()
+    const { log, nodes } = await mesh(opened.store)
+    const snapshot = log.snapshot(log.nodes)
+    await log.commit(madeChain('later', 3, nodes.at(-1)))
+    assert.is(snapshot.nodes, nodes.length)
+    assert.is((await scanned(snapshot, { from: 0 })).length, nodes.length)
+    await throwsCode('ERR_NOT_FOUND', () => snapshot.read([nodes.length]))
+    assert.is(log.snapshot(log.nodes).nodes, nodes.length + 3)
+  })
+
+  test('a snapshot of more nodes than the log has is refused', async () => {
+    await using opened = await engine.open()
+    const { log, nodes } = await mesh(opened.store)
+    for (const count of [nodes.length + 1, -1, 1.5, Number.NaN]) {
+      await throwsTypeError(`a snapshot of ${count} nodes`, () => log.snapshot(count))
+    }
   })
 
   test('what is not stored is not found', async () => {
@@ -488,11 +536,14 @@ export function storeSuite(engine: Engine): void {
     await using opened = await engine.open()
     const { store } = opened
     const { log } = await mesh(store)
+    const snapshot = log.snapshot(log.nodes)
     await Promise.all([store.close(), store.close()])
     await throwsCode('ERR_STORE_CLOSED', () => log.commit([madeNode('late')]))
     await throwsCode('ERR_STORE_CLOSED', () => log.read([0]))
     await throwsCode('ERR_STORE_CLOSED', () => log.locate([]))
     await throwsCode('ERR_STORE_CLOSED', () => scanned(log, { from: 0 }))
+    await throwsCode('ERR_STORE_CLOSED', () => scanned(snapshot, { from: 0 }))
+    await throwsCode('ERR_STORE_CLOSED', () => snapshot.read([0]))
     await throwsCode('ERR_STORE_CLOSED', () => store.records.write([]))
     await throwsCode('ERR_STORE_CLOSED', () => store.records.get('x'))
     await throwsCode('ERR_STORE_CLOSED', () => store.held.put(frontier, []))
@@ -573,7 +624,7 @@ function expectHeads(log: FrontierStore, nodes: readonly NodeEntry[]): void {
   assert.is(toHex(log.headsDigest()), toHex(sha256(concat(digests))))
 }
 
-async function scanned(log: FrontierStore, options: ScanOptions): Promise<NodeRow[]> {
+async function scanned(log: LogReader, options: ScanOptions): Promise<NodeRow[]> {
   const rows: NodeRow[] = []
   for await (const batch of log.scan(options)) rows.push(...batch)
   return rows

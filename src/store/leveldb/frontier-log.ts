@@ -7,9 +7,11 @@ import { ReplicaError } from '../../base/errors.ts'
 import { STORE_LIMITS } from '../../base/limits.ts'
 import { checkNodes } from '../arguments.ts'
 import { type Heads, type HeadsChange, headsChange } from '../heads.ts'
+import { LogSnapshot } from '../log-snapshot.ts'
 import type {
   DocumentStore,
   FrontierStore,
+  LogReader,
   NodeEntry,
   NodeLocation,
   NodeRow,
@@ -106,6 +108,10 @@ export class LevelFrontier implements FrontierStore {
       if (rows.length > 0) yield rows
     }
     if (expected !== (reverse ? from - 1 : to)) throw this.#missing(expected)
+  }
+
+  snapshot(nodes: number): LogReader {
+    return new LogSnapshot(this, nodes)
   }
 
   async labelled(label: Uint8Array): Promise<number[]> {
