@@ -151,7 +151,33 @@ export {
   snapshotHash,
 } from './hashes/snapshot-hash.ts'
 export { byTimestamp, type ChainBreak, type ChainReport, checkChains } from './hashes/target-hash-chain.ts'
-export { checkFrontierPayload } from './payloads.ts'
+export {
+  type AnnotationPayload,
+  type ConfidenceRevisedPayload,
+  type ConflictDetectedPayload,
+  type ConflictResolvedPayload,
+  type CreatedPayload,
+  checkFrontierPayload,
+  type DependencyInvalidatedPayload,
+  type EntityAddedPayload,
+  type EntityResolvedPayload,
+  type EventKind,
+  type FindingAssertedPayload,
+  type FindingContent,
+  type FindingSupersededPayload,
+  type ForkedFromPayload,
+  type MergedPayload,
+  type PayloadByKind,
+  type ReinterpretedCausalPayload,
+  type ResolutionChoice,
+  type ReviewedPayload,
+  type SpanRepairedPayload,
+  type StepAppendedPayload,
+  type StoredObject,
+  type SyncedWithPeerPayload,
+  type TierSetPayload,
+  type UninterpretedPayload,
+} from './payloads.ts'
 // Registry entries, discovery, proposals and resolutions: protocol/registry-entry.md, protocol/resolution.md.
 export {
   type ActorRecord,

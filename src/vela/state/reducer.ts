@@ -7,10 +7,21 @@ import { excerpt, readRecord } from '../../event/fields.ts'
 import { printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { readFinding } from '../files/frontier-file.ts'
+import type { EventKind } from '../payloads.ts'
 import { NO_DECIDERS, type ResolutionAuthorities } from '../resolution/decider.ts'
 import type { Proposal } from '../resolution/proposal.ts'
 import type { Body } from './json-path.ts'
-import { reducerOf } from './kinds.ts'
+import { addEntity, annotateFinding, reinterpretCausal, repairSpan, resolveEntity } from './reduce-annotations.ts'
+import { assertFinding, supersedeFinding } from './reduce-findings.ts'
+import { resolveConflict } from './reduce-resolutions.ts'
+import {
+  invalidateDependency,
+  rejectFinding,
+  retractFinding,
+  reviewFinding,
+  reviseConfidence,
+} from './reduce-reviews.ts'
+import { appendStep, deposit, retract, review, setTier } from './reduce-side-tables.ts'
 import { type Precedes, type Problem, type ReplayEvent, Step, View } from './state.ts'
 
 export interface ViewOptions {
@@ -106,3 +117,74 @@ export function viewProblems(view: View): Problem[] {
   const byPlace = [...view.problems.entries()].sort(([a], [b]) => Number(a) - Number(b))
   return byPlace.flatMap(([, problems]) => problems)
 }
+
+type Reducer = (step: Step) => void
+
+/**
+ * The reducer of each known kind. Kinds without effect change none of the six tables: they record acts, or belong to
+ * tables that no row shows.
+ */
+const REDUCERS: Readonly<Record<EventKind, Reducer>> = {
+  'finding.asserted': assertFinding,
+  'finding.superseded': supersedeFinding,
+  'finding.reviewed': reviewFinding,
+  'finding.confidence_revised': reviseConfidence,
+  'finding.rejected': rejectFinding,
+  'finding.retracted': retractFinding,
+  'finding.dependency_invalidated': invalidateDependency,
+  'finding.noted': annotateFinding,
+  'finding.caveated': annotateFinding,
+  'finding.span_repaired': repairSpan,
+  'finding.entity_resolved': resolveEntity,
+  'finding.entity_added': addEntity,
+  'assertion.reinterpreted_causal': reinterpretCausal,
+  'negative_result.asserted': deposit('negative_results', 'negative_result'),
+  'negative_result.reviewed': review('negative_results'),
+  'negative_result.retracted': retract('negative_results'),
+  'trajectory.created': deposit('trajectories', 'trajectory'),
+  'trajectory.step_appended': appendStep,
+  'trajectory.reviewed': review('trajectories'),
+  'trajectory.retracted': retract('trajectories'),
+  'artifact.asserted': deposit('artifacts', 'artifact'),
+  'artifact.reviewed': review('artifacts'),
+  'artifact.retracted': retract('artifacts'),
+  'replication.deposited': deposit('replications', 'replication'),
+  'prediction.deposited': deposit('predictions', 'prediction'),
+  'tier.set': setTier,
+  'frontier.conflict_resolved': resolveConflict,
+  'frontier.created': noEffect,
+  'frontier.synced_with_peer': noEffect,
+  'frontier.conflict_detected': noEffect,
+  'frontier.forked_from': noEffect,
+  'frontier.merged': noEffect,
+  'frontier.observation_reviewed': noEffect,
+  'source_text.reviewed': noEffect,
+  'attestation.recorded': noEffect,
+  'bridge.reviewed': noEffect,
+  'key.revoke': noEffect,
+  'proposal.recommended': noEffect,
+  'prediction.expired_unresolved': noEffect,
+  'correction_return.review': noEffect,
+  'research_trace.review': noEffect,
+  'finding.threshold_set': noEffect,
+  'finding.threshold_met': noEffect,
+  'verdict_conflict.resolved': noEffect,
+  'contradiction.resolved': noEffect,
+  'transfer.deposited': noEffect,
+  'endorsement.deposited': noEffect,
+  'verifier_attachment.added': noEffect,
+  'evidence_atom.locator_repaired': noEffect,
+}
+
+/** Every kind of these families is known and has no effect. */
+const FAMILIES_WITHOUT_EFFECT: readonly string[] = ['review.', 'diff_pack.', 'attempt.', 'statement.', 'anchor.']
+
+const REDUCER_BY_KIND: ReadonlyMap<string, Reducer> = new Map(Object.entries(REDUCERS))
+
+/** Returns undefined for an unknown kind. */
+function reducerOf(kind: string): Reducer | undefined {
+  const inFamily = FAMILIES_WITHOUT_EFFECT.some(family => kind.startsWith(family) && kind.length > family.length)
+  return REDUCER_BY_KIND.get(kind) ?? (inFamily ? noEffect : undefined)
+}
+
+function noEffect(): void {}
