@@ -6,15 +6,16 @@ import { compare, DigestMap, digestKey, keyDigest, sha256, toHex } from '../base
 import { ReplicaError } from '../base/errors.ts'
 import { STORE_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
-import { checkChanges, checkKey, checkNodes, checkStreamName, textBytes, unknownFrontier } from './arguments.ts'
+import type { DocumentBlock } from '../node/document-chunks.ts'
 import { Heads, headsChange } from './heads.ts'
 import { LogSnapshot } from './log-snapshot.ts'
-import { MemoryDocuments } from './memory-documents.ts'
-import { MemoryHeld } from './memory-held.ts'
-import type { HeldLimits } from './quota.ts'
+import { type HeldLimits, Quota } from './quota.ts'
 import type {
+  DocumentStore,
   Fault,
   FrontierStore,
+  HeldNode,
+  HeldStore,
   LogReader,
   NodeEntry,
   NodeLocation,
@@ -23,7 +24,21 @@ import type {
   Records,
   ScanOptions,
   Store,
+  Wait,
 } from './store.ts'
+import {
+  checkBlocks,
+  checkChanges,
+  checkHeld,
+  checkKey,
+  checkNodes,
+  checkStreamName,
+  checkWait,
+  compareWaits,
+  textBytes,
+  unknownFrontier,
+  waitKey,
+} from './validate.ts'
 
 export class MemoryStore implements Store {
   readonly id: Uint8Array = crypto.randomBytes(16)
@@ -269,4 +284,141 @@ class MemoryRecords implements Records {
 
 function copy(bytes: Uint8Array | undefined): Uint8Array | undefined {
   return bytes === undefined ? undefined : Buffer.from(bytes)
+}
+
+export class MemoryHeld implements HeldStore {
+  readonly #frontierOf: (name: string) => FrontierStore
+  readonly #serial: Mutex
+  readonly #quota: Quota
+  readonly #nodes = new Map<string, DigestMap<HeldNode>>()
+
+  constructor(frontierOf: (name: string) => FrontierStore, serial: Mutex, limits?: HeldLimits) {
+    this.#frontierOf = frontierOf
+    this.#serial = serial
+    this.#quota = new Quota(limits)
+  }
+
+  async put(frontier: string, nodes: readonly HeldNode[]): Promise<boolean[]> {
+    return this.#serial.run(async () => {
+      checkHeld(nodes)
+      const held = this.#of(frontier)
+      return nodes.map(node => {
+        const known = held.get(node.digest)
+        if (known !== undefined) {
+          held.set(node.digest, { ...known, wait: copyOf(node).wait })
+          return true
+        }
+        if (!this.#quota.take(frontier, digestKey(node.from), node.bytes.length)) return false
+        held.set(node.digest, copyOf(node))
+        return true
+      })
+    })
+  }
+
+  async get(frontier: string, digests: readonly Uint8Array[]): Promise<(HeldNode | undefined)[]> {
+    const held = this.#of(frontier)
+    return digests.map(digest => held.get(digest))
+  }
+
+  async has(frontier: string, digests: readonly Uint8Array[]): Promise<boolean[]> {
+    const held = this.#of(frontier)
+    return digests.map(digest => held.has(digest))
+  }
+
+  async waiting(frontier: string, wait: Wait, limit: number): Promise<Uint8Array[]> {
+    checkWait(wait)
+    const key = waitKey(wait)
+    return this.#sorted(frontier)
+      .filter(node => waitKey(node.wait) === key)
+      .map(node => node.digest)
+      .slice(0, limit)
+  }
+
+  async delete(frontier: string, digests: readonly Uint8Array[]): Promise<void> {
+    await this.#serial.run(async () => {
+      const held = this.#of(frontier)
+      for (const digest of digests) {
+        const node = held.get(digest)
+        if (node === undefined) continue
+        held.delete(digest)
+        this.#quota.free(frontier, digestKey(node.from), node.bytes.length)
+      }
+    })
+  }
+
+  async waits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]> {
+    const counts = new Map<string, { wait: Wait; nodes: number }>()
+    for (const { wait } of this.#sorted(frontier)) {
+      const count = counts.get(waitKey(wait))
+      if (count === undefined) counts.set(waitKey(wait), { wait, nodes: 1 })
+      else count.nodes++
+    }
+    return [...counts.values()].sort(compareWaits).slice(0, limit)
+  }
+
+  async list(frontier: string, options: { after?: Uint8Array; limit: number }): Promise<HeldNode[]> {
+    const { after, limit } = options
+    return this.#sorted(frontier)
+      .filter(node => after === undefined || compare(node.digest, after) > 0)
+      .slice(0, limit)
+  }
+
+  usage(frontier?: string): { nodes: number; bytes: number } {
+    return this.#quota.usage(frontier)
+  }
+
+  #sorted(frontier: string): HeldNode[] {
+    return [...this.#of(frontier).values()].sort((a, b) => compare(a.digest, b.digest))
+  }
+
+  #of(frontier: string): DigestMap<HeldNode> {
+    this.#serial.assertOpen()
+    this.#frontierOf(frontier)
+    const held = this.#nodes.get(frontier) ?? new DigestMap<HeldNode>()
+    this.#nodes.set(frontier, held)
+    return held
+  }
+}
+
+function copyOf(node: HeldNode): HeldNode {
+  return {
+    digest: Buffer.from(node.digest),
+    bytes: Buffer.from(node.bytes),
+    key: Buffer.from(node.key),
+    wait: { kind: node.wait.kind, id: Buffer.from(node.wait.id) },
+    from: Buffer.from(node.from),
+  }
+}
+
+export class MemoryDocuments implements DocumentStore {
+  readonly #serial: Mutex
+  readonly #blocks = new DigestMap<Uint8Array>()
+
+  constructor(serial: Mutex) {
+    this.#serial = serial
+  }
+
+  async has(digests: readonly Uint8Array[]): Promise<boolean[]> {
+    this.#serial.assertOpen()
+    return digests.map(digest => this.#blocks.has(digest))
+  }
+
+  async sizes(digests: readonly Uint8Array[]): Promise<(number | undefined)[]> {
+    this.#serial.assertOpen()
+    return digests.map(digest => this.#blocks.get(digest)?.length)
+  }
+
+  async get(digest: Uint8Array): Promise<Uint8Array | undefined> {
+    this.#serial.assertOpen()
+    return this.#blocks.get(digest)
+  }
+
+  async put(blocks: readonly DocumentBlock[]): Promise<void> {
+    await this.#serial.run(async () => {
+      checkBlocks(blocks)
+      for (const { digest, bytes } of blocks) {
+        if (!this.#blocks.has(digest)) this.#blocks.set(digest, Buffer.from(bytes))
+      }
+    })
+  }
 }

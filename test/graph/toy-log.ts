@@ -4,7 +4,7 @@
 import { compare, concat, type Digest, DigestMap, sha256, utf8 } from '../../src/base/bytes.ts'
 import { Mutex } from '../../src/base/mutex.ts'
 import { LogSnapshot } from '../../src/store/log-snapshot.ts'
-import { MemoryDocuments } from '../../src/store/memory-documents.ts'
+import { MemoryDocuments } from '../../src/store/memory-store.ts'
 import type { FrontierStore, LogReader, NodeEntry, NodeLocation, NodeRow, ScanOptions } from '../../src/store/store.ts'
 
 const ROW_BYTES = 1000

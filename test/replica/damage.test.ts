@@ -8,7 +8,7 @@ import { Replica } from '../../src/index.ts'
 import { decodeNode } from '../../src/node/node.ts'
 import { verifyFolder } from '../../src/replica/verify.ts'
 import { openLevel } from '../../src/store/index.ts'
-import { encodePlace, indexKey } from '../../src/store/leveldb/index-layout.ts'
+import { encodePlace, indexKey } from '../../src/store/leveldb/keys.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, texts } from './drafts.ts'
 

@@ -7,8 +7,7 @@ import { type Digest, sha256 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { Mutex } from '../../base/mutex.ts'
 import { Batch, type Database } from './database.ts'
-import { encodeTail, indexKey, lastMark, type Mark, type Tail } from './index-layout.ts'
-import { COMMIT, encodeCommit, streamKey } from './keys.ts'
+import { COMMIT, encodeCommit, encodeTail, indexKey, lastMark, type Mark, streamKey, type Tail } from './keys.ts'
 
 /** One stream as it is now: everything up to `tail` is durable and indexed. */
 export class Stream {

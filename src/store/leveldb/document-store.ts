@@ -5,12 +5,11 @@ import { type Digest, DigestMap, equals, sha256, toHex } from '../../base/bytes.
 import { ReplicaError } from '../../base/errors.ts'
 import { Mutex } from '../../base/mutex.ts'
 import type { DocumentBlock } from '../../node/document-chunks.ts'
-import { checkBlocks } from '../arguments.ts'
 import type { DocumentStore, Fault } from '../store.ts'
-import { corruptionError } from '../validate.ts'
+import { checkBlocks, corruptionError } from '../validate.ts'
 import type { CommitWriter } from './commit-writer.ts'
 import { Batch, type Database } from './database.ts'
-import { blockKey, blockRange, decodeSize, digestOf, encodeSize, sizeKey, sizeRange } from './document-layout.ts'
+import { blockKey, blockRange, decodeSize, digestOf, encodeSize, sizeKey, sizeRange } from './keys.ts'
 
 const VERIFY_BATCH_BYTES = 1024 * 1024
 

@@ -5,7 +5,6 @@
 import { concat, type Digest, sha256, toHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { STORE_LIMITS } from '../../base/limits.ts'
-import { checkNodes } from '../arguments.ts'
 import { type Heads, type HeadsChange, headsChange } from '../heads.ts'
 import { LogSnapshot } from '../log-snapshot.ts'
 import type {
@@ -18,11 +17,10 @@ import type {
   RecordChange,
   ScanOptions,
 } from '../store.ts'
-import { corruptionError } from '../validate.ts'
+import { checkNodes, corruptionError } from '../validate.ts'
 import type { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch } from './database.ts'
-import { indexKey, number32 } from './index-layout.ts'
-import { decodeRow, encodeRow, NODE, readStreamKey, streamKey } from './keys.ts'
+import { decodeRow, encodeRow, indexKey, NODE, number32, readStreamKey, streamKey } from './keys.ts'
 import type { NodeIndex } from './node-index.ts'
 import type { LevelRecords } from './records.ts'
 

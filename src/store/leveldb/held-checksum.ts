@@ -5,8 +5,7 @@
 import { equals, sha256 } from '../../base/bytes.ts'
 import { mix } from '../heads.ts'
 import { Batch, type Database } from './database.ts'
-import { indexKey } from './index-layout.ts'
-import { STORE_STREAM, seal, unseal } from './keys.ts'
+import { indexKey, STORE_STREAM, seal, unseal } from './keys.ts'
 
 /** In held/: the key of no node and of no wait. */
 const HELD_ANCHOR_KEY = Buffer.from('a')

@@ -4,9 +4,9 @@
 import { type Digest, DigestMap, DigestSet, digestKey, equals } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import { Mutex } from '../../base/mutex.ts'
-import { checkHeld, checkWait, compareWaits } from '../arguments.ts'
 import { type HeldLimits, Quota } from '../quota.ts'
 import type { Fault, HeldNode, HeldStore, Wait } from '../store.ts'
+import { checkHeld, checkWait, compareWaits } from '../validate.ts'
 import type { CommitWriter } from './commit-writer.ts'
 import { Batch, type Database } from './database.ts'
 import { HeldChecksums, WaitChecksum } from './held-checksum.ts'
@@ -21,7 +21,7 @@ import {
   type Share,
   waitingKey,
   waitingRange,
-} from './held-layout.ts'
+} from './keys.ts'
 
 export interface HeldParts {
   readonly database: Database

@@ -4,9 +4,9 @@
 // halves the cost of a bulk load. Numbers are big-endian.
 
 import * as zlib from 'node:zlib'
-import { asBuffer, type Digest, equals, sha256 } from '../../base/bytes.ts'
-import type { NodeEntry, NodeRow } from '../store.ts'
-import { corruptionError } from '../validate.ts'
+import { asBuffer, type Digest, equals, sha256, toHex } from '../../base/bytes.ts'
+import type { HeldNode, NodeEntry, NodeLocation, NodeRow, Wait } from '../store.ts'
+import { corruptionError, WAIT_KINDS } from '../validate.ts'
 
 /** No stream: what is not part of one lies under this ordinal, before all that grows. */
 const OUTSIDE = 0
@@ -162,4 +162,240 @@ export function unseal(key: Uint8Array, stored: Uint8Array): Buffer | undefined 
   if (value.length < 4) return undefined
   const bytes = value.subarray(4)
   return zlib.crc32(bytes, zlib.crc32(key)) === value.readUInt32BE(0) ? bytes : undefined
+}
+
+/** Tags: `a` what held/ holds, `c` how far a stream is indexed, `d` digest → place, `e` event → first node, `h` heads, `x` further nodes of an event. */
+export type IndexTag = 'a' | 'c' | 'd' | 'e' | 'h' | 'x'
+
+/** tag (1) ‖ ordinal (4) ‖ rest. */
+export function indexKey(tag: IndexTag, ordinal: number, ...rest: readonly Uint8Array[]): Buffer {
+  let length = 5
+  for (const part of rest) length += part.length
+  const key = Buffer.allocUnsafe(length)
+  key[0] = tag.charCodeAt(0)
+  key.writeUInt32BE(ordinal, 1)
+  let at = 5
+  for (const part of rest) {
+    key.set(part, at)
+    at += part.length
+  }
+  return key
+}
+
+/** All keys of `tag` and `ordinal`, or those that go on with `prefix`, whose last byte must not be 0xff unless it is of fixed length. */
+export function indexRange(tag: IndexTag, ordinal: number, prefix: Uint8Array = new Uint8Array()) {
+  const longest = 40
+  const gte = indexKey(tag, ordinal, prefix)
+  return { gte, lt: Buffer.concat([gte, Buffer.alloc(longest, 0xff)]) }
+}
+
+export function number32(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
+
+export function readNumber32(bytes: Uint8Array, at = 0): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(at)
+}
+
+export function encodePlace(key: Uint8Array, place: NodeLocation): Buffer {
+  const bytes = Buffer.allocUnsafe(8)
+  bytes.writeUInt32BE(place.seq, 0)
+  bytes.writeUInt32BE(place.height, 4)
+  return seal(key, bytes)
+}
+
+/** undefined when damaged. */
+export function decodePlace(key: Uint8Array, stored: Uint8Array): NodeLocation | undefined {
+  const bytes = unseal(key, stored)
+  if (bytes?.length !== 8) return undefined
+  return { seq: bytes.readUInt32BE(0), height: bytes.readUInt32BE(4) }
+}
+
+/** A commit of a stream: its number, where it begins, the hash of its record. */
+export interface Mark {
+  readonly number: number
+  readonly first: number
+  readonly link: Digest
+}
+
+/** How far a stream is indexed, and what is known of it there. */
+export interface Tail {
+  /** Commits in the stream. */
+  readonly commits: number
+  /** The next sequence number. */
+  readonly end: number
+  /** Where the last commit begins. */
+  readonly last: number
+  /** Hash of the last commit record, or the genesis link. */
+  readonly link: Digest
+  /** Distinct events. */
+  readonly events: number
+  readonly heads: { readonly count: number; readonly sum: Uint8Array }
+  /** A commit that lies in table files with all before it, in log/ and index/ both. */
+  readonly checkpoint: Mark | undefined
+}
+
+/** The last commit; none in a stream without commits. */
+export function lastMark(tail: Tail): Mark | undefined {
+  return tail.commits === 0 ? undefined : { number: tail.commits - 1, first: tail.last, link: tail.link }
+}
+
+const tailBytes = 86
+const markedTailBytes = tailBytes + 42
+
+export function encodeTail(key: Uint8Array, tail: Tail): Buffer {
+  const { checkpoint } = tail
+  const bytes = Buffer.alloc(checkpoint === undefined ? tailBytes : markedTailBytes)
+  bytes.writeUIntBE(tail.commits, 0, 6)
+  bytes.writeUInt32BE(tail.end, 6)
+  bytes.writeUInt32BE(tail.last, 10)
+  bytes.set(tail.link, 14)
+  bytes.writeUInt32BE(tail.events, 46)
+  bytes.writeUInt32BE(tail.heads.count, 50)
+  bytes.set(tail.heads.sum, 54)
+  if (checkpoint !== undefined) {
+    bytes.writeUIntBE(checkpoint.number, 86, 6)
+    bytes.writeUInt32BE(checkpoint.first, 92)
+    bytes.set(checkpoint.link, 96)
+  }
+  return seal(key, bytes)
+}
+
+/** undefined when damaged. */
+export function decodeTail(key: Uint8Array, stored: Uint8Array): Tail | undefined {
+  const bytes = unseal(key, stored)
+  if (bytes?.length !== tailBytes && bytes?.length !== markedTailBytes) return undefined
+  const marked = bytes.length === markedTailBytes
+  return {
+    commits: bytes.readUIntBE(0, 6),
+    end: bytes.readUInt32BE(6),
+    last: bytes.readUInt32BE(10),
+    link: bytes.subarray(14, 46),
+    events: bytes.readUInt32BE(46),
+    heads: { count: bytes.readUInt32BE(50), sum: bytes.subarray(54, tailBytes) },
+    checkpoint: marked
+      ? { number: bytes.readUIntBE(86, 6), first: bytes.readUInt32BE(92), link: bytes.subarray(96) }
+      : undefined,
+  }
+}
+
+const HELD_NODE_TAG = 'n'.charCodeAt(0)
+const HELD_WAIT_TAG = 'w'.charCodeAt(0)
+
+/** 'n' ‖ ordinal (4) ‖ digest (32) */
+export function heldKey(ordinal: number, digest: Digest): Buffer {
+  return join(HELD_NODE_TAG, ordinal, digest)
+}
+
+/** 'w' ‖ ordinal (4) ‖ kind (1) ‖ id (32) ‖ digest (32) */
+export function waitingKey(ordinal: number, wait: Wait, digest: Digest): Buffer {
+  return join(HELD_WAIT_TAG, ordinal, Buffer.of(WAIT_KINDS.indexOf(wait.kind)), wait.id, digest)
+}
+
+export function heldRange(ordinal: number, after?: Digest) {
+  const gte =
+    after === undefined ? heldKey(ordinal, new Uint8Array()) : join(HELD_NODE_TAG, ordinal, after, Buffer.alloc(1))
+  return { gte, lt: join(HELD_NODE_TAG, ordinal + 1) }
+}
+
+export function waitingRange(ordinal: number, wait?: Wait) {
+  if (wait === undefined) return { gte: join(HELD_WAIT_TAG, ordinal), lt: join(HELD_WAIT_TAG, ordinal + 1) }
+  const gte = waitingKey(ordinal, wait, new Uint8Array())
+  return { gte, lt: Buffer.concat([gte, Buffer.alloc(33, 0xff)]) }
+}
+
+export function readWaitingKey(key: Uint8Array): { wait: Wait; digest: Digest } | undefined {
+  const kind = WAIT_KINDS[key[5] ?? WAIT_KINDS.length]
+  if (key.length !== 70 || kind === undefined) return undefined
+  return { wait: { kind, id: key.subarray(6, 38) }, digest: key.subarray(38) }
+}
+
+/** What a wait's key stands for: whose quota the node counts against, and its size. */
+export interface Share {
+  readonly from: Uint8Array
+  readonly bytes: number
+}
+
+export function encodeShare(key: Uint8Array, node: HeldNode): Buffer {
+  const size = Buffer.alloc(4)
+  size.writeUInt32BE(node.bytes.length)
+  return seal(key, Buffer.concat([node.from, size]))
+}
+
+export function decodeShare(key: Uint8Array, stored: Uint8Array): Share | undefined {
+  const bytes = unseal(key, stored)
+  if (bytes?.length !== 36) return undefined
+  return { from: bytes.subarray(0, 32), bytes: bytes.readUInt32BE(32) }
+}
+
+const HEAD_BYTES = 101
+
+/** crc (4) ‖ kind (1) ‖ id (32) ‖ key (32) ‖ from (32) ‖ the node's bytes */
+export function encodeHeld(node: HeldNode): Buffer {
+  const value = Buffer.allocUnsafe(HEAD_BYTES + node.bytes.length)
+  value[4] = WAIT_KINDS.indexOf(node.wait.kind)
+  value.set(node.wait.id, 5)
+  value.set(node.key, 37)
+  value.set(node.from, 69)
+  value.set(node.bytes, HEAD_BYTES)
+  value.writeUInt32BE(zlib.crc32(value.subarray(4, HEAD_BYTES)), 0)
+  return value
+}
+
+/** @throws ReplicaError ERR_STORE_CORRUPT */
+export function decodeHeld(digest: Digest, stored: Uint8Array): HeldNode {
+  const value = asBuffer(stored)
+  const kind = WAIT_KINDS[value[4] ?? WAIT_KINDS.length]
+  const headIsWhole = value.length >= HEAD_BYTES && zlib.crc32(value.subarray(4, HEAD_BYTES)) === value.readUInt32BE(0)
+  const bytes = value.subarray(HEAD_BYTES)
+  if (!headIsWhole || kind === undefined || !equals(sha256(bytes), digest)) {
+    throw corruptionError(`held node ${toHex(digest)} is damaged`, { digest: toHex(digest) })
+  }
+  const wait = { kind, id: value.subarray(5, 37) }
+  return { digest, bytes, key: value.subarray(37, 69), wait, from: value.subarray(69, HEAD_BYTES) }
+}
+
+function join(tag: number, ordinal: number, ...rest: readonly Uint8Array[]): Buffer {
+  const number = Buffer.alloc(5)
+  number[0] = tag
+  number.writeUInt32BE(ordinal, 1)
+  return Buffer.concat([number, ...rest])
+}
+
+const BLOCK_TAG = 'b'.charCodeAt(0)
+const SIZE_TAG = 's'.charCodeAt(0)
+
+/** 'b' ‖ ordinal (4) ‖ digest (32) */
+export function blockKey(ordinal: number, digest: Digest): Buffer {
+  return Buffer.concat([Buffer.of(BLOCK_TAG), number32(ordinal), digest])
+}
+
+/** 's' ‖ ordinal (4) ‖ digest (32) */
+export function sizeKey(ordinal: number, digest: Digest): Buffer {
+  return Buffer.concat([Buffer.of(SIZE_TAG), number32(ordinal), digest])
+}
+
+export function blockRange(ordinal: number) {
+  return { gte: blockKey(ordinal, new Uint8Array()), lt: blockKey(ordinal + 1, new Uint8Array()) }
+}
+
+export function sizeRange(ordinal: number) {
+  return { gte: sizeKey(ordinal, new Uint8Array()), lt: sizeKey(ordinal + 1, new Uint8Array()) }
+}
+
+/** The digest in a key of either kind. */
+export function digestOf(key: Uint8Array): Digest {
+  return key.subarray(5)
+}
+
+export function encodeSize(key: Uint8Array, bytes: number): Buffer {
+  return seal(key, number32(bytes))
+}
+
+/** Undefined when the value is damaged. */
+export function decodeSize(key: Uint8Array, stored: Uint8Array): number | undefined {
+  const bytes = unseal(key, stored)
+  return bytes?.length === 4 ? readNumber32(bytes) : undefined
 }

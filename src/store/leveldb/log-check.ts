@@ -7,8 +7,7 @@ import * as crypto from 'node:crypto'
 import { type Digest, equals, sha256 } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import type { Fault } from '../store.ts'
-import type { Mark } from './index-layout.ts'
-import { COMMIT, type CommitRecord, decodeCommit, decodeRow, type StoredRow } from './keys.ts'
+import { COMMIT, type CommitRecord, decodeCommit, decodeRow, type Mark, type StoredRow } from './keys.ts'
 
 /** Where a check begins: before the first commit, or at a commit whose hash is known. */
 export type Beginning = { readonly genesis: Digest } | { readonly commit: Mark }

@@ -1,13 +1,12 @@
 // What index/ knows of nodes: digest → place, label and event → first node. Used by commits, by look-ups, and by the
 // recovery that makes lost entries again; all three write entries with `plan`, so they can't disagree.
 
-import { type Digest, DigestMap, equals, toHex } from '../../base/bytes.ts'
+import { type Digest, DigestMap, digestKey, equals, toHex } from '../../base/bytes.ts'
+import { STORE_LIMITS } from '../../base/limits.ts'
 import type { NodeLocation } from '../store.ts'
 import { corruptionError } from '../validate.ts'
 import type { Batch, Database } from './database.ts'
-import { decodePlace, encodePlace, indexKey, indexRange, number32, readNumber32 } from './index-layout.ts'
-import { seal, unseal } from './keys.ts'
-import { LocationCache } from './place-cache.ts'
+import { decodePlace, encodePlace, indexKey, indexRange, number32, readNumber32, seal, unseal } from './keys.ts'
 
 /** A node as the index sees it. */
 export interface IndexedNode {
@@ -141,4 +140,27 @@ function readSeq(key: Uint8Array, value: Uint8Array): number {
   const bytes = unseal(key, value)
   if (bytes?.length !== 4) throw corruptionError('an entry of the index is damaged')
   return readNumber32(bytes)
+}
+
+interface Known extends NodeLocation {
+  readonly ordinal: number
+}
+
+export class LocationCache {
+  #young = new Map<string, Known>()
+  #old = new Map<string, Known>()
+
+  get(ordinal: number, digest: Digest): NodeLocation | undefined {
+    const key = digestKey(digest)
+    const known = this.#young.get(key) ?? this.#old.get(key)
+    return known?.ordinal === ordinal ? { seq: known.seq, height: known.height } : undefined
+  }
+
+  add(ordinal: number, digest: Digest, { seq, height }: NodeLocation): void {
+    if (this.#young.size >= STORE_LIMITS.placesCachedMax / 2) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(digestKey(digest), { ordinal, seq, height })
+  }
 }

@@ -3,14 +3,12 @@
 // is gone. A write of records alone is a commit of the store's own stream (protocol/store.md T9, T12).
 
 import { asBuffer, concat, type Digest, sha256 } from '../../base/bytes.ts'
-import { checkChanges, checkKey, textBytes } from '../arguments.ts'
 import { mix } from '../heads.ts'
 import type { Fault, RecordChange, Records } from '../store.ts'
-import { corruptionError } from '../validate.ts'
+import { checkChanges, checkKey, corruptionError, textBytes } from '../validate.ts'
 import type { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch } from './database.ts'
-import { number32, readNumber32 } from './index-layout.ts'
-import { outsideKey, seal, unseal } from './keys.ts'
+import { number32, outsideKey, readNumber32, seal, unseal } from './keys.ts'
 
 interface Summary {
   readonly count: number

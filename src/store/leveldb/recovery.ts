@@ -10,8 +10,18 @@ import { corruptionError } from '../validate.ts'
 import { type CommitWriter, putTail } from './commit-writer.ts'
 import { Batch, type DatabaseEntry } from './database.ts'
 import { putHeads } from './frontier-log.ts'
-import { decodeTail, indexKey, indexRange, lastMark, readNumber32, type Tail } from './index-layout.ts'
-import { COMMIT, readStreamKey, type StoredRow, streamKey } from './keys.ts'
+import {
+  COMMIT,
+  decodeTail,
+  indexKey,
+  indexRange,
+  lastMark,
+  readNumber32,
+  readStreamKey,
+  type StoredRow,
+  streamKey,
+  type Tail,
+} from './keys.ts'
 import { StreamCheck } from './log-check.ts'
 import type { NodeIndex } from './node-index.ts'
 

@@ -7,8 +7,18 @@ import type { Heads } from '../heads.ts'
 import type { Fault } from '../store.ts'
 import type { CommitWriter, Stream } from './commit-writer.ts'
 import type { DatabaseEntry } from './database.ts'
-import { decodePlace, indexRange, readNumber32, type Tail } from './index-layout.ts'
-import { COMMIT, NODE, readStreamKey, type StoredRow, streamKey, unseal } from './keys.ts'
+import {
+  COMMIT,
+  decodePlace,
+  indexRange,
+  NODE,
+  readNumber32,
+  readStreamKey,
+  type StoredRow,
+  streamKey,
+  type Tail,
+  unseal,
+} from './keys.ts'
 import { StreamCheck } from './log-check.ts'
 import type { NodeIndex } from './node-index.ts'
 
