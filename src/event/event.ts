@@ -26,6 +26,13 @@ export interface EventHead {
   readonly signed: boolean
 }
 
+/** A stored event with its head, as {@link checkEvent} and {@link importEvent} return it. */
+export interface LoggedEvent {
+  /** Canonical JSON, UTF-8. */
+  readonly text: Uint8Array
+  readonly head: EventHead
+}
+
 declare const checked: unique symbol
 
 /**

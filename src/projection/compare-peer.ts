@@ -4,6 +4,7 @@
 
 import { ReplicaError } from '../base/errors.ts'
 import { SETTLE_LIMITS } from '../base/limits.ts'
+import type { LoggedEvent } from '../event/event.ts'
 import type { Observation } from '../replica/journal.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import {
@@ -17,7 +18,6 @@ import {
 import type { DiscoveryResult } from '../vela/federation/discovery.ts'
 import { type FrontierFile, readFrontier, type Unread } from '../vela/files/frontier-file.ts'
 import { CONFLICT_DETECTED } from '../vela/payloads.ts'
-import type { LoggedEvent } from '../vela/resolution/resolution-events.ts'
 import { sidesOf } from './compare-sides.ts'
 import { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier } from './fetch-frontier.ts'
 import { exportFrontier } from './files/snapshot.ts'

@@ -1,9 +1,10 @@
 // The conflicts of a frontier as they are listed: those that replay computes (protocol/replay.md, R16), and those whose resolutions contest
 // each other (protocol/resolution.md, G16) where replay has no conflict of these resolutions, since they set no field apart.
 
+import type { LoggedEvent } from '../event/event.ts'
 import type { Json } from '../json/value.ts'
 import { readRecorded, subjectOf } from '../vela/resolution/recorded-conflict.ts'
-import type { ConflictResolutions, LoggedEvent, Resolution } from '../vela/resolution/resolution-events.ts'
+import type { ConflictResolutions, Resolution } from '../vela/resolution/resolution-events.ts'
 import { type ComputedConflict, viewConflicts } from '../vela/state/field-conflicts.ts'
 import type { Field } from '../vela/state/fields.ts'
 import type { View } from '../vela/state/state.ts'

@@ -1,12 +1,12 @@
 // Conflicts that events record: those of this replica's journal, and those that came in with the log. They say that two frontiers differed
 // when somebody compared them; whether they have been settled since, resolutions say (protocol/resolution.md, G11, G16).
 
+import type { LoggedEvent } from '../event/event.ts'
 import { compareText } from '../json/json.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { CONFLICT_DETECTED } from '../vela/payloads.ts'
 import { type RecordedSubject, readRecorded } from '../vela/resolution/recorded-conflict.ts'
-import type { LoggedEvent } from '../vela/resolution/resolution-events.ts'
 
 export interface RecordedConflict extends RecordedSubject {
   /** The event that recorded it. */

@@ -7,9 +7,9 @@ import { hasCode, ReplicaError } from '../base/errors.ts'
 import { JOURNAL_LIMITS } from '../base/limits.ts'
 import { decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
 import type { Key } from '../crypto/key.ts'
+import type { LoggedEvent } from '../event/event.ts'
 import { checkEvent } from '../event/event.ts'
 import type { RecordChange, Records } from '../store/store.ts'
-import type { LoggedEvent } from '../vela/resolution/resolution-events.ts'
 import {
   checkEntry,
   type JournalEntry,

@@ -6,6 +6,7 @@ import type { LiveMode } from '../admission/peer.ts'
 import { toHex } from '../base/bytes.ts'
 import { cidText } from '../cbor/cid.ts'
 import type { Key } from '../crypto/key.ts'
+import type { LoggedEvent } from '../event/event.ts'
 import { type CompareOptions, type CompareWith, type Comparison, compareFrontier } from '../projection/compare-peer.ts'
 import { FrontierConflicts } from '../projection/conflicts-api.ts'
 import { importFrontier, type WholeImportReport } from '../projection/files/import-file.ts'
@@ -21,7 +22,6 @@ import type { MergeReport } from '../projection/merge-report.ts'
 import { Publisher } from '../projection/publisher.ts'
 import { ConflictResolver } from '../projection/resolver.ts'
 import type { ReplicaPort } from '../transport/session.ts'
-import type { LoggedEvent } from '../vela/resolution/resolution-events.ts'
 import {
   type AppendInput,
   type AppendOptions,

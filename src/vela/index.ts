@@ -16,6 +16,7 @@ export {
   eventSigningBytes,
   type ImportedEvent,
   importEvent,
+  type LoggedEvent,
   makeEvent,
   readEvent,
   type SignatureForm,
@@ -211,7 +212,6 @@ export {
 } from './resolution/resolution.ts'
 export {
   type ConflictResolutions,
-  type LoggedEvent,
   type Resolution,
   type ResolutionView,
   readResolutions,

@@ -3,13 +3,13 @@
 // No clock and no network: times and what was fetched come in.
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
+import type { LoggedEvent } from '../../event/event.ts'
 import { makeEvent } from '../../event/event.ts'
 import { readInstant } from '../../json/instant.ts'
 import { isBlank } from '../../json/record.ts'
 import { type FrontierFile, readFrontier } from '../files/frontier-file.ts'
 import { snapshotHash } from '../hashes/snapshot-hash.ts'
 import { CONFLICT_DETECTED, checkFrontierPayload, payloadOf } from '../payloads.ts'
-import type { LoggedEvent } from '../resolution/resolution-events.ts'
 import { type Conflict, diffFrontiers } from './diff.ts'
 import type { DiscoveryResult } from './discovery.ts'
 import { checkFrontierName } from './registry-entry.ts'

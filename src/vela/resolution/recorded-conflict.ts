@@ -1,9 +1,10 @@
 // What a conflict is about (protocol/resolution.md, G11, G12): by the event that recorded it, or by what was chosen to settle it.
 
 import { hasCode } from '../../base/errors.ts'
+import type { LoggedEvent } from '../../event/event.ts'
 import type { Json } from '../../json/value.ts'
 import { CONFLICT_DETECTED, checkFrontierPayload, payloadOf } from '../payloads.ts'
-import type { ConflictResolutions, LoggedEvent } from './resolution-events.ts'
+import type { ConflictResolutions } from './resolution-events.ts'
 
 export interface ConflictSubject {
   readonly finding_id: string

@@ -4,17 +4,11 @@
 
 import { digestKey, sha256 } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
-import type { EventHead } from '../../event/event.ts'
+import type { LoggedEvent } from '../../event/event.ts'
 import { compareText, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { CONFLICT_RESOLVED, checkFrontierPayload, payloadOf } from '../payloads.ts'
 import { checkAuthority, type ResolutionAuthorities } from './decider.ts'
-
-/** An event in stored form with its head, as checkEvent and importEvent give it. */
-export interface LoggedEvent {
-  readonly text: Uint8Array
-  readonly head: EventHead
-}
 
 export interface Resolution {
   /** The resolving event. */

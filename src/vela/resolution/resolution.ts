@@ -4,6 +4,7 @@
 
 import { toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
+import type { LoggedEvent } from '../../event/event.ts'
 import { type CheckedEvent, type EventDraft, type EventHead, eventSigningBytes, makeEvent } from '../../event/event.ts'
 import { excerpt } from '../../event/fields.ts'
 import type { Signer } from '../../event/signing.ts'
@@ -17,7 +18,7 @@ import { actorsOf, type ResolutionAuthorities } from './decider.ts'
 import { checkChoiceValue } from './field-values.ts'
 import { makeProposal, type Proposal, proposalId } from './proposal.ts'
 import { type ConflictSubject, readRecorded, subjectIn, subjectOf } from './recorded-conflict.ts'
-import { type ConflictResolutions, type LoggedEvent, outcomeOf, readResolutions } from './resolution-events.ts'
+import { type ConflictResolutions, outcomeOf, readResolutions } from './resolution-events.ts'
 import { checkReviewerKey } from './reviewer.ts'
 
 export const CONFLICT_RESOLVE = 'frontier.conflict_resolve'

@@ -1,9 +1,9 @@
 // The findings of a frontier that its log doesn't bring (protocol/replay.md, R6): older than logs, or never logged. Replay has to be given
 // them, since later events are about them.
 
+import type { LoggedEvent } from '../../event/event.ts'
 import type { Finding } from '../files/frontier-file.ts'
 import { payloadOf } from '../payloads.ts'
-import type { LoggedEvent } from '../resolution/resolution-events.ts'
 import type { Body } from './json-path.ts'
 
 /** Findings that no event asserts, and none supersedes or brings in another's place; in the order given. */
