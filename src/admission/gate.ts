@@ -10,6 +10,7 @@ import { setImmediate } from 'node:timers/promises'
 import { type Digest, DigestMap, DigestSet, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
+import { Mutex } from '../base/mutex.ts'
 import type { Verifier } from '../crypto/verifier-pool.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
 import type { FrontierStore, HeldStore, NodeEntry, Wait } from '../store/store.ts'
@@ -55,7 +56,7 @@ const RECHECK_PAGE = 256
 export class Gate {
   readonly #verifier: Verifier
   readonly #ground: AdmissionContext
-  #line: Promise<unknown> = Promise.resolve()
+  readonly #mutex = new Mutex()
   #recovered = false
 
   constructor({ log, held, registry, verifier, onCommitted = () => {} }: GateParts) {
@@ -136,9 +137,7 @@ export class Gate {
    * which its nodes came in. The task must not wait for the gate.
    */
   exclusive<T>(task: () => Promise<T>): Promise<T> {
-    const run = this.#line.then(task)
-    this.#line = run.catch(() => {})
-    return run
+    return this.#mutex.run(task)
   }
 
   #turn(task: (settlement: AdmissionPass) => Promise<void>): Promise<AdmitReport> {

@@ -6,6 +6,7 @@
 import { compare, concat, type Digest, fromHex, sha256, toHex, utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { REGISTRY_LIMITS } from '../base/limits.ts'
+import { Mutex } from '../base/mutex.ts'
 import { encodeCbor } from '../cbor/dag-cbor.ts'
 import { type Key, parsePublicKey } from '../crypto/key.ts'
 import type { RecordChange, Records } from '../store/store.ts'
@@ -56,7 +57,8 @@ export class Registry {
   #digest: Digest | undefined
   #changes = 0
   readonly #listeners = new Set<() => void>()
-  #turn: Promise<unknown> = Promise.resolve()
+  /** Changes run one at a time, so that a check and its write belong together. */
+  readonly #mutex = new Mutex()
 
   private constructor(records: Records, frontier: string, own: Own) {
     this.#records = records
@@ -74,7 +76,7 @@ export class Registry {
 
   /** Reads all entries again. @throws ReplicaError ERR_STORE_CORRUPT, and all is as before */
   reload(): Promise<void> {
-    return this.#serial(async () => {
+    return this.#mutex.run(async () => {
       const { peers, cuts } = await loadEntries(this.#records, this.frontier)
       for (const map of [this.#peers, this.#byKey, this.#cuts]) map.clear()
       for (const peer of peers) this.#keep(peer)
@@ -136,7 +138,7 @@ export class Registry {
    * @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_KEY, ERR_PEER_EXISTS, ERR_PEER_KEY_CHANGED, ERR_REGISTRY
    */
   add(draft: PeerDraft): Promise<Added> {
-    return this.#serial(async () => {
+    return this.#mutex.run(async () => {
       const peer = readPeerDraft(draft)
       const before = this.#peers.get(peer.id)
       const isSame = before?.public_key === peer.public_key && before.url === peer.url && before.note === peer.note
@@ -150,7 +152,7 @@ export class Registry {
 
   /** Gives a peer another URL or link; its key is rotated instead. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL */
   change(id: string, change: PeerChange): Promise<{ peer: Peer; before: Peer }> {
-    return this.#serial(async () => {
+    return this.#mutex.run(async () => {
       const before = this.#wanted(id)
       const peer = changePeer(before, change)
       if (peer.url !== before.url || peer.live !== before.live) await this.#apply({ peers: [peer] })
@@ -160,7 +162,7 @@ export class Registry {
 
   /** Takes a peer out; its key is cut. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY */
   remove(id: string, draft: CutDraft): Promise<Cut> {
-    return this.#serial(async () => {
+    return this.#mutex.run(async () => {
       const peer = this.#wanted(id)
       const cut = makeCut(peer, draft)
       await this.#apply({ cuts: [cut], gone: peer })
@@ -173,7 +175,7 @@ export class Registry {
    * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_KEY, ERR_PEER_EXISTS (the key is somebody's, its own, or was removed), ERR_REGISTRY
    */
   rotate(id: string, publicKey: string, draft: CutDraft): Promise<{ peer: Peer; cut: Cut }> {
-    return this.#serial(async () => {
+    return this.#mutex.run(async () => {
       const before = this.#wanted(id)
       const peer = { ...before, public_key: toHex(parsePublicKey(publicKey)), added_at: draft.at }
       this.#checkKeyFree(peer.public_key)
@@ -191,7 +193,7 @@ export class Registry {
 
   /** Cuts a key that this replica signed with before: whoever got hold of it writes nothing any more. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY */
   retire(publicKey: string, draft: CutDraft): Promise<Cut> {
-    return this.#serial(async () => {
+    return this.#mutex.run(async () => {
       const hex = publicKey.toLowerCase()
       if (hex === this.#own.key.publicKey || !this.#ownKeys.has(hex)) {
         throw new ReplicaError('ERR_PEER_UNKNOWN', 'no former key of this replica')
@@ -241,7 +243,7 @@ export class Registry {
    * is ever declared about one's own keys; what is left out is listed with the reason.
    */
   adopt(offer: RegistryOffer, options: { at: string; allowPlain?: boolean }): Promise<Adopted> {
-    return this.#serial(async () => {
+    return this.#mutex.run(async () => {
       const { peers, cuts, skipped } = await planAdoption(offer, this.#local(), options)
       await this.#apply({ peers, cuts })
       return { added: peers.map(peer => peer.id), cut: cuts.map(cut => cut.public_key), skipped }
@@ -319,12 +321,5 @@ export class Registry {
   #keep(peer: Peer): void {
     this.#peers.set(peer.id, peer)
     this.#byKey.set(peer.public_key, peer)
-  }
-
-  /** Changes run one after another, so that a check and its write belong together. */
-  #serial<T>(task: () => Promise<T>): Promise<T> {
-    const run = this.#turn.then(task)
-    this.#turn = run.catch(() => undefined)
-    return run
   }
 }

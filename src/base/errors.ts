@@ -133,3 +133,13 @@ export function isErrorCode(text: string): text is ErrorCode {
 export function hasCode(error: unknown, ...codes: ErrorCode[]): error is ReplicaError {
   return error instanceof ReplicaError && (codes.length === 0 || codes.includes(error.code))
 }
+
+/** Returns `error` itself when it has a code, else ERR_INTERNAL with `error` as its cause. */
+export function toReplicaError(error: unknown): ReplicaError {
+  return hasCode(error) ? error : new ReplicaError('ERR_INTERNAL', `unexpected: ${error}`, { cause: error })
+}
+
+/** The other side ended the session in good order while a request of this side was pending. */
+export function sessionClosedError(): ReplicaError {
+  return new ReplicaError('ERR_SYNC_CLOSED', 'the other side ended the session, as a hub does that is stopping')
+}

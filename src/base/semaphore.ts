@@ -1,26 +1,27 @@
-// How many batches of nodes are read at once over all sessions of this process. Many sessions that catch up at the same time
-// would else bring their batches in one turn of the event loop, and hold everything else up for as long as they all take.
+// Bounds and counts concurrent tasks.
 
 import { SOCKET_LIMITS } from './limits.ts'
 
+/** Caps how many tasks run at once. Waiters start in the order of their calls. */
 export class Semaphore {
-  readonly #width: number
+  readonly #permits: number
   readonly #waiting: (() => void)[] = []
   #taken = 0
 
-  constructor(width: number = SOCKET_LIMITS.readsAtOnceMax) {
-    this.#width = width
+  /** @param permits tasks that may run at once, at least 1 */
+  constructor(permits: number) {
+    this.#permits = permits
   }
 
-  /** Calls `start` when there is room, which is taken until `leave`. */
+  /** Calls `start` once a permit is free, at once where one is. The caller gives the permit back with `release`. */
   acquire(start: () => void): void {
-    if (this.#taken < this.#width) {
+    if (this.#taken < this.#permits) {
       this.#taken += 1
       start()
     } else this.#waiting.push(start)
   }
 
-  /** The room goes to whoever waits longest, after the sockets have been looked at. */
+  /** Gives the permit to the oldest waiter, in a new iteration of the event loop, after pending socket events. */
   release(): void {
     const next = this.#waiting.shift()
     if (next === undefined) this.#taken -= 1
@@ -28,5 +29,41 @@ export class Semaphore {
   }
 }
 
-/** The one of this process. */
-export const readSemaphore = new Semaphore()
+/** Counts running tasks and waits for those in the background. */
+export class TaskTracker {
+  readonly #spawned = new Set<Promise<void>>()
+  #count = 0
+
+  /** Tasks that run now. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Counts a task that the caller awaits. */
+  async track<T>(task: () => Promise<T>): Promise<T> {
+    this.#count += 1
+    try {
+      return await task()
+    } finally {
+      this.#count -= 1
+    }
+  }
+
+  /** Runs a task that nobody awaits. The task no longer counts when `done` or `failed` is called. */
+  spawn<T>(task: () => Promise<T>, done: (outcome: T) => void, failed: (error: unknown) => void): void {
+    const settled = this.track(task)
+      .then(done, failed)
+      .then(() => {
+        this.#spawned.delete(settled)
+      })
+    this.#spawned.add(settled)
+  }
+
+  /** Waits until all tasks given to `spawn` so far have ended. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#spawned)
+  }
+}
+
+/** Bulk reads of nodes over all sessions of this process. */
+export const readSemaphore = new Semaphore(SOCKET_LIMITS.readsAtOnceMax)

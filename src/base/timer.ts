@@ -1,16 +1,18 @@
-// Time as a session needs it: an alarm that rings once after a while and can be set back. Tests bring alarms of their
-// own, so that no test waits for a real one.
+// An injectable timer, so that a test can replace the clock and never waits for real time.
 
 export interface Timer {
-  /** Starts the while again. */
+  /** Starts the full interval again. */
   restart(): void
+  /** Cancels the timer. Has no effect after it fired. */
   stop(): void
 }
 
-export type SetTimer = (ms: number, ring: () => void) => Timer
+/** Calls `onTimeout` once after `ms` milliseconds. */
+export type SetTimer = (ms: number, onTimeout: () => void) => Timer
 
-export const systemTimer: SetTimer = (ms, ring) => {
-  const timer = setTimeout(ring, ms)
+/** Timers of the Node event loop. */
+export const systemTimer: SetTimer = (ms, onTimeout) => {
+  const timer = setTimeout(onTimeout, ms)
   return {
     restart() {
       timer.refresh()

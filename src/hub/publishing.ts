@@ -3,6 +3,7 @@
 
 import { ReplicaError } from '../base/errors.ts'
 import { HTTP_LIMITS } from '../base/limits.ts'
+import { Mutex } from '../base/mutex.ts'
 import { verify } from '../crypto/ed25519.ts'
 import { parseInstant } from '../json/instant.ts'
 import type { Owners } from '../projection/ownership-store.ts'
@@ -22,7 +23,7 @@ export interface PublishingParts {
 
 export class PublicationIntake {
   readonly #parts: PublishingParts
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #mutex = new Mutex()
 
   constructor(parts: PublishingParts) {
     this.#parts = parts
@@ -33,9 +34,7 @@ export class PublicationIntake {
    * @throws ReplicaError as judgePublication; ERR_INSTANT for a time to come; ERR_FRONTIER_UNKNOWN, ERR_NOT_FOUND
    */
   publish(entry: RegistryEntry, content: ReadContent | undefined): Promise<'first' | 'next' | 'duplicate'> {
-    const run = this.#turn.then(() => this.#publish(entry, content))
-    this.#turn = run.catch(() => {})
-    return run
+    return this.#mutex.run(() => this.#publish(entry, content))
   }
 
   async #publish(entry: RegistryEntry, read: ReadContent | undefined): Promise<'first' | 'next' | 'duplicate'> {

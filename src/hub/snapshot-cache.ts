@@ -6,9 +6,10 @@
 
 import type { Registry } from '../admission/registry.ts'
 import { sha256, toHex } from '../base/bytes.ts'
+import { runCooperatively } from '../base/cooperative.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { FETCH_LIMITS, HTTP_LIMITS } from '../base/limits.ts'
-import { runCooperatively } from '../base/turns.ts'
+import { Mutex } from '../base/mutex.ts'
 import { exportFrontier } from '../projection/files/snapshot.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
@@ -61,7 +62,8 @@ export class SnapshotCache {
   /** By frontier and hash, least lately used first. */
   readonly #kept = new Map<string, { capture: Snapshot; at: number }>()
   #keptBytes = 0
-  #turn: Promise<unknown> = Promise.resolve()
+  /** One capture at a time over all frontiers: each needs the thread and memory. */
+  readonly #mutex = new Mutex()
 
   constructor(home: ReplicaContext, clock: () => number = () => performance.now()) {
     this.#home = home
@@ -117,9 +119,9 @@ export class SnapshotCache {
     if (nodes > snapshotNodesMax) throw tooLarge()
     if (!this.#budget(FORMER + name).hasTokens)
       throw new ReplicaError('ERR_HTTP_BUSY', 'the frontier was captured too often of late')
-    const remaking = this.#inTurn(() => this.#take(frontier, { nodes, budget: this.#budget(FORMER + name) })).then(
-      ({ capture }) => this.#keep(capture),
-    )
+    const remaking = this.#mutex
+      .run(() => this.#take(frontier, { nodes, budget: this.#budget(FORMER + name) }))
+      .then(({ capture }) => this.#keep(capture))
     this.#remaking.set(key, remaking)
     try {
       return await remaking
@@ -130,7 +132,9 @@ export class SnapshotCache {
 
   async #make(frontier: Frontier, state: string): Promise<Snapshot> {
     const { name } = frontier.log
-    const taking = this.#inTurn(() => this.#take(frontier, { nodes: frontier.log.nodes, budget: this.#budget(name) }))
+    const taking = this.#mutex.run(() =>
+      this.#take(frontier, { nodes: frontier.log.nodes, budget: this.#budget(name) }),
+    )
     this.#making.set(name, { state, taking })
     try {
       const taken = await taking
@@ -139,13 +143,6 @@ export class SnapshotCache {
     } finally {
       this.#making.delete(name)
     }
-  }
-
-  /** One at a time, of whatever frontier: each needs the thread and memory. */
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const run = this.#turn.then(task)
-    this.#turn = run.catch(() => {})
-    return run
   }
 
   async #take({ log, registry }: Frontier, how: { nodes: number; budget: TokenBucket }): Promise<Taken> {

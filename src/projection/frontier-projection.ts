@@ -4,6 +4,7 @@
 
 import type { Registry } from '../admission/registry.ts'
 import { VIEW_LIMITS } from '../base/limits.ts'
+import { Mutex } from '../base/mutex.ts'
 import type { Journal, JournalFacts } from '../replica/journal.ts'
 import type { FrontierStore } from '../store/store.ts'
 import { OPENED_EVENTS_MAX } from '../sync/message.ts'
@@ -41,7 +42,7 @@ export class FrontierProjection {
   #recorded = new Set<string>()
   /** What was merged before this is not said to have opened anything; all behind it is looked at by whoever gives no number. */
   #noted: number
-  #tail: Promise<unknown> = Promise.resolve()
+  readonly #mutex = new Mutex()
   readonly #watchers = new Set<(progress: ReplayProgress) => void>()
 
   constructor(parts: ViewParts) {
@@ -74,7 +75,7 @@ export class FrontierProjection {
 
   /** What `use` makes of the view, which must not change meanwhile: `use` doesn't wait for anything. */
   read<T>(use: (view: View) => T): Promise<T> {
-    return this.#serial(async () => use((await this.#advance()).view))
+    return this.#mutex.run(async () => use((await this.#advance()).view))
   }
 
   /** The computed conflicts, by finding, field and events; of these findings only, when given. At most VIEW_LIMITS.listedMax. */
@@ -88,7 +89,7 @@ export class FrontierProjection {
    */
   listed(findings?: Iterable<string>): Promise<ListedConflict[]> {
     const wanted = findings === undefined ? undefined : new Set(findings)
-    return this.#serial(async () => {
+    return this.#mutex.run(async () => {
       const { view } = await this.#advance()
       return firstOf(listConflicts(view, this.#contested, wanted), VIEW_LIMITS.listedMax)
     })
@@ -96,7 +97,7 @@ export class FrontierProjection {
 
   /** The one of this id among all that `listed` would list if it had no end. */
   find(id: string): Promise<ListedConflict | undefined> {
-    return this.#serial(async () => {
+    return this.#mutex.run(async () => {
       const { view } = await this.#advance()
       for (const conflict of listConflicts(view, this.#contested)) if (conflict.id === id) return conflict
       return undefined
@@ -105,14 +106,14 @@ export class FrontierProjection {
 
   /** What the log has of conflicts recorded and resolved, under the actors that are registered now. */
   settled(): Promise<Settled> {
-    return this.#serial(async () => this.#settleLog.settled((await this.#advance()).view.deciders.actors))
+    return this.#mutex.run(async () => this.#settleLog.settled((await this.#advance()).view.deciders.actors))
   }
 
   /** Where a merge begins, to be given to `noteMerged` after it: a view that is there is brought up to it first. */
   checkpoint(): Promise<number> {
     const { log } = this.#parts
     if (this.#replaying === undefined) return Promise.resolve(log.nodes)
-    return this.#serial(async () => (await this.#advance()).nodes)
+    return this.#mutex.run(async () => (await this.#advance()).nodes)
   }
 
   /**
@@ -120,7 +121,7 @@ export class FrontierProjection {
    * still. Those that the journal doesn't have are recorded there, with `facts` beside them.
    */
   openedSince(fromSeq?: number, facts: JournalFacts = {}): Promise<OpenedConflict[]> {
-    return this.#serial(() => this.#noteMerged(fromSeq ?? this.#noted, facts))
+    return this.#mutex.run(() => this.#noteMerged(fromSeq ?? this.#noted, facts))
   }
 
   async #noteMerged(from: number, facts: JournalFacts): Promise<OpenedConflict[]> {
@@ -143,7 +144,7 @@ export class FrontierProjection {
    * `noteMerged` without a number.
    */
   noteBehindWaist(fromSeq?: number, facts: JournalFacts = {}): Promise<readonly OpenedConflict[] | undefined> {
-    return this.#serial(async () => {
+    return this.#mutex.run(async () => {
       const { log, registry, hubId } = this.#parts
       const from = fromSeq ?? this.#noted
       const to = log.nodes
@@ -210,12 +211,6 @@ export class FrontierProjection {
     const { view } = replaying
     this.#contested = contestedIn(view, await this.#settleLog.settled(view.deciders.actors, target.to))
     this.#openings.update({ view, contested: this.#contested }, touched, target.to)
-  }
-
-  #serial<T>(task: () => Promise<T>): Promise<T> {
-    const run = this.#tail.then(task)
-    this.#tail = run.catch(() => {})
-    return run
   }
 }
 

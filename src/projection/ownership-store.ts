@@ -6,6 +6,7 @@
 import { fromHex, utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { HTTP_LIMITS } from '../base/limits.ts'
+import { Mutex } from '../base/mutex.ts'
 import { verify } from '../crypto/ed25519.ts'
 import { parseJson, printJson } from '../json/json.ts'
 import { decodeNode } from '../node/node.ts'
@@ -29,7 +30,7 @@ const NOBODY = ''
 export class Owners {
   readonly #home: ReplicaContext
   readonly #known = new Map<string, Promise<OwnershipStanding>>()
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #mutex = new Mutex()
 
   constructor(home: ReplicaContext) {
     this.#home = home
@@ -66,9 +67,7 @@ export class Owners {
    * @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER, ERR_ENTRY_STALE, ERR_NOT_FOUND
    */
   take(frontier: Frontier, record: OwnershipRecord): Promise<'taken' | 'duplicate'> {
-    const run = this.#turn.then(() => this.#take(frontier, record))
-    this.#turn = run.catch(() => {})
-    return run
+    return this.#mutex.run(() => this.#take(frontier, record))
   }
 
   async #take(frontier: Frontier, record: OwnershipRecord): Promise<'taken' | 'duplicate'> {

@@ -4,6 +4,7 @@
 
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { SETTLE_LIMITS } from '../base/limits.ts'
+import { Mutex } from '../base/mutex.ts'
 import { excerpt } from '../event/fields.ts'
 import type { Signer } from '../event/signing.ts'
 import { parseJson } from '../json/json.ts'
@@ -47,7 +48,7 @@ export interface AcceptedReport extends AppendReport {
 }
 
 /** Acceptances of a frontier take turns: of two at once, the second sees what the first made. */
-const turns = new WeakMap<Frontier, Promise<unknown>>()
+const mutexes = new WeakMap<Frontier, Mutex>()
 
 export class ConflictResolver {
   readonly #home: ReplicaContext
@@ -111,12 +112,9 @@ export class ConflictResolver {
     by: { readonly reviewer: string; readonly key: Signer; readonly reason?: string },
   ): Promise<AcceptedReport> {
     const frontier = this.#home.frontier(this.#name)
-    const run = (turns.get(frontier) ?? Promise.resolve()).then(() => this.#accept(proposal, by))
-    turns.set(
-      frontier,
-      run.catch(() => {}),
-    )
-    return run
+    const mutex = mutexes.get(frontier) ?? new Mutex()
+    mutexes.set(frontier, mutex)
+    return mutex.run(() => this.#accept(proposal, by))
   }
 
   async #accept(id: string, by: { reviewer: string; key: Signer; reason?: string }): Promise<AcceptedReport> {

@@ -3,6 +3,7 @@
 
 import { Gate } from '../admission/gate.ts'
 import type { Registry } from '../admission/registry.ts'
+import { Mutex } from '../base/mutex.ts'
 import type { Verifier } from '../crypto/verifier-pool.ts'
 import { FrontierProjection, type InitialState, type ViewParts } from '../projection/frontier-projection.ts'
 import type { FrontierStore, HeldStore, NodeEntry } from '../store/store.ts'
@@ -19,7 +20,7 @@ export class Frontier {
   /** The last nodes, for those who follow. */
   readonly tail = new RecentRows()
   readonly #subscribers = new Set<() => void>()
-  #tail: Promise<unknown> = Promise.resolve()
+  readonly #mutex = new Mutex()
 
   /** `seeds`: what replay of this frontier starts from, besides its events. */
   constructor(
@@ -50,8 +51,6 @@ export class Frontier {
 
   /** Runs `task` after every task given before it has settled. */
   exclusive<T>(task: () => Promise<T>): Promise<T> {
-    const run = this.#tail.then(task, task)
-    this.#tail = run.catch(() => {})
-    return run
+    return this.#mutex.run(task)
   }
 }

@@ -5,6 +5,7 @@
 import { type Digest, sha256, toHex } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { JOURNAL_LIMITS } from '../base/limits.ts'
+import { Mutex } from '../base/mutex.ts'
 import { decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
 import type { Key } from '../crypto/key.ts'
 import type { LoggedEvent } from '../event/event.ts'
@@ -35,7 +36,7 @@ export class Journal {
   readonly #clock: () => Date
   readonly #key: () => Key
   readonly #ends = new Map<string, End>()
-  #tail: Promise<unknown> = Promise.resolve()
+  readonly #mutex = new Mutex()
 
   /** `key` gives the key that the replica has when an entry is made. */
   constructor(records: Records, options: { readonly clock: () => Date; readonly key: () => Key }) {
@@ -56,7 +57,7 @@ export class Journal {
   /** Writes entries that belong together: all of them or, when it throws, none. @throws ReplicaError ERR_JOURNAL, ERR_EVENT_… */
   writeAll(frontier: string, observed: readonly Observation[]): Promise<void> {
     const at = this.#clock().toISOString()
-    const run = this.#tail.then(async () => {
+    return this.#mutex.run(async () => {
       let { count, last } = this.#ends.get(frontier) ?? (await this.#end(frontier))
       const changes: RecordChange[] = []
       for (const one of observed) {
@@ -69,8 +70,6 @@ export class Journal {
       await this.#records.write([...changes, { key: endKey(frontier), value: encodeCbor({ count, last }) }])
       this.#ends.set(frontier, { count, last })
     })
-    this.#tail = run.catch(() => {})
-    return run
   }
 
   /** Entries in order, after number `after`, at most `limit`. @throws ReplicaError ERR_JOURNAL for one that can't be read */

@@ -5,6 +5,7 @@ import { Registry } from '../admission/registry.ts'
 import { toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { HEADS_ALARM, REGISTRY_LIMITS } from '../base/limits.ts'
+import { Mutex } from '../base/mutex.ts'
 import { Key } from '../crypto/key.ts'
 import { Verifier } from '../crypto/verifier-pool.ts'
 import { seedsOf } from '../projection/initial-state.ts'
@@ -42,7 +43,8 @@ export class ReplicaContext {
   #former: readonly string[]
   /** The key in whose place the present one was put at this opening. */
   readonly #replaced: string | undefined
-  #tracking: Promise<unknown> = Promise.resolve()
+  /** Opens one frontier at a time, so that no second gate is made. */
+  readonly #openMutex = new Mutex()
   #closing: Promise<void> | undefined
 
   constructor(opened: OpenedReplica, options: OpenOptions) {
@@ -126,7 +128,7 @@ export class ReplicaContext {
   /** Starts to keep a frontier, or finds it kept already. Calls take turns, so that none makes a second gate. */
   openFrontier(name: string): Promise<Frontier> {
     checkName(name)
-    const run = this.#tracking.then(async () => {
+    return this.#openMutex.run(async () => {
       const kept = this.frontiers.get(name)
       if (kept !== undefined) return kept
       const frontier = await this.#load(name)
@@ -135,8 +137,6 @@ export class ReplicaContext {
       this.#registryChanged()
       return frontier
     })
-    this.#tracking = run.catch(() => {})
-    return run
   }
 
   /** A frontier of this name in memory, with nothing in it: what it refuses, one that is kept would refuse. */

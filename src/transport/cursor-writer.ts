@@ -3,6 +3,7 @@
 // that is never written costs no more than a search. Specification: protocol/sync.md, S39 and S50.
 
 import { LIVE_LIMITS } from '../base/limits.ts'
+import { Mutex } from '../base/mutex.ts'
 import { type SetTimer, systemTimer, type Timer } from '../base/timer.ts'
 import type { Effect } from '../sync/connection.ts'
 
@@ -13,7 +14,7 @@ export class CursorWriter {
   readonly #setAlarm: SetTimer
   readonly #pending = new Map<number, SaveCursor>()
   #alarm: Timer | undefined
-  #tail: Promise<void> = Promise.resolve()
+  readonly #mutex = new Mutex()
 
   constructor(write: (cursor: SaveCursor) => Promise<void>, setAlarm: SetTimer = systemTimer) {
     this.#write = write
@@ -23,10 +24,7 @@ export class CursorWriter {
   /** Keeps it for later, or writes it before it answers; the last one of a channel stands. */
   async remember(cursor: SaveCursor): Promise<void> {
     this.#pending.delete(cursor.ch)
-    if (!cursor.later) {
-      await this.#tail
-      return this.#write(cursor)
-    }
+    if (!cursor.later) return this.#mutex.run(() => this.#write(cursor))
     this.#pending.set(cursor.ch, cursor)
     this.#alarm ??= this.#setAlarm(LIVE_LIMITS.cursorMs, () => this.flush())
   }
@@ -37,7 +35,7 @@ export class CursorWriter {
     for (const cursor of due) {
       this.#pending.delete(cursor.ch)
       // A store that can't be written says so to whoever admits; a shortcut that is lost is nobody's concern.
-      this.#tail = this.#tail.then(() => this.#write(cursor)).catch(() => {})
+      this.#mutex.run(() => this.#write(cursor)).catch(() => {})
     }
     if (this.#pending.size > 0) return
     this.#alarm?.stop()
@@ -46,6 +44,6 @@ export class CursorWriter {
 
   /** What was flushed is written. */
   async written(): Promise<void> {
-    await this.#tail
+    await this.#mutex.run(async () => {})
   }
 }

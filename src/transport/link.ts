@@ -4,6 +4,7 @@
 
 import { ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS } from '../base/limits.ts'
+import { Mutex } from '../base/mutex.ts'
 
 /** More than this many bytes buffered, and a writer should wait; what it was about to send may still come on top. */
 export const BUFFERED_HIGH = SOCKET_LIMITS.outboundBytesMax / 2
@@ -63,7 +64,7 @@ class PipeEnd implements Link {
   readonly #inbox = new Inbox()
   #peer!: PipeEnd
   #buffered = 0
-  #sending: Promise<void> = Promise.resolve()
+  readonly #mutex = new Mutex()
   #waiting: (() => void)[] = []
   #closing = false
   #ended = false
@@ -84,7 +85,7 @@ class PipeEnd implements Link {
   send(frame: Uint8Array): void {
     if (this.#closing || this.#ended) return
     this.#buffered += frame.length
-    this.#sending = this.#sending.then(() => this.#carry(frame))
+    this.#mutex.run(() => this.#carry(frame))
   }
 
   drained(): Promise<void> {
@@ -101,7 +102,7 @@ class PipeEnd implements Link {
   close(code: number, reason: string): void {
     if (this.#closing || this.#ended) return
     this.#closing = true
-    this.#sending = this.#sending.then(() => {
+    this.#mutex.run(async () => {
       this.#peer.#end(code, reason)
       this.#end(1000, '')
     })

@@ -3,7 +3,7 @@
 // Specification: protocol/sync.md, S44 to S52.
 
 import type { ReplicaError } from '../base/errors.ts'
-import type { PendingRequests } from '../base/waiters.ts'
+import type { PendingRequests } from '../base/mutex.ts'
 import type { Channel, Connection, Effect, FlowReport, Input, LogState } from '../sync/connection.ts'
 import type { ReplicaPort } from './replica-port.ts'
 import type { RoundScheduler, RoundSlot } from './round-scheduler.ts'

@@ -8,10 +8,9 @@
 // two never wait for each other.
 
 import type { Digest } from '../base/bytes.ts'
-import { hasCode, ReplicaError } from '../base/errors.ts'
-import { TaskTracker } from '../base/tasks.ts'
-import { sessionClosedError, toReplicaError } from '../base/trouble.ts'
-import { PendingRequests } from '../base/waiters.ts'
+import { hasCode, ReplicaError, sessionClosedError, toReplicaError } from '../base/errors.ts'
+import { PendingRequests } from '../base/mutex.ts'
+import { TaskTracker } from '../base/semaphore.ts'
 import {
   type Channel,
   type Connection,

@@ -3,8 +3,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/base/bytes.ts'
-import { type CooperativeTask, runToCompletion } from '../../src/base/cooperative.ts'
-import { runCooperatively } from '../../src/base/turns.ts'
+import { type CooperativeTask, runCooperatively, runToCompletion } from '../../src/base/cooperative.ts'
 import { contentHashes, contentHashesInPieces } from '../../src/vela/hashes/snapshot-hash.ts'
 import { serve } from '../hub/site.ts'
 

@@ -2,9 +2,9 @@
 // output and exit code. Output is read no faster than it can be printed; stdin goes out only when the verb asks.
 
 import * as net from 'node:net'
-import { Deferred } from '../../base/deferred.ts'
 import { type ExitCode, isErrorCode, ReplicaError } from '../../base/errors.ts'
 import { CLI_LIMITS } from '../../base/limits.ts'
+import { Deferred } from '../../base/mutex.ts'
 import { hasErrno } from '../error-hints.ts'
 import type { Io } from '../io.ts'
 import { encodeFrame, type Frame, FrameReader } from './frame.ts'

@@ -3,9 +3,9 @@
 // verb with it (the signal fires). A frame out of turn ends that one session; the hub goes on.
 
 import * as net from 'node:net'
-import { Deferred } from '../../base/deferred.ts'
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
 import { CLI_LIMITS } from '../../base/limits.ts'
+import { Deferred } from '../../base/mutex.ts'
 import { type InputStream, type Io, OutputClosed, type OutputStream, pieces } from '../io.ts'
 import { encodeFrame, type Frame, type FrameKind, FrameReader } from './frame.ts'
 import { type ControlRequest, decodeRequest } from './request.ts'

@@ -2,9 +2,8 @@
 // repository. Equal logs of one owner give equal bytes, on whatever replica.
 
 import { concat, fromHex, utf8 } from '../../base/bytes.ts'
-import type { CooperativeTask } from '../../base/cooperative.ts'
+import { type CooperativeTask, runCooperatively } from '../../base/cooperative.ts'
 import { hasCode } from '../../base/errors.ts'
-import { runCooperatively } from '../../base/turns.ts'
 import { verifyWithValidatedKey } from '../../crypto/validated-keys.ts'
 import { readEvent } from '../../event/event.ts'
 import { compareText, printJson, printString } from '../../json/json.ts'

@@ -5,6 +5,7 @@
 import { toHex } from '../../base/bytes.ts'
 import type { ReplicaError } from '../../base/errors.ts'
 import { LINK_LIMITS } from '../../base/limits.ts'
+import { Mutex } from '../../base/mutex.ts'
 import type { SetTimer, Timer } from '../../base/timer.ts'
 import type { Records } from '../../store/store.ts'
 import type { Channel } from '../../sync/connection.ts'
@@ -33,7 +34,7 @@ export class PeerSyncTracker {
   readonly #known = new Map<string, Promise<PeerSyncHandle>>()
   readonly #unwritten = new Set<PeerSyncHandle>()
   #alarm: Timer | undefined
-  #writing: Promise<void> = Promise.resolve()
+  readonly #writeMutex = new Mutex()
 
   constructor(records: Records, options: { now: () => string; setAlarm: SetTimer }) {
     this.#records = records
@@ -70,7 +71,7 @@ export class PeerSyncTracker {
   flush(): Promise<void> {
     this.#alarm?.stop()
     this.#alarm = undefined
-    const run = this.#writing.then(async () => {
+    return this.#writeMutex.run(async () => {
       const changes = [...this.#unwritten].map(({ name, standing }) => ({
         key: name,
         value: encodePeerSyncState(standing),
@@ -78,8 +79,6 @@ export class PeerSyncTracker {
       this.#unwritten.clear()
       if (changes.length > 0) await this.#records.write(changes)
     })
-    this.#writing = run.catch(() => {})
-    return run
   }
 }
 
