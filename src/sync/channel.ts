@@ -4,9 +4,18 @@
 import { compare, type Digest, equals, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
-import type { Channel, Connection, Effect, FrontierSummary, Input } from './connection.ts'
-import { protocolError, send, sendError } from './effect.ts'
-import { newSink, newSource } from './flow.ts'
+import {
+  type Channel,
+  type Connection,
+  type Effect,
+  type FrontierSummary,
+  type Input,
+  newSink,
+  newSource,
+  protocolError,
+  send,
+  sendError,
+} from './connection.ts'
 import { mayClose, newLive, onGrew, onStop, onStopRequest, sendStopIfIdle, takesLive } from './live-rounds.ts'
 import type { FrontierSummaryFields, Message, Mode, Open } from './message.ts'
 import * as sink from './sink.ts'

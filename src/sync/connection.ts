@@ -2,13 +2,19 @@
 // ask for (Effect). No socket, clock, timer or randomness lives here; the driver (transport/exchange.ts) brings frames
 // and the answers of the local store, and carries effects out in order.
 
-import type { Digest, DigestSet } from '../base/bytes.ts'
-import type { ErrorCode, ReplicaError } from '../base/errors.ts'
+import { type Digest, DigestMap, DigestSet } from '../base/bytes.ts'
+import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import type { Wait } from '../store/store.ts'
-import type { Sink, Source } from './flow.ts'
 import type { FlowReport, LogState, OpenedTally } from './flow-report.ts'
-import type { Cursor, FrontierSummaryFields, Limits, Message, Mode } from './message.ts'
+import {
+  type Cursor,
+  encodeMessage,
+  type FrontierSummaryFields,
+  type Limits,
+  type Message,
+  type Mode,
+} from './message.ts'
 
 export type { FlowReport, LogState }
 
@@ -92,6 +98,99 @@ export interface Live {
   stopping: boolean
   stopSent: boolean
   stopReceived: boolean
+}
+
+export interface Source {
+  phase: 'planning' | 'offering' | 'sending' | 'ended' | 'reported' | 'following'
+  /** Rounds reported so far; only a live channel has more than one. */
+  rounds: number
+  /** What the end of the round under way will say of the log; at rest, what the last one said. */
+  target: LogState
+  /** Nodes sent before the round under way. */
+  sentBefore: number
+  /** Ids in the next offer; doubles with each, so that asking costs at most twice the difference. */
+  offerSize: number
+  /** The last offer, until the sink has answered it. */
+  offered: readonly Digest[]
+  /** Nodes read and not yet sent. */
+  queue: Uint8Array[]
+  reading: boolean
+  exhausted: boolean
+  /** Asked for by name and not yet read. */
+  wants: Digest[]
+  /** Ids asked for by name in this round. */
+  wanted: number
+  fetching: boolean
+  /** Ids that the sink holds aside already: not sent again; cut at `sinkIdsMax`. */
+  skip: DigestSet
+  sentNodes: number
+  sentBytes: number
+  ackedNodes: number
+  ackedBytes: number
+  /** What the sink said last. */
+  report?: FlowReport
+}
+
+export interface Sink {
+  phase: 'receiving' | 'settling' | 'reported'
+  /** Rounds reported so far; only a live channel has more than one. */
+  rounds: number
+  /** The log of the source at its last end. */
+  ended: LogState
+  /** Nodes that had come before the round under way. */
+  cameBefore: number
+  /** The cursor may follow the rounds: all nodes that came were stored or held, and none was lacking. */
+  kept: boolean
+  /** Something of an earlier round was refused, or wasn't complete: only equal heads can say that all is there. */
+  behind: boolean
+  /** An offer that the store is being asked about. */
+  offer: readonly Digest[] | undefined
+  /** Ids offered so far: never more than the source said it has. */
+  offered: number
+  /** Where known, exactly the ids that may come: none of equal heads, after offers those found lacking. */
+  needed: DigestSet | undefined
+  /** Nodes that came by the source's own plan, without an offer: never more than it said it has. */
+  planned: number
+  /** Asked for by name and not yet answered. */
+  wanted: DigestSet
+  /** All that was asked for by name in this round: nothing is asked for twice. */
+  asked: DigestSet
+  /** Ancestors and documents to look up and then ask for. */
+  missing: DigestSet
+  /** Which of the missing are documents: no plan of the source has those. */
+  documents: DigestSet
+  refusedIds: DigestSet
+  /** Held and not released since, with the key that signed; cut at `sinkIdsMax`. */
+  heldIds: DigestMap<Uint8Array>
+  /** The first of those that were held in this round: what its report lists. */
+  heldNow: { digest: Digest; key: Uint8Array }[]
+  /** A question to the store is under way. */
+  looking: boolean
+  /** Old waits were asked for, which is done when a head is held. */
+  waitsSeen: boolean
+  /** An ancestor had to be asked for that the source should have sent by itself. */
+  planFailed: boolean
+  admitting: number
+  /** Received and not yet durable. */
+  openNodes: number
+  openBytes: number
+  durableNodes: number
+  durableBytes: number
+  admitted: number
+  known: number
+  refusedCount: number
+  refused: { digest: Digest; code: string }[]
+  /** What the report will say, while it is found out which conflicts were opened. */
+  outcome?: Outcome
+  /** The last report. */
+  result?: FlowReport
+}
+
+/** How a round ended at a sink. */
+export interface Outcome extends LogState {
+  readonly complete: boolean
+  /** Everything up to its end is stored or held. */
+  readonly kept: boolean
 }
 
 export interface Connection {
@@ -209,4 +308,85 @@ export function newConnection(config: SessionConfig): Connection {
 export function ownLimits(): Limits {
   const { frameBytesMax, creditBytes, creditNodes } = WIRE_LIMITS
   return { frame: frameBytesMax, creditBytes, creditNodes }
+}
+
+/** A source whose first round is about the log as it was then. */
+export function newSource({ count, digest }: LogState): Source {
+  return {
+    phase: 'planning',
+    rounds: 0,
+    target: { count, digest },
+    sentBefore: 0,
+    offerSize: 32,
+    offered: [],
+    queue: [],
+    reading: false,
+    exhausted: false,
+    wants: [],
+    wanted: 0,
+    fetching: false,
+    skip: new DigestSet(),
+    sentNodes: 0,
+    sentBytes: 0,
+    ackedNodes: 0,
+    ackedBytes: 0,
+  }
+}
+
+/** A sink that expects the source's log up to here. */
+export function newSink({ count, digest }: LogState): Sink {
+  return {
+    phase: 'receiving',
+    rounds: 0,
+    ended: { count, digest },
+    cameBefore: 0,
+    kept: false,
+    behind: false,
+    offer: undefined,
+    offered: 0,
+    needed: undefined,
+    planned: 0,
+    wanted: new DigestSet(),
+    asked: new DigestSet(),
+    missing: new DigestSet(),
+    documents: new DigestSet(),
+    refusedIds: new DigestSet(),
+    heldIds: new DigestMap(),
+    heldNow: [],
+    looking: false,
+    waitsSeen: false,
+    planFailed: false,
+    admitting: 0,
+    openNodes: 0,
+    openBytes: 0,
+    durableNodes: 0,
+    durableBytes: 0,
+    admitted: 0,
+    known: 0,
+    refusedCount: 0,
+    refused: [],
+  }
+}
+
+/** Appends a send and returns the encoded frame. `nodes`: how many nodes it carries. */
+export function send(out: Effect[], message: Message, nodes = 0): Uint8Array {
+  const frame = encodeMessage(message)
+  out.push({ do: 'send', message, frame, nodes })
+  return frame
+}
+
+/** Tells the peer of an error: about one channel, about a request (`ch` 0), or (null) about the connection. */
+export function sendError(out: Effect[], ch: number | null, code: ErrorCode, message: string): void {
+  send(out, { t: 'error', ch, code, message })
+}
+
+/** A message that the state doesn't allow. */
+export function protocolError(message: { readonly t: string }, when: string): ReplicaError {
+  return new ReplicaError('ERR_SYNC_ORDER', `a '${message.t}' message ${when}`)
+}
+
+/** Keeps a cursor for this peer: everything of its log below `seq` is stored or held. 0 forgets it, at once. */
+export function saveCursor({ ch, frontier, mine, theirs, live }: Channel, seq: number, out: Effect[]): void {
+  const cursor = { store: theirs!.store, seq }
+  out.push({ do: 'remember', ch, frontier, cursor, registry: mine!.registry, later: live !== undefined && seq > 0 })
 }

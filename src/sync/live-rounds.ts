@@ -6,9 +6,16 @@
 import { type Digest, DigestSet } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
-import type { Channel, Connection, Effect, Live } from './connection.ts'
-import { protocolError, send } from './effect.ts'
-import type { Sink, Source } from './flow.ts'
+import {
+  type Channel,
+  type Connection,
+  type Effect,
+  type Live,
+  protocolError,
+  type Sink,
+  type Source,
+  send,
+} from './connection.ts'
 import { CAP_LIVE, type Message } from './message.ts'
 
 const { echoIdsMax, sinkIdsMax } = WIRE_LIMITS

@@ -5,9 +5,7 @@
 import { compare, type Digest, equals } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
-import type { Channel, Effect } from './connection.ts'
-import { saveCursor, send } from './effect.ts'
-import type { Sink } from './flow.ts'
+import { type Channel, type Effect, type Sink, saveCursor, send } from './connection.ts'
 
 const { idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
 

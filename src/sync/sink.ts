@@ -7,9 +7,20 @@
 import { type Digest, DigestSet, equals, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
-import type { Admission, Channel, Connection, Effect, Input, LogState, Why } from './connection.ts'
-import { protocolError, saveCursor, send } from './effect.ts'
-import type { Outcome, Sink } from './flow.ts'
+import {
+  type Admission,
+  type Channel,
+  type Connection,
+  type Effect,
+  type Input,
+  type LogState,
+  type Outcome,
+  protocolError,
+  type Sink,
+  saveCursor,
+  send,
+  type Why,
+} from './connection.ts'
 import type { OpenedTally } from './flow-report.ts'
 import { type BlocksMessage, unpackBlocks } from './frame-packing.ts'
 import { beginSinkRound, finishFlow, isComplete, recordReceivedFromPeer } from './live-rounds.ts'

@@ -6,9 +6,16 @@
 import { equals } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
-import type { Channel, Connection, Effect, Input, Row } from './connection.ts'
-import { protocolError, send } from './effect.ts'
-import type { Source } from './flow.ts'
+import {
+  type Channel,
+  type Connection,
+  type Effect,
+  type Input,
+  protocolError,
+  type Row,
+  type Source,
+  send,
+} from './connection.ts'
 import { FRAME_FILL_BYTES, FRAME_FILL_NODES, packBlocks } from './frame-packing.ts'
 import { becomeIdle, beginSourceRound } from './live-rounds.ts'
 import { bit, CAP_DEFLATE, type Message, type Report } from './message.ts'

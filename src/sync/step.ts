@@ -21,8 +21,7 @@ import { hasCode, isErrorCode, ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import { verify } from '../crypto/ed25519.ts'
 import { onChannelAnswer, onChannelMessage, openChannel } from './channel.ts'
-import { type Connection, type Effect, type Input, ownLimits } from './connection.ts'
-import { protocolError, send, sendError } from './effect.ts'
+import { type Connection, type Effect, type Input, ownLimits, protocolError, send, sendError } from './connection.ts'
 import { proofBytes } from './handshake.ts'
 import {
   CAP_CONFLICTS,

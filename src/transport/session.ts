@@ -11,6 +11,7 @@ import type { Digest } from '../base/bytes.ts'
 import { hasCode, ReplicaError, sessionClosedError, toReplicaError } from '../base/errors.ts'
 import { PendingRequests } from '../base/mutex.ts'
 import { TaskTracker } from '../base/semaphore.ts'
+import type { SetTimer } from '../base/timer.ts'
 import {
   type Channel,
   type Connection,
@@ -30,19 +31,34 @@ import {
   type LiveChannel,
   LiveChannels,
   type LiveHooks,
+  type LiveProgress,
   type LiveRound,
 } from './live-channels.ts'
-import type { SessionOptions } from './options.ts'
 import type { ReplicaPort, SendPlan, SendPlanRequest } from './replica-port.ts'
-import { pacer } from './round-scheduler.ts'
+import { pacer, type RoundScheduler } from './round-scheduler.ts'
+import { type EventLoopBudget, ReadQueue } from './scheduler.ts'
 import { type SessionStats, StatsRecorder } from './session-stats.ts'
 import { SessionTimeouts } from './session-timeouts.ts'
-import { ReadQueue } from './turns.ts'
 
 const CLOSE_NORMAL = 1000
 const CLOSE_GOING_AWAY = 1001
 
-export type { LiveChannel, LiveHooks, LiveRound, ReplicaPort, SendPlan, SendPlanRequest, SessionOptions, SessionStats }
+export type { LiveChannel, LiveHooks, LiveRound, ReplicaPort, SendPlan, SendPlanRequest, SessionStats }
+
+export interface SessionOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Told of each judged chunk, each sent frame of nodes and each ack of them; cheap, must not throw. */
+  readonly onProgress?: ((traffic: Readonly<SessionStats>) => void) | undefined
+  /** Told of each channel that ended in good order; must not throw. */
+  readonly onChannel?: ((channel: Channel, peer: PeerIdentity) => void) | undefined
+  /** Told of each live channel that was opened or caught up, and of each round reported on one; cheap, must not throw. */
+  readonly onLive?: ((frontier: string, news: LiveProgress, peer: PeerIdentity) => void) | undefined
+  readonly setAlarm?: SetTimer | undefined
+  /** Shared by sessions that must leave each other, and everything else in the process, room. */
+  readonly breath?: EventLoopBudget | undefined
+  /** Who else starts rounds of live channels; by default every session of this process. */
+  readonly pacer?: RoundScheduler | undefined
+}
 
 export class Session {
   readonly ready: Promise<PeerIdentity>

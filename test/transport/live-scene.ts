@@ -2,7 +2,7 @@
 // that it sees.
 
 import { appendEvent } from '../../src/replica/append.ts'
-import type { SessionOptions } from '../../src/transport/options.ts'
+import type { SessionOptions } from '../../src/transport/session.ts'
 import { type ReplicaPort, Session } from '../../src/transport/session.ts'
 import { clientConfig, FRONTIER, hubConfig, type Local, logOf } from '../sync/local.ts'
 import type { Loopback } from './loopback.ts'
