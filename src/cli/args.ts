@@ -3,7 +3,7 @@
 
 import { parseArgs } from 'node:util'
 import type { ReplicaError } from '../base/errors.ts'
-import { type CommandSpec, EVERYWHERE, type OptionSpec } from './command-spec.ts'
+import { COMMON_OPTIONS, type CommandSpec, type OptionSpec } from './command-spec.ts'
 import { usage } from './terminal/output.ts'
 
 /** The arguments of one verb, already checked against what it takes. */
@@ -61,7 +61,7 @@ export function wantsJson(argv: readonly string[]): boolean {
 }
 
 /** What the words name, and the words that are left. */
-export interface Found<C extends CommandSpec> {
+export interface CommandMatch<C extends CommandSpec> {
   /** Undefined when no verb is named. */
   readonly command: C | undefined
   /** The verbs that begin with the one word given, when that is a family and help was asked for. */
@@ -70,36 +70,36 @@ export interface Found<C extends CommandSpec> {
 }
 
 /** @throws ReplicaError ERR_USAGE */
-export function findVerb<C extends CommandSpec>(argv: readonly string[], commands: readonly C[]): Found<C> {
-  const { before, words } = splitAtVerb(argv)
+export function findCommand<C extends CommandSpec>(argv: readonly string[], commands: readonly C[]): CommandMatch<C> {
+  const { before, words } = splitAtCommand(argv)
   if (words.length === 0) return { command: undefined, rest: before }
-  const { rest, ...found } = findCommand(words, commands)
+  const { rest, ...found } = matchCommand(words, commands)
   return { ...found, rest: [...before, ...rest] }
 }
 
 /** Options for every verb may stand before it: `replica --dir lab status`. */
-function splitAtVerb(argv: readonly string[]): { before: string[]; words: string[] } {
+function splitAtCommand(argv: readonly string[]): { before: string[]; words: string[] } {
   let at = 0
   while (at < argv.length && argv[at]!.startsWith('-')) {
-    const spec = EVERYWHERE.find(option => `--${option.name}` === argv[at])
+    const spec = COMMON_OPTIONS.find(option => `--${option.name}` === argv[at])
     at += spec?.value === undefined ? 1 : 2
   }
   return { before: argv.slice(0, at), words: argv.slice(at) }
 }
 
-function findCommand<C extends CommandSpec>(words: readonly string[], commands: readonly C[]): Found<C> {
+function matchCommand<C extends CommandSpec>(words: readonly string[], commands: readonly C[]): CommandMatch<C> {
   const [first, second] = words as [string, string | undefined]
   const one = commands.find(command => command.name === first)
   if (one !== undefined) return { command: one, rest: words.slice(1) }
   const family = commands.filter(command => command.name.startsWith(`${first} `))
-  if (family.length === 0) throw unknownVerb(first, commands)
+  if (family.length === 0) throw unknownCommand(first, commands)
   const two = family.find(command => command.name === `${first} ${second}`)
   if (two !== undefined) return { command: two, rest: words.slice(2) }
   const isAlone = second === undefined || second.startsWith('-')
   if (isAlone && asksForHelp(words)) return { command: undefined, family, rest: words.slice(1) }
   const main = family.find(command => command.isDefault === true)
   if (isAlone && main !== undefined) return { command: main, rest: words.slice(1) }
-  throw noneOfFamily(words, family)
+  throw unknownSubcommand(words, family)
 }
 
 function asksForHelp(words: readonly string[]): boolean {
@@ -107,23 +107,23 @@ function asksForHelp(words: readonly string[]): boolean {
   return words.slice(0, end < 0 ? undefined : end).some(word => word === '--help' || word === '-h')
 }
 
-function noneOfFamily([first, second]: readonly string[], family: readonly CommandSpec[]): ReplicaError {
+function unknownSubcommand([first, second]: readonly string[], family: readonly CommandSpec[]): ReplicaError {
   const names = family.map(command => command.name)
   const words = `${first} ${second}`
   const isWord = second !== undefined && !second.startsWith('-')
-  if (isWord && nearest(words, names) !== undefined) return unknownVerb(words, family)
+  if (isWord && nearest(words, names) !== undefined) return unknownCommand(words, family)
   return usage(`replica ${first} wants one of: ${names.map(name => name.slice(first!.length + 1)).join(', ')}`)
 }
 
 /** Compared with all verbs and with the first words of those that have two. */
-export function unknownVerb(words: string, commands: readonly CommandSpec[]): ReplicaError {
+export function unknownCommand(words: string, commands: readonly CommandSpec[]): ReplicaError {
   const known = commands.flatMap(command => [command.name, command.name.split(' ')[0]!])
   return unknown('verb', words, [...new Set(known)])
 }
 
 /** What follows the verb, checked against what it takes. @throws ReplicaError ERR_USAGE */
 export function readArgs(words: readonly string[], command: CommandSpec | undefined): Args {
-  const specs = [...(command?.options ?? []), ...EVERYWHERE]
+  const specs = [...(command?.options ?? []), ...COMMON_OPTIONS]
   const { tokens } = parseArgs({
     args: [...words],
     options: Object.fromEntries(specs.map(spec => [spec.name, parseOption(spec)])),

@@ -35,7 +35,7 @@ export interface CommandSpec {
 }
 
 /** Options that every verb takes. */
-export const EVERYWHERE: readonly OptionSpec[] = [
+export const COMMON_OPTIONS: readonly OptionSpec[] = [
   { name: 'dir', value: 'folder', help: 'the store, or the folder it is in (else REPLICA_DIR, else here or above)' },
   { name: 'json', help: 'print one JSON object on stdout' },
   { name: 'quiet', short: 'q', help: 'no progress and no notices on stderr' },
@@ -43,7 +43,7 @@ export const EVERYWHERE: readonly OptionSpec[] = [
 ]
 
 /** The option that most verbs share. */
-export const FRONTIER: OptionSpec = {
+export const FRONTIER_OPTION: OptionSpec = {
   name: 'frontier',
   value: 'vfr',
   help: 'the frontier meant; not needed while the store has only one',

@@ -1,45 +1,45 @@
 // The table of verbs.
 
 import type { Command } from './command.ts'
-import { CLONE_VERBS } from './commands/clone.ts'
-import { COMPARE_VERBS } from './commands/compare.ts'
-import { CONFLICT_VERBS } from './commands/conflicts.ts'
-import { DAG_VERBS } from './commands/dag.ts'
-import { DOCUMENT_VERBS } from './commands/documents.ts'
-import { EVENT_VERBS } from './commands/events.ts'
-import { EXPORT_VERBS } from './commands/export.ts'
-import { FRONTIER_VERBS } from './commands/frontiers.ts'
-import { LIVE_VERBS } from './commands/live.ts'
-import { LOG_VERBS } from './commands/log.ts'
-import { PEER_VERBS } from './commands/peers.ts'
-import { PUBLISH_VERBS } from './commands/publish.ts'
-import { SETTLE_VERBS } from './commands/resolve.ts'
-import { SERVE_VERBS } from './commands/serve.ts'
-import { LOOK_VERBS } from './commands/status.ts'
-import { STORE_VERBS } from './commands/store.ts'
-import { SYNC_VERBS } from './commands/sync.ts'
-import { helpVerb, VERSION_VERB } from './commands/version.ts'
-import { WATCH_VERBS } from './commands/watch.ts'
+import { CLONE_COMMANDS } from './commands/clone.ts'
+import { COMPARE_COMMANDS } from './commands/compare.ts'
+import { CONFLICT_COMMANDS } from './commands/conflicts.ts'
+import { DAG_COMMANDS } from './commands/dag.ts'
+import { DOCUMENT_COMMANDS } from './commands/documents.ts'
+import { EVENT_COMMANDS } from './commands/events.ts'
+import { EXPORT_COMMANDS } from './commands/export.ts'
+import { FRONTIER_COMMANDS } from './commands/frontiers.ts'
+import { LIVE_COMMANDS } from './commands/live.ts'
+import { LOG_COMMANDS } from './commands/log.ts'
+import { PEER_COMMANDS } from './commands/peers.ts'
+import { PUBLISH_COMMANDS } from './commands/publish.ts'
+import { RESOLVE_COMMANDS } from './commands/resolve.ts'
+import { SERVE_COMMANDS } from './commands/serve.ts'
+import { STATUS_COMMANDS } from './commands/status.ts'
+import { STORE_COMMANDS } from './commands/store.ts'
+import { SYNC_COMMANDS } from './commands/sync.ts'
+import { helpCommand, VERSION_COMMAND } from './commands/version.ts'
+import { WATCH_COMMANDS } from './commands/watch.ts'
 
 export const COMMANDS: readonly Command[] = [
-  ...STORE_VERBS,
-  ...FRONTIER_VERBS,
-  ...PEER_VERBS,
-  ...EVENT_VERBS,
-  ...EXPORT_VERBS,
-  ...DOCUMENT_VERBS,
-  ...SERVE_VERBS,
-  ...SYNC_VERBS,
-  ...LIVE_VERBS,
-  ...WATCH_VERBS,
-  ...CLONE_VERBS,
-  ...PUBLISH_VERBS,
-  ...COMPARE_VERBS,
-  ...SETTLE_VERBS,
-  ...LOOK_VERBS,
-  ...LOG_VERBS,
-  ...CONFLICT_VERBS,
-  ...DAG_VERBS,
-  VERSION_VERB,
-  helpVerb(() => COMMANDS),
+  ...STORE_COMMANDS,
+  ...FRONTIER_COMMANDS,
+  ...PEER_COMMANDS,
+  ...EVENT_COMMANDS,
+  ...EXPORT_COMMANDS,
+  ...DOCUMENT_COMMANDS,
+  ...SERVE_COMMANDS,
+  ...SYNC_COMMANDS,
+  ...LIVE_COMMANDS,
+  ...WATCH_COMMANDS,
+  ...CLONE_COMMANDS,
+  ...PUBLISH_COMMANDS,
+  ...COMPARE_COMMANDS,
+  ...RESOLVE_COMMANDS,
+  ...STATUS_COMMANDS,
+  ...LOG_COMMANDS,
+  ...CONFLICT_COMMANDS,
+  ...DAG_COMMANDS,
+  VERSION_COMMAND,
+  helpCommand(() => COMMANDS),
 ]

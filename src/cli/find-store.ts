@@ -5,7 +5,9 @@
 import * as fs from 'node:fs/promises'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import { ReplicaError } from '../base/errors.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { hasCode, ReplicaError } from '../base/errors.ts'
+import { CLI_LIMITS } from '../base/limits.ts'
 
 export const STORE_FOLDER = '.replica'
 
@@ -50,5 +52,18 @@ async function isFolder(folder: string): Promise<boolean> {
     return (await fs.stat(folder)).isDirectory()
   } catch {
     return false
+  }
+}
+
+/** Calls `open` again and again while the store is locked, for about two seconds. @throws ReplicaError ERR_STORE_LOCKED */
+export async function retryWhileLocked<T>(signal: AbortSignal, open: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + CLI_LIMITS.lockWaitMsMax
+  for (;;) {
+    try {
+      return await open()
+    } catch (error) {
+      if (!hasCode(error, 'ERR_STORE_LOCKED') || performance.now() > deadline) throw error
+    }
+    await delay(CLI_LIMITS.lockRetryMs, undefined, { signal })
   }
 }

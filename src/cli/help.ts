@@ -1,6 +1,6 @@
 // Help, made from the table of verbs alone; protocol/cli.md repeats it and a test holds the two equal.
 
-import { type CommandSpec, EVERYWHERE, type OptionSpec } from './command-spec.ts'
+import { COMMON_OPTIONS, type CommandSpec, type OptionSpec } from './command-spec.ts'
 import { columns } from './terminal/layout.ts'
 
 const WIDTH = 96
@@ -20,14 +20,14 @@ export function usageLine(command: CommandSpec): string {
   for (const argument of command.arguments ?? [])
     words.push(argument.optional ? `[${argument.name}]` : `<${argument.name}>`)
   for (const option of command.options ?? []) {
-    const word = optionWord(option)
+    const word = shortestForm(option)
     words.push(option.required ? word : `[${word}]`)
   }
   return words.join(' ')
 }
 
 /** `-n <count>`, `--json`: the shortest way to write it. */
-function optionWord(option: OptionSpec): string {
+function shortestForm(option: OptionSpec): string {
   const name = option.short === undefined ? `--${option.name}` : `-${option.short}`
   return option.value === undefined ? name : `${name} <${option.value}>`
 }
@@ -37,12 +37,12 @@ function optionNames(option: OptionSpec): string {
   return option.short === undefined ? `--${option.name}${value}` : `-${option.short}, --${option.name}${value}`
 }
 
-export function verbHelp(command: CommandSpec): string[] {
-  return help(command, EVERYWHERE)
+export function commandHelp(command: CommandSpec): string[] {
+  return help(command, COMMON_OPTIONS)
 }
 
 /** Without the options that every verb has: what protocol/cli.md repeats. */
-export function ownHelp(command: CommandSpec): string[] {
+export function helpWithoutCommonOptions(command: CommandSpec): string[] {
   return help(command, [])
 }
 
@@ -80,7 +80,7 @@ export function familyHelp(family: readonly CommandSpec[]): string[] {
 }
 
 /** Verbs as `help` names them in JSON. */
-export function verbFields(verbs: readonly CommandSpec[]): { name: string; usage: string; summary: string }[] {
+export function commandFields(verbs: readonly CommandSpec[]): { name: string; usage: string; summary: string }[] {
   return verbs.map(verb => ({ name: verb.name, usage: usageLine(verb), summary: verb.summary }))
 }
 
@@ -95,7 +95,7 @@ export function overview(commands: readonly CommandSpec[]): string[] {
   lines.push(
     '',
     'Options of every verb',
-    ...columns(optionRows(EVERYWHERE).map(([name, help]) => [`  ${name}`, help!])),
+    ...columns(optionRows(COMMON_OPTIONS).map(([name, help]) => [`  ${name}`, help!])),
   )
   lines.push(
     '',

@@ -2,16 +2,15 @@
 // the verb for us, else the store is opened here), run, and turn whatever went wrong into a message and a code.
 
 import { type ExitCode, hasCode, ReplicaError } from '../base/errors.ts'
-import { type Args, type Found, findVerb, readArgs, wantsJson } from './args.ts'
+import { type Args, type CommandMatch, findCommand, readArgs, wantsJson } from './args.ts'
 import type { Command, Context, RunInside, StoreCommand } from './command.ts'
 import { COMMANDS } from './command-table.ts'
 import { connectHub, runInHub } from './control/control-client.ts'
 import { removeSocket } from './control/socket-path.ts'
-import { findStore } from './find-store.ts'
-import { familyHelp, overview, verbFields, verbHelp } from './help.ts'
-import { hintFor } from './hints.ts'
+import { hintFor } from './error-hints.ts'
+import { findStore, retryWhileLocked } from './find-store.ts'
+import { commandFields, commandHelp, familyHelp, overview } from './help.ts'
 import { type Io, OutputClosed } from './io.ts'
-import { retryWhileLocked } from './lock.ts'
 import { ShortLivedStore, type StoreOwner } from './short-lived-store.ts'
 import { Output, usage } from './terminal/output.ts'
 
@@ -69,41 +68,45 @@ function storePart(command: Command, args: Args): OnStore | undefined {
   return command.withStore?.wanted(args) === true ? command.withStore : undefined
 }
 
-type Run = (command: Command, args: Args, out: Output) => Promise<ExitCode>
+type RunCommand = (command: Command, args: Args, out: Output) => Promise<ExitCode>
 
 /** Everything that may be thrown ends here, as an exit code. */
-async function attempt(argv: readonly string[], host: { io: Io; signal: AbortSignal }, run: Run): Promise<ExitCode> {
+async function attempt(
+  argv: readonly string[],
+  host: { io: Io; signal: AbortSignal },
+  run: RunCommand,
+): Promise<ExitCode> {
   const words = argv[0] === '--version' ? ['version', ...argv.slice(1)] : argv
   let out = new Output('replica', host.io, { json: wantsJson(words), quiet: false })
   try {
-    const { rest, ...found } = findVerb(words, COMMANDS)
+    const { rest, ...found } = findCommand(words, COMMANDS)
     const { command } = found
     const name = command?.name ?? 'help'
     out = new Output(name, host.io, { json: wantsJson(rest), quiet: false })
     const args = readArgs(rest, command)
     out = new Output(name, host.io, { json: args.has('json'), quiet: args.has('quiet') })
-    const exit = await (helpInstead(found, args, out) ?? run(command!, args, out))
+    const exit = await (helpFor(found, args, out) ?? run(command!, args, out))
     await host.io.stdout.flush()
     return exit
   } catch (error) {
     if (error instanceof OutputClosed) return 0
-    return await explain(error, out, host)
+    return await reportError(error, out, host)
   }
 }
 
 /** Undefined when there is a verb and help was not asked for. */
-function helpInstead(
-  { command, family }: Omit<Found<Command>, 'rest'>,
+function helpFor(
+  { command, family }: Omit<CommandMatch<Command>, 'rest'>,
   args: Args,
   out: Output,
 ): Promise<ExitCode> | undefined {
   const isAsked = args.has('help')
-  if (family !== undefined) return out.done({ fields: { verbs: verbFields(family) }, lines: familyHelp(family) })
+  if (family !== undefined) return out.done({ fields: { verbs: commandFields(family) }, lines: familyHelp(family) })
   if (command === undefined) return out.done({ exit: isAsked ? 0 : 2, fields: {}, lines: overview(COMMANDS) })
-  return isAsked ? out.done({ fields: { help: verbHelp(command) }, lines: verbHelp(command) }) : undefined
+  return isAsked ? out.done({ fields: { help: commandHelp(command) }, lines: commandHelp(command) }) : undefined
 }
 
-async function explain(error: unknown, out: Output, host: { io: Io; signal: AbortSignal }): Promise<ExitCode> {
+async function reportError(error: unknown, out: Output, host: { io: Io; signal: AbortSignal }): Promise<ExitCode> {
   const known = asReplicaError(error, host.signal)
   try {
     if (known.code === 'ERR_INTERNAL' && error instanceof Error) await out.notice((error.stack ?? '').split('\n'))
@@ -111,12 +114,12 @@ async function explain(error: unknown, out: Output, host: { io: Io; signal: Abor
   } catch (failure) {
     if (failure instanceof OutputClosed) return known.exitCode
     if (!hasCode(failure, 'ERR_STORE_IO')) throw failure
-    return out.json ? await explainPlainly(failure, host.io) : known.exitCode
+    return out.json ? await reportErrorAsText(failure, host.io) : known.exitCode
   }
 }
 
 /** Where stdout takes no JSON, the reason still reaches a person. */
-async function explainPlainly(failure: ReplicaError, io: Io): Promise<ExitCode> {
+async function reportErrorAsText(failure: ReplicaError, io: Io): Promise<ExitCode> {
   try {
     return await new Output('', io, { json: false, quiet: false }).failure(failure, undefined)
   } catch (error) {
@@ -141,7 +144,7 @@ async function runOnStore(
 ): Promise<ExitCode> {
   const { io, signal, cwd, dir } = context
   const location = await findStore({ cwd, dir })
-  const owner = await whoeverOwns(location, signal).catch(error => {
+  const owner = await waitForOwner(location, signal).catch(error => {
     if (command.runDamaged !== undefined && hasCode(error, 'ERR_STORE_CORRUPT')) return undefined
     throw error
   })
@@ -151,22 +154,26 @@ async function runOnStore(
     await using replica = owner.replica
     return await command.run({ ...context, replica, location }, args)
   }
-  await using visits = new ShortLivedStore(owner.replica, { location, signal, find: () => ownerNow(location, signal) })
-  const ended = await command.runUnserved(context, args, visits)
-  return typeof ended === 'number' ? ended : runOnStore(command, reread(ended), { argv: ended, context })
+  await using shortLived = new ShortLivedStore(owner.replica, {
+    location,
+    signal,
+    find: () => findOwner(location, signal),
+  })
+  const ended = await command.runUnserved(context, args, shortLived)
+  return typeof ended === 'number' ? ended : runOnStore(command, parseAgain(ended), { argv: ended, context })
 }
 
-function reread(words: readonly string[]): Args {
-  const { command, rest } = findVerb(words, COMMANDS)
+function parseAgain(words: readonly string[]): Args {
+  const { command, rest } = findCommand(words, COMMANDS)
   return readArgs(rest, command)
 }
 
-async function whoeverOwns(location: string, signal: AbortSignal): Promise<StoreOwner> {
-  return retryWhileLocked(signal, () => ownerNow(location, signal))
+async function waitForOwner(location: string, signal: AbortSignal): Promise<StoreOwner> {
+  return retryWhileLocked(signal, () => findOwner(location, signal))
 }
 
 /** @throws ReplicaError as Replica.open */
-async function ownerNow(location: string, signal: AbortSignal): Promise<StoreOwner> {
+async function findOwner(location: string, signal: AbortSignal): Promise<StoreOwner> {
   const hub = await connectHub(location, signal)
   if (hub !== undefined) return { hub }
   // Loaded only here: a verb that runs inside a hub needs no database and no cryptography of its own.

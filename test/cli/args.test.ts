@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hasCode } from '../../src/base/errors.ts'
-import { type Args, findVerb, nearest, readArgs, wantsJson } from '../../src/cli/args.ts'
+import { type Args, findCommand, nearest, readArgs, wantsJson } from '../../src/cli/args.ts'
 import type { CommandSpec } from '../../src/cli/command-spec.ts'
 
 const test = suite('cli/args')
@@ -28,7 +28,7 @@ const verbs: CommandSpec[] = [
 ]
 
 function read(...argv: string[]): { name: string | undefined; args: Args } {
-  const { command, rest } = findVerb(argv, verbs)
+  const { command, rest } = findCommand(argv, verbs)
   return { name: command?.name, args: readArgs(rest, command) }
 }
 
@@ -112,7 +112,7 @@ test('help is given for a family of verbs, not for one that is none', () => {
     ['peer', '-h'],
     ['peer', '--dir', 'lab', '--help'],
   ]) {
-    const { command, family } = findVerb(words, verbs)
+    const { command, family } = findCommand(words, verbs)
     assert.is(command, undefined)
     assert.equal(
       family?.map(verb => verb.name),

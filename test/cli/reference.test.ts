@@ -5,9 +5,9 @@ import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CLI_LIMITS } from '../../src/base/limits.ts'
-import { EVERYWHERE } from '../../src/cli/command-spec.ts'
+import { COMMON_OPTIONS } from '../../src/cli/command-spec.ts'
 import { COMMANDS } from '../../src/cli/command-table.ts'
-import { overview, ownHelp, usageLine } from '../../src/cli/help.ts'
+import { helpWithoutCommonOptions, overview, usageLine } from '../../src/cli/help.ts'
 import { Key } from '../../src/crypto/key.ts'
 import { makeEvent } from '../../src/event/event.ts'
 import { readText } from '../sources.ts'
@@ -26,7 +26,8 @@ function block(verb: string, language: string): string | undefined {
 }
 
 test('every verb is on the page with its help, word for word', () => {
-  for (const command of COMMANDS) assert.is(block(command.name, 'text'), ownHelp(command).join('\n'), command.name)
+  for (const command of COMMANDS)
+    assert.is(block(command.name, 'text'), helpWithoutCommonOptions(command).join('\n'), command.name)
 })
 
 test('the page has no verb that is not there', () => {
@@ -40,9 +41,9 @@ test('the page has no verb that is not there', () => {
 
 test('help fits a terminal, and says what every option is for', () => {
   for (const command of COMMANDS) {
-    for (const line of ownHelp(command))
+    for (const line of helpWithoutCommonOptions(command))
       if (!line.startsWith('  $ ')) assert.ok([...line].length <= 120, `too long: ${line}`)
-    for (const option of [...(command.options ?? []), ...EVERYWHERE]) assert.ok(option.help.length > 3, option.name)
+    for (const option of [...(command.options ?? []), ...COMMON_OPTIONS]) assert.ok(option.help.length > 3, option.name)
     for (const example of command.examples ?? []) assert.match(example, /(?:^|\()replica /)
   }
 })

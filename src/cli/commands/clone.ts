@@ -43,7 +43,7 @@ const clone: Command = {
   run: runClone,
 }
 
-export const CLONE_VERBS: readonly Command[] = [clone]
+export const CLONE_COMMANDS: readonly Command[] = [clone]
 
 const NAMES_TRIED_MAX = 99
 
@@ -62,12 +62,12 @@ async function runClone(context: Context, args: Args): Promise<ExitCode> {
   try {
     made = await makeClone(target, args, { signal, onProgress: follow(progress) })
   } catch (error) {
-    throw await abandon(error, target, args.required('key'))
+    throw await cleanUp(error, target, args.required('key'))
   } finally {
     await progress.clear()
   }
   const { report, adopted, notice, identity } = made
-  const dir = storeIn(cwd, await nameAfter(report.frontier, target))
+  const dir = storeIn(cwd, await renameToFrontier(report.frontier, target))
   const fields = { dir, ...identity, ...(adopted && adoptionFields(adopted)) }
   const said = adopted === undefined ? [] : adoptionLines(withoutHub(adopted, report.peer), report.peer)
   return printSyncReport(context, {
@@ -137,7 +137,7 @@ async function cloneTarget(cwd: string, name: string | undefined): Promise<Targe
 }
 
 /** Names a fresh folder after the frontier (and a number, where that is taken); answers what the folder is called now. */
-async function nameAfter(frontier: string, { cwd, folder, isNamed }: Target): Promise<string> {
+async function renameToFrontier(frontier: string, { cwd, folder, isNamed }: Target): Promise<string> {
   if (isNamed) return folder
   for (let number = 1; number <= NAMES_TRIED_MAX; number++) {
     const name = path.join(cwd, number === 1 ? frontier : `${frontier}-${number}`)
@@ -162,7 +162,7 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
  * After a clone that failed. What has arrived is durable and checked: it is kept, and the error says where. A store without a
  * single node is taken away; one that can't be looked into is left alone.
  */
-async function abandon(error: unknown, target: Target, key: string): Promise<unknown> {
+async function cleanUp(error: unknown, target: Target, key: string): Promise<unknown> {
   const location = storeIn(target.cwd, target.folder)
   const { frontier, nodes, peer } = await contentOf(location, key)
   if (nodes === 0) {
@@ -170,13 +170,13 @@ async function abandon(error: unknown, target: Target, key: string): Promise<unk
     await removeEmpty(target.folder)
   }
   if (!(error instanceof ReplicaError)) return error
-  if (frontier === undefined) return advised(error, HINTS[error.code])
-  const folder = await nameAfter(frontier, target)
+  if (frontier === undefined) return withHint(error, HINTS[error.code])
+  const folder = await renameToFrontier(frontier, target)
   const rest = `\`replica pull ${peer}\` there fetches the rest`
-  return advised(error, `${plural(nodes ?? 0, 'node')} arrived and are kept in ${folder}; ${rest}`)
+  return withHint(error, `${plural(nodes ?? 0, 'node')} arrived and are kept in ${folder}; ${rest}`)
 }
 
-function advised(error: ReplicaError, hint: string | undefined): ReplicaError {
+function withHint(error: ReplicaError, hint: string | undefined): ReplicaError {
   if (hint === undefined) return error
   // Nothing is registered where a clone only begins.
   const message = error.message.replace('the one registered for it', 'the one given by --key')

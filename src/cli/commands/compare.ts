@@ -7,7 +7,7 @@ import { type FrontierFile, readFrontier } from '../../vela/files/frontier-file.
 import { snapshotHash } from '../../vela/hashes/snapshot-hash.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context, StoreContext } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import { isFrontierReference, openFrontierFile, readFrontierFile } from '../files/frontier-files.ts'
 import type { Printable } from '../terminal/json-output.ts'
 import { columns, plural } from '../terminal/layout.ts'
@@ -36,7 +36,7 @@ const compare: Command = {
     { name: 'again', help: 'record also what was recorded for this peer before' },
     { name: 'allow-private', help: 'also fetch from other hosts of this machine and of private networks' },
     { name: 'allow-plain', help: 'also fetch by http:// from public hosts' },
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   examples: ['replica compare hub:lab', 'replica compare https://hub.example --via-hub --dry-run'],
   run: runCompare,
@@ -66,7 +66,7 @@ const diff: Command = {
   },
 }
 
-export const COMPARE_VERBS: readonly Command[] = [compare, diff]
+export const COMPARE_COMMANDS: readonly Command[] = [compare, diff]
 
 async function runCompare(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, out, signal } = context
@@ -74,7 +74,7 @@ async function runCompare(context: StoreContext, args: Args): Promise<ExitCode> 
   const ownerKey = args.text('owner-key')
   if (ownerKey !== undefined && !/^[0-9a-f]{64}$/.test(ownerKey))
     throw usage('--owner-key wants 64 lower-case hex digits')
-  const from = await whichOf(args.argument(0), frontier, context)
+  const from = await compareTarget(args.argument(0), frontier, context)
   const found = await replica.compare(frontier, from, {
     viaHub: args.has('via-hub'),
     dryRun: args.has('dry-run'),
@@ -102,7 +102,7 @@ async function runCompare(context: StoreContext, args: Args): Promise<ExitCode> 
 }
 
 /** A registered peer before all else; then what looks like a URL; else a file. */
-async function whichOf(word: string, frontier: string, context: StoreContext): Promise<CompareWith> {
+async function compareTarget(word: string, frontier: string, context: StoreContext): Promise<CompareWith> {
   const { replica, cwd, io } = context
   if (
     replica

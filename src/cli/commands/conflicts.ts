@@ -13,7 +13,7 @@ import type {
 } from '../../projection/conflicts-api.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import { type Printable, RawJson } from '../terminal/json-output.ts'
 import { columns, plural, shortCid } from '../terminal/layout.ts'
 import { ProgressLine } from '../terminal/progress.ts'
@@ -34,7 +34,7 @@ const list: Command = {
   options: [
     { name: 'finding', value: 'vf', help: 'only conflicts of this finding' },
     { name: 'recorded', help: 'list what events record, settled or not' },
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   examples: [
     'replica conflicts',
@@ -50,7 +50,7 @@ const show: Command = {
   where: 'store',
   summary: 'show one conflict: what each event says, and what the view shows',
   arguments: [ID],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   examples: ['replica conflicts show vcx_0123456789abcdef'],
   run: runShow,
 }
@@ -61,15 +61,15 @@ const explain: Command = {
   where: 'store',
   summary: 'say of one conflict who said what, why it is one, and what settles it',
   arguments: [ID],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   examples: ['replica conflicts explain vcx_0123456789abcdef'],
   run: runExplain,
 }
 
-export const CONFLICT_VERBS: readonly Command[] = [list, show, explain]
+export const CONFLICT_COMMANDS: readonly Command[] = [list, show, explain]
 
 /** A long log is replayed for the first answer: how far that is, is shown. */
-async function following<T>(
+async function withReplayProgress<T>(
   { replica, io, out }: StoreContext,
   frontier: string,
   ask: (conflicts: FrontierConflicts) => Promise<T>,
@@ -90,7 +90,7 @@ async function runList(context: StoreContext, args: Args): Promise<ExitCode> {
   const frontier = replica.frontier(args.text('frontier'))
   const finding = args.text('finding')
   const only = finding === undefined ? {} : { findings: [finding] }
-  const conflicts = await following(context, frontier, all => all.list(only))
+  const conflicts = await withReplayProgress(context, frontier, all => all.list(only))
   const fields = { frontier, conflicts: conflicts.map(conflictFields) }
   if (!args.has('recorded')) return out.done({ fields, lines: listLines(frontier, conflicts) })
   const recorded = await replica.conflicts(frontier).recorded(only)
@@ -132,14 +132,14 @@ function recordedLines(frontier: string, recorded: readonly RecordedConflict[]):
 async function runShow(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, out } = context
   const frontier = replica.frontier(args.text('frontier'))
-  const conflict = await following(context, frontier, all => all.show(args.argument(0)))
+  const conflict = await withReplayProgress(context, frontier, all => all.show(args.argument(0)))
   return out.done({ fields: { frontier, conflict: viewFields(conflict) }, lines: columns(viewRows(conflict)) })
 }
 
 async function runExplain(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, out } = context
   const frontier = replica.frontier(args.text('frontier'))
-  const conflict = await following(context, frontier, all => all.explain(args.argument(0)))
+  const conflict = await withReplayProgress(context, frontier, all => all.explain(args.argument(0)))
   const { sides, why, settle } = conflict
   return out.done({
     fields: {

@@ -8,7 +8,7 @@ import type { IdPair } from '../../replica/closure.ts'
 import type { VerifyOptions, VerifyReport } from '../../replica/verify.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context, StoreContext } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import { readWhole } from '../files/event-files.ts'
 import type { Printable } from '../terminal/json-output.ts'
 import { plural, thousands } from '../terminal/layout.ts'
@@ -25,7 +25,7 @@ const classify: Command = {
     'The answer is proceed, or fetch with the ancestors that are neither here nor in the file. Nothing is changed. The file is a JSON array of events (with their payload.parents) or of objects {id, parents}; - reads stdin.',
   ],
   arguments: [{ name: 'file', help: 'a JSON file, or - for stdin' }],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   run: runClassify,
 }
 
@@ -35,7 +35,7 @@ const merge: Command = {
   where: 'store',
   summary: 'join the heads of a frontier under one signed event',
   about: ['Not needed to go on: the next event is built on all heads anyway. Nothing merges by itself.'],
-  options: [REASON, { name: 'actor', value: 'id', help: 'who merges; this hub when not given' }, FRONTIER],
+  options: [REASON, { name: 'actor', value: 'id', help: 'who merges; this hub when not given' }, FRONTIER_OPTION],
   examples: ['replica merge --reason "both readings stand"'],
   async run(context, args) {
     const { replica, out } = context
@@ -58,7 +58,7 @@ const fork: Command = {
   about: [
     'For when ancestors are not to be had any more. The events at hand, held ones included, are signed anew by this store; the missing ancestors are named in the first event. The frontier itself stays as it is.',
   ],
-  options: [REASON, FRONTIER],
+  options: [REASON, FRONTIER_OPTION],
   examples: ['replica fork --reason "the archive of 2025 is lost"'],
   async run(context, args) {
     const { replica, out } = context
@@ -90,7 +90,7 @@ const verify: Command = {
   },
 }
 
-export const DAG_VERBS: readonly Command[] = [classify, merge, fork, verify]
+export const DAG_COMMANDS: readonly Command[] = [classify, merge, fork, verify]
 
 async function runClassify(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, out, cwd, io } = context

@@ -5,7 +5,7 @@ import type { ExitCode } from '../../base/errors.ts'
 import { cidText, parseCid } from '../../cbor/cid.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import { readWhole } from '../files/event-files.ts'
 import { replaceFile } from '../files/out-file.ts'
 import { pieces } from '../io.ts'
@@ -21,7 +21,7 @@ const put: Command = {
     'A document is any bytes, at most 128 MiB. It goes to other hubs with the event that links it: replica append --link <cid>.',
   ],
   arguments: [{ name: 'file', help: 'a file, or - for stdin' }],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   examples: ['replica document put table.csv'],
   run: runPut,
 }
@@ -33,7 +33,7 @@ const get: Command = {
   summary: 'write a document that an event links',
   about: ['Which documents an event links says replica show.'],
   arguments: [{ name: 'cid', help: 'the CID of the document' }],
-  options: [{ name: 'out', value: 'file', help: 'write to a file, which is replaced as a whole' }, FRONTIER],
+  options: [{ name: 'out', value: 'file', help: 'write to a file, which is replaced as a whole' }, FRONTIER_OPTION],
   examples: ['replica document get bafkrei… --out table.csv'],
   run: runGet,
 }
@@ -46,11 +46,11 @@ const bases: Command = {
   about: [
     'A base document has what came in with a whole frontier beside its events: findings, registered actors and all the rest. Any peer may link one; that of the frontier’s owner counts, who made the first node here. The others are kept, and are in no view and no export.',
   ],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   run: runBases,
 }
 
-export const DOCUMENT_VERBS: readonly Command[] = [put, get, bases]
+export const DOCUMENT_COMMANDS: readonly Command[] = [put, get, bases]
 
 async function runPut({ replica, io, out, cwd }: StoreContext, args: Args): Promise<ExitCode> {
   const frontier = replica.frontier(args.text('frontier'))

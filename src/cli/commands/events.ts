@@ -9,14 +9,14 @@ import type { ImportOptions, ImportReport } from '../../replica/import/import-re
 import type { Replica } from '../../replica/replica.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import { type EventInput, openEvents, readWhole } from '../files/event-files.ts'
 import type { Printable } from '../terminal/json-output.ts'
 import { columns, plural, thousands } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
 import { ProgressLine } from '../terminal/progress.ts'
 
-const importVerb: Command = {
+const importCommand: Command = {
   name: 'import',
   group: 'log',
   where: 'store',
@@ -53,7 +53,7 @@ const append: Command = {
     { name: 'caveat', value: 'text', repeated: true, help: 'a reservation; may be given several times' },
     { name: 'timestamp', value: 'time', help: 'RFC 3339; now when not given' },
     { name: 'link', value: 'cid', repeated: true, help: 'a document that goes with it; may be given several times' },
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   examples: [
     'replica append --kind finding.noted --target finding:vf_04f7f6513eaa1b4d --actor reviewer:ada --reason "first look"',
@@ -64,7 +64,7 @@ const append: Command = {
 
 const UNREAD_LISTED_MAX = 1000
 
-export const EVENT_VERBS: readonly Command[] = [importVerb, append]
+export const EVENT_COMMANDS: readonly Command[] = [importCommand, append]
 
 async function runImport(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, io, out, signal, cwd } = context

@@ -6,14 +6,14 @@ import { CLI_LIMITS } from '../../base/limits.ts'
 import { isOwn } from '../../projection/files/log-events.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import { replaceFile } from '../files/out-file.ts'
 import { writeVelaFolder } from '../files/vela-folder.ts'
 import { plural, size } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
 import { ProgressLine } from '../terminal/progress.ts'
 
-const exportVerb: Command = {
+const exportCommand: Command = {
   name: 'export',
   group: 'log',
   where: 'store',
@@ -37,13 +37,13 @@ const exportVerb: Command = {
     },
     { name: 'all', help: 'events of this program too' },
     { name: 'with-journal', help: "behind the events of a list, those in this replica's journal" },
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   examples: ['replica export --format jsonl > bbb.jsonl', 'replica export --format vela-repo --out ./bbb'],
   run: runExport,
 }
 
-export const EXPORT_VERBS: readonly Command[] = [exportVerb]
+export const EXPORT_COMMANDS: readonly Command[] = [exportCommand]
 
 async function runExport(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, io, out, cwd } = context
@@ -60,7 +60,7 @@ async function runExport(context: StoreContext, args: Args): Promise<ExitCode> {
   const progress = new ProgressLine(io.stderr, { quiet })
   const source =
     format === 'vela' ? wholePieces(context, frontier, progress) : exportPieces(context, { ...form, format })
-  const pieces = followed(batched(source), progress)
+  const pieces = withProgress(inBatches(source), progress)
   if (name === undefined) {
     for await (const { text } of pieces) await out.data(text)
     return 0
@@ -138,7 +138,7 @@ async function writeFile(file: string, pieces: AsyncIterable<Piece>): Promise<{ 
 }
 
 /** Says how far it is, and takes that away before the last piece is answered for. */
-async function* followed(pieces: AsyncIterable<Piece>, progress: ProgressLine): AsyncGenerator<Piece> {
+async function* withProgress(pieces: AsyncIterable<Piece>, progress: ProgressLine): AsyncGenerator<Piece> {
   let written = 0
   try {
     for await (const piece of pieces) {
@@ -152,7 +152,7 @@ async function* followed(pieces: AsyncIterable<Piece>, progress: ProgressLine): 
 }
 
 /** Many small pieces as fewer large ones. */
-async function* batched(pieces: AsyncIterable<Piece>): AsyncGenerator<Piece> {
+async function* inBatches(pieces: AsyncIterable<Piece>): AsyncGenerator<Piece> {
   let text = ''
   let events = 0
   for await (const piece of pieces) {

@@ -57,4 +57,4 @@ const track: Command = {
   },
 }
 
-export const FRONTIER_VERBS: readonly Command[] = [list, create, track]
+export const FRONTIER_COMMANDS: readonly Command[] = [list, create, track]

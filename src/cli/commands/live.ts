@@ -9,7 +9,7 @@ import type { DirectionReport, ExchangeReport } from '../../replica/sync/exchang
 import type { LiveRound } from '../../transport/session.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import type { Printable } from '../terminal/json-output.ts'
 import { columns, plural, size, thousands } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
@@ -32,20 +32,20 @@ const sync: Command = {
     { name: 'until-caught-up', help: 'follow until both sides, or the one that takes nodes, have caught up' },
     { name: 'timeout', value: 'seconds', help: 'give up after so many seconds' },
     { name: 'jsonl', help: 'with --live, print each round as a line of JSON' },
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   examples: ['replica sync hub:lab', 'replica sync hub:lab --live --until-caught-up --timeout 30'],
   run: runSync,
 }
 
-export const LIVE_VERBS: readonly Command[] = [sync]
+export const LIVE_COMMANDS: readonly Command[] = [sync]
 
 async function runSync(context: StoreContext, args: Args): Promise<ExitCode> {
   const mode = args.text('mode') ?? 'both'
   if (!isLiveSetting(mode) || mode === 'off') throw usage(`--mode is both, pull or push, not ${JSON.stringify(mode)}`)
   const seconds = args.count('timeout', 0)
   if (args.has('timeout') && (seconds < 1 || seconds > 2_000_000)) throw usage('--timeout wants 1 to 2000000 seconds')
-  const wish = {
+  const request = {
     frontier: context.replica.frontier(args.text('frontier')),
     peer: args.argument(0),
     mode,
@@ -53,19 +53,20 @@ async function runSync(context: StoreContext, args: Args): Promise<ExitCode> {
   }
   const isLive = args.has('live') || args.has('until-caught-up')
   if (args.has('jsonl') && !isLive) throw usage('--jsonl goes with --live')
-  if (isLive) return followLive(context, wish, { jsonl: args.has('jsonl'), untilCaughtUp: args.has('until-caught-up') })
-  return runOnce(context, wish)
+  if (isLive)
+    return followLive(context, request, { jsonl: args.has('jsonl'), untilCaughtUp: args.has('until-caught-up') })
+  return runOnce(context, request)
 }
 
-interface Wish {
+interface SyncRequest {
   readonly frontier: string
   readonly peer: string
   readonly mode: LiveMode
   readonly late: AbortSignal | undefined
 }
 
-async function runOnce({ replica, io, out, signal }: StoreContext, wish: Wish): Promise<ExitCode> {
-  const { frontier, peer, mode, late } = wish
+async function runOnce({ replica, io, out, signal }: StoreContext, request: SyncRequest): Promise<ExitCode> {
+  const { frontier, peer, mode, late } = request
   const progress = new ProgressLine(io.stderr, out)
   let report: ExchangeReport
   try {
@@ -89,11 +90,11 @@ async function runOnce({ replica, io, out, signal }: StoreContext, wish: Wish): 
 function reportFields({ in: came, out: went, heads, ...rest }: ExchangeReport): {
   [key: string]: Printable | undefined
 } {
-  const ways = { in: came && wayFields(came), out: went && wayFields(went) }
+  const ways = { in: came && directionFields(came), out: went && directionFields(went) }
   return { ...rest, heads: [...heads], ...ways, ...openedMembers(rest) }
 }
 
-function wayFields({ held, refused, ...counts }: DirectionReport & MergeReport): {
+function directionFields({ held, refused, ...counts }: DirectionReport & MergeReport): {
   [key: string]: Printable | undefined
 } {
   return {
@@ -106,7 +107,7 @@ function wayFields({ held, refused, ...counts }: DirectionReport & MergeReport):
 
 function reportLines(report: ExchangeReport): string[] {
   const way = (name: string, one: DirectionReport | undefined): string[][] =>
-    one === undefined ? [] : [[`  ${name}`, wayWords(one)]]
+    one === undefined ? [] : [[`  ${name}`, directionText(one)]]
   return [
     `exchanged ${report.frontier} with ${report.peer}`,
     ...columns([
@@ -126,7 +127,7 @@ function indented(rows: readonly string[][]): string[][] {
   return rows.map(([name, value]) => [name === '' ? '' : `  ${name}`, value!])
 }
 
-function wayWords({ admitted, known, held_count, refused_count }: DirectionReport): string {
+function directionText({ admitted, known, held_count, refused_count }: DirectionReport): string {
   return `${thousands(admitted)} admitted, ${thousands(known)} known, ${thousands(held_count)} held, ${thousands(refused_count)} refused`
 }
 
@@ -135,7 +136,7 @@ const ROUNDS_WAITING_MAX = 1000
 
 async function followLive(
   { replica, out, signal }: StoreContext,
-  { frontier, peer, mode, late }: Wish,
+  { frontier, peer, mode, late }: SyncRequest,
   { jsonl, untilCaughtUp }: { jsonl: boolean; untilCaughtUp: boolean },
 ): Promise<ExitCode> {
   const settled = new AbortController()

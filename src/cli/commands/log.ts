@@ -9,7 +9,7 @@ import type { NodeView } from '../../replica/node-view.ts'
 import type { Replica } from '../../replica/replica.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { FRONTIER, type OptionSpec } from '../command-spec.ts'
+import { FRONTIER_OPTION, type OptionSpec } from '../command-spec.ts'
 import { LogGraph } from '../terminal/graph.ts'
 import { indentJson, type Printable, RawJson, writeJson } from '../terminal/json-output.ts'
 import { columns, shortCid, thousands } from '../terminal/layout.ts'
@@ -33,7 +33,7 @@ const log: Command = {
   about: [
     'Newest means last to arrive here. Each line has the start of the CID, the event, its time, its kind, who and about what.',
   ],
-  options: [NUMBER, { name: 'graph', help: 'draw how the nodes are built on each other' }, JSONL, FRONTIER],
+  options: [NUMBER, { name: 'graph', help: 'draw how the nodes are built on each other' }, JSONL, FRONTIER_OPTION],
   examples: ['replica log --graph -n 50', 'replica log -n 0 --jsonl'],
   run: runLog,
 }
@@ -47,7 +47,7 @@ const show: Command = {
     'An event id is a short label: when several nodes carry it, all are shown. --raw writes the bytes of the one node that a CID names; they are not for a terminal.',
   ],
   arguments: [{ name: 'cid|vev', help: "a node's CID, or an event's id" }],
-  options: [{ name: 'raw', help: 'write the bytes of the node' }, FRONTIER],
+  options: [{ name: 'raw', help: 'write the bytes of the node' }, FRONTIER_OPTION],
   examples: ['replica show vev_01d80143725060ef', 'replica show bafyrei… --raw > node.cbor'],
   run: runShow,
 }
@@ -66,12 +66,12 @@ const journal: Command = {
     { name: 'after', value: 'number', help: 'the first entries after this one, not the last ones' },
     JSONL,
     { name: 'export', help: 'print all entries as --jsonl does, with the signed bytes' },
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   run: runJournal,
 }
 
-export const LOG_VERBS: readonly Command[] = [log, show, journal]
+export const LOG_COMMANDS: readonly Command[] = [log, show, journal]
 
 async function runLog(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, out, signal } = context

@@ -5,7 +5,7 @@ import type { Cut } from '../../admission/registry.ts'
 import type { AdoptReport } from '../../replica/sync/syncing.ts'
 import type { Args } from '../args.ts'
 import type { Command } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import type { Printable } from '../terminal/json-output.ts'
 import { columns, plural } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
@@ -38,7 +38,7 @@ const add: Command = {
     { name: 'id', help: 'what the hub is called here, such as hub:lab' },
     { name: 'url', help: 'wss://… or https://…; ws:// and http:// for this machine only' },
   ],
-  options: [KEY, { name: 'note', value: 'text', help: 'a remark for yourself' }, LIVE, ALLOW_PLAIN, FRONTIER],
+  options: [KEY, { name: 'note', value: 'text', help: 'a remark for yourself' }, LIVE, ALLOW_PLAIN, FRONTIER_OPTION],
   examples: [
     'replica peer add hub:lab wss://lab.example --key 4fb0…',
     'replica peer add hub:lab wss://lab.example --key 4fb0… --live both',
@@ -75,7 +75,7 @@ const set: Command = {
     LIVE,
     { name: 'url', value: 'url', help: 'the address by which the peer is reached from now on' },
     ALLOW_PLAIN,
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   examples: ['replica peer set hub:lab --live both'],
   async run(context, args) {
@@ -102,7 +102,7 @@ const list: Command = {
   group: 'peers',
   where: 'store',
   summary: 'list the registered hubs of a frontier',
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   async run(context, args) {
     const frontier = context.replica.frontier(args.text('frontier'))
     const registry = context.replica.registry(frontier)
@@ -136,7 +136,7 @@ const remove: Command = {
     'What its key signed before the present heads stays. What it signs later is refused: the cut is remembered, and no clock decides.',
   ],
   arguments: [{ name: 'id', help: 'a registered peer' }],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   async run(context, args) {
     const frontier = context.replica.frontier(args.text('frontier'))
     const { cut } = await context.replica.registry(frontier).remove(args.argument(0))
@@ -154,7 +154,7 @@ const rotate: Command = {
   summary: 'give a registered hub its new key',
   about: ['Make sure that the new key is really theirs. The former key is cut off at the present heads.'],
   arguments: [{ name: 'id', help: 'a registered peer' }],
-  options: [KEY, FRONTIER],
+  options: [KEY, FRONTIER_OPTION],
   async run(context, args) {
     const frontier = context.replica.frontier(args.text('frontier'))
     const { peer, admitted } = await context.replica.registry(frontier).rotate(args.argument(0), args.required('key'))
@@ -174,7 +174,7 @@ const adopt: Command = {
     'Asks the hub for its signed list and registers whom it names, because you say so. Nothing is adopted unasked.',
   ],
   arguments: [{ name: 'id', help: 'a registered peer' }],
-  options: [ALLOW_PLAIN, FRONTIER],
+  options: [ALLOW_PLAIN, FRONTIER_OPTION],
   async run(context, args) {
     const frontier = context.replica.frontier(args.text('frontier'))
     const peer = args.argument(0)
@@ -204,7 +204,7 @@ export function adoptionLines({ adopted, cut, skipped }: AdoptReport, peer: stri
   ]
 }
 
-export const PEER_VERBS: readonly Command[] = [add, set, list, remove, rotate, adopt]
+export const PEER_COMMANDS: readonly Command[] = [add, set, list, remove, rotate, adopt]
 
 function peerFields({ id, url, public_key, added_at, note, live }: Peer): { [key: string]: Printable | undefined } {
   return { id, url, public_key, added_at, note, live: live ?? 'off' }

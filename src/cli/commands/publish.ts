@@ -4,7 +4,7 @@ import type { ExitCode } from '../../base/errors.ts'
 import type { PublishReport, PublishTo, RecordReport } from '../../projection/publisher.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import { usage } from '../terminal/output.ts'
 
 const publish: Command = {
@@ -29,7 +29,7 @@ const publish: Command = {
       help: 'also where the host’s name leads to this machine or a private network',
     },
     { name: 'allow-plain', help: 'also by http:// to public hosts' },
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   examples: [
     'replica publish hub:lab',
@@ -39,20 +39,20 @@ const publish: Command = {
   run: runPublish,
 }
 
-export const PUBLISH_VERBS: readonly Command[] = [publish]
+export const PUBLISH_COMMANDS: readonly Command[] = [publish]
 
 async function runPublish(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, signal } = context
   const frontier = replica.frontier(args.text('frontier'))
   const publishing = replica.publishing(frontier)
-  const to = placeOf(args.argument(0))
+  const to = publishTarget(args.argument(0))
   const fetching = { allowPrivate: args.has('allow-private'), allowPlain: args.has('allow-plain'), signal }
   const publicKey = args.text('rotate-to')
   const reason = reasonIn(args)
   if (publicKey !== undefined)
-    return answerRecord(context, 'rotated', await publishing.rotateOwner(to, { ...fetching, publicKey, reason }))
+    return printRecordReport(context, 'rotated', await publishing.rotateOwner(to, { ...fetching, publicKey, reason }))
   if (args.has('deprecate'))
-    return answerRecord(context, 'deprecated', await publishing.deprecate(to, { ...fetching, reason }))
+    return printRecordReport(context, 'deprecated', await publishing.deprecate(to, { ...fetching, reason }))
   const given = { owner: args.text('owner'), locator: args.text('locator'), license: args.text('license') }
   const { owner, locator, license } = given
   const options = {
@@ -61,7 +61,7 @@ async function runPublish(context: StoreContext, args: Args): Promise<ExitCode> 
     ...(locator !== undefined && { locator }),
     ...(license !== undefined && { license }),
   }
-  return answerEntry(context, await publishing.publish(to, options))
+  return printEntryReport(context, await publishing.publish(to, options))
 }
 
 /** Records need a reason, entries have none. */
@@ -76,11 +76,11 @@ function reasonIn(args: Args): string {
   return reason ?? ''
 }
 
-function placeOf(word: string): PublishTo {
+function publishTarget(word: string): PublishTo {
   return /^(?:https?|wss?):\/\//i.test(word) ? { url: word } : { peer: word }
 }
 
-function answerEntry({ out }: StoreContext, report: PublishReport): Promise<ExitCode> {
+function printEntryReport({ out }: StoreContext, report: PublishReport): Promise<ExitCode> {
   const { frontier, url, entry, duplicate, waits } = report
   const { name, signed_publish_at, latest_snapshot_hash, latest_event_log_hash, network_locator } = entry
   return out.done({
@@ -106,7 +106,7 @@ function answerEntry({ out }: StoreContext, report: PublishReport): Promise<Exit
   })
 }
 
-function answerRecord(
+function printRecordReport(
   { out }: StoreContext,
   published: 'rotated' | 'deprecated',
   report: RecordReport,

@@ -8,7 +8,7 @@ import type { AcceptedReport, Choice } from '../../projection/resolver.ts'
 import { type Proposal, printProposal } from '../../vela/resolution/proposal.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { FRONTIER, type OptionSpec } from '../command-spec.ts'
+import { FRONTIER_OPTION, type OptionSpec } from '../command-spec.ts'
 import { readWhole } from '../files/event-files.ts'
 import { indentJson, type Printable, RawJson } from '../terminal/json-output.ts'
 import { columns } from '../terminal/layout.ts'
@@ -37,7 +37,7 @@ const resolve: Command = {
     AS,
     KEY,
     { name: 'accept', help: 'accept the proposal at once; needs --key' },
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   examples: ['replica resolve vcx_5f0c… --ours --reason "the larger cohort" --as reviewer:ada --key ada.key --accept'],
   run: runResolve,
@@ -53,13 +53,13 @@ const accept: Command = {
     AS,
     { ...KEY, required: true },
     { name: 'reason', value: 'text', help: 'why it is accepted; kept beside the proposal' },
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   examples: ['replica proposal accept vpr_90ab… --as reviewer:ada --key ada.key'],
   async run(context, args) {
-    const { settling, frontier } = settlingOf(context, args)
+    const { settling, frontier } = resolverOf(context, args)
     const reason = args.text('reason')
-    const key = await keyOf(args.required('key'), context)
+    const key = await loadKey(args.required('key'), context)
     const by = { reviewer: args.required('as'), key, ...(reason === undefined ? {} : { reason }) }
     return accepted(context, frontier, await settling.accept(args.argument(0), by))
   },
@@ -70,9 +70,9 @@ const list: Command = {
   group: 'look',
   where: 'store',
   summary: 'list the proposals that are kept here',
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   async run(context, args) {
-    const { settling, frontier } = settlingOf(context, args)
+    const { settling, frontier } = resolverOf(context, args)
     const proposals = await settling.proposals()
     const rows = proposals.map(({ id, status, actor, reason }) => [id, status, actor.id, reason])
     return context.out.done({
@@ -89,9 +89,9 @@ const show: Command = {
   summary: 'print a proposal',
   about: ['With --json, member proposal is what `replica proposal add` takes elsewhere.'],
   arguments: [PROPOSAL],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   async run(context, args) {
-    const { settling, frontier } = settlingOf(context, args)
+    const { settling, frontier } = resolverOf(context, args)
     const proposal = await settling.proposal(args.argument(0))
     return context.out.done({
       fields: { frontier, proposal: printed(proposal) },
@@ -107,9 +107,9 @@ const add: Command = {
   summary: 'keep a proposal that was made elsewhere',
   about: ['Anybody may propose, a program too. Nothing comes of it before a reviewer accepts it.'],
   arguments: [{ name: 'file', help: 'a JSON file with one proposal, or - for stdin' }],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   async run(context, args) {
-    const { settling, frontier } = settlingOf(context, args)
+    const { settling, frontier } = resolverOf(context, args)
     const { cwd, io } = context
     const proposal = await settling.add(await readWhole(args.argument(0), { cwd, stdin: io.stdin }))
     return context.out.done({ fields: { frontier, proposal: printed(proposal) }, lines: [`kept ${proposal.id}`] })
@@ -122,22 +122,22 @@ const drop: Command = {
   where: 'store',
   summary: 'forget a proposal; an event that came of it stays',
   arguments: [PROPOSAL],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   async run(context, args) {
-    const { settling, frontier } = settlingOf(context, args)
+    const { settling, frontier } = resolverOf(context, args)
     const proposal = await settling.drop(args.argument(0))
     return context.out.done({ fields: { frontier, proposal: printed(proposal) }, lines: [`dropped ${proposal.id}`] })
   },
 }
 
-export const SETTLE_VERBS: readonly Command[] = [resolve, accept, list, show, add, drop]
+export const RESOLVE_COMMANDS: readonly Command[] = [resolve, accept, list, show, add, drop]
 
 async function runResolve(context: StoreContext, args: Args): Promise<ExitCode> {
-  const { settling, frontier } = settlingOf(context, args)
+  const { settling, frontier } = resolverOf(context, args)
   const choice = choiceOf(args)
   const file = args.text('key')
   if (args.has('accept') && file === undefined) throw usage('--accept needs --key <file>: the reviewer signs')
-  const key = file === undefined ? undefined : await keyOf(file, context)
+  const key = file === undefined ? undefined : await loadKey(file, context)
   const reviewer = args.required('as')
   const proposal = await settling.propose({
     conflict: args.argument(0),
@@ -173,12 +173,12 @@ function choiceOf(args: Args): Choice | undefined {
   }
 }
 
-function settlingOf({ replica }: StoreContext, args: Args) {
+function resolverOf({ replica }: StoreContext, args: Args) {
   const frontier = replica.frontier(args.text('frontier'))
   return { frontier, settling: replica.settling(frontier) }
 }
 
-function keyOf(file: string, { cwd }: StoreContext): Promise<Key> {
+function loadKey(file: string, { cwd }: StoreContext): Promise<Key> {
   return Key.load(path.resolve(cwd, file))
 }
 

@@ -9,8 +9,7 @@ import type { Command, Context } from '../command.ts'
 import { connectHub } from '../control/control-client.ts'
 import { ControlServer } from '../control/control-server.ts'
 import { fileError } from '../error-hints.ts'
-import { findStore } from '../find-store.ts'
-import { retryWhileLocked } from '../lock.ts'
+import { findStore, retryWhileLocked } from '../find-store.ts'
 import { usage } from '../terminal/output.ts'
 
 const serve: Command = {
@@ -38,7 +37,7 @@ const serve: Command = {
   run: runServe,
 }
 
-export const SERVE_VERBS: readonly Command[] = [serve]
+export const SERVE_COMMANDS: readonly Command[] = [serve]
 
 const DEFAULT_ADDRESS = '127.0.0.1:7777'
 
@@ -48,7 +47,7 @@ async function runServe(context: Context, args: Args): Promise<ExitCode> {
   const location = await findStore({ cwd, dir })
   const { Hub } = await import('../../hub/hub.ts')
   const hub = await retryWhileLocked(signal, async () => {
-    await refuseSecond(location, signal)
+    await refuseSecondHub(location, signal)
     return Hub.listen({
       ...options,
       ...(runtime.residentBytes === undefined ? {} : { residentBytes: runtime.residentBytes }),
@@ -79,7 +78,7 @@ async function runServe(context: Context, args: Args): Promise<ExitCode> {
 }
 
 /** @throws ReplicaError ERR_STORE_LOCKED when a hub serves the store already */
-async function refuseSecond(location: string, signal: AbortSignal): Promise<void> {
+async function refuseSecondHub(location: string, signal: AbortSignal): Promise<void> {
   const other = await connectHub(location, signal)
   if (other === undefined) return
   other.destroy()

@@ -3,7 +3,7 @@
 import type { ExitCode } from '../../base/errors.ts'
 import type { FrontierStatus, HeldBy } from '../../replica/merge-status.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import type { Printable } from '../terminal/json-output.ts'
 import { columns, plural, shortHex, size, thousands } from '../terminal/layout.ts'
 import { linkFields, linkLines } from '../terminal/link-lines.ts'
@@ -27,7 +27,7 @@ const heads: Command = {
   about: [
     'Heads are the nodes that nothing is built on yet. Two replicas hold the same nodes exactly when their heads are the same.',
   ],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   async run(context, args) {
     const frontier = context.replica.frontier(args.text('frontier'))
     const cids = context.replica.heads(frontier)
@@ -46,7 +46,7 @@ const held: Command = {
   about: [
     'A held node is sound, but its key is not registered here, or a parent or document is missing. It is admitted as soon as that comes.',
   ],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   async run(context, args) {
     const frontier = context.replica.frontier(args.text('frontier'))
     const { frontiers } = await context.replica.status()
@@ -58,7 +58,7 @@ const held: Command = {
   },
 }
 
-export const LOOK_VERBS: readonly Command[] = [status, heads, held]
+export const STATUS_COMMANDS: readonly Command[] = [status, heads, held]
 
 async function runStatus(context: StoreContext): Promise<ExitCode> {
   const report = await context.replica.status()

@@ -27,7 +27,7 @@ const init: Command = {
     const { Replica } = await import('../../replica/replica.ts')
     const hubId = args.text('hub-id')
     const options = { location, create: true, ...(hubId === undefined ? {} : { hubId }) }
-    await using replica = await Replica.open(options).catch(error => undoFolder(location, error))
+    await using replica = await Replica.open(options).catch(error => removeIfEmpty(location, error))
     return context.out.done({
       fields: { dir: location, hub_id: replica.hubId, public_key: replica.key.publicKey },
       lines: [`made ${location}`, ...identity(replica.hubId, replica.key.publicKey)],
@@ -89,7 +89,7 @@ const keysUse: Command = {
     const { Key } = await import('../../crypto/key.ts')
     const location = await findStore(context)
     const useKey = await Key.load(path.resolve(context.cwd, args.argument(0)))
-    await using replica = await Replica.open({ location, useKey }).catch(whileServed)
+    await using replica = await Replica.open({ location, useKey }).catch(addStopHint)
     const { hubId, key } = replica
     return context.out.done({
       fields: { dir: location, hub_id: hubId, public_key: key.publicKey },
@@ -98,10 +98,10 @@ const keysUse: Command = {
   },
 }
 
-export const STORE_VERBS: readonly Command[] = [init, keysShow, keysNew, keysUse]
+export const STORE_COMMANDS: readonly Command[] = [init, keysShow, keysNew, keysUse]
 
 /** This verb can't run inside of the hub that has the store. */
-function whileServed(error: unknown): never {
+function addStopHint(error: unknown): never {
   if (!hasCode(error, 'ERR_STORE_LOCKED')) throw error
   const facts = { ...error.facts, hint: 'stop the hub that serves this store first' }
   throw new ReplicaError(error.code, error.message, { cause: error, facts })
@@ -127,7 +127,7 @@ export async function makeFolder(location: string): Promise<void> {
 }
 
 /** Takes an empty folder away again and passes the error on. */
-async function undoFolder(location: string, error: unknown): Promise<never> {
+async function removeIfEmpty(location: string, error: unknown): Promise<never> {
   if (await isEmpty(location)) await fs.rmdir(location)
   throw error
 }

@@ -5,7 +5,7 @@ import type { ExitCode } from '../../base/errors.ts'
 import type { SyncReport } from '../../replica/sync/sync-client.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import { ProgressLine } from '../terminal/progress.ts'
 import { follow, heldLocally, heldRemotely, printSyncReport } from '../terminal/sync-report.ts'
 
@@ -18,7 +18,7 @@ const push: Command = {
     'Only what the peer lacks goes over the wire. It answers for each node: admitted, known, held or refused, and names the conflicts that were opened there.',
   ],
   arguments: [{ name: 'peer', help: 'a registered peer' }],
-  options: [FRONTIER],
+  options: [FRONTIER_OPTION],
   examples: ['replica push hub:lab'],
   run: (context, args) => exchange('push', context, args),
 }
@@ -35,13 +35,13 @@ const pull: Command = {
   arguments: [{ name: 'peer', help: 'a registered peer' }],
   options: [
     { name: 'conflicts', help: 'say which conflicts were opened also where a long log has to be replayed for it' },
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   examples: ['replica pull hub:lab'],
   run: (context, args) => exchange('pull', context, args),
 }
 
-export const SYNC_VERBS: readonly Command[] = [push, pull]
+export const SYNC_COMMANDS: readonly Command[] = [push, pull]
 
 async function exchange(way: 'push' | 'pull', context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, io, out, signal } = context

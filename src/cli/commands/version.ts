@@ -2,12 +2,12 @@
 
 import { PACKAGE_VERSION } from '../../base/version.ts'
 import { SUBPROTOCOL } from '../../sync/message.ts'
-import { unknownVerb } from '../args.ts'
+import { unknownCommand } from '../args.ts'
 import type { Command } from '../command.ts'
-import { overview, verbFields, verbHelp } from '../help.ts'
+import { commandFields, commandHelp, overview } from '../help.ts'
 import { columns } from '../terminal/layout.ts'
 
-export const VERSION_VERB: Command = {
+export const VERSION_COMMAND: Command = {
   name: 'version',
   group: 'other',
   where: 'here',
@@ -25,7 +25,7 @@ export const VERSION_VERB: Command = {
 }
 
 /** `help` knows all verbs, itself included. */
-export function helpVerb(commands: () => readonly Command[]): Command {
+export function helpCommand(commands: () => readonly Command[]): Command {
   return {
     name: 'help',
     group: 'other',
@@ -39,10 +39,11 @@ export function helpVerb(commands: () => readonly Command[]): Command {
       const all = commands()
       const name = args.positionals.join(' ')
       const chosen = name === '' ? all : all.filter(verb => verb.name === name || verb.name.startsWith(`${name} `))
-      if (chosen.length === 0) throw unknownVerb(name, all)
+      if (chosen.length === 0) throw unknownCommand(name, all)
       return out.done({
-        fields: { verbs: verbFields(chosen) },
-        lines: name === '' ? overview(all) : chosen.flatMap((verb, i) => [...(i > 0 ? [''] : []), ...verbHelp(verb)]),
+        fields: { verbs: commandFields(chosen) },
+        lines:
+          name === '' ? overview(all) : chosen.flatMap((verb, i) => [...(i > 0 ? [''] : []), ...commandHelp(verb)]),
       })
     },
   }

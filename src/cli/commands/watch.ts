@@ -8,7 +8,7 @@ import type { NodeView } from '../../replica/node-view.ts'
 import type { Replica } from '../../replica/replica.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context, StoreContext } from '../command.ts'
-import { FRONTIER } from '../command-spec.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
 import type { ShortLivedStore } from '../short-lived-store.ts'
 import { type Printable, RawJson } from '../terminal/json-output.ts'
 import { type Output, usage } from '../terminal/output.ts'
@@ -27,16 +27,16 @@ const watch: Command = {
     { name: 'kind', value: 'kind', repeated: true, help: 'only events of this kind; may be given several times' },
     { name: 'number', short: 'n', value: 'count', help: 'end after so many' },
     { name: 'jsonl', help: 'print each as a line of JSON' },
-    FRONTIER,
+    FRONTIER_OPTION,
   ],
   examples: ['replica watch --jsonl --since 0', 'replica watch --kind finding.asserted'],
   run: runWatch,
   runUnserved: watchUnserved,
 }
 
-export const WATCH_VERBS: readonly Command[] = [watch]
+export const WATCH_COMMANDS: readonly Command[] = [watch]
 
-interface Wish {
+interface WatchRequest {
   readonly frontier: string | undefined
   readonly kinds: readonly string[]
   /** The first number; undefined for the end of the log as it is when the verb begins. */
@@ -44,7 +44,7 @@ interface Wish {
   readonly limit: number
 }
 
-function wishOf(out: Output, args: Args): Wish {
+function readRequest(out: Output, args: Args): WatchRequest {
   if (out.json && args.has('jsonl')) throw usage('--json and --jsonl exclude each other')
   if (out.json && !args.has('number')) throw usage('--json prints all at the end: say how many with -n, or use --jsonl')
   const most = out.json ? CLI_LIMITS.jsonItemsMax : Number.MAX_SAFE_INTEGER
@@ -57,8 +57,8 @@ function wishOf(out: Output, args: Args): Wish {
 }
 
 async function runWatch({ replica, out, signal }: StoreContext, args: Args): Promise<ExitCode> {
-  const { kinds, since, limit, ...wish } = wishOf(out, args)
-  const frontier = replica.frontier(wish.frontier)
+  const { kinds, since, limit, ...request } = readRequest(out, args)
+  const frontier = replica.frontier(request.frontier)
   const from = since === undefined ? {} : { since }
   const wanted = kinds.length === 0 ? {} : { kinds }
   const all: Printable[] = []
@@ -72,7 +72,7 @@ async function runWatch({ replica, out, signal }: StoreContext, args: Args): Pro
 }
 
 /** How far a watch has come. */
-interface Place {
+interface WatchPosition {
   readonly frontier: string
   readonly cursor: number
   /** Events still to be printed. */
@@ -83,33 +83,33 @@ interface Place {
 async function watchUnserved(
   { out, signal }: Context,
   args: Args,
-  visits: ShortLivedStore,
+  shortLived: ShortLivedStore,
 ): Promise<ExitCode | readonly string[]> {
-  const wish = wishOf(out, args)
+  const request = readRequest(out, args)
   const all: Printable[] = []
-  let begun: Place | undefined
-  let place: Place | undefined
-  while (place?.left !== 0 && !signal.aborted) {
-    const read = await visits.visit(async replica =>
-      readOn(replica, place ?? (await beginning(replica, wish)), wish.kinds),
+  let begun: WatchPosition | undefined
+  let position: WatchPosition | undefined
+  while (position?.left !== 0 && !signal.aborted) {
+    const read = await shortLived.visit(async replica =>
+      readOn(replica, position ?? (await beginning(replica, request)), request.kinds),
     )
     // What is one object at the end, a hub makes from where this began.
-    if (read === 'served') return wordsFor(args, out.json ? begun : place)
+    if (read === 'served') return resumeArgs(args, out.json ? begun : position)
     if (read === 'aborted') break
     begun ??= read.from
-    place = read.to
+    position = read.to
     for (const node of read.nodes) {
       if (out.json) all.push(changeFields(node))
       else await printChange(out, args, node)
     }
-    if (place.left > 0 && read.isAll) await visits.changed()
+    if (position.left > 0 && read.isAll) await shortLived.changed()
   }
   if (!out.json) return 0
-  return out.done({ fields: { frontier: place?.frontier, changes: all, cursor: place?.cursor ?? 0 }, lines: [] })
+  return out.done({ fields: { frontier: position?.frontier, changes: all, cursor: position?.cursor ?? 0 }, lines: [] })
 }
 
 /** @throws ReplicaError ERR_USAGE for a number past the end */
-async function beginning(replica: Replica, { frontier, since, limit }: Wish): Promise<Place> {
+async function beginning(replica: Replica, { frontier, since, limit }: WatchRequest): Promise<WatchPosition> {
   const name = replica.frontier(frontier)
   if (since === undefined) return { frontier: name, cursor: await endOf(replica, name), left: limit }
   void replica.changes(name, { since }) // never read from: it refuses what is past the end
@@ -122,15 +122,15 @@ async function endOf(replica: Replica, frontier: string): Promise<number> {
 }
 
 interface Read {
-  readonly from: Place
-  readonly to: Place
+  readonly from: WatchPosition
+  readonly to: WatchPosition
   readonly nodes: readonly NodeView[]
   /** The log has no more. */
   readonly isAll: boolean
 }
 
 /** What is new in the log, up to about `watchBytesMax`. */
-async function readOn(replica: Replica, from: Place, kinds: readonly string[]): Promise<Read> {
+async function readOn(replica: Replica, from: WatchPosition, kinds: readonly string[]): Promise<Read> {
   const nodes: NodeView[] = []
   let { cursor } = from
   let bytes = 0
@@ -151,12 +151,12 @@ async function readOn(replica: Replica, from: Place, kinds: readonly string[]): 
 }
 
 /** The same command line, from here on. */
-function wordsFor(args: Args, place: Place | undefined): string[] {
+function resumeArgs(args: Args, position: WatchPosition | undefined): string[] {
   const words = ['watch', ...['json', 'jsonl', 'quiet'].filter(name => args.has(name)).map(name => `--${name}`)]
   for (const kind of args.all('kind')) words.push(`--kind=${kind}`)
-  const frontier = place?.frontier ?? args.text('frontier')
-  const since = place?.cursor ?? args.text('since')
-  const left = args.has('number') ? (place?.left ?? args.text('number')) : undefined
+  const frontier = position?.frontier ?? args.text('frontier')
+  const since = position?.cursor ?? args.text('since')
+  const left = args.has('number') ? (position?.left ?? args.text('number')) : undefined
   for (const [name, value] of Object.entries({ frontier, since, number: left })) {
     if (value !== undefined) words.push(`--${name}=${value}`)
   }

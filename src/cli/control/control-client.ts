@@ -8,7 +8,6 @@ import { Deferred } from '../../base/mutex.ts'
 import { hasErrno } from '../error-hints.ts'
 import type { Io } from '../io.ts'
 import { encodeFrame, type Frame, FrameReader } from './frame.ts'
-import { CONTROL_VERSION, encodeRequest } from './request.ts'
 import { controlPath } from './socket-path.ts'
 
 /**
@@ -21,7 +20,7 @@ export async function connectHub(location: string, signal: AbortSignal): Promise
   if (address === undefined) return undefined
   try {
     const socket = await connect(address)
-    return (await isGreeted(socket, signal)) ? socket : undefined
+    return (await receiveHello(socket, signal)) ? socket : undefined
   } catch (error) {
     if (hasErrno(error, 'ECONNREFUSED', 'ENOENT', 'EAGAIN', 'ETIMEDOUT', 'ECONNRESET')) return undefined
     if (hasErrno(error, 'EACCES', 'EPERM'))
@@ -52,16 +51,16 @@ function connect(address: string): Promise<net.Socket> {
  * Waits for the hub's first frame: the kernel connects to a process that is stopped, but it can't speak for it. False when
  * the hub closed the connection instead, as one does that is just ending.
  */
-function isGreeted(socket: net.Socket, signal: AbortSignal): Promise<boolean> {
+function receiveHello(socket: net.Socket, signal: AbortSignal): Promise<boolean> {
   return new Promise<boolean>((resolve, reject) => {
     const frames = new FrameReader()
     const stop = (): void => void socket.destroy(signal.reason)
-    const giveUp = (): void => void socket.destroy(silent())
+    const giveUp = (): void => void socket.destroy(unresponsive())
     const read = (chunk: Uint8Array): void => {
       try {
         const [frame] = frames.push(chunk)
         if (frame === undefined) return
-        if (frame.kind !== 'hello') throw frame.kind === 'error' ? hubError(frame) : outOfTurn(frame)
+        if (frame.kind !== 'hello') throw frame.kind === 'error' ? hubError(frame) : unexpectedFrame(frame)
         socket.pause()
         settle(() => resolve(true))
       } catch (error) {
@@ -83,7 +82,7 @@ function isGreeted(socket: net.Socket, signal: AbortSignal): Promise<boolean> {
   })
 }
 
-function silent(): ReplicaError {
+function unresponsive(): ReplicaError {
   return new ReplicaError('ERR_STORE_LOCKED', 'the hub that serves this store does not answer', {
     facts: { hint: 'its process is stopped, hangs, or runs another version of replica: let it go on, or end it' },
   })
@@ -101,17 +100,17 @@ export async function runInHub(
   host: { io: Io; signal: AbortSignal },
 ): Promise<ExitCode> {
   const { io, signal } = host
-  const patience = new Deferred<never>()
+  const deadline = new Deferred<never>()
   let timer: NodeJS.Timeout | undefined
   const abort = (): void => {
     socket.write(encodeFrame('abort'))
-    timer = setTimeout(() => patience.reject(signal.reason), CLI_LIMITS.controlLastWordMsMax)
+    timer = setTimeout(() => deadline.reject(signal.reason), CLI_LIMITS.controlLastWordMsMax)
   }
   signal.addEventListener('abort', abort)
   try {
     socket.write(encodeFrame('request', requestOf(request, io)))
     if (signal.aborted) abort()
-    return await Promise.race([play(socket, io), patience.promise])
+    return await Promise.race([relayOutput(socket, io), deadline.promise])
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', abort)
@@ -129,7 +128,7 @@ function requestOf({ argv, cwd }: { argv: readonly string[]; cwd: string }, io: 
   })
 }
 
-async function play(socket: net.Socket, io: Io): Promise<ExitCode> {
+async function relayOutput(socket: net.Socket, io: Io): Promise<ExitCode> {
   const frames = new FrameReader()
   const stdin = io.stdin.chunks()[Symbol.asyncIterator]()
   try {
@@ -137,10 +136,10 @@ async function play(socket: net.Socket, io: Io): Promise<ExitCode> {
       for (const frame of frames.push(chunk)) {
         if (frame.kind === 'exit') return exitCode(frame)
         if (frame.kind === 'error') throw hubError(frame)
-        if (frame.kind === 'stdin-want') void feed(socket, stdin)
+        if (frame.kind === 'stdin-want') void sendStdin(socket, stdin)
         else if (frame.kind === 'stdout') await io.stdout.write(frame.data)
         else if (frame.kind === 'stderr') await io.stderr.write(frame.data)
-        else throw outOfTurn(frame)
+        else throw unexpectedFrame(frame)
       }
     }
   } catch (error) {
@@ -149,12 +148,12 @@ async function play(socket: net.Socket, io: Io): Promise<ExitCode> {
   throw new ReplicaError('ERR_STORE_CLOSED', 'the hub that serves this store went away before the verb had ended')
 }
 
-function outOfTurn({ kind }: Frame): ReplicaError {
+function unexpectedFrame({ kind }: Frame): ReplicaError {
   return new ReplicaError('ERR_SYNC_ORDER', `the control socket carries a ${kind} frame out of turn`)
 }
 
 /** One piece of stdin; its end, or that it can't be read, is said as its end. */
-async function feed(socket: net.Socket, stdin: AsyncIterator<Uint8Array>): Promise<void> {
+async function sendStdin(socket: net.Socket, stdin: AsyncIterator<Uint8Array>): Promise<void> {
   let piece: IteratorResult<Uint8Array>
   try {
     piece = await stdin.next()
@@ -175,4 +174,54 @@ function hubError(frame: Frame): ReplicaError {
   const { code, message }: { code?: unknown; message?: unknown } = JSON.parse(Buffer.from(frame.data).toString('utf8'))
   const known = typeof code === 'string' && isErrorCode(code) ? code : 'ERR_SYNC_REMOTE'
   return new ReplicaError(known, typeof message === 'string' ? message : 'the hub did not run the verb')
+}
+
+/** Raised when frames or members change; a hub started by another version answers with a sentence, not with garbage. */
+export const CONTROL_VERSION = 2
+
+export interface ControlRequest {
+  readonly control: number
+  readonly argv: readonly string[]
+  /** Absolute. */
+  readonly cwd: string
+  readonly terminal: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean }
+  readonly columns: number
+}
+
+export function encodeRequest(request: ControlRequest): Uint8Array {
+  return Buffer.from(JSON.stringify(request), 'utf8')
+}
+
+/** @throws ReplicaError ERR_SYNC_VERSION, ERR_SYNC_FRAME */
+export function decodeRequest(bytes: Uint8Array): ControlRequest {
+  const value = parse(bytes)
+  if (value.control !== CONTROL_VERSION)
+    throw new ReplicaError('ERR_SYNC_VERSION', 'the hub that serves this store runs another version of replica')
+  const { argv, cwd, terminal, columns } = value
+  if (!isTexts(argv) || typeof cwd !== 'string' || typeof columns !== 'number' || !isTerminal(terminal))
+    throw malformed()
+  return { control: CONTROL_VERSION, argv, cwd, columns, terminal }
+}
+
+function parse(bytes: Uint8Array): Partial<Record<keyof ControlRequest, unknown>> {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'))
+    if (typeof value === 'object' && value !== null) return value
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+  }
+  throw malformed()
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(item => typeof item === 'string')
+}
+
+function isTerminal(value: unknown): value is ControlRequest['terminal'] {
+  if (typeof value !== 'object' || value === null) return false
+  return ['stdin', 'stdout', 'stderr'].every(name => typeof (value as Record<string, unknown>)[name] === 'boolean')
+}
+
+function malformed(): ReplicaError {
+  return new ReplicaError('ERR_SYNC_FRAME', 'the control socket carries a request that cannot be read')
 }

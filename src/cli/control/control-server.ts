@@ -7,38 +7,38 @@ import { type ExitCode, ReplicaError } from '../../base/errors.ts'
 import { CLI_LIMITS } from '../../base/limits.ts'
 import { Deferred } from '../../base/mutex.ts'
 import { type InputStream, type Io, OutputClosed, type OutputStream, pieces } from '../io.ts'
+import { type ControlRequest, decodeRequest } from './control-client.ts'
 import { encodeFrame, type Frame, type FrameKind, FrameReader } from './frame.ts'
-import { type ControlRequest, decodeRequest } from './request.ts'
-import { makePlace, type SocketPath } from './socket-path.ts'
+import { prepareSocket, type SocketPath } from './socket-path.ts'
 
 export type RunRequest = (request: ControlRequest, session: { io: Io; signal: AbortSignal }) => Promise<ExitCode>
 
 export class ControlServer {
   readonly #server: net.Server
-  readonly #place: SocketPath
+  readonly #socketPath: SocketPath
   readonly #sessions = new Set<Session>()
 
-  private constructor(server: net.Server, place: SocketPath) {
+  private constructor(server: net.Server, socketPath: SocketPath) {
     this.#server = server
-    this.#place = place
+    this.#socketPath = socketPath
   }
 
   /** Starts to listen for the store at `location`. Only the process that owns the store may call this. */
   static async open(location: string, run: RunRequest): Promise<ControlServer> {
-    const place = await makePlace(location)
+    const socketPath = await prepareSocket(location)
     const server = net.createServer()
-    const control = new ControlServer(server, place)
+    const control = new ControlServer(server, socketPath)
     server.on('connection', socket => control.#accept(socket, run))
     // Those above the number of verbs are told so; those above this are just dropped.
     server.maxConnections = 2 * CLI_LIMITS.controlSessionsMax
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(place.bind, () => {
+      server.listen(socketPath.bind, () => {
         server.off('error', reject)
         resolve()
       })
     })
-    await place.publish()
+    await socketPath.publish()
     return control
   }
 
@@ -52,11 +52,11 @@ export class ControlServer {
   /** Takes no more verbs, ends those that run, and waits until they have ended. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
-    await this.#place.remove()
+    await this.#socketPath.remove()
     for (const session of this.#sessions) session.abort()
     // A shell that is suspended takes no output; its verb must not keep the hub from ending.
     const timer = setTimeout(() => {
-      for (const session of this.#sessions) session.cut()
+      for (const session of this.#sessions) session.destroy()
     }, CLI_LIMITS.controlConnectMsMax)
     await closed
     clearTimeout(timer)
@@ -76,13 +76,13 @@ class Session {
   readonly #frames = new FrameReader()
   readonly #controller = new AbortController()
   readonly #request = new Deferred<ControlRequest>()
-  #asked = false
+  #requested = false
   /** The verb waits for this piece of stdin; undefined when it did not ask. */
   #wanted: Deferred<Uint8Array | undefined> | undefined
 
   constructor(socket: net.Socket) {
     this.#socket = socket
-    socket.on('data', chunk => this.#receive(chunk))
+    socket.on('data', chunk => this.#onData(chunk))
     socket.on('error', () => {})
     socket.on('close', () => this.abort())
     socket.write(encodeFrame('hello'))
@@ -94,7 +94,7 @@ class Session {
     this.#request.reject(this.#controller.signal.reason)
   }
 
-  cut(): void {
+  destroy(): void {
     this.#socket.destroy()
   }
 
@@ -108,7 +108,7 @@ class Session {
       await this.#send('exit', Uint8Array.of(exit))
       this.#socket.end()
     } catch (error) {
-      if (error instanceof ReplicaError) await this.#explain(error)
+      if (error instanceof ReplicaError) await this.#sendError(error)
       this.#socket.destroySoon()
     } finally {
       clearTimeout(timer)
@@ -116,7 +116,7 @@ class Session {
   }
 
   /** A verb that could not be run at all ends with the reason instead of an exit code. */
-  async #explain({ code, message }: ReplicaError): Promise<void> {
+  async #sendError({ code, message }: ReplicaError): Promise<void> {
     try {
       await this.#send('error', Buffer.from(JSON.stringify({ code, message })))
     } catch (failure) {
@@ -124,22 +124,22 @@ class Session {
     }
   }
 
-  #receive(chunk: Uint8Array): void {
+  #onData(chunk: Uint8Array): void {
     try {
-      for (const frame of this.#frames.push(chunk)) this.#take(frame)
+      for (const frame of this.#frames.push(chunk)) this.#onFrame(frame)
     } catch (error) {
       this.#request.reject(error)
       this.#wanted?.reject(error)
       this.#controller.abort(error)
-      if (this.#asked) this.#socket.destroy()
+      if (this.#requested) this.#socket.destroy()
     }
   }
 
-  #take(frame: Frame): void {
+  #onFrame(frame: Frame): void {
     if (frame.kind === 'abort') return this.abort()
-    if (frame.kind === 'request' && !this.#asked) {
+    if (frame.kind === 'request' && !this.#requested) {
       const request = decodeRequest(frame.data)
-      this.#asked = true
+      this.#requested = true
       return this.#request.resolve(request)
     }
     const wanted = this.#wanted

@@ -32,20 +32,20 @@ export async function controlPath(location: string): Promise<string | undefined>
 }
 
 /** Prepares a place for a new socket. Only the process that owns the store may call this: what lies there is stale. */
-export async function makePlace(location: string): Promise<SocketPath> {
+export async function prepareSocket(location: string): Promise<SocketPath> {
   await removeSocket(location)
   const near = path.join(location, `${SOCKET}.new`)
-  return Buffer.byteLength(near) <= CLI_LIMITS.socketPathBytesMax ? nearPlace(location) : farPlace(location)
+  return Buffer.byteLength(near) <= CLI_LIMITS.socketPathBytesMax ? socketInStore(location) : socketInTemp(location)
 }
 
 /** Takes away what a hub that is gone has left. Only the process that owns the store may call this. */
 export async function removeSocket(location: string): Promise<void> {
   const pointed = await readPointer(location)
-  if (pointed !== undefined) await removeFar(pointed)
+  if (pointed !== undefined) await removeTempSocket(pointed)
   for (const name of [SOCKET, POINTER]) await fs.rm(path.join(location, name), { force: true })
 }
 
-async function nearPlace(location: string): Promise<SocketPath> {
+async function socketInStore(location: string): Promise<SocketPath> {
   const folder = await fs.mkdtemp(path.join(location, '.c'))
   const bind = path.join(folder, 's')
   const target = path.join(location, SOCKET)
@@ -60,7 +60,7 @@ async function nearPlace(location: string): Promise<SocketPath> {
   }
 }
 
-async function farPlace(location: string): Promise<SocketPath> {
+async function socketInTemp(location: string): Promise<SocketPath> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'replica-'))
   const bind = path.join(folder, SOCKET)
   const pointer = path.join(location, POINTER)
@@ -75,7 +75,7 @@ async function farPlace(location: string): Promise<SocketPath> {
   }
 }
 
-async function removeFar(socket: string): Promise<void> {
+async function removeTempSocket(socket: string): Promise<void> {
   const folder = path.dirname(socket)
   if (path.dirname(folder) !== os.tmpdir() || !path.basename(folder).startsWith('replica-')) return
   await fs.rm(socket, { force: true })

@@ -11,7 +11,7 @@ import type { InputStream } from '../io.ts'
 import { readWhole } from './event-files.ts'
 import { readVelaFolder, velaRoot } from './vela-folder.ts'
 
-export interface FilePlace {
+export interface InputContext {
   readonly cwd: string
   readonly stdin: InputStream
 }
@@ -22,7 +22,7 @@ export function isFrontierReference(word: string): boolean {
 }
 
 /** `-` is stdin. @throws ReplicaError ERR_USAGE when there is no such file, and as readFrontier does */
-export async function readFrontierFile(name: string, place: FilePlace): Promise<Uint8Array> {
+export async function readFrontierFile(name: string, place: InputContext): Promise<Uint8Array> {
   if (name === '-') return readWhole(name, place)
   const file = path.resolve(place.cwd, name)
   if (!(await isFolder(file))) return readWhole(file, place)
@@ -43,6 +43,6 @@ async function repositoryText(root: string): Promise<Uint8Array> {
 }
 
 /** @throws as readFrontierFile does */
-export async function openFrontierFile(name: string, place: FilePlace): Promise<FrontierFile> {
+export async function openFrontierFile(name: string, place: InputContext): Promise<FrontierFile> {
   return readFrontier(await readFrontierFile(name, place), { broken: 'keep' })
 }

@@ -17,11 +17,11 @@ export function linkFields(link: PeerStatus): { [key: string]: Printable } {
 /** Nothing for a frontier without peers. */
 export function linkLines({ frontier, links }: FrontierStatus): string[] {
   if (links.length === 0) return []
-  const rows = links.map(link => [`  ${link.id}`, link.live, wordsFor(link), linkWords(link), lastWords(link)])
+  const rows = links.map(link => [`  ${link.id}`, link.live, stateText(link), linkText(link), lastExchangeText(link)])
   return ['', `peers of ${frontier}`, ...columns([['  peer', 'live', 'stands', 'link', 'last exchange'], ...rows])]
 }
 
-function wordsFor(link: PeerStatus): string {
+function stateText(link: PeerStatus): string {
   const { state, behind, ahead, held_keys } = link
   const [first, ...more] = held_keys
   switch (state) {
@@ -48,11 +48,11 @@ function distance(behind: number, ahead: number): string {
   return words.join(', ')
 }
 
-function linkWords({ link }: PeerStatus): string {
+function linkText({ link }: PeerStatus): string {
   return link ?? '-'
 }
 
-function lastWords({ last_exchange, lag_seconds, lag_events }: PeerStatus): string {
+function lastExchangeText({ last_exchange, lag_seconds, lag_events }: PeerStatus): string {
   if (last_exchange === null) return 'never'
   if (lag_events === 0) return last_exchange
   return `${last_exchange}, lag ${plural(lag_events, 'event')}${lag_seconds === null ? '' : `, ${lag_seconds} s`}`

@@ -85,7 +85,7 @@ export class Output {
     }
     await this.#io.stderr.write(`replica: ${escapeText(error.message)} (${error.code})\n`)
     for (const [name, fact] of Object.entries(error.facts)) {
-      if (typeof fact === 'object') await this.#io.stderr.write(`  ${name}: ${escapeText(someOf(fact))}\n`)
+      if (typeof fact === 'object') await this.#io.stderr.write(`  ${name}: ${escapeText(firstItems(fact))}\n`)
     }
     if (hint !== undefined) await this.#io.stderr.write(`  hint: ${escapeText(hint)}\n`)
     return exit
@@ -93,7 +93,7 @@ export class Output {
 }
 
 /** The first of many; all of them are there with --json. */
-function someOf(items: readonly string[]): string {
+function firstItems(items: readonly string[]): string {
   const listed = items.slice(0, LISTED_MAX).join(', ')
   return items.length > LISTED_MAX ? `${listed} and ${items.length - LISTED_MAX} more` : listed
 }

@@ -9,7 +9,7 @@ import { thousands } from './layout.ts'
 const CLEAR = '\r\u001b[K'
 
 /** What a call reports while it runs; counts of nodes or events. */
-export interface Steps {
+export interface ProgressCounts {
   readonly phase: string
   readonly received?: number
   readonly verified?: number
@@ -43,7 +43,7 @@ export class ProgressLine {
   }
 
   /** Cheap enough to be called for every batch; draws ten times a second at most and never waits for the terminal. */
-  readonly update = (steps: Steps): void => {
+  readonly update = (steps: ProgressCounts): void => {
     if (!this.#enabled || this.#writing) return
     const now = this.#now()
     if (now - this.#started < CLI_LIMITS.progressAfterMs || now - this.#drawnAt < CLI_LIMITS.progressEveryMs) return
@@ -79,7 +79,7 @@ export class ProgressLine {
 }
 
 /** `transfer: 12,000 of 100,000 received, 11,264 verified, 11,264 durable, 9,870/s` */
-export function describe(steps: Steps, elapsedMs: number): string {
+export function describe(steps: ProgressCounts, elapsedMs: number): string {
   const parts: string[] = []
   const count = (word: string, value: number | undefined): void => {
     if (value === undefined || value === 0) return

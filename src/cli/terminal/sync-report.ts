@@ -11,10 +11,10 @@ import type { Printable } from './json-output.ts'
 import { columns, plural, size, thousands } from './layout.ts'
 import type { ProgressLine } from './progress.ts'
 
-type Way = 'push' | 'pull' | 'clone'
+type SyncVerb = 'push' | 'pull' | 'clone'
 
-interface Answer {
-  readonly way: Way
+interface SyncOutcome {
+  readonly way: SyncVerb
   readonly report: SyncReport
   readonly notice: readonly string[]
   readonly fields: { readonly [key: string]: Printable }
@@ -24,7 +24,7 @@ interface Answer {
 /** Prints a report and answers 1 when something was refused. */
 export async function printSyncReport(
   { out }: Context,
-  { way, report, notice, fields, lines }: Answer,
+  { way, report, notice, fields, lines }: SyncOutcome,
 ): Promise<ExitCode> {
   const exit = await out.done({
     exit: report.refused_count > 0 ? 1 : 0,
@@ -63,7 +63,7 @@ function openedFields({ id, finding_id, kind, field, events, state }: OpenedConf
   return { id, ...subject, events: [...events], state }
 }
 
-function headline(way: Way, { frontier, peer }: SyncReport): string {
+function headline(way: SyncVerb, { frontier, peer }: SyncReport): string {
   const [verb, word] = { push: ['pushed', 'to'], pull: ['pulled', 'from'], clone: ['cloned', 'from'] }[way] as [
     string,
     string,
@@ -73,7 +73,7 @@ function headline(way: Way, { frontier, peer }: SyncReport): string {
 
 const REFUSED_LISTED_MAX = 10
 
-function rows(way: Way, report: SyncReport): string[][] {
+function rows(way: SyncVerb, report: SyncReport): string[][] {
   const { refused, refused_count, round_trips } = report
   const listed = refused.slice(0, REFUSED_LISTED_MAX)
   const more = refused_count - listed.length
@@ -126,13 +126,13 @@ function openedRows(
     ['conflicts', `${thousands(count)} ${opened}`],
     ...listed.map(({ id, kind = 'a conflict', finding_id, state }) => [
       '',
-      `${id} ${openedText({ kind, finding_id, state })}`,
+      `${id} ${conflictText({ kind, finding_id, state })}`,
     ]),
     ...(more > 0 ? [['', `and ${thousands(more)} more`]] : []),
   ]
 }
 
-function openedText({ kind, finding_id: id, state }: Pick<OpenedConflict, 'kind' | 'finding_id' | 'state'>): string {
+function conflictText({ kind, finding_id: id, state }: Pick<OpenedConflict, 'kind' | 'finding_id' | 'state'>): string {
   const about = id === undefined ? kind! : `${kind} of ${id}`
   return state === 'contested' ? `${about}, between resolutions` : about
 }

@@ -3,8 +3,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hasCode } from '../../../src/base/errors.ts'
 import { CLI_LIMITS } from '../../../src/base/limits.ts'
+import { CONTROL_VERSION, decodeRequest, encodeRequest } from '../../../src/cli/control/control-client.ts'
 import { encodeFrame, type Frame, type FrameKind, FrameReader } from '../../../src/cli/control/frame.ts'
-import { CONTROL_VERSION, decodeRequest, encodeRequest } from '../../../src/cli/control/request.ts'
 
 const test = suite('cli/control/frame')
 
