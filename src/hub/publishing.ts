@@ -8,7 +8,7 @@ import { verify } from '../crypto/ed25519.ts'
 import { parseInstant } from '../json/instant.ts'
 import type { Owners } from '../projection/ownership-store.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
-import { judgePublication } from '../vela/federation/publish.ts'
+import { judgePublication } from '../vela/federation/ownership.ts'
 import type { RegistryEntry } from '../vela/federation/registry-entry.ts'
 import type { PublishedEntries } from './published-entries.ts'
 

@@ -10,7 +10,7 @@ import {
   type DiscoveryStep,
   startDiscovery,
 } from '../vela/federation/discovery.ts'
-import type { FetchPolicy } from '../vela/federation/fetch-url.ts'
+import type { FetchPolicy } from '../vela/federation/fetch-policy.ts'
 import type { FetchOutcome, FetchRequest } from '../vela/federation/http-exchange.ts'
 import { continuePeerFetch, type PeerFetchResult, startPeerFetch } from '../vela/federation/peer-fetch.ts'
 import type { ContentHashes } from '../vela/files/received-file.ts'

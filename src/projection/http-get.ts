@@ -8,8 +8,7 @@ import * as https from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { ReplicaError } from '../base/errors.ts'
 import { FETCH_LIMITS } from '../base/limits.ts'
-import { isPrivateAddress } from '../vela/federation/fetch-policy.ts'
-import { checkFetchUrl, type FetchPolicy, mayBePrivate } from '../vela/federation/fetch-url.ts'
+import { checkFetchUrl, type FetchPolicy, isPrivateAddress, mayBePrivate } from '../vela/federation/fetch-policy.ts'
 import type { FetchOutcome, FetchRequest } from '../vela/federation/http-exchange.ts'
 
 /** All addresses of a name. They are judged whoever finds them. */

@@ -81,8 +81,15 @@ export {
   type DiscoveryStep,
   startDiscovery,
 } from './federation/discovery.ts'
-export { isAddress, isPrivateAddress } from './federation/fetch-policy.ts'
-export { checkFetchUrl, type FetchPolicy, isPrivateHost, mayFollow, redirectTarget } from './federation/fetch-url.ts'
+export {
+  checkFetchUrl,
+  type FetchPolicy,
+  isAddress,
+  isPrivateAddress,
+  isPrivateHost,
+  mayFollow,
+  redirectTarget,
+} from './federation/fetch-policy.ts'
 export type { FetchOutcome, FetchRequest } from './federation/http-exchange.ts'
 export {
   checkManifest,
@@ -93,12 +100,14 @@ export {
 } from './federation/hub-manifest.ts'
 export {
   type Deprecation,
+  judgePublication,
   type MaintainerAction,
   type OwnerRotation,
   type Ownership,
   type OwnershipDraft,
   type OwnershipRecord,
   ownershipPreimage,
+  type Publication,
   printOwnershipRecord,
   readOwnershipRecord,
   replayOwnership,
@@ -115,7 +124,6 @@ export {
   startPeerFetch,
 } from './federation/peer-fetch.ts'
 export { type PeerHub, printPeerHub, readPeerHub, readPeerHubs } from './federation/peer-hub.ts'
-export { judgePublication, type Publication } from './federation/publish.ts'
 export {
   compareEntries,
   type EntryContent,
@@ -182,13 +190,16 @@ export {
 // Registry entries, discovery, proposals and resolutions: protocol/registry-entry.md, protocol/resolution.md.
 export {
   type ActorRecord,
+  checkReviewer,
+  checkReviewerKey,
   isRevokedAt,
   judgeEventSignature,
+  NO_DECIDERS,
   printActor,
+  type ResolutionAuthorities,
   readActors,
   type SignatureVerdict,
 } from './resolution/authority.ts'
-export { NO_DECIDERS, type ResolutionAuthorities } from './resolution/decider.ts'
 export {
   makeProposal,
   type Proposal,
@@ -216,7 +227,6 @@ export {
   type ResolutionView,
   readResolutions,
 } from './resolution/resolution-events.ts'
-export { checkReviewer, checkReviewerKey } from './resolution/reviewer.ts'
 export { genesisOf } from './state/base-findings.ts'
 export {
   type ComputedConflict,

@@ -11,7 +11,7 @@ import { type CountedEvent, frontierStats } from '../../vela/files/frontier-stat
 import { isHashed } from '../../vela/hashes/normalize.ts'
 import { serializedForm } from '../../vela/hashes/snapshot-hash.ts'
 import { byTimestamp } from '../../vela/hashes/target-hash-chain.ts'
-import type { ResolutionAuthorities } from '../../vela/resolution/decider.ts'
+import type { ResolutionAuthorities } from '../../vela/resolution/authority.ts'
 import { viewObjects } from '../../vela/state/read-out.ts'
 import { OBJECT_TABLES, type Precedes, type View } from '../../vela/state/state.ts'
 import type { BaseEvent } from './base-document.ts'

@@ -6,7 +6,7 @@ import { hasCode } from '../../base/errors.ts'
 import { FETCH_LIMITS } from '../../base/limits.ts'
 import type { Verify } from '../../event/signing.ts'
 import { hashFault, judgeContent } from '../files/received-file.ts'
-import type { FetchPolicy } from './fetch-url.ts'
+import type { FetchPolicy } from './fetch-policy.ts'
 import { type FetchOutcome, type FetchRequest, newHttpGet, onResponse, type Pending } from './http-exchange.ts'
 import { checkFrontierName, type RegistryEntry, readEntry, verifyEntry } from './registry-entry.ts'
 

@@ -3,7 +3,7 @@
 
 import { hasCode } from '../../base/errors.ts'
 import { FETCH_LIMITS } from '../../base/limits.ts'
-import { checkFetchUrl, type FetchPolicy, redirectTarget } from './fetch-url.ts'
+import { checkFetchUrl, type FetchPolicy, redirectTarget } from './fetch-policy.ts'
 
 /** What the caller is to fetch by GET, following no redirect and reading no more than `bytesMax` bytes. */
 export interface FetchRequest {

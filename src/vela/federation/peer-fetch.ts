@@ -6,7 +6,7 @@ import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { FETCH_LIMITS } from '../../base/limits.ts'
 import { type Signer, signHex, type Verify, verifiesHex } from '../../event/signing.ts'
 import { judgeContent } from '../files/received-file.ts'
-import type { FetchPolicy } from './fetch-url.ts'
+import type { FetchPolicy } from './fetch-policy.ts'
 import { type FetchOutcome, type FetchRequest, newHttpGet, onResponse, type Pending } from './http-exchange.ts'
 import { checkFrontierName } from './registry-entry.ts'
 

@@ -3,7 +3,7 @@
 
 import { compareText } from '../../json/json.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
-import { isAgent } from '../resolution/reviewer.ts'
+import { isAgent } from '../resolution/authority.ts'
 
 type Members = ReadonlyMap<string, Json>
 

@@ -5,7 +5,8 @@ import { fromHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { NODE_LIMITS } from '../../base/limits.ts'
 import { type EventHead, eventSignature, eventSigningBytes } from '../../event/event.ts'
-import type { Verify } from '../../event/signing.ts'
+import { excerpt } from '../../event/fields.ts'
+import { isLowerHex, type Signer, type Verify } from '../../event/signing.ts'
 import { compareInstants, readInstant } from '../../json/instant.ts'
 import { expectEnd, openCursor, peek, readItems } from '../../json/parser.ts'
 import { printRecord, type RecordReader, readRecordAt } from '../../json/record.ts'
@@ -89,4 +90,135 @@ export function judgeEventSignature(
   const signs = ({ public_key }: ActorRecord) => verify(fromHex(public_key)!, message, signature.sig) === true
   if (live.some(signs)) return 'valid'
   return own.some(signs) ? 'revoked' : 'invalid'
+}
+
+/** Words without control, format or other invisible characters, single plain spaces between them. */
+const VISIBLE = /^[^\p{C}\p{Z}]+(?: [^\p{C}\p{Z}]+)*$/u
+
+const PLACEHOLDERS = new Set(['', 'reviewer', 'user', 'unknown'])
+
+/** @throws ReplicaError ERR_REVIEWER */
+export function checkReviewer(id: string): void {
+  const refusal = refusedBecause(id)
+  if (refusal !== undefined) throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)}: ${refusal}`)
+}
+
+/** Whether an id is a program's by its name. */
+export function isAgent(id: string): boolean {
+  const name = id.toLowerCase()
+  const last = name.slice(name.lastIndexOf(':') + 1)
+  return /^(?:agent|sim):/.test(name) || last.endsWith('-bot') || last.endsWith('-sim')
+}
+
+/** Why this id may not decide; undefined when it may, as far as its name says. */
+export function refusedBecause(id: string): string | undefined {
+  if (!VISIBLE.test(id)) return 'a reviewer’s id is visible text without spaces at its ends'
+  const name = id.toLowerCase()
+  const last = name.slice(name.lastIndexOf(':') + 1)
+  if (isAgent(id)) return 'agents and simulations propose; people decide'
+  const isPlaceholder = [name, last].some(part => PLACEHOLDERS.has(part) || part.startsWith('local-'))
+  return isPlaceholder ? 'a placeholder is nobody' : undefined
+}
+
+/**
+ * The reviewer may decide at this time and signs with the right key: the registered one where one is registered, and
+ * never one that is registered for somebody else.
+ * @throws ReplicaError ERR_REVIEWER
+ */
+export function checkReviewerKey(
+  reviewer: { readonly id: string; readonly signer: Signer; readonly at: string },
+  actors: readonly ActorRecord[],
+): void {
+  checkReviewer(reviewer.id)
+  checkKeyOf({ ...reviewer, key: reviewer.signer.publicKey }, actors)
+}
+
+/** The same of a key alone, 64 lower-case hex digits. @throws ReplicaError ERR_REVIEWER */
+export function checkKeyOf(
+  { id, key, at }: { readonly id: string; readonly key: string; readonly at: string },
+  actors: readonly ActorRecord[],
+): void {
+  const own = actors.filter(actor => actor.id === id)
+  if (actors.some(actor => actor.id !== id && actor.public_key === key) && !own.some(actor => actor.public_key === key))
+    throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)}: the key is registered for another actor`)
+  if (own.length === 0) return
+  const registered = own.filter(actor => actor.public_key === key)
+  if (registered.length === 0)
+    throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)} is registered, and with another key`)
+  if (registered.every(actor => isRevokedAt(actor.revoked_at, at)))
+    throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)}: the key is revoked`)
+}
+
+/** What resolutions are judged by. */
+export interface ResolutionAuthorities {
+  /** The frontier's registered actors; undefined where their list can't be read, and then nothing is settled. */
+  readonly actors: readonly ActorRecord[] | undefined
+  /** The one rule, under vetted keys alone. */
+  readonly verify: Verify
+}
+
+/** Nobody is registered and no signature is valid. */
+export const NO_DECIDERS: ResolutionAuthorities = { actors: [], verify: () => false }
+
+type Payload = ReadonlyMap<string, Json>
+
+/** A resolving event in stored form. */
+interface Resolving {
+  readonly text: Uint8Array
+  readonly head: Pick<EventHead, 'actor' | 'timestamp' | 'signed'>
+}
+
+/** How a computed conflict's id begins (protocol/replay.md, R19). */
+export const COMPUTED_ID = 'vcx_'
+
+/** Whether the payload is as the reference makes it: it names a recorded conflict, and no value, and takes nobody's place. */
+export function isUnsignedForm(payload: Payload): boolean {
+  const supersedes = payload.get('supersedes') ?? []
+  const isComputed = (payload.get('conflict_event_id') as string).startsWith(COMPUTED_ID)
+  return !isComputed && !payload.has('choice') && (supersedes as Json[]).length === 0
+}
+
+/** The registered actors. @throws ReplicaError ERR_ACTOR where they can't be read */
+export function actorsOf({ actors }: ResolutionAuthorities): readonly ActorRecord[] {
+  if (actors !== undefined) return actors
+  throw new ReplicaError('ERR_ACTOR', 'the list of the frontier’s actors can’t be read')
+}
+
+/**
+ * A resolving event, whose payload is of its form (G4), counts: a person under a name of their own says so, and signed it where
+ * that is asked for.
+ * @throws ReplicaError ERR_REVIEWER, ERR_ACTOR
+ */
+export function checkAuthority(event: Resolving, payload: Payload, deciders: ResolutionAuthorities): void {
+  const { actor } = event.head
+  const resolvedBy = payload.get('resolved_by') as string
+  const refused = refusedBecause(resolvedBy)
+  if (refused !== undefined) throw refusal(refused)
+  if (actor.id !== resolvedBy || actor.type !== 'human') throw refusal('its actor is not the person who resolved')
+  if (isUnsignedForm(payload)) checkRegistered(event, deciders)
+  else checkSigner(event, payload, deciders)
+}
+
+/** Of the reference's form: who is registered has to have signed. */
+function checkRegistered(event: Resolving, deciders: ResolutionAuthorities): void {
+  const verdict = judgeEventSignature(event, actorsOf(deciders), deciders.verify)
+  if (verdict === 'valid' || verdict === 'unneeded') return
+  throw refusal(`${excerpt(event.head.actor.id)} is registered, and the event’s signature is ${WORDS[verdict]}`)
+}
+
+const WORDS = { unsigned: 'missing', invalid: 'not of that actor’s key', revoked: 'of a revoked key' } as const
+
+function checkSigner({ text, head }: Resolving, payload: Payload, deciders: ResolutionAuthorities): void {
+  const key = payload.get('signer')
+  if (typeof key !== 'string' || !isLowerHex(key, 32)) throw refusal('it does not name the key of its signer')
+  checkKeyOf({ id: head.actor.id, key, at: head.timestamp }, actorsOf(deciders))
+  const signature = head.signed ? eventSignature(text) : undefined
+  if (signature === undefined) throw refusal('it carries no signature')
+  const message = eventSigningBytes(text, signature.form)
+  if (deciders.verify(fromHex(key)!, message, signature.sig) !== true)
+    throw refusal('its signature is not valid under the key of its signer')
+}
+
+function refusal(reason: string): ReplicaError {
+  return new ReplicaError('ERR_REVIEWER', reason)
 }

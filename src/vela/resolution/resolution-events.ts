@@ -8,7 +8,7 @@ import type { LoggedEvent } from '../../event/event.ts'
 import { compareText, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { CONFLICT_RESOLVED, checkFrontierPayload, payloadOf } from '../payloads.ts'
-import { checkAuthority, type ResolutionAuthorities } from './decider.ts'
+import { checkAuthority, type ResolutionAuthorities } from './authority.ts'
 
 export interface Resolution {
   /** The resolving event. */

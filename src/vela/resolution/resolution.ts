@@ -14,12 +14,11 @@ import { isBlank } from '../../json/record.ts'
 import type { Json } from '../../json/value.ts'
 import { checkFrontierName } from '../federation/registry-entry.ts'
 import { CONFLICT_DETECTED, CONFLICT_RESOLVED, checkFrontierPayload } from '../payloads.ts'
-import { actorsOf, type ResolutionAuthorities } from './decider.ts'
+import { actorsOf, checkReviewerKey, type ResolutionAuthorities } from './authority.ts'
 import { checkChoiceValue } from './field-values.ts'
 import { makeProposal, type Proposal, proposalId } from './proposal.ts'
 import { type ConflictSubject, readRecorded, subjectIn, subjectOf } from './recorded-conflict.ts'
 import { type ConflictResolutions, outcomeOf, readResolutions } from './resolution-events.ts'
-import { checkReviewerKey } from './reviewer.ts'
 
 export const CONFLICT_RESOLVE = 'frontier.conflict_resolve'
 

@@ -4,7 +4,7 @@
 
 import { type ErrorCode, ReplicaError } from '../../base/errors.ts'
 import { type EventRecord, excerpt } from '../../event/fields.ts'
-import type { ResolutionAuthorities } from '../resolution/decider.ts'
+import type { ResolutionAuthorities } from '../resolution/authority.ts'
 import type { FieldStates, SettledField } from './fields.ts'
 import type { Body } from './json-path.ts'
 import { UndoLog, VersionedTable } from './undo-log.ts'
