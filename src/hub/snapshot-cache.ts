@@ -15,7 +15,7 @@ import type { Frontier } from '../replica/frontier.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import type { ContentHashes } from '../vela/files/received-file.ts'
 import { eventLogHash } from '../vela/hashes/event-log-hash.ts'
-import { contentHashesInPieces, snapshotHash } from '../vela/hashes/snapshot-hash.ts'
+import { contentHashesTask, snapshotHash } from '../vela/hashes/snapshot-hash.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 const { capturesBytesMax, capturesKeptMax, captureMsMax, captureBurstMs, capturePart, snapshotNodesMax } = HTTP_LIMITS
@@ -164,7 +164,7 @@ export class SnapshotCache {
       snapshotHash: snapshotHash(file),
       logHash: eventLogHash(file.events, 'full'),
       hashes: () => {
-        hashes ??= runCooperatively(contentHashesInPieces(text))
+        hashes ??= runCooperatively(contentHashesTask(text))
         return hashes
       },
     }

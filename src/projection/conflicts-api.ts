@@ -13,7 +13,7 @@ import type { Frontier } from '../replica/frontier.ts'
 import { rowsByReference } from '../replica/log-reader.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import type { NodeRow } from '../store/store.ts'
-import { type ComputedConflict, shownValue, standingSetters, viewConflicts } from '../vela/state/field-conflicts.ts'
+import { type ComputedConflict, currentWriters, shownValue, viewConflicts } from '../vela/state/field-conflicts.ts'
 import type { View } from '../vela/state/state.ts'
 import { type ListedConflict, resolutionsOf } from './conflict-list.ts'
 import { type RecordedConflict, recordedConflicts } from './recorded-conflicts.ts'
@@ -199,7 +199,7 @@ function computedOf(view: View, id: string): ComputedConflict | undefined {
 function computedView(view: View, id: string): Pick<ConflictView, 'shown' | 'standing'> | undefined {
   const conflict = computedOf(view, id)
   if (conflict === undefined) return undefined
-  const standing = standingSetters(view, conflict).map(({ event }) => event)
+  const standing = currentWriters(view, conflict).map(({ event }) => event)
   return { shown: shownValue(view, conflict), standing }
 }
 
@@ -208,7 +208,7 @@ function nodesOf(view: View, id: string): readonly (readonly number[])[] | undef
   const conflict = computedOf(view, id)
   if (conflict === undefined) return undefined
   const [one, two] = conflict.events
-  const of = (event: string) => standingSetters(view, conflict).filter(setter => setter.event === event)
+  const of = (event: string) => currentWriters(view, conflict).filter(setter => setter.event === event)
   return [of(one)[0]?.nodes ?? [], of(two)[one === two ? 1 : 0]?.nodes ?? []]
 }
 

@@ -106,7 +106,7 @@ export class FrontierProjection {
 
   /** What the log has of conflicts recorded and resolved, under the actors that are registered now. */
   settled(): Promise<Settled> {
-    return this.#mutex.run(async () => this.#settleLog.settled((await this.#advance()).view.deciders.actors))
+    return this.#mutex.run(async () => this.#settleLog.settled((await this.#advance()).view.authorities.actors))
   }
 
   /** Where a merge begins, to be given to `noteMerged` after it: a view that is there is brought up to it first. */
@@ -209,7 +209,7 @@ export class FrontierProjection {
   async #step(replaying: Replayer, target: Parameters<Replayer['advance']>[0]): Promise<void> {
     const touched = await replaying.advance(target)
     const { view } = replaying
-    this.#contested = contestedIn(view, await this.#settleLog.settled(view.deciders.actors, target.to))
+    this.#contested = contestedIn(view, await this.#settleLog.settled(view.authorities.actors, target.to))
     this.#openings.update({ view, contested: this.#contested }, touched, target.to)
   }
 }

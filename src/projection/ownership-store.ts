@@ -14,14 +14,14 @@ import { founderKey } from '../replica/founder.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import {
+  applyOwnershipRecord,
+  initialOwnership,
   type Ownership,
   type OwnershipRecord,
-  type OwnershipStanding,
-  ownershipOf,
+  type OwnershipState,
+  ownershipFrom,
   printOwnershipRecord,
   readOwnershipRecord,
-  startOwnership,
-  withRecord,
 } from '../vela/federation/ownership.ts'
 
 /** No key is empty text. */
@@ -29,7 +29,7 @@ const NOBODY = ''
 
 export class Owners {
   readonly #home: ReplicaContext
-  readonly #known = new Map<string, Promise<OwnershipStanding>>()
+  readonly #known = new Map<string, Promise<OwnershipState>>()
   readonly #mutex = new Mutex()
 
   constructor(home: ReplicaContext) {
@@ -41,7 +41,7 @@ export class Owners {
    * @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes
    */
   async of(frontier: Frontier): Promise<Ownership> {
-    const ownership = ownershipOf(await this.#standing(frontier))
+    const ownership = ownershipFrom(await this.#standing(frontier))
     return { ...ownership, owner: this.#successor(frontier, ownership.owner), refused: [] }
   }
 
@@ -75,7 +75,7 @@ export class Owners {
     const before = await this.#standing(frontier)
     const isCut = typeof frontier.registry.verdict(fromHex(record.signer_pubkey_hex)!) !== 'string'
     const owner = isCut ? NOBODY : this.#successor(frontier, before.owner)
-    const after = withRecord(before, record, { frontier: name, verify, owner })
+    const after = applyOwnershipRecord(before, record, { frontier: name, verify, owner })
     if (after === before) return 'duplicate'
     const place = before.counted.size
     if (place >= HTTP_LIMITS.ownershipRecordsMax)
@@ -89,7 +89,7 @@ export class Owners {
     return 'taken'
   }
 
-  #standing(frontier: Frontier): Promise<OwnershipStanding> {
+  #standing(frontier: Frontier): Promise<OwnershipState> {
     const { name } = frontier.log
     let known = this.#known.get(name)
     if (known === undefined) {
@@ -100,16 +100,20 @@ export class Owners {
     return known
   }
 
-  async #read(frontier: Frontier): Promise<OwnershipStanding> {
+  async #read(frontier: Frontier): Promise<OwnershipState> {
     const { name } = frontier.log
-    let standing = startOwnership(await founderOf(frontier))
+    let standing = initialOwnership(await founderOf(frontier))
     const limit = HTTP_LIMITS.ownershipRecordsMax
     for (const { key, value } of await this.#home.store.records.list(`ownership/${name}/`, { limit })) {
       const kept = parseJson(value)
       const [owner, record] = kept instanceof Map ? [kept.get('owner'), kept.get('record')] : []
       if (typeof owner !== 'string' || !(record instanceof Map))
         throw new ReplicaError('ERR_STORE_CORRUPT', `the record ${key} can't be read`)
-      standing = withRecord(standing, readOwnershipRecord(printJson(record)), { frontier: name, verify, owner })
+      standing = applyOwnershipRecord(standing, readOwnershipRecord(printJson(record)), {
+        frontier: name,
+        verify,
+        owner,
+      })
     }
     return standing
   }

@@ -105,7 +105,7 @@ export class Replayer {
   #empty(): View {
     const { actors, ...seeds } = this.#seeds
     const deciders = { actors, verify: verifyWithValidatedKey }
-    return emptyView({ ...seeds, deciders, precedes: (a, b) => this.#ancestry.precedes(a, b) })
+    return emptyView({ ...seeds, authorities: deciders, precedes: (a, b) => this.#ancestry.precedes(a, b) })
   }
 
   /** Answers the events that were here already and have a carrier more. */

@@ -20,7 +20,12 @@ import { type Proposal, readProposal } from '../vela/resolution/proposal.ts'
 import type { ConflictSubject } from '../vela/resolution/recorded-conflict.ts'
 import { acceptResolution, checkKnown, checkOpen, proposeResolution } from '../vela/resolution/resolution.ts'
 import type { ResolutionView } from '../vela/resolution/resolution-events.ts'
-import { type ComputedConflict, settersNamed, settledConflict, standingSetters } from '../vela/state/field-conflicts.ts'
+import {
+  type ComputedConflict,
+  currentWriters,
+  settledConflict,
+  writersOfEvent,
+} from '../vela/state/field-conflicts.ts'
 import { Proposals } from './proposal-store.ts'
 import { type ResolutionSources, recordedSides, settleSources } from './settle-sources.ts'
 
@@ -70,7 +75,7 @@ export class ConflictResolver {
     const created_at = this.#home.now()
     const sources = await settleSources(this.#home, this.#name)
     if (key === undefined) checkReviewer(reviewer)
-    else checkReviewerKey({ id: reviewer, signer: key, at: created_at }, actorsOf(sources.deciders))
+    else checkReviewerKey({ id: reviewer, signer: key, at: created_at }, actorsOf(sources.authorities))
     const computed = await this.#computed(draft.conflict, sources)
     const conflict = underlying(draft.conflict, computed, sources)
     const subject = checkKnown(conflict, sources)
@@ -210,8 +215,8 @@ export class ConflictResolver {
       throw new ReplicaError('ERR_PROPOSAL', 'no event sets what this conflict is about: choose a value')
     const of = { finding_id: subject.finding_id, field }
     const { found, standing } = await this.#home.frontier(this.#name).view.read(view => ({
-      found: settersNamed(view, of, event),
-      standing: standingSetters(view, of),
+      found: writersOfEvent(view, of, event),
+      standing: currentWriters(view, of),
     }))
     const [setter] = found
     if (setter !== undefined) return setter.value

@@ -20,8 +20,8 @@ export async function settleSources(home: ReplicaContext, name: string): Promise
   const { events: logged, resolutions } = await view.settled()
   const events = [...logged]
   for await (const event of home.journal.events(name)) if (event.head.kind === CONFLICT_DETECTED) events.push(event)
-  const deciders = await view.read(now => now.deciders)
-  return { events, computed: await view.conflicts(), deciders, resolutions }
+  const deciders = await view.read(now => now.authorities)
+  return { events, computed: await view.conflicts(), authorities: deciders, resolutions }
 }
 
 const PAGE = 256

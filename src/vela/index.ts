@@ -69,7 +69,7 @@ export {
   recordSync,
   recordUnverifiedEntry,
   syncWithPeer,
-  unrecordedEvents,
+  unrecordedConflicts as unrecordedEvents,
 } from './federation/comparison.ts'
 // Whole frontiers, their hashes, comparing and recording: protocol/frontier.md, protocol/federation.md.
 export { CONFLICT_KINDS, type Conflict, type ConflictKind, diffFrontiers } from './federation/diff.ts'
@@ -194,7 +194,7 @@ export {
   checkReviewerKey,
   isRevokedAt,
   judgeEventSignature,
-  NO_DECIDERS,
+  NO_AUTHORITIES as NO_DECIDERS,
   printActor,
   type ResolutionAuthorities,
   readActors,
@@ -232,8 +232,8 @@ export {
   type ComputedConflict,
   type ContestedField,
   conflictId,
+  currentWriters as standingSetters,
   shownValue,
-  standingSetters,
   viewConflicts,
   viewContested,
 } from './state/field-conflicts.ts'

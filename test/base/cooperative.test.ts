@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/base/bytes.ts'
 import { type CooperativeTask, runCooperatively, runToCompletion } from '../../src/base/cooperative.ts'
-import { contentHashes, contentHashesInPieces } from '../../src/vela/hashes/snapshot-hash.ts'
+import { contentHashes, contentHashesTask } from '../../src/vela/hashes/snapshot-hash.ts'
 import { serve } from '../hub/site.ts'
 
 const test = suite('base/cooperative')
@@ -44,7 +44,7 @@ test('a frontier of many events is read and hashed in many pieces', async () => 
   const { text, file } = await site.hub.whole(site.frontier)
   assert.is(file.events.length, 601)
   let pieces = 0
-  const hashing = contentHashesInPieces(text)
+  const hashing = contentHashesTask(text)
   let step = hashing.next()
   for (; step.done !== true; step = hashing.next()) pieces += 1
   assert.equal(step.value, contentHashes(text))

@@ -61,7 +61,11 @@ async function afresh({ log }: Pick<Setting, 'log'>): Promise<string> {
       carriers.set(text, [...(carriers.get(text) ?? []), seq])
     }
   const deciders = { actors: [], verify }
-  const view = vela.emptyView({ genesis: SEEDS.genesis, deciders, precedes: (a, b) => ancestry.precedes(a, b) })
+  const view = vela.emptyView({
+    genesis: SEEDS.genesis,
+    authorities: deciders,
+    precedes: (a, b) => ancestry.precedes(a, b),
+  })
   for (const { bytes } of await log.read([...(await replaySeqs(log))])) {
     const { event: text } = decodeNode(bytes)
     vela.applyEvent(view, { text, nodes: carriers.get(toHex(text))! })

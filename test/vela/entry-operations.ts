@@ -34,7 +34,7 @@ const docket = (of: {
 }): vela.ResolutionContext => ({
   events: logged(of.events),
   computed: of.computed ?? [],
-  deciders: deciders(of.actors),
+  authorities: deciders(of.actors),
 })
 
 const entryOperations: Record<string, (input: never) => Output> = {

@@ -108,7 +108,7 @@ const conflict = vela.makeEvent({
 const docket = (events: readonly vela.LoggedEvent[], actors: vela.ActorRecord[] = []): vela.ResolutionContext => ({
   events,
   computed: [],
-  deciders: { actors, verify },
+  authorities: { actors, verify },
 })
 const read = (events: readonly vela.LoggedEvent[], actors: vela.ActorRecord[] = []) =>
   vela.readResolutions(events, { actors, verify })

@@ -9,7 +9,7 @@ import { readEvent } from '../../event/event.ts'
 import { compareText, printJson, printString } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import type { ReplicaContext } from '../../replica/replica-context.ts'
-import { type FrontierFile, readFrontierInPieces } from '../../vela/files/frontier-file.ts'
+import { type FrontierFile, readFrontierTask } from '../../vela/files/frontier-file.ts'
 import { isAuthoritativeKey } from '../event-index.ts'
 import { actorsIn } from '../initial-state.ts'
 import { basisOf, filesOf } from './base-selection.ts'
@@ -38,7 +38,7 @@ export async function exportFrontier(
 ): Promise<FrontierSnapshot> {
   const log = await logOf(home, frontier, options.nodes)
   const text = await runCooperatively(wholeText(log, await runCooperatively(joined(log))))
-  return { file: await runCooperatively(readFrontierInPieces(text, { broken: 'keep' })), text }
+  return { file: await runCooperatively(readFrontierTask(text, { broken: 'keep' })), text }
 }
 
 /** The files of a repository, with the frontier.json among them where it came as a file or with one. @throws as wholeFrontier does */

@@ -68,7 +68,7 @@ export function recordSync(
   found: Pick<ComparisonReport, 'our_snapshot_hash' | 'peer_snapshot_hash' | 'conflicts'>,
   pass: ComparisonRun & { readonly frontier: string },
 ): ComparisonEvents {
-  return observe(found, { ...pass, outcome: '' })
+  return comparisonEvents(found, { ...pass, outcome: '' })
 }
 
 export interface LocatorFailure {
@@ -84,7 +84,7 @@ export function recordLocatorFailure(ours: OurState, failure: LocatorFailure, pa
   const { vfr_id, locator, status } = failure
   if (!Number.isInteger(status) || status < 0 || status > 0xffff) throw new TypeError(`${status} is no HTTP status`)
   const detail = `locator ${locator} returned HTTP ${status}`
-  return observeFailure(
+  return failureEvents(
     ours,
     { finding_id: vfr_id, kind: 'broken_locator', detail },
     { ...pass, outcome: ' (broken locator)' },
@@ -98,7 +98,7 @@ export function recordUnverifiedEntry(
   pass: ComparisonRun,
 ): ComparisonEvents {
   const conflict = { finding_id: entry.vfr_id, kind: 'unverified_peer_entry', detail: entry.reason } as const
-  return observeFailure(ours, conflict, { ...pass, outcome: ' (unverified entry; halted)' })
+  return failureEvents(ours, conflict, { ...pass, outcome: ' (unverified entry; halted)' })
 }
 
 /**
@@ -125,7 +125,7 @@ export function recordDiscovery(
 }
 
 /** Those of the conflicts that no event here records for this peer: same finding, same kind, same detail. */
-export function unrecordedEvents(
+export function unrecordedConflicts(
   conflicts: readonly Conflict[],
   before: { readonly peer: string; readonly recorded: Iterable<LoggedEvent> },
 ): Conflict[] {
@@ -157,25 +157,25 @@ function conflictKey({ finding_id, kind, detail }: RecordedConflict): string {
   return JSON.stringify([finding_id, kind, typeof detail === 'string' ? detail : null])
 }
 
-interface Occasion extends ComparisonRun {
+interface ObservedRun extends ComparisonRun {
   readonly frontier: string
   /** What the reason of the first event ends with. */
   readonly outcome: string
 }
 
-function observeFailure(
+function failureEvents(
   ours: OurState,
   conflict: Conflict,
   pass: ComparisonRun & { outcome: string },
 ): ComparisonEvents {
   const our_snapshot_hash = 'snapshot_hash' in ours ? ours.snapshot_hash : snapshotHash(ours)
   const found = { our_snapshot_hash, peer_snapshot_hash: '', conflicts: [conflict] }
-  return observe(found, { ...pass, frontier: pass.frontier ?? ours.id })
+  return comparisonEvents(found, { ...pass, frontier: pass.frontier ?? ours.id })
 }
 
-function observe(
+function comparisonEvents(
   found: Pick<ComparisonReport, 'our_snapshot_hash' | 'peer_snapshot_hash' | 'conflicts'>,
-  { peer, at, frontier, recorded = [], outcome }: Occasion,
+  { peer, at, frontier, recorded = [], outcome }: ObservedRun,
 ): ComparisonEvents {
   checkFrontierName(frontier)
   if (isBlank(peer)) throw new ReplicaError('ERR_PEER_ID', 'the peer’s id is blank')
@@ -193,7 +193,7 @@ function observe(
   const synced = { peer_id: peer, ...hashes, divergence_count: conflicts.length }
   const events = [
     event(SYNCED_WITH_PEER, `synced with peer ${peer}${outcome}`, synced),
-    ...unrecordedEvents(conflicts, { peer, recorded }).map(conflict =>
+    ...unrecordedConflicts(conflicts, { peer, recorded }).map(conflict =>
       event(CONFLICT_DETECTED, `peer=${peer} kind=${conflict.kind} ${conflict.detail}`, { peer_id: peer, ...conflict }),
     ),
   ]

@@ -60,15 +60,15 @@ function byId({ findings }: Findings, unread: ReadonlySet<string | undefined>): 
 
 function differences(ours: Finding, theirs: Finding): Conflict[] {
   const found: Conflict[] = []
-  const say = (kind: ConflictKind, detail: string) => found.push({ finding_id: ours.id, kind, detail })
+  const add = (kind: ConflictKind, detail: string) => found.push({ finding_id: ours.id, kind, detail })
   const sides = (own: unknown, peer: unknown) => `ours: ${own}, peer: ${peer}`
   if (Math.abs(ours.score - theirs.score) > SCORE_DISTANCE_MAX)
-    say('confidence_diverged', sides(printFixed(ours.score, 3), printFixed(theirs.score, 3)))
-  if (ours.retracted !== theirs.retracted) say('retracted_diverged', sides(ours.retracted, theirs.retracted))
+    add('confidence_diverged', sides(printFixed(ours.score, 3), printFixed(theirs.score, 3)))
+  if (ours.retracted !== theirs.retracted) add('retracted_diverged', sides(ours.retracted, theirs.retracted))
   if (ours.review_state !== theirs.review_state)
-    say('review_state_diverged', sides(verdictText(ours), verdictText(theirs)))
-  if (ours.superseded !== theirs.superseded) say('superseded_diverged', sides(ours.superseded, theirs.superseded))
-  if (trimWhiteSpace(ours.text) !== trimWhiteSpace(theirs.text)) say('assertion_text_diverged', TEXT_DIVERGED)
+    add('review_state_diverged', sides(verdictText(ours), verdictText(theirs)))
+  if (ours.superseded !== theirs.superseded) add('superseded_diverged', sides(ours.superseded, theirs.superseded))
+  if (trimWhiteSpace(ours.text) !== trimWhiteSpace(theirs.text)) add('assertion_text_diverged', TEXT_DIVERGED)
   return found
 }
 

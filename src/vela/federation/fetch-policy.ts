@@ -118,11 +118,11 @@ const WEB_URL = /^https?:\/\/[^\p{C}\p{Z}\\#]+$/iu
 
 /** @throws ReplicaError ERR_PEER_URL */
 export function checkFetchUrl(text: string, policy: FetchPolicy): void {
-  const refusal = refusedBecause(text, policy)
+  const refusal = urlFault(text, policy)
   if (refusal !== undefined) throw new ReplicaError('ERR_PEER_URL', refusal)
 }
 
-function refusedBecause(text: string, policy: FetchPolicy): string | undefined {
+function urlFault(text: string, policy: FetchPolicy): string | undefined {
   if (Buffer.byteLength(text) > REGISTRY_LIMITS.urlBytesMax) return 'the URL is too long'
   if (!WEB_URL.test(text) || !URL.canParse(text)) return 'not a URL of the form https://host/…'
   const { protocol, username, password, hostname } = new URL(text)
@@ -159,7 +159,7 @@ export function redirectTarget(from: string, location: string, policy: FetchPoli
   if (Buffer.byteLength(location) > REGISTRY_LIMITS.urlBytesMax || !URL.canParse(location, from)) return undefined
   const target = new URL(location, from)
   target.hash = ''
-  if (!mayFollow(from, target.href) || refusedBecause(target.href, policy) !== undefined) return undefined
+  if (!mayFollow(from, target.href) || urlFault(target.href, policy) !== undefined) return undefined
   return target.href
 }
 

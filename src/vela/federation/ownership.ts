@@ -111,7 +111,7 @@ export interface Ownership {
 }
 
 /** What stands after some records: for who goes on with further ones. */
-export interface OwnershipStanding {
+export interface OwnershipState {
   readonly owner: string
   readonly former: readonly string[]
   readonly maintainers: ReadonlyMap<string, { readonly action: 'add' | 'remove'; readonly at: Instant }>
@@ -121,11 +121,11 @@ export interface OwnershipStanding {
 }
 
 /** Before any record. */
-export function startOwnership(publisher: string): OwnershipStanding {
+export function initialOwnership(publisher: string): OwnershipState {
   return { owner: publisher, former: [], maintainers: new Map(), deprecation: undefined, counted: new Set() }
 }
 
-export interface RecordOptions {
+export interface OwnershipRecordOptions {
   readonly frontier: string
   readonly verify: Verify
   /** Who is the owner at this record's turn, where others than records say so too; empty when nobody is. */
@@ -136,27 +136,22 @@ export interface RecordOptions {
  * What stands after one more record; the same object when the record counted before.
  * @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER, ERR_ENTRY_STALE for one that changes nothing
  */
-export function withRecord(
-  before: OwnershipStanding,
+export function applyOwnershipRecord(
+  before: OwnershipState,
   record: OwnershipRecord,
-  options: RecordOptions,
-): OwnershipStanding {
+  options: OwnershipRecordOptions,
+): OwnershipState {
   const name = toHex(sha256(ownershipPreimage(record)))
   if (before.counted.has(name)) return before
   checkRecord(record, options)
   const { owner = before.owner } = options
   if (owner === '') throw noRight('the key has no right here any more')
   const former = owner === before.owner ? before.former : [...before.former, before.owner]
-  const after = apply({ ...before, owner, former }, record)
+  const after = stateAfter({ ...before, owner, former }, record)
   return { ...after, counted: new Set([...before.counted, name]) }
 }
 
-export function ownershipOf({
-  owner,
-  former,
-  maintainers,
-  deprecation,
-}: OwnershipStanding): Omit<Ownership, 'refused'> {
+export function ownershipFrom({ owner, former, maintainers, deprecation }: OwnershipState): Omit<Ownership, 'refused'> {
   const current = [...maintainers].filter(([, { action }]) => action === 'add').map(([key]) => key)
   return { owner, former, maintainers: current.sort(), deprecation }
 }
@@ -170,17 +165,17 @@ export function replayOwnership(
   records: readonly OwnershipRecord[],
   options: { frontier: string; verify: Verify },
 ): Ownership {
-  let standing = startOwnership(publisher)
+  let standing = initialOwnership(publisher)
   const refused: { index: number; code: ErrorCode; reason: string }[] = []
   for (const [index, record] of records.entries()) {
     try {
-      standing = withRecord(standing, record, options)
+      standing = applyOwnershipRecord(standing, record, options)
     } catch (error) {
       if (!hasCode(error)) throw error
       refused.push({ index, code: error.code, reason: error.message })
     }
   }
-  return { ...ownershipOf(standing), refused }
+  return { ...ownershipFrom(standing), refused }
 }
 
 function checkRecord(record: OwnershipRecord, options: { frontier: string; verify: Verify }): void {
@@ -190,7 +185,7 @@ function checkRecord(record: OwnershipRecord, options: { frontier: string; verif
     throw new ReplicaError('ERR_ENTRY_SIGNATURE', 'the signature of the record is not valid')
 }
 
-function apply(before: OwnershipStanding, record: OwnershipRecord): OwnershipStanding {
+function stateAfter(before: OwnershipState, record: OwnershipRecord): OwnershipState {
   const byOwner = record.signer_pubkey_hex === before.owner
   if (record.schema === MAINTAINER_SCHEMA) {
     const { action, maintainer_pubkey: key } = record

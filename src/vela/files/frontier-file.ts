@@ -64,11 +64,11 @@ const FORM = { what: 'frontier', code: 'ERR_FRONTIER' } as const
  *   that is none; as readEvent does for an event
  */
 export function readFrontier(file: string | Uint8Array, options: FrontierReading = {}): FrontierFile {
-  return runToCompletion(readFrontierInPieces(file, options))
+  return runToCompletion(readFrontierTask(file, options))
 }
 
 /** The same with pauses, for who has other things to do meanwhile. @throws ReplicaError as readFrontier does */
-export function* readFrontierInPieces(
+export function* readFrontierTask(
   file: string | Uint8Array,
   { numbers = 'reference', broken = 'refuse' }: FrontierReading = {},
 ): CooperativeTask<FrontierFile> {
@@ -87,7 +87,7 @@ export function* readFrontierInPieces(
   const values = members.get('events') as readonly Json[] | undefined
   const events: EventReading[] = []
   for (const [index, event] of raw.entries()) {
-    if (index % EVENTS_PER_PIECE === 0) yield
+    if (index % EVENTS_PER_STEP === 0) yield
     const place = { list: 'events' as const, index, ...idIn(values?.[index] ?? null) }
     events.push(...attempt(place, () => readOneEvent(event), found))
   }
@@ -134,7 +134,7 @@ function checkMembers(members: ReadonlyMap<string, Json>): readonly Json[] {
   return findings
 }
 
-const EVENTS_PER_PIECE = 256
+const EVENTS_PER_STEP = 256
 
 const LISTS = ['events', 'sources', 'evidence_atoms', 'condition_records', 'proposals', 'signatures', 'actors', 'peers']
 

@@ -15,7 +15,7 @@ export interface CountedEvent {
 }
 
 /** Kinds by which somebody has looked at a finding. */
-const LOOKED: ReadonlySet<string> = new Set([
+const JUDGING_KINDS: ReadonlySet<string> = new Set([
   'finding.reviewed',
   'finding.noted',
   'finding.caveated',
@@ -24,7 +24,7 @@ const LOOKED: ReadonlySet<string> = new Set([
   'finding.retracted',
 ])
 
-const REVIEWS: ReadonlySet<string> = new Set([
+const REVIEW_KINDS: ReadonlySet<string> = new Set([
   'finding.reviewed',
   'finding.noted',
   'finding.caveated',
@@ -43,10 +43,10 @@ export function frontierStats(members: Members, events: readonly CountedEvent[])
   const scores = findings.map(scoreOf)
   const revisions = kinds(kind => kind === 'finding.confidence_revised')
   const counts = {
-    ...ofFindings(findings, objects(members.get('replications'))),
-    ...reviewed(findings, events),
+    ...findingCounts(findings, objects(members.get('replications'))),
+    ...reviewCounts(findings, events),
     links: links.length,
-    review_event_count: kinds(kind => REVIEWS.has(kind)) + count('review_events'),
+    review_event_count: kinds(kind => REVIEW_KINDS.has(kind)) + count('review_events'),
     confidence_update_count: revisions + count('confidence_updates'),
     event_count: events.length,
     source_count: count('sources'),
@@ -57,22 +57,23 @@ export function frontierStats(members: Members, events: readonly CountedEvent[])
   return new Map<string, Json>([
     ...numbers(counts),
     ['avg_confidence', JsonNumber.float(average(scores))],
-    ['categories', tally(findings.map(finding => within(finding, 'assertion', 'type')))],
+    ['categories', tally(findings.map(finding => innerMember(finding, 'assertion', 'type')))],
     ['link_types', tally(links.map(link => (link instanceof Map ? link.get('type') : undefined)))],
     ['confidence_distribution', new Map(numbers(distribution(scores)))],
   ])
 }
 
 /** Records of replications have the word where a finding has any; else what its evidence says. */
-function ofFindings(findings: readonly Members[], replications: readonly Members[]): Record<string, number> {
+function findingCounts(findings: readonly Members[], replications: readonly Members[]): Record<string, number> {
   const targets = new Set(replications.map(record => record.get('target_finding')))
   const succeeded = new Set(
     replications.filter(record => record.get('outcome') === 'replicated').map(record => record.get('target_finding')),
   )
-  const flagged = (name: string): number => findings.filter(finding => within(finding, 'flags', name) === true).length
+  const flagged = (name: string): number =>
+    findings.filter(finding => innerMember(finding, 'flags', name) === true).length
   const replicated = findings.filter(finding => {
     const id = finding.get('id')
-    return targets.has(id) ? succeeded.has(id) : within(finding, 'evidence', 'replicated') === true
+    return targets.has(id) ? succeeded.has(id) : innerMember(finding, 'evidence', 'replicated') === true
   }).length
   return {
     findings: findings.length,
@@ -85,19 +86,19 @@ function ofFindings(findings: readonly Members[], replications: readonly Members
 }
 
 /** A finding that a person has looked at is no agent's, whoever else has. */
-function reviewed(findings: readonly Members[], events: readonly CountedEvent[]): Record<string, number> {
+function reviewCounts(findings: readonly Members[], events: readonly CountedEvent[]): Record<string, number> {
   const ids = new Set(findings.map(finding => finding.get('id')))
   const people = new Set<Json | undefined>()
   const agents = new Set<Json | undefined>()
   for (const finding of findings) {
-    const review = within(finding, 'provenance', 'review')
+    const review = innerMember(finding, 'provenance', 'review')
     if (!(review instanceof Map) || review.get('reviewed') !== true) continue
     const reviewer = review.get('reviewer')
     const by = typeof reviewer === 'string' && isAgent(reviewer) ? agents : people
     by.add(finding.get('id'))
   }
   for (const { kind, target, actor } of events)
-    if (LOOKED.has(kind) && ids.has(target)) (isAgent(actor) ? agents : people).add(target)
+    if (JUDGING_KINDS.has(kind) && ids.has(target)) (isAgent(actor) ? agents : people).add(target)
   return { human_reviewed: people.size, agent_reviewed: [...agents].filter(id => !people.has(id)).length }
 }
 
@@ -129,11 +130,11 @@ function tally(texts: readonly (Json | undefined)[]): Map<string, Json> {
 }
 
 function scoreOf(finding: Members): number {
-  const score = within(finding, 'confidence', 'score')
+  const score = innerMember(finding, 'confidence', 'score')
   return score instanceof JsonNumber ? score.toNumber() : 0
 }
 
-function within(object: Members, name: string, inner: string): Json | undefined {
+function innerMember(object: Members, name: string, inner: string): Json | undefined {
   const value = object.get(name)
   return value instanceof Map ? value.get(inner) : undefined
 }

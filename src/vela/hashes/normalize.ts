@@ -182,12 +182,12 @@ function typedObject(object: ReadonlyMap<string, Json>, form: Form): Map<string,
     if (value !== undefined) result.set(name, typed(value, inner))
   }
   for (const [name, omission] of Object.entries(omitted)) {
-    if (saysNothing(result.get(name), omission)) result.delete(name)
+    if (isOmitted(result.get(name), omission)) result.delete(name)
   }
   return result
 }
 
-function saysNothing(value: Json | undefined, omission: Omission): boolean {
+function isOmitted(value: Json | undefined, omission: Omission): boolean {
   if (value === null) return true
   switch (omission) {
     case 'null':

@@ -8,7 +8,7 @@ import { ReplicaError } from '../../base/errors.ts'
 import { splitWhiteSpace } from '../../base/text.ts'
 import { compareText, printJson } from '../../json/json.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
-import { type FrontierFile, readFrontierInPieces } from '../files/frontier-file.ts'
+import { type FrontierFile, readFrontierTask } from '../files/frontier-file.ts'
 import type { ContentHashes } from '../files/received-file.ts'
 import { eventLogHash } from './event-log-hash.ts'
 import { normalizedSnapshot, typedFinding } from './normalize.ts'
@@ -52,15 +52,15 @@ export function proposalStateHash(proposals: readonly Json[]): string {
  * @throws ReplicaError as readFrontier does
  */
 export function contentHashes(file: Uint8Array): ContentHashes {
-  return runToCompletion(contentHashesInPieces(file))
+  return runToCompletion(contentHashesTask(file))
 }
 
 /** The same with pauses. @throws ReplicaError as readFrontier does */
-export function* contentHashesInPieces(file: Uint8Array): CooperativeTask<ContentHashes> {
+export function* contentHashesTask(file: Uint8Array): CooperativeTask<ContentHashes> {
   const snapshots = new Set<string>()
   const logs = new Set<string>()
   for (const numbers of ['reference', 'exact'] as const) {
-    const frontier = yield* readFrontierInPieces(file, { numbers, broken: 'keep' })
+    const frontier = yield* readFrontierTask(file, { numbers, broken: 'keep' })
     for (const reader of ['own', '0.40'] as const) {
       yield
       snapshots.add(snapshotHash(frontier, { reader }))

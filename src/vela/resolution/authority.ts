@@ -99,7 +99,7 @@ const PLACEHOLDERS = new Set(['', 'reviewer', 'user', 'unknown'])
 
 /** @throws ReplicaError ERR_REVIEWER */
 export function checkReviewer(id: string): void {
-  const refusal = refusedBecause(id)
+  const refusal = reviewerFault(id)
   if (refusal !== undefined) throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)}: ${refusal}`)
 }
 
@@ -111,7 +111,7 @@ export function isAgent(id: string): boolean {
 }
 
 /** Why this id may not decide; undefined when it may, as far as its name says. */
-export function refusedBecause(id: string): string | undefined {
+export function reviewerFault(id: string): string | undefined {
   if (!VISIBLE.test(id)) return 'a reviewer’s id is visible text without spaces at its ends'
   const name = id.toLowerCase()
   const last = name.slice(name.lastIndexOf(':') + 1)
@@ -158,12 +158,12 @@ export interface ResolutionAuthorities {
 }
 
 /** Nobody is registered and no signature is valid. */
-export const NO_DECIDERS: ResolutionAuthorities = { actors: [], verify: () => false }
+export const NO_AUTHORITIES: ResolutionAuthorities = { actors: [], verify: () => false }
 
 type Payload = ReadonlyMap<string, Json>
 
 /** A resolving event in stored form. */
-interface Resolving {
+interface ResolvingEvent {
   readonly text: Uint8Array
   readonly head: Pick<EventHead, 'actor' | 'timestamp' | 'signed'>
 }
@@ -189,26 +189,26 @@ export function actorsOf({ actors }: ResolutionAuthorities): readonly ActorRecor
  * that is asked for.
  * @throws ReplicaError ERR_REVIEWER, ERR_ACTOR
  */
-export function checkAuthority(event: Resolving, payload: Payload, deciders: ResolutionAuthorities): void {
+export function checkAuthority(event: ResolvingEvent, payload: Payload, authorities: ResolutionAuthorities): void {
   const { actor } = event.head
   const resolvedBy = payload.get('resolved_by') as string
-  const refused = refusedBecause(resolvedBy)
+  const refused = reviewerFault(resolvedBy)
   if (refused !== undefined) throw refusal(refused)
   if (actor.id !== resolvedBy || actor.type !== 'human') throw refusal('its actor is not the person who resolved')
-  if (isUnsignedForm(payload)) checkRegistered(event, deciders)
-  else checkSigner(event, payload, deciders)
+  if (isUnsignedForm(payload)) checkRegistered(event, authorities)
+  else checkSigner(event, payload, authorities)
 }
 
 /** Of the reference's form: who is registered has to have signed. */
-function checkRegistered(event: Resolving, deciders: ResolutionAuthorities): void {
-  const verdict = judgeEventSignature(event, actorsOf(deciders), deciders.verify)
+function checkRegistered(event: ResolvingEvent, authorities: ResolutionAuthorities): void {
+  const verdict = judgeEventSignature(event, actorsOf(authorities), authorities.verify)
   if (verdict === 'valid' || verdict === 'unneeded') return
   throw refusal(`${excerpt(event.head.actor.id)} is registered, and the event’s signature is ${WORDS[verdict]}`)
 }
 
 const WORDS = { unsigned: 'missing', invalid: 'not of that actor’s key', revoked: 'of a revoked key' } as const
 
-function checkSigner({ text, head }: Resolving, payload: Payload, deciders: ResolutionAuthorities): void {
+function checkSigner({ text, head }: ResolvingEvent, payload: Payload, deciders: ResolutionAuthorities): void {
   const key = payload.get('signer')
   if (typeof key !== 'string' || !isLowerHex(key, 32)) throw refusal('it does not name the key of its signer')
   checkKeyOf({ id: head.actor.id, key, at: head.timestamp }, actorsOf(deciders))

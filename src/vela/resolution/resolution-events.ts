@@ -42,11 +42,11 @@ export interface ResolutionView {
   readonly ignored: readonly { readonly event: string; readonly reason: string }[]
 }
 
-export function readResolutions(events: Iterable<LoggedEvent>, deciders: ResolutionAuthorities): ResolutionView {
+export function readResolutions(events: Iterable<LoggedEvent>, authorities: ResolutionAuthorities): ResolutionView {
   const byConflict = new Map<string, Resolution[]>()
   const ignored: { event: string; reason: string }[] = []
   for (const event of distinctResolving(events)) {
-    const found = resolutionOf(event, deciders)
+    const found = resolutionOf(event, authorities)
     if ('reason' in found) ignored.push(found)
     else {
       const others = byConflict.get(found.conflict)
@@ -55,7 +55,7 @@ export function readResolutions(events: Iterable<LoggedEvent>, deciders: Resolut
     }
   }
   const names = [...byConflict.keys()].sort(compareText)
-  return { conflicts: names.map(name => judge(name, byConflict.get(name)!)), ignored }
+  return { conflicts: names.map(name => resolutionsFor(name, byConflict.get(name)!)), ignored }
 }
 
 /** Resolving events, each text once, by id and then by the hash of the text: a label may have two contents. */
@@ -101,12 +101,12 @@ function resolutionOf(
 
 /** What a resolving payload says, for comparing: what is chosen and who wins; where neither is said, the note. */
 export function outcomeOf(payload: ReadonlyMap<string, Json>): string {
-  const said = ['winning_proposal_id', 'choice'].filter(name => (payload.get(name) ?? null) !== null)
-  const names = said.length === 0 ? ['resolution_note'] : said
+  const named = ['winning_proposal_id', 'choice'].filter(name => (payload.get(name) ?? null) !== null)
+  const names = named.length === 0 ? ['resolution_note'] : named
   return printJson(new Map(names.map(name => [name, payload.get(name)!])))
 }
 
-function judge(conflict: string, resolutions: readonly Resolution[]): ConflictResolutions {
+function resolutionsFor(conflict: string, resolutions: readonly Resolution[]): ConflictResolutions {
   const replaced = new Set<string>()
   for (const { event, supersedes } of resolutions) {
     for (const other of supersedes) if (other !== event) replaced.add(other)

@@ -48,7 +48,7 @@ export interface ResolutionContext {
   /** Those that record conflicts or resolve them, among any others. */
   readonly events: readonly LoggedEvent[]
   readonly computed: readonly KnownConflict[]
-  readonly deciders: ResolutionAuthorities
+  readonly authorities: ResolutionAuthorities
 }
 
 /**
@@ -61,23 +61,23 @@ export function proposeResolution(draft: ResolutionDraft, docket: ResolutionCont
   checkFrontierName(frontier)
   if (isBlank(note)) throw refusal('the note of a resolution is blank')
   const subject = checkKnown(conflict, docket)
-  const before = proposedBefore({ draft, subject }, docket)
+  const before = existingProposal({ draft, subject }, docket)
   if (before !== undefined) return before
   const contested = checkOpen(conflict, docket)
   if (choice !== undefined && subject === undefined)
     throw refusal('nothing here says which finding the conflict is about')
   if (choice !== undefined && 'value' in choice) checkChoiceValue(subject!.kind, toJson(choice.value))
-  const proposal = drafted({ draft, subject }, contested === undefined ? [] : standingIds(contested))
+  const proposal = draftProposal({ draft, subject }, contested === undefined ? [] : standingIds(contested))
   checkResolveProposal(proposal, frontier)
   return proposal
 }
 
-interface Drafted {
+interface DraftWithSubject {
   readonly draft: ResolutionDraft
   readonly subject: ConflictSubject | undefined
 }
 
-function drafted({ draft, subject }: Drafted, supersedes: readonly string[]): Proposal {
+function draftProposal({ draft, subject }: DraftWithSubject, supersedes: readonly string[]): Proposal {
   const { frontier, conflict, actor, note, winner, choice, created_at, source_refs = [], caveats = [] } = draft
   return makeProposal({
     kind: CONFLICT_RESOLVE,
@@ -98,11 +98,11 @@ function drafted({ draft, subject }: Drafted, supersedes: readonly string[]): Pr
 }
 
 /** The very proposal that a conflict was settled by. While it is contested, the same again is a decision about that. */
-function proposedBefore(wanted: Drafted, docket: ResolutionContext): Proposal | undefined {
+function existingProposal(wanted: DraftWithSubject, docket: ResolutionContext): Proposal | undefined {
   const found = resolutionsOf(wanted.draft.conflict, docket)
   if (found?.state !== 'settled') return undefined
   for (const { proposal: id, outcome, supersedes } of [...found.standing, ...found.superseded]) {
-    const made = drafted(wanted, supersedes)
+    const made = draftProposal(wanted, supersedes)
     if (made.id === id && outcomeOf(made.payload as ReadonlyMap<string, Json>) === outcome) return made
   }
   return undefined
@@ -132,12 +132,13 @@ export interface Accepted {
 export function acceptResolution(proposal: Proposal, acceptance: Acceptance, docket: ResolutionContext): Accepted {
   const { frontier, reviewer, signer, at } = acceptance
   if (readInstant(at) === undefined) throw new ReplicaError('ERR_INSTANT', 'the time of acceptance is not RFC 3339')
-  checkReviewerKey({ id: reviewer, signer, at }, actorsOf(docket.deciders))
+  checkReviewerKey({ id: reviewer, signer, at }, actorsOf(docket.authorities))
   const payload = checkResolveProposal(proposal, frontier)
   const conflict = payload.get('conflict_event_id') as string
   checkChoice(payload.get('choice'), checkKnown(conflict, docket))
-  const before = resolvedBefore(proposal, docket)
-  if (before !== undefined) return { event: before, proposal: applied(proposal, before, acceptance), applied: 'before' }
+  const before = existingResolution(proposal, docket)
+  if (before !== undefined)
+    return { event: before, proposal: appliedProposal(proposal, before, acceptance), applied: 'before' }
   checkSupersedes(payload, checkOpen(conflict, docket))
   const event = signedEvent(
     {
@@ -150,7 +151,7 @@ export function acceptResolution(proposal: Proposal, acceptance: Acceptance, doc
     },
     signer,
   )
-  return { event, proposal: applied(proposal, event, acceptance), applied: 'now' }
+  return { event, proposal: appliedProposal(proposal, event, acceptance), applied: 'now' }
 }
 
 /** The proposal's payload, when it is one to settle a conflict of this frontier. @throws ReplicaError ERR_PROPOSAL */
@@ -228,7 +229,7 @@ function standingIds({ standing }: ConflictResolutions): string[] {
 }
 
 /** The event that this very proposal became: one that only claims its id and says something else is not it. */
-function resolvedBefore(proposal: Proposal, docket: ResolutionContext): LoggedEvent | undefined {
+function existingResolution(proposal: Proposal, docket: ResolutionContext): LoggedEvent | undefined {
   const { payload } = proposal
   const { standing = [], superseded = [] } = resolutionsOf(conflictOf(payload), docket) ?? {}
   const before = [...standing, ...superseded].find(
@@ -239,7 +240,7 @@ function resolvedBefore(proposal: Proposal, docket: ResolutionContext): LoggedEv
 
 function resolutionsOf(
   conflict: Json | undefined,
-  { events, deciders }: ResolutionContext,
+  { events, authorities: deciders }: ResolutionContext,
 ): ConflictResolutions | undefined {
   return readResolutions(events, deciders).conflicts.find(one => one.conflict === conflict)
 }
@@ -267,7 +268,7 @@ function signedEvent(draft: EventDraft, signer: Signer): CheckedEvent {
   return makeEvent({ ...draft, signature: toHex(signer.sign(eventSigningBytes(text, 'bare'))) })
 }
 
-function applied(proposal: Proposal, event: LoggedEvent, acceptance: Acceptance): Proposal {
+function appliedProposal(proposal: Proposal, event: LoggedEvent, acceptance: Acceptance): Proposal {
   if (proposal.status === 'applied' && proposal.applied_event_id === event.head.id) return proposal
   return {
     ...proposal,

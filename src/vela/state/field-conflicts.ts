@@ -5,7 +5,7 @@
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { compareText, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
-import { splitField } from './field-writers.ts'
+import { valuesConflict } from './field-writers.ts'
 import { FIELD_KINDS, FIELDS, type Field, type FieldStates, type FieldWriter } from './fields.ts'
 import { memberAt } from './json-path.ts'
 import type { View } from './state.ts'
@@ -28,7 +28,7 @@ export interface ContestedField {
   /** Of all events that stand for the field, in replay order. */
   readonly events: readonly string[]
   /** So many more stood than are kept. */
-  readonly forgotten: number
+  readonly droppedCount: number
 }
 
 /**
@@ -40,8 +40,8 @@ export function* viewContested(view: View, findings?: Iterable<string>): Generat
     for (const field of FIELDS) {
       const state = standing[field]
       // With polarity alone it may be that every pair is a conflict of another field already.
-      if (state?.contested && !pairs(standing, field).next().done)
-        yield { finding_id, field, events: state.setters.map(({ event }) => event), forgotten: state.forgotten }
+      if (state?.contested && !conflictingPairs(standing, field).next().done)
+        yield { finding_id, field, events: state.writers.map(({ event }) => event), droppedCount: state.droppedCount }
     }
   }
 }
@@ -53,13 +53,13 @@ export function* viewContested(view: View, findings?: Iterable<string>): Generat
 export function* viewConflicts(view: View, findings?: Iterable<string>): Generator<ComputedConflict> {
   for (const [finding_id, standing] of contestedFindings(view, findings)) {
     for (const field of FIELDS) {
-      if (standing[field]?.contested) yield* conflictsOf(finding_id, field, standing)
+      if (standing[field]?.contested) yield* conflictsInField(finding_id, field, standing)
     }
   }
 }
 
-function* conflictsOf(finding_id: string, field: Field, standing: FieldStates): Generator<ComputedConflict> {
-  for (const [a, b] of pairs(standing, field)) {
+function* conflictsInField(finding_id: string, field: Field, standing: FieldStates): Generator<ComputedConflict> {
+  for (const [a, b] of conflictingPairs(standing, field)) {
     const [events, values] = [[a.event, b.event] as const, [a.value, b.value] as const]
     const id = conflictId({ finding_id, field, events })
     yield { id, finding_id, kind: FIELD_KINDS[field], field, events, values }
@@ -70,29 +70,26 @@ function* conflictsOf(finding_id: string, field: Field, standing: FieldStates): 
 export function settledConflict(view: View, id: string): ComputedConflict | undefined {
   for (const [, { finding_id, field, replaced }] of view.settled.entries()) {
     const standing = { [field]: { setters: replaced, forgotten: 0, contested: true } }
-    for (const conflict of conflictsOf(finding_id, field, standing)) if (conflict.id === id) return conflict
+    for (const conflict of conflictsInField(finding_id, field, standing)) if (conflict.id === id) return conflict
   }
   return undefined
 }
 
 /** Whoever stands for a field, or did before a resolution took the place; an event with this id, if there is one. */
-export function settersNamed(
+export function writersOfEvent(
   view: View,
   of: Pick<ComputedConflict, 'finding_id' | 'field'>,
   event: string,
 ): FieldWriter[] {
   const settled = [...view.settled.entries()].map(([, one]) => one)
   const replaced = settled.filter(one => one.finding_id === of.finding_id && one.field === of.field)
-  const all = [standingSetters(view, of), ...replaced.map(one => one.replaced)].flat()
+  const all = [currentWriters(view, of), ...replaced.map(one => one.replaced)].flat()
   return all.filter(setter => setter.event === event)
 }
 
 /** The events that stand for a field, in replay order. */
-export function standingSetters(
-  view: View,
-  of: Pick<ComputedConflict, 'finding_id' | 'field'>,
-): readonly FieldWriter[] {
-  return view.standing.get(of.finding_id)?.[of.field]?.setters ?? []
+export function currentWriters(view: View, of: Pick<ComputedConflict, 'finding_id' | 'field'>): readonly FieldWriter[] {
+  return view.writers.get(of.finding_id)?.[of.field]?.writers ?? []
 }
 
 const MEMBERS = {
@@ -118,20 +115,20 @@ export function conflictId(conflict: Pick<ComputedConflict, 'finding_id' | 'fiel
 function* contestedFindings(view: View, findings?: Iterable<string>): Generator<[string, FieldStates]> {
   const all = findings ?? Array.from(view.contested.entries(), ([id]) => id)
   for (const id of [...new Set(all)].sort(compareText)) {
-    const standing = view.contested.has(id) ? view.standing.get(id) : undefined
+    const standing = view.contested.has(id) ? view.writers.get(id) : undefined
     if (standing !== undefined) yield [id, standing]
   }
 }
 
-function* pairs(standing: FieldStates, field: Field): Generator<[FieldWriter, FieldWriter]> {
-  const setters = [...(standing[field]?.setters ?? [])].sort((a, b) => compareText(a.event, b.event))
+function* conflictingPairs(standing: FieldStates, field: Field): Generator<[FieldWriter, FieldWriter]> {
+  const setters = [...(standing[field]?.writers ?? [])].sort((a, b) => compareText(a.event, b.event))
   for (const [at, a] of setters.entries()) {
-    for (const b of setters.slice(at + 1)) if (splitField(field, a, b) && !saidOtherwise(a, b)) yield [a, b]
+    for (const b of setters.slice(at + 1)) if (valuesConflict(field, a, b) && !verdictsDiffer(a, b)) yield [a, b]
   }
 }
 
 /** That an acceptance and a rejection differ in polarity too is no second conflict, not even where a person has settled the first. */
-function saidOtherwise(a: FieldWriter, b: FieldWriter): boolean {
+function verdictsDiffer(a: FieldWriter, b: FieldWriter): boolean {
   return (['retracted', 'review_state'] as const).some(verdict => {
     const [one, other] = [a.verdicts?.[verdict], b.verdicts?.[verdict]]
     return one !== undefined && other !== undefined && printJson(one) !== printJson(other)

@@ -20,21 +20,21 @@ export function recordWriter(
   set: { readonly field: Field; readonly value: Json; readonly verdicts?: Verdicts },
 ): readonly FieldWriter[] {
   const { view, event, nodes } = step
-  const standing = view.standing.get(finding) ?? {}
-  const { setters = [], forgotten = 0 } = standing[set.field] ?? {}
+  const standing = view.writers.get(finding) ?? {}
+  const { writers: setters = [], droppedCount: forgotten = 0 } = standing[set.field] ?? {}
   const setter: FieldWriter = { event: event.id, value: set.value, nodes, verdicts: set.verdicts }
-  const kept = setters.filter(other => !saw(view, setter, other))
-  if (!kept.some(other => alsoSaw(view, other, setter))) kept.push(setter)
+  const kept = setters.filter(other => !hasSeen(view, setter, other))
+  if (!kept.some(other => hasSeenLater(view, other, setter))) kept.push(setter)
   const over = Math.max(0, kept.length - REPLAY_LIMITS.settersMax)
   const stands = kept.slice(over)
   const state: FieldState = {
-    setters: stands,
+    writers: stands,
     // Who saw all of the others is taken to have seen those forgotten too: what else could settle them?
-    forgotten: kept.length === 1 ? 0 : forgotten + over,
+    droppedCount: kept.length === 1 ? 0 : forgotten + over,
     contested: isContested(set.field, stands),
   }
   const fields: FieldStates = { ...standing, [set.field]: state }
-  view.standing.set(finding, fields)
+  view.writers.set(finding, fields)
   const contested = FIELDS.some(field => fields[field]?.contested)
   if (contested !== view.contested.has(finding)) view.contested.set(finding, contested ? true : undefined)
   step.findings.add(finding)
@@ -42,15 +42,15 @@ export function recordWriter(
 }
 
 /** Without a causal order, what comes later has seen what came before. An event may be carried by several nodes: one that saw is enough. */
-function saw({ precedes }: View, later: FieldWriter, earlier: FieldWriter): boolean {
+function hasSeen({ precedes }: View, later: FieldWriter, earlier: FieldWriter): boolean {
   if (precedes === undefined || later.nodes === undefined || earlier.nodes === undefined) return true
   const { nodes } = earlier
   return later.nodes.some(b => nodes.some(a => precedes(a, b)))
 }
 
 /** An event of several nodes is replayed at the first of them; by another it may have seen what is replayed later. */
-function alsoSaw(view: View, earlier: FieldWriter, later: FieldWriter): boolean {
-  return (earlier.nodes?.length ?? 0) > 1 && later.nodes !== undefined && saw(view, earlier, later)
+function hasSeenLater(view: View, earlier: FieldWriter, later: FieldWriter): boolean {
+  return (earlier.nodes?.length ?? 0) > 1 && later.nodes !== undefined && hasSeen(view, earlier, later)
 }
 
 function isContested(field: Field, setters: readonly FieldWriter[]): boolean {
@@ -63,11 +63,11 @@ function isContested(field: Field, setters: readonly FieldWriter[]): boolean {
     const values = [...new Set(setters.map(({ value }) => value))]
     return values.some(a => values.some(b => opposed(a, b)))
   }
-  return setters.some(setter => splitField(field, setters[0]!, setter))
+  return setters.some(setter => valuesConflict(field, setters[0]!, setter))
 }
 
 /** True when two setters that had not seen each other say what can't both be. */
-export function splitField(field: Field, a: FieldWriter, b: FieldWriter): boolean {
+export function valuesConflict(field: Field, a: FieldWriter, b: FieldWriter): boolean {
   if (field === 'confidence') return Math.abs(scoreOf(a.value) - scoreOf(b.value)) > SCORE_DISTANCE_MAX
   if (field === 'polarity') return opposed(a.value, b.value) || opposed(b.value, a.value)
   if (field === 'text') return trimWhiteSpace(a.value as string) !== trimWhiteSpace(b.value as string)

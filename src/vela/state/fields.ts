@@ -37,9 +37,9 @@ export interface SettledField {
 
 export interface FieldState {
   /** In the order of replay. */
-  readonly setters: readonly FieldWriter[]
+  readonly writers: readonly FieldWriter[]
   /** Setters that stood and were more than are kept. */
-  readonly forgotten: number
+  readonly droppedCount: number
   readonly contested: boolean
 }
 

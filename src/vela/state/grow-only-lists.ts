@@ -7,7 +7,7 @@ import type { Json } from '../../json/value.ts'
 import { type Body, listAt, textOf, withMembers } from './json-path.ts'
 import type { ObjectTable, Step } from './state.ts'
 
-export interface GrowingList {
+export interface GrowOnlyList {
   readonly table: ObjectTable
   /** The members that lead to the list. */
   readonly path: readonly string[]
@@ -15,24 +15,24 @@ export interface GrowingList {
   readonly by: readonly string[]
 }
 
-export const ANNOTATIONS: GrowingList = { table: 'findings', path: ['annotations'], by: ['id'] }
-export const SPANS: GrowingList = { table: 'findings', path: ['evidence', 'evidence_spans'], by: ['section', 'text'] }
-export const ENTITIES: GrowingList = { table: 'findings', path: ['assertion', 'entities'], by: ['name'] }
-export const STEPS: GrowingList = { table: 'trajectories', path: ['steps'], by: ['id'] }
+export const ANNOTATIONS: GrowOnlyList = { table: 'findings', path: ['annotations'], by: ['id'] }
+export const SPANS: GrowOnlyList = { table: 'findings', path: ['evidence', 'evidence_spans'], by: ['section', 'text'] }
+export const ENTITIES: GrowOnlyList = { table: 'findings', path: ['assertion', 'entities'], by: ['name'] }
+export const STEPS: GrowOnlyList = { table: 'trajectories', path: ['steps'], by: ['id'] }
 
-interface Grown {
+interface ListOwner {
   readonly id: string
   readonly body: Body
 }
 
 /** The place of the first item of the list that has these texts, in the order of `list.by`. */
-export function placeIn(
+export function itemIndex(
   step: Step,
-  list: GrowingList,
-  { id, body, texts }: Grown & { readonly texts: readonly string[] },
+  list: GrowOnlyList,
+  { id, body, texts }: ListOwner & { readonly texts: readonly string[] },
 ): number | undefined {
-  const { listed } = step.view
-  const name = keyOf(list, id, [])
+  const { listIndex: listed } = step.view
+  const name = listKey(list, id, [])
   if (!listed.has(name)) {
     for (const [place, item] of listAt(body, list.path).entries()) {
       const key = item instanceof Map ? itemKey(list, id, item) : undefined
@@ -40,7 +40,7 @@ export function placeIn(
     }
     listed.set(name, 0)
   }
-  return listed.get(keyOf(list, id, texts))
+  return listed.get(listKey(list, id, texts))
 }
 
 /**
@@ -49,24 +49,24 @@ export function placeIn(
  */
 export function withItem(
   step: Step,
-  list: GrowingList,
-  { id, body, item }: Grown & { readonly item: Map<string, Json> },
+  list: GrowOnlyList,
+  { id, body, item }: ListOwner & { readonly item: Map<string, Json> },
 ): Body | undefined {
   const texts = list.by.map(name => textOf(item, name)!)
-  if (placeIn(step, list, { id, body, texts }) !== undefined) return undefined
+  if (itemIndex(step, list, { id, body, texts }) !== undefined) return undefined
   const items = listAt(body, list.path)
   if (items.length >= REPLAY_LIMITS.listItemsMax)
     throw new ReplicaError('ERR_REPLAY_LIMIT', `a list has ${items.length} items, which is the most`)
-  step.view.listed.set(keyOf(list, id, texts), items.length)
+  step.view.listIndex.set(listKey(list, id, texts), items.length)
   return withMembers(body, list.path.slice(0, -1), { [list.path.at(-1)!]: [...items, item] })
 }
 
 /** Undefined for an item that lacks one of the texts: nothing is equal to it. */
-function itemKey(list: GrowingList, id: string, item: Body): string | undefined {
+function itemKey(list: GrowOnlyList, id: string, item: Body): string | undefined {
   const texts = list.by.map(name => textOf(item, name))
-  return texts.includes(undefined) ? undefined : keyOf(list, id, texts as string[])
+  return texts.includes(undefined) ? undefined : listKey(list, id, texts as string[])
 }
 
-function keyOf({ path }: GrowingList, id: string, texts: readonly string[]): string {
+function listKey({ path }: GrowOnlyList, id: string, texts: readonly string[]): string {
   return JSON.stringify([path.at(-1)!, id, ...texts])
 }

@@ -3,7 +3,7 @@
 import { ReplicaError } from '../../base/errors.ts'
 import { excerpt } from '../../event/fields.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
-import { ENTITIES, placeIn, SPANS, withItem } from './grow-only-lists.ts'
+import { ENTITIES, itemIndex, SPANS, withItem } from './grow-only-lists.ts'
 import { bodyOf, listAt, textOf, withMembers } from './json-path.ts'
 import { withAnnotation } from './reduce-reviews.ts'
 import { malformed, numberIn, objectIn, textIn, wordIn } from './reducer-payload.ts'
@@ -43,7 +43,7 @@ export function resolveEntity(step: Step): void {
   const method = named ? wordIn(payload, 'resolution_method', METHODS) : 'manual'
   const finding = step.object('findings', findingId)
   const entities = [...listAt(finding, ENTITIES.path)]
-  const at = placeIn(step, ENTITIES, { id: findingId, body: finding, texts: [name] })
+  const at = itemIndex(step, ENTITIES, { id: findingId, body: finding, texts: [name] })
   if (at === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `the finding has no entity ${excerpt(name)}`)
   entities[at] = new Map([
     ...(entities[at] as Map<string, Json>),

@@ -16,14 +16,14 @@ import type { Step } from './state.ts'
 export function assertFinding(step: Step): void {
   const { payload, event, view } = step
   const { id } = event.target
-  if ((payload.get('finding') ?? null) !== null) return enter(step, checkedBody(objectIn(payload, 'finding'), id))
-  const seeded = step.seed(textOf(payload, 'proposal_id') ?? '') !== undefined
+  if ((payload.get('finding') ?? null) !== null) return addFinding(step, checkedBody(objectIn(payload, 'finding'), id))
+  const seeded = step.proposalPayload(textOf(payload, 'proposal_id') ?? '') !== undefined
   // The findings of an old log lie in its genesis; its assertions point to nothing.
   if (view.objects.findings.has(id) && (!seeded || event.after_hash === NULL_HASH)) return
-  const body = checkedBody(seedOf(step, 'finding'), id)
+  const body = checkedBody(findingInProposal(step, 'finding'), id)
   if (findingHash(body) !== event.after_hash)
     throw new ReplicaError('ERR_PROPOSAL', "the proposal's finding is not the one that after_hash is of")
-  enter(step, body)
+  addFinding(step, body)
 }
 
 /** finding.superseded: the old finding is marked, and the one that replaces it comes from the proposal. */
@@ -37,7 +37,7 @@ export function supersedeFinding(step: Step): void {
   if (replacement !== undefined && view.objects.findings.has(replacement)) return
   if (replacement === undefined && textOf(payload, 'proposal_id') === undefined) return
   try {
-    enter(step, checkedBody(seedOf(step, 'new_finding'), replacement))
+    addFinding(step, checkedBody(findingInProposal(step, 'new_finding'), replacement))
   } catch (error) {
     if (!hasCode(error)) throw error
     step.report(error.code, `the replacement is not here: ${error.message}`)
@@ -45,10 +45,10 @@ export function supersedeFinding(step: Step): void {
 }
 
 /** @throws ReplicaError ERR_EVENT_SHAPE, ERR_EVENT_TARGET, ERR_PROPOSAL */
-function seedOf(step: Step, member: 'finding' | 'new_finding'): Body {
+function findingInProposal(step: Step, member: 'finding' | 'new_finding'): Body {
   const proposal = textOf(step.payload, 'proposal_id')
   if (proposal === undefined) throw malformed('the event has neither a body nor a proposal')
-  const seed = step.seed(proposal)
+  const seed = step.proposalPayload(proposal)
   if (seed === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `proposal ${excerpt(proposal)} is not at hand`)
   const body = seed.get(member)
   if (body instanceof Map) return body
@@ -64,7 +64,7 @@ function checkedBody(body: Body, id: string | undefined): Body {
 }
 
 /** A finding that is new; and in any case, who said what of it. */
-function enter(step: Step, body: Body): void {
+function addFinding(step: Step, body: Body): void {
   const { id, text, score, retracted, superseded, review_state } = readFinding(body as Map<string, Json>)
   if (!step.view.objects.findings.has(id)) step.write('findings', id, body)
   const direction = memberAt(body, ['assertion', 'direction'])

@@ -19,7 +19,7 @@ import type { Step } from './state.ts'
 export function resolveConflict(step: Step): void {
   const { payload, event, text } = step
   checkFrontierPayload(CONFLICT_RESOLVED, event.payload)
-  checkAuthority({ text, head: { ...event, signed: event.signature !== undefined } }, payload, step.view.deciders)
+  checkAuthority({ text, head: { ...event, signed: event.signature !== undefined } }, payload, step.view.authorities)
   const choice = payload.get('choice')
   if (!(choice instanceof Map)) return
   const field = FIELDS.find(name => FIELD_KINDS[name] === choice.get('kind'))
@@ -27,20 +27,20 @@ export function resolveConflict(step: Step): void {
   if (field === undefined) return
   const id = textOf(choice, 'finding_id') ?? ''
   const finding = step.object('findings', id)
-  const chosen = choice.has('value') ? choice.get('value')! : standingValue(step, { id, field, choice })
-  set(step, { id, finding, field, value: chosen })
+  const chosen = choice.has('value') ? choice.get('value')! : valueOfWriter(step, { id, field, choice })
+  setField(step, { id, finding, field, value: chosen })
 }
 
 /** @throws ReplicaError ERR_EVENT_TARGET where the event's effect was replaced: then only a value can say what is meant */
-function standingValue(step: Step, { id, field, choice }: { id: string; field: Field; choice: Body }): Json {
+function valueOfWriter(step: Step, { id, field, choice }: { id: string; field: Field; choice: Body }): Json {
   const event = textOf(choice, 'event') ?? ''
-  const setters = step.view.standing.get(id)?.[field]?.setters ?? []
+  const setters = step.view.writers.get(id)?.[field]?.writers ?? []
   const setter = setters.find(one => one.event === event)
   if (setter !== undefined) return setter.value
   throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(event)} does not stand for the finding's ${field}`)
 }
 
-interface Setting {
+interface FieldSetting {
   readonly id: string
   readonly finding: Body
   readonly field: Field
@@ -51,11 +51,11 @@ interface Setting {
  * Sets this field and no other: what else is in dispute about the finding stays so.
  * @throws ReplicaError ERR_EVENT_SHAPE for a value that the field can't have
  */
-function set(step: Step, { id, finding, field, value }: Setting): void {
+function setField(step: Step, { id, finding, field, value }: FieldSetting): void {
   if (!fitsField(field, value)) throw malformed(`payload.choice.value is no value of ${field}`)
   step.write('findings', id, withValue(finding, field, value))
   const replaced = recordWriter(step, id, { field, value })
-  const { settled, ledger } = step.view
+  const { settled, undoLog: ledger } = step.view
   settled.set(String(ledger.count), { finding_id: id, field, replaced })
 }
 

@@ -14,14 +14,14 @@ export function reviewFinding(step: Step): void {
   const { id } = step.event.target
   const verdict = verdictIn(step.payload)
   step.write('findings', id, withVerdict(step.object('findings', id), verdict))
-  noteVerdict(step, id, verdict)
+  recordVerdict(step, id, verdict)
 }
 
 export function withVerdict(finding: Body, verdict: ReviewState): Body {
   return withMembers(finding, ['flags'], { review_state: verdict, contested: verdict !== 'accepted' })
 }
 
-function noteVerdict(step: Step, id: string, verdict: ReviewState): void {
+function recordVerdict(step: Step, id: string, verdict: ReviewState): void {
   recordWriter(step, id, { field: 'review_state', value: verdict })
   recordWriter(step, id, { field: 'polarity', value: POLARITY[verdict], verdicts: { review_state: verdict } })
 }

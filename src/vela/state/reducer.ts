@@ -8,7 +8,7 @@ import { printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { readFinding } from '../files/frontier-file.ts'
 import type { EventKind } from '../payloads.ts'
-import { NO_DECIDERS, type ResolutionAuthorities } from '../resolution/authority.ts'
+import { NO_AUTHORITIES, type ResolutionAuthorities } from '../resolution/authority.ts'
 import type { Proposal } from '../resolution/proposal.ts'
 import type { Body } from './json-path.ts'
 import { addEntity, annotateFinding, reinterpretCausal, repairSpan, resolveEntity } from './reduce-annotations.ts'
@@ -32,7 +32,7 @@ export interface ViewOptions {
   /** Ancestry of the nodes that carry the events, which may learn of nodes later; without it all that is earlier was seen. */
   readonly precedes?: Precedes
   /** Who may settle; without them no resolution that has to be signed counts. */
-  readonly deciders?: ResolutionAuthorities
+  readonly authorities?: ResolutionAuthorities
 }
 
 export type { ReplayEvent }
@@ -46,7 +46,7 @@ export interface Applied {
 
 /** The view of no event. @throws ReplicaError ERR_FRONTIER for a genesis finding that is none */
 export function emptyView(options: ViewOptions = {}): View {
-  const { genesis = [], proposals = [], precedes, deciders = NO_DECIDERS } = options
+  const { genesis = [], proposals = [], precedes, authorities: deciders = NO_AUTHORITIES } = options
   const seeds = new Map<string, Body>()
   for (const { id, payload } of proposals) if (payload instanceof Map) seeds.set(id, payload)
   const view = new View({ seeds, precedes, deciders })
@@ -61,23 +61,23 @@ export function emptyView(options: ViewOptions = {}): View {
 export function addProposals(view: View, all: Iterable<Pick<Proposal, 'id' | 'payload'>>): number | undefined {
   const seeds = new Map<string, Body>()
   for (const { id, payload } of all) if (payload instanceof Map) seeds.set(id, payload)
-  for (const [id, payload] of view.seeds) {
+  for (const [id, payload] of view.proposals) {
     const same = seeds.get(id)
     if (same !== payload && (same === undefined || printJson(same as Json) !== printJson(payload as Json)))
       return undefined
   }
-  let first = view.ledger.count
+  let first = view.undoLog.count
   for (const [id, payload] of seeds) {
-    if (view.seeds.has(id)) continue
-    view.seeds.set(id, payload)
-    first = Math.min(first, view.missed.get(id) ?? first)
+    if (view.proposals.has(id)) continue
+    view.proposals.set(id, payload)
+    first = Math.min(first, view.missingProposals.get(id) ?? first)
   }
   return first
 }
 
 /** How many events are in the view. */
 export function viewLength(view: View): number {
-  return view.ledger.count
+  return view.undoLog.count
 }
 
 /**
@@ -87,7 +87,7 @@ export function viewLength(view: View): number {
 export function applyEvent(view: View, event: ReplayEvent): Applied {
   const { record } = readRecord(event.text, 'exact')
   const step = new Step(view, record, event)
-  view.ledger.next()
+  view.undoLog.next()
   try {
     const reduce = reducerOf(record.kind)
     if (reduce === undefined)
@@ -98,7 +98,7 @@ export function applyEvent(view: View, event: ReplayEvent): Applied {
     step.report(error.code, error.message)
   }
   const { problems, findings } = step
-  if (problems.length > 0) view.problems.set(String(view.ledger.count), problems)
+  if (problems.length > 0) view.problems.set(String(view.undoLog.count), problems)
   return { problems, findings: [...findings] }
 }
 
@@ -109,7 +109,7 @@ export function applyEvent(view: View, event: ReplayEvent): Applied {
  */
 export function rewindView(view: View, length: number): number {
   if (!(Number.isSafeInteger(length) && length >= 0)) throw new TypeError(`${length} is no count of events`)
-  return view.ledger.rewind(length)
+  return view.undoLog.rewind(length)
 }
 
 /** All that didn't apply, in replay order. */

@@ -38,43 +38,43 @@ export const OBJECT_TABLES = [
 export type ObjectTable = (typeof OBJECT_TABLES)[number]
 
 export class View {
-  readonly ledger = new UndoLog()
+  readonly undoLog = new UndoLog()
   readonly objects: Readonly<Record<ObjectTable, VersionedTable<Body>>>
   /** By finding: the setters that stand. */
-  readonly standing: VersionedTable<FieldStates>
+  readonly writers: VersionedTable<FieldStates>
   /** The findings of which a field is contested. */
   readonly contested: VersionedTable<true>
   /** What resolutions set, by the place of the event in the order. */
   readonly settled: VersionedTable<SettledField>
   /** Where in a list that grows its items are, by list, object and item (growing.ts). */
-  readonly listed: VersionedTable<number>
+  readonly listIndex: VersionedTable<number>
   /** By the place of the event in the order. */
   readonly problems: VersionedTable<readonly Problem[]>
   /** Payloads of proposals by their ids. */
-  readonly seeds: Map<string, Body>
+  readonly proposals: Map<string, Body>
   /** Ids of proposals that weren't at hand, with the first place in the order at which one was looked for. */
-  readonly missed = new Map<string, number>()
+  readonly missingProposals = new Map<string, number>()
   readonly precedes: Precedes | undefined
   /** Who may settle. */
-  readonly deciders: ResolutionAuthorities
+  readonly authorities: ResolutionAuthorities
 
   constructor(parts: {
     readonly seeds: Map<string, Body>
     readonly precedes: Precedes | undefined
     readonly deciders: ResolutionAuthorities
   }) {
-    const { ledger } = this
+    const { undoLog: ledger } = this
     this.objects = Object.fromEntries(
       OBJECT_TABLES.map(name => [name, new VersionedTable<Body>(ledger)]),
     ) as View['objects']
-    this.standing = new VersionedTable(ledger)
+    this.writers = new VersionedTable(ledger)
     this.contested = new VersionedTable(ledger)
     this.settled = new VersionedTable(ledger)
-    this.listed = new VersionedTable(ledger)
+    this.listIndex = new VersionedTable(ledger)
     this.problems = new VersionedTable(ledger)
-    this.seeds = parts.seeds
+    this.proposals = parts.seeds
     this.precedes = parts.precedes
-    this.deciders = parts.deciders
+    this.authorities = parts.deciders
   }
 }
 
@@ -106,8 +106,8 @@ export class Step {
   }
 
   /** The payload of a proposal, where it is at hand. */
-  seed(id: string): Body | undefined {
-    const { seeds, missed, ledger } = this.view
+  proposalPayload(id: string): Body | undefined {
+    const { proposals: seeds, missingProposals: missed, undoLog: ledger } = this.view
     const seed = seeds.get(id)
     if (seed === undefined) missed.set(id, Math.min(missed.get(id) ?? ledger.count, ledger.count - 1))
     return seed

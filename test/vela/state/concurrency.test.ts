@@ -242,7 +242,7 @@ test('of very many setters apart the latest are kept, and the rest is counted', 
   const view = replayed(log)
   const [contested] = vela.viewContested(view)
   assert.is(contested!.events.length, 256)
-  assert.is(contested!.forgotten, many - 256)
+  assert.is(contested!.droppedCount, many - 256)
   const last = { event: revise(many, 0.5), parents: log.map((_, place) => place) }
   assert.equal([...vela.viewContested(replayed([...log, last]))], [])
 })

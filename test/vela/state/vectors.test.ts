@@ -70,7 +70,7 @@ function replayed(input: Vector['in']): { view: vela.View; last: vela.Applied } 
     genesis: input.genesis.map(parse),
     proposals: input.proposals.map(parse).map(one => ({ id: one.get('id') as string, payload: one.get('payload')! })),
     precedes: (a, b) => ancestry.precedes(a, b),
-    deciders: { actors: vela.readActors(input.actors ?? '[]'), verify },
+    authorities: { actors: vela.readActors(input.actors ?? '[]'), verify },
   })
   let last: vela.Applied = { problems: [], findings: [] }
   for (const { text: event, parents } of input.events) {
