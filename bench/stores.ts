@@ -7,11 +7,11 @@ import { Gate } from '../src/admission/gate.ts'
 import { Registry } from '../src/admission/registry.ts'
 import { fromHex, sha256 } from '../src/base/bytes.ts'
 import { Key } from '../src/crypto/key.ts'
-import { Verifier } from '../src/crypto/verifier-pool.ts'
+import { VerifierPool } from '../src/crypto/verifier-pool.ts'
 import { checkEvent, eventIdPrefix } from '../src/event/event.ts'
 import { decodeNode } from '../src/node/node.ts'
 import { Replica } from '../src/replica/replica.ts'
-import { createLevel, type NodeEntry, openLevel, type Store } from '../src/store/index.ts'
+import { createLevelDb, type NodeEntry, openLevelDb, type Store } from '../src/store/index.ts'
 import { type LogOptions, type MadeNode, type Shape, signedNodes } from './data.ts'
 
 export const frontier = 'vfr_00000000000be9c4'
@@ -44,8 +44,8 @@ export async function makeStore(folder: string, log: { shape: Shape; count: numb
 
 /** Admits made-up nodes, on the heads that are there, into a folder that nobody has open. */
 export async function addNodes(folder: string, log: LogOptions): Promise<void> {
-  await using store = await openLevel(folder)
-  await using verifier = new Verifier()
+  await using store = await openLevelDb(folder)
+  await using verifier = new VerifierPool()
   const { records, held } = store
   const ours = store.frontier(frontier)
   const key = await Key.load(path.join(folder, 'key'))
@@ -73,7 +73,7 @@ export async function addNodes(folder: string, log: LogOptions): Promise<void> {
 /** A store with a log of this size whose nodes have no valid signatures. */
 export async function makePlainStore(folder: string, log: { shape: Shape; count: number }): Promise<void> {
   const unsigned = { publicKeyBytes: hubKey.publicKeyBytes, sign: () => new Uint8Array(64) } as unknown as Key
-  await using store = await createLevel(folder)
+  await using store = await createLevelDb(folder)
   const ours = await store.track(frontier)
   for (const chunk of chunks(signedNodes({ seed, frontier, keys: [unsigned], ...log }))) {
     await ours.commit(chunk.map(entryOf))
@@ -98,7 +98,7 @@ function* chunks(nodes: Iterable<MadeNode>): Generator<MadeNode[]> {
 
 /** Makes two replicas strangers again: nothing is left of what they remembered of each other's logs. */
 export async function forgetCursors(folder: string): Promise<void> {
-  await using store: Store = await openLevel(folder)
+  await using store: Store = await openLevelDb(folder)
   const rows = await store.records.list('cursor/', { limit: 1000 })
   await store.records.write(rows.map(({ key }) => ({ key, value: undefined })))
 }

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { Digest } from '../../src/base/bytes.ts'
 import { classifyIncoming } from '../../src/replica/closure.ts'
-import { openLevel } from '../../src/store/index.ts'
+import { openLevelDb } from '../../src/store/index.ts'
 import type { FrontierStore } from '../../src/store/store.ts'
 import { type Job, type Timed, timed } from '../job.ts'
 import { Random } from '../random.ts'
@@ -29,7 +29,7 @@ export const classify: Job = {
   tasks: {
     /** The median over sets of nodes, each with other parents. */
     async classify({ folder, seed }: { folder: string; seed: number }): Promise<Timed> {
-      await using store = await openLevel(folder)
+      await using store = await openLevelDb(folder)
       const log = store.frontier(frontier)
       const random = new Random(seed)
       const runs: Timed[] = []

@@ -99,7 +99,7 @@ export class AdmissionPass {
   /** Judges again everything that waits for this; ends early when a whole page of it waits on as before. */
   async settleWaiting(wait: Wait, signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
-      const page = await this.#ground.held.waiting(this.#frontier, wait, PAGE)
+      const page = await this.#ground.held.findByWait(this.#frontier, wait, PAGE)
       this.#unchanged = 0
       await this.#settleItems(await this.#itemsHeld(page))
       const isStuck = this.#unchanged >= page.length
@@ -229,7 +229,7 @@ export class AdmissionPass {
   async #waitingFor(wait: Wait): Promise<Item[]> {
     const moved = this.#holds.take(wait)
     if (!this.#anyHeld()) return moved
-    const page = await this.#ground.held.waiting(this.#frontier, wait, WAVE_PAGE)
+    const page = await this.#ground.held.findByWait(this.#frontier, wait, WAVE_PAGE)
     if (page.length === WAVE_PAGE) this.#truncatedWaits.push(wait)
     return [...moved, ...(await this.#itemsHeld(page))]
   }

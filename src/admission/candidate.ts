@@ -4,7 +4,7 @@
 
 import { type Digest, sha256 } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
-import type { Job } from '../crypto/verifier-pool.ts'
+import type { SignatureJob } from '../crypto/verifier-pool.ts'
 import { checkedLabel } from '../event/event.ts'
 import { eventIdPrefixOf } from '../event/event-scanner.ts'
 import { decodeNode, NODE_DOMAIN, type Node } from '../node/node.ts'
@@ -26,7 +26,7 @@ export interface Refusal {
 export interface Examined {
   readonly candidate: Candidate
   /** The check of its signature, still to be made. */
-  readonly job: Job
+  readonly job: SignatureJob
 }
 
 export function examine(bytes: Uint8Array, frontier: string): Examined | Refusal {

@@ -11,7 +11,7 @@ import { type Digest, DigestMap, DigestSet, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
-import type { Verifier } from '../crypto/verifier-pool.ts'
+import type { VerifierPool } from '../crypto/verifier-pool.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
 import type { FrontierStore, HeldStore, NodeEntry, Wait } from '../store/store.ts'
 import { type AdmissionContext, AdmissionPass } from './admission-pass.ts'
@@ -33,7 +33,7 @@ export interface GateParts {
   readonly log: FrontierStore
   readonly held: HeldStore
   readonly registry: Registry
-  readonly verifier: Verifier
+  readonly verifier: VerifierPool
   /** Told of each commit after it is durable, in order. Must not throw. */
   readonly onCommitted?: (nodes: readonly NodeEntry[], firstSeq: number) => void
 }
@@ -54,7 +54,7 @@ const BLOCKS_PER_BREATH = 256
 const RECHECK_PAGE = 256
 
 export class Gate {
-  readonly #verifier: Verifier
+  readonly #verifier: VerifierPool
   readonly #ground: AdmissionContext
   readonly #mutex = new Mutex()
   #recovered = false
@@ -184,7 +184,7 @@ export class Gate {
 
   async #isWaitedFor(id: Digest): Promise<boolean> {
     const { held, log } = this.#ground
-    return (await held.waiting(log.name, { kind: 'document', id }, 1)).length > 0
+    return (await held.findByWait(log.name, { kind: 'document', id }, 1)).length > 0
   }
 
   /** Tells documents from nodes by what is waited for. A link may name a node's digest: such a block is both. */

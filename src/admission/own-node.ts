@@ -8,11 +8,11 @@ import { sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { type Key, seedOf } from '../crypto/key.ts'
 import {
+  type ChainNode,
   type ChainStart,
+  type PackedChain,
   type PackedNodes,
-  type PackedRun,
-  packChain,
-  type Signed,
+  packBytes,
   signChain,
   signNode,
   unpackNodes,
@@ -31,7 +31,7 @@ export interface Run extends ChainStart {
   readonly events: readonly CheckedEvent[]
 }
 
-let own: (key: Uint8Array, fields: OwnFields, node: Signed) => SignedNode
+let own: (key: Uint8Array, fields: OwnFields, node: ChainNode) => SignedNode
 
 export class SignedNode {
   readonly #frontier: string
@@ -105,13 +105,13 @@ export class ChainSigner {
     await this.#thread?.terminate()
   }
 
-  #signHere(start: ChainStart, texts: readonly Uint8Array[]): Signed[] {
+  #signHere(start: ChainStart, texts: readonly Uint8Array[]): ChainNode[] {
     this.#signedHere += texts.length
     return signChain(this.#key, start, texts)
   }
 
-  async #signThere(start: ChainStart, texts: readonly Uint8Array[]): Promise<Signed[]> {
-    const run: PackedRun = { ...start, ...packChain(texts) }
+  async #signThere(start: ChainStart, texts: readonly Uint8Array[]): Promise<ChainNode[]> {
+    const run: PackedChain = { ...start, ...packBytes(texts) }
     const nodes = await new Promise<PackedNodes>((resolve, reject) => {
       this.#asked = { resolve, reject }
       this.#thread!.ref()

@@ -1,40 +1,56 @@
-// Which path checks and makes signatures in this thread: the fastest that is there and that passes the self-check.
-// Chosen at first use, once. Specification: protocol/signature.md, K1 to K6 and K12.
+// Chooses the Ed25519 provider of this thread: the fastest one that is available and passes the self-test.
+// Spec: protocol/signature.md, K1 to K6 and K12.
 
 import { ReplicaError } from '../base/errors.ts'
 import { nobleProvider } from './provider-noble.ts'
-import { openssl } from './provider-openssl.ts'
-import { loadSodium } from './provider-sodium.ts'
+import { createOpensslProvider } from './provider-openssl.ts'
+import { loadSodiumProvider } from './provider-sodium.ts'
 import { passesSelfTest } from './self-test.ts'
-import { type SignatureProvider, verifyBy } from './strict-verification.ts'
+import { type SignatureProvider, strictVerifier, type Verify } from './strict-verification.ts'
 
-let chosen: SignatureProvider | undefined
+/**
+ * The choice of this thread. It is a cache of a constant: every provider gives the same results, and which ones are
+ * available does not change. It is made at the first use, because loading libsodium and the self-test take 20 ms.
+ */
+let chosen: { readonly provider: SignatureProvider; readonly verify: Verify } | undefined
 
-/** Is `sig` (64 bytes) a valid signature of `message` under `key` (32 bytes)? Never throws; a wrong length is a no. */
+/**
+ * Returns whether `sig` (64 bytes) is a valid signature of `message` under the public key `key` (32 bytes), by K1 to K6.
+ * Returns false for a value of a wrong type or length.
+ * @throws ReplicaError ERR_INTERNAL if no provider passes the self-test
+ */
 export function verify(key: Uint8Array, message: Uint8Array, sig: Uint8Array): boolean {
-  return verifyBy(signaturePath(), key, message, sig)
+  return choice().verify(key, message, sig)
 }
 
-/** The path in use in this process. */
-export function signaturePath(): SignatureProvider {
-  chosen ??= choosePath(availableProviders())
-  return chosen
+/** Returns the provider in use in this thread. @throws ReplicaError ERR_INTERNAL if no provider passes the self-test */
+export function signatureProvider(): SignatureProvider {
+  return choice().provider
 }
 
-/** Every path that can be had here, fastest first. */
+/** Returns every provider that is available in this process, fastest first. */
 export function availableProviders(): readonly SignatureProvider[] {
-  const sodium = loadSodium()
-  return sodium === undefined ? [openssl, nobleProvider] : [sodium, openssl, nobleProvider]
+  const sodium = loadSodiumProvider()
+  const others = [createOpensslProvider(), nobleProvider]
+  return sodium === undefined ? others : [sodium, ...others]
 }
 
 /**
- * The first of `paths` that passes the self-check.
- * @throws ReplicaError ERR_INTERNAL when none does: then this machine must not judge signatures.
+ * Returns the first of `providers` that passes the self-test.
+ * @throws ReplicaError ERR_INTERNAL if none passes: this machine must not verify signatures
  */
-export function choosePath(paths: readonly SignatureProvider[]): SignatureProvider {
-  const path = paths.find(passesSelfTest)
-  if (path === undefined) {
-    throw new ReplicaError('ERR_INTERNAL', 'no Ed25519 implementation on this machine gives right answers')
+export function chooseProvider(providers: readonly SignatureProvider[]): SignatureProvider {
+  const provider = providers.find(passesSelfTest)
+  if (provider === undefined) {
+    throw new ReplicaError('ERR_INTERNAL', 'every Ed25519 implementation on this machine fails the self-test')
   }
-  return path
+  return provider
+}
+
+function choice(): { readonly provider: SignatureProvider; readonly verify: Verify } {
+  if (chosen === undefined) {
+    const provider = chooseProvider(availableProviders())
+    chosen = { provider, verify: strictVerifier(provider) }
+  }
+  return chosen
 }

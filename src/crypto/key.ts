@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { inspect, types } from 'node:util'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
-import { signaturePath } from './ed25519.ts'
+import { signatureProvider } from './ed25519.ts'
 import { readKeyFile, writeKeyFile } from './key-file.ts'
 import { isPrimeOrderPoint } from './provider-noble.ts'
 import { isCanonicalPoint, isSmallOrder, keyBytes, seedBytes, unshared } from './strict-verification.ts'
@@ -27,7 +27,7 @@ export class Key {
   }
 
   private constructor(seed: Uint8Array) {
-    const path = signaturePath()
+    const path = signatureProvider()
     this.#seed = seed
     this.#publicKey = path.publicKey(seed)
     this.#sign = path.signer(seed)

@@ -10,7 +10,7 @@ export function signNode(key: Key, fields: Omit<NodeFields, 'key'>): Uint8Array 
   return encodeSigned({ ...fields, key: key.publicKeyBytes }, message => key.sign(message))
 }
 
-export interface Signed {
+export interface ChainNode {
   readonly bytes: Uint8Array
   /** SHA-256 of the bytes. */
   readonly digest: Digest
@@ -30,8 +30,8 @@ export function signChain(
   key: Key,
   { frontier, parents, height }: ChainStart,
   events: readonly Uint8Array[],
-): Signed[] {
-  const nodes: Signed[] = []
+): ChainNode[] {
+  const nodes: ChainNode[] = []
   for (const [i, event] of events.entries()) {
     const on = i === 0 ? parents : [nodes[i - 1]!.digest]
     const bytes = signNode(key, { frontier, event, links: [], parents: on, height: height + i })
@@ -48,7 +48,7 @@ export interface Packed {
 }
 
 /** Events for a thread to sign. */
-export interface PackedRun extends Packed, ChainStart {}
+export interface PackedChain extends Packed, ChainStart {}
 
 /** Its nodes. */
 export interface PackedNodes extends Packed {
@@ -56,7 +56,7 @@ export interface PackedNodes extends Packed {
   readonly digests: Uint8Array<ArrayBuffer>
 }
 
-export function packChain(parts: readonly Uint8Array[]): Packed {
+export function packBytes(parts: readonly Uint8Array[]): Packed {
   const ends = new Uint32Array(parts.length)
   let end = 0
   for (const [i, part] of parts.entries()) {
@@ -69,16 +69,16 @@ export function packChain(parts: readonly Uint8Array[]): Packed {
 }
 
 /** What was packed, as views. */
-export function unpackChain({ bytes, ends }: Packed): Uint8Array[] {
+export function unpackBytes({ bytes, ends }: Packed): Uint8Array[] {
   return Array.from(ends, (end, i) => bytes.subarray(ends[i - 1] ?? 0, end))
 }
 
-export function packNodes(nodes: readonly Signed[]): PackedNodes {
+export function packNodes(nodes: readonly ChainNode[]): PackedNodes {
   const digests = Uint8Array.from(concat(nodes.map(({ digest }) => digest)))
-  return { ...packChain(nodes.map(({ bytes }) => bytes)), digests }
+  return { ...packBytes(nodes.map(({ bytes }) => bytes)), digests }
 }
 
-export function unpackNodes({ digests, ...nodes }: PackedNodes): Signed[] {
+export function unpackNodes({ digests, ...nodes }: PackedNodes): ChainNode[] {
   const all = asBuffer(digests)
-  return unpackChain(nodes).map((bytes, i) => ({ bytes, digest: all.subarray(32 * i, 32 * (i + 1)) }))
+  return unpackBytes(nodes).map((bytes, i) => ({ bytes, digest: all.subarray(32 * i, 32 * (i + 1)) }))
 }

@@ -1,7 +1,7 @@
-// The portable path: Ed25519 on the curve points of @noble/ed25519, for places where nothing native is. It is also what
-// vets keys everywhere. Twenty times slower than a native path. The library's own `verify` is not used and must not be:
-// it multiplies by the cofactor in both of its modes and so accepts signatures that the rule (protocol/signature.md)
-// refuses.
+// Ed25519 in JavaScript, on the curve points of @noble/ed25519: the fallback where no native implementation is available,
+// about 20 times slower than those. Public keys are always validated with it (K7). The library's own `verify` must not be
+// used: it multiplies by the cofactor in both of its modes, so it accepts signatures that K6 rejects.
+// Spec: protocol/signature.md, K6 and K7.
 
 import { createHash } from 'node:crypto'
 import { getPublicKey, hashes, Point, sign } from '@noble/ed25519'
@@ -10,10 +10,11 @@ import { keyBytes, type SignatureProvider } from './strict-verification.ts'
 
 const ORDER = Point.CURVE().n
 
+/** The provider on @noble/ed25519. */
 export const nobleProvider: SignatureProvider = {
-  name: 'portable',
+  name: 'noble',
 
-  holds(key, message, sig) {
+  checkEquation(key, message, sig) {
     const A = decodePoint(key)
     if (A === undefined) return false
     const R = sig.subarray(0, keyBytes)
@@ -24,17 +25,20 @@ export const nobleProvider: SignatureProvider = {
   },
 
   publicKey(seed) {
-    provideHash()
+    setHashFunction()
     return getPublicKey(seed)
   },
 
   signer(seed) {
-    provideHash()
+    setHashFunction()
     return message => sign(message, seed)
   },
 }
 
-/** K7: the bytes name a point of the subgroup that the base point generates, other than the identity. About 1 ms. */
+/**
+ * K7: returns whether 32 bytes encode a point of the subgroup that the base point generates, other than the identity.
+ * Takes about 1 ms.
+ */
 export function isPrimeOrderPoint(bytes: Uint8Array): boolean {
   const point = decodePoint(bytes)
   return point?.isTorsionFree() === true && !point.is0()
@@ -44,7 +48,7 @@ function decodePoint(bytes: Uint8Array): Point | undefined {
   try {
     return Point.fromBytes(bytes)
   } catch {
-    return undefined // the library throws plain errors without codes: not on the curve, or not canonical
+    return undefined // not on the curve, or not canonical: the library throws errors without codes
   }
 }
 
@@ -58,7 +62,8 @@ function sha512(...parts: Uint8Array[]): Uint8Array {
   return hash.digest()
 }
 
-// The library's synchronous calls need a hash from outside. An application that shares the library may have set its own.
-function provideHash(): void {
+// The synchronous functions of the library need a hash function from its user. An application that uses the same copy of
+// the library may have set another one.
+function setHashFunction(): void {
   hashes.sha512 ??= message => Uint8Array.from(sha512(message))
 }

@@ -1,6 +1,6 @@
-// The path through sodium-native, the fastest. The package is optional: where it is not installed, has no build for
-// this machine or may not be loaded (`node --no-addons`), there is no path and the next one is taken. It is loaded at
-// first use, because that costs 20 ms. It has no types of its own; what is used of it is declared here.
+// Ed25519 through sodium-native (libsodium), the fastest provider. The package is optional: it may be absent, lack a build
+// for this machine, or be forbidden (`node --no-addons`). It is loaded at the first use, because that takes 20 ms. It does
+// not have type declarations; this file declares what it uses.
 
 import { createRequire } from 'node:module'
 import { keyBytes, type SignatureProvider, signatureBytes } from './strict-verification.ts'
@@ -11,17 +11,17 @@ interface Sodium {
   crypto_sign_detached(sig: Uint8Array, message: Uint8Array, secretKey: Uint8Array): void
 }
 
-/** The path, or undefined where the native module can't be had. */
-export function loadSodium(): SignatureProvider | undefined {
+/** Returns the provider; undefined if the native module cannot be loaded. */
+export function loadSodiumProvider(): SignatureProvider | undefined {
   let sodium: Sodium
   try {
     sodium = createRequire(import.meta.url)('sodium-native')
   } catch {
-    return undefined // absent, not built for this machine, forbidden: each loader has its own error, all mean the same
+    return undefined // absent, not built for this machine or forbidden: the errors differ, the meaning is the same
   }
   return {
     name: 'sodium',
-    holds: (key, message, sig) => sodium.crypto_sign_verify_detached(sig, message, key),
+    checkEquation: (key, message, sig) => sodium.crypto_sign_verify_detached(sig, message, key),
     publicKey: seed => keyPair(sodium, seed).publicKey,
     signer: seed => {
       const { secretKey } = keyPair(sodium, seed)

@@ -1,18 +1,17 @@
-// The self-check of a path before it is used: it must sign one known message and judge a handful of embedded cases as
-// the rule wants. Each refused case is one that some library accepts, and each accepted one is refused by some. Costs
-// half a millisecond on a native path. Specification: protocol/signature.md, K12.
+// Known-answer test of a provider before its first use: it signs one known message and judges a set of embedded cases. Some
+// library accepts each case that is invalid, and some library rejects each case that is valid. Takes 0.5 ms with a native
+// provider. Spec: protocol/signature.md, K12.
 
 import { equals, fromHex } from '../base/bytes.ts'
-import { type SignatureProvider, verifyBy } from './strict-verification.ts'
+import { type SignatureProvider, strictVerifier } from './strict-verification.ts'
 
-/** Does this path sign and judge the embedded cases as it must? A path that throws does not. */
-export function passesSelfTest(path: SignatureProvider): boolean {
+/** Returns whether the provider signs and verifies the embedded cases correctly. A provider that throws fails the test. */
+export function passesSelfTest(provider: SignatureProvider): boolean {
   try {
-    return (
-      signsRight(path) && CASES.every(([key, message, sig, verdict]) => verifyBy(path, key, message, sig) === verdict)
-    )
+    const verify = strictVerifier(provider)
+    return signsCorrectly(provider) && CASES.every(([key, message, sig, valid]) => verify(key, message, sig) === valid)
   } catch {
-    return false // a broken library may throw anything; the next path is tried, and the last one failing is an error
+    return false // a broken library may throw anything; the caller tries the next provider
   }
 }
 
@@ -25,14 +24,14 @@ const RFC_SIG = bytes(
     '085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
 )
 
-function signsRight(path: SignatureProvider): boolean {
-  return equals(path.publicKey(RFC_SEED), RFC_KEY) && equals(path.signer(RFC_SEED)(RFC_MESSAGE), RFC_SIG)
+function signsCorrectly(provider: SignatureProvider): boolean {
+  return equals(provider.publicKey(RFC_SEED), RFC_KEY) && equals(provider.signer(RFC_SEED)(RFC_MESSAGE), RFC_SIG)
 }
 
-const CASES: readonly (readonly [key: Uint8Array, message: Uint8Array, sig: Uint8Array, verdict: boolean])[] = [
+const CASES: readonly (readonly [key: Uint8Array, message: Uint8Array, sig: Uint8Array, valid: boolean])[] = [
   [RFC_KEY, RFC_MESSAGE, RFC_SIG, true],
   [RFC_KEY, bytes('73'), RFC_SIG, false],
-  // A and R with small parts that cancel: a verifier that wants torsion-free keys is wrong.
+  // A and R with small-order parts that cancel: a verifier that requires torsion-free keys fails.
   [
     bytes('c7764413e370425ec54f2e6cf500db64e871a774d6c895ca2daed4e01db2aa74'),
     bytes('73656c662063616e63656c2030'),
@@ -42,7 +41,7 @@ const CASES: readonly (readonly [key: Uint8Array, message: Uint8Array, sig: Uint
     ),
     true,
   ],
-  // A with a small part, valid only with the cofactor.
+  // A with a small-order part, valid only with the cofactor.
   [
     bytes('fbb3365fe68a72453c80f84f9812f912c6f3dceb0ac05b888de8b9c1d2c23682'),
     bytes('73656c6620412030'),
@@ -52,7 +51,7 @@ const CASES: readonly (readonly [key: Uint8Array, message: Uint8Array, sig: Uint
     ),
     false,
   ],
-  // R with a small part, valid only with the cofactor.
+  // R with a small-order part, valid only with the cofactor.
   [
     bytes('b9de6fe499ddd8e9d6e9d8051237e6e84acdd4c50c76d4bdfd5fa5d842ede8b0'),
     bytes('73656c6620522030'),

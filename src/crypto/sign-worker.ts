@@ -3,12 +3,12 @@
 
 import { parentPort } from 'node:worker_threads'
 import { Key } from './key.ts'
-import { type PackedRun, packNodes, signChain, unpackChain } from './node-signer.ts'
+import { type PackedChain, packNodes, signChain, unpackBytes } from './node-signer.ts'
 
 parentPort!.once('message', (seed: Uint8Array) => {
   const key = Key.fromSeed(seed)
-  parentPort!.on('message', (run: PackedRun) => {
-    const nodes = packNodes(signChain(key, run, unpackChain(run)))
+  parentPort!.on('message', (run: PackedChain) => {
+    const nodes = packNodes(signChain(key, run, unpackBytes(run)))
     parentPort!.postMessage(nodes, [nodes.bytes.buffer, nodes.ends.buffer, nodes.digests.buffer])
   })
   parentPort!.postMessage('up')

@@ -1,32 +1,37 @@
-// Signatures under keys that nobody has registered, and that no registration has vetted: those that events name themselves. The one rule
-// (protocol/signature.md, K1 to K6), and of what passes it the vetting of the key (K7) as well. Verdicts about keys are kept.
+// Verifies signatures under keys that no registry has validated: the keys that events name themselves.
+// Spec: protocol/signature.md, K1 to K7.
 
 import { toHex } from '../base/bytes.ts'
 import { hasCode } from '../base/errors.ts'
 import { VERIFY_LIMITS } from '../base/limits.ts'
 import { verify } from './ed25519.ts'
 import { validatePublicKey } from './key.ts'
+import type { Verify } from './strict-verification.ts'
 
-/** By key, the latest asked for last. */
-const verdicts = new Map<string, boolean>()
-
-/** Is `sig` (64 bytes) a valid signature of `message` under `key` (32 bytes), and the key a vetted one? Never throws. */
-export function verifyWithValidatedKey(key: Uint8Array, message: Uint8Array, sig: Uint8Array): boolean {
-  return verify(key, message, sig) && isVetted(key)
+/**
+ * Returns a function that verifies a signature by K1 to K6 and, if it is valid, the public key by K7. The function keeps
+ * the results of the last `VERIFY_LIMITS.keysCachedMax` keys, because K7 takes about 1 ms.
+ *
+ * @example
+ * const verify = validatedKeyVerifier()
+ * verify(publicKey, message, sig) // true only if signature and key are valid
+ */
+export function validatedKeyVerifier(): Verify {
+  /** By key, least recently used first. */
+  const results = new Map<string, boolean>()
+  const isValidKey = (key: Uint8Array): boolean => {
+    const name = toHex(key)
+    const result = results.get(name) ?? passesValidation(key)
+    results.delete(name)
+    results.set(name, result)
+    const [oldest] = results.keys()
+    if (results.size > VERIFY_LIMITS.keysCachedMax) results.delete(oldest!)
+    return result
+  }
+  return (key, message, sig) => verify(key, message, sig) && isValidKey(key)
 }
 
-function isVetted(key: Uint8Array): boolean {
-  const name = toHex(key)
-  const known = verdicts.get(name)
-  verdicts.delete(name)
-  const verdict = known ?? passes(key)
-  verdicts.set(name, verdict)
-  const [oldest] = verdicts.keys()
-  if (verdicts.size > VERIFY_LIMITS.keysCachedMax) verdicts.delete(oldest!)
-  return verdict
-}
-
-function passes(key: Uint8Array): boolean {
+function passesValidation(key: Uint8Array): boolean {
   try {
     validatePublicKey(key)
     return true

@@ -11,13 +11,13 @@ import { concat } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { VERIFY_LIMITS } from '../base/limits.ts'
 import { verify } from './ed25519.ts'
-import { checkBatch, type Job, measureBatch, messageBytes, packBatch } from './verify-batch.ts'
+import { checkBatch, measureBatch, messageBytes, packBatch, type SignatureJob } from './verify-batch.ts'
 import { startThread } from './worker-thread.ts'
 
-export type { Job }
+export type { SignatureJob }
 
 interface Call {
-  readonly jobs: readonly Job[]
+  readonly jobs: readonly SignatureJob[]
   readonly verdicts: Uint8Array
   readonly settle: { resolve: (verdicts: Uint8Array) => void; reject: (error: Error) => void }
   /** The first job that is in no batch yet. */
@@ -40,7 +40,7 @@ interface Lane {
   readonly blocks: ArrayBuffer[]
 }
 
-export class Verifier {
+export class VerifierPool {
   readonly #workersMax: number
   readonly #lanes = new Set<Lane>()
   readonly #waiting: Call[] = []
@@ -58,7 +58,7 @@ export class Verifier {
    * The verdicts, a byte 1 (valid) or 0 for each job in order. The arrays must not change before they are there.
    * @throws ReplicaError ERR_INTERNAL when a worker died over it, ERR_ABORTED when the verifier is closed
    */
-  async check(jobs: readonly Job[]): Promise<Uint8Array> {
+  async check(jobs: readonly SignatureJob[]): Promise<Uint8Array> {
     if (this.#closed) throw closedError()
     if (isSmall(jobs)) return Uint8Array.from(jobs, job => (verify(job.key, joined(job.message), job.sig) ? 1 : 0))
     return new Promise((resolve, reject) => {
@@ -193,7 +193,7 @@ export class Verifier {
   }
 }
 
-function isSmall(jobs: readonly Job[]): boolean {
+function isSmall(jobs: readonly SignatureJob[]): boolean {
   if (jobs.length > VERIFY_LIMITS.inlineJobsMax) return false
   return jobs.reduce((sum, job) => sum + messageBytes(job), 0) <= VERIFY_LIMITS.inlineBytesMax
 }

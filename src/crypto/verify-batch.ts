@@ -7,7 +7,7 @@ import { verify } from './ed25519.ts'
 import { keyBytes, signatureBytes } from './strict-verification.ts'
 
 /** One signature to check. The message is the concatenation of its parts. */
-export interface Job {
+export interface SignatureJob {
   readonly key: Uint8Array
   readonly sig: Uint8Array
   readonly message: readonly Uint8Array[]
@@ -17,7 +17,7 @@ const headBytes = 4
 const jobHeadBytes = 4 + keyBytes + signatureBytes
 
 /** How many of `jobs` from `from` on, at least one and at most `jobsMax`, go into a block of `bytesMax`, and their size. */
-export function measureBatch(jobs: readonly Job[], from: number, max: { jobs: number; bytes: number }) {
+export function measureBatch(jobs: readonly SignatureJob[], from: number, max: { jobs: number; bytes: number }) {
   let bytes = headBytes
   let count = 0
   while (count < max.jobs && from + count < jobs.length) {
@@ -29,12 +29,12 @@ export function measureBatch(jobs: readonly Job[], from: number, max: { jobs: nu
   return { count, bytes }
 }
 
-export function messageBytes(job: Job): number {
+export function messageBytes(job: SignatureJob): number {
   return job.message.reduce((sum, part) => sum + part.length, 0)
 }
 
 /** Copies `count` jobs into `block`, which measureBatch said is large enough. */
-export function packBatch(block: ArrayBuffer, jobs: readonly Job[], from: number, count: number): void {
+export function packBatch(block: ArrayBuffer, jobs: readonly SignatureJob[], from: number, count: number): void {
   const bytes = new Uint8Array(block)
   const view = new DataView(block)
   view.setUint32(0, count, true)

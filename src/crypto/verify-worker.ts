@@ -2,10 +2,10 @@
 // the thread; the verifier then fails the jobs it had and starts another.
 
 import { parentPort } from 'node:worker_threads'
-import { signaturePath } from './ed25519.ts'
+import { signatureProvider } from './ed25519.ts'
 import { checkBatch } from './verify-batch.ts'
 
-signaturePath() // choose now, while the first block is still being packed
+signatureProvider() // choose now, while the first block is still being packed
 
 parentPort!.on('message', (block: ArrayBuffer) => {
   checkBatch(block)

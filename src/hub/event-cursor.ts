@@ -32,7 +32,7 @@ export async function placeBehind(log: FrontierStore, cursor: string | undefined
 }
 
 async function seqOf(log: FrontierStore, cursor: string): Promise<number | undefined> {
-  if (/^vev_[0-9a-f]{16}$/.test(cursor)) return (await log.labelled(eventIdPrefix(cursor)))[0]
+  if (/^vev_[0-9a-f]{16}$/.test(cursor)) return (await log.findByLabel(eventIdPrefix(cursor)))[0]
   if (!/^b[a-z2-7]{58}$/.test(cursor)) return undefined
   const [place] = await log.locate([nodeDigest(cursor)])
   return place?.seq
@@ -48,7 +48,7 @@ export async function cursorOf(log: FrontierStore, { seq, bytes }: Row): Promise
   const before = known.get(seq)
   if (before !== undefined) return before
   const { id } = checkEvent(decodeNode(bytes).event)
-  const [first] = await log.labelled(eventIdPrefix(id))
+  const [first] = await log.findByLabel(eventIdPrefix(id))
   const cursor = first === seq ? id : cidText(sha256(bytes))
   known.set(seq, cursor)
   const [oldest] = known.keys()
@@ -74,7 +74,7 @@ export async function eventOf(log: FrontierStore, row: Row, filter: EventFilter)
 
 /** Whether a node before this place carries the same event. */
 async function isRepeated(log: FrontierStore, seq: number, event: { id: string; text: Uint8Array }): Promise<boolean> {
-  const earlier = (await log.labelled(eventIdPrefix(event.id))).filter(other => other < seq)
+  const earlier = (await log.findByLabel(eventIdPrefix(event.id))).filter(other => other < seq)
   if (earlier.length === 0) return false
   const digest = sha256(event.text)
   for (const row of await log.read(earlier)) {

@@ -3,7 +3,7 @@
 // node that carries it and counts, with all such nodes. New nodes cost what lies behind the first place that they change.
 
 import { setImmediate } from 'node:timers/promises'
-import { verifyWithValidatedKey } from '../crypto/validated-keys.ts'
+import { validatedKeyVerifier } from '../crypto/validated-keys.ts'
 import { Ancestry } from '../graph/ancestry.ts'
 import { IncrementalOrder } from '../graph/incremental-order.ts'
 import { printJson } from '../json/json.ts'
@@ -61,6 +61,7 @@ export class Replayer {
   readonly #findings: (readonly string[])[] = []
   /** The place of each event in the view. */
   readonly #places = new Map<number, number>()
+  readonly #verify = validatedKeyVerifier()
   #seeds: InitialState
   #registry: number | undefined
   #view: View
@@ -104,8 +105,8 @@ export class Replayer {
 
   #empty(): View {
     const { actors, ...seeds } = this.#seeds
-    const deciders = { actors, verify: verifyWithValidatedKey }
-    return emptyView({ ...seeds, authorities: deciders, precedes: (a, b) => this.#ancestry.precedes(a, b) })
+    const authorities = { actors, verify: this.#verify }
+    return emptyView({ ...seeds, authorities, precedes: (a, b) => this.#ancestry.precedes(a, b) })
   }
 
   /** Answers the events that were here already and have a carrier more. */

@@ -4,7 +4,7 @@
 import type { Registry } from '../admission/registry.ts'
 import type { Digest } from '../base/bytes.ts'
 import { asBuffer } from '../base/bytes.ts'
-import { verifyWithValidatedKey } from '../crypto/validated-keys.ts'
+import { validatedKeyVerifier } from '../crypto/validated-keys.ts'
 import type { LoggedEvent } from '../event/event.ts'
 import { checkEvent } from '../event/event.ts'
 import { decodeNode } from '../node/node.ts'
@@ -41,6 +41,7 @@ interface Judged {
 
 export class ResolutionLog {
   readonly #parts: { readonly log: FrontierStore; readonly registry: Registry; readonly hubId: string }
+  readonly #verify = validatedKeyVerifier()
   #next = 0
   #events: Logged[] = []
   #judged: Judged | undefined
@@ -66,7 +67,7 @@ export class ResolutionLog {
     const isSame =
       before !== undefined && (['events', 'to', 'registry', 'actors'] as const).every(n => before[n] === key[n])
     if (isSame) return before.settled
-    const settled = { events, resolutions: readResolutions(events, { actors, verify: verifyWithValidatedKey }) }
+    const settled = { events, resolutions: readResolutions(events, { actors, verify: this.#verify }) }
     this.#judged = { ...key, settled }
     return settled
   }

@@ -5,7 +5,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Digest, sha256 } from '../base/bytes.ts'
 import { VIEW_LIMITS } from '../base/limits.ts'
-import { verifyWithValidatedKey } from '../crypto/validated-keys.ts'
+import { validatedKeyVerifier } from '../crypto/validated-keys.ts'
 import type { LoggedEvent } from '../event/event.ts'
 import { checkEvent, type EventHead, eventIdPrefix } from '../event/event.ts'
 import { parseJson } from '../json/json.ts'
@@ -40,7 +40,7 @@ export async function openedBehindWaist({ log, from, standing }: Merged): Promis
   const replaying = new Replayer(behind(log, start), seeds)
   await replaying.advance({ to: to - start, seeds, registry: 0, standing })
   const settling = events.filter(({ key }) => key !== undefined && standing(key))
-  const resolutions = readResolutions(settling, { actors: [], verify: verifyWithValidatedKey })
+  const resolutions = readResolutions(settling, { actors: [], verify: validatedKeyVerifier() })
   const contested = contestedIn(replaying.view, { events: settling, resolutions })
   const old = new Set(events.filter(({ seq }) => seq < from).map(({ head }) => head.id))
   return newConflicts(listConflicts(replaying.view, contested), old)
@@ -51,7 +51,7 @@ async function settledTail(log: FrontierStore, { from, to }: { from: number; to:
   for (let below = from; ; ) {
     const tail = await tailOf(log, { from: below, to })
     if (tail === undefined || !mayDisagree(tail)) return tail
-    const carriers = await log.carriers(tail.events)
+    const carriers = await log.findByEvent(tail.events)
     const first = Math.min(...carriers.map(seq => seq ?? to))
     if (first >= tail.start) return tail
     below = first

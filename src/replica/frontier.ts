@@ -4,7 +4,7 @@
 import { Gate } from '../admission/gate.ts'
 import type { Registry } from '../admission/registry.ts'
 import { Mutex } from '../base/mutex.ts'
-import type { Verifier } from '../crypto/verifier-pool.ts'
+import type { VerifierPool } from '../crypto/verifier-pool.ts'
 import { FrontierProjection, type InitialState, type ViewParts } from '../projection/frontier-projection.ts'
 import type { FrontierStore, HeldStore, NodeEntry } from '../store/store.ts'
 import { Documents } from './documents.ts'
@@ -24,7 +24,7 @@ export class Frontier {
 
   /** `seeds`: what replay of this frontier starts from, besides its events. */
   constructor(
-    parts: { held: HeldStore; verifier: Verifier; seeds?: (frontier: Frontier) => Promise<InitialState> } & Omit<
+    parts: { held: HeldStore; verifier: VerifierPool; seeds?: (frontier: Frontier) => Promise<InitialState> } & Omit<
       ViewParts,
       'seeds'
     >,

@@ -26,7 +26,7 @@ export async function* inReplayOrder(
 
 /** The first row that carries exactly this event. It must be there. */
 export async function findRow(log: FrontierStore, event: PreparedEvent): Promise<NodeRow> {
-  for (const row of await log.read(await log.labelled(eventIdPrefix(event.head.id)))) {
+  for (const row of await log.read(await log.findByLabel(eventIdPrefix(event.head.id)))) {
     if (equals(sha256(decodeNode(row.bytes).event), event.digest)) return row
   }
   throw new ReplicaError('ERR_INTERNAL', `the node of ${event.head.id} was admitted and is not there`)
@@ -39,7 +39,7 @@ async function seqsOf(log: FrontierStore, digest: Digest): Promise<number[]> {
 
 /** Whether an event id or a CID names something stored; text that is neither names nothing. */
 async function isStored(log: FrontierStore, id: string): Promise<boolean> {
-  if (/^vev_[0-9a-f]{16}$/.test(id)) return (await log.labelled(eventIdPrefix(id))).length > 0
+  if (/^vev_[0-9a-f]{16}$/.test(id)) return (await log.findByLabel(eventIdPrefix(id))).length > 0
   try {
     return (await seqsOf(log, nodeDigest(id))).length > 0
   } catch (error) {
@@ -84,6 +84,6 @@ export async function classifyStored(log: FrontierStore, incoming: readonly IdPa
 /** Rows of a CID, or of all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */
 export async function rowsByReference(log: FrontierStore, reference: string): Promise<NodeRow[]> {
   const isLabel = reference.startsWith('vev_')
-  const seqs = isLabel ? await log.labelled(eventIdPrefix(reference)) : await seqsOf(log, nodeDigest(reference))
+  const seqs = isLabel ? await log.findByLabel(eventIdPrefix(reference)) : await seqsOf(log, nodeDigest(reference))
   return log.read(seqs)
 }

@@ -43,7 +43,7 @@ export async function frontierStatus(home: ReplicaContext, name: string): Promis
   const frontier = home.frontier(name)
   const { log, registry, held } = frontier
   const { nodes, bytes } = held.usage(name)
-  const waits = await held.waits(name, WAITS_LISTED_MAX)
+  const waits = await held.listWaits(name, WAITS_LISTED_MAX)
   const peers = registry.list()
   const heldKeys = waits.filter(({ wait }) => wait.kind === 'key').map(({ wait }) => toHex(wait.id))
   const now = home.now()

@@ -87,7 +87,7 @@ export class NodeBuilder {
   /** Which of these events some node of the frontier carries already. */
   async known(events: readonly PreparedEvent[]): Promise<boolean[]> {
     const asked = events.map(({ label, digest }) => ({ label, event: digest }))
-    const stored = await this.#frontier.log.carriers(asked)
+    const stored = await this.#frontier.log.findByEvent(asked)
     return events.map((event, i) => stored[i] !== undefined || this.made(event))
   }
 
@@ -244,7 +244,7 @@ export class NodeBuilder {
     const { log } = this.#frontier
     if (id.startsWith('vev_')) {
       if (!/^vev_[0-9a-f]{16}$/.test(id)) return undefined
-      const [seq] = await log.labelled(eventIdPrefix(id))
+      const [seq] = await log.findByLabel(eventIdPrefix(id))
       if (seq === undefined) return undefined
       const [row] = await log.read([seq])
       const [place] = await log.locate([row!.digest])

@@ -5,7 +5,7 @@ import { utf8 } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { REGISTRY_LIMITS } from '../base/limits.ts'
 import { Key } from '../crypto/key.ts'
-import { createLevel, openLevel } from '../store/index.ts'
+import { createLevelDb, openLevelDb } from '../store/index.ts'
 import type { Store } from '../store/store.ts'
 import { type KeyPlace, loadIdentity, loadOwnKey, makeOwnKey, type OwnKey, readFormer } from './identity.ts'
 import type { NetworkHooks } from './links/backoff.ts'
@@ -73,12 +73,12 @@ async function openEngine(store: Store, options: OpenOptions): Promise<OpenedRep
 
 async function openFolder(folder: string, create: boolean): Promise<{ store: Store; created: boolean }> {
   try {
-    return { store: await openLevel(folder), created: false }
+    return { store: await openLevelDb(folder), created: false }
   } catch (error) {
     if (!create || !hasCode(error, 'ERR_STORE_MISSING')) throw error
   }
   await fs.mkdir(folder, { recursive: true, mode: 0o700 })
-  return { store: await createLevel(folder), created: true }
+  return { store: await createLevelDb(folder), created: true }
 }
 
 async function nameOf(store: Store, key: Key, given: string | undefined): Promise<string> {

@@ -7,7 +7,7 @@ import { ReplicaError } from '../base/errors.ts'
 import { HEADS_ALARM, REGISTRY_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { Key } from '../crypto/key.ts'
-import { Verifier } from '../crypto/verifier-pool.ts'
+import { VerifierPool } from '../crypto/verifier-pool.ts'
 import { seedsOf } from '../projection/initial-state.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import type { FrontierStore, Store, Wait } from '../store/store.ts'
@@ -26,7 +26,7 @@ export class ReplicaContext {
   readonly location: string
   readonly hubId: string
   readonly store: Store
-  readonly verifier = new Verifier()
+  readonly verifier = new VerifierPool()
   readonly frontiers = new Map<string, Frontier>()
   readonly journal: Journal
   readonly standings: PeerSyncTracker
@@ -151,7 +151,7 @@ export class ReplicaContext {
     await this.#retireFormer(frontier)
     // A key put in place of another may own what was held until now.
     const ownNodes: Wait = { kind: 'key', id: this.#key.publicKeyBytes }
-    if ((await held.waiting(name, ownNodes, 1)).length > 0) await frontier.gate.release(ownNodes)
+    if ((await held.findByWait(name, ownNodes, 1)).length > 0) await frontier.gate.release(ownNodes)
     return frontier
   }
 

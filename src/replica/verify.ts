@@ -5,10 +5,10 @@ import { DocumentCheck } from '../admission/document-availability.ts'
 import { toHex } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { cidText } from '../cbor/cid.ts'
-import { Verifier } from '../crypto/verifier-pool.ts'
+import { VerifierPool } from '../crypto/verifier-pool.ts'
 import { checkEvent, eventIdFromPrefix } from '../event/event.ts'
 import { decodeNode, type Node, signingBytes } from '../node/node.ts'
-import { openLevel } from '../store/index.ts'
+import { openLevelDb } from '../store/index.ts'
 import type { Fault, FrontierStore, NodeLocation, NodeRow, Store } from '../store/store.ts'
 import { readOwnKeys } from './identity.ts'
 import { verifyJournal } from './journal.ts'
@@ -46,7 +46,7 @@ export interface VerifyReport {
 
 /** What signatures are checked with: those of nodes, and those of the journal by the replica's own keys, 64 hex digits each. */
 export interface VerifyKeys {
-  readonly verifier: Verifier
+  readonly verifier: VerifierPool
   readonly ownKeys: ReadonlySet<string>
 }
 
@@ -147,8 +147,8 @@ async function readableRow(log: FrontierStore, seq: number): Promise<NodeRow[]> 
  * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_VERSION, ERR_KEY_FILE
  */
 export async function verifyFolder(folder: string, options: VerifyOptions = {}): Promise<VerifyReport> {
-  await using store = await openLevel(folder, { check: 'report' })
-  await using verifier = new Verifier()
+  await using store = await openLevelDb(folder, { check: 'report' })
+  await using verifier = new VerifierPool()
   return await verifyStore(store, { verifier, ownKeys: await readOwnKeys(folder, store.records) }, options)
 }
 
@@ -182,7 +182,7 @@ async function checkRows({ log, note }: Check, rows: readonly NodeRow[]): Promis
   return sound
 }
 
-async function checkSignatures({ log, note }: Check, verifier: Verifier, sound: readonly Sound[]): Promise<void> {
+async function checkSignatures({ log, note }: Check, verifier: VerifierPool, sound: readonly Sound[]): Promise<void> {
   if (sound.length === 0) return
   const jobs = sound.map(({ node }) => ({ key: node.key, sig: node.sig, message: [signingBytes(node.body)] }))
   const verdicts = await verifier.check(jobs)

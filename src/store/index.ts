@@ -1,7 +1,7 @@
 // Public names of the store: the contract and its engines.
 
 export type { DocumentBlock } from '../node/document-chunks.ts'
-export { createLevel, type LevelOptions, openLevel } from './leveldb/open-store.ts'
+export { createLevelDb, type LevelDbOptions, openLevelDb } from './leveldb/open-store.ts'
 export { LogSnapshot } from './log-snapshot.ts'
 export { MemoryStore } from './memory-store.ts'
 export type { HeldLimits } from './quota.ts'

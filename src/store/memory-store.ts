@@ -43,13 +43,13 @@ import {
 export class MemoryStore implements Store {
   readonly id: Uint8Array = crypto.randomBytes(16)
   readonly records: MemoryRecords
-  readonly held: MemoryHeld
-  readonly #frontiers = new Map<string, MemoryFrontier>()
+  readonly held: MemoryHeldStore
+  readonly #frontiers = new Map<string, MemoryFrontierStore>()
   readonly #serial = new Mutex()
 
   constructor(options: { heldLimits?: HeldLimits } = {}) {
     this.records = new MemoryRecords(this.#serial)
-    this.held = new MemoryHeld(name => this.frontier(name), this.#serial, options.heldLimits)
+    this.held = new MemoryHeldStore(name => this.frontier(name), this.#serial, options.heldLimits)
   }
 
   frontiers(): string[] {
@@ -61,7 +61,7 @@ export class MemoryStore implements Store {
     return this.#serial.run(async () => {
       const known = this.#frontiers.get(name)
       if (known !== undefined) return known
-      const frontier = new MemoryFrontier(name, this.records, this.#serial)
+      const frontier = new MemoryFrontierStore(name, this.records, this.#serial)
       this.#frontiers.set(name, frontier)
       return frontier
     })
@@ -101,9 +101,9 @@ export class MemoryStore implements Store {
   }
 }
 
-class MemoryFrontier implements FrontierStore {
+class MemoryFrontierStore implements FrontierStore {
   readonly name: string
-  readonly documents: MemoryDocuments
+  readonly documents: MemoryDocumentStore
   readonly #records: MemoryRecords
   readonly #serial: Mutex
   readonly #rows: NodeRow[] = []
@@ -116,7 +116,7 @@ class MemoryFrontier implements FrontierStore {
 
   constructor(name: string, records: MemoryRecords, serial: Mutex) {
     this.name = name
-    this.documents = new MemoryDocuments(serial)
+    this.documents = new MemoryDocumentStore(serial)
     this.#records = records
     this.#serial = serial
   }
@@ -177,7 +177,7 @@ class MemoryFrontier implements FrontierStore {
     return new LogSnapshot(this, nodes)
   }
 
-  async labelled(label: Uint8Array): Promise<number[]> {
+  async findByLabel(label: Uint8Array): Promise<number[]> {
     this.#serial.assertOpen()
     return (this.#labels.get(digestKey(label)) ?? []).map(({ seq }) => seq)
   }
@@ -188,7 +188,7 @@ class MemoryFrontier implements FrontierStore {
     yield* shared.map(([label]) => keyDigest(label)).sort(compare)
   }
 
-  async carriers(events: readonly { label: Uint8Array; event: Uint8Array }[]): Promise<(number | undefined)[]> {
+  async findByEvent(events: readonly { label: Uint8Array; event: Uint8Array }[]): Promise<(number | undefined)[]> {
     this.#serial.assertOpen()
     return events.map(({ label, event }) => this.#events.get(eventKey(label, event)))
   }
@@ -286,7 +286,7 @@ function copy(bytes: Uint8Array | undefined): Uint8Array | undefined {
   return bytes === undefined ? undefined : Buffer.from(bytes)
 }
 
-export class MemoryHeld implements HeldStore {
+export class MemoryHeldStore implements HeldStore {
   readonly #frontierOf: (name: string) => FrontierStore
   readonly #serial: Mutex
   readonly #quota: Quota
@@ -325,7 +325,7 @@ export class MemoryHeld implements HeldStore {
     return digests.map(digest => held.has(digest))
   }
 
-  async waiting(frontier: string, wait: Wait, limit: number): Promise<Uint8Array[]> {
+  async findByWait(frontier: string, wait: Wait, limit: number): Promise<Uint8Array[]> {
     checkWait(wait)
     const key = waitKey(wait)
     return this.#sorted(frontier)
@@ -346,7 +346,7 @@ export class MemoryHeld implements HeldStore {
     })
   }
 
-  async waits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]> {
+  async listWaits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]> {
     const counts = new Map<string, { wait: Wait; nodes: number }>()
     for (const { wait } of this.#sorted(frontier)) {
       const count = counts.get(waitKey(wait))
@@ -390,7 +390,7 @@ function copyOf(node: HeldNode): HeldNode {
   }
 }
 
-export class MemoryDocuments implements DocumentStore {
+export class MemoryDocumentStore implements DocumentStore {
   readonly #serial: Mutex
   readonly #blocks = new DigestMap<Uint8Array>()
 

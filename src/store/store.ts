@@ -102,11 +102,11 @@ export interface FrontierStore extends LogReader {
    */
   snapshot(nodes: number): LogReader
   /** Sequence numbers of the nodes whose event has this 8-byte label, ascending. */
-  labelled(label: Uint8Array): Promise<number[]>
+  findByLabel(label: Uint8Array): Promise<number[]>
   /** Labels under which two or more distinct events are stored, in byte order. Walks the whole index: about 2 µs an event. */
   sharedLabels(): AsyncIterable<Uint8Array>
   /** The sequence numbers of the first nodes that carry these events (by event digest with label); undefined where none does. */
-  carriers(events: readonly { label: Uint8Array; event: Digest }[]): Promise<(number | undefined)[]>
+  findByEvent(events: readonly { label: Uint8Array; event: Digest }[]): Promise<(number | undefined)[]>
   /**
    * Appends a down-closed chunk in one atomic synced batch: nodes, heads, commit record, `records`. When it returns the chunk
    * is durable; when it throws nothing of it is visible, and after ERR_STORE_IO nothing more is written until the store
@@ -145,10 +145,10 @@ export interface HeldStore {
   get(frontier: string, digests: readonly Digest[]): Promise<(HeldNode | undefined)[]>
   has(frontier: string, digests: readonly Digest[]): Promise<boolean[]>
   /** Digests of nodes that wait for exactly this, at most `limit`. */
-  waiting(frontier: string, wait: Wait, limit: number): Promise<Digest[]>
+  findByWait(frontier: string, wait: Wait, limit: number): Promise<Digest[]>
   delete(frontier: string, digests: readonly Digest[]): Promise<void>
   /** What holds nodes back: each wait with how many nodes, at most `limit` of them, most first. */
-  waits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]>
+  listWaits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]>
   /** Held nodes of a frontier in digest order, after `after` when given, at most `limit`. */
   list(frontier: string, options: { after?: Digest; limit: number }): Promise<HeldNode[]>
   usage(frontier?: string): { nodes: number; bytes: number }

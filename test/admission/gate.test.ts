@@ -7,7 +7,7 @@ import { equals, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { type ErrorCode, hasCode } from '../../src/base/errors.ts'
 import { nodeBytesMax } from '../../src/base/limits.ts'
 import { importEvent } from '../../src/event/event.ts'
-import { createLevel } from '../../src/store/leveldb/open-store.ts'
+import { createLevelDb } from '../../src/store/leveldb/open-store.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { NodeEntry, Wait } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
@@ -185,7 +185,7 @@ test('nodes of an unregistered key are held with their descendants, by key, unti
   const held = await at.admit([root, ...bobs, onTop])
   assert.is(held.admitted, 1)
   assert.equal(waits(held), [...bobs.map(() => waitText(keyWait(bob))), waitText(parentWait(bobs[2]!))])
-  const [most] = await at.store.held.waits(FRONTIER, 10)
+  const [most] = await at.store.held.listWaits(FRONTIER, 10)
   assert.is(`${waitText(most!.wait)} ${most!.nodes}`, `${waitText(keyWait(bob))} 3`)
   await at.register('hub:bob', bob)
   const report = await at.gate.release(keyWait(bob))
@@ -411,7 +411,7 @@ test('an adopted cut survives a restart: what is held below a held head is found
 test('a chain of 10,000 nodes held for a key is let in by its registration, without recursion', async () => {
   // On disk: the memory engine sorts all that is held at each look.
   await using folder = await scratch()
-  await using store = await createLevel(folder.join('store'))
+  await using store = await createLevelDb(folder.join('store'))
   await using at = await setting({ store })
   const chain = makeChain(bob, 10_000)
   for (let from = 0; from < chain.length; from += 1000) await at.admit(chain.slice(from, from + 1000))

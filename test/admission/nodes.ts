@@ -5,7 +5,7 @@ import { type AdmitReport, Gate } from '../../src/admission/gate.ts'
 import { Registry } from '../../src/admission/registry.ts'
 import { compare, type Digest, sha256, toHex } from '../../src/base/bytes.ts'
 import { Key } from '../../src/crypto/key.ts'
-import { Verifier } from '../../src/crypto/verifier-pool.ts'
+import { VerifierPool } from '../../src/crypto/verifier-pool.ts'
 import { makeEvent } from '../../src/event/event.ts'
 import { type DocumentLink, encodeBody, encodeNode, signingBytes } from '../../src/node/node.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
@@ -69,7 +69,7 @@ export function makeChain(key: Key, count: number, options: { name?: string; on?
 }
 
 /** One for all settings: a thread takes longer to start than most tests. It doesn't keep the process alive. */
-const verifier = new Verifier({ workers: 1 })
+const verifier = new VerifierPool({ workers: 1 })
 
 export interface Setting {
   readonly store: Store

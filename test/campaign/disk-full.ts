@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { toHex, utf8 } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
-import { createLevel, openLevel } from '../../src/store/index.ts'
+import { createLevelDb, openLevelDb } from '../../src/store/index.ts'
 import type { NodeEntry, Store } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
 import { madeChain, madeHeld, madeKey } from '../store/made-nodes.ts'
@@ -47,7 +47,7 @@ export async function diskFullCampaign(options: {
   if (mount(folder.path).status !== 0) throw new TypeError('no file system can be mounted here')
   try {
     const location = folder.join('store')
-    const created = await createLevel(location)
+    const created = await createLevelDb(location)
     await created.track(frontier)
     await created.close()
     const nodes: NodeEntry[] = []
@@ -56,7 +56,7 @@ export async function diskFullCampaign(options: {
       if (nodes.length > 25_000) {
         fs.rmSync(location, { recursive: true })
         nodes.length = 0
-        const next = await createLevel(location)
+        const next = await createLevelDb(location)
         await next.track(frontier)
         await next.close()
       }
@@ -88,7 +88,7 @@ async function fillAndFail(plan: {
 }): Promise<number> {
   const { location, nodes } = plan
   const filler = path.join(plan.folder, 'filler')
-  const store = await openLevel(location)
+  const store = await openLevelDb(location)
   const log = store.frontier(frontier)
   fill(plan.folder, filler, plan.room)
   for (let step = 0; ; step++) {
@@ -112,7 +112,7 @@ async function fillAndFail(plan: {
   await store.close()
   const refusedOpen = await openWhileFull(location)
   fs.rmSync(filler)
-  await using again = await openLevel(location)
+  await using again = await openLevelDb(location)
   // The commit that failed may be there: a failed sync does not say what reached the disk. Then it is there whole.
   const found = again.frontier(frontier)
   expect(found.nodes >= nodes.length, `${nodes.length} nodes were acknowledged, ${found.nodes} are there`)
@@ -131,7 +131,7 @@ async function fillAndFail(plan: {
 /** On a full disk LevelDB can't open; it may also just fit. Either is fine, an untyped error is not. */
 async function openWhileFull(location: string): Promise<number> {
   try {
-    await (await openLevel(location)).close()
+    await (await openLevelDb(location)).close()
     return 0
   } catch (error) {
     if (hasCode(error, 'ERR_STORE_IO')) return 1

@@ -11,7 +11,7 @@ import * as readline from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { concat, type Digest, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
-import { createLevel, openLevel } from '../../src/store/index.ts'
+import { createLevelDb, openLevelDb } from '../../src/store/index.ts'
 import type { FrontierStore, NodeEntry, NodeRow, Store } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
 import { madeHeld, madeKey, madeNode } from '../store/made-nodes.ts'
@@ -49,7 +49,7 @@ export async function killCampaign(options: {
 }): Promise<KillTotals> {
   await using folder = await scratch()
   const location = folder.join('store')
-  const store = await createLevel(location)
+  const store = await createLevelDb(location)
   for (const name of frontiers) await store.track(name)
   await store.close()
   const next = random(options.seed)
@@ -75,7 +75,7 @@ export async function killCampaign(options: {
     if (said.failure !== undefined) totals.failures.push(`round ${round}: the child failed: ${said.failure}`)
     for (const digest of said.held) held.add(digest)
     try {
-      await using reopened = await openLevel(location)
+      await using reopened = await openLevelDb(location)
       for (const model of models.values()) totals.unacknowledged += await model.check(reopened, said.nodes)
       await checkHeld(reopened, held)
       if (round % 20 === 19 || round === options.rounds - 1) {
@@ -210,7 +210,7 @@ async function checkHeld(store: Store, held: ReadonlySet<string>): Promise<void>
   const usage = store.held.usage()
   expect(usage.nodes === found.length && usage.bytes === bytes, 'the use of the room for held nodes is miscounted')
   let waiting = 0
-  for (const { nodes } of await store.held.waits(frontiers[0], 1000)) waiting += nodes
+  for (const { nodes } of await store.held.listWaits(frontiers[0], 1000)) waiting += nodes
   expect(waiting === found.length, 'held nodes and waits differ')
 }
 
@@ -227,7 +227,7 @@ function parse(bytes: Uint8Array): { parents: string[]; event: string } {
 /** What the child does until it is killed. */
 async function work(location: string, options: { seed: number; round: number }): Promise<void> {
   const next = random(options.seed)
-  await using store = await openLevel(location)
+  await using store = await openLevelDb(location)
   // Written at once: what is said must have been said when the process dies.
   const say = (...words: unknown[]) => fs.writeSync(1, `${words.join(' ')}\n`)
   say('opened')

@@ -9,7 +9,7 @@ import { equals, sha256, toHex } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
-import { packChain, packNodes, signChain, unpackChain, unpackNodes } from '../../src/crypto/node-signer.ts'
+import { packBytes, packNodes, signChain, unpackBytes, unpackNodes } from '../../src/crypto/node-signer.ts'
 import { type CheckedEvent, makeEvent } from '../../src/event/event.ts'
 import { decodeNode, signingBytes } from '../../src/node/node.ts'
 import { FRONTIER, NOW, seededKey } from '../admission/nodes.ts'
@@ -77,10 +77,10 @@ test('a node signed alone has the bytes that a run gives it', () => {
 test('what is packed comes out as it went in, nothing among it', () => {
   const parts = [new Uint8Array(), Buffer.from('a'), new Uint8Array(), Buffer.from('bcd'), new Uint8Array()]
   assert.equal(
-    unpackChain(packChain(parts)).map(part => Buffer.from(part).toString()),
+    unpackBytes(packBytes(parts)).map(part => Buffer.from(part).toString()),
     ['', 'a', '', 'bcd', ''],
   )
-  assert.equal(unpackChain(packChain([])), [])
+  assert.equal(unpackBytes(packBytes([])), [])
 })
 
 test('a node of another frontier is refused before it is judged', () => {

@@ -11,7 +11,7 @@ import { type ErrorCode, hasCode } from '../../src/base/errors.ts'
 import { VERIFY_LIMITS } from '../../src/base/limits.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
-import { type Job, Verifier } from '../../src/crypto/verifier-pool.ts'
+import { type SignatureJob, VerifierPool } from '../../src/crypto/verifier-pool.ts'
 import { checkBatch, measureBatch, packBatch } from '../../src/crypto/verify-batch.ts'
 import { bytes, vectorsOf } from './signature-vectors.ts'
 
@@ -21,7 +21,7 @@ const key = Key.fromSeed(new Uint8Array(32).fill(1))
 const { inlineJobsMax, jobsPerBatchMax, batchBytes } = VERIFY_LIMITS
 
 test('threads give every vector the verdict it states, in order', async () => {
-  await using verifier = new Verifier({ workers: 2 })
+  await using verifier = new VerifierPool({ workers: 2 })
   const vectors = vectorsOf('K1', 'K2', 'K3', 'K4', 'K5', 'K6')
   const jobs = vectors.map(({ in: { key, message, sig } }) => {
     return { key: bytes(key), sig: bytes(sig), message: [bytes(message)] }
@@ -31,7 +31,7 @@ test('threads give every vector the verdict it states, in order', async () => {
 })
 
 test('every number of jobs around the bounds gets as many verdicts, each in its place', async () => {
-  await using verifier = new Verifier({ workers: 2 })
+  await using verifier = new VerifierPool({ workers: 2 })
   const around = (n: number) => [n - 1, n, n + 1]
   for (const count of [0, ...around(inlineJobsMax), ...around(jobsPerBatchMax), ...around(2 * jobsPerBatchMax), 300]) {
     const jobs = Array.from({ length: count }, (_, index) => job(index, index % 7 !== 3))
@@ -40,7 +40,7 @@ test('every number of jobs around the bounds gets as many verdicts, each in its 
 })
 
 test('messages of any size, up to many times a block, are checked in one call', async () => {
-  await using verifier = new Verifier({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1 })
   const sizes = [0, 1, batchBytes - 105, batchBytes - 104, batchBytes - 103, 1 << 20, 3, batchBytes, 1 << 20, 0]
   const jobs = sizes.map((size, index) => signed(new Uint8Array(size).fill(index), index % 2 === 0))
   assert.equal(
@@ -50,7 +50,7 @@ test('messages of any size, up to many times a block, are checked in one call', 
 })
 
 test('parts of a message are as good as the whole, in place and on a thread', async () => {
-  await using verifier = new Verifier({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1 })
   const message = Uint8Array.from({ length: 1000 }, (_, index) => index)
   const sig = key.sign(message)
   const parts = [message.subarray(0, 0), message.subarray(0, 1), message.subarray(1, 600), message.subarray(600)]
@@ -62,7 +62,7 @@ test('parts of a message are as good as the whole, in place and on a thread', as
 })
 
 test('keys and signatures of a wrong length are refused and leave their neighbours alone', async () => {
-  await using verifier = new Verifier({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1 })
   const good = job(1, true)
   const bad = [0, 31, 33, 64].map(length => ({ ...good, key: new Uint8Array(length) }))
   const worse = [0, 32, 63].map(length => ({ ...good, sig: good.sig.subarray(0, length) }))
@@ -89,7 +89,7 @@ test('a packed batch says of any jobs what verify says of each', () => {
   })
   fc.assert(
     fc.property(fc.array(any, { minLength: 1, maxLength: 8 }), list => {
-      const jobs = list.map(({ parts, spoil }): Job => {
+      const jobs = list.map(({ parts, spoil }): SignatureJob => {
         const sig = key.sign(concat(parts))
         if (spoil === 'sig') sig[40]! ^= 1
         return {
@@ -112,7 +112,7 @@ test('a packed batch says of any jobs what verify says of each', () => {
 })
 
 test('many calls at once each get their own verdicts, and a small one passes a large one', async () => {
-  await using verifier = new Verifier({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1 })
   const ended: number[] = []
   const calls = [1000, 300, 20, 5, 20].map(async (count, index) => {
     const jobs = Array.from({ length: count }, (_, at) => job(at, at % 7 !== 3))
@@ -125,14 +125,14 @@ test('many calls at once each get their own verdicts, and a small one passes a l
 })
 
 test('what the calling thread checks meanwhile gets its place and the same verdict, and what is large is left to a worker', async () => {
-  await using verifier = new Verifier({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1 })
   await verifier.check(manyJobs()) // the thread is up
   const large = signed(new Uint8Array(batchBytes + 1), true)
   const mixed = Array.from({ length: 1500 }, (_, index) => (index % 300 === 299 ? large : job(index, index % 7 !== 3)))
   const calls = await Promise.all([verifier.check(mixed), verifier.check(mixed)])
   const expected = mixed.map((one, index) => (one === large || index % 7 !== 3 ? 1 : 0))
   for (const verdicts of calls) assert.equal([...verdicts], expected)
-  const bad = new Array(400).fill({ key: key.publicKeyBytes, sig: undefined, message: undefined }) as Job[]
+  const bad = new Array(400).fill({ key: key.publicKeyBytes, sig: undefined, message: undefined }) as SignatureJob[]
   const good = verifier.check(mixed)
   let error: unknown
   await verifier.check(bad).catch(thrown => {
@@ -143,7 +143,7 @@ test('what the calling thread checks meanwhile gets its place and the same verdi
 })
 
 test('when a thread dies, the call it was on fails with a code, and those that waited are served by another', async () => {
-  await using verifier = new Verifier({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1 })
   const started = once(process, 'worker')
   const doomed = failsWith(verifier.check(manyJobs()), 'ERR_INTERNAL')
   const waiting = verifier.check(manyJobs())
@@ -155,7 +155,7 @@ test('when a thread dies, the call it was on fails with a code, and those that w
 })
 
 test('a thread that dies idle is no one’s error', async () => {
-  await using verifier = new Verifier({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1 })
   const started = once(process, 'worker')
   await verifier.check(manyJobs())
   const [worker] = (await started) as [Worker]
@@ -164,9 +164,9 @@ test('a thread that dies idle is no one’s error', async () => {
 })
 
 test('jobs of a wrong type fail their call and no other', async () => {
-  await using verifier = new Verifier({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1 })
   const good = verifier.check(manyJobs())
-  const bad = new Array(200).fill({ key: undefined, sig: undefined, message: [] }) as Job[]
+  const bad = new Array(200).fill({ key: undefined, sig: undefined, message: [] }) as SignatureJob[]
   let error: unknown
   await verifier.check(bad).catch(thrown => {
     error = thrown
@@ -176,7 +176,7 @@ test('jobs of a wrong type fail their call and no other', async () => {
 })
 
 test('closing fails what waits, refuses what comes, and can be done twice', async () => {
-  const verifier = new Verifier({ workers: 1 })
+  const verifier = new VerifierPool({ workers: 1 })
   const waiting = [verifier.check(manyJobs()), verifier.check(manyJobs())]
   const outcome = Promise.all(waiting.map(call => failsWith(call, 'ERR_ABORTED')))
   await verifier.close()
@@ -187,7 +187,7 @@ test('closing fails what waits, refuses what comes, and can be done twice', asyn
 })
 
 test('no thread is started for a few jobs', async () => {
-  await using verifier = new Verifier()
+  await using verifier = new VerifierPool()
   let started = 0
   const count = () => void started++
   process.on('worker', count)
@@ -202,35 +202,35 @@ test('no thread is started for a few jobs', async () => {
 test('a process with an idle verifier ends by itself, and one that waits for verdicts gets them first', () => {
   const at = (file: string) => JSON.stringify(new URL(`../../src/crypto/${file}.js`, import.meta.url).href)
   const script = `
-    import { Verifier } from ${at('verifier-pool')}
+    import { VerifierPool } from ${at('verifier-pool')}
     import { Key } from ${at('key')}
     const key = Key.generate(), message = new Uint8Array(9)
     const one = { key: key.publicKeyBytes, sig: key.sign(message), message: [message] }
-    const verdicts = await new Verifier().check(new Array(300).fill(one))
+    const verdicts = await new VerifierPool().check(new Array(300).fill(one))
     console.log(verdicts.length, verdicts.every(verdict => verdict === 1))`
   const options = { encoding: 'utf8', timeout: 20_000 } as const
   assert.is(execFileSync(process.execPath, ['--input-type=module', '-e', script], options).trim(), '300 true')
 })
 
 test('a number of workers that is none is a programming mistake', () => {
-  for (const workers of [0, -1, 1.5, Number.NaN]) assert.throws(() => new Verifier({ workers }), TypeError)
+  for (const workers of [0, -1, 1.5, Number.NaN]) assert.throws(() => new VerifierPool({ workers }), TypeError)
 })
 
-function job(index: number, valid: boolean): Job {
+function job(index: number, valid: boolean): SignatureJob {
   return signed(
     Uint8Array.from({ length: 50 + index }, (_, at) => at * index),
     valid,
   )
 }
 
-function signed(message: Uint8Array, valid: boolean): Job {
+function signed(message: Uint8Array, valid: boolean): SignatureJob {
   const sig = key.sign(message)
   if (!valid) sig[35]! ^= 4
   return { key: key.publicKeyBytes, sig, message: [message] }
 }
 
-function manyJobs(): Job[] {
-  return new Array<Job>(200).fill(job(1, true))
+function manyJobs(): SignatureJob[] {
+  return new Array<SignatureJob>(200).fill(job(1, true))
 }
 
 function expectedOf(count: number): number[] {

@@ -1,5 +1,5 @@
-// The signature rule on every path that can be had here: own vectors, the public collections with their pinned accepted
-// sets, mutations, forgeries whose verdict follows from arithmetic, and the choice of the path.
+// The signature rule on every provider that can be had here: own vectors, the public collections with their pinned accepted
+// sets, mutations, forgeries whose verdict follows from arithmetic, and the choice of the provider.
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -9,39 +9,40 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hasCode } from '../../src/base/errors.ts'
-import { availableProviders, choosePath, signaturePath, verify } from '../../src/crypto/ed25519.ts'
+import { availableProviders, chooseProvider, signatureProvider, verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
 import { nobleProvider } from '../../src/crypto/provider-noble.ts'
-import { openssl } from '../../src/crypto/provider-openssl.ts'
+import { createOpensslProvider } from '../../src/crypto/provider-openssl.ts'
 import { passesSelfTest } from '../../src/crypto/self-test.ts'
-import { type SignatureProvider, verifyBy } from '../../src/crypto/strict-verification.ts'
-import { verifyWithValidatedKey } from '../../src/crypto/validated-keys.ts'
+import { type SignatureProvider, strictVerifier } from '../../src/crypto/strict-verification.ts'
+import { validatedKeyVerifier } from '../../src/crypto/validated-keys.ts'
 import { addOrder, forge, littleEndian, point } from '../admission/forge.ts'
 import { shared, skip } from '../shared-data.ts'
 import { bytes, vectorsOf } from './signature-vectors.ts'
 
 const test = suite('crypto/verify')
 
-const paths = availableProviders()
+const opensslProvider = createOpensslProvider()
+const providers = availableProviders()
 const PRIME = 2n ** 255n - 19n
 const ORDER = noble.Point.CURVE().n
 const seeded = { seed: 20, numRuns: 200 }
 
 type Case = readonly [key: Uint8Array, message: Uint8Array, sig: Uint8Array]
 
-if (paths.length < 3) skip('the sodium path', 'sodium-native is not installed or has no build for this machine')
+if (providers.length < 3) skip('the sodium path', 'sodium-native is not installed or has no build for this machine')
 
-for (const path of paths) {
-  test(`the ${path.name} path gives every vector the verdict it states`, () => {
+for (const provider of providers) {
+  test(`the ${provider.name} provider gives every vector the verdict it states`, () => {
     for (const vector of vectorsOf('K1', 'K2', 'K3', 'K4', 'K5', 'K6')) {
       const { key, message, sig } = vector.in
-      const verdict = verifyBy(path, bytes(key), bytes(message), bytes(sig))
+      const verdict = strictVerifier(provider)(bytes(key), bytes(message), bytes(sig))
       assert.is(verdict, vector.ok !== undefined, `${vector.rule} ${vector.name}`)
     }
   })
 
-  test(`the ${path.name} path passes its self-check`, () => {
-    assert.ok(passesSelfTest(path))
+  test(`the ${provider.name} provider passes its self-check`, () => {
+    assert.ok(passesSelfTest(provider))
   })
 }
 
@@ -52,7 +53,7 @@ const collections: Record<string, { file: string; accepted: number; read: (file:
 }
 
 for (const [name, { file, accepted, read }] of Object.entries(collections)) {
-  const title = `every path accepts the pinned set of ${name}, no more and no less`
+  const title = `every provider accepts the pinned set of ${name}, no more and no less`
   const found = shared(file)
   if (found === undefined) {
     skip(title, `../shared/${file} is not there`)
@@ -62,11 +63,11 @@ for (const [name, { file, accepted, read }] of Object.entries(collections)) {
     const cases = read(found)
     const pin = vectorsOf('K11').find(vector => vector.in.collection === name && vector.ok !== undefined)!
     assert.is(String(cases.length), pin.in.cases)
-    for (const path of paths) {
-      const indices = cases.flatMap((one, index) => (verifyBy(path, ...one) ? [index] : []))
-      assert.is(indices.length, accepted, path.name)
+    for (const provider of providers) {
+      const indices = cases.flatMap((one, index) => (strictVerifier(provider)(...one) ? [index] : []))
+      assert.is(indices.length, accepted, provider.name)
       const sha256 = createHash('sha256').update(indices.join()).digest('hex')
-      assert.equal({ accepted: indices.length, sha256 }, pin.ok, path.name)
+      assert.equal({ accepted: indices.length, sha256 }, pin.ok, provider.name)
     }
   })
 }
@@ -79,10 +80,10 @@ if (cctv !== undefined) {
     for (const { name, in: input } of vectorsOf('K11').filter(vector => vector.in.flag !== undefined)) {
       const flagged = cases.filter((_, index) => flags[index].includes(input.flag))
       assert.is(String(flagged.length), input.cases, name)
-      for (const path of paths)
+      for (const provider of providers)
         assert.not.ok(
-          flagged.some(one => verifyBy(path, ...one)),
-          `${path.name}: ${name}`,
+          flagged.some(one => strictVerifier(provider)(...one)),
+          `${provider.name}: ${name}`,
         )
     }
   })
@@ -98,7 +99,7 @@ if (wycheproof !== undefined) {
   })
 }
 
-test('paths agree on random mutations of valid signatures, and none is valid', () => {
+test('providers agree on random mutations of valid signatures, and none is valid', () => {
   const byteAt = fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 }))
   const mutation = fc.oneof(
     byteAt.map(
@@ -129,17 +130,17 @@ test('paths agree on random mutations of valid signatures, and none is valid', (
   const fixed = fc.uint8Array({ minLength: 32, maxLength: 32 })
   fc.assert(
     fc.property(fixed, fc.uint8Array({ minLength: 1, maxLength: 300 }), mutation, (seed, message, mutate) => {
-      const honest: Case = [openssl.publicKey(seed), message, openssl.signer(seed)(message)]
-      for (const path of paths) {
-        assert.ok(verifyBy(path, ...honest), path.name)
-        assert.not.ok(verifyBy(path, ...mutate(honest)), path.name)
+      const honest: Case = [opensslProvider.publicKey(seed), message, opensslProvider.signer(seed)(message)]
+      for (const provider of providers) {
+        assert.ok(strictVerifier(provider)(...honest), provider.name)
+        assert.not.ok(strictVerifier(provider)(...mutate(honest)), provider.name)
       }
     }),
     seeded,
   )
 })
 
-test('on forgeries with parts of small order, every path gives the verdict that arithmetic gives', () => {
+test('on forgeries with parts of small order, every provider gives the verdict that arithmetic gives', () => {
   const scalar = fc.oneof(
     { weight: 1, arbitrary: fc.constant(0n) },
     { weight: 9, arbitrary: fc.bigInt(1n, ORDER - 1n) },
@@ -154,7 +155,7 @@ test('on forgeries with parts of small order, every path gives the verdict that 
         const { key, message, sig, valid, validWithCofactor } = forge({ ...parts, addOrder: dice === 0 })
         if (valid) count.valid++
         else if (validWithCofactor) count.cofactor++
-        for (const path of paths) assert.is(verifyBy(path, key, message, sig), valid, path.name)
+        for (const provider of providers) assert.is(strictVerifier(provider)(key, message, sig), valid, provider.name)
       },
     ),
     seeded,
@@ -163,7 +164,7 @@ test('on forgeries with parts of small order, every path gives the verdict that 
 })
 
 test('the byte checks equal their definition in integers, at and around every bound', () => {
-  const yes: SignatureProvider = { ...openssl, holds: () => true }
+  const yes: SignatureProvider = { ...opensslProvider, checkEquation: () => true }
   const smallY = new Set(Array.from({ length: 8 }, (_, times) => littleEndian(smallPoint(times)) % 2n ** 255n))
   const near = [0n, 1n, PRIME, ORDER, 2n ** 252n, 2n ** 255n, 2n ** 256n - 1n, 8n * ORDER, ...smallY]
   const nearby = fc
@@ -178,7 +179,7 @@ test('the byte checks equal their definition in integers, at and around every bo
     fc.property(number, number, number, (key, R, S) => {
       const judge = (A: bigint, R: bigint, S: bigint) => {
         const sig = Buffer.concat([encode(R), encode(S)])
-        return verifyBy(yes, encode(A), sig, sig)
+        return strictVerifier(yes)(encode(A), sig, sig)
       }
       assert.is(judge(key, R, S), isPoint(key) && isPoint(R) && S < ORDER)
       // Each alone beside good ones, so that no check hides behind another.
@@ -193,82 +194,86 @@ test('the byte checks equal their definition in integers, at and around every bo
 test('only true is a yes', () => {
   const [key, message, sig] = rfcCase()
   for (const answer of [true, 1, 'true', {}, [true], undefined, null, 0, '', false]) {
-    assert.is(verifyBy({ ...openssl, holds: () => answer }, key, message, sig), answer === true)
+    assert.is(strictVerifier({ ...opensslProvider, checkEquation: () => answer })(key, message, sig), answer === true)
   }
 })
 
 test('bytes of a wrong type or length are no valid signature and no error', () => {
   const [key, message, sig] = rfcCase()
-  for (const path of paths) {
+  for (const provider of providers) {
     for (const wrong of [undefined, null, '', 'x'.repeat(64), 7, [], {}, new ArrayBuffer(64), new Uint16Array(64)]) {
       const value = wrong as unknown as Uint8Array
-      assert.is(verifyBy(path, value, message, sig), false)
-      assert.is(verifyBy(path, key, value, sig), false)
-      assert.is(verifyBy(path, key, message, value), false)
+      assert.is(strictVerifier(provider)(value, message, sig), false)
+      assert.is(strictVerifier(provider)(key, value, sig), false)
+      assert.is(strictVerifier(provider)(key, message, value), false)
     }
     for (let length = 0; length < 130; length++) {
       const padded = new Uint8Array(length)
       padded.set(sig.subarray(0, length))
-      if (length !== 64) assert.is(verifyBy(path, key, message, padded), false)
+      if (length !== 64) assert.is(strictVerifier(provider)(key, message, padded), false)
       padded.set(key.subarray(0, length))
-      if (length !== 32) assert.is(verifyBy(path, padded, message, sig), false)
+      if (length !== 32) assert.is(strictVerifier(provider)(padded, message, sig), false)
     }
   }
 })
 
 test('views into larger, shared and resizable memory get the same verdict', () => {
-  for (const path of paths) {
+  for (const provider of providers) {
     for (const place of [inLarger, inShared, inResizable]) {
       const [key, message, sig] = rfcCase().map(place) as [Uint8Array, Uint8Array, Uint8Array]
-      assert.is(verifyBy(path, key, message, sig), true, `${path.name} ${place.name}`)
-      assert.is(verifyBy(path, key, flip(message, 0, 1), sig), false, `${path.name} ${place.name}`)
+      assert.is(strictVerifier(provider)(key, message, sig), true, `${provider.name} ${place.name}`)
+      assert.is(strictVerifier(provider)(key, flip(message, 0, 1), sig), false, `${provider.name} ${place.name}`)
     }
   }
 })
 
-test('a path that is wrong, throws or answers anything but true is passed over', () => {
+test('a provider that is wrong, throws or answers anything but true is passed over', () => {
   const cofactored: SignatureProvider = {
-    ...openssl,
-    holds: (key, message, sig) => noble.verify(sig, message, key, { zip215: false }),
+    ...opensslProvider,
+    checkEquation: (key, message, sig) => noble.verify(sig, message, key, { zip215: false }),
   }
   noble.hashes.sha512 ??= message => Uint8Array.from(createHash('sha512').update(message).digest())
   const torsionFreeOnly: SignatureProvider = {
-    ...openssl,
-    holds: (key, message, sig) => noble.Point.fromBytes(key).isTorsionFree() && openssl.holds(key, message, sig),
+    ...opensslProvider,
+    checkEquation: (key, message, sig) =>
+      noble.Point.fromBytes(key).isTorsionFree() && opensslProvider.checkEquation(key, message, sig),
   }
   const wrong: Record<string, SignatureProvider> = {
-    'always true': { ...openssl, holds: () => true },
-    'always false': { ...openssl, holds: () => false },
-    'true as a number': { ...openssl, holds: (...one) => (openssl.holds(...one) ? 1 : 0) },
-    'nothing at all': { ...openssl, holds: () => undefined },
+    'always true': { ...opensslProvider, checkEquation: () => true },
+    'always false': { ...opensslProvider, checkEquation: () => false },
+    'true as a number': {
+      ...opensslProvider,
+      checkEquation: (...one) => (opensslProvider.checkEquation(...one) ? 1 : 0),
+    },
+    'nothing at all': { ...opensslProvider, checkEquation: () => undefined },
     throws: {
-      ...openssl,
-      holds: () => {
+      ...opensslProvider,
+      checkEquation: () => {
         throw new Error('no such function')
       },
     },
     cofactored,
     'torsion-free keys only': torsionFreeOnly,
-    'a wrong public key': { ...openssl, publicKey: () => new Uint8Array(32) },
-    'a wrong signature': { ...openssl, signer: () => () => new Uint8Array(64) },
+    'a wrong public key': { ...opensslProvider, publicKey: () => new Uint8Array(32) },
+    'a wrong signature': { ...opensslProvider, signer: () => () => new Uint8Array(64) },
   }
-  for (const [name, path] of Object.entries(wrong)) {
-    assert.not.ok(passesSelfTest(path), name)
-    assert.is(choosePath([path, nobleProvider]), nobleProvider, name)
+  for (const [name, provider] of Object.entries(wrong)) {
+    assert.not.ok(passesSelfTest(provider), name)
+    assert.is(chooseProvider([provider, nobleProvider]), nobleProvider, name)
   }
   assert.throws(
-    () => choosePath(Object.values(wrong)),
+    () => chooseProvider(Object.values(wrong)),
     (error: unknown) => hasCode(error, 'ERR_INTERNAL'),
   )
 })
 
-test('the fastest path that is there is taken', () => {
-  assert.is(signaturePath().name, paths[0]!.name)
+test('the fastest provider that is there is taken', () => {
+  assert.is(signatureProvider().name, providers[0]!.name)
 })
 
 test('without native modules, node:crypto is taken', () => {
   const module = new URL('../../src/crypto/ed25519.js', import.meta.url)
-  const script = `import(${JSON.stringify(module.href)}).then(m => console.log(m.signaturePath().name))`
+  const script = `import(${JSON.stringify(module.href)}).then(m => console.log(m.signatureProvider().name))`
   assert.is(execFileSync(process.execPath, ['--no-addons', '-e', script], { encoding: 'utf8' }).trim(), 'openssl')
 })
 
@@ -334,6 +339,7 @@ test('a signature under a key with a part of small order is valid by the rule, a
   const forged = Array.from({ length: 64 }, (_, n) =>
     forge({ a: 7n, aTorsion: 1, r: BigInt(n + 2), rTorsion: 0, message: Buffer.from([n]) }),
   ).find(({ valid }) => valid)!
+  const verifyWithValidatedKey = validatedKeyVerifier()
   assert.ok(verify(forged.key, forged.message, forged.sig))
   for (let again = 0; again < 2; again++) assert.not(verifyWithValidatedKey(forged.key, forged.message, forged.sig))
   const key = Key.fromSeed(new Uint8Array(32).fill(1))

@@ -4,14 +4,14 @@
 import { compare, concat, type Digest, DigestMap, sha256, utf8 } from '../../src/base/bytes.ts'
 import { Mutex } from '../../src/base/mutex.ts'
 import { LogSnapshot } from '../../src/store/log-snapshot.ts'
-import { MemoryDocuments } from '../../src/store/memory-store.ts'
+import { MemoryDocumentStore } from '../../src/store/memory-store.ts'
 import type { FrontierStore, LogReader, NodeEntry, NodeLocation, NodeRow, ScanOptions } from '../../src/store/store.ts'
 
 const ROW_BYTES = 1000
 
 export class ToyLog implements FrontierStore {
   readonly name = 'vfr_0000000000000000'
-  readonly documents = new MemoryDocuments(new Mutex())
+  readonly documents = new MemoryDocumentStore(new Mutex())
   readonly #rows: NodeRow[] = []
   readonly #places = new DigestMap<NodeLocation>()
   readonly #heads = new DigestMap<Digest>()
@@ -79,7 +79,7 @@ export class ToyLog implements FrontierStore {
     return new LogSnapshot(this, nodes)
   }
 
-  async labelled(): Promise<number[]> {
+  async findByLabel(): Promise<number[]> {
     throw new TypeError('a toy log has no labels')
   }
 
@@ -87,7 +87,7 @@ export class ToyLog implements FrontierStore {
     throw new TypeError('a toy log has no labels')
   }
 
-  async carriers(): Promise<(number | undefined)[]> {
+  async findByEvent(): Promise<(number | undefined)[]> {
     throw new TypeError('a toy log has no events')
   }
 

@@ -12,7 +12,7 @@ import { FrontierProjection, type InitialState, type OpenedConflict } from '../.
 import { openedBehindWaist } from '../../src/projection/waist.ts'
 import { Journal } from '../../src/replica/journal.ts'
 import { replaySeqs } from '../../src/replica/log-order.ts'
-import { createLevel } from '../../src/store/index.ts'
+import { createLevelDb } from '../../src/store/index.ts'
 import type { Store } from '../../src/store/store.ts'
 import * as vela from '../../src/vela/index.ts'
 import { FRONTIER, type Made, makeNode, NOW, type Setting, seededKey, setting } from '../admission/nodes.ts'
@@ -176,7 +176,7 @@ test('any order of arrival in any portions gives the same view and the same conf
 
 test('a store on disk gives the same', async () => {
   await using dir = await scratch()
-  await using store = await createLevel(dir.join('store'))
+  await using store = await createLevelDb(dir.join('store'))
   await using onDisk = await kept({ store })
   await using inMemory = await kept()
   const list = Array.from({ length: 600 }, (_, at): Plan => {

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import { Replica } from '../../src/index.ts'
 import { decodeNode } from '../../src/node/node.ts'
 import { verifyFolder } from '../../src/replica/verify.ts'
-import { openLevel } from '../../src/store/index.ts'
+import { openLevelDb } from '../../src/store/index.ts'
 import { encodePlace, indexKey } from '../../src/store/leveldb/keys.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, texts } from './drafts.ts'
@@ -66,7 +66,7 @@ async function made(location: string): Promise<string> {
 
 /** Flips one bit of a node's signature where it lies in a table. */
 async function damage(location: string, seq: number): Promise<void> {
-  const store = await openLevel(location)
+  const store = await openLevelDb(location)
   const [row] = await store.frontier(FRONTIER).read([seq])
   await store.close()
   const { sig } = decodeNode(row!.bytes)
@@ -85,7 +85,7 @@ async function damage(location: string, seq: number): Promise<void> {
 
 /** Flips one bit of the value under which the index has a node's place, where it lies in a table. */
 async function damageIndex(location: string, seq: number): Promise<void> {
-  const store = await openLevel(location)
+  const store = await openLevelDb(location)
   const [row] = await store.frontier(FRONTIER).read([seq])
   const [place] = await store.frontier(FRONTIER).locate([row!.digest])
   await store.close()

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { hasCode } from '../../src/base/errors.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { Key, Replica } from '../../src/index.ts'
-import { openLevel } from '../../src/store/index.ts'
+import { openLevelDb } from '../../src/store/index.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, introduce, NOW, reasons } from './drafts.ts'
@@ -53,7 +53,7 @@ test('a store that was made before stores remembered their key takes it on when 
   await using dir = await scratch()
   const location = dir.join('store')
   const publicKey = await made(location)
-  const store = await openLevel(location)
+  const store = await openLevelDb(location)
   await store.records.write([
     { key: 'self/public-key', value: undefined },
     { key: 'self/former-keys', value: undefined },

@@ -11,7 +11,7 @@ import type { Key } from '../../src/crypto/key.ts'
 import { Replica } from '../../src/index.ts'
 import { Journal, verifyJournal } from '../../src/replica/journal.ts'
 import { checkEntry } from '../../src/replica/journal-entry.ts'
-import { openLevel } from '../../src/store/index.ts'
+import { openLevelDb } from '../../src/store/index.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { eventText, FRONTIER, NOW, seededKey } from '../admission/nodes.ts'
 import { scratch } from '../shared-data.ts'
@@ -194,7 +194,7 @@ test('verify checks the journal with the rest, also in a folder', async () => {
   assert.equal((await made.verify()).faults, [])
   await made.close()
   {
-    await using store = await openLevel(location)
+    await using store = await openLevelDb(location)
     await store.records.write([{ key: recordKey(0), value: encodeCbor({ at: NOW, kind: 'nothing', facts: {} }) }])
   }
   await using again = await Replica.open({ location })

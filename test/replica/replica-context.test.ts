@@ -7,7 +7,7 @@ import { HEADS_ALARM } from '../../src/base/limits.ts'
 import { nodeDigest } from '../../src/cbor/cid.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { type Key, Replica, type ReplicaEvent } from '../../src/index.ts'
-import { openLevel } from '../../src/store/leveldb/open-store.ts'
+import { openLevelDb } from '../../src/store/leveldb/open-store.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, introduce, memoryReplica, NOW, pair, reasons, texts } from './drafts.ts'
@@ -116,7 +116,7 @@ test('a rotation that was cut off before the former key was cut is completed whe
   assert.equal(made.registry('vfr_00000000000000aa').cuts(), [], 'an empty log has no heads to cut at')
   await made.close()
   // What a crash between the key file and the cut leaves.
-  const store = await openLevel(location)
+  const store = await openLevelDb(location)
   await store.records.write([{ key: `registry/${FRONTIER}/cut/${former}`, value: undefined }])
   await store.close()
   await using again = await Replica.open({ location, clock: () => NOW })

@@ -172,8 +172,8 @@ export function storeSuite(engine: Engine): void {
     assert.equal(await log.read([]), [])
     await throwsCode('ERR_NOT_FOUND', () => log.read([0, nodes.length]))
     await throwsCode('ERR_NOT_FOUND', () => log.read([-1]))
-    assert.equal(await log.labelled(stranger.label), [])
-    assert.equal(await log.carriers([stranger, nodes[0]!]), [undefined, 0])
+    assert.equal(await log.findByLabel(stranger.label), [])
+    assert.equal(await log.findByEvent([stranger, nodes[0]!]), [undefined, 0])
   })
 
   test('the same node may be in two frontiers, each with its own numbers', async () => {
@@ -241,15 +241,15 @@ export function storeSuite(engine: Engine): void {
       const again = store.frontier(frontier)
       assert.is(again.nodes, 8)
       assert.is(again.events, 5)
-      assert.equal(await again.labelled(a.label), [0, 2, 3])
-      assert.equal(await again.labelled(b.label), [1])
-      assert.equal(await again.labelled(label), [5, 6, 7])
+      assert.equal(await again.findByLabel(a.label), [0, 2, 3])
+      assert.equal(await again.findByLabel(b.label), [1])
+      assert.equal(await again.findByLabel(label), [5, 6, 7])
       const shared: string[] = []
       for await (const one of again.sharedLabels()) shared.push(toHex(one))
       assert.equal(shared, [toHex(label)])
       const events = ['one', 'five', 'six'].map(name => ({ label: a.label, event: sha256(utf8(name)) }))
-      assert.equal(await again.carriers(events), [0, undefined, undefined])
-      assert.equal(await again.carriers([{ label, event: sha256(utf8('five')) }]), [6])
+      assert.equal(await again.findByEvent(events), [0, undefined, undefined])
+      assert.equal(await again.findByEvent([{ label, event: sha256(utf8('five')) }]), [6])
     }
   })
 
@@ -418,19 +418,22 @@ export function storeSuite(engine: Engine): void {
       assert.is(toHex(found.wait.id), toHex(put.wait.id))
     }
     assert.equal(await held.has(frontier, [nodes[1]!.digest, madeKey('x')]), [true, false])
-    assert.equal(hex(await held.waiting(frontier, parent, 10)), hex(sorted(nodes.slice(0, 2).map(node => node.digest))))
-    assert.is((await held.waiting(frontier, parent, 1)).length, 1)
-    assert.is((await held.waiting(frontier, parent, 0)).length, 0)
-    assert.equal(hex(await held.waiting(frontier, key, 10)), [toHex(nodes[2]!.digest)])
-    assert.equal(await held.waiting(frontier, { kind: 'cut', id: key.id }, 10), [])
     assert.equal(
-      (await held.waits(frontier, 10)).map(({ wait, nodes }) => [wait.kind, nodes]),
+      hex(await held.findByWait(frontier, parent, 10)),
+      hex(sorted(nodes.slice(0, 2).map(node => node.digest))),
+    )
+    assert.is((await held.findByWait(frontier, parent, 1)).length, 1)
+    assert.is((await held.findByWait(frontier, parent, 0)).length, 0)
+    assert.equal(hex(await held.findByWait(frontier, key, 10)), [toHex(nodes[2]!.digest)])
+    assert.equal(await held.findByWait(frontier, { kind: 'cut', id: key.id }, 10), [])
+    assert.equal(
+      (await held.listWaits(frontier, 10)).map(({ wait, nodes }) => [wait.kind, nodes]),
       [
         ['parent', 2],
         ['key', 1],
       ],
     )
-    assert.is((await held.waits(frontier, 1)).length, 1)
+    assert.is((await held.listWaits(frontier, 1)).length, 1)
     const all = sorted(nodes.map(node => node.digest))
     assert.equal(hex((await held.list(frontier, { limit: 10 })).map(node => node.digest)), hex(all))
     const rest = await held.list(frontier, { after: all[0]!, limit: 1 })
@@ -453,12 +456,12 @@ export function storeSuite(engine: Engine): void {
     ])
     const { held } = await opened.reopen()
     assert.equal(held.usage(), { nodes: 1, bytes: 300 })
-    assert.equal(await held.waiting(frontier, before, 10), [])
-    assert.is((await held.waiting(frontier, after, 10)).length, 1)
+    assert.equal(await held.findByWait(frontier, before, 10), [])
+    assert.is((await held.findByWait(frontier, after, 10)).length, 1)
     const [found] = await held.get(frontier, [node.digest])
     assert.is(toHex(found!.from), toHex(node.from))
     assert.is(found!.wait.kind, 'cut')
-    assert.is((await held.waits(frontier, 10)).length, 1)
+    assert.is((await held.listWaits(frontier, 10)).length, 1)
     assert.equal(await faults(opened.store), [])
   })
 
@@ -472,7 +475,7 @@ export function storeSuite(engine: Engine): void {
     for await (const store of nowAndReopened(opened)) {
       assert.equal(store.held.usage(), { nodes: 1, bytes: 300 })
       assert.equal(await store.held.has(frontier, digests), [false, true, false])
-      assert.equal(await store.held.waits(frontier, 9).then(all => all.map(wait => wait.nodes)), [1])
+      assert.equal(await store.held.listWaits(frontier, 9).then(all => all.map(wait => wait.nodes)), [1])
     }
   })
 

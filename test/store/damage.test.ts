@@ -399,7 +399,7 @@ async function expectWhole(store: Store, folder: StoreFolder, what: string): Pro
     nodes.map((_, seq) => seq),
     what,
   )
-  assert.equal(await log.labelled(nodes[7]!.label), [7], what)
+  assert.equal(await log.findByLabel(nodes[7]!.label), [7], what)
   assert.is(Buffer.from((await store.records.get('nodes'))!).toString(), `${nodes.length}`, what)
   assert.equal(await faults(store), [], what)
 }

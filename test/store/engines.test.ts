@@ -5,7 +5,7 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex, utf8 } from '../../src/base/bytes.ts'
-import { createLevel, MemoryStore, openLevel } from '../../src/store/index.ts'
+import { createLevelDb, MemoryStore, openLevelDb } from '../../src/store/index.ts'
 import type { NodeEntry, Store, Wait } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
 import { madeHeld, madeKey, madeNode } from './made-nodes.ts'
@@ -67,14 +67,14 @@ test('the same steps give the same answers, whatever they are', async () => {
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async steps => {
       await using folder = await scratch()
       await using memory = new MemoryStore({ heldLimits })
-      let level = await createLevel(folder.path, { heldLimits })
+      let level = await createLevelDb(folder.path, { heldLimits })
       try {
         for (const store of [memory, level]) for (const name of frontiers) await store.track(name)
         const known = new Map(frontiers.map(name => [name, [] as NodeEntry[]]))
         for (const [at, next] of steps.entries()) {
           if (next.kind === 'reopen') {
             await level.close()
-            level = await openLevel(folder.path, { heldLimits })
+            level = await openLevelDb(folder.path, { heldLimits })
           } else {
             const action = actionOf(next, at, known)
             assert.equal(await outcome(() => action(level)), await outcome(() => action(memory)))
@@ -169,8 +169,8 @@ async function answers(store: Store, known: Map<string, NodeEntry[]>): Promise<u
       heads: log.heads().map(toHex),
       rows,
       places: await log.locate(nodes.map(node => node.digest)),
-      events: await log.carriers(nodes),
-      labelled: await Promise.all(nodes.slice(0, 5).map(node => log.labelled(node.label))),
+      events: await log.findByEvent(nodes),
+      labelled: await Promise.all(nodes.slice(0, 5).map(node => log.findByLabel(node.label))),
     })
   }
   const records = (await store.records.list('', { limit: 100 })).map(({ key, value }) => [
@@ -182,7 +182,7 @@ async function answers(store: Store, known: Map<string, NodeEntry[]>): Promise<u
     node.wait.kind,
     toHex(node.from),
   ])
-  const counted = (await store.held.waits(frontiers[0]!, 10)).map(({ wait, nodes }) => [
+  const counted = (await store.held.listWaits(frontiers[0]!, 10)).map(({ wait, nodes }) => [
     wait.kind,
     toHex(wait.id),
     nodes,

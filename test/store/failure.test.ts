@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { toHex, utf8 } from '../../src/base/bytes.ts'
 import { ReplicaError } from '../../src/base/errors.ts'
 import { type Database, openDatabase } from '../../src/store/leveldb/database.ts'
-import { openLevelWith } from '../../src/store/leveldb/open-store.ts'
+import { openLevelDbWith } from '../../src/store/leveldb/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { throwsCode } from './conformance.ts'
 import { madeBlock, madeChain, madeHeld, madeKey } from './made-nodes.ts'
@@ -102,7 +102,7 @@ async function prepared(folder: StoreFolder): Promise<{ store: Store; fault: Fau
     const database = await openDatabase(location, options)
     return failing(database, location.split('/').at(-1) as Name, fault)
   }
-  return { store: await openLevelWith(opener, folder.path, {}), fault }
+  return { store: await openLevelDbWith(opener, folder.path, {}), fault }
 }
 
 function failing(database: Database, name: Name, fault: Fault): Database {

@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createLevel, MemoryStore, openLevel } from '../../src/store/index.ts'
+import { createLevelDb, MemoryStore, openLevelDb } from '../../src/store/index.ts'
 import { Quota } from '../../src/store/quota.ts'
 import type { Store, Wait } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
@@ -37,10 +37,10 @@ test('memory holds 64 MiB of a peer', async () => {
 
 test('LevelDB holds 64 MiB of a peer, also after it was closed and opened', async () => {
   await using folder = await scratch()
-  const first = await createLevel(folder.path)
+  const first = await createLevelDb(folder.path)
   await checkPeer(first)
   await first.close()
-  await using again = await openLevel(folder.path)
+  await using again = await openLevelDb(folder.path)
   assert.is(await put(again, 'one more', 1), false)
   assert.equal(again.held.usage(), { nodes: 17, bytes: 64 * MIB + 100 })
 })

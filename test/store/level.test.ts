@@ -5,7 +5,7 @@ import * as childProcess from 'node:child_process'
 import * as fs from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createLevel, openLevel } from '../../src/store/index.ts'
+import { createLevelDb, openLevelDb } from '../../src/store/index.ts'
 import { scratch } from '../shared-data.ts'
 import { storeSuite, throwsCode } from './conformance.ts'
 import { frontier, StoreFolder } from './store-folder.ts'
@@ -16,14 +16,14 @@ storeSuite({
   test,
   async open(options) {
     const folder = await scratch()
-    let store = await createLevel(folder.path, options)
+    let store = await createLevelDb(folder.path, options)
     return {
       get store() {
         return store
       },
       async reopen() {
         await store.close()
-        store = await openLevel(folder.path, options)
+        store = await openLevelDb(folder.path, options)
         return store
       },
       async [Symbol.asyncDispose]() {
@@ -36,31 +36,31 @@ storeSuite({
 
 test('opening never makes a store', async () => {
   await using folder = await scratch()
-  await throwsCode('ERR_STORE_MISSING', () => openLevel(folder.path))
-  await throwsCode('ERR_STORE_MISSING', () => openLevel(folder.join('nowhere')))
+  await throwsCode('ERR_STORE_MISSING', () => openLevelDb(folder.path))
+  await throwsCode('ERR_STORE_MISSING', () => openLevelDb(folder.join('nowhere')))
   assert.equal(fs.readdirSync(folder.path), [])
 })
 
 test('a store is made once, beside whatever else the folder has', async () => {
   await using folder = await scratch()
   fs.writeFileSync(folder.join('key'), 'a key')
-  await (await createLevel(folder.path)).close()
-  await throwsCode('ERR_STORE_EXISTS', () => createLevel(folder.path))
+  await (await createLevelDb(folder.path)).close()
+  await throwsCode('ERR_STORE_EXISTS', () => createLevelDb(folder.path))
   assert.is(fs.readFileSync(folder.join('key'), 'utf8'), 'a key')
 })
 
 test('making a store that was interrupted can be done again; one that lost its store.json is left alone', async () => {
   await using folder = await StoreFolder.make()
-  await (await createLevel(folder.path)).close()
+  await (await createLevelDb(folder.path)).close()
   fs.rmSync(`${folder.path}/store.json`)
   fs.rmSync(`${folder.path}/index`, { recursive: true })
-  await throwsCode('ERR_STORE_CORRUPT', () => openLevel(folder.path))
+  await throwsCode('ERR_STORE_CORRUPT', () => openLevelDb(folder.path))
   const store = await folder.create()
   await folder.commit(store, 10)
   await store.close()
   fs.rmSync(`${folder.path}/store.json`)
-  await throwsCode('ERR_STORE_CORRUPT', () => openLevel(folder.path))
-  await throwsCode('ERR_STORE_EXISTS', () => createLevel(folder.path))
+  await throwsCode('ERR_STORE_CORRUPT', () => openLevelDb(folder.path))
+  await throwsCode('ERR_STORE_EXISTS', () => createLevelDb(folder.path))
 })
 
 test('a second process is told that the store is taken, and one after the other is fine', async () => {
@@ -68,7 +68,7 @@ test('a second process is told that the store is taken, and one after the other 
   const store = await folder.create()
   assert.match(openElsewhere(folder.path), /^ERR_STORE_LOCKED .*another process/)
   // Trying it in the same process must not open the door to others.
-  await throwsCode('ERR_STORE_LOCKED', () => openLevel(`${folder.path}/../store`))
+  await throwsCode('ERR_STORE_LOCKED', () => openLevelDb(`${folder.path}/../store`))
   assert.match(openElsewhere(folder.path), /^ERR_STORE_LOCKED .*another process/)
   await folder.commit(store, 10)
   await store.close()
@@ -92,12 +92,12 @@ test('a layout from the future is refused before anything is touched', async () 
   const format = JSON.parse(fs.readFileSync(file, 'utf8'))
   fs.writeFileSync(file, JSON.stringify({ ...format, version: format.version + 1 }))
   const before = fs.readdirSync(folder.path, { recursive: true }).length
-  await throwsCode('ERR_STORE_VERSION', () => openLevel(folder.path))
-  await throwsCode('ERR_STORE_VERSION', () => createLevel(folder.path))
+  await throwsCode('ERR_STORE_VERSION', () => openLevelDb(folder.path))
+  await throwsCode('ERR_STORE_VERSION', () => createLevelDb(folder.path))
   assert.is(fs.readdirSync(folder.path, { recursive: true }).length, before)
   for (const text of ['', 'null', '{}', '{"format":"other","version":1}', JSON.stringify({ ...format, id: 'ab' })]) {
     fs.writeFileSync(file, text)
-    await throwsCode('ERR_STORE_CORRUPT', () => openLevel(folder.path))
+    await throwsCode('ERR_STORE_CORRUPT', () => openLevelDb(folder.path))
   }
 })
 
@@ -127,9 +127,9 @@ test('the size on disk grows with what is stored', async () => {
 /** Opens the store in another process, runs `code` there and answers what it says. */
 function openElsewhere(location: string, code = ''): string {
   const url = new URL('../../src/store/index.js', import.meta.url)
-  const script = `import { openLevel } from '${url}'
+  const script = `import { openLevelDb } from '${url}'
     let store
-    try { store = await openLevel(${JSON.stringify(location)}) } catch (error) { console.log(error.code, error.message); process.exit() }
+    try { store = await openLevelDb(${JSON.stringify(location)}) } catch (error) { console.log(error.code, error.message); process.exit() }
     console.log('opened', store.frontier('${frontier}').nodes)
     ${code}
     await store.close()`

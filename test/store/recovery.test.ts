@@ -56,11 +56,11 @@ test('what is older than the checkpoint survives the loss of every write-ahead l
   await (await folder.create()).close()
   // With small memory tables a few thousand nodes fill those of both databases several times over.
   folder.die(`await store.close()
-    const { openLevelWith } = await import('${moduleUrl('../../src/store/leveldb/open-store.js')}')
+    const { openLevelDbWith } = await import('${moduleUrl('../../src/store/leveldb/open-store.js')}')
     const { openDatabase } = await import('${moduleUrl('../../src/store/leveldb/database.js')}')
     const { madeChain } = await import('${moduleUrl('./made-nodes.js')}')
     const opener = (location, options) => openDatabase(location, { ...options, writeBufferBytes: 256 * 1024 })
-    const log = (await openLevelWith(opener, folder.path, {})).frontier('${frontier}')
+    const log = (await openLevelDbWith(opener, folder.path, {})).frontier('${frontier}')
     const nodes = madeChain('long', 15000, undefined, { size: 330 })
     for (let at = 0; at < nodes.length; at += 100) await log.commit(nodes.slice(at, at + 100))`)
   for (const database of ['log', 'index'] as const)

@@ -5,7 +5,7 @@ import * as childProcess from 'node:child_process'
 import * as fs from 'node:fs'
 import * as path from 'node:path'
 import { toHex } from '../../src/base/bytes.ts'
-import { createLevel, type LevelOptions, openLevel } from '../../src/store/index.ts'
+import { createLevelDb, type LevelDbOptions, openLevelDb } from '../../src/store/index.ts'
 import type { NodeEntry, Store, Wait } from '../../src/store/store.ts'
 import { Scratch, scratch } from '../shared-data.ts'
 import { madeChain } from './made-nodes.ts'
@@ -32,13 +32,13 @@ export class StoreFolder {
   }
 
   async create(): Promise<Store> {
-    const store = await createLevel(this.path)
+    const store = await createLevelDb(this.path)
     await store.track(frontier)
     return store
   }
 
-  open(options?: LevelOptions): Promise<Store> {
-    return openLevel(this.path, options)
+  open(options?: LevelDbOptions): Promise<Store> {
+    return openLevelDb(this.path, options)
   }
 
   /** Commits one more chunk of a chain, with a record that counts nodes. */

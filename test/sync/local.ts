@@ -5,7 +5,7 @@
 import { compare, type Digest, sha256, utf8 } from '../../src/base/bytes.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
-import type { Verifier } from '../../src/crypto/verifier-pool.ts'
+import type { VerifierPool } from '../../src/crypto/verifier-pool.ts'
 import { encodeBody, encodeNode, signingBytes } from '../../src/node/node.ts'
 import type { OpenOptions } from '../../src/replica/open-replica.ts'
 import { ReplicaContext } from '../../src/replica/replica-context.ts'
@@ -33,7 +33,7 @@ export function keyOf(name: string): Key {
   return Key.fromSeed(sha256(utf8(name)))
 }
 
-const inPlace: Pick<Verifier, 'check' | 'close'> = {
+const inPlace: Pick<VerifierPool, 'check' | 'close'> = {
   async check(jobs) {
     return Uint8Array.from(jobs, job => (verify(job.key, Buffer.concat(job.message), job.sig) ? 1 : 0))
   },

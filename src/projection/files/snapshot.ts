@@ -4,7 +4,7 @@
 import { concat, fromHex, utf8 } from '../../base/bytes.ts'
 import { type CooperativeTask, runCooperatively } from '../../base/cooperative.ts'
 import { hasCode } from '../../base/errors.ts'
-import { verifyWithValidatedKey } from '../../crypto/validated-keys.ts'
+import { validatedKeyVerifier } from '../../crypto/validated-keys.ts'
 import { readEvent } from '../../event/event.ts'
 import { compareText, printJson, printString } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
@@ -77,7 +77,7 @@ function logOf(home: ReplicaContext, name: string, nodes = home.frontier(name).l
 function* joined(log: WholeLog): CooperativeTask<Joined> {
   const basis = basisOf(log)
   return yield* joinFrontierInPieces(basis, log.events, {
-    deciders: { actors: actorsIn(basis.members), verify: verifyWithValidatedKey },
+    deciders: { actors: actorsIn(basis.members), verify: validatedKeyVerifier() },
     proposals: proposalsIn(log.documents.values()),
     precedes: log.precedes,
   })

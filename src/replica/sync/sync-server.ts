@@ -82,7 +82,7 @@ export function replicaPort(home: ReplicaContext, options: { openRead: boolean }
     },
     async waits(name) {
       const { log, held } = at(name)
-      const waits = await held.waits(name, WAITS_LISTED_MAX)
+      const waits = await held.listWaits(name, WAITS_LISTED_MAX)
       const ids = (kind: Wait['kind']) => waits.filter(({ wait }) => wait.kind === kind).map(({ wait }) => wait.id)
       const parents = ids('parent')
       const [places, kept] = await Promise.all([log.locate(parents), held.has(name, parents)])

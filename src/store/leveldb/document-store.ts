@@ -13,7 +13,7 @@ import { blockKey, blockRange, decodeSize, digestOf, encodeSize, sizeKey, sizeRa
 
 const VERIFY_BATCH_BYTES = 1024 * 1024
 
-export class LevelDocuments {
+export class LevelDbDocuments {
   readonly #database: Database
   readonly #ledger: CommitWriter
   readonly #serial = new Mutex()

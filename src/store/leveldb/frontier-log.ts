@@ -22,18 +22,18 @@ import type { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch } from './database.ts'
 import { decodeRow, encodeRow, indexKey, NODE, number32, readStreamKey, streamKey } from './keys.ts'
 import type { NodeIndex } from './node-index.ts'
-import type { LevelRecords } from './records.ts'
+import type { LevelDbRecords } from './records.ts'
 
 export interface FrontierParts {
   readonly ledger: CommitWriter
   readonly stream: Stream
   readonly index: NodeIndex
-  readonly records: LevelRecords
+  readonly records: LevelDbRecords
   readonly heads: Heads
   readonly documents: DocumentStore
 }
 
-export class LevelFrontier implements FrontierStore {
+export class LevelDbFrontierStore implements FrontierStore {
   readonly #parts: FrontierParts
 
   constructor(parts: FrontierParts) {
@@ -112,9 +112,9 @@ export class LevelFrontier implements FrontierStore {
     return new LogSnapshot(this, nodes)
   }
 
-  async labelled(label: Uint8Array): Promise<number[]> {
+  async findByLabel(label: Uint8Array): Promise<number[]> {
     this.#parts.ledger.serial.assertOpen()
-    const seqs = await this.#parts.index.labelled(this.#ordinal, label)
+    const seqs = await this.#parts.index.findByLabel(this.#ordinal, label)
     return seqs.filter(seq => seq < this.nodes)
   }
 
@@ -123,7 +123,7 @@ export class LevelFrontier implements FrontierStore {
     yield* this.#parts.index.sharedLabels(this.#ordinal)
   }
 
-  async carriers(events: readonly { label: Uint8Array; event: Digest }[]): Promise<(number | undefined)[]> {
+  async findByEvent(events: readonly { label: Uint8Array; event: Digest }[]): Promise<(number | undefined)[]> {
     this.#parts.ledger.serial.assertOpen()
     const seqs = await this.#parts.index.firstNodes(this.#ordinal, events)
     return seqs.map(seq => (seq !== undefined && seq < this.nodes ? seq : undefined))

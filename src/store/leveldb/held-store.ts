@@ -31,7 +31,7 @@ export interface HeldParts {
   readonly ordinalOf: (frontier: string) => number
 }
 
-export class LevelHeld implements HeldStore {
+export class LevelDbHeldStore implements HeldStore {
   readonly #parts: HeldParts
   readonly #quota: Quota
   readonly #serial = new Mutex()
@@ -102,7 +102,7 @@ export class LevelHeld implements HeldStore {
     return values.map(value => value !== undefined)
   }
 
-  async waiting(frontier: string, wait: Wait, limit: number): Promise<Digest[]> {
+  async findByWait(frontier: string, wait: Wait, limit: number): Promise<Digest[]> {
     checkWait(wait)
     const digests: Digest[] = []
     if (limit <= 0) return digests
@@ -129,7 +129,7 @@ export class LevelHeld implements HeldStore {
     })
   }
 
-  async waits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]> {
+  async listWaits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]> {
     let all: { wait: Wait; nodes: number }[] = []
     let last: { wait: Wait; nodes: number } | undefined
     const range = waitingRange(this.#ordinal(frontier))

@@ -10,9 +10,9 @@ import type { Fault, FrontierStore, HeldStore, Records, Store } from '../store.t
 import { checkStreamName, corruptionError, unknownFrontier } from '../validate.ts'
 import { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch, type Database } from './database.ts'
-import { LevelDocuments } from './document-store.ts'
-import { LevelFrontier } from './frontier-log.ts'
-import { LevelHeld } from './held-store.ts'
+import { LevelDbDocuments } from './document-store.ts'
+import { LevelDbFrontierStore } from './frontier-log.ts'
+import { LevelDbHeldStore } from './held-store.ts'
 import {
   behindAll,
   behindNames,
@@ -26,7 +26,7 @@ import {
   unseal,
 } from './keys.ts'
 import { NodeIndex } from './node-index.ts'
-import { LevelRecords, trackDigest } from './records.ts'
+import { LevelDbRecords, trackDigest } from './records.ts'
 import { inspectStream, type Recovered, readHeads, recoverStream } from './recovery.ts'
 import { type StreamVerifyOptions, type VerifyParts, verifyStream } from './stream-verify.ts'
 
@@ -51,27 +51,27 @@ interface Opened {
   readonly genesis: Digest
 }
 
-type OpenedFrontier = Opened & { readonly handle: LevelFrontier }
+type OpenedFrontier = Opened & { readonly handle: LevelDbFrontierStore }
 
-export class LevelStore implements Store {
+export class LevelDbStore implements Store {
   readonly id: Uint8Array
   readonly #parts: StoreParts
   readonly #ledger: CommitWriter
   readonly #index: NodeIndex
   readonly #own: Opened
-  readonly #records: LevelRecords
-  readonly #held: LevelHeld
-  readonly #documents: LevelDocuments
+  readonly #records: LevelDbRecords
+  readonly #held: LevelDbHeldStore
+  readonly #documents: LevelDbDocuments
   readonly #frontiers = new Map<string, OpenedFrontier>()
   /** What was wrong at open that verify would not come across. */
   readonly #faults: Fault[] = []
 
   /** @throws ReplicaError ERR_STORE_CORRUPT, ERR_STORE_IO */
-  static async load(parts: StoreParts): Promise<LevelStore> {
+  static async load(parts: StoreParts): Promise<LevelDbStore> {
     const ledger = new CommitWriter(parts.log, parts.index)
     const index = new NodeIndex(parts.index)
     const own = await openStream(parts, { ledger, index, ordinal: STORE_STREAM, name: '' })
-    const store = new LevelStore(parts, { ledger, index, own })
+    const store = new LevelDbStore(parts, { ledger, index, own })
     await store.#load()
     if (parts.check === 'report')
       ledger.refuseWrites(corruptionError('the store was opened to be looked at, not for writing'))
@@ -85,10 +85,10 @@ export class LevelStore implements Store {
     this.#ledger = ledger
     this.#index = index
     this.#own = own
-    this.#records = new LevelRecords(ledger, own.stream)
+    this.#records = new LevelDbRecords(ledger, own.stream)
     const ordinalOf = (name: string) => this.#opened(name).stream.ordinal
-    this.#documents = new LevelDocuments(parts.documents, ledger)
-    this.#held = new LevelHeld({ database: parts.held, ledger, limits: parts.heldLimits, ordinalOf })
+    this.#documents = new LevelDbDocuments(parts.documents, ledger)
+    this.#held = new LevelDbHeldStore({ database: parts.held, ledger, limits: parts.heldLimits, ordinalOf })
   }
 
   get records(): Records {
@@ -211,11 +211,11 @@ export class LevelStore implements Store {
     this.#faults.push({ kind: 'commit', reason })
   }
 
-  #add(opened: Opened): LevelFrontier {
+  #add(opened: Opened): LevelDbFrontierStore {
     const { stream, recovered } = opened
     const documents = this.#documents.of(stream.ordinal)
     const parts = { ledger: this.#ledger, index: this.#index, records: this.#records, stream, heads: recovered.heads }
-    const handle = new LevelFrontier({ ...parts, documents })
+    const handle = new LevelDbFrontierStore({ ...parts, documents })
     this.#frontiers.set(stream.name, { ...opened, handle })
     return handle
   }

@@ -54,7 +54,7 @@ export class NodeIndex {
   }
 
   /** Sequence numbers of the nodes with this label, ascending. @throws ReplicaError ERR_STORE_CORRUPT */
-  async labelled(ordinal: number, label: Uint8Array): Promise<number[]> {
+  async findByLabel(ordinal: number, label: Uint8Array): Promise<number[]> {
     const seqs: number[] = []
     for await (const entries of this.#database.entries(indexRange('e', ordinal, label))) {
       for (const [key, value] of entries) seqs.push(readSeq(key, value))

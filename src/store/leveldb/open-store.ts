@@ -11,12 +11,12 @@ import type { HeldLimits } from '../quota.ts'
 import type { Store } from '../store.ts'
 import { corruptionError } from '../validate.ts'
 import { type Database, type DatabaseOptions, databaseExists, openDatabase } from './database.ts'
-import { LevelStore, type StoreParts } from './leveldb-store.ts'
+import { LevelDbStore, type StoreParts } from './leveldb-store.ts'
 import { rebuildHint } from './recovery.ts'
 import { tableFaults } from './sstable-check.ts'
 import { readFormat, writeFormat } from './store-file.ts'
 
-export interface LevelOptions {
+export interface LevelDbOptions {
   /**
    * `strict`, the default: a store that is damaged where an open looks does not open. `report`: it opens for reading
    * as it is, so that `verify` can list what is wrong; writing is refused with ERR_STORE_CORRUPT.
@@ -77,7 +77,7 @@ export type Opener = typeof openDatabase
 type Name = keyof typeof settings
 
 /** Makes a store in `folder`, which may have other files in it. @throws ReplicaError ERR_STORE_EXISTS, ERR_STORE_LOCKED */
-export async function createLevel(folder: string, options: LevelOptions = {}): Promise<Store> {
+export async function createLevelDb(folder: string, options: LevelDbOptions = {}): Promise<Store> {
   await fs.mkdir(folder, { recursive: true })
   if ((await readFormat(folder)) !== undefined) throw exists(folder)
   const id = crypto.randomBytes(16)
@@ -98,11 +98,11 @@ export async function createLevel(folder: string, options: LevelOptions = {}): P
  * Opens the store in `folder`.
  * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_VERSION, ERR_STORE_CORRUPT, ERR_STORE_IO
  */
-export async function openLevel(folder: string, options: LevelOptions = {}): Promise<Store> {
-  return openLevelWith(openDatabase, folder, options)
+export async function openLevelDb(folder: string, options: LevelDbOptions = {}): Promise<Store> {
+  return openLevelDbWith(openDatabase, folder, options)
 }
 
-export async function openLevelWith(opener: Opener, folder: string, options: LevelOptions): Promise<Store> {
+export async function openLevelDbWith(opener: Opener, folder: string, options: LevelDbOptions): Promise<Store> {
   const id = await readFormat(folder)
   if (id === undefined) {
     if (!(await databaseExists(path.join(folder, 'log')))) {
@@ -139,7 +139,7 @@ const openFolders = new Set<string>()
 async function openAll(
   folder: string,
   id: Uint8Array,
-  options: LevelOptions,
+  options: LevelDbOptions,
   open: (name: Name) => Promise<Database>,
 ): Promise<Store> {
   const real = await fs.realpath(folder)
@@ -154,7 +154,7 @@ async function openAll(
     const { check = 'strict', heldLimits = HELD_LIMITS } = options
     const onClosed = () => void openFolders.delete(real)
     const parts: StoreParts = { folder, id, log, index, held, documents, check, heldLimits, onClosed }
-    return await LevelStore.load(parts)
+    return await LevelDbStore.load(parts)
   } catch (error) {
     for (const database of Object.values(opened)) await database.close()
     openFolders.delete(real)

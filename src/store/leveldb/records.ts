@@ -19,7 +19,7 @@ const summaryKey = outsideKey('s', new Uint8Array())
 const emptySum = new Uint8Array(32)
 const tags = { delete: 0, put: 1, track: 2 }
 
-export class LevelRecords implements Records {
+export class LevelDbRecords implements Records {
   readonly #ledger: CommitWriter
   readonly #stream: Stream
   #summary: Summary = { count: 0, sum: emptySum }
