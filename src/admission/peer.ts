@@ -5,6 +5,7 @@
 import { toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { REGISTRY_LIMITS } from '../base/limits.ts'
+import { isLoopback } from '../base/loopback.ts'
 import { parsePublicKey } from '../crypto/key.ts'
 
 /** A registered other hub. The member names are the reference's JSON. */
@@ -109,9 +110,4 @@ export function checkPeerUrl(text: string, options: { allowPlain: boolean }): vo
   }
   if (SECURE.has(url.protocol) || options.allowPlain || isLoopback(url.hostname)) return
   throw new ReplicaError('ERR_PEER_URL', `${url.protocol}// is for this machine only; use wss:// or https://`)
-}
-
-/** `hostname` as the URL parser wrote it: an address of version 4 in four decimals, of version 6 in brackets. */
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 }

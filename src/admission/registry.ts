@@ -4,6 +4,7 @@
 // durable before it counts. Removal must not race the gate: run it by `Gate.exclusive`. Spec: protocol/admission.md, D18 to D27.
 
 import { compare, concat, type Digest, fromHex, sha256, toHex, utf8 } from '../base/bytes.ts'
+import { Emitter } from '../base/emitter.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { REGISTRY_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
@@ -56,7 +57,7 @@ export class Registry {
   readonly #cuts = new Map<string, Cut>()
   #digest: Digest | undefined
   #changes = 0
-  readonly #listeners = new Set<() => void>()
+  readonly #changeEvents = new Emitter()
   /** Changes run one at a time, so that a check and its write belong together. */
   readonly #mutex = new Mutex()
 
@@ -87,9 +88,7 @@ export class Registry {
 
   /** Tells of each change after it is durable. Answers how to end it. */
   subscribe(listener: () => void): () => void {
-    const own = (): void => listener()
-    this.#listeners.add(own)
-    return () => this.#listeners.delete(own)
+    return this.#changeEvents.on(listener)
   }
 
   /** Peers by id. */
@@ -315,7 +314,7 @@ export class Registry {
   #changed(): void {
     this.#digest = undefined
     this.#changes++
-    for (const tell of this.#listeners) tell()
+    this.#changeEvents.emit()
   }
 
   #keep(peer: Peer): void {

@@ -23,3 +23,19 @@ export function trimWhiteSpace(text: string): string {
 export function splitWhiteSpace(text: string): string[] {
   return text.split(/\p{White_Space}+/u).filter(piece => piece !== '')
 }
+
+/** Order by code points (as UTF-8 bytes), where JavaScript's own is by UTF-16 units. */
+export function compareText(a: string, b: string): number {
+  const length = Math.min(a.length, b.length)
+  for (let at = 0; at < length; at++) {
+    const x = a.charCodeAt(at)
+    const y = b.charCodeAt(at)
+    if (x !== y) return rank(x) - rank(y)
+  }
+  return a.length - b.length
+}
+
+/** Surrogates stand for code points above U+FFFF, so they rank above U+E000–U+FFFF. */
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x2800 : unit
+}

@@ -4,6 +4,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { digestKey } from '../base/bytes.ts'
 import { VERIFY_LIMITS } from '../base/limits.ts'
+import { LruMap } from '../base/lru-map.ts'
 import { keyBytes, type SignatureProvider } from './strict-verification.ts'
 
 // RFC 8410: the constant DER before the 32 bytes of a public key and of a seed.
@@ -34,7 +35,7 @@ export function createOpensslProvider(): SignatureProvider {
 }
 
 class KeyObjectCache {
-  readonly #objects = new Map<string, KeyObject>()
+  readonly #objects = new LruMap<string, KeyObject>(VERIFY_LIMITS.keysCachedMax)
 
   get(key: Uint8Array): KeyObject | undefined {
     const name = digestKey(key)
@@ -42,7 +43,6 @@ class KeyObjectCache {
     if (cached !== undefined) return cached
     const made = importKey(key)
     if (made === undefined) return undefined
-    if (this.#objects.size >= VERIFY_LIMITS.keysCachedMax) this.#objects.delete(this.#objects.keys().next().value!)
     this.#objects.set(name, made)
     return made
   }

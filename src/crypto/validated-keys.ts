@@ -4,6 +4,7 @@
 import { toHex } from '../base/bytes.ts'
 import { hasCode } from '../base/errors.ts'
 import { VERIFY_LIMITS } from '../base/limits.ts'
+import { LruMap } from '../base/lru-map.ts'
 import { verify } from './ed25519.ts'
 import { validatePublicKey } from './key.ts'
 import type { Verify } from './strict-verification.ts'
@@ -17,15 +18,13 @@ import type { Verify } from './strict-verification.ts'
  * verify(publicKey, message, sig) // true only if signature and key are valid
  */
 export function validatedKeyVerifier(): Verify {
-  /** By key, least recently used first. */
-  const results = new Map<string, boolean>()
+  const results = new LruMap<string, boolean>(VERIFY_LIMITS.keysCachedMax)
   const isValidKey = (key: Uint8Array): boolean => {
     const name = toHex(key)
-    const result = results.get(name) ?? passesValidation(key)
-    results.delete(name)
+    const known = results.get(name)
+    if (known !== undefined) return known
+    const result = passesValidation(key)
     results.set(name, result)
-    const [oldest] = results.keys()
-    if (results.size > VERIFY_LIMITS.keysCachedMax) results.delete(oldest!)
     return result
   }
   return (key, message, sig) => verify(key, message, sig) && isValidKey(key)

@@ -3,6 +3,7 @@
 // All walks are iterative; ids are compared as UTF-8 bytes. Specification: protocol/admission.md, D1 to D6.
 
 import { ReplicaError } from '../base/errors.ts'
+import { compareText } from '../base/text.ts'
 import { isBlank } from '../json/record.ts'
 
 export interface IdPair {
@@ -25,7 +26,7 @@ export function missingAncestors(events: readonly IdPair[]): string[] {
   for (const event of events) {
     for (const parent of event.parents) if (!present.has(parent)) missing.add(parent)
   }
-  return [...missing].sort(compareIds)
+  return [...missing].sort(compareText)
 }
 
 export function isCausallyClosed(events: readonly IdPair[]): boolean {
@@ -57,8 +58,8 @@ export function causalClosure(received: readonly string[], pool: readonly IdPair
     for (const parent of parents) reached.add(parent)
   }
   return missing.length === 0
-    ? { ok: true, ids: ids.sort(compareIds) }
-    : { ok: false, missing: missing.sort(compareIds) }
+    ? { ok: true, ids: ids.sort(compareText) }
+    : { ok: false, missing: missing.sort(compareText) }
 }
 
 /**
@@ -72,9 +73,4 @@ export function classify(ours: readonly IdPair[], incoming: readonly IdPair[], f
   if (missing.length === 0) return { kind: 'proceed' }
   if (fork === undefined) return { kind: 'fetch', missing }
   return { kind: 'fork', triggering_missing: missing, reason: fork.reason }
-}
-
-/** UTF-8 byte order, which is code point order; `<` on strings would order by UTF-16 units. */
-export function compareIds(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'))
 }

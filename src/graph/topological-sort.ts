@@ -3,7 +3,8 @@
 // object for a node) and the two orders over (id, parents) pairs and (id, timestamp) pairs;
 // dag/replay.ts applies it to a stored log. Specification: protocol/admission.md, D7 and D10.
 
-import { compareIds, type IdPair } from './causal-closure.ts'
+import { compareText } from '../base/text.ts'
+import type { IdPair } from './causal-closure.ts'
 import { Heap } from './heap.ts'
 
 /** A DAG of nodes 0 … n-1 as edge lists: node i has `degrees[i]` parents, which follow one another in `parents`. */
@@ -25,7 +26,7 @@ export function topologicalOrder(events: readonly IdPair[]): string[] | undefine
     if (before === undefined) parentsOf.set(event.id, new Set(event.parents))
     else for (const parent of event.parents) before.add(parent)
   }
-  const ids = [...parentsOf.keys()].sort(compareIds)
+  const ids = [...parentsOf.keys()].sort(compareText)
   const indexes = new Map(ids.map((id, i) => [id, i]))
   const lists = ids.map(id => [...parentsOf.get(id)!].map(parent => indexes.get(parent)))
   if (lists.some(list => list.includes(undefined))) return undefined
@@ -42,7 +43,7 @@ export function compareByTime(
   a: { readonly id: string; readonly timestamp: string },
   b: { readonly id: string; readonly timestamp: string },
 ): number {
-  return compareIds(a.timestamp, b.timestamp) || compareIds(a.id, b.id)
+  return compareText(a.timestamp, b.timestamp) || compareText(a.id, b.id)
 }
 
 function placeAll(graph: Graph): Uint32Array {

@@ -4,6 +4,7 @@
 // Specification: protocol/http.md, H16.
 
 import { equals, sha256 } from '../base/bytes.ts'
+import { LruMap } from '../base/lru-map.ts'
 import { cidText, nodeDigest } from '../cbor/cid.ts'
 import { checkEvent, eventIdPrefix } from '../event/event.ts'
 import { decodeNode } from '../node/node.ts'
@@ -43,7 +44,7 @@ async function seqOf(log: FrontierStore, cursor: string): Promise<number | undef
  * may have two contents, and the later of two nodes with one event is not where its id leads.
  */
 export async function cursorOf(log: FrontierStore, { seq, bytes }: Row): Promise<string> {
-  const known = cursors.get(log) ?? new Map<number, string>()
+  const known = cursors.get(log) ?? new LruMap<number, string>(CURSORS_KEPT)
   cursors.set(log, known)
   const before = known.get(seq)
   if (before !== undefined) return before
@@ -51,13 +52,11 @@ export async function cursorOf(log: FrontierStore, { seq, bytes }: Row): Promise
   const [first] = await log.findByLabel(eventIdPrefix(id))
   const cursor = first === seq ? id : cidText(sha256(bytes))
   known.set(seq, cursor)
-  const [oldest] = known.keys()
-  if (known.size > CURSORS_KEPT && oldest !== undefined) known.delete(oldest)
   return cursor
 }
 
 /** Where an id leads first never changes; what many followers are sent at once is looked up once. */
-const cursors = new WeakMap<FrontierStore, Map<number, string>>()
+const cursors = new WeakMap<FrontierStore, LruMap<number, string>>()
 const CURSORS_KEPT = 1024
 
 /** The canonical JSON of a row's event, when it matches and no earlier node carries the same event. */

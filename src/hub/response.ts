@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sha256, toHex, utf8 } from '../base/bytes.ts'
 import { HTTP_LIMITS } from '../base/limits.ts'
+import { Signal } from '../base/signal.ts'
 
 export type Headers = Readonly<Record<string, string>>
 
@@ -88,7 +89,7 @@ function withoutBody({ headers }: RouteResponse): RouteResponse {
 /** The writing end of an answer in pieces. */
 export class ResponseWriter {
   readonly #response: ServerResponse
-  #wake: (() => void) | undefined
+  readonly #wake = new Signal()
   #woken = false
   #stalled: NodeJS.Timeout | undefined
 
@@ -107,7 +108,7 @@ export class ResponseWriter {
     if (this.gone || this.#response.write(piece)) return
     const stalled = setTimeout(() => this.#response.destroy(), HTTP_LIMITS.stallMsMax)
     this.#stalled = stalled
-    while (!this.gone && this.#response.writableNeedDrain) await this.#turn()
+    while (!this.gone && this.#response.writableNeedDrain) await this.#wake.wait()
     clearTimeout(stalled)
   }
 
@@ -120,7 +121,7 @@ export class ResponseWriter {
   async pause(ms: number): Promise<boolean> {
     if (!this.#woken && !this.gone) {
       const timer = setTimeout(this.#go, ms)
-      await this.#turn()
+      await this.#wake.wait()
       clearTimeout(timer)
     }
     const woken = this.#woken
@@ -139,12 +140,6 @@ export class ResponseWriter {
   }
 
   readonly #go = (): void => {
-    this.#wake?.()
-  }
-
-  #turn(): Promise<void> {
-    return new Promise(resolve => {
-      this.#wake = resolve
-    })
+    this.#wake.notify()
   }
 }

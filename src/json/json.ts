@@ -2,6 +2,7 @@
 // V1–V10); plain JavaScript values are turned by toJson and fromJson. Depth is bounded everywhere, so the recursion
 // below is bounded too.
 
+import { compareText } from '../base/text.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
 import type { NumberReading } from './number.ts'
@@ -43,22 +44,6 @@ function print(value: Json, depth: number): string {
 /** JSON.stringify escapes exactly what canonical JSON escapes, but would escape lone surrogates too. */
 export function printString(text: string): string {
   return JSON.stringify(wellFormed(text))
-}
-
-/** Order by code points (as UTF-8 bytes), where JavaScript's own is by UTF-16 units. */
-export function compareText(a: string, b: string): number {
-  const length = Math.min(a.length, b.length)
-  for (let at = 0; at < length; at++) {
-    const x = a.charCodeAt(at)
-    const y = b.charCodeAt(at)
-    if (x !== y) return rank(x) - rank(y)
-  }
-  return a.length - b.length
-}
-
-/** Surrogates stand for code points above U+FFFF, so they rank above U+E000–U+FFFF. */
-function rank(unit: number): number {
-  return unit >= 0xd800 && unit < 0xe000 ? unit + 0x2800 : unit
 }
 
 /**

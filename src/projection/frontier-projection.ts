@@ -3,6 +3,7 @@
 // journal. It reads the log and the registry and changes neither.
 
 import type { Registry } from '../admission/registry.ts'
+import { Emitter } from '../base/emitter.ts'
 import { VIEW_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { Journal, JournalFacts } from '../replica/journal.ts'
@@ -43,7 +44,7 @@ export class FrontierProjection {
   /** What was merged before this is not said to have opened anything; all behind it is looked at by whoever gives no number. */
   #noted: number
   readonly #mutex = new Mutex()
-  readonly #watchers = new Set<(progress: ReplayProgress) => void>()
+  readonly #progress = new Emitter<ReplayProgress>()
 
   constructor(parts: ViewParts) {
     this.#parts = parts
@@ -63,9 +64,7 @@ export class FrontierProjection {
 
   /** Tells how far it is while it is brought up to date, for whomever. Answers how to end that. */
   watch(tell: (progress: ReplayProgress) => void): () => void {
-    const own = (progress: ReplayProgress): void => tell(progress)
-    this.#watchers.add(own)
-    return () => void this.#watchers.delete(own)
+    return this.#progress.on(tell)
   }
 
   /** The view of all that is stored. It changes with the next refresh: whoever waits for anything in between uses `read`. */
@@ -187,9 +186,7 @@ export class FrontierProjection {
         seeds: seeds === undefined ? NO_SEEDS : await seeds(),
         registry: registry.changes,
         standing: (key: Uint8Array) => isAuthoritativeKey(registry, hubId, key),
-        onProgress: (progress: ReplayProgress) => {
-          for (const tell of this.#watchers) tell(progress)
-        },
+        onProgress: (progress: ReplayProgress) => this.#progress.emit(progress),
       }
       this.#replaying ??= new Replayer(log, target.seeds)
       for (const stop of [Math.min(this.#noted, from), from])

@@ -1,8 +1,8 @@
 // Conflicts that events record: those of this replica's journal, and those that came in with the log. They say that two frontiers differed
 // when somebody compared them; whether they have been settled since, resolutions say (protocol/resolution.md, G11, G16).
 
+import { compareText } from '../base/text.ts'
 import type { LoggedEvent } from '../event/event.ts'
-import { compareText } from '../json/json.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { CONFLICT_DETECTED } from '../vela/payloads.ts'

@@ -3,6 +3,7 @@
 // node that carries it and counts, with all such nodes. New nodes cost what lies behind the first place that they change.
 
 import { setImmediate } from 'node:timers/promises'
+import { lowerBound } from '../base/binary-search.ts'
 import { validatedKeyVerifier } from '../crypto/validated-keys.ts'
 import { Ancestry } from '../graph/ancestry.ts'
 import { IncrementalOrder } from '../graph/incremental-order.ts'
@@ -158,13 +159,7 @@ export class Replayer {
 
   /** How many of the events in the view stand before this place of the order. */
   #appliedBefore(place: number): number {
-    let [low, high] = [0, this.#applied.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (this.#order.placeOf(this.#applied[middle]!) < place) low = middle + 1
-      else high = middle
-    }
-    return low
+    return lowerBound(this.#applied.length, index => this.#order.placeOf(this.#applied[index]!) < place)
   }
 
   async #apply(first: number, touched: Set<string>, { onProgress, to }: ReplayStep): Promise<void> {

@@ -3,6 +3,7 @@
 // and one that left goes on later from the number after the last it saw. Specification: protocol/live.md, L14 and L15.
 
 import { ReplicaError } from '../base/errors.ts'
+import { Signal } from '../base/signal.ts'
 import type { Frontier } from './frontier.ts'
 import { type NodeView, nodeView } from './node-view.ts'
 import { rowsAt } from './nodes.ts'
@@ -42,17 +43,17 @@ async function* read(
   until: AbortSignal,
 ): AsyncGenerator<NodeView> {
   const { log } = frontier
-  const bell = new Bell()
-  const unsubscribe = frontier.subscribe(() => bell.ring())
-  const ring = (): void => bell.ring()
-  until.addEventListener('abort', ring)
+  const signal = new Signal()
+  const notify = (): void => signal.notify()
+  const unsubscribe = frontier.subscribe(notify)
+  until.addEventListener('abort', notify)
   try {
     let seq = since
     let left = limit
     while (!until.aborted && left > 0) {
-      bell.reset()
+      const woken = signal.wait()
       const rows = await rowsAt(log, { from: seq, to: log.nodes, batchBytes: BATCH_BYTES })
-      if (rows.length === 0) await awake(bell.rung)
+      if (rows.length === 0) await awake(woken)
       for (const row of rows) {
         if (until.aborted || left === 0) return
         const view = nodeView(row)
@@ -63,30 +64,14 @@ async function* read(
       }
     }
   } finally {
-    until.removeEventListener('abort', ring)
+    until.removeEventListener('abort', notify)
     unsubscribe()
   }
 }
 
 /** Waiting for a commit is work to be done: a process that does nothing else doesn't end meanwhile. */
-async function awake(rung: Promise<void>): Promise<void> {
+async function awake(woken: Promise<void>): Promise<void> {
   const handle = setInterval(() => {}, LONG_MS)
-  await rung
+  await woken
   clearInterval(handle)
-}
-
-/** Rings once until it is reset; what rings before somebody waits is not lost. */
-class Bell {
-  rung!: Promise<void>
-  ring!: () => void
-
-  constructor() {
-    this.reset()
-  }
-
-  reset(): void {
-    this.rung = new Promise(resolve => {
-      this.ring = resolve
-    })
-  }
 }

@@ -10,7 +10,6 @@ export {
   type Closure,
   causalClosure,
   classify,
-  compareIds,
   type IdPair,
   isCausallyClosed,
   missingAncestors,

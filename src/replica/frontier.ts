@@ -3,6 +3,7 @@
 
 import { Gate } from '../admission/gate.ts'
 import type { Registry } from '../admission/registry.ts'
+import { Emitter } from '../base/emitter.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
 import { FrontierProjection, type InitialState, type ViewParts } from '../projection/frontier-projection.ts'
@@ -19,7 +20,7 @@ export class Frontier {
   readonly documents: Documents
   /** The last nodes, for those who follow. */
   readonly tail = new RecentRows()
-  readonly #subscribers = new Set<() => void>()
+  readonly #commits = new Emitter()
   readonly #mutex = new Mutex()
 
   /** `seeds`: what replay of this frontier starts from, besides its events. */
@@ -36,7 +37,7 @@ export class Frontier {
     this.view = new FrontierProjection({ ...parts, seeds: seeds === undefined ? undefined : () => seeds(this) })
     const onCommitted = (nodes: readonly NodeEntry[], firstSeq: number): void => {
       this.tail.add(nodes, firstSeq)
-      for (const tell of this.#subscribers) tell()
+      this.#commits.emit()
     }
     this.gate = new Gate({ ...parts, onCommitted })
     this.documents = new Documents(log.documents, this.gate)
@@ -44,9 +45,7 @@ export class Frontier {
 
   /** Tells of each commit after it is durable, whoever made its nodes; the log says what came. Answers how to end it. */
   subscribe(listener: () => void): () => void {
-    const own = (): void => listener()
-    this.#subscribers.add(own)
-    return () => this.#subscribers.delete(own)
+    return this.#commits.on(listener)
   }
 
   /** Runs `task` after every task given before it has settled. */

@@ -2,11 +2,12 @@
 
 import { type Digest, equals, sha256 } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
+import { compareText } from '../base/text.ts'
 import { nodeDigest } from '../cbor/cid.ts'
 import { eventIdPrefix } from '../event/event.ts'
 import { decodeNode, isFrontierName } from '../node/node.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
-import { type Action, compareIds, type IdPair } from './closure.ts'
+import type { Action, IdPair } from './closure.ts'
 import { replaySeqs } from './log-order.ts'
 import type { PreparedEvent } from './node-builder.ts'
 
@@ -78,7 +79,7 @@ export async function classifyStored(log: FrontierStore, incoming: readonly IdPa
   for (const parent of new Set(incoming.flatMap(event => event.parents))) {
     if (!here.has(parent) && !(await isStored(log, parent))) missing.add(parent)
   }
-  return missing.size === 0 ? { kind: 'proceed' } : { kind: 'fetch', missing: [...missing].sort(compareIds) }
+  return missing.size === 0 ? { kind: 'proceed' } : { kind: 'fetch', missing: [...missing].sort(compareText) }
 }
 
 /** Rows of a CID, or of all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */

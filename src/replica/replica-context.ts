@@ -3,9 +3,11 @@
 
 import { Registry } from '../admission/registry.ts'
 import { toHex } from '../base/bytes.ts'
+import { Emitter } from '../base/emitter.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { HEADS_ALARM, REGISTRY_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
+import { compareText } from '../base/text.ts'
 import { Key } from '../crypto/key.ts'
 import { VerifierPool } from '../crypto/verifier-pool.ts'
 import { seedsOf } from '../projection/initial-state.ts'
@@ -13,7 +15,6 @@ import { MemoryStore } from '../store/memory-store.ts'
 import type { FrontierStore, Store, Wait } from '../store/store.ts'
 import type { Channel } from '../sync/connection.ts'
 import type { LiveRound } from '../transport/session.ts'
-import { compareIds } from './closure.ts'
 import { Frontier } from './frontier.ts'
 import { loadIdentity } from './identity.ts'
 import { Journal } from './journal.ts'
@@ -38,7 +39,7 @@ export class ReplicaContext {
   readonly #over = new AbortController()
   /** What goes on until `over` and has to end before the store is closed. */
   readonly #tasks = new Set<Promise<unknown>>()
-  readonly #watchers = new Set<() => void>()
+  readonly #registryChanges = new Emitter()
   #key: Key
   #former: readonly string[]
   /** The key in whose place the present one was put at this opening. */
@@ -92,13 +93,7 @@ export class ReplicaContext {
 
   /** Tells of each change of a registry, and of frontiers that are kept from now on. Answers how to end it. */
   subscribe(listener: () => void): () => void {
-    const own = (): void => listener()
-    this.#watchers.add(own)
-    return () => this.#watchers.delete(own)
-  }
-
-  #registryChanged(): void {
-    for (const tell of this.#watchers) tell()
+    return this.#registryChanges.on(listener)
   }
 
   /** A channel that a peer opened has caught up or ended, or had a round: what that told of how the peer stands is kept. */
@@ -133,8 +128,8 @@ export class ReplicaContext {
       if (kept !== undefined) return kept
       const frontier = await this.#load(name)
       this.frontiers.set(name, frontier)
-      frontier.registry.subscribe(() => this.#registryChanged())
-      this.#registryChanged()
+      frontier.registry.subscribe(() => this.#registryChanges.emit())
+      this.#registryChanges.emit()
       return frontier
     })
   }
@@ -183,7 +178,7 @@ export class ReplicaContext {
   /** The named frontier, or the only one. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE when it isn't clear which */
   resolveName(name: string | undefined): string {
     if (name !== undefined) return this.frontier(name).log.name
-    const names = [...this.frontiers.keys()].sort(compareIds)
+    const names = [...this.frontiers.keys()].sort(compareText)
     const [only] = names
     if (only === undefined) {
       throw new ReplicaError('ERR_USAGE', 'no frontier is kept here yet: create, import, clone or track one')

@@ -2,6 +2,7 @@
 // XORed together) follows each change in constant time and is stored beside the heads, so that a lost or damaged one
 // is noticed when they are loaded; it guards against accidents, not against forgery.
 
+import { lowerBound } from '../base/binary-search.ts'
 import { compare, concat, type Digest, sha256 } from '../base/bytes.ts'
 
 export interface HeadsChange {
@@ -94,13 +95,7 @@ export class Heads {
 
 /** Where `digest` is in a sorted list, or belongs. */
 function place(sorted: readonly Digest[], digest: Digest): number {
-  let [from, to] = [0, sorted.length]
-  while (from < to) {
-    const middle = (from + to) >>> 1
-    if (compare(sorted[middle]!, digest) < 0) from = middle + 1
-    else to = middle
-  }
-  return from
+  return lowerBound(sorted.length, index => compare(sorted[index]!, digest) < 0)
 }
 
 /** XORs 32 bytes into `sum`. */

@@ -2,6 +2,7 @@
 // answered by a node or a lack. Each is wanted once and their number is bounded, so ancestors without end come to one.
 // Specification: protocol/sync.md, S33 to S35 and S37.
 
+import { lowerBound } from '../base/binary-search.ts'
 import { compare, type Digest, equals } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
@@ -83,14 +84,8 @@ export function onLack(channel: Channel, sink: Sink, ids: readonly Digest[]): vo
 
 /** Whether `id` is one of these, which ascend. */
 function isAmong(ids: readonly Digest[], id: Digest): boolean {
-  let low = 0
-  let high = ids.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (compare(ids[middle]!, id) < 0) low = middle + 1
-    else high = middle
-  }
-  return low < ids.length && equals(ids[low]!, id)
+  const at = lowerBound(ids.length, index => compare(ids[index]!, id) < 0)
+  return at < ids.length && equals(ids[at]!, id)
 }
 
 function endless(): ReplicaError {

@@ -11,6 +11,7 @@ import type { Digest } from '../base/bytes.ts'
 import { hasCode, ReplicaError, sessionClosedError, toReplicaError } from '../base/errors.ts'
 import { PendingRequests } from '../base/mutex.ts'
 import { TaskTracker } from '../base/semaphore.ts'
+import { Signal } from '../base/signal.ts'
 import type { SetTimer } from '../base/timer.ts'
 import {
   type Channel,
@@ -80,7 +81,7 @@ export class Session {
   readonly #reads: ReadQueue
   readonly #patience: SessionTimeouts
   #ended: { error: ReplicaError | undefined } | undefined
-  #wake: () => void = () => {}
+  readonly #wake = new Signal()
   #listening = false
   #opened = 0
   #leaving = false
@@ -158,7 +159,7 @@ export class Session {
   goAway(): void {
     this.#leaving = true
     this.#lives.leave()
-    this.#wake()
+    this.#wake.notify()
   }
 
   #request<T>(input: Input): Promise<T> {
@@ -180,7 +181,7 @@ export class Session {
 
   #push(input: Input): void {
     this.#inputs.push(input)
-    this.#wake()
+    this.#wake.notify()
   }
 
   async #run(): Promise<void> {
@@ -209,9 +210,7 @@ export class Session {
 
   /** Waits for a frame, for an answer pushed from beside the loop, or for the end. */
   async #idle(): Promise<void> {
-    const woken = new Promise<void>(resolve => {
-      this.#wake = resolve
-    })
+    const woken = this.#wake.wait()
     this.#listen()
     await woken
   }
@@ -347,6 +346,6 @@ export class Session {
     this.#waiters.rejectAll(error ?? sessionClosedError())
     this.#desk.leave()
     this.#lives.leave()
-    this.#wake()
+    this.#wake.notify()
   }
 }

@@ -8,6 +8,7 @@ import { TLSSocket } from 'node:tls'
 import { WebSocket, WebSocketServer } from 'ws'
 import { ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../base/limits.ts'
+import { isLoopback } from '../base/loopback.ts'
 import type { Role } from '../sync/handshake.ts'
 import { SUBPROTOCOL } from '../sync/message.ts'
 import { KeepAlive } from './keepalive.ts'
@@ -145,10 +146,6 @@ export class SocketServer {
 function exporterOf(socket: unknown): Uint8Array | undefined {
   if (!(socket instanceof TLSSocket)) return undefined
   return socket.exportKeyingMaterial(32, EXPORTER_LABEL, Buffer.alloc(0))
-}
-
-export function isLoopback(address: string | undefined): boolean {
-  return address !== undefined && /^(::1|(::ffff:)?127\.\d+\.\d+\.\d+)$/.test(address)
 }
 
 class SocketLink implements Link {

@@ -4,6 +4,7 @@
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
+import { aborted } from '../../base/signal.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context } from '../command.ts'
 import { connectHub } from '../control/control-client.ts'
@@ -129,11 +130,4 @@ export function readAddress(text: string): { host: string; port: number } {
   const port = Number(parts?.[3])
   if (parts === null || port > 65_535) throw usage(`--listen wants host:port, not ${JSON.stringify(text)}`)
   return { host: parts[1] || parts[2] || '127.0.0.1', port }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

@@ -2,8 +2,8 @@
 // not at all where only registered keys may read. Specification: protocol/http.md, H9.
 
 import { HTTP_LIMITS } from '../../base/limits.ts'
+import { compareText } from '../../base/text.ts'
 import { PACKAGE_VERSION } from '../../base/version.ts'
-import { compareText } from '../../json/json.ts'
 import type { HubContext } from '../hub-context.ts'
 import type { RouteResponse } from '../response.ts'
 

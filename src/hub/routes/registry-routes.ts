@@ -4,7 +4,8 @@
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { FETCH_LIMITS, HTTP_LIMITS } from '../../base/limits.ts'
-import { compareText, printString } from '../../json/json.ts'
+import { compareText } from '../../base/text.ts'
+import { printString } from '../../json/json.ts'
 import type { Frontier } from '../../replica/frontier.ts'
 import { compareEntries, printEntry, type RegistryEntry, readEntry } from '../../vela/federation/registry-entry.ts'
 import { REGISTRY_SCHEMA } from '../../vela/federation/registry-file.ts'

@@ -3,6 +3,7 @@
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { compareText } from '../../base/text.ts'
 import { type EventReading, importEvent } from '../../event/event.ts'
 import { genesisName } from '../../event/genesis.ts'
 import { readLog } from '../../json/event-array-reader.ts'
@@ -10,7 +11,6 @@ import { parseJson, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { chunkDocument } from '../../node/document-chunks.ts'
 import type { DocumentLink } from '../../node/schema.ts'
-import { compareIds } from '../../replica/closure.ts'
 import { readFindings, readFrontier, type Unread } from '../../vela/files/frontier-file.ts'
 import { byTimestamp } from '../../vela/hashes/target-hash-chain.ts'
 import { payloadOf } from '../../vela/payloads.ts'
@@ -96,7 +96,7 @@ const PROPOSALS = '.vela/proposals/'
 
 /** @throws ReplicaError ERR_FRONTIER for a path that leads out of the folder */
 export function splitRepository(repository: readonly RepositoryFile[]): SplitFrontier {
-  const files = [...repository].sort((a, b) => compareIds(a.path, b.path))
+  const files = [...repository].sort((a, b) => compareText(a.path, b.path))
   for (const { path } of files)
     if (!isPlainPath(path))
       throw new ReplicaError('ERR_FRONTIER', `a file of a repository has the path '${path.slice(0, 80)}'`)

@@ -4,6 +4,7 @@
 
 import type { LiveMode } from '../../admission/peer.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { Signal } from '../../base/signal.ts'
 import type { LiveChannel, LiveRound, Session } from '../../transport/session.ts'
 import type { LinkPhase, PeerSyncHandle } from '../sync/peer-sync-tracker.ts'
 import { type NetworkHooks, reconnectDelayMs, reopenDelayMs } from './backoff.ts'
@@ -28,7 +29,7 @@ export class LinkChannel {
   #isOver = false
   /** Refusals in a row. */
   #refusals = 0
-  #wake: () => void = () => {}
+  readonly #wake = new Signal()
 
   constructor(parts: {
     exchange: Session
@@ -57,13 +58,13 @@ export class LinkChannel {
     if (mode === this.#mode) return
     this.#mode = mode
     this.#stopOpen()
-    this.#wake()
+    this.#wake.notify()
   }
 
   /** Asks at once again, if it was refused. */
   retry(): void {
     this.#refusals = Math.min(this.#refusals, 1)
-    this.#wake()
+    this.#wake.notify()
   }
 
   /** Lets what is under way come to its report and closes the channel. */
@@ -76,7 +77,7 @@ export class LinkChannel {
   /** The session is over: nothing is opened any more. */
   abandon(): void {
     this.#isOver = true
-    this.#wake()
+    this.#wake.notify()
   }
 
   #stopOpen(): void {
@@ -131,10 +132,8 @@ export class LinkChannel {
     this.#hooks.onRefused(known)
     if (this.#isOver) return
     const { setAlarm, random } = this.#tools
-    const woken = new Promise<void>(resolve => {
-      this.#wake = resolve
-    })
-    const alarm = setAlarm(reconnectDelayMs(this.#refusals - 1, known, random), () => this.#wake())
+    const woken = this.#wake.wait()
+    const alarm = setAlarm(reconnectDelayMs(this.#refusals - 1, known, random), () => this.#wake.notify())
     await woken
     alarm.stop()
   }

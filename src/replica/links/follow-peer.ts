@@ -2,6 +2,7 @@
 
 import type { LiveMode } from '../../admission/peer.ts'
 import { isErrorCode, ReplicaError } from '../../base/errors.ts'
+import { aborted } from '../../base/signal.ts'
 import { type MergeReport, mergeReport } from '../../projection/merge-report.ts'
 import type { LiveRound, ReplicaPort } from '../../transport/session.ts'
 import type { ReplicaContext } from '../replica-context.ts'
@@ -82,17 +83,10 @@ export async function followPeer(
   return home.runUntilClosed(async () => {
     if (!until.aborted) {
       await link.setSubscriptions([{ frontier, peer, mode }])
-      await fired(until)
+      await aborted(until)
     }
     await link.stop()
     await home.standings.flush()
     return mergeReport(home.frontier(frontier), { peer, from, admitted })
-  })
-}
-
-function fired(signal: AbortSignal): Promise<void> {
-  return new Promise(resolve => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
   })
 }

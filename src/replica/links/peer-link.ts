@@ -5,6 +5,7 @@
 import type { LiveMode } from '../../admission/peer.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { LINK_LIMITS } from '../../base/limits.ts'
+import { Signal } from '../../base/signal.ts'
 import type { LiveRound, ReplicaPort, Session } from '../../transport/session.ts'
 import type { Frontier } from '../frontier.ts'
 import type { ReplicaContext } from '../replica-context.ts'
@@ -57,7 +58,7 @@ export class PeerLink {
   #stopping: Promise<void> | undefined
   #failures = 0
   #isTold = false
-  #wake: () => void = () => {}
+  readonly #wake = new Signal()
 
   constructor(parts: PeerLinkParts) {
     this.#parts = parts
@@ -74,7 +75,7 @@ export class PeerLink {
   /** Dials at once, if it waits, asks again for channels that were refused, and begins again with the shortest wait. */
   retry(): void {
     this.#failures = 0
-    this.#wake()
+    this.#wake.notify()
     for (const { channel } of this.#carried.values()) channel?.retry()
   }
 
@@ -208,16 +209,14 @@ export class PeerLink {
   }
 
   async #pause(ms: number): Promise<void> {
-    const woken = new Promise<void>(resolve => {
-      this.#wake = resolve
-    })
-    const alarm = this.#parts.tools.setAlarm(ms, () => this.#wake())
+    const woken = this.#wake.wait()
+    const alarm = this.#parts.tools.setAlarm(ms, () => this.#wake.notify())
     await woken
     alarm.stop()
   }
 
   async #stop(): Promise<void> {
-    this.#wake()
+    this.#wake.notify()
     const exchange = this.#exchange
     if (exchange !== undefined) {
       await this.#bounded(Promise.all([...this.#carried.values()].map(({ channel }) => channel?.stop())))

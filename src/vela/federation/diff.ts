@@ -1,9 +1,8 @@
 // What two frontiers disagree about, finding by finding (protocol/federation.md, C1–C5). Pure comparison, no judgement: which side
 // is right is for a person. The detail texts go into recorded events, and so into their ids; they are the reference's to the letter.
 
-import { trimWhiteSpace } from '../../base/text.ts'
+import { compareText, trimWhiteSpace } from '../../base/text.ts'
 import { printFixed } from '../../json/fixed.ts'
-import { compareText } from '../../json/json.ts'
 import type { Finding, FrontierFile } from '../files/frontier-file.ts'
 
 /** The closed set. The last two are of a whole frontier that couldn't be compared. */

@@ -3,8 +3,9 @@
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { NODE_LIMITS } from '../../base/limits.ts'
+import { compareText } from '../../base/text.ts'
 import { excerpt } from '../../event/fields.ts'
-import { compareText, printJson } from '../../json/json.ts'
+import { printJson } from '../../json/json.ts'
 import { expectEnd, openCursor, type ParserCursor, peek, readItems, readMembers, readValue } from '../../json/parser.ts'
 import { readRecordAt } from '../../json/record.ts'
 import { ENTRY_FORM, entryFrom, printEntry, type RegistryEntry } from './registry-entry.ts'

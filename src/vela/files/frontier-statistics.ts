@@ -1,7 +1,7 @@
 // What `stats` of a frontier file says (protocol/frontier.md, F24): counts over its findings, their links and its lists. All members
 // that readers of such files require are here.
 
-import { compareText } from '../../json/json.ts'
+import { compareText } from '../../base/text.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import { isAgent } from '../resolution/authority.ts'
 

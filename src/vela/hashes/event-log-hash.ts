@@ -2,9 +2,10 @@
 // the root of the transparency log, and the lines of a proof. Events come in stored form, whose bytes are hashed as they lie.
 
 import { concat, type Digest, sha256, toHex, utf8 } from '../../base/bytes.ts'
+import { compareText } from '../../base/text.ts'
 import type { LoggedEvent } from '../../event/event.ts'
 import { eventHash } from '../../event/event.ts'
-import { compareText, parseJson, printJson } from '../../json/json.ts'
+import { parseJson, printJson } from '../../json/json.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 
 /** `full`: whole events, signatures too, in this order. `content`: without their signatures, in the order of their ids. */

@@ -1,9 +1,9 @@
 // Chains of hashes through a log (protocol/frontier.md, F15): each event on a target says what the target was before and what it
 // is after, so that a change made outside of the log shows. Order is by the text of timestamps, as in the reference's check.
 
+import { compareText } from '../../base/text.ts'
 import type { LoggedEvent } from '../../event/event.ts'
 import { NULL_HASH } from '../../event/fields.ts'
-import { compareText } from '../../json/json.ts'
 import type { Finding } from '../files/frontier-file.ts'
 import { membersOf } from './event-log-hash.ts'
 import { findingHash } from './snapshot-hash.ts'

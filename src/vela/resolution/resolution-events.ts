@@ -4,8 +4,9 @@
 
 import { digestKey, sha256 } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
+import { compareText } from '../../base/text.ts'
 import type { LoggedEvent } from '../../event/event.ts'
-import { compareText, printJson } from '../../json/json.ts'
+import { printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { CONFLICT_RESOLVED, checkFrontierPayload, payloadOf } from '../payloads.ts'
 import { checkAuthority, type ResolutionAuthorities } from './authority.ts'

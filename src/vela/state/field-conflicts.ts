@@ -3,7 +3,8 @@
 // merged what.
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
-import { compareText, printJson } from '../../json/json.ts'
+import { compareText } from '../../base/text.ts'
+import { printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { valuesConflict } from './field-writers.ts'
 import { FIELD_KINDS, FIELDS, type Field, type FieldStates, type FieldWriter } from './fields.ts'

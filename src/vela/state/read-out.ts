@@ -1,8 +1,8 @@
 // What a view holds, for reading (protocol/replay.md, R12, R13): the effect rows by which implementations compare their replays, and the
 // objects whole. Both are sorted by id, so that they are equal where the views are.
 
+import { compareText } from '../../base/text.ts'
 import { printFixed } from '../../json/fixed.ts'
-import { compareText } from '../../json/json.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import { type Body, listAt, memberAt, textOf } from './json-path.ts'
 import type { ObjectTable, View } from './state.ts'

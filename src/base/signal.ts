@@ -1,0 +1,30 @@
+// Wake-ups: a signal for loops that wait for news, and an AbortSignal as a promise.
+
+import { Deferred } from './mutex.ts'
+
+/**
+ * Wakes all current waiters. A notification without a waiter has no effect, so a loop calls `wait` first, then looks for
+ * work, then awaits the promise.
+ */
+export class Signal {
+  #next: Deferred<void> | undefined
+
+  /** Returns a promise that resolves at the next `notify`. */
+  wait(): Promise<void> {
+    this.#next ??= new Deferred()
+    return this.#next.promise
+  }
+
+  notify(): void {
+    this.#next?.resolve()
+    this.#next = undefined
+  }
+}
+
+/** Resolves when `signal` is aborted, at once where it is already. Never rejects. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
