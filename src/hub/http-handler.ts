@@ -9,7 +9,6 @@ import { Owners } from '../projection/ownership-store.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { ConcurrencyLimit } from './concurrency-limit.ts'
 import { HubCounters } from './counters.ts'
-import { Handed } from './handed.ts'
 import type { HubContext } from './hub-context.ts'
 import { isOwnFault, problemOf } from './problem.ts'
 import { PublishedEntries } from './published-entries.ts'
@@ -61,7 +60,6 @@ export class HttpHandler {
     const site: HubContext = {
       home,
       captures,
-      told: { entries: new Handed(), files: new Handed() },
       owners,
       publishing: new PublicationIntake({ home, owners, published }),
       standing: new ServedEntries({ home, captures, owners, published, base }),

@@ -3,7 +3,6 @@
 import type { Owners } from '../projection/ownership-store.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import type { HubCounters } from './counters.ts'
-import type { Handed } from './handed.ts'
 import type { PublicationIntake } from './publishing.ts'
 import type { ServedEntries } from './served-entries.ts'
 import type { SnapshotCache } from './snapshot-cache.ts'
@@ -11,8 +10,6 @@ import type { SnapshotCache } from './snapshot-cache.ts'
 export interface HubContext {
   readonly home: ReplicaContext
   readonly captures: SnapshotCache
-  /** What readers were told of by an entry, and by a frontier file. */
-  readonly told: { readonly entries: Handed; readonly files: Handed }
   readonly owners: Owners
   readonly publishing: PublicationIntake
   readonly standing: ServedEntries

@@ -9,7 +9,7 @@ import type { ReplicaContext } from '../replica/replica-context.ts'
 import { type RegistryEntry, signEntry } from '../vela/federation/registry-entry.ts'
 import { hashFault } from '../vela/files/received-file.ts'
 import type { PublicationStore, PublishedEntries } from './published-entries.ts'
-import type { Snapshot, SnapshotCache } from './snapshot-cache.ts'
+import type { PairHalf, Snapshot, SnapshotCache } from './snapshot-cache.ts'
 
 /** An entry with the capture that it is true of; or why none that was published can be served. */
 export type ServedEntry =
@@ -35,11 +35,11 @@ export class ServedEntries {
   }
 
   /** @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes, ERR_HTTP_LIMIT, ERR_HTTP_BUSY */
-  async of(frontier: Frontier): Promise<ServedEntry> {
+  async of(frontier: Frontier, half: PairHalf): Promise<ServedEntry> {
     const { owners, captures, published, home } = this.#parts
     const { owner } = await owners.of(frontier)
     if (owner === home.key.publicKey) {
-      const capture = await captures.current(frontier)
+      const capture = await captures.pair(frontier, half)
       return { entry: this.#own(capture), capture }
     }
     const found = await published.of(frontier.log.name)

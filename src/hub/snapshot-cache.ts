@@ -1,8 +1,8 @@
-// Captured states of frontiers: the whole frontier as it was at one moment, with its hashes. Entry, snapshot and manifest of
-// a frontier are answered from one capture, so they always agree. A capture is made when the frontier has changed since
-// the last one, one at a time, and not more often than the budget of its frontier allows; former ones stay for a while,
-// so that who has read the entry still gets what it says, and are made again where an entry stands for them.
-// Specification: protocol/http.md, H10 to H12.
+// Caches snapshots of whole frontiers with their hashes. An entry, the snapshot beside it, a manifest and its signature come
+// from one current pair per frontier, which every reader shares; so what a reader fetches in two requests agrees without
+// state per reader. One snapshot is made at a time, within the token bucket of its frontier. Former snapshots stay cached for
+// a while, and are made again from the first nodes of the log where a published entry needs them.
+// Spec: protocol/http.md, H10 to H12.
 
 import type { Registry } from '../admission/registry.ts'
 import { sha256, toHex } from '../base/bytes.ts'
@@ -20,58 +20,107 @@ import { TokenBucket } from './token-bucket.ts'
 
 const { capturesBytesMax, capturesKeptMax, captureMsMax, captureBurstMs, capturePart, snapshotNodesMax } = HTTP_LIMITS
 
-/** In front of a frontier's name: the budget of its former states, which what is asked of the present one doesn't spend. */
+/** Prefix of the bucket of former states, so that requests for them do not spend the bucket of the current state. */
 const FORMER = 'former '
 
+/** A whole frontier at one moment. */
 export interface Snapshot {
   readonly frontier: string
-  /** How many nodes the log had. */
+  /** Nodes of the log at that moment. */
   readonly nodes: number
   /** The frontier file. */
   readonly text: Uint8Array
-  /** SHA-256 of the file, 64 hex digits: a snapshot hash doesn't cover the events, so it names no capture. */
+  /** SHA-256 of the file, 64 hex digits. The snapshot hash does not cover the events, so it does not identify the file. */
   readonly fileHash: string
-  /** The frontier's name for people. */
+  /** The frontier's display name. */
   readonly name: string
   /** 64 hex digits each. */
   readonly snapshotHash: string
   readonly logHash: string
-  /** All hashes that the file may rightly be said to have; computed when first asked for. */
+  /** All hashes under which the file may be published; computed on the first call. */
   readonly hashes: () => Promise<ContentHashes>
+}
+
+/**
+ * Which half of a pair a request is for. `first` (an entry, a manifest) may refresh the pair; `second` (the snapshot beside
+ * the entry, the signature over the manifest) belongs to a first half that the reader has.
+ */
+export type PairHalf = 'first' | 'second'
+
+/** The snapshot that all readers of a frontier share. Times are those of the cache's clock. */
+interface Pair {
+  readonly snapshot: Snapshot
+  readonly madeAt: number
+  firstReadAt: number
 }
 
 interface Making {
   readonly state: string
-  readonly taking: Promise<Taken>
+  readonly result: Promise<StatedSnapshot>
 }
 
-interface Taken {
+interface StatedSnapshot {
   readonly state: string
-  readonly capture: Snapshot
+  readonly snapshot: Snapshot
 }
 
 export class SnapshotCache {
-  readonly #home: ReplicaContext
+  readonly #replica: ReplicaContext
   readonly #clock: () => number
-  /** By frontier: the latest capture and the state it is of. */
-  readonly #latest = new Map<string, Taken>()
+  readonly #pairs = new Map<string, Pair>()
+  readonly #refreshing = new Map<string, Promise<Pair>>()
+  /** The latest snapshot of each frontier and the state it shows. */
+  readonly #latest = new Map<string, StatedSnapshot>()
   readonly #making = new Map<string, Making>()
-  /** Captures of former states that are being made again, by frontier and nodes. */
+  /** Snapshots of former states that are being made again, by frontier and nodes. */
   readonly #remaking = new Map<string, Promise<Snapshot>>()
-  readonly #budgets = new Map<string, TokenBucket>()
-  /** By frontier and hash, least lately used first. */
-  readonly #kept = new Map<string, { capture: Snapshot; at: number }>()
-  #keptBytes = 0
-  /** One capture at a time over all frontiers: each needs the thread and memory. */
+  readonly #buckets = new Map<string, TokenBucket>()
+  /** LRU by frontier and file hash, least recently used first. */
+  readonly #cached = new Map<string, { snapshot: Snapshot; at: number }>()
+  #cachedBytes = 0
+  /** One snapshot at a time over all frontiers, because each needs the thread and memory. */
   readonly #mutex = new Mutex()
 
-  constructor(home: ReplicaContext, clock: () => number = () => performance.now()) {
-    this.#home = home
+  /** `clock` returns monotonic milliseconds. */
+  constructor(replica: ReplicaContext, clock: () => number = () => performance.now()) {
+    this.#replica = replica
     this.#clock = clock
   }
 
   /**
-   * The frontier as it is now; as it was a little ago where it changes faster than it may be captured.
+   * Returns the snapshot of the current pair. The pair changes at most once per `captureMsMax`, at a request for its first
+   * half; at one for its second half only if nobody has read a first half for that long.
+   * @throws ReplicaError as `current`
+   */
+  async pair(frontier: Frontier, half: PairHalf): Promise<Snapshot> {
+    const { name } = frontier.log
+    let pair = this.#pairs.get(name)
+    const since = half === 'first' ? pair?.madeAt : pair?.firstReadAt
+    if (pair === undefined || since === undefined || this.#clock() - since >= captureMsMax) {
+      let refreshing = this.#refreshing.get(name)
+      if (refreshing === undefined) {
+        refreshing = this.#refresh(frontier).finally(() => this.#refreshing.delete(name))
+        this.#refreshing.set(name, refreshing)
+      }
+      pair = await refreshing
+    }
+    if (half === 'first') pair.firstReadAt = this.#clock()
+    return this.#cache(pair.snapshot)
+  }
+
+  async #refresh(frontier: Frontier): Promise<Pair> {
+    const { name } = frontier.log
+    const snapshot = await this.current(frontier)
+    const before = this.#pairs.get(name)
+    if (before?.snapshot === snapshot) return before
+    const now = this.#clock()
+    const pair = { snapshot, madeAt: now, firstReadAt: now }
+    this.#pairs.set(name, pair)
+    return pair
+  }
+
+  /**
+   * Returns the current state of the frontier, or a recent one where it changes faster than its token bucket allows.
    * @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes, ERR_HTTP_LIMIT, ERR_HTTP_BUSY
    */
   async current(frontier: Frontier): Promise<Snapshot> {
@@ -79,49 +128,61 @@ export class SnapshotCache {
     for (;;) {
       const state = stateOf({ nodes: frontier.log.nodes, registry: frontier.registry })
       const latest = this.#latest.get(name)
-      if (latest?.state === state) return this.#keep(latest.capture)
+      if (latest?.state === state) return this.#cache(latest.snapshot)
       const making = this.#making.get(name)
       if (making !== undefined) {
-        const settled = await Promise.allSettled([making.taking])
+        const settled = await Promise.allSettled([making.result])
         if (making.state === state && settled[0].status === 'rejected') throw settled[0].reason
         continue
       }
       checkSize(frontier)
-      if (!this.#budget(name).hasTokens) {
-        if (latest !== undefined) return this.#keep(latest.capture)
-        throw new ReplicaError('ERR_HTTP_BUSY', 'the frontier changes faster than it can be captured')
+      if (!this.#bucket(name).hasTokens) {
+        if (latest !== undefined) return this.#cache(latest.snapshot)
+        throw new ReplicaError('ERR_HTTP_BUSY', 'the frontier changes faster than snapshots of it can be made')
       }
       return this.#make(frontier, state)
     }
   }
 
-  /** A capture that is still kept, by the hash of its file. */
+  /** Returns a snapshot that is still cached, by the hash of its file. */
   find(frontier: string, hash: string): Snapshot | undefined {
-    const kept = this.#kept.get(`${frontier} ${hash}`)
-    if (kept === undefined) return undefined
-    const isLatest = this.#latest.get(frontier)?.capture === kept.capture
-    if (!isLatest && this.#clock() - kept.at > captureMsMax) return undefined
-    return kept.capture
+    const cached = this.#cached.get(`${frontier} ${hash}`)
+    if (cached === undefined) return undefined
+    const isLatest = this.#latest.get(frontier)?.snapshot === cached.snapshot
+    if (!isLatest && this.#clock() - cached.at > captureMsMax) return undefined
+    return cached.snapshot
   }
 
   /**
-   * The frontier as it was when its log had so many nodes, from what is kept or made again. Who counts is asked of the registry of
-   * now, so that the caller has to look whether it is what was meant.
+   * Returns the snapshot with this file hash: a cached one, else the current one.
+   * @throws ReplicaError ERR_NOT_FOUND when neither has the hash, and as `current`
+   */
+  async byHash(frontier: Frontier, hash: string): Promise<Snapshot> {
+    const found = this.find(frontier.log.name, hash) ?? (await this.current(frontier))
+    if (found.fileHash === hash) return found
+    throw new ReplicaError('ERR_NOT_FOUND', 'no snapshot with this hash: the frontier has changed since')
+  }
+
+  /**
+   * Returns the frontier as it was when its log had `nodes` nodes, cached or made again. The current registry decides which
+   * events count, so the caller compares the hashes.
    * @throws ReplicaError ERR_HTTP_LIMIT, ERR_HTTP_BUSY
    */
   async former(frontier: Frontier, nodes: number): Promise<Snapshot> {
     const { name } = frontier.log
-    for (const { capture } of this.#kept.values())
-      if (capture.frontier === name && capture.nodes === nodes) return this.#keep(capture)
+    for (const { snapshot } of this.#cached.values())
+      if (snapshot.frontier === name && snapshot.nodes === nodes) return this.#cache(snapshot)
     const key = `${name} ${nodes}`
-    const under = this.#remaking.get(key)
-    if (under !== undefined) return under
+    const running = this.#remaking.get(key)
+    if (running !== undefined) return running
     if (nodes > snapshotNodesMax) throw tooLarge()
-    if (!this.#budget(FORMER + name).hasTokens)
-      throw new ReplicaError('ERR_HTTP_BUSY', 'the frontier was captured too often of late')
-    const remaking = this.#mutex
-      .run(() => this.#take(frontier, { nodes, budget: this.#budget(FORMER + name) }))
-      .then(({ capture }) => this.#keep(capture))
+    const bucket = this.#bucket(FORMER + name)
+    if (!bucket.hasTokens)
+      throw new ReplicaError('ERR_HTTP_BUSY', 'too many snapshots of the frontier were made recently')
+    const remaking = this.#mutex.run(async () => {
+      const { snapshot } = await this.#export(frontier, { nodes, bucket })
+      return this.#cache(snapshot)
+    })
     this.#remaking.set(key, remaking)
     try {
       return await remaking
@@ -132,30 +193,29 @@ export class SnapshotCache {
 
   async #make(frontier: Frontier, state: string): Promise<Snapshot> {
     const { name } = frontier.log
-    const taking = this.#mutex.run(() =>
-      this.#take(frontier, { nodes: frontier.log.nodes, budget: this.#budget(name) }),
-    )
-    this.#making.set(name, { state, taking })
+    const bucket = this.#bucket(name)
+    const result = this.#mutex.run(() => this.#export(frontier, { nodes: frontier.log.nodes, bucket }))
+    this.#making.set(name, { state, result })
     try {
-      const taken = await taking
-      this.#latest.set(name, taken)
-      return this.#keep(taken.capture)
+      const made = await result
+      this.#latest.set(name, made)
+      return this.#cache(made.snapshot)
     } finally {
       this.#making.delete(name)
     }
   }
 
-  async #take({ log, registry }: Frontier, how: { nodes: number; budget: TokenBucket }): Promise<Taken> {
-    const { nodes, budget } = how
+  async #export({ log, registry }: Frontier, options: { nodes: number; bucket: TokenBucket }): Promise<StatedSnapshot> {
+    const { nodes, bucket } = options
     const started = this.#clock()
     const state = stateOf({ nodes, registry })
     const frontier = log.name
-    const { file, text } = await exportFrontier(this.#home, frontier, { nodes })
+    const { file, text } = await exportFrontier(this.#replica, frontier, { nodes })
     if (text.length > FETCH_LIMITS.frontierBytesMax) throw tooLarge()
     const meta = file.members.get('frontier')
     const name = meta instanceof Map ? meta.get('name') : undefined
     let hashes: Promise<ContentHashes> | undefined
-    const capture = {
+    const snapshot = {
       frontier,
       nodes,
       text,
@@ -168,44 +228,54 @@ export class SnapshotCache {
         return hashes
       },
     }
-    budget.consume(this.#clock() - started)
-    return { state, capture }
+    bucket.consume(this.#clock() - started)
+    return { state, snapshot }
   }
 
-  /** Moves a capture to the end of those kept, and lets go of the first ones where there are too many. */
-  #keep(capture: Snapshot): Snapshot {
-    const key = `${capture.frontier} ${capture.fileHash}`
+  /** Marks a snapshot as the most recently used one, and drops the least recently used ones beyond the bounds. */
+  #cache(snapshot: Snapshot): Snapshot {
+    const { frontier } = snapshot
+    const key = keyOf(snapshot)
     this.#remove(key)
-    this.#kept.set(key, { capture, at: this.#clock() })
-    this.#keptBytes += capture.text.length
-    const ofFrontier = [...this.#kept.keys()].filter(other => other.startsWith(`${capture.frontier} `))
-    for (const old of ofFrontier.slice(0, -capturesKeptMax)) this.#remove(old)
-    for (const [old, { capture: dropped }] of this.#kept) {
-      if (this.#keptBytes <= capturesBytesMax || old === key) break
+    this.#cached.set(key, { snapshot, at: this.#clock() })
+    this.#cachedBytes += snapshot.text.length
+    const shared = this.#pairs.get(frontier)?.snapshot
+    const others = [...this.#cached.values()].filter(
+      cached => cached.snapshot.frontier === frontier && cached.snapshot !== shared,
+    )
+    const othersMax = shared === undefined ? capturesKeptMax : capturesKeptMax - 1
+    for (const old of others.slice(0, -othersMax)) this.#remove(keyOf(old.snapshot))
+    for (const [old, { snapshot: dropped }] of this.#cached) {
+      if (this.#cachedBytes <= capturesBytesMax || old === key) break
       this.#remove(old)
-      if (this.#latest.get(dropped.frontier)?.capture === dropped) this.#latest.delete(dropped.frontier)
+      if (this.#latest.get(dropped.frontier)?.snapshot === dropped) this.#latest.delete(dropped.frontier)
+      if (this.#pairs.get(dropped.frontier)?.snapshot === dropped) this.#pairs.delete(dropped.frontier)
     }
-    return capture
+    return snapshot
   }
 
   #remove(key: string): void {
-    const kept = this.#kept.get(key)
-    if (kept === undefined) return
-    this.#kept.delete(key)
-    this.#keptBytes -= kept.capture.text.length
+    const cached = this.#cached.get(key)
+    if (cached === undefined) return
+    this.#cached.delete(key)
+    this.#cachedBytes -= cached.snapshot.text.length
   }
 
-  #budget(frontier: string): TokenBucket {
-    let budget = this.#budgets.get(frontier)
-    if (budget === undefined) {
-      budget = new TokenBucket({ burstMs: captureBurstMs, part: capturePart, clock: this.#clock })
-      this.#budgets.set(frontier, budget)
+  #bucket(name: string): TokenBucket {
+    let bucket = this.#buckets.get(name)
+    if (bucket === undefined) {
+      bucket = new TokenBucket({ burstMs: captureBurstMs, part: capturePart, clock: this.#clock })
+      this.#buckets.set(name, bucket)
     }
-    return budget
+    return bucket
   }
 }
 
-/** What a whole frontier depends on: the first so many nodes of its log, and whom the registry knows. */
+function keyOf({ frontier, fileHash }: Snapshot): string {
+  return `${frontier} ${fileHash}`
+}
+
+/** The inputs of a whole frontier: the first nodes of its log, and the registry. */
 function stateOf({ nodes, registry }: { nodes: number; registry: Registry }): string {
   return `${nodes} ${toHex(registry.digest())}`
 }

@@ -3,8 +3,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { HTTP_LIMITS } from '../../src/base/limits.ts'
 import { cidText, nodeDigest } from '../../src/cbor/cid.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
+import { signManifestFile } from '../../src/vela/federation/peer-fetch.ts'
 import {
   checkManifest,
   contentHashes,
@@ -23,7 +25,7 @@ import {
   verifyEntry,
 } from '../../src/vela/index.ts'
 import { draft } from '../replica/drafts.ts'
-import { type Json, type Served, serve } from './site.ts'
+import { type Json, type Served, serve, skipTime } from './site.ts'
 
 const test = suite('hub/reading')
 
@@ -49,27 +51,80 @@ test('the entry that a hub serves is of the snapshot beside it, also after appen
     assert.is(pair.entry.owner_pubkey, site.hub.key.publicKey)
     assert.is(readFrontier(pair.body).events.length, 4 + i)
     await site.append(`later ${i}`)
+    skipTime(HTTP_LIMITS.captureMsMax)
   }
 })
 
-test('who has read an entry gets the snapshot that it is about, although events came in between and others ask too', async () => {
+test('of 40 reads of entry and snapshot 40 agree while events are appended, each half a lifetime apart', async () => {
+  await using site = await serve({ notes: 1 })
+  const events = new Set<number>()
+  let reading = true
+  const appending = (async () => {
+    for (let i = 0; reading && i < 300; i += 1) {
+      await site.append(`meanwhile ${i}`)
+      await new Promise(resolve => setImmediate(resolve))
+    }
+  })()
+  for (let i = 0; i < 40; i += 1) {
+    const entry = readEntry(await (await site.get(`/entries/${site.frontier}`)).text())
+    await site.append(`between ${i}`)
+    skipTime(HTTP_LIMITS.captureMsMax / 2)
+    const body = new Uint8Array(await (await site.get(`/entries/${site.frontier}/snapshot`)).arrayBuffer())
+    checkPair({ entry, body })
+    events.add(readFrontier(body).events.length)
+  }
+  reading = false
+  await appending
+  assert.ok(events.size > 10, `${events.size} states were served`)
+})
+
+test('every reader of an entry gets its snapshot within the lifetime of the pair, and later by the locator or not at all', async () => {
   await using site = await serve({ notes: 1 })
   const path = `/entries/${site.frontier}`
   const entry = readEntry(await (await site.get(path)).text())
   await site.append('in between')
   await fetch(`${site.base}${path}`, { method: 'HEAD' })
   await fetch(`${site.base}${path}/snapshot`, { method: 'HEAD' })
-  for (let i = 0; i < 3; i += 1) {
-    const answer = await site.get(`${path}/snapshot`)
+  for (const agent of ['ada', 'ben', 'eve']) {
+    assert.equal(readEntry(await (await site.get(path, { 'user-agent': agent })).text()), entry)
+    const answer = await site.get(`${path}/snapshot`, { 'user-agent': agent })
     const body = new Uint8Array(await answer.arrayBuffer())
     checkPair({ entry, body })
     const pinned = await fetch(entry.network_locator)
     assert.equal(new Uint8Array(await pinned.arrayBuffer()), body)
     assert.match(pinned.headers.get('cache-control')!, 'immutable')
   }
-  const { headers } = await site.get(`${path}/snapshot`)
-  const next = await site.get(`${path}/snapshot`, { 'if-none-match': headers.get('etag')! })
-  assert.is(readFrontier(await next.text()).events.length, 3)
+  skipTime(HTTP_LIMITS.captureMsMax / 2)
+  await site.get(path)
+  skipTime(HTTP_LIMITS.captureMsMax / 2)
+  const next = await entryAndSnapshot(site)
+  checkPair(next)
+  assert.is(readFrontier(next.body).events.length, 3)
+  assert.is((await fetch(entry.network_locator)).status, 200)
+  skipTime(HTTP_LIMITS.captureMsMax + 1)
+  assert.is((await fetch(entry.network_locator)).status, 404)
+})
+
+test('a signature is over the manifest that was read, and with its hash over exactly that one', async () => {
+  await using site = await serve({ notes: 1 })
+  const path = `/manifest/${site.frontier}`
+  const manifest = await site.get(`${path}.json`)
+  const bytes = new Uint8Array(await manifest.arrayBuffer())
+  const hash = toHex(sha256(bytes))
+  assert.is(manifest.headers.get('etag'), `"${hash}"`)
+  await site.append('in between')
+  const signature = await (await site.get(`${path}.sig`)).text()
+  assert.is(signature, signManifestFile(site.frontier, bytes, site.hub.key))
+  skipTime(HTTP_LIMITS.captureMsMax / 2)
+  await site.get(`${path}.sig`)
+  skipTime(HTTP_LIMITS.captureMsMax / 2)
+  const next = new Uint8Array(await (await site.get(`${path}.json`)).arrayBuffer())
+  assert.is(readFrontier(next).events.length, 3)
+  const pinned = await site.get(`${path}.sig?sha256=${hash}`)
+  assert.equal([pinned.status, pinned.headers.get('etag')], [200, `"${hash}.sig"`])
+  assert.is(await pinned.text(), signature)
+  assert.is((await site.get(`${path}.sig?sha256=${'0'.repeat(64)}`)).status, 404)
+  assert.is((await site.get(`${path}.sig?sha256=xyz`)).status, 400)
 })
 
 test('a snapshot under a hash that the frontier never had is not found', async () => {
@@ -273,6 +328,7 @@ test('what has not changed is answered with 304, and what has is not', async () 
     assert.is(await again.text(), '')
   }
   await site.append('changed')
+  skipTime(HTTP_LIMITS.captureMsMax)
   for (const [path, tag] of tags) assert.is((await site.get(path, { 'if-none-match': tag })).status, 200, path)
 })
 

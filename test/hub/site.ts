@@ -5,6 +5,15 @@ import { Hub, type ListenOptions } from '../../src/hub/hub.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { draft } from '../replica/drafts.ts'
 
+const realNow = performance.now.bind(performance)
+let skippedMs = 0
+performance.now = () => realNow() + skippedMs
+
+/** Advances the monotonic clock of this process: caches and token buckets of its hubs see that time has passed. */
+export function skipTime(ms: number): void {
+  skippedMs += ms
+}
+
 /** Whatever an answer holds; the tests say what it should be. */
 export type Json = ReturnType<typeof JSON.parse>
 

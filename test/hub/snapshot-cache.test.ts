@@ -1,11 +1,9 @@
 // Captured states without a network: what is kept, what is given again, and how often a capture is made, under a clock of the
 // test's own.
 
-import type { IncomingMessage } from 'node:http'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { HTTP_LIMITS } from '../../src/base/limits.ts'
-import { Handed } from '../../src/hub/handed.ts'
 import { SnapshotCache } from '../../src/hub/snapshot-cache.ts'
 import { TokenBucket } from '../../src/hub/token-bucket.ts'
 import { appendEvent, createFrontier } from '../../src/replica/append.ts'
@@ -94,41 +92,64 @@ test('former captures are kept for a while, and so many of them', async () => {
   assert.equal(found(), [...made.slice(1).map(() => false), true])
 })
 
-/** As a request comes. */
-function reader(address: string, options: { agent?: string; method?: string; has?: string } = {}) {
-  const { agent = 'vela', method = 'GET', has } = options
-  const request = { method, headers: { 'user-agent': agent, ...(has !== undefined && { 'if-none-match': has }) } }
-  return { address, request: request as unknown as IncomingMessage }
-}
-
-test('what a reader was told of stays good for a while, however often it asks, and is no other address’s', async () => {
+test('a first half refreshes the pair at most once in its lifetime, and a second half keeps to it', async () => {
   await using all = await scene()
-  const handed = new Handed(all.clock.read)
-  const capture = await all.captures.current(all.frontier)
-  const { name } = all.frontier.log
-  const given = (asked: ReturnType<typeof reader>) => handed.of(name, asked, hash => `"${hash}"`)?.hash
-  handed.tell(capture, reader('one'))
-  assert.is(given(reader('two')), undefined)
-  for (let i = 0; i < 3; i += 1) assert.is(given(reader('one')), capture.fileHash)
-  assert.is(given(reader('one', { method: 'HEAD' })), capture.fileHash)
-  assert.is(given(reader('one', { has: `W/"${capture.fileHash}"` })), undefined)
-  assert.is(given(reader('one', { has: '"another"' })), capture.fileHash)
-  all.clock.now += HTTP_LIMITS.captureMsMax + 1
-  assert.is(given(reader('one')), undefined)
+  const { captures, frontier, clock } = all
+  const made = await captures.pair(frontier, 'first')
+  await all.append('a change')
+  clock.now += HTTP_LIMITS.captureMsMax - 1
+  assert.is(await captures.pair(frontier, 'first'), made)
+  clock.now += 1
+  assert.is(await captures.pair(frontier, 'second'), made)
+  const next = await captures.pair(frontier, 'first')
+  assert.is.not(next.fileHash, made.fileHash)
+  assert.is(await captures.pair(frontier, 'second'), next)
 })
 
-test('two programs behind one address are each given what they were told of', async () => {
+test('a second half refreshes the pair when nobody has read a first half for its lifetime', async () => {
   await using all = await scene()
-  const handed = new Handed(all.clock.read)
-  const { name } = all.frontier.log
-  const given = (agent: string) => handed.of(name, reader('shared', { agent }), hash => hash)?.hash
-  const before = await all.captures.current(all.frontier)
-  handed.tell(before, reader('shared', { agent: 'ada' }))
+  const { captures, frontier, clock } = all
+  const made = await captures.pair(frontier, 'second')
   await all.append('a change')
-  const after = await all.captures.current(all.frontier)
-  handed.tell(after, reader('shared', { agent: 'ben' }))
-  handed.tell(before, reader('shared', { agent: 'ben', method: 'HEAD' }))
-  assert.equal([given('ada'), given('ben'), given('eve')], [before.fileHash, after.fileHash, undefined])
+  clock.now += HTTP_LIMITS.captureMsMax - 1
+  assert.is(await captures.pair(frontier, 'second'), made)
+  clock.now += 1
+  const next = await captures.pair(frontier, 'second')
+  assert.is.not(next.fileHash, made.fileHash)
+})
+
+test('a pair that did not change is refreshed as soon as the frontier changes', async () => {
+  await using all = await scene()
+  const { captures, frontier, clock } = all
+  const made = await captures.pair(frontier, 'first')
+  clock.now += HTTP_LIMITS.captureMsMax
+  assert.is(await captures.pair(frontier, 'first'), made)
+  await all.append('a change')
+  assert.is.not(await captures.pair(frontier, 'first'), made)
+})
+
+test('concurrent readers whose pair is due share one refresh, although events arrive meanwhile', async () => {
+  await using all = await scene()
+  const { captures, frontier, clock } = all
+  await captures.pair(frontier, 'first')
+  await all.append('a change')
+  clock.now += HTTP_LIMITS.captureMsMax
+  const reads = Array.from({ length: 10 }, () => captures.pair(frontier, 'first'))
+  await all.append('another change')
+  reads.push(captures.pair(frontier, 'first'), captures.pair(frontier, 'second'))
+  assert.is(new Set(await Promise.all(reads)).size, 1)
+})
+
+test('the pair stays cached while other snapshots of its frontier are made', async () => {
+  await using all = await scene()
+  const { captures, frontier } = all
+  const pair = await captures.pair(frontier, 'first')
+  for (let i = 0; i <= HTTP_LIMITS.capturesKeptMax; i += 1) {
+    await all.append(`change ${i}`)
+    await captures.current(frontier)
+  }
+  assert.is(captures.find(frontier.log.name, pair.fileHash), pair)
+  assert.is(await captures.pair(frontier, 'second'), pair)
 })
 
 test('a former capture is made again, byte for byte, when it is no longer kept', async () => {

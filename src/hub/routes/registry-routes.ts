@@ -30,8 +30,7 @@ export class Entries {
   }
 
   /** All frontiers whose entry can be served, newest publication first; a page of frontiers at a time. */
-  async list(asked: RequestContext): Promise<RouteResponse> {
-    const { query } = asked
+  async list({ query }: RequestContext): Promise<RouteResponse> {
     const limit = readLimit(query, { max: entriesPageMax, usual: entriesPageMax })
     const after = query.get('after') ?? ''
     const { frontiers } = this.#site.home
@@ -42,7 +41,6 @@ export class Entries {
       const standing = await this.#listed(frontiers.get(name)!)
       if (standing === undefined || !('entry' in standing)) continue
       entries.push(standing.entry)
-      this.#site.told.entries.tell(standing.capture, asked)
     }
     entries.sort((a, b) => compareEntries(b, a) || compareText(a.vfr_id, b.vfr_id))
     const next = page.length < names.length ? printString(page.at(-1)!) : 'null'
@@ -53,14 +51,13 @@ export class Entries {
   async one(asked: RequestContext): Promise<RouteResponse> {
     const frontier = this.#site.home.frontier(asked.names[0]!)
     const { name } = frontier.log
-    const standing = await this.#site.standing.of(frontier)
+    const standing = await this.#site.standing.of(frontier, 'first')
     if (standing === undefined)
       throw new ReplicaError('ERR_NOT_FOUND', `the owner of ${name} has published no entry here`)
     if ('fault' in standing) {
       const stale = new ReplicaError('ERR_ENTRY_STALE', `no entry is of what is held: ${standing.fault}`)
       return problemOf(stale, { status: 424, more: { ok: false, vfr_id: name, availability: 'unavailable' } })
     }
-    this.#site.told.entries.tell(standing.capture, asked)
     return jsonAnswer(printEntry(standing.entry))
   }
 
@@ -103,7 +100,7 @@ export class Entries {
 
   /** Why a published entry is not served yet; null when it is. */
   async #waitsFor(frontier: Frontier, entry: RegistryEntry): Promise<string | null> {
-    const standing = await this.#site.standing.of(frontier).catch(error => {
+    const standing = await this.#site.standing.of(frontier, 'second').catch(error => {
       if (isTooMuch(error)) return { fault: error.message }
       throw error
     })
@@ -117,7 +114,7 @@ export class Entries {
     const { standing, owners } = this.#site
     try {
       if ((await owners.of(frontier)).deprecation !== undefined) return undefined
-      return await standing.of(frontier)
+      return await standing.of(frontier, 'first')
     } catch (error) {
       if (isTooMuch(error) || hasCode(error, 'ERR_NOT_FOUND')) return undefined
       throw error
