@@ -11,7 +11,15 @@ export { PACKAGE_VERSION } from './base/version.ts'
 export type { LinkCodec } from './cbor/cid.ts'
 export { Key } from './crypto/key.ts'
 export type { EventDraft } from './event/event.ts'
-export { compareByTime, topologicalOrder } from './graph/order.ts'
+export type { Action, IdPair } from './graph/causal-closure.ts'
+export {
+  causalClosure,
+  classify,
+  classify as classifyPeerEventSet,
+  isCausallyClosed,
+  missingAncestors,
+} from './graph/causal-closure.ts'
+export { compareByTime, topologicalOrder } from './graph/topological-sort.ts'
 export type { DocumentLink } from './node/node.ts'
 export type { CompareOptions, CompareWith, Comparison } from './projection/compare-peer.ts'
 export type {
@@ -38,14 +46,6 @@ export type { Publisher, PublishOptions, PublishReport, PublishTo, RecordReport 
 export type { AcceptedReport, Choice, ConflictResolver, ResolveDraft } from './projection/resolver.ts'
 export type { AppendInput, AppendOptions, AppendReport } from './replica/append.ts'
 export type { ChangesOptions } from './replica/changes.ts'
-export type { Action, IdPair } from './replica/closure.ts'
-export {
-  causalClosure,
-  classify,
-  classify as classifyPeerEventSet,
-  isCausallyClosed,
-  missingAncestors,
-} from './replica/closure.ts'
 export type { Documents } from './replica/documents.ts'
 export type { ForkReport } from './replica/fork.ts'
 export type {

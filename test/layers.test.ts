@@ -18,7 +18,7 @@ const mayImport: Record<string, readonly string[]> = {
   node: ['base', 'cbor'],
   store: ['base', 'node'],
   crypto: ['base', 'node'],
-  admission: ['base', 'cbor', 'event', 'node', 'store', 'crypto'],
+  admission: ['base', 'cbor', 'graph', 'event', 'node', 'store', 'crypto'],
   sync: ['base', 'cbor', 'node', 'graph', 'store', 'crypto'],
   transport: ['base', 'sync'],
   replica: ['base', 'json', 'cbor', 'graph', 'event', 'node', 'store', 'crypto', 'admission', 'sync', 'transport'],

@@ -1,9 +1,10 @@
-// Deciding whether 1,000 incoming nodes can be merged: each names the one before it and one stored node anywhere in the log.
-// The cost has to follow the 1,000 and not the log. No signature matters here, so the store has none that are valid.
+// Classifies 1,000 incoming events as `Replica.classify` does: each names the one before it and one stored event anywhere in
+// the log. The cost has to follow the 1,000 and not the log. The signatures in the store are not valid: none is checked here.
 
-import { createHash } from 'node:crypto'
-import type { Digest } from '../../src/base/bytes.ts'
-import { classifyIncoming } from '../../src/replica/closure.ts'
+import { checkEvent } from '../../src/event/event.ts'
+import type { IdPair } from '../../src/graph/causal-closure.ts'
+import { decodeNode } from '../../src/node/node.ts'
+import { classifyStored } from '../../src/replica/log-reader.ts'
 import { openLevelDb } from '../../src/store/index.ts'
 import type { FrontierStore } from '../../src/store/store.ts'
 import { type Job, type Timed, timed } from '../job.ts'
@@ -11,7 +12,7 @@ import { Random } from '../random.ts'
 import { median } from '../samples.ts'
 import { frontier } from '../stores.ts'
 
-const incomingNodes = 1_000
+const incomingEvents = 1_000
 const rounds = 21
 
 export const classify: Job = {
@@ -23,19 +24,19 @@ export const classify: Job = {
     let run = 0
     yield await bench.row({ job: 'classify', what: '1,000 incoming', ...place }, async () => {
       const { ms, cpuMs, rssBytes } = await bench.run<Timed>('classify', { folder, seed: run++ })
-      return { ms, cpuMs, events: incomingNodes, counts: { nodes: incomingNodes }, rssBytes }
+      return { ms, cpuMs, events: incomingEvents, counts: { nodes: incomingEvents }, rssBytes }
     })
   },
   tasks: {
-    /** The median over sets of nodes, each with other parents. */
+    /** The median over sets of events, each with other parents. */
     async classify({ folder, seed }: { folder: string; seed: number }): Promise<Timed> {
       await using store = await openLevelDb(folder)
       const log = store.frontier(frontier)
       const random = new Random(seed)
       const runs: Timed[] = []
       for (let round = 0; round < rounds; round++) {
-        const nodes = await incoming(log, random)
-        const { result, ms, cpuMs } = await timed(() => classifyIncoming(log, nodes))
+        const events = await incoming(log, random)
+        const { result, ms, cpuMs } = await timed(() => classifyStored(log, events))
         if (result.kind !== 'proceed') throw new Error('stored parents were not found')
         runs.push({ ms, cpuMs })
       }
@@ -44,13 +45,16 @@ export const classify: Job = {
   },
 }
 
-async function incoming(log: FrontierStore, random: Random): Promise<{ digest: Digest; parents: Digest[] }[]> {
-  const seqs = Array.from({ length: incomingNodes }, () => random.below(log.nodes))
+async function incoming(log: FrontierStore, random: Random): Promise<IdPair[]> {
+  const seqs = Array.from({ length: incomingEvents }, () => random.below(log.nodes))
   const rows = await log.read(seqs)
-  let before: Digest | undefined
-  return rows.map(({ digest: stored }) => {
-    const parents = before === undefined ? [stored] : [before, stored]
-    before = new Uint8Array(createHash('sha256').update(Buffer.concat(parents)).digest())
-    return { digest: before, parents }
+  return rows.map(({ bytes }, i) => {
+    const stored = checkEvent(decodeNode(bytes).event).id
+    return { id: newId(i), parents: i === 0 ? [stored] : [newId(i - 1), stored] }
   })
+}
+
+/** An event id that the log does not have. */
+function newId(index: number): string {
+  return `vev_${index.toString(16).padStart(16, '0')}`
 }

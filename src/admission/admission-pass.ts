@@ -7,6 +7,7 @@
 import { type Digest, DigestMap, DigestSet, digestKey } from '../base/bytes.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
+import { missingParents } from '../graph/causal-closure.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
 import type { FrontierStore, HeldNode, HeldStore, NodeEntry, Wait } from '../store/store.ts'
 import { AdmissionCounter } from './admission-report.ts'
@@ -148,12 +149,10 @@ export class AdmissionPass {
       if (side === 'above') return this.#refuse(item, 'ERR_NODE_REVOKED')
       if (side !== 'below') return this.#hold(item, { kind: 'cut', id: side.head })
     }
-    let highest = -1
-    for (const parent of parents) {
-      const found = this.#heightOf(parent, places)
-      if (found === undefined) return this.#hold(item, { kind: 'parent', id: parent })
-      if (found > highest) highest = found
-    }
+    const heightOf = (parent: Digest) => this.#heightOf(parent, places)
+    const [parent] = missingParents([item.candidate], id => heightOf(id) !== undefined)
+    if (parent !== undefined) return this.#hold(item, { kind: 'parent', id: parent })
+    const highest = parents.reduce((max, id) => Math.max(max, heightOf(id)!), -1)
     if (height !== highest + 1) return this.#refuse(item, 'ERR_NODE_HEIGHT')
     const lack = this.#lacks.get(digest)
     if (lack === 'malformed') return this.#refuse(item, 'ERR_DOCUMENT')
@@ -206,7 +205,7 @@ export class AdmissionPass {
     const unique = [...new Map(items.map(item => [digestKey(item.candidate.digest), item])).values()]
     // Parents are lower than their children, so in this order most of a page is decided in one go.
     const sorted = unique.sort((a, b) => a.candidate.height - b.candidate.height)
-    const places = await this.#lookUp(sorted.flatMap(item => item.candidate.parents))
+    const places = await this.#lookUpParents(sorted)
     this.#lacks = await this.#ground.documents.lacks(sorted.map(item => item.candidate))
     for (const item of sorted) {
       if (this.#heightOf(item.candidate.digest, places) !== undefined) continue // staged by another way meanwhile
@@ -255,10 +254,12 @@ export class AdmissionPass {
     return rows.filter(row => row !== undefined).map(itemOf)
   }
 
-  /** Heights of the stored ones among these, but for those that this turn or the last ones committed. */
-  async #lookUp(digests: readonly Digest[]): Promise<DigestMap<number>> {
+  /** Heights of the stored parents of these nodes, apart from those that this pass or recent ones committed. */
+  async #lookUpParents(items: readonly Item[]): Promise<DigestMap<number>> {
     const heights = new DigestMap<number>()
-    const asked = [...new DigestSet(digests)].filter(digest => this.#heightOf(digest, heights) === undefined)
+    const candidates = items.map(item => item.candidate)
+    const isKnown = (digest: Digest) => this.#heightOf(digest, heights) !== undefined
+    const asked = [...new DigestSet(missingParents(candidates, isKnown))]
     const places = asked.length === 0 ? [] : await this.#ground.log.locate(asked)
     for (const [i, digest] of asked.entries()) {
       const place = places[i]

@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Digest } from '../base/bytes.ts'
 import { compareWords, KEY_WORDS, LABEL_WORDS, sortByKey, writeKey } from '../replica/log-order.ts'
-import { topologicalSort } from './order.ts'
+import { topologicalSort } from './topological-sort.ts'
 
 /** So many nodes and more are sorted in passes that let others have their turn. */
 const FEW = 4096

@@ -2,9 +2,9 @@
 // V1–V10); plain JavaScript values are turned by toJson and fromJson. Depth is bounded everywhere, so the recursion
 // below is bounded too.
 
-import { compareText } from '../base/text.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
+import { compareText } from '../base/text.ts'
 import type { NumberReading } from './number.ts'
 import { expectEnd, openCursor, readValue } from './parser.ts'
 import type { Json } from './value.ts'

@@ -7,7 +7,7 @@ import { setImmediate } from 'node:timers/promises'
 import { type Digest, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { eventIdPrefixOf } from '../event/event-scanner.ts'
-import { type Graph, topologicalSort } from '../graph/order.ts'
+import { type Graph, topologicalSort } from '../graph/topological-sort.ts'
 import { decodeNode } from '../node/node.ts'
 import type { FrontierStore } from '../store/store.ts'
 

@@ -2,16 +2,17 @@
 
 import { type Digest, equals, sha256 } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
-import { compareText } from '../base/text.ts'
 import { nodeDigest } from '../cbor/cid.ts'
 import { eventIdPrefix } from '../event/event.ts'
+import { type Action, classifyAgainst, type IdPair } from '../graph/causal-closure.ts'
 import { decodeNode, isFrontierName } from '../node/node.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
-import type { Action, IdPair } from './closure.ts'
 import { replaySeqs } from './log-order.ts'
 import type { PreparedEvent } from './node-builder.ts'
 
 const READ_BATCH = 256
+/** Event ids that are looked up side by side. */
+const LOOKUPS_AT_ONCE = 1024
 
 /** Rows in replay order; nodes that carry the same event once (at its first place) or all. */
 export async function* inReplayOrder(
@@ -38,14 +39,28 @@ async function seqsOf(log: FrontierStore, digest: Digest): Promise<number[]> {
   return place === undefined ? [] : [place.seq]
 }
 
-/** Whether an event id or a CID names something stored; text that is neither names nothing. */
-async function isStored(log: FrontierStore, id: string): Promise<boolean> {
-  if (/^vev_[0-9a-f]{16}$/.test(id)) return (await log.findByLabel(eventIdPrefix(id))).length > 0
+/** Returns which of these event ids and CIDs are stored. Text that is neither names nothing. */
+async function storedIds(log: FrontierStore, ids: readonly string[]): Promise<boolean[]> {
+  const stored = new Set<string>()
+  const cids = ids.map(id => ({ id, digest: digestOf(id) })).filter(named => named.digest !== undefined)
+  const places = await log.locate(cids.map(({ digest }) => digest!))
+  for (const [i, { id }] of cids.entries()) if (places[i] !== undefined) stored.add(id)
+  const labels = ids.filter(id => /^vev_[0-9a-f]{16}$/.test(id))
+  for (let from = 0; from < labels.length; from += LOOKUPS_AT_ONCE) {
+    const some = labels.slice(from, from + LOOKUPS_AT_ONCE)
+    const rows = await Promise.all(some.map(id => log.findByLabel(eventIdPrefix(id))))
+    for (const [i, id] of some.entries()) if (rows[i]!.length > 0) stored.add(id)
+  }
+  return ids.map(id => stored.has(id))
+}
+
+/** The digest of a node's CID; undefined for other text. */
+function digestOf(id: string): Digest | undefined {
   try {
-    return (await seqsOf(log, nodeDigest(id))).length > 0
+    return nodeDigest(id)
   } catch (error) {
     if (!hasCode(error, 'ERR_CID')) throw error
-    return false
+    return undefined
   }
 }
 
@@ -72,14 +87,9 @@ export function chooseFrontier(offered: readonly { frontier: string }[], wanted:
   return only
 }
 
-/** What would have to be fetched before these events could be merged; asks the index only for the parents they name. */
-export async function classifyStored(log: FrontierStore, incoming: readonly IdPair[]): Promise<Action> {
-  const here = new Set(incoming.map(event => event.id))
-  const missing = new Set<string>()
-  for (const parent of new Set(incoming.flatMap(event => event.parents))) {
-    if (!here.has(parent) && !(await isStored(log, parent))) missing.add(parent)
-  }
-  return missing.size === 0 ? { kind: 'proceed' } : { kind: 'fetch', missing: [...missing].sort(compareText) }
+/** Returns what has to be fetched before these events can be merged into the log. Ids are event ids or CIDs. */
+export function classifyStored(log: FrontierStore, incoming: readonly IdPair[]): Promise<Action> {
+  return classifyAgainst(ids => storedIds(log, ids), incoming)
 }
 
 /** Rows of a CID, or of all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */

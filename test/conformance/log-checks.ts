@@ -2,7 +2,7 @@
 
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
-import { topologicalOrder } from '../../src/graph/order.ts'
+import { topologicalOrder } from '../../src/graph/topological-sort.ts'
 import * as vela from '../../src/vela/index.ts'
 import { type DataFile, type Folder, isObject, type Plain } from './folder.ts'
 import type { Tally } from './tally.ts'

@@ -5,8 +5,14 @@
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
 import { validatePublicKey } from '../../src/crypto/key.ts'
-import { compareByTime, topologicalOrder } from '../../src/graph/order.ts'
-import { causalClosure, classify, type IdPair, isCausallyClosed, missingAncestors } from '../../src/replica/closure.ts'
+import {
+  causalClosure,
+  classify,
+  type IdPair,
+  isCausallyClosed,
+  missingAncestors,
+} from '../../src/graph/causal-closure.ts'
+import { compareByTime, topologicalOrder } from '../../src/graph/topological-sort.ts'
 import * as vela from '../../src/vela/index.ts'
 import { type DataFile, isObject, type Plain } from './folder.ts'
 import { hashOf, textOf, verifiesUnder } from './log-checks.ts'

@@ -3,20 +3,24 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hasCode } from '../../src/base/errors.ts'
-import * as entry from '../../src/index.ts'
+import { cidText } from '../../src/cbor/cid.ts'
 import {
   causalClosure,
   classify,
-  classifyIncoming,
+  classifyAgainst,
   type IdPair,
   isCausallyClosed,
   missingAncestors,
-} from '../../src/replica/closure.ts'
+} from '../../src/graph/causal-closure.ts'
+import * as entry from '../../src/index.ts'
+import { classifyStored } from '../../src/replica/log-reader.ts'
 import { compareByTime, topologicalOrder } from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'
 import { ToyLog, toyDigest } from './toy-log.ts'
 
 const test = suite('graph/closure')
+
+const toyCid = (name: string | number): string => cidText(toyDigest(name))
 
 interface SharedEvent {
   id: string
@@ -136,18 +140,34 @@ test('a chain of 200,000 events needs no recursion', () => {
   assert.is(topologicalOrder(chain)?.length, 200_000)
 })
 
-test('incoming nodes are classified by looking up only the parents they name outside themselves, each once', async () => {
+test('incoming events are classified by looking up only the parents they name outside themselves, each once', async () => {
   const log = new ToyLog()
   for (let seq = 0; seq < 500; seq++) log.add(toyDigest(seq), seq === 0 ? [] : [seq - 1])
   const incoming = [
-    { digest: toyDigest('x'), parents: [toyDigest(499)] },
-    { digest: toyDigest('y'), parents: [toyDigest('x'), toyDigest(499)] },
+    { id: toyCid('x'), parents: [toyCid(499)] },
+    { id: toyCid('y'), parents: [toyCid('x'), toyCid(499)] },
   ]
-  assert.equal(await classifyIncoming(log, incoming), { kind: 'proceed' })
+  assert.equal(await classifyStored(log, incoming), { kind: 'proceed' })
   assert.is(log.located, 1)
   assert.is(log.rowsRead, 0)
-  const action = await classifyIncoming(log, [{ digest: toyDigest('z'), parents: [toyDigest('w'), toyDigest('v')] }])
-  assert.equal(action, { kind: 'fetch', missing: [toyDigest('w'), toyDigest('v')].sort(Buffer.compare) })
+  const action = await classifyStored(log, [{ id: toyCid('z'), parents: [toyCid('w'), toyCid('v'), toyCid('w')] }])
+  assert.equal(action, { kind: 'fetch', missing: [toyCid('w'), toyCid('v')].sort() })
+  assert.is(log.located, 3)
+})
+
+test('all parents that are not incoming are looked up in one call, and none where there are none', async () => {
+  const calls: (readonly string[])[] = []
+  const has = async (ids: readonly string[]) => {
+    calls.push(ids)
+    return ids.map(id => id === 'a')
+  }
+  assert.equal(await classifyAgainst(has, CHAIN), { kind: 'proceed' })
+  assert.equal(calls, [])
+  assert.equal(await classifyAgainst(has, [{ id: 'd', parents: ['z', 'a', 'y', 'z'] }]), {
+    kind: 'fetch',
+    missing: ['y', 'z'],
+  })
+  assert.equal(calls, [['a', 'y', 'z']])
 })
 
 test('both forms of classification agree on random DAGs', async () => {
@@ -161,9 +181,9 @@ test('both forms of classification agree on random DAGs', async () => {
         const log = new ToyLog()
         const seqs = new Map<number, number>()
         const stored: IdPair[] = []
-        const incoming: { digest: Uint8Array; parents: Uint8Array[]; pair: IdPair }[] = []
+        const incoming: IdPair[] = []
         for (const [i, parents] of edges.entries()) {
-          const event = { id: `n${i}`, parents: parents.map(parent => `n${parent}`) }
+          const event = { id: toyCid(i), parents: parents.map(toyCid) }
           if (where[i] === 'stored' && parents.every(parent => seqs.has(parent))) {
             seqs.set(i, log.nodes)
             log.add(
@@ -171,16 +191,9 @@ test('both forms of classification agree on random DAGs', async () => {
               parents.map(parent => seqs.get(parent)!),
             )
             stored.push(event)
-          } else if (where[i] === 'incoming')
-            incoming.push({ digest: toyDigest(i), parents: parents.map(toyDigest), pair: event })
+          } else if (where[i] === 'incoming') incoming.push(event)
         }
-        const pure = classify(
-          stored,
-          incoming.map(node => node.pair),
-        )
-        const indexed = await classifyIncoming(log, incoming)
-        assert.is(indexed.kind, pure.kind)
-        if (indexed.kind === 'fetch' && pure.kind === 'fetch') assert.is(indexed.missing.length, pure.missing.length)
+        assert.equal(await classifyStored(log, incoming), classify(stored, incoming))
       },
     ),
     { numRuns: 200 },

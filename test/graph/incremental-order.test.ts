@@ -5,7 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, utf8 } from '../../src/base/bytes.ts'
 import { IncrementalOrder } from '../../src/graph/incremental-order.ts'
-import { topologicalOrder } from '../../src/graph/order.ts'
+import { topologicalOrder } from '../../src/graph/topological-sort.ts'
 
 const test = suite('graph/incremental-order')
 

@@ -6,7 +6,7 @@ import { compare, type Digest, sha256, toHex, utf8 } from '../../src/base/bytes.
 import { hasCode } from '../../src/base/errors.ts'
 import { checkEvent, eventIdFromPrefix, eventIdPrefix, makeEvent } from '../../src/event/event.ts'
 import { eventIdPrefixOf } from '../../src/event/event-scanner.ts'
-import { topologicalOrder } from '../../src/graph/order.ts'
+import { topologicalOrder } from '../../src/graph/topological-sort.ts'
 import { encodeBody, encodeNode } from '../../src/node/node.ts'
 import { replaySeqs } from '../../src/replica/log-order.ts'
 import { ToyLog, toyDigest } from '../graph/toy-log.ts'

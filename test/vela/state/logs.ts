@@ -1,6 +1,6 @@
 // Made-up logs for tests of replay: findings, events in stored form, and DAGs of them that may arrive in any order.
 
-import { topologicalOrder } from '../../../src/graph/order.ts'
+import { topologicalOrder } from '../../../src/graph/topological-sort.ts'
 import * as vela from '../../../src/vela/index.ts'
 
 export type Members = Map<string, vela.Json>
