@@ -1,4 +1,5 @@
-// Chooses the Ed25519 provider of this thread: the fastest one that is available and passes the self-test.
+// Chooses the Ed25519 provider of this thread: the fastest one that is available and passes the
+// self-test.
 // Spec: protocol/signature.md, K1 to K6 and K12.
 
 import { ReplicaError } from '../base/errors.ts'
@@ -9,21 +10,25 @@ import { passesSelfTest } from './self-test.ts'
 import { type SignatureProvider, strictVerifier, type Verify } from './strict-verification.ts'
 
 /**
- * The choice of this thread. It is a cache of a constant: every provider gives the same results, and which ones are
- * available does not change. It is made at the first use, because loading libsodium and the self-test take 20 ms.
+ * The choice of this thread. It is a cache of a constant: every provider gives the same results,
+ * and which ones are available does not change. It is made at the first use, because loading
+ * libsodium and the self-test take 20 ms.
  */
 let chosen: { readonly provider: SignatureProvider; readonly verify: Verify } | undefined
 
 /**
- * Returns whether `sig` (64 bytes) is a valid signature of `message` under the public key `key` (32 bytes), by K1 to K6.
- * Returns false for a value of a wrong type or length.
+ * Returns whether `sig` (64 bytes) is a valid signature of `message` under the public key `key` (32
+ * bytes), by K1 to K6. Returns false for a value of a wrong type or length.
  * @throws ReplicaError ERR_INTERNAL if no provider passes the self-test
  */
 export function verify(key: Uint8Array, message: Uint8Array, sig: Uint8Array): boolean {
   return choice().verify(key, message, sig)
 }
 
-/** Returns the provider in use in this thread. @throws ReplicaError ERR_INTERNAL if no provider passes the self-test */
+/**
+ * Returns the provider in use in this thread.
+ * @throws ReplicaError ERR_INTERNAL if no provider passes the self-test
+ */
 export function signatureProvider(): SignatureProvider {
   return choice().provider
 }

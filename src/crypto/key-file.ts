@@ -1,7 +1,9 @@
-// The file that holds a seed: 64 hex digits and a newline, mode 0600. Made under a temporary name, synced, and linked
-// to its own name, which fails if that exists: no reader sees half a key and no key is ever overwritten. What is checked
-// on reading is the file that was opened, not the name. No message and no cause in here carries content of the file.
-// Specification: protocol/signature.md, K9.
+// Reads and writes key files: a seed as 64 hex digits and a newline, mode 0600. A new file is
+// written under a temporary name, synced, and linked to its final name, which fails if that name
+// exists. A reader therefore never sees part of a key, and no key is overwritten. The checks of a
+// read apply to the opened file, not to its name. Messages and causes of errors never contain
+// content of the file.
+// Spec: protocol/signature.md, K9.
 
 import { randomBytes } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
@@ -13,36 +15,43 @@ import { ReplicaError } from '../base/errors.ts'
 import { VERIFY_LIMITS } from '../base/limits.ts'
 import { seedBytes } from './strict-verification.ts'
 
-/** The 32-byte seed in `file`. @throws ReplicaError ERR_KEY_FILE */
+/**
+ * Returns the seed in `file` (32 bytes).
+ * @throws ReplicaError ERR_KEY_FILE if the file is missing, unreadable, accessible to others, or
+ *   does not contain a seed
+ */
 export async function readKeyFile(file: string): Promise<Uint8Array> {
-  // Without O_NONBLOCK, opening a pipe put in the file's place would wait for ever.
+  // Without O_NONBLOCK, the open would block forever if the name belongs to a pipe.
   const handle = await orFail(
     fs.open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)),
-    `can't open key file ${file}`,
+    `cannot open key file ${file}`,
   )
   try {
     checkStats(await handle.stat(), file)
     const buffer = Buffer.alloc(VERIFY_LIMITS.keyFileBytesMax)
-    const { bytesRead } = await orFail(handle.read(buffer, 0, buffer.length, 0), `can't read key file ${file}`)
+    const { bytesRead } = await orFail(handle.read(buffer, 0, buffer.length, 0), `cannot read key file ${file}`)
     const text = buffer.toString('latin1', 0, bytesRead).trim()
     buffer.fill(0)
     const seed = text.length === 2 * seedBytes ? fromHex(text) : undefined
-    if (seed === undefined) throw fault(`key file ${file} does not hold a key: ${2 * seedBytes} hex digits are wanted`)
+    if (seed === undefined) throw fault(`key file ${file} does not contain a key: expected ${2 * seedBytes} hex digits`)
     return seed
   } finally {
     await handle.close()
   }
 }
 
-/** Writes `seed` to a new file. @throws ReplicaError ERR_KEY_FILE */
+/**
+ * Writes `seed` (32 bytes) to a new file.
+ * @throws ReplicaError ERR_KEY_FILE if it exists or cannot be written
+ */
 export async function writeKeyFile(file: string, seed: Uint8Array): Promise<void> {
   const folder = path.dirname(file)
   const temporary = path.join(folder, `.${path.basename(file)}.${randomBytes(8).toString('hex')}.tmp`)
-  const message = `can't write key file ${file}`
+  const message = `cannot write key file ${file}`
   const handle = await orFail(fs.open(temporary, 'wx', 0o600), message)
   try {
     try {
-      await orFail(handle.chmod(0o600), message) // whatever the umask left of it
+      await orFail(handle.chmod(0o600), message) // the umask may have removed bits
       await orFail(handle.writeFile(`${toHex(seed)}\n`), message)
       await orFail(handle.sync(), message)
     } finally {
@@ -57,16 +66,16 @@ export async function writeKeyFile(file: string, seed: Uint8Array): Promise<void
 
 function checkStats(stats: Stats, file: string): void {
   if (!stats.isFile()) throw fault(`key file ${file} is not a regular file`)
-  if (stats.size > VERIFY_LIMITS.keyFileBytesMax) throw fault(`key file ${file} is too large to be one`)
-  // Windows has no such bits: what stat gives there says nothing about who may read.
+  if (stats.size > VERIFY_LIMITS.keyFileBytesMax) throw fault(`key file ${file} is too large`)
+  // Windows does not have these bits: stat does not tell there who may read the file.
   if (platform() !== 'win32' && (stats.mode & 0o077) !== 0) {
     const mode = (stats.mode & 0o777).toString(8).padStart(4, '0')
-    throw fault(`key file ${file} is open to others (mode ${mode}); run: chmod 600 ${file}`)
+    throw fault(`key file ${file} is accessible to others (mode ${mode}); run: chmod 600 ${file}`)
   }
 }
 
 async function syncFolder(folder: string): Promise<void> {
-  if (platform() === 'win32') return // folders can't be opened there
+  if (platform() === 'win32') return // a folder cannot be opened there
   const handle = await fs.open(folder, constants.O_RDONLY)
   try {
     await handle.sync()
@@ -75,13 +84,14 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-// The system's code (ENOENT, EEXIST, EACCES …) is in the cause and the message: a caller may want to tell them apart.
+// `facts.reason` has the system's code (ENOENT, EEXIST, EACCES …), so that a caller can distinguish
+// the cases.
 async function orFail<T>(work: Promise<T>, message: string): Promise<T> {
   try {
     return await work
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
-    const why = code === 'ENOENT' ? 'there is none' : code === 'EEXIST' ? 'it exists already' : code
+    const why = code === 'ENOENT' ? 'it does not exist' : code === 'EEXIST' ? 'it already exists' : code
     throw new ReplicaError('ERR_KEY_FILE', `${message}: ${why}`, { cause: error, facts: { reason: code } })
   }
 }

@@ -1,6 +1,7 @@
-// Ed25519 in JavaScript, on the curve points of @noble/ed25519: the fallback where no native implementation is available,
-// about 20 times slower than those. Public keys are always validated with it (K7). The library's own `verify` must not be
-// used: it multiplies by the cofactor in both of its modes, so it accepts signatures that K6 rejects.
+// Ed25519 in JavaScript, on the curve points of @noble/ed25519: the fallback where no native
+// implementation is available, about 20 times slower than those. Public keys are always validated
+// with it (K7). The library's own `verify` must not be used: it multiplies by the cofactor in both
+// of its modes, so it accepts signatures that K6 rejects.
 // Spec: protocol/signature.md, K6 and K7.
 
 import { createHash } from 'node:crypto'
@@ -36,8 +37,8 @@ export const nobleProvider: SignatureProvider = {
 }
 
 /**
- * K7: returns whether 32 bytes encode a point of the subgroup that the base point generates, other than the identity.
- * Takes about 1 ms.
+ * K7: returns whether 32 bytes encode a point of the subgroup that the base point generates, other
+ * than the identity. Takes about 1 ms.
  */
 export function isPrimeOrderPoint(bytes: Uint8Array): boolean {
   const point = decodePoint(bytes)
@@ -62,8 +63,8 @@ function sha512(...parts: Uint8Array[]): Uint8Array {
   return hash.digest()
 }
 
-// The synchronous functions of the library need a hash function from its user. An application that uses the same copy of
-// the library may have set another one.
+// The synchronous functions of the library need a hash function from its user. An application that
+// uses the same copy of the library may have set another one.
 function setHashFunction(): void {
   hashes.sha512 ??= message => Uint8Array.from(sha512(message))
 }

@@ -1,5 +1,5 @@
-// Ed25519 through node:crypto (OpenSSL), which every Node has. OpenSSL checks K1, K2 and K6 (protocol/signature.md);
-// strict-verification.ts checks the encodings and the small orders.
+// Ed25519 through node:crypto (OpenSSL), which every Node has. OpenSSL checks K1, K2 and K6
+// (protocol/signature.md); strict-verification.ts checks the encodings and the small orders.
 
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
 import { digestKey } from '../base/bytes.ts'
@@ -11,7 +11,10 @@ import { keyBytes, type SignatureProvider } from './strict-verification.ts'
 const PUBLIC_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 const PRIVATE_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 
-/** Returns a provider. It caches the KeyObjects of recently used public keys, because to make one costs as much as to verify. */
+/**
+ * Returns a provider. It caches the KeyObjects of recently used public keys, because to make one
+ * costs as much as to verify.
+ */
 export function createOpensslProvider(): SignatureProvider {
   const keyObjects = new KeyObjectCache()
   return {
@@ -52,7 +55,9 @@ function importKey(key: Uint8Array): KeyObject | undefined {
   try {
     return createPublicKey({ key: Buffer.concat([PUBLIC_PREFIX, key]), format: 'der', type: 'spki' })
   } catch {
-    return undefined // OpenSSL 3.0 accepts any 32 bytes; if a version rejects some, no signature is valid under them
+    // OpenSSL 3.0 accepts any 32 bytes. If a version rejects some, no signature is valid under
+    // them.
+    return undefined
   }
 }
 

@@ -1,6 +1,7 @@
-// Ed25519 through sodium-native (libsodium), the fastest provider. The package is optional: it may be absent, lack a build
-// for this machine, or be forbidden (`node --no-addons`). It is loaded at the first use, because that takes 20 ms. It does
-// not have type declarations; this file declares what it uses.
+// Ed25519 through sodium-native (libsodium), the fastest provider. The package is optional: it may
+// be absent, lack a build for this machine, or be forbidden (`node --no-addons`). It is loaded at
+// the first use, because that takes 20 ms. It does not have type declarations; this file declares
+// what it uses.
 
 import { createRequire } from 'node:module'
 import { keyBytes, type SignatureProvider, signatureBytes } from './strict-verification.ts'
@@ -17,7 +18,8 @@ export function loadSodiumProvider(): SignatureProvider | undefined {
   try {
     sodium = createRequire(import.meta.url)('sodium-native')
   } catch {
-    return undefined // absent, not built for this machine or forbidden: the errors differ, the meaning is the same
+    // Absent, not built for this machine, or forbidden: the errors differ, the meaning is the same.
+    return undefined
   }
   return {
     name: 'sodium',

@@ -1,11 +1,15 @@
-// Known-answer test of a provider before its first use: it signs one known message and judges a set of embedded cases. Some
-// library accepts each case that is invalid, and some library rejects each case that is valid. Takes 0.5 ms with a native
-// provider. Spec: protocol/signature.md, K12.
+// Known-answer test of a provider before its first use: it signs one known message and judges a set
+// of embedded cases. Some library accepts each case that is invalid, and some library rejects each
+// case that is valid. Takes 0.5 ms with a native provider.
+// Spec: protocol/signature.md, K12.
 
 import { equals, fromHex } from '../base/bytes.ts'
 import { type SignatureProvider, strictVerifier } from './strict-verification.ts'
 
-/** Returns whether the provider signs and verifies the embedded cases correctly. A provider that throws fails the test. */
+/**
+ * Returns whether the provider signs and verifies the embedded cases correctly. A provider that
+ * throws fails the test.
+ */
 export function passesSelfTest(provider: SignatureProvider): boolean {
   try {
     const verify = strictVerifier(provider)

@@ -1,5 +1,6 @@
-// The thread of a RunSigner: takes the seed, says that it is there, then takes packed runs of events and gives back their
-// nodes. Any fault ends the thread.
+// Worker thread that signs. Its first message is a seed, to which it replies `ready`; every further
+// message is a packed chain of events, to which it replies with the packed nodes. An error ends the
+// thread.
 
 import { parentPort } from 'node:worker_threads'
 import { Key } from './key.ts'
@@ -7,9 +8,9 @@ import { type PackedChain, packNodes, signChain, unpackBytes } from './node-sign
 
 parentPort!.once('message', (seed: Uint8Array) => {
   const key = Key.fromSeed(seed)
-  parentPort!.on('message', (run: PackedChain) => {
-    const nodes = packNodes(signChain(key, run, unpackBytes(run)))
+  parentPort!.on('message', (chain: PackedChain) => {
+    const nodes = packNodes(signChain(key, chain, unpackBytes(chain)))
     parentPort!.postMessage(nodes, [nodes.bytes.buffer, nodes.ends.buffer, nodes.digests.buffer])
   })
-  parentPort!.postMessage('up')
+  parentPort!.postMessage('ready')
 })

@@ -1,4 +1,5 @@
-// Verifies signatures under keys that no registry has validated: the keys that events name themselves.
+// Verifies signatures under keys that no registry has validated: the keys that events name
+// themselves.
 // Spec: protocol/signature.md, K1 to K7.
 
 import { toHex } from '../base/bytes.ts'
@@ -10,8 +11,9 @@ import { validatePublicKey } from './key.ts'
 import type { Verify } from './strict-verification.ts'
 
 /**
- * Returns a function that verifies a signature by K1 to K6 and, if it is valid, the public key by K7. The function keeps
- * the results of the last `VERIFY_LIMITS.keysCachedMax` keys, because K7 takes about 1 ms.
+ * Returns a function that verifies a signature by K1 to K6 and, if it is valid, the public key by
+ * K7. The function keeps the results of the last `VERIFY_LIMITS.keysCachedMax` keys, because K7
+ * takes about 1 ms.
  *
  * @example
  * const verify = validatedKeyVerifier()

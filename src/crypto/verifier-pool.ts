@@ -1,9 +1,11 @@
-// Checks many signatures off the main thread, which is busy with sockets, hashing and the store, and off libuv's pool,
-// which LevelDB needs. A few jobs are checked at once in place: the way to a worker and back costs as much. Many are cut
-// into batches for a small pool of threads, made when they are first needed. A worker has a bounded number of batches;
-// what is beyond waits in its call, uncopied, and calls take turns, so a large push doesn't hold up a small one. Where
-// much waits, this thread checks a few itself between all else that it has to do: on few cores it would often be idle.
-// A job that could not be checked fails its call. There is no verdict by default.
+// Verifies many signatures on worker threads: off the main thread, which is busy with sockets,
+// hashing and the store, and off the thread pool of libuv, which LevelDB needs. A few signatures
+// are verified at once on the calling thread, because the way to a worker and back costs as much.
+// More are cut into batches for a small pool of threads, started on demand. The number of batches
+// of a worker is bounded; further jobs wait in their call, uncopied. Calls take turns (round
+// robin), so a large push does not delay a small one. If many jobs wait, the calling thread
+// verifies a few itself in each event-loop iteration: with few cores it would often be idle. A job
+// that cannot be verified fails its call; there is no default result.
 
 import { availableParallelism } from 'node:os'
 import type { Worker } from 'node:worker_threads'
@@ -11,7 +13,7 @@ import { concat } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { VERIFY_LIMITS } from '../base/limits.ts'
 import { verify } from './ed25519.ts'
-import { checkBatch, measureBatch, messageBytes, packBatch, type SignatureJob } from './verify-batch.ts'
+import { measureBatch, messageBytes, packBatch, type SignatureJob, verifyBatch } from './verify-batch.ts'
 import { startThread } from './worker-thread.ts'
 
 export type { SignatureJob }
@@ -20,9 +22,10 @@ interface Call {
   readonly jobs: readonly SignatureJob[]
   readonly verdicts: Uint8Array
   readonly settle: { resolve: (verdicts: Uint8Array) => void; reject: (error: Error) => void }
-  /** The first job that is in no batch yet. */
+  /** Index of the first job that is not in a batch yet. */
   next: number
-  unanswered: number
+  /** Jobs without a verdict. */
+  pending: number
   failed: boolean
 }
 
@@ -32,164 +35,186 @@ interface Batch {
   readonly count: number
 }
 
-interface Lane {
+interface PoolWorker {
   readonly worker: Worker
-  /** What the worker has, in the order in which it will answer. */
+  /** Batches that the worker has, in the order of its replies. */
   readonly batches: Batch[]
-  /** Blocks that came back, to be used again. */
+  /** Returned blocks, for reuse. */
   readonly blocks: ArrayBuffer[]
 }
 
+/**
+ * A pool of threads that verify signatures.
+ *
+ * @example
+ * await using pool = new VerifierPool()
+ * const verdicts = await pool.check([{ key: publicKey, sig, message: [bytes] }])
+ * verdicts[0] === 1 // valid
+ */
 export class VerifierPool {
   readonly #workersMax: number
-  readonly #lanes = new Set<Lane>()
-  readonly #waiting: Call[] = []
-  #helping: NodeJS.Immediate | undefined
+  readonly #workers = new Set<PoolWorker>()
+  /** Calls with jobs that are not in a batch, in round-robin order. */
+  readonly #queue: Call[] = []
+  #inlineTimer: NodeJS.Immediate | undefined
   #closed = false
 
-  /** `workers`: how many threads at most, by default one less than there are cores, at least 1 and at most 4. */
+  /**
+   * @param options.workers maximum number of threads, at least 1. Default: one less than the number
+   *   of cores, from 1 to 4
+   * @throws TypeError if `workers` is not an integer of at least 1
+   */
   constructor(options: { workers?: number } = {}) {
     const workers = options.workers ?? Math.max(1, Math.min(VERIFY_LIMITS.workersMax, availableParallelism() - 1))
-    if (!Number.isInteger(workers) || workers < 1) throw new TypeError('workers is a whole number, at least 1')
+    if (!Number.isInteger(workers) || workers < 1) throw new TypeError('workers is an integer of at least 1')
     this.#workersMax = workers
   }
 
   /**
-   * The verdicts, a byte 1 (valid) or 0 for each job in order. The arrays must not change before they are there.
-   * @throws ReplicaError ERR_INTERNAL when a worker died over it, ERR_ABORTED when the verifier is closed
+   * Verifies `jobs`. Returns one byte for each job in order: 1 if the signature is valid, otherwise
+   * 0. The arrays of the jobs must not change until the promise is settled.
+   * @throws ReplicaError ERR_INTERNAL if the thread of a job ended, ERR_ABORTED if the pool is
+   *   closed
    */
   async check(jobs: readonly SignatureJob[]): Promise<Uint8Array> {
     if (this.#closed) throw closedError()
     if (isSmall(jobs)) return Uint8Array.from(jobs, job => (verify(job.key, joined(job.message), job.sig) ? 1 : 0))
     return new Promise((resolve, reject) => {
       const verdicts = new Uint8Array(jobs.length)
-      this.#waiting.push({
+      this.#queue.push({
         jobs,
         verdicts,
         settle: { resolve, reject },
         next: 0,
-        unanswered: jobs.length,
+        pending: jobs.length,
         failed: false,
       })
       this.#dispatch()
     })
   }
 
-  /** Ends the workers. Calls that wait for a verdict fail with ERR_ABORTED. */
+  /** Ends the threads. Pending calls fail with ERR_ABORTED. */
   async close(): Promise<void> {
     this.#closed = true
-    const lanes = [...this.#lanes]
-    this.#lanes.clear()
-    for (const call of this.#waiting.splice(0)) fail(call, closedError())
-    for (const { call } of lanes.flatMap(lane => lane.batches)) fail(call, closedError())
-    await Promise.all(lanes.map(lane => lane.worker.terminate()))
+    const workers = [...this.#workers]
+    this.#workers.clear()
+    for (const call of this.#queue.splice(0)) fail(call, closedError())
+    for (const { call } of workers.flatMap(({ batches }) => batches)) fail(call, closedError())
+    await Promise.all(workers.map(({ worker }) => worker.terminate()))
   }
 
+  /** Same as `close`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
   #dispatch(): void {
-    for (let call = this.#waiting.shift(); call !== undefined; call = this.#waiting.shift()) {
+    for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift()) {
       if (call.failed) continue
       try {
-        const lane = this.#freeLane()
-        if (lane === undefined) {
-          this.#waiting.unshift(call)
-          if (this.#isBehind()) this.#helping ??= setImmediate(() => this.#help())
+        const worker = this.#availableWorker()
+        if (worker === undefined) {
+          this.#queue.unshift(call)
+          if (this.#isOverloaded()) this.#inlineTimer ??= setImmediate(() => this.#verifyInline())
           return
         }
-        this.#post(lane, call)
+        this.#post(worker, call)
       } catch (error) {
-        fail(call, error as Error) // no thread to be had, or jobs of a wrong type; other calls go on
+        // No thread can be started, or jobs of a wrong type. Other calls continue.
+        fail(call, error as Error)
         continue
       }
-      if (call.next < call.jobs.length) this.#waiting.push(call)
+      if (call.next < call.jobs.length) this.#queue.push(call)
     }
   }
 
-  /** So many jobs wait that it is throughput that counts; with fewer the calling thread has better things to do. */
-  #isBehind(): boolean {
-    return this.#waiting.reduce((sum, { jobs, next }) => sum + jobs.length - next, 0) >= VERIFY_LIMITS.helpFromJobs
+  /** With this many queued jobs, throughput matters more than the latency of the calling thread. */
+  #isOverloaded(): boolean {
+    return this.#queue.reduce((sum, { jobs, next }) => sum + jobs.length - next, 0) >= VERIFY_LIMITS.helpFromJobs
   }
 
-  /** Checks a few jobs of the call whose turn it is, as long as no worker could take them; what is large waits for one. */
-  #help(): void {
-    this.#helping = undefined
-    const [call] = this.#waiting
-    if (call === undefined || !this.#isBehind()) return
+  /** Verifies a few jobs of the first call on this thread. A large job waits for a worker. */
+  #verifyInline(): void {
+    this.#inlineTimer = undefined
+    const [call] = this.#queue
+    if (call === undefined || !this.#isOverloaded()) return
     try {
       const { inlineBytesMax, helpJobsMax } = VERIFY_LIMITS
       const { count, bytes } = measureBatch(call.jobs, call.next, { jobs: helpJobsMax, bytes: inlineBytesMax })
       if (bytes > inlineBytesMax) return
       const block = new ArrayBuffer(bytes)
-      packBatch(block, call.jobs, call.next, count)
-      checkBatch(block)
+      packBatch(block, call.jobs, { from: call.next, count })
+      verifyBatch(block)
       call.verdicts.set(new Uint8Array(block, 0, count), call.next)
       call.next += count
       this.#settle(call, count)
     } catch (error) {
       fail(call, error as Error) // jobs of a wrong type
     }
-    this.#waiting.shift()
-    if (call.next < call.jobs.length) this.#waiting.push(call)
+    this.#queue.shift()
+    if (call.next < call.jobs.length) this.#queue.push(call)
     this.#dispatch()
   }
 
-  /** The worker with the least to do, a new one rather than one that is busy; undefined when all have their fill. */
-  #freeLane(): Lane | undefined {
-    let least: Lane | undefined
-    for (const lane of this.#lanes) if (least === undefined || lane.batches.length < least.batches.length) least = lane
+  /**
+   * Returns an idle worker, else a new one, else the one with the fewest batches; undefined if all
+   * are full.
+   */
+  #availableWorker(): PoolWorker | undefined {
+    let least: PoolWorker | undefined
+    for (const worker of this.#workers) {
+      if (least === undefined || worker.batches.length < least.batches.length) least = worker
+    }
     if (least?.batches.length === 0) return least
-    if (this.#lanes.size < this.#workersMax) return this.#start()
+    if (this.#workers.size < this.#workersMax) return this.#start()
     return least !== undefined && least.batches.length < VERIFY_LIMITS.batchesPerWorkerMax ? least : undefined
   }
 
-  #start(): Lane {
-    const worker = startThread('./verify-worker.js', 'check signatures')
-    const lane: Lane = { worker, batches: [], blocks: [] }
-    worker.on('message', (block: ArrayBuffer) => this.#answered(lane, block))
-    worker.on('error', error => this.#lost(lane, error))
-    worker.on('exit', code => this.#lost(lane, new Error(`exit code ${code}`)))
-    this.#lanes.add(lane)
-    return lane
+  #start(): PoolWorker {
+    const worker = startThread('./verify-worker.js', 'verify signatures')
+    const started: PoolWorker = { worker, batches: [], blocks: [] }
+    worker.on('message', (block: ArrayBuffer) => this.#onBlock(started, block))
+    worker.on('error', error => this.#onEnd(started, error))
+    worker.on('exit', code => this.#onEnd(started, new Error(`exit code ${code}`)))
+    this.#workers.add(started)
+    return started
   }
 
-  #post(lane: Lane, call: Call): void {
+  #post({ worker, batches, blocks }: PoolWorker, call: Call): void {
     const share = Math.ceil(call.jobs.length / this.#workersMax)
     const jobs = Math.max(VERIFY_LIMITS.inlineJobsMax, Math.min(share, VERIFY_LIMITS.jobsPerBatchMax))
     const { count, bytes } = measureBatch(call.jobs, call.next, { jobs, bytes: VERIFY_LIMITS.batchBytes })
-    const large = bytes > VERIFY_LIMITS.batchBytes // one job that is larger than a block
-    const block = large ? new ArrayBuffer(bytes) : (lane.blocks.pop() ?? new ArrayBuffer(VERIFY_LIMITS.batchBytes))
-    packBatch(block, call.jobs, call.next, count)
+    const large = bytes > VERIFY_LIMITS.batchBytes // a single job that is larger than a block
+    const block = large ? new ArrayBuffer(bytes) : (blocks.pop() ?? new ArrayBuffer(VERIFY_LIMITS.batchBytes))
+    packBatch(block, call.jobs, { from: call.next, count })
     // Only a thread with work keeps the process alive.
-    if (lane.batches.length === 0) lane.worker.ref()
-    lane.batches.push({ call, from: call.next, count })
+    if (batches.length === 0) worker.ref()
+    batches.push({ call, from: call.next, count })
     call.next += count
-    lane.worker.postMessage(block, [block])
+    worker.postMessage(block, [block])
   }
 
-  #answered(lane: Lane, block: ArrayBuffer): void {
-    if (!this.#lanes.has(lane)) return
-    const { call, from, count } = lane.batches.shift()!
-    if (lane.batches.length === 0) lane.worker.unref()
+  #onBlock(worker: PoolWorker, block: ArrayBuffer): void {
+    if (!this.#workers.has(worker)) return
+    const { call, from, count } = worker.batches.shift()!
+    if (worker.batches.length === 0) worker.worker.unref()
     call.verdicts.set(new Uint8Array(block, 0, count), from)
-    if (block.byteLength === VERIFY_LIMITS.batchBytes) lane.blocks.push(block)
+    if (block.byteLength === VERIFY_LIMITS.batchBytes) worker.blocks.push(block)
     this.#settle(call, count)
     this.#dispatch()
   }
 
   #settle(call: Call, count: number): void {
-    call.unanswered -= count
-    if (call.unanswered === 0 && !call.failed) call.settle.resolve(call.verdicts)
+    call.pending -= count
+    if (call.pending === 0 && !call.failed) call.settle.resolve(call.verdicts)
   }
 
-  #lost(lane: Lane, cause: Error): void {
-    if (!this.#lanes.delete(lane)) return
-    for (const { call } of lane.batches) {
-      fail(call, new ReplicaError('ERR_INTERNAL', 'a thread that was checking signatures ended', { cause }))
+  #onEnd(worker: PoolWorker, cause: Error): void {
+    if (!this.#workers.delete(worker)) return
+    for (const { call } of worker.batches) {
+      fail(call, new ReplicaError('ERR_INTERNAL', 'a thread that verified signatures ended', { cause }))
     }
-    this.#dispatch() // the next batch starts another
+    this.#dispatch() // the next batch starts another thread
   }
 }
 
@@ -209,5 +234,5 @@ function fail(call: Call, error: Error): void {
 }
 
 function closedError(): ReplicaError {
-  return new ReplicaError('ERR_ABORTED', 'the verifier is closed')
+  return new ReplicaError('ERR_ABORTED', 'the verifier pool is closed')
 }

@@ -1,22 +1,29 @@
-// Signatures to check, packed into one block of memory for a worker, and the verdicts on the way back in the same
-// block. A block is moved between threads, never shared: sodium-native can't read shared memory, and nobody may change
-// what is being checked. Layout, little-endian: count u32, then for each job the length of its message u32, key (32),
-// signature (64), message.
+// Packs signatures into one block of memory for a worker, which writes the results into the same
+// block. A block is transferred between threads and never shared: sodium-native cannot read shared
+// memory, and nothing may change during verification. Layout, little-endian: count u32, then for
+// each job the length of its message u32, key (32), signature (64), message.
 
 import { verify } from './ed25519.ts'
 import { keyBytes, signatureBytes } from './strict-verification.ts'
 
-/** One signature to check. The message is the concatenation of its parts. */
+/** One signature to verify. */
 export interface SignatureJob {
+  /** Public key, 32 bytes. */
   readonly key: Uint8Array
+  /** Signature, 64 bytes. */
   readonly sig: Uint8Array
+  /** Parts of the message; the signature covers their concatenation. */
   readonly message: readonly Uint8Array[]
 }
 
 const headBytes = 4
 const jobHeadBytes = 4 + keyBytes + signatureBytes
 
-/** How many of `jobs` from `from` on, at least one and at most `jobsMax`, go into a block of `bytesMax`, and their size. */
+/**
+ * Returns how many of `jobs`, from index `from`, fit into a block of `max.bytes`: at least one, at
+ * most `max.jobs`. `bytes` is the size of the block that they need, which is more than `max.bytes`
+ * if the first one alone exceeds it.
+ */
 export function measureBatch(jobs: readonly SignatureJob[], from: number, max: { jobs: number; bytes: number }) {
   let bytes = headBytes
   let count = 0
@@ -29,12 +36,20 @@ export function measureBatch(jobs: readonly SignatureJob[], from: number, max: {
   return { count, bytes }
 }
 
+/** Returns the length of a job's message in bytes. */
 export function messageBytes(job: SignatureJob): number {
   return job.message.reduce((sum, part) => sum + part.length, 0)
 }
 
-/** Copies `count` jobs into `block`, which measureBatch said is large enough. */
-export function packBatch(block: ArrayBuffer, jobs: readonly SignatureJob[], from: number, count: number): void {
+/**
+ * Copies `count` jobs, from index `from`, into `block`, whose size is at least what `measureBatch`
+ * returned.
+ */
+export function packBatch(
+  block: ArrayBuffer,
+  jobs: readonly SignatureJob[],
+  { from, count }: { from: number; count: number },
+): void {
   const bytes = new Uint8Array(block)
   const view = new DataView(block)
   view.setUint32(0, count, true)
@@ -42,7 +57,8 @@ export function packBatch(block: ArrayBuffer, jobs: readonly SignatureJob[], fro
   for (let i = from; i < from + count; i++) {
     const { key, sig, message } = jobs[i]!
     const start = at + jobHeadBytes
-    // A key or signature of a wrong length is packed as zeros: the key of zeros is of small order, so the verdict is no.
+    // A key or signature of a wrong length becomes zeros. The zero key has a small order, so the
+    // signature is not valid.
     const wellFormed = key.length === keyBytes && sig.length === signatureBytes
     if (wellFormed) {
       bytes.set(key, at + 4)
@@ -58,8 +74,11 @@ export function packBatch(block: ArrayBuffer, jobs: readonly SignatureJob[], fro
   }
 }
 
-/** Checks a packed block and writes its verdicts, a byte 1 or 0 for each job, over its beginning. */
-export function checkBatch(block: ArrayBuffer): void {
+/**
+ * Verifies a packed block. Writes one byte for each job, 1 (valid) or 0, over the start of the
+ * block.
+ */
+export function verifyBatch(block: ArrayBuffer): void {
   const view = new DataView(block)
   const count = view.getUint32(0, true)
   const verdicts = new Uint8Array(count)
@@ -71,5 +90,5 @@ export function checkBatch(block: ArrayBuffer): void {
     verdicts[i] = verify(key, message, sig) ? 1 : 0
     at += jobHeadBytes + message.length
   }
-  new Uint8Array(block).set(verdicts) // count bytes always fit: a job takes a hundred
+  new Uint8Array(block).set(verdicts) // fits: each job has at least 100 bytes
 }

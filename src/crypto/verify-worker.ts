@@ -1,13 +1,14 @@
-// The thread of a verifier's worker: takes a packed block, checks it, gives it back with the verdicts. Any fault ends
-// the thread; the verifier then fails the jobs it had and starts another.
+// Worker thread that verifies. It receives a packed block of jobs and sends it back with the
+// results. An error ends the thread; the pool then fails the jobs of that thread and starts another
+// one.
 
 import { parentPort } from 'node:worker_threads'
 import { signatureProvider } from './ed25519.ts'
-import { checkBatch } from './verify-batch.ts'
+import { verifyBatch } from './verify-batch.ts'
 
-signatureProvider() // choose now, while the first block is still being packed
+signatureProvider() // choose it now, while the main thread packs the first block
 
 parentPort!.on('message', (block: ArrayBuffer) => {
-  checkBatch(block)
+  verifyBatch(block)
   parentPort!.postMessage(block, [block])
 })

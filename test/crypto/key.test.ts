@@ -37,7 +37,7 @@ test('a refused key is told why', () => {
   const refused: [hex: string, why: RegExp][] = [
     ['00'.repeat(31), /32 bytes, not 31/],
     ['00'.repeat(32), /small order/],
-    [`02${'00'.repeat(31)}`, /no point of the prime-order group/],
+    [`02${'00'.repeat(31)}`, /not a point of the prime-order group/],
     [`ee${'ff'.repeat(30)}7f`, /not in canonical form/],
   ]
   for (const [hex, why] of refused) assert.throws(() => validatePublicKey(bytes(hex)), why)

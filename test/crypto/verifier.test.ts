@@ -12,7 +12,7 @@ import { VERIFY_LIMITS } from '../../src/base/limits.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
 import { type SignatureJob, VerifierPool } from '../../src/crypto/verifier-pool.ts'
-import { checkBatch, measureBatch, packBatch } from '../../src/crypto/verify-batch.ts'
+import { measureBatch, packBatch, verifyBatch } from '../../src/crypto/verify-batch.ts'
 import { bytes, vectorsOf } from './signature-vectors.ts'
 
 const test = suite('crypto/verifier')
@@ -102,8 +102,8 @@ test('a packed batch says of any jobs what verify says of each', () => {
       assert.is(count, jobs.length)
       const block = new ArrayBuffer(size)
       new Uint8Array(block).fill(0xff) // what a block held before must not matter
-      packBatch(block, jobs, 0, count)
-      checkBatch(block)
+      packBatch(block, jobs, { from: 0, count })
+      verifyBatch(block)
       const expected = jobs.map(one => (verify(one.key, concat(one.message), one.sig) ? 1 : 0))
       assert.equal([...new Uint8Array(block, 0, count)], expected)
     }),
