@@ -33,6 +33,11 @@ export function fromHex(text: string): Uint8Array | undefined {
   return Uint8Array.from(Buffer.from(text, 'hex'))
 }
 
+/** True for exactly `bytes` bytes in lower-case hex. */
+export function isLowerHex(text: string, bytes: number): boolean {
+  return text.length === bytes * 2 && /^[0-9a-f]*$/.test(text)
+}
+
 export function utf8(text: string): Uint8Array {
   return Buffer.from(text, 'utf8')
 }

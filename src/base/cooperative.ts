@@ -3,6 +3,11 @@
 
 import { setImmediate } from 'node:timers/promises'
 
+/** Resolves in a new iteration of the event loop, after pending socket events. */
+export function yieldToEventLoop(): Promise<void> {
+  return setImmediate()
+}
+
 /** A computation that yields between steps and returns its result. */
 export type CooperativeTask<T> = Generator<undefined, T, undefined>
 
@@ -27,6 +32,6 @@ export async function runCooperatively<T>(task: CooperativeTask<T>): Promise<T> 
       const step = task.next()
       if (step.done === true) return step.value
     } while (performance.now() - startedMs < SLICE_MS)
-    await setImmediate()
+    await yieldToEventLoop()
   }
 }

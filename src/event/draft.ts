@@ -2,14 +2,14 @@
 // and schema, most of them optional. Stricter than the reader of events: a misspelt member is refused instead of
 // dropped, and so is what says nothing, and a time that is none, since nobody has signed yet.
 
+import { excerpt, isBlank } from '../base/text.ts'
 import { parseInstant } from '../json/instant.ts'
 import { printJson } from '../json/json.ts'
 import { expectEnd, openCursor, peek, readMembers } from '../json/parser.ts'
-import { isBlank } from '../json/record.ts'
 import { skipValue } from '../json/skip.ts'
 import type { Json } from '../json/value.ts'
 import type { EventDraft } from './event.ts'
-import { excerpt, type Fields, optionalField, readFields, shapeError, stringField, stringList } from './fields.ts'
+import { type Fields, optionalField, readFields, shapeError, stringField, stringList } from './fields.ts'
 
 const DRAFT_FIELDS = [
   'kind',

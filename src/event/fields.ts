@@ -4,6 +4,7 @@
 
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
+import { excerpt } from '../base/text.ts'
 import { printJson, printString } from '../json/json.ts'
 import type { NumberReading } from '../json/number.ts'
 import { expectEnd, openCursor, type ParserCursor, peek, readItems, readMembers, readValue } from '../json/parser.ts'
@@ -142,11 +143,6 @@ export function stringList(fields: Fields, name: string): string[] {
   if (value === undefined) return []
   if (Array.isArray(value) && value.every(item => typeof item === 'string')) return value as string[]
   throw shapeError(`${name} is no list of strings`)
-}
-
-/** Enough of a foreign text for a message. */
-export function excerpt(text: string): string {
-  return text.length <= 64 ? text : `${text.slice(0, 64)}…`
 }
 
 export function shapeError(reason: string): ReplicaError {

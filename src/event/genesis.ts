@@ -3,8 +3,10 @@
 
 import { sha256, toHex, utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
+import { isFrontierId } from '../base/frontier-id.ts'
 import type { EventLog } from '../json/event-array-reader.ts'
 import { parseJson, printJson } from '../json/json.ts'
+import type { Json } from '../json/value.ts'
 import { type CheckedEvent, type EventReading, makeEvent, readEvent } from './event.ts'
 
 const GENESIS_KIND = 'frontier.created'
@@ -29,7 +31,7 @@ export function genesisName(event: Pick<EventReading, 'head' | 'computedId'>): s
 function storedName({ frontierId }: EventLog): string | undefined {
   const name = frontierId === undefined ? null : parseJson(frontierId)
   if (name === null) return undefined
-  if (typeof name === 'string' && /^vfr_[0-9a-f]{16}$/.test(name)) return name
+  if (typeof name === 'string' && isFrontierId(name)) return name
   throw new ReplicaError('ERR_FRONTIER_ID', 'the frontier_id of the file is not vfr_ and 16 lower-case hex digits')
 }
 
@@ -41,13 +43,28 @@ function firstEventName(log: EventLog): string | undefined {
 function metaName({ meta }: EventLog): string | undefined {
   const block = meta === undefined ? undefined : parseJson(meta)
   if (!(block instanceof Map)) return undefined
-  const named = new Map<string, string>()
-  for (const key of ['compiled_at', 'compiler', 'name']) {
-    const value = block.get(key)
-    if (typeof value !== 'string') return undefined
-    named.set(key, value)
-  }
-  return `vfr_${toHex(sha256(utf8(printJson(named))).subarray(0, 8))}`
+  return nameOfMeta({
+    compiled_at: stringOf(block, 'compiled_at'),
+    compiler: stringOf(block, 'compiler'),
+    name: stringOf(block, 'name'),
+  })
+}
+
+function stringOf(block: ReadonlyMap<string, Json>, key: string): string | undefined {
+  const value = block.get(key)
+  return typeof value === 'string' ? value : undefined
+}
+
+/** Returns the name that follows from a frontier's meta data; undefined unless all three are given. */
+export function nameOfMeta(meta: {
+  readonly compiled_at?: string | undefined
+  readonly compiler?: string | undefined
+  readonly name?: string | undefined
+}): string | undefined {
+  const { compiled_at, compiler, name } = meta
+  if (compiled_at === undefined || compiler === undefined || name === undefined) return undefined
+  const block = new Map(Object.entries({ compiled_at, compiler, name }))
+  return `vfr_${toHex(sha256(utf8(printJson(block))).subarray(0, 8))}`
 }
 
 export interface Genesis {

@@ -1,7 +1,7 @@
 // Signing and verifying by functions that the caller passes in: this layer knows what is signed and by whom, never how.
 // Keys and signatures are lower-case hex in every record that is read strictly (protocol/registry-entry.md, E2).
 
-import { fromHex, toHex } from '../base/bytes.ts'
+import { fromHex, isLowerHex, toHex } from '../base/bytes.ts'
 
 /** Whether `sig` (64 bytes) is valid over `message` under `key` (32 bytes), by the one rule of signature.md. */
 export type Verify = (key: Uint8Array, message: Uint8Array, sig: Uint8Array) => boolean
@@ -12,11 +12,6 @@ export interface Signer {
   readonly publicKey: string
   /** 64 bytes. */
   sign(message: Uint8Array): Uint8Array
-}
-
-/** True for exactly `bytes` bytes in lower-case hex. */
-export function isLowerHex(text: string, bytes: number): boolean {
-  return text.length === bytes * 2 && /^[0-9a-f]*$/.test(text)
 }
 
 /** The signature of `signer` as 128 lower-case hex digits. */

@@ -6,8 +6,7 @@
 // Spec: protocol/admission.md, D1 to D6.
 
 import { ReplicaError } from '../base/errors.ts'
-import { compareText } from '../base/text.ts'
-import { isBlank } from '../json/record.ts'
+import { compareText, isBlank } from '../base/text.ts'
 
 /** An event as causal closure sees it. */
 export interface IdPair {

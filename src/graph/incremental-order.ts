@@ -3,9 +3,8 @@
 // than itself; a node that was made long ago costs what lies behind its place. 60 bytes a node and 4 a parent stay in memory.
 // replay.ts gives the same order for a log that is read once.
 
-import { setImmediate } from 'node:timers/promises'
-import type { Digest } from '../base/bytes.ts'
-import { compareWords, KEY_WORDS, LABEL_WORDS, sortByKey, writeKey } from '../replica/log-order.ts'
+import { yieldToEventLoop } from '../base/cooperative.ts'
+import { compareWords, KEY_WORDS, type KeyedNode, LABEL_WORDS, sortByKey, writeKey } from './sort-keys.ts'
 import { topologicalSort } from './topological-sort.ts'
 
 /** So many nodes and more are sorted in passes that let others have their turn. */
@@ -28,7 +27,7 @@ export class IncrementalOrder {
   }
 
   /** Adds the next node of the log; its parents are there. */
-  add(node: { event: Uint8Array; digest: Digest; parents: readonly number[] }): void {
+  add(node: KeyedNode & { readonly parents: readonly number[] }): void {
     const seq = this.#count
     if (node.parents.some(parent => parent >= seq)) throw new TypeError('a parent is not there yet')
     if (seq === this.#order.length) this.#grow()
@@ -65,7 +64,7 @@ export class IncrementalOrder {
     if (members.length === 0) return from
     const walk = topologicalSort(await this.#graphOf(members, from))
     let step = walk.next()
-    for (; !step.done; step = walk.next()) await setImmediate()
+    for (; !step.done; step = walk.next()) await yieldToEventLoop()
     for (const [i, member] of step.value.entries()) {
       this.#order[from + i] = members[member]!
       this.#places[members[member]!] = from + i

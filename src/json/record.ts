@@ -1,10 +1,11 @@
 // Flat JSON records read strictly and without loss: members of known names and types, each at most once; members that a
 // record doesn't list are kept as they are, mean nothing here and are never signed (protocol/registry-entry.md, E3).
 
+import { isLowerHex } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
+import { isFrontierId } from '../base/frontier-id.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
-import { excerpt } from '../event/fields.ts'
-import { isLowerHex } from '../event/signing.ts'
+import { excerpt, isBlank } from '../base/text.ts'
 import { readInstant } from './instant.ts'
 import { printJson } from './json.ts'
 import type { NumberReading } from './number.ts'
@@ -15,16 +16,6 @@ import type { Json } from './value.ts'
 export interface RecordForm {
   readonly what: string
   readonly code: ErrorCode
-}
-
-/** `vfr_` and 16 lower-case hex digits. */
-export function namesFrontier(text: string): boolean {
-  return /^vfr_[0-9a-f]{16}$/.test(text)
-}
-
-/** Nothing but white space as Unicode has it, which is not quite what trim() takes off. */
-export function isBlank(text: string): boolean {
-  return /^\p{White_Space}*$/u.test(text)
 }
 
 /** The members of one record, read by name; `rest` are those that nobody took. */
@@ -94,7 +85,7 @@ export class RecordReader {
   }
 
   frontier(name: string): string {
-    return this.#where(this.string(name), namesFrontier, `${name} is no frontier name`)
+    return this.#where(this.string(name), isFrontierId, `${name} is no frontier name`)
   }
 
   rest(): Map<string, Json> {

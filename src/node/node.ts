@@ -4,24 +4,16 @@
 
 import { compare, concat, type Digest } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
+import { isFrontierId } from '../base/frontier-id.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
 import { isText, MAJOR } from '../cbor/cbor-reader.ts'
 import { CODEC_BYTE } from '../cbor/cid.ts'
 import type { DocumentLink, NodeFields } from './schema.ts'
-import {
-  BEFORE,
-  FRONTIER_DIGITS,
-  isFrontierName,
-  LINK_BYTES,
-  LINK_HASH,
-  LINK_HEAD,
-  NODE_DOMAIN,
-  NODE_VERSION,
-} from './schema.ts'
+import { BEFORE, FRONTIER_DIGITS, LINK_BYTES, LINK_HASH, LINK_HEAD, NODE_DOMAIN, NODE_VERSION } from './schema.ts'
 
 export { decodeNode } from './decoder.ts'
 export type { DocumentLink, Node, NodeFields } from './schema.ts'
-export { isFrontierName, NODE_DOMAIN } from './schema.ts'
+export { NODE_DOMAIN } from './schema.ts'
 
 const FIXED_BYTES = [
   BEFORE.version,
@@ -128,7 +120,7 @@ function checkFields({ key, event, links, height, parents, frontier }: NodeField
   })
   want(Number.isSafeInteger(height) && height >= 0, 'height is not an unsigned safe integer')
   want((height === 0) === (parents.length === 0), 'height is 0 exactly where there are no parents')
-  want(isFrontierName(frontier), 'a frontier name is vfr_ and 16 lower-case hex digits')
+  want(isFrontierId(frontier), 'a frontier name is vfr_ and 16 lower-case hex digits')
 }
 
 /** The order of links: their CIDs by bytes, so raw before dag-cbor, then by digest. */

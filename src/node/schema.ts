@@ -64,11 +64,6 @@ export const LINK_BYTES = LINK_HEAD.length + 1 + LINK_HASH.length + 32
 /** Hex digits after `vfr_`. */
 export const FRONTIER_DIGITS = 16
 
-/** Whether `text` is `vfr_` and 16 lower-case hex digits. */
-export function isFrontierName(text: string): boolean {
-  return /^vfr_[0-9a-f]{16}$/.test(text)
-}
-
 function latin1(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, 'latin1'))
 }

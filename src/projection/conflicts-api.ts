@@ -4,9 +4,9 @@
 
 import { equals, toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
+import { excerpt } from '../base/text.ts'
 import { cidText } from '../cbor/cid.ts'
 import { checkEvent } from '../event/event.ts'
-import { excerpt } from '../event/fields.ts'
 import type { Json } from '../json/value.ts'
 import { decodeNode } from '../node/node.ts'
 import type { Frontier } from '../replica/frontier.ts'

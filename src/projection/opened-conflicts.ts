@@ -3,7 +3,7 @@
 // the latest are kept in mind.
 
 import { VIEW_LIMITS } from '../base/limits.ts'
-import { excerpt } from '../event/fields.ts'
+import { excerpt } from '../base/text.ts'
 import { viewConflicts } from '../vela/state/field-conflicts.ts'
 import type { View } from '../vela/state/state.ts'
 import { type ContestedConflict, firstOf, type ListedConflict, listedComputed } from './conflict-list.ts'

@@ -5,7 +5,7 @@
 import { utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { SETTLE_LIMITS } from '../base/limits.ts'
-import { excerpt } from '../event/fields.ts'
+import { excerpt } from '../base/text.ts'
 import type { Records } from '../store/store.ts'
 import { type Proposal, printProposal, readProposal } from '../vela/resolution/proposal.ts'
 

@@ -5,6 +5,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { lowerBound } from '../base/binary-search.ts'
 import { validatedKeyVerifier } from '../crypto/validated-keys.ts'
+import { eventIdPrefixOf } from '../event/event-scanner.ts'
 import { Ancestry } from '../graph/ancestry.ts'
 import { IncrementalOrder } from '../graph/incremental-order.ts'
 import { printJson } from '../json/json.ts'
@@ -116,7 +117,7 @@ export class Replayer {
     for await (const rows of this.#log.scan({ from: this.nodes, to })) {
       for (const { seq, bytes, digest, parents } of rows) {
         const { event, key } = decodeNode(bytes)
-        this.#order.add({ event, digest, parents })
+        this.#order.add({ label: eventIdPrefixOf(event), event, digest, parents })
         this.#ancestry.add(parents)
         const carried = this.#carriers.add(this.#order.eventKey(seq), { event, key, standing })
         if (carried !== seq) gained.add(carried)

@@ -5,7 +5,7 @@
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { SETTLE_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
-import { excerpt } from '../event/fields.ts'
+import { excerpt } from '../base/text.ts'
 import type { Signer } from '../event/signing.ts'
 import { parseJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'

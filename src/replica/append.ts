@@ -2,12 +2,12 @@
 
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
+import { isBlank } from '../base/text.ts'
 import { PACKAGE_VERSION } from '../base/version.ts'
 import { draftOfValue, isWholeEvent, readDraft } from '../event/draft.ts'
 import { type CheckedEvent, type EventDraft, importEvent, makeEvent } from '../event/event.ts'
 import { makeGenesis } from '../event/genesis.ts'
 import { printJson, toJson } from '../json/json.ts'
-import { isBlank } from '../json/record.ts'
 import type { DocumentLink } from '../node/schema.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
 import type { Frontier } from './frontier.ts'

@@ -3,18 +3,13 @@
 // 70 MB for a chain of a million. Ids are 64-bit labels: where two contents share one, the event digest decides, then the node
 // digest, both by their first 128 bits. Specification: protocol/admission.md, D8 and D9.
 
-import { setImmediate } from 'node:timers/promises'
-import { type Digest, sha256 } from '../base/bytes.ts'
+import { yieldToEventLoop } from '../base/cooperative.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { eventIdPrefixOf } from '../event/event-scanner.ts'
+import { compareWords, EVENT_WORDS, KEY_WORDS, sortByKey, writeKey } from '../graph/sort-keys.ts'
 import { type Graph, topologicalSort } from '../graph/topological-sort.ts'
 import { decodeNode } from '../node/node.ts'
 import type { FrontierStore } from '../store/store.ts'
-
-/** Words of 32 bits kept for a node: two of label, four of event digest, four of node digest. */
-export const KEY_WORDS = 10
-export const LABEL_WORDS = 2
-const EVENT_WORDS = 6
 
 export interface ReplayOptions {
   /** `once` (the default): nodes that carry one event appear once, at the first place. `all`: every node. */
@@ -32,7 +27,7 @@ export async function replaySeqs(log: FrontierStore, options: ReplayOptions = {}
   for (;;) {
     const step = walk.next()
     if (step.done) return options.twins === 'all' ? step.value : firstOfEach(step.value, graph)
-    await setImmediate()
+    await yieldToEventLoop()
     if (options.signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the replay order was given up')
   }
 }
@@ -57,7 +52,8 @@ async function gather(log: FrontierStore, signal: AbortSignal | undefined): Prom
   for await (const rows of log.scan({ from: 0, to: count })) {
     if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the replay order was given up')
     for (const row of rows) {
-      writeKey(keys, row.seq, { event: decodeNode(row.bytes).event, digest: row.digest })
+      const { event } = decodeNode(row.bytes)
+      writeKey(keys, row.seq, { label: eventIdPrefixOf(event), event, digest: row.digest })
       degrees[row.seq] = row.parents.length
       if (edges + row.parents.length > parents.length) {
         const larger = new Uint32Array(parents.length + (parents.length >> 1) + row.parents.length)
@@ -66,24 +62,9 @@ async function gather(log: FrontierStore, signal: AbortSignal | undefined): Prom
       }
       for (const parent of row.parents) parents[edges++] = parent
     }
-    await setImmediate()
+    await yieldToEventLoop()
   }
   return { keys, degrees, parents: parents.subarray(0, edges) }
-}
-
-/** What a node is sorted by: the label and the text of its event, then itself. */
-export function writeKey(keys: Uint32Array, seq: number, node: { event: Uint8Array; digest: Digest }): void {
-  const at = seq * KEY_WORDS
-  putWords(keys, at, eventIdPrefixOf(node.event))
-  putWords(keys, at + LABEL_WORDS, sha256(node.event).subarray(0, 16))
-  putWords(keys, at + EVENT_WORDS, node.digest.subarray(0, 16))
-}
-
-/** Big-endian, so that words compare as the bytes do. */
-function putWords(keys: Uint32Array, at: number, bytes: Uint8Array): void {
-  for (let i = 0; i < bytes.length; i += 4) {
-    keys[at + (i >> 2)] = (bytes[i]! << 24) | (bytes[i + 1]! << 16) | (bytes[i + 2]! << 8) | bytes[i + 3]!
-  }
 }
 
 /** Lets go of the keys: what comes after needs only their order. */
@@ -92,57 +73,6 @@ async function rank({ keys, degrees, parents }: Gathered): Promise<Ranked> {
   const ranks = new Uint32Array(sorted.length)
   for (let i = 0; i < sorted.length; i++) ranks[sorted[i]!] = i
   return { degrees, parents, ranks, events: eventRanks(sorted, keys) }
-}
-
-/** Nodes by label, event digest, node digest: a radix sort by label in four passes, then the few that share one. */
-export async function sortByKey(keys: Uint32Array): Promise<Uint32Array> {
-  const count = keys.length / KEY_WORDS
-  let sorted = Uint32Array.from({ length: count }, (_, i) => i)
-  let spare = new Uint32Array(count)
-  const starts = new Uint32Array(65_537)
-  for (const [word, shift] of [
-    [1, 0],
-    [1, 16],
-    [0, 0],
-    [0, 16],
-  ] as const) {
-    starts.fill(0)
-    for (let node = 0; node < count; node++) {
-      const digit = (keys[node * KEY_WORDS + word]! >>> shift) & 0xffff
-      starts[digit + 1] = starts[digit + 1]! + 1
-    }
-    for (let digit = 0; digit < 65_536; digit++) starts[digit + 1] = starts[digit + 1]! + starts[digit]!
-    for (let i = 0; i < count; i++) {
-      const node = sorted[i]!
-      const digit = (keys[node * KEY_WORDS + word]! >>> shift) & 0xffff
-      const to = starts[digit]!
-      spare[to] = node
-      starts[digit] = to + 1
-    }
-    ;[sorted, spare] = [spare, sorted]
-    await setImmediate()
-  }
-  sortTwins(sorted, keys)
-  return sorted
-}
-
-/** Within each run of one label, by the rest of the key. */
-function sortTwins(sorted: Uint32Array, keys: Uint32Array): void {
-  const byRest = (a: number, b: number): number => compareWords(keys, a, b, LABEL_WORDS, KEY_WORDS)
-  let from = 0
-  for (let to = 1; to <= sorted.length; to++) {
-    if (to < sorted.length && compareWords(keys, sorted[from]!, sorted[to]!, 0, LABEL_WORDS) === 0) continue
-    if (to - from > 1) sorted.subarray(from, to).sort(byRest)
-    from = to
-  }
-}
-
-export function compareWords(keys: Uint32Array, a: number, b: number, from: number, to: number): number {
-  for (let word = from; word < to; word++) {
-    const difference = keys[a * KEY_WORDS + word]! - keys[b * KEY_WORDS + word]!
-    if (difference !== 0) return difference
-  }
-  return 0
 }
 
 function eventRanks(sorted: Uint32Array, keys: Uint32Array): Uint32Array {

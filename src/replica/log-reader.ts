@@ -5,7 +5,7 @@ import { hasCode, ReplicaError } from '../base/errors.ts'
 import { nodeDigest } from '../cbor/cid.ts'
 import { eventIdPrefix } from '../event/event.ts'
 import { type Action, classifyAgainst, type IdPair } from '../graph/causal-closure.ts'
-import { decodeNode, isFrontierName } from '../node/node.ts'
+import { decodeNode } from '../node/node.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
 import { replaySeqs } from './log-order.ts'
 import type { PreparedEvent } from './node-builder.ts'
@@ -61,13 +61,6 @@ function digestOf(id: string): Digest | undefined {
   } catch (error) {
     if (!hasCode(error, 'ERR_CID')) throw error
     return undefined
-  }
-}
-
-/** @throws ReplicaError ERR_FRONTIER_ID */
-export function checkName(frontier: string): void {
-  if (!isFrontierName(frontier)) {
-    throw new ReplicaError('ERR_FRONTIER_ID', `'${frontier.slice(0, 80)}' is not vfr_ and 16 lower-case hex digits`)
   }
 }
 

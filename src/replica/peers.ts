@@ -4,9 +4,9 @@
 import type { LiveSetting } from '../admission/peer.ts'
 import type { Cut, Peer, PeerChange } from '../admission/registry.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
+import { checkFrontierId } from '../base/frontier-id.ts'
 import type { Frontier } from './frontier.ts'
 import type { JournalEntry } from './journal.ts'
-import { checkName } from './log-reader.ts'
 import type { ReplicaContext } from './replica-context.ts'
 
 export interface NewPeer {
@@ -26,7 +26,7 @@ export class FrontierPeers {
   readonly #name: string
 
   constructor(home: ReplicaContext, frontier: string) {
-    checkName(frontier)
+    checkFrontierId(frontier)
     this.#home = home
     this.#name = frontier
   }

@@ -5,6 +5,7 @@ import { Registry } from '../admission/registry.ts'
 import { toHex } from '../base/bytes.ts'
 import { Emitter } from '../base/emitter.ts'
 import { ReplicaError } from '../base/errors.ts'
+import { checkFrontierId } from '../base/frontier-id.ts'
 import { HEADS_ALARM, REGISTRY_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { compareText } from '../base/text.ts'
@@ -19,7 +20,6 @@ import { Frontier } from './frontier.ts'
 import { loadIdentity } from './identity.ts'
 import { Journal } from './journal.ts'
 import { NETWORK_HOOKS, type NetworkHooks } from './links/backoff.ts'
-import { checkName } from './log-reader.ts'
 import type { OpenedReplica, OpenOptions, ReplicaEvent } from './open-replica.ts'
 import { PeerSyncTracker } from './sync/peer-sync-tracker.ts'
 
@@ -122,7 +122,7 @@ export class ReplicaContext {
 
   /** Starts to keep a frontier, or finds it kept already. Calls take turns, so that none makes a second gate. */
   openFrontier(name: string): Promise<Frontier> {
-    checkName(name)
+    checkFrontierId(name)
     return this.#openMutex.run(async () => {
       const kept = this.frontiers.get(name)
       if (kept !== undefined) return kept
@@ -136,7 +136,7 @@ export class ReplicaContext {
 
   /** A frontier of this name in memory, with nothing in it: what it refuses, one that is kept would refuse. */
   async inMemoryFrontier(name: string): Promise<Frontier> {
-    checkName(name)
+    checkFrontierId(name)
     return this.#make(name, new MemoryStore())
   }
 
@@ -171,7 +171,7 @@ export class ReplicaContext {
   frontier(name: string): Frontier {
     const frontier = this.frontiers.get(name)
     if (frontier !== undefined) return frontier
-    checkName(name)
+    checkFrontierId(name)
     throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `${name} is not kept here`)
   }
 

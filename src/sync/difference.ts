@@ -6,8 +6,8 @@
 // each number in the region walked. A sink that lies gets too little and harms nobody else: the comparison of heads
 // digests at the end of a session says so. Specification: protocol/admission.md, D11 to D13.
 
-import { setImmediate } from 'node:timers/promises'
 import type { Digest } from '../base/bytes.ts'
+import { yieldToEventLoop } from '../base/cooperative.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import { Heap } from '../graph/heap.ts'
@@ -193,7 +193,7 @@ export class SetDifference {
       rowsSinceBreath += rows.length
       if (rowsSinceBreath < ROWS_PER_BREATH) continue
       rowsSinceBreath = 0
-      await setImmediate()
+      await yieldToEventLoop()
     }
   }
 

@@ -5,9 +5,9 @@
 
 import type { Digest } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
+import { isFrontierId } from '../base/frontier-id.ts'
 import { REGISTRY_LIMITS, WIRE_LIMITS } from '../base/limits.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
-import { isFrontierName } from '../node/node.ts'
 import type { OpenedTally } from './flow-report.ts'
 
 export const PROTOCOL_VERSION = 1
@@ -143,7 +143,7 @@ const map =
   value =>
     matches(value, shape)
 
-const frontier: Check = value => typeof value === 'string' && isFrontierName(value)
+const frontier: Check = value => typeof value === 'string' && isFrontierId(value)
 const mode: Check = value => value === 'pull' || value === 'push' || value === 'both'
 const heads = array(headsPerFrameMax, bytes(32))
 const VIEW: Shape = {

@@ -3,9 +3,9 @@
 // reference. Spec: protocol/resolution.md, G4, G5; protocol/replay.md, R3–R11.
 
 import { NODE_LIMITS } from '../base/limits.ts'
+import { isBlank } from '../base/text.ts'
 import { shapeError } from '../event/fields.ts'
 import { parseJson } from '../json/json.ts'
-import { isBlank } from '../json/record.ts'
 import { type Json, JsonNumber } from '../json/value.ts'
 import type { ReviewState } from './files/frontier-file.ts'
 

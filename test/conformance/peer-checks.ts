@@ -2,7 +2,7 @@
 // does: where it takes what is unwise, being stricter is no failure and is noted.
 
 import { utf8 } from '../../src/base/bytes.ts'
-import { isBlank } from '../../src/json/record.ts'
+import { isBlank } from '../../src/base/text.ts'
 import * as vela from '../../src/vela/index.ts'
 import type { DataFile, Plain } from './folder.ts'
 import { codeOf, type Tally } from './tally.ts'

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, utf8 } from '../../src/base/bytes.ts'
+import { eventIdPrefixOf } from '../../src/event/event-scanner.ts'
 import { IncrementalOrder } from '../../src/graph/incremental-order.ts'
 import { topologicalOrder } from '../../src/graph/topological-sort.ts'
 
@@ -40,6 +41,10 @@ function expected(log: readonly Toy[]): number[] {
   return order!.map(id => ids.indexOf(id))
 }
 
+function add(order: IncrementalOrder, node: Omit<Parameters<IncrementalOrder['add']>[0], 'label'>): void {
+  order.add({ ...node, label: eventIdPrefixOf(node.event) })
+}
+
 function orderOf(order: IncrementalOrder): number[] {
   return Array.from({ length: order.size }, (_, place) => order.at(place))
 }
@@ -54,7 +59,7 @@ test('nodes in any portions give the order of them all, and what is before the f
         for (let seq = 0, round = 0; seq < log.length; round++) {
           const before = orderOf(order)
           for (let left = sizes[round]!; left > 0 && seq < log.length; left--, seq++)
-            order.add({ event: eventOf(log[seq]!), digest: digestOf(seq), parents: log[seq]!.parents })
+            add(order, { event: eventOf(log[seq]!), digest: digestOf(seq), parents: log[seq]!.parents })
           const from = await order.settle()
           const now = orderOf(order)
           assert.equal(now, expected(log.slice(0, seq)))
@@ -75,18 +80,18 @@ test('what is built on the present heads goes to the end', async () => {
   const order = new IncrementalOrder()
   const count = 5000
   for (let seq = 0; seq < count; seq++)
-    order.add({
+    add(order, {
       event: eventOf({ label: (seq * 7919) % 997, parents: [] }),
       digest: digestOf(seq),
       parents: seq === 0 ? [] : [seq - 1],
     })
   assert.is(await order.settle(), 0)
   assert.equal(orderOf(order).slice(-3), [count - 3, count - 2, count - 1])
-  order.add({ event: eventOf({ label: 0, parents: [] }), digest: digestOf(count), parents: [count - 1] })
+  add(order, { event: eventOf({ label: 0, parents: [] }), digest: digestOf(count), parents: [count - 1] })
   assert.is(await order.settle(), count)
   assert.is(await order.settle(), count + 1)
   assert.throws(
-    () => order.add({ event: eventOf({ label: 0, parents: [] }), digest: digestOf(0), parents: [count + 1] }),
+    () => add(order, { event: eventOf({ label: 0, parents: [] }), digest: digestOf(0), parents: [count + 1] }),
     TypeError,
   )
 })
@@ -94,7 +99,7 @@ test('what is built on the present heads goes to the end', async () => {
 test('equal events have equal keys', () => {
   const order = new IncrementalOrder()
   for (const [seq, label] of [1, 2, 1].entries())
-    order.add({ event: eventOf({ label, parents: [] }), digest: digestOf(seq), parents: [] })
+    add(order, { event: eventOf({ label, parents: [] }), digest: digestOf(seq), parents: [] })
   assert.is(order.eventKey(0), order.eventKey(2))
   assert.is.not(order.eventKey(0), order.eventKey(1))
 })

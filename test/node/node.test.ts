@@ -7,6 +7,7 @@ import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { compare, type Digest, equals, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { isFrontierId } from '../../src/base/frontier-id.ts'
 import { NODE_LIMITS, nodeBytesMax } from '../../src/base/limits.ts'
 import {
   compareLinks,
@@ -14,7 +15,6 @@ import {
   decodeNode,
   encodeBody,
   encodeNode,
-  isFrontierName,
   NODE_DOMAIN,
   type NodeFields,
   signingBytes,
@@ -238,7 +238,7 @@ test('links sort by codec, then digest', () => {
 })
 
 test('a frontier name is vfr_ and 16 lower-case hex digits', () => {
-  assert.ok(isFrontierName('vfr_0123456789abcdef'))
+  assert.ok(isFrontierId('vfr_0123456789abcdef'))
   for (const name of [
     '',
     'vfr_',
@@ -247,7 +247,7 @@ test('a frontier name is vfr_ and 16 lower-case hex digits', () => {
     'VFR_0123456789abcdef',
     'vfr_0123456789abcdef\n',
   ]) {
-    assert.not(isFrontierName(name))
+    assert.not(isFrontierId(name))
   }
 })
 

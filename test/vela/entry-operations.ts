@@ -3,7 +3,7 @@
 
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { ReplicaError } from '../../src/base/errors.ts'
-import { checkFrontierName } from '../../src/vela/federation/registry-entry.ts'
+import { checkFrontierId } from '../../src/base/frontier-id.ts'
 import * as vela from '../../src/vela/index.ts'
 import { signer, verify } from './signers.ts'
 
@@ -54,7 +54,7 @@ const entryOperations: Record<string, (input: never) => Output> = {
     return { owner: entry.owner_pubkey }
   },
   'frontier-name': ({ text }: { text: string }) => {
-    checkFrontierName(text)
+    checkFrontierId(text)
     return { frontier: text }
   },
   latest: ({ entries, ...options }: { entries: string[]; frontier: string; owner: string }) => {

@@ -2,7 +2,7 @@
 // repository is read as import reads it, into a store in memory, so that it amounts to the same here as there.
 
 import * as path from 'node:path'
-import { isFrontierName } from '../../node/node.ts'
+import { isFrontierId } from '../../base/frontier-id.ts'
 import { splitRepository } from '../../projection/files/split.ts'
 import { MemoryStore } from '../../store/memory-store.ts'
 import { type FrontierFile, readFrontier } from '../../vela/files/frontier-file.ts'
@@ -18,7 +18,7 @@ export interface InputContext {
 
 /** Whether a word names a frontier of the store: a file of that name is reached by `./vfr_…`. */
 export function isFrontierReference(word: string): boolean {
-  return isFrontierName(word)
+  return isFrontierId(word)
 }
 
 /** `-` is stdin. @throws ReplicaError ERR_USAGE when there is no such file, and as readFrontier does */

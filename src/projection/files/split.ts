@@ -3,9 +3,10 @@
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { isFrontierId } from '../../base/frontier-id.ts'
 import { compareText } from '../../base/text.ts'
 import { type EventReading, importEvent } from '../../event/event.ts'
-import { genesisName } from '../../event/genesis.ts'
+import { genesisName, nameOfMeta } from '../../event/genesis.ts'
 import { readLog } from '../../json/event-array-reader.ts'
 import { parseJson, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
@@ -241,7 +242,7 @@ function nameOf(parts: {
   entries: readonly Entry[]
 }): string | undefined {
   const { meta, frontierFile, entries } = parts
-  if (meta.frontier_id !== undefined && /^vfr_[0-9a-f]{16}$/.test(meta.frontier_id)) return meta.frontier_id
+  if (meta.frontier_id !== undefined && isFrontierId(meta.frontier_id)) return meta.frontier_id
   try {
     if (frontierFile !== undefined) return readFrontier(frontierFile, { broken: 'keep' }).id
   } catch (error) {
@@ -251,12 +252,5 @@ function nameOf(parts: {
     const name = reading === undefined ? undefined : genesisName(reading)
     if (name !== undefined) return name
   }
-  const { name, compiled_at, compiler } = meta
-  if (name === undefined || compiled_at === undefined || compiler === undefined) return undefined
-  const block = new Map([
-    ['compiled_at', compiled_at],
-    ['compiler', compiler],
-    ['name', name],
-  ])
-  return `vfr_${toHex(sha256(utf8(printJson(block))).subarray(0, 8))}`
+  return nameOfMeta(meta)
 }

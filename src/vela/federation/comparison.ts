@@ -3,16 +3,16 @@
 // No clock and no network: times and what was fetched come in.
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { checkFrontierId } from '../../base/frontier-id.ts'
+import { isBlank } from '../../base/text.ts'
 import type { LoggedEvent } from '../../event/event.ts'
 import { makeEvent } from '../../event/event.ts'
 import { readInstant } from '../../json/instant.ts'
-import { isBlank } from '../../json/record.ts'
 import { type FrontierFile, readFrontier } from '../files/frontier-file.ts'
 import { snapshotHash } from '../hashes/snapshot-hash.ts'
 import { CONFLICT_DETECTED, checkFrontierPayload, payloadOf } from '../payloads.ts'
 import { type Conflict, diffFrontiers } from './diff.ts'
 import type { DiscoveryResult } from './discovery.ts'
-import { checkFrontierName } from './registry-entry.ts'
 
 export const SYNCED_WITH_PEER = 'frontier.synced_with_peer'
 
@@ -177,7 +177,7 @@ function comparisonEvents(
   found: Pick<ComparisonReport, 'our_snapshot_hash' | 'peer_snapshot_hash' | 'conflicts'>,
   { peer, at, frontier, recorded = [], outcome }: ObservedRun,
 ): ComparisonEvents {
-  checkFrontierName(frontier)
+  checkFrontierId(frontier)
   if (isBlank(peer)) throw new ReplicaError('ERR_PEER_ID', 'the peer’s id is blank')
   if (readInstant(at) === undefined) throw new ReplicaError('ERR_INSTANT', 'the time of the pass is not RFC 3339')
   const { conflicts, ...hashes } = found

@@ -3,12 +3,13 @@
 // two parties with two keys: the owner's is checked here, the hub is only where the entry was found.
 
 import { hasCode } from '../../base/errors.ts'
+import { checkFrontierId } from '../../base/frontier-id.ts'
 import { FETCH_LIMITS } from '../../base/limits.ts'
 import type { Verify } from '../../event/signing.ts'
 import { hashFault, judgeContent } from '../files/received-file.ts'
 import type { FetchPolicy } from './fetch-policy.ts'
 import { type FetchOutcome, type FetchRequest, newHttpGet, onResponse, type Pending } from './http-exchange.ts'
-import { checkFrontierName, type RegistryEntry, readEntry, verifyEntry } from './registry-entry.ts'
+import { type RegistryEntry, readEntry, verifyEntry } from './registry-entry.ts'
 
 export interface Discovery {
   /** Where the hub answers, as `https://hub.example`. */
@@ -44,7 +45,7 @@ export type DiscoveryStep =
 
 /** @throws ReplicaError ERR_FRONTIER_ID */
 export function startDiscovery(discovery: Discovery): DiscoveryStep {
-  checkFrontierName(discovery.frontier)
+  checkFrontierId(discovery.frontier)
   const url = entryUrl(discovery)
   const pending = newHttpGet({ url, bytesMax: FETCH_LIMITS.entryBytesMax }, discovery.policy)
   if ('error' in pending) return ended({ kind: 'Unreachable', url, error: pending.error })

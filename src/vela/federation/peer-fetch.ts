@@ -3,12 +3,12 @@
 // for which frontier; a registered peer must sign, and sign with its registered key.
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
+import { checkFrontierId } from '../../base/frontier-id.ts'
 import { FETCH_LIMITS } from '../../base/limits.ts'
 import { type Signer, signHex, type Verify, verifiesHex } from '../../event/signing.ts'
 import { judgeContent } from '../files/received-file.ts'
 import type { FetchPolicy } from './fetch-policy.ts'
 import { type FetchOutcome, type FetchRequest, newHttpGet, onResponse, type Pending } from './http-exchange.ts'
-import { checkFrontierName } from './registry-entry.ts'
 
 export interface PeerFetch {
   readonly base: string
@@ -50,7 +50,7 @@ export function signManifestFile(frontier: string, content: Uint8Array, signer: 
 
 /** @throws ReplicaError ERR_FRONTIER_ID */
 export function startPeerFetch(peerFetch: PeerFetch): PeerFetchStep {
-  checkFrontierName(peerFetch.frontier)
+  checkFrontierId(peerFetch.frontier)
   return request({ peerFetch, content: undefined }, FETCH_LIMITS.frontierBytesMax)
 }
 

@@ -3,10 +3,9 @@
 // doesn't know, and an entry is only worth something for the frontier that was asked for.
 
 import { utf8 } from '../../base/bytes.ts'
-import { ReplicaError } from '../../base/errors.ts'
 import { type Signer, signHex, type Verify, verifiesHex } from '../../event/signing.ts'
 import { compareInstants, parseInstant } from '../../json/instant.ts'
-import { namesFrontier, printRecord, type RecordReader, readRecordText } from '../../json/record.ts'
+import { printRecord, type RecordReader, readRecordText } from '../../json/record.ts'
 import type { Json } from '../../json/value.ts'
 
 export const ENTRY_SCHEMA = 'vela.registry-entry.v0.1'
@@ -127,12 +126,6 @@ export function publisherOf(
 ): string | undefined {
   const first = entries.find(entry => entry.vfr_id === options.frontier && verifyEntry(entry, options.verify))
   return first?.owner_pubkey
-}
-
-/** @throws ReplicaError ERR_FRONTIER_ID, for callers whose frontier comes from a person */
-export function checkFrontierName(text: string): void {
-  if (!namesFrontier(text))
-    throw new ReplicaError('ERR_FRONTIER_ID', 'a frontier name is vfr_ and 16 lower-case hex digits')
 }
 
 function contentOf(entry: EntryContent): Record<keyof EntryContent, string> {

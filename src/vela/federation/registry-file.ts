@@ -3,8 +3,7 @@
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { NODE_LIMITS } from '../../base/limits.ts'
-import { compareText } from '../../base/text.ts'
-import { excerpt } from '../../event/fields.ts'
+import { compareText, excerpt } from '../../base/text.ts'
 import { printJson } from '../../json/json.ts'
 import { expectEnd, openCursor, type ParserCursor, peek, readItems, readMembers, readValue } from '../../json/parser.ts'
 import { readRecordAt } from '../../json/record.ts'

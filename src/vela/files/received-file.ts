@@ -2,8 +2,8 @@
 // file, it names itself as the frontier asked for, and each event's id is its content's.
 
 import { hasCode } from '../../base/errors.ts'
+import { excerpt } from '../../base/text.ts'
 import { importEvent, readEvent } from '../../event/event.ts'
-import { excerpt } from '../../event/fields.ts'
 import { frontierNameOf } from '../../event/genesis.ts'
 import { readLog } from '../../json/event-array-reader.ts'
 import { parseJson } from '../../json/json.ts'

@@ -1,12 +1,12 @@
 // Actors of a frontier and what their keys are good for (protocol/resolution.md, G1–G3): records of `.vela/actors.json`, and
 // whether an event's own signature is in order. Revocation goes by instants, and a time that can't be read helps nobody.
 
-import { fromHex } from '../../base/bytes.ts'
+import { fromHex, isLowerHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { NODE_LIMITS } from '../../base/limits.ts'
+import { excerpt } from '../../base/text.ts'
 import { type EventHead, eventSignature, eventSigningBytes } from '../../event/event.ts'
-import { excerpt } from '../../event/fields.ts'
-import { isLowerHex, type Signer, type Verify } from '../../event/signing.ts'
+import type { Signer, Verify } from '../../event/signing.ts'
 import { compareInstants, readInstant } from '../../json/instant.ts'
 import { expectEnd, openCursor, peek, readItems } from '../../json/parser.ts'
 import { printRecord, type RecordReader, readRecordAt } from '../../json/record.ts'

@@ -2,7 +2,7 @@
 // replay, which reports any other and changes nothing.
 
 import { ReplicaError } from '../../base/errors.ts'
-import { excerpt } from '../../event/fields.ts'
+import { excerpt } from '../../base/text.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import { REVIEW_STATES } from '../files/frontier-file.ts'
 import { FIELD_KINDS, FIELDS, type Field } from '../state/fields.ts'

@@ -3,8 +3,8 @@
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
+import { excerpt } from '../../base/text.ts'
 import { actorType } from '../../event/event.ts'
-import { excerpt } from '../../event/fields.ts'
 import { type Verify, verifiesHex } from '../../event/signing.ts'
 import { toJson } from '../../json/json.ts'
 import type { NumberReading } from '../../json/number.ts'

@@ -4,15 +4,14 @@
 
 import { toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { checkFrontierId } from '../../base/frontier-id.ts'
+import { excerpt, isBlank } from '../../base/text.ts'
 import type { LoggedEvent } from '../../event/event.ts'
 import { type CheckedEvent, type EventDraft, type EventHead, eventSigningBytes, makeEvent } from '../../event/event.ts'
-import { excerpt } from '../../event/fields.ts'
 import type { Signer } from '../../event/signing.ts'
 import { readInstant } from '../../json/instant.ts'
 import { toJson } from '../../json/json.ts'
-import { isBlank } from '../../json/record.ts'
 import type { Json } from '../../json/value.ts'
-import { checkFrontierName } from '../federation/registry-entry.ts'
 import { CONFLICT_DETECTED, CONFLICT_RESOLVED, checkFrontierPayload } from '../payloads.ts'
 import { actorsOf, checkReviewerKey, type ResolutionAuthorities } from './authority.ts'
 import { checkChoiceValue } from './field-values.ts'
@@ -58,7 +57,7 @@ export interface ResolutionContext {
  */
 export function proposeResolution(draft: ResolutionDraft, docket: ResolutionContext): Proposal {
   const { frontier, conflict, note, choice } = draft
-  checkFrontierName(frontier)
+  checkFrontierId(frontier)
   if (isBlank(note)) throw refusal('the note of a resolution is blank')
   const subject = checkKnown(conflict, docket)
   const before = existingProposal({ draft, subject }, docket)

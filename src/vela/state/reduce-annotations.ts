@@ -1,7 +1,7 @@
 // Events that add to a finding or make it more exact (protocol/replay.md, R8): notes, evidence, entities, what kind of cause it claims.
 
 import { ReplicaError } from '../../base/errors.ts'
-import { excerpt } from '../../event/fields.ts'
+import { excerpt } from '../../base/text.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import { ENTITIES, itemIndex, SPANS, withItem } from './grow-only-lists.ts'
 import { bodyOf, listAt, textOf, withMembers } from './json-path.ts'

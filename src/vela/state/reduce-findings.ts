@@ -3,7 +3,8 @@
 // says of a finding counts as set by it also where the finding was there already.
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
-import { excerpt, NULL_HASH } from '../../event/fields.ts'
+import { excerpt } from '../../base/text.ts'
+import { NULL_HASH } from '../../event/fields.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import { readFinding } from '../files/frontier-file.ts'
 import { findingHash } from '../hashes/snapshot-hash.ts'

@@ -2,7 +2,7 @@
 // it is signed by who it names. One that only names a proposal changes no finding, as in the reference.
 
 import { ReplicaError } from '../../base/errors.ts'
-import { excerpt } from '../../event/fields.ts'
+import { excerpt } from '../../base/text.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import type { ReviewState } from '../files/frontier-file.ts'
 import { CONFLICT_RESOLVED, checkFrontierPayload } from '../payloads.ts'

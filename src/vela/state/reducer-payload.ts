@@ -1,7 +1,7 @@
 // Members of payloads as reducers need them: of the type that the kind gives them, or the event doesn't apply.
 
 import { ReplicaError } from '../../base/errors.ts'
-import { excerpt } from '../../event/fields.ts'
+import { excerpt } from '../../base/text.ts'
 import { JsonNumber } from '../../json/value.ts'
 import { REVIEW_STATES, type ReviewState } from '../files/frontier-file.ts'
 import { type Body, textOf } from './json-path.ts'

@@ -3,7 +3,8 @@
 // be taken back to a checkpoint, so that events which come to lie before others cost what lies behind them, not the log.
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
-import { excerpt, readRecord } from '../../event/fields.ts'
+import { excerpt } from '../../base/text.ts'
+import { readRecord } from '../../event/fields.ts'
 import { printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { readFinding } from '../files/frontier-file.ts'

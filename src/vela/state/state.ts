@@ -3,7 +3,8 @@
 // callers have a view made, and read it, through functions.
 
 import { type ErrorCode, ReplicaError } from '../../base/errors.ts'
-import { type EventRecord, excerpt } from '../../event/fields.ts'
+import { excerpt } from '../../base/text.ts'
+import type { EventRecord } from '../../event/fields.ts'
 import type { ResolutionAuthorities } from '../resolution/authority.ts'
 import type { FieldStates, SettledField } from './fields.ts'
 import type { Body } from './json-path.ts'
