@@ -145,7 +145,7 @@ export class Subscriber {
         return { stored, held: new Uint8Array(stored.length), state: this.#state() }
       },
       waits: async () => [],
-      admit: async (_, nodes) => this.#admit(nodes),
+      admit: async (_, blocks) => this.#admit(blocks.map(({ bytes }) => bytes)),
       remember: async () => {},
       watchRegistry: async () => () => {},
     }

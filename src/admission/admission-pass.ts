@@ -4,11 +4,10 @@
 // down-closed; a node leaves the held store only after the commit that contains it, so a crash loses nothing.
 // Specification: protocol/admission.md, D31 to D39.
 
-import { type Digest, DigestMap, DigestSet, digestKey } from '../base/bytes.ts'
+import { type Digest, DigestMap, DigestSet, digestKey, type HashedBlock } from '../base/bytes.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import { missingParents } from '../graph/causal-closure.ts'
-import type { DocumentBlock } from '../node/document-chunks.ts'
 import type { FrontierStore, HeldNode, HeldStore, NodeEntry, Wait } from '../store/store.ts'
 import { AdmissionCounter } from './admission-report.ts'
 import { type Candidate, reread } from './candidate.ts'
@@ -69,7 +68,7 @@ export class AdmissionPass {
   }
 
   /** Makes blocks of documents durable; what waited for them is judged again by `finish`. */
-  async keep(blocks: readonly DocumentBlock[]): Promise<void> {
+  async keep(blocks: readonly HashedBlock[]): Promise<void> {
     const { documents } = this.#ground
     for (let from = 0; from < blocks.length; from += BLOCKS_PER_PUT) {
       const some = blocks.slice(from, from + BLOCKS_PER_PUT)

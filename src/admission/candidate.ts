@@ -2,7 +2,7 @@
 // itself (form, frontier, event), `reread` skips them for a block that passed them before it was held.
 // Specification: protocol/admission.md, D29.
 
-import { type Digest, sha256 } from '../base/bytes.ts'
+import { type Digest, type HashedBlock, sha256 } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import type { SignatureJob } from '../crypto/verifier-pool.ts'
 import { checkedLabel } from '../event/event.ts'
@@ -29,16 +29,16 @@ export interface Examined {
   readonly job: SignatureJob
 }
 
-export function examine(bytes: Uint8Array, frontier: string): Examined | Refusal {
+export function examine(block: HashedBlock, frontier: string): Examined | Refusal {
   try {
-    const node = decodeNode(bytes)
+    const node = decodeNode(block)
     if (node.frontier !== frontier) return { digest: node.digest, code: 'ERR_NODE_FRONTIER' }
     const label = checkedLabel(node.event)
     const job = { key: node.key, sig: node.sig, message: [NODE_DOMAIN, node.body] }
     return { candidate: candidateOf(node, label), job }
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error
-    return { digest: sha256(bytes), code: error.code }
+    return { digest: block.digest, code: error.code }
   }
 }
 

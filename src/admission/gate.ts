@@ -7,12 +7,11 @@
 // Specification: protocol/admission.md, D28 to D40.
 
 import { setImmediate } from 'node:timers/promises'
-import { type Digest, DigestMap, DigestSet, sha256 } from '../base/bytes.ts'
+import { type Digest, DigestMap, DigestSet, HashedBlock } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
-import type { DocumentBlock } from '../node/document-chunks.ts'
 import type { FrontierStore, HeldStore, NodeEntry, Wait } from '../store/store.ts'
 import { type AdmissionContext, AdmissionPass } from './admission-pass.ts'
 import type { AdmitReport, HeldNode } from './admission-report.ts'
@@ -26,8 +25,8 @@ import { WaitFilter } from './wait-filter.ts'
 
 export type { AdmitReport, HeldNode }
 
-/** A node's bytes, from anybody; or a node that this process has just made and signed, which has passed steps 1 and 2. */
-export type Block = Uint8Array | SignedNode
+/** Bytes from anybody; bytes that are hashed already; or a node that this process just signed, which needs steps 1 and 2 no more. */
+export type Block = Uint8Array | HashedBlock | SignedNode
 
 export interface GateParts {
   readonly log: FrontierStore
@@ -91,20 +90,23 @@ export class Gate {
    * Takes blocks of documents: those that some held node waits for are stored, others only counted. What waited for them is
    * let in with what waits for that in turn.
    */
-  offerDocuments(blocks: readonly Uint8Array[]): Promise<AdmitReport> {
-    return this.#turn(settlement => this.#supply(settlement, blocks))
+  offerDocuments(blocks: readonly (Uint8Array | HashedBlock)[]): Promise<AdmitReport> {
+    return this.#turn(settlement => this.#supply(settlement, blocks.map(hashed)))
   }
 
   /** Stores blocks of documents that this replica is about to link itself, and lets in what waited for them. */
-  storeDocuments(blocks: readonly DocumentBlock[]): Promise<AdmitReport> {
+  storeDocuments(blocks: readonly HashedBlock[]): Promise<AdmitReport> {
     return this.#turn(settlement => settlement.keep(blocks))
   }
 
   /** As `admit`, for blocks among which there may be documents that held nodes wait for. */
-  admitNodesAndDocuments(blocks: readonly Uint8Array[], options: { from: Uint8Array }): Promise<AdmitReport> {
+  admitNodesAndDocuments(
+    blocks: readonly (Uint8Array | HashedBlock)[],
+    options: { from: Uint8Array },
+  ): Promise<AdmitReport> {
     if (this.#recovered && !this.#ground.documents.awaitsAny) return this.admit(blocks, options)
     return this.#turn(async settlement => {
-      const { documents, nodes } = await this.#sort(blocks)
+      const { documents, nodes } = await this.#sort(blocks.map(hashed))
       await this.#supply(settlement, documents)
       await settlement.finish()
       await this.#settle(settlement, await this.#examine(nodes), options.from)
@@ -188,18 +190,17 @@ export class Gate {
   }
 
   /** Tells documents from nodes by what is waited for. A link may name a node's digest: such a block is both. */
-  async #sort(blocks: readonly Uint8Array[]): Promise<{ documents: Uint8Array[]; nodes: Uint8Array[] }> {
-    const awaited = await this.awaits(blocks.map(sha256))
+  async #sort(blocks: readonly HashedBlock[]): Promise<{ documents: HashedBlock[]; nodes: HashedBlock[] }> {
+    const awaited = await this.awaits(blocks.map(({ digest }) => digest))
     const documents = blocks.filter((_, i) => awaited[i])
     const { name } = this.#ground.log
     const nodes = blocks.filter((block, i) => !awaited[i] || 'candidate' in examine(block, name))
     return { documents, nodes }
   }
 
-  async #supply(settlement: AdmissionPass, blocks: readonly Uint8Array[]): Promise<void> {
-    const all = blocks.map(bytes => ({ digest: sha256(bytes), bytes }))
-    const awaited = await this.awaits(all.map(({ digest }) => digest))
-    const wanted = all.filter(({ bytes }, i) => awaited[i] && bytes.length <= DOCUMENT_LIMITS.blockBytesMax)
+  async #supply(settlement: AdmissionPass, blocks: readonly HashedBlock[]): Promise<void> {
+    const awaited = await this.awaits(blocks.map(({ digest }) => digest))
+    const wanted = blocks.filter(({ bytes }, i) => awaited[i] && bytes.length <= DOCUMENT_LIMITS.blockBytesMax)
     settlement.tally.unsolicited += blocks.length - wanted.length
     await settlement.keep(wanted)
   }
@@ -229,7 +230,7 @@ export class Gate {
     const formless: Refusal[] = []
     for (const [i, block] of blocks.entries()) {
       if (i > 0 && i % BLOCKS_PER_BREATH === 0) await setImmediate()
-      const result = block instanceof SignedNode ? block.examined(log.name) : examine(block, log.name)
+      const result = block instanceof SignedNode ? block.examined(log.name) : examine(hashed(block), log.name)
       if (!seen.add('candidate' in result ? result.candidate.digest : result.digest)) continue
       if ('candidate' in result) read.push(result.candidate)
       else formless.push(result)
@@ -268,4 +269,8 @@ export class Gate {
     const verdicts = open.length === 0 ? [] : await this.#verifier.check(open.map(({ job }) => job))
     return new DigestSet(open.filter((_, i) => verdicts[i] !== 1).map(({ candidate }) => candidate.digest))
   }
+}
+
+function hashed(block: Uint8Array | HashedBlock): HashedBlock {
+  return block instanceof HashedBlock ? block : new HashedBlock(block)
 }

@@ -47,6 +47,25 @@ export function sha256(bytes: Uint8Array): Digest {
   return crypto.hash('sha256', bytes, 'buffer')
 }
 
+/**
+ * Bytes with their SHA-256, computed once, on first use. The class computes the digest itself and keeps it private, so
+ * code that receives a `HashedBlock` need not hash again and need not trust its caller. The bytes must not change.
+ */
+export class HashedBlock {
+  readonly bytes: Uint8Array
+  #digest: Digest | undefined
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
+
+  /** 32 bytes. */
+  get digest(): Digest {
+    this.#digest ??= sha256(this.bytes)
+    return this.#digest
+  }
+}
+
 /** A digest as a Map key: one latin1 character a byte. */
 export function digestKey(digest: Uint8Array): string {
   return asBuffer(digest).toString('latin1')

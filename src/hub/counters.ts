@@ -34,8 +34,8 @@ export class HubCounters {
   counting(services: ReplicaPort): ReplicaPort {
     return {
       ...services,
-      admit: async (frontier, nodes, peer) => {
-        const admission = await this.#watching(services.admit(frontier, nodes, peer))
+      admit: async (frontier, blocks, peer) => {
+        const admission = await this.#watching(services.admit(frontier, blocks, peer))
         this.admitted += admission.admitted
         this.known += admission.known
         this.held += admission.held.length

@@ -3,8 +3,7 @@
 // the signature, nor the parents; those are the gate's steps. Anything off is a typed error; only then is the input read
 // a second time, to tell bytes that are not strict DAG-CBOR from those that are but make no node.
 
-import type { Digest } from '../base/bytes.ts'
-import { sha256 } from '../base/bytes.ts'
+import { type Digest, HashedBlock } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS, nodeBytesMax } from '../base/limits.ts'
 import { MAJOR, Reader } from '../cbor/cbor-reader.ts'
@@ -25,7 +24,9 @@ import {
  * Reads a node, strictly: what it accepts re-encodes to the very same bytes.
  * @throws ReplicaError ERR_NODE_SIZE (node or event too long), ERR_CBOR (not strict DAG-CBOR), ERR_NODE_SHAPE (else)
  */
-export function decodeNode(bytes: Uint8Array): Node {
+export function decodeNode(input: Uint8Array | HashedBlock): Node {
+  const block = input instanceof HashedBlock ? input : new HashedBlock(input)
+  const { bytes } = block
   if (bytes.length > nodeBytesMax) throw new ReplicaError('ERR_NODE_SIZE', `a node of more than ${nodeBytesMax} bytes`)
   const reader = new Reader(bytes)
   literal(reader, BEFORE.sig, 'sig')
@@ -49,7 +50,20 @@ export function decodeNode(bytes: Uint8Array): Node {
   const frontier = readFrontier(reader)
   reader.end()
   const body = reader.view(bodyAt, bytes.length)
-  return { bytes, digest: sha256(bytes), sig, body, key, event, links, height, parents, frontier }
+  return {
+    bytes,
+    get digest() {
+      return block.digest
+    },
+    sig,
+    body,
+    key,
+    event,
+    links,
+    height,
+    parents,
+    frontier,
+  }
 }
 
 function readEvent(reader: Reader): Uint8Array {

@@ -2,7 +2,7 @@
 // chunks, strict DAG-CBOR `{size, chunks: [&raw …]}`, and the chunks: all of 256 KiB but the last. One sequence of bytes
 // has one form, hence one link. Written out by hand because a list holds links, which messages and records never do.
 
-import { concat, type Digest, sha256 } from '../base/bytes.ts'
+import { concat, type Digest, HashedBlock, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { DOCUMENT_LIMITS } from '../base/limits.ts'
 import { MAJOR, Reader } from '../cbor/cbor-reader.ts'
@@ -37,20 +37,18 @@ const CHUNK_HEAD = concat([LINK_HEAD, Uint8Array.of(CODEC_BYTE.raw), LINK_HASH])
  * views into `bytes`.
  * @throws ReplicaError ERR_DOCUMENT for more than 128 MiB
  */
-export function chunkDocument(bytes: Uint8Array): { link: DocumentLink; blocks: DocumentBlock[] } {
+export function chunkDocument(bytes: Uint8Array): { link: DocumentLink; blocks: HashedBlock[] } {
   if (bytes.length <= blockBytesMax) {
-    const digest = sha256(bytes)
-    return { link: { codec: 'raw', digest }, blocks: [{ digest, bytes }] }
+    const block = new HashedBlock(bytes)
+    return { link: { codec: 'raw', digest: block.digest }, blocks: [block] }
   }
   if (bytes.length > documentBytesMax) throw refusal(`it has ${bytes.length} bytes, at most ${documentBytesMax} fit`)
-  const chunks: DocumentBlock[] = []
+  const chunks: HashedBlock[] = []
   for (let at = 0; at < bytes.length; at += blockBytesMax) {
-    const chunk = bytes.subarray(at, at + blockBytesMax)
-    chunks.push({ digest: sha256(chunk), bytes: chunk })
+    chunks.push(new HashedBlock(bytes.subarray(at, at + blockBytesMax)))
   }
-  const list = encodeChunkList({ size: bytes.length, chunks: chunks.map(({ digest }) => digest) })
-  const digest = sha256(list)
-  return { link: { codec: 'dag-cbor', digest }, blocks: [...chunks, { digest, bytes: list }] }
+  const list = new HashedBlock(encodeChunkList({ size: bytes.length, chunks: chunks.map(({ digest }) => digest) }))
+  return { link: { codec: 'dag-cbor', digest: list.digest }, blocks: [...chunks, list] }
 }
 
 /** The bytes of a list. What is no list by `readChunkList` is the caller's mistake. */

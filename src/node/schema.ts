@@ -31,8 +31,8 @@ export interface NodeFields {
 /** A decoded node. Its byte members are views into `bytes`, in the order in which they lie there. */
 export interface Node extends NodeFields {
   bytes: Uint8Array
-  /** SHA-256 of `bytes`: what the node's CID holds. */
-  digest: Digest
+  /** SHA-256 of `bytes`: what the node's CID holds. Computed on first use. */
+  readonly digest: Digest
   /** Ed25519 signature over NODE_DOMAIN and `body`, 64 bytes. */
   sig: Uint8Array
   /** The bytes of the body map as they lie in the node. */

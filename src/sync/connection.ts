@@ -2,7 +2,7 @@
 // ask for (Effect). No socket, clock, timer or randomness lives here; the driver (transport/exchange.ts) brings frames
 // and the answers of the local store, and carries effects out in order.
 
-import { type Digest, DigestMap, DigestSet } from '../base/bytes.ts'
+import { type Digest, DigestMap, DigestSet, type HashedBlock } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import type { Wait } from '../store/store.ts'
@@ -285,7 +285,7 @@ export type Effect =
   | { do: 'waits'; ch: number; frontier: string }
   /** Which conflicts were opened by the nodes of the log from `since` on. */
   | { do: 'conflicts'; ch: number; frontier: string; since: number }
-  | { do: 'admit'; ch: number; frontier: string; nodes: readonly Uint8Array[]; bytes: number }
+  | { do: 'admit'; ch: number; frontier: string; nodes: readonly HashedBlock[]; bytes: number }
   /** `registry`: the digest of the registry under which this was stored or held. Written at once unless it may be `later`. */
   | { do: 'remember'; ch: number; frontier: string; cursor: Cursor; registry: Digest; later: boolean }
   | { do: 'done'; ch: number; channel: Channel }

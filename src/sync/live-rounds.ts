@@ -3,7 +3,7 @@
 // the round begins; what comes meanwhile waits in the log. Here is what rounds add to flows: their beginning and end, what
 // is not sent back to where it came from, and stopping. Specification: protocol/sync.md, S44 to S52.
 
-import { type Digest, DigestSet } from '../base/bytes.ts'
+import { DigestSet, type HashedBlock } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import {
@@ -71,9 +71,9 @@ export function beginSinkRound(channel: Channel, sink: Sink, message: { readonly
 }
 
 /** Keeps in mind that these came from the peer, so that they aren't sent back; of too many the oldest are forgotten. */
-export function recordReceivedFromPeer({ echo }: Live, ids: Iterable<Digest>): void {
-  for (const id of ids) {
-    echo.add(id)
+export function recordReceivedFromPeer({ echo }: Live, blocks: readonly HashedBlock[]): void {
+  for (const { digest } of blocks) {
+    echo.add(digest)
     if (echo.size <= echoIdsMax) continue
     for (const oldest of echo) {
       echo.delete(oldest)

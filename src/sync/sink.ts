@@ -4,7 +4,7 @@
 // What it accepts is bounded: by credit, by the count that the source stated, after offers by the very ids it asked for,
 // and where both sides have equal heads by nothing at all. Specification: protocol/sync.md, S23 to S39.
 
-import { type Digest, DigestSet, equals, sha256 } from '../base/bytes.ts'
+import { type Digest, DigestSet, equals, HashedBlock } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import {
@@ -94,9 +94,9 @@ function onOffer(channel: Channel, sink: Sink, message: Message & { t: 'offer' }
 function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Effect[]): void {
   if (sink.offer !== undefined) throw protocolError(message, 'within an offer')
   if (sink.phase === 'reported') beginSinkRound(channel, sink, message)
-  const nodes = unpackBlocks(message)
-  const bytes = nodes.reduce((sum, node) => sum + node.length, 0)
-  sink.openNodes += nodes.length
+  const blocks = unpackBlocks(message).map(bytes => new HashedBlock(bytes))
+  const bytes = blocks.reduce((sum, block) => sum + block.bytes.length, 0)
+  sink.openNodes += blocks.length
   sink.openBytes += bytes
   if (sink.openNodes > creditNodes || sink.openBytes > creditBytes) {
     throw new ReplicaError(
@@ -104,23 +104,21 @@ function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Eff
       `${sink.openNodes} nodes of ${sink.openBytes} bytes are beyond the credit`,
     )
   }
-  checkSolicited(channel, sink, nodes)
-  if (channel.live !== undefined && channel.source !== undefined)
-    recordReceivedFromPeer(channel.live, nodes.map(sha256))
+  checkSolicited(channel, sink, blocks)
+  if (channel.live !== undefined && channel.source !== undefined) recordReceivedFromPeer(channel.live, blocks)
   sink.admitting += 1
-  out.push({ do: 'admit', ch: channel.ch, frontier: channel.frontier, nodes, bytes })
+  out.push({ do: 'admit', ch: channel.ch, frontier: channel.frontier, nodes: blocks, bytes })
 }
 
 /**
  * Every node is one that was asked for by name, or one found lacking in an offer, or (before the end, where nothing was
  * offered) part of the source's own plan, which has no more nodes than the source.
  */
-function checkSolicited(channel: Channel, sink: Sink, nodes: readonly Uint8Array[]): void {
+function checkSolicited(channel: Channel, sink: Sink, blocks: readonly HashedBlock[]): void {
   const byPlan = sink.needed === undefined && sink.phase === 'receiving'
-  if (byPlan && sink.wanted.size === 0) sink.planned += nodes.length
+  if (byPlan && sink.wanted.size === 0) sink.planned += blocks.length
   else {
-    for (const node of nodes) {
-      const digest = sha256(node)
+    for (const { digest } of blocks) {
       if (sink.wanted.delete(digest) || sink.needed?.delete(digest)) continue
       if (!byPlan) throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'a node came that was not asked for')
       sink.planned += 1

@@ -1,7 +1,7 @@
 // What a session asks of the local replica. The replica implements it (replica/services.ts); tests have others. Nothing
 // here knows frames or sockets.
 
-import type { Digest } from '../base/bytes.ts'
+import type { Digest, HashedBlock } from '../base/bytes.ts'
 import type { Admission, Effect, FrontierSummary, LogState, PeerIdentity, Row } from '../sync/connection.ts'
 import type { OpenedTally } from '../sync/flow-report.ts'
 import type { Cursor } from '../sync/message.ts'
@@ -52,7 +52,7 @@ export interface ReplicaPort {
     frontier: string,
     ids: readonly Digest[],
   ): Promise<{ ids: readonly Digest[]; nodes: readonly (Uint8Array | undefined)[] }>
-  admit(frontier: string, nodes: readonly Uint8Array[], peer: PeerIdentity): Promise<Admission>
+  admit(frontier: string, blocks: readonly HashedBlock[], peer: PeerIdentity): Promise<Admission>
   /** Keeps the cursor for this peer. It means nothing any more once the registry has another digest than this. */
   remember(frontier: string, peer: PeerIdentity, cursor: Cursor, registry: Digest): Promise<void>
   list(peer: PeerIdentity): Promise<{ frontier: string; count: number; digest: Digest }[]>

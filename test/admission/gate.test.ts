@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { AdmitReport } from '../../src/admission/gate.ts'
 import { SignedNode } from '../../src/admission/own-node.ts'
-import { equals, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { equals, HashedBlock, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { type ErrorCode, hasCode } from '../../src/base/errors.ts'
 import { nodeBytesMax } from '../../src/base/limits.ts'
 import { importEvent } from '../../src/event/event.ts'
@@ -46,6 +46,16 @@ test('nodes of registered keys go in, parents first, in one commit, and the hook
   assert.equal(hexes(at.commits[0]!.nodes), hexes(chain))
   assert.is(at.commits.length, 1)
   assert.ok(equals(at.log.headsDigest(), sha256(chain[4]!.digest)))
+})
+
+test('a block that was hashed before is not hashed again: its digest is the one that the gate commits and reports', async () => {
+  await using at = await setting({ peers: [alice] })
+  const node = new HashedBlock(makeNode(alice, 'one').bytes)
+  const other = new HashedBlock(utf8('not a node'))
+  const report = await at.gate.admitNodesAndDocuments([node, other], { from: alice.publicKeyBytes })
+  assert.is(report.admitted, 1)
+  assert.is(at.commits[0]!.nodes[0]!.digest, node.digest)
+  assert.is(report.refused[0]!.digest, other.digest)
 })
 
 test("one's own key needs no registration", async () => {

@@ -1,6 +1,5 @@
 // One session between two replicas over an in-memory link, from hello to the end, with what crossed it.
 
-import { sha256 } from '../../src/base/bytes.ts'
 import type { SetTimer } from '../../src/base/timer.ts'
 import type { Channel } from '../../src/sync/connection.ts'
 import { unpackBlocks } from '../../src/sync/frame-packing.ts'
@@ -59,11 +58,11 @@ export async function meet(meeting: Meeting): Promise<Met> {
 export function wantsNothingTwice(services: ReplicaPort, at: Local): ReplicaPort {
   return {
     ...services,
-    async admit(frontier, nodes, peer) {
-      const stored = await logOf(at, frontier).locate(nodes.map(node => sha256(node)))
+    async admit(frontier, blocks, peer) {
+      const stored = await logOf(at, frontier).locate(blocks.map(({ digest }) => digest))
       const twice = stored.filter(place => place !== undefined).length
-      if (twice > 0) throw new TypeError(`${twice} of ${nodes.length} nodes are stored at ${at.name} already`)
-      return services.admit(frontier, nodes, peer)
+      if (twice > 0) throw new TypeError(`${twice} of ${blocks.length} nodes are stored at ${at.name} already`)
+      return services.admit(frontier, blocks, peer)
     },
   }
 }

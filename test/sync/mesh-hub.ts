@@ -1,7 +1,7 @@
 // A hub of the mesh: a disk that outlasts its processes, and the process of the moment, with the real registry, gate, services
 // and supervisor on it. What the gate reports is checked at once against the disk: it must be there if the process dies now.
 
-import { type Digest, digestKey, sha256, toHex } from '../../src/base/bytes.ts'
+import { type Digest, digestKey, toHex } from '../../src/base/bytes.ts'
 import { nodeDigest } from '../../src/cbor/cid.ts'
 import type { Key } from '../../src/crypto/key.ts'
 import type { DocumentLink } from '../../src/node/node.ts'
@@ -227,12 +227,12 @@ export class MeshHub {
   #checked(services: ReplicaPort): ReplicaPort {
     return {
       ...services,
-      admit: async (frontier, nodes, peer) => {
-        const result = await services.admit(frontier, nodes, peer)
+      admit: async (frontier, blocks, peer) => {
+        const result = await services.admit(frontier, blocks, peer)
         this.#world.moved()
         this.refusedRevoked += result.refused.filter(({ code }) => code === 'ERR_NODE_REVOKED').length
         const refused = new Set(result.refused.map(({ digest }) => digestKey(digest)))
-        const kept = nodes.map(node => sha256(node)).filter(digest => !refused.has(digestKey(digest)))
+        const kept = blocks.map(block => block.digest).filter(digest => !refused.has(digestKey(digest)))
         await this.#mustKeep(frontier, kept)
         return result
       },

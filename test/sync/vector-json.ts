@@ -1,7 +1,7 @@
 // Inputs and effects of `step` as JSON and back, as protocol/vectors/session has them: bytes as hex, errors as their code,
 // a message to send as its type and frame.
 
-import { fromHex, toHex } from '../../src/base/bytes.ts'
+import { fromHex, HashedBlock, toHex } from '../../src/base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../../src/base/errors.ts'
 import { Key } from '../../src/crypto/key.ts'
 import type { Effect, Input, SessionConfig } from '../../src/sync/connection.ts'
@@ -65,6 +65,7 @@ function revive(name: string, value: Json): unknown {
 
 function plain(value: unknown): Json {
   if (value instanceof Uint8Array) return toHex(value)
+  if (value instanceof HashedBlock) return toHex(value.bytes)
   if (value instanceof ReplicaError) return value.code
   if (Array.isArray(value)) return value.map(item => (item === undefined ? null : plain(item)))
   if (typeof value !== 'object' || value === null) return value as Json

@@ -122,11 +122,11 @@ test('ancestors without end are followed so far and no further', async () => {
   let next = 0
   const at = await stage('hub', {
     /** Every node is held for a parent that nobody has. */
-    async admit(_frontier, nodes) {
-      const held = nodes.map(bytes => {
+    async admit(_frontier, blocks) {
+      const held = blocks.map(({ digest }) => {
         next += 1
         const wait = { kind: 'parent' as const, id: madeUp(next) }
-        return { digest: sha256(bytes), key: madeUp('key'), wait }
+        return { digest, key: madeUp('key'), wait }
       })
       return { admitted: 0, known: 0, held, released: [], refused: [], documents: [] }
     },

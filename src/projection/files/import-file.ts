@@ -2,14 +2,14 @@
 // nodes link: a proposal from the node of the event that points to it, the base document from the first new node. What no new
 // node can link, since all events are known already, a genesis event of its own carries; the same again is known and adds nothing.
 
-import { toHex } from '../../base/bytes.ts'
+import { type HashedBlock, toHex } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import { COMMIT_LIMITS, NODE_LIMITS } from '../../base/limits.ts'
 import { PACKAGE_VERSION } from '../../base/version.ts'
 import type { Key } from '../../crypto/key.ts'
 import { type CheckedEvent, makeEvent } from '../../event/event.ts'
 import { parseInstant } from '../../json/instant.ts'
-import { chunkDocument, type DocumentBlock } from '../../node/document-chunks.ts'
+import { chunkDocument } from '../../node/document-chunks.ts'
 import { decodeNode } from '../../node/node.ts'
 import type { DocumentLink } from '../../node/schema.ts'
 import { founderKeys } from '../../replica/founder.ts'
@@ -133,7 +133,7 @@ class WholeAttachments implements Attachments {
   /** Documents are durable before a node links them. */
   async begin(): Promise<void> {
     const { gate } = this.#frontier
-    let batch: DocumentBlock[] = []
+    let batch: HashedBlock[] = []
     let size = 0
     for (const { bytes } of this.#open.values()) {
       // Chunks before their list, as chunkDocument gives them.

@@ -118,11 +118,11 @@ export function replicaPort(home: ReplicaContext, options: { openRead: boolean }
       }
       return { ids: ids.slice(0, nodes.length), nodes }
     },
-    async admit(name, nodes, peer) {
+    async admit(name, blocks, peer) {
       if (!isRegistered(at(name), peer)) {
         throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may not write ${name} any more`)
       }
-      const result = await at(name).gate.admitNodesAndDocuments(nodes, { from: peer.key })
+      const result = await at(name).gate.admitNodesAndDocuments(blocks, { from: peer.key })
       if (result.admitted > 0) home.checkHeads(name)
       return result
     },
