@@ -7,10 +7,9 @@ import { asBuffer, concat, type Digest, equals, fromHex, sha256, toHex, utf8 } f
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
 import { excerpt } from '../base/text.ts'
-import { canonicalize } from '../json/canonical.ts'
-import { type ParseOptions, toJson } from '../json/json.ts'
+import { canonicalize, type ParseOptions, toJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
-import { type EventLayout, eventLayout, parentSpans, type Span } from './event-layout.ts'
+import { type EventLayout, eventLayout, parentSpans, type Span } from './event-scanner.ts'
 import { EVENT_SCHEMA, type EventRecord, eventTexts, NULL_HASH, readRecord, shapeError } from './fields.ts'
 
 /** What is to be known of an event without its payload. */

@@ -7,8 +7,16 @@ import { NODE_LIMITS } from '../base/limits.ts'
 import { excerpt } from '../base/text.ts'
 import { printJson, printString } from '../json/json.ts'
 import type { NumberReading } from '../json/number.ts'
-import { expectEnd, openCursor, type ParserCursor, peek, readItems, readMembers, readValue } from '../json/parser.ts'
-import { skipValue } from '../json/skip.ts'
+import {
+  expectEnd,
+  openCursor,
+  type ParserCursor,
+  peek,
+  readItems,
+  readMembers,
+  readValue,
+  skipValue,
+} from '../json/parser.ts'
 import type { Json } from '../json/value.ts'
 
 export const EVENT_SCHEMA = 'vela.event.v0.1'

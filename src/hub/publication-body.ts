@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import { concat, utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
+import { stringSpanEnd } from '../json/canonical-scanner.ts'
 
 /**
  * The whole body. What comes past `bytesMax` is dropped as it comes, until the answer ends the connection.
@@ -48,7 +49,7 @@ export function splitPublication(body: Uint8Array): { entry: Uint8Array; substra
 }
 
 const NAME = utf8('"substrate"')
-const [QUOTE, COLON, COMMA, BACKSLASH] = [0x22, 0x3a, 0x2c, 0x5c]
+const [QUOTE, COLON, COMMA] = [0x22, 0x3a, 0x2c]
 
 /** Where the first member `substrate` of the outermost object begins, its value begins, and both end. */
 function findSubstrate(body: Uint8Array): { key: number; value: number; end: number } | undefined {
@@ -58,7 +59,8 @@ function findSubstrate(body: Uint8Array): { key: number; value: number; end: num
   for (let at = 0; at < body.length; at += 1) {
     const byte = body[at]!
     if (byte === QUOTE) {
-      const end = stringEnd(body, at)
+      const end = stringSpanEnd(body, at)
+      if (end < 0) return undefined
       if (depth === 1 && value < 0 && key < 0 && isName(body, at, end)) key = at
       at = end - 1
     } else if (byte === 0x7b || byte === 0x5b) depth += 1
@@ -76,13 +78,4 @@ function findSubstrate(body: Uint8Array): { key: number; value: number; end: num
 
 function isName(body: Uint8Array, start: number, end: number): boolean {
   return end - start === NAME.length && NAME.every((byte, i) => body[start + i] === byte)
-}
-
-/** Behind the quote that ends the string at `at`; the end of the body where there is none. */
-function stringEnd(body: Uint8Array, at: number): number {
-  for (let i = at + 1; i < body.length; i += 1) {
-    if (body[i] === BACKSLASH) i += 1
-    else if (body[i] === QUOTE) return i + 1
-  }
-  return body.length
 }

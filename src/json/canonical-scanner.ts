@@ -81,6 +81,20 @@ export function stringEnd(bytes: Uint8Array, at: number): number {
 }
 
 /**
+ * Returns the offset after the string whose opening quote is at `at`, or −1 without a closing quote. It skips escapes
+ * and checks nothing else.
+ */
+export function stringSpanEnd(bytes: Uint8Array, at: number): number {
+  const { length } = bytes
+  for (let i = at + 1; i < length; i++) {
+    const byte = bytes[i]
+    if (byte === QUOTE) return i + 1
+    if (byte === BACKSLASH) i += 1
+  }
+  return -1
+}
+
+/**
  * Bytes of the canonical escape at `at`, 0 when it is none: a short form where there is one, else \u00 and lower-case
  * hex.
  */

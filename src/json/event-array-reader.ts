@@ -4,6 +4,7 @@
 // event by event, and the members of a frontier file that are not asked for are only counted through their brackets.
 
 import { ReplicaError } from '../base/errors.ts'
+import { stringSpanEnd } from './canonical-scanner.ts'
 
 export interface RawEvent {
   /** Place in the file's list of events, from 0. */
@@ -134,17 +135,6 @@ function spaceEnd(bytes: Uint8Array, at: number): number {
     if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break
   }
   return i
-}
-
-/** End of the string whose quote is at `at`; −1 when it has none. */
-function stringSpanEnd(bytes: Uint8Array, at: number): number {
-  const { length } = bytes
-  for (let i = at + 1; i < length; i++) {
-    const byte = bytes[i]
-    if (byte === 0x22) return i + 1
-    if (byte === 0x5c) i += 1
-  }
-  return -1
 }
 
 /** End of whatever value begins at `at`: its closing quote or bracket, or the next delimiter; −1 when it doesn't end. */

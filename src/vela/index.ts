@@ -38,12 +38,10 @@ export {
 } from '../graph/causal-closure.ts'
 // Both orders of events: protocol/admission.md, D7 and D10.
 export { compareByTime, topologicalOrder } from '../graph/topological-sort.ts'
-export { canonicalize, isCanonical } from '../json/canonical.ts'
 export { type EventLog, type RawEvent, readLog } from '../json/event-array-reader.ts'
-export { printFixed } from '../json/fixed.ts'
 export { compareInstants, type Instant, parseInstant, readInstant } from '../json/instant.ts'
-export { fromJson, type ParseOptions, parseJson, printJson, toJson } from '../json/json.ts'
-export type { NumberReading } from '../json/number.ts'
+export { canonicalize, fromJson, isCanonical, type ParseOptions, parseJson, printJson, toJson } from '../json/json.ts'
+export { type NumberReading, printFixed } from '../json/number.ts'
 export { type Json, JsonNumber } from '../json/value.ts'
 export {
   type Agreement,

@@ -6,8 +6,7 @@ import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { compareText } from '../../src/base/text.ts'
-import { isCanonical } from '../../src/json/canonical.ts'
-import { fromJson, parseJson, printJson, toJson } from '../../src/json/json.ts'
+import { fromJson, isCanonical, parseJson, printJson, toJson } from '../../src/json/json.ts'
 import { type Json, JsonNumber } from '../../src/json/value.ts'
 
 const test = suite('json/json')

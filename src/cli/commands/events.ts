@@ -3,7 +3,7 @@
 import { sha256, toHex } from '../../base/bytes.ts'
 import type { ExitCode } from '../../base/errors.ts'
 import { parseCid } from '../../cbor/cid.ts'
-import { canonicalize } from '../../json/canonical.ts'
+import { canonicalize } from '../../json/json.ts'
 import type { WholeImportReport } from '../../projection/files/import-file.ts'
 import type { ImportOptions, ImportReport } from '../../replica/import/import-reader.ts'
 import type { Replica } from '../../replica/replica.ts'

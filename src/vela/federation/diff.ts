@@ -2,7 +2,7 @@
 // is right is for a person. The detail texts go into recorded events, and so into their ids; they are the reference's to the letter.
 
 import { compareText, trimWhiteSpace } from '../../base/text.ts'
-import { printFixed } from '../../json/fixed.ts'
+import { printFixed } from '../../json/number.ts'
 import type { Finding, FrontierFile } from '../files/frontier-file.ts'
 
 /** The closed set. The last two are of a whole frontier that couldn't be compared. */

@@ -2,7 +2,7 @@
 // objects whole. Both are sorted by id, so that they are equal where the views are.
 
 import { compareText } from '../../base/text.ts'
-import { printFixed } from '../../json/fixed.ts'
+import { printFixed } from '../../json/number.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import { type Body, listAt, memberAt, textOf } from './json-path.ts'
 import type { ObjectTable, View } from './state.ts'

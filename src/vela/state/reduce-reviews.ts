@@ -1,6 +1,6 @@
 // Events that judge a finding (protocol/replay.md, R7): its review, its confidence, its retraction.
 
-import { printFixed } from '../../json/fixed.ts'
+import { printFixed } from '../../json/number.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import type { ReviewState } from '../files/frontier-file.ts'
 import { recordWriter } from './field-writers.ts'
