@@ -67,7 +67,9 @@ test('the package holds the library, the protocol, README and LICENSE, and nothi
 })
 
 test('dist/src is the output of src, no more and no less: otherwise build afresh', async () => {
-  const wanted = filesBelow('src').map(file => `dist/${file.replace(/\.ts$/, '')}`)
+  const wanted = filesBelow('src')
+    .filter(file => file.endsWith('.ts'))
+    .map(file => `dist/${file.replace(/\.ts$/, '')}`)
   const there = filesBelow('dist/src')
     .filter(file => file.endsWith('.js'))
     .map(file => file.replace(/\.js$/, ''))
