@@ -1,4 +1,4 @@
-// Public names of the store: the contract and its engines.
+// Public entry point `frontier-replica/store`: the contract of a store engine, and the two engines.
 
 export type { DocumentBlock } from '../node/document-chunks.ts'
 export { createLevelDb, type LevelDbOptions, openLevelDb } from './leveldb/open-store.ts'

@@ -1,5 +1,6 @@
-// Limits a reader to the first nodes of a frontier's log. The log is append-only and a parent precedes its children, so the
-// first N nodes never change and form a frontier of their own: a snapshot needs no copy and no lock in any engine.
+// Limits a reader to the first nodes of a frontier's log. The log is append-only and a parent
+// precedes its children, so the first N nodes never change and form a frontier of their own: a
+// snapshot needs no copy and no lock in any engine.
 
 import { ReplicaError } from '../base/errors.ts'
 import type { LogReader, NodeRow, ScanOptions } from './store.ts'

@@ -1,5 +1,6 @@
-// The memory engine: the reference for what a store does, plain enough to be believed by reading. It keeps everything
-// in maps and arrays, has the same rules, limits and errors as the LevelDB engine, and forgets all at close.
+// The in-memory engine, the reference implementation of the contract in store.ts. It keeps
+// everything in maps and arrays, has the same rules, limits and errors as the LevelDB engine, and
+// loses everything when it is closed.
 
 import * as crypto from 'node:crypto'
 import { compare, DigestMap, digestKey, keyDigest, sha256, toHex } from '../base/bytes.ts'
@@ -9,7 +10,7 @@ import { Mutex } from '../base/mutex.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
 import { Heads, headsChange } from './heads.ts'
 import { LogSnapshot } from './log-snapshot.ts'
-import { type HeldLimits, Quota } from './quota.ts'
+import { type HeldLimits, HeldQuota } from './quota.ts'
 import type {
   DocumentStore,
   Fault,
@@ -40,16 +41,28 @@ import {
   waitKey,
 } from './validate.ts'
 
+/**
+ * A store in memory, for tests, examples and temporary replicas.
+ *
+ * @example
+ * await using store = new MemoryStore()
+ * const log = await store.track('vfr_0123456789abcdef')
+ * await log.commit([node])
+ */
 export class MemoryStore implements Store {
+  /** 16 random bytes. */
   readonly id: Uint8Array = crypto.randomBytes(16)
-  readonly records: MemoryRecords
-  readonly held: MemoryHeldStore
+  readonly records: Records
+  readonly held: HeldStore
   readonly #frontiers = new Map<string, MemoryFrontierStore>()
-  readonly #serial = new Mutex()
+  readonly #mutex = new Mutex()
+  readonly #records: MemoryRecords
 
+  /** @param options.heldLimits limits of held nodes, default `HELD_LIMITS` */
   constructor(options: { heldLimits?: HeldLimits } = {}) {
-    this.records = new MemoryRecords(this.#serial)
-    this.held = new MemoryHeldStore(name => this.frontier(name), this.#serial, options.heldLimits)
+    this.#records = new MemoryRecords(this.#mutex)
+    this.records = this.#records
+    this.held = new MemoryHeldStore(name => this.frontier(name), this.#mutex, options.heldLimits)
   }
 
   frontiers(): string[] {
@@ -58,10 +71,10 @@ export class MemoryStore implements Store {
 
   async track(name: string): Promise<FrontierStore> {
     checkStreamName(name)
-    return this.#serial.run(async () => {
+    return this.#mutex.run(async () => {
       const known = this.#frontiers.get(name)
       if (known !== undefined) return known
-      const frontier = new MemoryFrontierStore(name, this.records, this.#serial)
+      const frontier = new MemoryFrontierStore(name, this.#records, this.#mutex)
       this.#frontiers.set(name, frontier)
       return frontier
     })
@@ -77,10 +90,11 @@ export class MemoryStore implements Store {
     let nodes = 0
     for (const [frontier, store] of this.#frontiers) {
       for await (const rows of store.scan({ from: 0 })) {
-        if (options.signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'stopped', { cause: options.signal.reason })
+        if (options.signal?.aborted)
+          throw new ReplicaError('ERR_ABORTED', 'the check of the store was aborted', { cause: options.signal.reason })
         for (const { seq, digest, bytes } of rows) {
           if (compare(sha256(bytes), digest) !== 0)
-            yield { kind: 'node', frontier, seq, digest, reason: 'bytes differ' }
+            yield { kind: 'node', frontier, seq, digest, reason: 'the bytes do not match the digest' }
         }
         nodes += rows.length
         options.onProgress?.(nodes)
@@ -93,7 +107,7 @@ export class MemoryStore implements Store {
   }
 
   async close(): Promise<void> {
-    await this.#serial.close()
+    await this.#mutex.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -105,20 +119,20 @@ class MemoryFrontierStore implements FrontierStore {
   readonly name: string
   readonly documents: MemoryDocumentStore
   readonly #records: MemoryRecords
-  readonly #serial: Mutex
+  readonly #mutex: Mutex
   readonly #rows: NodeRow[] = []
   readonly #places = new DigestMap<NodeLocation>()
-  /** By label: each node's sequence number with its event digest. */
+  /** For each label, the sequence numbers and events of its nodes. */
   readonly #labels = new Map<string, { seq: number; event: string }[]>()
-  /** The first node that carries each. */
+  /** For each event, the sequence number of the first node that carries it. */
   readonly #events = new Map<string, number>()
   readonly #heads = new Heads()
 
-  constructor(name: string, records: MemoryRecords, serial: Mutex) {
+  constructor(name: string, records: MemoryRecords, mutex: Mutex) {
     this.name = name
-    this.documents = new MemoryDocumentStore(serial)
+    this.documents = new MemoryDocumentStore(mutex)
     this.#records = records
-    this.#serial = serial
+    this.#mutex = mutex
   }
 
   get nodes(): number {
@@ -142,21 +156,21 @@ class MemoryFrontierStore implements FrontierStore {
   }
 
   async locate(digests: readonly Uint8Array[]): Promise<(NodeLocation | undefined)[]> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     return digests.map(digest => this.#places.get(digest))
   }
 
   async read(seqs: readonly number[]): Promise<NodeRow[]> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     return seqs.map(seq => {
       const row = this.#rows[seq]
-      if (row === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${this.name} has no node ${seq}`)
+      if (row === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${this.name} does not have node ${seq}`)
       return row
     })
   }
 
   async *scan(options: ScanOptions): AsyncIterable<NodeRow[]> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     const rows = this.#rows.slice(options.from, options.to)
     if (options.reverse === true) rows.reverse()
     let batch: NodeRow[] = []
@@ -166,7 +180,7 @@ class MemoryFrontierStore implements FrontierStore {
       bytes += row.bytes.length
       if (bytes < (options.batchBytes ?? STORE_LIMITS.scanBatchBytes)) continue
       yield batch
-      this.#serial.assertOpen()
+      this.#mutex.assertOpen()
       batch = []
       bytes = 0
     }
@@ -178,27 +192,27 @@ class MemoryFrontierStore implements FrontierStore {
   }
 
   async findByLabel(label: Uint8Array): Promise<number[]> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     return (this.#labels.get(digestKey(label)) ?? []).map(({ seq }) => seq)
   }
 
   async *sharedLabels(): AsyncIterable<Uint8Array> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     const shared = [...this.#labels].filter(([, nodes]) => new Set(nodes.map(({ event }) => event)).size > 1)
     yield* shared.map(([label]) => keyDigest(label)).sort(compare)
   }
 
   async findByEvent(events: readonly { label: Uint8Array; event: Uint8Array }[]): Promise<(number | undefined)[]> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     return events.map(({ label, event }) => this.#events.get(eventKey(label, event)))
   }
 
   async commit(nodes: readonly NodeEntry[], records: readonly RecordChange[] = []): Promise<number> {
-    return this.#serial.run(async () => {
+    return this.#mutex.run(async () => {
       const first = this.nodes
       const parents = this.#parents(nodes)
       checkChanges(records)
-      // From here on nothing fails.
+      // Nothing below can fail.
       for (const [at, node] of nodes.entries()) this.#add(node, parents[at]!)
       this.#heads.apply(headsChange(nodes, parents, first))
       this.#records.apply(records)
@@ -206,11 +220,14 @@ class MemoryFrontierStore implements FrontierStore {
     })
   }
 
-  /** Sequence numbers of the parents of each node. @throws TypeError for a chunk that doesn't fit */
+  /**
+   * Returns the sequence numbers of each node's parents.
+   * @throws TypeError for a commit that is not valid
+   */
   #parents(nodes: readonly NodeEntry[]): number[][] {
     const { outside, parents } = checkNodes(nodes, this.nodes)
     for (const { digest } of nodes) {
-      if (this.#places.has(digest)) throw new TypeError(`node ${toHex(digest)} is stored already`)
+      if (this.#places.has(digest)) throw new TypeError(`node ${toHex(digest)} is already stored`)
     }
     const places = outside.map(parent => {
       const place = this.#places.get(parent)
@@ -239,21 +256,21 @@ function eventKey(label: Uint8Array, event: Uint8Array): string {
 }
 
 class MemoryRecords implements Records {
-  readonly #serial: Mutex
+  readonly #mutex: Mutex
   readonly #values = new Map<string, Uint8Array>()
 
-  constructor(serial: Mutex) {
-    this.#serial = serial
+  constructor(mutex: Mutex) {
+    this.#mutex = mutex
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     checkKey(key)
     return copy(this.#values.get(key))
   }
 
   async write(changes: readonly RecordChange[]): Promise<void> {
-    await this.#serial.run(async () => {
+    await this.#mutex.run(async () => {
       checkChanges(changes)
       this.apply(changes)
     })
@@ -263,7 +280,7 @@ class MemoryRecords implements Records {
     prefix: string,
     options: { after?: string; limit: number },
   ): Promise<{ key: string; value: Uint8Array }[]> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     const after = textBytes(options.after ?? '')
     textBytes(prefix)
     return [...this.#values]
@@ -286,20 +303,21 @@ function copy(bytes: Uint8Array | undefined): Uint8Array | undefined {
   return bytes === undefined ? undefined : Buffer.from(bytes)
 }
 
-export class MemoryHeldStore implements HeldStore {
+/** Held nodes. Each ordered result sorts a copy: this engine is for few held nodes. */
+class MemoryHeldStore implements HeldStore {
   readonly #frontierOf: (name: string) => FrontierStore
-  readonly #serial: Mutex
-  readonly #quota: Quota
+  readonly #mutex: Mutex
+  readonly #quota: HeldQuota
   readonly #nodes = new Map<string, DigestMap<HeldNode>>()
 
-  constructor(frontierOf: (name: string) => FrontierStore, serial: Mutex, limits?: HeldLimits) {
+  constructor(frontierOf: (name: string) => FrontierStore, mutex: Mutex, limits?: HeldLimits) {
     this.#frontierOf = frontierOf
-    this.#serial = serial
-    this.#quota = new Quota(limits)
+    this.#mutex = mutex
+    this.#quota = new HeldQuota(limits)
   }
 
   async put(frontier: string, nodes: readonly HeldNode[]): Promise<boolean[]> {
-    return this.#serial.run(async () => {
+    return this.#mutex.run(async () => {
       checkHeld(nodes)
       const held = this.#of(frontier)
       return nodes.map(node => {
@@ -308,7 +326,7 @@ export class MemoryHeldStore implements HeldStore {
           held.set(node.digest, { ...known, wait: copyOf(node).wait })
           return true
         }
-        if (!this.#quota.take(frontier, digestKey(node.from), node.bytes.length)) return false
+        if (!this.#quota.reserve(frontier, digestKey(node.from), node.bytes.length)) return false
         held.set(node.digest, copyOf(node))
         return true
       })
@@ -335,13 +353,13 @@ export class MemoryHeldStore implements HeldStore {
   }
 
   async delete(frontier: string, digests: readonly Uint8Array[]): Promise<void> {
-    await this.#serial.run(async () => {
+    await this.#mutex.run(async () => {
       const held = this.#of(frontier)
       for (const digest of digests) {
         const node = held.get(digest)
         if (node === undefined) continue
         held.delete(digest)
-        this.#quota.free(frontier, digestKey(node.from), node.bytes.length)
+        this.#quota.release(frontier, digestKey(node.from), node.bytes.length)
       }
     })
   }
@@ -372,7 +390,7 @@ export class MemoryHeldStore implements HeldStore {
   }
 
   #of(frontier: string): DigestMap<HeldNode> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     this.#frontierOf(frontier)
     const held = this.#nodes.get(frontier) ?? new DigestMap<HeldNode>()
     this.#nodes.set(frontier, held)
@@ -390,31 +408,32 @@ function copyOf(node: HeldNode): HeldNode {
   }
 }
 
+/** Blocks of documents in memory. */
 export class MemoryDocumentStore implements DocumentStore {
-  readonly #serial: Mutex
+  readonly #mutex: Mutex
   readonly #blocks = new DigestMap<Uint8Array>()
 
-  constructor(serial: Mutex) {
-    this.#serial = serial
+  constructor(mutex: Mutex) {
+    this.#mutex = mutex
   }
 
   async has(digests: readonly Uint8Array[]): Promise<boolean[]> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     return digests.map(digest => this.#blocks.has(digest))
   }
 
   async sizes(digests: readonly Uint8Array[]): Promise<(number | undefined)[]> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     return digests.map(digest => this.#blocks.get(digest)?.length)
   }
 
   async get(digest: Uint8Array): Promise<Uint8Array | undefined> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     return this.#blocks.get(digest)
   }
 
   async put(blocks: readonly DocumentBlock[]): Promise<void> {
-    await this.#serial.run(async () => {
+    await this.#mutex.run(async () => {
       checkBlocks(blocks)
       for (const { digest, bytes } of blocks) {
         if (!this.#blocks.has(digest)) this.#blocks.set(digest, Buffer.from(bytes))

@@ -1,10 +1,13 @@
-// How many held nodes there are, for each frontier, and how many bytes of them each peer and all together have; and
-// whether one more has room. Nothing is ever evicted to make room: what is held was acknowledged.
+// Counts held nodes for each frontier, and their bytes for each peer and in total, and enforces the
+// limits. Held nodes are never evicted, because their receipt was acknowledged.
 
 import { HELD_LIMITS } from '../base/limits.ts'
 
+/** Limits of held nodes. */
 export interface HeldLimits {
+  /** Bytes of held nodes that one peer may have sent. Default 64 MiB. */
   readonly bytesPerPeerMax: number
+  /** Bytes of all held nodes. Default 512 MiB. */
   readonly bytesMax: number
 }
 
@@ -13,7 +16,8 @@ interface Usage {
   bytes: number
 }
 
-export class Quota {
+/** Usage of the held store. */
+export class HeldQuota {
   readonly #limits: HeldLimits
   readonly #frontiers = new Map<string, Usage>()
   readonly #bytesByPeer = new Map<string, number>()
@@ -23,21 +27,24 @@ export class Quota {
     this.#limits = limits
   }
 
-  /** Counts a node in when it has room; false when it has none. */
-  take(frontier: string, peer: string, bytes: number): boolean {
+  /**
+   * Counts a node of `bytes` bytes. Returns false, and does not count it, if it would exceed a
+   * limit.
+   */
+  reserve(frontier: string, peer: string, bytes: number): boolean {
     const ofPeer = this.#bytesByPeer.get(peer) ?? 0
     if (ofPeer + bytes > this.#limits.bytesPerPeerMax || this.#all.bytes + bytes > this.#limits.bytesMax) return false
-    this.count(frontier, peer, { nodes: 1, bytes })
+    this.add(frontier, peer, { nodes: 1, bytes })
     return true
   }
 
-  /** Counts a node out. */
-  free(frontier: string, peer: string, bytes: number): void {
-    this.count(frontier, peer, { nodes: -1, bytes: -bytes })
+  /** Removes a node of `bytes` bytes from the count. */
+  release(frontier: string, peer: string, bytes: number): void {
+    this.add(frontier, peer, { nodes: -1, bytes: -bytes })
   }
 
-  /** Counts nodes in or out without asking for room: what is on the disk already counts, even past a limit. */
-  count(frontier: string, peer: string, change: Readonly<Usage>): void {
+  /** Changes the count without a check of the limits, which nodes on disk may exceed. */
+  add(frontier: string, peer: string, change: Readonly<Usage>): void {
     const usage = this.#frontiers.get(frontier) ?? { nodes: 0, bytes: 0 }
     usage.nodes += change.nodes
     usage.bytes += change.bytes
@@ -48,6 +55,7 @@ export class Quota {
     else this.#bytesByPeer.set(peer, ofPeer)
   }
 
+  /** Returns the number and the bytes of the held nodes, of one frontier or of all. */
   usage(frontier?: string): Usage {
     const usage = frontier === undefined ? this.#all : this.#frontiers.get(frontier)
     return { nodes: usage?.nodes ?? 0, bytes: usage?.bytes ?? 0 }

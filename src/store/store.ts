@@ -1,185 +1,340 @@
-// What a store is: the contract that engines implement and test/store/conformance.ts checks. One owner process;
-// nodes of a frontier lie in arrival order, which is topological, under sequence numbers 0, 1, 2 …; everything
-// else is derived. A store knows no rule of admission: it keeps what the gate hands it, exactly and durably, or
-// fails with a typed error. All digests are 32-byte SHA-256. Specification: protocol/store.md.
+// The contract between the core and a store engine. `MemoryStore` is the reference implementation,
+// and the conformance suite (test/store/conformance.ts) checks an engine against this file.
+//
+// - A store does not know the rules of admission. It keeps the nodes that the gate commits, exactly
+//   and durably, or fails with a code. It does not decode nodes.
+// - A frontier's log is append-only. Its nodes have the sequence numbers 0, 1, 2 … in the order of
+//   their commits, and parents precede their children. Heads, counts and lookups are derived from
+//   the log.
+// - Digests are SHA-256, 32 bytes. An engine that reads from a disk hashes the bytes of a node, a
+//   held node or a block at each read and never returns bytes that do not match: it throws
+//   ERR_STORE_CORRUPT, also for data that must exist and does not.
+// - A promise of a write is fulfilled when the data is durable. Writes are atomic and serialized.
+//   If one fails with ERR_STORE_IO, the engine rejects all further writes until the store is opened
+//   again; reads continue.
+// - Reads may run at any time, also beside a commit. They do not see a commit before it is durable.
+// - A mistake of the caller (a wrong length, an exceeded limit, a missing parent) is a TypeError
+//   and changes nothing.
+// - After `close`, methods that read or write data reject with ERR_STORE_CLOSED.
+// - Byte arrays belong to the side that made them: an engine copies what it keeps of its arguments,
+//   and a caller does not change the arrays that an engine returns.
+//
+// Spec: protocol/store.md, T1 to T7.
 
 import type { Digest } from '../base/bytes.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
 
-/** A node as the gate commits it. The caller has checked it whole. */
+/** A node to commit. The gate has checked it completely. */
 export interface NodeEntry {
+  /** SHA-256 of `bytes`. */
   readonly digest: Digest
+  /** The encoded node. */
   readonly bytes: Uint8Array
-  /** Digests of the parents, each stored already or earlier in the same commit. */
+  /** Digests of the parents, at most 64. Each is stored or precedes the node in the same commit. */
   readonly parents: readonly Digest[]
+  /** An integer from 0 to 2³² − 1: 0 without parents, otherwise 1 more than the highest parent. */
   readonly height: number
-  /** The 8 bytes behind `vev_`: a label to look up by, never an identity. */
+  /**
+   * The 8 bytes after `vev_` of the event's identifier: a lookup key that two different events may
+   * share.
+   */
   readonly label: Uint8Array
-  /** SHA-256 of the event text: two nodes with one event digest carry the same event. */
+  /** SHA-256 of the event's text, 32 bytes. Two nodes with the same digest carry the same event. */
   readonly event: Digest
 }
 
-/** A node as it is read back: its bytes have been hashed again and equal `digest`. */
+/** A stored node. */
 export interface NodeRow {
+  /** Sequence number: 0, 1, 2 … within the frontier. */
   readonly seq: number
+  /** SHA-256 of `bytes`. */
   readonly digest: Digest
+  /** The encoded node. */
   readonly bytes: Uint8Array
-  /** Sequence numbers of the parents, in the order of the node's parents; all less than `seq`. */
+  /**
+   * Sequence numbers of the parents, in the order of the node's parents. All are less than `seq`.
+   */
   readonly parents: readonly number[]
 }
 
+/** The position of a node in a frontier. */
 export interface NodeLocation {
+  /** Sequence number. */
   readonly seq: number
+  /** Height, as committed. */
   readonly height: number
 }
 
-/** A change to the small records that live beside the nodes (registry, cursors, journal). `undefined` deletes. */
+/** A change of one record. */
 export interface RecordChange {
+  /** Well-formed text of 1 to 512 bytes of UTF-8. */
   readonly key: string
+  /** The new value, at most 1 MiB; undefined deletes the record. */
   readonly value: Uint8Array | undefined
 }
 
-/** Durable small values, at most 1 MiB each, keys up to 512 bytes of text. */
+/**
+ * Small named values beside the nodes: registries, cursors, the journal. They belong to the store,
+ * not to a frontier.
+ */
 export interface Records {
+  /**
+   * Returns the value of a record; undefined if there is none.
+   * @throws TypeError for an invalid key
+   * @throws ReplicaError ERR_STORE_CORRUPT if the record is damaged
+   */
   get(key: string): Promise<Uint8Array | undefined>
-  /** All changes in one synced batch. */
+  /**
+   * Applies all changes in one atomic, durable write.
+   * @throws TypeError for an invalid key, a key that occurs twice, or more than 8 MiB of keys and
+   *   values
+   */
   write(changes: readonly RecordChange[]): Promise<void>
-  /** Records whose key starts with `prefix`, in key order, after `after` when given, at most `limit`. */
+  /**
+   * Returns at most `limit` records whose key starts with `prefix`, in byte order of their UTF-8
+   * keys. With `after`, only those whose key is greater than it.
+   * @throws ReplicaError ERR_STORE_CORRUPT if one of them is damaged
+   */
   list(prefix: string, options: { after?: string; limit: number }): Promise<{ key: string; value: Uint8Array }[]>
 }
 
+/** Which part of a log to read, and in what steps. */
 export interface ScanOptions {
   /** First sequence number, inclusive. */
   readonly from: number
-  /** Last sequence number, exclusive; the end of the log when absent. */
+  /**
+   * Last sequence number, exclusive. Default, and maximum: the number of nodes when the scan
+   * starts.
+   */
   readonly to?: number
+  /** Descending order. Default false. */
   readonly reverse?: boolean
-  /** A batch ends when it has reached this many bytes of nodes (at least one node). Default 1 MiB. */
+  /**
+   * A batch ends at the node with which it reaches this many bytes of nodes; it has at least one
+   * node. Default 1 MiB.
+   */
   readonly batchBytes?: number
 }
 
-/** Blocks of documents of one frontier, by digest, in no order. What is put is never taken out again. */
+/** Blocks of the documents of one frontier, by digest. A stored block is never removed. */
 export interface DocumentStore {
+  /** Returns for each digest whether the block is stored. */
   has(digests: readonly Digest[]): Promise<boolean[]>
-  /** Bytes of each block, told without reading it; undefined for those not stored. */
+  /**
+   * Returns the length of each block in bytes, without reading it; undefined if it is not stored.
+   */
   sizes(digests: readonly Digest[]): Promise<(number | undefined)[]>
-  /** Hashed again; undefined when it is not stored. @throws ReplicaError ERR_STORE_CORRUPT */
+  /**
+   * Returns the bytes of a block; undefined if it is not stored.
+   * @throws ReplicaError ERR_STORE_CORRUPT if the block is damaged
+   */
   get(digest: Digest): Promise<Uint8Array | undefined>
   /**
-   * Keeps blocks in one synced batch; of those stored already nothing is written.
-   * @throws TypeError for a block larger than a block may be, or more bytes than COMMIT_LIMITS
+   * Stores blocks in one atomic, durable write. Skips blocks that are stored.
+   * @throws TypeError for a block of more than 256 KiB, or more than 8 MiB together
    */
   put(blocks: readonly DocumentBlock[]): Promise<void>
 }
 
-/** Read access to a frontier's log, or to its first nodes. */
+/** Read access to a frontier's log, or to its first nodes (`FrontierStore.snapshot`). */
 export interface LogReader {
-  /** The frontier's name. */
+  /** Name of the frontier. */
   readonly name: string
-  /** Number of nodes; sequence numbers are less than this. */
+  /** Number of nodes. Sequence numbers are less than this. */
   readonly nodes: number
-  /** The rows at these sequence numbers. @throws ReplicaError ERR_STORE_CORRUPT, ERR_NOT_FOUND past the end. */
+  /**
+   * Returns the rows with these sequence numbers, in the order of the argument.
+   * @throws ReplicaError ERR_NOT_FOUND for a number that is not in the log, ERR_STORE_CORRUPT for a
+   *   damaged row
+   */
   read(seqs: readonly number[]): Promise<NodeRow[]>
-  /** Rows in sequence order (or reverse), a batch at a time. @throws ReplicaError ERR_STORE_CORRUPT */
+  /**
+   * Reads consecutive rows in batches. Shows the log as it was when the scan started. Yields
+   * nothing if `from` is not less than `to`. Several scans may run at a time, and a scan may be
+   * abandoned (`break`).
+   * @throws ReplicaError ERR_STORE_CORRUPT at a damaged or missing row
+   */
   scan(options: ScanOptions): AsyncIterable<NodeRow[]>
 }
 
-/** One frontier's log in a store. */
+/** The log of one frontier, and its documents. */
 export interface FrontierStore extends LogReader {
+  /** Documents that the nodes link. */
   readonly documents: DocumentStore
-  /** Distinct events carried by them. */
+  /** Number of distinct events in the nodes. */
   readonly events: number
-  /** Heads in byte order. A new array at each call. */
+  /** Returns the digests of the heads (nodes without children) in byte order, in a new array. */
   heads(): Digest[]
+  /** Number of heads. */
   readonly headCount: number
-  /** SHA-256 over the sorted heads, concatenated; of the empty string when there is none. */
+  /**
+   * Returns SHA-256 over the heads in byte order, concatenated; of the empty string if there are no
+   * heads.
+   */
   headsDigest(): Digest
-  /** Where each digest lies; undefined for those not stored. Order and length follow the argument. */
+  /**
+   * Returns the location of each node, in the order of the argument; undefined if it is not stored.
+   */
   locate(digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]>
   /**
-   * A reader of the first `nodes` nodes. Later commits do not change what it returns.
-   * @throws TypeError if `nodes` is not an integer from 0 to the number of nodes stored
+   * Returns a reader of the first `nodes` nodes. Later commits do not change what it returns.
+   * `LogSnapshot` implements it for every engine.
+   * @throws TypeError if `nodes` is not an integer from 0 to the number of nodes
    */
   snapshot(nodes: number): LogReader
-  /** Sequence numbers of the nodes whose event has this 8-byte label, ascending. */
+  /** Returns the sequence numbers of the nodes whose event has this label (8 bytes), ascending. */
   findByLabel(label: Uint8Array): Promise<number[]>
-  /** Labels under which two or more distinct events are stored, in byte order. Walks the whole index: about 2 µs an event. */
-  sharedLabels(): AsyncIterable<Uint8Array>
-  /** The sequence numbers of the first nodes that carry these events (by event digest with label); undefined where none does. */
+  /**
+   * Returns for each event the sequence number of the first node that carries it; undefined if no
+   * node does.
+   */
   findByEvent(events: readonly { label: Uint8Array; event: Digest }[]): Promise<(number | undefined)[]>
   /**
-   * Appends a down-closed chunk in one atomic synced batch: nodes, heads, commit record, `records`. When it returns the chunk
-   * is durable; when it throws nothing of it is visible, and after ERR_STORE_IO nothing more is written until the store
-   * is opened again, which then shows the whole chunk or none of it. Calls run one after another. Returns the sequence
-   * number of the first node. Records are cheap beside a single node; with every chunk of a bulk load they cost a third.
-   * @throws TypeError for more than COMMIT_LIMITS, a parent that is not stored, a node that is (the gate filters them)
+   * Yields the labels that two or more distinct events share, in byte order. Reads all events,
+   * about 2 µs for each.
+   */
+  sharedLabels(): AsyncIterable<Uint8Array>
+  /**
+   * Appends nodes and changes records in one atomic, durable write. Returns the sequence number of
+   * the first node. Commits run one after another, in the order of the calls. If the write fails,
+   * nothing of it is visible; after the next open, all of it is or nothing.
+   *
+   * Record changes are cheap beside a single node, but cost a third of the time if every commit of
+   * a bulk load has some.
+   * @throws TypeError for more than 1024 nodes or 8 MiB, a parent that is neither stored nor
+   *   earlier in `nodes`, a node that is stored or occurs twice, or changes that `Records.write`
+   *   rejects
+   * @throws ReplicaError ERR_STORE_IO if the write fails or an earlier one failed
    */
   commit(nodes: readonly NodeEntry[], records?: readonly RecordChange[]): Promise<number>
 }
 
-/** Why a valid node is kept aside: it waits for a parent, a key's registration, a cut's heads, or a document. */
+/** The one dependency that a held node waits for. */
 export interface Wait {
+  /** A parent, the registration of a key, the heads of a cut, or a document. */
   readonly kind: 'parent' | 'key' | 'cut' | 'document'
-  /** Digest of the parent, cut head or document, or the 32-byte key. */
+  /**
+   * 32 bytes: the digest of the parent, of the cut's head or of the document, or the public key.
+   */
   readonly id: Uint8Array
 }
 
+/** A valid node that cannot be committed yet. */
 export interface HeldNode {
+  /** SHA-256 of `bytes`. */
   readonly digest: Digest
+  /** The encoded node. */
   readonly bytes: Uint8Array
-  /** The key that signed it. */
+  /** Public key that signed the node, 32 bytes. */
   readonly key: Uint8Array
+  /** What the node waits for. */
   readonly wait: Wait
-  /** Key of the peer that handed it over: whose quota it counts against. */
+  /**
+   * Public key of the peer that sent the node, 32 bytes. The node counts against the quota of that
+   * peer.
+   */
   readonly from: Uint8Array
 }
 
-/** Valid nodes kept aside, in a database of their own so that a flood can't hurt the log. Bytes are re-hashed on reading. */
+/**
+ * Held nodes of all frontiers. An engine keeps them apart from the logs, so that a flood of them
+ * does not slow down a log. Methods with a `frontier` throw ERR_FRONTIER_UNKNOWN if the store does
+ * not have it.
+ */
 export interface HeldStore {
   /**
-   * Keeps nodes, durably. A node already held gets the new wait and stays with the peer that handed it over first.
-   * Answers, for each, whether it is kept: false means that the peer's or the whole quota is full (HELD_LIMITS); nothing
-   * is ever evicted.
+   * Stores nodes in one atomic, durable write. A node that is held already gets the new wait and
+   * keeps its `from`. Returns for each node whether it is held now: false means that the quota of
+   * the peer or of all peers (`HeldLimits`) is full. Nodes are never evicted.
    */
   put(frontier: string, nodes: readonly HeldNode[]): Promise<boolean[]>
+  /**
+   * Returns the held nodes; undefined for those that are not held.
+   * @throws ReplicaError ERR_STORE_CORRUPT if one of them is damaged
+   */
   get(frontier: string, digests: readonly Digest[]): Promise<(HeldNode | undefined)[]>
+  /** Returns for each digest whether the node is held. */
   has(frontier: string, digests: readonly Digest[]): Promise<boolean[]>
-  /** Digests of nodes that wait for exactly this, at most `limit`. */
+  /** Returns the digests of at most `limit` nodes that wait for `wait`, in byte order. */
   findByWait(frontier: string, wait: Wait, limit: number): Promise<Digest[]>
+  /**
+   * Deletes nodes in one atomic, durable write and returns their bytes to the quota. Ignores nodes
+   * that are not held.
+   */
   delete(frontier: string, digests: readonly Digest[]): Promise<void>
-  /** What holds nodes back: each wait with how many nodes, at most `limit` of them, most first. */
+  /**
+   * Returns at most `limit` waits with the number of nodes that wait for each: most nodes first,
+   * then by kind and id.
+   */
   listWaits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]>
-  /** Held nodes of a frontier in digest order, after `after` when given, at most `limit`. */
+  /**
+   * Returns at most `limit` held nodes in byte order of their digests. With `after`, only those
+   * greater than it.
+   * @throws ReplicaError ERR_STORE_CORRUPT if one of them is damaged
+   */
   list(frontier: string, options: { after?: Digest; limit: number }): Promise<HeldNode[]>
+  /** Returns the number and the bytes of the held nodes, of one frontier or of all. */
   usage(frontier?: string): { nodes: number; bytes: number }
-  /** What was acknowledged and found missing when the store was opened, in words; peers that have it offer it again. */
+  /**
+   * A description of held nodes that the open found missing; undefined if none are. Peers offer
+   * such nodes again.
+   */
   readonly loss?: string | undefined
 }
 
-/** Something wrong that `verify` found. `seq` and `digest` where one node is meant. */
+/** One fault that `Store.verify` found. */
 export interface Fault {
+  /** The damaged part of the store. The replica adds `signature`; a store does not report it. */
   readonly kind: 'node' | 'commit' | 'index' | 'heads' | 'record' | 'held' | 'document' | 'signature'
+  /** The frontier, if the fault is in one. */
   readonly frontier?: string
+  /** Sequence number of the affected node, if there is one. */
   readonly seq?: number
+  /** Digest of the affected node or block, if it is known. */
   readonly digest?: Digest
+  /** A description for people. */
   readonly reason: string
 }
 
+/**
+ * A store engine: the logs of its frontiers, held nodes and records. One process has a store open
+ * at a time.
+ */
 export interface Store {
-  /** 16 random bytes made with the store: a cursor means something only beside it. */
+  /**
+   * 16 random bytes, made when the store is created. A cursor is valid only for the store with the
+   * same id.
+   */
   readonly id: Uint8Array
+  /** Records of the store. */
   readonly records: Records
+  /** Held nodes of all frontiers. */
   readonly held: HeldStore
-  /** Names of the frontiers this store accepts, in byte order. */
+  /** Returns the names of the frontiers in byte order. */
   frontiers(): string[]
-  /** Starts to accept a frontier; no effect when it does already. */
+  /**
+   * Returns the log of a frontier. Creates it, durably, if it does not exist. Returns the same
+   * object for the same name.
+   * @throws ReplicaError ERR_FRONTIER_ID if the name is not 1 to 64 printable ASCII characters
+   *   without spaces
+   */
   track(frontier: string): Promise<FrontierStore>
-  /** @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  /**
+   * Returns the log of an existing frontier.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN if there is none
+   */
   frontier(frontier: string): FrontierStore
-  /** Reads everything once more: every node re-hashed, commit chain, index against log, heads against both. */
+  /**
+   * Reads and checks the whole store: hashes every node, held node and block, and compares derived
+   * data with the logs. Repairs nothing and continues after a fault. Commits may run meanwhile.
+   * `onProgress` receives the number of nodes checked so far.
+   * @throws ReplicaError ERR_ABORTED after `signal`
+   */
   verify(options?: { signal?: AbortSignal; onProgress?: (nodes: number) => void }): AsyncIterable<Fault>
-  /** Size on disk in bytes; 0 for an engine without a disk. */
+  /** Returns the size on disk in bytes; 0 for an engine that does not use a disk. */
   diskBytes(): Promise<number>
+  /** Waits for running writes, then closes the store. A second call returns after the first. */
   close(): Promise<void>
+  /** Same as `close`. */
   [Symbol.asyncDispose](): Promise<void>
 }

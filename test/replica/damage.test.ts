@@ -8,7 +8,7 @@ import { Replica } from '../../src/index.ts'
 import { decodeNode } from '../../src/node/node.ts'
 import { verifyFolder } from '../../src/replica/verify.ts'
 import { openLevelDb } from '../../src/store/index.ts'
-import { encodePlace, indexKey } from '../../src/store/leveldb/keys.ts'
+import { encodeLocation, indexKey } from '../../src/store/leveldb/keys.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, texts } from './drafts.ts'
 
@@ -89,7 +89,7 @@ async function damageIndex(location: string, seq: number): Promise<void> {
   const [row] = await store.frontier(FRONTIER).read([seq])
   const [place] = await store.frontier(FRONTIER).locate([row!.digest])
   await store.close()
-  const value = encodePlace(indexKey('d', 2, row!.digest), place!)
+  const value = encodeLocation(indexKey('d', 2, row!.digest), place!)
   for (const name of await fs.readdir(path.join(location, 'index'))) {
     const file = path.join(location, 'index', name)
     const bytes = await fs.readFile(file)

@@ -3,7 +3,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createLevelDb, MemoryStore, openLevelDb } from '../../src/store/index.ts'
-import { Quota } from '../../src/store/quota.ts'
+import { HeldQuota } from '../../src/store/quota.ts'
 import type { Store, Wait } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
 import { madeHeld, madeKey } from './made-nodes.ts'
@@ -46,12 +46,12 @@ test('LevelDB holds 64 MiB of a peer, also after it was closed and opened', asyn
 })
 
 test('all peers together have 512 MiB when nobody says otherwise', () => {
-  const quota = new Quota()
-  for (let peer = 0; peer < 7; peer += 1) assert.ok(quota.take(FRONTIER, `peer ${peer}`, 64 * MIB))
-  assert.ok(quota.take(FRONTIER, 'the eighth', 64 * MIB - 1))
-  assert.not(quota.take(FRONTIER, 'the ninth', 2))
-  assert.ok(quota.take(FRONTIER, 'the ninth', 1))
-  assert.not(quota.take(FRONTIER, 'the tenth', 1))
+  const quota = new HeldQuota()
+  for (let peer = 0; peer < 7; peer += 1) assert.ok(quota.reserve(FRONTIER, `peer ${peer}`, 64 * MIB))
+  assert.ok(quota.reserve(FRONTIER, 'the eighth', 64 * MIB - 1))
+  assert.not(quota.reserve(FRONTIER, 'the ninth', 2))
+  assert.ok(quota.reserve(FRONTIER, 'the ninth', 1))
+  assert.not(quota.reserve(FRONTIER, 'the tenth', 1))
   assert.equal(quota.usage(), { nodes: 9, bytes: 512 * MIB })
 })
 

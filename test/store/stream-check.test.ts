@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { concat, type Digest, sha256 } from '../../src/base/bytes.ts'
 import { COMMIT, encodeCommit, encodeRow, NODE } from '../../src/store/leveldb/keys.ts'
-import { StreamCheck } from '../../src/store/leveldb/log-check.ts'
+import { StreamCheck } from '../../src/store/leveldb/stream-check.ts'
 import type { Fault } from '../../src/store/store.ts'
 import { madeChain } from './made-nodes.ts'
 

@@ -1,23 +1,27 @@
-// Whether somebody may have written to a store since it was last open here, told by its files and without opening it: LevelDB
-// gives a store to one process only, and whoever waits for news must not keep it from the others.
+// Detects that another process may have written to a store, from its files and without opening it:
+// LevelDB gives a database to one process at a time, and a program that waits for changes must not
+// block the others.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 
-/** Another text once anybody has opened, or added to, the log of the LevelDB store in this folder. */
+/**
+ * Returns a text that changes when a process opens the LevelDB store in `folder` or writes to its
+ * log.
+ */
 export async function changeToken(folder: string): Promise<string> {
   const log = path.join(folder, 'log')
   const names = await fs.readdir(log).catch(unlessMissing<string[]>([]))
-  // Each write lands at the end of the write-ahead log; each open begins another one.
+  // Each write appends to the write-ahead log of LevelDB; each open starts a new one.
   const journals = names.filter(name => name.endsWith('.log')).sort()
-  const traces = journals.map(async name => {
+  const states = journals.map(async name => {
     const size = await fs.stat(path.join(log, name)).then(found => found.size, unlessMissing(0))
     return `${name} ${size}`
   })
-  return (await Promise.all(traces)).join('\n')
+  return (await Promise.all(states)).join('\n')
 }
 
-/** A folder or file that is gone meanwhile is a change like any other. */
+/** A folder or file that disappears meanwhile is a change too, not an error. */
 function unlessMissing<T>(instead: T): (error: NodeJS.ErrnoException) => T {
   return error => {
     if (error.code === 'ENOENT') return instead

@@ -1,21 +1,24 @@
-// The two databases of a LevelDB store, log/ and index/, and the one way to append to them: a commit is one synced atomic
-// batch in log/; then what follows from it goes to index/, unsynced, and is made again at the next open if it is lost
-// (protocol/store.md T15, T16). The first write that fails ends all writing through this handle: LevelDB would
-// acknowledge later writes and lose them.
+// Writes commits: one synced, atomic batch in log/, then the derived entries in index/, which are
+// not synced and are rebuilt by the next open if they are lost. The first failed write ends all
+// writing through this object, because LevelDB would acknowledge later writes and lose them.
+// Spec: protocol/store.md, T15 and T16.
 
 import { type Digest, sha256 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { Mutex } from '../../base/mutex.ts'
 import { Batch, type Database } from './database.ts'
-import { COMMIT, encodeCommit, encodeTail, indexKey, lastMark, type Mark, streamKey, type Tail } from './keys.ts'
+import { COMMIT, type CommitRef, encodeCommit, encodeTail, indexKey, lastCommit, streamKey, type Tail } from './keys.ts'
 
-/** One stream as it is now: everything up to `tail` is durable and indexed. */
+/** A stream. Everything up to `tail` is durable and indexed. */
 export class Stream {
   readonly ordinal: number
   readonly name: string
   tail: Tail
-  /** Commits of this run that may still lie in a write-ahead log, oldest first, with the bytes written until then. */
-  readonly marks: (Mark & { logBytes: number; indexBytes: number })[] = []
+  /**
+   * Commits that may still be in a write-ahead log, oldest first, with the bytes written up to
+   * each.
+   */
+  readonly unflushed: (CommitRef & { logBytes: number; indexBytes: number })[] = []
 
   constructor(ordinal: number, name: string, tail: Tail) {
     this.ordinal = ordinal
@@ -24,24 +27,35 @@ export class Stream {
   }
 }
 
-/** What a commit says about itself and leaves behind. */
-export interface Change {
+/** A commit to write. */
+export interface PreparedCommit {
+  /** Number of nodes. */
   readonly count: number
+  /** SHA-256 over the heads of the rows, concatenated. */
   readonly rows: Digest
+  /** SHA-256 over the record changes; undefined without changes. */
   readonly changes: Digest | undefined
+  /** Distinct events of the stream after the commit. */
   readonly events: number
+  /** Count and checksum of the heads after the commit. */
   readonly heads: Tail['heads']
+  /** Entries for log/: rows and records. */
   readonly log: Batch
+  /** Entries for index/. */
   readonly index: Batch
 }
 
-/** Commits this close together share a mark, in bytes of the log. */
-const markBytes = 256 * 1024
+/** Commits within this many bytes of log/ share one entry of `Stream.unflushed`. */
+const unflushedStepBytes = 256 * 1024
 
+/** Writes the two databases log/ and index/. */
 export class CommitWriter {
+  /** Database log/. */
   readonly log: Database
+  /** Database index/. */
   readonly index: Database
-  readonly serial = new Mutex()
+  /** Serializes the writes to log/ and index/. */
+  readonly mutex = new Mutex()
   #refusal: ReplicaError | undefined
   #logBytes = 0
   #indexBytes = 0
@@ -52,37 +66,46 @@ export class CommitWriter {
     this.index = index
   }
 
-  /** From now on writing is refused with this; reading goes on. */
+  /** Makes every further write fail with `reason`. Reads continue. */
   refuseWrites(reason: ReplicaError): void {
     this.#refusal ??= reason
   }
 
+  /** Whether writes are allowed. */
   get writable(): boolean {
     return this.#refusal === undefined
   }
 
+  /** @throws ReplicaError with the code of `refuseWrites`, if it was called */
   assertWritable(): void {
     if (this.#refusal === undefined) return
     const { code, message, facts } = this.#refusal
     throw new ReplicaError(code, message, { cause: this.#refusal, facts })
   }
 
-  /** Writes to a database of the store; the first failure is the last write. @throws ReplicaError ERR_STORE_IO */
+  /**
+   * Writes a batch to one of the databases of the store. After a failure, every further write
+   * fails.
+   * @throws ReplicaError ERR_STORE_IO
+   */
   async write(database: Database, batch: Batch, options: { sync: boolean }): Promise<void> {
     this.assertWritable()
     try {
       await database.write(batch, options)
     } catch (error) {
-      const message = 'a write to the store failed; nothing more is written until it is opened again'
+      const message = 'a write to the store failed; no more writes until the store is opened again'
       this.refuseWrites(new ReplicaError('ERR_STORE_IO', message, { cause: error }))
       throw new ReplicaError('ERR_STORE_IO', message, { cause: error })
     }
   }
 
-  /** Makes a commit durable and indexed. Runs inside of `serial`. */
-  async append(stream: Stream, change: Change): Promise<void> {
+  /**
+   * Makes a commit durable and indexed. The caller holds `mutex`.
+   * @throws ReplicaError ERR_STORE_IO
+   */
+  async append(stream: Stream, commit: PreparedCommit): Promise<void> {
     const { tail } = stream
-    const { count, rows, changes, events, heads, log, index } = change
+    const { count, rows, changes, events, heads, log, index } = commit
     const record = encodeCommit({ number: tail.commits, previous: tail.link, count, rows, changes })
     log.put(streamKey(stream.ordinal, tail.end, COMMIT), record)
     const link = sha256(record)
@@ -102,43 +125,49 @@ export class CommitWriter {
     this.#logBytes += log.bytes
     this.#indexBytes += index.bytes
     this.#batchBytesMax = Math.max(this.#batchBytesMax, log.bytes, index.bytes)
-    const previous = stream.marks.at(-1)
-    if (previous === undefined || this.#logBytes - previous.logBytes >= markBytes) {
-      stream.marks.push({ ...lastMark(next)!, logBytes: this.#logBytes, indexBytes: this.#indexBytes })
+    const previous = stream.unflushed.at(-1)
+    if (previous === undefined || this.#logBytes - previous.logBytes >= unflushedStepBytes) {
+      stream.unflushed.push({ ...lastCommit(next)!, logBytes: this.#logBytes, indexBytes: this.#indexBytes })
     }
   }
 
-  /** Moves all that was written into table files and says so in index/, so that the next open has nothing to check. */
+  /**
+   * Moves all data into table files and records the checkpoints in index/, so that the next open
+   * has nothing to check.
+   */
   async flush(streams: Iterable<Stream>): Promise<void> {
     if (this.#logBytes + this.#indexBytes === 0) return
     await this.log.flush()
     await this.index.flush()
     const batch = new Batch()
     for (const stream of streams) {
-      putTail(batch, stream.ordinal, { ...stream.tail, checkpoint: lastMark(stream.tail) })
+      putTail(batch, stream.ordinal, { ...stream.tail, checkpoint: lastCommit(stream.tail) })
     }
     await this.write(this.index, batch, { sync: true })
   }
 
   /**
-   * The latest commit that is in table files by now. LevelDB has two memory tables at most: a full one is written to a
-   * file while the other fills, and must be there before the next begins. So a commit has left both when twice what one
-   * holds, which is its size and the batch that overfilled it, was written after it.
+   * Returns the last commit that is in table files of both databases. LevelDB has at most two
+   * memory tables: it writes a full one to a file while the other fills, and starts a third only
+   * after that. So a commit has left memory when twice the size of a memory table (its limit and
+   * one more batch) was written after it.
    */
-  #checkpoint(stream: Stream): Mark | undefined {
+  #checkpoint(stream: Stream): CommitRef | undefined {
     const logLag = 2 * (this.log.writeBufferBytes + this.#batchBytesMax)
     const indexLag = 2 * (this.index.writeBufferBytes + this.#batchBytesMax)
     let checkpoint = stream.tail.checkpoint
     for (;;) {
-      const mark = stream.marks[0]
-      if (mark === undefined) return checkpoint
-      if (this.#logBytes - mark.logBytes <= logLag || this.#indexBytes - mark.indexBytes <= indexLag) return checkpoint
-      checkpoint = { number: mark.number, first: mark.first, link: mark.link }
-      stream.marks.shift()
+      const oldest = stream.unflushed[0]
+      if (oldest === undefined) return checkpoint
+      if (this.#logBytes - oldest.logBytes <= logLag || this.#indexBytes - oldest.indexBytes <= indexLag)
+        return checkpoint
+      checkpoint = { number: oldest.number, first: oldest.first, link: oldest.link }
+      stream.unflushed.shift()
     }
   }
 }
 
+/** Adds the tail of a stream to a batch of index/. */
 export function putTail(batch: Batch, ordinal: number, tail: Tail): void {
   const key = indexKey('c', ordinal)
   batch.put(key, encodeTail(key, tail))

@@ -1,7 +1,7 @@
-// One LevelDB. The only file that imports `level`: it makes LevelDB's errors into ours, closes iterators, and leaves out
-// what this store never uses. Keys and values are bytes. LevelDB does not check the checksums of its tables when it
-// reads, drops damaged stretches of its write-ahead log without a word, and goes on after a failed write as if nothing
-// had been; whoever calls this must not rely on it for any of the three.
+// One LevelDB database; the only file that imports `level`. It converts errors of LevelDB to
+// ReplicaErrors and closes iterators. Keys and values are bytes. Callers must not rely on LevelDB
+// for three things: it does not verify the checksums of its tables when it reads, it silently drops
+// damaged parts of its write-ahead log, and it continues after a failed write.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -10,36 +10,53 @@ import { ReplicaError } from '../../base/errors.ts'
 import { corruptionError } from '../validate.ts'
 import type { TableFile } from './sstable-check.ts'
 
+/** Settings of a database. */
 export interface DatabaseOptions {
-  /** Makes a new database where there is none; without it a missing one is an error. */
+  /** Creates a missing database. If false, a missing database is an error. */
   readonly create: boolean
+  /** Compresses blocks with Snappy. */
   readonly compression: boolean
-  /** Bytes of the memory table; two of them may be in memory at a time. */
+  /** Size of a memory table in bytes. LevelDB has at most two in memory. */
   readonly writeBufferBytes: number
+  /** Size of the cache of uncompressed blocks. */
   readonly cacheBytes: number
+  /** Size of a block, the unit of reads and compression. */
   readonly blockBytes: number
+  /** Size at which a table file ends. */
   readonly fileBytes: number
-  /** Table files open at a time. They are mapped into memory, so this times `fileBytes` bounds what that takes. */
+  /**
+   * Open table files. They are mapped into memory, so `filesMax * fileBytes` bounds that memory.
+   */
   readonly filesMax: number
 }
 
+/** A key and its value. */
 export type DatabaseEntry = [key: Uint8Array, value: Uint8Array]
 
-export interface Range {
+/** The part of a database to iterate. */
+export interface KeyRange {
+  /** First key, inclusive. */
   readonly gte: Uint8Array
+  /** Last key, exclusive. */
   readonly lt: Uint8Array
+  /** Descending order. */
   readonly reverse?: boolean
+  /** Maximum number of entries. */
   readonly limit?: number
-  /** Leaves values empty. */
+  /** Does not read values; they are empty. */
   readonly keysOnly?: boolean
-  /** Ends a batch at this many bytes of keys and values. */
+  /** Size at which a batch of entries ends, in bytes of keys and values. Default 64 KiB. */
   readonly batchBytes?: number
 }
 
-/** Changes that take effect together. Built first and written later, so that a plan that fails leaves nothing behind. */
+/**
+ * Changes that are written together. A batch is filled first and written later, so a failure in
+ * between changes nothing.
+ */
 export class Batch {
   readonly puts: DatabaseEntry[] = []
   readonly deletes: Uint8Array[] = []
+  /** Size of keys and values in bytes. */
   bytes = 0
 
   put(key: Uint8Array, value: Uint8Array): void {
@@ -53,23 +70,44 @@ export class Batch {
   }
 }
 
+/**
+ * An open database. Methods reject with ERR_STORE_IO, ERR_STORE_CORRUPT and, after `close`,
+ * ERR_STORE_CLOSED.
+ */
 export interface Database {
+  /** Folder of the database. */
   readonly path: string
+  /** Size of a memory table in bytes. */
   readonly writeBufferBytes: number
+  /** Returns a value; undefined if the key does not exist. */
   get(key: Uint8Array): Promise<Uint8Array | undefined>
+  /** Returns the values in the order of `keys`. */
   getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]>
-  /** Deletes first, then puts, as one atomic change; on the disk when it returns if `sync`. */
+  /**
+   * Applies the deletes, then the puts, as one atomic change. With `sync`, it is on disk when the
+   * promise is fulfilled.
+   */
   write(batch: Batch, options: { sync: boolean }): Promise<void>
-  /** As they are at this moment. What is returned must be iterated, or its snapshot stays until the database is closed. */
-  entries(range: Range): AsyncGenerator<DatabaseEntry[]>
-  /** The table files that it consists of at this moment, beside what is in memory and in the write-ahead log. */
+  /**
+   * Iterates a snapshot of the range, made at the call. The result must be iterated: otherwise the
+   * snapshot stays until the database is closed.
+   */
+  entries(range: KeyRange): AsyncGenerator<DatabaseEntry[]>
+  /**
+   * Returns the current table files. Data in the memory tables and the write-ahead log is not in
+   * them.
+   */
   tables(): TableFile[]
-  /** Moves what is in memory and in the write-ahead log into table files. */
+  /** Moves all data from memory tables and the write-ahead log into table files. */
   flush(): Promise<void>
+  /** Closes the database. */
   close(): Promise<void>
 }
 
-/** @throws ReplicaError ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_IO */
+/**
+ * Opens the database in the folder `location`.
+ * @throws ReplicaError ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_IO
+ */
 export async function openDatabase(location: string, options: DatabaseOptions): Promise<Database> {
   const level = new Level<Uint8Array, Uint8Array>(location, {
     keyEncoding: 'view',
@@ -90,7 +128,7 @@ export async function openDatabase(location: string, options: DatabaseOptions): 
   return new LevelDatabase(level, options)
 }
 
-/** True when there is a database at this place. */
+/** Returns whether the folder `location` contains a database. */
 export async function databaseExists(location: string): Promise<boolean> {
   return fs.access(path.join(location, 'CURRENT')).then(
     () => true,
@@ -99,10 +137,11 @@ export async function databaseExists(location: string): Promise<boolean> {
 }
 
 /**
- * Up to so many keys are read on the calling thread: 3 to 10 µs each when what they need is in memory, as nearly always, while
- * a read on the pool takes 150 µs, and waits there behind writes. From a disk it takes a fraction of a millisecond.
+ * Up to this many keys are read synchronously, on the calling thread. A key takes 3 to 10 µs if its
+ * block is in memory, which is nearly always so, and a fraction of a millisecond from a disk. A
+ * read on the thread pool takes 150 µs and queues after writes.
  */
-const KEYS_READ_HERE = 4
+const syncReadKeysMax = 4
 
 class LevelDatabase implements Database {
   readonly writeBufferBytes: number
@@ -122,10 +161,10 @@ class LevelDatabase implements Database {
   }
 
   async getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#run(() => (keys.length <= KEYS_READ_HERE ? this.#readHere(keys) : this.#level.getMany(keys)))
+    return this.#run(() => (keys.length <= syncReadKeysMax ? this.#readSync(keys) : this.#level.getMany(keys)))
   }
 
-  async #readHere(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+  async #readSync(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
     return keys.map(key => this.#level.getSync(key))
   }
 
@@ -138,7 +177,7 @@ class LevelDatabase implements Database {
     })
   }
 
-  entries(range: Range): AsyncGenerator<DatabaseEntry[]> {
+  entries(range: KeyRange): AsyncGenerator<DatabaseEntry[]> {
     const { gte, lt, reverse = false, limit = -1, keysOnly = false, batchBytes = 64 * 1024 } = range
     const options = { gte, lt, reverse, limit, values: !keysOnly, highWaterMarkBytes: batchBytes }
     try {
@@ -170,7 +209,8 @@ class LevelDatabase implements Database {
   }
 
   async flush(): Promise<void> {
-    // Compacting an empty range moves the memory table and does no more; it reports no error, the write after it does.
+    // To compact an empty range only moves the memory table. That does not report an error; the
+    // write after it does.
     const beyond = Buffer.alloc(16, 0xff)
     const level = this.#level as unknown as { compactRange(start: Uint8Array, end: Uint8Array): Promise<void> }
     await this.#run(() => level.compactRange(beyond, beyond))
@@ -207,12 +247,12 @@ function openError(thrown: unknown, location: string): ReplicaError {
   const error = thrown as LevelError
   const cause = error.cause ?? error
   if (cause.code === 'LEVEL_LOCKED') {
-    const message = `the store is open in another process (${location}): stop that one, or let it do the work`
+    const message = `the store is open in another process (${location}): stop that process, or use it`
     return new ReplicaError('ERR_STORE_LOCKED', message, { cause: thrown })
   }
   if (cause.code === 'LEVEL_IO_ERROR' && !missingFile.test(cause.message))
     return ioError(location, cause.message, thrown)
-  return corruptionError(`${location} can't be opened: ${cause.message}`, {}, thrown)
+  return corruptionError(`cannot open ${location}: ${cause.message}`, {}, thrown)
 }
 
 function operationError(thrown: unknown, location: string): unknown {
@@ -226,14 +266,14 @@ function operationError(thrown: unknown, location: string): unknown {
     case 'LEVEL_BATCH_NOT_OPEN':
       return new ReplicaError('ERR_STORE_CLOSED', 'the store is closed', { cause: thrown })
     default:
-      // A TypeError is ours; anything else that LevelDB says without a code is no less an error of the disk.
+      // A TypeError is a mistake of the caller. Any other error of LevelDB is an error of the disk.
       return thrown instanceof TypeError ? thrown : ioError(location, message, thrown)
   }
 }
 
-/** A file that LevelDB's own books name is gone: that is damage, and not trouble with the disk. */
+/** A file in the manifest of LevelDB is missing. That is damage, not an error of the disk. */
 const missingFile = /No such file/
 
 function ioError(location: string, message: string, cause: unknown): ReplicaError {
-  return new ReplicaError('ERR_STORE_IO', `${location} can't be read or written: ${message}`, { cause })
+  return new ReplicaError('ERR_STORE_IO', `cannot read or write ${location}: ${message}`, { cause })
 }

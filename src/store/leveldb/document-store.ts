@@ -15,12 +15,12 @@ const VERIFY_BATCH_BYTES = 1024 * 1024
 
 export class LevelDbDocuments {
   readonly #database: Database
-  readonly #ledger: CommitWriter
-  readonly #serial = new Mutex()
+  readonly #writer: CommitWriter
+  readonly #mutex = new Mutex()
 
-  constructor(database: Database, ledger: CommitWriter) {
+  constructor(database: Database, writer: CommitWriter) {
     this.#database = database
-    this.#ledger = ledger
+    this.#writer = writer
   }
 
   /** The documents of the frontier with this ordinal. */
@@ -61,11 +61,11 @@ export class LevelDbDocuments {
 
   /** Waits for what is being written, then refuses further calls. */
   async close(): Promise<void> {
-    await this.#serial.close()
+    await this.#mutex.close()
   }
 
   async #sizes(ordinal: number, digests: readonly Digest[]): Promise<(number | undefined)[]> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     const keys = digests.map(digest => sizeKey(ordinal, digest))
     const values = keys.length === 0 ? [] : await this.#database.getMany(keys)
     return values.map((value, at) => {
@@ -77,7 +77,7 @@ export class LevelDbDocuments {
   }
 
   async #get(ordinal: number, digest: Digest): Promise<Uint8Array | undefined> {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     const bytes = await this.#database.get(blockKey(ordinal, digest))
     if (bytes === undefined) {
       // Said to be there and not there is damage.
@@ -89,8 +89,8 @@ export class LevelDbDocuments {
   }
 
   async #put(ordinal: number, blocks: readonly DocumentBlock[]): Promise<void> {
-    await this.#serial.run(async () => {
-      this.#ledger.assertWritable()
+    await this.#mutex.run(async () => {
+      this.#writer.assertWritable()
       checkBlocks(blocks)
       const unique = new DigestMap<DocumentBlock>()
       for (const block of blocks) unique.set(block.digest, block)
@@ -106,7 +106,7 @@ export class LevelDbDocuments {
         batch.put(blockKey(ordinal, digest), bytes)
         batch.put(key, encodeSize(key, bytes.length))
       }
-      if (batch.bytes > 0) await this.#ledger.write(this.#database, batch, { sync: true })
+      if (batch.bytes > 0) await this.#writer.write(this.#database, batch, { sync: true })
     })
   }
 }

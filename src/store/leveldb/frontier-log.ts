@@ -1,6 +1,6 @@
-// One frontier of the LevelDB engine. Its nodes are a stream of log/ (log-layout.ts); its heads are in memory and, for
-// the next open, in index/. Commits run inside of the ledger's `serial`; reads at any time, also beside a commit, of
-// which they see nothing until it is durable.
+// The log of one frontier in the LevelDB engine. Its nodes are a stream of log/ (keys.ts). Its
+// heads are in memory, and in index/ for the next open. Commits run inside the mutex of the writer.
+// Reads run at any time and do not see a commit before it is durable.
 
 import { concat, type Digest, sha256, toHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
@@ -24,8 +24,9 @@ import { decodeRow, encodeRow, indexKey, NODE, number32, readStreamKey, streamKe
 import type { NodeIndex } from './node-index.ts'
 import type { LevelDbRecords } from './records.ts'
 
+/** What a frontier's log is made of. */
 export interface FrontierParts {
-  readonly ledger: CommitWriter
+  readonly writer: CommitWriter
   readonly stream: Stream
   readonly index: NodeIndex
   readonly records: LevelDbRecords
@@ -33,6 +34,7 @@ export interface FrontierParts {
   readonly documents: DocumentStore
 }
 
+/** The log of one frontier. */
 export class LevelDbFrontierStore implements FrontierStore {
   readonly #parts: FrontierParts
 
@@ -48,6 +50,7 @@ export class LevelDbFrontierStore implements FrontierStore {
     return this.#parts.documents
   }
 
+  /** The stream with the nodes. */
   get stream(): Stream {
     return this.#parts.stream
   }
@@ -73,32 +76,33 @@ export class LevelDbFrontierStore implements FrontierStore {
   }
 
   async locate(digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]> {
-    this.#parts.ledger.serial.assertOpen()
+    this.#parts.writer.mutex.assertOpen()
     return this.#locate(digests)
   }
 
   async read(seqs: readonly number[]): Promise<NodeRow[]> {
-    this.#parts.ledger.serial.assertOpen()
+    this.#parts.writer.mutex.assertOpen()
     for (const seq of seqs) {
-      if (!(seq >= 0 && seq < this.nodes)) throw new ReplicaError('ERR_NOT_FOUND', `${this.name} has no node ${seq}`)
+      if (!(seq >= 0 && seq < this.nodes))
+        throw new ReplicaError('ERR_NOT_FOUND', `${this.name} does not have node ${seq}`)
     }
-    const values = await this.#parts.ledger.log.getMany(seqs.map(seq => streamKey(this.#ordinal, seq, NODE)))
+    const values = await this.#parts.writer.log.getMany(seqs.map(seq => streamKey(this.#ordinal, seq, NODE)))
     return seqs.map((seq, at) => this.#row(seq, values[at]))
   }
 
   async *scan(options: ScanOptions): AsyncIterable<NodeRow[]> {
-    this.#parts.ledger.serial.assertOpen()
+    this.#parts.writer.mutex.assertOpen()
     const { from, reverse = false, batchBytes = STORE_LIMITS.scanBatchBytes } = options
     const to = Math.min(options.to ?? this.nodes, this.nodes)
     if (!(from >= 0 && from < to)) return
     const range = { gte: streamKey(this.#ordinal, from, NODE), lt: streamKey(this.#ordinal, to, 0) }
     let expected = reverse ? to - 1 : from
-    for await (const entries of this.#parts.ledger.log.entries({ ...range, reverse, batchBytes })) {
+    for await (const entries of this.#parts.writer.log.entries({ ...range, reverse, batchBytes })) {
       const rows: NodeRow[] = []
       for (const [key, value] of entries) {
         const { seq, kind } = readStreamKey(key)
         if (kind !== NODE) continue
-        // LevelDB steps over a block that it can't read; the gap is how one knows.
+        // LevelDB skips a block that it cannot read. The gap reveals it.
         if (seq !== expected) throw this.#missing(expected)
         rows.push(this.#row(seq, value))
         expected += reverse ? -1 : 1
@@ -113,26 +117,26 @@ export class LevelDbFrontierStore implements FrontierStore {
   }
 
   async findByLabel(label: Uint8Array): Promise<number[]> {
-    this.#parts.ledger.serial.assertOpen()
+    this.#parts.writer.mutex.assertOpen()
     const seqs = await this.#parts.index.findByLabel(this.#ordinal, label)
     return seqs.filter(seq => seq < this.nodes)
   }
 
   async *sharedLabels(): AsyncIterable<Uint8Array> {
-    this.#parts.ledger.serial.assertOpen()
+    this.#parts.writer.mutex.assertOpen()
     yield* this.#parts.index.sharedLabels(this.#ordinal)
   }
 
   async findByEvent(events: readonly { label: Uint8Array; event: Digest }[]): Promise<(number | undefined)[]> {
-    this.#parts.ledger.serial.assertOpen()
-    const seqs = await this.#parts.index.firstNodes(this.#ordinal, events)
+    this.#parts.writer.mutex.assertOpen()
+    const seqs = await this.#parts.index.findFirstNodes(this.#ordinal, events)
     return seqs.map(seq => (seq !== undefined && seq < this.nodes ? seq : undefined))
   }
 
   async commit(nodes: readonly NodeEntry[], records: readonly RecordChange[] = []): Promise<number> {
-    const { ledger } = this.#parts
-    return ledger.serial.run(async () => {
-      ledger.assertWritable()
+    const { writer } = this.#parts
+    return writer.mutex.run(async () => {
+      writer.assertWritable()
       if (nodes.length > 0) return this.#commit(nodes, records)
       await this.#parts.records.writeAlone(records)
       return this.nodes
@@ -140,9 +144,9 @@ export class LevelDbFrontierStore implements FrontierStore {
   }
 
   async #commit(nodes: readonly NodeEntry[], changes: readonly RecordChange[]): Promise<number> {
-    const { ledger, stream, index, records, heads } = this.#parts
+    const { writer, stream, index, records, heads } = this.#parts
     const first = this.nodes
-    const chunk = checkNodes(nodes, first)
+    const found = checkNodes(nodes, first)
     const log = new Batch()
     const derived = new Batch()
     const indexed = nodes.map(({ digest, height, label, event }, at) => ({
@@ -153,17 +157,17 @@ export class LevelDbFrontierStore implements FrontierStore {
       event,
     }))
     const [outside, events, planned] = await Promise.all([
-      this.#places(chunk.outside),
+      this.#parentSeqs(found.outside),
       index.plan(this.#ordinal, indexed, derived),
       records.plan(changes, log),
       this.#assertNew(nodes),
     ])
-    const parents = chunk.parents.map(all => all.map(at => (at < 0 ? outside[-1 - at]! : first + at)))
+    const parents = found.parents.map(all => all.map(at => (at < 0 ? outside[-1 - at]! : first + at)))
     const rows = nodes.map((node, at) => encodeRow(node, parents[at]!))
     for (const [at, { row }] of rows.entries()) log.put(streamKey(this.#ordinal, first + at, NODE), row)
     const change = heads.narrow(headsChange(nodes, parents, first))
     putHeads(derived, this.#ordinal, change)
-    await ledger.append(stream, {
+    await writer.append(stream, {
       count: nodes.length,
       rows: sha256(concat(rows.map(({ head }) => head))),
       changes: planned.digest,
@@ -173,19 +177,19 @@ export class LevelDbFrontierStore implements FrontierStore {
       index: derived,
     })
     heads.apply(change)
-    index.remember(this.#ordinal, indexed)
+    index.cacheLocations(this.#ordinal, indexed)
     planned.apply()
     return first
   }
 
   async #locate(digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]> {
     const places = await this.#parts.index.locate(this.#ordinal, digests)
-    // An entry may be there a moment before the commit it belongs to has returned.
+    // The index may have entries of a commit that is not finished yet.
     return places.map(place => (place !== undefined && place.seq < this.nodes ? place : undefined))
   }
 
-  /** Where these parents lie. @throws TypeError when one is not stored */
-  async #places(parents: readonly Digest[]): Promise<number[]> {
+  /** Returns the sequence numbers of parents. @throws TypeError if one is not stored */
+  async #parentSeqs(parents: readonly Digest[]): Promise<number[]> {
     const places = await this.#locate(parents)
     return places.map((place, at) => {
       if (place === undefined) throw new TypeError(`parent ${toHex(parents[at]!)} is not stored`)
@@ -199,7 +203,7 @@ export class LevelDbFrontierStore implements FrontierStore {
       nodes.map(node => node.digest),
     )
     const at = stored.indexOf(true)
-    if (at >= 0) throw new TypeError(`node ${toHex(nodes[at]!.digest)} is stored already`)
+    if (at >= 0) throw new TypeError(`node ${toHex(nodes[at]!.digest)} is already stored`)
   }
 
   get #ordinal(): number {
@@ -216,7 +220,7 @@ export class LevelDbFrontierStore implements FrontierStore {
   }
 }
 
-/** Puts a change of the heads into a batch of index/. */
+/** Adds a change of the heads to a batch of index/. */
 export function putHeads(batch: Batch, ordinal: number, change: HeadsChange): void {
   for (const seq of change.removed) batch.delete(indexKey('h', ordinal, number32(seq)))
   for (const { seq, digest } of change.added) batch.put(indexKey('h', ordinal, number32(seq)), digest)

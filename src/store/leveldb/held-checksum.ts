@@ -3,7 +3,7 @@
 // one is lost, index/ knows of a later batch than held/ does. Specification: protocol/store.md, T25.
 
 import { equals, sha256 } from '../../base/bytes.ts'
-import { mix } from '../heads.ts'
+import { xorInto } from '../heads.ts'
 import { Batch, type Database } from './database.ts'
 import { indexKey, STORE_STREAM, seal, unseal } from './keys.ts'
 
@@ -32,12 +32,12 @@ export class WaitChecksum {
 
   add(key: Uint8Array): void {
     this.count += 1
-    mix(this.#sum, sha256(key))
+    xorInto(this.#sum, sha256(key))
   }
 
   remove(key: Uint8Array): void {
     this.count -= 1
-    mix(this.#sum, sha256(key))
+    xorInto(this.#sum, sha256(key))
   }
 
   /** As it is now, as the batch of this number says it. */

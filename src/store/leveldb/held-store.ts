@@ -4,7 +4,7 @@
 import { type Digest, DigestMap, DigestSet, digestKey, equals } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import { Mutex } from '../../base/mutex.ts'
-import { type HeldLimits, Quota } from '../quota.ts'
+import { type HeldLimits, HeldQuota } from '../quota.ts'
 import type { Fault, HeldNode, HeldStore, Wait } from '../store.ts'
 import { checkHeld, checkWait, compareWaits } from '../validate.ts'
 import type { CommitWriter } from './commit-writer.ts'
@@ -17,15 +17,15 @@ import {
   encodeShare,
   heldKey,
   heldRange,
-  readWaitingKey,
-  type Share,
-  waitingKey,
-  waitingRange,
+  heldWaitKey,
+  heldWaitRange,
+  type QuotaShare,
+  readHeldWaitKey,
 } from './keys.ts'
 
 export interface HeldParts {
   readonly database: Database
-  readonly ledger: CommitWriter
+  readonly writer: CommitWriter
   readonly limits: HeldLimits
   /** @throws ReplicaError ERR_FRONTIER_UNKNOWN */
   readonly ordinalOf: (frontier: string) => number
@@ -33,13 +33,13 @@ export interface HeldParts {
 
 export class LevelDbHeldStore implements HeldStore {
   readonly #parts: HeldParts
-  readonly #quota: Quota
-  readonly #serial = new Mutex()
+  readonly #quota: HeldQuota
+  readonly #mutex = new Mutex()
   readonly #anchors = new HeldChecksums()
 
   constructor(parts: HeldParts) {
     this.#parts = parts
-    this.#quota = new Quota(parts.limits)
+    this.#quota = new HeldQuota(parts.limits)
   }
 
   /** What was acknowledged and is not there any more, as it was found at open. */
@@ -51,16 +51,16 @@ export class LevelDbHeldStore implements HeldStore {
   async load(frontiers: readonly string[]): Promise<void> {
     const found = new WaitChecksum()
     for (const frontier of frontiers) {
-      for await (const entries of this.#database.entries(waitingRange(this.#parts.ordinalOf(frontier)))) {
+      for await (const entries of this.#database.entries(heldWaitRange(this.#parts.ordinalOf(frontier)))) {
         for (const [key, value] of entries) {
           found.add(key)
           const share = decodeShare(key, value)
           if (share === undefined) continue
-          this.#quota.count(frontier, digestKey(share.from), { nodes: 1, bytes: share.bytes })
+          this.#quota.add(frontier, digestKey(share.from), { nodes: 1, bytes: share.bytes })
         }
       }
     }
-    await this.#anchors.compare(found, { held: this.#database, index: this.#parts.ledger.index })
+    await this.#anchors.compare(found, { held: this.#database, index: this.#parts.writer.index })
   }
 
   async put(frontier: string, nodes: readonly HeldNode[]): Promise<boolean[]> {
@@ -72,7 +72,7 @@ export class LevelDbHeldStore implements HeldStore {
       const after = new DigestMap<HeldNode>()
       const kept = nodes.map(node => {
         const known = after.get(node.digest) ?? before.get(node.digest)
-        if (known === undefined && !this.#quota.take(frontier, digestKey(node.from), node.bytes.length)) return false
+        if (known === undefined && !this.#quota.reserve(frontier, digestKey(node.from), node.bytes.length)) return false
         // The peer that handed it over first keeps paying for it.
         after.set(node.digest, known === undefined ? node : { ...known, wait: node.wait })
         return true
@@ -80,12 +80,12 @@ export class LevelDbHeldStore implements HeldStore {
       for (const node of after.values()) {
         const known = before.get(node.digest)
         if (known !== undefined) {
-          const before = waitingKey(ordinal, known.wait, node.digest)
+          const before = heldWaitKey(ordinal, known.wait, node.digest)
           batch.delete(before)
           waits.remove(before)
         }
         batch.put(heldKey(ordinal, node.digest), encodeHeld(node))
-        const key = waitingKey(ordinal, node.wait, node.digest)
+        const key = heldWaitKey(ordinal, node.wait, node.digest)
         batch.put(key, encodeShare(key, node))
         waits.add(key)
       }
@@ -106,7 +106,7 @@ export class LevelDbHeldStore implements HeldStore {
     checkWait(wait)
     const digests: Digest[] = []
     if (limit <= 0) return digests
-    const range = waitingRange(this.#ordinal(frontier), wait)
+    const range = heldWaitRange(this.#ordinal(frontier), wait)
     for await (const entries of this.#database.entries({ ...range, limit, keysOnly: true })) {
       for (const [key] of entries) digests.push(key.subarray(38))
     }
@@ -124,7 +124,7 @@ export class LevelDbHeldStore implements HeldStore {
         if (found === undefined) continue
         batch.delete(found.key)
         waits.remove(found.key)
-        this.#quota.free(frontier, digestKey(found.share.from), found.share.bytes)
+        this.#quota.release(frontier, digestKey(found.share.from), found.share.bytes)
       }
     })
   }
@@ -132,10 +132,10 @@ export class LevelDbHeldStore implements HeldStore {
   async listWaits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]> {
     let all: { wait: Wait; nodes: number }[] = []
     let last: { wait: Wait; nodes: number } | undefined
-    const range = waitingRange(this.#ordinal(frontier))
+    const range = heldWaitRange(this.#ordinal(frontier))
     for await (const entries of this.#database.entries({ ...range, keysOnly: true })) {
       for (const [key] of entries) {
-        const wait = readWaitingKey(key)?.wait
+        const wait = readHeldWaitKey(key)?.wait
         if (wait === undefined) continue
         if (last === undefined || last.wait.kind !== wait.kind || !equals(last.wait.id, wait.id)) {
           last = { wait, nodes: 0 }
@@ -169,7 +169,7 @@ export class LevelDbHeldStore implements HeldStore {
 
   /** Waits for what is being written, then refuses further calls. */
   async close(): Promise<void> {
-    await this.#serial.close()
+    await this.#mutex.close()
   }
 
   async *verify(frontier: string): AsyncIterable<Fault> {
@@ -177,7 +177,7 @@ export class LevelDbHeldStore implements HeldStore {
     let nodes = 0
     for await (const entries of this.#database.entries({ ...heldRange(ordinal), batchBytes: 1024 * 1024 })) {
       const held = entries.map(([key, value]) => wholeOrNot(key.subarray(5), value))
-      const keys = held.flatMap(node => (node === undefined ? [] : [waitingKey(ordinal, node.wait, node.digest)]))
+      const keys = held.flatMap(node => (node === undefined ? [] : [heldWaitKey(ordinal, node.wait, node.digest)]))
       const waits = await this.#database.getMany(keys)
       for (const [at, node] of held.entries()) {
         const digest = entries[at]![0].subarray(5)
@@ -187,7 +187,7 @@ export class LevelDbHeldStore implements HeldStore {
       }
     }
     let waits = 0
-    for await (const entries of this.#database.entries(waitingRange(ordinal))) {
+    for await (const entries of this.#database.entries(heldWaitRange(ordinal))) {
       for (const [key, value] of entries) {
         waits++
         if (decodeShare(key, value) === undefined) yield { kind: 'held', frontier, reason: 'a wait is damaged' }
@@ -201,7 +201,7 @@ export class LevelDbHeldStore implements HeldStore {
   }
 
   #ordinal(frontier: string): number {
-    this.#serial.assertOpen()
+    this.#mutex.assertOpen()
     return this.#parts.ordinalOf(frontier)
   }
 
@@ -219,16 +219,16 @@ export class LevelDbHeldStore implements HeldStore {
     frontier: string,
     plan: (ordinal: number, batch: Batch, waits: WaitChecksum) => Promise<T>,
   ): Promise<T> {
-    return this.#serial.run(async () => {
-      const { ledger, database, ordinalOf } = this.#parts
-      ledger.assertWritable()
+    return this.#mutex.run(async () => {
+      const { writer, database, ordinalOf } = this.#parts
+      writer.assertWritable()
       const batch = new Batch()
       const waits = this.#anchors.waits()
       const result = await plan(ordinalOf(frontier), batch, waits)
       if (batch.bytes === 0) return result
       const behind = this.#anchors.move(waits, batch)
-      await ledger.write(database, batch, { sync: true })
-      await ledger.write(ledger.index, behind, { sync: false })
+      await writer.write(database, batch, { sync: true })
+      await writer.write(writer.index, behind, { sync: false })
       return result
     })
   }
@@ -238,15 +238,15 @@ export class LevelDbHeldStore implements HeldStore {
     ordinal: number,
     digest: Digest,
     value: Uint8Array,
-  ): Promise<{ key: Uint8Array; share: Share } | undefined> {
+  ): Promise<{ key: Uint8Array; share: QuotaShare } | undefined> {
     const node = wholeOrNot(digest, value)
     if (node !== undefined) {
-      const key = waitingKey(ordinal, node.wait, digest)
+      const key = heldWaitKey(ordinal, node.wait, digest)
       const stored = await this.#database.get(key)
       const share = stored === undefined ? undefined : decodeShare(key, stored)
       return share === undefined ? undefined : { key, share }
     }
-    for await (const entries of this.#database.entries(waitingRange(ordinal))) {
+    for await (const entries of this.#database.entries(heldWaitRange(ordinal))) {
       for (const [key, stored] of entries) {
         const share = decodeShare(key, stored)
         if (share !== undefined && equals(key.subarray(38), digest)) return { key, share }

@@ -1,25 +1,31 @@
-// Keys and values of log/, the database that is the truth (protocol/store.md T9 to T12). A stream is the log of one
-// frontier, or of the store's own records. Its entries have ascending keys and are never changed, and what does change
-// has lesser keys: so LevelDB puts each memory table behind the earlier ones without sorting anything again, which
-// halves the cost of a bulk load. Numbers are big-endian.
+// Keys and values of the four databases. Numbers are big-endian; ‖ concatenates. A *stream* has the
+// commits of one frontier, or of the store itself, in log/. Streams are append-only and everything
+// that changes has smaller keys, so each memory table of LevelDB becomes a table file after the
+// earlier ones, and LevelDB merges nothing. That halves the cost of a bulk load.
+// Spec: protocol/store.md, T8 to T14, T24 and T25.
 
 import * as zlib from 'node:zlib'
 import { asBuffer, type Digest, equals, sha256, toHex } from '../../base/bytes.ts'
 import type { HeldNode, NodeEntry, NodeLocation, NodeRow, Wait } from '../store.ts'
 import { corruptionError, WAIT_KINDS } from '../validate.ts'
 
-/** No stream: what is not part of one lies under this ordinal, before all that grows. */
-const OUTSIDE = 0
-/** The stream that carries commits without nodes; frontiers are numbered from the next one on. */
-export const STORE_STREAM = 1
-export const FIRST_FRONTIER = 2
-/** Behind every key of log/. */
-export const behindAll = Buffer.alloc(16, 0xff)
+// ## log/
 
+/** Ordinal of entries that do not belong to a stream. They precede all streams. */
+const NO_STREAM = 0
+/** Ordinal of the store's own stream, which has the commits without nodes. */
+export const STORE_STREAM = 1
+/** Ordinal of the first frontier. */
+export const FIRST_FRONTIER = 2
+/** Greater than every key of log/. */
+export const LOG_END = Buffer.alloc(16, 0xff)
+
+/** Kind of a stream entry: a commit record. */
 export const COMMIT = 0
+/** Kind of a stream entry: a row. */
 export const NODE = 1
 
-/** ordinal (4) ‖ sequence number (4) ‖ 0 for a commit record, 1 for a node. */
+/** Returns ordinal (4) ‖ sequence number (4) ‖ kind (1). */
 export function streamKey(ordinal: number, seq: number, kind: number): Buffer {
   const key = Buffer.allocUnsafe(9)
   key.writeUInt32BE(ordinal, 0)
@@ -28,14 +34,16 @@ export function streamKey(ordinal: number, seq: number, kind: number): Buffer {
   return key
 }
 
+/** Parses the result of `streamKey`. */
 export function readStreamKey(key: Uint8Array): { ordinal: number; seq: number; kind: number } {
   const view = new DataView(key.buffer, key.byteOffset, key.length)
   return { ordinal: view.getUint32(0), seq: view.getUint32(4), kind: view.getUint8(8) }
 }
 
-export function outsideKey(tag: string, rest: Uint8Array): Buffer {
+/** Returns the key of an entry that does not belong to a stream: 0 (4) ‖ tag (1) ‖ rest. */
+export function tagKey(tag: string, rest: Uint8Array): Buffer {
   const head = Buffer.alloc(5)
-  head.writeUInt32BE(OUTSIDE, 0)
+  head.writeUInt32BE(NO_STREAM, 0)
   head.write(tag, 4, 'latin1')
   return Buffer.concat([head, rest])
 }
@@ -43,8 +51,8 @@ export function outsideKey(tag: string, rest: Uint8Array): Buffer {
 const ROW_FIXED = 81
 
 /**
- * A row: crc ‖ parent count ‖ height ‖ label ‖ event ‖ digest ‖ parents ‖ the node's bytes. What comes before the
- * bytes is its head, which the checksum covers.
+ * Encodes a row (T10): crc ‖ number of parents ‖ height ‖ label ‖ event ‖ digest ‖ parents ‖ node.
+ * The part before the node is the head, which the checksum covers.
  */
 export function encodeRow(node: NodeEntry, parents: readonly number[]): { row: Buffer; head: Buffer } {
   const headBytes = ROW_FIXED + 4 * parents.length
@@ -60,15 +68,19 @@ export function encodeRow(node: NodeEntry, parents: readonly number[]): { row: B
   return { row, head: row.subarray(0, headBytes) }
 }
 
-/** A row with what only the index needs. */
+/** A row, with the members that the index needs. */
 export interface StoredRow extends NodeRow {
+  /** The encoded row without the node's bytes. */
   readonly head: Buffer
   readonly height: number
   readonly label: Buffer
   readonly event: Buffer
 }
 
-/** Reads a row and hashes it again. @throws ReplicaError ERR_STORE_CORRUPT */
+/**
+ * Decodes a row and verifies checksum and digest.
+ * @throws ReplicaError ERR_STORE_CORRUPT if `stored` is undefined or damaged
+ */
 export function decodeRow(frontier: string, seq: number, stored: Uint8Array | undefined): StoredRow {
   const fail = (reason: string) => corruptionError(`node ${seq} of ${frontier}: ${reason}`, { frontier, seq })
   if (stored === undefined) throw fail('it is missing')
@@ -76,7 +88,7 @@ export function decodeRow(frontier: string, seq: number, stored: Uint8Array | un
   const count = value[4] ?? 0
   const end = ROW_FIXED + 4 * count
   if (value.length < end || zlib.crc32(value.subarray(4, end)) !== value.readUInt32BE(0)) {
-    throw fail('what is stored with it is damaged')
+    throw fail('the head of its row is damaged')
   }
   const bytes = value.subarray(end)
   const digest = value.subarray(49, ROW_FIXED)
@@ -95,19 +107,21 @@ export function decodeRow(frontier: string, seq: number, stored: Uint8Array | un
   }
 }
 
-/** A commit record. Its hash is the link that the next one of the stream names as `previous`. */
+/** A commit record (T11). The next record of the stream has its hash in `previous`. */
 export interface CommitRecord {
   /** 0, 1, 2 … within the stream. */
   readonly number: number
+  /** SHA-256 of the previous record, or the genesis link. */
   readonly previous: Digest
-  /** Nodes that follow; 0 only in the store's own stream. */
+  /** Number of nodes; 0 only in the store's own stream. */
   readonly count: number
-  /** SHA-256 over the heads of their rows, concatenated. */
+  /** SHA-256 over the heads of the rows, concatenated. */
   readonly rows: Digest
-  /** SHA-256 over the changes of records made with it; none when there were none. */
+  /** SHA-256 over the record changes; undefined without changes. */
   readonly changes: Digest | undefined
 }
 
+/** Encodes a commit record: 74 bytes, or 106 with `changes`. */
 export function encodeCommit(commit: CommitRecord): Buffer {
   const value = Buffer.alloc(commit.changes === undefined ? 74 : 106)
   value.writeUIntBE(commit.number, 0, 6)
@@ -118,7 +132,7 @@ export function encodeCommit(commit: CommitRecord): Buffer {
   return value
 }
 
-/** undefined when the value has no commit record's length. */
+/** Decodes a commit record. Returns undefined if the length is wrong. */
 export function decodeCommit(stored: Uint8Array): CommitRecord | undefined {
   const value = asBuffer(stored)
   if (value.length !== 74 && value.length !== 106) return undefined
@@ -131,24 +145,32 @@ export function decodeCommit(stored: Uint8Array): CommitRecord | undefined {
   }
 }
 
-/** What the first commit of a stream names as previous: it ties the stream to its store and its frontier's name. */
+/**
+ * Returns `previous` of a stream's first commit. It binds the stream to the store and to the name
+ * of the frontier.
+ */
 export function genesisLink(id: Uint8Array, ordinal: number, name: string): Digest {
   const number = Buffer.alloc(4)
   number.writeUInt32BE(ordinal)
   return sha256(Buffer.concat([Buffer.from('replica/store/1\n'), id, number, Buffer.from(name)]))
 }
 
-/** Key of a frontier's name; the value is the name behind its checksum. */
+/** Returns the key of a frontier's name; the value is the sealed name. */
 export function nameKey(ordinal: number): Buffer {
   const number = Buffer.alloc(4)
   number.writeUInt32BE(ordinal)
-  return outsideKey('f', number)
+  return tagKey('f', number)
 }
 
-/** Behind the names of all frontiers. */
-export const behindNames = outsideKey('g', new Uint8Array())
+/** Greater than the keys of all names. */
+export const NAMES_END = tagKey('g', new Uint8Array())
 
-/** `bytes` behind a checksum over `key` and `bytes`: LevelDB checks neither when it reads. */
+// ## Checksums
+
+/**
+ * Returns `bytes` after a checksum over `key` and `bytes`, because LevelDB does not verify either
+ * when it reads.
+ */
 export function seal(key: Uint8Array, bytes: Uint8Array): Buffer {
   const value = Buffer.allocUnsafe(4 + bytes.length)
   value.set(bytes, 4)
@@ -156,7 +178,7 @@ export function seal(key: Uint8Array, bytes: Uint8Array): Buffer {
   return value
 }
 
-/** What `seal` sealed; undefined when key or value are damaged. */
+/** Returns the bytes of a sealed value; undefined if the key or the value is damaged. */
 export function unseal(key: Uint8Array, stored: Uint8Array): Buffer | undefined {
   const value = asBuffer(stored)
   if (value.length < 4) return undefined
@@ -164,10 +186,15 @@ export function unseal(key: Uint8Array, stored: Uint8Array): Buffer | undefined 
   return zlib.crc32(bytes, zlib.crc32(key)) === value.readUInt32BE(0) ? bytes : undefined
 }
 
-/** Tags: `a` what held/ holds, `c` how far a stream is indexed, `d` digest → place, `e` event → first node, `h` heads, `x` further nodes of an event. */
+// ## index/
+
+/**
+ * Tags of index/: `a` checksum of held/, `c` tail of a stream, `d` digest → location, `e` event →
+ * first node, `h` head, `x` further node of an event.
+ */
 export type IndexTag = 'a' | 'c' | 'd' | 'e' | 'h' | 'x'
 
-/** tag (1) ‖ ordinal (4) ‖ rest. */
+/** Returns tag (1) ‖ ordinal (4) ‖ rest. */
 export function indexKey(tag: IndexTag, ordinal: number, ...rest: readonly Uint8Array[]): Buffer {
   let length = 5
   for (const part of rest) length += part.length
@@ -182,72 +209,83 @@ export function indexKey(tag: IndexTag, ordinal: number, ...rest: readonly Uint8
   return key
 }
 
-/** All keys of `tag` and `ordinal`, or those that go on with `prefix`, whose last byte must not be 0xff unless it is of fixed length. */
+/**
+ * Returns the range of all keys with `tag` and `ordinal`, or of those that continue with `prefix`.
+ * A prefix of variable length must not end with 0xff.
+ */
 export function indexRange(tag: IndexTag, ordinal: number, prefix: Uint8Array = new Uint8Array()) {
   const longest = 40
   const gte = indexKey(tag, ordinal, prefix)
   return { gte, lt: Buffer.concat([gte, Buffer.alloc(longest, 0xff)]) }
 }
 
+/** Encodes a u32. */
 export function number32(value: number): Buffer {
   const bytes = Buffer.allocUnsafe(4)
   bytes.writeUInt32BE(value)
   return bytes
 }
 
+/** Decodes a u32 at the offset `at`. */
 export function readNumber32(bytes: Uint8Array, at = 0): number {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(at)
 }
 
-export function encodePlace(key: Uint8Array, place: NodeLocation): Buffer {
+/** Encodes and seals a location. */
+export function encodeLocation(key: Uint8Array, location: NodeLocation): Buffer {
   const bytes = Buffer.allocUnsafe(8)
-  bytes.writeUInt32BE(place.seq, 0)
-  bytes.writeUInt32BE(place.height, 4)
+  bytes.writeUInt32BE(location.seq, 0)
+  bytes.writeUInt32BE(location.height, 4)
   return seal(key, bytes)
 }
 
-/** undefined when damaged. */
-export function decodePlace(key: Uint8Array, stored: Uint8Array): NodeLocation | undefined {
+/** Decodes a location. Returns undefined if it is damaged. */
+export function decodeLocation(key: Uint8Array, stored: Uint8Array): NodeLocation | undefined {
   const bytes = unseal(key, stored)
   if (bytes?.length !== 8) return undefined
   return { seq: bytes.readUInt32BE(0), height: bytes.readUInt32BE(4) }
 }
 
-/** A commit of a stream: its number, where it begins, the hash of its record. */
-export interface Mark {
+/** A reference to a commit of a stream. */
+export interface CommitRef {
+  /** 0, 1, 2 … within the stream. */
   readonly number: number
+  /** Sequence number of its first node. */
   readonly first: number
+  /** SHA-256 of its record. */
   readonly link: Digest
 }
 
-/** How far a stream is indexed, and what is known of it there. */
+/** The indexed state of a stream (T13). */
 export interface Tail {
-  /** Commits in the stream. */
+  /** Number of commits. */
   readonly commits: number
   /** The next sequence number. */
   readonly end: number
-  /** Where the last commit begins. */
+  /** Sequence number at which the last commit begins. */
   readonly last: number
-  /** Hash of the last commit record, or the genesis link. */
+  /** SHA-256 of the last commit record, or the genesis link. */
   readonly link: Digest
-  /** Distinct events. */
+  /** Number of distinct events. */
   readonly events: number
+  /** Number of heads, and the XOR of their digests. */
   readonly heads: { readonly count: number; readonly sum: Uint8Array }
-  /** A commit that lies in table files with all before it, in log/ and index/ both. */
-  readonly checkpoint: Mark | undefined
+  /** The last commit known to be in table files of log/ and index/, with all earlier ones (T16). */
+  readonly checkpoint: CommitRef | undefined
 }
 
-/** The last commit; none in a stream without commits. */
-export function lastMark(tail: Tail): Mark | undefined {
+/** Returns the last commit; undefined for a stream without commits. */
+export function lastCommit(tail: Tail): CommitRef | undefined {
   return tail.commits === 0 ? undefined : { number: tail.commits - 1, first: tail.last, link: tail.link }
 }
 
 const tailBytes = 86
-const markedTailBytes = tailBytes + 42
+const checkpointTailBytes = tailBytes + 42
 
+/** Encodes and seals a tail. */
 export function encodeTail(key: Uint8Array, tail: Tail): Buffer {
   const { checkpoint } = tail
-  const bytes = Buffer.alloc(checkpoint === undefined ? tailBytes : markedTailBytes)
+  const bytes = Buffer.alloc(checkpoint === undefined ? tailBytes : checkpointTailBytes)
   bytes.writeUIntBE(tail.commits, 0, 6)
   bytes.writeUInt32BE(tail.end, 6)
   bytes.writeUInt32BE(tail.last, 10)
@@ -263,11 +301,11 @@ export function encodeTail(key: Uint8Array, tail: Tail): Buffer {
   return seal(key, bytes)
 }
 
-/** undefined when damaged. */
+/** Decodes a tail. Returns undefined if it is damaged. */
 export function decodeTail(key: Uint8Array, stored: Uint8Array): Tail | undefined {
   const bytes = unseal(key, stored)
-  if (bytes?.length !== tailBytes && bytes?.length !== markedTailBytes) return undefined
-  const marked = bytes.length === markedTailBytes
+  if (bytes?.length !== tailBytes && bytes?.length !== checkpointTailBytes) return undefined
+  const hasCheckpoint = bytes.length === checkpointTailBytes
   return {
     commits: bytes.readUIntBE(0, 6),
     end: bytes.readUInt32BE(6),
@@ -275,126 +313,150 @@ export function decodeTail(key: Uint8Array, stored: Uint8Array): Tail | undefine
     link: bytes.subarray(14, 46),
     events: bytes.readUInt32BE(46),
     heads: { count: bytes.readUInt32BE(50), sum: bytes.subarray(54, tailBytes) },
-    checkpoint: marked
+    checkpoint: hasCheckpoint
       ? { number: bytes.readUIntBE(86, 6), first: bytes.readUInt32BE(92), link: bytes.subarray(96) }
       : undefined,
   }
 }
 
+// ## held/
+
 const HELD_NODE_TAG = 'n'.charCodeAt(0)
 const HELD_WAIT_TAG = 'w'.charCodeAt(0)
 
-/** 'n' ‖ ordinal (4) ‖ digest (32) */
+/** Returns the key of a held node: 'n' ‖ ordinal (4) ‖ digest (32). */
 export function heldKey(ordinal: number, digest: Digest): Buffer {
-  return join(HELD_NODE_TAG, ordinal, digest)
+  return heldStoreKey(HELD_NODE_TAG, ordinal, digest)
 }
 
-/** 'w' ‖ ordinal (4) ‖ kind (1) ‖ id (32) ‖ digest (32) */
-export function waitingKey(ordinal: number, wait: Wait, digest: Digest): Buffer {
-  return join(HELD_WAIT_TAG, ordinal, Buffer.of(WAIT_KINDS.indexOf(wait.kind)), wait.id, digest)
+/** Returns the key of a held node's wait: 'w' ‖ ordinal (4) ‖ kind (1) ‖ id (32) ‖ digest (32). */
+export function heldWaitKey(ordinal: number, wait: Wait, digest: Digest): Buffer {
+  return heldStoreKey(HELD_WAIT_TAG, ordinal, Buffer.of(WAIT_KINDS.indexOf(wait.kind)), wait.id, digest)
 }
 
+/** Returns the range of a frontier's held nodes, or of those after a digest. */
 export function heldRange(ordinal: number, after?: Digest) {
   const gte =
-    after === undefined ? heldKey(ordinal, new Uint8Array()) : join(HELD_NODE_TAG, ordinal, after, Buffer.alloc(1))
-  return { gte, lt: join(HELD_NODE_TAG, ordinal + 1) }
+    after === undefined
+      ? heldKey(ordinal, new Uint8Array())
+      : heldStoreKey(HELD_NODE_TAG, ordinal, after, Buffer.alloc(1))
+  return { gte, lt: heldStoreKey(HELD_NODE_TAG, ordinal + 1) }
 }
 
-export function waitingRange(ordinal: number, wait?: Wait) {
-  if (wait === undefined) return { gte: join(HELD_WAIT_TAG, ordinal), lt: join(HELD_WAIT_TAG, ordinal + 1) }
-  const gte = waitingKey(ordinal, wait, new Uint8Array())
+/** Returns the range of a frontier's waits, or of the nodes that wait for `wait`. */
+export function heldWaitRange(ordinal: number, wait?: Wait) {
+  if (wait === undefined)
+    return { gte: heldStoreKey(HELD_WAIT_TAG, ordinal), lt: heldStoreKey(HELD_WAIT_TAG, ordinal + 1) }
+  const gte = heldWaitKey(ordinal, wait, new Uint8Array())
   return { gte, lt: Buffer.concat([gte, Buffer.alloc(33, 0xff)]) }
 }
 
-export function readWaitingKey(key: Uint8Array): { wait: Wait; digest: Digest } | undefined {
+/** Parses the result of `heldWaitKey`. Returns undefined if it is damaged. */
+export function readHeldWaitKey(key: Uint8Array): { wait: Wait; digest: Digest } | undefined {
   const kind = WAIT_KINDS[key[5] ?? WAIT_KINDS.length]
   if (key.length !== 70 || kind === undefined) return undefined
   return { wait: { kind, id: key.subarray(6, 38) }, digest: key.subarray(38) }
 }
 
-/** What a wait's key stands for: whose quota the node counts against, and its size. */
-export interface Share {
+/** The value of a wait's key. */
+export interface QuotaShare {
+  /** Public key of the peer whose quota the node counts against. */
   readonly from: Uint8Array
+  /** Size of the node in bytes. */
   readonly bytes: number
 }
 
+/** Encodes and seals the value of a wait's key: peer key (32) ‖ size (4). */
 export function encodeShare(key: Uint8Array, node: HeldNode): Buffer {
   const size = Buffer.alloc(4)
   size.writeUInt32BE(node.bytes.length)
   return seal(key, Buffer.concat([node.from, size]))
 }
 
-export function decodeShare(key: Uint8Array, stored: Uint8Array): Share | undefined {
+/** Decodes the value of a wait's key. Returns undefined if it is damaged. */
+export function decodeShare(key: Uint8Array, stored: Uint8Array): QuotaShare | undefined {
   const bytes = unseal(key, stored)
   if (bytes?.length !== 36) return undefined
   return { from: bytes.subarray(0, 32), bytes: bytes.readUInt32BE(32) }
 }
 
-const HEAD_BYTES = 101
+const HELD_HEAD_BYTES = 101
 
-/** crc (4) ‖ kind (1) ‖ id (32) ‖ key (32) ‖ from (32) ‖ the node's bytes */
+/**
+ * Encodes a held node: crc (4) ‖ kind (1) ‖ id (32) ‖ key (32) ‖ from (32) ‖ node. The crc covers
+ * the fields before the node.
+ */
 export function encodeHeld(node: HeldNode): Buffer {
-  const value = Buffer.allocUnsafe(HEAD_BYTES + node.bytes.length)
+  const value = Buffer.allocUnsafe(HELD_HEAD_BYTES + node.bytes.length)
   value[4] = WAIT_KINDS.indexOf(node.wait.kind)
   value.set(node.wait.id, 5)
   value.set(node.key, 37)
   value.set(node.from, 69)
-  value.set(node.bytes, HEAD_BYTES)
-  value.writeUInt32BE(zlib.crc32(value.subarray(4, HEAD_BYTES)), 0)
+  value.set(node.bytes, HELD_HEAD_BYTES)
+  value.writeUInt32BE(zlib.crc32(value.subarray(4, HELD_HEAD_BYTES)), 0)
   return value
 }
 
-/** @throws ReplicaError ERR_STORE_CORRUPT */
+/**
+ * Decodes a held node and verifies checksum and digest.
+ * @throws ReplicaError ERR_STORE_CORRUPT if it is damaged
+ */
 export function decodeHeld(digest: Digest, stored: Uint8Array): HeldNode {
   const value = asBuffer(stored)
   const kind = WAIT_KINDS[value[4] ?? WAIT_KINDS.length]
-  const headIsWhole = value.length >= HEAD_BYTES && zlib.crc32(value.subarray(4, HEAD_BYTES)) === value.readUInt32BE(0)
-  const bytes = value.subarray(HEAD_BYTES)
-  if (!headIsWhole || kind === undefined || !equals(sha256(bytes), digest)) {
+  const headIsValid =
+    value.length >= HELD_HEAD_BYTES && zlib.crc32(value.subarray(4, HELD_HEAD_BYTES)) === value.readUInt32BE(0)
+  const bytes = value.subarray(HELD_HEAD_BYTES)
+  if (!headIsValid || kind === undefined || !equals(sha256(bytes), digest)) {
     throw corruptionError(`held node ${toHex(digest)} is damaged`, { digest: toHex(digest) })
   }
   const wait = { kind, id: value.subarray(5, 37) }
-  return { digest, bytes, key: value.subarray(37, 69), wait, from: value.subarray(69, HEAD_BYTES) }
+  return { digest, bytes, key: value.subarray(37, 69), wait, from: value.subarray(69, HELD_HEAD_BYTES) }
 }
 
-function join(tag: number, ordinal: number, ...rest: readonly Uint8Array[]): Buffer {
+function heldStoreKey(tag: number, ordinal: number, ...rest: readonly Uint8Array[]): Buffer {
   const number = Buffer.alloc(5)
   number[0] = tag
   number.writeUInt32BE(ordinal, 1)
   return Buffer.concat([number, ...rest])
 }
 
+// ## documents/
+
 const BLOCK_TAG = 'b'.charCodeAt(0)
 const SIZE_TAG = 's'.charCodeAt(0)
 
-/** 'b' ‖ ordinal (4) ‖ digest (32) */
+/** Returns the key of a block: 'b' ‖ ordinal (4) ‖ digest (32). */
 export function blockKey(ordinal: number, digest: Digest): Buffer {
   return Buffer.concat([Buffer.of(BLOCK_TAG), number32(ordinal), digest])
 }
 
-/** 's' ‖ ordinal (4) ‖ digest (32) */
+/** Returns the key of a block's size: 's' ‖ ordinal (4) ‖ digest (32). */
 export function sizeKey(ordinal: number, digest: Digest): Buffer {
   return Buffer.concat([Buffer.of(SIZE_TAG), number32(ordinal), digest])
 }
 
+/** Returns the range of a frontier's blocks. */
 export function blockRange(ordinal: number) {
   return { gte: blockKey(ordinal, new Uint8Array()), lt: blockKey(ordinal + 1, new Uint8Array()) }
 }
 
+/** Returns the range of the sizes of a frontier's blocks. */
 export function sizeRange(ordinal: number) {
   return { gte: sizeKey(ordinal, new Uint8Array()), lt: sizeKey(ordinal + 1, new Uint8Array()) }
 }
 
-/** The digest in a key of either kind. */
+/** Returns the digest in a key of a block or of a size. */
 export function digestOf(key: Uint8Array): Digest {
   return key.subarray(5)
 }
 
+/** Encodes and seals the size of a block. */
 export function encodeSize(key: Uint8Array, bytes: number): Buffer {
   return seal(key, number32(bytes))
 }
 
-/** Undefined when the value is damaged. */
+/** Decodes the size of a block. Returns undefined if it is damaged. */
 export function decodeSize(key: Uint8Array, stored: Uint8Array): number | undefined {
   const bytes = unseal(key, stored)
   return bytes?.length === 4 ? readNumber32(bytes) : undefined

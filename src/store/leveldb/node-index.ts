@@ -6,7 +6,7 @@ import { STORE_LIMITS } from '../../base/limits.ts'
 import type { NodeLocation } from '../store.ts'
 import { corruptionError } from '../validate.ts'
 import type { Batch, Database } from './database.ts'
-import { decodePlace, encodePlace, indexKey, indexRange, number32, readNumber32, seal, unseal } from './keys.ts'
+import { decodeLocation, encodeLocation, indexKey, indexRange, number32, readNumber32, seal, unseal } from './keys.ts'
 
 /** A node as the index sees it. */
 export interface IndexedNode {
@@ -35,7 +35,7 @@ export class NodeIndex {
     for (const [which, at] of unknown.entries()) {
       const value = values[which]
       if (value === undefined) continue
-      const place = decodePlace(keys[which]!, value)
+      const place = decodeLocation(keys[which]!, value)
       if (place === undefined) throw corruptionError(`the index entry of node ${toHex(digests[at]!)} is damaged`)
       places[at] = place
     }
@@ -49,7 +49,7 @@ export class NodeIndex {
   }
 
   /** Nodes that were just committed are the likeliest parents of the next. */
-  remember(ordinal: number, nodes: readonly IndexedNode[]): void {
+  cacheLocations(ordinal: number, nodes: readonly IndexedNode[]): void {
     for (const node of nodes) this.#recent.add(ordinal, node.digest, node)
   }
 
@@ -85,13 +85,13 @@ export class NodeIndex {
    * Entries of theirs that are there already make no difference.
    */
   async plan(ordinal: number, nodes: readonly IndexedNode[], batch: Batch): Promise<number> {
-    const stored = await this.firstNodes(ordinal, nodes)
+    const stored = await this.findFirstNodes(ordinal, nodes)
     const fresh = new DigestMap<number>()
     let events = 0
     for (const [at, node] of nodes.entries()) {
       const { seq, digest, label, event } = node
       const placeKey = indexKey('d', ordinal, digest)
-      batch.put(placeKey, encodePlace(placeKey, node))
+      batch.put(placeKey, encodeLocation(placeKey, node))
       const eventKey = indexKey('e', ordinal, label, event)
       const first = stored[at] ?? fresh.get(eventKey) ?? seq
       if (first < seq) {
@@ -106,9 +106,9 @@ export class NodeIndex {
   }
 
   /** What of a node's entries is missing or wrong, as verify reports it. Reads the database, not the cache. */
-  async faults(ordinal: number, nodes: readonly IndexedNode[]): Promise<(string | undefined)[]> {
+  async findFaults(ordinal: number, nodes: readonly IndexedNode[]): Promise<(string | undefined)[]> {
     const keys = nodes.map(node => indexKey('d', ordinal, node.digest))
-    const [values, firsts] = await Promise.all([this.#database.getMany(keys), this.firstNodes(ordinal, nodes)])
+    const [values, firsts] = await Promise.all([this.#database.getMany(keys), this.findFirstNodes(ordinal, nodes)])
     const further = nodes.map(node => indexKey('x', ordinal, node.label, number32(node.seq)))
     const others = await this.#database.getMany(further.filter((_, at) => (firsts[at] ?? 0) < nodes[at]!.seq))
     let other = 0
@@ -117,7 +117,7 @@ export class NodeIndex {
       const first = firsts[at]
       const isFurther = (first ?? 0) < node.seq && others[other++] !== undefined
       if (value === undefined) return 'the index does not know it'
-      const place = decodePlace(keys[at]!, value)
+      const place = decodeLocation(keys[at]!, value)
       if (place?.seq !== node.seq || place.height !== node.height) return 'the index places it elsewhere'
       if (first === undefined) return 'the index does not know its event'
       if (first !== node.seq && !isFurther) return 'the index does not list it under its event'
@@ -126,7 +126,7 @@ export class NodeIndex {
   }
 
   /** The first node that carries each of these events. @throws ReplicaError ERR_STORE_CORRUPT */
-  async firstNodes(
+  async findFirstNodes(
     ordinal: number,
     events: readonly { label: Uint8Array; event: Digest }[],
   ): Promise<(number | undefined)[]> {

@@ -1,6 +1,8 @@
-// The LevelDB engine: a folder with store.json (layout version, id), log/ (the truth), index/ (derived from it), held/
-// (nodes that wait) and documents/ (what nodes link). Opening checks whatever a damaged write-ahead log could have cost and refuses a store that has
-// lost what it acknowledged. LevelDB gives a database to one process only. Specification: protocol/store.md.
+// Creates and opens a LevelDB store: a folder with store.json (layout version, id), log/ (the
+// source of truth), index/ (derived from it), held/ (held nodes) and documents/ (linked documents).
+// An open checks everything that a damaged write-ahead log can affect, and refuses a store that has
+// lost acknowledged data. LevelDB gives a database to one process only.
+// Spec: protocol/store.md, T7, T8, T20 and T21.
 
 import * as crypto from 'node:crypto'
 import * as fs from 'node:fs/promises'
@@ -14,27 +16,34 @@ import { type Database, type DatabaseOptions, databaseExists, openDatabase } fro
 import { LevelDbStore, type StoreParts } from './leveldb-store.ts'
 import { rebuildHint } from './recovery.ts'
 import { tableFaults } from './sstable-check.ts'
-import { readFormat, writeFormat } from './store-file.ts'
+import { readStoreFile, writeStoreFile } from './store-file.ts'
 
+/** Options of a LevelDB store. */
 export interface LevelDbOptions {
   /**
-   * `strict`, the default: a store that is damaged where an open looks does not open. `report`: it opens for reading
-   * as it is, so that `verify` can list what is wrong; writing is refused with ERR_STORE_CORRUPT.
+   * `strict` (default): the open fails with ERR_STORE_CORRUPT if it finds damage. `report`: a
+   * damaged store opens for reading, so that `verify` can list the faults; writes fail with
+   * ERR_STORE_CORRUPT.
    */
   readonly check?: 'strict' | 'report'
+  /** Limits of held nodes. Default `HELD_LIMITS`: 64 MiB for each peer, 512 MiB in total. */
   readonly heldLimits?: HeldLimits
 }
 
 const KIB = 1024
 const MIB = 1024 * KIB
 
-/** What helps where `verify` can't: the log and what waits can't be made again from anything else that lies here. */
+/** Advice for damage that cannot be repaired: log/ and held/ cannot be derived from other files. */
 const restoreHint =
-  'bring it back from a copy of the store; without one, clone from a peer, with --key-file and the key file of this store'
+  'restore it from a copy of the store; without one, clone from a peer, with --key-file and the key file of this store'
 
-/** Settings of the four databases. A table file is mapped into memory while it is open, so that files are bounded too. */
+/**
+ * Settings of the four databases. Open table files are mapped into memory, so their number is
+ * limited.
+ */
 const settings = {
-  // Node texts compress well, and are read in long runs. A memory table becomes one file, so its size bounds those too.
+  // Nodes compress well and are read in long runs. A memory table becomes one file, so its size
+  // limits the files too.
   log: {
     compression: true,
     writeBufferBytes: 2 * MIB,
@@ -43,7 +52,8 @@ const settings = {
     fileBytes: 2 * MIB,
     filesMax: 74,
   },
-  // Digests don't compress, and are read one by one, anywhere. Uncompressed blocks are read in place and never cached.
+  // Digests do not compress and are read individually. LevelDB reads uncompressed blocks in place,
+  // without the cache.
   index: {
     compression: false,
     writeBufferBytes: 4 * MIB,
@@ -60,7 +70,7 @@ const settings = {
     fileBytes: 2 * MIB,
     filesMax: 74,
   },
-  // Texts of some kilobytes to 256, put once and read one by one.
+  // Blocks of up to 256 KiB, written once and read individually.
   documents: {
     compression: true,
     writeBufferBytes: 2 * MIB,
@@ -71,54 +81,69 @@ const settings = {
   },
 } as const satisfies Record<string, Omit<DatabaseOptions, 'create'>>
 
-/** Opens one database; tests put in one that fails when they say so. */
-export type Opener = typeof openDatabase
+/** A function that opens one database. Tests pass one whose database fails. */
+export type OpenDatabase = typeof openDatabase
 
-type Name = keyof typeof settings
+type DatabaseName = keyof typeof settings
 
-/** Makes a store in `folder`, which may have other files in it. @throws ReplicaError ERR_STORE_EXISTS, ERR_STORE_LOCKED */
+/**
+ * Creates a store in `folder`, and the folder if it does not exist. Other files in the folder do
+ * not matter.
+ * @throws ReplicaError ERR_STORE_EXISTS if the folder contains a store, ERR_STORE_LOCKED,
+ *   ERR_STORE_IO
+ *
+ * @example
+ * await using store = await createLevelDb('replica/store')
+ */
 export async function createLevelDb(folder: string, options: LevelDbOptions = {}): Promise<Store> {
   await fs.mkdir(folder, { recursive: true })
-  if ((await readFormat(folder)) !== undefined) throw exists(folder)
+  if ((await readStoreFile(folder)) !== undefined) throw exists(folder)
   const id = crypto.randomBytes(16)
-  return openAll(folder, id, options, async name => {
+  return openAll({ folder, id, options }, async name => {
     const database = await openDatabase(path.join(folder, name), { ...settings[name], create: true })
-    // Without store.json it was never finished, or somebody took store.json away: only an empty one is ours to use.
+    // Without store.json, an earlier create did not finish, or store.json was removed. Only an
+    // empty database may be used.
     const all = { gte: Buffer.alloc(0), lt: Buffer.alloc(64, 0xff), limit: 1 }
     for await (const entries of database.entries(all)) {
       await database.close()
       if (entries.length > 0) throw exists(folder)
     }
-    if (name === names.at(-1)) await writeFormat(folder, id)
+    if (name === names.at(-1)) await writeStoreFile(folder, id)
     return database
   })
 }
 
 /**
  * Opens the store in `folder`.
- * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_VERSION, ERR_STORE_CORRUPT, ERR_STORE_IO
+ * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED (another process, or this one, has it
+ *   open), ERR_STORE_VERSION (a layout of another version), ERR_STORE_CORRUPT, ERR_STORE_IO
+ *
+ * @example
+ * await using store = await openLevelDb('replica/store')
+ * for (const name of store.frontiers()) console.log(name, store.frontier(name).nodes)
  */
 export async function openLevelDb(folder: string, options: LevelDbOptions = {}): Promise<Store> {
   return openLevelDbWith(openDatabase, folder, options)
 }
 
-export async function openLevelDbWith(opener: Opener, folder: string, options: LevelDbOptions): Promise<Store> {
-  const id = await readFormat(folder)
+/** Like `openLevelDb`, with `open` to open each database. */
+export async function openLevelDbWith(open: OpenDatabase, folder: string, options: LevelDbOptions): Promise<Store> {
+  const id = await readStoreFile(folder)
   if (id === undefined) {
     if (!(await databaseExists(path.join(folder, 'log')))) {
       throw new ReplicaError('ERR_STORE_MISSING', `there is no store in ${folder}`)
     }
     throw corruptionError(`store.json is missing in ${folder}`, { hint: restoreHint })
   }
-  return openAll(folder, id, options, async name => {
+  return openAll({ folder, id, options }, async name => {
     const location = path.join(folder, name)
-    // Only the index may be made again, and only when its whole folder was taken away. A store of a program that kept no
-    // documents has no documents/, and no node that links any.
+    // Only a completely missing index/ is rebuilt. A store of a program without documents does not
+    // have documents/, nor a node that links any.
     const create = (name === 'index' || name === 'documents') && !(await pathExists(location))
     if (!create && !(await databaseExists(location))) {
       throw corruptionError(`${location} is missing or damaged`, { hint: name === 'index' ? rebuildHint : restoreHint })
     }
-    const database = await opener(location, { ...settings[name], create })
+    const database = await open(location, { ...settings[name], create })
     const faults = await tableFaults(database.tables())
     if (faults.length === 0) return database
     await database.close()
@@ -127,30 +152,30 @@ export async function openLevelDbWith(opener: Opener, folder: string, options: L
   })
 }
 
-/** In this order: who has log/ has the store. */
-const names = ['log', 'index', 'held', 'documents'] as const satisfies readonly Name[]
+/** In the order in which they are opened: the process that has log/ has the store. */
+const names = ['log', 'index', 'held', 'documents'] as const satisfies readonly DatabaseName[]
 
 /**
- * Folders that are open in this process. LevelDB must not be asked for a database that it has open already: it refuses,
- * but lets go of the lock that keeps other processes out (closing any descriptor of a file drops the process's locks).
+ * Folders that are open in this process. This is process-wide state, because the lock that it
+ * protects belongs to the process: a second open of a database in one process fails, but drops the
+ * lock that excludes other processes (POSIX drops a process's locks of a file when any of its
+ * descriptors is closed). So LevelDB must not be called for a folder that is open already.
  */
 const openFolders = new Set<string>()
 
 async function openAll(
-  folder: string,
-  id: Uint8Array,
-  options: LevelDbOptions,
-  open: (name: Name) => Promise<Database>,
+  { folder, id, options }: { folder: string; id: Uint8Array; options: LevelDbOptions },
+  open: (name: DatabaseName) => Promise<Database>,
 ): Promise<Store> {
   const real = await fs.realpath(folder)
   if (openFolders.has(real)) {
-    throw new ReplicaError('ERR_STORE_LOCKED', `the store in ${folder} is open in this process already`)
+    throw new ReplicaError('ERR_STORE_LOCKED', `the store in ${folder} is already open in this process`)
   }
   openFolders.add(real)
-  const opened: Partial<Record<Name, Database>> = {}
+  const opened: Partial<Record<DatabaseName, Database>> = {}
   try {
     for (const name of names) opened[name] = await open(name)
-    const { log, index, held, documents } = opened as Record<Name, Database>
+    const { log, index, held, documents } = opened as Record<DatabaseName, Database>
     const { check = 'strict', heldLimits = HELD_LIMITS } = options
     const onClosed = () => void openFolders.delete(real)
     const parts: StoreParts = { folder, id, log, index, held, documents, check, heldLimits, onClosed }
@@ -163,7 +188,7 @@ async function openAll(
 }
 
 function exists(folder: string): ReplicaError {
-  return new ReplicaError('ERR_STORE_EXISTS', `there is a store, or the rest of one, in ${folder} already`)
+  return new ReplicaError('ERR_STORE_EXISTS', `${folder} already contains a store or a part of one`)
 }
 
 async function pathExists(location: string): Promise<boolean> {

@@ -3,35 +3,35 @@
 // is gone. A write of records alone is a commit of the store's own stream (protocol/store.md T9, T12).
 
 import { asBuffer, concat, type Digest, sha256 } from '../../base/bytes.ts'
-import { mix } from '../heads.ts'
+import { xorInto } from '../heads.ts'
 import type { Fault, RecordChange, Records } from '../store.ts'
 import { checkChanges, checkKey, corruptionError, textBytes } from '../validate.ts'
 import type { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch } from './database.ts'
-import { number32, outsideKey, readNumber32, seal, unseal } from './keys.ts'
+import { number32, readNumber32, seal, tagKey, unseal } from './keys.ts'
 
 interface Summary {
   readonly count: number
   readonly sum: Uint8Array
 }
 
-const summaryKey = outsideKey('s', new Uint8Array())
+const summaryKey = tagKey('s', new Uint8Array())
 const emptySum = new Uint8Array(32)
 const tags = { delete: 0, put: 1, track: 2 }
 
 export class LevelDbRecords implements Records {
-  readonly #ledger: CommitWriter
+  readonly #writer: CommitWriter
   readonly #stream: Stream
   #summary: Summary = { count: 0, sum: emptySum }
 
-  constructor(ledger: CommitWriter, stream: Stream) {
-    this.#ledger = ledger
+  constructor(writer: CommitWriter, stream: Stream) {
+    this.#writer = writer
     this.#stream = stream
   }
 
   /** @throws ReplicaError ERR_STORE_CORRUPT */
   async load(): Promise<void> {
-    const stored = await this.#ledger.log.get(summaryKey)
+    const stored = await this.#writer.log.get(summaryKey)
     if (stored === undefined) return
     const bytes = unseal(summaryKey, stored)
     if (bytes?.length !== 36) throw corruptionError('the summary of the records is damaged')
@@ -39,17 +39,17 @@ export class LevelDbRecords implements Records {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    this.#ledger.serial.assertOpen()
+    this.#writer.mutex.assertOpen()
     const name = recordKey(checkKey(key))
-    const stored = await this.#ledger.log.get(name)
+    const stored = await this.#writer.log.get(name)
     return stored === undefined ? undefined : open(name, stored)
   }
 
   async write(changes: readonly RecordChange[]): Promise<void> {
-    await this.#ledger.serial.run(() => this.writeAlone(changes))
+    await this.#writer.mutex.run(() => this.writeAlone(changes))
   }
 
-  /** A commit of the store's own stream. Runs inside of the ledger's `serial`. */
+  /** A commit of the store's own stream. Runs inside of the writer's `mutex`. */
   async writeAlone(changes: readonly RecordChange[]): Promise<void> {
     const log = new Batch()
     const planned = await this.plan(changes, log)
@@ -62,7 +62,7 @@ export class LevelDbRecords implements Records {
   async append(changes: Digest, log: Batch): Promise<void> {
     const { events, heads } = this.#stream.tail
     const rows = sha256(new Uint8Array())
-    await this.#ledger.append(this.#stream, { count: 0, rows, changes, events, heads, log, index: new Batch() })
+    await this.#writer.append(this.#stream, { count: 0, rows, changes, events, heads, log, index: new Batch() })
   }
 
   /** Puts changes into a batch. `apply` is to be called when it is written; the digest covers what changed. */
@@ -70,7 +70,7 @@ export class LevelDbRecords implements Records {
     checkChanges(changes)
     if (changes.length === 0) return { digest: undefined, apply: () => {} }
     const keys = changes.map(({ key }) => recordKey(checkKey(key)))
-    const stored = await this.#ledger.log.getMany(keys)
+    const stored = await this.#writer.log.getMany(keys)
     const sum = Uint8Array.from(this.#summary.sum)
     let count = this.#summary.count
     const parts: Uint8Array[] = []
@@ -79,7 +79,7 @@ export class LevelDbRecords implements Records {
       const before = stored[at]
       if (before !== undefined) {
         count--
-        mix(sum, recordHash(key, open(key, before)))
+        xorInto(sum, recordHash(key, open(key, before)))
       }
       parts.push(changeBytes(value === undefined ? tags.delete : tags.put, key, value ?? new Uint8Array()))
       if (value === undefined) {
@@ -87,7 +87,7 @@ export class LevelDbRecords implements Records {
         continue
       }
       count++
-      mix(sum, recordHash(key, value))
+      xorInto(sum, recordHash(key, value))
       log.put(key, seal(key, value))
     }
     const summary = { count, sum }
@@ -99,7 +99,7 @@ export class LevelDbRecords implements Records {
     prefix: string,
     options: { after?: string; limit: number },
   ): Promise<{ key: string; value: Uint8Array }[]> {
-    this.#ledger.serial.assertOpen()
+    this.#writer.mutex.assertOpen()
     const { after, limit } = options
     if (limit <= 0) return []
     const begin = recordKey(textBytes(prefix))
@@ -107,16 +107,16 @@ export class LevelDbRecords implements Records {
     const gte = Buffer.compare(begin, behind) < 0 ? behind : begin
     const records: { key: string; value: Uint8Array }[] = []
     // UTF-8 has no byte 0xff, so this is behind every key with the prefix.
-    for await (const entries of this.#ledger.log.entries({ gte, lt: Buffer.concat([begin, ff]), limit })) {
+    for await (const entries of this.#writer.log.entries({ gte, lt: Buffer.concat([begin, ff]), limit })) {
       for (const [key, value] of entries) records.push({ key: keyText(key), value: open(key, value) })
     }
     return records
   }
 
-  /** Begins to compare all records with their summary; to be called inside of `serial`, read at leisure. */
+  /** Begins to compare all records with their summary; to be called inside of `mutex`, read at leisure. */
   verify(): AsyncIterable<Fault> {
     const begin = recordKey(new Uint8Array())
-    return this.#compare(this.#ledger.log.entries({ gte: begin, lt: Buffer.concat([begin, ff]) }), this.#summary)
+    return this.#compare(this.#writer.log.entries({ gte: begin, lt: Buffer.concat([begin, ff]) }), this.#summary)
   }
 
   async *#compare(all: AsyncIterable<[Uint8Array, Uint8Array][]>, summary: Summary): AsyncIterable<Fault> {
@@ -128,7 +128,7 @@ export class LevelDbRecords implements Records {
         count++
         const value = unseal(key, stored)
         if (value !== undefined) {
-          mix(sum, recordHash(key, value))
+          xorInto(sum, recordHash(key, value))
           continue
         }
         damaged++
@@ -159,7 +159,7 @@ function recordHash(key: Uint8Array, value: Uint8Array): Digest {
 }
 
 function recordKey(name: Uint8Array): Buffer {
-  return outsideKey('r', name)
+  return tagKey('r', name)
 }
 
 function keyText(key: Uint8Array): string {

@@ -15,25 +15,25 @@ import {
   decodeTail,
   indexKey,
   indexRange,
-  lastMark,
+  lastCommit,
   readNumber32,
   readStreamKey,
   type StoredRow,
   streamKey,
   type Tail,
 } from './keys.ts'
-import { StreamCheck } from './log-check.ts'
+import { StreamCheck } from './stream-check.ts'
 import type { NodeIndex } from './node-index.ts'
 
 export interface StreamParts {
-  readonly ledger: CommitWriter
+  readonly writer: CommitWriter
   readonly index: NodeIndex
   readonly ordinal: number
   readonly name: string
   readonly genesis: Digest
 }
 
-export interface Recovered {
+export interface RecoveredStream {
   readonly tail: Tail
   readonly heads: Heads
   /** What index/ said before; undefined when it knew nothing of the stream. */
@@ -46,19 +46,19 @@ const rowsPerBatch = 256
 export const rebuildHint = 'the index is derived: remove the folder index/ to have it made again'
 
 /** @throws ReplicaError ERR_STORE_CORRUPT */
-export async function recoverStream(parts: StreamParts): Promise<Recovered> {
+export async function recoverStream(parts: StreamParts): Promise<RecoveredStream> {
   return new Recovery(parts, await readTail(parts), await readHeads(parts)).run()
 }
 
 /** Takes a stream as it seems to be, without a check, for `verify` to say what is wrong with it. Writes nothing. */
-export async function inspectStream(parts: StreamParts): Promise<Recovered> {
-  const { ledger, ordinal, genesis } = parts
+export async function inspectStream(parts: StreamParts): Promise<RecoveredStream> {
+  const { writer, ordinal, genesis } = parts
   const indexed = await readTail(parts)
   const heads = await readHeads(parts)
   const range = { gte: streamKey(ordinal, 0, COMMIT), lt: streamKey(ordinal + 1, 0, COMMIT) }
   let end = indexed?.end ?? 0
   try {
-    for await (const [entry] of ledger.log.entries({ ...range, reverse: true, limit: 1, keysOnly: true })) {
+    for await (const [entry] of writer.log.entries({ ...range, reverse: true, limit: 1, keysOnly: true })) {
       if (entry !== undefined) end = Math.max(end, readStreamKey(entry[0]).seq + 1)
     }
   } catch (error) {
@@ -73,9 +73,9 @@ export function emptyTail(genesis: Digest): Tail {
   return { commits: 0, end: 0, last: 0, link: genesis, events: 0, heads, checkpoint: undefined }
 }
 
-async function readTail({ ledger, ordinal, name }: StreamParts): Promise<Tail | undefined> {
+async function readTail({ writer, ordinal, name }: StreamParts): Promise<Tail | undefined> {
   const key = indexKey('c', ordinal)
-  const stored = await ledger.index.get(key)
+  const stored = await writer.index.get(key)
   if (stored === undefined) return undefined
   const tail = decodeTail(key, stored)
   if (tail === undefined)
@@ -83,9 +83,9 @@ async function readTail({ ledger, ordinal, name }: StreamParts): Promise<Tail | 
   return tail
 }
 
-export async function readHeads({ ledger, ordinal }: Pick<StreamParts, 'ledger' | 'ordinal'>): Promise<Heads> {
+export async function readHeads({ writer, ordinal }: Pick<StreamParts, 'writer' | 'ordinal'>): Promise<Heads> {
   const heads = new Heads()
-  for await (const entries of ledger.index.entries(indexRange('h', ordinal))) {
+  for await (const entries of writer.index.entries(indexRange('h', ordinal))) {
     const added = entries.map(([key, digest]) => ({ seq: readNumber32(key, 5), digest }))
     if (added.some(({ digest }) => digest.length !== 32))
       throw corruptionError(`a head in the index is damaged; ${rebuildHint}`)
@@ -116,8 +116,8 @@ class Recovery {
     if (indexed !== undefined) this.#heads.apply({ removed: [], added: [...stored] })
   }
 
-  async run(): Promise<Recovered> {
-    const { ledger, ordinal, name, genesis } = this.#parts
+  async run(): Promise<RecoveredStream> {
+    const { writer, ordinal, name, genesis } = this.#parts
     const { checkpoint } = this.#from
     const check = new StreamCheck({
       name,
@@ -130,7 +130,7 @@ class Recovery {
       },
     })
     const range = { gte: streamKey(ordinal, checkpoint?.first ?? 0, COMMIT), lt: streamKey(ordinal + 1, 0, COMMIT) }
-    for await (const entries of ledger.log.entries({ ...range, batchBytes: 1024 * 1024 }))
+    for await (const entries of writer.log.entries({ ...range, batchBytes: 1024 * 1024 }))
       await this.#take(check, entries)
     const found = check.finish(this.#from.end)
     if (found.commits < this.#from.commits) throw this.#diverged()
@@ -152,11 +152,11 @@ class Recovery {
 
   /** Adds to index/ what it lacks of these rows, be it that it was never told, or that it lost what it was told. */
   async #reindex(rows: readonly StoredRow[]): Promise<void> {
-    const { ledger, index, ordinal } = this.#parts
+    const { writer, index, ordinal } = this.#parts
     const batch = new Batch()
     const known = rows.filter(row => row.seq < this.#from.end)
     const fresh = rows.slice(known.length)
-    const faults = await index.faults(ordinal, known)
+    const faults = await index.findFaults(ordinal, known)
     const lost = known.filter((_, at) => faults[at] !== undefined)
     if (lost.length > 0) await index.plan(ordinal, lost, batch)
     this.#applyHeads(known)
@@ -166,7 +166,7 @@ class Recovery {
       this.#applyHeads(fresh)
     }
     if (batch.bytes === 0) return
-    await ledger.write(ledger.index, batch, { sync: false })
+    await writer.write(writer.index, batch, { sync: false })
     this.#written = true
   }
 
@@ -188,22 +188,22 @@ class Recovery {
 
   /** Writes what changed: heads and tail together, and the new checkpoint only when all before it is in table files. */
   async #settle(found: Tail): Promise<Tail> {
-    const { ledger, ordinal } = this.#parts
+    const { writer, ordinal } = this.#parts
     const batch = new Batch()
     const added = [...this.#heads].filter(({ seq }) => !this.#stored.has(seq))
     const removed = [...this.#stored].filter(({ seq }) => !this.#heads.has(seq)).map(({ seq }) => seq)
     putHeads(batch, ordinal, { added, removed })
     if (this.#written || batch.bytes > 0 || this.#indexed === undefined) {
       putTail(batch, ordinal, found)
-      await ledger.write(ledger.index, batch, { sync: false })
-      await ledger.index.flush()
+      await writer.write(writer.index, batch, { sync: false })
+      await writer.index.flush()
     }
     // What the log had in its write-ahead log is in tables too: LevelDB has moved it there when it was opened.
-    const tail = { ...found, checkpoint: lastMark(found) }
+    const tail = { ...found, checkpoint: lastCommit(found) }
     if (tail.checkpoint?.number === found.checkpoint?.number) return tail
     const last = new Batch()
     putTail(last, ordinal, tail)
-    await ledger.write(ledger.index, last, { sync: false })
+    await writer.write(writer.index, last, { sync: false })
     return tail
   }
 

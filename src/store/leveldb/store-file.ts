@@ -1,6 +1,7 @@
-// store.json: what says that a folder is a store, which version of the layout it has, and its id. It is written last
-// when a store is made, so a folder without it never was one, and read first when it is opened, so that a layout from
-// the future is refused before anything is touched.
+// store.json: identifies a folder as a store, with its layout version and its id. It is written
+// last when a store is created, so a folder without it is not a store. It is read first, so a newer
+// layout is refused before anything is changed.
+// Spec: protocol/store.md, T8.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -11,8 +12,8 @@ import { corruptionError } from '../validate.ts'
 const format = 'frontier-replica/store'
 const version = 1
 
-/** Makes the file durable before it answers. */
-export async function writeFormat(folder: string, id: Uint8Array): Promise<void> {
+/** Writes store.json, durably and atomically. @throws the error of the file system */
+export async function writeStoreFile(folder: string, id: Uint8Array): Promise<void> {
   const file = path.join(folder, 'store.json')
   const next = `${file}.new`
   await fs.writeFile(next, `${JSON.stringify({ format, version, id: toHex(id) })}\n`, { flush: true })
@@ -25,8 +26,11 @@ export async function writeFormat(folder: string, id: Uint8Array): Promise<void>
   }
 }
 
-/** The store's id; undefined when there is no store.json. @throws ReplicaError ERR_STORE_VERSION, ERR_STORE_CORRUPT */
-export async function readFormat(folder: string): Promise<Uint8Array | undefined> {
+/**
+ * Returns the id of the store (16 bytes); undefined if store.json does not exist.
+ * @throws ReplicaError ERR_STORE_VERSION, ERR_STORE_CORRUPT, ERR_STORE_IO
+ */
+export async function readStoreFile(folder: string): Promise<Uint8Array | undefined> {
   const file = path.join(folder, 'store.json')
   let text: string
   try {
@@ -34,17 +38,17 @@ export async function readFormat(folder: string): Promise<Uint8Array | undefined
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw new ReplicaError('ERR_STORE_IO', `${file} can't be read: ${message}`, { cause: error })
+    throw new ReplicaError('ERR_STORE_IO', `cannot read ${file}: ${message}`, { cause: error })
   }
   const found = parse(text)
   if (found?.format !== format || typeof found.version !== 'number')
-    throw corruptionError(`${file} is no store's format file`)
+    throw corruptionError(`${file} is not the store.json of a store`)
   if (found.version !== version) {
-    const message = `the store has layout version ${found.version}, this program knows ${version}: use a newer one`
+    const message = `the store has layout version ${found.version}, but this program supports ${version}: use a newer program`
     throw new ReplicaError('ERR_STORE_VERSION', message, { facts: { version: found.version } })
   }
   const id = typeof found.id === 'string' ? fromHex(found.id) : undefined
-  if (id?.length !== 16) throw corruptionError(`${file} has no valid id`)
+  if (id?.length !== 16) throw corruptionError(`${file} does not have a valid id`)
   return id
 }
 

@@ -9,7 +9,7 @@ import type { CommitWriter, Stream } from './commit-writer.ts'
 import type { DatabaseEntry } from './database.ts'
 import {
   COMMIT,
-  decodePlace,
+  decodeLocation,
   indexRange,
   NODE,
   readNumber32,
@@ -19,11 +19,11 @@ import {
   type Tail,
   unseal,
 } from './keys.ts'
-import { StreamCheck } from './log-check.ts'
+import { StreamCheck } from './stream-check.ts'
 import type { NodeIndex } from './node-index.ts'
 
 export interface VerifyParts {
-  readonly ledger: CommitWriter
+  readonly writer: CommitWriter
   readonly index: NodeIndex
   readonly stream: Stream
   readonly genesis: Digest
@@ -50,7 +50,7 @@ export async function* verifyStream(parts: VerifyParts, options: StreamVerifyOpt
   const beginning = { genesis: parts.genesis }
   const check = new StreamCheck({ name, beginning, onFault: fault => faults.push(fault) })
   const parents = new Bits(tail.end)
-  for await (const entries of allEntries(parts.ledger, stream.ordinal, tail.end)) {
+  for await (const entries of allEntries(parts.writer, stream.ordinal, tail.end)) {
     if (options.signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'stopped', { cause: options.signal.reason })
     const rows = takeRows(check, entries)
     const indexable = rows.filter(row => row.seq < indexEnd)
@@ -82,7 +82,7 @@ export async function* verifyStream(parts: VerifyParts, options: StreamVerifyOpt
 }
 
 async function* verifyDerived(parts: VerifyParts, parents: Bits): AsyncGenerator<Fault> {
-  const { ledger, tail, heads, storedHeads } = parts
+  const { writer, tail, heads, storedHeads } = parts
   const { name: frontier, ordinal } = parts.stream
   for (let seq = 0; seq < tail.end; seq++) {
     if (parents.has(seq) === heads.has(seq)) {
@@ -98,11 +98,11 @@ async function* verifyDerived(parts: VerifyParts, parents: Bits): AsyncGenerator
     yield { kind: 'heads', frontier, reason: 'the heads in the index are not those of the log' }
   }
   let nodes = 0
-  for await (const entries of ledger.index.entries(indexRange('d', ordinal))) {
-    nodes += entries.filter(([key, value]) => (decodePlace(key, value)?.seq ?? 0) < tail.end).length
+  for await (const entries of writer.index.entries(indexRange('d', ordinal))) {
+    nodes += entries.filter(([key, value]) => (decodeLocation(key, value)?.seq ?? 0) < tail.end).length
   }
   let events = 0
-  for await (const entries of ledger.index.entries(indexRange('e', ordinal))) {
+  for await (const entries of writer.index.entries(indexRange('e', ordinal))) {
     events += entries.filter(([key, value]) => readNumber32(unseal(key, value) ?? new Uint8Array(4)) < tail.end).length
   }
   if (nodes !== tail.end) yield { kind: 'index', frontier, reason: `${nodes} nodes are indexed of ${tail.end}` }
@@ -120,7 +120,7 @@ function takeRows(check: StreamCheck, entries: readonly DatabaseEntry[]): Stored
 /** As NodeIndex.faults, but an index that can't be read is a fault of each node of the batch. */
 async function indexFaults(parts: VerifyParts, rows: readonly StoredRow[]): Promise<(string | undefined)[]> {
   try {
-    return await parts.index.faults(parts.stream.ordinal, rows)
+    return await parts.index.findFaults(parts.stream.ordinal, rows)
   } catch (error) {
     if (!hasCode(error, 'ERR_STORE_CORRUPT', 'ERR_STORE_IO')) throw error
     return rows.map(() => error.message)
@@ -128,11 +128,11 @@ async function indexFaults(parts: VerifyParts, rows: readonly StoredRow[]): Prom
 }
 
 /** All entries of a stream before `end` that can be read, in order. */
-async function* allEntries(ledger: CommitWriter, ordinal: number, end: number): AsyncGenerator<DatabaseEntry[]> {
+async function* allEntries(writer: CommitWriter, ordinal: number, end: number): AsyncGenerator<DatabaseEntry[]> {
   const lt = streamKey(ordinal, end, COMMIT)
   let next: Uint8Array = streamKey(ordinal, 0, COMMIT)
   try {
-    for await (const entries of ledger.log.entries({ gte: next, lt, batchBytes: 1024 * 1024 })) {
+    for await (const entries of writer.log.entries({ gte: next, lt, batchBytes: 1024 * 1024 })) {
       yield entries
       next = Buffer.concat([entries.at(-1)![0], Buffer.alloc(1)])
     }
@@ -145,15 +145,15 @@ async function* allEntries(ledger: CommitWriter, ordinal: number, end: number): 
     for (const kind of [COMMIT, NODE]) {
       const key = streamKey(ordinal, seq, kind)
       if (Buffer.compare(key, next) < 0) continue
-      const value = await readable(ledger, key)
+      const value = await readable(writer, key)
       if (value !== undefined) yield [[key, value]]
     }
   }
 }
 
-async function readable(ledger: CommitWriter, key: Uint8Array): Promise<Uint8Array | undefined> {
+async function readable(writer: CommitWriter, key: Uint8Array): Promise<Uint8Array | undefined> {
   try {
-    return await ledger.log.get(key)
+    return await writer.log.get(key)
   } catch (error) {
     if (hasCode(error, 'ERR_STORE_CORRUPT', 'ERR_STORE_IO')) return undefined
     throw error

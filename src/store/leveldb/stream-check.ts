@@ -7,10 +7,10 @@ import * as crypto from 'node:crypto'
 import { type Digest, equals, sha256 } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import type { Fault } from '../store.ts'
-import { COMMIT, type CommitRecord, decodeCommit, decodeRow, type Mark, type StoredRow } from './keys.ts'
+import { COMMIT, type CommitRecord, type CommitRef, decodeCommit, decodeRow, type StoredRow } from './keys.ts'
 
 /** Where a check begins: before the first commit, or at a commit whose hash is known. */
-export type Beginning = { readonly genesis: Digest } | { readonly commit: Mark }
+export type Beginning = { readonly genesis: Digest } | { readonly commit: CommitRef }
 
 export interface StreamCheckOptions {
   /** The frontier's name; empty for the store's own stream. */
@@ -18,13 +18,13 @@ export interface StreamCheckOptions {
   readonly beginning: Beginning
   readonly onFault: (fault: Fault) => void
   /** Called for each commit record, before its nodes. */
-  readonly onCommit?: (commit: Mark) => void
+  readonly onCommit?: (commit: CommitRef) => void
 }
 
 export class StreamCheck {
   readonly #options: StreamCheckOptions
   /** The latest commit: its number, its first sequence number and the hash of its record. */
-  #commit: Mark
+  #commit: CommitRef
   /** Hash that the next commit record must have, where the check begins at a known one. */
   #expected: Digest | undefined
   /** The next sequence number. */
