@@ -1,34 +1,45 @@
-// So many at once, and so many of one address: of streams, of answers being made or sent, of publications.
+// Caps concurrent requests in total and per client address. It serves HTTP responses, event streams
+// and publications.
+// Spec: protocol/http.md, H6, H14 and H17.
 
+/**
+ * Counts slots that are in use. It has no queue: a request without a slot is refused.
+ *
+ * @example
+ * const limit = new ConcurrencyLimit({ max: 64, perAddressMax: 16 })
+ * const release = limit.acquire(address)
+ * if (release === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'too many requests')
+ */
 export class ConcurrencyLimit {
-  readonly #most: number
-  readonly #mostOfAddress: number
-  readonly #ofAddress = new Map<string, number>()
-  #taken = 0
+  readonly #max: number
+  readonly #perAddressMax: number
+  readonly #perAddress = new Map<string, number>()
+  #inUse = 0
 
-  constructor(options: { most: number; ofAddress: number }) {
-    this.#most = options.most
-    this.#mostOfAddress = options.ofAddress
+  constructor(options: { max: number; perAddressMax: number }) {
+    this.#max = options.max
+    this.#perAddressMax = options.perAddressMax
   }
 
-  get taken(): number {
-    return this.#taken
+  /** Slots in use. */
+  get inUse(): number {
+    return this.#inUse
   }
 
-  /** How to leave the place again, which may be done more than once; undefined when there is none. */
+  /** Returns an idempotent function that releases the slot; undefined when no slot is free. */
   acquire(address: string): (() => void) | undefined {
-    const own = this.#ofAddress.get(address) ?? 0
-    if (this.#taken >= this.#most || own >= this.#mostOfAddress) return undefined
-    this.#taken += 1
-    this.#ofAddress.set(address, own + 1)
-    let left = false
+    const ofAddress = this.#perAddress.get(address) ?? 0
+    if (this.#inUse >= this.#max || ofAddress >= this.#perAddressMax) return undefined
+    this.#inUse += 1
+    this.#perAddress.set(address, ofAddress + 1)
+    let released = false
     return () => {
-      if (left) return
-      left = true
-      this.#taken -= 1
-      const others = this.#ofAddress.get(address)! - 1
-      if (others === 0) this.#ofAddress.delete(address)
-      else this.#ofAddress.set(address, others)
+      if (released) return
+      released = true
+      this.#inUse -= 1
+      const others = this.#perAddress.get(address)! - 1
+      if (others === 0) this.#perAddress.delete(address)
+      else this.#perAddress.set(address, others)
     }
   }
 }

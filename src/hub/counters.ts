@@ -1,4 +1,4 @@
-// What a hub counts while it runs, and what it measures of itself, for its metrics.
+// Counts what a hub does and measures its event loop, for its metrics.
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { hasCode } from '../base/errors.ts'
@@ -7,15 +7,23 @@ import type { ReplicaPort } from '../transport/session.ts'
 const RESOLUTION_MS = 10
 const DELAY_WINDOW_MS = 60_000
 
+/**
+ * Counters of one hub. `close` ends the measurement of the event loop.
+ *
+ * @example
+ * const counters = new HubCounters()
+ * counters.countResponse(200)
+ * counters.close()
+ */
 export class HubCounters {
-  /** HTTP answers by the first digit of their status. */
-  readonly answers = new Map<string, number>([1, 2, 3, 4, 5].map(digit => [`${digit}xx`, 0]))
+  /** HTTP responses by the first digit of their status. */
+  readonly responses = new Map<string, number>([1, 2, 3, 4, 5].map(digit => [`${digit}xx`, 0]))
   connections = 0
   admitted = 0
   known = 0
   held = 0
   refused = 0
-  /** The store refuses writes after one has failed, until it is opened again. */
+  /** True after a failed write: the store then refuses writes until it is opened again. */
   writesFailed = false
   readonly #startedAt = performance.now()
   #resetAt = performance.now()
@@ -25,17 +33,17 @@ export class HubCounters {
     this.#delay.enable()
   }
 
-  answered(status: number): void {
+  countResponse(status: number): void {
     const digit = `${Math.floor(status / 100)}xx`
-    this.answers.set(digit, (this.answers.get(digit) ?? 0) + 1)
+    this.responses.set(digit, (this.responses.get(digit) ?? 0) + 1)
   }
 
-  /** The same services, counting what sessions hand over. */
-  counting(services: ReplicaPort): ReplicaPort {
+  /** Returns `port` with an `admit` that also counts its results. */
+  counting(port: ReplicaPort): ReplicaPort {
     return {
-      ...services,
+      ...port,
       admit: async (frontier, blocks, peer) => {
-        const admission = await this.#watching(services.admit(frontier, blocks, peer))
+        const admission = await this.#watchWrites(port.admit(frontier, blocks, peer))
         this.admitted += admission.admitted
         this.known += admission.known
         this.held += admission.held.length
@@ -45,7 +53,7 @@ export class HubCounters {
     }
   }
 
-  async #watching<T>(writing: Promise<T>): Promise<T> {
+  async #watchWrites<T>(writing: Promise<T>): Promise<T> {
     try {
       return await writing
     } catch (error) {
@@ -58,16 +66,21 @@ export class HubCounters {
     return (performance.now() - this.#startedAt) / 1000
   }
 
-  /** By how much timers are late beyond their interval, in the last minute or two: in seconds. */
+  /**
+   * Returns the delay of timers beyond their interval, in seconds, over the last one to two
+   * minutes.
+   */
   delay(): { p50: number; p99: number; max: number } {
-    const over = (nanos: number): number => Math.max(0, nanos / 1e9 - RESOLUTION_MS / 1000)
+    const toSeconds = (nanos: number): number => Math.max(0, nanos / 1e9 - RESOLUTION_MS / 1000)
     const delay = this.#delay
-    const taken = { p50: over(delay.percentile(50)), p99: over(delay.percentile(99)), max: over(delay.max) }
+    const p50 = toSeconds(delay.percentile(50))
+    const p99 = toSeconds(delay.percentile(99))
+    const max = toSeconds(delay.max)
     if (performance.now() - this.#resetAt > DELAY_WINDOW_MS) {
       this.#resetAt = performance.now()
       delay.reset()
     }
-    return taken
+    return { p50, p99, max }
   }
 
   close(): void {

@@ -1,7 +1,7 @@
-// The events of a frontier in arrival order, each once although several nodes may carry it, and the cursors that name places
-// in that order: an event's id, or the CID of the node that carries it. A place's number means nothing at another hub, or at this one
-// restored, and is no cursor.
-// Specification: protocol/http.md, H16.
+// Maps cursors of readers to positions in a frontier's log and back. Readers see events in arrival
+// order, each once although several nodes may carry it. A cursor is an event id or the CID of the
+// node that carries it. A sequence number is not a cursor, because it means nothing at another hub
+// or at this one after a restore. Spec: protocol/http.md, H16.
 
 import { equals, sha256 } from '../base/bytes.ts'
 import { LruMap } from '../base/lru-map.ts'
@@ -11,10 +11,12 @@ import { decodeNode } from '../node/node.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
 import { badRequest, type RequestContext } from './router.ts'
 
-/** A row of a log, from the store or from what is kept in mind of it. */
+const CURSORS_MAX = 1024
+
+/** A row of a log, from the store or from the rows in memory. */
 type Row = Pick<NodeRow, 'seq' | 'bytes'>
 
-/** Each member that is given has to be equal. */
+/** An event matches when each member that is given is equal to its own. */
 export interface EventFilter {
   readonly kind: string | undefined
   readonly target: string | undefined
@@ -24,45 +26,71 @@ export function readFilter(query: RequestContext['query']): EventFilter {
   return { kind: query.get('kind'), target: query.get('target') }
 }
 
-/** The place behind the one that `cursor` names; the start without one. @throws ReplicaError ERR_HTTP_REQUEST when it names nothing here */
-export async function placeBehind(log: FrontierStore, cursor: string | undefined): Promise<number> {
+/**
+ * Returns the sequence number after the node that `cursor` names; 0 without a cursor.
+ * @throws ReplicaError ERR_HTTP_REQUEST when the cursor names nothing here
+ */
+export async function seqAfter(log: FrontierStore, cursor: string | undefined): Promise<number> {
   if (cursor === undefined || cursor === '') return 0
   const seq = await seqOf(log, cursor)
-  if (seq === undefined || seq >= log.nodes) throw badRequest('since names no event here')
+  if (seq === undefined || seq >= log.nodes) throw badRequest('since does not name an event of this frontier')
   return seq + 1
 }
 
 async function seqOf(log: FrontierStore, cursor: string): Promise<number | undefined> {
   if (/^vev_[0-9a-f]{16}$/.test(cursor)) return (await log.findByLabel(eventIdPrefix(cursor)))[0]
   if (!/^b[a-z2-7]{58}$/.test(cursor)) return undefined
-  const [place] = await log.locate([nodeDigest(cursor)])
-  return place?.seq
+  const [location] = await log.locate([nodeDigest(cursor)])
+  return location?.seq
 }
 
 /**
- * What a reader goes on from behind this row: the event's id where that leads here again, else the CID of the node. One id
- * may have two contents, and the later of two nodes with one event is not where its id leads.
+ * Computes the cursor of a row, and remembers recent ones: many followers of a frontier receive the
+ * same rows at about the same time. The first node with an event id never changes, so a remembered
+ * cursor stays right.
+ *
+ * @example
+ * const cursor = await new EventCursors().cursorOf(log, row)
  */
-export async function cursorOf(log: FrontierStore, { seq, bytes }: Row): Promise<string> {
-  const known = cursors.get(log) ?? new LruMap<number, string>(CURSORS_KEPT)
-  cursors.set(log, known)
-  const before = known.get(seq)
-  if (before !== undefined) return before
-  const { id } = checkEvent(decodeNode(bytes).event)
-  const [first] = await log.findByLabel(eventIdPrefix(id))
-  const cursor = first === seq ? id : cidText(sha256(bytes))
-  known.set(seq, cursor)
-  return cursor
+export class EventCursors {
+  readonly #ofLog = new WeakMap<FrontierStore, LruMap<number, string>>()
+
+  /**
+   * Returns the event id where that leads to this row, else the CID of the node: two contents may
+   * share one id, and of two nodes with one event the id names the first.
+   */
+  async cursorOf(log: FrontierStore, { seq, bytes }: Row): Promise<string> {
+    const cursors = this.#of(log)
+    const cached = cursors.get(seq)
+    if (cached !== undefined) return cached
+    const { id } = checkEvent(decodeNode(bytes).event)
+    const [first] = await log.findByLabel(eventIdPrefix(id))
+    const cursor = first === seq ? id : cidText(sha256(bytes))
+    cursors.set(seq, cursor)
+    return cursor
+  }
+
+  #of(log: FrontierStore): LruMap<number, string> {
+    let cursors = this.#ofLog.get(log)
+    if (cursors === undefined) {
+      cursors = new LruMap(CURSORS_MAX)
+      this.#ofLog.set(log, cursors)
+    }
+    return cursors
+  }
 }
 
-/** Where an id leads first never changes; what many followers are sent at once is looked up once. */
-const cursors = new WeakMap<FrontierStore, LruMap<number, string>>()
-const CURSORS_KEPT = 1024
-
-/** The canonical JSON of a row's event, when it matches and no earlier node carries the same event. */
-export async function eventOf(log: FrontierStore, row: Row, filter: EventFilter): Promise<Uint8Array | undefined> {
+/**
+ * Returns the canonical JSON of a row's event; undefined if it does not match or an earlier node
+ * carries the same event.
+ */
+export async function matchingEvent(
+  log: FrontierStore,
+  row: Row,
+  filter: EventFilter,
+): Promise<Uint8Array | undefined> {
   const text = decodeNode(row.bytes).event
-  // Most logs carry each event once; then there is nothing to look up.
+  // Most logs carry each event once, and then no lookup is needed.
   const mayRepeat = log.nodes !== log.events
   if (!mayRepeat && filter.kind === undefined && filter.target === undefined) return text
   const { id, kind, target } = checkEvent(text)
@@ -71,7 +99,7 @@ export async function eventOf(log: FrontierStore, row: Row, filter: EventFilter)
   return mayRepeat && (await isRepeated(log, row.seq, { id, text })) ? undefined : text
 }
 
-/** Whether a node before this place carries the same event. */
+/** Whether a node before `seq` carries the same event. */
 async function isRepeated(log: FrontierStore, seq: number, event: { id: string; text: Uint8Array }): Promise<boolean> {
   const earlier = (await log.findByLabel(eventIdPrefix(event.id))).filter(other => other < seq)
   if (earlier.length === 0) return false

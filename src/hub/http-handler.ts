@@ -1,18 +1,20 @@
-// The HTTP side of a hub: takes every request that is no upgrade, finds its route, and sends what the handler answers. What a
-// handler throws becomes a problem; what nobody foresaw becomes a 500 and an alarm, and the hub goes on.
-// Specification: protocol/http.md.
+// Serves every HTTP request of a hub that is not an upgrade: finds its route, calls the handler and
+// sends the response. An error becomes a problem; an unexpected error becomes a 500 and an alarm,
+// and the hub continues.
+// Spec: protocol/http.md.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { HTTP_LIMITS, SOCKET_LIMITS } from '../base/limits.ts'
 import { Owners } from '../projection/ownership-store.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { ConcurrencyLimit } from './concurrency-limit.ts'
 import { HubCounters } from './counters.ts'
+import { EventCursors } from './event-cursor.ts'
 import type { HubContext } from './hub-context.ts'
-import { isOwnFault, problemOf } from './problem.ts'
-import { PublishedEntries } from './published-entries.ts'
-import { PublicationIntake } from './publishing.ts'
+import { isHubFault, MalformedRequests, problemOf } from './problem.ts'
+import { PublicationIntake, PublishedEntries } from './published-entries.ts'
 import { type RouteResponse, sendResponse } from './response.ts'
 import { type Match, matchRoute, type RequestContext, type Route, readTarget } from './router.ts'
 import { eventsPage } from './routes/event-routes.ts'
@@ -20,151 +22,167 @@ import { EventStreams } from './routes/event-stream.ts'
 import { block, conflicts, heads } from './routes/frontier-routes.ts'
 import { HealthRoutes } from './routes/health.ts'
 import { type HubMetrics, metrics } from './routes/metrics.ts'
-import { maintainers, status, takesRecords } from './routes/ownership-routes.ts'
-import { Entries } from './routes/registry-routes.ts'
+import { acceptRecords, maintainers, status } from './routes/ownership-routes.ts'
+import { EntryRoutes } from './routes/registry-routes.ts'
 import { manifestFile, manifestSignature, snapshot } from './routes/snapshot-routes.ts'
 import { ServedEntries } from './served-entries.ts'
 import { SnapshotCache } from './snapshot-cache.ts'
 
 const { answersMax, answersPerAddressMax } = HTTP_LIMITS
-/** Any page may read what anyone may read; nothing is sent along. */
+/** Pages of any site may read what anyone may read. They may not publish. */
 const CORS = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'ETag, Retry-After' }
 const PREFLIGHT = { 'access-control-allow-headers': 'If-None-Match, Last-Event-ID', 'access-control-max-age': '600' }
 
-/** How to give a request's place back. */
-interface Leaving {
-  leave?: (() => void) | undefined
+/** The concurrency slot of a request, once it has one. */
+interface Slot {
+  release?: (() => void) | undefined
 }
 
-export interface DeskOptions {
+export interface HttpHandlerOptions {
   readonly openRead: boolean
   readonly base: () => string
   readonly measures: () => HubMetrics
 }
 
+/**
+ * The HTTP side of one hub.
+ *
+ * @example
+ * const handler = new HttpHandler(context, options)
+ * server.on('request', (message, target) => handler.serve(message, target))
+ */
 export class HttpHandler {
   readonly counts = new HubCounters()
-  readonly #home: ReplicaContext
+  readonly #context: ReplicaContext
   readonly #openRead: boolean
   readonly #routes: readonly Route[]
-  readonly #places = new ConcurrencyLimit({ most: answersMax, ofAddress: answersPerAddressMax })
+  readonly #limit = new ConcurrencyLimit({ max: answersMax, perAddressMax: answersPerAddressMax })
+  readonly #malformed = new MalformedRequests()
   readonly #stopping = new AbortController()
 
-  constructor(home: ReplicaContext, options: DeskOptions) {
-    this.#home = home
+  constructor(context: ReplicaContext, options: HttpHandlerOptions) {
+    this.#context = context
     this.#openRead = options.openRead
-    const captures = new SnapshotCache(home)
-    const owners = new Owners(home)
-    const published = new PublishedEntries(home.store.records)
-    const { base } = options
-    const site: HubContext = {
-      home,
-      captures,
+    const snapshots = new SnapshotCache(context)
+    const owners = new Owners(context)
+    const published = new PublishedEntries(context.store.records)
+    const baseUrl = options.base
+    const hub: HubContext = {
+      context,
+      snapshots,
       owners,
-      publishing: new PublicationIntake({ home, owners, published }),
-      standing: new ServedEntries({ home, captures, owners, published, base }),
-      counts: this.counts,
-      base,
+      intake: new PublicationIntake({ context, owners, published }),
+      served: new ServedEntries({ context, snapshots, owners, published, baseUrl }),
+      cursors: new EventCursors(),
+      counters: this.counts,
+      baseUrl,
       openRead: options.openRead,
       stopping: this.#stopping.signal,
     }
-    this.#routes = routesOf(site, options)
+    this.#routes = routesOf(hub, options)
   }
 
-  /** Ends streams, and says so to who asks for its health. */
+  /** Ends open streams and makes `/healthz` report the stop. */
   stop(): void {
     this.#stopping.abort()
     this.counts.close()
   }
 
-  async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const leaving: Leaving = {}
-    response.on('error', () => response.destroy())
+  async serve(message: IncomingMessage, target: ServerResponse): Promise<void> {
+    const slot: Slot = {}
+    target.on('error', () => target.destroy())
     try {
-      const answer = await this.#answer(request, leaving)
-      if (answer.isStream) leaving.leave?.()
-      if (request.listenerCount('data') === 0) discardBody(request)
-      this.counts.answered(answer.status)
-      await sendResponse(request, response, withClose(request, answer))
+      const response = await this.#respond(message, slot)
+      if (response.isStream) slot.release?.()
+      if (message.listenerCount('data') === 0) discardBody(message)
+      this.counts.countResponse(response.status)
+      await sendResponse(message, target, withClose(message, response))
     } catch (error) {
-      // Too late for another status: what was promised can't be kept.
-      response.destroy()
-      if (isOwnFault(error)) this.#alarm(error)
+      // The status is already sent, so the only way to report a failure is to end the connection.
+      target.destroy()
+      if (isHubFault(error)) this.#alarm(error)
     } finally {
-      leaving.leave?.()
+      slot.release?.()
     }
   }
 
-  async #answer(request: IncomingMessage, leaving: Leaving): Promise<RouteResponse> {
+  /**
+   * Answers a request that Node could not parse. `last` is the last response on this connection.
+   */
+  respondMalformed(error: Error, socket: Duplex, last: ServerResponse | undefined): void {
+    this.#malformed.respond(error, socket, last)
+  }
+
+  async #respond(message: IncomingMessage, slot: Slot): Promise<RouteResponse> {
     let headers = {}
     try {
-      const { segments, query } = readTarget(request.url ?? '')
+      const { segments, query } = readTarget(message.url ?? '')
       const match = matchRoute(this.#routes, segments)
-      const takesBody = request.method === 'POST' && match?.route.POST !== undefined
-      if (!takesBody) refuseLongBody(request)
-      if (match === undefined) throw new ReplicaError('ERR_NOT_FOUND', 'nothing is at this path')
-      const { method = '' } = request
-      const { GET } = match.route
+      const { method = '' } = message
+      const takesBody = method === 'POST' && match?.route.POST !== undefined
+      if (!takesBody) refuseLongBody(message)
+      if (match === undefined) throw new ReplicaError('ERR_NOT_FOUND', 'no resource at this path')
+      const { GET, POST, open } = match.route
       const reads = GET !== undefined && (method === 'GET' || method === 'HEAD')
       if (reads) headers = CORS
       if (method === 'OPTIONS') return preflight(match)
-      const handler = reads ? match.route.GET : method === 'POST' ? match.route.POST : undefined
+      const handler = reads ? GET : method === 'POST' ? POST : undefined
       if (handler === undefined) return notAllowed(match)
-      if (!this.#openRead && match.route.open === undefined)
-        throw new ReplicaError('ERR_SYNC_FORBIDDEN', 'this hub shows frontiers to registered keys only: use sync')
-      const address = request.socket.remoteAddress ?? 'unknown'
-      if (match.route.open === undefined) {
-        leaving.leave = this.#places.acquire(address)
-        if (leaving.leave === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'too many requests are being answered')
+      if (!this.#openRead && open === undefined)
+        throw new ReplicaError('ERR_SYNC_FORBIDDEN', 'only registered keys may read frontiers of this hub: use sync')
+      const address = message.socket.remoteAddress ?? 'unknown'
+      if (open === undefined) {
+        slot.release = this.#limit.acquire(address)
+        if (slot.release === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'too many concurrent requests')
       }
-      const asked: RequestContext = { names: match.names, query, request, address }
-      return withHeaders(await handler(asked), headers)
+      const request: RequestContext = { params: match.params, query, message, address }
+      return withHeaders(await handler(request), headers)
     } catch (error) {
-      if (isOwnFault(error)) this.#alarm(error)
+      if (isHubFault(error)) this.#alarm(error)
       return withHeaders(problemOf(error), headers)
     }
   }
 
   #alarm(error: unknown): void {
     const code = hasCode(error) ? error.code : 'ERR_INTERNAL'
-    const message = error instanceof Error ? error.message : 'an answer failed'
-    this.#home.emit({ kind: 'alarm', message, facts: { code } })
+    const message = error instanceof Error ? error.message : 'a request failed'
+    this.#context.emit({ kind: 'alarm', message, facts: { code } })
   }
 }
 
-function routesOf(site: HubContext, options: DeskOptions): Route[] {
-  const entries = new Entries(site)
-  const streams = new EventStreams(site)
-  const about = new HealthRoutes(site, () => options.measures().sessions)
+function routesOf(hub: HubContext, options: HttpHandlerOptions): Route[] {
+  const entries = new EntryRoutes(hub)
+  const streams = new EventStreams(hub)
+  const health = new HealthRoutes(hub, () => options.measures().sessions)
   return [
-    { path: '/healthz', open: true, GET: () => about.health() },
-    { path: '/readyz', open: true, GET: () => about.ready() },
-    { path: '/metrics', open: true, GET: () => metrics(site, { ...options.measures(), streams: streams.open }) },
-    { path: '/.well-known/vela', open: true, GET: () => about.wellKnown() },
-    { path: '/entries', GET: asked => entries.list(asked), POST: asked => entries.publish(asked) },
-    { path: '/entries/{frontier}', GET: asked => entries.one(asked) },
-    { path: '/entries/{frontier}/events', GET: asked => eventsPage(site, asked) },
-    { path: '/entries/{frontier}/events/stream', GET: asked => streams.stream(asked) },
-    { path: '/frontier/{frontier}/inbox', GET: asked => streams.stream(asked) },
-    { path: '/entries/{frontier}/snapshot', GET: asked => snapshot(site, asked) },
-    { path: '/entries/{frontier}/status', GET: asked => status(site, asked) },
-    { path: '/entries/{frontier}/rotate-owner', POST: takesRecords(site, 'rotate-owner') },
-    { path: '/entries/{frontier}/deprecate', POST: takesRecords(site, 'deprecate') },
+    { path: '/healthz', open: true, GET: () => health.health() },
+    { path: '/readyz', open: true, GET: () => health.ready() },
+    { path: '/metrics', open: true, GET: () => metrics(hub, { ...options.measures(), streams: streams.count }) },
+    { path: '/.well-known/vela', open: true, GET: () => health.wellKnown() },
+    { path: '/entries', GET: request => entries.list(request), POST: request => entries.publish(request) },
+    { path: '/entries/{frontier}', GET: request => entries.one(request) },
+    { path: '/entries/{frontier}/events', GET: request => eventsPage(hub, request) },
+    { path: '/entries/{frontier}/events/stream', GET: request => streams.stream(request) },
+    { path: '/frontier/{frontier}/inbox', GET: request => streams.stream(request) },
+    { path: '/entries/{frontier}/snapshot', GET: request => snapshot(hub, request) },
+    { path: '/entries/{frontier}/status', GET: request => status(hub, request) },
+    { path: '/entries/{frontier}/rotate-owner', POST: acceptRecords(hub, 'rotate-owner') },
+    { path: '/entries/{frontier}/deprecate', POST: acceptRecords(hub, 'deprecate') },
     {
       path: '/entries/{frontier}/maintainers',
-      GET: asked => maintainers(site, asked),
-      POST: takesRecords(site, 'maintainers'),
+      GET: request => maintainers(hub, request),
+      POST: acceptRecords(hub, 'maintainers'),
     },
-    { path: '/manifest/{frontier}.json', GET: asked => manifestFile(site, asked) },
-    { path: '/manifest/{frontier}.sig', GET: asked => manifestSignature(site, asked) },
-    { path: '/frontiers/{frontier}/heads', GET: asked => heads(site, asked) },
-    { path: '/frontiers/{frontier}/conflicts', GET: asked => conflicts(site, asked) },
-    { path: '/conflicts', GET: asked => conflicts(site, asked) },
-    { path: '/blocks/{cid}', GET: asked => block(site, asked) },
+    { path: '/manifest/{frontier}.json', GET: request => manifestFile(hub, request) },
+    { path: '/manifest/{frontier}.sig', GET: request => manifestSignature(hub, request) },
+    { path: '/frontiers/{frontier}/heads', GET: request => heads(hub, request) },
+    { path: '/frontiers/{frontier}/conflicts', GET: request => conflicts(hub, request) },
+    { path: '/conflicts', GET: request => conflicts(hub, request) },
+    { path: '/blocks/{cid}', GET: request => block(hub, request) },
   ]
 }
 
-/** Pages of other sites are told of reads alone. */
+/** Pages of other sites may read only. */
 function preflight(match: Match): RouteResponse {
   const reads = { 'access-control-allow-methods': 'GET, HEAD', ...PREFLIGHT, ...CORS }
   return { status: 204, headers: { allow: allowed(match), ...(match.route.GET && reads) }, body: '' }
@@ -176,36 +194,40 @@ function allowed({ route }: Match): string {
 
 function notAllowed(match: Match): RouteResponse {
   const allow = allowed(match)
-  return problemOf(new ReplicaError('ERR_HTTP_METHOD', `this path answers ${allow}`), { headers: { allow } })
+  return problemOf(new ReplicaError('ERR_HTTP_METHOD', `the methods of this path are ${allow}`), { headers: { allow } })
 }
 
-function withHeaders(answer: RouteResponse, headers: Readonly<Record<string, string>>): RouteResponse {
-  return { ...answer, headers: { ...answer.headers, ...headers } }
+function withHeaders(response: RouteResponse, headers: Readonly<Record<string, string>>): RouteResponse {
+  return { ...response, headers: { ...response.headers, ...headers } }
 }
 
-/** A body that was not read to its end can't be told from the next request: the connection ends with the answer. */
-function withClose(request: IncomingMessage, answer: RouteResponse): RouteResponse {
-  return request.complete || !hasBody(request) ? answer : withHeaders(answer, { connection: 'close' })
+/**
+ * Ends the connection after a body that was not read completely, because the next request cannot be
+ * told from it.
+ */
+function withClose(message: IncomingMessage, response: RouteResponse): RouteResponse {
+  return message.complete || !hasBody(message) ? response : withHeaders(response, { connection: 'close' })
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-/** One that is announced is not waited for. @throws ReplicaError ERR_HTTP_LIMIT */
+/**
+ * Refuses a body by its announced length, before it arrives.
+ * @throws ReplicaError ERR_HTTP_LIMIT
+ */
 function refuseLongBody({ headers }: IncomingMessage): void {
   if (Number(headers['content-length'] ?? 0) <= SOCKET_LIMITS.bodyBytesMax) return
-  throw new ReplicaError(
-    'ERR_HTTP_LIMIT',
-    `the body has more than ${SOCKET_LIMITS.bodyBytesMax} bytes, and nobody reads it`,
-  )
+  const message = `the body has more than ${SOCKET_LIMITS.bodyBytesMax} bytes, and this request does not take one`
+  throw new ReplicaError('ERR_HTTP_LIMIT', message)
 }
 
-/** A body that nobody reads is dropped; one that is too long ends the connection. */
-function discardBody(request: IncomingMessage): void {
+/** Discards a body that no handler reads, and ends the connection if it is too long. */
+function discardBody(message: IncomingMessage): void {
   let bytes = 0
-  request.on('data', (chunk: Buffer) => {
+  message.on('data', (chunk: Buffer) => {
     bytes += chunk.length
-    if (bytes > SOCKET_LIMITS.bodyBytesMax) request.destroy()
+    if (bytes > SOCKET_LIMITS.bodyBytesMax) message.destroy()
   })
 }

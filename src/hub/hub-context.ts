@@ -1,22 +1,27 @@
-// What the handlers of a hub's HTTP work with. Made once for a hub.
+// What the routes of a hub work with. The HTTP handler makes one per hub.
 
 import type { Owners } from '../projection/ownership-store.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import type { HubCounters } from './counters.ts'
-import type { PublicationIntake } from './publishing.ts'
+import type { EventCursors } from './event-cursor.ts'
+import type { PublicationIntake } from './published-entries.ts'
 import type { ServedEntries } from './served-entries.ts'
 import type { SnapshotCache } from './snapshot-cache.ts'
 
 export interface HubContext {
-  readonly home: ReplicaContext
-  readonly captures: SnapshotCache
+  readonly context: ReplicaContext
+  readonly snapshots: SnapshotCache
   readonly owners: Owners
-  readonly publishing: PublicationIntake
-  readonly standing: ServedEntries
-  readonly counts: HubCounters
-  /** Where others reach this hub: `http://…` or `https://…`, no slash at the end. */
-  readonly base: () => string
-  /** Frontiers are read by anyone; otherwise HTTP, which knows no keys, shows none of them. */
+  readonly intake: PublicationIntake
+  readonly served: ServedEntries
+  readonly cursors: EventCursors
+  readonly counters: HubCounters
+  /** Public address of this hub: `http://…` or `https://…`, without a slash at the end. */
+  readonly baseUrl: () => string
+  /**
+   * True if anyone may read frontiers. If false, HTTP shows none, because a request by HTTP has no
+   * key.
+   */
   readonly openRead: boolean
   /** Aborted when the hub stops. */
   readonly stopping: AbortSignal

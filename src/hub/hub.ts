@@ -20,7 +20,6 @@ import { breath } from '../transport/scheduler.ts'
 import { type ReplicaPort, Session } from '../transport/session.ts'
 import { SocketServer, type WebSocketConnection } from '../transport/websocket-link.ts'
 import { HttpHandler } from './http-handler.ts'
-import { respondMalformed } from './unreadable.ts'
 
 const { connectionsMax, unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
 const { bodyMsMax } = SOCKET_LIMITS
@@ -84,7 +83,9 @@ export class Hub extends Replica {
       this.#responses.set(request.socket, response)
       this.#desk.serve(request, response)
     })
-    this.#server.on('clientError', (error, socket) => respondMalformed(error, socket, this.#responses.get(socket)))
+    this.#server.on('clientError', (error, socket) =>
+      this.#desk.respondMalformed(error, socket, this.#responses.get(socket)),
+    )
     this.#server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
   }
 

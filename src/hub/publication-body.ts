@@ -1,6 +1,7 @@
-// The body of a publication: a registry entry with, perhaps, the whole frontier beside it as `substrate`. The two are told
-// apart by walking bytes, so that a stranger's frontier is never built before the entry has been judged; and the body
-// of a request is read here, bounded. Specification: protocol/http.md, H14 and H15.
+// Reads bounded request bodies, and splits the body of a publication: a registry entry with an
+// optional member `substrate`, the whole frontier. The split walks bytes, so that the frontier of
+// an unknown client is not parsed before the entry has passed its checks. Spec: protocol/http.md,
+// H14 and H15.
 
 import type { IncomingMessage } from 'node:http'
 import { concat, utf8 } from '../base/bytes.ts'
@@ -8,50 +9,62 @@ import { ReplicaError } from '../base/errors.ts'
 import { stringSpanEnd } from '../json/canonical-scanner.ts'
 
 /**
- * The whole body. What comes past `bytesMax` is dropped as it comes, until the answer ends the connection.
- * @throws ReplicaError ERR_HTTP_LIMIT, ERR_HTTP_REQUEST when it breaks off
+ * Returns the whole body. Bytes past `bytesMax` are dropped as they arrive, until the response ends
+ * the connection.
+ * @throws ReplicaError ERR_HTTP_LIMIT; ERR_HTTP_REQUEST when the body is incomplete
  */
-export function readBody(request: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+export function readBody(message: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    let pieces: Uint8Array[] = []
+    let chunks: Uint8Array[] = []
     let bytes = 0
-    const tooLong = (): void => {
-      pieces = []
+    const rejectTooLong = (): void => {
+      chunks = []
       reject(new ReplicaError('ERR_HTTP_LIMIT', `the body has more than ${bytesMax} bytes`))
     }
-    if (Number(request.headers['content-length'] ?? 0) > bytesMax) tooLong()
-    request.on('data', (piece: Buffer) => {
-      bytes += piece.length
-      if (bytes > bytesMax) tooLong()
-      else pieces.push(piece)
+    if (Number(message.headers['content-length'] ?? 0) > bytesMax) rejectTooLong()
+    message.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+      if (bytes > bytesMax) rejectTooLong()
+      else chunks.push(chunk)
     })
-    request.on('end', () => resolve(concat(pieces)))
-    const broken = (): void => reject(new ReplicaError('ERR_HTTP_REQUEST', 'the body broke off'))
-    request.on('error', broken).on('close', broken)
+    message.on('end', () => resolve(concat(chunks)))
+    const onBreak = (): void => reject(new ReplicaError('ERR_HTTP_REQUEST', 'the body is incomplete'))
+    message.on('error', onBreak).on('close', onBreak)
   })
 }
-/** A JSON body and nothing else: a page of another site can't send one without asking. @throws ReplicaError ERR_HTTP_REQUEST */
+
+/**
+ * Accepts JSON bodies only: a page of another site cannot send one without a preflight request.
+ * @throws ReplicaError ERR_HTTP_REQUEST
+ */
 export function checkJsonBody({ headers }: IncomingMessage): void {
   const type = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
-  if (type !== 'application/json') throw new ReplicaError('ERR_HTTP_REQUEST', 'the body is no application/json')
+  if (type !== 'application/json') throw new ReplicaError('ERR_HTTP_REQUEST', 'the body is not application/json')
   const coding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
   if (coding !== 'identity') throw new ReplicaError('ERR_HTTP_REQUEST', 'the body is compressed')
 }
 
-/** The body without its member `substrate`, and that member's value, as they lie. Text that is no object stays as it is. */
+/**
+ * Returns the body without the value of its member `substrate`, and that value, both as bytes. A
+ * body that is not a JSON object is returned unchanged.
+ */
 export function splitPublication(body: Uint8Array): { entry: Uint8Array; substrate: Uint8Array | undefined } {
   const found = findSubstrate(body)
   if (found === undefined) return { entry: body, substrate: undefined }
   const { key, value, end } = found
   const substrate = body.subarray(value, end)
-  // A null takes its place and reads as absent, so that a second one is still a member given twice.
+  // A null replaces the value and reads as absent, so that a second `substrate` is still a
+  // duplicate member.
   return { entry: concat([body.subarray(0, key), utf8('"substrate":null'), body.subarray(end)]), substrate }
 }
 
 const NAME = utf8('"substrate"')
 const [QUOTE, COLON, COMMA] = [0x22, 0x3a, 0x2c]
 
-/** Where the first member `substrate` of the outermost object begins, its value begins, and both end. */
+/**
+ * Returns the offsets of the first member `substrate` of the outermost object: its key, its value,
+ * the end of both.
+ */
 function findSubstrate(body: Uint8Array): { key: number; value: number; end: number } | undefined {
   let depth = 0
   let key = -1

@@ -1,6 +1,7 @@
-// Answers and how they are sent: whole, or in pieces that wait for the reader. A reader that stops reading costs the hub at
-// most a socket's buffer and one piece, and is let go after `stallMsMax`. Conditional requests and HEAD are settled here
-// for every handler. Specification: protocol/http.md, H4 and H6.
+// Sends responses, whole or in chunks that wait for the reader. A reader that stops reading costs
+// the hub one socket buffer and one chunk, and is disconnected after `stallMsMax`. Conditional
+// requests and HEAD are handled here for every route.
+// Spec: protocol/http.md, H4 and H6.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { sha256, toHex, utf8 } from '../base/bytes.ts'
@@ -12,20 +13,23 @@ export type Headers = Readonly<Record<string, string>>
 export interface RouteResponse {
   readonly status: number
   readonly headers: Headers
-  /** Text, bytes, or what writes pieces until it returns; the last is not run for HEAD. */
-  readonly body: string | Uint8Array | ((outlet: ResponseWriter) => Promise<void>)
-  /** It goes on as long as its reader likes, and is counted as a stream. */
+  /**
+   * Text, bytes, or a function that writes chunks until it returns; the function is not called for
+   * HEAD.
+   */
+  readonly body: string | Uint8Array | ((writer: ResponseWriter) => Promise<void>)
+  /** The body has no end of its own; it counts as a stream instead of a response. */
   readonly isStream?: true
 }
 
-/** Not to be kept without asking again whether it is still so. */
+/** Caches revalidate before each use. */
 export const NO_CACHE = 'no-cache'
 export const IMMUTABLE = 'public, max-age=31536000, immutable'
 
-const PIECE_BYTES = 64 * 1024
+const CHUNK_BYTES = 64 * 1024
 
-/** 200 with JSON text, under a strong tag of its content or the one given. */
-export function jsonAnswer(text: string, options: { tag?: string; headers?: Headers } = {}): RouteResponse {
+/** Returns 200 with JSON text, under `tag` or else a strong tag of its content. */
+export function jsonResponse(text: string, options: { tag?: string; headers?: Headers } = {}): RouteResponse {
   const { tag = contentTag(text), headers = {} } = options
   return {
     status: 200,
@@ -34,112 +38,122 @@ export function jsonAnswer(text: string, options: { tag?: string; headers?: Head
   }
 }
 
-/** JSON of what is counted at this moment: never the same twice, so without a tag. */
-export function uncachedJson(value: object, status = 200): RouteResponse {
-  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
-  return { status, headers, body: `${JSON.stringify(value)}\n` }
+/** Returns JSON without a tag, for values that differ at each request. */
+export function uncachedJson(value: object, options: { status?: number; headers?: Headers } = {}): RouteResponse {
+  const { status = 200, headers = {} } = options
+  const all = { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers }
+  return { status, headers: all, body: `${JSON.stringify(value)}\n` }
 }
 
-/** A strong tag of some text. */
 function contentTag(text: string): string {
   return toHex(sha256(utf8(text))).slice(0, 32)
 }
 
-/** Sends an answer. Resolves when all is handed to the socket, or when the reader is gone. */
+/**
+ * Sends a response. Resolves when the socket has accepted all of it, or when the reader has
+ * disconnected.
+ */
 export async function sendResponse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  given: RouteResponse,
+  message: IncomingMessage,
+  target: ServerResponse,
+  full: RouteResponse,
 ): Promise<void> {
-  const answer = unchanged(request, given) ? withoutBody(given) : given
-  const { status, headers, body } = answer
-  const fixed = typeof body === 'string' ? utf8(body) : body
+  const { status, headers, body } = isNotModified(message, full) ? notModified(full) : full
+  const whole = typeof body === 'string' ? utf8(body) : body
   const length: Headers =
-    typeof fixed === 'function' || status === 304 || status === 204 ? {} : { 'content-length': String(fixed.length) }
-  response.writeHead(status, { ...headers, ...length })
-  if (request.method === 'HEAD' || status === 304 || status === 204) return void response.end()
-  if (typeof fixed !== 'function' && fixed.length <= PIECE_BYTES) return void response.end(fixed)
-  const outlet = new ResponseWriter(response)
+    typeof whole === 'function' || status === 304 || status === 204 ? {} : { 'content-length': String(whole.length) }
+  target.writeHead(status, { ...headers, ...length })
+  if (message.method === 'HEAD' || status === 304 || status === 204) return void target.end()
+  if (typeof whole !== 'function' && whole.length <= CHUNK_BYTES) return void target.end(whole)
+  const writer = new ResponseWriter(target)
   try {
-    if (typeof fixed === 'function') await fixed(outlet)
-    else await outlet.writeAll(fixed)
+    if (typeof whole === 'function') await whole(writer)
+    else await writer.writeAll(whole)
   } finally {
-    outlet.close()
+    writer.close()
   }
-  response.end()
+  target.end()
 }
 
-/** Whether the reader has this already: a 200 whose tag it names (RFC 9110, section 13.1.2). */
-function unchanged(request: IncomingMessage, { status, headers }: RouteResponse): boolean {
+/** Whether the reader names the tag of a 200 response (RFC 9110, section 13.1.2). */
+function isNotModified(message: IncomingMessage, { status, headers }: RouteResponse): boolean {
   if (headers.etag === undefined || status !== 200) return false
-  return request.headers['if-none-match']?.trim() === '*' || namesTag(request, headers.etag)
+  const tags = message.headers['if-none-match'] ?? ''
+  if (tags.trim() === '*') return true
+  return tags.split(',').some(tag => tag.trim().replace(/^W\//, '') === headers.etag)
 }
 
-/** Whether the reader says that it has what this tag, with its quotes, is of. */
-export function namesTag({ headers }: IncomingMessage, etag: string): boolean {
-  const tags = headers['if-none-match']?.split(',') ?? []
-  return tags.some(tag => tag.trim().replace(/^W\//, '') === etag)
-}
-
-function withoutBody({ headers }: RouteResponse): RouteResponse {
+function notModified({ headers }: RouteResponse): RouteResponse {
   const { 'content-type': _, 'content-length': __, ...kept } = headers
   return { status: 304, headers: kept, body: '' }
 }
 
-/** The writing end of an answer in pieces. */
+/**
+ * Writes the body of a response in chunks, at the pace of its reader.
+ *
+ * @example
+ * const body = async (writer: ResponseWriter) => {
+ *   for await (const chunk of chunks) await writer.write(chunk)
+ * }
+ */
 export class ResponseWriter {
-  readonly #response: ServerResponse
-  readonly #wake = new Signal()
-  #woken = false
-  #stalled: NodeJS.Timeout | undefined
+  readonly #target: ServerResponse
+  readonly #wakeUp = new Signal()
+  #isWoken = false
+  #stallTimer: NodeJS.Timeout | undefined
 
-  constructor(response: ServerResponse) {
-    this.#response = response
-    response.on('drain', this.#go).on('close', this.#go)
+  constructor(target: ServerResponse) {
+    this.#target = target
+    target.on('drain', this.#notify).on('close', this.#notify)
   }
 
-  /** The reader went, or was let go. */
-  get gone(): boolean {
-    return this.#response.destroyed
+  /** True once the reader has disconnected, or has been disconnected. */
+  get isClosed(): boolean {
+    return this.#target.destroyed
   }
 
-  /** Writes one piece and waits while the socket's buffer is full; a reader that takes nothing for too long is let go. */
-  async write(piece: string | Uint8Array): Promise<void> {
-    if (this.gone || this.#response.write(piece)) return
-    const stalled = setTimeout(() => this.#response.destroy(), HTTP_LIMITS.stallMsMax)
-    this.#stalled = stalled
-    while (!this.gone && this.#response.writableNeedDrain) await this.#wake.wait()
-    clearTimeout(stalled)
+  /**
+   * Writes one chunk and waits while the socket's buffer is full. Disconnects a reader that stalls.
+   */
+  async write(chunk: string | Uint8Array): Promise<void> {
+    if (this.isClosed || this.#target.write(chunk)) return
+    const timer = setTimeout(() => this.#target.destroy(), HTTP_LIMITS.stallMsMax)
+    this.#stallTimer = timer
+    while (!this.isClosed && this.#target.writableNeedDrain) await this.#wakeUp.wait()
+    clearTimeout(timer)
   }
 
   async writeAll(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length && !this.gone; at += PIECE_BYTES)
-      await this.write(bytes.subarray(at, at + PIECE_BYTES))
+    for (let at = 0; at < bytes.length && !this.isClosed; at += CHUNK_BYTES)
+      await this.write(bytes.subarray(at, at + CHUNK_BYTES))
   }
 
-  /** Until the reader is gone, `ms` are over, or `wake` was called since the last pause. Whether it was called. */
+  /**
+   * Waits until the reader disconnects, `ms` pass, or `wake` is called. Returns whether `wake` was
+   * called since the last pause.
+   */
   async pause(ms: number): Promise<boolean> {
-    if (!this.#woken && !this.gone) {
-      const timer = setTimeout(this.#go, ms)
-      await this.#wake.wait()
+    if (!this.#isWoken && !this.isClosed) {
+      const timer = setTimeout(this.#notify, ms)
+      await this.#wakeUp.wait()
       clearTimeout(timer)
     }
-    const woken = this.#woken
-    this.#woken = false
-    return woken
+    const isWoken = this.#isWoken
+    this.#isWoken = false
+    return isWoken
   }
 
   wake(): void {
-    this.#woken = true
-    this.#go()
+    this.#isWoken = true
+    this.#notify()
   }
 
   close(): void {
-    clearTimeout(this.#stalled)
-    this.#response.off('drain', this.#go).off('close', this.#go)
+    clearTimeout(this.#stallTimer)
+    this.#target.off('drain', this.#notify).off('close', this.#notify)
   }
 
-  readonly #go = (): void => {
-    this.#wake.notify()
+  readonly #notify = (): void => {
+    this.#wakeUp.notify()
   }
 }

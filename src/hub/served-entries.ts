@@ -1,6 +1,7 @@
-// Which entry stands for a frontier here and is served: this hub's own, signed for what it holds now; or of those that the owner
-// published the latest whose content is here, with that content, also when the frontier has gone on since. No entry is served
-// beside content that it is not of. Specification: protocol/http.md, H10 to H13.
+// Decides which registry entry of a frontier is served: the hub's own, signed for the current pair;
+// or, of the entries that another owner published, the latest one whose content is here, with that
+// content, even after the frontier has changed. An entry is never served with content that it does
+// not match. Spec: protocol/http.md, H10 to H13.
 
 import { hasCode } from '../base/errors.ts'
 import type { Owners } from '../projection/ownership-store.ts'
@@ -8,100 +9,115 @@ import type { Frontier } from '../replica/frontier.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { type RegistryEntry, signEntry } from '../vela/federation/registry-entry.ts'
 import { hashFault } from '../vela/files/received-file.ts'
-import type { PublicationStore, PublishedEntries } from './published-entries.ts'
+import type { Publications, PublishedEntries, VerifiedEntry } from './published-entries.ts'
 import type { PairHalf, Snapshot, SnapshotCache } from './snapshot-cache.ts'
 
-/** An entry with the capture that it is true of; or why none that was published can be served. */
+/**
+ * An entry with its snapshot; or the reason why none of the published entries can be served; or
+ * undefined where nothing was published.
+ */
 export type ServedEntry =
-  | { readonly entry: RegistryEntry; readonly capture: Snapshot }
+  | { readonly entry: RegistryEntry; readonly snapshot: Snapshot }
   | { readonly fault: string }
   | undefined
 
-export interface StandingParts {
-  readonly home: ReplicaContext
-  readonly captures: SnapshotCache
+export interface ServedEntriesOptions {
+  readonly context: ReplicaContext
+  readonly snapshots: SnapshotCache
   readonly owners: Owners
   readonly published: PublishedEntries
-  /** Where others reach this hub. */
-  readonly base: () => string
+  readonly baseUrl: () => string
 }
 
+/**
+ * Looks up served entries, and signs those of the hub's own frontiers.
+ *
+ * @example
+ * const served = await new ServedEntries(options).find(frontier, 'first')
+ * if (served !== undefined && 'entry' in served) send(printEntry(served.entry))
+ */
 export class ServedEntries {
-  readonly #parts: StandingParts
+  readonly #options: ServedEntriesOptions
   readonly #signed = new WeakMap<Snapshot, RegistryEntry>()
 
-  constructor(parts: StandingParts) {
-    this.#parts = parts
+  constructor(options: ServedEntriesOptions) {
+    this.#options = options
   }
 
-  /** @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes, ERR_HTTP_LIMIT, ERR_HTTP_BUSY */
-  async of(frontier: Frontier, half: PairHalf): Promise<ServedEntry> {
-    const { owners, captures, published, home } = this.#parts
+  /**
+   * Returns the entry and the snapshot for a request for that half of the pair.
+   * @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes, ERR_HTTP_LIMIT, ERR_HTTP_BUSY
+   */
+  async find(frontier: Frontier, half: PairHalf): Promise<ServedEntry> {
+    const { owners, snapshots, published, context } = this.#options
     const { owner } = await owners.of(frontier)
-    if (owner === home.key.publicKey) {
-      const capture = await captures.pair(frontier, half)
-      return { entry: this.#own(capture), capture }
+    if (owner === context.key.publicKey) {
+      const snapshot = await snapshots.pair(frontier, half)
+      return { entry: this.#sign(snapshot), snapshot }
     }
-    const found = await published.of(frontier.log.name)
-    return found === undefined ? undefined : this.#published(frontier, ofOwner(found, owner))
+    const publications = await published.of(frontier.log.name)
+    return publications === undefined ? undefined : this.#findPublished(frontier, ofOwner(publications, owner))
   }
 
-  async #published(frontier: Frontier, { latest, matched }: Partial<PublicationStore>): Promise<ServedEntry> {
+  async #findPublished(frontier: Frontier, { latest, matched }: Partial<Publications>): Promise<ServedEntry> {
     if (latest === undefined) {
-      if (matched !== undefined) return this.#former(frontier, matched)
-      return { fault: 'what was published is of a key that is no longer the owner’s' }
+      if (matched !== undefined) return this.#serveMatched(frontier, matched)
+      return { fault: 'the key of the published entry is no longer the owner’s' }
     }
-    if (matched?.entry === latest) return this.#former(frontier, matched)
-    if (matched === undefined) return this.#present(frontier, latest)
-    const now = await this.#present(frontier, latest).catch(error => {
-      // What can't be captured now doesn't hide what stands.
+    if (matched?.entry === latest) return this.#serveMatched(frontier, matched)
+    if (matched === undefined) return this.#matchLatest(frontier, latest)
+    const served = await this.#matchLatest(frontier, latest).catch(error => {
+      // The matched entry is served even while the current state has no snapshot.
       if (hasCode(error, 'ERR_HTTP_BUSY') || hasCode(error, 'ERR_HTTP_LIMIT')) return { fault: error.message }
       throw error
     })
-    return 'fault' in now ? this.#former(frontier, matched) : now
+    return 'fault' in served ? this.#serveMatched(frontier, matched) : served
   }
 
-  /** Whether the latest entry is of what is held now. */
-  async #present(frontier: Frontier, latest: RegistryEntry): Promise<NonNullable<ServedEntry>> {
-    const { captures, published } = this.#parts
-    const capture = await captures.current(frontier)
-    const fault = hashFault(latest, await capture.hashes())
+  /** Serves the latest entry if it matches the current state, and records the match. */
+  async #matchLatest(frontier: Frontier, latest: RegistryEntry): Promise<NonNullable<ServedEntry>> {
+    const { snapshots, published } = this.#options
+    const snapshot = await snapshots.current(frontier)
+    const fault = hashFault(latest, await snapshot.hashes())
     if (fault !== undefined) return { fault }
-    await published.match(latest, capture.nodes)
-    return { entry: latest, capture }
+    await published.match(latest, snapshot.nodes)
+    return { entry: latest, snapshot }
   }
 
-  async #former(frontier: Frontier, { entry, nodes }: { entry: RegistryEntry; nodes: number }): Promise<ServedEntry> {
-    if (nodes > frontier.log.nodes) return { fault: 'what is held has fewer nodes than when the entry was published' }
-    const capture = await this.#parts.captures.former(frontier, nodes)
-    const fault = hashFault(entry, await capture.hashes())
-    return fault === undefined ? { entry, capture } : { fault }
+  async #serveMatched(frontier: Frontier, { entry, nodes }: VerifiedEntry): Promise<ServedEntry> {
+    if (nodes > frontier.log.nodes) return { fault: 'the frontier has fewer nodes than when the entry was published' }
+    const snapshot = await this.#options.snapshots.former(frontier, nodes)
+    const fault = hashFault(entry, await snapshot.hashes())
+    return fault === undefined ? { entry, snapshot } : { fault }
   }
 
-  /** This hub's entry for a capture, signed once. */
-  #own(capture: Snapshot): RegistryEntry {
-    const { home, base } = this.#parts
-    const { key, hubId } = home
-    const signed = this.#signed.get(capture)
+  /** Returns this hub's entry for a snapshot; it is signed once per snapshot and key. */
+  #sign(snapshot: Snapshot): RegistryEntry {
+    const { context, baseUrl } = this.#options
+    const { key, hubId } = context
+    const signed = this.#signed.get(snapshot)
     if (signed?.owner_pubkey === key.publicKey) return signed
-    const { frontier, fileHash } = capture
+    const { frontier, fileHash } = snapshot
     const draft = {
       vfr_id: frontier,
-      name: capture.name,
+      name: snapshot.name,
       owner_actor_id: hubId,
-      latest_snapshot_hash: capture.snapshotHash,
-      latest_event_log_hash: capture.logHash,
-      network_locator: `${base()}/entries/${frontier}/snapshot?sha256=${fileHash}`,
-      signed_publish_at: home.now(),
+      latest_snapshot_hash: snapshot.snapshotHash,
+      latest_event_log_hash: snapshot.logHash,
+      network_locator: `${baseUrl()}/entries/${frontier}/snapshot?sha256=${fileHash}`,
+      signed_publish_at: context.now(),
     }
     const entry = signEntry(draft, key)
-    this.#signed.set(capture, entry)
+    this.#signed.set(snapshot, entry)
     return entry
   }
 }
 
-/** Only the present owner's entries stand; each was signed by whom it names. */
-function ofOwner({ latest, matched }: PublicationStore, owner: string): Partial<PublicationStore> {
+/**
+ * Drops entries of other keys than the current owner's. Each entry was signed by the key that it
+ * names.
+ */
+function ofOwner({ latest, matched }: Publications, owner: string): Partial<Publications> {
   return {
     ...(latest.owner_pubkey === owner && { latest }),
     ...(matched?.entry.owner_pubkey === owner && { matched }),

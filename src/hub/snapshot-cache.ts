@@ -1,7 +1,8 @@
-// Caches snapshots of whole frontiers with their hashes. An entry, the snapshot beside it, a manifest and its signature come
-// from one current pair per frontier, which every reader shares; so what a reader fetches in two requests agrees without
-// state per reader. One snapshot is made at a time, within the token bucket of its frontier. Former snapshots stay cached for
-// a while, and are made again from the first nodes of the log where a published entry needs them.
+// Caches snapshots of whole frontiers with their hashes. An entry, the snapshot beside it, a
+// manifest and its signature come from one current pair per frontier, which every reader shares; so
+// what a reader fetches in two requests agrees without state per reader. One snapshot is made at a
+// time, within the token bucket of its frontier. Former snapshots stay cached for a while, and are
+// made again from the first nodes of the log where a published entry needs them.
 // Spec: protocol/http.md, H10 to H12.
 
 import type { Registry } from '../admission/registry.ts'
@@ -20,7 +21,10 @@ import { TokenBucket } from './token-bucket.ts'
 
 const { capturesBytesMax, capturesKeptMax, captureMsMax, captureBurstMs, capturePart, snapshotNodesMax } = HTTP_LIMITS
 
-/** Prefix of the bucket of former states, so that requests for them do not spend the bucket of the current state. */
+/**
+ * Prefix of the bucket of former states, so that requests for them do not spend the bucket of the
+ * current state.
+ */
 const FORMER = 'former '
 
 /** A whole frontier at one moment. */
@@ -30,7 +34,10 @@ export interface Snapshot {
   readonly nodes: number
   /** The frontier file. */
   readonly text: Uint8Array
-  /** SHA-256 of the file, 64 hex digits. The snapshot hash does not cover the events, so it does not identify the file. */
+  /**
+   * SHA-256 of the file, 64 hex digits. The snapshot hash does not cover the events, so it does not
+   * identify the file.
+   */
   readonly fileHash: string
   /** The frontier's display name. */
   readonly name: string
@@ -42,8 +49,9 @@ export interface Snapshot {
 }
 
 /**
- * Which half of a pair a request is for. `first` (an entry, a manifest) may refresh the pair; `second` (the snapshot beside
- * the entry, the signature over the manifest) belongs to a first half that the reader has.
+ * Which half of a pair a request is for. `first` (an entry, a manifest) may refresh the pair;
+ * `second` (the snapshot beside the entry, the signature over the manifest) belongs to a first half
+ * that the reader has.
  */
 export type PairHalf = 'first' | 'second'
 
@@ -88,8 +96,9 @@ export class SnapshotCache {
   }
 
   /**
-   * Returns the snapshot of the current pair. The pair changes at most once per `captureMsMax`, at a request for its first
-   * half; at one for its second half only if nobody has read a first half for that long.
+   * Returns the snapshot of the current pair. The pair changes at most once per `captureMsMax`, at
+   * a request for its first half; at one for its second half only if nobody has read a first half
+   * for that long.
    * @throws ReplicaError as `current`
    */
   async pair(frontier: Frontier, half: PairHalf): Promise<Snapshot> {
@@ -120,7 +129,8 @@ export class SnapshotCache {
   }
 
   /**
-   * Returns the current state of the frontier, or a recent one where it changes faster than its token bucket allows.
+   * Returns the current state of the frontier, or a recent one where it changes faster than its
+   * token bucket allows.
    * @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes, ERR_HTTP_LIMIT, ERR_HTTP_BUSY
    */
   async current(frontier: Frontier): Promise<Snapshot> {
@@ -164,8 +174,8 @@ export class SnapshotCache {
   }
 
   /**
-   * Returns the frontier as it was when its log had `nodes` nodes, cached or made again. The current registry decides which
-   * events count, so the caller compares the hashes.
+   * Returns the frontier as it was when its log had `nodes` nodes, cached or made again. The
+   * current registry decides which events count, so the caller compares the hashes.
    * @throws ReplicaError ERR_HTTP_LIMIT, ERR_HTTP_BUSY
    */
   async former(frontier: Frontier, nodes: number): Promise<Snapshot> {
@@ -232,7 +242,10 @@ export class SnapshotCache {
     return { state, snapshot }
   }
 
-  /** Marks a snapshot as the most recently used one, and drops the least recently used ones beyond the bounds. */
+  /**
+   * Marks a snapshot as the most recently used one, and drops the least recently used ones beyond
+   * the bounds.
+   */
   #cache(snapshot: Snapshot): Snapshot {
     const { frontier } = snapshot
     const key = keyOf(snapshot)

@@ -1,31 +1,38 @@
-// How much time something costly may take of the whole: a while at once, then one part in so many. What is begun is finished,
-// and paid for afterwards. Specification: protocol/http.md, H12.
+// Token bucket over CPU time: bursts of up to `burstMs`, refilled at 1/`part` of elapsed time. The
+// cost is consumed after the work, so the balance may become negative. Spec: protocol/http.md, H12.
 
+/**
+ * Limits the share of time that a kind of work may take.
+ *
+ * @example
+ * const bucket = new TokenBucket({ burstMs: 2_000, part: 10, clock: () => performance.now() })
+ * if (bucket.hasTokens) bucket.consume(measureMs(work))
+ */
 export class TokenBucket {
   readonly #burstMs: number
   readonly #part: number
   readonly #clock: () => number
-  #leftMs: number
-  #at: number
+  #tokensMs: number
+  #refilledAt: number
 
-  /** `clock` gives milliseconds that never go back; one of `part` milliseconds may be spent. */
+  /** `clock` returns monotonic milliseconds; one of `part` of them may be consumed. */
   constructor(options: { burstMs: number; part: number; clock: () => number }) {
     this.#burstMs = options.burstMs
     this.#part = options.part
     this.#clock = options.clock
-    this.#leftMs = options.burstMs
-    this.#at = options.clock()
+    this.#tokensMs = options.burstMs
+    this.#refilledAt = options.clock()
   }
 
-  /** Whether something may be begun now. */
+  /** Whether work may start now. */
   get hasTokens(): boolean {
     const now = this.#clock()
-    this.#leftMs = Math.min(this.#burstMs, this.#leftMs + (now - this.#at) / this.#part)
-    this.#at = now
-    return this.#leftMs > 0
+    this.#tokensMs = Math.min(this.#burstMs, this.#tokensMs + (now - this.#refilledAt) / this.#part)
+    this.#refilledAt = now
+    return this.#tokensMs > 0
   }
 
   consume(ms: number): void {
-    this.#leftMs -= ms
+    this.#tokensMs -= ms
   }
 }

@@ -1,6 +1,7 @@
-// Events as they become durable, as server-sent events. A stream reads the log at its reader's pace, a batch at a time: a
-// reader that stops costs one batch and a socket's buffer and is let go after a while; it goes on from the id it saw last.
-// Specification: protocol/http.md, H17.
+// Sends events as server-sent events when they become durable. A stream reads the log in batches at
+// the pace of its reader. A reader that stalls costs one batch and one socket buffer, is
+// disconnected after `stallMsMax`, and resumes from its last id.
+// Spec: protocol/http.md, H17.
 
 import { concat, utf8 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
@@ -9,7 +10,7 @@ import type { Frontier } from '../../replica/frontier.ts'
 import { rowsAt } from '../../replica/nodes.ts'
 import type { FrontierStore, NodeRow } from '../../store/store.ts'
 import { ConcurrencyLimit } from '../concurrency-limit.ts'
-import { cursorOf, type EventFilter, eventOf, placeBehind, readFilter } from '../event-cursor.ts'
+import { type EventFilter, matchingEvent, readFilter, seqAfter } from '../event-cursor.ts'
 import type { HubContext } from '../hub-context.ts'
 import type { ResponseWriter, RouteResponse } from '../response.ts'
 import type { RequestContext } from '../router.ts'
@@ -21,103 +22,127 @@ const END = utf8('\n\n')
 const HEADERS = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-store',
-  'x-accel-buffering': 'no', // some proxies would keep events back
+  'x-accel-buffering': 'no', // otherwise some proxies buffer events
 }
 
+/**
+ * The open event streams of a hub.
+ *
+ * @example
+ * const streams = new EventStreams(hub)
+ * const route = { path: '/frontier/{frontier}/inbox', GET: request => streams.stream(request) }
+ */
 export class EventStreams {
-  readonly #site: HubContext
-  readonly #outlets = new Set<ResponseWriter>()
-  readonly #places = new ConcurrencyLimit({ most: streamsMax, ofAddress: streamsPerAddressMax })
+  readonly #hub: HubContext
+  readonly #writers = new Set<ResponseWriter>()
+  readonly #limit = new ConcurrencyLimit({ max: streamsMax, perAddressMax: streamsPerAddressMax })
 
-  constructor(site: HubContext) {
-    this.#site = site
-    site.stopping.addEventListener('abort', () => {
-      for (const outlet of this.#outlets) outlet.wake()
+  constructor(hub: HubContext) {
+    this.#hub = hub
+    hub.stopping.addEventListener('abort', () => {
+      for (const writer of this.#writers) writer.wake()
     })
   }
 
-  /** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_HTTP_REQUEST for a cursor that names nothing here, ERR_HTTP_BUSY */
-  async stream({ names, query, request, address }: RequestContext): Promise<RouteResponse> {
-    const frontier = this.#site.home.frontier(names[0]!)
-    const seen = request.headers['last-event-id']
-    const from = await placeBehind(frontier.log, typeof seen === 'string' && seen !== '' ? seen : query.get('since'))
+  /**
+   * Returns a response that streams events after `Last-Event-ID`, else after `since`, else all.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_HTTP_REQUEST for an unknown cursor,
+   * ERR_HTTP_BUSY
+   */
+  async stream({ params, query, message, address }: RequestContext): Promise<RouteResponse> {
+    const frontier = this.#hub.context.frontier(params[0]!)
+    const lastId = message.headers['last-event-id']
+    const from = await seqAfter(frontier.log, typeof lastId === 'string' && lastId !== '' ? lastId : query.get('since'))
     const filter = readFilter(query)
-    const leave = this.#places.acquire(address)
-    if (leave === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'too many streams are open')
-    const body = async (outlet: ResponseWriter): Promise<void> => {
+    const release = this.#limit.acquire(address)
+    if (release === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'too many streams are open')
+    const body = async (writer: ResponseWriter): Promise<void> => {
       try {
-        await this.#run(frontier, { from, filter }, outlet)
+        await this.#run(frontier, { from, filter }, writer)
       } finally {
-        leave()
+        release()
       }
     }
-    // HEAD takes no place: its body never runs.
-    if (request.method === 'HEAD') leave()
+    // The body of a HEAD response never runs.
+    if (message.method === 'HEAD') release()
     return { status: 200, headers: HEADERS, body, isStream: true }
   }
 
-  get open(): number {
-    return this.#places.taken
+  /** Streams that are open. */
+  get count(): number {
+    return this.#limit.inUse
   }
 
-  async #run(frontier: Frontier, asked: { from: number; filter: EventFilter }, outlet: ResponseWriter): Promise<void> {
+  async #run(
+    frontier: Frontier,
+    options: { from: number; filter: EventFilter },
+    writer: ResponseWriter,
+  ): Promise<void> {
     const { log } = frontier
-    const { stopping } = this.#site
-    const wake = (): void => outlet.wake()
-    const ends = [frontier.tail.join(), frontier.subscribe(wake)]
-    this.#outlets.add(outlet)
-    let next = asked.from
-    let due = true
+    const { stopping } = this.#hub
+    const wake = (): void => writer.wake()
+    const unsubscribes = [frontier.tail.join(), frontier.subscribe(wake)]
+    this.#writers.add(writer)
+    let next = options.from
+    let isHeartbeatDue = true
     try {
-      await outlet.write(': the events of this frontier, as they come\n\n')
-      while (!outlet.gone && !stopping.aborted) {
+      await writer.write(': the events of this frontier, as they come\n\n')
+      while (!writer.isClosed && !stopping.aborted) {
         if (next < log.nodes) {
-          next = await sendBatch(frontier, { from: next, filter: asked.filter }, outlet)
+          const batch = await this.#readBatch(frontier, { from: next, filter: options.filter })
+          await writer.writeAll(batch.bytes)
+          next = batch.next
           continue
         }
-        if (due) await outlet.write(idle(log.name, await lastCursor(log, next)))
-        due = !(await outlet.pause(streamHeartbeatMs))
+        if (isHeartbeatDue) await writer.write(heartbeat(log.name, await this.#lastCursor(log, next)))
+        isHeartbeatDue = !(await writer.pause(streamHeartbeatMs))
       }
     } finally {
-      for (const end of ends) end()
-      this.#outlets.delete(outlet)
+      for (const unsubscribe of unsubscribes) unsubscribe()
+      this.#writers.delete(writer)
     }
   }
-}
 
-/** Sends a batch of what is there, and answers where the next one begins. */
-async function sendBatch(
-  frontier: Frontier,
-  asked: { from: number; filter: EventFilter },
-  outlet: ResponseWriter,
-): Promise<number> {
-  const rows = await rowsFrom(frontier, asked.from)
-  const parts: Uint8Array[] = []
-  for (const [i, { bytes }] of rows.entries()) {
-    const seq = asked.from + i
-    const text = await eventOf(frontier.log, { seq, bytes }, asked.filter)
-    if (text === undefined) continue
-    const id = await cursorOf(frontier.log, { seq, bytes })
-    parts.push(utf8(`event: event\nid: ${id}\ndata: `), text, END)
+  /**
+   * Returns matching events from `from` on as text of the stream, and where the next batch starts.
+   */
+  async #readBatch(
+    frontier: Frontier,
+    options: { from: number; filter: EventFilter },
+  ): Promise<{ bytes: Uint8Array; next: number }> {
+    const { log } = frontier
+    const rows = await rowsFrom(frontier, options.from)
+    const parts: Uint8Array[] = []
+    for (const [i, { bytes }] of rows.entries()) {
+      const row = { seq: options.from + i, bytes }
+      const text = await matchingEvent(log, row, options.filter)
+      if (text === undefined) continue
+      const id = await this.#hub.cursors.cursorOf(log, row)
+      parts.push(utf8(`event: event\nid: ${id}\ndata: `), text, END)
+    }
+    return { bytes: concat(parts), next: options.from + rows.length }
   }
-  if (parts.length > 0) await outlet.writeAll(concat(parts))
-  return asked.from + rows.length
+
+  /** Returns the cursor of the last node before `next`. */
+  async #lastCursor(log: FrontierStore, next: number): Promise<string | null> {
+    if (next === 0) return null
+    const [row] = await log.read([next - 1])
+    return this.#hub.cursors.cursorOf(log, row!)
+  }
 }
 
-/** Rows from the tail that is kept in mind where it reaches, else from the store. */
+/**
+ * Returns rows from the recent ones in memory if they reach back to `from`, else from the store.
+ */
 async function rowsFrom({ log, tail }: Frontier, from: number): Promise<readonly Pick<NodeRow, 'bytes'>[]> {
   return tail.take(from, log.nodes, BATCH_BYTES) ?? rowsAt(log, { from, to: log.nodes, batchBytes: BATCH_BYTES })
 }
 
-/** The cursor of the last node before `next`. */
-async function lastCursor(log: FrontierStore, next: number): Promise<string | null> {
-  if (next === 0) return null
-  const [row] = await log.read([next - 1])
-  return cursorOf(log, row!)
-}
-
-/** Says that nothing is owed: a comment that keeps proxies awake, and the event that readers of Vela hubs know. */
-function idle(frontier: string, cursor: string | null): string {
+/**
+ * Returns a comment, which keeps proxies from closing the connection, and the event that readers of
+ * Vela hubs expect.
+ */
+function heartbeat(frontier: string, cursor: string | null): string {
   const data = JSON.stringify({ vfr_id: frontier, cursor, status: 'idle' })
   return `: idle\nevent: heartbeat\ndata: ${data}\n\n`
 }

@@ -1,4 +1,4 @@
-// What a hub says of itself: its signed manifest, and whether it is up and ready. Specification: protocol/http.md, H7 and
+// Serves the signed manifest of a hub, its health and its readiness. Spec: protocol/http.md, H7 and
 // H8.
 
 import { HTTP_LIMITS, NODE_LIMITS } from '../../base/limits.ts'
@@ -7,63 +7,73 @@ import { toJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { signManifest } from '../../vela/federation/hub-manifest.ts'
 import type { HubContext } from '../hub-context.ts'
-import { jsonAnswer, type RouteResponse, uncachedJson } from '../response.ts'
+import { jsonResponse, type RouteResponse, uncachedJson } from '../response.ts'
 
-/** The version of Vela's hub protocol whose shapes these answers have. */
+/** Version of Vela's hub protocol that the manifest follows. */
 const HUB_PROTOCOL = '0.48'
 const CANONICAL_JSON = 'vela.canonical-json/v1'
-const SIGNED_FOR_MS = 60_000
+const SIGNATURE_MS_MAX = 60_000
 
+/**
+ * Routes that are open to everyone.
+ *
+ * @example
+ * const health = new HealthRoutes(hub, () => sessions.size)
+ * const route = { path: '/healthz', open: true, GET: () => health.health() }
+ */
 export class HealthRoutes {
-  readonly #site: HubContext
+  readonly #hub: HubContext
   readonly #sessions: () => number
   #signed: { text: string; key: string; at: number } | undefined
 
-  constructor(site: HubContext, sessions: () => number) {
-    this.#site = site
+  constructor(hub: HubContext, sessions: () => number) {
+    this.#hub = hub
     this.#sessions = sessions
   }
 
-  /** Whether sessions are taken. */
+  /** Returns 200 while the hub accepts sessions. */
   health(): RouteResponse {
-    const { home, stopping } = this.#site
+    const { context, stopping } = this.#hub
     const ok = !stopping.aborted
-    return uncachedJson({ ok, hub_id: home.hubId, sessions: this.#sessions() }, ok ? 200 : 503)
+    return uncachedJson({ ok, hub_id: context.hubId, sessions: this.#sessions() }, { status: ok ? 200 : 503 })
   }
 
-  /** Whether frontiers are loaded, the store is read, and no write of it has failed. */
+  /** Returns 200 while the store is readable and no write to it has failed. */
   async ready(): Promise<RouteResponse> {
-    const { home, stopping, counts } = this.#site
-    const readable = await home.store.records.get('self/hub-id').then(
+    const { context, stopping, counters } = this.#hub
+    const readable = await context.store.records.get('self/hub-id').then(
       () => true,
       () => false,
     )
-    const writable = readable && !counts.writesFailed
+    const writable = readable && !counters.writesFailed
     const ok = writable && !stopping.aborted
-    return uncachedJson({ ok, readable, writable, frontiers: home.frontiers.size }, ok ? 200 : 503)
+    const frontiers = context.frontiers.size
+    return uncachedJson({ ok, readable, writable, frontiers }, { status: ok ? 200 : 503 })
   }
 
-  /** Signed by this hub's key; signed again after a minute, or when the key has changed. */
+  /**
+   * Returns the manifest, signed again after `SIGNATURE_MS_MAX` and when the hub's key has changed.
+   */
   wellKnown(): RouteResponse {
-    const { key } = this.#site.home
+    const { key } = this.#hub.context
     const now = performance.now()
     let signed = this.#signed
-    if (signed === undefined || signed.key !== key.publicKey || now - signed.at > SIGNED_FOR_MS) {
+    if (signed === undefined || signed.key !== key.publicKey || now - signed.at > SIGNATURE_MS_MAX) {
       signed = { text: signManifest(this.#manifest(), key), key: key.publicKey, at: now }
       this.#signed = signed
     }
-    return jsonAnswer(signed.text)
+    return jsonResponse(signed.text)
   }
 
   #manifest(): Map<string, Json> {
-    const { home, base } = this.#site
-    const site = base()
+    const { context, baseUrl, openRead } = this.#hub
+    const site = baseUrl()
     const manifest = {
-      name: home.hubId,
+      name: context.hubId,
       version: PACKAGE_VERSION,
       protocol_version: HUB_PROTOCOL,
       site,
-      signed_at: home.now(),
+      signed_at: context.now(),
       endpoints: {
         registry: `${site}/entries`,
         publish: `${site}/entries`,
@@ -89,8 +99,8 @@ export class HealthRoutes {
       },
       schemas: ['vela.event.v0.1', 'vela.registry-entry.v0.1', 'vela.registry.v0.1', 'vela.events-page.v0.1'],
       canonical_json: CANONICAL_JSON,
-      canonical_json_v1: CANONICAL_JSON, // where clients of Vela hubs look
-      read: this.#site.openRead ? 'anyone' : 'registered',
+      canonical_json_v1: CANONICAL_JSON, // the name that clients of Vela hubs read
+      read: openRead ? 'anyone' : 'registered',
     }
     return toJson(manifest) as Map<string, Json>
   }

@@ -1,5 +1,6 @@
-// The metrics of a hub in the text format of Prometheus. Labels are few and bounded: frontiers one by one up to a limit, and
-// not at all where only registered keys may read. Specification: protocol/http.md, H9.
+// Serves the metrics of a hub in the Prometheus text format. Labels are bounded: at most
+// `metricsFrontiersMax` frontiers, and none if only registered keys may read. Spec:
+// protocol/http.md, H9.
 
 import { HTTP_LIMITS } from '../../base/limits.ts'
 import { compareText } from '../../base/text.ts'
@@ -11,23 +12,25 @@ interface Metric {
   readonly name: string
   readonly type: 'counter' | 'gauge'
   readonly help: string
-  /** Value, or values by labels as they are printed. */
+  /** One value, or one value per printed label set. */
   readonly value: number | readonly (readonly [labels: string, value: number])[]
 }
 
 export interface HubMetrics {
-  /** Sessions of peers that came, and links to peers that are followed. */
+  /** Inbound sessions, and outbound links to followed peers. */
   readonly sessions: number
   readonly links: number
-  /** Bytes; undefined where the process doesn't say. */
+  /** Memory of the process in bytes; undefined if unknown. */
   readonly residentBytes: number | undefined
 }
 
+/** Returns all metrics as text. */
 export async function metrics(
-  site: HubContext,
-  measures: HubMetrics & { readonly streams: number },
+  hub: HubContext,
+  measured: HubMetrics & { readonly streams: number },
 ): Promise<RouteResponse> {
-  const all = [...ofHub(site, measures), ...ofStore(site, await site.home.store.diskBytes()), ...ofFrontiers(site)]
+  const diskBytes = await hub.context.store.diskBytes()
+  const all = [...hubMetrics(hub, measured), ...storeMetrics(hub, diskBytes), ...frontierMetrics(hub)]
   const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', 'cache-control': 'no-store' }
   return { status: 200, headers, body: all.map(print).join('') }
 }
@@ -39,49 +42,49 @@ function print({ name, type, help, value }: Metric): string {
   return `# HELP replica_${name} ${help}\n# TYPE replica_${name} ${type}\n${samples.join('')}`
 }
 
-function ofHub(
-  { counts }: HubContext,
+function hubMetrics(
+  { counters }: HubContext,
   { sessions, links, streams, residentBytes }: HubMetrics & { streams: number },
 ): Metric[] {
-  const { p50, p99, max } = counts.delay()
+  const { p50, p99, max } = counters.delay()
   const delays = [
     ['{quantile="0.5"}', p50],
     ['{quantile="0.99"}', p99],
     ['{quantile="1"}', max],
   ] as const
-  const answers = [...counts.answers].map(([status, count]) => [`{status="${status}"}`, count] as const)
+  const responses = [...counters.responses].map(([status, count]) => [`{status="${status}"}`, count] as const)
   const info = [[`{version="${PACKAGE_VERSION}"}`, 1]] as const
   const resident = residentBytes === undefined ? [] : ([['', residentBytes]] as const)
   return [
     { name: 'info', type: 'gauge', help: 'Version of the program.', value: info },
-    { name: 'uptime_seconds', type: 'gauge', help: 'Since the hub listens.', value: counts.uptimeSeconds },
+    { name: 'uptime_seconds', type: 'gauge', help: 'Since the hub listens.', value: counters.uptimeSeconds },
     { name: 'resident_bytes', type: 'gauge', help: 'Memory of the process.', value: resident },
     { name: 'event_loop_delay_seconds', type: 'gauge', help: 'How late timers were, lately.', value: delays },
-    { name: 'connections', type: 'gauge', help: 'Connections open, of any kind.', value: counts.connections },
+    { name: 'connections', type: 'gauge', help: 'Connections open, of any kind.', value: counters.connections },
     { name: 'sessions', type: 'gauge', help: 'Sync sessions open.', value: sessions },
     { name: 'links', type: 'gauge', help: 'Links to peers that are followed.', value: links },
     { name: 'streams', type: 'gauge', help: 'Streams of events open.', value: streams },
-    { name: 'http_answers_total', type: 'counter', help: 'HTTP answers by class of status.', value: answers },
-    { name: 'nodes_admitted_total', type: 'counter', help: 'Nodes admitted from peers.', value: counts.admitted },
-    { name: 'nodes_known_total', type: 'counter', help: 'Nodes sent that were stored.', value: counts.known },
-    { name: 'nodes_held_total', type: 'counter', help: 'Nodes from peers put aside.', value: counts.held },
-    { name: 'nodes_refused_total', type: 'counter', help: 'Nodes from peers refused.', value: counts.refused },
+    { name: 'http_answers_total', type: 'counter', help: 'HTTP answers by class of status.', value: responses },
+    { name: 'nodes_admitted_total', type: 'counter', help: 'Nodes admitted from peers.', value: counters.admitted },
+    { name: 'nodes_known_total', type: 'counter', help: 'Nodes sent that were stored.', value: counters.known },
+    { name: 'nodes_held_total', type: 'counter', help: 'Nodes from peers put aside.', value: counters.held },
+    { name: 'nodes_refused_total', type: 'counter', help: 'Nodes from peers refused.', value: counters.refused },
   ]
 }
 
-function ofStore({ home }: HubContext, diskBytes: number): Metric[] {
-  const held = home.store.held.usage()
+function storeMetrics({ context }: HubContext, diskBytes: number): Metric[] {
+  const held = context.store.held.usage()
   return [
     { name: 'store_disk_bytes', type: 'gauge', help: 'Size of the store.', value: diskBytes },
     { name: 'held_nodes', type: 'gauge', help: 'Nodes kept aside.', value: held.nodes },
     { name: 'held_bytes', type: 'gauge', help: 'The same, in bytes.', value: held.bytes },
-    { name: 'frontiers', type: 'gauge', help: 'Frontiers kept.', value: home.frontiers.size },
+    { name: 'frontiers', type: 'gauge', help: 'Frontiers kept.', value: context.frontiers.size },
   ]
 }
 
-function ofFrontiers({ home, openRead }: HubContext): Metric[] {
-  const names = openRead ? [...home.frontiers.keys()].sort(compareText) : []
-  const logs = names.slice(0, HTTP_LIMITS.metricsFrontiersMax).map(name => home.frontier(name).log)
+function frontierMetrics({ context, openRead }: HubContext): Metric[] {
+  const names = openRead ? [...context.frontiers.keys()].sort(compareText) : []
+  const logs = names.slice(0, HTTP_LIMITS.metricsFrontiersMax).map(name => context.frontier(name).log)
   const each = (value: (log: (typeof logs)[number]) => number) =>
     logs.map(log => [`{frontier="${log.name}"}`, value(log)] as const)
   return [

@@ -1,5 +1,6 @@
-// What owners say of their frontiers besides entries: rotations of their key, deprecation, maintainers, each a signed record that is
-// judged before anything changes. Specification: protocol/http.md, H21 and H22.
+// Accepts and serves owner records of frontiers: key rotation, deprecation and maintainers. Each is
+// a signed record that is judged completely before anything changes. Spec: protocol/http.md, H21
+// and H22.
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { SOCKET_LIMITS } from '../../base/limits.ts'
@@ -16,8 +17,8 @@ import {
 import type { HubContext } from '../hub-context.ts'
 import { problemOf } from '../problem.ts'
 import { checkJsonBody, readBody } from '../publication-body.ts'
-import { checkTime } from '../publishing.ts'
-import { jsonAnswer, type RouteResponse } from '../response.ts'
+import { checkTime } from '../published-entries.ts'
+import { jsonResponse, type RouteResponse, uncachedJson } from '../response.ts'
 import type { Handler, RequestContext } from '../router.ts'
 
 const SCHEMAS = {
@@ -27,14 +28,14 @@ const SCHEMAS = {
 } as const
 export type RecordPath = keyof typeof SCHEMAS
 
-/** Takes the records of one kind, as Vela hubs answer them. */
-export function takesRecords(site: HubContext, path: RecordPath): Handler {
-  return async asked => {
-    checkJsonBody(asked.request)
-    const frontier = site.home.frontier(asked.names[0]!)
-    const body = await readBody(asked.request, SOCKET_LIMITS.bodyBytesMax)
+/** Returns the handler for one kind of records. Its responses have the form of Vela hubs. */
+export function acceptRecords(hub: HubContext, path: RecordPath): Handler {
+  return async ({ message, params }) => {
+    checkJsonBody(message)
+    const frontier = hub.context.frontier(params[0]!)
+    const body = await readBody(message, SOCKET_LIMITS.bodyBytesMax)
     try {
-      return await take(site, frontier, readRecord(body, { path, frontier: frontier.log.name }))
+      return await accept(hub, frontier, readRecord(body, { path, frontier: frontier.log.name }))
     } catch (error) {
       if (hasCode(error, 'ERR_ENTRY') || hasCode(error, 'ERR_JSON') || hasCode(error, 'ERR_INSTANT'))
         return problemOf(error, { status: 422 })
@@ -44,19 +45,24 @@ export function takesRecords(site: HubContext, path: RecordPath): Handler {
   }
 }
 
-function readRecord(body: Uint8Array, wanted: { path: RecordPath; frontier: string }): OwnershipRecord {
+function readRecord(body: Uint8Array, expected: { path: RecordPath; frontier: string }): OwnershipRecord {
   const record = readOwnershipRecord(body)
-  if (record.schema !== SCHEMAS[wanted.path]) throw new ReplicaError('ERR_ENTRY', 'such a record goes to another path')
-  if (record.vfr_id !== wanted.frontier) throw new ReplicaError('ERR_ENTRY', 'the record is of another frontier')
+  if (record.schema !== SCHEMAS[expected.path])
+    throw new ReplicaError('ERR_ENTRY', 'records of this schema belong to another path')
+  if (record.vfr_id !== expected.frontier) throw new ReplicaError('ERR_ENTRY', 'the record is for another frontier')
   return record
 }
 
-async function take({ home, owners }: HubContext, frontier: Frontier, record: OwnershipRecord): Promise<RouteResponse> {
+async function accept(
+  { context, owners }: HubContext,
+  frontier: Frontier,
+  record: OwnershipRecord,
+): Promise<RouteResponse> {
   const { name } = frontier.log
-  checkTime(timeOf(record), home.now())
+  checkTime(timeOf(record), context.now())
   const verdict = await owners.take(frontier, record)
-  const message = `a record of ${name} was ${verdict === 'taken' ? 'taken' : 'known'}`
-  home.emit({ kind: 'session', message, facts: { frontier: name, schema: record.schema, verdict } })
+  const message = `${verdict === 'taken' ? 'accepted a record' : 'received a known record'} of ${name}`
+  context.emit({ kind: 'session', message, facts: { frontier: name, schema: record.schema, verdict } })
   const { owner, deprecation } = await owners.of(frontier)
   const members = {
     ok: true,
@@ -65,8 +71,7 @@ async function take({ home, owners }: HubContext, frontier: Frontier, record: Ow
     owner_pubkey: owner,
     deprecated: deprecation !== undefined,
   }
-  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
-  return { status: 200, headers, body: `${JSON.stringify(members)}\n` }
+  return uncachedJson(members)
 }
 
 function timeOf(record: OwnershipRecord): string {
@@ -74,21 +79,21 @@ function timeOf(record: OwnershipRecord): string {
   return record.schema === DEPRECATION_SCHEMA ? record.deprecated_at : record.authorized_at
 }
 
-/** The keys that are maintainers now. */
-export async function maintainers({ home, owners }: HubContext, { names }: RequestContext): Promise<RouteResponse> {
-  const frontier = home.frontier(names[0]!)
+/** Returns the current maintainers. */
+export async function maintainers({ context, owners }: HubContext, { params }: RequestContext): Promise<RouteResponse> {
+  const frontier = context.frontier(params[0]!)
   const { maintainers: keys } = await owners.of(frontier)
-  return jsonAnswer(printJson(toJson({ vfr_id: frontier.log.name, maintainers: [...keys] })))
+  return jsonResponse(printJson(toJson({ vfr_id: frontier.log.name, maintainers: [...keys] })))
 }
 
-/** Who the owner is, and whether the frontier is deprecated. */
-export async function status({ home, owners }: HubContext, { names }: RequestContext): Promise<RouteResponse> {
-  const frontier = home.frontier(names[0]!)
+/** Returns the owner's key, and the deprecation if there is one. */
+export async function status({ context, owners }: HubContext, { params }: RequestContext): Promise<RouteResponse> {
+  const frontier = context.frontier(params[0]!)
   const { owner, deprecation } = await owners.of(frontier)
   const record = deprecation === undefined ? 'null' : printOwnershipRecord(deprecation)
   const key = owner === '' ? 'null' : JSON.stringify(owner)
   const state = deprecation === undefined ? 'live' : 'deprecated'
-  return jsonAnswer(
+  return jsonResponse(
     `{"deprecation":${record},"owner_pubkey":${key},"status":"${state}","vfr_id":"${frontier.log.name}"}`,
   )
 }
