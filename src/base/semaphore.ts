@@ -1,7 +1,5 @@
 // Bounds and counts concurrent tasks.
 
-import { SOCKET_LIMITS } from './limits.ts'
-
 /** Caps how many tasks run at once. Waiters start in the order of their calls. */
 export class Semaphore {
   readonly #permits: number
@@ -64,6 +62,3 @@ export class TaskTracker {
     await Promise.all(this.#spawned)
   }
 }
-
-/** Bulk reads of nodes over all sessions of this process. */
-export const readSemaphore = new Semaphore(SOCKET_LIMITS.readsAtOnceMax)

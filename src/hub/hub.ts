@@ -16,7 +16,7 @@ import { OutboundLinks } from '../replica/links/outbound-links.ts'
 import { type OpenedReplica, type OpenOptions, openParts } from '../replica/open-replica.ts'
 import { Replica } from '../replica/replica.ts'
 import type { SessionConfig } from '../sync/connection.ts'
-import { breath } from '../transport/scheduler.ts'
+import { EventLoopBudget } from '../transport/scheduler.ts'
 import { type ReplicaPort, Session } from '../transport/session.ts'
 import { SocketServer, type WebSocketConnection } from '../transport/websocket-link.ts'
 import { HttpHandler } from './http-handler.ts'
@@ -43,7 +43,8 @@ export interface ListenOptions extends OpenOptions {
 
 export class Hub extends Replica {
   readonly #server: http.Server
-  readonly #sockets = new SocketServer()
+  readonly #sockets: SocketServer
+  readonly #eventLoopBudget = new EventLoopBudget()
   readonly #sessions = new Set<Session>()
   readonly #desk: HttpHandler
   readonly #counted: ReplicaPort
@@ -60,6 +61,7 @@ export class Hub extends Replica {
   private constructor(opened: OpenedReplica, options: ListenOptions) {
     super(opened, options, options.read !== 'registered')
     const { home } = this
+    this.#sockets = new SocketServer(home.scheduling.links)
     this.#desk = new HttpHandler(home, {
       openRead: options.read !== 'registered',
       base: () => webAddress(this.url),
@@ -196,7 +198,8 @@ export class Hub extends Replica {
   #serve(dialled: WebSocketConnection, proven: () => void): void {
     const guest = this.#guests.add()
     const session = new Session(dialled.link, this.#config(dialled), this.#counted, {
-      breath,
+      scheduling: this.home.scheduling,
+      eventLoopBudget: this.#eventLoopBudget,
       onLive: guest.onLive,
       onChannel: (channel, peer) => {
         const { frontier, mode, live } = channel

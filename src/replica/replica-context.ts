@@ -15,6 +15,7 @@ import { seedsOf } from '../projection/initial-state.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import type { FrontierStore, Store, Wait } from '../store/store.ts'
 import type { Channel } from '../sync/connection.ts'
+import { SessionScheduling } from '../transport/scheduler.ts'
 import type { LiveRound } from '../transport/session.ts'
 import { Frontier } from './frontier.ts'
 import { loadIdentity } from './identity.ts'
@@ -32,6 +33,8 @@ export class ReplicaContext {
   readonly journal: Journal
   readonly standings: PeerSyncTracker
   readonly linkTools: NetworkHooks
+  /** Shared by all sessions of this replica, and by no other replica. */
+  readonly scheduling: SessionScheduling
   readonly emit: (event: ReplicaEvent) => void
   /** Where others reach this replica; undefined unless it is a hub that listens. */
   address: string | undefined
@@ -58,7 +61,8 @@ export class ReplicaContext {
     this.#clock = options.clock ?? (() => new Date())
     this.emit = options.onEvent ?? (() => {})
     this.linkTools = { ...NETWORK_HOOKS, ...options.linkTools }
-    const { setAlarm } = this.linkTools
+    const { setAlarm, microsPerChannel } = this.linkTools
+    this.scheduling = new SessionScheduling({ microsPerChannel })
     this.standings = new PeerSyncTracker(this.store.records, { now: () => this.now(), setAlarm })
     this.journal = new Journal(this.store.records, { clock: this.#clock, key: () => this.#key })
   }

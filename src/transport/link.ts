@@ -6,8 +6,10 @@ import { ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 
+const { outboundBytesMax, outboundShareBytes, outboundBytesMin } = SOCKET_LIMITS
+
 /** More than this many bytes buffered, and a writer should wait; what it was about to send may still come on top. */
-export const BUFFERED_HIGH = SOCKET_LIMITS.outboundBytesMax / 2
+export const BUFFERED_HIGH = outboundBytesMax / 2
 
 export interface Link {
   /** Where the other side is, for people; foreign text. */
@@ -28,6 +30,24 @@ export interface Link {
   next(): Promise<Uint8Array | undefined>
   /** Closes with a WebSocket close code; what was sent before still goes out. */
   close(code: number, reason: string): void
+}
+
+/** Links that share `outboundShareBytes` of outbound buffer. */
+export class LinkGroup {
+  #open = 0
+
+  /** Bytes that each open link may buffer: an equal share, at least `outboundBytesMin`. */
+  get bytesPerLink(): number {
+    return Math.max(outboundShareBytes / Math.max(this.#open, 1), outboundBytesMin)
+  }
+
+  add(): void {
+    this.#open += 1
+  }
+
+  remove(): void {
+    this.#open -= 1
+  }
 }
 
 /** What may happen to a frame on its way through a pipe; a test's scheduler decides. */

@@ -52,7 +52,7 @@ interface Follower {
 export interface LiveParts {
   readonly services: ReplicaPort
   readonly waiters: PendingRequests
-  readonly pacer: RoundScheduler
+  readonly rounds: RoundScheduler
   /** Told of each channel that was opened or caught up, and each round that was reported, whoever opened the channel. */
   readonly onNews: (ch: number, news: LiveProgress) => void
   /** Takes an input for `step`. */
@@ -63,7 +63,7 @@ export interface LiveParts {
 export class LiveChannels {
   readonly #services: ReplicaPort
   readonly #waiters: PendingRequests
-  readonly #pacer: RoundScheduler
+  readonly #rounds: RoundScheduler
   readonly #onNews: LiveParts['onNews']
   readonly #push: (input: Input) => void
   readonly #hooks = new Map<number, LiveHooks>()
@@ -72,10 +72,10 @@ export class LiveChannels {
   readonly #watches = new Map<number, () => void>()
   #isOver = false
 
-  constructor({ services, waiters, pacer, onNews, push }: LiveParts) {
+  constructor({ services, waiters, rounds, onNews, push }: LiveParts) {
     this.#services = services
     this.#waiters = waiters
-    this.#pacer = pacer
+    this.#rounds = rounds
     this.#onNews = onNews
     this.#push = push
   }
@@ -126,7 +126,7 @@ export class LiveChannels {
   }
 
   async #follow(ch: number, frontier: string): Promise<Follower> {
-    const follower: Follower = { pace: this.#pacer.join(), isBehind: true, isAtRest: false, end: () => {} }
+    const follower: Follower = { pace: this.#rounds.join(), isBehind: true, isAtRest: false, end: () => {} }
     this.#followers.set(ch, follower)
     const end = await this.#services.subscribe(frontier, () => {
       follower.isBehind = true

@@ -69,6 +69,3 @@ export class RoundScheduler {
     if (this.#isDraining) setImmediate(() => this.#drain())
   }
 }
-
-/** The one of this process. */
-export const pacer = new RoundScheduler()

@@ -1,23 +1,44 @@
-// Room for the event loop when many sessions have something to do at once: after so many milliseconds of work in one of its
-// turns, each further input of a session waits for a later turn, a few in each. Whoever waits longest goes first.
+// Scheduling of sessions: time of the event loop, reads of nodes, and what the sessions of one replica share.
+//
+// The owner of the sessions makes these objects and injects them, so two hubs in one process share nothing.
 
 import { SOCKET_LIMITS } from '../base/limits.ts'
-import { readSemaphore } from '../base/semaphore.ts'
+import { Semaphore } from '../base/semaphore.ts'
 import type { Input } from '../sync/connection.ts'
-import type { Link } from './link.ts'
+import { type Link, LinkGroup } from './link.ts'
+import { RoundScheduler } from './round-scheduler.ts'
 
-const { turnMsMax, inputsPerTurn } = SOCKET_LIMITS
+const { turnMsMax, inputsPerTurn, readsAtOnceMax } = SOCKET_LIMITS
 
+/** What all sessions of one replica share. A session that is given none has its own. */
+export class SessionScheduling {
+  /** Bulk reads of nodes that run at once: at most `readsAtOnceMax`. */
+  readonly reads = new Semaphore(readsAtOnceMax)
+  /** When live channels start rounds. */
+  readonly rounds: RoundScheduler
+  /** The links that share the outbound buffer. */
+  readonly links = new LinkGroup()
+
+  /** @param options.microsPerChannel see `RoundScheduler` */
+  constructor(options: { microsPerChannel?: number } = {}) {
+    this.rounds = new RoundScheduler(options.microsPerChannel)
+  }
+}
+
+/**
+ * Yields to the event loop under load. Once sessions have run for `turnMsMax` milliseconds in one iteration, further
+ * inputs wait in a FIFO queue, and each later iteration releases `inputsPerTurn` of them.
+ */
 export class EventLoopBudget {
   readonly #waiting: (() => void)[] = []
   #turnBegan: number | undefined
 
-  /** Nothing while there is time left in this turn of the event loop, else a promise of a later one. */
-  take(): Promise<void> | undefined {
+  /** Returns undefined while this iteration has time left, else a promise that resolves in a later iteration. */
+  acquire(): Promise<void> | undefined {
     const now = performance.now()
     if (this.#turnBegan === undefined) {
       this.#turnBegan = now
-      setImmediate(() => this.#turn())
+      setImmediate(() => this.#startTurn())
     }
     if (this.#waiting.length === 0 && now - this.#turnBegan < turnMsMax) return undefined
     return new Promise(resolve => {
@@ -25,58 +46,70 @@ export class EventLoopBudget {
     })
   }
 
-  #turn(): void {
+  #startTurn(): void {
     this.#turnBegan = undefined
-    const next = this.#waiting.splice(0, inputsPerTurn)
+    const released = this.#waiting.splice(0, inputsPerTurn)
     if (this.#waiting.length > 0) {
       this.#turnBegan = performance.now()
-      setImmediate(() => this.#turn())
+      setImmediate(() => this.#startTurn())
     }
-    for (const resolve of next) resolve()
+    for (const resolve of released) resolve()
   }
 }
 
-/** The one of this process. */
-export const breath = new EventLoopBudget()
-
+/** Reads nodes from the store and returns the input for `step`. */
 export type Read = () => Promise<Input>
 
-interface Waiting {
+interface QueuedRead {
   readonly read: Read
   readonly isBulk: boolean
 }
 
+export interface ReadQueueOptions {
+  readonly link: Link
+  /** Caps bulk reads over all sessions of the replica. Reads for live rounds are small and do not wait for it. */
+  readonly semaphore: Semaphore
+  /** Runs a read in the background. Returns false if the session is over; the read does not run then. */
+  readonly start: (read: Read) => boolean
+}
+
+/**
+ * Runs the reads of one session one at a time, over all its channels, and only while the link has little to write. At
+ * most one batch lies between the store and the link, however much is asked for.
+ */
 export class ReadQueue {
   readonly #link: Link
-  /** Runs a read beside the session, unless that is over: then it answers false. */
+  readonly #semaphore: Semaphore
   readonly #start: (read: Read) => boolean
-  readonly #waiting: Waiting[] = []
-  #isTaken = false
+  readonly #queue: QueuedRead[] = []
+  #isRunning = false
 
-  constructor(link: Link, start: (read: Read) => boolean) {
+  constructor({ link, semaphore, start }: ReadQueueOptions) {
     this.#link = link
+    this.#semaphore = semaphore
     this.#start = start
   }
 
-  add(read: Read, isBulk: boolean): undefined {
-    this.#waiting.push({ read, isBulk })
-    if (!this.#isTaken) this.next()
+  /** Queues a read; runs it at once if no other read runs. */
+  add(queued: QueuedRead): undefined {
+    this.#queue.push(queued)
+    if (!this.#isRunning) this.next()
   }
 
-  /** What the last read brought has been handed to the link. */
+  /** The batch of the last read is handed to the link: starts the next read. */
   next(): void {
-    const waiting = this.#waiting.shift()
-    this.#isTaken = waiting !== undefined
-    if (waiting === undefined) return
-    const { read, isBulk } = waiting
+    const queued = this.#queue.shift()
+    this.#isRunning = queued !== undefined
+    if (queued === undefined) return
+    const { read, isBulk } = queued
     this.#link.drained().then(() => {
-      if (isBulk) readSemaphore.acquire(() => this.#startInLane(read))
+      if (isBulk) this.#semaphore.acquire(() => this.#startBulk(read))
       else this.#start(read)
     })
   }
 
-  #startInLane(read: Read): void {
-    const isStarted = this.#start(() => read().finally(() => readSemaphore.release()))
-    if (!isStarted) readSemaphore.release()
+  #startBulk(read: Read): void {
+    const isStarted = this.#start(() => read().finally(() => this.#semaphore.release()))
+    if (!isStarted) this.#semaphore.release()
   }
 }

@@ -36,8 +36,7 @@ import {
   type LiveRound,
 } from './live-channels.ts'
 import type { ReplicaPort, SendPlan, SendPlanRequest } from './replica-port.ts'
-import { pacer, type RoundScheduler } from './round-scheduler.ts'
-import { type EventLoopBudget, ReadQueue } from './scheduler.ts'
+import { type EventLoopBudget, ReadQueue, SessionScheduling } from './scheduler.ts'
 import { type SessionStats, StatsRecorder } from './session-stats.ts'
 import { SessionTimeouts } from './session-timeouts.ts'
 
@@ -55,10 +54,10 @@ export interface SessionOptions {
   /** Told of each live channel that was opened or caught up, and of each round reported on one; cheap, must not throw. */
   readonly onLive?: ((frontier: string, news: LiveProgress, peer: PeerIdentity) => void) | undefined
   readonly setAlarm?: SetTimer | undefined
-  /** Shared by sessions that must leave each other, and everything else in the process, room. */
-  readonly breath?: EventLoopBudget | undefined
-  /** Who else starts rounds of live channels; by default every session of this process. */
-  readonly pacer?: RoundScheduler | undefined
+  /** Shared with the other sessions of the replica; of this session alone when absent. */
+  readonly scheduling?: SessionScheduling | undefined
+  /** Makes the session yield to the event loop under load; without it the session never yields by itself. */
+  readonly eventLoopBudget?: EventLoopBudget | undefined
 }
 
 export class Session {
@@ -87,21 +86,26 @@ export class Session {
   #leaving = false
 
   constructor(link: Link, config: SessionConfig, services: ReplicaPort, options: SessionOptions = {}) {
+    const { scheduling = new SessionScheduling() } = options
     this.#link = link
     this.#desk = new EffectHandler(services, options.setAlarm)
     this.#lives = new LiveChannels({
       services,
       waiters: this.#waiters,
-      pacer: options.pacer ?? pacer,
+      rounds: scheduling.rounds,
       onNews: (ch, news) => {
         const channel = this.#connection.channels.get(ch) // one that has ended since is told of by `onChannel`
         if (channel !== undefined) options.onLive?.(channel.frontier, news, this.#connection.peer!)
       },
       push: input => this.#push(input),
     })
-    this.#reads = new ReadQueue(link, read => {
-      if (this.#ended === undefined) this.#beside(read)
-      return this.#ended === undefined
+    this.#reads = new ReadQueue({
+      link,
+      semaphore: scheduling.reads,
+      start: read => {
+        if (this.#ended === undefined) this.#beside(read)
+        return this.#ended === undefined
+      },
     })
     this.#options = options
     this.#connection = newConnection(config)
@@ -194,7 +198,7 @@ export class Session {
       while (this.#ended === undefined) {
         const input = this.#inputs.shift()
         if (input !== undefined) {
-          await this.#options.breath?.take()
+          await this.#options.eventLoopBudget?.acquire()
           await this.#feed(input)
         } else if (this.#leaving && this.#tasks.count === 0) this.#end(undefined)
         else await this.#idle()
@@ -283,9 +287,12 @@ export class Session {
       case 'peers':
         return this.#waiters.resolve('request', effect.data)
       case 'rows':
-        return this.#reads.add(() => this.#desk.rows(effect.ch), !isLogTail(this.#connection, effect.ch))
+        return this.#reads.add({
+          read: () => this.#desk.rows(effect.ch),
+          isBulk: !isLogTail(this.#connection, effect.ch),
+        })
       case 'fetch':
-        return this.#reads.add(() => this.#desk.fetch(effect), false)
+        return this.#reads.add({ read: () => this.#desk.fetch(effect), isBulk: false })
       case 'admit':
         return this.#beside(() => this.#admit(effect))
       default:

@@ -12,9 +12,9 @@ import { isLoopback } from '../base/loopback.ts'
 import type { Role } from '../sync/handshake.ts'
 import { SUBPROTOCOL } from '../sync/message.ts'
 import { KeepAlive } from './keepalive.ts'
-import { BUFFERED_HIGH, closeError, Inbox, type Link } from './link.ts'
+import { BUFFERED_HIGH, closeError, Inbox, type Link, LinkGroup } from './link.ts'
 
-const { pingMs, handshakeMsMax, closeMsMax, outboundShareBytes, outboundBytesMin } = SOCKET_LIMITS
+const { pingMs, handshakeMsMax, closeMsMax } = SOCKET_LIMITS
 const { frameBytesMax } = WIRE_LIMITS
 /** A ping carries its number, so that the answer says which it was. */
 const PING_BYTES = 4
@@ -32,10 +32,10 @@ export interface WebSocketConnection {
 /** @throws ReplicaError ERR_PEER_URL, ERR_SYNC_CONNECT, ERR_SYNC_BUSY, ERR_ABORTED */
 export async function connect(
   url: string,
-  options: { signal?: AbortSignal | undefined } = {},
+  options: { signal?: AbortSignal | undefined; links?: LinkGroup | undefined } = {},
 ): Promise<WebSocketConnection> {
   const target = parseUrl(url)
-  const { signal } = options
+  const { signal, links = new LinkGroup() } = options
   if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'aborted before connecting')
   const socket = new WebSocket(target, SUBPROTOCOL, {
     perMessageDeflate: false,
@@ -43,7 +43,7 @@ export async function connect(
     handshakeTimeout: handshakeMsMax,
     followRedirects: false,
   })
-  const link = new SocketLink(socket, target.host, 'client')
+  const link = new SocketLink(socket, target.host, { role: 'client', links })
   const abort = (): void => socket.terminate()
   signal?.addEventListener('abort', abort, { once: true })
   try {
@@ -109,13 +109,19 @@ export class SocketServer {
     maxPayload: frameBytesMax,
     handleProtocols: protocols => (protocols.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   })
+  readonly #links: LinkGroup
+
+  /** @param links the group that accepted links join */
+  constructor(links = new LinkGroup()) {
+    this.#links = links
+  }
 
   /** Takes over an upgrade request that asks for our subprotocol. The socket must have nobody else listening. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<WebSocketConnection> {
     return new Promise(resolve => {
       this.#server.handleUpgrade(request, socket, head, ws => {
         const address = request.socket.remoteAddress ?? 'unknown'
-        const link = new SocketLink(ws, address, 'hub')
+        const link = new SocketLink(ws, address, { role: 'hub', links: this.#links })
         link.listenTo(socket)
         resolve({
           link,
@@ -149,11 +155,10 @@ function exporterOf(socket: unknown): Uint8Array | undefined {
 }
 
 class SocketLink implements Link {
-  /** Links of this process whose sockets are open. */
-  static #open = 0
   readonly remote: string
   readonly #socket: WebSocket
   readonly #isHub: boolean
+  readonly #links: LinkGroup
   readonly #inbox = new Inbox()
   readonly #pinger: NodeJS.Timeout
   readonly #pulse = new KeepAlive()
@@ -163,11 +168,12 @@ class SocketLink implements Link {
   #closer: NodeJS.Timeout | undefined
   #failure: ReplicaError | undefined
 
-  constructor(socket: WebSocket, remote: string, role: Role) {
+  constructor(socket: WebSocket, remote: string, { role, links }: { role: Role; links: LinkGroup }) {
     this.#socket = socket
     this.remote = remote
     this.#isHub = role === 'hub'
-    SocketLink.#open += 1
+    this.#links = links
+    links.add()
     socket.binaryType = 'nodebuffer'
     socket.on('message', (data: Buffer, binary: boolean) => this.#onMessage(data, binary))
     socket.on('ping', (data: Buffer) => this.#pulse.onControlFrame(this.#frameBytes(data)))
@@ -182,7 +188,7 @@ class SocketLink implements Link {
       this.#inbox.end(this.#failure)
     })
     socket.on('close', (code, reason) => {
-      SocketLink.#open -= 1
+      links.remove()
       clearInterval(this.#pinger)
       clearTimeout(this.#closer)
       this.#inbox.end(this.#failure ?? closeError(code, reason.toString('utf8').slice(0, 123)))
@@ -211,8 +217,7 @@ class SocketLink implements Link {
 
   /** So much may wait to be written; with many links it is this one's share. */
   get #isDrained(): boolean {
-    const share = outboundShareBytes / SocketLink.#open
-    return this.buffered <= Math.min(BUFFERED_HIGH, Math.max(share, outboundBytesMin))
+    return this.buffered <= Math.min(BUFFERED_HIGH, this.#links.bytesPerLink)
   }
 
   send(frame: Uint8Array): void {

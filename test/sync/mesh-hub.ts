@@ -141,6 +141,8 @@ export class MeshHub {
       random: () => random.next(),
       elapsed: () => this.#world.now,
       setAlarm: (ms, ring) => setAlarm(ms, () => disk.isGone || ring()),
+      // Each hub stands for a process of its own whose few channels are not paced: pacing goes by the machine's clock.
+      microsPerChannel: 0,
       dial: (url, options) => (disk.isGone ? new Promise(() => {}) : this.#dial(url, options)),
     }
   }

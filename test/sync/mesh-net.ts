@@ -6,16 +6,11 @@ import type { NetworkHooks } from '../../src/replica/links/backoff.ts'
 import { unpackBlocks } from '../../src/sync/frame-packing.ts'
 import { decodeMessage } from '../../src/sync/message.ts'
 import type { Link } from '../../src/transport/link.ts'
-import { pacer } from '../../src/transport/round-scheduler.ts'
 import { Session } from '../../src/transport/session.ts'
 import { HOST, hubConfig } from './local.ts'
 import type { MeshHub } from './mesh-hub.ts'
 import { Wire } from './mesh-link.ts'
 import type { World } from './mesh-world.ts'
-
-// Each hub stands for a process of its own, whose few channels are not paced; all together they would look like a busy hub,
-// and pacing goes by the machine's clock.
-Object.defineProperty(pacer, 'intervalMs', { get: () => 0 })
 
 export interface Edge {
   readonly from: MeshHub
@@ -76,7 +71,9 @@ export class Net {
       if (edge.isDown || local === undefined) throw new ReplicaError('ERR_SYNC_CONNECT', `${url} can't be reached`)
       const wire = this.#wire(edge)
       const { setAlarm } = this.#world
-      const served = new Session(this.#between(wire.hub, edge.to), hubConfig(local), local.services, { setAlarm })
+      const { scheduling } = local.home
+      const link = this.#between(wire.hub, edge.to)
+      const served = new Session(link, hubConfig(local), local.services, { setAlarm, scheduling })
       served.done.catch(error => this.#ended(error))
       return { link: this.#between(wire.client, from), host: HOST, binding: undefined, loopback: true }
     }

@@ -7,7 +7,7 @@ import { Semaphore } from '../../src/base/semaphore.ts'
 import { CursorWriter, type SaveCursor } from '../../src/transport/cursor-writer.ts'
 import { RoundScheduler } from '../../src/transport/round-scheduler.ts'
 import { EventLoopBudget } from '../../src/transport/scheduler.ts'
-import { FRONTIER } from '../sync/local.ts'
+import { FRONTIER, local } from '../sync/local.ts'
 import { Alarms } from '../sync/raw-peer.ts'
 import { until } from './loopback.ts'
 
@@ -87,9 +87,25 @@ test('a lane lets so many in at once, the others in their order, one for each th
   assert.equal(started, [0, 1, 2, 3, 4, 5, 6])
 })
 
+test('two replicas in one process share no scheduling', async () => {
+  const [one, other] = await Promise.all([local('main'), local('laptop')])
+  const { reads, rounds, links } = one.home.scheduling
+  const others = other.home.scheduling
+  assert.is.not(reads, others.reads)
+  assert.is.not(rounds, others.rounds)
+  assert.is.not(links, others.links)
+  const before = links.bytesPerLink
+  for (let i = 0; i < 1000; i += 1) links.add()
+  assert.ok(links.bytesPerLink < before)
+  assert.is(others.links.bytesPerLink, before)
+  for (let i = 0; i < 5000; i += 1) rounds.join()
+  assert.ok(rounds.intervalMs > 0)
+  assert.is(others.rounds.intervalMs, 0)
+})
+
 test('work that takes long in one turn of the event loop makes what follows wait, in order, a few in each turn', async () => {
-  const breath = new EventLoopBudget()
-  assert.is(breath.take(), undefined)
+  const budget = new EventLoopBudget()
+  assert.is(budget.acquire(), undefined)
   for (const until = performance.now() + turnMsMax; performance.now() < until; ); // work
   const order: number[] = []
   const turns: number[] = []
@@ -100,7 +116,7 @@ test('work that takes long in one turn of the event loop makes what follows wait
   }
   setImmediate(count)
   const all = Array.from({ length: 3 * inputsPerTurn }, async (_, i) => {
-    await breath.take()
+    await budget.acquire()
     order.push(i)
     turns.push(turn)
   })

@@ -2,7 +2,7 @@
 // none waits for a real clock. Specification: protocol/live.md, L3 to L6.
 
 import { type ErrorCode, hasCode } from '../../base/errors.ts'
-import { LINK_LIMITS } from '../../base/limits.ts'
+import { LINK_LIMITS, LIVE_LIMITS } from '../../base/limits.ts'
 import { type SetTimer, systemTimer } from '../../base/timer.ts'
 import { connect } from '../../transport/websocket-link.ts'
 
@@ -15,6 +15,8 @@ export interface NetworkHooks {
   readonly random: () => number
   /** Milliseconds on a clock that never goes back. */
   readonly elapsed: () => number
+  /** Microseconds that each live channel adds between two rounds of one channel. */
+  readonly microsPerChannel: number
 }
 
 export const NETWORK_HOOKS: NetworkHooks = {
@@ -22,6 +24,7 @@ export const NETWORK_HOOKS: NetworkHooks = {
   setAlarm: systemTimer,
   random: Math.random,
   elapsed: () => performance.now(),
+  microsPerChannel: LIVE_LIMITS.paceMicrosPerChannel,
 }
 
 /** Refusals that asking again soon doesn't change: a person has to do something, here or there. */

@@ -132,7 +132,16 @@ export class PeerLink {
     try {
       const expect = hubKey(key)
       const { dial: connect, setAlarm } = tools
-      const dial = { url, expect, key: home.key, hubId: home.hubId, services, connect, setAlarm }
+      const dial = {
+        url,
+        expect,
+        key: home.key,
+        hubId: home.hubId,
+        services,
+        connect,
+        setAlarm,
+        scheduling: home.scheduling,
+      }
       await withSession(dial, { signal }, async exchange => {
         this.#exchange = exchange
         for (const carried of this.#carried.values()) this.#openOn(exchange, carried)

@@ -9,6 +9,7 @@ import type { Key } from '../../crypto/key.ts'
 import type { MergeReport } from '../../projection/merge-report.ts'
 import type { Channel, FlowReport, SessionConfig } from '../../sync/connection.ts'
 import type { Mode } from '../../sync/message.ts'
+import type { SessionScheduling } from '../../transport/scheduler.ts'
 import { type ReplicaPort, Session, type SessionStats } from '../../transport/session.ts'
 import { connect, type WebSocketConnection } from '../../transport/websocket-link.ts'
 
@@ -72,6 +73,8 @@ export interface Dial {
   /** How a link is made; by WebSocket when absent. */
   readonly connect?: typeof connect
   readonly setAlarm?: SetTimer
+  /** Shared with the other sessions of the replica; of this session alone when absent. */
+  readonly scheduling?: SessionScheduling
 }
 
 /** Runs `use` in a session with a hub and closes it afterwards, whatever happens. */
@@ -80,10 +83,14 @@ export async function withSession<T>(
   options: SyncOptions,
   use: (exchange: Session) => Promise<T>,
 ): Promise<T> {
-  const dialled = await (dial.connect ?? connect)(dial.url, { signal: options.signal })
+  const dialled = await (dial.connect ?? connect)(dial.url, {
+    signal: options.signal,
+    links: dial.scheduling?.links,
+  })
   const exchange = new Session(dialled.link, clientConfig(dial, dialled), dial.services, {
     signal: options.signal,
     setAlarm: dial.setAlarm,
+    scheduling: dial.scheduling,
     onProgress: traffic => options.onProgress?.(progressOf(traffic)),
   })
   try {

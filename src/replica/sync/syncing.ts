@@ -167,7 +167,8 @@ function withPeer<T>(
   use: (exchange: Session) => Promise<T>,
 ): Promise<T> {
   const { home, services, peer } = parts
-  const { dial: connect } = home.linkTools
-  const dial = { url: peer.url, expect: hubKey(peer.public_key), key: home.key, hubId: home.hubId, services, connect }
+  const { url, public_key } = peer
+  const { key, hubId, scheduling, linkTools } = home
+  const dial = { url, expect: hubKey(public_key), key, hubId, services, connect: linkTools.dial, scheduling }
   return withSession(dial, options, use)
 }
