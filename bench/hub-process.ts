@@ -14,9 +14,9 @@ answerRequests(
     async listen({ folder, port, writer }: { folder: string; port: number; writer?: string }) {
       hub = await Hub.listen({ location: folder, port })
       if (writer !== undefined) {
-        await hub.registry(frontier).add({ id: 'hub:client', url: 'wss://client.example', publicKey: writer })
+        await hub.replica.registry(frontier).add({ id: 'hub:client', url: 'wss://client.example', publicKey: writer })
       }
-      return { url: hub.url, key: hub.key.publicKey }
+      return { url: hub.url, key: hub.replica.key.publicKey }
     },
     async startMeasuring() {
       resetPeakRss()

@@ -4,7 +4,7 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { makeEvent } from '../../src/event/event.ts'
 import { Hub } from '../../src/hub/hub.ts'
-import type { ReplicaContext } from '../../src/replica/replica-context.ts'
+import { contextOf } from '../../src/replica/replica.ts'
 import { answerRequests } from '../child.ts'
 import { events } from '../data.ts'
 import { peakRssBytes, resetPeakRss } from '../memory.ts'
@@ -34,13 +34,13 @@ function opened(): Hub {
  * would cost more than what is measured.
  */
 function noteAges(): void {
-  const { home } = opened() as unknown as { home: ReplicaContext }
+  const home = contextOf(opened().replica)
   const followed = home.frontier(frontier)
   const { log, tail } = followed
   tail.join()
   let next = log.nodes
   let reading = Promise.resolve()
-  followed.subscribe(() => {
+  followed.onCommit(() => {
     const now = process.hrtime.bigint()
     const [from, to] = [next, log.nodes]
     next = to
@@ -81,18 +81,18 @@ answerRequests(
     async listen({ folder, hubId, port = 0 }: { folder: string; hubId: string; port?: number }) {
       location = folder
       hub = await Hub.listen({ location: folder, create: true, hubId, port })
-      await hub.track(frontier)
+      await hub.replica.track(frontier)
       noteAges()
-      return { id: hub.hubId, url: hub.url, key: hub.key.publicKey }
+      return { id: hub.replica.hubId, url: hub.url, key: hub.replica.key.publicKey }
     },
     async register(peer: { id: string; url: string; key: string }) {
-      await opened().registry(frontier).add({ id: peer.id, url: peer.url, publicKey: peer.key })
+      await opened().replica.registry(frontier).add({ id: peer.id, url: peer.url, publicKey: peer.key })
     },
     /** Follows a registered hub from now on; answers when it has caught up. */
     async follow({ id }: { id: string }) {
       await new Promise<void>((resolve, reject) => {
         opened()
-          .live(frontier, id, { mode: 'pull', signal: over.signal, onRound: () => resolve() })
+          .replica.live(frontier, id, { mode: 'pull', signal: over.signal, onRound: () => resolve() })
           .catch(reject)
       })
     },
@@ -100,7 +100,7 @@ answerRequests(
     async append({ rate, seconds }: { rate: number; seconds: number }) {
       const appends: Promise<unknown>[] = []
       const lateMs = await atRate({ perSecond: rate, seconds }, () => {
-        appends.push(opened().append(frontier, nextDraft()))
+        appends.push(opened().replica.append(frontier, nextDraft()))
       })
       await Promise.all(appends)
       return { written: appends.length, lateMs }
@@ -114,7 +114,7 @@ answerRequests(
       await atRate({ perSecond: BATCHES_PER_SECOND, seconds }, () => {
         writing = writing.then(async () => {
           const texts = Array.from({ length: size }, () => makeEvent(nextDraft()).text)
-          await opened().import(frontier, () => texts)
+          await opened().replica.import(frontier, () => texts)
           written += size
         })
       })
@@ -133,7 +133,7 @@ answerRequests(
       const { user, system } = process.cpuUsage(started.cpu)
       const wallMs = performance.now() - started.at
       const loopMs = (loop?.percentile(99) ?? 0) / 1e6 - LOOP_RESOLUTION_MS
-      const { nodes } = (opened() as unknown as { home: ReplicaContext }).home.frontier(frontier).log
+      const { nodes } = contextOf(opened().replica).frontier(frontier).log
       const ages = latencies.spread()
       return { nodes, ages, loopMs, wallMs, cpuMs: (user + system) / 1000, rssBytes: peakRssBytes() }
     },

@@ -68,6 +68,10 @@ export const WIRE_LIMITS = {
   channelsMax: 64,
   /** Count: items under each heading of a report → the list is cut; the counts stay exact. */
   reportItemsMax: 256,
+  /** Count: events of one opened conflict in a report or journal entry → the list is cut. */
+  openedEventsMax: 64,
+  /** Bytes: id and kind of one opened conflict in a report → the text is cut. */
+  openedNameBytesMax: 64,
 } as const
 
 /**
@@ -367,16 +371,15 @@ export const VIEW_LIMITS = {
   /** ms: longest delay of that search while nodes keep coming → the search starts. */
   noteMsMax: 30_000,
   /**
-   * Count: nodes replayed for a merge report without a request → the report leaves the conflicts
-   * out.
+   * Count: nodes of a log that is replayed for a merge report without a request → the report leaves
+   * the conflicts out, unless the projection is loaded.
    */
-  unaskedNodesMax: 20_000,
-  /** Count: nodes after the last waist that are always examined → no error: lower bound. */
-  behindWaistMin: 2_000,
+  loadNodesMax: 2_000,
   /**
-   * Count: nodes examined after the waist, per received node → the report leaves the conflicts out.
+   * Count: nodes of a log whose loaded projection is updated while a peer waits → the report leaves
+   * the conflicts out.
    */
-  behindWaistTimes: 4,
+  awaitedNodesMax: 20_000,
   /** Count: conflicts compared per finding → further conflicts of the finding are not compared. */
   comparedPerFindingMax: 1024,
   /** Count: opened conflicts kept in memory for reports → the oldest are forgotten. */

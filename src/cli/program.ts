@@ -178,7 +178,8 @@ async function findOwner(location: string, signal: AbortSignal): Promise<StoreOw
   if (hub !== undefined) return { hub }
   // Loaded only here: a verb that runs inside a hub needs no database and no cryptography of its own.
   const { Replica } = await import('../replica/replica.ts')
-  const replica = await Replica.open({ location })
+  const { velaMergeObserver } = await import('../projection/merge-observer.ts')
+  const replica = await Replica.open({ location, mergeObserver: velaMergeObserver })
   await removeSocket(location)
   return { replica }
 }

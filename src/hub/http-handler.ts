@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { HTTP_LIMITS, SOCKET_LIMITS } from '../base/limits.ts'
 import { Owners } from '../projection/ownership-store.ts'
+import { contextOf, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { ConcurrencyLimit } from './concurrency-limit.ts'
 import { HubCounters } from './counters.ts'
@@ -48,7 +49,7 @@ export interface HttpHandlerOptions {
  * The HTTP side of one hub.
  *
  * @example
- * const handler = new HttpHandler(context, options)
+ * const handler = new HttpHandler(replica, options)
  * server.on('request', (message, target) => handler.serve(message, target))
  */
 export class HttpHandler {
@@ -60,10 +61,11 @@ export class HttpHandler {
   readonly #malformed = new MalformedRequests()
   readonly #stopping = new AbortController()
 
-  constructor(context: ReplicaContext, options: HttpHandlerOptions) {
+  constructor(replica: Replica, options: HttpHandlerOptions) {
+    const context = contextOf(replica)
     this.#context = context
     this.#openRead = options.openRead
-    const snapshots = new SnapshotCache(context)
+    const snapshots = new SnapshotCache(replica)
     const owners = new Owners(context)
     const published = new PublishedEntries(context.store.records)
     const baseUrl = options.base

@@ -10,11 +10,13 @@ import type { Duplex } from 'node:stream'
 import { checkPeerUrl } from '../admission/peer.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS } from '../base/limits.ts'
-import { MergeNoter } from '../projection/merge-noter.ts'
+import { recordOpenedConflicts, velaMergeObserver } from '../projection/merge-observer.ts'
 import { InboundSessions } from '../replica/links/inbound-sessions.ts'
 import { OutboundLinks } from '../replica/links/outbound-links.ts'
-import { type OpenedReplica, type OpenOptions, openParts } from '../replica/open-replica.ts'
-import { Replica } from '../replica/replica.ts'
+import { openParts } from '../replica/open-replica.ts'
+import { contextOf, newReplica, type OpenOptions, type Replica } from '../replica/replica.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
+import { replicaPort } from '../replica/sync/sync-server.ts'
 import type { SessionConfig } from '../sync/connection.ts'
 import { EventLoopBudget } from '../transport/scheduler.ts'
 import { type ReplicaPort, Session } from '../transport/session.ts'
@@ -26,7 +28,7 @@ const { bodyMsMax } = SOCKET_LIMITS
 const DRAIN_MS = 10_000
 const TIMEOUT_CHECK_MS = 1_000
 
-export interface ListenOptions extends OpenOptions {
+export interface HubOptions extends OpenOptions {
   /** Address to listen on; default 127.0.0.1. */
   readonly host?: string
   /** 0 picks a free port. */
@@ -41,7 +43,10 @@ export interface ListenOptions extends OpenOptions {
   readonly residentBytes?: () => number
 }
 
-export class Hub extends Replica {
+export class Hub {
+  /** The replica that is served. Closing the hub closes it. */
+  readonly replica: Replica
+  readonly #context: ReplicaContext
   readonly #server: http.Server
   readonly #sockets: SocketServer
   readonly #eventLoopBudget = new EventLoopBudget()
@@ -54,22 +59,22 @@ export class Hub extends Replica {
   #unprovenCount = 0
   #draining = false
   readonly #supervisor: OutboundLinks
-  readonly #noter: MergeNoter
   readonly #guests: InboundSessions
   #stopped: Promise<void> | undefined
 
-  private constructor(opened: OpenedReplica, options: ListenOptions) {
-    super(opened, options, options.read !== 'registered')
-    const { home } = this
+  private constructor(replica: Replica, options: HubOptions) {
+    this.replica = replica
+    this.#context = contextOf(replica)
+    const home = this.#context
     this.#sockets = new SocketServer(home.scheduling.links)
-    this.#desk = new HttpHandler(home, {
-      openRead: options.read !== 'registered',
+    const openRead = options.read !== 'registered'
+    this.#desk = new HttpHandler(replica, {
+      openRead,
       base: () => webAddress(this.url),
       measures: () => ({ sessions: this.sessions, links: this.links, residentBytes: options.residentBytes?.() }),
     })
-    this.#counted = this.#desk.counts.counting(this.services)
+    this.#counted = this.#desk.counts.counting(replicaPort(home, { openRead }))
     this.#supervisor = new OutboundLinks({ home, services: this.#counted, tools: home.linkTools })
-    this.#noter = new MergeNoter(home)
     this.#guests = new InboundSessions(home)
     const limits = {
       maxHeaderSize: headerBytesMax + 1, // the least that Node refuses
@@ -96,15 +101,16 @@ export class Hub extends Replica {
    * @throws ReplicaError as Replica.open, ERR_PEER_URL for a `url` that no peer could register, and ERR_USAGE when the
    * address can't be had
    */
-  static async listen(options: ListenOptions): Promise<Hub> {
+  static async listen(options: HubOptions): Promise<Hub> {
     // Whether plain is meant, those say who register it.
     if (options.url !== undefined) checkPeerUrl(options.url, { allowPlain: true })
-    const hub = new Hub(await openParts(options), options)
+    const replica = newReplica(await openParts(options), { mergeObserver: velaMergeObserver, ...options })
+    const hub = new Hub(replica, options)
     try {
       await hub.#bind(options)
-      await hub.load()
+      await hub.#context.load()
       hub.#supervisor.start()
-      hub.#noter.start()
+      recordOpenedConflicts(hub.#context)
       return hub
     } catch (error) {
       await hub.close()
@@ -114,7 +120,7 @@ export class Hub extends Replica {
 
   /** `ws://host:port` or `wss://…`, or what `url` said. */
   get url(): string {
-    return this.home.address ?? ''
+    return this.#context.address ?? ''
   }
 
   /** Sessions that are open now. */
@@ -129,20 +135,23 @@ export class Hub extends Replica {
 
   /** Reads the registries again and tries at once every peer and channel that waits. @throws ReplicaError ERR_STORE_CORRUPT */
   async reload(): Promise<void> {
-    await this.home.reload()
+    await this.#context.reload()
     this.#supervisor.retry()
   }
 
   /** Stops accepting, lets chunks in flight become durable (at most 10 s), closes every session with 1001, then the store. */
-  override close(): Promise<void> {
+  close(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 
   async #stop(): Promise<void> {
     this.#draining = true
     this.#desk.stop()
-    this.#noter.stop()
     if (this.#server.listening) this.#server.close()
     const sessions = [...this.#sessions]
     for (const session of sessions) session.goAway()
@@ -150,10 +159,10 @@ export class Hub extends Replica {
     await Promise.race([Promise.allSettled(drained), after(DRAIN_MS)])
     this.#server.closeAllConnections()
     await this.#sockets.close()
-    await super.close()
+    await this.replica.close()
   }
 
-  async #bind(options: ListenOptions): Promise<void> {
+  async #bind(options: HubOptions): Promise<void> {
     const { host = '127.0.0.1', port, tls, url } = options
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', cause => {
@@ -163,7 +172,7 @@ export class Hub extends Replica {
     })
     const { port: actual } = this.#server.address() as AddressInfo
     const name = host.includes(':') ? `[${host}]` : host
-    this.home.address = url ?? `${tls === undefined ? 'ws' : 'wss'}://${name}:${actual}`
+    this.#context.address = url ?? `${tls === undefined ? 'ws' : 'wss'}://${name}:${actual}`
   }
 
   #onConnection(socket: Socket): void {
@@ -198,14 +207,14 @@ export class Hub extends Replica {
   #serve(dialled: WebSocketConnection, proven: () => void): void {
     const guest = this.#guests.add()
     const session = new Session(dialled.link, this.#config(dialled), this.#counted, {
-      scheduling: this.home.scheduling,
+      scheduling: this.#context.scheduling,
       eventLoopBudget: this.#eventLoopBudget,
       onLive: guest.onLive,
       onChannel: (channel, peer) => {
         const { frontier, mode, live } = channel
-        this.home.recordExchange(frontier, peer.key, channel)
+        this.#context.recordExchange(frontier, peer.key, channel)
         if (live !== undefined) return guest.closed(frontier) // they come and go by themselves
-        this.home.emit({
+        this.#context.emit({
           kind: 'session',
           message: `${peer.hub} finished a ${mode}`,
           facts: { frontier, mode, peer: peer.hub },
@@ -219,7 +228,7 @@ export class Hub extends Replica {
       .catch((error: Error) => {
         guest.left(error instanceof ReplicaError ? error : undefined)
         const code = error instanceof ReplicaError ? error.code : 'ERR_INTERNAL'
-        this.home.emit({ kind: 'alarm', message: error.message, facts: { code, remote: dialled.link.remote } })
+        this.#context.emit({ kind: 'alarm', message: error.message, facts: { code, remote: dialled.link.remote } })
       })
       .finally(() => this.#sessions.delete(session))
   }
@@ -227,9 +236,9 @@ export class Hub extends Replica {
   #config(dialled: WebSocketConnection): SessionConfig {
     return {
       role: 'hub',
-      hub: this.hubId,
-      key: this.key.publicKeyBytes,
-      sign: message => this.key.sign(message),
+      hub: this.#context.hubId,
+      key: this.#context.key.publicKeyBytes,
+      sign: message => this.#context.key.sign(message),
       nonce: randomBytes(32),
       host: dialled.host,
       compress: !dialled.loopback,

@@ -13,7 +13,7 @@ import { FETCH_LIMITS, HTTP_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { exportFrontier } from '../projection/files/snapshot.ts'
 import type { Frontier } from '../replica/frontier.ts'
-import type { ReplicaContext } from '../replica/replica-context.ts'
+import type { Replica } from '../replica/replica.ts'
 import type { ContentHashes } from '../vela/files/received-file.ts'
 import { eventLogHash } from '../vela/hashes/event-log-hash.ts'
 import { contentHashesTask, snapshotHash } from '../vela/hashes/snapshot-hash.ts'
@@ -73,7 +73,7 @@ interface StatedSnapshot {
 }
 
 export class SnapshotCache {
-  readonly #replica: ReplicaContext
+  readonly #replica: Replica
   readonly #clock: () => number
   readonly #pairs = new Map<string, Pair>()
   readonly #refreshing = new Map<string, Promise<Pair>>()
@@ -90,7 +90,7 @@ export class SnapshotCache {
   readonly #mutex = new Mutex()
 
   /** `clock` returns monotonic milliseconds. */
-  constructor(replica: ReplicaContext, clock: () => number = () => performance.now()) {
+  constructor(replica: Replica, clock: () => number = () => performance.now()) {
     this.#replica = replica
     this.#clock = clock
   }

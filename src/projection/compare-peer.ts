@@ -6,6 +6,7 @@ import { ReplicaError } from '../base/errors.ts'
 import { SETTLE_LIMITS } from '../base/limits.ts'
 import type { LoggedEvent } from '../event/event.ts'
 import type { Observation } from '../replica/journal.ts'
+import { contextOf, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import {
   type ComparisonEvents,
@@ -16,7 +17,7 @@ import {
   syncWithPeer,
 } from '../vela/federation/comparison.ts'
 import type { DiscoveryResult } from '../vela/federation/discovery.ts'
-import { type FrontierFile, readFrontier, type Unread } from '../vela/files/frontier-file.ts'
+import { type FrontierFile, readFrontier, type Unread, unreadOf } from '../vela/files/frontier-file.ts'
 import { CONFLICT_DETECTED } from '../vela/payloads.ts'
 import { sidesOf } from './compare-sides.ts'
 import { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier } from './fetch-frontier.ts'
@@ -58,16 +59,16 @@ export interface Comparison {
  * @throws ReplicaError ERR_FETCH when the peer's frontier is not to be had, ERR_NOT_FOUND when the hub has no entry for it,
  *   ERR_PEER_UNKNOWN, and as readFrontier does
  */
-export async function compareFrontier(
-  home: ReplicaContext,
-  frontier: string,
-  from: CompareWith,
+export async function comparePeer(
+  replica: Replica,
+  { frontier, from }: { readonly frontier: string; readonly from: CompareWith },
   options: CompareOptions = {},
 ): Promise<Comparison> {
+  const home = contextOf(replica)
   home.frontier(frontier)
   const theirs = await fetchTheirs(home, frontier, { from, options })
   // Both sides by the same reading of numbers.
-  const ours = readWhole((await exportFrontier(home, frontier)).text)
+  const ours = readWhole((await exportFrontier(replica, frontier)).text)
   const recorded = options.again === true ? [] : await detectedBefore(home, frontier)
   const pass = { peer: theirs.peer, at: home.now(), frontier, recorded }
   const observed = observe(ours, theirs.found, pass)
@@ -86,11 +87,6 @@ export async function compareFrontier(
 /** One broken finding doesn't keep the others from being compared. */
 function readWhole(text: Uint8Array): FrontierFile {
   return readFrontier(text, { broken: 'keep' })
-}
-
-export function unreadOf(sides: { ours: FrontierFile; theirs: FrontierFile | undefined }): Comparison['unread'] {
-  const named = (side: 'ours' | 'theirs') => (sides[side]?.unread ?? []).map(one => ({ side, ...one }))
-  return [...named('ours'), ...named('theirs')]
 }
 
 type Found =

@@ -11,11 +11,13 @@ import type { Json } from '../json/value.ts'
 import { decodeNode } from '../node/node.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import { rowsByReference } from '../replica/log-reader.ts'
+import { contextOf, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import type { NodeRow } from '../store/store.ts'
 import { type ComputedConflict, currentWriters, shownValue, viewConflicts } from '../vela/state/field-conflicts.ts'
 import type { View } from '../vela/state/state.ts'
 import { type ListedConflict, resolutionsOf } from './conflict-list.ts'
+import { FrontierProjection } from './frontier-projection.ts'
 import { type RecordedConflict, recordedConflicts } from './recorded-conflicts.ts'
 import type { ReplayProgress } from './replayer.ts'
 
@@ -74,19 +76,21 @@ const WHY_RECORDED =
   'Two frontiers were compared, and differed in this. It is open until a person settles it, whatever they hold now.'
 const WHY_SETTLED = 'A person has settled it: what follows is what was said.'
 
-export class FrontierConflicts {
+export class Conflicts {
   readonly #home: ReplicaContext
   readonly #frontier: Frontier
+  readonly #projection: FrontierProjection
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
-  constructor(home: ReplicaContext, frontier: string) {
-    this.#home = home
-    this.#frontier = home.frontier(frontier)
+  constructor(replica: Replica, frontier: string) {
+    this.#home = contextOf(replica)
+    this.#frontier = this.#home.frontier(frontier)
+    this.#projection = FrontierProjection.of(this.#home, frontier)
   }
 
   /** Tells how far replay is while one of these calls has to wait for it. Answers how to end that. */
   watch(tell: (progress: ReplayProgress) => void): () => void {
-    return this.#frontier.view.watch(tell)
+    return this.#projection.watch(tell)
   }
 
   /**
@@ -95,22 +99,22 @@ export class FrontierConflicts {
    */
   async list(options: { readonly findings?: Iterable<string> } = {}): Promise<ListedConflict[]> {
     const wanted = options.findings === undefined ? undefined : new Set(options.findings)
-    const listed = await this.#named(await this.#frontier.view.listed(wanted))
+    const listed = await this.#named(await this.#projection.listed(wanted))
     return listed.filter(({ finding_id: id }) => wanted === undefined || (id !== undefined && wanted.has(id)))
   }
 
   /** Those that events of the log and of the journal record, whether settled or not: by finding, kind and id. */
   recorded(options: { readonly findings?: Iterable<string> } = {}): Promise<RecordedConflict[]> {
-    return recordedConflicts(this.#home, this.#frontier, options)
+    return recordedConflicts(this.#home, this.#projection, options)
   }
 
   /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open, or recorded */
   async show(id: string): Promise<ConflictView> {
     const recorded = (await this.recorded()).find(one => one.id === id)
-    const found = await this.#frontier.view.find(id)
+    const found = await this.#projection.find(id)
     const [listed] = found === undefined ? [] : await this.#named([found])
     if (listed?.field !== undefined) {
-      const computed = await this.#frontier.view.read(view => computedView(view, id))
+      const computed = await this.#projection.read(view => computedView(view, id))
       if (computed !== undefined) return { ...listed, ...computed, recorded }
     }
     if (listed !== undefined) return { ...listed, shown: undefined, standing: listed.events, recorded }
@@ -121,7 +125,7 @@ export class FrontierConflicts {
   /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open, or recorded */
   async explain(id: string): Promise<ConflictExplained> {
     const shown = await this.show(id)
-    const nodes = shown.field === undefined ? undefined : await this.#frontier.view.read(view => nodesOf(view, id))
+    const nodes = shown.field === undefined ? undefined : await this.#projection.read(view => nodesOf(view, id))
     const sides: ConflictSide[] = []
     for (const which of shown.events.keys()) sides.push(await this.#side(shown, which, nodes?.[which]))
     return { ...shown, sides, why: whyOf(shown), settle: waysOut(shown) }
@@ -139,7 +143,7 @@ export class FrontierConflicts {
 
   async #recordedView(recorded: RecordedConflict): Promise<ConflictView> {
     const { id, finding_id, kind, state } = recorded
-    const { resolutions } = await this.#frontier.view.settled()
+    const { resolutions } = await this.#projection.settled()
     const standing = resolutions.conflicts.find(({ conflict }) => conflict === id)?.standing ?? []
     const events = standing.map(({ event }) => event)
     return {
@@ -171,7 +175,7 @@ export class FrontierConflicts {
 
   /** The nodes of a resolution that counts; the same without its signature has the same id. */
   async #signedRows(event: string): Promise<NodeRow[]> {
-    const { resolutions } = await this.#frontier.view.settled()
+    const { resolutions } = await this.#projection.settled()
     const all = resolutions.conflicts.flatMap(({ standing }) => standing)
     const text = all.find(one => one.event === event)?.source.text
     const rows = await rowsByReference(this.#frontier.log, event)

@@ -4,19 +4,20 @@
 
 import type { Registry } from '../admission/registry.ts'
 import { Emitter } from '../base/emitter.ts'
-import { VIEW_LIMITS } from '../base/limits.ts'
+import { VIEW_LIMITS, WIRE_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { Journal, JournalFacts } from '../replica/journal.ts'
+import type { ReplicaContext, Resource } from '../replica/replica-context.ts'
 import type { FrontierStore } from '../store/store.ts'
-import { OPENED_EVENTS_MAX } from '../sync/message.ts'
 import { type ComputedConflict, viewConflicts } from '../vela/state/field-conflicts.ts'
 import type { View } from '../vela/state/state.ts'
+import { CommitTimer } from './commit-timer.ts'
 import { type ContestedConflict, contestedIn, firstOf, type ListedConflict, listConflicts } from './conflict-list.ts'
 import { isAuthoritativeKey } from './event-index.ts'
+import { InitialStateReader } from './initial-state.ts'
 import { ConflictTracker, type OpenedConflict, shortened } from './opened-conflicts.ts'
 import { type InitialState, Replayer, type ReplayProgress } from './replayer.ts'
 import { ResolutionLog, type Settled } from './resolution-log.ts'
-import { openedBehindWaist } from './waist.ts'
 
 export type { InitialState, OpenedConflict, ReplayProgress }
 
@@ -32,19 +33,72 @@ export interface ViewParts {
   readonly seeds?: (() => Promise<InitialState>) | undefined
 }
 
+/** The projections of one replica's frontiers: made on first use, updated after commits, closed with the replica. */
+class Projections implements Resource {
+  readonly #context: ReplicaContext
+  readonly #projections = new Map<string, { projection: FrontierProjection; stop: () => void }>()
+
+  constructor(context: ReplicaContext) {
+    this.#context = context
+  }
+
+  /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
+  of(name: string): FrontierProjection {
+    const existing = this.#projections.get(name)
+    if (existing !== undefined) return existing.projection
+    const frontier = this.#context.frontier(name)
+    const { log, registry } = frontier
+    const { journal, hubId } = this.#context
+    const initial = new InitialStateReader(frontier)
+    const projection = new FrontierProjection({ log, registry, journal, hubId, seeds: () => initial.read() })
+    const timer = new CommitTimer(this.#context.linkTools.setAlarm, () => this.#record(name, projection))
+    const unsubscribe = frontier.onCommit(() => timer.onCommit())
+    const stop = (): void => {
+      unsubscribe()
+      timer.stop()
+    }
+    this.#projections.set(name, { projection, stop })
+    return projection
+  }
+
+  #record(frontier: string, projection: FrontierProjection): void {
+    if (!projection.isCurrent({ isAwaited: false })) return
+    this.#context
+      .runUntilClosed(async () => void (await projection.openedSince()))
+      .catch((error: Error) => {
+        // The store fails, or the replica is closing. Only the journal entry is lost.
+        const message = `conflicts were not looked for: ${error.message}`
+        this.#context.emit({ kind: 'alarm', message, facts: { frontier } })
+      })
+  }
+
+  async close(): Promise<void> {
+    for (const { stop } of this.#projections.values()) stop()
+    this.#projections.clear()
+  }
+}
+
 export class FrontierProjection {
+  /** Serializes the acceptance of proposals: the second of two sees what the first made. */
+  readonly acceptances = new Mutex()
   readonly #parts: ViewParts
   readonly #settleLog: ResolutionLog
   #contested: ContestedConflict = { between: [], listed: [] }
   #replaying: Replayer | undefined
   #isReplaying = false
   #openings = new ConflictTracker()
-  /** Ids of the last conflicts recorded that were found without the view. */
-  #recorded = new Set<string>()
   /** What was merged before this is not said to have opened anything; all behind it is looked at by whoever gives no number. */
   #noted: number
   readonly #mutex = new Mutex()
   readonly #progress = new Emitter<ReplayProgress>()
+
+  /**
+   * Returns the projection of a frontier. There is one in each replica, made on first use.
+   * @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN
+   */
+  static of(context: ReplicaContext, name: string): FrontierProjection {
+    return context.resource(Projections).of(name)
+  }
 
   constructor(parts: ViewParts) {
     this.#parts = parts
@@ -52,14 +106,25 @@ export class FrontierProjection {
     this.#settleLog = new ResolutionLog(parts)
   }
 
-  /** Whether it is in memory: then bringing it up to date costs what came since. */
+  /** Name of the frontier. */
+  get frontier(): string {
+    return this.#parts.log.name
+  }
+
+  /** Whether it is in memory: an update then costs what came since. */
   get isLoaded(): boolean {
     return this.#replaying !== undefined
   }
 
-  /** Whether it is being made or brought up to date just now: who asks it anything waits for that. */
-  get isReplaying(): boolean {
-    return this.#isReplaying
+  /**
+   * Whether the present state is known without long work. A short log always is. A longer one is if the projection is loaded; a
+   * peer that waits (`isAwaited`) must not wait for an update that runs, nor for one of a long log, which may replay most of it.
+   */
+  isCurrent({ isAwaited }: { isAwaited: boolean }): boolean {
+    const { nodes } = this.#parts.log
+    if (nodes <= VIEW_LIMITS.loadNodesMax) return true
+    if (!isAwaited) return this.isLoaded
+    return this.isLoaded && !this.#isReplaying && nodes <= VIEW_LIMITS.awaitedNodesMax
   }
 
   /** Tells how far it is while it is brought up to date, for whomever. Answers how to end that. */
@@ -108,13 +173,6 @@ export class FrontierProjection {
     return this.#mutex.run(async () => this.#settleLog.settled((await this.#advance()).view.authorities.actors))
   }
 
-  /** Where a merge begins, to be given to `noteMerged` after it: a view that is there is brought up to it first. */
-  checkpoint(): Promise<number> {
-    const { log } = this.#parts
-    if (this.#replaying === undefined) return Promise.resolve(log.nodes)
-    return this.#mutex.run(async () => (await this.#advance()).nodes)
-  }
-
   /**
    * Which conflicts were opened by the nodes from `fromSeq` on (all since the last call, when not given) and are open
    * still. Those that the journal doesn't have are recorded there, with `facts` beside them.
@@ -127,7 +185,7 @@ export class FrontierProjection {
     const { nodes } = await this.#advance(from)
     this.#looked(from, nodes)
     const found = this.#openings.since(from)
-    const fresh = found.filter(({ recorded, conflict }) => !recorded && !this.#recorded.has(conflict.id))
+    const fresh = found.filter(({ recorded }) => !recorded)
     if (fresh.length > 0)
       await this.#record(
         fresh.map(({ conflict }) => conflict),
@@ -135,31 +193,6 @@ export class FrontierProjection {
       )
     for (const opening of fresh) opening.recorded = true
     return found.map(({ conflict }) => conflict)
-  }
-
-  /**
-   * The same without a view in memory, by the nodes behind the log's last waist; undefined where these are too many. Where
-   * something is found there and the log is short, the whole view has the last word. What is recorded isn't found again by
-   * `noteMerged` without a number.
-   */
-  noteBehindWaist(fromSeq?: number, facts: JournalFacts = {}): Promise<readonly OpenedConflict[] | undefined> {
-    return this.#mutex.run(async () => {
-      const { log, registry, hubId } = this.#parts
-      const from = fromSeq ?? this.#noted
-      const to = log.nodes
-      const standing = (key: Uint8Array) => isAuthoritativeKey(registry, hubId, key)
-      const opened = await openedBehindWaist({ log, from, standing })
-      if (opened?.length && to <= VIEW_LIMITS.behindWaistMin) return this.#noteMerged(from, facts)
-      this.#looked(from, to)
-      const recordedWhole = this.#openings.recorded()
-      const fresh = (opened ?? []).filter(({ id }) => !this.#recorded.has(id) && !recordedWhole.has(id))
-      if (fresh.length > 0) {
-        await this.#record(fresh, facts)
-        const recorded = [...this.#recorded, ...fresh.map(({ id }) => id)]
-        this.#recorded = new Set(recorded.slice(-VIEW_LIMITS.openedKeptMax))
-      }
-      return opened
-    })
   }
 
   /** Who looks at the end of the log only has not looked at what others merged before. */
@@ -217,7 +250,7 @@ function factsOf({ id, finding_id, kind, events, state }: OpenedConflict): Journ
     id: shortened(id),
     ...(finding_id !== undefined && { finding_id }),
     ...(kind !== undefined && { kind: shortened(kind) }),
-    events: events.slice(0, OPENED_EVENTS_MAX),
+    events: events.slice(0, WIRE_LIMITS.openedEventsMax),
     ...(state === 'contested' && { state }),
   }
 }

@@ -18,7 +18,7 @@ import { basisOf } from './files/base-selection.ts'
 import { proposalsIn } from './files/join.ts'
 import { readWholeLog } from './files/log-events.ts'
 import { idOf, listOf } from './files/whole-members.ts'
-import type { InitialState } from './frontier-projection.ts'
+import type { InitialState } from './replayer.ts'
 
 interface Known {
   /** Nodes looked through. */
@@ -31,19 +31,30 @@ interface Known {
 }
 
 const NOTHING: InitialState = { genesis: [], proposals: [], actors: [] }
-const known = new WeakMap<Frontier, Known>()
 
-/** The same object as long as nothing of it changes. */
-export async function seedsOf(frontier: Frontier): Promise<InitialState> {
-  const { nodes } = frontier.log
-  const owner = [...(await founderKeys(frontier))].sort().join()
-  const before = known.get(frontier) ?? { nodes: 0, owner, seeds: NOTHING, genesis: new Set() }
-  if (before.nodes === nodes && before.owner === owner) return before.seeds
-  const differs =
-    before.owner !== owner || (await mayDiffer(frontier, { from: before.nodes, to: nodes, genesis: before.genesis }))
-  const now = differs ? await readSeeds(frontier) : before
-  known.set(frontier, { ...now, nodes, owner })
-  return now.seeds
+/** Reads the initial state of one frontier, and keeps it as long as the log doesn't change it. */
+export class InitialStateReader {
+  readonly #frontier: Frontier
+  #known: Known = { nodes: 0, owner: '', seeds: NOTHING, genesis: new Set() }
+
+  constructor(frontier: Frontier) {
+    this.#frontier = frontier
+  }
+
+  /** Returns the same object as long as nothing of it changes. */
+  async read(): Promise<InitialState> {
+    const frontier = this.#frontier
+    const { nodes } = frontier.log
+    const owner = [...(await founderKeys(frontier))].sort().join()
+    const before = this.#known
+    if (before.nodes === nodes && before.owner === owner) return before.seeds
+    const differs =
+      (before.nodes > 0 && before.owner !== owner) ||
+      (await mayDiffer(frontier, { from: before.nodes, to: nodes, genesis: before.genesis }))
+    const now = differs ? await readSeeds(frontier) : before
+    this.#known = { ...now, nodes, owner }
+    return now.seeds
+  }
 }
 
 /** Kinds that bring a finding, in canonical text. */

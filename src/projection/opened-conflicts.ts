@@ -55,11 +55,6 @@ export class ConflictTracker {
     return this.#latest.filter(({ nodes }) => nodes > seq)
   }
 
-  /** Ids of those that are in the journal. */
-  recorded(): Set<string> {
-    return new Set(this.#latest.filter(({ recorded }) => recorded).map(({ conflict }) => conflict.id))
-  }
-
   /** Drops what is settled, and the oldest of what is too much. */
   #forget(): void {
     const open = this.#latest.filter(({ finding, conflict }) => this.#open.get(finding)?.has(conflict.id))

@@ -4,6 +4,7 @@
 import { hasCode, isErrorCode, ReplicaError } from '../base/errors.ts'
 import { parseJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
+import { contextOf, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import {
   DEPRECATION_SCHEMA,
@@ -52,13 +53,15 @@ export interface RecordReport {
 }
 
 export class Publisher {
+  readonly #replica: Replica
   readonly #home: ReplicaContext
   readonly #frontier: string
 
   /** @throws ReplicaError ERR_FRONTIER_UNKNOWN */
-  constructor(home: ReplicaContext, frontier: string) {
-    this.#home = home
-    this.#frontier = home.frontier(frontier).log.name
+  constructor(replica: Replica, frontier: string) {
+    this.#replica = replica
+    this.#home = contextOf(replica)
+    this.#frontier = this.#home.frontier(frontier).log.name
   }
 
   /**
@@ -112,7 +115,7 @@ export class Publisher {
   async #entry(url: string, options: PublishOptions): Promise<RegistryEntry> {
     const { key, hubId } = this.#home
     const frontier = this.#frontier
-    const { file } = await exportFrontier(this.#home, frontier)
+    const { file } = await exportFrontier(this.#replica, frontier)
     const meta = file.members.get('frontier')
     const draft = {
       vfr_id: frontier,

@@ -3,10 +3,10 @@
 
 import { compareText } from '../base/text.ts'
 import type { LoggedEvent } from '../event/event.ts'
-import type { Frontier } from '../replica/frontier.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { CONFLICT_DETECTED } from '../vela/payloads.ts'
 import { type RecordedSubject, readRecorded } from '../vela/resolution/recorded-conflict.ts'
+import type { FrontierProjection } from './frontier-projection.ts'
 
 export interface RecordedConflict extends RecordedSubject {
   /** The event that recorded it. */
@@ -23,11 +23,11 @@ export interface RecordedConflict extends RecordedSubject {
 /** By finding, kind and id; of these findings only, when given. */
 export async function recordedConflicts(
   home: ReplicaContext,
-  frontier: Frontier,
+  projection: FrontierProjection,
   { findings }: { readonly findings?: Iterable<string> } = {},
 ): Promise<RecordedConflict[]> {
   const wanted = findings === undefined ? undefined : new Set(findings)
-  const { events, resolutions } = await frontier.view.settled()
+  const { events, resolutions } = await projection.settled()
   const settled = new Map(resolutions.conflicts.map(one => [one.conflict, one]))
   const found = new Map<string, RecordedConflict>()
   const add = (event: LoggedEvent, recorded_in: RecordedConflict['recorded_in']): void => {
@@ -38,7 +38,7 @@ export async function recordedConflicts(
     found.set(id, { id, ...subject, at, recorded_in, state, resolutions: standing.map(one => one.event) })
   }
   for (const event of events) add(event, 'log')
-  for await (const event of home.journal.events(frontier.log.name))
+  for await (const event of home.journal.events(projection.frontier))
     if (event.head.kind === CONFLICT_DETECTED) add(event, 'journal')
   const order = (a: RecordedConflict, b: RecordedConflict): number =>
     compareText(a.finding_id, b.finding_id) || compareText(a.kind, b.kind) || compareText(a.id, b.id)

@@ -4,15 +4,14 @@
 
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { SETTLE_LIMITS } from '../base/limits.ts'
-import { Mutex } from '../base/mutex.ts'
 import { excerpt } from '../base/text.ts'
 import type { Signer } from '../event/signing.ts'
 import { parseJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
 import { type AppendReport, appendEvent } from '../replica/append.ts'
-import type { Frontier } from '../replica/frontier.ts'
 import { rowsByReference } from '../replica/log-reader.ts'
 import { nodeView } from '../replica/node-view.ts'
+import { contextOf, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { actorsOf, COMPUTED_ID, checkReviewer, checkReviewerKey } from '../vela/resolution/authority.ts'
 import { fieldOf, presenceOf } from '../vela/resolution/field-values.ts'
@@ -26,8 +25,9 @@ import {
   settledConflict,
   writersOfEvent,
 } from '../vela/state/field-conflicts.ts'
+import { FrontierProjection } from './frontier-projection.ts'
 import { Proposals } from './proposal-store.ts'
-import { type ResolutionSources, recordedSides, settleSources } from './settle-sources.ts'
+import { type ResolutionSources, recordedSides, resolutionContext } from './settle-sources.ts'
 
 /** What is to stand: what one side had, what an event set, or a value, as JSON text. */
 export type Choice = { readonly side: 'ours' | 'theirs' } | { readonly event: string } | { readonly value: string }
@@ -51,19 +51,18 @@ export interface AcceptedReport extends AppendReport {
   readonly applied: 'now' | 'before'
 }
 
-/** Acceptances of a frontier take turns: of two at once, the second sees what the first made. */
-const mutexes = new WeakMap<Frontier, Mutex>()
-
 export class ConflictResolver {
   readonly #home: ReplicaContext
   readonly #name: string
+  readonly #projection: FrontierProjection
   readonly #proposals: Proposals
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
-  constructor(home: ReplicaContext, frontier: string) {
-    this.#home = home
-    this.#name = home.frontier(frontier).log.name
-    this.#proposals = new Proposals(home.store.records, this.#name)
+  constructor(replica: Replica, frontier: string) {
+    this.#home = contextOf(replica)
+    this.#projection = FrontierProjection.of(this.#home, frontier)
+    this.#name = frontier
+    this.#proposals = new Proposals(this.#home.store.records, frontier)
   }
 
   /**
@@ -73,7 +72,7 @@ export class ConflictResolver {
   async propose(draft: ResolveDraft): Promise<Proposal> {
     const { reason, reviewer, key } = draft
     const created_at = this.#home.now()
-    const sources = await settleSources(this.#home, this.#name)
+    const sources = await resolutionContext(this.#home, this.#projection)
     if (key === undefined) checkReviewer(reviewer)
     else checkReviewerKey({ id: reviewer, signer: key, at: created_at }, actorsOf(sources.authorities))
     const computed = await this.#computed(draft.conflict, sources)
@@ -115,15 +114,12 @@ export class ConflictResolver {
     proposal: string,
     by: { readonly reviewer: string; readonly key: Signer; readonly reason?: string },
   ): Promise<AcceptedReport> {
-    const frontier = this.#home.frontier(this.#name)
-    const mutex = mutexes.get(frontier) ?? new Mutex()
-    mutexes.set(frontier, mutex)
-    return mutex.run(() => this.#accept(proposal, by))
+    return this.#projection.acceptances.run(() => this.#accept(proposal, by))
   }
 
   async #accept(id: string, by: { reviewer: string; key: Signer; reason?: string }): Promise<AcceptedReport> {
     const proposal = await this.#proposals.get(id)
-    const sources = await settleSources(this.#home, this.#name)
+    const sources = await resolutionContext(this.#home, this.#projection)
     const acceptance = {
       frontier: this.#name,
       reviewer: by.reviewer,
@@ -157,14 +153,14 @@ export class ConflictResolver {
 
   /** Which resolutions stand, and which conflicts they contest. */
   async resolutions(): Promise<ResolutionView> {
-    return (await settleSources(this.#home, this.#name)).resolutions
+    return (await resolutionContext(this.#home, this.#projection)).resolutions
   }
 
   /** The computed conflict of this id, also where a resolution has settled it; undefined for a recorded one. */
   async #computed(id: string, { computed }: ResolutionSources): Promise<ComputedConflict | undefined> {
     const found = computed.find(one => one.id === id)
     if (found !== undefined || !id.startsWith(COMPUTED_ID)) return found
-    return this.#home.frontier(this.#name).view.read(view => settledConflict(view, id))
+    return this.#projection.read(view => settledConflict(view, id))
   }
 
   /** As a value, however it was said: what an event set means the same in every replay, and at a peer that lacks the event. */
@@ -214,7 +210,7 @@ export class ConflictResolver {
     if (subject === undefined || field === undefined)
       throw new ReplicaError('ERR_PROPOSAL', 'no event sets what this conflict is about: choose a value')
     const of = { finding_id: subject.finding_id, field }
-    const { found, standing } = await this.#home.frontier(this.#name).view.read(view => ({
+    const { found, standing } = await this.#projection.read(view => ({
       found: writersOfEvent(view, of, event),
       standing: currentWriters(view, of),
     }))

@@ -8,6 +8,7 @@ import type { ResolutionContext } from '../vela/resolution/resolution.ts'
 import type { ResolutionView } from '../vela/resolution/resolution-events.ts'
 import type { ComputedConflict } from '../vela/state/field-conflicts.ts'
 import type { Sides } from './compare-sides.ts'
+import type { FrontierProjection } from './frontier-projection.ts'
 
 /** Its events are those that record conflicts or resolve them, of the log and of the journal. */
 export interface ResolutionSources extends ResolutionContext {
@@ -15,13 +16,16 @@ export interface ResolutionSources extends ResolutionContext {
   readonly resolutions: ResolutionView
 }
 
-export async function settleSources(home: ReplicaContext, name: string): Promise<ResolutionSources> {
-  const { view } = home.frontier(name)
-  const { events: logged, resolutions } = await view.settled()
+export async function resolutionContext(
+  home: ReplicaContext,
+  projection: FrontierProjection,
+): Promise<ResolutionSources> {
+  const { events: logged, resolutions } = await projection.settled()
   const events = [...logged]
-  for await (const event of home.journal.events(name)) if (event.head.kind === CONFLICT_DETECTED) events.push(event)
-  const deciders = await view.read(now => now.authorities)
-  return { events, computed: await view.conflicts(), authorities: deciders, resolutions }
+  for await (const event of home.journal.events(projection.frontier))
+    if (event.head.kind === CONFLICT_DETECTED) events.push(event)
+  const authorities = await projection.read(now => now.authorities)
+  return { events, computed: await projection.conflicts(), authorities, resolutions }
 }
 
 const PAGE = 256

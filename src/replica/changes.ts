@@ -45,7 +45,7 @@ async function* read(
   const { log } = frontier
   const signal = new Signal()
   const notify = (): void => signal.notify()
-  const unsubscribe = frontier.subscribe(notify)
+  const unsubscribe = frontier.onCommit(notify)
   until.addEventListener('abort', notify)
   try {
     let seq = since

@@ -4,24 +4,18 @@
 import type { Registry } from '../admission/registry.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { decodeNode } from '../node/node.ts'
-import type { FrontierStore } from '../store/store.ts'
-
-/** The first node of a log stays the first. */
-const known = new WeakMap<FrontierStore, string>()
+import type { LogReader } from '../store/store.ts'
 
 /** The key of the first node stored, 64 hex digits; undefined for a frontier without nodes. */
-export async function founderKey(log: FrontierStore): Promise<string | undefined> {
-  const before = known.get(log)
-  if (before !== undefined || log.nodes === 0) return before
+export async function founderKey(log: LogReader): Promise<string | undefined> {
+  if (log.nodes === 0) return undefined
   const [row] = await log.read([0])
-  const key = toHex(decodeNode(row!.bytes).key)
-  known.set(log, key)
-  return key
+  return toHex(decodeNode(row!.bytes).key)
 }
 
 /** The keys by which the owner speaks, 64 hex digits each; none for a frontier without nodes. */
 export async function founderKeys(frontier: {
-  readonly log: FrontierStore
+  readonly log: LogReader
   readonly registry: Registry
 }): Promise<ReadonlySet<string>> {
   const { log, registry } = frontier

@@ -1,12 +1,11 @@
-// One frontier as an open replica keeps it: its log, its registry, its gate, and a lock under which local events are made,
-// so that each is built on the heads it saw.
+// One frontier of an open replica: its log, registry, gate and documents, and a lock for local events, so that each is built on
+// the heads that it saw.
 
 import { Gate } from '../admission/gate.ts'
 import type { Registry } from '../admission/registry.ts'
 import { Emitter } from '../base/emitter.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
-import { FrontierProjection, type InitialState, type ViewParts } from '../projection/frontier-projection.ts'
 import type { FrontierStore, HeldStore, NodeEntry } from '../store/store.ts'
 import { Documents } from './documents.ts'
 import { RecentRows } from './sync/recent-rows.ts'
@@ -16,25 +15,17 @@ export class Frontier {
   readonly held: HeldStore
   readonly registry: Registry
   readonly gate: Gate
-  readonly view: FrontierProjection
   readonly documents: Documents
   /** The last nodes, for those who follow. */
   readonly tail = new RecentRows()
   readonly #commits = new Emitter()
   readonly #mutex = new Mutex()
 
-  /** `seeds`: what replay of this frontier starts from, besides its events. */
-  constructor(
-    parts: { held: HeldStore; verifier: VerifierPool; seeds?: (frontier: Frontier) => Promise<InitialState> } & Omit<
-      ViewParts,
-      'seeds'
-    >,
-  ) {
-    const { log, held, registry, seeds } = parts
+  constructor(parts: { log: FrontierStore; held: HeldStore; registry: Registry; verifier: VerifierPool }) {
+    const { log, held, registry } = parts
     this.log = log
     this.held = held
     this.registry = registry
-    this.view = new FrontierProjection({ ...parts, seeds: seeds === undefined ? undefined : () => seeds(this) })
     const onCommitted = (nodes: readonly NodeEntry[], firstSeq: number): void => {
       this.tail.add(nodes, firstSeq)
       this.#commits.emit()
@@ -43,8 +34,11 @@ export class Frontier {
     this.documents = new Documents(log.documents, this.gate)
   }
 
-  /** Tells of each commit after it is durable, whoever made its nodes; the log says what came. Answers how to end it. */
-  subscribe(listener: () => void): () => void {
+  /**
+   * Calls the listener after each durable commit, whatever made its nodes.
+   * @returns a function that unsubscribes
+   */
+  onCommit(listener: () => void): () => void {
     return this.#commits.on(listener)
   }
 

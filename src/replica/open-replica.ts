@@ -12,7 +12,8 @@ import type { NetworkHooks } from './links/backoff.ts'
 
 const HUB_ID = 'self/hub-id'
 
-export interface OpenOptions {
+/** Which store, and which key. */
+export interface StoreOptions {
   /** A folder (LevelDB), or an engine that is open already; the replica closes it. */
   readonly location: string | Store
   /** Make the store, with a new key, when the folder holds none. */
@@ -23,6 +24,10 @@ export interface OpenOptions {
   readonly key?: Key
   /** From now on this key, in place of the one that a folder has; that one stays one's own. */
   readonly useKey?: Key
+}
+
+/** What an open replica takes from its surroundings. */
+export interface ContextOptions {
   /** Alarms and progress for an operator; the library itself logs nothing. Must not throw. */
   readonly onEvent?: (event: ReplicaEvent) => void
   /** The time of events made here; default the machine's clock. */
@@ -45,7 +50,7 @@ export interface OpenedReplica extends OwnKey {
 }
 
 /** @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_VERSION, ERR_KEY_FILE, ERR_PEER_ID */
-export async function openParts(options: OpenOptions): Promise<OpenedReplica> {
+export async function openParts(options: StoreOptions): Promise<OpenedReplica> {
   const { location, hubId } = options
   if (hubId !== undefined) checkHubId(hubId)
   if (typeof location !== 'string') return openEngine(location, options)
@@ -59,13 +64,13 @@ export async function openParts(options: OpenOptions): Promise<OpenedReplica> {
   }
 }
 
-function ownKey(place: KeyPlace, options: OpenOptions, state: 'new' | 'there'): Promise<OwnKey> {
+function ownKey(place: KeyPlace, options: StoreOptions, state: 'new' | 'there'): Promise<OwnKey> {
   const { key, useKey } = options
   if (state === 'new') return makeOwnKey(place, useKey ?? key ?? Key.generate())
   return useKey === undefined ? loadOwnKey(place) : loadIdentity(place, useKey)
 }
 
-async function openEngine(store: Store, options: OpenOptions): Promise<OpenedReplica> {
+async function openEngine(store: Store, options: StoreOptions): Promise<OpenedReplica> {
   const key = options.useKey ?? options.key ?? Key.generate()
   const former = await readFormer(store.records)
   return { location: '', store, key, former, hubId: await nameOf(store, key, options.hubId) }

@@ -11,7 +11,6 @@ import { Mutex } from '../base/mutex.ts'
 import { compareText } from '../base/text.ts'
 import { Key } from '../crypto/key.ts'
 import { VerifierPool } from '../crypto/verifier-pool.ts'
-import { seedsOf } from '../projection/initial-state.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import type { FrontierStore, Store, Wait } from '../store/store.ts'
 import type { Channel } from '../sync/connection.ts'
@@ -21,8 +20,14 @@ import { Frontier } from './frontier.ts'
 import { loadIdentity } from './identity.ts'
 import { Journal } from './journal.ts'
 import { NETWORK_HOOKS, type NetworkHooks } from './links/backoff.ts'
-import type { OpenedReplica, OpenOptions, ReplicaEvent } from './open-replica.ts'
+import { type MergeObserver, NO_OBSERVER } from './merge-observer.ts'
+import type { ContextOptions, OpenedReplica, ReplicaEvent } from './open-replica.ts'
 import { PeerSyncTracker } from './sync/peer-sync-tracker.ts'
+
+/** An object that lives as long as the replica that it was made for. */
+export interface Resource {
+  close(): Promise<void>
+}
 
 export class ReplicaContext {
   readonly location: string
@@ -38,6 +43,9 @@ export class ReplicaContext {
   readonly emit: (event: ReplicaEvent) => void
   /** Where others reach this replica; undefined unless it is a hub that listens. */
   address: string | undefined
+  /** Told of merges; set once, before anything is merged. */
+  observer: MergeObserver = NO_OBSERVER
+  readonly #resources = new Map<unknown, Resource>()
   readonly #clock: () => Date
   readonly #over = new AbortController()
   /** What goes on until `over` and has to end before the store is closed. */
@@ -51,7 +59,7 @@ export class ReplicaContext {
   readonly #openMutex = new Mutex()
   #closing: Promise<void> | undefined
 
-  constructor(opened: OpenedReplica, options: OpenOptions) {
+  constructor(opened: OpenedReplica, options: ContextOptions) {
     this.location = opened.location
     this.hubId = opened.hubId
     this.store = opened.store
@@ -93,6 +101,15 @@ export class ReplicaContext {
     const ended = (): void => void this.#tasks.delete(run)
     run.then(ended, ended)
     return run
+  }
+
+  /** Returns this replica's object of the given class: made on first use, closed with the replica. */
+  resource<T extends Resource>(Type: new (context: ReplicaContext) => T): T {
+    const existing = this.#resources.get(Type)
+    if (existing !== undefined) return existing as T
+    const made = new Type(this)
+    this.#resources.set(Type, made)
+    return made
   }
 
   /** Tells of each change of a registry, and of frontiers that are kept from now on. Answers how to end it. */
@@ -165,9 +182,6 @@ export class ReplicaContext {
       held,
       registry,
       verifier: this.verifier,
-      hubId: this.hubId,
-      journal: this.journal,
-      seeds: seedsOf,
     })
   }
 
@@ -235,6 +249,7 @@ export class ReplicaContext {
   close(): Promise<void> {
     this.#over.abort()
     this.#closing ??= (async () => {
+      await Promise.allSettled([...this.#resources.values()].map(one => one.close()))
       await Promise.allSettled(this.#tasks)
       await this.standings.flush().catch(() => {}) // what it keeps is known again after the next exchange
       await Promise.allSettled([...this.frontiers.values()].map(frontier => frontier.exclusive(async () => {})))

@@ -8,20 +8,6 @@ import { cidText } from '../cbor/cid.ts'
 import type { Key } from '../crypto/key.ts'
 import type { LoggedEvent } from '../event/event.ts'
 import type { Action, IdPair } from '../graph/causal-closure.ts'
-import { type CompareOptions, type CompareWith, type Comparison, compareFrontier } from '../projection/compare-peer.ts'
-import { FrontierConflicts } from '../projection/conflicts-api.ts'
-import { importFrontier, type WholeImportReport } from '../projection/files/import-file.ts'
-import {
-  type BaseView,
-  baseDocuments,
-  exportFrontier,
-  exportRepository,
-  type FrontierSnapshot,
-} from '../projection/files/snapshot.ts'
-import type { RepositoryFile, SplitFrontier } from '../projection/files/split.ts'
-import type { MergeReport } from '../projection/merge-report.ts'
-import { Publisher } from '../projection/publisher.ts'
-import { ConflictResolver } from '../projection/resolver.ts'
 import type { ReplicaPort } from '../transport/session.ts'
 import {
   type AppendInput,
@@ -39,10 +25,17 @@ import type { ImportOptions, ImportReport, LogReader } from './import/import-rea
 import type { JournalEntry } from './journal.ts'
 import { followPeer, type LiveOptions } from './links/follow-peer.ts'
 import { classifyStored, rowsByReference } from './log-reader.ts'
+import type { MergeObserver, MergeReport } from './merge-observer.ts'
 import { frontierStatus, type StatusReport } from './merge-status.ts'
 import { type NodeView, nodeView } from './node-view.ts'
 import { eventsOf, type NodesOptions, nodesOf } from './nodes.ts'
-import { type OpenedReplica, type OpenOptions, openParts, refuseExisting } from './open-replica.ts'
+import {
+  type ContextOptions,
+  type OpenedReplica,
+  openParts,
+  refuseExisting,
+  type StoreOptions,
+} from './open-replica.ts'
 import { FrontierPeers } from './peers.ts'
 import { ReplicaContext } from './replica-context.ts'
 import { type ExchangeReport, exchangeWith } from './sync/exchanging.ts'
@@ -52,13 +45,27 @@ import type { AdoptReport, CloneOptions, CloneReport } from './sync/syncing.ts'
 import { adoptRegistry, connectAndChoose, finishClone, syncWith } from './sync/syncing.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './verify.ts'
 
-export class Replica {
-  protected readonly home: ReplicaContext
-  protected readonly services: ReplicaPort
+export interface OpenOptions extends StoreOptions, ContextOptions {
+  /** Makes the observer that looks for conflicts after merges; without one reports don't name any. */
+  readonly mergeObserver?: (replica: Replica) => MergeObserver
+}
 
-  protected constructor(opened: OpenedReplica, options: OpenOptions, openRead = false) {
-    this.home = new ReplicaContext(opened, options)
-    this.services = replicaPort(this.home, { openRead })
+let contextIn: (replica: Replica) => ReplicaContext
+let construct: (opened: OpenedReplica, options: OpenOptions) => Replica
+
+export class Replica {
+  readonly #context: ReplicaContext
+  readonly #port: ReplicaPort
+
+  static {
+    contextIn = replica => replica.#context
+    construct = (opened, options) => new Replica(opened, options)
+  }
+
+  private constructor(opened: OpenedReplica, options: OpenOptions) {
+    this.#context = new ReplicaContext(opened, options)
+    this.#port = replicaPort(this.#context, { openRead: false })
+    if (options.mergeObserver !== undefined) this.#context.observer = options.mergeObserver(this)
   }
 
   /**
@@ -67,57 +74,53 @@ export class Replica {
    */
   static async open(options: OpenOptions): Promise<Replica> {
     const replica = new Replica(await openParts(options), options)
-    await replica.load()
-    return replica
-  }
-
-  protected async load(): Promise<void> {
     try {
-      await this.home.load()
+      await replica.#context.load()
+      return replica
     } catch (error) {
-      await this.home.close()
+      await replica.close()
       throw error
     }
   }
 
   /** The folder; empty for a replica on a given engine. */
   get location(): string {
-    return this.home.location
+    return this.#context.location
   }
 
   get hubId(): string {
-    return this.home.hubId
+    return this.#context.hubId
   }
 
   get key(): Key {
-    return this.home.key
+    return this.#context.key
   }
 
   // ## Frontiers and peers
 
   /** Names of the frontiers kept here, in byte order. */
   frontiers(): string[] {
-    return this.home.store.frontiers()
+    return this.#context.store.frontiers()
   }
 
   /** The named frontier, or the only one. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE when it isn't clear which */
   frontier(name?: string): string {
-    return this.home.resolveName(name)
+    return this.#context.resolveName(name)
   }
 
   /** Makes a new frontier: its genesis event names it. */
   createFrontier(options: { name: string; creator?: string }): Promise<AppendReport> {
-    return createFrontier(this.home, options)
+    return createFrontier(this.#context, options)
   }
 
   /** Starts to keep a frontier. @throws ReplicaError ERR_FRONTIER_ID */
   async track(frontier: string): Promise<void> {
-    await this.home.openFrontier(frontier)
+    await this.#context.openFrontier(frontier)
   }
 
   /** The peers of a frontier; asking for them tracks it. @throws ReplicaError ERR_FRONTIER_ID */
   registry(frontier: string): FrontierPeers {
-    return new FrontierPeers(this.home, frontier)
+    return new FrontierPeers(this.#context, frontier)
   }
 
   // ## Making events
@@ -127,38 +130,28 @@ export class Replica {
    * @throws ReplicaError ERR_EVENT_SHAPE, ERR_EVENT_ID, ERR_EVENT_SIZE, ERR_EVENT_PARENT, ERR_JSON, ERR_FRONTIER_UNKNOWN
    */
   append(frontier: string, event: AppendInput, options: AppendOptions = {}): Promise<AppendReport> {
-    return appendEvent(this.home, frontier, event, options)
+    return appendEvent(this.#context, frontier, event, options)
   }
 
   /** What nodes of the frontier link: put a document first, then append the event with its link. @throws ERR_FRONTIER_UNKNOWN */
   documents(frontier: string): Documents {
-    return this.home.frontier(frontier).documents
+    return this.#context.frontier(frontier).documents
   }
 
   /** Adds the events of a log as a chain. `log` gives single events' JSON texts; with `strict` it is called twice. One that fails keeps no frontier that was not kept. */
   import(frontier: string, log: LogReader, options: ImportOptions = {}): Promise<ImportReport> {
-    return importFrontierEvents(this.home, { frontier, log }, options)
-  }
-
-  /** What looks like a base document of a frontier, by whom it is linked, and which one counts: that of the frontier's owner. */
-  bases(frontier: string): Promise<readonly BaseView[]> {
-    return baseDocuments(this.home, frontier)
-  }
-
-  /** Takes in a whole frontier, as splitFrontier and splitRepository give it: its events, and all the rest as documents. */
-  importWhole(frontier: string, parts: SplitFrontier, options: ImportOptions = {}): Promise<WholeImportReport> {
-    return importFrontier(this.home, { frontier, parts }, options)
+    return importFrontierEvents(this.#context, { frontier, log }, options)
   }
 
   /** Joins the heads under a signed `frontier.merged` event. @throws ReplicaError ERR_USAGE with fewer than two heads */
   merge(frontier: string, options: { reason: string; actor?: string }): Promise<AppendReport> {
-    return mergeHeads(this.home, frontier, options)
+    return mergeHeads(this.#context, frontier, options)
   }
 
   /** A new frontier from this one's events, where ancestors are not to be had. Only on request, with a reason. */
   async fork(frontier: string, options: { reason: string }): Promise<ForkReport> {
-    const report = await forkFrontier(this.home, { base: this.home.frontier(frontier), reason: options.reason })
-    await this.home.journal.write(frontier, 'frontier.forked', { fork: report.frontier, reason: options.reason })
+    const report = await forkFrontier(this.#context, { base: this.#context.frontier(frontier), reason: options.reason })
+    await this.#context.journal.write(frontier, 'frontier.forked', { fork: report.frontier, reason: options.reason })
     return report
   }
 
@@ -166,17 +159,17 @@ export class Replica {
 
   /** Nodes, parents before their children unless `reverse`. */
   async *nodes(frontier: string, options: NodesOptions = {}): AsyncGenerator<NodeView> {
-    yield* nodesOf(this.home.frontier(frontier).log, options)
+    yield* nodesOf(this.#context.frontier(frontier).log, options)
   }
 
   /** The events in replay order, each once although several nodes may carry it. */
   async *events(frontier: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<NodeView> {
-    yield* eventsOf(this.home.frontier(frontier).log, options.signal)
+    yield* eventsOf(this.#context.frontier(frontier).log, options.signal)
   }
 
   /** Nodes as they are merged, without end, from number `since` (else from now) on; ends with the signal, or the replica. */
   changes(frontier: string, options: ChangesOptions = {}): AsyncGenerator<NodeView> {
-    return changesOf(this.home.frontier(frontier), options, this.home.closedSignal)
+    return changesOf(this.#context.frontier(frontier), options, this.#context.closedSignal)
   }
 
   /** The node of a CID, or all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */
@@ -184,24 +177,14 @@ export class Replica {
     const names = frontier === undefined ? this.frontiers() : [this.frontier(frontier)]
     const found: NodeView[] = []
     for (const name of names) {
-      for (const row of await rowsByReference(this.home.frontier(name).log, reference)) found.push(nodeView(row))
+      for (const row of await rowsByReference(this.#context.frontier(name).log, reference)) found.push(nodeView(row))
     }
     return found
   }
 
-  /** The whole frontier as it is now: its frontier.json, read and as text. Equal heads give equal bytes. */
-  whole(frontier: string): Promise<FrontierSnapshot> {
-    return exportFrontier(this.home, frontier)
-  }
-
-  /** The same as the files of a `.vela` repository. */
-  wholeRepository(frontier: string): Promise<RepositoryFile[]> {
-    return exportRepository(this.home, frontier)
-  }
-
   /** CIDs of the heads, in byte order of their digests. */
   heads(frontier: string): string[] {
-    return this.home
+    return this.#context
       .frontier(frontier)
       .log.heads()
       .map(head => cidText(head))
@@ -209,16 +192,16 @@ export class Replica {
 
   /** SHA-256 over the sorted heads' digests, 64 hex digits. Equal digests: equal sets of nodes. */
   headsDigest(frontier: string): string {
-    return toHex(this.home.frontier(frontier).log.headsDigest())
+    return toHex(this.#context.frontier(frontier).log.headsDigest())
   }
 
   /** What would have to be fetched before these events could be merged; costs their number, not the log's. */
   classify(frontier: string, incoming: readonly IdPair[]): Promise<Action> {
-    return classifyStored(this.home.frontier(frontier).log, incoming)
+    return classifyStored(this.#context.frontier(frontier).log, incoming)
   }
 
   async status(): Promise<StatusReport> {
-    const { home } = this
+    const home = this.#context
     const frontiers = await Promise.all(this.frontiers().map(name => frontierStatus(home, name)))
     const disk_bytes = await home.store.diskBytes()
     return { hub_id: home.hubId, public_key: home.key.publicKey, disk_bytes, frontiers }
@@ -226,49 +209,33 @@ export class Replica {
 
   /** Reads everything once more; with `signatures` checks every signature too. */
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {
-    return verifyStore(this.home.store, { verifier: this.home.verifier, ownKeys: this.home.ownKeys }, options)
-  }
-
-  /** The conflicts of a frontier, computed, between resolutions, and recorded: listed, shown, explained. */
-  conflicts(frontier: string): FrontierConflicts {
-    return new FrontierConflicts(this.home, frontier)
+    return verifyStore(
+      this.#context.store,
+      { verifier: this.#context.verifier, ownKeys: this.#context.ownKeys },
+      options,
+    )
   }
 
   /** This replica's own observations of a frontier, oldest first, after number `after`. */
   journal(frontier: string, options: { after?: number; limit: number }): Promise<JournalEntry[]> {
-    return this.home.journal.list(this.frontier(frontier), options)
-  }
-
-  /** Compares with a peer's whole frontier and records what differs in the journal. Nothing is merged or decided. */
-  compare(frontier: string, from: CompareWith, options: CompareOptions = {}): Promise<Comparison> {
-    return compareFrontier(this.home, this.frontier(frontier), from, options)
-  }
-
-  /** How people settle conflicts: proposals, and the signed events that come of them. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
-  settling(frontier: string): ConflictResolver {
-    return new ConflictResolver(this.home, this.frontier(frontier))
-  }
-
-  /** What the owner of a frontier tells hubs: its entry, a rotation, that it is deprecated. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
-  publishing(frontier: string): Publisher {
-    return new Publisher(this.home, this.frontier(frontier))
+    return this.#context.journal.list(this.frontier(frontier), options)
   }
 
   /** The federation events that this replica's journal records, oldest first. */
   journalEvents(frontier: string): AsyncGenerator<LoggedEvent> {
-    return this.home.journal.events(this.frontier(frontier))
+    return this.#context.journal.events(this.frontier(frontier))
   }
 
   // ## Syncing
 
   /** Sends a registered peer what it lacks. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_SYNC_… */
   push(frontier: string, peer: string, options: SyncOptions = {}): Promise<SyncReport> {
-    return syncWith(this.home, this.services, { frontier, peer, mode: 'push' }, options)
+    return syncWith(this.#context, this.#port, { frontier, peer, mode: 'push' }, options)
   }
 
   /** Takes from a registered peer what is lacking here. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_SYNC_… */
   pull(frontier: string, peer: string, options: SyncOptions = {}): Promise<SyncReport> {
-    return syncWith(this.home, this.services, { frontier, peer, mode: 'pull' }, options)
+    return syncWith(this.#context, this.#port, { frontier, peer, mode: 'pull' }, options)
   }
 
   /** Both at once, or one way, in one session. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_SYNC_… */
@@ -277,12 +244,12 @@ export class Replica {
     peer: string,
     options: SyncOptions & { readonly mode?: LiveMode } = {},
   ): Promise<ExchangeReport> {
-    return exchangeWith(this.home, this.services, { frontier, peer, mode: options.mode ?? 'both' }, options)
+    return exchangeWith(this.#context, this.#port, { frontier, peer, mode: options.mode ?? 'both' }, options)
   }
 
   /** Follows a peer until the signal: what either side merges flows on; a link that ends is dialled again. Then: what that opened here. */
   live(frontier: string, peer: string, options: LiveOptions = {}): Promise<MergeReport> {
-    return followPeer(this.home, this.services, { frontier, peer }, options)
+    return followPeer(this.#context, this.#port, { frontier, peer }, options)
   }
 
   /** Takes a peer's registry over as one's own declarations, because a person said so; admits what those keys held back. */
@@ -292,7 +259,7 @@ export class Replica {
     options: SyncOptions & { readonly allowPlain?: boolean } = {},
   ): Promise<AdoptReport> {
     const { allowPlain = false } = options
-    return adoptRegistry(this.home, this.services, { frontier, peer, allowPlain }, options)
+    return adoptRegistry(this.#context, this.#port, { frontier, peer, allowPlain }, options)
   }
 
   /**
@@ -300,11 +267,18 @@ export class Replica {
    * Nothing is made on disk before the hub has proved its key; what a cut leaves is completed by `pull`.
    * @throws ReplicaError ERR_PEER_URL before anything is dialled, ERR_KEY, ERR_STORE_EXISTS, and as `pull`
    */
-  static async clone(url: string, options: CloneOptions): Promise<{ replica: Replica } & CloneReport> {
-    const { location, hubId } = options
+  static async clone(
+    url: string,
+    options: CloneOptions & Pick<OpenOptions, 'mergeObserver'>,
+  ): Promise<{ replica: Replica } & CloneReport> {
+    const { location, hubId, mergeObserver } = options
     const { key, ...found } = await connectAndChoose(url, options, emptyReplicaPort)
     if (typeof location === 'string') await refuseExisting(location)
-    const replica = await Replica.open({ location, create: true, key, ...(hubId === undefined ? {} : { hubId }) })
+    const replica = await Replica.open({
+      ...{ location, create: true, key },
+      ...(hubId !== undefined && { hubId }),
+      ...(mergeObserver !== undefined && { mergeObserver }),
+    })
     try {
       return { replica, ...(await finishClone(replica, { url, ...found }, options)) }
     } catch (error) {
@@ -317,18 +291,28 @@ export class Replica {
 
   /** A new key for what is made from now on. What the former one signed stays; peers have to rotate this replica's key. */
   async rotateKey(): Promise<{ public_key: string; former: string }> {
-    const { key, former } = await this.home.renewKey()
+    const { key, former } = await this.#context.renewKey()
     const facts = { public_key: key.publicKey, former: former.publicKey }
-    for (const name of this.frontiers()) await this.home.journal.write(name, 'key.rotated', facts)
+    for (const name of this.frontiers()) await this.#context.journal.write(name, 'key.rotated', facts)
     return facts
   }
 
   /** Waits for what is being written and closes the store. */
   close(): Promise<void> {
-    return this.home.close()
+    return this.#context.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+/** A replica whose frontiers are not loaded yet: a hub learns its address first. */
+export function newReplica(opened: OpenedReplica, options: OpenOptions): Replica {
+  return construct(opened, options)
+}
+
+/** The parts of a replica, for the packages built on it. Not part of the public API. */
+export function contextOf(replica: Replica): ReplicaContext {
+  return contextIn(replica)
 }

@@ -17,8 +17,6 @@ export const CDDL_SHA256 = 'f0de88bcdbb5ed0c4214e5421ccfab6ac6d1d8270d2c075af8c4
 /** Bytes of text in an error. */
 export const ERROR_TEXT_MAX = 1024
 /** Events of an opened conflict that are named, bytes of its id and of its kind, and of its finding's id. */
-export const OPENED_EVENTS_MAX = 64
-export const OPENED_NAME_BYTES_MAX = 64
 export const OPENED_FINDING_BYTES_MAX = 256
 /** Frontiers listed in one answer. */
 export const FRONTIERS_MAX = 1024
@@ -110,7 +108,8 @@ export type Message =
 type Check = (value: CborValue) => boolean
 type Shape = Readonly<Record<string, Check>>
 
-const { frameBytesMax, headsPerFrameMax, idsPerOfferMax, idsPerWantMax, creditNodes, reportItemsMax } = WIRE_LIMITS
+const { frameBytesMax, headsPerFrameMax, idsPerOfferMax, idsPerWantMax, creditNodes } = WIRE_LIMITS
+const { reportItemsMax, openedEventsMax, openedNameBytesMax } = WIRE_LIMITS
 
 const uint: Check = value => typeof value === 'number' && value >= 0
 const flag: Check = value => typeof value === 'boolean'
@@ -198,7 +197,7 @@ const SHAPES: Readonly<Record<Message['t'], Shape>> = {
   stop: { ch: uint },
   close: { ch: uint },
 }
-const name = text(OPENED_NAME_BYTES_MAX)
+const name = text(openedNameBytesMax)
 const OPENED: Shape = {
   count: uint,
   items: array(
@@ -207,7 +206,7 @@ const OPENED: Shape = {
       conflict: name,
       kind: nullOr(name),
       field: nullOr(name),
-      events: array(OPENED_EVENTS_MAX, text(64)),
+      events: array(openedEventsMax, text(64)),
       finding: nullOr(text(OPENED_FINDING_BYTES_MAX)),
       contested: flag,
     }),

@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/base/bytes.ts'
 import { type CooperativeTask, runCooperatively, runToCompletion } from '../../src/base/cooperative.ts'
+import { exportFrontier } from '../../src/projection/files/snapshot.ts'
 import { contentHashes, contentHashesTask } from '../../src/vela/hashes/snapshot-hash.ts'
 import { serve } from '../hub/site.ts'
 
@@ -41,7 +42,7 @@ test('what the work throws is thrown', async () => {
 
 test('a frontier of many events is read and hashed in many pieces', async () => {
   await using site = await serve({ notes: 600 })
-  const { text, file } = await site.hub.whole(site.frontier)
+  const { text, file } = await exportFrontier(site.hub.replica, site.frontier)
   assert.is(file.events.length, 601)
   let pieces = 0
   const hashing = contentHashesTask(text)

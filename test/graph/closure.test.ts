@@ -12,7 +12,7 @@ import {
   isCausallyClosed,
   missingAncestors,
 } from '../../src/graph/causal-closure.ts'
-import * as entry from '../../src/index.ts'
+import * as entry from '../../src/projection/index.ts'
 import { classifyStored } from '../../src/replica/log-reader.ts'
 import { compareByTime, topologicalOrder } from '../../src/vela/index.ts'
 import { shared, skip } from '../shared-data.ts'

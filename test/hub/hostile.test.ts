@@ -198,7 +198,7 @@ test('readers that ask for whole frontiers and read nothing cost no memory of th
       reason: `large ${i}`,
       payload: { text },
     }
-    await site.hub.append(site.frontier, note)
+    await site.hub.replica.append(site.frontier, note)
   }
   const file = `/entries/${site.frontier}/snapshot`
   const whole = (await (await site.get(file)).arrayBuffer()).byteLength

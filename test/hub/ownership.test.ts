@@ -4,6 +4,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Key } from '../../src/crypto/key.ts'
+import { exportFrontier } from '../../src/projection/files/snapshot.ts'
 import { Replica } from '../../src/replica/replica.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import {
@@ -30,9 +31,11 @@ async function scene(location = new MemoryStore()): Promise<Scene> {
   const site = await serve({ location })
   const owner = await Replica.open({ location: new MemoryStore(), hubId: 'hub:owner' })
   const { frontier } = await owner.createFrontier({ name: 'Owned elsewhere' })
-  await site.hub.track(frontier)
-  await site.hub.registry(frontier).add({ id: 'hub:owner', url: 'wss://o.example', publicKey: owner.key.publicKey })
-  await owner.registry(frontier).add({ id: 'hub:main', url: site.hub.url, publicKey: site.hub.key.publicKey })
+  await site.hub.replica.track(frontier)
+  await site.hub.replica
+    .registry(frontier)
+    .add({ id: 'hub:owner', url: 'wss://o.example', publicKey: owner.key.publicKey })
+  await owner.registry(frontier).add({ id: 'hub:main', url: site.hub.url, publicKey: site.hub.replica.key.publicKey })
   await owner.push(frontier, 'hub:main')
   const end = async (): Promise<void> => {
     await owner.close()
@@ -43,7 +46,7 @@ async function scene(location = new MemoryStore()): Promise<Scene> {
 
 /** Publishes the present state under a key, at so many minutes past noon; what the hub says. */
 async function publish({ site, owner, frontier }: Scene, key: Key, minute: number): Promise<string | number> {
-  const { file } = await owner.whole(frontier)
+  const { file } = await exportFrontier(owner, frontier)
   const entry = signEntry(
     {
       vfr_id: frontier,
@@ -107,7 +110,7 @@ test('a key that the registry rotates away may not publish, and the new one may'
   const { site, owner, frontier } = all
   assert.is(await publish(all, owner.key, 1), 201)
   const next = Key.generate()
-  await site.hub.registry(frontier).rotate('hub:owner', next.publicKey)
+  await site.hub.replica.registry(frontier).rotate('hub:owner', next.publicKey)
   assert.is(await publish(all, owner.key, 2), '403 ERR_ENTRY_OWNER')
   assert.is((await site.get(`/entries/${frontier}`)).status, 424)
   assert.is(await publish(all, next, 3), 201)
@@ -118,7 +121,7 @@ test('a key that the registry rotates away may not publish, and the new one may'
 test('a key that was removed may not publish, nor may anybody else in its place', async () => {
   await using all = await scene()
   const { site, owner, frontier } = all
-  await site.hub.registry(frontier).remove('hub:owner')
+  await site.hub.replica.registry(frontier).remove('hub:owner')
   assert.is(await publish(all, owner.key, 1), '403 ERR_ENTRY_OWNER')
   assert.is(await publish(all, Key.generate(), 1), '403 ERR_ENTRY_OWNER')
   const { deprecation } = drafts(frontier)
@@ -147,7 +150,7 @@ test('a record that the owner of that moment made counts on, when the registry r
   {
     await using all = await scene(store)
     frontier = all.frontier
-    const peers = all.site.hub.registry(frontier)
+    const peers = all.site.hub.replica.registry(frontier)
     await peers.rotate('hub:owner', peer.publicKey)
     assert.is(await hand(all, 'maintainers', drafts(frontier).maintainer('add', next.publicKey), peer), 200)
     assert.is(await hand(all, 'rotate-owner', drafts(frontier).rotation(next.publicKey), peer), 200)

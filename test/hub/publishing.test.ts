@@ -7,6 +7,7 @@ import { HTTP_LIMITS } from '../../src/base/limits.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
 import { splitPublication } from '../../src/hub/publication-body.ts'
+import { exportFrontier } from '../../src/projection/files/snapshot.ts'
 import { Replica } from '../../src/replica/replica.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import {
@@ -52,9 +53,11 @@ async function scene(): Promise<Scene> {
 
 /** The hub admits what the owner makes of its frontier. */
 async function mirror(site: Served, owner: Replica, frontier: string): Promise<void> {
-  await site.hub.track(frontier)
-  await site.hub.registry(frontier).add({ id: 'hub:owner', url: 'wss://owner.example', publicKey: owner.key.publicKey })
-  await owner.registry(frontier).add({ id: 'hub:main', url: site.hub.url, publicKey: site.hub.key.publicKey })
+  await site.hub.replica.track(frontier)
+  await site.hub.replica
+    .registry(frontier)
+    .add({ id: 'hub:owner', url: 'wss://owner.example', publicKey: owner.key.publicKey })
+  await owner.registry(frontier).add({ id: 'hub:main', url: site.hub.url, publicKey: site.hub.replica.key.publicKey })
 }
 
 async function entryText(site: Served, frontier: string): Promise<string> {
@@ -66,7 +69,7 @@ async function snapshotText(site: Served, frontier: string): Promise<string> {
 }
 
 async function wholeText(owner: Replica, frontier: string): Promise<string> {
-  return Buffer.from((await owner.whole(frontier)).text).toString('utf8')
+  return Buffer.from((await exportFrontier(owner, frontier)).text).toString('utf8')
 }
 
 async function entryOf(
@@ -75,7 +78,7 @@ async function entryOf(
   changes: Partial<EntryDraft> = {},
   key = owner.key,
 ): Promise<RegistryEntry> {
-  const { file } = await owner.whole(frontier)
+  const { file } = await exportFrontier(owner, frontier)
   const draftOfEntry = {
     vfr_id: frontier,
     name: 'Owned elsewhere',
@@ -122,7 +125,7 @@ test('a frontier that somebody else made has no entry until its owner publishes 
 test('an entry comes with its frontier, as Vela’s client sends it, and is refused when that has other hashes', async () => {
   await using all = await scene()
   const { site, owner, frontier } = all
-  const { text } = await owner.whole(frontier)
+  const { text } = await exportFrontier(owner, frontier)
   const substrate = Buffer.from(text).toString('utf8')
   const entry = printEntry(await entryOf(owner, frontier))
   const withIt = (content: string): string => `${entry.slice(0, -1)},"substrate":${content}}`
@@ -283,9 +286,9 @@ test('a frontier stays its hub’s own when the hub has a new key, and the entry
     assert.ok(verifyEntry(entry, verify))
     return entry.owner_pubkey
   }
-  const before = site.hub.key.publicKey
+  const before = site.hub.replica.key.publicKey
   assert.is(await ownerOf(), before)
-  const { public_key } = await site.hub.rotateKey()
+  const { public_key } = await site.hub.replica.rotateKey()
   assert.is(await ownerOf(), public_key)
   const [key] = (await (await site.get(`/manifest/${site.frontier}.sig`)).text()).split(' ')
   assert.is(key, public_key)

@@ -48,7 +48,7 @@ test('the entry that a hub serves is of the snapshot beside it, also after appen
   for (let i = 0; i < 4; i += 1) {
     const pair = await entryAndSnapshot(site)
     checkPair(pair)
-    assert.is(pair.entry.owner_pubkey, site.hub.key.publicKey)
+    assert.is(pair.entry.owner_pubkey, site.hub.replica.key.publicKey)
     assert.is(readFrontier(pair.body).events.length, 4 + i)
     await site.append(`later ${i}`)
     skipTime(HTTP_LIMITS.captureMsMax)
@@ -114,7 +114,7 @@ test('a signature is over the manifest that was read, and with its hash over exa
   assert.is(manifest.headers.get('etag'), `"${hash}"`)
   await site.append('in between')
   const signature = await (await site.get(`${path}.sig`)).text()
-  assert.is(signature, signManifestFile(site.frontier, bytes, site.hub.key))
+  assert.is(signature, signManifestFile(site.frontier, bytes, site.hub.replica.key))
   skipTime(HTTP_LIMITS.captureMsMax / 2)
   await site.get(`${path}.sig`)
   skipTime(HTTP_LIMITS.captureMsMax / 2)
@@ -136,7 +136,7 @@ test('a snapshot under a hash that the frontier never had is not found', async (
 
 test('the list of entries is a registry of all frontiers, a page at a time', async () => {
   await using site = await serve({ notes: 1 })
-  const second = await site.hub.createFrontier({ name: 'Second' })
+  const second = await site.hub.replica.createFrontier({ name: 'Second' })
   const text = await (await site.get('/entries')).text()
   const { entries, refused } = readRegistry(text)
   assert.equal(refused, [])
@@ -150,7 +150,7 @@ test('the list of entries is a registry of all frontiers, a page at a time', asy
 
 test('a frontier without events has no entry, and one that is not kept is not found', async () => {
   await using site = await serve()
-  await site.hub.track('vfr_0000000000000000')
+  await site.hub.replica.track('vfr_0000000000000000')
   for (const path of ['', '/snapshot']) {
     assert.is((await site.get(`/entries/vfr_0000000000000000${path}`)).status, 404)
     const unknown = await site.get(`/entries/vfr_1111111111111111${path}`)
@@ -217,12 +217,12 @@ test('an event that two nodes carry is given once, and every cursor leads on', a
   const other = await serve()
   await using _ = other
   const log: Uint8Array[] = []
-  for await (const node of site.hub.events(site.frontier)) log.push(node.event.text)
-  await other.hub.import(site.frontier, () => log)
-  await site.hub
+  for await (const node of site.hub.replica.events(site.frontier)) log.push(node.event.text)
+  await other.hub.replica.import(site.frontier, () => log)
+  await site.hub.replica
     .registry(site.frontier)
-    .add({ id: 'hub:other', url: other.hub.url, publicKey: other.hub.key.publicKey })
-  await site.hub.pull(site.frontier, 'hub:other')
+    .add({ id: 'hub:other', url: other.hub.url, publicKey: other.hub.replica.key.publicKey })
+  await site.hub.replica.pull(site.frontier, 'hub:other')
   assert.is((await site.json(`/frontiers/${site.frontier}/heads`)).nodes, 6)
   const ids: string[] = []
   for (let cursor = ''; ; ) {
@@ -238,8 +238,8 @@ test('an event that two nodes carry is given once, and every cursor leads on', a
 test('heads, blocks: what is served is what the CIDs say', async () => {
   await using site = await serve({ notes: 2 })
   const heads = await site.json(`/frontiers/${site.frontier}/heads`)
-  assert.equal(heads.heads, site.hub.heads(site.frontier))
-  assert.is(heads.heads_digest, site.hub.headsDigest(site.frontier))
+  assert.equal(heads.heads, site.hub.replica.heads(site.frontier))
+  assert.is(heads.heads_digest, site.hub.replica.headsDigest(site.frontier))
   const [cid] = heads.heads
   const answer = await site.get(`/blocks/${cid}`)
   assert.is(answer.status, 200)
@@ -254,10 +254,10 @@ test('heads, blocks: what is served is what the CIDs say', async () => {
 
 test('blocks of documents are served under their CIDs, whole and in chunks', async () => {
   await using site = await serve()
-  const documents = site.hub.documents(site.frontier)
+  const documents = site.hub.replica.documents(site.frontier)
   for (const bytes of [utf8('a small document'), new Uint8Array(600_000).fill(7)]) {
     const link = await documents.put(bytes)
-    await site.hub.append(site.frontier, draft(`links ${bytes.length}`), { links: [link] })
+    await site.hub.replica.append(site.frontier, draft(`links ${bytes.length}`), { links: [link] })
     const answer = await site.get(`/blocks/${cidText(link.digest, link.codec)}`)
     assert.is(answer.status, 200)
     const block = new Uint8Array(await answer.arrayBuffer())
@@ -279,7 +279,7 @@ test('conflicts of a frontier are listed, a page at a time', async () => {
   }
   const target = { type: 'finding', id: finding.id }
   const actor = { id: 'reviewer:one' }
-  const made = await hub.append(frontier, {
+  const made = await hub.replica.append(frontier, {
     kind: 'finding.asserted',
     target,
     actor,
@@ -288,7 +288,7 @@ test('conflicts of a frontier are listed, a page at a time', async () => {
   })
   for (const status of ['accepted', 'rejected', 'needs_revision']) {
     const payload = { status, parents: [made.event] }
-    await hub.append(frontier, { kind: 'finding.reviewed', target, actor, reason: status, payload })
+    await hub.replica.append(frontier, { kind: 'finding.reviewed', target, actor, reason: status, payload })
   }
   const all = await site.json(`/conflicts?frontier=${frontier}`)
   assert.is(all.frontier, frontier)
@@ -306,7 +306,7 @@ test('conflicts of a frontier are listed, a page at a time', async () => {
     all.conflicts.map((conflict: { id: string }) => conflict.id),
   )
   assert.is((await site.get('/conflicts?after=vcx_0000000000000000')).status, 400)
-  await hub.createFrontier({ name: 'Second' })
+  await hub.replica.createFrontier({ name: 'Second' })
   assert.is((await site.get('/conflicts')).status, 400)
 })
 
@@ -367,7 +367,7 @@ test('pages of other sites may read, and may not publish', async () => {
 test('the manifest of a hub is signed by its key', async () => {
   await using site = await serve()
   const answer = readManifest(await (await site.get('/.well-known/vela')).text())
-  checkManifest(answer, { key: site.hub.key.publicKey, verify })
+  checkManifest(answer, { key: site.hub.replica.key.publicKey, verify })
   assert.is(answer.manifest.get('protocol_version'), '0.48')
   assert.is(answer.manifest.get('site'), site.base)
   assert.is(answer.manifest.get('canonical_json_v1'), answer.manifest.get('canonical_json'))
@@ -390,7 +390,7 @@ test('discovery resolves the frontier, and a fetch by the peer’s manifest veri
   let step = startDiscovery({
     hub: site.base,
     frontier: site.frontier,
-    ownerKey: site.hub.key.publicKey,
+    ownerKey: site.hub.replica.key.publicKey,
     verify,
     policy,
     snapshotHashes: (body: Uint8Array) => contentHashes(body).snapshots,
@@ -401,7 +401,7 @@ test('discovery resolves the frontier, and a fetch by the peer’s manifest veri
   let peer = startPeerFetch({
     base: site.base,
     frontier: site.frontier,
-    peerKey: site.hub.key.publicKey,
+    peerKey: site.hub.replica.key.publicKey,
     verify,
     policy,
   })
@@ -411,7 +411,7 @@ test('discovery resolves the frontier, and a fetch by the peer’s manifest veri
 
 test('a hub that shows frontiers to registered keys shows none by HTTP', async () => {
   await using site = await serve({ read: 'registered', notes: 2 })
-  const cid = site.hub.heads(site.frontier)[0]!
+  const cid = site.hub.replica.heads(site.frontier)[0]!
   const paths = ['/entries', `/blocks/${cid}`, `/frontiers/${site.frontier}/heads`, `/manifest/${site.frontier}.json`]
   for (const path of [
     ...paths,

@@ -1,7 +1,7 @@
 // What the tests of a hub's HTTP share: a hub with a frontier, questions by fetch, and bytes by hand.
 
 import * as net from 'node:net'
-import { Hub, type ListenOptions } from '../../src/hub/hub.ts'
+import { Hub, type HubOptions } from '../../src/hub/hub.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { draft } from '../replica/drafts.ts'
 
@@ -29,15 +29,15 @@ export interface Served extends AsyncDisposable {
 }
 
 /** A hub on memory with a frontier of its own and so many notes in it. */
-export async function serve(options: Partial<ListenOptions> & { notes?: number } = {}): Promise<Served> {
+export async function serve(options: Partial<HubOptions> & { notes?: number } = {}): Promise<Served> {
   const { notes = 0, ...rest } = options
   const hub = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:main', ...rest })
-  const { frontier } = await hub.createFrontier({ name: 'Notes on cells' })
+  const { frontier } = await hub.replica.createFrontier({ name: 'Notes on cells' })
   const base = hub.url.replace(/^ws/, 'http')
   const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(base + path, { headers, redirect: 'manual' })
   const append = async (...reasons: string[]): Promise<void> => {
-    for (const reason of reasons) await hub.append(frontier, draft(reason))
+    for (const reason of reasons) await hub.replica.append(frontier, draft(reason))
   }
   await append(...Array.from({ length: notes }, (_, i) => `note ${i}`))
   return {

@@ -7,8 +7,7 @@ import { HTTP_LIMITS } from '../../src/base/limits.ts'
 import { SnapshotCache } from '../../src/hub/snapshot-cache.ts'
 import { TokenBucket } from '../../src/hub/token-bucket.ts'
 import { appendEvent, createFrontier } from '../../src/replica/append.ts'
-import { openParts } from '../../src/replica/open-replica.ts'
-import { ReplicaContext } from '../../src/replica/replica-context.ts'
+import { contextOf, Replica } from '../../src/replica/replica.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { draft } from '../replica/drafts.ts'
 
@@ -26,14 +25,16 @@ class Clock {
 
 async function scene() {
   const options = { location: new MemoryStore() }
-  const home = new ReplicaContext(await openParts(options), options)
+  const replica = await Replica.open(options)
+  const home = contextOf(replica)
   const { frontier: name } = await createFrontier(home, { name: 'Captured' })
   const clock = new Clock()
   return {
     home,
+    replica,
     frontier: home.frontier(name),
     clock,
-    captures: new SnapshotCache(home, clock.read),
+    captures: new SnapshotCache(replica, clock.read),
     append: (reason: string) => appendEvent(home, name, draft(reason)),
     [Symbol.asyncDispose]: () => home.close(),
   }
@@ -156,7 +157,7 @@ test('a former capture is made again, byte for byte, when it is no longer kept',
   await using all = await scene()
   const first = await all.captures.current(all.frontier)
   await all.append('a change')
-  const again = await new SnapshotCache(all.home, all.clock.read).former(all.frontier, first.nodes)
+  const again = await new SnapshotCache(all.replica, all.clock.read).former(all.frontier, first.nodes)
   assert.is.not(again, first)
   assert.is(again.fileHash, first.fileHash)
   assert.is(await all.captures.former(all.frontier, first.nodes), first)

@@ -115,16 +115,20 @@ test('a reader goes on at another hub that has the event it saw last, and one th
   await using site = await serve({ notes: 2 })
   await using other = await serve()
   const { hub, frontier } = site
-  await other.hub.track(frontier)
-  await other.hub.registry(frontier).add({ id: 'hub:first', url: hub.url, publicKey: hub.key.publicKey })
-  await hub.registry(frontier).add({ id: 'hub:other', url: other.hub.url, publicKey: other.hub.key.publicKey })
+  await other.hub.replica.track(frontier)
+  await other.hub.replica
+    .registry(frontier)
+    .add({ id: 'hub:first', url: hub.url, publicKey: hub.replica.key.publicKey })
+  await hub.replica
+    .registry(frontier)
+    .add({ id: 'hub:other', url: other.hub.url, publicKey: other.hub.replica.key.publicKey })
   const reader = await Reader.open(site)
   const seen = (await reader.take(3)).at(-1)!.id!
   reader.close()
   const path = `/entries/${frontier}/events/stream`
   assert.is((await other.get(path, { 'last-event-id': seen })).status, 400)
   await site.append('later')
-  await hub.push(frontier, 'hub:other')
+  await hub.replica.push(frontier, 'hub:other')
   const resumed = await Reader.open({ ...other, frontier }, '', { 'last-event-id': seen })
   assert.equal((await resumed.take(1)).map(reasonOf), ['later'])
   resumed.close()
@@ -134,11 +138,11 @@ test('a node that carries an event once more is a place of its own, named by its
   await using site = await serve({ notes: 1 })
   await using other = await serve()
   const log: Uint8Array[] = []
-  for await (const node of site.hub.events(site.frontier)) log.push(node.event.text)
-  await other.hub.import(site.frontier, () => log)
-  const peers = site.hub.registry(site.frontier)
-  await peers.add({ id: 'hub:other', url: other.hub.url, publicKey: other.hub.key.publicKey })
-  await site.hub.pull(site.frontier, 'hub:other')
+  for await (const node of site.hub.replica.events(site.frontier)) log.push(node.event.text)
+  await other.hub.replica.import(site.frontier, () => log)
+  const peers = site.hub.replica.registry(site.frontier)
+  await peers.add({ id: 'hub:other', url: other.hub.url, publicKey: other.hub.replica.key.publicKey })
+  await site.hub.replica.pull(site.frontier, 'hub:other')
   const reader = await Reader.open(site)
   assert.is((await reader.take(2)).length, 2)
   const { cursor } = (await reader.next())!.data
@@ -164,9 +168,11 @@ test('a stream that is filtered gives what matches, and ids of the whole log', a
 test('streams follow what a peer pushes over the WebSocket of the same port, each event once', async () => {
   await using site = await serve()
   const laptop = await Replica.open({ location: new MemoryStore(), hubId: 'hub:laptop' })
-  const peers = site.hub.registry(site.frontier)
+  const peers = site.hub.replica.registry(site.frontier)
   await peers.add({ id: 'hub:laptop', url: 'wss://l.example', publicKey: laptop.key.publicKey })
-  await laptop.registry(site.frontier).add({ id: 'hub:main', url: site.hub.url, publicKey: site.hub.key.publicKey })
+  await laptop
+    .registry(site.frontier)
+    .add({ id: 'hub:main', url: site.hub.url, publicKey: site.hub.replica.key.publicKey })
   await laptop.pull(site.frontier, 'hub:main')
   const readers = await Promise.all(Array.from({ length: 20 }, () => Reader.open(site)))
   const expected = ['frontier compiled']
@@ -202,7 +208,8 @@ test('a reader that stops reading costs the hub a buffer, and the others get eve
   const reader = await Reader.open(site)
   const count = 300
   const taking = reader.take(count + 1)
-  for (let i = 0; i < count; i += 1) await site.hub.append(site.frontier, draft(`large ${i}`, { text: payload }))
+  for (let i = 0; i < count; i += 1)
+    await site.hub.replica.append(site.frontier, draft(`large ${i}`, { text: payload }))
   assert.is((await taking).length, count + 1)
   assert.ok(socket.readableLength < 4_000_000, 'the socket took only what its own buffer holds')
   assert.match(await (await site.get('/metrics')).text(), 'replica_streams 2\n')

@@ -4,6 +4,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { exportFrontier } from '../../src/projection/files/snapshot.ts'
 import { Replica } from '../../src/replica/replica.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import * as vela from '../../src/vela/index.ts'
@@ -33,7 +34,7 @@ test('a frontier made here has every member of stats, and they are of its state'
   await using replica = await Replica.open({ location: new MemoryStore() })
   const { frontier } = await replica.createFrontier({ name: 'Empty' })
   const stats = async (name: string): Promise<Record<string, number>> => {
-    const { text } = await replica.whole(name)
+    const { text } = await exportFrontier(replica, name)
     return JSON.parse(Buffer.from(text).toString('utf8')).stats
   }
   const empty = await stats(frontier)
@@ -50,7 +51,7 @@ test('a frontier made here has every member of stats, and they are of its state'
 test('the snapshot hash of what was made here is that of the file as it stands, by every reader', async () => {
   await using replica = await Replica.open({ location: new MemoryStore() })
   const frontier = await withFinding(replica)
-  const { file, text } = await replica.whole(frontier)
+  const { file, text } = await exportFrontier(replica, frontier)
   const hash = plainHash(text)
   assert.is(vela.snapshotHash(file), hash)
   assert.is(vela.snapshotHash(file, { reader: '0.40' }), hash)
@@ -59,7 +60,11 @@ test('the snapshot hash of what was made here is that of the file as it stands, 
 
 test('a hub’s entry of its own frontier has the hash of the snapshot that it serves, byte for byte', async () => {
   await using site = await serve({ notes: 2 })
-  await site.hub.append(site.frontier, { ...about, kind: 'finding.asserted', payload: { finding: finding(target) } })
+  await site.hub.replica.append(site.frontier, {
+    ...about,
+    kind: 'finding.asserted',
+    payload: { finding: finding(target) },
+  })
   const entry = await site.json(`/entries/${site.frontier}`)
   const text = await (await site.get(`/entries/${site.frontier}/snapshot`)).text()
   assert.is(plainHash(text), entry.latest_snapshot_hash)

@@ -5,9 +5,12 @@ import * as fs from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Hub } from '../../src/hub/hub.ts'
-import * as root from '../../src/index.ts'
 import { hasCode, Replica } from '../../src/index.ts'
+import { comparePeer } from '../../src/projection/compare-peer.ts'
+import { importFrontier } from '../../src/projection/files/import-file.ts'
+import { exportFrontier } from '../../src/projection/files/snapshot.ts'
 import { splitFrontier } from '../../src/projection/files/split.ts'
+import * as root from '../../src/projection/index.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import * as vela from '../../src/vela/index.ts'
 import { codeOf, NOW } from '../replica/drafts.ts'
@@ -26,7 +29,7 @@ const { frontier } = mine
 async function replicaOf(text: string | Uint8Array): Promise<Replica> {
   const replica = await Replica.open({ location: new MemoryStore(), hubId: 'hub:lab', clock: () => NOW })
   const parts = splitFrontier(Buffer.from(text))
-  await replica.importWhole(parts.frontier!, parts)
+  await importFrontier(replica, { frontier: parts.frontier!, parts })
   return replica
 }
 
@@ -45,9 +48,9 @@ test('a registered peer’s signed manifest is compared, and each disagreement i
   server.serve(`${path}.sig`, vela.signManifestFile(frontier, Buffer.from(peers.text), key))
   await replica.registry(frontier).add({ id: 'hub:far', url: server.url, publicKey: key.publicKey })
   const heads = replica.heads(frontier)
-  const dry = await replica.compare(frontier, { peer: 'hub:far' }, { dryRun: true })
+  const dry = await comparePeer(replica, { frontier, from: { peer: 'hub:far' } }, { dryRun: true })
   assert.equal([dry.recorded, await recorded(replica)], [false, []])
-  const first = await replica.compare(frontier, { peer: 'hub:far' })
+  const first = await comparePeer(replica, { frontier, from: { peer: 'hub:far' } })
   assert.equal(
     first.report.conflicts.map(({ finding_id, kind, detail }) => [finding_id, kind, detail]),
     [
@@ -60,18 +63,18 @@ test('a registered peer’s signed manifest is compared, and each disagreement i
   assert.is(first.report.peer_snapshot_hash, snapshots[0])
   assert.equal([first.outcome, first.report.events_appended, first.events.length], ['compared', 4, 4])
   // The very events that the reference would have made of these two frontiers then.
-  const ours = vela.readFrontier((await replica.whole(frontier)).text)
+  const ours = vela.readFrontier((await exportFrontier(replica, frontier)).text)
   const pass = { peer: 'hub:far', at: NOW.toISOString(), frontier }
   const { events } = vela.syncWithPeer(ours, vela.readFrontier(peers.text), pass)
   const texts = events.map(({ text }) => Buffer.from(text).toString())
   assert.equal(await recorded(replica), texts)
-  const second = await replica.compare(frontier, { peer: 'hub:far' })
+  const second = await comparePeer(replica, { frontier, from: { peer: 'hub:far' } })
   assert.equal([second.report.conflicts.length, second.report.events_appended], [3, 1])
   assert.is((await recorded(replica)).length, 5)
-  const again = await replica.compare(frontier, { peer: 'hub:far' }, { again: true })
+  const again = await comparePeer(replica, { frontier, from: { peer: 'hub:far' } }, { again: true })
   assert.is(again.report.events_appended, 4)
   // Another peer's disagreement is another one.
-  const other = await replica.compare(frontier, { file: Buffer.from(peers.text), name: 'a file' })
+  const other = await comparePeer(replica, { frontier, from: { file: Buffer.from(peers.text), name: 'a file' } })
   assert.is(other.report.events_appended, 4)
   assert.equal(replica.heads(frontier), heads)
   assert.ok((await replica.verify()).ok)
@@ -84,11 +87,14 @@ test('a peer that is not registered with this key, or isn’t there, is not comp
   server.serve(`${path}.json`, peers.text)
   server.serve(`${path}.sig`, vela.signManifestFile(frontier, Buffer.from(peers.text), signer(9)))
   await replica.registry(frontier).add({ id: 'hub:far', url: server.url, publicKey: signer(8).publicKey })
-  assert.is(await codeOf(replica.compare(frontier, { peer: 'hub:far' })), 'ERR_FETCH')
-  assert.is(await codeOf(replica.compare(frontier, { peer: 'hub:no' })), 'ERR_PEER_UNKNOWN')
-  assert.is(await codeOf(replica.compare(frontier, { url: `${server.url}/no` })), 'ERR_FETCH')
-  assert.is(await codeOf(replica.compare(frontier, { url: 'http://127.0.0.1:1' })), 'ERR_FETCH')
-  assert.is(await codeOf(replica.compare(frontier, { url: server.url }, { viaHub: true })), 'ERR_NOT_FOUND')
+  assert.is(await codeOf(comparePeer(replica, { frontier, from: { peer: 'hub:far' } })), 'ERR_FETCH')
+  assert.is(await codeOf(comparePeer(replica, { frontier, from: { peer: 'hub:no' } })), 'ERR_PEER_UNKNOWN')
+  assert.is(await codeOf(comparePeer(replica, { frontier, from: { url: `${server.url}/no` } })), 'ERR_FETCH')
+  assert.is(await codeOf(comparePeer(replica, { frontier, from: { url: 'http://127.0.0.1:1' } })), 'ERR_FETCH')
+  assert.is(
+    await codeOf(comparePeer(replica, { frontier, from: { url: server.url } }, { viaHub: true })),
+    'ERR_NOT_FOUND',
+  )
   assert.equal(await recorded(replica), [])
 })
 
@@ -98,7 +104,7 @@ test('through a hub’s entry: compared, broken and unverified are recorded as w
   const locator = `${server.url}/there`
   const url = server.url
   server.serve(`/entries/${frontier}`, entryFor(peers, locator))
-  const broken = await replica.compare(frontier, { url }, { viaHub: true })
+  const broken = await comparePeer(replica, { frontier, from: { url } }, { viaHub: true })
   assert.equal(
     [broken.outcome, broken.report.conflicts],
     [
@@ -109,9 +115,13 @@ test('through a hub’s entry: compared, broken and unverified are recorded as w
   assert.is(broken.report.peer_snapshot_hash, '')
   assert.is((await recorded(replica)).length, 2)
   server.serve('/there', peers.text)
-  const good = await replica.compare(frontier, { url }, { viaHub: true, ownerKey: OWNER.publicKey })
+  const good = await comparePeer(replica, { frontier, from: { url } }, { viaHub: true, ownerKey: OWNER.publicKey })
   assert.equal([good.outcome, good.report.conflicts.length], ['compared', 3])
-  const stranger = await replica.compare(frontier, { url }, { viaHub: true, ownerKey: signer(9).publicKey })
+  const stranger = await comparePeer(
+    replica,
+    { frontier, from: { url } },
+    { viaHub: true, ownerKey: signer(9).publicKey },
+  )
   assert.is(stranger.outcome, 'unverified_peer_entry')
   assert.match(stranger.report.conflicts[0]!.detail, /^entry owner_pubkey /)
   assert.is((await recorded(replica)).length, 2 + 4 + 2)
@@ -121,14 +131,14 @@ test('through a hub’s entry the owner is who is known here, also after the reg
   await using server = await TestServer.open()
   await using owner = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:owner', clock: () => NOW })
   await using replica = await Replica.open({ location: new MemoryStore(), clock: () => NOW })
-  const { frontier: own } = await owner.createFrontier({ name: 'Owned elsewhere' })
+  const { frontier: own } = await owner.replica.createFrontier({ name: 'Owned elsewhere' })
   const peer = replica.registry(own)
-  await peer.add({ id: 'hub:owner', url: owner.url, publicKey: owner.key.publicKey })
+  await peer.add({ id: 'hub:owner', url: owner.url, publicKey: owner.replica.key.publicKey })
   await replica.pull(own, 'hub:owner')
   const outcome = async (url: string): Promise<string> =>
-    (await replica.compare(own, { url }, { viaHub: true, dryRun: true })).outcome
+    (await comparePeer(replica, { frontier: own, from: { url } }, { viaHub: true, dryRun: true })).outcome
   assert.is(await outcome(owner.url), 'compared')
-  const { text } = await owner.whole(own)
+  const { text } = await exportFrontier(owner.replica, own)
   const content = { frontier: own, text: Buffer.from(text).toString('utf8') }
   server.serve(`/entries/${own}`, entryFor(content, `${server.url}/there`))
   server.serve('/there', content.text)
@@ -146,15 +156,19 @@ test('two real hubs compare with each other by manifest and by entry', async () 
     [left, mine.text],
     [right, peers.text],
   ] as const)
-    await hub.importWhole(frontier, splitFrontier(Buffer.from(text)))
-  await left.registry(frontier).add({ id: 'hub:right', url: right.url, publicKey: right.key.publicKey })
+    await importFrontier(hub.replica, { frontier, parts: splitFrontier(Buffer.from(text)) })
+  await left.replica.registry(frontier).add({ id: 'hub:right', url: right.url, publicKey: right.replica.key.publicKey })
   for (const viaHub of [false, true]) {
-    const { outcome, report } = await left.compare(frontier, { peer: 'hub:right' }, { viaHub, again: true })
+    const { outcome, report } = await comparePeer(
+      left.replica,
+      { frontier, from: { peer: 'hub:right' } },
+      { viaHub, again: true },
+    )
     assert.equal(
       [outcome, report.conflicts.map(({ kind }) => kind)],
       ['compared', ['missing_in_peer', 'confidence_diverged', 'missing_locally']],
     )
-    assert.is(report.peer_snapshot_hash, vela.snapshotHash((await right.whole(frontier)).file))
+    assert.is(report.peer_snapshot_hash, vela.snapshotHash((await exportFrontier(right.replica, frontier)).file))
   }
 })
 
@@ -165,7 +179,10 @@ else
   test(realData, async () => {
     await using replica = await replicaOf(fs.readFileSync(ourFile))
     const [name] = replica.frontiers()
-    const { report } = await replica.compare(name!, { file: fs.readFileSync(peerFile), name: 'hub:peer' })
+    const { report } = await comparePeer(replica, {
+      frontier: name!,
+      from: { file: fs.readFileSync(peerFile), name: 'hub:peer' },
+    })
     assert.equal([report.conflicts.length, report.events_appended], [38, 39])
     const direct = vela.diffFrontiers(
       vela.readFrontier(fs.readFileSync(ourFile)),
@@ -174,7 +191,7 @@ else
     assert.equal(report.conflicts, direct)
   })
 
-test('the reference’s names are there, the pure ones at both entrances', () => {
+test('the reference’s names are there, the pure ones also among the pure rules', () => {
   const pure = [
     'classifyPeerEventSet',
     'diffFrontiers',
@@ -194,7 +211,7 @@ test('the reference’s names are there, the pure ones at both entrances', () =>
 test('a file that is no frontier is refused', async () => {
   await using replica = await replicaOf(mine.text)
   const file = Buffer.from('{}')
-  const error = await replica.compare(frontier, { file, name: 'x' }).catch((reason: unknown) => reason)
+  const error = await comparePeer(replica, { frontier, from: { file, name: 'x' } }).catch((reason: unknown) => reason)
   assert.ok(hasCode(error, 'ERR_FRONTIER'))
 })
 

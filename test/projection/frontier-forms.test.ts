@@ -3,6 +3,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { utf8 } from '../../src/base/bytes.ts'
+import { importFrontier } from '../../src/projection/files/import-file.ts'
+import { exportFrontier, exportRepository } from '../../src/projection/files/snapshot.ts'
 import {
   type RepositoryFile,
   type SplitFrontier,
@@ -51,9 +53,9 @@ function small(): { text: string; dependency: Record<string, string | null> } {
 /** Takes a frontier in, and gives it out whole and as a repository. */
 async function through(parts: SplitFrontier): Promise<{ replica: Replica; text: string; files: RepositoryFile[] }> {
   const replica = await Replica.open({ location: new MemoryStore() })
-  await replica.importWhole(frontier, parts)
-  const { text } = await replica.whole(frontier)
-  return { replica, text: textOf(text), files: await replica.wholeRepository(frontier) }
+  await importFrontier(replica, { frontier, parts })
+  const { text } = await exportFrontier(replica, frontier)
+  return { replica, text: textOf(text), files: await exportRepository(replica, frontier) }
 }
 
 test('the repository of a frontier file is the same frontier without its frontier.json', async () => {
@@ -104,8 +106,8 @@ test('what came later is the same frontier again, from the repository that it go
     await add('finding.noted', { annotation_id: 'ann_1', text: 'older by its clock' }, '2020-01-01T00:00:00Z')
     await add('artifact.asserted', { artifact: { id: 'va_0', kind: 'data' } }, '2026-03-02T00:00:00Z')
     await add('trajectory.created', { trajectory: { id: 'vtr_1', steps: [] } }, '2026-03-03T00:00:00Z')
-    const { text } = await replica.whole(frontier)
-    const files = await replica.wholeRepository(frontier)
+    const { text } = await exportFrontier(replica, frontier)
+    const files = await exportRepository(replica, frontier)
     for (const parts of [splitRepository(files), splitFrontier(text)]) {
       const again = await through(parts)
       await using _ = again.replica

@@ -5,11 +5,10 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex } from '../../src/base/bytes.ts'
+import { VIEW_LIMITS } from '../../src/base/limits.ts'
 import { makeEvent } from '../../src/event/event.ts'
 import { decodeNode } from '../../src/node/node.ts'
-import { isAuthoritativeKey } from '../../src/projection/event-index.ts'
-import { FrontierProjection, type InitialState, type OpenedConflict } from '../../src/projection/frontier-projection.ts'
-import { openedBehindWaist } from '../../src/projection/waist.ts'
+import { FrontierProjection, type InitialState } from '../../src/projection/frontier-projection.ts'
 import { Journal } from '../../src/replica/journal.ts'
 import { replaySeqs } from '../../src/replica/log-order.ts'
 import { createLevelDb } from '../../src/store/index.ts'
@@ -40,14 +39,9 @@ async function kept(options: { store?: Store; seeds?: () => Promise<InitialState
   return { ...parts, journal, view: new FrontierProjection({ log, registry, journal, hubId: 'hub:own', seeds }) }
 }
 
-/** Another look at the same log, without a view in memory. */
-function unasked({ log, registry, journal }: Kept): FrontierProjection {
+/** Another projection of the same log. */
+function fresh({ log, registry, journal }: Kept): FrontierProjection {
   return new FrontierProjection({ log, registry, journal, hubId: 'hub:own', seeds: async () => SEEDS })
-}
-
-/** What is found behind the last waist, without a word of the whole view. */
-function behindWaist({ log, registry }: Kept, from: number): Promise<readonly OpenedConflict[] | undefined> {
-  return openedBehindWaist({ log, from, standing: key => isAuthoritativeKey(registry, 'hub:own', key) })
 }
 
 /** A replay of the whole log, the plain way. */
@@ -228,80 +222,83 @@ test('a merge says which conflicts it opened, once for the journal, and not thos
   assert.equal(await view.openedSince(before), [], 'a conflict that is settled is not said to have been opened')
 })
 
-test('behind the last waist the same conflicts are found as by the whole view', async () => {
-  await fc.assert(
-    fc.asyncProperty(plans, orders, fc.nat(30), async (list, order, cut) => {
-      const nodes = nodesOf(list)
-      const made = arrival(nodes, order).map(place => nodes[place]!.made)
-      await using replica = await kept()
-      await replica.admit(made.slice(0, cut))
-      await replica.view.update()
-      const before = replica.log.nodes
-      await replica.admit(made.slice(cut))
-      const found = await behindWaist(replica, before)
-      const whole = await replica.view.openedSince(before)
-      // Contested resolutions of a conflict that never was may be listed under another id once more is here.
-      const computed = (all: readonly OpenedConflict[]) =>
-        new Set(all.filter(({ field }) => field !== undefined).map(({ id }) => id))
-      assert.equal(computed(found!), computed(whole))
-    }),
-    { numRuns: 300 },
-  )
-})
-
-test('what a merge opened is found by the nodes behind the last waist, however long the log', async () => {
+test('what a merge opened in a long log is found and recorded once, whoever asks', async () => {
   await using replica = await kept()
   const chain = [makeNode(KEYS[0]!, 'root')]
   for (let at = 1; at < 400; at++) chain.push(makeNode(KEYS[0]!, `node ${at}`, [chain[at - 1]!]))
-  const [waist] = chain.slice(-1)
-  const ours = makeNode(KEYS[0]!, '', [waist!], { event: revise(1, 0.2) })
-  const theirs = makeNode(KEYS[1]!, '', [waist!], { event: revise(2, 0.9) })
+  const [last] = chain.slice(-1)
+  const ours = makeNode(KEYS[0]!, '', [last!], { event: revise(1, 0.2) })
+  const theirs = makeNode(KEYS[1]!, '', [last!], { event: revise(2, 0.9) })
   await replica.admit([...chain, ours])
   const before = replica.log.nodes
   await replica.admit([theirs])
-  const { log } = replica
-  const scan = log.scan.bind(log)
-  let read = 0
-  log.scan = async function* (options) {
-    for await (const rows of scan({ ...options, batchBytes: 1 })) {
-      read += rows.length
-      yield rows
-    }
-  }
-  const [conflict] = (await behindWaist(replica, before))!
-  assert.equal(conflict!.kind, 'confidence_diverged')
-  assert.ok(read < 10, `${read} nodes were read`)
-  const view = unasked(replica)
-  assert.equal(await view.noteBehindWaist(before, { peer: 'hub:peer-1' }), [conflict])
-  // Whoever looks again, for another peer, finds it and records nothing.
-  assert.is((await view.noteBehindWaist(before, { peer: 'hub:peer-2' }))!.length, 1)
+  const view = fresh(replica)
+  const [conflict, ...others] = await view.openedSince(before, { peer: 'hub:peer-1' })
+  assert.equal([conflict!.kind, others], ['confidence_diverged', []])
+  assert.is((await view.openedSince(before, { peer: 'hub:peer-2' })).length, 1)
   const entries = await replica.journal.list(FRONTIER, { limit: 10 })
   assert.equal(
     entries.map(({ kind, facts }) => [kind, facts.peer, facts.count]),
     [['conflicts.opened', 'hub:peer-1', 1]],
   )
-  // A second node of an old event says nothing new, and what everything has seen contests nothing.
+  // A second node of an old event opens nothing new, and an event that has seen all others settles it.
   const old = makeNode(KEYS[0]!, '', [chain[3]!], { event: revise(3, 0.7) })
   await replica.admit([old])
-  const marked = log.nodes
+  const marked = replica.log.nodes
   await replica.admit([makeNode(KEYS[1]!, '', [ours, theirs, old], { event: revise(4, 0.5) })])
-  assert.equal(await unasked(replica).noteBehindWaist(marked), [])
+  assert.equal(await fresh(replica).openedSince(marked), [])
 })
 
-test('what would be a conflict if its finding were known is none in a log that can be asked', async () => {
+test('values of an unknown finding are no conflict', async () => {
   await using replica = await kept()
   const chain = [makeNode(KEYS[0]!, 'root')]
-  const [waist] = chain
   const apart = [0.2, 0.9].map((score, i) =>
-    makeNode(KEYS[i]!, '', [waist!], { event: revise(i + 1, score, 'vf_unknown') }),
+    makeNode(KEYS[i]!, '', chain, { event: revise(i + 1, score, 'vf_unknown') }),
   )
   await replica.admit([...chain, apart[0]!])
   const before = replica.log.nodes
   await replica.admit([apart[1]!])
-  assert.is((await behindWaist(replica, before))!.length, 1)
-  const view = unasked(replica)
-  assert.equal(await view.noteBehindWaist(before), [])
+  assert.equal(await fresh(replica).openedSince(before), [])
   assert.equal(await replica.journal.list(FRONTIER, { limit: 10 }), [])
+})
+
+test('a projection is current if the log is short or it is loaded; a waiting peer does not wait for a long log', async () => {
+  let ready = Promise.resolve(SEEDS)
+  await using replica = await kept({ seeds: () => ready })
+  await replica.admit([makeNode(KEYS[0]!, 'root')])
+  const { view, log } = replica
+  const currentAt = (nodes: number): boolean[] => {
+    const stored = log.nodes
+    Object.defineProperty(log, 'nodes', { configurable: true, writable: true, value: nodes })
+    const answers = [false, true].map(isAwaited => view.isCurrent({ isAwaited }))
+    Object.defineProperty(log, 'nodes', { configurable: true, writable: true, value: stored })
+    return answers
+  }
+  const { loadNodesMax, awaitedNodesMax } = VIEW_LIMITS
+  assert.equal(
+    [currentAt(loadNodesMax), currentAt(loadNodesMax + 1)],
+    [
+      [true, true],
+      [false, false],
+    ],
+  )
+  await view.update()
+  assert.equal(
+    [currentAt(awaitedNodesMax), currentAt(awaitedNodesMax + 1)],
+    [
+      [true, true],
+      [true, false],
+    ],
+  )
+  let release = (_: InitialState): void => {}
+  ready = new Promise(resolve => {
+    release = resolve
+  })
+  const running = view.update()
+  await new Promise(resolve => setImmediate(resolve))
+  assert.equal(currentAt(awaitedNodesMax), [true, false])
+  release(SEEDS)
+  await running
 })
 
 test('a view that nobody asked for before tells what was there from what came', async () => {

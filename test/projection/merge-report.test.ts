@@ -5,7 +5,8 @@ import * as assert from 'uvu/assert'
 import { VIEW_LIMITS } from '../../src/base/limits.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { type EventDraft, Replica } from '../../src/index.ts'
-import { mergeReport } from '../../src/projection/merge-report.ts'
+import { Conflicts } from '../../src/projection/conflicts-api.ts'
+import { reportOf, velaMergeObserver } from '../../src/projection/merge-observer.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { codeOf, FRONTIER, introduce, NOW } from '../replica/drafts.ts'
 
@@ -39,6 +40,11 @@ const asserted = draft(
 )
 const revised = (new_score: number) => draft('finding.confidence_revised', { new_score }, `to ${new_score}`)
 
+/** A replica that interprets events. */
+function openVela(hubId: string): Promise<Replica> {
+  return Replica.open({ location: new MemoryStore(), hubId, clock: () => NOW, mergeObserver: velaMergeObserver })
+}
+
 /** A hub whose alarms ring when they are told to, and a laptop; both have the finding. */
 async function scene() {
   const rings = new Set<() => void>()
@@ -56,9 +62,9 @@ async function scene() {
     clock: () => NOW,
     linkTools,
   })
-  const laptop = await Replica.open({ location: new MemoryStore(), hubId: 'hub:laptop', clock: () => NOW })
+  const laptop = await openVela('hub:laptop')
   await introduce(hub, laptop)
-  await hub.append(FRONTIER, asserted)
+  await hub.replica.append(FRONTIER, asserted)
   const first = await laptop.pull(FRONTIER, 'hub:main')
   assert.equal([first.conflicts_opened, first.conflicts_opened_count], [undefined, undefined])
   return {
@@ -82,15 +88,15 @@ async function opened(replica: Replica): Promise<unknown[]> {
 test('a pull says which conflicts came in by it, a push opens them at the peer, and both sides journal them', async () => {
   await using both = await scene()
   const { hub, laptop } = both
-  const one = await hub.append(FRONTIER, revised(0.2))
+  const one = await hub.replica.append(FRONTIER, revised(0.2))
   const two = await laptop.append(FRONTIER, revised(0.9))
   const report = await laptop.pull(FRONTIER, 'hub:main')
   assert.is(report.conflicts_opened_count, 1)
   const [conflict] = report.conflicts_opened!
   assert.equal(conflict!.events, [one.event, two.event].sort())
   assert.equal([conflict!.finding_id, conflict!.kind], [FINDING, 'confidence_diverged'])
-  assert.equal(await laptop.conflicts(FRONTIER).list(), [
-    { ...conflict, values: (await laptop.conflicts(FRONTIER).show(conflict!.id)).values },
+  assert.equal(await new Conflicts(laptop, FRONTIER).list(), [
+    { ...conflict, values: (await new Conflicts(laptop, FRONTIER).show(conflict!.id)).values },
   ])
   const again = await laptop.pull(FRONTIER, 'hub:main')
   assert.equal(again.conflicts_opened, [])
@@ -98,7 +104,7 @@ test('a pull says which conflicts came in by it, a push opens them at the peer, 
   assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, 1])
   assert.equal(pushed.conflicts_opened, report.conflicts_opened)
   both.ring()
-  const same = await hub.conflicts(FRONTIER).list()
+  const same = await new Conflicts(hub.replica, FRONTIER).list()
   assert.equal(
     same.map(({ id }) => id),
     [conflict!.id],
@@ -106,21 +112,21 @@ test('a pull says which conflicts came in by it, a push opens them at the peer, 
   const { id, kind, events } = conflict!
   const listed = [{ id, finding_id: FINDING, kind, events: [...events] }]
   assert.equal(await opened(laptop), [{ peer: 'hub:main', count: 1, conflicts: listed }])
-  assert.equal(await opened(hub), [{ peer: 'hub:laptop', count: 1, conflicts: listed }])
+  assert.equal(await opened(hub.replica), [{ peer: 'hub:laptop', count: 1, conflicts: listed }])
 })
 
 test('a push to a hub that went on meanwhile names what it opened there, though nothing of it is here', async () => {
   await using both = await scene()
   const { hub, laptop } = both
-  const one = await hub.append(FRONTIER, revised(0.2))
+  const one = await hub.replica.append(FRONTIER, revised(0.2))
   const two = await laptop.append(FRONTIER, revised(0.9))
   const pushed = await laptop.push(FRONTIER, 'hub:main')
   assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, 1])
   const [conflict] = pushed.conflicts_opened!
   assert.equal(conflict!.events, [one.event, two.event].sort())
-  const [there] = await hub.conflicts(FRONTIER).list()
+  const [there] = await new Conflicts(hub.replica, FRONTIER).list()
   assert.equal({ ...conflict, values: there!.values }, there)
-  assert.equal(await laptop.conflicts(FRONTIER).list(), [])
+  assert.equal(await new Conflicts(laptop, FRONTIER).list(), [])
   assert.equal(await opened(laptop), [])
   const again = await laptop.push(FRONTIER, 'hub:main')
   assert.equal([again.admitted, again.conflicts_opened], [0, undefined])
@@ -128,8 +134,8 @@ test('a push to a hub that went on meanwhile names what it opened there, though 
   const harmless = await laptop.push(FRONTIER, 'hub:main')
   assert.equal([harmless.admitted, harmless.conflicts_opened, harmless.conflicts_opened_count], [1, [], 0])
   both.ring()
-  await hub.conflicts(FRONTIER).list()
-  assert.is((await opened(hub)).length, 1, 'it is recorded once')
+  await new Conflicts(hub.replica, FRONTIER).list()
+  assert.is((await opened(hub.replica)).length, 1, 'it is recorded once')
 })
 
 test('resolutions may contest what has a long name: a push that opens that says it shortened, and the journal likewise', async () => {
@@ -145,7 +151,7 @@ test('resolutions may contest what has a long name: a push that opens that says 
   })
   const names = ['é'.repeat(500_000), `${'x'.repeat(60)}é${'y'.repeat(600_000)}`, 'z'.repeat(65)]
   for (const name of names) {
-    await hub.append(FRONTIER, resolved('reviewer:ann', name))
+    await hub.replica.append(FRONTIER, resolved('reviewer:ann', name))
     await laptop.append(FRONTIER, resolved('reviewer:bob', name))
   }
   const pushed = await laptop.push(FRONTIER, 'hub:main')
@@ -154,7 +160,7 @@ test('resolutions may contest what has a long name: a push that opens that says 
     pushed.conflicts_opened!.map(({ id, state }) => [id, state]).sort(),
     [`${'x'.repeat(60)}…`, `${'z'.repeat(61)}…`, `${'é'.repeat(30)}…`].map(id => [id, 'contested']),
   )
-  assert.is((await opened(hub)).length, 1)
+  assert.is((await opened(hub.replica)).length, 1)
   assert.is((await laptop.pull(FRONTIER, 'hub:main')).conflicts_opened_count, 3)
   assert.is((await opened(laptop)).length, 1)
 })
@@ -163,11 +169,11 @@ test('what one peer opened over a live link goes into the journal, though anothe
   for (const isThere of [false, true]) {
     await using both = await scene()
     const { hub, laptop } = both
-    await using third = await Replica.open({ location: new MemoryStore(), hubId: 'hub:third', clock: () => NOW })
+    await using third = await openVela('hub:third')
     await introduce(hub, third)
     await third.pull(FRONTIER, 'hub:main')
-    if (isThere) await hub.conflicts(FRONTIER).list()
-    await hub.append(FRONTIER, revised(0.2))
+    if (isThere) await new Conflicts(hub.replica, FRONTIER).list()
+    await hub.replica.append(FRONTIER, revised(0.2))
     await laptop.append(FRONTIER, revised(0.9))
     const ended = new AbortController()
     await laptop.live(FRONTIER, 'hub:main', {
@@ -181,8 +187,8 @@ test('what one peer opened over a live link goes into the journal, though anothe
     const pushed = await third.push(FRONTIER, 'hub:main')
     assert.is(pushed.conflicts_opened_count, 2, 'with what either side had')
     both.ring()
-    await hub.conflicts(FRONTIER).list()
-    const entries = (await opened(hub)) as { peer?: string; count: number }[]
+    await new Conflicts(hub.replica, FRONTIER).list()
+    const entries = (await opened(hub.replica)) as { peer?: string; count: number }[]
     assert.equal(
       entries.map(({ peer, count }) => [peer, count]),
       [
@@ -196,7 +202,7 @@ test('what one peer opened over a live link goes into the journal, though anothe
 test('a session both ways tells what was opened on either side', async () => {
   await using both = await scene()
   const { hub, laptop } = both
-  await hub.append(FRONTIER, revised(0.2))
+  await hub.replica.append(FRONTIER, revised(0.2))
   await laptop.append(FRONTIER, revised(0.9))
   const report = await laptop.sync(FRONTIER, 'hub:main')
   assert.is(report.conflicts_opened_count, 1)
@@ -215,7 +221,7 @@ test('a live link tells at its end what came in by it and opened conflicts', asy
       if (direction === 'in' && tally.admitted > 0) ended.abort()
     },
   })
-  await hub.append(FRONTIER, revised(0.2))
+  await hub.replica.append(FRONTIER, revised(0.2))
   const report = await following
   assert.is(report.conflicts_opened_count, 1)
   assert.is(report.conflicts_opened![0]!.kind, 'confidence_diverged')
@@ -224,11 +230,11 @@ test('a live link tells at its end what came in by it and opened conflicts', asy
 test('a conflict is explained by both events, their values, and who signed them; who saw both settles it', async () => {
   await using both = await scene()
   const { hub, laptop } = both
-  await hub.append(FRONTIER, revised(0.2))
+  await hub.replica.append(FRONTIER, revised(0.2))
   await laptop.append(FRONTIER, revised(0.9))
   const report = await laptop.pull(FRONTIER, 'hub:main')
   const { id } = report.conflicts_opened![0]!
-  const { sides, shown, standing, settle } = await laptop.conflicts(FRONTIER).explain(id)
+  const { sides, shown, standing, settle } = await new Conflicts(laptop, FRONTIER).explain(id)
   assert.equal(
     sides.map(({ carriers, reason, actor }) => [carriers.map(({ hub: name }) => name), reason, actor.id]).sort(),
     [
@@ -239,43 +245,46 @@ test('a conflict is explained by both events, their values, and who signed them;
   assert.ok(sides.some(({ value }) => String(value) === String(shown)))
   assert.is(standing.length, 2)
   assert.is(settle.length, 2)
-  const unknown = laptop.conflicts(FRONTIER).explain('vcx_0000000000000000')
+  const unknown = new Conflicts(laptop, FRONTIER).explain('vcx_0000000000000000')
   assert.is(await codeOf(unknown), 'ERR_CONFLICT_UNKNOWN')
   await laptop.append(FRONTIER, revised(0.5))
-  assert.equal(await laptop.conflicts(FRONTIER).list(), [])
-  assert.is(await codeOf(laptop.conflicts(FRONTIER).show(id)), 'ERR_CONFLICT_UNKNOWN')
+  assert.equal(await new Conflicts(laptop, FRONTIER).list(), [])
+  assert.is(await codeOf(new Conflicts(laptop, FRONTIER).show(id)), 'ERR_CONFLICT_UNKNOWN')
 })
 
-test('the whole log is replayed only when that is asked for, or its view is there', async () => {
+test('the conflicts are left out if the projection is not current, and computed on request', async () => {
   const called: string[] = []
-  const view = {
-    isLoaded: false,
-    isReplaying: false,
-    openedSince: async () => {
-      called.push('whole')
-      return []
-    },
-    noteBehindWaist: async () => {
-      called.push('behind the waist')
-      return undefined
-    },
+  let isCurrent = false
+  const openedSince = async () => {
+    called.push('computed')
+    return []
   }
-  const log = { nodes: 30_005 }
-  const frontier = { view, log } as unknown as Parameters<typeof mergeReport>[0]
-  const merge = { peer: 'hub:main', from: 30_000, admitted: 5 }
-  assert.equal(await mergeReport(frontier, { ...merge, asked: false }), {})
+  const projection = { isCurrent: () => isCurrent, openedSince } as unknown as Parameters<typeof reportOf>[0]
+  const merge = { frontier: FRONTIER, peer: 'hub:main', from: 30_000, admitted: 5, isAwaited: false }
   const none = { conflicts_opened: [], conflicts_opened_count: 0 }
-  assert.equal(await mergeReport(frontier, { ...merge, asked: true }), none)
-  view.isLoaded = true
-  assert.equal(await mergeReport(frontier, { ...merge, asked: false }), none)
-  assert.equal(called.splice(0), ['behind the waist', 'whole', 'whole'])
-  // Whoever keeps a peer waiting looks behind the waist first, and doesn't wait for the view of a long log.
-  assert.equal(await mergeReport(frontier, { ...merge, awaited: true }), {})
-  view.isReplaying = true
-  assert.equal(await mergeReport(frontier, { ...merge, awaited: true }), {})
-  log.nodes = VIEW_LIMITS.unaskedNodesMax
-  assert.equal(await mergeReport(frontier, { ...merge, awaited: true }), none)
-  assert.equal(called, ['behind the waist', 'behind the waist', 'whole'])
+  assert.equal(await reportOf(projection, { ...merge, isAsked: false }), {})
+  assert.equal(called.splice(0), [])
+  assert.equal(await reportOf(projection, { ...merge, isAsked: true }), none)
+  isCurrent = true
+  assert.equal(await reportOf(projection, { ...merge, isAsked: false }), none)
+  assert.equal(called.splice(0), ['computed', 'computed'])
+  // The first merge of a frontier opens nothing, and a merge without nodes neither.
+  assert.equal(await reportOf(projection, { ...merge, from: 0, isAsked: false }), {})
+  assert.equal(await reportOf(projection, { ...merge, admitted: 0, isAsked: false }), none)
+  assert.equal(called, [])
+})
+
+test('a replica without an observer reports no conflicts, and a hub tells it those that its push opened', async () => {
+  await using both = await scene()
+  const { hub } = both
+  await using plain = await Replica.open({ location: new MemoryStore(), hubId: 'hub:plain', clock: () => NOW })
+  await introduce(hub, plain)
+  await plain.pull(FRONTIER, 'hub:main')
+  await hub.replica.append(FRONTIER, revised(0.2))
+  await plain.append(FRONTIER, revised(0.9))
+  assert.is((await plain.push(FRONTIER, 'hub:main')).conflicts_opened_count, 1)
+  const pulled = await plain.pull(FRONTIER, 'hub:main')
+  assert.equal([pulled.admitted, pulled.conflicts_opened, pulled.conflicts_opened_count], [1, undefined, undefined])
 })
 
 test.run()

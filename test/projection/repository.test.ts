@@ -7,6 +7,8 @@ import * as assert from 'uvu/assert'
 import { hasCode } from '../../src/base/errors.ts'
 import { readVelaFolder, velaRoot, writeVelaFolder } from '../../src/cli/files/vela-folder.ts'
 import { Hub } from '../../src/hub/hub.ts'
+import { importFrontier } from '../../src/projection/files/import-file.ts'
+import { exportFrontier, exportRepository } from '../../src/projection/files/snapshot.ts'
 import { splitFrontier, splitRepository } from '../../src/projection/files/split.ts'
 import { Replica } from '../../src/replica/replica.ts'
 import * as vela from '../../src/vela/index.ts'
@@ -55,7 +57,7 @@ function flagship(root: string): void {
 async function imported(dir: Scratch, name: string, root: string): Promise<Replica> {
   const replica = await Replica.open({ location: dir.join(name), create: true })
   const { files } = await readVelaFolder(root)
-  await replica.importWhole(frontier, splitRepository(files))
+  await importFrontier(replica, { frontier, parts: splitRepository(files) })
   return replica
 }
 
@@ -65,9 +67,9 @@ else {
     await using dir = await scratch()
     flagship(dir.join('in'))
     await using replica = await imported(dir, 'one', dir.join('in'))
-    await writeVelaFolder(dir.join('out'), await replica.wholeRepository(frontier))
+    await writeVelaFolder(dir.join('out'), await exportRepository(replica, frontier))
     assert.equal(contents(dir.join('out')), contents(dir.join('in')))
-    const { file, text } = await replica.whole(frontier)
+    const { file, text } = await exportFrontier(replica, frontier)
     const known = JSON.parse(fs.readFileSync(shared('vela/expected.json')!, 'utf8'))['bbb-flagship']
     assert.is(vela.eventLogHash(file.events, 'content'), known.log.event_log_hash_content_form)
     assert.equal(
@@ -78,31 +80,34 @@ else {
     assert.equal([chains.equal, chains.breaks.length], [188, 0])
     assert.is((file.members.get('proposals') as unknown[]).length, 191)
     await using again = await Replica.open({ location: dir.join('two'), create: true })
-    await again.importWhole(frontier, splitRepository((await readVelaFolder(dir.join('out'))).files))
-    assert.is(textOf((await again.whole(frontier)).text), textOf(text))
+    await importFrontier(again, { frontier, parts: splitRepository((await readVelaFolder(dir.join('out'))).files) })
+    assert.is(textOf((await exportFrontier(again, frontier)).text), textOf(text))
     await using asFile = await Replica.open({ location: dir.join('three'), create: true })
-    await asFile.importWhole(frontier, splitFrontier(text))
-    assert.is(textOf((await asFile.whole(frontier)).text), textOf(text))
+    await importFrontier(asFile, { frontier, parts: splitFrontier(text) })
+    assert.is(textOf((await exportFrontier(asFile, frontier)).text), textOf(text))
   })
 
   test('a clone has it all, byte for byte, and so has a hub that it is pushed to', async () => {
     await using dir = await scratch()
     flagship(dir.join('in'))
     await using hub = await Hub.listen({ location: dir.join('hub'), create: true, port: 0 })
-    await hub.importWhole(frontier, splitRepository((await readVelaFolder(dir.join('in'))).files))
-    const whole = textOf((await hub.whole(frontier)).text)
-    const options = { location: dir.join('clone'), key: hub.key.publicKey, frontier, adoptRegistry: true }
+    await importFrontier(hub.replica, {
+      frontier,
+      parts: splitRepository((await readVelaFolder(dir.join('in'))).files),
+    })
+    const whole = textOf((await exportFrontier(hub.replica, frontier)).text)
+    const options = { location: dir.join('clone'), key: hub.replica.key.publicKey, frontier, adoptRegistry: true }
     const { replica } = await Replica.clone(hub.url, options)
     await using clone = replica
-    assert.is(textOf((await clone.whole(frontier)).text), whole)
-    await writeVelaFolder(dir.join('out'), await clone.wholeRepository(frontier))
+    assert.is(textOf((await exportFrontier(clone, frontier)).text), whole)
+    await writeVelaFolder(dir.join('out'), await exportRepository(clone, frontier))
     assert.equal(contents(dir.join('out')), contents(dir.join('in')))
     await using third = await Hub.listen({ location: dir.join('third'), create: true, port: 0 })
-    await third.registry(frontier).add({ id: 'hub:c', url: 'wss://c.example', publicKey: clone.key.publicKey })
-    await third.registry(frontier).add({ id: 'hub:a', url: hub.url, publicKey: hub.key.publicKey })
-    await clone.registry(frontier).add({ id: 'hub:third', url: third.url, publicKey: third.key.publicKey })
+    await third.replica.registry(frontier).add({ id: 'hub:c', url: 'wss://c.example', publicKey: clone.key.publicKey })
+    await third.replica.registry(frontier).add({ id: 'hub:a', url: hub.url, publicKey: hub.replica.key.publicKey })
+    await clone.registry(frontier).add({ id: 'hub:third', url: third.url, publicKey: third.replica.key.publicKey })
     await clone.push(frontier, 'hub:third')
-    assert.is(textOf((await third.whole(frontier)).text), whole)
+    assert.is(textOf((await exportFrontier(third.replica, frontier)).text), whole)
   })
 }
 
@@ -121,11 +126,11 @@ else {
       await using replica = await Replica.open({ location: dir.join('store'), create: true })
       const parts = splitRepository((await readVelaFolder(root)).files)
       assert.is(parts.frontier, original.id)
-      await replica.importWhole(original.id, parts)
-      const { file } = await replica.whole(original.id)
+      await importFrontier(replica, { frontier: original.id, parts })
+      const { file } = await exportFrontier(replica, original.id)
       assert.is(vela.snapshotHash(file), vela.snapshotHash(original))
       assert.is(vela.eventLogHash(file.events, 'full'), vela.eventLogHash(original.events, 'full'))
-      await writeVelaFolder(dir.join('out'), await replica.wholeRepository(original.id))
+      await writeVelaFolder(dir.join('out'), await exportRepository(replica, original.id))
       assert.equal(contents(dir.join('out')), contents(root))
     })
   }
@@ -161,13 +166,13 @@ test('what stands among the events of a repository and is none comes out as it w
   for (const [name, bytes] of odd) fs.writeFileSync(dir.join(place(name)), bytes)
   await using replica = await Replica.open({ location: dir.join('store'), create: true })
   const split = async (root: string) => splitRepository((await readVelaFolder(root)).files)
-  const report = await replica.importWhole(frontier, await split(dir.join('repo')))
+  const report = await importFrontier(replica, { frontier, parts: await split(dir.join('repo')) })
   assert.is(report.refusedCount, 2)
-  await writeVelaFolder(dir.join('out'), await replica.wholeRepository(frontier))
+  await writeVelaFolder(dir.join('out'), await exportRepository(replica, frontier))
   for (const [name, bytes] of odd)
     assert.equal(fs.readFileSync(dir.join(place(name).replace('repo', 'out'))), Buffer.from(bytes), name)
-  assert.ok((await replica.importWhole(frontier, await split(dir.join('out')))).baseKnown)
-  assert.is((await replica.whole(frontier)).file.events.length, 0)
+  assert.ok((await importFrontier(replica, { frontier, parts: await split(dir.join('out')) })).baseKnown)
+  assert.is((await exportFrontier(replica, frontier)).file.events.length, 0)
 })
 
 test('what only carries the documents of a frontier is in no list of its events', async () => {

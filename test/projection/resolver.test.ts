@@ -5,8 +5,13 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { SETTLE_LIMITS } from '../../src/base/limits.ts'
 import type { Hub } from '../../src/hub/hub.ts'
-import { type Choice, type ErrorCode, hasCode, Key, Replica } from '../../src/index.ts'
+import { type ErrorCode, hasCode, Key, Replica } from '../../src/index.ts'
+import { comparePeer } from '../../src/projection/compare-peer.ts'
+import { Conflicts } from '../../src/projection/conflicts-api.ts'
+import { importFrontier } from '../../src/projection/files/import-file.ts'
+import { exportFrontier } from '../../src/projection/files/snapshot.ts'
 import { splitFrontier } from '../../src/projection/files/split.ts'
+import { type Choice, ConflictResolver } from '../../src/projection/resolver.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import * as vela from '../../src/vela/index.ts'
 import { NOW } from '../replica/drafts.ts'
@@ -31,22 +36,22 @@ test('what was set apart is settled at one hub, and gone at both', async () => {
   assert.equal(await hubs.conflicts(right), [conflict])
   const proposal = await hubs.propose(left, { conflict: conflict!.id, choice: { side: 'ours' } })
   assert.equal(
-    (await left.settling(frontier).proposals()).map(({ id, status }) => [id, status]),
+    (await new ConflictResolver(left.replica, frontier).proposals()).map(({ id, status }) => [id, status]),
     [[proposal.id, 'pending_review']],
   )
   assert.is((await hubs.conflicts(left)).length, 1)
-  const done = await left.settling(frontier).accept(proposal.id, ADA)
+  const done = await new ConflictResolver(left.replica, frontier).accept(proposal.id, ADA)
   assert.equal([done.applied, done.conflict, done.proposal.status], ['now', conflict!.id, 'applied'])
   assert.equal(await hubs.conflicts(left), [])
-  await left.push(frontier, 'hub:right')
+  await left.replica.push(frontier, 'hub:right')
   assert.equal(await hubs.conflicts(right), [])
   assert.equal([await hubs.score(left), await hubs.score(right)], [0.9, 0.9])
-  const { conflicts } = await right.settling(frontier).resolutions()
+  const { conflicts } = await new ConflictResolver(right.replica, frontier).resolutions()
   assert.equal(
     conflicts.map(({ conflict: id, state }) => [id, state]),
     [[conflict!.id, 'settled']],
   )
-  const [node] = await right.get(done.event, frontier)
+  const [node] = await right.replica.get(done.event, frontier)
   const { text, actor } = node!.event
   assert.equal(actor, { id: 'reviewer:ada', type: 'human' })
   const signature = vela.eventSignature(text)!
@@ -85,7 +90,7 @@ test('two different resolutions made apart are a conflict at both, and one more 
   const other = await hubs.settle(right, conflict!.id, { value: '0.3' }, BEN)
   await hubs.meet()
   for (const hub of [left, right]) {
-    const { conflicts } = await hub.settling(frontier).resolutions()
+    const { conflicts } = await new ConflictResolver(hub.replica, frontier).resolutions()
     assert.equal(
       conflicts.map(({ state, standing }) => [state, standing.map(({ event: id }) => id)]),
       [['contested', [one.event, other.event].sort()]],
@@ -102,7 +107,7 @@ test('two different resolutions made apart are a conflict at both, and one more 
   await hubs.meet()
   for (const hub of [left, right]) {
     assert.equal(await hubs.conflicts(hub), [])
-    const { conflicts } = await hub.settling(frontier).resolutions()
+    const { conflicts } = await new ConflictResolver(hub.replica, frontier).resolutions()
     assert.equal(
       conflicts.map(({ state, standing, superseded }) => [state, standing.length, superseded.length]),
       [['settled', 1, 2]],
@@ -118,7 +123,7 @@ function chosen({ payload }: vela.Proposal): unknown {
 /** A conflict about no field, recorded in the log that both have. */
 async function recordedPresence({ left, frontier }: Hubs, kind = 'missing_locally') {
   const missing = 'vf_0000000000000002'
-  const { event: recorded } = await left.append(frontier, {
+  const { event: recorded } = await left.replica.append(frontier, {
     kind: 'frontier.conflict_detected',
     target: { type: 'frontier_observation', id: frontier },
     actor: { id: 'federation', type: 'system' },
@@ -130,7 +135,7 @@ async function recordedPresence({ left, frontier }: Hubs, kind = 'missing_locall
       kind,
     },
   })
-  await left.push(frontier, 'hub:right')
+  await left.replica.push(frontier, 'hub:right')
   return { missing, recorded }
 }
 
@@ -161,15 +166,15 @@ test('resolutions of a conflict about no field that contest each other are liste
     state: 'contested' as const,
   }
   const { values: _, ...opened } = conflict
-  const report = await left.pull(frontier, 'hub:right')
+  const report = await left.replica.pull(frontier, 'hub:right')
   assert.equal([report.conflicts_opened, report.conflicts_opened_count], [[opened], 1])
-  assert.equal((await left.pull(frontier, 'hub:right')).conflicts_opened, [])
+  assert.equal((await left.replica.pull(frontier, 'hub:right')).conflicts_opened, [])
   await hubs.meet()
   for (const hub of [left, right]) {
     assert.equal(await hubs.conflicts(hub), [conflict])
-    assert.equal(await hub.conflicts(frontier).list({ findings: [missing] }), [conflict])
-    assert.equal(await hub.conflicts(frontier).list({ findings: [FINDING] }), [])
-    const { sides, state, recorded } = await hub.conflicts(frontier).explain(id)
+    assert.equal(await new Conflicts(hub.replica, frontier).list({ findings: [missing] }), [conflict])
+    assert.equal(await new Conflicts(hub.replica, frontier).list({ findings: [FINDING] }), [])
+    const { sides, state, recorded } = await new Conflicts(hub.replica, frontier).explain(id)
     assert.equal([state, recorded?.peer_id, recorded?.recorded_in], ['contested', 'hub:far', 'log'])
     assert.equal(
       sides.map(({ event, value }) => [event, value]),
@@ -179,10 +184,10 @@ test('resolutions of a conflict about no field that contest each other are liste
       ['hub:left'],
       ['hub:right'],
     ])
-    const [row] = await hub.conflicts(frontier).recorded()
+    const [row] = await new Conflicts(hub.replica, frontier).recorded()
     assert.equal([row!.id, row!.state, row!.resolutions], [id, 'contested', events])
   }
-  const journal = await left.journal(frontier, { limit: 100 })
+  const journal = await left.replica.journal(frontier, { limit: 100 })
   const facts = journal.filter(({ kind }) => kind === 'conflicts.opened').map(entry => entry.facts.conflicts)
   assert.equal(JSON.parse(JSON.stringify(facts)), [
     [{ id, finding_id: missing, kind: 'missing_locally', events, state: 'contested' }],
@@ -193,9 +198,9 @@ test('resolutions of a conflict about no field that contest each other are liste
   await hubs.meet()
   for (const hub of [left, right]) {
     assert.equal(await hubs.conflicts(hub), [])
-    const [row] = await hub.conflicts(frontier).recorded()
+    const [row] = await new Conflicts(hub.replica, frontier).recorded()
     assert.equal([row!.state, row!.resolutions.length], ['settled', 1])
-    assert.is((await hub.conflicts(frontier).show(id)).state, 'settled')
+    assert.is((await new Conflicts(hub.replica, frontier).show(id)).state, 'settled')
   }
 })
 
@@ -203,8 +208,11 @@ test('what is recorded is listed with its state, from the journal and from the l
   await using hubs = await Hubs.open({ apart: false })
   const { left, frontier } = hubs
   const peer = frontierFile([{ id: FINDING, score: 0.9 }])
-  const { events } = await left.compare(frontier, { file: Buffer.from(peer.text), name: 'hub:far' })
-  const conflicts = left.conflicts(frontier)
+  const { events } = await comparePeer(left.replica, {
+    frontier,
+    from: { file: Buffer.from(peer.text), name: 'hub:far' },
+  })
+  const conflicts = new Conflicts(left.replica, frontier)
   const rows = async () =>
     (await conflicts.recorded()).map(({ id, kind, state, recorded_in }) => [id, kind, state, recorded_in])
   const [, text, score] = events as [string, string, string]
@@ -226,13 +234,13 @@ test('a conflict is settled once, and the same proposal accepted again gives the
   await using hubs = await Hubs.open({ apart: true })
   const { left, frontier } = hubs
   const [conflict] = await hubs.conflicts(left)
-  const settling = left.settling(frontier)
+  const settling = new ConflictResolver(left.replica, frontier)
   const first = await hubs.propose(left, { conflict: conflict!.id, choice: { side: 'ours' } })
   const second = await hubs.propose(left, { conflict: conflict!.id, choice: { side: 'theirs' } })
   const [done, again, late] = await Promise.allSettled([
     settling.accept(first.id, ADA),
     settling.accept(first.id, BEN),
-    left.settling(frontier).accept(second.id, BEN),
+    new ConflictResolver(left.replica, frontier).accept(second.id, BEN),
   ])
   assert.ok(done.status === 'fulfilled' && again.status === 'fulfilled')
   assert.equal([again.value.applied, again.value.event], ['before', done.value.event])
@@ -245,13 +253,13 @@ async function settledTwice(hubs: Hubs, conflict: string, choices: { made: Choic
   const { left, right, frontier } = hubs
   const { made, other } = choices
   const first = await hubs.settle(left, conflict, made)
-  const heads = left.headsDigest(frontier)
+  const heads = left.replica.headsDigest(frontier)
   const again = await hubs.settle(left, conflict, made)
   assert.equal([first.applied, again.applied], ['now', 'before'])
   assert.equal([again.proposal, again.event, again.cid], [first.proposal, first.event, first.cid])
-  await left.settling(frontier).drop(first.proposal.id)
+  await new ConflictResolver(left.replica, frontier).drop(first.proposal.id)
   const later = await hubs.propose(left, { conflict, choice: made })
-  assert.equal([later.id, left.headsDigest(frontier)], [first.proposal.id, heads])
+  assert.equal([later.id, left.replica.headsDigest(frontier)], [first.proposal.id, heads])
   await refused(hubs.propose(left, { conflict, choice: other }), 'ERR_CONFLICT_SETTLED')
   await refused(hubs.propose(left, { conflict, choice: made, reason: 'another one' }), 'ERR_CONFLICT_SETTLED')
   await refused(hubs.propose(left, { conflict, choice: made, ...BEN }), 'ERR_CONFLICT_SETTLED')
@@ -280,15 +288,18 @@ for (const how of ['ours', 'theirs', 'pick', 'value'] as const) {
 test('the same resolution of a recorded conflict, said again, is the same proposal and the same event', async () => {
   await using hubs = await Hubs.open({ apart: false })
   const { left, right, frontier } = hubs
-  const { event: own } = await left.append(frontier, revised(0.8))
-  await left.push(frontier, 'hub:right')
+  const { event: own } = await left.replica.append(frontier, revised(0.8))
+  await left.replica.push(frontier, 'hub:right')
   await hubs.meet()
-  assert.equal(left.heads(frontier), right.heads(frontier))
+  assert.equal(left.replica.heads(frontier), right.replica.heads(frontier))
   const names = ['one', 'two', 'three', 'four', 'five', 'six', 'seven']
   const recorded: string[][] = []
   for (const [at, name] of names.entries()) {
     const file = frontierFile([{ id: FINDING, score: 0.1 + at / 1000 }, { id: 'vf_0000000000000002' }])
-    const { events } = await left.compare(frontier, { file: Buffer.from(file.text), name: `hub:${name}` })
+    const { events } = await comparePeer(left.replica, {
+      frontier,
+      from: { file: Buffer.from(file.text), name: `hub:${name}` },
+    })
     recorded.push([...events])
   }
   const at = (pass: number, kind: number) => recorded[pass]![kind]!
@@ -325,15 +336,18 @@ test('a side that has no review state, or lacks the finding, can be what stands'
   await using hubs = await Hubs.open({ apart: false })
   const { left, right, frontier } = hubs
   const peer = frontierFile([{ id: FINDING, review_state: 'rejected' }, { id: 'vf_0000000000000002' }])
-  const { events, report } = await left.compare(frontier, { file: Buffer.from(peer.text), name: 'hub:far' })
+  const { events, report } = await comparePeer(left.replica, {
+    frontier,
+    from: { file: Buffer.from(peer.text), name: 'hub:far' },
+  })
   const recorded = (kind: string) => events[report.conflicts.findIndex(one => one.kind === kind) + 1]!
-  await left.append(frontier, reviewed('needs_revision'))
+  await left.replica.append(frontier, reviewed('needs_revision'))
   await hubs.settle(left, recorded('review_state_diverged'), { side: 'ours' })
   const absent = await hubs.settle(left, recorded('missing_locally'), { side: 'ours' })
   assert.equal(chosen(absent.proposal), { finding_id: 'vf_0000000000000002', kind: 'missing_locally', value: 'absent' })
   await hubs.meet()
   for (const hub of [left, right]) {
-    const { file } = await hub.whole(frontier)
+    const { file } = await exportFrontier(hub.replica, frontier)
     const flags = file.findings[0]!.body.get('flags') as Map<string, vela.Json>
     assert.equal([flags.has('review_state'), flags.get('contested')], [false, false])
   }
@@ -361,7 +375,7 @@ test('who may not decide is refused, when proposing and when accepting', async (
   const { left, frontier } = hubs
   const [{ id: conflict } = { id: '' }] = await hubs.conflicts(left)
   const { id } = await hubs.propose(left, { conflict, choice: { side: 'ours' } })
-  const before = left.heads(frontier)
+  const before = left.replica.heads(frontier)
   for (const reviewer of [
     'agent:x',
     'sim:x',
@@ -374,10 +388,10 @@ test('who may not decide is refused, when proposing and when accepting', async (
     ' a',
   ]) {
     await refused(hubs.propose(left, { conflict, choice: { side: 'ours' }, reviewer }), 'ERR_REVIEWER')
-    await refused(left.settling(frontier).accept(id, { reviewer, key: ada }), 'ERR_REVIEWER')
+    await refused(new ConflictResolver(left.replica, frontier).accept(id, { reviewer, key: ada }), 'ERR_REVIEWER')
   }
-  assert.equal(left.heads(frontier), before)
-  assert.is((await left.settling(frontier).proposal(id)).status, 'pending_review')
+  assert.equal(left.replica.heads(frontier), before)
+  assert.is((await new ConflictResolver(left.replica, frontier).proposal(id)).status, 'pending_review')
 })
 
 test('a reviewer who is a registered actor signs with the registered key, and nobody with somebody else’s', async () => {
@@ -387,9 +401,12 @@ test('a reviewer who is a registered actor signs with the registered key, and no
   const mine = frontierFile([{ id: FINDING, retracted: true }], { actors })
   const peer = frontierFile([{ id: FINDING }])
   await using replica = await Replica.open({ location: new MemoryStore(), clock: () => NOW })
-  await replica.importWhole(mine.frontier, splitFrontier(Buffer.from(mine.text)))
-  const settling = replica.settling(mine.frontier)
-  const { events } = await replica.compare(mine.frontier, { file: Buffer.from(peer.text), name: 'hub:far' })
+  await importFrontier(replica, { frontier: mine.frontier, parts: splitFrontier(Buffer.from(mine.text)) })
+  const settling = new ConflictResolver(replica, mine.frontier)
+  const { events } = await comparePeer(replica, {
+    frontier: mine.frontier,
+    from: { file: Buffer.from(peer.text), name: 'hub:far' },
+  })
   const draft = { conflict: events[1]!, choice: { side: 'theirs' }, reason: 'it was reinstated' } as const
   await refused(settling.propose({ ...draft, reviewer: 'reviewer:ada', key: ben }), 'ERR_REVIEWER')
   const { id } = await settling.propose({ ...draft, ...ADA })
@@ -404,7 +421,7 @@ test('a reviewer who is a registered actor signs with the registered key, and no
   const [node] = await replica.get(made)
   const [record] = vela.readActors(JSON.stringify([actor]))
   assert.is(vela.judgeEventSignature({ text: node!.event.text, head: node!.event }, [record!], verify), 'valid')
-  const { file } = await replica.whole(mine.frontier)
+  const { file } = await exportFrontier(replica, mine.frontier)
   assert.equal(
     file.findings.map(({ retracted }) => retracted),
     [false],
@@ -427,14 +444,14 @@ test('a resolution that nobody signed, or somebody else than it says, settles no
   }
   const named = { ...draft, payload: { ...said, signer: ada.publicKey } }
   const forged = [
-    await left.append(frontier, draft),
-    await right.append(frontier, signed(named, ben).text),
-    await right.append(frontier, { ...named, reason: 'unsigned' }),
+    await left.replica.append(frontier, draft),
+    await right.replica.append(frontier, signed(named, ben).text),
+    await right.replica.append(frontier, { ...named, reason: 'unsigned' }),
   ]
   await hubs.meet()
   for (const hub of [left, right]) {
     assert.equal(await hubs.conflicts(hub), [conflict])
-    const { conflicts, ignored } = await hub.settling(frontier).resolutions()
+    const { conflicts, ignored } = await new ConflictResolver(hub.replica, frontier).resolutions()
     assert.equal(conflicts, [])
     assert.equal(ignored.map(({ event }) => event).sort(), forged.map(({ event }) => event).sort())
   }
@@ -468,7 +485,10 @@ test('a conflict that a comparison recorded is settled by what each side had', a
     { id: FINDING, score: 0.9000000000000001 },
     { id: 'vf_0000000000000002', retracted: true },
   ])
-  const { events, report } = await left.compare(frontier, { file: Buffer.from(peer.text), name: 'hub:far' })
+  const { events, report } = await comparePeer(left.replica, {
+    frontier,
+    from: { file: Buffer.from(peer.text), name: 'hub:far' },
+  })
   assert.equal(
     report.conflicts.map(({ kind }) => kind),
     ['assertion_text_diverged', 'confidence_diverged', 'missing_locally'],
@@ -480,7 +500,7 @@ test('a conflict that a comparison recorded is settled by what each side had', a
   const about = vela.fromJson((gone.proposal.payload as Map<string, vela.Json>).get('choice')!)
   assert.equal(about, { finding_id: 'vf_0000000000000002', kind: 'missing_locally', value: 'present' })
   assert.is(done.conflict, score)
-  await left.push(frontier, 'hub:right')
+  await left.replica.push(frontier, 'hub:right')
   assert.equal([await hubs.score(left), await hubs.score(right)], [0.9000000000000001, 0.9000000000000001])
   await refused(hubs.propose(left, { conflict: events[0]!, choice: { side: 'ours' } }), 'ERR_CONFLICT_UNKNOWN')
 })
@@ -490,18 +510,18 @@ test('a proposal made elsewhere is kept, shown, accepted and dropped; another fr
   const { left, right, frontier } = hubs
   const [{ id: conflict } = { id: '' }] = await hubs.conflicts(left)
   const made = await hubs.propose(left, { conflict, choice: { side: 'ours' } })
-  const there = right.settling(frontier)
+  const there = new ConflictResolver(right.replica, frontier)
   assert.equal(await there.add(vela.printProposal(made)), made)
   assert.equal(await there.proposals(), [made])
   assert.is((await there.accept(made.id, BEN)).applied, 'now')
   await hubs.meet()
-  assert.is((await left.settling(frontier).accept(made.id, ADA)).applied, 'before')
+  assert.is((await new ConflictResolver(left.replica, frontier).accept(made.id, ADA)).applied, 'before')
   await there.drop(made.id)
   await refused(there.proposal(made.id), 'ERR_NOT_FOUND')
   await refused(there.accept('vpr_nothing', BEN), 'ERR_NOT_FOUND')
-  const { frontier: other } = await right.createFrontier({ name: 'Two' })
+  const { frontier: other } = await right.replica.createFrontier({ name: 'Two' })
   await refused(
-    Promise.resolve().then(() => right.settling(other).add(vela.printProposal(made))),
+    Promise.resolve().then(() => new ConflictResolver(right.replica, other).add(vela.printProposal(made))),
     'ERR_PROPOSAL',
   )
 })
@@ -509,7 +529,7 @@ test('a proposal made elsewhere is kept, shown, accepted and dropped; another fr
 test('proposals are bounded, and those that were applied make room', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const { left, frontier } = hubs
-  const settling = left.settling(frontier)
+  const settling = new ConflictResolver(left.replica, frontier)
   const [{ id: conflict } = { id: '' }] = await hubs.conflicts(left)
   const first = await hubs.propose(left, { conflict, choice: { side: 'ours' } })
   const variant = (n: number): string =>

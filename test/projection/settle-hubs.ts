@@ -2,7 +2,11 @@
 
 import * as assert from 'uvu/assert'
 import { Hub } from '../../src/hub/hub.ts'
-import { type Choice, type EventDraft, Key, type ListedConflict, type ResolveDraft } from '../../src/index.ts'
+import { type EventDraft, Key } from '../../src/index.ts'
+import type { ListedConflict } from '../../src/projection/conflict-list.ts'
+import { Conflicts } from '../../src/projection/conflicts-api.ts'
+import { exportFrontier } from '../../src/projection/files/snapshot.ts'
+import { type Choice, ConflictResolver, type ResolveDraft } from '../../src/projection/resolver.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { NOW } from '../replica/drafts.ts'
 
@@ -44,18 +48,20 @@ export class Hubs {
   static async open(options: { apart: boolean }): Promise<Hubs> {
     const listen = (hubId: string) => Hub.listen({ location: new MemoryStore(), port: 0, hubId, clock: () => NOW })
     const [left, right] = [await listen('hub:left'), await listen('hub:right')]
-    const { frontier } = await left.createFrontier({ name: 'One' })
+    const { frontier } = await left.replica.createFrontier({ name: 'One' })
     const hubs = new Hubs(frontier, left, right)
     for (const [hub, other] of [
       [left, right],
       [right, left],
     ] as const)
-      await hub.registry(frontier).add({ id: other.hubId, url: other.url, publicKey: other.key.publicKey })
-    await left.append(frontier, asserted)
-    await left.push(frontier, 'hub:right')
+      await hub.replica
+        .registry(frontier)
+        .add({ id: other.replica.hubId, url: other.url, publicKey: other.replica.key.publicKey })
+    await left.replica.append(frontier, asserted)
+    await left.replica.push(frontier, 'hub:right')
     if (options.apart) {
-      await left.append(frontier, revised(0.9))
-      await right.append(frontier, revised(0.1))
+      await left.replica.append(frontier, revised(0.9))
+      await right.replica.append(frontier, revised(0.1))
       await hubs.meet()
     }
     return hubs
@@ -63,27 +69,27 @@ export class Hubs {
 
   /** Both end with what both have. */
   async meet(): Promise<void> {
-    await this.left.pull(this.frontier, 'hub:right')
-    await this.left.push(this.frontier, 'hub:right')
-    assert.equal(this.left.heads(this.frontier), this.right.heads(this.frontier))
+    await this.left.replica.pull(this.frontier, 'hub:right')
+    await this.left.replica.push(this.frontier, 'hub:right')
+    assert.equal(this.left.replica.heads(this.frontier), this.right.replica.heads(this.frontier))
   }
 
   conflicts(hub: Hub): Promise<readonly ListedConflict[]> {
-    return hub.conflicts(this.frontier).list()
+    return new Conflicts(hub.replica, this.frontier).list()
   }
 
   async score(hub: Hub): Promise<number> {
-    const { file } = await hub.whole(this.frontier)
+    const { file } = await exportFrontier(hub.replica, this.frontier)
     return file.findings.find(({ id }) => id === FINDING)!.score
   }
 
   propose(hub: Hub, draft: Partial<ResolveDraft> & { conflict: string }) {
-    return hub.settling(this.frontier).propose({ reason: 'the larger cohort', ...ADA, ...draft })
+    return new ConflictResolver(hub.replica, this.frontier).propose({ reason: 'the larger cohort', ...ADA, ...draft })
   }
 
   async settle(hub: Hub, conflict: string, choice: Choice, by: { reviewer: string; key: Key } = ADA) {
     const { id } = await this.propose(hub, { conflict, choice, ...by })
-    return hub.settling(this.frontier).accept(id, by)
+    return new ConflictResolver(hub.replica, this.frontier).accept(id, by)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

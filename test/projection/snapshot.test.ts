@@ -9,10 +9,12 @@ import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { printBase, readBase } from '../../src/projection/files/base-document.ts'
+import { importFrontier } from '../../src/projection/files/import-file.ts'
 import { joinFrontier } from '../../src/projection/files/join.ts'
+import { baseDocuments, exportFrontier } from '../../src/projection/files/snapshot.ts'
 import { splitFrontier } from '../../src/projection/files/split.ts'
-import { Replica } from '../../src/replica/replica.ts'
-import type { ReplicaContext } from '../../src/replica/replica-context.ts'
+import { FrontierProjection } from '../../src/projection/frontier-projection.ts'
+import { contextOf, Replica } from '../../src/replica/replica.ts'
 import * as vela from '../../src/vela/index.ts'
 import { type Scratch, scratch, shared, skip } from '../shared-data.ts'
 import { signed, signer } from '../vela/signers.ts'
@@ -48,17 +50,17 @@ for (const file of files) {
     await using replica = await Replica.open({ location: dir.join('one'), create: true })
     const parts = splitFrontier(bytes)
     const frontier = parts.frontier!
-    const report = await replica.importWhole(frontier, parts)
+    const report = await importFrontier(replica, { frontier, parts })
     assert.equal(report.refused, [])
     assert.not(report.baseKnown)
-    const { file: whole, text } = await replica.whole(frontier)
+    const { file: whole, text } = await exportFrontier(replica, frontier)
     assert.is(textOf(text), exact(bytes))
     const original = vela.readFrontier(bytes)
     assert.is(whole.id, original.id)
     assert.is(vela.snapshotHash(whole), vela.snapshotHash(original))
     assert.is(vela.eventLogHash(whole.events, 'full'), vela.eventLogHash(original.events, 'full'))
     const digest = replica.headsDigest(frontier)
-    const again = await replica.importWhole(frontier, splitFrontier(text))
+    const again = await importFrontier(replica, { frontier, parts: splitFrontier(text) })
     assert.equal([again.added, again.baseKnown, again.documents], [0, true, 0])
     assert.is(replica.headsDigest(frontier), digest)
   })
@@ -116,19 +118,19 @@ test('a proposal is a document of the event that points to it, the base one of t
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
-  const report = await replica.importWhole(frontier, splitFrontier(utf8(text)))
+  const report = await importFrontier(replica, { frontier, parts: splitFrontier(utf8(text)) })
   assert.equal([report.added, report.documents, report.baseKnown], [2, 2, false])
   const links: number[] = []
   for await (const node of replica.nodes(frontier)) links.push(node.links.length)
   assert.equal(links, [2, 0])
-  assert.is(textOf((await replica.whole(frontier)).text), text)
+  assert.is(textOf((await exportFrontier(replica, frontier)).text), text)
 })
 
 test('what came later is in the frontier that comes out, and the rest of it is as it was', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
-  await replica.importWhole(frontier, splitFrontier(utf8(text)))
+  await importFrontier(replica, { frontier, parts: splitFrontier(utf8(text)) })
   await replica.append(frontier, {
     kind: 'finding.retracted',
     target: { type: 'finding', id: target },
@@ -138,7 +140,7 @@ test('what came later is in the frontier that comes out, and the rest of it is a
     payload: {},
   })
   const before = vela.readFrontier(text)
-  const { file } = await replica.whole(frontier)
+  const { file } = await exportFrontier(replica, frontier)
   assert.equal(
     file.findings.map(({ id, retracted }) => [id, retracted]),
     [
@@ -155,22 +157,22 @@ test('what came later is in the frontier that comes out, and the rest of it is a
   assert.is(vela.printJson(file.members.get('stats')!), '{"event_count":3,"findings":2}')
   // What came out goes into another replica as what it is.
   await using other = await open(dir, 'two')
-  const printed = (await replica.whole(frontier)).text
-  await other.importWhole(frontier, splitFrontier(printed))
-  assert.is(textOf((await other.whole(frontier)).text), textOf(printed))
+  const printed = (await exportFrontier(replica, frontier)).text
+  await importFrontier(other, { frontier, parts: splitFrontier(printed) })
+  assert.is(textOf((await exportFrontier(other, frontier)).text), textOf(printed))
 })
 
 test('a newer version of a frontier brings its new events and its rest; one with no new event is carried all the same', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
-  await replica.importWhole(frontier, splitFrontier(utf8(text)))
+  await importFrontier(replica, { frontier, parts: splitFrontier(utf8(text)) })
   const renamed = text.replace('"name":"Small"', '"name":"Renamed"')
-  const report = await replica.importWhole(frontier, splitFrontier(utf8(renamed)))
+  const report = await importFrontier(replica, { frontier, parts: splitFrontier(utf8(renamed)) })
   assert.equal([report.added, report.documents, report.baseKnown], [0, 1, false])
-  assert.is(textOf((await replica.whole(frontier)).text), renamed)
+  assert.is(textOf((await exportFrontier(replica, frontier)).text), renamed)
   const heads = replica.headsDigest(frontier)
-  assert.ok((await replica.importWhole(frontier, splitFrontier(utf8(renamed)))).baseKnown)
+  assert.ok((await importFrontier(replica, { frontier, parts: splitFrontier(utf8(renamed)) })).baseKnown)
   assert.is(replica.headsDigest(frontier), heads)
 })
 
@@ -179,13 +181,13 @@ test('an event that is refused stays out of the log and in the frontier', async 
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
   const wrong = text.replace('"reason":"first"', '"reason":"changed"')
-  const report = await replica.importWhole(frontier, splitFrontier(utf8(wrong)))
+  const report = await importFrontier(replica, { frontier, parts: splitFrontier(utf8(wrong)) })
   assert.equal(
     report.refused.map(({ code }) => code),
     ['ERR_EVENT_ID'],
   )
   assert.is(report.added, 1)
-  assert.is(textOf((await replica.whole(frontier)).text), wrong)
+  assert.is(textOf((await exportFrontier(replica, frontier)).text), wrong)
 })
 
 test('a finding that is none and an event that is none take nothing else with them', async () => {
@@ -205,7 +207,7 @@ test('a finding that is none and an event that is none take nothing else with th
       ['findings', 2, undefined],
     ],
   )
-  const report = await replica.importWhole(frontier, parts)
+  const report = await importFrontier(replica, { frontier, parts })
   assert.equal(
     report.refused.map(({ index, code }) => [index, code]),
     [
@@ -214,12 +216,12 @@ test('a finding that is none and an event that is none take nothing else with th
     ],
   )
   assert.is(report.added, 2)
-  assert.is(textOf((await replica.whole(frontier)).text), odd)
+  assert.is(textOf((await exportFrontier(replica, frontier)).text), odd)
   // Later events find what can be read, and the rest stays where it was.
   const about = { actor: { id: 'reviewer:ben' }, reason: 'r', payload: {} }
   for (const id of [target, 'vf_0000000000000002'])
     await replica.append(frontier, { kind: 'finding.retracted', target: { type: 'finding', id }, ...about })
-  const { file } = await replica.whole(frontier)
+  const { file } = await exportFrontier(replica, frontier)
   assert.equal(
     file.findings.map(({ id, retracted }) => [id, retracted]),
     [[target, true]],
@@ -237,9 +239,9 @@ test('a frontier without events or proposals keeps having none', async () => {
   const members = new Map(vela.parseJson(text) as Map<string, vela.Json>)
   for (const member of ['events', 'proposals']) members.delete(member)
   const bare = vela.printJson(members)
-  const report = await replica.importWhole(frontier, splitFrontier(utf8(bare)))
+  const report = await importFrontier(replica, { frontier, parts: splitFrontier(utf8(bare)) })
   assert.equal([report.read, report.documents], [0, 1])
-  assert.is(textOf((await replica.whole(frontier)).text), bare)
+  assert.is(textOf((await exportFrontier(replica, frontier)).text), bare)
 })
 
 test('a frontier one level too deep for a document is refused, and one that just fits is not', () => {
@@ -257,9 +259,8 @@ test('what looks like a base document, and makes no frontier, is passed over', a
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
-  await replica.importWhole(frontier, splitFrontier(utf8(text)))
-  const home: ReplicaContext = Reflect.get(replica, 'home')
-  const { documents } = home.frontier(frontier)
+  await importFrontier(replica, { frontier, parts: splitFrontier(utf8(text)) })
+  const { documents } = contextOf(replica).frontier(frontier)
   const bad = [
     printBase({ frontier, members: new Map(), events: [], proposals: undefined, files: undefined }),
     printBase({
@@ -284,7 +285,7 @@ test('what looks like a base document, and makes no frontier, is passed over', a
   let linked = 0
   for await (const node of replica.nodes(frontier)) linked += node.links.length
   assert.is(linked, 2 + links.length)
-  const { file } = await replica.whole(frontier)
+  const { file } = await exportFrontier(replica, frontier)
   assert.is(vela.printJson(file.members.get('_meta')!), '{"big":18446744073709551615,"number":1.0}')
   assert.is(file.events.length, 3)
 })
@@ -307,7 +308,7 @@ test('a log without a base document comes out as a frontier of its findings', as
     timestamp: '2026-01-02T00:00:00Z',
     payload: { finding: finding(target) },
   })
-  const { file } = await replica.whole(frontier)
+  const { file } = await exportFrontier(replica, frontier)
   assert.is(file.id, frontier)
   assert.is((file.members.get('frontier') as Map<string, vela.Json>).get('name'), 'Bare')
   assert.equal(
@@ -321,14 +322,16 @@ test('a log without a base document comes out as a frontier of its findings', as
 async function wentOnApart(dir: Scratch) {
   const hub = await Hub.listen({ location: dir.join('hub'), create: true, port: 0 })
   const { text, frontier } = small()
-  await hub.importWhole(frontier, splitFrontier(utf8(text)))
+  await importFrontier(hub.replica, { frontier, parts: splitFrontier(utf8(text)) })
   const { replica: other } = await Replica.clone(hub.url, {
     location: dir.join('other'),
     hubId: 'hub:other',
-    key: hub.key.publicKey,
+    key: hub.replica.key.publicKey,
     frontier,
   })
-  await hub.registry(frontier).add({ id: 'hub:other', url: 'wss://other.example', publicKey: other.key.publicKey })
+  await hub.replica
+    .registry(frontier)
+    .add({ id: 'hub:other', url: 'wss://other.example', publicKey: other.key.publicKey })
   const [origin] = other.registry(frontier).list()
   const revise = (score: number, at: string) => ({
     kind: 'finding.confidence_revised',
@@ -339,7 +342,7 @@ async function wentOnApart(dir: Scratch) {
     payload: { previous_score: vela.JsonNumber.float(0.7), new_score: vela.JsonNumber.float(score) },
   })
   const made = [
-    await hub.append(frontier, revise(0.2, '2026-03-01T00:00:00Z')),
+    await hub.replica.append(frontier, revise(0.2, '2026-03-01T00:00:00Z')),
     await other.append(frontier, revise(0.9, '2026-03-02T00:00:00Z')),
   ].map(({ event: id }, at) => ({ id, score: at === 0 ? 0.2 : 0.9 }))
   const sync = async () => {
@@ -359,8 +362,8 @@ test('two hubs that went on apart give the same bytes once they have each other�
   await using dir = await scratch()
   await using apart = await wentOnApart(dir)
   const { hub, other, frontier, made } = apart
-  const [one, two] = [await hub.whole(frontier), await other.whole(frontier)]
-  assert.is(hub.headsDigest(frontier), other.headsDigest(frontier))
+  const [one, two] = [await exportFrontier(hub.replica, frontier), await exportFrontier(other, frontier)]
+  assert.is(hub.replica.headsDigest(frontier), other.headsDigest(frontier))
   assert.is(textOf(one.text), textOf(two.text))
   assert.is(one.file.findings[0]!.score, made[1]!.score)
 })
@@ -382,13 +385,13 @@ for (const pick of [0, 1])
       timestamp: '2026-03-03T00:00:00Z',
       payload: { ...said, signer: by.publicKey },
     }
-    await hub.append(frontier, signed(draft, by).text)
+    await hub.replica.append(frontier, signed(draft, by).text)
     await sync()
-    for (const replica of [hub, other]) {
-      const home: ReplicaContext = Reflect.get(replica, 'home')
-      const view = await home.frontier(frontier).view.update()
+    for (const replica of [hub.replica, other]) {
+      const projection = FrontierProjection.of(contextOf(replica), frontier)
+      const view = await projection.update()
       assert.is(vela.viewRows(view).findings[0]!.confidence_score, score.toFixed(6))
-      assert.is((await replica.whole(frontier)).file.findings[0]!.score, score)
+      assert.is((await exportFrontier(replica, frontier)).file.findings[0]!.score, score)
     }
   })
 
@@ -402,36 +405,36 @@ function replaced(text: string, id: string): string {
 }
 
 const documentsOf = async (replica: Replica, frontier: string) =>
-  (await replica.bases(frontier)).map(({ counts, linkedBy }) => [counts, linkedBy.map(({ hub }) => hub)])
+  (await baseDocuments(replica, frontier)).map(({ counts, linkedBy }) => [counts, linkedBy.map(({ hub }) => hub)])
 
 test('a peer’s base document is kept and shown, and that of the owner counts at both, also after the owner’s key was changed', async () => {
   await using dir = await scratch()
   await using apart = await wentOnApart(dir)
   const { hub, other, frontier, sync } = apart
-  const before = textOf((await hub.whole(frontier)).text)
+  const before = textOf((await exportFrontier(hub.replica, frontier)).text)
   const parts = splitFrontier(utf8(replaced(small().text, 'reviewer:eve')))
-  const report = await other.importWhole(frontier, parts)
+  const report = await importFrontier(other, { frontier, parts })
   assert.equal([report.baseKnown, report.baseCounts, report.documents], [false, false, 1])
   await sync()
-  for (const replica of [hub, other]) {
-    assert.is(textOf((await replica.whole(frontier)).text), before)
+  for (const replica of [hub.replica, other]) {
+    assert.is(textOf((await exportFrontier(replica, frontier)).text), before)
     assert.equal(await documentsOf(replica, frontier), [
-      [true, [hub.hubId]],
+      [true, [hub.replica.hubId]],
       [false, ['hub:other']],
     ])
-    const home: ReplicaContext = Reflect.get(replica, 'home')
-    const { findings } = vela.viewRows(await home.frontier(frontier).view.update())
+    const projection = FrontierProjection.of(contextOf(replica), frontier)
+    const { findings } = vela.viewRows(await projection.update())
     assert.equal(
       findings.map(({ id }) => id),
       [target, 'vf_0000000000000002'],
     )
   }
-  const { public_key: key } = await hub.rotateKey()
-  await other.registry(frontier).rotate(hub.hubId, key)
+  const { public_key: key } = await hub.replica.rotateKey()
+  await other.registry(frontier).rotate(hub.replica.hubId, key)
   const renamed = small().text.replace('"name":"Small"', '"name":"Renamed"')
-  assert.ok((await hub.importWhole(frontier, splitFrontier(utf8(renamed)))).baseCounts)
+  assert.ok((await importFrontier(hub.replica, { frontier, parts: splitFrontier(utf8(renamed)) })).baseCounts)
   await sync()
-  for (const replica of [hub, other]) assert.is(nameOf(await replica.whole(frontier)), 'Renamed')
+  for (const replica of [hub.replica, other]) assert.is(nameOf(await exportFrontier(replica, frontier)), 'Renamed')
 })
 
 test('what the owner imports counts though a peer has linked it before, and a frontier without the owner’s has the last of any', async () => {
@@ -439,22 +442,22 @@ test('what the owner imports counts though a peer has linked it before, and a fr
   await using apart = await wentOnApart(dir)
   const { hub, other, frontier, sync } = apart
   const renamed = splitFrontier(utf8(small().text.replace('"name":"Small"', '"name":"Renamed"')))
-  await other.importWhole(frontier, renamed)
+  await importFrontier(other, { frontier, parts: renamed })
   await sync()
-  assert.is(nameOf(await hub.whole(frontier)), 'Small')
-  const report = await hub.importWhole(frontier, renamed)
+  assert.is(nameOf(await exportFrontier(hub.replica, frontier)), 'Small')
+  const report = await importFrontier(hub.replica, { frontier, parts: renamed })
   assert.equal([report.baseKnown, report.baseCounts], [false, true])
-  assert.ok((await hub.importWhole(frontier, renamed)).baseKnown)
+  assert.ok((await importFrontier(hub.replica, { frontier, parts: renamed })).baseKnown)
   await sync()
-  for (const replica of [hub, other]) assert.is(nameOf(await replica.whole(frontier)), 'Renamed')
-  const { frontier: bare } = await hub.createFrontier({ name: 'Bare' })
+  for (const replica of [hub.replica, other]) assert.is(nameOf(await exportFrontier(replica, frontier)), 'Renamed')
+  const { frontier: bare } = await hub.replica.createFrontier({ name: 'Bare' })
   await other.track(bare)
-  await other.registry(bare).add({ id: hub.hubId, url: hub.url, publicKey: hub.key.publicKey })
-  await other.pull(bare, hub.hubId)
-  assert.equal(await other.bases(bare), [])
+  await other.registry(bare).add({ id: hub.replica.hubId, url: hub.url, publicKey: hub.replica.key.publicKey })
+  await other.pull(bare, hub.replica.hubId)
+  assert.equal(await baseDocuments(other, bare), [])
   const file = small().text.replace('vfr_00000000000000ff', bare)
-  assert.ok((await other.importWhole(bare, splitFrontier(utf8(file)))).baseCounts)
-  assert.is(nameOf(await other.whole(bare)), 'Small')
+  assert.ok((await importFrontier(other, { frontier: bare, parts: splitFrontier(utf8(file)) })).baseCounts)
+  assert.is(nameOf(await exportFrontier(other, bare)), 'Small')
 })
 
 function nameOf({ file }: { file: vela.FrontierFile }): unknown {
@@ -482,7 +485,7 @@ test('an event that stands before the base’s in replay order counts where it s
   })
   const joined = (events: readonly { text: Uint8Array; head: vela.EventHead }[]) => {
     const basis = { members: base.members, events: base.events }
-    const { members } = joinFrontier(basis, events.map(entry), { proposals, deciders: vela.NO_DECIDERS })
+    const { members } = joinFrontier(basis, events.map(entry), { proposals, authorities: vela.NO_DECIDERS })
     return (members.get('findings') as Map<string, vela.Json>[]).map(one => vela.readFinding(one).retracted)
   }
   // After the base's events it retracts; before the one that asserts the finding there is nothing to retract.
@@ -494,9 +497,8 @@ test('a view of what was imported starts from its findings and its proposals', a
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
-  await replica.importWhole(frontier, splitFrontier(utf8(text)))
-  const home: ReplicaContext = Reflect.get(replica, 'home')
-  const view = await home.frontier(frontier).view.update()
+  await importFrontier(replica, { frontier, parts: splitFrontier(utf8(text)) })
+  const view = await FrontierProjection.of(contextOf(replica), frontier).update()
   assert.equal(vela.viewProblems(view), [])
   assert.equal(
     vela.viewRows(view).findings.map(({ id, annotation_ids }) => [id, annotation_ids]),

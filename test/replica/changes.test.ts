@@ -91,11 +91,11 @@ test('a number past the end, or none at all, is refused', async () => {
 test('sync runs both ways in one session and says what went which way', async () => {
   await using both = await pair()
   const { hub, laptop } = both
-  await hub.append(FRONTIER, draft('there'))
+  await hub.replica.append(FRONTIER, draft('there'))
   await laptop.append(FRONTIER, draft('here'))
   const report = await laptop.sync(FRONTIER, 'hub:main')
   assert.equal([report.in?.admitted, report.out?.admitted, report.equal, report.note], [1, 1, true, undefined])
-  assert.equal(laptop.heads(FRONTIER), hub.heads(FRONTIER))
+  assert.equal(laptop.heads(FRONTIER), hub.replica.heads(FRONTIER))
   const pulled = await laptop.sync(FRONTIER, 'hub:main', { mode: 'pull' })
   assert.equal([pulled.in?.admitted, pulled.out, pulled.equal], [0, undefined, true])
   const kinds = (await laptop.journal(FRONTIER, { limit: 10 })).map(({ kind }) => kind)
@@ -105,7 +105,7 @@ test('sync runs both ways in one session and says what went which way', async ()
 test('a replica that does not listen follows a peer both ways until its signal', async () => {
   await using both = await pair()
   const { hub, laptop } = both
-  await hub.append(FRONTIER, draft('before'))
+  await hub.replica.append(FRONTIER, draft('before'))
   const controller = new AbortController()
   const rounds: LiveRound[] = []
   const states: LiveState[] = []
@@ -116,8 +116,8 @@ test('a replica that does not listen follows a peer both ways until its signal',
   })
   await until(() => states.at(-1)?.phase === 'live' && states.at(-1)!.equal)
   await laptop.append(FRONTIER, draft('here'))
-  await hub.append(FRONTIER, draft('there'))
-  await until(() => laptop.headsDigest(FRONTIER) === hub.headsDigest(FRONTIER) && states.at(-1)!.equal)
+  await hub.replica.append(FRONTIER, draft('there'))
+  await until(() => laptop.headsDigest(FRONTIER) === hub.replica.headsDigest(FRONTIER) && states.at(-1)!.equal)
   controller.abort()
   await following
   assert.ok(rounds.some(({ direction }) => direction === 'out') && rounds.some(({ direction }) => direction === 'in'))

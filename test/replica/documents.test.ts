@@ -8,6 +8,7 @@ import { equals, sha256, utf8 } from '../../src/base/bytes.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { Replica } from '../../src/index.ts'
 import type { DocumentLink } from '../../src/node/node.ts'
+import { contextOf } from '../../src/replica/replica.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { scratch } from '../shared-data.ts'
 import { codeOf, draft, FRONTIER, NOW, pair } from './drafts.ts'
@@ -74,17 +75,17 @@ test('a push, a pull and a clone bring the documents along with the nodes', asyn
   await laptop.append(FRONTIER, draft('on top'))
   const pushed = await laptop.push(FRONTIER, 'hub:main')
   assert.equal([pushed.admitted, pushed.held_count, pushed.refused, pushed.equal], [3, 0, [], true])
-  await sameBytes(hub, one!, short)
-  await sameBytes(hub, two!, long)
+  await sameBytes(hub.replica, one!, short)
+  await sameBytes(hub.replica, two!, long)
 
   const third = utf8('of the hub')
-  const [three, none] = await appendWith(hub, 'the hub', third, new Uint8Array(0))
+  const [three, none] = await appendWith(hub.replica, 'the hub', third, new Uint8Array(0))
   const pulled = await laptop.pull(FRONTIER, 'hub:main')
   assert.equal([pulled.admitted, pulled.held_count, pulled.equal], [1, 0, true])
   await sameBytes(laptop, three!, third)
   await sameBytes(laptop, none!, new Uint8Array(0))
 
-  const options = { location: new MemoryStore(), key: hub.key.publicKey, adoptRegistry: true }
+  const options = { location: new MemoryStore(), key: hub.replica.key.publicKey, adoptRegistry: true }
   const { replica, report } = await Replica.clone(hub.url, options)
   await using clone = replica
   assert.equal([report.admitted, report.held_count, report.equal], [4, 0, true])
@@ -95,7 +96,7 @@ test('a push, a pull and a clone bring the documents along with the nodes', asyn
 test('one document that many nodes link is asked for once', async () => {
   await using both = await pair()
   const { hub, laptop } = both
-  for (let i = 0; i < 20; i += 1) await appendWith(hub, `event ${i}`, long)
+  for (let i = 0; i < 20; i += 1) await appendWith(hub.replica, `event ${i}`, long)
   const report = await laptop.pull(FRONTIER, 'hub:main')
   assert.equal([report.admitted, report.equal], [20, true])
   assert.ok(report.received_bytes < long.length + 100 * KIB, `${report.received_bytes} bytes`)
@@ -106,7 +107,7 @@ test('nodes of an unregistered key have no document fetched, and all of it comes
   const { hub, laptop } = both
   const [link] = await appendWith(laptop, 'by the laptop', long)
   await laptop.push(FRONTIER, 'hub:main')
-  const options = { location: new MemoryStore(), key: hub.key.publicKey }
+  const options = { location: new MemoryStore(), key: hub.replica.key.publicKey }
   const { replica, report } = await Replica.clone(hub.url, options)
   await using clone = replica
   assert.equal([report.admitted, report.held_count], [0, 1])
@@ -126,16 +127,16 @@ test('nodes wait over a restart for documents, and a later pull brings them', as
   await using dir = await scratch()
   await using both = await pair()
   const { hub } = both
-  const [link] = await appendWith(hub, 'with a list', long)
-  await hub.append(FRONTIER, draft('on top'))
+  const [link] = await appendWith(hub.replica, 'with a list', long)
+  await hub.replica.append(FRONTIER, draft('on top'))
   const location = dir.join('third')
   const nodes: Uint8Array[] = []
-  for await (const node of hub.nodes(FRONTIER)) nodes.push(node.bytes)
+  for await (const node of hub.replica.nodes(FRONTIER)) nodes.push(node.bytes)
   await using third = await Hub.listen({ location, create: true, port: 0, clock: () => NOW })
-  await introduceOne(third, hub)
+  await introduceOne(third.replica, hub)
   // As a source without the document would have left it.
-  const inside = (third as unknown as { home: { frontier(name: string): { gate: Gate } } }).home.frontier(FRONTIER)
-  const report = await inside.gate.admit(nodes, { from: hub.key.publicKeyBytes })
+  const inside = contextOf(third.replica).frontier(FRONTIER)
+  const report = await inside.gate.admit(nodes, { from: hub.replica.key.publicKeyBytes })
   assert.equal([report.admitted, report.held.length, report.documents.length], [0, 2, 1])
   await third.close()
 
@@ -182,19 +183,8 @@ test('a fork takes documents along', async () => {
   )
 })
 
-interface Gate {
-  admit(
-    blocks: readonly Uint8Array[],
-    options: { from: Uint8Array },
-  ): Promise<{
-    admitted: number
-    held: readonly unknown[]
-    documents: readonly Uint8Array[]
-  }>
-}
-
 async function introduceOne(at: Replica, hub: Hub): Promise<void> {
-  await at.registry(FRONTIER).add({ id: hub.hubId, url: hub.url, publicKey: hub.key.publicKey })
+  await at.registry(FRONTIER).add({ id: hub.replica.hubId, url: hub.url, publicKey: hub.replica.key.publicKey })
 }
 
 test.run()

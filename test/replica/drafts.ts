@@ -55,8 +55,8 @@ export async function pair(): Promise<Pair> {
 
 export async function introduce(hub: Hub, laptop: Replica): Promise<void> {
   const { publicKey } = laptop.key
-  await hub.registry(FRONTIER).add({ id: laptop.hubId, url: 'wss://laptop.example', publicKey })
-  await laptop.registry(FRONTIER).add({ id: hub.hubId, url: hub.url, publicKey: hub.key.publicKey })
+  await hub.replica.registry(FRONTIER).add({ id: laptop.hubId, url: 'wss://laptop.example', publicKey })
+  await laptop.registry(FRONTIER).add({ id: hub.replica.hubId, url: hub.url, publicKey: hub.replica.key.publicKey })
 }
 
 export async function reasons(replica: Replica): Promise<string[]> {

@@ -125,7 +125,12 @@ test('a clone with the key and the id of a lost replica is that replica for its 
   await introduce(hub, laptop)
   await laptop.append(FRONTIER, draft('before the disk died'))
   await laptop.push(FRONTIER, 'hub:main')
-  const options = { location: dir.join('store'), key: hub.key.publicKey, ownKey: laptop.key, hubId: laptop.hubId }
+  const options = {
+    location: dir.join('store'),
+    key: hub.replica.key.publicKey,
+    ownKey: laptop.key,
+    hubId: laptop.hubId,
+  }
   const { replica, report } = await Replica.clone(hub.url, options)
   await using again = replica
   assert.equal([report.admitted, report.held_count], [1, 0])

@@ -3,7 +3,7 @@
 
 import { LINK_LIMITS, SOCKET_LIMITS } from '../../src/base/limits.ts'
 import type { SetTimer, Timer } from '../../src/base/timer.ts'
-import { Hub, type ListenOptions } from '../../src/hub/hub.ts'
+import { Hub, type HubOptions } from '../../src/hub/hub.ts'
 import type { LiveSetting, NetworkHooks, PeerStatus, Replica, ReplicaEvent } from '../../src/index.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { FRONTIER, NOW } from './drafts.ts'
@@ -68,7 +68,7 @@ export interface Scene extends AsyncDisposable {
 /** A hub on memory, or on a given engine, with alarms of its own. */
 export async function liveHub(
   hubId: string,
-  options: Partial<ListenOptions> = {},
+  options: Partial<HubOptions> = {},
   tools: Partial<NetworkHooks> = {},
 ): Promise<Scene> {
   const alarms = new Alarms()
@@ -83,15 +83,15 @@ export async function liveHub(
     linkTools: { setAlarm, random: () => 0.5, ...tools },
     ...options,
   })
-  await hub.track(FRONTIER)
+  await hub.replica.track(FRONTIER)
   const stop = (): Promise<void> => hub.close()
   return { hub, alarms, told, stop, [Symbol.asyncDispose]: stop }
 }
 
 /** `knower` registers `known` and follows it this way. */
 export async function know(knower: Replica, known: Hub, live: LiveSetting = 'off'): Promise<void> {
-  const { publicKey } = known.key
-  await knower.registry(FRONTIER).add({ id: known.hubId, url: known.url, publicKey, live })
+  const { publicKey } = known.replica.key
+  await knower.registry(FRONTIER).add({ id: known.replica.hubId, url: known.url, publicKey, live })
 }
 
 export function equal(...replicas: readonly Replica[]): boolean {

@@ -18,22 +18,26 @@ test('a document that events of two hubs share lets none of them wait', async ()
   const scenes = []
   for (let i = 0; i < 3; i += 1) scenes.push(await liveHub(`hub:${i}`))
   const hubs: Hub[] = scenes.map(({ hub }) => hub)
-  for (const one of hubs) for (const other of hubs) if (one !== other) await know(one, other, 'both')
-  for (const hub of hubs) await eventually(() => isFollowing(hub))
+  for (const one of hubs) for (const other of hubs) if (one !== other) await know(one.replica, other, 'both')
+  for (const hub of hubs) await eventually(() => isFollowing(hub.replica))
   for (let round = 0; round < 8; round += 1) {
     const shared = new Uint8Array(1000).fill(round)
     await Promise.all(
       [0, 1].map(async i => {
-        const { documents, hub } = { documents: hubs[i]!.documents(FRONTIER), hub: hubs[i]! }
+        const { documents, hub } = { documents: hubs[i]!.replica.documents(FRONTIER), hub: hubs[i]! }
         const large = big(2 * round + i)
         const links = [await documents.put(large), await documents.put(shared)]
-        await hub.append(FRONTIER, draft(`round ${round} of ${i}`), { links })
+        await hub.replica.append(FRONTIER, draft(`round ${round} of ${i}`), { links })
       }),
     )
-    await eventually(async () => equal(...hubs) && (await reasons(hubs[2]!)).length === 2 * (round + 1))
+    await eventually(
+      async () =>
+        equal(...hubs.map(hub => hub.replica)) && (await reasons(hubs[2]!.replica)).length === 2 * (round + 1),
+    )
   }
   for (const hub of hubs) {
-    for (const other of hubs) if (other !== hub) assert.is((await linkOf(hub, other.hubId)).state, 'in sync')
+    for (const other of hubs)
+      if (other !== hub) assert.is((await linkOf(hub.replica, other.replica.hubId)).state, 'in sync')
   }
   for (const scene of scenes) await scene.stop()
 })

@@ -17,40 +17,45 @@ const test = suite('replica/links')
 test('two hubs become equal by themselves and stay so, whoever writes', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
-  await a.hub.append(FRONTIER, draft('before at a'))
-  await b.hub.append(FRONTIER, draft('before at b'))
-  await know(b.hub, a.hub)
-  await know(a.hub, b.hub, 'both')
-  await until(() => equal(a.hub, b.hub))
+  await a.hub.replica.append(FRONTIER, draft('before at a'))
+  await b.hub.replica.append(FRONTIER, draft('before at b'))
+  await know(b.hub.replica, a.hub)
+  await know(a.hub.replica, b.hub, 'both')
+  await until(() => equal(a.hub.replica, b.hub.replica))
   assert.equal([a.hub.links, b.hub.links], [1, 0])
-  await Promise.all([a.hub.append(FRONTIER, draft('later at a')), b.hub.append(FRONTIER, draft('later at b'))])
-  await until(() => equal(a.hub, b.hub))
-  assert.equal((await reasons(b.hub)).sort(), ['before at a', 'before at b', 'later at a', 'later at b'])
+  await Promise.all([
+    a.hub.replica.append(FRONTIER, draft('later at a')),
+    b.hub.replica.append(FRONTIER, draft('later at b')),
+  ])
+  await until(() => equal(a.hub.replica, b.hub.replica))
+  assert.equal((await reasons(b.hub.replica)).sort(), ['before at a', 'before at b', 'later at a', 'later at b'])
 })
 
 test('the side that is dialled knows how its peer stands while the link is open', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
-  await know(b.hub, a.hub)
-  await know(a.hub, b.hub, 'both')
-  await eventually(async () => (await linkOf(b.hub, 'hub:a')).state === 'in sync')
-  await a.hub.append(FRONTIER, draft('news'))
+  await know(b.hub.replica, a.hub)
+  await know(a.hub.replica, b.hub, 'both')
+  await eventually(async () => (await linkOf(b.hub.replica, 'hub:a')).state === 'in sync')
+  await a.hub.replica.append(FRONTIER, draft('news'))
   await eventually(async () => {
-    const { state, lag_events } = await linkOf(b.hub, 'hub:a')
-    return state === 'in sync' && lag_events === 0 && (await reasons(b.hub)).length === 1
+    const { state, lag_events } = await linkOf(b.hub.replica, 'hub:a')
+    return state === 'in sync' && lag_events === 0 && (await reasons(b.hub.replica)).length === 1
   })
-  await b.hub.append(FRONTIER, draft('an answer'))
-  await eventually(async () => (await linkOf(b.hub, 'hub:a')).state === 'in sync' && equal(a.hub, b.hub))
+  await b.hub.replica.append(FRONTIER, draft('an answer'))
+  await eventually(
+    async () => (await linkOf(b.hub.replica, 'hub:a')).state === 'in sync' && equal(a.hub.replica, b.hub.replica),
+  )
 })
 
 test('two hubs that dial each other have two links, and nothing comes of it but that', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
-  await know(b.hub, a.hub, 'both')
-  await know(a.hub, b.hub, 'both')
-  for (let i = 0; i < 5; i += 1) await (i % 2 === 0 ? a : b).hub.append(FRONTIER, draft(`event ${i}`))
-  await until(() => equal(a.hub, b.hub) && a.hub.sessions === 1 && b.hub.sessions === 1)
-  assert.is((await reasons(a.hub)).length, 5)
+  await know(b.hub.replica, a.hub, 'both')
+  await know(a.hub.replica, b.hub, 'both')
+  for (let i = 0; i < 5; i += 1) await (i % 2 === 0 ? a : b).hub.replica.append(FRONTIER, draft(`event ${i}`))
+  await until(() => equal(a.hub.replica, b.hub.replica) && a.hub.sessions === 1 && b.hub.sessions === 1)
+  assert.is((await reasons(a.hub.replica)).length, 5)
 })
 
 test('a hub that was away is dialled again with growing waits, and catches up by the difference', async () => {
@@ -64,14 +69,14 @@ test('a hub that was away is dialled again with growing waits, and catches up by
   await using dir = await scratch()
   const location = dir.join('b')
   const b = await liveHub('hub:b', { location, create: true })
-  await know(b.hub, a.hub)
-  await know(a.hub, b.hub, 'both')
-  for (let i = 0; i < 200; i += 1) await a.hub.append(FRONTIER, draft(`event ${i}`))
-  await until(() => equal(a.hub, b.hub))
+  await know(b.hub.replica, a.hub)
+  await know(a.hub.replica, b.hub, 'both')
+  for (let i = 0; i < 200; i += 1) await a.hub.replica.append(FRONTIER, draft(`event ${i}`))
+  await until(() => equal(a.hub.replica, b.hub.replica))
   place = ''
   await b.stop()
   await until(() => a.alarms.isRetrying())
-  await a.hub.append(FRONTIER, draft('while b was away'))
+  await a.hub.replica.append(FRONTIER, draft('while b was away'))
   const waits: number[] = []
   for (let i = 0; i < 9; i += 1) {
     waits.push(a.alarms.retryMs())
@@ -84,9 +89,9 @@ test('a hub that was away is dialled again with growing waits, and catches up by
   await using again = await liveHub('hub:b', { location })
   place = again.hub.url
   a.alarms.retry()
-  await until(() => equal(a.hub, again.hub))
+  await until(() => equal(a.hub.replica, again.hub.replica))
   await until(() => a.told.some(({ kind }) => kind === 'session'))
-  assert.is((await linkOf(a.hub, 'hub:b')).failure, null)
+  assert.is((await linkOf(a.hub.replica, 'hub:b')).failure, null)
   const told = a.told.filter(({ message }) => message.includes('hub:b'))
   assert.equal(
     told.map(({ kind }) => kind),
@@ -98,48 +103,50 @@ test('a channel is opened again from time to time: heads that differ without a n
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
   await using c = await liveHub('hub:c')
-  await know(b.hub, a.hub)
-  await know(a.hub, b.hub, 'both')
-  await know(c.hub, a.hub)
-  await know(a.hub, c.hub, 'push')
-  await c.hub.append(FRONTIER, draft('by c, unknown to b'))
-  await know(b.hub, c.hub)
-  await know(c.hub, b.hub)
-  await eventually(() => isFollowing(a.hub))
-  await a.hub.append(FRONTIER, draft('by a'))
-  await until(() => equal(a.hub, b.hub))
-  assert.not(equal(a.hub, c.hub))
-  await a.hub.registry(FRONTIER).set('hub:c', { live: 'both' })
-  await until(() => equal(a.hub, b.hub, c.hub))
+  await know(b.hub.replica, a.hub)
+  await know(a.hub.replica, b.hub, 'both')
+  await know(c.hub.replica, a.hub)
+  await know(a.hub.replica, c.hub, 'push')
+  await c.hub.replica.append(FRONTIER, draft('by c, unknown to b'))
+  await know(b.hub.replica, c.hub)
+  await know(c.hub.replica, b.hub)
+  await eventually(() => isFollowing(a.hub.replica))
+  await a.hub.replica.append(FRONTIER, draft('by a'))
+  await until(() => equal(a.hub.replica, b.hub.replica))
+  assert.not(equal(a.hub.replica, c.hub.replica))
+  await a.hub.replica.registry(FRONTIER).set('hub:c', { live: 'both' })
+  await until(() => equal(a.hub.replica, b.hub.replica, c.hub.replica))
   a.alarms.reopen()
-  await eventually(async () => (await isFollowing(a.hub)) && (await linkOf(a.hub, 'hub:b')).link === 'live')
-  await b.hub.append(FRONTIER, draft('after the channels were opened again'))
-  await until(() => equal(a.hub, b.hub, c.hub))
+  await eventually(
+    async () => (await isFollowing(a.hub.replica)) && (await linkOf(a.hub.replica, 'hub:b')).link === 'live',
+  )
+  await b.hub.replica.append(FRONTIER, draft('after the channels were opened again'))
+  await until(() => equal(a.hub.replica, b.hub.replica, c.hub.replica))
 })
 
 test('a peer that is registered late lets in what was held, and it flows on', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
   await using c = await liveHub('hub:c')
-  await know(b.hub, a.hub)
-  await know(a.hub, b.hub, 'both')
-  await know(b.hub, c.hub, 'both')
-  await know(c.hub, b.hub)
-  await know(c.hub, a.hub)
-  await c.hub.append(FRONTIER, draft('by c'))
-  await until(() => equal(b.hub, c.hub))
-  await eventually(async () => (await linkOf(a.hub, 'hub:b')).state === 'held')
-  const link = await linkOf(a.hub, 'hub:b')
-  assert.equal(link.held_keys, [c.hub.key.publicKey])
-  await know(a.hub, c.hub)
-  await until(() => equal(a.hub, b.hub, c.hub))
+  await know(b.hub.replica, a.hub)
+  await know(a.hub.replica, b.hub, 'both')
+  await know(b.hub.replica, c.hub, 'both')
+  await know(c.hub.replica, b.hub)
+  await know(c.hub.replica, a.hub)
+  await c.hub.replica.append(FRONTIER, draft('by c'))
+  await until(() => equal(b.hub.replica, c.hub.replica))
+  await eventually(async () => (await linkOf(a.hub.replica, 'hub:b')).state === 'held')
+  const link = await linkOf(a.hub.replica, 'hub:b')
+  assert.equal(link.held_keys, [c.hub.replica.key.publicKey])
+  await know(a.hub.replica, c.hub)
+  await until(() => equal(a.hub.replica, b.hub.replica, c.hub.replica))
 })
 
 test('who is not registered yet asks again with waits that stay short, and is let in at the next', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
-  await a.hub.append(FRONTIER, draft('one'))
-  await know(a.hub, b.hub, 'both')
+  await a.hub.replica.append(FRONTIER, draft('one'))
+  await know(a.hub.replica, b.hub, 'both')
   await until(() => a.alarms.isRetrying())
   const waits: number[] = []
   for (let i = 0; i < 7; i += 1) {
@@ -149,38 +156,40 @@ test('who is not registered yet asks again with waits that stay short, and is le
   }
   assert.ok(waits[0]! < 1000, `${waits}`)
   assert.is(waits.at(-1), (LINK_LIMITS.retryMsMin + LINK_LIMITS.refusedMsMax) / 2)
-  const link = await linkOf(a.hub, 'hub:b')
+  const link = await linkOf(a.hub.replica, 'hub:b')
   assert.equal([link.state, link.failure?.code, link.link], ['unreachable', 'ERR_SYNC_FORBIDDEN', 'waiting'])
-  await know(b.hub, a.hub)
+  await know(b.hub.replica, a.hub)
   a.alarms.retry()
-  await until(() => equal(a.hub, b.hub))
+  await until(() => equal(a.hub.replica, b.hub.replica))
 })
 
 test('a peer that proves another key is not believed, however often it is asked', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
   await using c = await liveHub('hub:c')
-  await a.hub.registry(FRONTIER).add({ id: 'hub:b', url: b.hub.url, publicKey: c.hub.key.publicKey, live: 'both' })
+  await a.hub.replica
+    .registry(FRONTIER)
+    .add({ id: 'hub:b', url: b.hub.url, publicKey: c.hub.replica.key.publicKey, live: 'both' })
   await until(() => a.alarms.isRetrying())
-  const link = await linkOf(a.hub, 'hub:b')
+  const link = await linkOf(a.hub.replica, 'hub:b')
   assert.equal([link.failure?.code, a.alarms.retryMs() >= 0.75 * LINK_LIMITS.retryMsMax], ['ERR_SYNC_AUTH', true])
 })
 
 test('links follow the registry: another address, another way, off, removed', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
-  await know(b.hub, a.hub)
-  const registry = a.hub.registry(FRONTIER)
-  await registry.add({ id: 'hub:b', url: 'ws://127.0.0.1:9', publicKey: b.hub.key.publicKey, live: 'pull' })
+  await know(b.hub.replica, a.hub)
+  const registry = a.hub.replica.registry(FRONTIER)
+  await registry.add({ id: 'hub:b', url: 'ws://127.0.0.1:9', publicKey: b.hub.replica.key.publicKey, live: 'pull' })
   await until(() => a.alarms.isRetrying())
   await registry.set('hub:b', { url: b.hub.url })
   await until(() => b.hub.sessions === 1)
-  await a.hub.append(FRONTIER, draft('not pushed'))
-  await b.hub.append(FRONTIER, draft('pulled'))
-  await eventually(async () => (await reasons(a.hub)).length === 2)
-  assert.equal(await reasons(b.hub), ['pulled'])
+  await a.hub.replica.append(FRONTIER, draft('not pushed'))
+  await b.hub.replica.append(FRONTIER, draft('pulled'))
+  await eventually(async () => (await reasons(a.hub.replica)).length === 2)
+  assert.equal(await reasons(b.hub.replica), ['pulled'])
   await registry.set('hub:b', { live: 'both' })
-  await until(() => equal(a.hub, b.hub))
+  await until(() => equal(a.hub.replica, b.hub.replica))
   assert.is(b.hub.sessions, 1)
   await registry.set('hub:b', { live: 'off' })
   await until(() => b.hub.sessions === 0)
@@ -189,12 +198,12 @@ test('links follow the registry: another address, another way, off, removed', as
   await registry.remove('hub:b')
   await until(() => b.hub.sessions === 0)
   assert.is(a.hub.links, 0)
-  const changed = (await a.hub.journal(FRONTIER, { limit: 100 })).find(({ kind }) => kind === 'peer.changed')
+  const changed = (await a.hub.replica.journal(FRONTIER, { limit: 100 })).find(({ kind }) => kind === 'peer.changed')
   assert.equal(
     { ...changed?.facts },
     {
       id: 'hub:b',
-      public_key: b.hub.key.publicKey,
+      public_key: b.hub.replica.key.publicKey,
       url: b.hub.url,
       former_url: 'ws://127.0.0.1:9',
       live: 'pull',
@@ -212,11 +221,15 @@ test('one connection carries all frontiers of a peer, and one loop dials it', as
   await using a = await liveHub('hub:a', {}, { dial })
   await using b = await liveHub('hub:b')
   for (const name of [FRONTIER, other]) {
-    await b.hub.registry(name).add({ id: 'hub:a', url: a.hub.url, publicKey: a.hub.key.publicKey })
-    await a.hub.registry(name).add({ id: 'hub:b', url: b.hub.url, publicKey: b.hub.key.publicKey, live: 'both' })
-    await a.hub.append(name, draft(`for ${name}`))
+    await b.hub.replica.registry(name).add({ id: 'hub:a', url: a.hub.url, publicKey: a.hub.replica.key.publicKey })
+    await a.hub.replica
+      .registry(name)
+      .add({ id: 'hub:b', url: b.hub.url, publicKey: b.hub.replica.key.publicKey, live: 'both' })
+    await a.hub.replica.append(name, draft(`for ${name}`))
   }
-  await until(() => [FRONTIER, other].every(name => a.hub.headsDigest(name) === b.hub.headsDigest(name)))
+  await until(() =>
+    [FRONTIER, other].every(name => a.hub.replica.headsDigest(name) === b.hub.replica.headsDigest(name)),
+  )
   assert.equal([a.hub.links, b.hub.sessions, dialled], [1, 1, 1])
 })
 
@@ -224,26 +237,28 @@ test('a hang-up asks again for a channel that was refused, on the connection tha
   const other = 'vfr_00000000000000aa'
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
-  await know(b.hub, a.hub)
-  await know(a.hub, b.hub, 'both')
-  await b.hub.track(other)
-  await a.hub.registry(other).add({ id: 'hub:b', url: b.hub.url, publicKey: b.hub.key.publicKey, live: 'both' })
-  await a.hub.append(other, draft('refused at first'))
+  await know(b.hub.replica, a.hub)
+  await know(a.hub.replica, b.hub, 'both')
+  await b.hub.replica.track(other)
+  await a.hub.replica
+    .registry(other)
+    .add({ id: 'hub:b', url: b.hub.url, publicKey: b.hub.replica.key.publicKey, live: 'both' })
+  await a.hub.replica.append(other, draft('refused at first'))
   await until(() => a.alarms.isRetrying())
-  await eventually(async () => (await linkOf(a.hub, 'hub:b')).link === 'live')
-  await b.hub.registry(other).add({ id: 'hub:a', url: a.hub.url, publicKey: a.hub.key.publicKey })
+  await eventually(async () => (await linkOf(a.hub.replica, 'hub:b')).link === 'live')
+  await b.hub.replica.registry(other).add({ id: 'hub:a', url: a.hub.url, publicKey: a.hub.replica.key.publicKey })
   await a.hub.reload()
-  await until(() => a.hub.headsDigest(other) === b.hub.headsDigest(other))
+  await until(() => a.hub.replica.headsDigest(other) === b.hub.replica.headsDigest(other))
   assert.is(b.hub.sessions, 1)
 })
 
 test('a hub that stops ends its links in good order, also while one is being dialled', async () => {
   await using b = await liveHub('hub:b')
   const a = await liveHub('hub:a')
-  await know(b.hub, a.hub)
-  await know(a.hub, b.hub, 'both')
-  await a.hub.append(FRONTIER, draft('one'))
-  await until(() => equal(a.hub, b.hub))
+  await know(b.hub.replica, a.hub)
+  await know(a.hub.replica, b.hub, 'both')
+  await a.hub.replica.append(FRONTIER, draft('one'))
+  await until(() => equal(a.hub.replica, b.hub.replica))
   await a.stop()
   await until(() => b.hub.sessions === 0)
   assert.equal(
@@ -257,7 +272,7 @@ test('a hub that stops ends its links in good order, also while one is being dia
       signal?.addEventListener('abort', () => reject(signal.reason))
     })
   const c = await liveHub('hub:c', {}, { dial })
-  await know(c.hub, b.hub, 'both')
+  await know(c.hub.replica, b.hub, 'both')
   await until(() => asked === 1)
   await c.stop()
 })
@@ -276,15 +291,17 @@ for (const { name, edges } of shapes) {
     const scenes = []
     for (let i = 0; i < 5; i += 1) scenes.push(await liveHub(`hub:${i}`))
     const hubs: Hub[] = scenes.map(({ hub }) => hub)
-    for (const one of hubs) for (const other of hubs) if (one !== other) await know(one, other)
-    for (const [from, to] of edges) await hubs[from]!.registry(FRONTIER).set(`hub:${to}`, { live: 'both' })
+    for (const one of hubs) for (const other of hubs) if (one !== other) await know(one.replica, other)
+    for (const [from, to] of edges) await hubs[from]!.replica.registry(FRONTIER).set(`hub:${to}`, { live: 'both' })
     const writes = hubs.map(async (hub, i) => {
-      for (let n = 0; n < 20; n += 1) await hub.append(FRONTIER, draft(`hub ${i}, event ${n}`))
+      for (let n = 0; n < 20; n += 1) await hub.replica.append(FRONTIER, draft(`hub ${i}, event ${n}`))
     })
     await Promise.all(writes)
-    await until(() => equal(...hubs) && hubs[0]!.heads(FRONTIER).length > 0)
-    await eventually(async () => (await reasons(hubs[0]!)).length === 100 && equal(...hubs))
-    assert.is(new Set(await reasons(hubs[3]!)).size, 100)
+    await until(() => equal(...hubs.map(hub => hub.replica)) && hubs[0]!.replica.heads(FRONTIER).length > 0)
+    await eventually(
+      async () => (await reasons(hubs[0]!.replica)).length === 100 && equal(...hubs.map(hub => hub.replica)),
+    )
+    assert.is(new Set(await reasons(hubs[3]!.replica)).size, 100)
     for (const scene of scenes) await scene.stop()
   })
 }

@@ -22,8 +22,8 @@ test('unknown before any exchange, then behind, in sync and ahead by what the la
     return [state, behind, ahead, lag_events, lag_seconds]
   }
   assert.equal(await stands(), ['unknown', 0, 0, 0, null])
-  await hub.append(FRONTIER, draft('one'))
-  await hub.append(FRONTIER, draft('two'))
+  await hub.replica.append(FRONTIER, draft('one'))
+  await hub.replica.append(FRONTIER, draft('two'))
   await laptop.push(FRONTIER, 'hub:main')
   assert.equal(await stands(), ['behind', 2, 0, 2, 0])
   await laptop.pull(FRONTIER, 'hub:main')
@@ -33,7 +33,7 @@ test('unknown before any exchange, then behind, in sync and ahead by what the la
   assert.is((await linkOf(laptop, 'hub:main')).last_exchange, now)
   await laptop.push(FRONTIER, 'hub:main')
   assert.equal(await stands(), ['in sync', 0, 0, 0, 0])
-  await eventually(async () => (await linkOf(hub, 'hub:laptop')).state === 'in sync') // the hub keeps it too
+  await eventually(async () => (await linkOf(hub.replica, 'hub:laptop')).state === 'in sync') // the hub keeps it too
 })
 
 test('held by a key, here and there, until it is registered', async () => {
@@ -41,8 +41,8 @@ test('held by a key, here and there, until it is registered', async () => {
   const { hub, laptop } = both
   await using third = await Replica.open({ location: new MemoryStore(), hubId: 'hub:third', clock: () => NOW })
   const { publicKey } = third.key
-  await hub.registry(FRONTIER).add({ id: 'hub:third', url: 'wss://third.example', publicKey })
-  await third.registry(FRONTIER).add({ id: 'hub:main', url: hub.url, publicKey: hub.key.publicKey })
+  await hub.replica.registry(FRONTIER).add({ id: 'hub:third', url: 'wss://third.example', publicKey })
+  await third.registry(FRONTIER).add({ id: 'hub:main', url: hub.url, publicKey: hub.replica.key.publicKey })
   await third.append(FRONTIER, draft('by the third'))
   await third.push(FRONTIER, 'hub:main')
   await laptop.pull(FRONTIER, 'hub:main')

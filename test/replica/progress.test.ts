@@ -2,6 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Conflicts } from '../../src/projection/conflicts-api.ts'
 import type { ReplayProgress } from '../../src/projection/replayer.ts'
 import type { ImportProgress } from '../../src/replica/import/import-reader.ts'
 import type { Progress } from '../../src/replica/sync/sync-client.ts'
@@ -25,7 +26,7 @@ test('a push tells what the peer has kept, a pull what was verified here', async
   assert.ok(pushed.every(({ sent, acked }) => acked <= sent))
   assert.equal([pushed.at(-1)!.sent, pushed.at(-1)!.acked], [MANY, MANY])
   await using copy = await memoryReplica()
-  await copy.registry(FRONTIER).add({ id: 'hub:main', url: hub.url, publicKey: hub.key.publicKey })
+  await copy.registry(FRONTIER).add({ id: 'hub:main', url: hub.url, publicKey: hub.replica.key.publicKey })
   await copy.registry(FRONTIER).add({ id: 'hub:laptop', url: 'wss://l.example', publicKey: laptop.key.publicKey })
   const pulled: Progress[] = []
   await copy.pull(FRONTIER, 'hub:main', { onProgress: progress => pulled.push(progress) })
@@ -48,7 +49,7 @@ test('whoever asks for conflicts can watch the replay that this takes', async ()
   await using replica = await memoryReplica()
   await replica.import(FRONTIER, () => texts(...Array.from({ length: MANY }, (_, i) => draft(`${i}`))))
   const seen: ReplayProgress[] = []
-  const conflicts = replica.conflicts(FRONTIER)
+  const conflicts = new Conflicts(replica, FRONTIER)
   const stop = conflicts.watch(progress => seen.push(progress))
   await conflicts.list()
   for (const name of ['read', 'replayed'] as const) grows(seen, name)

@@ -46,9 +46,9 @@ test('a new key signs from now on, the former stays one’s own, and peers go on
   assert.is.not(public_key, former)
   await laptop.append(FRONTIER, draft('by the second key'))
   assert.is(await codeOf(laptop.push(FRONTIER, 'hub:main')), 'ERR_SYNC_FORBIDDEN')
-  await hub.registry(FRONTIER).rotate('hub:laptop', public_key)
+  await hub.replica.registry(FRONTIER).rotate('hub:laptop', public_key)
   assert.is((await laptop.push(FRONTIER, 'hub:main')).admitted, 1)
-  assert.equal(await reasons(hub), ['by the first key', 'by the second key'])
+  assert.equal(await reasons(hub.replica), ['by the first key', 'by the second key'])
   const kinds = (await laptop.journal(FRONTIER, { limit: 100 })).map(entry => entry.kind)
   assert.ok(kinds.includes('key.rotated'))
   assert.is((await laptop.verify({ signatures: true })).ok, true)
@@ -65,17 +65,19 @@ test('a key that was replaced can sign nothing more, neither here nor where the 
   await first.append(FRONTIER, draft('by the second key'))
   await first.close()
   await using hub = await Hub.listen({ location, port: 0, clock: () => NOW })
-  const options = { location: new MemoryStore(), key: hub.key.publicKey, adoptRegistry: true }
+  const options = { location: new MemoryStore(), key: hub.replica.key.publicKey, adoptRegistry: true }
   const { replica, adopted } = await Replica.clone(hub.url, options)
   await using clone = replica
   assert.equal([adopted?.adopted, adopted?.cut], [[], [leaked.publicKey]])
   assert.equal(await reasons(clone), ['by the first key', 'by the second key'])
-  await hub.registry(FRONTIER).add({ id: clone.hubId, url: 'wss://clone.example', publicKey: clone.key.publicKey })
-  assert.is(clone.registry(FRONTIER).digest(), hub.registry(FRONTIER).digest())
+  await hub.replica
+    .registry(FRONTIER)
+    .add({ id: clone.hubId, url: 'wss://clone.example', publicKey: clone.key.publicKey })
+  assert.is(clone.registry(FRONTIER).digest(), hub.replica.registry(FRONTIER).digest())
 
   await using relay = await misled(hub, leaked)
-  for (const victim of [clone, hub]) {
-    await victim.registry(FRONTIER).add({ id: 'hub:relay', url: relay.url, publicKey: relay.key.publicKey })
+  for (const victim of [clone, hub.replica]) {
+    await victim.registry(FRONTIER).add({ id: 'hub:relay', url: relay.url, publicKey: relay.replica.key.publicKey })
     const { refused } = await victim.pull(FRONTIER, 'hub:relay')
     assert.equal(
       refused.map(({ code }) => code),
@@ -87,13 +89,15 @@ test('a key that was replaced can sign nothing more, neither here nor where the 
 /** A hub that has a leaked key registered still, and holds what a thief made with it. */
 async function misled(hub: Hub, leaked: Key): Promise<Hub> {
   const relay = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:relay', clock: () => NOW })
-  const main = { id: 'hub:main', url: hub.url, publicKey: hub.key.publicKey }
-  await relay.registry(FRONTIER).add(main)
-  await relay.registry(FRONTIER).add({ id: 'hub:thief', url: 'wss://thief.example', publicKey: leaked.publicKey })
-  await relay.pull(FRONTIER, 'hub:main')
+  const main = { id: 'hub:main', url: hub.url, publicKey: hub.replica.key.publicKey }
+  await relay.replica.registry(FRONTIER).add(main)
+  await relay.replica
+    .registry(FRONTIER)
+    .add({ id: 'hub:thief', url: 'wss://thief.example', publicKey: leaked.publicKey })
+  await relay.replica.pull(FRONTIER, 'hub:main')
   await using thief = await Replica.open({ location: new MemoryStore(), key: leaked, clock: () => NOW })
   await thief.registry(FRONTIER).add(main)
-  await thief.registry(FRONTIER).add({ id: 'hub:relay', url: relay.url, publicKey: relay.key.publicKey })
+  await thief.registry(FRONTIER).add({ id: 'hub:relay', url: relay.url, publicKey: relay.replica.key.publicKey })
   await thief.pull(FRONTIER, 'hub:relay')
   await thief.append(FRONTIER, draft('by a thief'))
   assert.is((await thief.push(FRONTIER, 'hub:relay')).admitted, 1)
@@ -148,7 +152,7 @@ test('a key that takes the place of another owns again what a clone without it h
   await laptop.append(FRONTIER, draft('before the disk died'))
   await laptop.push(FRONTIER, 'hub:main')
   const location = dir.join('store')
-  const { replica, report } = await Replica.clone(hub.url, { location, key: hub.key.publicKey })
+  const { replica, report } = await Replica.clone(hub.url, { location, key: hub.replica.key.publicKey })
   await replica.close()
   assert.is(report.held_count, 1)
   await using again = await Replica.open({ location, useKey: laptop.key })

@@ -17,7 +17,7 @@ test('a push gives the hub what it lacks, and a second push has nothing to send'
   await laptop.append(FRONTIER, draft('one'))
   const report = await laptop.push(FRONTIER, 'hub:main')
   assert.equal([report.admitted, report.held, report.refused, report.equal], [1, [], [], true])
-  assert.equal(hub.heads(FRONTIER), laptop.heads(FRONTIER))
+  assert.equal(hub.replica.heads(FRONTIER), laptop.heads(FRONTIER))
   const again = await laptop.push(FRONTIER, 'hub:main')
   assert.equal([again.admitted, again.known, again.equal], [0, 0, true])
 })
@@ -25,11 +25,11 @@ test('a push gives the hub what it lacks, and a second push has nothing to send'
 test('a pull takes only what is lacking, and its cost follows the difference', async () => {
   await using both = await pair()
   const { hub, laptop } = both
-  await hub.import(FRONTIER, () => [])
-  for (let i = 0; i < 300; i += 1) await hub.append(FRONTIER, draft(`event ${i}`))
+  await hub.replica.import(FRONTIER, () => [])
+  for (let i = 0; i < 300; i += 1) await hub.replica.append(FRONTIER, draft(`event ${i}`))
   const first = await laptop.pull(FRONTIER, 'hub:main')
   assert.is(first.admitted, 300)
-  await hub.append(FRONTIER, draft('one more'))
+  await hub.replica.append(FRONTIER, draft('one more'))
   const second = await laptop.pull(FRONTIER, 'hub:main')
   assert.equal([second.admitted, second.known, second.equal], [1, 0, true])
   assert.ok(second.received_bytes < 4000, `${second.received_bytes} bytes`)
@@ -41,16 +41,16 @@ test('two diverged replicas end equal after a pull and a push', async () => {
   const { hub, laptop } = both
   await laptop.append(FRONTIER, draft('base'))
   await laptop.push(FRONTIER, 'hub:main')
-  await hub.append(FRONTIER, draft('on the hub'))
+  await hub.replica.append(FRONTIER, draft('on the hub'))
   await laptop.append(FRONTIER, draft('on the laptop'))
   const pulled = await laptop.pull(FRONTIER, 'hub:main')
   assert.equal([pulled.admitted, pulled.equal], [1, false])
   assert.match(pulled.note!, 'push to send them')
   const pushed = await laptop.push(FRONTIER, 'hub:main')
   assert.equal([pushed.admitted, pushed.known, pushed.equal], [1, 0, true])
-  assert.equal(hub.heads(FRONTIER), laptop.heads(FRONTIER))
-  assert.is(hub.heads(FRONTIER).length, 2)
-  assert.equal(await reasons(hub), await reasons(laptop))
+  assert.equal(hub.replica.heads(FRONTIER), laptop.heads(FRONTIER))
+  assert.is(hub.replica.heads(FRONTIER).length, 2)
+  assert.equal(await reasons(hub.replica), await reasons(laptop))
 })
 
 test('nodes of an unregistered key are held, and registering it admits them without the network', async () => {
@@ -62,20 +62,20 @@ test('nodes of an unregistered key are held, and registering it admits them with
   await introduce(desk, third)
   await third.append(FRONTIER, draft('by the third'))
   await third.push(FRONTIER, 'hub:desk')
-  await laptop.registry(FRONTIER).add({ id: 'hub:desk', url: desk.url, publicKey: desk.key.publicKey })
+  await laptop.registry(FRONTIER).add({ id: 'hub:desk', url: desk.url, publicKey: desk.replica.key.publicKey })
   assert.is((await laptop.pull(FRONTIER, 'hub:desk')).admitted, 1)
   await laptop.append(FRONTIER, draft('on top of it'))
 
   const report = await laptop.push(FRONTIER, 'hub:main')
   assert.equal([report.admitted, report.held_count, report.equal], [0, 2, false])
   assert.ok(report.held.some(item => item.key === third.key.publicKey))
-  const status = (await hub.status()).frontiers[0]!
+  const status = (await hub.replica.status()).frontiers[0]!
   assert.is(status.held, 2)
   assert.ok(status.held_by.some(wait => wait.kind === 'key' && wait.id === third.key.publicKey))
 
   const peer = { id: 'hub:third', url: 'wss://third.example', publicKey: third.key.publicKey }
-  assert.is((await hub.registry(FRONTIER).add(peer)).admitted, 2)
-  assert.equal(hub.heads(FRONTIER), laptop.heads(FRONTIER))
+  assert.is((await hub.replica.registry(FRONTIER).add(peer)).admitted, 2)
+  assert.equal(hub.replica.heads(FRONTIER), laptop.heads(FRONTIER))
 })
 
 test('a removed peer may not push, and what it had made stays', async () => {
@@ -83,19 +83,19 @@ test('a removed peer may not push, and what it had made stays', async () => {
   const { hub, laptop } = both
   await laptop.append(FRONTIER, draft('before'))
   await laptop.push(FRONTIER, 'hub:main')
-  await hub.registry(FRONTIER).remove('hub:laptop')
+  await hub.replica.registry(FRONTIER).remove('hub:laptop')
   await laptop.append(FRONTIER, draft('after'))
   assert.is(await codeOf(laptop.push(FRONTIER, 'hub:main')), 'ERR_SYNC_FORBIDDEN')
-  assert.equal(await reasons(hub), ['before'])
+  assert.equal(await reasons(hub.replica), ['before'])
 })
 
 test('a stranger may not push, may read an open hub, and may not even read a closed one', async () => {
   for (const read of ['anyone', 'registered'] as const) {
     await using hub = await Hub.listen({ location: new MemoryStore(), port: 0, read, clock: () => NOW })
-    await hub.track(FRONTIER)
-    await hub.append(FRONTIER, draft('one'))
+    await hub.replica.track(FRONTIER)
+    await hub.replica.append(FRONTIER, draft('one'))
     await using stranger = await Replica.open({ location: new MemoryStore(), clock: () => NOW })
-    await stranger.registry(FRONTIER).add({ id: 'hub:h', url: hub.url, publicKey: hub.key.publicKey })
+    await stranger.registry(FRONTIER).add({ id: 'hub:h', url: hub.url, publicKey: hub.replica.key.publicKey })
     await stranger.append(FRONTIER, draft('two'))
     const refused = read === 'anyone' ? 'ERR_SYNC_FORBIDDEN' : 'ERR_SYNC_REMOTE'
     assert.is(await codeOf(stranger.push(FRONTIER, 'hub:h')), refused)
@@ -133,7 +133,7 @@ test('a push to a hub that stops is told so, and the same push goes on when the 
   assert.match(failure.message, 'as a hub does that is stopping')
   await stopping
   await using again = await serve(Number(port))
-  const had = (await again.status()).frontiers[0]!.nodes
+  const had = (await again.replica.status()).frontiers[0]!.nodes
   const { equal, admitted } = await laptop.push(FRONTIER, 'hub:main')
   assert.equal([equal, admitted], [true, 5000 - had])
   assert.ok(had < 5000, `${had} nodes had arrived`)
@@ -144,26 +144,26 @@ test('a clone holds what others made until their keys are known; adopting the re
   const { hub, laptop } = both
   await laptop.append(FRONTIER, draft('by the laptop'))
   await laptop.push(FRONTIER, 'hub:main')
-  await hub.append(FRONTIER, draft('by the hub'))
-  const options = { key: hub.key.publicKey }
+  await hub.replica.append(FRONTIER, draft('by the hub'))
+  const options = { key: hub.replica.key.publicKey }
   const plain = await Replica.clone(hub.url, { ...options, location: new MemoryStore() })
   await using held = plain.replica
   assert.equal([plain.report.admitted, plain.report.held_count], [0, 2])
   const adopted = await held.adopt(FRONTIER, 'hub:main')
   assert.equal(adopted.adopted, ['hub:laptop'])
   assert.is(adopted.admitted, 2)
-  assert.equal(held.heads(FRONTIER), hub.heads(FRONTIER))
+  assert.equal(held.heads(FRONTIER), hub.replica.heads(FRONTIER))
   const full = await Replica.clone(hub.url, { ...options, location: new MemoryStore(), adoptRegistry: true })
   await using clone = full.replica
   assert.equal([full.report.admitted, full.report.equal], [2, true])
-  assert.equal(clone.heads(FRONTIER), hub.heads(FRONTIER))
+  assert.equal(clone.heads(FRONTIER), hub.replica.heads(FRONTIER))
 })
 
 test('a clone of a hub that keeps several frontiers has to name one', async () => {
   await using both = await pair()
   const { hub } = both
-  await hub.createFrontier({ name: 'second' })
-  const options = { key: hub.key.publicKey, location: new MemoryStore() }
+  await hub.replica.createFrontier({ name: 'second' })
+  const options = { key: hub.replica.key.publicKey, location: new MemoryStore() }
   assert.is(await codeOf(Replica.clone(hub.url, options)), 'ERR_USAGE')
   const { replica } = await Replica.clone(hub.url, { ...options, frontier: FRONTIER })
   await using clone = replica
@@ -175,24 +175,24 @@ test('a revoked key that the adopted registry cuts: its nodes below the cut come
   const { hub, laptop } = both
   await laptop.append(FRONTIER, draft('before the cut'))
   await laptop.push(FRONTIER, 'hub:main')
-  await hub.append(FRONTIER, draft('by the hub'))
-  await hub.registry(FRONTIER).remove('hub:laptop')
-  await hub.append(FRONTIER, draft('after the cut'))
+  await hub.replica.append(FRONTIER, draft('by the hub'))
+  await hub.replica.registry(FRONTIER).remove('hub:laptop')
+  await hub.replica.append(FRONTIER, draft('after the cut'))
   const { replica, report } = await Replica.clone(hub.url, {
     location: new MemoryStore(),
-    key: hub.key.publicKey,
+    key: hub.replica.key.publicKey,
     adoptRegistry: true,
   })
   await using clone = replica
   assert.equal([report.admitted, report.held_count, report.equal], [3, 0, true])
-  assert.equal(clone.heads(FRONTIER), hub.heads(FRONTIER))
+  assert.equal(clone.heads(FRONTIER), hub.replica.heads(FRONTIER))
 })
 
 test('a frontier that the peer does not keep, and a peer that is not there, are told apart', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   const { frontier } = await laptop.createFrontier({ name: 'mine' })
-  await laptop.registry(frontier).add({ id: 'hub:main', url: hub.url, publicKey: hub.key.publicKey })
+  await laptop.registry(frontier).add({ id: 'hub:main', url: hub.url, publicKey: hub.replica.key.publicKey })
   assert.is(await codeOf(laptop.push(frontier, 'hub:main')), 'ERR_SYNC_REMOTE')
   assert.is(await codeOf(laptop.push(frontier, 'hub:nobody')), 'ERR_PEER_UNKNOWN')
   await hub.close()

@@ -180,7 +180,7 @@ test('a live channel brings the documents of what it brings, round after round',
     parents.push(made)
     const come = new Promise<void>(resolve => {
       const { log } = laptop.home.frontier(FRONTIER)
-      const end = laptop.home.frontier(FRONTIER).subscribe(() => {
+      const end = laptop.home.frontier(FRONTIER).onCommit(() => {
         if (log.nodes <= i) return
         end()
         resolve()

@@ -7,7 +7,7 @@ import { verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
 import type { VerifierPool } from '../../src/crypto/verifier-pool.ts'
 import { encodeBody, encodeNode, signingBytes } from '../../src/node/node.ts'
-import type { OpenOptions } from '../../src/replica/open-replica.ts'
+import type { ContextOptions } from '../../src/replica/open-replica.ts'
 import { ReplicaContext } from '../../src/replica/replica-context.ts'
 import { replicaPort } from '../../src/replica/sync/sync-server.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
@@ -53,7 +53,7 @@ export async function local(
     openRead?: boolean
     store?: Store
     /** As for a replica that is opened otherwise. */
-    open?: Partial<OpenOptions>
+    open?: ContextOptions
   } = {},
 ): Promise<Local> {
   const { frontiers = [FRONTIER], openRead = true, store = storeOf(name) } = options

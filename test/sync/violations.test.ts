@@ -37,7 +37,7 @@ interface Scene extends AsyncDisposable {
 async function hubWithNodes(): Promise<Scene> {
   const key = keyOf('rogue')
   const hub = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:main', key: keyOf('main') })
-  await hub.registry(FRONTIER).add({ id: 'hub:rogue', url: 'wss://rogue.example', publicKey: key.publicKey })
+  await hub.replica.registry(FRONTIER).add({ id: 'hub:rogue', url: 'wss://rogue.example', publicKey: key.publicKey })
   const nodes = chain(keyOf('rogue'), 'event', 3)
   const rogue = await RawClient.ready(hub.url, key)
   rogue.send(openOf('push', { heads: [nodes[2]!.digest], count: 3 }))
@@ -58,13 +58,13 @@ function blocksOf(...nodes: readonly { readonly bytes: Uint8Array }[]): Message 
 async function servesOthers({ hub }: Scene): Promise<void> {
   const other = await Replica.open({ location: new MemoryStore(), hubId: 'hub:other', key: keyOf('other') })
   try {
-    const { publicKey } = hub.key
+    const { publicKey } = hub.replica.key
     await other.registry(FRONTIER).add({ id: 'hub:main', url: hub.url, publicKey })
     const rogue = { id: 'hub:rogue', url: 'wss://rogue.example', publicKey: keyOf('rogue').publicKey }
     await other.registry(FRONTIER).add(rogue)
     const report = await other.pull(FRONTIER, 'hub:main')
     assert.is(report.equal, true)
-    assert.is(report.heads_digest, hub.headsDigest(FRONTIER))
+    assert.is(report.heads_digest, hub.replica.headsDigest(FRONTIER))
   } finally {
     await other.close()
   }
@@ -197,7 +197,7 @@ breach({
 breach({
   name: "the hub's own key",
   ...AUTH,
-  unproven: (client, { hub }) => client.send(client.hello({ key: hub.key.publicKeyBytes })),
+  unproven: (client, { hub }) => client.send(client.hello({ key: hub.replica.key.publicKeyBytes })),
 })
 breach({
   name: 'a key of small order, under which signatures can be made up',
@@ -245,7 +245,9 @@ breach({
   async proven(client, { hub }) {
     for (let ch = 1; ch <= channelsMax + 1; ch += 1) {
       const frontier = `vfr_${String(ch).padStart(16, '0')}`
-      await hub.registry(frontier).add({ id: 'hub:rogue', url: 'wss://rogue.example', publicKey: client.key.publicKey })
+      await hub.replica
+        .registry(frontier)
+        .add({ id: 'hub:rogue', url: 'wss://rogue.example', publicKey: client.key.publicKey })
       client.send(openOf('push', { ch, frontier, heads: [madeUp('head')] }))
     }
   },

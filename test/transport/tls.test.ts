@@ -48,14 +48,14 @@ async function sides(certificate: Certificate | undefined, address?: (hub: Hub) 
   const secured = certificate === undefined ? {} : { tls: certificate }
   const hub = await Hub.listen({ location: new MemoryStore(), port: 0, key: keyOf('main'), ...secured })
   const laptop = await Replica.open({ location: new MemoryStore(), key: keyOf('laptop') })
-  await hub.track(FRONTIER)
-  await hub.append(FRONTIER, {
+  await hub.replica.track(FRONTIER)
+  await hub.replica.append(FRONTIER, {
     kind: 'finding.noted',
     target: { type: 'finding', id: 'vf_1' },
     actor: { id: 'reviewer:one', type: 'human' },
     reason: 'inside of TLS',
   })
-  const publicKey = hub.key.publicKey
+  const publicKey = hub.replica.key.publicKey
   await laptop.registry(FRONTIER).add({ id: 'hub:main', url: address?.(hub) ?? hub.url, publicKey })
   return {
     hub,

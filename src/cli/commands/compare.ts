@@ -1,9 +1,9 @@
 // Verbs that compare whole frontiers: compare, with a peer's and into the journal; diff, of any two and without a trace.
 
 import type { ExitCode } from '../../base/errors.ts'
-import { type CompareWith, type Comparison, unreadOf } from '../../projection/compare-peer.ts'
+import type { CompareWith, Comparison } from '../../projection/compare-peer.ts'
 import { type Conflict, diffFrontiers } from '../../vela/federation/diff.ts'
-import { type FrontierFile, readFrontier } from '../../vela/files/frontier-file.ts'
+import { type FrontierFile, readFrontier, unreadOf } from '../../vela/files/frontier-file.ts'
 import { snapshotHash } from '../../vela/hashes/snapshot-hash.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context, StoreContext } from '../command.ts'
@@ -60,7 +60,8 @@ const diff: Command = {
     wanted: args => args.positionals.some(isFrontierReference),
     run: (context, args) =>
       runDiff(context, args, async name => {
-        const { text } = await context.replica.whole(name)
+        const { exportFrontier } = await import('../../projection/files/snapshot.ts')
+        const { text } = await exportFrontier(context.replica, name)
         return readFrontier(text, { broken: 'keep' })
       }),
   },
@@ -75,7 +76,9 @@ async function runCompare(context: StoreContext, args: Args): Promise<ExitCode> 
   if (ownerKey !== undefined && !/^[0-9a-f]{64}$/.test(ownerKey))
     throw usage('--owner-key wants 64 lower-case hex digits')
   const from = await compareTarget(args.argument(0), frontier, context)
-  const found = await replica.compare(frontier, from, {
+  const { comparePeer } = await import('../../projection/compare-peer.ts')
+  const request = { frontier, from }
+  const found = await comparePeer(replica, request, {
     viaHub: args.has('via-hub'),
     dryRun: args.has('dry-run'),
     again: args.has('again'),

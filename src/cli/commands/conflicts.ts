@@ -6,8 +6,8 @@ import type { Json } from '../../json/value.ts'
 import type {
   CarrierView,
   ConflictSide,
+  Conflicts,
   ConflictView,
-  FrontierConflicts,
   ListedConflict,
   RecordedConflict,
 } from '../../projection/conflicts-api.ts'
@@ -72,10 +72,11 @@ export const CONFLICT_COMMANDS: readonly Command[] = [list, show, explain]
 async function withReplayProgress<T>(
   { replica, io, out }: StoreContext,
   frontier: string,
-  ask: (conflicts: FrontierConflicts) => Promise<T>,
+  ask: (conflicts: Conflicts) => Promise<T>,
 ): Promise<T> {
   const progress = new ProgressLine(io.stderr, out)
-  const conflicts = replica.conflicts(frontier)
+  const api = await import('../../projection/conflicts-api.ts')
+  const conflicts = new api.Conflicts(replica, frontier)
   const stop = conflicts.watch(steps => progress.update({ phase: 'conflicts', ...steps }))
   try {
     return await ask(conflicts)
@@ -93,8 +94,9 @@ async function runList(context: StoreContext, args: Args): Promise<ExitCode> {
   const conflicts = await withReplayProgress(context, frontier, all => all.list(only))
   const fields = { frontier, conflicts: conflicts.map(conflictFields) }
   if (!args.has('recorded')) return out.done({ fields, lines: listLines(frontier, conflicts) })
-  const recorded = await replica.conflicts(frontier).recorded(only)
-  const { ignored } = await replica.settling(frontier).resolutions()
+  const recorded = await withReplayProgress(context, frontier, all => all.recorded(only))
+  const { ConflictResolver } = await import('../../projection/resolver.ts')
+  const { ignored } = await new ConflictResolver(replica, frontier).resolutions()
   return out.done({
     fields: { ...fields, recorded: recorded.map(recordedFields), ignored: ignored.map(one => ({ ...one })) },
     lines: [

@@ -80,7 +80,8 @@ async function runGet({ replica, io, out, cwd }: StoreContext, args: Args): Prom
 
 async function runBases({ replica, out }: StoreContext, args: Args): Promise<ExitCode> {
   const frontier = replica.frontier(args.text('frontier'))
-  const found = await replica.bases(frontier)
+  const { baseDocuments } = await import('../../projection/files/snapshot.ts')
+  const found = await baseDocuments(replica, frontier)
   const rows = found.map(({ document, counts, linkedBy }) => [
     document,
     counts ? 'counts' : 'does not count',

@@ -4,7 +4,7 @@ import { sha256, toHex } from '../../base/bytes.ts'
 import type { ExitCode } from '../../base/errors.ts'
 import { parseCid } from '../../cbor/cid.ts'
 import { canonicalize } from '../../json/json.ts'
-import type { WholeImportReport } from '../../projection/files/import-file.ts'
+import type { importFrontier, WholeImportReport } from '../../projection/files/import-file.ts'
 import type { ImportOptions, ImportReport } from '../../replica/import/import-reader.ts'
 import type { Replica } from '../../replica/replica.ts'
 import type { Args } from '../args.ts'
@@ -82,7 +82,7 @@ async function runImport(context: StoreContext, args: Args): Promise<ExitCode> {
     report =
       input.whole === undefined
         ? await replica.import(frontier, input.log, options)
-        : await replica.importWhole(frontier, input.whole, options)
+        : await importWhole(replica, { frontier, parts: input.whole }, options)
   } finally {
     await progress.clear()
   }
@@ -92,6 +92,11 @@ async function runImport(context: StoreContext, args: Args): Promise<ExitCode> {
     fields: importFields(report, input, headsOf(replica, frontier)),
     lines: importLines(report, input),
   })
+}
+
+async function importWhole(...given: Parameters<typeof importFrontier>): Promise<WholeImportReport> {
+  const files = await import('../../projection/files/import-file.ts')
+  return files.importFrontier(...given)
 }
 
 /** A log of which nothing could go in leaves a frontier unkept that was not kept before: it has no heads. */

@@ -81,7 +81,8 @@ async function exportRepository(
   if (name === undefined) throw usage('a repository needs a folder: --out <folder>')
   const file = path.resolve(cwd, name)
   const files = await new ProgressLine(io.stderr, out).during('export', async () => {
-    const all = await replica.wholeRepository(frontier)
+    const snapshot = await import('../../projection/files/snapshot.ts')
+    const all = await snapshot.exportRepository(replica, frontier)
     await writeVelaFolder(file, all)
     return all
   })
@@ -98,7 +99,8 @@ async function* wholePieces(
   frontier: string,
   progress: ProgressLine,
 ): AsyncGenerator<Piece> {
-  const { file, text } = await progress.during('export', () => replica.whole(frontier))
+  const { exportFrontier } = await import('../../projection/files/snapshot.ts')
+  const { file, text } = await progress.during('export', () => exportFrontier(replica, frontier))
   yield { text: `${Buffer.from(text).toString('utf8')}\n`, events: file.events.length }
 }
 

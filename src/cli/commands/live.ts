@@ -3,8 +3,8 @@
 import { isLiveSetting, type LiveMode } from '../../admission/peer.ts'
 import type { ExitCode } from '../../base/errors.ts'
 import { ReplicaError } from '../../base/errors.ts'
-import type { MergeReport } from '../../projection/merge-report.ts'
 import type { LiveState } from '../../replica/links/follow-peer.ts'
+import type { MergeReport } from '../../replica/merge-observer.ts'
 import type { DirectionReport, ExchangeReport } from '../../replica/sync/exchanging.ts'
 import type { LiveRound } from '../../transport/session.ts'
 import type { Args } from '../args.ts'
@@ -87,21 +87,19 @@ async function runOnce({ replica, io, out, signal }: StoreContext, request: Sync
   })
 }
 
-function reportFields({ in: came, out: went, heads, ...rest }: ExchangeReport): {
-  [key: string]: Printable | undefined
-} {
+function reportFields(report: ExchangeReport): { [key: string]: Printable | undefined } {
+  const { in: came, out: went, heads, conflicts_opened: _, ...rest } = report
   const ways = { in: came && directionFields(came), out: went && directionFields(went) }
-  return { ...rest, heads: [...heads], ...ways, ...openedMembers(rest) }
+  return { ...rest, heads: [...heads], ...ways, ...openedMembers(report) }
 }
 
-function directionFields({ held, refused, ...counts }: DirectionReport & MergeReport): {
-  [key: string]: Printable | undefined
-} {
+function directionFields(report: DirectionReport & MergeReport): { [key: string]: Printable | undefined } {
+  const { held, refused, conflicts_opened: _, ...counts } = report
   return {
     ...counts,
     held: held.map(({ cid, key }) => ({ cid, key })),
     refused: refused.map(({ cid, code }) => ({ cid, code })),
-    ...openedMembers(counts),
+    ...openedMembers(report),
   }
 }
 

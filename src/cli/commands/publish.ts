@@ -44,7 +44,8 @@ export const PUBLISH_COMMANDS: readonly Command[] = [publish]
 async function runPublish(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, signal } = context
   const frontier = replica.frontier(args.text('frontier'))
-  const publishing = replica.publishing(frontier)
+  const { Publisher } = await import('../../projection/publisher.ts')
+  const publishing = new Publisher(replica, frontier)
   const to = publishTarget(args.argument(0))
   const fetching = { allowPrivate: args.has('allow-private'), allowPlain: args.has('allow-plain'), signal }
   const publicKey = args.text('rotate-to')

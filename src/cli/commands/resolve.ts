@@ -57,7 +57,7 @@ const accept: Command = {
   ],
   examples: ['replica proposal accept vpr_90ab… --as reviewer:ada --key ada.key'],
   async run(context, args) {
-    const { settling, frontier } = resolverOf(context, args)
+    const { settling, frontier } = await resolverOf(context, args)
     const reason = args.text('reason')
     const key = await loadKey(args.required('key'), context)
     const by = { reviewer: args.required('as'), key, ...(reason === undefined ? {} : { reason }) }
@@ -72,7 +72,7 @@ const list: Command = {
   summary: 'list the proposals that are kept here',
   options: [FRONTIER_OPTION],
   async run(context, args) {
-    const { settling, frontier } = resolverOf(context, args)
+    const { settling, frontier } = await resolverOf(context, args)
     const proposals = await settling.proposals()
     const rows = proposals.map(({ id, status, actor, reason }) => [id, status, actor.id, reason])
     return context.out.done({
@@ -91,7 +91,7 @@ const show: Command = {
   arguments: [PROPOSAL],
   options: [FRONTIER_OPTION],
   async run(context, args) {
-    const { settling, frontier } = resolverOf(context, args)
+    const { settling, frontier } = await resolverOf(context, args)
     const proposal = await settling.proposal(args.argument(0))
     return context.out.done({
       fields: { frontier, proposal: printed(proposal) },
@@ -109,7 +109,7 @@ const add: Command = {
   arguments: [{ name: 'file', help: 'a JSON file with one proposal, or - for stdin' }],
   options: [FRONTIER_OPTION],
   async run(context, args) {
-    const { settling, frontier } = resolverOf(context, args)
+    const { settling, frontier } = await resolverOf(context, args)
     const { cwd, io } = context
     const proposal = await settling.add(await readWhole(args.argument(0), { cwd, stdin: io.stdin }))
     return context.out.done({ fields: { frontier, proposal: printed(proposal) }, lines: [`kept ${proposal.id}`] })
@@ -124,7 +124,7 @@ const drop: Command = {
   arguments: [PROPOSAL],
   options: [FRONTIER_OPTION],
   async run(context, args) {
-    const { settling, frontier } = resolverOf(context, args)
+    const { settling, frontier } = await resolverOf(context, args)
     const proposal = await settling.drop(args.argument(0))
     return context.out.done({ fields: { frontier, proposal: printed(proposal) }, lines: [`dropped ${proposal.id}`] })
   },
@@ -133,7 +133,7 @@ const drop: Command = {
 export const RESOLVE_COMMANDS: readonly Command[] = [resolve, accept, list, show, add, drop]
 
 async function runResolve(context: StoreContext, args: Args): Promise<ExitCode> {
-  const { settling, frontier } = resolverOf(context, args)
+  const { settling, frontier } = await resolverOf(context, args)
   const choice = choiceOf(args)
   const file = args.text('key')
   if (args.has('accept') && file === undefined) throw usage('--accept needs --key <file>: the reviewer signs')
@@ -173,9 +173,10 @@ function choiceOf(args: Args): Choice | undefined {
   }
 }
 
-function resolverOf({ replica }: StoreContext, args: Args) {
+async function resolverOf({ replica }: StoreContext, args: Args) {
   const frontier = replica.frontier(args.text('frontier'))
-  return { frontier, settling: replica.settling(frontier) }
+  const { ConflictResolver } = await import('../../projection/resolver.ts')
+  return { frontier, settling: new ConflictResolver(replica, frontier) }
 }
 
 function loadKey(file: string, { cwd }: StoreContext): Promise<Key> {

@@ -64,11 +64,11 @@ async function runServe(context: Context, args: Args): Promise<ExitCode> {
   }
   const forget = runtime.onReload?.(reload)
   try {
-    const host = { replica: hub, location, servedAt: hub.url, runtime }
+    const host = { replica: hub.replica, location, servedAt: hub.url, runtime }
     await using _control = await ControlServer.open(location, (request, session) => runInside(request, host, session))
     await out.done({
-      fields: { url: hub.url, hub_id: hub.hubId, public_key: hub.key.publicKey, pid: runtime.pid },
-      lines: [`listening on ${hub.url}  ${hub.hubId}  key ${hub.key.publicKey}`],
+      fields: { url: hub.url, hub_id: hub.replica.hubId, public_key: hub.replica.key.publicKey, pid: runtime.pid },
+      lines: [`listening on ${hub.url}  ${hub.replica.hubId}  key ${hub.replica.key.publicKey}`],
     })
     await aborted(signal)
   } finally {

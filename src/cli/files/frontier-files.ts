@@ -38,8 +38,9 @@ async function repositoryText(root: string): Promise<Uint8Array> {
   const { Replica } = await import('../../replica/replica.ts')
   await using replica = await Replica.open({ location: new MemoryStore() })
   const name = parts.frontier ?? UNNAMED
-  await replica.importWhole(name, parts)
-  return (await replica.whole(name)).text
+  const { exportFrontier, importFrontier } = await import('../../projection/index.ts')
+  await importFrontier(replica, { frontier: name, parts })
+  return (await exportFrontier(replica, name)).text
 }
 
 /** @throws as readFrontierFile does */

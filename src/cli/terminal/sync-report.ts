@@ -2,8 +2,7 @@
 // command that would admit it.
 
 import type { ExitCode } from '../../base/errors.ts'
-import type { MergeReport } from '../../projection/merge-report.ts'
-import type { OpenedConflict } from '../../projection/opened-conflicts.ts'
+import type { MergeReport, OpenedConflict } from '../../replica/merge-observer.ts'
 import type { Replica } from '../../replica/replica.ts'
 import type { Progress, SyncReport } from '../../replica/sync/sync-client.ts'
 import type { Context } from '../command.ts'
@@ -100,7 +99,7 @@ const CONFLICTS_LISTED_MAX = 5
 
 /** Conflicts that were opened; nothing where there are none. Where that was not looked for, that is said. */
 export function conflictRows({ conflicts_opened: opened, conflicts_opened_count: count = 0 }: MergeReport): string[][] {
-  if (opened === undefined) return [['conflicts', 'not looked for in a log of this length: replica conflicts list']]
+  if (opened === undefined) return [['conflicts', 'not computed: run replica conflicts']]
   return openedRows(opened, { count, opened: 'opened; replica conflicts explain <id> says more' })
 }
 

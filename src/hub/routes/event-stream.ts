@@ -81,7 +81,7 @@ export class EventStreams {
     const { log } = frontier
     const { stopping } = this.#hub
     const wake = (): void => writer.wake()
-    const unsubscribes = [frontier.tail.join(), frontier.subscribe(wake)]
+    const unsubscribes = [frontier.tail.join(), frontier.onCommit(wake)]
     this.#writers.add(writer)
     let next = options.from
     let isHeartbeatDue = true

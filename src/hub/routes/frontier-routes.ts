@@ -9,6 +9,7 @@ import type { Json } from '../../json/value.ts'
 import { readChunkList } from '../../node/document-chunks.ts'
 import type { DocumentLink } from '../../node/schema.ts'
 import type { ListedConflict } from '../../projection/conflict-list.ts'
+import { FrontierProjection } from '../../projection/frontier-projection.ts'
 import type { Frontier } from '../../replica/frontier.ts'
 import type { HubContext } from '../hub-context.ts'
 import { IMMUTABLE, jsonResponse, type RouteResponse } from '../response.ts'
@@ -83,11 +84,12 @@ function blockResponse(cid: string, codec: 'dag-cbor' | 'raw', bytes: Uint8Array
  */
 export async function conflicts(hub: HubContext, { params, query }: RequestContext): Promise<RouteResponse> {
   const name = hub.context.resolveName(params[0] ?? query.get('frontier'))
-  const { log, view } = hub.context.frontier(name)
-  if (log.nodes > snapshotNodesMax && !view.isLoaded)
+  const { log } = hub.context.frontier(name)
+  const projection = FrontierProjection.of(hub.context, name)
+  if (log.nodes > snapshotNodesMax && !projection.isLoaded)
     throw new ReplicaError('ERR_HTTP_LIMIT', 'the frontier is too large to replay for a request')
   const limit = readLimit(query, { max: conflictsPageMax, usual: conflictsPageMax })
-  const all = await view.listed()
+  const all = await projection.listed()
   const after = query.get('after')
   const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
   if (after !== undefined && from === 0) throw badRequest('after does not name an open conflict')

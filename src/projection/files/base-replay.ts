@@ -7,7 +7,7 @@ import { readFindings } from '../../vela/files/frontier-file.ts'
 import type { ResolutionAuthorities } from '../../vela/resolution/authority.ts'
 import { genesisOf } from '../../vela/state/base-findings.ts'
 import { viewObjects } from '../../vela/state/read-out.ts'
-import { applyEvent, emptyView } from '../../vela/state/reducer.ts'
+import { applyEvent, emptyView, type ViewOptions } from '../../vela/state/reducer.ts'
 import { OBJECT_TABLES, type ObjectTable, type Precedes, type View } from '../../vela/state/state.ts'
 import type { LogEvent } from './log-events.ts'
 import { idOf, listOf } from './whole-members.ts'
@@ -24,7 +24,7 @@ interface Replaying {
   readonly log: readonly LogEvent[]
   readonly based: ReadonlySet<string>
   readonly precedes: Precedes | undefined
-  readonly deciders: ResolutionAuthorities
+  readonly authorities: ResolutionAuthorities
 }
 
 export interface Replayed {
@@ -39,10 +39,10 @@ export interface Replayed {
  * the log; an object whose later events stand between those of the base in replay order, or that the base's list doesn't bring into
  * the view, is taken from the replay of the whole log.
  */
-export function* replayLog({ members, log, based, precedes, deciders }: Replaying): CooperativeTask<Replayed> {
+export function* replayLog({ members, log, based, precedes, authorities }: Replaying): CooperativeTask<Replayed> {
   const findings = readFindings(listOf(members, 'findings'), [])
   const proposals = listOf(members, 'proposals').flatMap(seedOf)
-  const seeds = { proposals, deciders, ...(precedes !== undefined && { precedes }) }
+  const seeds: ViewOptions = { proposals, authorities, ...(precedes !== undefined && { precedes }) }
   const top = emptyView({ genesis: findings.map(({ body }) => body), ...seeds })
   const whole = emptyView({ genesis: genesisOf(findings, log), ...seeds })
   const started = new Set<string>()

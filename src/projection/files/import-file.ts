@@ -18,6 +18,7 @@ import { dryRunImport } from '../../replica/import/dry-run.ts'
 import { type Attachments, importLog } from '../../replica/import/import-events.ts'
 import type { ImportOptions, ImportReport } from '../../replica/import/import-reader.ts'
 import { type PreparedEvent, prepareEvent } from '../../replica/node-builder.ts'
+import { contextOf, type Replica } from '../../replica/replica.ts'
 import type { ReplicaContext } from '../../replica/replica-context.ts'
 import { linkText } from './base-document.ts'
 import { CARRIED, readWholeLog } from './log-events.ts'
@@ -39,10 +40,11 @@ export interface WholeImportReport extends ImportReport {
 
 /** @throws ReplicaError ERR_FRONTIER_ID, ERR_DOCUMENT over 128 MiB, ERR_ABORTED */
 export async function importFrontier(
-  home: ReplicaContext,
+  replica: Replica,
   { frontier: name, parts }: { frontier: string; parts: SplitFrontier },
   options: ImportOptions = {},
 ): Promise<WholeImportReport> {
+  const home = contextOf(replica)
   const refused = await refusedWhole(home, { frontier: name, parts }, options)
   if (refused !== undefined) return refused
   const frontier = await home.openFrontier(name)

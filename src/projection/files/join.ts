@@ -52,7 +52,7 @@ const NOTHING_CHANGED: Changed = new Map()
 
 interface JoinOptions {
   /** Who may settle. */
-  readonly deciders: ResolutionAuthorities
+  readonly authorities: ResolutionAuthorities
   readonly proposals: readonly Json[]
   /** Ancestry of the events' nodes. */
   readonly precedes?: Precedes
@@ -67,7 +67,7 @@ export function joinFrontier(basis: BaseDocument, log: readonly LogEvent[], opti
 export function* joinFrontierInPieces(
   basis: BaseDocument,
   log: readonly LogEvent[],
-  { proposals, precedes, deciders }: JoinOptions,
+  { proposals, precedes, authorities }: JoinOptions,
 ): CooperativeTask<Joined> {
   const own = new Map(log.map(event => [event.digest, event]))
   const based = new Set<string>()
@@ -89,7 +89,7 @@ export function* joinFrontierInPieces(
   const missing = newProposals(members, proposals)
   if (missing.length > 0) members.set('proposals', [...listOf(members, 'proposals'), ...missing])
   const isRepository = basis.own === 'repository'
-  const replaying = { members, log, based, precedes, deciders }
+  const replaying = { members, log, based, precedes, authorities }
   const { changed, whole } =
     later.length > 0 || isRepository ? yield* replayLog(replaying) : { changed: NOTHING_CHANGED, whole: undefined }
   if (isRepository) addBrought(members, whole!)

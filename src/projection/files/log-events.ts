@@ -1,6 +1,7 @@
 // What a stored log holds of a whole frontier: its events in replay order, the base document that counts, which is its owner's, and the
 // proposals that its nodes link (protocol/frontier.md, F19). A link to anything else is left alone.
 
+import type { Registry } from '../../admission/registry.ts'
 import { sha256, toHex } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import { FETCH_LIMITS } from '../../base/limits.ts'
@@ -9,9 +10,10 @@ import { Ancestry } from '../../graph/ancestry.ts'
 import { printJson } from '../../json/json.ts'
 import { decodeNode } from '../../node/node.ts'
 import type { DocumentLink } from '../../node/schema.ts'
+import type { Documents } from '../../replica/documents.ts'
 import { founderKeys } from '../../replica/founder.ts'
-import type { Frontier } from '../../replica/frontier.ts'
 import { inReplayOrder } from '../../replica/log-reader.ts'
+import type { LogReader } from '../../store/store.ts'
 import { readFrontier } from '../../vela/files/frontier-file.ts'
 import { payloadOf } from '../../vela/payloads.ts'
 import type { Precedes } from '../../vela/state/state.ts'
@@ -56,9 +58,16 @@ const OWN_KINDS: ReadonlySet<string> = new Set(['frontier.merged'])
 /** The member of a genesis event's payload by which it is no event of the frontier but carries a base document. */
 export const CARRIED = 'base_document'
 
+/** What is read of a frontier. The log may be a snapshot; the registry is the present one. */
+export interface LogSource {
+  readonly log: LogReader
+  readonly registry: Registry
+  readonly documents: Pick<Documents, 'read'>
+}
+
 /** Without `standing` every event counts. */
 export async function readWholeLog(
-  frontier: Frontier,
+  frontier: LogSource,
   standing: (key: Uint8Array) => boolean = () => true,
 ): Promise<WholeLog> {
   const events: LogEvent[] = []
@@ -132,7 +141,7 @@ export function isOwn({ kind, text }: { kind: string; text: Uint8Array }): boole
 }
 
 async function readDocuments(
-  { documents, log }: Frontier,
+  { documents, log }: LogSource,
   links: Links,
 ): Promise<Pick<WholeLog, 'base' | 'bases' | 'documents'>> {
   const read = new Map<string, Uint8Array>()

@@ -9,12 +9,12 @@ import { validatedKeyVerifier } from '../../crypto/validated-keys.ts'
 import { readEvent } from '../../event/event.ts'
 import { printJson, printString } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
+import { contextOf, type Replica } from '../../replica/replica.ts'
 import type { ReplicaContext } from '../../replica/replica-context.ts'
 import { type FrontierFile, readFrontierTask } from '../../vela/files/frontier-file.ts'
 import { isAuthoritativeKey } from '../event-index.ts'
 import { actorsIn } from '../initial-state.ts'
 import { basisOf, filesOf } from './base-selection.ts'
-import { withFirstNodes } from './first-nodes.ts'
 import { type Joined, joinFrontierInPieces, proposalsIn } from './join.ts'
 import { readWholeLog, type WholeLog } from './log-events.ts'
 import { repositoryFiles } from './repository.ts'
@@ -33,18 +33,18 @@ export interface FrontierSnapshot {
  * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_NOT_FOUND for a document that isn't here, ERR_STORE_CORRUPT
  */
 export async function exportFrontier(
-  home: ReplicaContext,
+  replica: Replica,
   frontier: string,
   options: { nodes?: number } = {},
 ): Promise<FrontierSnapshot> {
-  const log = await logOf(home, frontier, options.nodes)
+  const log = await logOf(contextOf(replica), frontier, options.nodes)
   const text = await runCooperatively(wholeText(log, await runCooperatively(joined(log))))
   return { file: await runCooperatively(readFrontierTask(text, { broken: 'keep' })), text }
 }
 
 /** The files of a repository, with the frontier.json among them where it came as a file or with one. @throws as wholeFrontier does */
-export async function exportRepository(home: ReplicaContext, frontier: string): Promise<RepositoryFile[]> {
-  const log = await logOf(home, frontier)
+export async function exportRepository(replica: Replica, frontier: string): Promise<RepositoryFile[]> {
+  const log = await logOf(contextOf(replica), frontier)
   const whole = await runCooperatively(joined(log))
   const files = log.base === undefined ? undefined : filesOf(log.base, log)
   return repositoryFiles(whole, { frontier, files, text: await runCooperatively(wholeText(log, whole)) })
@@ -59,7 +59,8 @@ export interface BaseView {
 }
 
 /** What looks like a base document, in the order of the last nodes that link it (F19). @throws ReplicaError ERR_FRONTIER_UNKNOWN */
-export async function baseDocuments(home: ReplicaContext, frontier: string): Promise<BaseView[]> {
+export async function baseDocuments(replica: Replica, frontier: string): Promise<BaseView[]> {
+  const home = contextOf(replica)
   const { registry } = home.frontier(frontier)
   const hubOf = (key: string) => (registry.ownKeys.includes(key) ? home.hubId : registry.byKey(fromHex(key)!)?.id)
   const { bases } = await logOf(home, frontier)
@@ -71,14 +72,15 @@ export async function baseDocuments(home: ReplicaContext, frontier: string): Pro
 }
 
 function logOf(home: ReplicaContext, name: string, nodes = home.frontier(name).log.nodes): Promise<WholeLog> {
-  const frontier = home.frontier(name)
-  return readWholeLog(withFirstNodes(frontier, nodes), key => isAuthoritativeKey(frontier.registry, home.hubId, key))
+  const { log, registry, documents } = home.frontier(name)
+  const source = { log: log.snapshot(nodes), registry, documents }
+  return readWholeLog(source, key => isAuthoritativeKey(registry, home.hubId, key))
 }
 
 function* joined(log: WholeLog): CooperativeTask<Joined> {
   const basis = basisOf(log)
   return yield* joinFrontierInPieces(basis, log.events, {
-    deciders: { actors: actorsIn(basis.members), verify: validatedKeyVerifier() },
+    authorities: { actors: actorsIn(basis.members), verify: validatedKeyVerifier() },
     proposals: proposalsIn(log.documents.values()),
     precedes: log.precedes,
   })

@@ -3,11 +3,11 @@
 import type { LiveMode } from '../../admission/peer.ts'
 import { isErrorCode, ReplicaError } from '../../base/errors.ts'
 import { aborted } from '../../base/signal.ts'
-import { type MergeReport, mergeReport } from '../../projection/merge-report.ts'
 import type { LiveRound, ReplicaPort } from '../../transport/session.ts'
+import type { MergeReport } from '../merge-observer.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import type { LinkPhase } from '../sync/peer-sync-tracker.ts'
-import { peerOf } from '../sync/syncing.ts'
+import { beginMerge, peerOf } from '../sync/syncing.ts'
 import { PeerLink } from './peer-link.ts'
 
 export interface LiveOptions {
@@ -48,7 +48,7 @@ export async function followPeer(
   let isReached = false
   let isComplete = false
   let admitted = 0
-  const from = await home.frontier(frontier).view.checkpoint()
+  const from = await beginMerge(home, frontier)
   const standing = await home.standings.of(home.frontier(frontier), key)
   const tell = (): void => {
     const { failureCode, failure } = standing.standing
@@ -87,6 +87,6 @@ export async function followPeer(
     }
     await link.stop()
     await home.standings.flush()
-    return mergeReport(home.frontier(frontier), { peer, from, admitted })
+    return home.observer.afterMerge({ frontier, peer, from, admitted, isAsked: false, isAwaited: false })
   })
 }

@@ -97,7 +97,7 @@ export class PeerLink {
     const frontier: Frontier = home.frontier(name)
     const standing = await home.standings.of(frontier, key)
     if (this.#stopping !== undefined) return
-    const unsubscribe = frontier.subscribe(() => standing.grown())
+    const unsubscribe = frontier.onCommit(() => standing.grown())
     const added: Carried = { wanted, standing, unsubscribe }
     this.#carried.set(name, added)
     if (this.#exchange !== undefined) this.#openOn(this.#exchange, added)

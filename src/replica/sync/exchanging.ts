@@ -1,12 +1,12 @@
 // A session in which nodes flow both ways at once, or one way, run to its end: what went which way, and whether both sides have
 // the same heads now.
 
-import { type MergeReport, mergeReport, toldReport } from '../../projection/merge-report.ts'
 import type { Mode } from '../../sync/message.ts'
 import type { ReplicaPort } from '../../transport/session.ts'
+import { type MergeReport, reportedByPeer } from '../merge-observer.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import { reportOf, type SyncOptions, type SyncReport } from './sync-client.ts'
-import { runChannel, type Syncing } from './syncing.ts'
+import { beginMerge, runChannel, type Syncing } from './syncing.ts'
 
 /** What a sink did with the nodes of one way. */
 export type DirectionReport = Pick<
@@ -29,14 +29,14 @@ export async function exchangeWith(
   options: SyncOptions,
 ): Promise<ExchangeReport> {
   const { frontier, peer, mode } = sync
-  const from = await home.frontier(frontier).view.checkpoint()
+  const from = await beginMerge(home, frontier)
   const report = await runChannel(home, services, sync, options, ({ channel, exchange }) => {
     const { log, registry } = home.frontier(frontier)
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
     const parts = { channel, exchange, peer }
     const came = channel.sink === undefined ? undefined : reportOf({ ...parts, mode: 'pull' }, ours)
     const went = channel.source === undefined ? undefined : reportOf({ ...parts, mode: 'push' }, ours)
-    return join(mode, { came, went, told: toldReport(channel) })
+    return join(mode, { came, went, told: reportedByPeer(channel) })
   })
   const facts: { [name: string]: string | number } = { peer, heads_digest: report.heads_digest }
   for (const way of ['in', 'out'] as const) {
@@ -50,8 +50,9 @@ export async function exchangeWith(
   }
   if (Object.keys(facts).length > 2) await home.journal.write(frontier, `sync.${mode}`, facts)
   if (report.in === undefined) return report
-  const merge = { peer, from, admitted: report.in.admitted, asked: options.conflicts === true }
-  return { ...report, ...(await mergeReport(home.frontier(frontier), merge)) }
+  const { admitted } = report.in
+  const merge = { frontier, peer, from, admitted, isAsked: options.conflicts === true, isAwaited: false }
+  return { ...report, ...(await home.observer.afterMerge(merge)) }
 }
 
 interface Ways {

@@ -6,12 +6,12 @@ import { ReplicaError } from '../../base/errors.ts'
 import type { SetTimer } from '../../base/timer.ts'
 import { cidText } from '../../cbor/cid.ts'
 import type { Key } from '../../crypto/key.ts'
-import type { MergeReport } from '../../projection/merge-report.ts'
 import type { Channel, FlowReport, SessionConfig } from '../../sync/connection.ts'
 import type { Mode } from '../../sync/message.ts'
 import type { SessionScheduling } from '../../transport/scheduler.ts'
 import { type ReplicaPort, Session, type SessionStats } from '../../transport/session.ts'
 import { connect, type WebSocketConnection } from '../../transport/websocket-link.ts'
+import type { MergeReport } from '../merge-observer.ts'
 
 export interface SyncOptions {
   readonly signal?: AbortSignal

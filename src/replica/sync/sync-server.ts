@@ -3,7 +3,6 @@
 
 import { type Digest, equals, toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
-import { mergeReport, tallyOf } from '../../projection/merge-report.ts'
 import type { Records, Wait } from '../../store/store.ts'
 import type { FrontierSummary, LogState, PeerIdentity } from '../../sync/connection.ts'
 import { SetDifference } from '../../sync/difference.ts'
@@ -11,6 +10,7 @@ import { FRAME_FILL_BYTES } from '../../sync/frame-packing.ts'
 import { type Cursor, setBit } from '../../sync/message.ts'
 import type { ReplicaPort, SendPlan, SendPlanRequest } from '../../transport/session.ts'
 import type { Frontier } from '../frontier.ts'
+import { openedTally } from '../merge-observer.ts'
 import { rowsAt } from '../nodes.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import { followOf, watchRegistry } from './log-follower.ts'
@@ -19,12 +19,26 @@ const WAITS_LISTED_MAX = 1024
 /** Store id, sequence number, and the registry under which everything below was stored or held. */
 const CURSOR_BYTES = 16 + 8 + 32
 
-/** What a replica that does not exist yet offers in a session: nothing, and it takes nothing. */
-export const emptyReplicaPort: ReplicaPort = new Proxy({} as ReplicaPort, {
-  get: () => async () => {
-    throw new ReplicaError('ERR_INTERNAL', 'a session without a store was asked for one')
-  },
-})
+async function noStore(): Promise<never> {
+  throw new ReplicaError('ERR_INTERNAL', 'a session without a store was asked for one')
+}
+
+/** The port of a session before its replica exists: every method rejects. */
+export const emptyReplicaPort: ReplicaPort = {
+  view: noStore,
+  plan: noStore,
+  follow: noStore,
+  subscribe: noStore,
+  watchRegistry: noStore,
+  have: noStore,
+  waits: noStore,
+  conflicts: noStore,
+  fetch: noStore,
+  admit: noStore,
+  remember: noStore,
+  list: noStore,
+  registry: noStore,
+}
 
 /** `openRead`: a key that no registry names may read. */
 export function replicaPort(home: ReplicaContext, options: { openRead: boolean }): ReplicaPort {
@@ -57,7 +71,7 @@ export function replicaPort(home: ReplicaContext, options: { openRead: boolean }
     },
     async subscribe(name, listener) {
       const frontier = at(name)
-      const ends = [frontier.tail.join(), frontier.subscribe(listener)]
+      const ends = [frontier.tail.join(), frontier.onCommit(listener)]
       return () => {
         for (const end of ends.splice(0)) end()
       }
@@ -91,8 +105,16 @@ export function replicaPort(home: ReplicaContext, options: { openRead: boolean }
     async conflicts(name, since, { key }) {
       try {
         const { registry, log } = at(name)
-        const merge = { peer: registry.byKey(key)?.id, from: since, admitted: log.nodes - since, awaited: true }
-        return tallyOf(await mergeReport(at(name), merge))
+        const peer = registry.byKey(key)?.id
+        const merge = {
+          frontier: name,
+          peer,
+          from: since,
+          admitted: log.nodes - since,
+          isAsked: false,
+          isAwaited: true,
+        }
+        return openedTally(await home.observer.afterMerge(merge))
       } catch (error) {
         if (!hasCode(error)) throw error
         // The nodes are in all the same, and that is what the peer is to hear.

@@ -4,12 +4,12 @@ import { checkPeerUrl } from '../../admission/peer.ts'
 import type { Peer } from '../../admission/registry.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { Key } from '../../crypto/key.ts'
-import { mergeReport, toldReport } from '../../projection/merge-report.ts'
 import type { Store } from '../../store/store.ts'
 import type { Channel } from '../../sync/connection.ts'
 import type { Mode } from '../../sync/message.ts'
 import type { ReplicaPort, Session } from '../../transport/session.ts'
 import { chooseFrontier } from '../log-reader.ts'
+import { reportedByPeer } from '../merge-observer.ts'
 import type { FrontierPeers } from '../peers.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import { hubKey, reportOf, type SyncOptions, type SyncReport, withSession } from './sync-client.ts'
@@ -59,11 +59,11 @@ export async function syncWith(
   sync: Syncing,
   options: SyncOptions,
 ): Promise<SyncReport> {
-  const from = await home.frontier(sync.frontier).view.checkpoint()
+  const from = await beginMerge(home, sync.frontier)
   const report = await runChannel(home, services, sync, options, parts => {
     const { log, registry } = home.frontier(sync.frontier)
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
-    return { ...reportOf({ ...parts, ...sync }, ours), ...toldReport(parts.channel) }
+    return { ...reportOf({ ...parts, ...sync }, ours), ...reportedByPeer(parts.channel) }
   })
   const { admitted, held_count: held, refused_count: refused, heads_digest } = report
   if (admitted + held + refused > 0) {
@@ -71,8 +71,16 @@ export async function syncWith(
     await home.journal.write(sync.frontier, `sync.${sync.mode}`, facts)
   }
   if (sync.mode === 'push') return report // what that opened, the peer has told, and its journal has it
-  const merge = { peer: sync.peer, from, admitted, asked: options.conflicts === true }
-  return { ...report, ...(await mergeReport(home.frontier(sync.frontier), merge)) }
+  const { frontier, peer } = sync
+  const merge = { frontier, peer, from, admitted, isAsked: options.conflicts === true, isAwaited: false }
+  return { ...report, ...(await home.observer.afterMerge(merge)) }
+}
+
+/** Tells the observer that nodes are about to be received. Returns the number of nodes before. */
+export async function beginMerge(home: ReplicaContext, frontier: string): Promise<number> {
+  const { log } = home.frontier(frontier)
+  await home.observer.beforeMerge(frontier)
+  return log.nodes
 }
 
 /** One channel with a peer, from dialling to its end; what it told of how the peer stands is kept. */

@@ -22,8 +22,8 @@ import {
   streamKey,
   type Tail,
 } from './keys.ts'
-import { StreamCheck } from './stream-check.ts'
 import type { NodeIndex } from './node-index.ts'
+import { StreamCheck } from './stream-check.ts'
 
 export interface StreamParts {
   readonly writer: CommitWriter

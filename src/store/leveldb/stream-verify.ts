@@ -19,8 +19,8 @@ import {
   type Tail,
   unseal,
 } from './keys.ts'
-import { StreamCheck } from './stream-check.ts'
 import type { NodeIndex } from './node-index.ts'
+import { StreamCheck } from './stream-check.ts'
 
 export interface VerifyParts {
   readonly writer: CommitWriter

@@ -52,6 +52,15 @@ export interface Unread {
   readonly reason: string
 }
 
+/** The parts of both files that could not be read, ours first. */
+export function unreadOf(sides: {
+  ours: FrontierFile
+  theirs: FrontierFile | undefined
+}): (Unread & { readonly side: 'ours' | 'theirs' })[] {
+  const named = (side: 'ours' | 'theirs') => (sides[side]?.unread ?? []).map(one => ({ side, ...one }))
+  return [...named('ours'), ...named('theirs')]
+}
+
 export interface FrontierReading extends ParseOptions {
   /** What a broken finding or event does: refuse the file, as by default, or be named in `unread`. */
   readonly broken?: 'refuse' | 'keep'

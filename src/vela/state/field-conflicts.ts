@@ -70,7 +70,7 @@ function* conflictsInField(finding_id: string, field: Field, standing: FieldStat
 /** The conflict of this id that a resolution has settled: it took the place of both events. Undefined where there is none. */
 export function settledConflict(view: View, id: string): ComputedConflict | undefined {
   for (const [, { finding_id, field, replaced }] of view.settled.entries()) {
-    const standing = { [field]: { setters: replaced, forgotten: 0, contested: true } }
+    const standing = { [field]: { writers: replaced, droppedCount: 0, contested: true } }
     for (const conflict of conflictsInField(finding_id, field, standing)) if (conflict.id === id) return conflict
   }
   return undefined

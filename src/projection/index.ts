@@ -1,0 +1,27 @@
+// Public names of `frontier-replica/vela`: Vela's rules (`src/vela`), and the objects and functions that apply them to a replica.
+// Re-exports only.
+
+export * from '../vela/index.ts'
+export { type CompareOptions, type CompareWith, type Comparison, comparePeer } from './compare-peer.ts'
+export type { ListedConflict } from './conflict-list.ts'
+export {
+  type CarrierView,
+  type ConflictExplained,
+  type ConflictSide,
+  Conflicts,
+  type ConflictView,
+  type RecordedConflict,
+} from './conflicts-api.ts'
+export { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier, type PeerPlace } from './fetch-frontier.ts'
+export { importFrontier, type WholeImportReport } from './files/import-file.ts'
+export {
+  type BaseView,
+  baseDocuments,
+  exportFrontier,
+  exportRepository,
+  type FrontierSnapshot,
+} from './files/snapshot.ts'
+export { type RepositoryFile, type SplitFrontier, splitFrontier, splitRepository } from './files/split.ts'
+export { velaMergeObserver } from './merge-observer.ts'
+export { Publisher, type PublishOptions, type PublishReport, type PublishTo, type RecordReport } from './publisher.ts'
+export { type AcceptedReport, type Choice, ConflictResolver, type ResolveDraft } from './resolver.ts'

@@ -1,0 +1,45 @@
+// Conflicts in the reports of merges: what push, pull and live say about the conflicts that received nodes opened. They are computed
+// if the projection of the frontier is current; otherwise the report leaves them out, and `conflicts` lists them on request.
+// Specification: protocol/replay.md, R21, and protocol/sync.md, S38.
+
+import { VIEW_LIMITS } from '../base/limits.ts'
+import type { Merge, MergeObserver, MergeReport } from '../replica/merge-observer.ts'
+import { contextOf, type Replica } from '../replica/replica.ts'
+import type { ReplicaContext } from '../replica/replica-context.ts'
+import { FrontierProjection } from './frontier-projection.ts'
+
+const NONE: MergeReport = { conflicts_opened: [], conflicts_opened_count: 0 }
+
+/** The merge observer of Vela, to be given to `Replica.open`. Opened conflicts are also written to the journal. */
+export function velaMergeObserver(replica: Replica): MergeObserver {
+  const context = contextOf(replica)
+  return {
+    async beforeMerge(frontier) {
+      const projection = FrontierProjection.of(context, frontier)
+      if (projection.isLoaded) await projection.update()
+    },
+    afterMerge: merge => reportOf(FrontierProjection.of(context, merge.frontier), merge),
+  }
+}
+
+/** Writes to the journal the conflicts that any peer's nodes open, in each frontier that the replica keeps or opens later. */
+export function recordOpenedConflicts(context: ReplicaContext): void {
+  const watch = (): void => {
+    for (const name of context.frontiers.keys()) FrontierProjection.of(context, name)
+  }
+  context.subscribe(watch)
+  watch()
+}
+
+/** Returns the report of a merge. Exported for tests. */
+export async function reportOf(projection: FrontierProjection, merge: Merge): Promise<MergeReport> {
+  const { peer, from, admitted, isAsked, isAwaited } = merge
+  if (admitted === 0) return NONE
+  if (from === 0 && !isAsked) return {} // the first merge opens nothing: all that it brought is to be listed
+  if (!isAsked && !projection.isCurrent({ isAwaited })) return {}
+  const opened = await projection.openedSince(from, peer === undefined ? {} : { peer })
+  return {
+    conflicts_opened: opened.slice(0, VIEW_LIMITS.openedListedMax),
+    conflicts_opened_count: opened.length,
+  }
+}
