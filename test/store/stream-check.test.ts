@@ -39,8 +39,8 @@ function stream(sizes: readonly number[]): Entry[] {
 
 function check(entries: readonly Entry[], end: number): string[] {
   const found: Fault[] = []
-  const checker = new StreamCheck({ name, beginning: { genesis }, onFault: fault => found.push(fault) })
-  for (const { seq, kind, value } of entries) checker.take(seq, kind, value)
+  const checker = new StreamCheck({ name, start: { genesis }, onFault: fault => found.push(fault) })
+  for (const { seq, kind, value } of entries) checker.add(seq, kind, value)
   checker.finish(end)
   return found.map(({ kind, seq }) => `${kind} ${seq}`)
 }
@@ -54,11 +54,11 @@ test('an undamaged stream has no faults, and its rows and links come out', () =>
   const links: number[] = []
   const checker = new StreamCheck({
     name,
-    beginning: { genesis },
+    start: { genesis },
     onFault: () => {},
     onCommit: mark => links.push(mark.first),
   })
-  const rows = entries.flatMap(({ seq, kind, value }) => checker.take(seq, kind, value) ?? [])
+  const rows = entries.flatMap(({ seq, kind, value }) => checker.add(seq, kind, value) ?? [])
   assert.equal(
     rows.map(row => row.seq),
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
@@ -153,9 +153,9 @@ test('a check that begins at a known commit wants exactly that one', () => {
   const entries = stream(sizes)
   const from = (link: Digest) => {
     const found: Fault[] = []
-    const beginning = { commit: { number: 1, first: 3, link } }
-    const checker = new StreamCheck({ name, beginning, onFault: fault => found.push(fault) })
-    for (const { seq, kind, value } of entries.slice(4)) checker.take(seq, kind, value)
+    const start = { commit: { number: 1, first: 3, link } }
+    const checker = new StreamCheck({ name, start, onFault: fault => found.push(fault) })
+    for (const { seq, kind, value } of entries.slice(4)) checker.add(seq, kind, value)
     return [...found.map(({ kind, seq }) => `${kind} ${seq}`), checker.finish(10).commits]
   }
   assert.equal(from(sha256(entries[4]!.value)), [4])

@@ -1,5 +1,7 @@
-// Documents of the LevelDB engine, in a database of their own: they are large, few, and read one by one, which would spoil
-// the long runs of log/. Every put is synced before it answers; a block and its size are written together.
+// Documents of the LevelDB engine, in a database of their own: they are large, few and read
+// individually, which would slow down the long runs of reads in log/. A block and its size are
+// written together, in a synced batch.
+// Spec: protocol/store.md, T24.
 
 import { type Digest, DigestMap, equals, sha256, toHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
@@ -13,6 +15,7 @@ import { blockKey, blockRange, decodeSize, digestOf, encodeSize, sizeKey, sizeRa
 
 const VERIFY_BATCH_BYTES = 1024 * 1024
 
+/** The documents of all frontiers of a store. */
 export class LevelDbDocuments {
   readonly #database: Database
   readonly #writer: CommitWriter
@@ -23,7 +26,7 @@ export class LevelDbDocuments {
     this.#writer = writer
   }
 
-  /** The documents of the frontier with this ordinal. */
+  /** Returns the documents of the frontier with this ordinal. */
   of(ordinal: number): DocumentStore {
     const sizes = (digests: readonly Digest[]) => this.#sizes(ordinal, digests)
     return {
@@ -34,13 +37,17 @@ export class LevelDbDocuments {
     }
   }
 
-  /** Reads every block once more, and compares what is said to be there with what is. */
+  /**
+   * Reads every block of a frontier, compares it with its digest and its size, and yields the
+   * faults.
+   */
   async *verify(of: { frontier: string; ordinal: number; signal: AbortSignal | undefined }): AsyncIterable<Fault> {
     const { frontier, ordinal, signal } = of
     const fault = (digest: Digest, reason: string): Fault => ({ kind: 'document', frontier, digest, reason })
     let blocks = 0
     for await (const entries of this.#database.entries({ ...blockRange(ordinal), batchBytes: VERIFY_BATCH_BYTES })) {
-      if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'stopped', { cause: signal.reason })
+      if (signal?.aborted)
+        throw new ReplicaError('ERR_ABORTED', 'the check of the store was aborted', { cause: signal.reason })
       const sizes = await this.#database.getMany(entries.map(([key]) => sizeKey(ordinal, digestOf(key))))
       for (const [at, [key, bytes]] of entries.entries()) {
         const digest = digestOf(key)
@@ -48,7 +55,7 @@ export class LevelDbDocuments {
         const size = stored === undefined ? undefined : decodeSize(sizeKey(ordinal, digest), stored)
         blocks += 1
         if (!equals(sha256(bytes), digest)) yield fault(digest, 'the block of a document is damaged')
-        else if (size !== bytes.length) yield fault(digest, 'its size is missing or damaged')
+        else if (size !== bytes.length) yield fault(digest, 'the size of the block is missing or damaged')
       }
     }
     let sizes = 0
@@ -56,10 +63,10 @@ export class LevelDbDocuments {
       sizes += entries.length
     }
     if (sizes === blocks) return
-    yield { kind: 'document', frontier, reason: `${blocks} blocks of documents are there, of ${sizes}` }
+    yield { kind: 'document', frontier, reason: `there are ${blocks} blocks of documents, but ${sizes} sizes` }
   }
 
-  /** Waits for what is being written, then refuses further calls. */
+  /** Waits for running writes, then rejects further calls. */
   async close(): Promise<void> {
     await this.#mutex.close()
   }
@@ -80,7 +87,7 @@ export class LevelDbDocuments {
     this.#mutex.assertOpen()
     const bytes = await this.#database.get(blockKey(ordinal, digest))
     if (bytes === undefined) {
-      // Said to be there and not there is damage.
+      // A size without a block is damage.
       if ((await this.#sizes(ordinal, [digest]))[0] !== undefined) throw damaged(digest)
       return undefined
     }
@@ -94,13 +101,13 @@ export class LevelDbDocuments {
       checkBlocks(blocks)
       const unique = new DigestMap<DocumentBlock>()
       for (const block of blocks) unique.set(block.digest, block)
-      const asked = [...unique.values()]
+      const candidates = [...unique.values()]
       const stored = await this.#sizes(
         ordinal,
-        asked.map(({ digest }) => digest),
+        candidates.map(({ digest }) => digest),
       )
       const batch = new Batch()
-      for (const [at, { digest, bytes }] of asked.entries()) {
+      for (const [at, { digest, bytes }] of candidates.entries()) {
         if (stored[at] !== undefined) continue
         const key = sizeKey(ordinal, digest)
         batch.put(blockKey(ordinal, digest), bytes)
@@ -112,5 +119,5 @@ export class LevelDbDocuments {
 }
 
 function damaged(digest: Digest): ReplicaError {
-  return corruptionError(`the block ${toHex(digest)} of a document is damaged`, { digest: toHex(digest) })
+  return corruptionError(`block ${toHex(digest)} of a document is damaged`, { digest: toHex(digest) })
 }

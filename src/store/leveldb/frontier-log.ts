@@ -138,7 +138,7 @@ export class LevelDbFrontierStore implements FrontierStore {
     return writer.mutex.run(async () => {
       writer.assertWritable()
       if (nodes.length > 0) return this.#commit(nodes, records)
-      await this.#parts.records.writeAlone(records)
+      await this.#parts.records.writeWithoutNodes(records)
       return this.nodes
     })
   }

@@ -1,104 +1,112 @@
-// What held/ must hold, said in two places: in each batch of held/ itself, and behind it, unsynced, in index/. LevelDB drops a damaged batch
-// of its write-ahead log and says nothing; then the entries that are there differ from what a later batch says, or, where the last
-// one is lost, index/ knows of a later batch than held/ does. Specification: protocol/store.md, T25.
+// Detects lost batches of held/. Each batch writes a checksum of the waits into held/ and, after
+// it, unsynced, into index/. LevelDB silently drops a damaged batch of its write-ahead log. Then
+// the existing waits differ from the checksum of a later batch, or, if the last batch is lost,
+// index/ has a later checksum than held/.
+// Spec: protocol/store.md, T25.
 
 import { equals, sha256 } from '../../base/bytes.ts'
 import { xorInto } from '../heads.ts'
 import { Batch, type Database } from './database.ts'
 import { indexKey, STORE_STREAM, seal, unseal } from './keys.ts'
 
-/** In held/: the key of no node and of no wait. */
-const HELD_ANCHOR_KEY = Buffer.from('a')
-const INDEX_ANCHOR_KEY = indexKey('a', STORE_STREAM)
+const HELD_KEY = Buffer.from('a')
+const INDEX_KEY = indexKey('a', STORE_STREAM)
 
-interface Anchor {
-  /** Of the batch that wrote it: 1, 2, 3 … */
+/** The checksum that a batch writes. */
+interface ChecksumEntry {
+  /** Number of the batch: 1, 2, 3 … */
   readonly number: number
-  /** How many waits there are after it. */
+  /** Number of waits after the batch. */
   readonly count: number
-  /** XOR of the SHA-256 of their keys. */
+  /** XOR of the SHA-256 of the waits' keys. */
   readonly sum: Uint8Array
 }
 
-/** Counts keys of waits as they come and go. */
+/** Count and checksum of the waits' keys. */
 export class WaitChecksum {
+  /** Number of waits. */
   count: number
   readonly #sum: Uint8Array
 
-  constructor(from: Pick<Anchor, 'count' | 'sum'> = { count: 0, sum: new Uint8Array(32) }) {
+  constructor(from: Pick<ChecksumEntry, 'count' | 'sum'> = { count: 0, sum: new Uint8Array(32) }) {
     this.count = from.count
     this.#sum = Uint8Array.from(from.sum)
   }
 
+  /** Adds a wait by its key. */
   add(key: Uint8Array): void {
     this.count += 1
     xorInto(this.#sum, sha256(key))
   }
 
+  /** Removes a wait by its key. */
   remove(key: Uint8Array): void {
     this.count -= 1
     xorInto(this.#sum, sha256(key))
   }
 
-  /** As it is now, as the batch of this number says it. */
-  anchor(number: number): Anchor {
+  /** Returns the current state as the entry of batch `number`. */
+  entry(number: number): ChecksumEntry {
     return { number, count: this.count, sum: Uint8Array.from(this.#sum) }
   }
 }
 
-/** What the batches of one open store say, one after the other. */
+/** The checksums of one open store. */
 export class HeldChecksums {
-  #last = new WaitChecksum().anchor(0)
+  #last = new WaitChecksum().entry(0)
   #loss: string | undefined
 
-  /** What was found to be lost, in words. */
+  /** A description of the loss that `compare` found; undefined if none. */
   get loss(): string | undefined {
     return this.#loss
   }
 
-  /** Compares the waits that are there with what was said last. From here on, what is said is what is there. */
+  /**
+   * Compares the existing waits with the last checksum. Later checksums start from the existing
+   * waits.
+   */
   async compare(found: WaitChecksum, { held, index }: { held: Database; index: Database }): Promise<void> {
-    const [own, behind] = await Promise.all([held.get(HELD_ANCHOR_KEY), index.get(INDEX_ANCHOR_KEY)])
-    const said = laterAnchor(decodeAnchor(HELD_ANCHOR_KEY, own), decodeAnchor(INDEX_ANCHOR_KEY, behind))
-    this.#last = found.anchor(said?.number ?? 0)
-    if (said === undefined || (said.count === found.count && equals(said.sum, this.#last.sum))) return
-    this.#loss = `held/ has lost what was written to it: ${said.count} nodes were held, ${found.count} are there`
+    const [inHeld, inIndex] = await Promise.all([held.get(HELD_KEY), index.get(INDEX_KEY)])
+    const last = laterEntry(decodeEntry(HELD_KEY, inHeld), decodeEntry(INDEX_KEY, inIndex))
+    this.#last = found.entry(last?.number ?? 0)
+    if (last === undefined || (last.count === found.count && equals(last.sum, this.#last.sum))) return
+    this.#loss = `held/ has lost data: ${last.count} nodes were held, ${found.count} are present`
   }
 
-  /** To be changed as the next batch changes the waits. */
+  /** Returns the last checksum, for the changes of the next batch. */
   waits(): WaitChecksum {
     return new WaitChecksum(this.#last)
   }
 
-  /** Puts into a batch of held/ what it makes of the waits; answers the batch of index/ that is to follow it. */
-  move(waits: WaitChecksum, batch: Batch): Batch {
-    this.#last = waits.anchor(this.#last.number + 1)
-    batch.put(HELD_ANCHOR_KEY, encodeAnchor(HELD_ANCHOR_KEY, this.#last))
-    const behind = new Batch()
-    behind.put(INDEX_ANCHOR_KEY, encodeAnchor(INDEX_ANCHOR_KEY, this.#last))
-    return behind
+  /** Adds the checksum to a batch of held/. Returns the batch of index/ to write after it. */
+  addTo(waits: WaitChecksum, batch: Batch): Batch {
+    this.#last = waits.entry(this.#last.number + 1)
+    batch.put(HELD_KEY, encodeEntry(HELD_KEY, this.#last))
+    const indexBatch = new Batch()
+    indexBatch.put(INDEX_KEY, encodeEntry(INDEX_KEY, this.#last))
+    return indexBatch
   }
 }
 
-/** The later of two; undefined when there is none. */
-function laterAnchor(a: Anchor | undefined, b: Anchor | undefined): Anchor | undefined {
+/** Returns the later of two entries. */
+function laterEntry(a: ChecksumEntry | undefined, b: ChecksumEntry | undefined): ChecksumEntry | undefined {
   if (a === undefined || b === undefined) return a ?? b
   return b.number > a.number ? b : a
 }
 
-const anchorBytes = 42
+const entryBytes = 42
 
-function encodeAnchor(key: Uint8Array, { number, count, sum }: Anchor): Buffer {
-  const bytes = Buffer.alloc(anchorBytes)
+function encodeEntry(key: Uint8Array, { number, count, sum }: ChecksumEntry): Buffer {
+  const bytes = Buffer.alloc(entryBytes)
   bytes.writeUIntBE(number, 0, 6)
   bytes.writeUInt32BE(count, 6)
   bytes.set(sum, 10)
   return seal(key, bytes)
 }
 
-/** undefined when absent or damaged. */
-function decodeAnchor(key: Uint8Array, stored: Uint8Array | undefined): Anchor | undefined {
+/** Returns undefined if the entry is missing or damaged. */
+function decodeEntry(key: Uint8Array, stored: Uint8Array | undefined): ChecksumEntry | undefined {
   const bytes = stored === undefined ? undefined : unseal(key, stored)
-  if (bytes?.length !== anchorBytes) return undefined
+  if (bytes?.length !== entryBytes) return undefined
   return { number: bytes.readUIntBE(0, 6), count: bytes.readUInt32BE(6), sum: bytes.subarray(10) }
 }

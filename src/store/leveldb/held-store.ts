@@ -1,5 +1,7 @@
-// Held nodes of the LevelDB engine, in a database of their own: a flood of them costs the log nothing. What each peer has used
-// is counted from the database at open, so that it can't drift. Every put is synced before it answers.
+// Held nodes of the LevelDB engine, in a database of their own, so that a flood of them does not
+// slow down log/. The usage of each peer is counted from the database at each open, so it cannot
+// drift.
+// Spec: protocol/store.md, T6, T14 and T25.
 
 import { type Digest, DigestMap, DigestSet, digestKey, equals } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
@@ -23,31 +25,33 @@ import {
   readHeldWaitKey,
 } from './keys.ts'
 
+/** What the held store is made of. */
 export interface HeldParts {
   readonly database: Database
   readonly writer: CommitWriter
   readonly limits: HeldLimits
-  /** @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  /** Returns the ordinal of a frontier. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
   readonly ordinalOf: (frontier: string) => number
 }
 
+/** The held nodes of a store. */
 export class LevelDbHeldStore implements HeldStore {
   readonly #parts: HeldParts
   readonly #quota: HeldQuota
   readonly #mutex = new Mutex()
-  readonly #anchors = new HeldChecksums()
+  readonly #checksums = new HeldChecksums()
 
   constructor(parts: HeldParts) {
     this.#parts = parts
     this.#quota = new HeldQuota(parts.limits)
   }
 
-  /** What was acknowledged and is not there any more, as it was found at open. */
+  /** A description of held nodes that the open found missing; undefined if none. */
   get loss(): string | undefined {
-    return this.#anchors.loss
+    return this.#checksums.loss
   }
 
-  /** Counts what is held for these frontiers. A damaged entry is left to verify. */
+  /** Counts the held nodes of these frontiers. Ignores a damaged entry, which `verify` reports. */
   async load(frontiers: readonly string[]): Promise<void> {
     const found = new WaitChecksum()
     for (const frontier of frontiers) {
@@ -60,7 +64,7 @@ export class LevelDbHeldStore implements HeldStore {
         }
       }
     }
-    await this.#anchors.compare(found, { held: this.#database, index: this.#parts.writer.index })
+    await this.#checksums.compare(found, { held: this.#database, index: this.#parts.writer.index })
   }
 
   async put(frontier: string, nodes: readonly HeldNode[]): Promise<boolean[]> {
@@ -70,26 +74,26 @@ export class LevelDbHeldStore implements HeldStore {
       const before = new DigestMap<HeldNode>()
       for (const node of await this.#get(ordinal, digests)) if (node !== undefined) before.set(node.digest, node)
       const after = new DigestMap<HeldNode>()
-      const kept = nodes.map(node => {
+      const isHeld = nodes.map(node => {
         const known = after.get(node.digest) ?? before.get(node.digest)
         if (known === undefined && !this.#quota.reserve(frontier, digestKey(node.from), node.bytes.length)) return false
-        // The peer that handed it over first keeps paying for it.
+        // The node still counts against the peer that sent it first.
         after.set(node.digest, known === undefined ? node : { ...known, wait: node.wait })
         return true
       })
       for (const node of after.values()) {
         const known = before.get(node.digest)
         if (known !== undefined) {
-          const before = heldWaitKey(ordinal, known.wait, node.digest)
-          batch.delete(before)
-          waits.remove(before)
+          const oldKey = heldWaitKey(ordinal, known.wait, node.digest)
+          batch.delete(oldKey)
+          waits.remove(oldKey)
         }
         batch.put(heldKey(ordinal, node.digest), encodeHeld(node))
         const key = heldWaitKey(ordinal, node.wait, node.digest)
         batch.put(key, encodeShare(key, node))
         waits.add(key)
       }
-      return kept
+      return isHeld
     })
   }
 
@@ -144,7 +148,7 @@ export class LevelDbHeldStore implements HeldStore {
         last.nodes++
       }
       if (all.length > 4 * limit + 1000) {
-        // Each wait's nodes lie together, so all counts but the last are final.
+        // The nodes of a wait are adjacent, so all counts except the last are final.
         const most = all.sort(compareWaits).slice(0, limit)
         all = last === undefined || most.includes(last) ? most : [...most, last]
       }
@@ -167,16 +171,17 @@ export class LevelDbHeldStore implements HeldStore {
     return this.#quota.usage(frontier)
   }
 
-  /** Waits for what is being written, then refuses further calls. */
+  /** Waits for running writes, then rejects further calls. */
   async close(): Promise<void> {
     await this.#mutex.close()
   }
 
+  /** Reads all held nodes of a frontier and yields the faults. */
   async *verify(frontier: string): AsyncIterable<Fault> {
     const ordinal = this.#ordinal(frontier)
     let nodes = 0
     for await (const entries of this.#database.entries({ ...heldRange(ordinal), batchBytes: 1024 * 1024 })) {
-      const held = entries.map(([key, value]) => wholeOrNot(key.subarray(5), value))
+      const held = entries.map(([key, value]) => decodeOrUndefined(key.subarray(5), value))
       const keys = held.flatMap(node => (node === undefined ? [] : [heldWaitKey(ordinal, node.wait, node.digest)]))
       const waits = await this.#database.getMany(keys)
       for (const [at, node] of held.entries()) {
@@ -193,7 +198,8 @@ export class LevelDbHeldStore implements HeldStore {
         if (decodeShare(key, value) === undefined) yield { kind: 'held', frontier, reason: 'a wait is damaged' }
       }
     }
-    if (waits !== nodes) yield { kind: 'held', frontier, reason: `${nodes} nodes are held, ${waits} waits are listed` }
+    if (waits !== nodes)
+      yield { kind: 'held', frontier, reason: `${nodes} nodes are held, but there are ${waits} waits` }
   }
 
   get #database(): Database {
@@ -214,7 +220,7 @@ export class LevelDbHeldStore implements HeldStore {
     return this.#database.getMany(digests.map(digest => heldKey(ordinal, digest)))
   }
 
-  /** Plans a change and makes it durable. Changes run one after another. */
+  /** Fills a batch with `plan` and writes it. Changes run one after another. */
   async #change<T>(
     frontier: string,
     plan: (ordinal: number, batch: Batch, waits: WaitChecksum) => Promise<T>,
@@ -223,23 +229,26 @@ export class LevelDbHeldStore implements HeldStore {
       const { writer, database, ordinalOf } = this.#parts
       writer.assertWritable()
       const batch = new Batch()
-      const waits = this.#anchors.waits()
+      const waits = this.#checksums.waits()
       const result = await plan(ordinalOf(frontier), batch, waits)
       if (batch.bytes === 0) return result
-      const behind = this.#anchors.move(waits, batch)
+      const indexBatch = this.#checksums.addTo(waits, batch)
       await writer.write(database, batch, { sync: true })
-      await writer.write(writer.index, behind, { sync: false })
+      await writer.write(writer.index, indexBatch, { sync: false })
       return result
     })
   }
 
-  /** The wait of a held node; found the long way when the node itself is too damaged to name it. */
+  /**
+   * Returns the wait of a held node. If the node is too damaged to name it, searches all waits of
+   * the frontier.
+   */
   async #waitOf(
     ordinal: number,
     digest: Digest,
     value: Uint8Array,
   ): Promise<{ key: Uint8Array; share: QuotaShare } | undefined> {
-    const node = wholeOrNot(digest, value)
+    const node = decodeOrUndefined(digest, value)
     if (node !== undefined) {
       const key = heldWaitKey(ordinal, node.wait, digest)
       const stored = await this.#database.get(key)
@@ -256,7 +265,7 @@ export class LevelDbHeldStore implements HeldStore {
   }
 }
 
-function wholeOrNot(digest: Digest, value: Uint8Array): HeldNode | undefined {
+function decodeOrUndefined(digest: Digest, value: Uint8Array): HeldNode | undefined {
   try {
     return decodeHeld(digest, value)
   } catch (error) {

@@ -1,5 +1,5 @@
-// What index/ knows of nodes: digest → place, label and event → first node. Used by commits, by look-ups, and by the
-// recovery that makes lost entries again; all three write entries with `plan`, so they can't disagree.
+// Finds nodes by digest, label and event in index/. Commits, lookups and the recovery of lost
+// entries all use `plan` to make entries, so they cannot disagree.
 
 import { type Digest, DigestMap, digestKey, equals, toHex } from '../../base/bytes.ts'
 import { STORE_LIMITS } from '../../base/limits.ts'
@@ -8,7 +8,7 @@ import { corruptionError } from '../validate.ts'
 import type { Batch, Database } from './database.ts'
 import { decodeLocation, encodeLocation, indexKey, indexRange, number32, readNumber32, seal, unseal } from './keys.ts'
 
-/** A node as the index sees it. */
+/** The fields of a node that the index needs. */
 export interface IndexedNode {
   readonly seq: number
   readonly digest: Digest
@@ -17,6 +17,7 @@ export interface IndexedNode {
   readonly event: Digest
 }
 
+/** The entries of nodes in index/. Methods throw ERR_STORE_CORRUPT for a damaged entry. */
 export class NodeIndex {
   readonly #database: Database
   readonly #recent = new LocationCache()
@@ -25,7 +26,9 @@ export class NodeIndex {
     this.#database = database
   }
 
-  /** @throws ReplicaError ERR_STORE_CORRUPT */
+  /**
+   * Returns the location of each node, in the order of `digests`; undefined if it is not stored.
+   */
   async locate(ordinal: number, digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]> {
     const places = digests.map(digest => this.#recent.get(ordinal, digest))
     const unknown = places.flatMap((place, at) => (place === undefined ? [at] : []))
@@ -42,18 +45,21 @@ export class NodeIndex {
     return places
   }
 
-  /** Which of these are stored, by the database alone: for digests that are probably not. */
+  /**
+   * Returns whether each node is stored. Does not use the cache: it is for digests that are
+   * probably not stored.
+   */
   async has(ordinal: number, digests: readonly Digest[]): Promise<boolean[]> {
     const values = await this.#database.getMany(digests.map(digest => indexKey('d', ordinal, digest)))
     return values.map(value => value !== undefined)
   }
 
-  /** Nodes that were just committed are the likeliest parents of the next. */
+  /** Caches the locations of committed nodes, which are the likely parents of the next ones. */
   cacheLocations(ordinal: number, nodes: readonly IndexedNode[]): void {
     for (const node of nodes) this.#recent.add(ordinal, node.digest, node)
   }
 
-  /** Sequence numbers of the nodes with this label, ascending. @throws ReplicaError ERR_STORE_CORRUPT */
+  /** Returns the sequence numbers of the nodes with this label, ascending. */
   async findByLabel(ordinal: number, label: Uint8Array): Promise<number[]> {
     const seqs: number[] = []
     for await (const entries of this.#database.entries(indexRange('e', ordinal, label))) {
@@ -65,24 +71,26 @@ export class NodeIndex {
     return seqs.sort((a, b) => a - b)
   }
 
-  /** Labels of two or more distinct events, in byte order: their entries lie side by side. */
+  /**
+   * Yields the labels of two or more distinct events, in byte order. Their entries are adjacent.
+   */
   async *sharedLabels(ordinal: number): AsyncGenerator<Uint8Array> {
     let last: Uint8Array = new Uint8Array()
-    let told = false
+    let yielded = false
     for await (const entries of this.#database.entries({ ...indexRange('e', ordinal), keysOnly: true })) {
       for (const [key] of entries) {
         const label = key.subarray(5, 13)
         const same = equals(label, last)
-        if (same && !told) yield label
-        told = same
+        if (same && !yielded) yield label
+        yielded = same
         last = label
       }
     }
   }
 
   /**
-   * Puts the entries of nodes, in sequence order, into `batch`. Answers how many of their events no earlier node carries.
-   * Entries of theirs that are there already make no difference.
+   * Adds the entries of nodes, given in sequence order, to `batch`. Returns how many of their
+   * events no earlier node carries. Existing entries of the same nodes do not change the result.
    */
   async plan(ordinal: number, nodes: readonly IndexedNode[], batch: Batch): Promise<number> {
     const stored = await this.findFirstNodes(ordinal, nodes)
@@ -105,7 +113,10 @@ export class NodeIndex {
     return events
   }
 
-  /** What of a node's entries is missing or wrong, as verify reports it. Reads the database, not the cache. */
+  /**
+   * Returns for each node what is missing or wrong in its entries; undefined if nothing is. Does
+   * not use the cache.
+   */
   async findFaults(ordinal: number, nodes: readonly IndexedNode[]): Promise<(string | undefined)[]> {
     const keys = nodes.map(node => indexKey('d', ordinal, node.digest))
     const [values, firsts] = await Promise.all([this.#database.getMany(keys), this.findFirstNodes(ordinal, nodes)])
@@ -116,16 +127,19 @@ export class NodeIndex {
       const value = values[at]
       const first = firsts[at]
       const isFurther = (first ?? 0) < node.seq && others[other++] !== undefined
-      if (value === undefined) return 'the index does not know it'
+      if (value === undefined) return 'the index does not have it'
       const place = decodeLocation(keys[at]!, value)
-      if (place?.seq !== node.seq || place.height !== node.height) return 'the index places it elsewhere'
-      if (first === undefined) return 'the index does not know its event'
+      if (place?.seq !== node.seq || place.height !== node.height) return 'the index has another location for it'
+      if (first === undefined) return 'the index does not have its event'
       if (first !== node.seq && !isFurther) return 'the index does not list it under its event'
       return undefined
     })
   }
 
-  /** The first node that carries each of these events. @throws ReplicaError ERR_STORE_CORRUPT */
+  /**
+   * Returns for each event the sequence number of the first node that carries it; undefined if no
+   * node does.
+   */
   async findFirstNodes(
     ordinal: number,
     events: readonly { label: Uint8Array; event: Digest }[],
@@ -142,20 +156,27 @@ function readSeq(key: Uint8Array, value: Uint8Array): number {
   return readNumber32(bytes)
 }
 
-interface Known extends NodeLocation {
+interface CachedLocation extends NodeLocation {
   readonly ordinal: number
 }
 
-export class LocationCache {
-  #young = new Map<string, Known>()
-  #old = new Map<string, Known>()
+/**
+ * Locations of recently committed nodes, at most `STORE_LIMITS.placesCachedMax`. It has two
+ * generations: when the younger one is full, it replaces the older one. Unlike in an LRU map, a hit
+ * moves nothing, which matters here: bulk loads look up every parent.
+ */
+class LocationCache {
+  #young = new Map<string, CachedLocation>()
+  #old = new Map<string, CachedLocation>()
 
+  /** Returns a location; undefined if it is not cached. */
   get(ordinal: number, digest: Digest): NodeLocation | undefined {
     const key = digestKey(digest)
     const known = this.#young.get(key) ?? this.#old.get(key)
     return known?.ordinal === ordinal ? { seq: known.seq, height: known.height } : undefined
   }
 
+  /** Adds a location. */
   add(ordinal: number, digest: Digest, { seq, height }: NodeLocation): void {
     if (this.#young.size >= STORE_LIMITS.placesCachedMax / 2) {
       this.#old = this.#young

@@ -1,6 +1,7 @@
-// Records of the LevelDB engine. They lie in log/ behind all streams, each under a checksum of its key and value; their
-// number and the sum of their hashes lie beside them and change in the same batch, so that verify notices a record that
-// is gone. A write of records alone is a commit of the store's own stream (protocol/store.md T9, T12).
+// Records of the LevelDB engine. They are in log/, before all streams, each sealed. Their number
+// and a checksum of all of them are in the same database and change in the same batch, so `verify`
+// detects a lost record. A write without nodes is a commit of the store's own stream.
+// Spec: protocol/store.md, T9, T11 and T12.
 
 import { asBuffer, concat, type Digest, sha256 } from '../../base/bytes.ts'
 import { xorInto } from '../heads.ts'
@@ -10,6 +11,7 @@ import type { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch } from './database.ts'
 import { number32, readNumber32, seal, tagKey, unseal } from './keys.ts'
 
+/** Number of records and their checksum. */
 interface Summary {
   readonly count: number
   readonly sum: Uint8Array
@@ -19,6 +21,7 @@ const summaryKey = tagKey('s', new Uint8Array())
 const emptySum = new Uint8Array(32)
 const tags = { delete: 0, put: 1, track: 2 }
 
+/** The records of a store. */
 export class LevelDbRecords implements Records {
   readonly #writer: CommitWriter
   readonly #stream: Stream
@@ -29,7 +32,7 @@ export class LevelDbRecords implements Records {
     this.#stream = stream
   }
 
-  /** @throws ReplicaError ERR_STORE_CORRUPT */
+  /** Loads number and checksum. @throws ReplicaError ERR_STORE_CORRUPT */
   async load(): Promise<void> {
     const stored = await this.#writer.log.get(summaryKey)
     if (stored === undefined) return
@@ -42,15 +45,17 @@ export class LevelDbRecords implements Records {
     this.#writer.mutex.assertOpen()
     const name = recordKey(checkKey(key))
     const stored = await this.#writer.log.get(name)
-    return stored === undefined ? undefined : open(name, stored)
+    return stored === undefined ? undefined : unsealRecord(name, stored)
   }
 
   async write(changes: readonly RecordChange[]): Promise<void> {
-    await this.#writer.mutex.run(() => this.writeAlone(changes))
+    await this.#writer.mutex.run(() => this.writeWithoutNodes(changes))
   }
 
-  /** A commit of the store's own stream. Runs inside of the writer's `mutex`. */
-  async writeAlone(changes: readonly RecordChange[]): Promise<void> {
+  /**
+   * Writes changes as a commit of the store's own stream. The caller holds the mutex of the writer.
+   */
+  async writeWithoutNodes(changes: readonly RecordChange[]): Promise<void> {
     const log = new Batch()
     const planned = await this.plan(changes, log)
     if (planned.digest === undefined) return
@@ -58,14 +63,17 @@ export class LevelDbRecords implements Records {
     planned.apply()
   }
 
-  /** Appends a commit without nodes that covers `changes`, a digest of what `log` holds. */
+  /** Appends a commit without nodes. `changes` is the digest of the changes in `log`. */
   async append(changes: Digest, log: Batch): Promise<void> {
     const { events, heads } = this.#stream.tail
     const rows = sha256(new Uint8Array())
     await this.#writer.append(this.#stream, { count: 0, rows, changes, events, heads, log, index: new Batch() })
   }
 
-  /** Puts changes into a batch. `apply` is to be called when it is written; the digest covers what changed. */
+  /**
+   * Adds changes to a batch. Returns their digest, and `apply`, which the caller calls after the
+   * batch is written.
+   */
   async plan(changes: readonly RecordChange[], log: Batch): Promise<{ digest: Digest | undefined; apply: () => void }> {
     checkChanges(changes)
     if (changes.length === 0) return { digest: undefined, apply: () => {} }
@@ -79,7 +87,7 @@ export class LevelDbRecords implements Records {
       const before = stored[at]
       if (before !== undefined) {
         count--
-        xorInto(sum, recordHash(key, open(key, before)))
+        xorInto(sum, recordHash(key, unsealRecord(key, before)))
       }
       parts.push(changeBytes(value === undefined ? tags.delete : tags.put, key, value ?? new Uint8Array()))
       if (value === undefined) {
@@ -102,21 +110,24 @@ export class LevelDbRecords implements Records {
     this.#writer.mutex.assertOpen()
     const { after, limit } = options
     if (limit <= 0) return []
-    const begin = recordKey(textBytes(prefix))
-    const behind = after === undefined ? begin : Buffer.concat([recordKey(textBytes(after)), Buffer.alloc(1)])
-    const gte = Buffer.compare(begin, behind) < 0 ? behind : begin
+    const start = recordKey(textBytes(prefix))
+    const next = after === undefined ? start : Buffer.concat([recordKey(textBytes(after)), Buffer.alloc(1)])
+    const gte = Buffer.compare(start, next) < 0 ? next : start
     const records: { key: string; value: Uint8Array }[] = []
-    // UTF-8 has no byte 0xff, so this is behind every key with the prefix.
-    for await (const entries of this.#writer.log.entries({ gte, lt: Buffer.concat([begin, ff]), limit })) {
-      for (const [key, value] of entries) records.push({ key: keyText(key), value: open(key, value) })
+    // UTF-8 does not use the byte 0xff, so prefix ‖ 0xff is greater than every key with the prefix.
+    for await (const entries of this.#writer.log.entries({ gte, lt: Buffer.concat([start, ff]), limit })) {
+      for (const [key, value] of entries) records.push({ key: keyText(key), value: unsealRecord(key, value) })
     }
     return records
   }
 
-  /** Begins to compare all records with their summary; to be called inside of `mutex`, read at leisure. */
+  /**
+   * Compares all records with their number and checksum and yields the faults. The call takes a
+   * snapshot, so the caller holds the mutex of the writer; the iteration may run without it.
+   */
   verify(): AsyncIterable<Fault> {
-    const begin = recordKey(new Uint8Array())
-    return this.#compare(this.#writer.log.entries({ gte: begin, lt: Buffer.concat([begin, ff]) }), this.#summary)
+    const start = recordKey(new Uint8Array())
+    return this.#compare(this.#writer.log.entries({ gte: start, lt: Buffer.concat([start, ff]) }), this.#summary)
   }
 
   async *#compare(all: AsyncIterable<[Uint8Array, Uint8Array][]>, summary: Summary): AsyncIterable<Fault> {
@@ -138,14 +149,14 @@ export class LevelDbRecords implements Records {
     if (count !== summary.count) {
       yield { kind: 'record', reason: `there are ${count} records, not ${summary.count}` }
     } else if (damaged === 0 && Buffer.compare(sum, emptySum) !== 0) {
-      yield { kind: 'record', reason: 'the records are not those that were written' }
+      yield { kind: 'record', reason: 'the records do not match their checksum' }
     }
   }
 }
 
 const ff = Buffer.of(0xff)
 
-/** The digest that a commit has of the name it gives a new stream. */
+/** Returns the digest of a new frontier's name, for `append`. */
 export function trackDigest(key: Uint8Array, name: Uint8Array): Digest {
   return sha256(changeBytes(tags.track, key, name))
 }
@@ -166,7 +177,7 @@ function keyText(key: Uint8Array): string {
   return asBuffer(key).toString('utf8', 5)
 }
 
-function open(key: Uint8Array, stored: Uint8Array): Buffer {
+function unsealRecord(key: Uint8Array, stored: Uint8Array): Buffer {
   const value = unseal(key, stored)
   if (value === undefined) throw corruptionError(`record ${keyText(key)} is damaged`)
   return value

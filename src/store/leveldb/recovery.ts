@@ -1,7 +1,9 @@
-// What an open does with one stream (protocol/store.md T17 to T20): from the last commit that is known to lie in table
-// files, read the log once more, commit by commit, and see to it that index/ knows what the log has. Everything older
-// can't have been hurt by a lost write-ahead log, so the cost is bounded by the memory tables and not by the log. Where
-// index/ knows of more than the log has, the log has lost what was acknowledged, and the store does not open.
+// Recovers one stream when a store opens. It reads the log from the last commit that is known to be
+// in table files, checks it commit by commit, and adds to index/ what is missing there. A lost
+// write-ahead log cannot have affected anything older, so the cost is proportional to the memory
+// tables, not to the log. If index/ has more than the log, the log has lost acknowledged data, and
+// the store does not open.
+// Spec: protocol/store.md, T17 to T20.
 
 import { type Digest, equals } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
@@ -25,32 +27,39 @@ import {
 import type { NodeIndex } from './node-index.ts'
 import { StreamCheck } from './stream-check.ts'
 
+/** A stream to recover. */
 export interface StreamParts {
   readonly writer: CommitWriter
   readonly index: NodeIndex
   readonly ordinal: number
   readonly name: string
+  /** `previous` of the first commit. */
   readonly genesis: Digest
 }
 
+/** A stream after recovery. */
 export interface RecoveredStream {
   readonly tail: Tail
   readonly heads: Heads
-  /** What index/ said before; undefined when it knew nothing of the stream. */
+  /** The tail in index/ before recovery; undefined if there was none. */
   readonly indexed: Tail | undefined
 }
 
-/** Rows that are looked up in the index at a time. */
+/** Rows looked up in the index at a time. */
 const rowsPerBatch = 256
 
-export const rebuildHint = 'the index is derived: remove the folder index/ to have it made again'
+/** Advice for a damaged index. */
+export const rebuildHint = 'the index is derived data: remove the folder index/, and the next open rebuilds it'
 
-/** @throws ReplicaError ERR_STORE_CORRUPT */
+/** Checks a stream and completes its index. @throws ReplicaError ERR_STORE_CORRUPT, ERR_STORE_IO */
 export async function recoverStream(parts: StreamParts): Promise<RecoveredStream> {
   return new Recovery(parts, await readTail(parts), await readHeads(parts)).run()
 }
 
-/** Takes a stream as it seems to be, without a check, for `verify` to say what is wrong with it. Writes nothing. */
+/**
+ * Returns the apparent state of a stream without a check, so that `verify` can report its faults.
+ * Writes nothing.
+ */
 export async function inspectStream(parts: StreamParts): Promise<RecoveredStream> {
   const { writer, ordinal, genesis } = parts
   const indexed = await readTail(parts)
@@ -62,12 +71,13 @@ export async function inspectStream(parts: StreamParts): Promise<RecoveredStream
       if (entry !== undefined) end = Math.max(end, readStreamKey(entry[0]).seq + 1)
     }
   } catch (error) {
-    // Where the end can't be read, index/ says how far it went; `verify` comes across the damage there.
+    // If the end cannot be read, the end in index/ counts; `verify` finds the damage.
     if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
   }
   return { tail: { ...(indexed ?? emptyTail(genesis)), end }, heads, indexed }
 }
 
+/** Returns the tail of a stream without commits. */
 export function emptyTail(genesis: Digest): Tail {
   const heads = { count: 0, sum: new Uint8Array(32) }
   return { commits: 0, end: 0, last: 0, link: genesis, events: 0, heads, checkpoint: undefined }
@@ -83,6 +93,7 @@ async function readTail({ writer, ordinal, name }: StreamParts): Promise<Tail | 
   return tail
 }
 
+/** Returns the heads of a stream in index/. @throws ReplicaError ERR_STORE_CORRUPT */
 export async function readHeads({ writer, ordinal }: Pick<StreamParts, 'writer' | 'ordinal'>): Promise<Heads> {
   const heads = new Heads()
   for await (const entries of writer.index.entries(indexRange('h', ordinal))) {
@@ -97,7 +108,7 @@ export async function readHeads({ writer, ordinal }: Pick<StreamParts, 'writer' 
 class Recovery {
   readonly #parts: StreamParts
   readonly #indexed: Tail | undefined
-  /** Heads as index/ has them, and as they become. */
+  /** Heads in index/, and heads as recomputed so far. */
   readonly #stored: Heads
   readonly #heads: Heads
   readonly #from: Tail
@@ -112,7 +123,7 @@ class Recovery {
     this.#from = indexed ?? emptyTail(parts.genesis)
     this.#events = this.#from.events
     this.#heads = new Heads()
-    // What is in index/ without a tail is the rest of a rebuild that was interrupted: it begins again.
+    // Entries in index/ without a tail come from an interrupted rebuild, which starts again.
     if (indexed !== undefined) this.#heads.apply({ removed: [], added: [...stored] })
   }
 
@@ -121,7 +132,7 @@ class Recovery {
     const { checkpoint } = this.#from
     const check = new StreamCheck({
       name,
-      beginning: checkpoint === undefined ? { genesis } : { commit: checkpoint },
+      start: checkpoint === undefined ? { genesis } : { commit: checkpoint },
       onFault: ({ seq = 0, reason }) => {
         throw corruptionError(`${label(name)} at ${seq}: ${reason}`, { frontier: name, seq })
       },
@@ -131,26 +142,28 @@ class Recovery {
     })
     const range = { gte: streamKey(ordinal, checkpoint?.first ?? 0, COMMIT), lt: streamKey(ordinal + 1, 0, COMMIT) }
     for await (const entries of writer.log.entries({ ...range, batchBytes: 1024 * 1024 }))
-      await this.#take(check, entries)
+      await this.#checkEntries(check, entries)
     const found = check.finish(this.#from.end)
     if (found.commits < this.#from.commits) throw this.#diverged()
     this.#compareHeads()
     const heads = { count: this.#heads.count, sum: this.#heads.sum }
-    const tail = await this.#settle({ ...found, events: this.#events, heads, checkpoint })
+    const tail = await this.#writeTail({ ...found, events: this.#events, heads, checkpoint })
     return { tail, heads: this.#heads, indexed: this.#indexed }
   }
 
-  async #take(check: StreamCheck, entries: readonly DatabaseEntry[]): Promise<void> {
+  async #checkEntries(check: StreamCheck, entries: readonly DatabaseEntry[]): Promise<void> {
     const rows: StoredRow[] = []
     for (const [key, value] of entries) {
       const { seq, kind } = readStreamKey(key)
-      const row = check.take(seq, kind, value)
+      const row = check.add(seq, kind, value)
       if (row !== undefined) rows.push(row)
     }
     for (let at = 0; at < rows.length; at += rowsPerBatch) await this.#reindex(rows.slice(at, at + rowsPerBatch))
   }
 
-  /** Adds to index/ what it lacks of these rows, be it that it was never told, or that it lost what it was told. */
+  /**
+   * Adds the missing entries of these rows to index/, whether they were never written or were lost.
+   */
   async #reindex(rows: readonly StoredRow[]): Promise<void> {
     const { writer, index, ordinal } = this.#parts
     const batch = new Batch()
@@ -174,20 +187,23 @@ class Recovery {
     for (const { seq, digest, parents } of rows) this.#heads.apply({ removed: parents, added: [{ seq, digest }] })
   }
 
-  /** At the place up to which the stream was indexed, the heads must be those that were stored there. */
+  /** At the end of the indexed part, the recomputed heads must match the stored checksum. */
   #compareHeads(): void {
     if (this.#headsCompared) return
     this.#headsCompared = true
     const { count, sum } = this.#from.heads
     if (this.#heads.count === count && equals(this.#heads.sum, sum)) return
     const { name } = this.#parts
-    throw corruptionError(`the heads of ${label(name)} are not those that were stored; ${rebuildHint}`, {
+    throw corruptionError(`the heads of ${label(name)} do not match their checksum; ${rebuildHint}`, {
       frontier: name,
     })
   }
 
-  /** Writes what changed: heads and tail together, and the new checkpoint only when all before it is in table files. */
-  async #settle(found: Tail): Promise<Tail> {
+  /**
+   * Writes heads and tail together. Writes a new checkpoint only after everything before it is in
+   * table files.
+   */
+  async #writeTail(found: Tail): Promise<Tail> {
     const { writer, ordinal } = this.#parts
     const batch = new Batch()
     const added = [...this.#heads].filter(({ seq }) => !this.#stored.has(seq))
@@ -198,7 +214,7 @@ class Recovery {
       await writer.write(writer.index, batch, { sync: false })
       await writer.index.flush()
     }
-    // What the log had in its write-ahead log is in tables too: LevelDB has moved it there when it was opened.
+    // The open of LevelDB has moved the content of the write-ahead log into table files.
     const tail = { ...found, checkpoint: lastCommit(found) }
     if (tail.checkpoint?.number === found.checkpoint?.number) return tail
     const last = new Batch()
@@ -209,7 +225,7 @@ class Recovery {
 
   #diverged(): Error {
     const { name } = this.#parts
-    const reason = `index/ knows of commits of ${label(name)} that log/ does not have: what was acknowledged is lost`
+    const reason = `index/ has commits of ${label(name)} that log/ does not have: acknowledged data is lost`
     return corruptionError(reason, { frontier: name, seq: this.#from.end })
   }
 }

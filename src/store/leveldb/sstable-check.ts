@@ -1,24 +1,30 @@
-// Looks at the frame of LevelDB's table files before LevelDB reads them: footer, index block, filter. It reads these
-// without checking their checksums and may end the whole process over nonsense in them; what lies in the data blocks
-// is guarded by the store's own hashes. The frame is the last bytes of a file, one short read. Format: LevelDB's
-// doc/table_format.md; checksums are CRC-32C, rotated and offset ("masked").
+// Checks the frames of table files (footer, index block, filter) before LevelDB uses them. LevelDB
+// reads frames without a check of their checksums, and invalid data in them can terminate the
+// process. The hashes of the store protect the data blocks. The frame is at the end of a file and
+// needs one short read. Format: LevelDB's doc/table_format.md; checksums are CRC-32C, rotated and
+// offset ("masked").
+// Spec: protocol/store.md, T21.
 
 import * as fs from 'node:fs/promises'
 
-/** Read at once from a file's end; where keys are many and short the filter and the index take a read each beyond this. */
+/**
+ * Bytes read from the end of a file. With many short keys, filter and index may need one more read
+ * each.
+ */
 const tailBytes = 24 * 1024
-/** Files looked at at a time. */
+/** Files checked at a time. */
 const filesAtOnce = 8
 const footerBytes = 48
 const magic = '57fb808b247547db'
 
-/** A table file that a database's own books name. */
+/** A table file in the manifest of a database. */
 export interface TableFile {
   readonly path: string
+  /** Size in the manifest. */
   readonly bytes: number
 }
 
-/** What is wrong with these files, a sentence for each damaged one; empty when nothing is. */
+/** Checks table files. Returns a sentence for each damaged file; an empty array if none is. */
 export async function tableFaults(files: readonly TableFile[]): Promise<string[]> {
   const faults: string[] = []
   for (let at = 0; at < files.length; at += filesAtOnce) {
@@ -33,7 +39,7 @@ async function tableFault(file: TableFile): Promise<string | undefined> {
   try {
     handle = await fs.open(file.path)
   } catch (error) {
-    // It was merged into another one in the meantime.
+    // LevelDB has merged it into another file meanwhile.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
@@ -60,14 +66,14 @@ async function tableFault(file: TableFile): Promise<string | undefined> {
 
 interface TableBytes {
   readonly size: number
-  /** Bytes of the file; fewer when it ends before. */
+  /** Returns bytes of the file; fewer if the file ends before. */
   readonly block: (from: number, length: number) => Buffer | Promise<Buffer>
 }
 
 async function frameFault(table: TableBytes): Promise<string | undefined> {
   if (table.size < footerBytes) return 'it is too short for a table'
   const footer = await table.block(table.size - footerBytes, footerBytes)
-  if (footer.toString('hex', 40) !== magic) return 'it does not end like a table'
+  if (footer.toString('hex', 40) !== magic) return 'it does not end with the magic number of a table'
   const reader = { bytes: footer, at: 0 }
   const meta = readHandle(reader)
   const index = readHandle(reader)
@@ -84,7 +90,10 @@ interface Handle {
   readonly size: number
 }
 
-/** The content of a block whose checksum holds; behind it lie a byte that says how it is compressed, and the checksum. */
+/**
+ * Returns a block; undefined if its checksum is wrong. After the block there are a byte for its
+ * compression and the checksum.
+ */
 async function readBlock(
   table: TableBytes,
   { offset, size }: Handle,
@@ -97,7 +106,10 @@ async function readBlock(
   return { content: bytes.subarray(0, size), plain: bytes[size] === 0 }
 }
 
-/** Where the filter is: the directory has one entry, or none. undefined too when it is compressed, which one entry never is. */
+/**
+ * Returns the position of the filter. The directory has one entry or none. Also returns undefined
+ * if the directory is compressed, which does not occur with one entry.
+ */
 function filterHandle({ content, plain }: { content: Buffer; plain: boolean }): Handle | undefined {
   const reader = { bytes: content, at: 0 }
   const [shared, keyBytes, valueBytes] = [readNumber(reader), readNumber(reader), readNumber(reader)]
@@ -115,7 +127,7 @@ function readHandle(reader: Reader): Handle {
   return { offset: readNumber(reader), size: readNumber(reader) }
 }
 
-/** Seven bits a byte, least first. NaN when it does not end. */
+/** Reads a varint: seven bits a byte, least significant first. Returns NaN if it does not end. */
 function readNumber(reader: Reader): number {
   let value = 0
   for (let scale = 1; scale < 2 ** 49; scale *= 128) {

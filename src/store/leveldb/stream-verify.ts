@@ -1,5 +1,6 @@
-// Reads one stream of a LevelDB store from its beginning and says what is wrong with it: the log by itself, the index
-// against the log, the heads against both. It mends nothing and goes on after a fault, so that one run lists them all.
+// Checks one stream completely: the log itself, the index against the log, and the heads against
+// both. It repairs nothing and continues after a fault, so one run reports all faults.
+// Spec: protocol/store.md, T22.
 
 import { type Digest, equals } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
@@ -22,37 +23,43 @@ import {
 import type { NodeIndex } from './node-index.ts'
 import { StreamCheck } from './stream-check.ts'
 
+/** A stream to verify. */
 export interface VerifyParts {
   readonly writer: CommitWriter
   readonly index: NodeIndex
   readonly stream: Stream
   readonly genesis: Digest
-  /** The stream as it was at one moment: nodes committed later are not looked at. */
+  /** The state of the stream at one moment. Later nodes are not checked. */
   readonly tail: Tail
-  /** What index/ said of it then; undefined when it knows nothing of the stream. */
+  /** The tail in index/ at that moment; undefined if there is none. */
   readonly indexed: Tail | undefined
-  /** Heads in memory at that moment, by sequence number, and heads in index/. */
+  /** Heads in memory at that moment, by sequence number. */
   readonly heads: ReadonlyMap<number, Digest>
+  /** Heads in index/ at that moment. */
   readonly storedHeads: Heads
 }
 
+/** Options of `verifyStream`. */
 export interface StreamVerifyOptions {
   readonly signal: AbortSignal | undefined
+  /** Called after each batch with its number of rows. */
   readonly onRows: (count: number) => void
 }
 
+/** Yields the faults of a stream. @throws ReplicaError ERR_ABORTED */
 export async function* verifyStream(parts: VerifyParts, options: StreamVerifyOptions): AsyncGenerator<Fault> {
   const { stream, tail, indexed, heads } = parts
   const { name } = stream
   const indexEnd = indexed?.end ?? 0
   let faults: Fault[] = []
   let found = 0
-  const beginning = { genesis: parts.genesis }
-  const check = new StreamCheck({ name, beginning, onFault: fault => faults.push(fault) })
-  const parents = new Bits(tail.end)
+  const start = { genesis: parts.genesis }
+  const check = new StreamCheck({ name, start, onFault: fault => faults.push(fault) })
+  const parents = new BitSet(tail.end)
   for await (const entries of allEntries(parts.writer, stream.ordinal, tail.end)) {
-    if (options.signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'stopped', { cause: options.signal.reason })
-    const rows = takeRows(check, entries)
+    if (options.signal?.aborted)
+      throw new ReplicaError('ERR_ABORTED', 'the check of the store was aborted', { cause: options.signal.reason })
+    const rows = checkEntries(check, entries)
     const indexable = rows.filter(row => row.seq < indexEnd)
     for (const [at, reason] of (await indexFaults(parts, indexable)).entries()) {
       const { seq, digest } = indexable[at]!
@@ -62,7 +69,7 @@ export async function* verifyStream(parts: VerifyParts, options: StreamVerifyOpt
       for (const parent of seqs) parents.add(parent)
       const head = heads.get(seq)
       if (head === undefined || equals(head, digest)) continue
-      faults.push({ kind: 'heads', frontier: name, seq, digest, reason: 'the head here has another digest' })
+      faults.push({ kind: 'heads', frontier: name, seq, digest, reason: 'a head has another digest' })
     }
     found += faults.length
     yield* faults
@@ -76,17 +83,17 @@ export async function* verifyStream(parts: VerifyParts, options: StreamVerifyOpt
   }
   yield* faults
   if (name === '') return
-  if (indexed === undefined) yield { kind: 'index', frontier: name, reason: 'the index was never made' }
-  // Which nodes are heads can be told only when all of them could be read; how far the index goes likewise.
+  if (indexed === undefined) yield { kind: 'index', frontier: name, reason: 'the stream is not indexed' }
+  // Heads and counts can be compared only if all nodes could be read.
   else if (found + faults.length === 0 && indexed.end === tail.end) yield* verifyDerived(parts, parents)
 }
 
-async function* verifyDerived(parts: VerifyParts, parents: Bits): AsyncGenerator<Fault> {
+async function* verifyDerived(parts: VerifyParts, parents: BitSet): AsyncGenerator<Fault> {
   const { writer, tail, heads, storedHeads } = parts
   const { name: frontier, ordinal } = parts.stream
   for (let seq = 0; seq < tail.end; seq++) {
     if (parents.has(seq) === heads.has(seq)) {
-      const reason = heads.has(seq) ? 'a node with children is listed as head' : 'a head is not listed'
+      const reason = heads.has(seq) ? 'a node with children is listed as a head' : 'a head is not listed'
       yield { kind: 'heads', frontier, seq, reason }
     }
   }
@@ -95,7 +102,7 @@ async function* verifyDerived(parts: VerifyParts, parents: Bits): AsyncGenerator
     return head !== undefined && equals(head, digest)
   }
   if (storedHeads.count !== heads.size || ![...storedHeads].every(isHead)) {
-    yield { kind: 'heads', frontier, reason: 'the heads in the index are not those of the log' }
+    yield { kind: 'heads', frontier, reason: 'the heads in the index differ from those of the log' }
   }
   let nodes = 0
   for await (const entries of writer.index.entries(indexRange('d', ordinal))) {
@@ -105,19 +112,19 @@ async function* verifyDerived(parts: VerifyParts, parents: Bits): AsyncGenerator
   for await (const entries of writer.index.entries(indexRange('e', ordinal))) {
     events += entries.filter(([key, value]) => readNumber32(unseal(key, value) ?? new Uint8Array(4)) < tail.end).length
   }
-  if (nodes !== tail.end) yield { kind: 'index', frontier, reason: `${nodes} nodes are indexed of ${tail.end}` }
+  if (nodes !== tail.end) yield { kind: 'index', frontier, reason: `${nodes} of ${tail.end} nodes are indexed` }
   if (events !== tail.events)
-    yield { kind: 'index', frontier, reason: `${events} events are indexed of ${tail.events}` }
+    yield { kind: 'index', frontier, reason: `${events} of ${tail.events} events are indexed` }
 }
 
-function takeRows(check: StreamCheck, entries: readonly DatabaseEntry[]): StoredRow[] {
+function checkEntries(check: StreamCheck, entries: readonly DatabaseEntry[]): StoredRow[] {
   return entries.flatMap(([key, value]) => {
     const { seq, kind } = readStreamKey(key)
-    return check.take(seq, kind, value) ?? []
+    return check.add(seq, kind, value) ?? []
   })
 }
 
-/** As NodeIndex.faults, but an index that can't be read is a fault of each node of the batch. */
+/** Like `NodeIndex.findFaults`, but an unreadable index is a fault of each node of the batch. */
 async function indexFaults(parts: VerifyParts, rows: readonly StoredRow[]): Promise<(string | undefined)[]> {
   try {
     return await parts.index.findFaults(parts.stream.ordinal, rows)
@@ -127,7 +134,7 @@ async function indexFaults(parts: VerifyParts, rows: readonly StoredRow[]): Prom
   }
 }
 
-/** All entries of a stream before `end` that can be read, in order. */
+/** Yields all readable entries of a stream before `end`, in order. */
 async function* allEntries(writer: CommitWriter, ordinal: number, end: number): AsyncGenerator<DatabaseEntry[]> {
   const lt = streamKey(ordinal, end, COMMIT)
   let next: Uint8Array = streamKey(ordinal, 0, COMMIT)
@@ -140,7 +147,8 @@ async function* allEntries(writer: CommitWriter, ordinal: number, end: number): 
   } catch (error) {
     if (!hasCode(error, 'ERR_STORE_CORRUPT', 'ERR_STORE_IO')) throw error
   }
-  // LevelDB steps over blocks that it can't read, says so only at the end, and then withholds its last entries.
+  // LevelDB skips unreadable blocks, reports that only at the end, and then withholds its last
+  // entries.
   for (let seq = readStreamKey(next).seq; seq < end; seq++) {
     for (const kind of [COMMIT, NODE]) {
       const key = streamKey(ordinal, seq, kind)
@@ -160,7 +168,8 @@ async function readable(writer: CommitWriter, key: Uint8Array): Promise<Uint8Arr
   }
 }
 
-class Bits {
+/** A set of integers from 0 to `length` − 1. */
+class BitSet {
   readonly #words: Uint32Array
 
   constructor(length: number) {
