@@ -11,7 +11,7 @@ import type { LogReader, NodeRow, ScanOptions } from './store.ts'
  * @example
  * const snapshot = new LogSnapshot(log, log.nodes)
  * await log.commit(more)
- * for await (const rows of snapshot.scan({ from: 0 })) console.log(rows.length) // without the nodes of `more`
+ * for await (const rows of snapshot.scan({ from: 0 })) console.log(rows.length)
  */
 export class LogSnapshot implements LogReader {
   readonly nodes: number

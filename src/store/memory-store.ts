@@ -121,7 +121,7 @@ class MemoryFrontierStore implements FrontierStore {
   readonly #records: MemoryRecords
   readonly #mutex: Mutex
   readonly #rows: NodeRow[] = []
-  readonly #places = new DigestMap<NodeLocation>()
+  readonly #locations = new DigestMap<NodeLocation>()
   /** For each label, the sequence numbers and events of its nodes. */
   readonly #labels = new Map<string, { seq: number; event: string }[]>()
   /** For each event, the sequence number of the first node that carries it. */
@@ -157,7 +157,7 @@ class MemoryFrontierStore implements FrontierStore {
 
   async locate(digests: readonly Uint8Array[]): Promise<(NodeLocation | undefined)[]> {
     this.#mutex.assertOpen()
-    return digests.map(digest => this.#places.get(digest))
+    return digests.map(digest => this.#locations.get(digest))
   }
 
   async read(seqs: readonly number[]): Promise<NodeRow[]> {
@@ -227,21 +227,21 @@ class MemoryFrontierStore implements FrontierStore {
   #parents(nodes: readonly NodeEntry[]): number[][] {
     const { outside, parents } = checkNodes(nodes, this.nodes)
     for (const { digest } of nodes) {
-      if (this.#places.has(digest)) throw new TypeError(`node ${toHex(digest)} is already stored`)
+      if (this.#locations.has(digest)) throw new TypeError(`node ${toHex(digest)} is already stored`)
     }
-    const places = outside.map(parent => {
-      const place = this.#places.get(parent)
-      if (place === undefined) throw new TypeError(`parent ${toHex(parent)} is not stored`)
-      return place.seq
+    const locations = outside.map(parent => {
+      const location = this.#locations.get(parent)
+      if (location === undefined) throw new TypeError(`parent ${toHex(parent)} is not stored`)
+      return location.seq
     })
-    return parents.map(all => all.map(at => (at < 0 ? places[-1 - at]! : this.nodes + at)))
+    return parents.map(all => all.map(at => (at < 0 ? locations[-1 - at]! : this.nodes + at)))
   }
 
   #add(node: NodeEntry, parents: readonly number[]): void {
     const seq = this.nodes
     const digest = Buffer.from(node.digest)
     this.#rows.push({ seq, digest, bytes: Buffer.from(node.bytes), parents })
-    this.#places.set(digest, { seq, height: node.height })
+    this.#locations.set(digest, { seq, height: node.height })
     const event = eventKey(node.label, node.event)
     if (!this.#events.has(event)) this.#events.set(event, seq)
     const label = digestKey(node.label)

@@ -12,7 +12,7 @@
 // - A promise of a write is fulfilled when the data is durable. Writes are atomic and serialized.
 //   If one fails with ERR_STORE_IO, the engine rejects all further writes until the store is opened
 //   again; reads continue.
-// - Reads may run at any time, also beside a commit. They do not see a commit before it is durable.
+// - Reads may run at any time, also during a commit. They do not see a commit before it is durable.
 // - A mistake of the caller (a wrong length, an exceeded limit, a missing parent) is a TypeError
 //   and changes nothing.
 // - After `close`, methods that read or write data reject with ERR_STORE_CLOSED.
@@ -98,7 +98,7 @@ export interface Records {
   list(prefix: string, options: { after?: string; limit: number }): Promise<{ key: string; value: Uint8Array }[]>
 }
 
-/** Which part of a log to read, and in what steps. */
+/** The part of a log to read, and the size of the batches. */
 export interface ScanOptions {
   /** First sequence number, inclusive. */
   readonly from: number
@@ -199,7 +199,7 @@ export interface FrontierStore extends LogReader {
    * the first node. Commits run one after another, in the order of the calls. If the write fails,
    * nothing of it is visible; after the next open, all of it is or nothing.
    *
-   * Record changes are cheap beside a single node, but cost a third of the time if every commit of
+   * Record changes are cheap compared with a node, but cost a third of the time if every commit of
    * a bulk load has some.
    * @throws TypeError for more than 1024 nodes or 8 MiB, a parent that is neither stored nor
    *   earlier in `nodes`, a node that is stored or occurs twice, or changes that `Records.write`
@@ -227,7 +227,7 @@ export interface HeldNode {
   readonly bytes: Uint8Array
   /** Public key that signed the node, 32 bytes. */
   readonly key: Uint8Array
-  /** What the node waits for. */
+  /** The dependency of the node. */
   readonly wait: Wait
   /**
    * Public key of the peer that sent the node, 32 bytes. The node counts against the quota of that

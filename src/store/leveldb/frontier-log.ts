@@ -24,7 +24,7 @@ import { decodeRow, encodeRow, indexKey, NODE, number32, readStreamKey, streamKe
 import type { NodeIndex } from './node-index.ts'
 import type { LevelDbRecords } from './records.ts'
 
-/** What a frontier's log is made of. */
+/** Parts of a frontier's log. */
 export interface FrontierParts {
   readonly writer: CommitWriter
   readonly stream: Stream
@@ -183,17 +183,17 @@ export class LevelDbFrontierStore implements FrontierStore {
   }
 
   async #locate(digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]> {
-    const places = await this.#parts.index.locate(this.#ordinal, digests)
+    const locations = await this.#parts.index.locate(this.#ordinal, digests)
     // The index may have entries of a commit that is not finished yet.
-    return places.map(place => (place !== undefined && place.seq < this.nodes ? place : undefined))
+    return locations.map(location => (location !== undefined && location.seq < this.nodes ? location : undefined))
   }
 
   /** Returns the sequence numbers of parents. @throws TypeError if one is not stored */
   async #parentSeqs(parents: readonly Digest[]): Promise<number[]> {
-    const places = await this.#locate(parents)
-    return places.map((place, at) => {
-      if (place === undefined) throw new TypeError(`parent ${toHex(parents[at]!)} is not stored`)
-      return place.seq
+    const locations = await this.#locate(parents)
+    return locations.map((location, at) => {
+      if (location === undefined) throw new TypeError(`parent ${toHex(parents[at]!)} is not stored`)
+      return location.seq
     })
   }
 

@@ -25,7 +25,7 @@ import {
   readHeldWaitKey,
 } from './keys.ts'
 
-/** What the held store is made of. */
+/** Parts of the held store. */
 export interface HeldParts {
   readonly database: Database
   readonly writer: CommitWriter

@@ -30,7 +30,7 @@ import { LevelDbRecords, trackDigest } from './records.ts'
 import { inspectStream, type RecoveredStream, readHeads, recoverStream } from './recovery.ts'
 import { type StreamVerifyOptions, type VerifyParts, verifyStream } from './stream-verify.ts'
 
-/** What a LevelDB store is made of. */
+/** Parts of a LevelDB store. */
 export interface StoreParts {
   readonly folder: string
   readonly id: Uint8Array
@@ -265,12 +265,12 @@ async function* errorsAsFaults(kind: Fault['kind'], faults: AsyncIterable<Fault>
 
 async function openStream(
   store: StoreParts,
-  place: { writer: CommitWriter; index: NodeIndex; ordinal: number; name: string },
+  position: { writer: CommitWriter; index: NodeIndex; ordinal: number; name: string },
 ): Promise<OpenStream> {
-  const genesis = genesisLink(store.id, place.ordinal, place.name)
-  const parts = { ...place, genesis }
-  const recovered = await (store.check === 'strict' ? recoverStream(parts) : inspectStream(parts))
-  return { stream: new Stream(place.ordinal, place.name, recovered.tail), recovered, genesis }
+  const genesis = genesisLink(store.id, position.ordinal, position.name)
+  const stream = { ...position, genesis }
+  const recovered = await (store.check === 'strict' ? recoverStream(stream) : inspectStream(stream))
+  return { stream: new Stream(position.ordinal, position.name, recovered.tail), recovered, genesis }
 }
 
 async function folderBytes(folder: string): Promise<number> {

@@ -30,19 +30,19 @@ export class NodeIndex {
    * Returns the location of each node, in the order of `digests`; undefined if it is not stored.
    */
   async locate(ordinal: number, digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]> {
-    const places = digests.map(digest => this.#recent.get(ordinal, digest))
-    const unknown = places.flatMap((place, at) => (place === undefined ? [at] : []))
-    if (unknown.length === 0) return places
+    const locations = digests.map(digest => this.#recent.get(ordinal, digest))
+    const unknown = locations.flatMap((location, at) => (location === undefined ? [at] : []))
+    if (unknown.length === 0) return locations
     const keys = unknown.map(at => indexKey('d', ordinal, digests[at]!))
     const values = await this.#database.getMany(keys)
     for (const [which, at] of unknown.entries()) {
       const value = values[which]
       if (value === undefined) continue
-      const place = decodeLocation(keys[which]!, value)
-      if (place === undefined) throw corruptionError(`the index entry of node ${toHex(digests[at]!)} is damaged`)
-      places[at] = place
+      const location = decodeLocation(keys[which]!, value)
+      if (location === undefined) throw corruptionError(`the index entry of node ${toHex(digests[at]!)} is damaged`)
+      locations[at] = location
     }
-    return places
+    return locations
   }
 
   /**
@@ -98,8 +98,8 @@ export class NodeIndex {
     let events = 0
     for (const [at, node] of nodes.entries()) {
       const { seq, digest, label, event } = node
-      const placeKey = indexKey('d', ordinal, digest)
-      batch.put(placeKey, encodeLocation(placeKey, node))
+      const locationKey = indexKey('d', ordinal, digest)
+      batch.put(locationKey, encodeLocation(locationKey, node))
       const eventKey = indexKey('e', ordinal, label, event)
       const first = stored[at] ?? fresh.get(eventKey) ?? seq
       if (first < seq) {
@@ -128,8 +128,8 @@ export class NodeIndex {
       const first = firsts[at]
       const isFurther = (first ?? 0) < node.seq && others[other++] !== undefined
       if (value === undefined) return 'the index does not have it'
-      const place = decodeLocation(keys[at]!, value)
-      if (place?.seq !== node.seq || place.height !== node.height) return 'the index has another location for it'
+      const location = decodeLocation(keys[at]!, value)
+      if (location?.seq !== node.seq || location.height !== node.height) return 'the index has another location for it'
       if (first === undefined) return 'the index does not have its event'
       if (first !== node.seq && !isFurther) return 'the index does not list it under its event'
       return undefined
