@@ -78,7 +78,7 @@ export class Gate {
     return this.#turn(async settlement => {
       for (let at = nodesMax; ; at += nodesMax) {
         const batch = await next
-        if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'admission was given up', { cause: signal.reason })
+        if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'admission was aborted', { cause: signal.reason })
         if (at < blocks.length) next = this.#examine(blocks.slice(at, at + nodesMax))
         await this.#settle(settlement, batch, from)
         if (at >= blocks.length) return

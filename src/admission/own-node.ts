@@ -140,7 +140,7 @@ export class ChainSigner {
   }
 
   #lost(cause: Error): void {
-    const error = new ReplicaError('ERR_INTERNAL', 'the thread that was signing ended', { cause })
+    const error = new ReplicaError('ERR_INTERNAL', 'the signing thread ended unexpectedly', { cause })
     this.#settle(asked => asked.reject(error))
     this.#thread = undefined
     this.#isUp = false

@@ -86,14 +86,14 @@ export function checkPeerId(id: string): void {
   if (ID_PATTERN.test(id) && Buffer.byteLength(id) <= REGISTRY_LIMITS.idBytesMax) return
   throw new ReplicaError(
     'ERR_PEER_ID',
-    `a peer id is 1 to ${REGISTRY_LIMITS.idBytesMax} bytes of printable text without spaces at its ends`,
+    `a peer id must be 1 to ${REGISTRY_LIMITS.idBytesMax} bytes of printable text without spaces at its ends`,
   )
 }
 
 /** @throws ReplicaError ERR_PEER_ID */
 export function checkNote(note: string): void {
   if (NOTE_PATTERN.test(note) && Buffer.byteLength(note) <= REGISTRY_LIMITS.noteBytesMax) return
-  throw new ReplicaError('ERR_PEER_ID', `a note is one line of at most ${REGISTRY_LIMITS.noteBytesMax} bytes`)
+  throw new ReplicaError('ERR_PEER_ID', `a note must be one line of at most ${REGISTRY_LIMITS.noteBytesMax} bytes`)
 }
 
 /**
@@ -106,8 +106,8 @@ export function checkPeerUrl(text: string, options: { allowPlain: boolean }): vo
   }
   const url = new URL(text)
   if (url.username !== '' || url.password !== '') {
-    throw new ReplicaError('ERR_PEER_URL', 'a peer URL carries no user name or password')
+    throw new ReplicaError('ERR_PEER_URL', 'a peer URL must not have a user name or password')
   }
   if (SECURE.has(url.protocol) || options.allowPlain || isLoopback(url.hostname)) return
-  throw new ReplicaError('ERR_PEER_URL', `${url.protocol}// is for this machine only; use wss:// or https://`)
+  throw new ReplicaError('ERR_PEER_URL', `${url.protocol}// is allowed for this machine only; use wss:// or https://`)
 }

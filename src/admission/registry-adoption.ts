@@ -62,7 +62,7 @@ function reasonAgainst({ id, public_key }: Peer, local: LocalDeclarations): stri
   if (id === local.ownId) return 'its id is your own'
   const here = local.peers.get(id)
   if (here !== undefined) {
-    return here.public_key === public_key ? 'registered here already' : 'registered here with another key'
+    return here.public_key === public_key ? 'already registered here' : 'registered here with another key'
   }
   const other = local.peersByKey.get(public_key)
   if (other !== undefined) return `its key is registered here as ${other.id}`
@@ -82,7 +82,7 @@ function fault({ url, public_key }: Peer, allowPlain: boolean): string | undefin
 }
 
 function reasonAgainstCut(publicKey: string, local: LocalDeclarations): string | undefined {
-  if (local.ownKeys.has(publicKey)) return 'cut there, but its key is your own'
-  if (local.cuts.has(publicKey)) return 'its key is cut here already'
-  return local.peersByKey.has(publicKey) ? 'cut there, but its key is registered here' : undefined
+  if (local.ownKeys.has(publicKey)) return 'cut off there, but its key is your own'
+  if (local.cuts.has(publicKey)) return 'its key is already cut off here'
+  return local.peersByKey.has(publicKey) ? 'cut off there, but its key is registered here' : undefined
 }

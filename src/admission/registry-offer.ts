@@ -58,7 +58,7 @@ export function decodeOffer(bytes: Uint8Array, expected: { hubKey: Uint8Array; f
   if (!(body instanceof Uint8Array) || !(sig instanceof Uint8Array)) return refuse('a member has the wrong type')
   if (!verify(expected.hubKey, concat([DOMAIN, body]), sig)) refuse('its signature is not by the hub that was asked')
   const { v, frontier, hub, peers, cuts } = mapOf(decoded(body), ['v', 'hub', 'cuts', 'peers', 'frontier'])
-  if (v !== VERSION) refuse('a version unknown here')
+  if (v !== VERSION) refuse('an unknown version')
   if (frontier !== expected.frontier) refuse('it is about another frontier')
   const offer: RegistryOffer = {
     frontier: expected.frontier,
@@ -70,7 +70,7 @@ export function decodeOffer(bytes: Uint8Array, expected: { hubKey: Uint8Array; f
   checkAscending(offer.peers.map(peer => utf8(peer.id)))
   checkAscending(offer.cuts.map(cut => utf8(cut.public_key)))
   const entries = [offer.hub, ...offer.peers, ...offer.cuts]
-  if (new Set(entries.map(entry => entry.public_key)).size !== entries.length) refuse('one key twice')
+  if (new Set(entries.map(entry => entry.public_key)).size !== entries.length) refuse('a key twice')
   return offer
 }
 
@@ -80,7 +80,7 @@ function peerItem({ id, url, public_key }: OfferedPeer): CborValue {
 
 function readPeer(item: CborValue | undefined): OfferedPeer {
   const [id, url, key] = tupleOf(item)
-  if (typeof url !== 'string') return refuse('a URL that is no text')
+  if (typeof url !== 'string') return refuse('a URL that is not text')
   checked(() => {
     if (url !== '') checkPeerUrl(url, { allowPlain: true })
   })
@@ -89,7 +89,7 @@ function readPeer(item: CborValue | undefined): OfferedPeer {
 
 function readCut(item: CborValue): OfferedCut {
   const [id, key, bytes] = tupleOf(item)
-  if (!(bytes instanceof Uint8Array) || bytes.length % 32 !== 0) return refuse('heads that are no digests')
+  if (!(bytes instanceof Uint8Array) || bytes.length % 32 !== 0) return refuse('heads that are not digests')
   if (bytes.length / 32 > REGISTRY_LIMITS.cutHeadsMax) refuse(`a cut of more than ${REGISTRY_LIMITS.cutHeadsMax} heads`)
   const heads = splitDigests(bytes)
   checkAscending(heads)
@@ -102,7 +102,7 @@ export function splitDigests(bytes: Uint8Array): Digest[] {
 }
 
 function readId(id: CborValue | undefined): string {
-  if (typeof id !== 'string') return refuse('an id that is no text')
+  if (typeof id !== 'string') return refuse('an id that is not text')
   checked(() => checkPeerId(id))
   return id
 }
@@ -132,7 +132,7 @@ function mapOf(value: CborValue, names: readonly string[]): Record<string, CborV
   }
   const present = Object.keys(value)
   if (present.length !== names.length || names.some(name => !present.includes(name)))
-    refuse('other members than it should have')
+    refuse('missing or unknown members')
   return value
 }
 
@@ -143,12 +143,12 @@ function listOf(value: CborValue | undefined): CborValue[] {
 }
 
 function tupleOf(value: CborValue | undefined): CborValue[] {
-  return Array.isArray(value) && value.length === 3 ? value : refuse('not an entry of three')
+  return Array.isArray(value) && value.length === 3 ? value : refuse('an entry without exactly three items')
 }
 
 function checkAscending(list: readonly Uint8Array[]): void {
   for (let i = 1; i < list.length; i++)
-    if (compare(list[i - 1]!, list[i]!) >= 0) refuse('entries out of order or twice')
+    if (compare(list[i - 1]!, list[i]!) >= 0) refuse('entries that are repeated or not sorted')
 }
 
 function refuse(reason: string): never {

@@ -88,7 +88,8 @@ function readRecord<T>(
   const publicKey = key.slice(prefix.length)
   const fields = fieldsOf(value)
   const entry = /^[0-9a-f]{64}$/.test(publicKey) && fields !== undefined ? read(publicKey, fields) : undefined
-  if (entry === undefined) throw new ReplicaError('ERR_STORE_CORRUPT', `the record ${key} is no entry of a registry`)
+  if (entry === undefined)
+    throw new ReplicaError('ERR_STORE_CORRUPT', `the record ${key} is not an entry of a registry`)
   return entry
 }
 

@@ -181,7 +181,7 @@ export class Registry {
       if (this.#cuts.has(peer.public_key)) {
         throw new ReplicaError(
           'ERR_PEER_EXISTS',
-          'that key was removed from this registry; only adding it lifts its cut',
+          'this key was removed from the registry; only a new `peer add` lifts its cut',
         )
       }
       const cut = makeCut(before, draft)
@@ -195,7 +195,7 @@ export class Registry {
     return this.#mutex.run(async () => {
       const hex = publicKey.toLowerCase()
       if (hex === this.#own.key.publicKey || !this.#ownKeys.has(hex)) {
-        throw new ReplicaError('ERR_PEER_UNKNOWN', 'no former key of this replica')
+        throw new ReplicaError('ERR_PEER_UNKNOWN', 'not a former key of this replica')
       }
       const cut = makeCut({ id: this.#own.id, public_key: hex }, draft)
       await this.#apply({ cuts: [cut] })
@@ -261,19 +261,17 @@ export class Registry {
 
   #wanted(id: string): Peer {
     const peer = this.#peers.get(id)
-    if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `no peer ${JSON.stringify(id)} is registered`)
+    if (peer === undefined)
+      throw new ReplicaError('ERR_PEER_UNKNOWN', `there is no registered peer ${JSON.stringify(id)}`)
     return peer
   }
 
   #checkFree(peer: Peer, before: Peer | undefined): void {
     if (before !== undefined && before.public_key !== peer.public_key) {
-      throw new ReplicaError(
-        'ERR_PEER_KEY_CHANGED',
-        `${peer.id} is registered with another key; rotate it if that is meant`,
-      )
+      throw new ReplicaError('ERR_PEER_KEY_CHANGED', `${peer.id} is registered with another key`)
     }
     if (before !== undefined)
-      throw new ReplicaError('ERR_PEER_EXISTS', `${peer.id} is registered with another URL, note or link`)
+      throw new ReplicaError('ERR_PEER_EXISTS', `${peer.id} is registered with another URL, note or live setting`)
     if (peer.id === this.#own.id) throw new ReplicaError('ERR_PEER_EXISTS', `${peer.id} is this replica`)
     this.#checkKeyFree(peer.public_key)
     if (this.#peers.size >= REGISTRY_LIMITS.peersMax) {
@@ -282,9 +280,9 @@ export class Registry {
   }
 
   #checkKeyFree(publicKey: string): void {
-    if (this.#ownKeys.has(publicKey)) throw new ReplicaError('ERR_PEER_EXISTS', 'that is a key of this replica')
+    if (this.#ownKeys.has(publicKey)) throw new ReplicaError('ERR_PEER_EXISTS', 'the key is one of this replica')
     const other = this.#byKey.get(publicKey)
-    if (other !== undefined) throw new ReplicaError('ERR_PEER_EXISTS', `that key is registered as ${other.id}`)
+    if (other !== undefined) throw new ReplicaError('ERR_PEER_EXISTS', `the key is registered as ${other.id}`)
   }
 
   /** Durable first, then visible. */

@@ -141,5 +141,5 @@ export function toReplicaError(error: unknown): ReplicaError {
 
 /** The other side ended the session in good order while a request of this side was pending. */
 export function sessionClosedError(): ReplicaError {
-  return new ReplicaError('ERR_SYNC_CLOSED', 'the other side ended the session, as a hub does that is stopping')
+  return new ReplicaError('ERR_SYNC_CLOSED', 'the peer ended the session, for example because its hub shuts down')
 }

@@ -31,7 +31,7 @@ export class Reader {
   /** Reads a head into `major` and answers its argument, at most 2^53-1. @throws ReplicaError ERR_CBOR */
   head(): number {
     const { bytes, at } = this
-    if (at >= bytes.length) this.fail('the input ends where an item is due')
+    if (at >= bytes.length) this.fail('the input ends where an item is expected')
     const initial = bytes[at]!
     const info = initial & 31
     this.major = initial >> 5
@@ -82,7 +82,7 @@ export class Reader {
 
   /** @throws ReplicaError ERR_CBOR unless every byte was read. */
   end(): void {
-    if (this.at !== this.bytes.length) this.fail('bytes follow the item')
+    if (this.at !== this.bytes.length) this.fail('extra bytes after the item')
   }
 
   fail(reason: string): never {

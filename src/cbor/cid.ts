@@ -22,7 +22,7 @@ const scratch = new Uint8Array(CID_BYTES)
 
 /** The text of a CID: 59 characters, `bafyrei…` for dag-cbor, `bafkrei…` for raw. */
 export function cidText(digest: Digest, codec: LinkCodec = 'dag-cbor'): string {
-  if (digest.length !== 32) throw new TypeError(`a digest has 32 bytes, not ${digest.length}`)
+  if (digest.length !== 32) throw new TypeError(`a digest must have 32 bytes, not ${digest.length}`)
   scratch[0] = 1
   scratch[1] = CODEC_BYTE[codec]
   scratch[2] = 0x12
@@ -38,11 +38,11 @@ export function cidText(digest: Digest, codec: LinkCodec = 'dag-cbor'): string {
 export function parseCid(text: string): { codec: LinkCodec; digest: Digest } {
   // The length is settled before any decoding, so a long text costs nothing.
   const isForm = text.length === CID_LENGTH && CID_TEXT.test(text)
-  if (!isForm) throw new ReplicaError('ERR_CID', 'a CID is "b" and 58 characters of lower-case base32')
+  if (!isForm) throw new ReplicaError('ERR_CID', 'a CID must be "b" and 58 characters of lower-case base32')
   const bytes = decodeBase32(text)
   if (bytes[0] !== 1) throw new ReplicaError('ERR_CID', `CID version ${bytes[0]} instead of 1`)
   if (bytes[2] !== 0x12 || bytes[3] !== 32)
-    throw new ReplicaError('ERR_CID', 'the hash of a CID is 32 bytes of sha2-256')
+    throw new ReplicaError('ERR_CID', 'the hash of a CID must be 32 bytes of sha2-256')
   return { codec: codecOf(bytes[1]!), digest: bytes.subarray(4) }
 }
 
@@ -52,7 +52,7 @@ export function parseCid(text: string): { codec: LinkCodec; digest: Digest } {
  */
 export function nodeDigest(cid: string): Digest {
   const { codec, digest } = parseCid(cid)
-  if (codec !== 'dag-cbor') throw new ReplicaError('ERR_CID', `a node has codec dag-cbor, not ${codec}`)
+  if (codec !== 'dag-cbor') throw new ReplicaError('ERR_CID', `a node must have codec dag-cbor, not ${codec}`)
   return digest
 }
 

@@ -147,7 +147,7 @@ function readMap(walk: Walk, length: number, depth: number): { [key: string]: Cb
 /** A link inside a node (tag 42 over 0x00 and the 36 bytes of a CID); its value is the CID's bytes. */
 function readLink({ reader, links }: Walk, tag: number): Uint8Array {
   if (tag !== 42) reader.fail('a tag other than 42')
-  if (!links) reader.fail('a link, where links travel as bytes')
+  if (!links) reader.fail('a link where bytes are expected')
   const length = reader.head()
   if (reader.major !== MAJOR.bytes) reader.fail('tag 42 over something other than bytes')
   const cid = reader.take(length)
@@ -200,9 +200,9 @@ function isPlain(value: unknown): boolean {
 }
 
 function wantMap(value: unknown): object {
-  if (typeof value !== 'object' || value === null) throw new TypeError(`${typeof value} has no place in a message`)
+  if (typeof value !== 'object' || value === null) throw new TypeError(`${typeof value} is not allowed in a message`)
   const prototype = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== Bare.prototype && prototype !== null)
-    throw new TypeError('an object of a class in a message')
+    throw new TypeError('a class instance in a message')
   return value
 }

@@ -92,7 +92,7 @@ export class Key {
    * @throws TypeError if `message` is not a Uint8Array
    */
   sign(message: Uint8Array): Uint8Array {
-    if (!types.isUint8Array(message)) throw new TypeError('a message is a Uint8Array')
+    if (!types.isUint8Array(message)) throw new TypeError('a message must be a Uint8Array')
     // Signing hashes the message twice. If another thread changes it in between, the signature
     // reveals the secret key.
     return this.#sign(unshared(message))

@@ -41,7 +41,7 @@ export function isWholeEvent(text: string | Uint8Array): boolean {
 /** @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_INSTANT for a timestamp that is no instant */
 export function readDraft(text: string | Uint8Array): EventDraft {
   const cursor = openCursor(text, 'exact')
-  if (peek(cursor) !== '{') throw shapeError('a draft is an object')
+  if (peek(cursor) !== '{') throw shapeError('a draft must be an object')
   const dropped: string[] = []
   const fields = readFields(cursor, { path: '', fields: DRAFT_FIELDS, dropped })
   expectEnd(cursor)
@@ -50,7 +50,7 @@ export function readDraft(text: string | Uint8Array): EventDraft {
 
 /** The same of a value, as its text would be read. @throws as readDraft does */
 export function draftOfValue(value: Json): EventDraft {
-  if (!(value instanceof Map)) throw shapeError('a draft is an object')
+  if (!(value instanceof Map)) throw shapeError('a draft must be an object')
   const dropped = foreign(value, DRAFT_FIELDS)
   for (const name of ['target', 'actor']) {
     const part = value.get(name)
@@ -66,7 +66,7 @@ function foreign(fields: ReadonlyMap<string, Json>, known: readonly string[]): s
 }
 
 function draftOf(fields: Fields, dropped: readonly string[]): EventDraft {
-  if (dropped[0] !== undefined) throw shapeError(`${dropped[0]} is no member of a draft`)
+  if (dropped[0] !== undefined) throw shapeError(`${dropped[0]} is not a member of a draft`)
   const target = fields.get('target') as Map<string, Json> | undefined
   const actor = fields.get('actor') as Map<string, Json> | undefined
   const timestamp = optionalField(fields, 'timestamp')

@@ -159,7 +159,7 @@ export interface EventDraft {
 
 /** @throws ReplicaError ERR_JSON for values without a JSON form, ERR_EVENT_SIZE; TypeError without a timestamp */
 export function makeEvent(draft: EventDraft): CheckedEvent {
-  if (draft.timestamp === undefined) throw new TypeError('an event needs a timestamp')
+  if (draft.timestamp === undefined) throw new TypeError('an event must have a timestamp')
   const texts = eventTexts({
     schema: EVENT_SCHEMA,
     id: '',
@@ -195,7 +195,7 @@ export function eventHash(text: Uint8Array): string {
 /** The 8 bytes behind `vev_`: a label to look up by, never an identity. @throws ReplicaError ERR_EVENT_SHAPE */
 export function eventIdPrefix(id: string): Uint8Array {
   const label = /^vev_[0-9a-f]{16}$/.test(id) ? fromHex(id.slice(4)) : undefined
-  if (label === undefined) throw shapeError('an event id is vev_ and 16 lower-case hex digits')
+  if (label === undefined) throw shapeError('an event id must be vev_ and 16 lower-case hex digits')
   return label
 }
 
@@ -228,11 +228,14 @@ export function eventSignature(text: Uint8Array): { form: SignatureForm; sig: Ui
 function checkSize(text: Uint8Array): void {
   const { eventBytesMax } = NODE_LIMITS
   if (text.length > eventBytesMax)
-    throw new ReplicaError('ERR_EVENT_SIZE', `the event has ${text.length} bytes; the most is ${eventBytesMax}`)
+    throw new ReplicaError('ERR_EVENT_SIZE', `the event has ${text.length} bytes, more than ${eventBytesMax}`)
 }
 
 function wrongId(stated: string, computed: string): ReplicaError {
-  return new ReplicaError('ERR_EVENT_ID', `the event says ${excerpt(stated)}, its content is ${computed}`)
+  return new ReplicaError(
+    'ERR_EVENT_ID',
+    `the event has the id ${excerpt(stated)}, but its content has the id ${computed}`,
+  )
 }
 
 function contentId(content: Uint8Array): string {
@@ -251,7 +254,7 @@ function explain(text: Uint8Array): ReplicaError {
   if (!equals(utf8(canonical), text)) return new ReplicaError('ERR_JSON_CANONICAL', 'the event is not canonical JSON')
   const { dropped } = readRecord(text, 'exact')
   return shapeError(
-    dropped[0] === undefined ? 'the event is not in stored form' : `${dropped[0]} is no member of an event`,
+    dropped[0] === undefined ? 'the event is not in stored form' : `${dropped[0]} is not a member of an event`,
   )
 }
 

@@ -131,7 +131,7 @@ export function readFields(cursor: ParserCursor, expected: Expected): Fields {
     })
   else {
     readValue(cursor)
-    throw shapeError(path === '' ? 'an event is an object' : `${path.slice(0, -1)} is an object`)
+    throw shapeError(path === '' ? 'an event must be an object' : `${path.slice(0, -1)} must be an object`)
   }
   return values
 }
@@ -139,7 +139,7 @@ export function readFields(cursor: ParserCursor, expected: Expected): Fields {
 export function stringField(fields: Fields | undefined, name: string, path = ''): string {
   const value = fields?.get(name)
   if (typeof value === 'string') return value
-  throw shapeError(value === undefined ? `${path}${name} is missing` : `${path}${name} is no string`)
+  throw shapeError(value === undefined ? `${path}${name} is missing` : `${path}${name} is not a string`)
 }
 
 export function optionalField(fields: Fields, name: string): string | undefined {
@@ -150,7 +150,7 @@ export function stringList(fields: Fields, name: string): string[] {
   const value = fields.get(name)
   if (value === undefined) return []
   if (Array.isArray(value) && value.every(item => typeof item === 'string')) return value as string[]
-  throw shapeError(`${name} is no list of strings`)
+  throw shapeError(`${name} is not a list of strings`)
 }
 
 export function shapeError(reason: string): ReplicaError {

@@ -32,7 +32,7 @@ function storedName({ frontierId }: EventLog): string | undefined {
   const name = frontierId === undefined ? null : parseJson(frontierId)
   if (name === null) return undefined
   if (typeof name === 'string' && isFrontierId(name)) return name
-  throw new ReplicaError('ERR_FRONTIER_ID', 'the frontier_id of the file is not vfr_ and 16 lower-case hex digits')
+  throw new ReplicaError('ERR_FRONTIER_ID', 'the frontier_id of the file must be vfr_ and 16 lower-case hex digits')
 }
 
 function firstEventName(log: EventLog): string | undefined {

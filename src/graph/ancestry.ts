@@ -28,7 +28,8 @@ export class Ancestry {
   add(parents: readonly number[]): number {
     const node = this.size
     for (const parent of parents)
-      if (!(Number.isInteger(parent) && parent >= 0 && parent < node)) throw new TypeError(`${parent} is no node yet`)
+      if (!(Number.isInteger(parent) && parent >= 0 && parent < node))
+        throw new TypeError(`${parent} is not a node yet`)
     if (node === this.#chains.length) this.#grow()
     const [first] = parents
     const single = first !== undefined && parents.every(parent => parent === first)

@@ -82,7 +82,7 @@ export function causalClosure(received: readonly string[], pool: readonly IdPair
  * @throws ReplicaError ERR_USAGE if the reason is blank
  */
 export function classify(ours: readonly IdPair[], incoming: readonly IdPair[], fork?: { reason: string }): Action {
-  if (fork !== undefined && isBlank(fork.reason)) throw new ReplicaError('ERR_USAGE', 'a fork needs a reason')
+  if (fork !== undefined && isBlank(fork.reason)) throw new ReplicaError('ERR_USAGE', 'a fork must have a reason')
   const missing = missingAncestors([...ours, ...incoming])
   if (fork === undefined || missing.length === 0) return actionFor(missing)
   return { kind: 'fork', triggering_missing: missing, reason: fork.reason }

@@ -35,7 +35,7 @@ export function readLog(bytes: Uint8Array): EventLog {
   if (bytes[at] !== 0x7b) throw broken('neither a list of events, nor JSON Lines, nor a frontier file')
   const object = findMembers(bytes, at)
   if (object === undefined || spaceEnd(bytes, object.end) < bytes.length) {
-    if (object === undefined && !nextLineOpens(bytes, at)) throw broken('the object does not end, or is no JSON')
+    if (object === undefined && !nextLineOpens(bytes, at)) throw broken('the object is incomplete or not JSON')
     return { form: 'lines', ...plain, events: () => lines(bytes) }
   }
   const { events, frontier_id: frontierId, frontier: meta, kind } = object.members
@@ -43,7 +43,7 @@ export function readLog(bytes: Uint8Array): EventLog {
     const text = bytes.subarray(at, object.end)
     return { form: 'event', ...plain, events: () => once(text) }
   }
-  if (events[0] !== 0x5b) throw broken('the events of a frontier file are no list')
+  if (events[0] !== 0x5b) throw broken('the events of a frontier file are not a list')
   return { form: 'frontier', frontierId, meta, events: () => list(events, 0, events.length) }
 }
 
@@ -70,7 +70,7 @@ function* list(bytes: Uint8Array, at: number, end: number): Generator<RawEvent> 
     for (let index = 0; ; index++) {
       const start = i
       i = valueSpanEnd(bytes, start)
-      if (i <= start) throw broken(`the list breaks at event ${index}`, index)
+      if (i <= start) throw broken(`the list is malformed at event ${index}`, index)
       yield { index, text: bytes.subarray(start, i) }
       i = spaceEnd(bytes, i)
       const next = bytes[i++]
@@ -103,7 +103,7 @@ function findMembers(bytes: Uint8Array, at: number): FoundMembers | undefined {
     if (end <= start) return undefined
     const name = MEMBERS.find(member => isKey(bytes, i, keyEnd, member))
     if (name !== undefined) {
-      if (members[name] !== undefined) throw broken(`the file gives ${name} twice`)
+      if (members[name] !== undefined) throw broken(`the file has ${name} twice`)
       members[name] = bytes.subarray(start, end)
     }
     i = spaceEnd(bytes, end)

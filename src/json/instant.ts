@@ -21,7 +21,7 @@ const DAY = 86_400
 /** @throws ReplicaError ERR_INSTANT */
 export function parseInstant(text: string): Instant {
   const instant = readInstant(text)
-  if (instant === undefined) throw new ReplicaError('ERR_INSTANT', 'not a date and time of RFC 3339 with an offset')
+  if (instant === undefined) throw new ReplicaError('ERR_INSTANT', 'not an RFC 3339 date and time with an offset')
   return instant
 }
 

@@ -109,7 +109,7 @@ function closes(cursor: ParserCursor, frame: Frame): boolean {
 }
 
 function readKey(cursor: ParserCursor): string {
-  if (peek(cursor) !== '"') fail(cursor, 'a key expected')
+  if (peek(cursor) !== '"') fail(cursor, 'expected a key')
   const key = readString(cursor)
   expect(cursor, ':')
   return key
@@ -139,13 +139,13 @@ function takeNumber(cursor: ParserCursor): string {
   const { text, at } = cursor
   NUMBER.lastIndex = at
   const token = NUMBER.exec(text)?.[0]
-  if (token === undefined) fail(cursor, at < text.length ? 'a value expected' : 'a value expected, but the text ends')
+  if (token === undefined) fail(cursor, at < text.length ? 'expected a value' : 'expected a value, but the text ends')
   cursor.at += token.length
   return token
 }
 
 function takeLiteral(cursor: ParserCursor, literal: 'true' | 'false' | 'null'): void {
-  if (!cursor.text.startsWith(literal, cursor.at)) fail(cursor, 'a value expected')
+  if (!cursor.text.startsWith(literal, cursor.at)) fail(cursor, 'expected a value')
   cursor.at += literal.length
 }
 
@@ -162,7 +162,7 @@ function readString(cursor: ParserCursor): string {
       at += 1
     } else if (!(unit >= 0x20)) {
       cursor.at = at
-      fail(cursor, at < text.length ? 'a control character in a string' : 'a string without end')
+      fail(cursor, at < text.length ? 'a control character in a string' : 'an unterminated string')
     }
   }
   cursor.at = at + 1
@@ -266,7 +266,7 @@ function closesKind(cursor: ParserCursor, kind: number): boolean {
 }
 
 function skipKey(cursor: ParserCursor): void {
-  if (peek(cursor) !== '"') fail(cursor, 'a key expected')
+  if (peek(cursor) !== '"') fail(cursor, 'expected a key')
   skipString(cursor)
   expect(cursor, ':')
 }
@@ -292,7 +292,7 @@ function skipString(cursor: ParserCursor): void {
       if (!ESCAPE.test(text)) fail(cursor, 'a bad escape in a string')
       cursor.at = ESCAPE.lastIndex
     } else if (unit >= 0x20) cursor.at += 1
-    else fail(cursor, cursor.at < text.length ? 'a control character in a string' : 'a string without end')
+    else fail(cursor, cursor.at < text.length ? 'a control character in a string' : 'an unterminated string')
   }
   cursor.at += 1
 }

@@ -41,7 +41,7 @@ export class RecordReader {
   string(name: string): string {
     const value = this.value(name)
     if (typeof value === 'string') return value
-    throw this.refuse(value === undefined ? `${name} is missing` : `${name} is no string`)
+    throw this.refuse(value === undefined ? `${name} is missing` : `${name} is not a string`)
   }
 
   /** A string that is more than white space. */
@@ -57,7 +57,7 @@ export class RecordReader {
   strings(name: string): string[] {
     const value = this.value(name) ?? []
     if (Array.isArray(value) && value.every(item => typeof item === 'string')) return value as string[]
-    throw this.refuse(`${name} is no list of strings`)
+    throw this.refuse(`${name} is not a list of strings`)
   }
 
   /** Exactly this text; also when the member is absent and may be. */
@@ -80,12 +80,12 @@ export class RecordReader {
     return this.#where(
       this.string(name),
       text => readInstant(text) !== undefined,
-      `${name} is no date and time of RFC 3339`,
+      `${name} is not an RFC 3339 date and time`,
     )
   }
 
   frontier(name: string): string {
-    return this.#where(this.string(name), isFrontierId, `${name} is no frontier name`)
+    return this.#where(this.string(name), isFrontierId, `${name} is not a frontier name`)
   }
 
   rest(): Map<string, Json> {
@@ -120,7 +120,7 @@ export function readRecordAt(
   const reader = new RecordReader(form, members)
   if (peek(cursor) !== '{') {
     readValue(cursor, depthMax)
-    throw reader.refuse('it is no object')
+    throw reader.refuse('it is not an object')
   }
   let twice: string | undefined
   readMembers(cursor, name => {

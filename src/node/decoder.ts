@@ -45,7 +45,7 @@ export function decodeNode(input: Uint8Array | HashedBlock): Node {
   const height = uint(reader)
   literal(reader, BEFORE.parents, 'parents')
   const parents = readParents(reader)
-  if ((height === 0) !== (parents.length === 0)) refuse(reader, 'height is 0 exactly where there are no parents')
+  if ((height === 0) !== (parents.length === 0)) refuse(reader, 'height must be 0 exactly if there are no parents')
   literal(reader, BEFORE.frontier, 'frontier')
   const frontier = readFrontier(reader)
   reader.end()
@@ -133,7 +133,7 @@ function readFrontier(reader: Reader): string {
   const digits = reader.take(FRONTIER_DIGITS)
   for (const byte of digits) {
     const isDigit = (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66)
-    if (!isDigit) refuse(reader, 'a frontier name is vfr_ and 16 lower-case hex digits')
+    if (!isDigit) refuse(reader, 'a frontier name must be vfr_ and 16 lower-case hex digits')
   }
   lastName = `vfr_${String.fromCharCode(...digits)}`
   return lastName
@@ -156,7 +156,7 @@ function uint(reader: Reader): number {
 function literal(reader: Reader, expected: Uint8Array, member: string): void {
   const { bytes, at } = reader
   for (let i = 0; i < expected.length; i += 1) {
-    if (bytes[at + i] !== expected[i]) refuse(reader, `the bytes of "${member}" are not where or what they must be`)
+    if (bytes[at + i] !== expected[i]) refuse(reader, `the bytes of "${member}" are not as a node must have them`)
   }
   reader.at = at + expected.length
 }

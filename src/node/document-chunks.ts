@@ -42,7 +42,7 @@ export function chunkDocument(bytes: Uint8Array): { link: DocumentLink; blocks: 
     const block = new HashedBlock(bytes)
     return { link: { codec: 'raw', digest: block.digest }, blocks: [block] }
   }
-  if (bytes.length > documentBytesMax) throw refusal(`it has ${bytes.length} bytes, at most ${documentBytesMax} fit`)
+  if (bytes.length > documentBytesMax) throw refusal(`it has ${bytes.length} bytes, more than ${documentBytesMax}`)
   const chunks: HashedBlock[] = []
   for (let at = 0; at < bytes.length; at += blockBytesMax) {
     chunks.push(new HashedBlock(bytes.subarray(at, at + blockBytesMax)))
@@ -69,8 +69,8 @@ export function readChunkList(bytes: Uint8Array): ChunkList {
     literal(reader, BEFORE_CHUNKS)
     const count = head(reader, MAJOR.array)
     const wanted = Math.ceil(size / blockBytesMax)
-    if (count !== wanted) throw refusal(`${size} bytes are ${wanted} chunks`)
-    if (bytes.length - reader.at !== count * LINK_BYTES) throw refusal('the links are not where the bytes end')
+    if (count !== wanted) throw refusal(`${size} bytes need ${wanted} chunks`)
+    if (bytes.length - reader.at !== count * LINK_BYTES) throw refusal('the bytes do not end after the links')
     const chunks: Digest[] = []
     for (let i = 0; i < count; i += 1) {
       literal(reader, CHUNK_HEAD)
@@ -95,7 +95,8 @@ function head(reader: Reader, major: number): number {
 }
 
 function literal(reader: Reader, expected: Uint8Array): void {
-  if (Buffer.compare(reader.take(expected.length), expected) !== 0) throw refusal(`no list of chunks at ${reader.at}`)
+  if (Buffer.compare(reader.take(expected.length), expected) !== 0)
+    throw refusal(`not a list of chunks at ${reader.at}`)
 }
 
 function refusal(reason: string): ReplicaError {

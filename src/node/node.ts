@@ -59,7 +59,7 @@ export function encodeSigned(fields: NodeFields, sign: (message: Uint8Array) => 
 }
 
 function putSignature(out: Writer, sig: Uint8Array): void {
-  if (sig.length !== 64) throw new TypeError(`a signature has 64 bytes, not ${sig.length}`)
+  if (sig.length !== 64) throw new TypeError(`a signature must have 64 bytes, not ${sig.length}`)
   out.put(BEFORE.sig)
   out.put(sig)
   out.put(BEFORE.body)
@@ -105,22 +105,25 @@ function putBody(out: Writer, { key, event, links, height, parents, frontier }: 
 }
 
 function checkFields({ key, event, links, height, parents, frontier }: NodeFields): void {
-  want(key.length === 32, 'a key has 32 bytes')
+  want(key.length === 32, 'a key must have 32 bytes')
   want(event.length <= NODE_LIMITS.eventBytesMax, 'the event is too long', 'ERR_NODE_SIZE')
   want(isText(event), 'the event is not UTF-8, or begins with U+FEFF', 'ERR_CBOR')
   want(links.length <= NODE_LIMITS.linksMax, `more than ${NODE_LIMITS.linksMax} links`)
   want(parents.length <= NODE_LIMITS.parentsMax, `more than ${NODE_LIMITS.parentsMax} parents`)
   links.forEach(({ codec, digest }, i) => {
-    want(Object.hasOwn(CODEC_BYTE, codec) && digest.length === 32, 'a link has codec dag-cbor or raw and 32 bytes')
+    want(
+      Object.hasOwn(CODEC_BYTE, codec) && digest.length === 32,
+      'a link must have codec dag-cbor or raw and 32 bytes',
+    )
     want(i === 0 || compareLinks(links[i - 1]!, { codec, digest }) < 0, 'links are repeated or not sorted')
   })
   parents.forEach((digest, i) => {
-    want(digest.length === 32, 'a parent has 32 bytes')
+    want(digest.length === 32, 'a parent must have 32 bytes')
     want(i === 0 || compare(parents[i - 1]!, digest) < 0, 'parents are repeated or not sorted')
   })
   want(Number.isSafeInteger(height) && height >= 0, 'height is not an unsigned safe integer')
-  want((height === 0) === (parents.length === 0), 'height is 0 exactly where there are no parents')
-  want(isFrontierId(frontier), 'a frontier name is vfr_ and 16 lower-case hex digits')
+  want((height === 0) === (parents.length === 0), 'height must be 0 exactly if there are no parents')
+  want(isFrontierId(frontier), 'a frontier name must be vfr_ and 16 lower-case hex digits')
 }
 
 /** The order of links: their CIDs by bytes, so raw before dag-cbor, then by digest. */

@@ -127,7 +127,7 @@ async function fetchTheirs(
     case 'UnverifiedEntry':
       return { peer, found }
     case 'EntryNotFound':
-      throw new ReplicaError('ERR_NOT_FOUND', `${peer} has no entry for ${frontier}`)
+      throw new ReplicaError('ERR_NOT_FOUND', `${peer} does not have an entry for ${frontier}`)
     case 'Unreachable':
       throw notFetched(found.url, found.error, 0)
   }

@@ -69,12 +69,12 @@ export interface ConflictExplained extends ConflictView {
 const CARRIERS_MAX = 16
 
 const WHY_APART =
-  'Neither event was made with knowledge of the other: no node that carries the one is an ancestor of a node that carries the other. Their times say nothing about that.'
+  'The events are concurrent: no node of one event is an ancestor of a node of the other. Their timestamps are not considered.'
 const WHY_CONTESTED =
-  'Resolutions that were made apart say different things. Which came first decides nothing: all of them stand until a person decides between them.'
+  'Concurrent resolutions differ. Their order is not considered: all of them stand until a person decides between them.'
 const WHY_RECORDED =
-  'Two frontiers were compared, and differed in this. It is open until a person settles it, whatever they hold now.'
-const WHY_SETTLED = 'A person has settled it: what follows is what was said.'
+  'A comparison of two frontiers recorded this difference. It is open until a person settles it, even if the frontiers no longer differ.'
+const WHY_SETTLED = 'A person has settled it. The events of the conflict follow.'
 
 export class Conflicts {
   readonly #home: ReplicaContext
@@ -119,7 +119,7 @@ export class Conflicts {
     }
     if (listed !== undefined) return { ...listed, shown: undefined, standing: listed.events, recorded }
     if (recorded !== undefined) return this.#recordedView(recorded)
-    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `no conflict ${excerpt(id)} is open or recorded here`)
+    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `there is no open or recorded conflict ${excerpt(id)}`)
   }
 
   /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open, or recorded */
@@ -166,7 +166,7 @@ export class Conflicts {
     const event = conflict.events[which]!
     const rows = nodes === undefined ? await this.#signedRows(event) : await log.read(nodes.slice(0, CARRIERS_MAX))
     const [first] = rows
-    if (first === undefined) throw new ReplicaError('ERR_INTERNAL', `${event} stands and has no node`)
+    if (first === undefined) throw new ReplicaError('ERR_INTERNAL', `${event} is in the view but has no node`)
     const { event: text } = decodeNode(first.bytes)
     const { kind, actor, timestamp, reason } = checkEvent(text)
     const carriers = rows.map(row => this.#carrier(row))
@@ -228,6 +228,6 @@ function waysOut({ id, field, finding_id, state }: ConflictView): string[] {
   if (field === undefined) return [`${decide} --ours, --theirs or --value <json>.`]
   return [
     `${decide} --pick <event>, or --value <json>.`,
-    `Any later event that sets ${field} of ${finding_id} and is built on both.`,
+    `A later event that sets ${field} of ${finding_id} and has both events as ancestors.`,
   ]
 }

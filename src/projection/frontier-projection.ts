@@ -67,7 +67,7 @@ class Projections implements Resource {
       .runUntilClosed(async () => void (await projection.openedSince()))
       .catch((error: Error) => {
         // The store fails, or the replica is closing. Only the journal entry is lost.
-        const message = `conflicts were not looked for: ${error.message}`
+        const message = `can't look for conflicts: ${error.message}`
         this.#context.emit({ kind: 'alarm', message, facts: { frontier } })
       })
   }

@@ -45,7 +45,7 @@ export function fetchAnswer(request: FetchRequest, options: AnswerOptions): Prom
     })
     const onAbort = (): void => {
       reject(aborted())
-      answer.fail('it was given up')
+      answer.fail('it was aborted')
     }
     signal?.addEventListener('abort', onAbort, { once: true })
     answer.ask(new URL(request.url), options)
@@ -86,7 +86,7 @@ class Answer {
     }
     const request = url.protocol === 'https:' ? https.request(url, asked) : http.request(url, asked)
     this.#request = request
-    const quiet = setTimeout(() => this.fail(`nothing came for ${idle} ms`), idle)
+    const quiet = setTimeout(() => this.fail(`received nothing for ${idle} ms`), idle)
     this.#timers = [quiet, setTimeout(() => this.fail(`it took longer than ${total} ms`), total)]
     request.on('socket', socket => {
       socket.on('connect', () => {
@@ -117,10 +117,10 @@ class Answer {
       quiet.refresh()
       if (!body.add(chunk)) this.fail(tooLong(this.#bytesMax))
     })
-    response.on('close', () => this.fail('the body broke off'))
+    response.on('close', () => this.fail('the body is incomplete'))
     response.on('end', () => {
       if (response.complete) this.#end({ status, body: body.bytes() })
-      else this.fail('the body broke off')
+      else this.fail('the body is incomplete')
     })
   }
 
@@ -172,7 +172,7 @@ const FIRST_BYTES = 64 * 1024
 /** What is refused before a byte of the body is read. */
 function headerFault(headers: http.IncomingHttpHeaders, bytesMax: number): string | undefined {
   const encoding = headers['content-encoding'] ?? 'identity'
-  if (encoding !== 'identity') return `the body is encoded as ${encoding.slice(0, 40)}, which was not asked for`
+  if (encoding !== 'identity') return `the body has the encoding ${encoding.slice(0, 40)}, which was not requested`
   if (Number(headers['content-length'] ?? 0) > bytesMax) return tooLong(bytesMax)
   return undefined
 }
@@ -199,7 +199,7 @@ function resolveAll(host: string): ReturnType<Resolve> {
 }
 
 function privateText(host: string): string {
-  return `${host} leads to this machine or a private network`
+  return `${host} resolves to this machine or a private network`
 }
 
 function tooLong(bytesMax: number): string {
@@ -211,5 +211,5 @@ function within(asked: number | undefined, most: number): number {
 }
 
 function aborted(): ReplicaError {
-  return new ReplicaError('ERR_ABORTED', 'fetching was given up')
+  return new ReplicaError('ERR_ABORTED', 'the fetch was aborted')
 }

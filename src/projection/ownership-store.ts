@@ -79,7 +79,10 @@ export class Owners {
     if (after === before) return 'duplicate'
     const place = before.counted.size
     if (place >= HTTP_LIMITS.ownershipRecordsMax)
-      throw new ReplicaError('ERR_ENTRY_STALE', `a frontier has at most ${HTTP_LIMITS.ownershipRecordsMax} records`)
+      throw new ReplicaError(
+        'ERR_ENTRY_STALE',
+        `a frontier can have at most ${HTTP_LIMITS.ownershipRecordsMax} records`,
+      )
     const value = new Map([
       ['owner', owner],
       ['record', parseJson(printOwnershipRecord(record))],
@@ -108,7 +111,7 @@ export class Owners {
       const kept = parseJson(value)
       const [owner, record] = kept instanceof Map ? [kept.get('owner'), kept.get('record')] : []
       if (typeof owner !== 'string' || !(record instanceof Map))
-        throw new ReplicaError('ERR_STORE_CORRUPT', `the record ${key} can't be read`)
+        throw new ReplicaError('ERR_STORE_CORRUPT', `can't read the record ${key}`)
       standing = applyOwnershipRecord(standing, readOwnershipRecord(printJson(record)), {
         frontier: name,
         verify,

@@ -29,7 +29,7 @@ export class Proposals {
   /** @throws ReplicaError ERR_NOT_FOUND */
   async get(id: string): Promise<Proposal> {
     const value = /^vpr_[0-9a-f]{16}$/.test(id) ? await this.#records.get(this.#prefix + id) : undefined
-    if (value === undefined) throw new ReplicaError('ERR_NOT_FOUND', `no proposal ${excerpt(id)} is kept here`)
+    if (value === undefined) throw new ReplicaError('ERR_NOT_FOUND', `this store does not have proposal ${excerpt(id)}`)
     return readProposal(value)
   }
 
@@ -48,7 +48,7 @@ export class Proposals {
     if (rows.length < proposalsMax) return
     const spent = rows.map(({ value }) => readProposal(value)).find(({ status }) => status === 'applied')
     if (spent === undefined)
-      throw new ReplicaError('ERR_PROPOSAL', `${proposalsMax} proposals wait already: accept or drop some`)
+      throw new ReplicaError('ERR_PROPOSAL', `the store already has ${proposalsMax} proposals: accept or drop some`)
     await this.drop(spent.id)
   }
 
@@ -56,7 +56,7 @@ export class Proposals {
   async update(proposal: Proposal): Promise<void> {
     const value = utf8(printProposal(proposal))
     if (value.length > proposalBytesMax)
-      throw new ReplicaError('ERR_PROPOSAL', `the proposal has ${value.length} bytes; the most is ${proposalBytesMax}`)
+      throw new ReplicaError('ERR_PROPOSAL', `the proposal has ${value.length} bytes, more than ${proposalBytesMax}`)
     await this.#records.write([{ key: this.#prefix + proposal.id, value }])
   }
 

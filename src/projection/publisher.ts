@@ -151,7 +151,7 @@ async function post(url: string, body: string, options: FetchOptions): Promise<R
   if (status === 200 || status === 201) return answer
   const facts = { url, status }
   const code = answer.get('code')
-  const detail = textOr(answer.get('error'), `the hub answered with status ${status}`).slice(0, DETAIL_MAX)
+  const detail = textOr(answer.get('error'), `the hub responded with HTTP status ${status}`).slice(0, DETAIL_MAX)
   throw new ReplicaError(typeof code === 'string' && isErrorCode(code) ? code : 'ERR_FETCH', detail, { facts })
 }
 

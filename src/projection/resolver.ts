@@ -102,7 +102,7 @@ export class ConflictResolver {
     const proposal = readProposal(text)
     const { type, id } = proposal.target
     if (type !== 'frontier_observation' || id !== this.#name)
-      throw new ReplicaError('ERR_PROPOSAL', `the proposal is about ${excerpt(id)} and not about ${this.#name}`)
+      throw new ReplicaError('ERR_PROPOSAL', `the proposal is for ${excerpt(id)}, not for ${this.#name}`)
     return this.#proposals.add({ ...proposal, status: 'pending_review' })
   }
 
@@ -170,7 +170,10 @@ export class ConflictResolver {
     if (choice === undefined) {
       if (subject === undefined || fieldOf(subject.kind) === undefined) return undefined
       const { kind } = subject
-      throw new ReplicaError('ERR_PROPOSAL', `a conflict of kind ${excerpt(kind)} is settled by choosing what stands`)
+      throw new ReplicaError(
+        'ERR_PROPOSAL',
+        `a conflict of kind ${excerpt(kind)} needs a choice: --ours, --theirs, --pick or --value`,
+      )
     }
     if ('value' in choice) return { value: chosenValue(choice.value) }
     if ('event' in choice) return { value: await this.#valueSetBy(choice.event, subject) }
@@ -182,7 +185,7 @@ export class ConflictResolver {
   async #sideOf({ events, values }: ComputedConflict, side: 'ours' | 'theirs'): Promise<Json> {
     const own = await Promise.all(events.map(event => this.#isOwn(event)))
     if (own[0] === own[1]) {
-      const who = own[0] ? 'both sides are this hub’s own' : 'neither side is this hub’s own'
+      const who = own[0] ? 'this hub made both events' : 'this hub made neither event'
       throw new ReplicaError('ERR_PROPOSAL', `${who}: pick one of the events`, { facts: { events: [...events] } })
     }
     return values[own[0] === (side === 'ours') ? 0 : 1]
@@ -200,7 +203,10 @@ export class ConflictResolver {
     if (presence !== undefined) return presence
     const sides = await recordedSides(this.#home, this.#name, conflict)
     if (sides === undefined)
-      throw new ReplicaError('ERR_PROPOSAL', 'what each side had is not recorded here: choose a value or an event')
+      throw new ReplicaError(
+        'ERR_PROPOSAL',
+        'the values of the two sides are not recorded here: choose a value or an event',
+      )
     return chosenValue(sides[side])
   }
 
@@ -208,7 +214,7 @@ export class ConflictResolver {
   async #valueSetBy(event: string, subject: Chosen['subject']): Promise<Json> {
     const field = subject && fieldOf(subject.kind)
     if (subject === undefined || field === undefined)
-      throw new ReplicaError('ERR_PROPOSAL', 'no event sets what this conflict is about: choose a value')
+      throw new ReplicaError('ERR_PROPOSAL', 'no event sets the field of this conflict: choose a value')
     const of = { finding_id: subject.finding_id, field }
     const { found, standing } = await this.#projection.read(view => ({
       found: writersOfEvent(view, of, event),
@@ -217,7 +223,7 @@ export class ConflictResolver {
     const [setter] = found
     if (setter !== undefined) return setter.value
     const facts = { events: standing.map(one => one.event) }
-    throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(event)} does not stand for the ${field}`, { facts })
+    throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(event)} is not a current value of ${field}`, { facts })
   }
 }
 
@@ -233,7 +239,7 @@ interface Chosen {
 /** @throws ReplicaError ERR_JSON, ERR_PROPOSAL */
 function chosenValue(text: string): Json {
   if (text.length > SETTLE_LIMITS.proposalBytesMax)
-    throw new ReplicaError('ERR_PROPOSAL', 'the value is longer than a proposal may be')
+    throw new ReplicaError('ERR_PROPOSAL', 'the value exceeds the size limit of a proposal')
   return parseJson(text, { numbers: 'exact' })
 }
 

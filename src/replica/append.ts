@@ -53,7 +53,7 @@ export async function createFrontier(
   options: { name: string; creator?: string },
 ): Promise<AppendReport> {
   const { name, creator = `replica/${PACKAGE_VERSION}` } = options
-  if (isBlank(name)) throw new ReplicaError('ERR_USAGE', 'a frontier needs a name')
+  if (isBlank(name)) throw new ReplicaError('ERR_USAGE', 'a frontier must have a name')
   const genesis = makeGenesis({ name, creator, timestamp: home.now() })
   const target = await home.openFrontier(genesis.frontier)
   return target.exclusive(() => addEvent(home, target, prepareEvent(genesis)))
@@ -67,9 +67,9 @@ export async function mergeHeads(
 ): Promise<AppendReport> {
   const { reason, actor } = options
   const { log } = home.frontier(frontier)
-  if (isBlank(reason)) throw new ReplicaError('ERR_USAGE', 'a merge needs a reason')
+  if (isBlank(reason)) throw new ReplicaError('ERR_USAGE', 'a merge must have a reason')
   if (log.headCount < 2) {
-    throw new ReplicaError('ERR_USAGE', `${frontier} has ${log.headCount} heads: there is nothing to merge`)
+    throw new ReplicaError('ERR_USAGE', `${frontier} has fewer than two heads: there is nothing to merge`)
   }
   return appendEvent(home, frontier, {
     kind: 'frontier.merged',
@@ -101,7 +101,7 @@ async function addNode(log: FrontierStore, author: NodeBuilder, event: PreparedE
   const made = await author.build(event)
   if (made === undefined) {
     const named = event.head.parents?.join(', ')
-    throw new ReplicaError('ERR_EVENT_PARENT', `the event names a parent that is not here: ${named}`)
+    throw new ReplicaError('ERR_EVENT_PARENT', `the event has a parent that this store lacks: ${named}`)
   }
   await author.drain()
   const [place] = await log.locate([made.digest])

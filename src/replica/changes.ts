@@ -28,10 +28,12 @@ export interface ChangesOptions {
 export function changesOf(frontier: Frontier, options: ChangesOptions, over: AbortSignal): AsyncGenerator<NodeView> {
   const { nodes, name } = frontier.log
   const { since = nodes, signal } = options
-  if (!Number.isSafeInteger(since) || since < 0) throw new ReplicaError('ERR_USAGE', `no sequence number: ${since}`)
+  if (!Number.isSafeInteger(since) || since < 0) throw new ReplicaError('ERR_USAGE', `not a sequence number: ${since}`)
   if (since > nodes) {
     const facts = { next: nodes }
-    throw new ReplicaError('ERR_USAGE', `${name} ends before ${since} here: that number is of another store`, { facts })
+    throw new ReplicaError('ERR_USAGE', `the log of ${name} ends before ${since}: that cursor is from another store`, {
+      facts,
+    })
   }
   const until = signal === undefined ? over : AbortSignal.any([signal, over])
   return read(frontier, { ...options, since }, until)

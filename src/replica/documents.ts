@@ -42,8 +42,8 @@ export class Documents {
   /** The whole document, at most 128 MiB. @throws ReplicaError ERR_NOT_FOUND, ERR_DOCUMENT, ERR_STORE_CORRUPT */
   async read(link: DocumentLink): Promise<Uint8Array> {
     const lack = await this.#lack(link)
-    if (lack === 'malformed') throw new ReplicaError('ERR_DOCUMENT', 'what the link names is no list of chunks')
-    if (lack.length > 0) throw new ReplicaError('ERR_NOT_FOUND', 'the document is not stored here whole')
+    if (lack === 'malformed') throw new ReplicaError('ERR_DOCUMENT', 'the linked block is not a list of chunks')
+    if (lack.length > 0) throw new ReplicaError('ERR_NOT_FOUND', 'this store does not have the complete document')
     const block = await this.#block(link.digest)
     if (link.codec === 'raw') return Uint8Array.from(block)
     const { size, chunks } = readChunkList(block)
@@ -63,7 +63,7 @@ export class Documents {
 
   async #block(digest: Digest): Promise<Uint8Array> {
     const block = equals(digest, EMPTY_DIGEST) ? new Uint8Array(0) : await this.#store.get(digest)
-    if (block === undefined) throw new ReplicaError('ERR_NOT_FOUND', 'a block of the document is not stored here')
+    if (block === undefined) throw new ReplicaError('ERR_NOT_FOUND', 'this store lacks a block of the document')
     return block
   }
 }

@@ -36,7 +36,7 @@ export async function forkFrontier(
   parts: { base: Frontier; reason: string },
 ): Promise<ForkReport> {
   const { base, reason } = parts
-  if (isBlank(reason)) throw new ReplicaError('ERR_USAGE', 'a fork needs a reason')
+  if (isBlank(reason)) throw new ReplicaError('ERR_USAGE', 'a fork must have a reason')
   const held = await heldNodes(base)
   if (base.log.nodes === 0 && held.length === 0)
     throw new ReplicaError('ERR_USAGE', `${base.log.name} has no events to fork from`)

@@ -131,7 +131,7 @@ function unlessAbsent(error: NodeJS.ErrnoException): void {
 }
 
 function otherKey(file: string, { publicKey }: Key, known: string): ReplicaError {
-  const message = `the key file ${file} is that of ${publicKey}, but this store's key is ${known}`
-  const hint = 'put back the right file from a copy; if this replica is to have another key: replica keys use <file>'
+  const message = `the key file ${file} is for ${publicKey}, but the store's key is ${known}`
+  const hint = 'restore the right file from a copy; to give this replica another key: replica keys use <file>'
   return new ReplicaError('ERR_KEY_FILE', message, { facts: { hint } })
 }

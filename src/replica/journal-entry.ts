@@ -67,7 +67,7 @@ export function makeEntry(observed: Observation & { at: string }, place: EntryPl
   const entry = encodeCbor({ sig: key.sign(signed(encodeCbor(body))), body })
   const { entryBytesMax } = JOURNAL_LIMITS
   if (entry.length > entryBytesMax)
-    throw new ReplicaError('ERR_JOURNAL', `an entry has at most ${entryBytesMax} bytes, this one has ${entry.length}`)
+    throw new ReplicaError('ERR_JOURNAL', `the entry has ${entry.length} bytes, more than ${entryBytesMax}`)
   return entry
 }
 
@@ -78,11 +78,12 @@ export function readJournalEntry(bytes: Uint8Array, number: number): JournalEntr
   const isSigned = Object.hasOwn(whole, 'sig')
   const body = isSigned ? mapOf(whole.body) : whole
   const { at, kind, facts, prev, key, event } = body
-  if (typeof at !== 'string' || typeof kind !== 'string') throw malformed('its time or its kind is no text')
+  if (typeof at !== 'string' || typeof kind !== 'string') throw malformed('its time or its kind is not text')
   const entry = { number, at, kind, facts: mapOf(facts), hash, bytes }
   if (!isSigned) return { ...entry, prev: undefined, key: undefined }
-  if (!(prev === null || isBytes(prev, 32)) || !isBytes(key, 32)) throw malformed('its key or its link is not 32 bytes')
-  if (event !== undefined && typeof event !== 'string') throw malformed('its event is no text')
+  if (!(prev === null || isBytes(prev, 32)) || !isBytes(key, 32))
+    throw malformed('its key or its link does not have 32 bytes')
+  if (event !== undefined && typeof event !== 'string') throw malformed('its event is not text')
   return {
     ...entry,
     prev: prev === null ? undefined : toHex(prev),
@@ -104,20 +105,20 @@ export function checkEntry(
   const entry = readJournalEntry(bytes, place.number)
   if (entry.key === undefined) {
     if (place.mayBeUnsigned) return entry
-    throw malformed('it has no signature, and one before it has')
+    throw malformed('it is not signed, but an entry before it is')
   }
   const { body, sig } = mapOf(decode(bytes))
   const members = mapOf(body)
   const names = Object.keys(members).filter(name => name !== 'event')
   if (names.sort().join() !== MEMBERS.join() || Object.keys(mapOf(decode(bytes))).length !== 2)
-    throw malformed('it has other members than an entry has')
+    throw malformed('it has missing or unknown members')
   const { v, number, frontier, prev } = members
   if (v !== VERSION) throw malformed('it is of another version')
   if (frontier !== place.frontier) throw malformed('it is of another frontier')
-  if (number !== place.number) throw malformed(`it says that it is entry ${String(number)}`)
+  if (number !== place.number) throw malformed(`it has the number ${String(number)}`)
   const follows = place.prev === undefined ? prev === null : isBytes(prev, 32) && equals(prev, place.prev)
   if (!follows) throw malformed('it does not follow the entry before it')
-  if (!place.ownKeys.has(entry.key)) throw malformed(`its key ${entry.key} is none of this replica's`)
+  if (!place.ownKeys.has(entry.key)) throw malformed(`its key ${entry.key} is not a key of this replica`)
   const valid = sig instanceof Uint8Array && verify(fromHex(entry.key)!, signed(encodeCbor(members)), sig)
   if (!valid) throw malformed('its signature is not valid')
   if (entry.event !== undefined) checkEvent(entry.event)
@@ -133,14 +134,14 @@ function decode(bytes: Uint8Array): CborValue {
     return decodeCbor(bytes)
   } catch (cause) {
     if (!hasCode(cause, 'ERR_CBOR')) throw cause
-    throw new ReplicaError('ERR_JOURNAL', `the entry is no DAG-CBOR: ${cause.message}`, { cause })
+    throw new ReplicaError('ERR_JOURNAL', `the entry is not DAG-CBOR: ${cause.message}`, { cause })
   }
 }
 
 function mapOf(value: CborValue | undefined): { [name: string]: CborValue } {
   const isMap = typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
   if (isMap) return value
-  throw malformed('what should be a map is none')
+  throw malformed('a map is expected')
 }
 
 function isBytes(value: CborValue | undefined, length: number): value is Uint8Array {

@@ -124,7 +124,7 @@ export async function verifyJournal(
   }
   const end = await storedEnd(records, frontier)
   const sameEnd = end === undefined ? mayBeUnsigned : end.count === next && sameHash(end.last, prev)
-  if (!sameEnd) note(`the journal does not end where it should, at entry ${(end?.count ?? next) - 1}`)
+  if (!sameEnd) note(`the journal does not end at entry ${(end?.count ?? next) - 1} as recorded`)
   return faults
 }
 
@@ -158,7 +158,7 @@ async function storedEnd(records: Records, frontier: string): Promise<End | unde
   if (value === undefined) return undefined
   const end = decodeCbor(value) as { count?: unknown; last?: unknown }
   if (typeof end.count === 'number' && end.last instanceof Uint8Array) return { count: end.count, last: end.last }
-  throw new ReplicaError('ERR_JOURNAL', 'the record of where the journal ends is damaged')
+  throw new ReplicaError('ERR_JOURNAL', 'the record of the end of the journal is damaged')
 }
 
 function sameHash(a: Digest | undefined, b: Digest | undefined): boolean {

@@ -28,7 +28,7 @@ export async function replaySeqs(log: LogReader, options: ReplayOptions = {}): P
     const step = walk.next()
     if (step.done) return options.twins === 'all' ? step.value : firstOfEach(step.value, graph)
     await yieldToEventLoop()
-    if (options.signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the replay order was given up')
+    if (options.signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the replay order was aborted')
   }
 }
 
@@ -50,7 +50,7 @@ async function gather(log: LogReader, signal: AbortSignal | undefined): Promise<
   let parents = new Uint32Array(count + (count >> 3) + 64)
   let edges = 0
   for await (const rows of log.scan({ from: 0, to: count })) {
-    if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the replay order was given up')
+    if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the replay order was aborted')
     for (const row of rows) {
       const { event } = decodeNode(row.bytes)
       writeKey(keys, row.seq, { label: eventIdPrefixOf(event), event, digest: row.digest })

@@ -31,7 +31,7 @@ export async function findRow(log: FrontierStore, event: PreparedEvent): Promise
   for (const row of await log.read(await log.findByLabel(eventIdPrefix(event.head.id)))) {
     if (equals(sha256(decodeNode(row.bytes).event), event.digest)) return row
   }
-  throw new ReplicaError('ERR_INTERNAL', `the node of ${event.head.id} was admitted and is not there`)
+  throw new ReplicaError('ERR_INTERNAL', `the node of ${event.head.id} was admitted but is missing`)
 }
 
 async function seqsOf(log: FrontierStore, digest: Digest): Promise<number[]> {
@@ -73,7 +73,7 @@ export function chooseFrontier(offered: readonly { frontier: string }[], wanted:
     throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `the hub does not offer ${wanted}`, { facts })
   }
   const [only] = names
-  if (only === undefined) throw new ReplicaError('ERR_FRONTIER_UNKNOWN', 'the hub offers no frontier')
+  if (only === undefined) throw new ReplicaError('ERR_FRONTIER_UNKNOWN', 'the hub does not offer a frontier')
   if (names.length > 1) {
     throw new ReplicaError('ERR_USAGE', 'the hub offers several frontiers: name one with --frontier', { facts })
   }

@@ -187,12 +187,12 @@ export class NodeBuilder {
   /** A node whose documents are not here would be held by the gate for ever: nobody else has it. */
   async #checkLinks(links: readonly DocumentLink[]): Promise<void> {
     if (links.length > NODE_LIMITS.linksMax) {
-      throw new ReplicaError('ERR_DOCUMENT', `a node links at most ${NODE_LIMITS.linksMax} documents`)
+      throw new ReplicaError('ERR_DOCUMENT', `a node can link at most ${NODE_LIMITS.linksMax} documents`)
     }
     for (const link of links) {
       if (await this.#frontier.documents.has(link)) continue
       const name = cidText(link.digest, link.codec)
-      throw new ReplicaError('ERR_NOT_FOUND', `the document ${name} is not stored here whole: put it first`)
+      throw new ReplicaError('ERR_NOT_FOUND', `this store does not have the complete document ${name}: put it first`)
     }
   }
 
@@ -257,7 +257,7 @@ export class NodeBuilder {
 }
 
 export function tooManyParents(count: number): string {
-  return `an event names ${count} parents, at most ${NODE_LIMITS.parentsMax} fit`
+  return `an event has ${count} parents, more than ${NODE_LIMITS.parentsMax}`
 }
 
 function madeOf({ candidate: { digest, height } }: SignedNode): BuiltNode {

@@ -42,7 +42,7 @@ export async function rowsAt(
 async function* views(batches: AsyncIterable<NodeRow[]>, signal: AbortSignal | undefined): AsyncGenerator<NodeView> {
   for await (const rows of batches) {
     for (const row of rows) {
-      if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'reading was given up')
+      if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'reading was aborted')
       yield nodeView(row)
     }
   }

@@ -97,7 +97,10 @@ async function nameOf(store: Store, key: Key, given: string | undefined): Promis
 function checkHubId(name: string): void {
   const ok = /^[!-~]+$/.test(name) && utf8(name).length <= REGISTRY_LIMITS.idBytesMax
   if (!ok)
-    throw new ReplicaError('ERR_PEER_ID', `a hub id is 1 to ${REGISTRY_LIMITS.idBytesMax} visible ASCII characters`)
+    throw new ReplicaError(
+      'ERR_PEER_ID',
+      `a hub id must be 1 to ${REGISTRY_LIMITS.idBytesMax} visible ASCII characters`,
+    )
 }
 
 /** @throws ReplicaError ERR_STORE_EXISTS when a folder holds a replica's key or anything else */

@@ -190,7 +190,7 @@ export class ReplicaContext {
     const frontier = this.frontiers.get(name)
     if (frontier !== undefined) return frontier
     checkFrontierId(name)
-    throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `${name} is not kept here`)
+    throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `this store does not have ${name}`)
   }
 
   /** The named frontier, or the only one. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE when it isn't clear which */
@@ -199,11 +199,11 @@ export class ReplicaContext {
     const names = [...this.frontiers.keys()].sort(compareText)
     const [only] = names
     if (only === undefined) {
-      throw new ReplicaError('ERR_USAGE', 'no frontier is kept here yet: create, import, clone or track one')
+      throw new ReplicaError('ERR_USAGE', 'the store has no frontier yet: create, import, clone or track one')
     }
     if (names.length > 1) {
       const facts = { frontiers: names }
-      throw new ReplicaError('ERR_USAGE', 'several frontiers are kept here: name one with --frontier', { facts })
+      throw new ReplicaError('ERR_USAGE', 'the store has several frontiers: name one with --frontier', { facts })
     }
     return only
   }
@@ -222,7 +222,7 @@ export class ReplicaContext {
    * @throws ReplicaError ERR_REGISTRY, before anything is changed, where a frontier has more heads than a cut may have
    */
   async renewKey(): Promise<{ key: Key; former: Key }> {
-    if (this.location === '') throw new TypeError('a replica on a given engine has no key file')
+    if (this.location === '') throw new TypeError('a replica on a given store engine has no key file')
     for (const { log } of this.frontiers.values()) checkCuttable(log)
     const present = this.#key
     const { key, former } = await loadIdentity({ folder: this.location, records: this.store.records }, Key.generate())
@@ -262,5 +262,5 @@ export class ReplicaContext {
 
 function checkCuttable({ name, headCount }: FrontierStore): void {
   if (headCount <= REGISTRY_LIMITS.cutHeadsMax) return
-  throw new ReplicaError('ERR_REGISTRY', `${name} has ${headCount} heads; merge them, then renew the key`)
+  throw new ReplicaError('ERR_REGISTRY', `${name} has ${headCount} heads; merge them, then replace the key`)
 }

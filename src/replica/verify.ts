@@ -17,7 +17,7 @@ const FAULTS_LISTED_MAX = 1000
 /** How many rows are read singly after a scan met a damaged one. */
 const SINGLE_READS = 1024
 /** What helps where only the index is damaged. */
-const REINDEX = 'the index is made again from the log when the folder index/ is removed and the store is opened'
+const REINDEX = 'to rebuild the index from the log, remove the folder index/ and open the store'
 
 export interface VerifyOptions {
   /** Check every signature again; about 50 µs a node and core. */
@@ -68,7 +68,7 @@ export async function verifyStore(
   for (const name of store.frontiers()) {
     const log = store.frontier(name)
     for await (const rows of readableRows(log)) {
-      if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', `verification aborted after ${checked} nodes`)
+      if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', `verification aborted; nodes checked: ${checked}`)
       const sound = await checkRows({ log, note }, rows)
       await signatures
       if (options.signatures) signatures = checkSignatures({ log, note }, verifier, sound)
@@ -82,7 +82,7 @@ export async function verifyStore(
   for (const name of store.frontiers()) await checkJournal(store, { name, ownKeys }, note)
   // Bytes that steer a search may be damaged where every node is whole.
   if (faults.length === 0 && checked < nodes) {
-    note({ kind: 'node', reason: `${nodes - checked} nodes can't be found by their sequence numbers` })
+    note({ kind: 'node', reason: `nodes that can't be found by their sequence numbers: ${nodes - checked}` })
   }
   return { ok: faults.length === 0, checked, faults, sharedIds: await sharedIn(store) }
 }
@@ -188,7 +188,7 @@ async function checkSignatures({ log, note }: Check, verifier: VerifierPool, sou
   const verdicts = await verifier.check(jobs)
   for (const [i, { row }] of sound.entries()) {
     if (verdicts[i] === 1) continue
-    const reason = 'the signature does not verify'
+    const reason = 'the signature is not valid'
     note({ kind: 'signature', frontier: log.name, seq: row.seq, digest: row.digest, reason })
   }
 }
@@ -214,7 +214,9 @@ async function checkParents({ log, note }: Check, sound: readonly Sound[]): Prom
       seqs.length === row.parents.length &&
       seqs.every((seq, j) => seq !== undefined && seq === row.parents[j] && seq < row.seq)
     if (same && height === node.height) continue
-    const reason = same ? `its height is ${height}, it says ${node.height}` : 'its parents are not where the log says'
+    const reason = same
+      ? `its height is ${height}, but it states ${node.height}`
+      : 'its parents are not at the positions in the log'
     note({ kind: 'index', ...rowOf(log, { row }), reason })
   }
 }
@@ -230,8 +232,9 @@ async function checkDocuments({ log, note }: Check, sound: readonly Sound[]): Pr
     const at = { kind: 'document', frontier: log.name, seq: row.seq, digest: row.digest } as const
     try {
       const lack = (await new DocumentCheck(log.documents).lacks([node])).get(node.digest) ?? []
-      if (lack === 'malformed') note({ ...at, reason: 'what it links is no document' })
-      else if (lack.length > 0) note({ ...at, reason: `${lack.length} blocks of its documents are missing` })
+      if (lack === 'malformed') note({ ...at, reason: 'a linked block is not a document' })
+      else if (lack.length > 0)
+        note({ ...at, reason: `${lack.length} ${lack.length === 1 ? 'block' : 'blocks'} of its documents missing` })
     } catch (error) {
       if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
       note({ ...at, reason: `its documents are damaged: ${error.message}` })

@@ -31,7 +31,7 @@ export type Answer = Exclude<Extract<Input, { ch: number }>, { in: 'open' }>
 export function openChannel(connection: Connection, wish: Extract<Input, { in: 'open' }>, out: Effect[]): void {
   const { ch, frontier } = wish
   if (connection.config.role !== 'client' || connection.phase !== 'ready' || ch !== connection.nextChannel) {
-    throw new TypeError('channels are opened by a client, after the handshake, in ascending order')
+    throw new TypeError('a client opens channels in ascending order after the handshake')
   }
   connection.nextChannel += 1
   if (wish.live && !takesLive(connection, ch, out)) return
@@ -183,7 +183,7 @@ function onViewed(connection: Connection, channel: Channel, view: FrontierSummar
     }
   } else if (view === undefined) {
     connection.channels.delete(ch)
-    const error = new ReplicaError('ERR_FRONTIER_UNKNOWN', `${channel.frontier} is not kept here`)
+    const error = new ReplicaError('ERR_FRONTIER_UNKNOWN', `this store does not have ${channel.frontier}`)
     out.push({ do: 'failed', ch, error })
     return
   }

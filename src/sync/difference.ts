@@ -112,7 +112,7 @@ export class SetDifference {
    * answers show that the edge of the difference is near, so that asking costs little more than the difference.
    */
   async next(max: number): Promise<Digest[]> {
-    if (this.#offered !== undefined) throw new TypeError('the last offer has not been answered')
+    if (this.#offered !== undefined) throw new TypeError('the last offer is still open')
     if (this.#finished || this.exact) return []
     const offered: Offered[] = []
     const ids: Digest[] = []
@@ -141,9 +141,12 @@ export class SetDifference {
    */
   answer(bits: Uint8Array): void {
     const offered = this.#offered
-    if (offered === undefined) throw new TypeError('no offer to answer')
+    if (offered === undefined) throw new TypeError('there is no open offer')
     if (bits.length !== (offered.length + 7) >> 3) {
-      throw new ReplicaError('ERR_SYNC_FRAME', `${bits.length} bytes of answer to an offer of ${offered.length} ids`)
+      throw new ReplicaError(
+        'ERR_SYNC_FRAME',
+        `a response of ${bits.length} bytes to an offer of ${offered.length} ids`,
+      )
     }
     const before = this.#missing
     for (const [i, { seq, parents }] of offered.entries()) {
@@ -163,7 +166,7 @@ export class SetDifference {
 
   /** Sequence numbers of the nodes that the sink lacks, ascending: parents first. */
   missing(): Iterable<number> {
-    if (!this.exact && !this.#finished) throw new TypeError('there are questions left')
+    if (!this.exact && !this.#finished) throw new TypeError('ids are still to be offered')
     const isRange = this.#missing === this.#count - this.#floor
     return isRange ? range(this.#floor, this.#count) : this.#flags.having(LACKED)
   }
@@ -245,7 +248,7 @@ export class SetDifference {
   }
 
   #checkSignal(): void {
-    if (this.#signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the search for the difference was given up')
+    if (this.#signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the search for the difference was aborted')
   }
 }
 

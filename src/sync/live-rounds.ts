@@ -27,7 +27,7 @@ export function newLive(): Live {
 /** A hub without live channels would take an `open` that asks for one for a broken message, so it isn't sent. */
 export function takesLive(connection: Connection, ch: number, out: Effect[]): boolean {
   const isTaken = connection.peer!.caps.includes(CAP_LIVE)
-  const error = new ReplicaError('ERR_SYNC_VERSION', 'the hub has no live channels')
+  const error = new ReplicaError('ERR_SYNC_VERSION', 'the hub does not support live channels')
   if (!isTaken) out.push({ do: 'failed', ch, error })
   return isTaken
 }
@@ -91,7 +91,7 @@ export function isComplete(sink: Sink, equalHeads: boolean): boolean {
 
 /** This side wants to stop. */
 export function onStopRequest(connection: Connection, channel: Channel, out: Effect[]): void {
-  if (channel.live === undefined) throw new TypeError('only a live channel is stopped')
+  if (channel.live === undefined) throw new TypeError('only a live channel can be stopped')
   channel.live.stopping = true
   finishFlow(connection, channel, out)
 }

@@ -39,6 +39,9 @@ import {
 /** In place of a channel's number, the request that is under way. Channels start at 1. */
 const REQUEST = 0
 
+/** The message of an error that is not one of the protocol: peers do not see internal details. */
+const INTERNAL_ERROR = 'the session failed on this side'
+
 /** Feeds one input. After a `close` effect the connection takes no further input. */
 export function step(connection: Connection, input: Input): Effect[] {
   if (connection.phase === 'closed') return []
@@ -171,7 +174,8 @@ function onReady(connection: Connection, message: Message, out: Effect[]): void 
 function onError(connection: Connection, message: Message & { t: 'error' }, out: Effect[]): void {
   const { ch, code } = message
   const said = isErrorCode(code) && code.startsWith('ERR_SYNC_') ? code : 'ERR_SYNC_REMOTE'
-  const error = new ReplicaError(said, `the peer says: ${message.message}`, { facts: { remote: code } })
+  const text = message.message === INTERNAL_ERROR ? ' an internal error' : `: ${message.message}`
+  const error = new ReplicaError(said, `the peer reported${text}`, { facts: { remote: code } })
   if (ch === null) {
     connection.phase = 'closed'
     out.push({ do: 'close', error, from: 'peer' })
@@ -186,7 +190,7 @@ function onError(connection: Connection, message: Message & { t: 'error' }, out:
 
 function ask(connection: Connection, request: 'frontiers' | 'peers', message: Message, out: Effect[]): void {
   if (connection.phase !== 'ready' || connection.request !== undefined) {
-    throw new TypeError('one request at a time, after the handshake')
+    throw new TypeError('only one request at a time, after the handshake')
   }
   connection.request = request
   send(out, message)
@@ -224,7 +228,7 @@ function fail(connection: Connection, error: ReplicaError, out: Effect[]): void 
   connection.phase = 'closed'
   const ours = error.code.startsWith('ERR_SYNC_')
   // What went wrong in this replica's own store or code is told here and not to strangers.
-  sendError(out, null, error.code, ours ? plain(error.message) : 'the session failed on this side')
+  sendError(out, null, error.code, ours ? plain(error.message) : INTERNAL_ERROR)
   out.push({ do: 'close', error, from: 'here' })
 }
 

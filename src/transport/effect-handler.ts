@@ -136,7 +136,7 @@ export class EffectHandler {
 
   #planOf(ch: number): SendPlan {
     const plan = this.#plans.get(ch)
-    if (plan === undefined) throw new ReplicaError('ERR_ABORTED', 'the channel is over')
+    if (plan === undefined) throw new ReplicaError('ERR_ABORTED', 'the channel has ended')
     return plan
   }
 }

@@ -206,7 +206,7 @@ export class Inbox {
     if (this.#ended !== undefined) {
       return this.#ended.error === undefined ? Promise.resolve(undefined) : Promise.reject(this.#ended.error)
     }
-    if (this.#reader !== undefined) throw new TypeError('a link has one reader')
+    if (this.#reader !== undefined) throw new TypeError('a link can have only one reader')
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject }
     })
@@ -217,8 +217,9 @@ export class Inbox {
 export function closeError(code: number, reason: string): ReplicaError | undefined {
   if (code === 1000 || code === 1001) return undefined
   const words = reason === '' ? '' : `: ${reason}`
-  if (code === 1009) return new ReplicaError('ERR_SYNC_LIMIT', `the peer ended the link: a frame was too big${words}`)
+  if (code === 1009)
+    return new ReplicaError('ERR_SYNC_LIMIT', `the peer closed the link: a frame was too large${words}`)
   if (code === 1013 || code === 4503)
-    return new ReplicaError('ERR_SYNC_BUSY', `the peer takes no more connections${words}`)
+    return new ReplicaError('ERR_SYNC_BUSY', `the peer does not accept more connections${words}`)
   return new ReplicaError('ERR_SYNC_CLOSED', `the link ended with code ${code}${words}`)
 }

@@ -30,7 +30,7 @@ export class SessionTimeouts {
     this.#handshake = setAlarm(handshakeMsMax, () => late(`no handshake within ${handshakeMsMax} ms`))
     this.#idleness = setAlarm(idleMsMax, () => {
       if (mayBeSilent() || this.#isMoving()) this.renew()
-      else late(`nothing came for ${idleMsMax} ms`)
+      else late(`received nothing for ${idleMsMax} ms`)
     })
   }
 

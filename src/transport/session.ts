@@ -139,7 +139,7 @@ export class Session {
   }
 
   #nextChannel(): number {
-    if (this.#connection.config.role !== 'client') throw new TypeError('a hub opens no channel')
+    if (this.#connection.config.role !== 'client') throw new TypeError("a hub can't open a channel")
     this.#checkReady()
     this.#opened += 1
     return this.#opened
@@ -168,7 +168,7 @@ export class Session {
 
   #request<T>(input: Input): Promise<T> {
     this.#checkReady()
-    if (this.#waiters.has('request')) throw new TypeError('one request at a time')
+    if (this.#waiters.has('request')) throw new TypeError('only one request at a time')
     return this.#command(input, 'request')
   }
 

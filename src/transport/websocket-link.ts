@@ -74,12 +74,12 @@ function opened(socket: WebSocket, host: string): Promise<Upgraded> {
     socket.on('unexpected-response', (_request, response) => {
       const status = response.statusCode ?? 0
       const code = status === 503 ? 'ERR_SYNC_BUSY' : 'ERR_SYNC_CONNECT'
-      reject(new ReplicaError(code, `${host} answered HTTP ${status} instead of a WebSocket`))
+      reject(new ReplicaError(code, `${host} responded with HTTP ${status} instead of a WebSocket`))
       socket.terminate()
     })
     socket.on('open', () => resolve(upgraded))
     socket.on('error', cause => {
-      reject(new ReplicaError('ERR_SYNC_CONNECT', `${host} can't be reached: ${reasonOf(cause)}`, { cause }))
+      reject(new ReplicaError('ERR_SYNC_CONNECT', `can't connect to ${host}: ${reasonOf(cause)}`, { cause }))
     })
   })
 }
@@ -94,7 +94,7 @@ function parseUrl(url: string): URL {
   const target = URL.canParse(url) ? new URL(url) : undefined
   const scheme = { 'http:': 'ws:', 'https:': 'wss:', 'ws:': 'ws:', 'wss:': 'wss:' }[target?.protocol ?? '']
   if (target === undefined || scheme === undefined) {
-    throw new ReplicaError('ERR_PEER_URL', `'${url}' is no ws://, wss://, http:// or https:// address`)
+    throw new ReplicaError('ERR_PEER_URL', `'${url}' is not a ws://, wss://, http:// or https:// address`)
   }
   target.protocol = scheme
   target.hash = ''
@@ -250,7 +250,7 @@ class SocketLink implements Link {
   #onMessage(data: Buffer, binary: boolean): void {
     if (this.#closer !== undefined) return // nobody reads what still comes
     if (!binary) {
-      this.#inbox.end(new ReplicaError('ERR_SYNC_FRAME', 'a text frame came; frames are binary'))
+      this.#inbox.end(new ReplicaError('ERR_SYNC_FRAME', 'received a text frame; frames must be binary'))
       return
     }
     this.#inbox.push(data)
@@ -266,7 +266,7 @@ class SocketLink implements Link {
     const drained = this.#sentBytes - this.buffered
     const ping = this.#pulse.tick({ isReading: !this.#socket.isPaused, drained })
     if (ping === undefined) {
-      this.#failure = new ReplicaError('ERR_SYNC_TIMEOUT', 'nothing came, and no answer to pings')
+      this.#failure = new ReplicaError('ERR_SYNC_TIMEOUT', 'received nothing, not even a response to pings')
       this.#socket.terminate()
       return
     }

@@ -111,7 +111,7 @@ test('wss:// where nobody speaks TLS is told in one line without the words of a 
     const { port } = server.address() as net.AddressInfo
     const { exit, stderr } = await desk.run('.', ['clone', `wss://127.0.0.1:${port}`, 'copy', '--key', KEY])
     assert.is(exit, 3)
-    assert.match(stderr, /can't be reached: no TLS: [\w ]+ \(ERR_SYNC_CONNECT\)/)
+    assert.match(stderr, /can't connect to [\w.:]+: no TLS: [\w ]+ \(ERR_SYNC_CONNECT\)/)
     assert.not.match(stderr, /\\u\{|openssl/i)
   } finally {
     server.close()

@@ -44,7 +44,7 @@ test('a pull announces a conflict, which is listed, shown and explained until so
   assert.equal((await desk.json('ada', ['conflicts', '--finding', 'vf_2'])).value.conflicts, [])
   assert.match((await desk.run('ada', ['conflicts', 'show', id])).stdout, /shown now +0\.[29]/)
   const explained = (await desk.run('ada', ['conflicts', 'explain', id])).stdout
-  for (const part of ['hub:ada', 'hub:lab', 'why not', 'replica resolve', 'Neither event'])
+  for (const part of ['hub:ada', 'hub:lab', 'why not', 'replica resolve', 'The events are concurrent'])
     assert.ok(explained.includes(part), part)
   assert.is((await desk.run('ada', ['conflicts', 'show', 'vcx_0000000000000000'])).exit, 1)
   await desk.run('ada', draft('finding.confidence_revised', { new_score: 0.5 }))
@@ -64,7 +64,7 @@ test('a resolution that anybody appended settles nothing, and is listed with the
   const by = ['--actor', 'reviewer:ada', '--reason', 'r', '--payload', JSON.stringify(said)]
   const forged = (await desk.json('lab', ['append', ...about, ...by])).value
   const listed = (await desk.json('lab', ['conflicts', 'list', '--recorded'])).value
-  assert.equal(listed.ignored, [{ event: forged.event, reason: 'it does not name the key of its signer' }])
+  assert.equal(listed.ignored, [{ event: forged.event, reason: 'it does not name its signer’s key' }])
   assert.match((await desk.run('lab', ['conflicts', 'list', '--recorded'])).stdout, /settles nothing: it does not name/)
   await desk.run('lab', ['export', '--format', 'vela', '--out', 'whole.json'])
   const whole = JSON.parse(await fs.readFile(desk.dir.join('lab', 'whole.json'), 'utf8'))

@@ -78,7 +78,7 @@ test('refusals say which member is wrong, in few words however long it is', () =
   const text = Buffer.from(vela.makeEvent(draft).text).toString()
   const extra = text.replace('{"actor"', `{"${'a'.repeat(5000)}":1,"actor"`)
   const error = refusal(() => vela.checkEvent(Buffer.from(extra)), 'ERR_EVENT_SHAPE')
-  assert.match(error.message, /^a{64}… is no member of an event$/)
+  assert.match(error.message, /^a{64}… is not a member of an event$/)
   const missing = text.replace('"reason":"first look",', '')
   assert.match(refusal(() => vela.readEvent(missing), 'ERR_EVENT_SHAPE').message, /^reason is missing$/)
 })

@@ -121,7 +121,7 @@ const recordKey = (number: number) => `journal/${FRONTIER}/${String(number).padS
 test('whatever is changed, taken out or put in afterwards is found', async () => {
   const changes: [string, (store: MemoryStore) => Promise<void>][] = [
     ['entry 1 is missing', store => store.records.write([{ key: recordKey(1), value: undefined }])],
-    ['does not end where it should', store => store.records.write([{ key: recordKey(3), value: undefined }])],
+    ['does not end at entry', store => store.records.write([{ key: recordKey(3), value: undefined }])],
     [
       'entry 2: its signature is not valid',
       async store => {
@@ -146,7 +146,7 @@ test('whatever is changed, taken out or put in afterwards is found', async () =>
       },
     ],
     [
-      'where the journal ends is damaged',
+      'the end of the journal is damaged',
       store => store.records.write([{ key: `journal-end/${FRONTIER}`, value: encodeCbor({ count: 'x' }) }]),
     ],
   ]

@@ -213,10 +213,10 @@ test('a registered peer’s frontier is fetched with its signature', () => {
 
 test('a registered peer has to sign, with its own key, these very bytes', () => {
   const cases: [vela.FetchOutcome, RegExp][] = [
-    [status(404), /not to be had/],
+    [status(404), /not available/],
     [sig(owner), /another key/],
     [sig(hub, Buffer.from('{}')), /not valid/],
-    [ok(Buffer.from('x')), /not of its form/],
+    [ok(Buffer.from('x')), /malformed/],
     [{ error: 'reset' }, /reset/],
   ]
   for (const [outcome, reason] of cases) {

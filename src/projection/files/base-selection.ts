@@ -38,7 +38,7 @@ export function filesOf({ files }: Base, log: Pick<WholeLog, 'documents'>): Repo
 function documentAt({ documents }: Pick<WholeLog, 'documents'>, link: DocumentLink): Uint8Array {
   const bytes = documents.get(linkText(link))
   if (bytes !== undefined) return bytes
-  throw new ReplicaError('ERR_NOT_FOUND', `no node that is here links the document ${linkText(link)}`)
+  throw new ReplicaError('ERR_NOT_FOUND', `no node of this store links the document ${linkText(link)}`)
 }
 
 function parsed(bytes: Uint8Array): Json {

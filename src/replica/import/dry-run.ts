@@ -27,7 +27,7 @@ export async function dryRunImport(
   const fresh: Named[] = []
   const checkAborted = (): undefined => {
     if (!signal?.aborted) return
-    throw new ReplicaError('ERR_ABORTED', `import aborted: ${reading.read} events were read, none is added`)
+    throw new ReplicaError('ERR_ABORTED', `import aborted: events read ${reading.read}, added 0`)
   }
   for await (const chunk of reading.chunks(checkAborted)) {
     const known = await author.known(chunk)
@@ -52,7 +52,7 @@ async function rehearseParents(
     if (names.size <= NODE_LIMITS.parentsMax && ids.has(parent)) continue
     const stored = await author.stored(parent)
     if (stored === undefined && !ids.has(parent)) {
-      return reading.refuse(event, 'ERR_EVENT_PARENT', `names the unknown parent ${parent}`)
+      return reading.refuse(event, 'ERR_EVENT_PARENT', `has the unknown parent ${parent}`)
     }
     nodes.add(stored === undefined ? parent : toHex(stored.digest))
   }

@@ -184,13 +184,10 @@ class Import {
   async #stop(): Promise<never> {
     await this.#author.drain()
     const { read } = this.#reading
-    throw new ReplicaError(
-      'ERR_ABORTED',
-      `import aborted: ${read} events were read, ${this.#added} are added and durable`,
-    )
+    throw new ReplicaError('ERR_ABORTED', `import aborted: events read ${read}, added and durable ${this.#added}`)
   }
 }
 
 function lackOf({ head }: LogEntry): string {
-  return `names a parent that is neither here nor in the log: ${head.parents?.join(', ')}`
+  return `has a parent that is neither in the store nor in the log: ${head.parents?.join(', ')}`
 }

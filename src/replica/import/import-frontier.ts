@@ -60,8 +60,7 @@ async function beginning(
   let canBegin = false
   let isOver = false
   while (!isOver && bytes < BYTES_MAX && (texts.length < TEXTS_MIN || !canBegin)) {
-    if (signal?.aborted)
-      throw new ReplicaError('ERR_ABORTED', `import aborted: ${texts.length} events were read, none is added`)
+    if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', `import aborted: events read ${texts.length}, added 0`)
     const step = await rest.next()
     isOver = step.done === true
     if (step.done) break

@@ -54,7 +54,11 @@ export class OutboundLinks {
       })
       .catch((error: Error) => {
         // A store that fails; the links that are there go on as long as they can.
-        this.#parts.home.emit({ kind: 'alarm', message: `links are not as asked: ${error.message}`, facts: {} })
+        this.#parts.home.emit({
+          kind: 'alarm',
+          message: `can't apply the live settings of peers: ${error.message}`,
+          facts: {},
+        })
       })
   }
 

@@ -182,7 +182,7 @@ export class PeerLink {
     const { frontier, peer } = carried.wanted
     if (phase === 'live') this.#failures = 0
     if (phase === 'live' && this.#isTold) {
-      home.emit({ kind: 'session', message: `${peer} is reached again`, facts: { frontier, peer } })
+      home.emit({ kind: 'session', message: `${peer} is reachable again`, facts: { frontier, peer } })
       this.#isTold = false
     }
     if (isSupervised) carried.standing.link = phase

@@ -158,17 +158,22 @@ export function reportOf(
 
 function whyDifferent(tally: FlowReport, mode: Mode): string {
   const [here, there] = mode === 'push' ? ['the peer', 'this replica'] : ['this replica', 'the peer']
-  if (tally.refusedCount > 0) return `${here} refused ${tally.refusedCount} nodes`
+  if (tally.refusedCount > 0) return `${here} refused ${nodeCount(tally.refusedCount)}`
   if (tally.heldCount > 0)
-    return `${here} holds ${tally.heldCount} nodes until their keys are registered or their parents or documents come`
+    return `${here} holds ${nodeCount(tally.heldCount)} until the missing keys, parents or documents are there`
   if (tally.complete)
     return `${here} has nodes that ${there} lacks: ${mode === 'push' ? 'pull to fetch' : 'push to send'} them`
-  return `${here} holds nodes of an earlier sync back: see its status`
+  return `${here} holds nodes of an earlier sync: see its status`
+}
+
+function nodeCount(count: number): string {
+  return count === 1 ? '1 node' : `${count} nodes`
 }
 
 /** 64 hex digits as a 32-byte key. @throws ReplicaError ERR_KEY */
 export function hubKey(hex: string): Uint8Array {
   const key = fromHex(hex)
-  if (key?.length !== 32) throw new ReplicaError('ERR_KEY', `a hub's key is 64 hex digits, not '${hex.slice(0, 80)}'`)
+  if (key?.length !== 32)
+    throw new ReplicaError('ERR_KEY', `a hub's key must be 64 hex digits, not '${hex.slice(0, 80)}'`)
   return key
 }

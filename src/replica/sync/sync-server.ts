@@ -20,7 +20,7 @@ const WAITS_LISTED_MAX = 1024
 const CURSOR_BYTES = 16 + 8 + 32
 
 async function noStore(): Promise<never> {
-  throw new ReplicaError('ERR_INTERNAL', 'a session without a store was asked for one')
+  throw new ReplicaError('ERR_INTERNAL', "a session without a store can't serve a store")
 }
 
 /** The port of a session before its replica exists: every method rejects. */
@@ -67,7 +67,7 @@ export function replicaPort(home: ReplicaContext, options: { openRead: boolean }
     async follow(name, from, peer) {
       const frontier = at(name)
       if (mayRead(frontier, peer)) return followOf(frontier, from)
-      throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may not read ${name} any more`)
+      throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may no longer read ${name}`)
     },
     async subscribe(name, listener) {
       const frontier = at(name)
@@ -120,7 +120,7 @@ export function replicaPort(home: ReplicaContext, options: { openRead: boolean }
         // The nodes are in all the same, and that is what the peer is to hear.
         home.emit({
           kind: 'alarm',
-          message: `conflicts were not looked for: ${error.message}`,
+          message: `can't look for conflicts: ${error.message}`,
           facts: { frontier: name },
         })
         return undefined
@@ -142,7 +142,7 @@ export function replicaPort(home: ReplicaContext, options: { openRead: boolean }
     },
     async admit(name, blocks, peer) {
       if (!isRegistered(at(name), peer)) {
-        throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may not write ${name} any more`)
+        throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may no longer write ${name}`)
       }
       const result = await at(name).gate.admitNodesAndDocuments(blocks, { from: peer.key })
       if (result.admitted > 0) home.checkHeads(name)

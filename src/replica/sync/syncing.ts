@@ -165,7 +165,7 @@ export async function finishClone(
 /** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN */
 export function peerOf(home: ReplicaContext, frontier: string, id: string): Peer {
   const peer = home.frontier(frontier).registry.get(id)
-  if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `no peer '${id}' is registered for ${frontier}`)
+  if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `${frontier} has no registered peer '${id}'`)
   return peer
 }
 

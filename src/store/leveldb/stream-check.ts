@@ -106,7 +106,7 @@ export class StreamCheck {
 
   #checkLink(seq: number, record: CommitRecord, link: Digest): void {
     if (this.#expected !== undefined && !equals(link, this.#expected)) {
-      this.#fault('commit', seq, 'the commit record is not the one that was written')
+      this.#fault('commit', seq, 'the commit record differs from the one that was written')
     } else if (record.number !== this.#commit.number + 1) {
       this.#fault('commit', seq, `found commit ${record.number} instead of ${this.#commit.number + 1}`)
     } else if (this.#expected === undefined && !equals(record.previous, this.#commit.link)) {
@@ -121,7 +121,7 @@ export class StreamCheck {
     this.#remaining--
     if (row !== undefined) this.#hash.update(row.head)
     if (this.#remaining === 0 && !this.#isSkipping && !equals(this.#hash.digest(), this.#rows)) {
-      this.#fault('commit', this.#commit.first, 'the nodes are not those that were committed')
+      this.#fault('commit', this.#commit.first, 'the nodes differ from those that were committed')
     }
     return row
   }

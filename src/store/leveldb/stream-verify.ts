@@ -79,7 +79,7 @@ export async function* verifyStream(parts: VerifyParts, options: StreamVerifyOpt
   const end = check.finish(tail.end)
   if (indexed !== undefined && end.end === indexed.end && !equals(end.link, indexed.link)) {
     const where = { seq: indexed.last, ...(name === '' ? {} : { frontier: name }) }
-    faults.push({ kind: 'commit', ...where, reason: 'the last commit is not the one that was written' })
+    faults.push({ kind: 'commit', ...where, reason: 'the last commit differs from the one that was written' })
   }
   yield* faults
   if (name === '') return

@@ -55,7 +55,7 @@ export function readCheckpoint(text: string | Uint8Array): Checkpoint {
   const count = (name: string): bigint => {
     const value = record.value(name)
     if (value instanceof JsonNumber && value.isInteger && value.toBigInt() >= 0n) return value.toBigInt()
-    throw record.refuse(`${name} is no count`)
+    throw record.refuse(`${name} is not a count`)
   }
   const previous = (record.value('previous_checkpoint') ?? null) === null
   const checkpoint: Checkpoint = {
@@ -70,7 +70,7 @@ export function readCheckpoint(text: string | Uint8Array): Checkpoint {
     signature: record.hex('signature', 64),
     created_at: record.instant('created_at'),
   }
-  if (record.rest().size > 0) throw record.refuse('it has a member that a checkpoint does not have')
+  if (record.rest().size > 0) throw record.refuse('it has an unknown member')
   return checkpoint
 }
 

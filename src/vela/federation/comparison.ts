@@ -82,7 +82,7 @@ export interface LocatorFailure {
 /** The entry was good, and where it pointed there was no frontier. @throws as syncWithPeer does */
 export function recordLocatorFailure(ours: OurState, failure: LocatorFailure, pass: ComparisonRun): ComparisonEvents {
   const { vfr_id, locator, status } = failure
-  if (!Number.isInteger(status) || status < 0 || status > 0xffff) throw new TypeError(`${status} is no HTTP status`)
+  if (!Number.isInteger(status) || status < 0 || status > 0xffff) throw new TypeError(`${status} is not an HTTP status`)
   const detail = `locator ${locator} returned HTTP ${status}`
   return failureEvents(
     ours,

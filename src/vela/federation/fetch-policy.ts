@@ -126,7 +126,7 @@ function urlFault(text: string, policy: FetchPolicy): string | undefined {
   if (Buffer.byteLength(text) > REGISTRY_LIMITS.urlBytesMax) return 'the URL is too long'
   if (!WEB_URL.test(text) || !URL.canParse(text)) return 'not a URL of the form https://host/…'
   const { protocol, username, password, hostname } = new URL(text)
-  if (username !== '' || password !== '') return 'a URL to fetch carries no user name or password'
+  if (username !== '' || password !== '') return 'a URL to fetch must not have a user name or password'
   const isPrivate = isPrivateHost(hostname)
   if (isPrivate && !mayBePrivate(text, policy)) return `${hostname} is a host of this machine or of a private network`
   if (protocol === 'http:' && !policy.allowPlain && !isPrivate) return 'http:// is not encrypted; use https://'

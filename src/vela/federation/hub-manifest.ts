@@ -37,12 +37,12 @@ export function signManifest(manifest: ReadonlyMap<string, Json>, signer: Signer
 export function readManifest(text: string | Uint8Array): HubManifest {
   const record = readRecordText(FORM, text)
   const manifest = record.value('manifest')
-  if (!(manifest instanceof Map)) throw record.refuse('manifest is no object')
+  if (!(manifest instanceof Map)) throw record.refuse('manifest is not an object')
   const signature = record.value('signature') ?? null
   const mode = record.string('mode')
-  if (mode !== (signature === null ? 'unsigned' : 'signed')) throw record.refuse('mode and signature do not agree')
+  if (mode !== (signature === null ? 'unsigned' : 'signed')) throw record.refuse('mode and signature do not match')
   if (signature === null) return { manifest, signature: undefined }
-  if (!(signature instanceof Map)) throw record.refuse('signature is no object')
+  if (!(signature instanceof Map)) throw record.refuse('signature is not an object')
   const signed = new RecordReader(FORM, signature)
   if (signed.string('alg') !== 'Ed25519' || signed.string('alg_variant') !== 'pure')
     throw record.refuse('the signature is not pure Ed25519')

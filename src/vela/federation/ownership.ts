@@ -60,7 +60,7 @@ export function readOwnershipRecord(text: string | Uint8Array): OwnershipRecord 
     signer_pubkey_hex: record.hex('signer_pubkey_hex', 32),
   }
   const [unknown] = record.rest().keys()
-  if (unknown !== undefined) throw record.refuse('it has a member that such a record does not have')
+  if (unknown !== undefined) throw record.refuse('it has an unknown member')
   return { ...found, ...signed }
 }
 
@@ -73,7 +73,7 @@ function contentFrom(record: RecordReader) {
       rotated_at: record.instant('rotated_at'),
     } as const
   if (schema === DEPRECATION_SCHEMA) return { schema, deprecated_at: record.instant('deprecated_at') } as const
-  if (schema !== MAINTAINER_SCHEMA) throw record.refuse('schema is of no kind of ownership record')
+  if (schema !== MAINTAINER_SCHEMA) throw record.refuse('schema is not one of an ownership record')
   const action = record.string('action')
   if (action !== 'add' && action !== 'remove') throw record.refuse('action is neither add nor remove')
   const maintainer_pubkey = record.hex('maintainer_pubkey', 32)
@@ -145,7 +145,7 @@ export function applyOwnershipRecord(
   if (before.counted.has(name)) return before
   checkRecord(record, options)
   const { owner = before.owner } = options
-  if (owner === '') throw noRight('the key has no right here any more')
+  if (owner === '') throw noRight('the key no longer has rights on this frontier')
   const former = owner === before.owner ? before.former : [...before.former, before.owner]
   const after = stateAfter({ ...before, owner, former }, record)
   return { ...after, counted: new Set([...before.counted, name]) }
@@ -190,22 +190,22 @@ function stateAfter(before: OwnershipState, record: OwnershipRecord): OwnershipS
   if (record.schema === MAINTAINER_SCHEMA) {
     const { action, maintainer_pubkey: key } = record
     const byMaintainer = before.maintainers.get(record.signer_pubkey_hex)?.action === 'add'
-    if (!byOwner && !byMaintainer) throw noRight('only the owner and maintainers change the maintainers')
+    if (!byOwner && !byMaintainer) throw noRight('only the owner and maintainers may change the maintainers')
     const at = parseInstant(record.authorized_at)
     const latest = before.maintainers.get(key)
     if (latest !== undefined && compareInstants(at, latest.at) <= 0)
-      throw new ReplicaError('ERR_ENTRY_STALE', 'a later or equally old action on this maintainer counts already')
+      throw new ReplicaError('ERR_ENTRY_STALE', 'a later or equally old action on this maintainer already counts')
     return { ...before, maintainers: new Map(before.maintainers).set(key, { action, at }) }
   }
-  if (!byOwner) throw noRight('only the owner rotates and deprecates')
+  if (!byOwner) throw noRight('only the owner may rotate the key or deprecate the frontier')
   if (record.schema === DEPRECATION_SCHEMA) {
     if (before.deprecation !== undefined)
-      throw new ReplicaError('ERR_ENTRY_STALE', 'the frontier is deprecated already')
+      throw new ReplicaError('ERR_ENTRY_STALE', 'the frontier is already deprecated')
     return { ...before, deprecation: record }
   }
   const next = record.new_owner_pubkey
   if (next === before.owner || before.former.includes(next))
-    throw noRight('a key that is or was the owner’s does not become it again')
+    throw noRight('a current or former owner key can’t become the owner key again')
   return { ...before, owner: next, former: [...before.former, before.owner] }
 }
 
@@ -233,7 +233,7 @@ export function judgePublication(entry: RegistryEntry, publication: Publication)
   if (!verifyEntry(entry, verify))
     throw new ReplicaError('ERR_ENTRY_SIGNATURE', 'the signature of the entry is not its owner’s')
   if (content !== undefined && content.frontier !== entry.vfr_id)
-    throw new ReplicaError('ERR_ENTRY', 'the content that came with the entry is of another frontier')
+    throw new ReplicaError('ERR_ENTRY', 'the content sent with the entry is of another frontier')
   const fault = content && hashFault(entry, content)
   if (fault !== undefined) throw new ReplicaError('ERR_ENTRY', fault)
   if (live !== undefined && live.signature === entry.signature && equals(entryPreimage(live), entryPreimage(entry)))
@@ -243,9 +243,9 @@ export function judgePublication(entry: RegistryEntry, publication: Publication)
   if (ownership?.deprecation !== undefined)
     throw new ReplicaError('ERR_ENTRY_STALE', 'the frontier is deprecated; a successor is a new frontier')
   if (live === undefined) return 'first'
-  if (live.vfr_id !== entry.vfr_id) throw new TypeError('the entry that stands is of another frontier')
-  if (ownership === undefined) throw new TypeError('a frontier with an entry has an owner')
+  if (live.vfr_id !== entry.vfr_id) throw new TypeError('the current entry is of another frontier')
+  if (ownership === undefined) throw new TypeError('a frontier with an entry must have an owner')
   if (compareEntries(entry, live) <= 0)
-    throw new ReplicaError('ERR_ENTRY_STALE', 'the entry is not later than the one that stands')
+    throw new ReplicaError('ERR_ENTRY_STALE', 'the entry is not later than the current one')
   return 'next'
 }

@@ -80,11 +80,11 @@ function signatureArrived(
   if (arrival.kind === 'status') {
     const absent = arrival.status === 404 || arrival.status === 410
     if (absent && peerKey === undefined) return { result: { kind: 'Fetched', content, signer: undefined } }
-    return failed(url, arrival.status, 'the signature of the frontier is not to be had')
+    return failed(url, arrival.status, 'the signature of the frontier is not available')
   }
   const text = Buffer.from(arrival.body).toString('latin1')
   const parts = /^([0-9a-f]{64}) ([0-9a-f]{128})\r?\n?$/.exec(text)
-  if (parts === null) return failed(url, 0, 'the signature of the frontier is not of its form')
+  if (parts === null) return failed(url, 0, 'the signature of the frontier is malformed')
   const [key, signature] = parts.slice(1) as [string, string]
   if (peerKey !== undefined && key !== peerKey)
     return failed(url, 0, 'the frontier is signed by another key than the peer’s')

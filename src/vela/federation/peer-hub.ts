@@ -29,7 +29,7 @@ const HTTPS = /^https:\/\/[^\p{C}\p{Z}\\/?#@]+(?:[/?][^\p{C}\p{Z}\\#]*)?$/u
  */
 export function readPeerHubs(text: string | Uint8Array): PeerHub[] {
   const cursor = openCursor(text, 'exact')
-  if (peek(cursor) !== '[') throw new ReplicaError('ERR_REGISTRY', 'peers are a list of records')
+  if (peek(cursor) !== '[') throw new ReplicaError('ERR_REGISTRY', 'peers must be a list of records')
   const ids = new Set<string>()
   const peers: PeerHub[] = []
   readItems(cursor, () => {

@@ -20,7 +20,7 @@ export interface RegistryFile {
 /** @throws ReplicaError ERR_JSON, ERR_ENTRY when the text as a whole is no registry */
 export function readRegistry(text: string | Uint8Array): RegistryFile {
   const cursor = openCursor(text, 'exact')
-  if (peek(cursor) !== '{') throw broken('it is no object')
+  if (peek(cursor) !== '{') throw broken('it is not an object')
   const seen = new Set<string>()
   const found: RegistryFile = { entries: [], refused: [] }
   readMembers(cursor, name => {
@@ -35,7 +35,7 @@ export function readRegistry(text: string | Uint8Array): RegistryFile {
 }
 
 function readEntries(cursor: ParserCursor, found: RegistryFile): void {
-  if (peek(cursor) !== '[') throw broken('entries is no list')
+  if (peek(cursor) !== '[') throw broken('entries is not a list')
   readItems(cursor, index => {
     try {
       found.entries.push(entryFrom(readRecordAt(ENTRY_FORM, cursor, NODE_LIMITS.jsonDepthMax - 2)))

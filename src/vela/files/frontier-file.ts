@@ -84,7 +84,7 @@ export function* readFrontierTask(
   const bytes = typeof file === 'string' ? utf8(file) : file
   const { frontierBytesMax } = FETCH_LIMITS
   if (bytes.length > frontierBytesMax)
-    throw refusal(`the file has ${bytes.length} bytes; the most is ${frontierBytesMax}`)
+    throw refusal(`the file has ${bytes.length} bytes, more than ${frontierBytesMax}`)
   const record = readRecordText(FORM, bytes, numbers)
   yield
   const members = record.rest()
@@ -132,14 +132,14 @@ function idIn(value: Json): { id?: string } {
 /** The members that a frontier must have; gives the list of its findings. @throws ReplicaError ERR_FRONTIER */
 function checkMembers(members: ReadonlyMap<string, Json>): readonly Json[] {
   for (const name of ['vela_version', 'schema'])
-    if (typeof members.get(name) !== 'string') throw refusal(`${name} is missing or no string`)
+    if (typeof members.get(name) !== 'string') throw refusal(`${name} is missing or not a string`)
   checkMeta(members.get('frontier'))
-  if (!(members.get('stats') instanceof Map)) throw refusal('stats is no object')
+  if (!(members.get('stats') instanceof Map)) throw refusal('stats is not an object')
   for (const name of LISTS) {
-    if (members.has(name) && !Array.isArray(members.get(name))) throw refusal(`${name} is no list`)
+    if (members.has(name) && !Array.isArray(members.get(name))) throw refusal(`${name} is not a list`)
   }
   const findings = members.get('findings')
-  if (!Array.isArray(findings)) throw refusal('findings is no list')
+  if (!Array.isArray(findings)) throw refusal('findings is not a list')
   return findings
 }
 
@@ -156,10 +156,10 @@ export function readFinding(value: Json): Finding {
   const inside = (name: string): ReadonlyMap<string, Json> => {
     const object = value.get(name)
     if (object instanceof Map) return object
-    throw broken(`${name} is no object`)
+    throw broken(`${name} is not an object`)
   }
   const text = inside('assertion').get('text')
-  if (typeof text !== 'string') throw broken('assertion.text is no string')
+  if (typeof text !== 'string') throw broken('assertion.text is not a string')
   const score = inside('confidence').get('score')
   if (!(score instanceof JsonNumber)) throw broken('confidence.score is no number')
   const flags = inside('flags')
@@ -170,7 +170,7 @@ export function readFinding(value: Json): Finding {
   }
   const verdict = flags.get('review_state') ?? undefined
   const review_state = REVIEW_STATES.find(state => state === verdict)
-  if (verdict !== review_state) throw broken('flags.review_state is no verdict')
+  if (verdict !== review_state) throw broken('flags.review_state is not a verdict')
   const [retracted, superseded] = [flag('retracted'), flag('superseded')]
   return { id, text, score: score.toNumber(), retracted, superseded, review_state, body: value }
 }
@@ -181,18 +181,18 @@ export function printFrontier(frontier: Pick<FrontierFile, 'members'>): string {
 }
 
 function checkMeta(meta: Json | undefined): void {
-  if (!(meta instanceof Map)) throw refusal('frontier is no object')
+  if (!(meta instanceof Map)) throw refusal('frontier is not an object')
   for (const name of ['name', 'description', 'compiled_at', 'compiler']) {
-    if (typeof meta.get(name) !== 'string') throw refusal(`frontier.${name} is no string`)
+    if (typeof meta.get(name) !== 'string') throw refusal(`frontier.${name} is not a string`)
   }
 }
 
 /** Each event in the bytes it was written in, since its id may need another reading of numbers than the file's. */
 function rawEvents(bytes: Uint8Array, members: ReadonlyMap<string, Json>): RawEvent[] {
   if (!members.has('events')) return []
-  if (members.has('kind')) throw refusal('a kind stands beside its events')
+  if (members.has('kind')) throw refusal('it has a kind beside its events')
   const log = readLog(bytes)
-  if (log.form !== 'frontier') throw refusal('the name of its events is spelled with escapes')
+  if (log.form !== 'frontier') throw refusal('the member name "events" is written with escapes')
   return [...log.events()]
 }
 

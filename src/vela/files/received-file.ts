@@ -14,7 +14,7 @@ export type ContentVerdict = 'good' | { readonly kind: 'unreadable' | 'untrue'; 
 export function judgeContent(body: Uint8Array, frontier: string): ContentVerdict {
   try {
     const log = readLog(body)
-    if (log.form !== 'frontier') return { kind: 'unreadable', reason: 'it is no frontier file' }
+    if (log.form !== 'frontier') return { kind: 'unreadable', reason: 'it is not a frontier file' }
     // The log only counts brackets outside of its events.
     parseJson(body)
     for (const event of log.events()) {

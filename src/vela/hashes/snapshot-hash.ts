@@ -79,9 +79,9 @@ export function findingId(finding: ReadonlyMap<string, Json>): string {
   const provenance = finding.get('provenance')
   if (!(assertion instanceof Map && provenance instanceof Map)) throw noId('it has no assertion, or no provenance')
   const [text, type] = [assertion.get('text'), assertion.get('type')]
-  if (typeof text !== 'string' || typeof type !== 'string') throw noId('its text or its type is no string')
+  if (typeof text !== 'string' || typeof type !== 'string') throw noId('its text or its type is not a string')
   const source = provenance.get('doi') ?? provenance.get('pmid') ?? provenance.get('title') ?? ''
-  if (typeof source !== 'string') throw noId('its doi, pmid or title is no string')
+  if (typeof source !== 'string') throw noId('its doi, pmid or title is not a string')
   const claim = utf8(`${normalizeClaim(text)}|${type}|${source}`)
   return `vf_${toHex(sha256(claim).subarray(0, 8))}`
 }

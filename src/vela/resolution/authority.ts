@@ -30,7 +30,7 @@ const FORM = { what: 'actor record', code: 'ERR_ACTOR' } as const
 /** A list of actor records. An id may come again, with another key. @throws ReplicaError ERR_JSON, ERR_ACTOR */
 export function readActors(text: string | Uint8Array): ActorRecord[] {
   const cursor = openCursor(text, 'exact')
-  if (peek(cursor) !== '[') throw new ReplicaError('ERR_ACTOR', 'actors are a list of records')
+  if (peek(cursor) !== '[') throw new ReplicaError('ERR_ACTOR', 'actors must be a list of records')
   const actors: ActorRecord[] = []
   readItems(cursor, () => {
     actors.push(actorFrom(readRecordAt(FORM, cursor, NODE_LIMITS.jsonDepthMax - 1)))
@@ -112,12 +112,12 @@ export function isAgent(id: string): boolean {
 
 /** Why this id may not decide; undefined when it may, as far as its name says. */
 export function reviewerFault(id: string): string | undefined {
-  if (!VISIBLE.test(id)) return 'a reviewer’s id is visible text without spaces at its ends'
+  if (!VISIBLE.test(id)) return 'a reviewer’s id must be visible text without spaces at its ends'
   const name = id.toLowerCase()
   const last = name.slice(name.lastIndexOf(':') + 1)
-  if (isAgent(id)) return 'agents and simulations propose; people decide'
+  if (isAgent(id)) return 'agents and simulations may only propose'
   const isPlaceholder = [name, last].some(part => PLACEHOLDERS.has(part) || part.startsWith('local-'))
-  return isPlaceholder ? 'a placeholder is nobody' : undefined
+  return isPlaceholder ? 'a placeholder is not a person' : undefined
 }
 
 /**
@@ -143,8 +143,7 @@ export function checkKeyOf(
     throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)}: the key is registered for another actor`)
   if (own.length === 0) return
   const registered = own.filter(actor => actor.public_key === key)
-  if (registered.length === 0)
-    throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)} is registered, and with another key`)
+  if (registered.length === 0) throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)} is registered with another key`)
   if (registered.every(actor => isRevokedAt(actor.revoked_at, at)))
     throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)}: the key is revoked`)
 }
@@ -181,7 +180,7 @@ export function isUnsignedForm(payload: Payload): boolean {
 /** The registered actors. @throws ReplicaError ERR_ACTOR where they can't be read */
 export function actorsOf({ actors }: ResolutionAuthorities): readonly ActorRecord[] {
   if (actors !== undefined) return actors
-  throw new ReplicaError('ERR_ACTOR', 'the list of the frontier’s actors can’t be read')
+  throw new ReplicaError('ERR_ACTOR', 'can’t read the frontier’s list of actors')
 }
 
 /**
@@ -203,20 +202,20 @@ export function checkAuthority(event: ResolvingEvent, payload: Payload, authorit
 function checkRegistered(event: ResolvingEvent, authorities: ResolutionAuthorities): void {
   const verdict = judgeEventSignature(event, actorsOf(authorities), authorities.verify)
   if (verdict === 'valid' || verdict === 'unneeded') return
-  throw refusal(`${excerpt(event.head.actor.id)} is registered, and the event’s signature is ${WORDS[verdict]}`)
+  throw refusal(`${excerpt(event.head.actor.id)} is registered, but the event’s signature is ${WORDS[verdict]}`)
 }
 
 const WORDS = { unsigned: 'missing', invalid: 'not of that actor’s key', revoked: 'of a revoked key' } as const
 
 function checkSigner({ text, head }: ResolvingEvent, payload: Payload, deciders: ResolutionAuthorities): void {
   const key = payload.get('signer')
-  if (typeof key !== 'string' || !isLowerHex(key, 32)) throw refusal('it does not name the key of its signer')
+  if (typeof key !== 'string' || !isLowerHex(key, 32)) throw refusal('it does not name its signer’s key')
   checkKeyOf({ id: head.actor.id, key, at: head.timestamp }, actorsOf(deciders))
   const signature = head.signed ? eventSignature(text) : undefined
   if (signature === undefined) throw refusal('it carries no signature')
   const message = eventSigningBytes(text, signature.form)
   if (deciders.verify(fromHex(key)!, message, signature.sig) !== true)
-    throw refusal('its signature is not valid under the key of its signer')
+    throw refusal('its signature is not valid for its signer’s key')
 }
 
 function refusal(reason: string): ReplicaError {

@@ -59,5 +59,5 @@ export function checkChoiceValue(kind: string, value: Json): void {
   const field = fieldOf(kind)
   const wanted = field === undefined ? `${PRESENT}, ${ABSENT}` : WANTED[field]
   if (field === undefined ? !isAboutPresence(kind) || value === PRESENT || value === ABSENT : FITS[field](value)) return
-  throw new ReplicaError('ERR_PROPOSAL', `no value for ${excerpt(kind)}: it takes ${wanted}`)
+  throw new ReplicaError('ERR_PROPOSAL', `not a value for ${excerpt(kind)}: it must be ${wanted}`)
 }

@@ -56,7 +56,10 @@ export function readProposal(text: string | Uint8Array): Proposal {
   const asReference = proposalFrom(text, 'reference')
   const computed = proposalId(asReference)
   if (computed === asReference.id) return asReference
-  throw new ReplicaError('ERR_PROPOSAL', `the proposal says ${excerpt(asReference.id)}, its content is ${computed}`)
+  throw new ReplicaError(
+    'ERR_PROPOSAL',
+    `the proposal has the id ${excerpt(asReference.id)}, but its content has the id ${computed}`,
+  )
 }
 
 function proposalFrom(text: string | Uint8Array, numbers: NumberReading): Proposal {
@@ -83,10 +86,10 @@ function proposalFrom(text: string | Uint8Array, numbers: NumberReading): Propos
 
 function pairFrom(record: RecordReader, name: 'target' | 'actor'): { id: string; type: string } {
   const value = record.value(name)
-  if (!(value instanceof Map)) throw record.refuse(`${name} is no object`)
+  if (!(value instanceof Map)) throw record.refuse(`${name} is not an object`)
   const inner = new RecordReader({ ...FORM, what: `proposal: ${name}` }, value)
   const pair = { id: inner.string('id'), type: inner.string('type') }
-  if (inner.rest().size > 0) throw inner.refuse('it has members beyond id and type')
+  if (inner.rest().size > 0) throw inner.refuse('it has members other than id and type')
   return pair
 }
 

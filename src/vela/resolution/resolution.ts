@@ -63,8 +63,7 @@ export function proposeResolution(draft: ResolutionDraft, docket: ResolutionCont
   const before = existingProposal({ draft, subject }, docket)
   if (before !== undefined) return before
   const contested = checkOpen(conflict, docket)
-  if (choice !== undefined && subject === undefined)
-    throw refusal('nothing here says which finding the conflict is about')
+  if (choice !== undefined && subject === undefined) throw refusal('the finding of the conflict is unknown here')
   if (choice !== undefined && 'value' in choice) checkChoiceValue(subject!.kind, toJson(choice.value))
   const proposal = draftProposal({ draft, subject }, contested === undefined ? [] : standingIds(contested))
   checkResolveProposal(proposal, frontier)
@@ -156,12 +155,12 @@ export function acceptResolution(proposal: Proposal, acceptance: Acceptance, doc
 /** The proposal's payload, when it is one to settle a conflict of this frontier. @throws ReplicaError ERR_PROPOSAL */
 function checkResolveProposal(proposal: Proposal, frontier: string): ReadonlyMap<string, Json> {
   const { kind, target, payload, status } = proposal
-  if (proposalId(proposal) !== proposal.id) throw refusal('the id of the proposal is not that of its content')
-  if (kind !== CONFLICT_RESOLVE) throw refusal(`a proposal of kind ${excerpt(kind)} settles no conflict`)
+  if (proposalId(proposal) !== proposal.id) throw refusal('the id of the proposal does not match its content')
+  if (kind !== CONFLICT_RESOLVE) throw refusal(`a proposal of kind ${excerpt(kind)} can't settle a conflict`)
   if (target.type !== 'frontier_observation' || target.id !== frontier)
     throw refusal('the proposal is about another frontier')
   if (status === 'rejected') throw refusal('the proposal was rejected')
-  if (!(payload instanceof Map)) throw refusal('the payload is no object')
+  if (!(payload instanceof Map)) throw refusal('the payload is not an object')
   try {
     checkFrontierPayload(CONFLICT_RESOLVED, new Map([...payload, ['resolved_by', 'somebody']]))
   } catch (error) {
@@ -176,7 +175,7 @@ function checkChoice(choice: Json | undefined, about: ConflictSubject | undefine
   if (!(choice instanceof Map)) return
   const { finding_id, kind } = subjectIn(choice)
   if (about !== undefined && (finding_id !== about.finding_id || kind !== about.kind))
-    throw refusal('what it chooses is not what the conflict is about')
+    throw refusal('its choice is not about the field of the conflict')
   if (choice.has('value')) checkChoiceValue(kind, choice.get('value')!)
 }
 
@@ -193,7 +192,7 @@ export function checkKnown(id: string, docket: ResolutionContext): ConflictSubje
   if (event !== undefined) return recordedConflict(event)
   const resolutions = resolutionsOf(id, docket)
   if (resolutions === undefined)
-    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `no conflict ${excerpt(id)} is recorded or computed here`)
+    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `there is no recorded or computed conflict ${excerpt(id)}`)
   return subjectOf(resolutions)
 }
 
@@ -201,14 +200,17 @@ export function checkKnown(id: string, docket: ResolutionContext): ConflictSubje
 function recordedConflict(event: LoggedEvent): ConflictSubject {
   const conflict = readRecorded(event)
   if (conflict !== undefined) return { finding_id: conflict.finding_id, kind: conflict.kind }
-  throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `${excerpt(event.head.id)} is not of the form of a recorded conflict`)
+  throw new ReplicaError(
+    'ERR_CONFLICT_UNKNOWN',
+    `${excerpt(event.head.id)} does not have the form of a recorded conflict`,
+  )
 }
 
 /** The resolutions that contest each other, if any do. @throws ReplicaError ERR_CONFLICT_SETTLED when one stands */
 export function checkOpen(conflict: string, docket: ResolutionContext): ConflictResolutions | undefined {
   const found = resolutionsOf(conflict, docket)
   if (found === undefined || found.state === 'contested') return found
-  throw new ReplicaError('ERR_CONFLICT_SETTLED', `the conflict was settled by ${found.standing[0]!.event}`, {
+  throw new ReplicaError('ERR_CONFLICT_SETTLED', `the conflict was already settled by ${found.standing[0]!.event}`, {
     facts: { events: standingIds(found) },
   })
 }
@@ -217,7 +219,7 @@ function checkSupersedes(payload: ReadonlyMap<string, Json>, contested: Conflict
   const named = [...((payload.get('supersedes') ?? []) as string[])].sort()
   const standing = contested === undefined ? [] : standingIds(contested)
   if (named.length === standing.length && named.every((id, index) => id === standing[index])) return
-  throw new ReplicaError('ERR_CONFLICT_SETTLED', 'the proposal does not name exactly the resolutions that stand now', {
+  throw new ReplicaError('ERR_CONFLICT_SETTLED', 'the proposal does not name exactly the current resolutions', {
     facts: { events: standing },
   })
 }

@@ -56,7 +56,7 @@ export function withItem(
   if (itemIndex(step, list, { id, body, texts }) !== undefined) return undefined
   const items = listAt(body, list.path)
   if (items.length >= REPLAY_LIMITS.listItemsMax)
-    throw new ReplicaError('ERR_REPLAY_LIMIT', `a list has ${items.length} items, which is the most`)
+    throw new ReplicaError('ERR_REPLAY_LIMIT', `a list already has the maximum of ${items.length} items`)
   step.view.listIndex.set(listKey(list, id, texts), items.length)
   return withMembers(body, list.path.slice(0, -1), { [list.path.at(-1)!]: [...items, item] })
 }

@@ -23,7 +23,7 @@ export function assertFinding(step: Step): void {
   if (view.objects.findings.has(id) && (!seeded || event.after_hash === NULL_HASH)) return
   const body = checkedBody(findingInProposal(step, 'finding'), id)
   if (findingHash(body) !== event.after_hash)
-    throw new ReplicaError('ERR_PROPOSAL', "the proposal's finding is not the one that after_hash is of")
+    throw new ReplicaError('ERR_PROPOSAL', "the proposal's finding does not match after_hash")
   addFinding(step, body)
 }
 
@@ -41,7 +41,7 @@ export function supersedeFinding(step: Step): void {
     addFinding(step, checkedBody(findingInProposal(step, 'new_finding'), replacement))
   } catch (error) {
     if (!hasCode(error)) throw error
-    step.report(error.code, `the replacement is not here: ${error.message}`)
+    step.report(error.code, `the replacement is missing: ${error.message}`)
   }
 }
 
@@ -50,7 +50,7 @@ function findingInProposal(step: Step, member: 'finding' | 'new_finding'): Body 
   const proposal = textOf(step.payload, 'proposal_id')
   if (proposal === undefined) throw malformed('the event has neither a body nor a proposal')
   const seed = step.proposalPayload(proposal)
-  if (seed === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `proposal ${excerpt(proposal)} is not at hand`)
+  if (seed === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `proposal ${excerpt(proposal)} is not available`)
   const body = seed.get(member)
   if (body instanceof Map) return body
   throw new ReplicaError('ERR_PROPOSAL', `proposal ${excerpt(proposal)} has no ${member}`)

@@ -37,7 +37,7 @@ function valueOfWriter(step: Step, { id, field, choice }: { id: string; field: F
   const setters = step.view.writers.get(id)?.[field]?.writers ?? []
   const setter = setters.find(one => one.event === event)
   if (setter !== undefined) return setter.value
-  throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(event)} does not stand for the finding's ${field}`)
+  throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(event)} is not a current value of the finding's ${field}`)
 }
 
 interface FieldSetting {
@@ -52,7 +52,7 @@ interface FieldSetting {
  * @throws ReplicaError ERR_EVENT_SHAPE for a value that the field can't have
  */
 function setField(step: Step, { id, finding, field, value }: FieldSetting): void {
-  if (!fitsField(field, value)) throw malformed(`payload.choice.value is no value of ${field}`)
+  if (!fitsField(field, value)) throw malformed(`payload.choice.value is not a value of ${field}`)
   step.write('findings', id, withValue(finding, field, value))
   const replaced = recordWriter(step, id, { field, value })
   const { settled, undoLog: ledger } = step.view

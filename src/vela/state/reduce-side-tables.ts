@@ -13,7 +13,7 @@ export function deposit(table: ObjectTable, member: string): Reducer {
   return step => {
     const body = objectIn(step.payload, member)
     const id = textOf(body, 'id')
-    if (id === undefined) throw malformed(`payload.${member}.id is missing or no string`)
+    if (id === undefined) throw malformed(`payload.${member}.id is missing or not a string`)
     if (!step.view.objects[table].has(id)) step.write(table, id, body)
   }
 }
@@ -37,7 +37,7 @@ export function appendStep(step: Step): void {
   const id = textIn(payload, 'parent_trajectory_id')
   const item = objectIn(payload, 'step')
   const stepId = textOf(item, 'id')
-  if (stepId === undefined) throw malformed('payload.step.id is missing or no string')
+  if (stepId === undefined) throw malformed('payload.step.id is missing or not a string')
   const trajectory: Body = step.object('trajectories', id)
   const grown = withItem(step, STEPS, { id, body: trajectory, item: new Map(item) })
   if (grown !== undefined) step.write('trajectories', id, grown)

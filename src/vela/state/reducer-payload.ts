@@ -9,21 +9,21 @@ import { type Body, textOf } from './json-path.ts'
 /** @throws ReplicaError ERR_EVENT_SHAPE */
 export function textIn(payload: Body, name: string): string {
   const text = textOf(payload, name)
-  if (text === undefined) throw malformed(`payload.${name} is missing or no string`)
+  if (text === undefined) throw malformed(`payload.${name} is missing or not a string`)
   return text
 }
 
 /** @throws ReplicaError ERR_EVENT_SHAPE */
 export function numberIn(payload: Body, name: string): number {
   const value = payload.get(name)
-  if (!(value instanceof JsonNumber)) throw malformed(`payload.${name} is missing or no number`)
+  if (!(value instanceof JsonNumber)) throw malformed(`payload.${name} is missing or not a number`)
   return value.toNumber()
 }
 
 /** @throws ReplicaError ERR_EVENT_SHAPE */
 export function objectIn(payload: Body, name: string): Body {
   const value = payload.get(name)
-  if (!(value instanceof Map)) throw malformed(`payload.${name} is missing or no object`)
+  if (!(value instanceof Map)) throw malformed(`payload.${name} is missing or not an object`)
   return value
 }
 
@@ -31,7 +31,7 @@ export function objectIn(payload: Body, name: string): Body {
 export function wordIn<W extends string>(payload: Body, name: string, words: readonly W[]): W {
   const text = textIn(payload, name)
   const word = words.find(known => known === text)
-  if (word === undefined) throw malformed(`payload.${name} is ${excerpt(text)}, which is none of ${words.join(', ')}`)
+  if (word === undefined) throw malformed(`payload.${name} is ${excerpt(text)}, not one of ${words.join(', ')}`)
   return word
 }
 

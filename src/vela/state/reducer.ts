@@ -92,7 +92,7 @@ export function applyEvent(view: View, event: ReplayEvent): Applied {
   try {
     const reduce = reducerOf(record.kind)
     if (reduce === undefined)
-      throw new ReplicaError('ERR_EVENT_KIND', `replay doesn't know the kind ${excerpt(record.kind)}`)
+      throw new ReplicaError('ERR_EVENT_KIND', `replay does not support the kind ${excerpt(record.kind)}`)
     reduce(step)
   } catch (error) {
     if (!hasCode(error)) throw error
@@ -109,7 +109,7 @@ export function applyEvent(view: View, event: ReplayEvent): Applied {
  * old order and the new one have in common at their start, with the same nodes.
  */
 export function rewindView(view: View, length: number): number {
-  if (!(Number.isSafeInteger(length) && length >= 0)) throw new TypeError(`${length} is no count of events`)
+  if (!(Number.isSafeInteger(length) && length >= 0)) throw new TypeError(`${length} is not a count of events`)
   return view.undoLog.rewind(length)
 }
 

@@ -117,7 +117,7 @@ export class Step {
   /** @throws ReplicaError ERR_EVENT_TARGET */
   object(table: ObjectTable, id: string): Body {
     const body = this.view.objects[table].get(id)
-    if (body === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(id)} is not among the ${table} here`)
+    if (body === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(id)} is not in ${table}`)
     return body
   }
 
