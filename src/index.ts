@@ -32,16 +32,22 @@ export type {
 export type { JournalEntry } from './replica/journal.ts'
 export type { NetworkHooks } from './replica/links/backoff.ts'
 export type { LiveOptions, LiveState } from './replica/links/follow-peer.ts'
+export type { NodesOptions } from './replica/log-reader.ts'
 export type { Merge, MergeObserver, MergeReport, OpenedConflict } from './replica/merge-observer.ts'
-export type { FrontierStatus, HeldBy, StatusReport } from './replica/merge-status.ts'
 export type { EventView, NodeView } from './replica/node-view.ts'
-export type { NodesOptions } from './replica/nodes.ts'
 export type { ContextOptions, ReplicaEvent, StoreOptions } from './replica/open-replica.ts'
 export type { FrontierPeers, NewPeer } from './replica/peers.ts'
 export { type OpenOptions, Replica } from './replica/replica.ts'
-export type { PeerState, PeerStatus } from './replica/status.ts'
-export type { DirectionReport, ExchangeReport } from './replica/sync/exchanging.ts'
-export type { Progress, SyncOptions, SyncReport } from './replica/sync/sync-client.ts'
-export type { AdoptReport, CloneOptions, CloneReport } from './replica/sync/syncing.ts'
+export type { FrontierStatus, HeldBy, PeerState, PeerStatus, StatusReport } from './replica/status.ts'
+export type {
+  AdoptReport,
+  CloneOptions,
+  CloneReport,
+  DirectionReport,
+  ExchangeReport,
+  Progress,
+  SyncOptions,
+  SyncReport,
+} from './replica/sync/sync-client.ts'
 export type { FaultView, VerifyOptions, VerifyReport } from './replica/verify.ts'
 export type { LiveRound } from './transport/session.ts'

@@ -5,6 +5,8 @@
 import { ReplicaError } from '../base/errors.ts'
 import { SETTLE_LIMITS } from '../base/limits.ts'
 import type { LoggedEvent } from '../event/event.ts'
+import { printJson } from '../json/json.ts'
+import type { Json } from '../json/value.ts'
 import type { Observation } from '../replica/journal.ts'
 import { contextOf, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
@@ -16,10 +18,11 @@ import {
   recordUnverifiedEntry,
   syncWithPeer,
 } from '../vela/federation/comparison.ts'
+import type { Conflict, ConflictKind } from '../vela/federation/diff.ts'
 import type { DiscoveryResult } from '../vela/federation/discovery.ts'
-import { type FrontierFile, readFrontier, type Unread, unreadOf } from '../vela/files/frontier-file.ts'
+import { type Finding, type FrontierFile, readFrontier, type Unread, unreadOf } from '../vela/files/frontier-file.ts'
 import { CONFLICT_DETECTED } from '../vela/payloads.ts'
-import { sidesOf } from './compare-sides.ts'
+import { ABSENT, isAboutPresence, PRESENT } from '../vela/resolution/field-values.ts'
 import { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier } from './fetch-frontier.ts'
 import { exportFrontier } from './files/snapshot.ts'
 import { Owners } from './ownership-store.ts'
@@ -205,4 +208,48 @@ function keyOf({ finding_id, kind }: { finding_id: string; kind: string }): stri
 
 function detected(text: Uint8Array): { finding_id: string; kind: string } {
   return JSON.parse(Buffer.from(text).toString('utf8')).payload
+}
+
+/** Canonical JSON of both sides; a side that has nothing there is null. */
+export interface Sides {
+  readonly ours: string
+  readonly theirs: string
+}
+
+type Findings = { readonly findings: readonly Finding[] }
+
+/** For conflicts of `diffFrontiers` over these frontiers, in their order; undefined for those that have no sides. */
+export function sidesOf(
+  conflicts: readonly Conflict[],
+  { ours, theirs }: { ours: Findings; theirs: Findings },
+): (Sides | undefined)[] {
+  const own = new Map(ours.findings.map(finding => [finding.id, finding]))
+  const other = new Map(theirs.findings.map(finding => [finding.id, finding]))
+  return conflicts.map(({ finding_id: id, kind }) => {
+    const [a, b] = [sideOf(own.get(id), kind), sideOf(other.get(id), kind)]
+    return a === undefined || b === undefined ? undefined : { ours: printJson(a), theirs: printJson(b) }
+  })
+}
+
+function sideOf(finding: Finding | undefined, kind: ConflictKind): Json | undefined {
+  if (isAboutPresence(kind)) return finding === undefined ? ABSENT : PRESENT
+  if (finding === undefined) return undefined
+  switch (kind) {
+    case 'confidence_diverged': {
+      // As it is spelled, which a double may not be.
+      const confidence = finding.body.get('confidence')
+      return confidence instanceof Map ? confidence.get('score') : undefined
+    }
+    case 'retracted_diverged':
+      return finding.retracted
+    case 'superseded_diverged':
+      return finding.superseded
+    case 'review_state_diverged':
+      return finding.review_state ?? null
+    case 'assertion_text_diverged':
+      return finding.text
+    case 'broken_locator':
+    case 'unverified_peer_entry':
+      return undefined
+  }
 }

@@ -14,10 +14,10 @@ import { readFindings } from '../vela/files/frontier-file.ts'
 import { payloadOf } from '../vela/payloads.ts'
 import { type ActorRecord, readActors } from '../vela/resolution/authority.ts'
 import { genesisOf } from '../vela/state/base-findings.ts'
+import { idOf, listOf } from './files/base-document.ts'
 import { basisOf } from './files/base-selection.ts'
 import { proposalsIn } from './files/join.ts'
 import { readWholeLog } from './files/log-events.ts'
-import { idOf, listOf } from './files/whole-members.ts'
 import type { InitialState } from './replayer.ts'
 
 interface Known {

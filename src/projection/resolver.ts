@@ -5,6 +5,7 @@
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { SETTLE_LIMITS } from '../base/limits.ts'
 import { excerpt } from '../base/text.ts'
+import { checkEvent } from '../event/event.ts'
 import type { Signer } from '../event/signing.ts'
 import { parseJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
@@ -13,11 +14,18 @@ import { rowsByReference } from '../replica/log-reader.ts'
 import { nodeView } from '../replica/node-view.ts'
 import { contextOf, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
+import { CONFLICT_DETECTED } from '../vela/payloads.ts'
 import { actorsOf, COMPUTED_ID, checkReviewer, checkReviewerKey } from '../vela/resolution/authority.ts'
 import { fieldOf, presenceOf } from '../vela/resolution/field-values.ts'
 import { type Proposal, readProposal } from '../vela/resolution/proposal.ts'
 import type { ConflictSubject } from '../vela/resolution/recorded-conflict.ts'
-import { acceptResolution, checkKnown, checkOpen, proposeResolution } from '../vela/resolution/resolution.ts'
+import {
+  acceptResolution,
+  checkKnown,
+  checkOpen,
+  proposeResolution,
+  type ResolutionContext,
+} from '../vela/resolution/resolution.ts'
 import type { ResolutionView } from '../vela/resolution/resolution-events.ts'
 import {
   type ComputedConflict,
@@ -25,9 +33,9 @@ import {
   settledConflict,
   writersOfEvent,
 } from '../vela/state/field-conflicts.ts'
+import type { Sides } from './compare-peer.ts'
 import { FrontierProjection } from './frontier-projection.ts'
 import { Proposals } from './proposal-store.ts'
-import { type ResolutionSources, recordedSides, resolutionContext } from './settle-sources.ts'
 
 /** What is to stand: what one side had, what an event set, or a value, as JSON text. */
 export type Choice = { readonly side: 'ours' | 'theirs' } | { readonly event: string } | { readonly value: string }
@@ -251,4 +259,43 @@ function underlying(id: string, computed: ComputedConflict | undefined, { resolu
     return computed.events.every(event => made.includes(event))
   })
   return about?.conflict ?? id
+}
+
+/** Its events are those that record conflicts or resolve them, of the log and of the journal. */
+export interface ResolutionSources extends ResolutionContext {
+  readonly computed: readonly ComputedConflict[]
+  readonly resolutions: ResolutionView
+}
+
+export async function resolutionContext(
+  home: ReplicaContext,
+  projection: FrontierProjection,
+): Promise<ResolutionSources> {
+  const { events: logged, resolutions } = await projection.settled()
+  const events = [...logged]
+  for await (const event of home.journal.events(projection.frontier))
+    if (event.head.kind === CONFLICT_DETECTED) events.push(event)
+  const authorities = await projection.read(now => now.authorities)
+  return { events, computed: await projection.conflicts(), authorities, resolutions }
+}
+
+const PAGE = 256
+
+/** What both sides had when the journal recorded this conflict; undefined where it doesn't say. */
+export async function recordedSides(
+  home: ReplicaContext,
+  frontier: string,
+  conflict: string,
+): Promise<Sides | undefined> {
+  let after: number | undefined
+  for (;;) {
+    const page = await home.journal.list(frontier, { ...(after === undefined ? {} : { after }), limit: PAGE })
+    for (const { kind, event, facts } of page) {
+      if (kind !== CONFLICT_DETECTED || event === undefined || checkEvent(event).id !== conflict) continue
+      const { ours, theirs } = facts
+      return typeof ours === 'string' && typeof theirs === 'string' ? { ours, theirs } : undefined
+    }
+    after = page.at(-1)?.number
+    if (after === undefined) return undefined
+  }
 }

@@ -5,8 +5,8 @@
 import { ReplicaError } from '../base/errors.ts'
 import { Signal } from '../base/signal.ts'
 import type { Frontier } from './frontier.ts'
+import { rowsAt } from './log-reader.ts'
 import { type NodeView, nodeView } from './node-view.ts'
-import { rowsAt } from './nodes.ts'
 
 /** Read at once and kept while the reader is busy with it. Bytes; at least one node. */
 const BATCH_BYTES = 256 * 1024

@@ -24,11 +24,9 @@ import { importFrontierEvents } from './import/import-frontier.ts'
 import type { ImportOptions, ImportReport, LogReader } from './import/import-reader.ts'
 import type { JournalEntry } from './journal.ts'
 import { followPeer, type LiveOptions } from './links/follow-peer.ts'
-import { classifyStored, rowsByReference } from './log-reader.ts'
+import { classifyStored, eventsOf, type NodesOptions, nodesOf, rowsByReference } from './log-reader.ts'
 import type { MergeObserver, MergeReport } from './merge-observer.ts'
-import { frontierStatus, type StatusReport } from './merge-status.ts'
 import { type NodeView, nodeView } from './node-view.ts'
-import { eventsOf, type NodesOptions, nodesOf } from './nodes.ts'
 import {
   type ContextOptions,
   type OpenedReplica,
@@ -38,11 +36,21 @@ import {
 } from './open-replica.ts'
 import { FrontierPeers } from './peers.ts'
 import { ReplicaContext } from './replica-context.ts'
-import { type ExchangeReport, exchangeWith } from './sync/exchanging.ts'
-import type { SyncOptions, SyncReport } from './sync/sync-client.ts'
+import { frontierStatus, type StatusReport } from './status.ts'
+import {
+  type AdoptReport,
+  adoptRegistry,
+  type CloneOptions,
+  type CloneReport,
+  connectAndChoose,
+  type ExchangeReport,
+  exchangeWith,
+  finishClone,
+  type SyncOptions,
+  type SyncReport,
+  syncWith,
+} from './sync/sync-client.ts'
 import { emptyReplicaPort, replicaPort } from './sync/sync-server.ts'
-import type { AdoptReport, CloneOptions, CloneReport } from './sync/syncing.ts'
-import { adoptRegistry, connectAndChoose, finishClone, syncWith } from './sync/syncing.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './verify.ts'
 
 export interface OpenOptions extends StoreOptions, ContextOptions {

@@ -1,11 +1,10 @@
 // The verb that exchanges nodes both ways: in one session, or live as long as it is wanted.
 
 import { isLiveSetting, type LiveMode } from '../../admission/peer.ts'
-import type { ExitCode } from '../../base/errors.ts'
-import { ReplicaError } from '../../base/errors.ts'
+import { type ExitCode, ReplicaError } from '../../base/errors.ts'
 import type { LiveState } from '../../replica/links/follow-peer.ts'
 import type { MergeReport } from '../../replica/merge-observer.ts'
-import type { DirectionReport, ExchangeReport } from '../../replica/sync/exchanging.ts'
+import type { DirectionReport, ExchangeReport } from '../../replica/sync/sync-client.ts'
 import type { LiveRound } from '../../transport/session.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'

@@ -2,7 +2,7 @@
 
 import { isLiveSetting, LIVE_SETTINGS, type LiveSetting, type Peer } from '../../admission/peer.ts'
 import type { Cut } from '../../admission/registry.ts'
-import type { AdoptReport } from '../../replica/sync/syncing.ts'
+import type { AdoptReport } from '../../replica/sync/sync-client.ts'
 import type { Args } from '../args.ts'
 import type { Command } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'

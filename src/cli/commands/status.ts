@@ -1,7 +1,7 @@
 // Verbs that say how things stand: status, heads, held.
 
 import type { ExitCode } from '../../base/errors.ts'
-import type { FrontierStatus, HeldBy } from '../../replica/merge-status.ts'
+import type { FrontierStatus, HeldBy } from '../../replica/status.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
 import type { Printable } from '../terminal/json-output.ts'

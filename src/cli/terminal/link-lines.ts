@@ -1,7 +1,6 @@
 // How peers stand, for people and as JSON: a line for each peer of a frontier.
 
-import type { FrontierStatus } from '../../replica/merge-status.ts'
-import type { PeerStatus } from '../../replica/status.ts'
+import type { FrontierStatus, PeerStatus } from '../../replica/status.ts'
 import type { Printable } from './json-output.ts'
 import { columns, plural, shortHex } from './layout.ts'
 

@@ -166,3 +166,13 @@ function mapOf(members: Record<string, string>): Map<string, Json> {
 function broken(member: string): ReplicaError {
   return new ReplicaError('ERR_FRONTIER', `a base document whose ${member} is broken`)
 }
+
+export function listOf(members: ReadonlyMap<string, Json>, name: string): readonly Json[] {
+  const list = members.get(name)
+  return Array.isArray(list) ? list : []
+}
+
+export function idOf(value: Json): string | undefined {
+  const id = value instanceof Map ? value.get('id') : undefined
+  return typeof id === 'string' ? id : undefined
+}

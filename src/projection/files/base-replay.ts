@@ -9,8 +9,8 @@ import { genesisOf } from '../../vela/state/base-findings.ts'
 import { viewObjects } from '../../vela/state/read-out.ts'
 import { applyEvent, emptyView, type ViewOptions } from '../../vela/state/reducer.ts'
 import { OBJECT_TABLES, type ObjectTable, type Precedes, type View } from '../../vela/state/state.ts'
+import { idOf, listOf } from './base-document.ts'
 import type { LogEvent } from './log-events.ts'
-import { idOf, listOf } from './whole-members.ts'
 
 type Members = Map<string, Json>
 

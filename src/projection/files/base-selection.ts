@@ -4,14 +4,14 @@
 import { ReplicaError } from '../../base/errors.ts'
 import { PACKAGE_VERSION } from '../../base/version.ts'
 import { parseJson } from '../../json/json.ts'
-import type { Json } from '../../json/value.ts'
+import { type Json, JsonNumber } from '../../json/value.ts'
 import type { DocumentLink } from '../../node/schema.ts'
+import { byTimestamp } from '../../vela/hashes/target-hash-chain.ts'
 import { type Base, linkText } from './base-document.ts'
 import type { BaseDocument } from './join.ts'
-import type { WholeLog } from './log-events.ts'
+import type { LogEvent, WholeLog } from './log-events.ts'
 import { repositoryMembers } from './repository.ts'
 import type { RepositoryFile } from './split.ts'
-import { emptyBase } from './whole-bare.ts'
 
 /** What the base document says, with the documents that it names; of a log without one, what its events say. */
 export function basisOf(log: Omit<WholeLog, 'precedes' | 'bases'>): BaseDocument {
@@ -43,4 +43,34 @@ function documentAt({ documents }: Pick<WholeLog, 'documents'>, link: DocumentLi
 
 function parsed(bytes: Uint8Array): Json {
   return parseJson(bytes, { numbers: 'exact' })
+}
+
+/** The frontier of a log that came without a base: its genesis says its name, the log the rest. */
+export function emptyBase(frontier: string, log: readonly LogEvent[], compiler: string): BaseDocument {
+  const genesis = log.find(({ head }) => head.kind === 'frontier.created')
+  const first = genesis ?? byTimestamp(log)[0]
+  const count = (value: number): Json => JsonNumber.integer(value)
+  const meta = new Map<string, Json>([
+    ['name', genesis?.head.target.id ?? frontier],
+    ['description', ''],
+    ['compiled_at', first?.head.timestamp ?? '1970-01-01T00:00:00Z'],
+    ['compiler', genesis?.head.actor.id ?? compiler],
+    ['papers_processed', count(0)],
+    ['errors', count(0)],
+    ['dependencies', []],
+  ])
+  const members = new Map<string, Json>([
+    ['vela_version', '0.10.0'],
+    ['schema', 'https://vela.science/schema/finding-bundle/v0.10.0'],
+    ['frontier_id', frontier],
+    ['frontier', meta],
+    ['stats', new Map()],
+    ['findings', []],
+    ['sources', []],
+    ['evidence_atoms', []],
+    ['condition_records', []],
+    ['proposals', []],
+    ['signatures', []],
+  ])
+  return { members, events: [], own: 'log' }
 }

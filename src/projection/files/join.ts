@@ -15,10 +15,9 @@ import { byTimestamp } from '../../vela/hashes/target-hash-chain.ts'
 import type { ResolutionAuthorities } from '../../vela/resolution/authority.ts'
 import { viewObjects } from '../../vela/state/read-out.ts'
 import { OBJECT_TABLES, type Precedes, type View } from '../../vela/state/state.ts'
-import type { BaseEvent } from './base-document.ts'
+import { type BaseEvent, idOf, listOf } from './base-document.ts'
 import { type Changed, replayLog } from './base-replay.ts'
 import type { LogEvent } from './log-events.ts'
-import { idOf, listOf } from './whole-members.ts'
 
 type Members = Map<string, Json>
 

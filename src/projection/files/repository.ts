@@ -6,9 +6,9 @@ import { hasCode } from '../../base/errors.ts'
 import { parseJson, printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { readFrontier } from '../../vela/files/frontier-file.ts'
+import { idOf, listOf } from './base-document.ts'
 import { configFiles, configOf, type RepositoryFile } from './config.ts'
 import type { BaseDocument, Joined } from './join.ts'
-import { idOf, listOf } from './whole-members.ts'
 
 type Members = Map<string, Json>
 

@@ -7,7 +7,7 @@ import type { LiveRound, ReplicaPort } from '../../transport/session.ts'
 import type { MergeReport } from '../merge-observer.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import type { LinkPhase } from '../sync/peer-sync-tracker.ts'
-import { beginMerge, peerOf } from '../sync/syncing.ts'
+import { beginMerge, peerOf } from '../sync/sync-client.ts'
 import { PeerLink } from './peer-link.ts'
 
 export interface LiveOptions {

@@ -5,7 +5,7 @@ import { type Digest, equals } from '../../base/bytes.ts'
 import { FRAME_FILL_BYTES } from '../../sync/frame-packing.ts'
 import type { LogTail } from '../../transport/replica-port.ts'
 import type { Frontier } from '../frontier.ts'
-import { rowsAt } from '../nodes.ts'
+import { rowsAt } from '../log-reader.ts'
 
 export function followOf({ log, tail }: Frontier, from: number): LogTail {
   // Count and digest are read in one turn of the loop: they belong together.

@@ -1,17 +1,23 @@
 // The client's end of a sync: dial a peer, prove keys, run a channel, and say what came of it in one report.
 
 import { randomBytes } from 'node:crypto'
+import { checkPeerUrl } from '../../admission/peer.ts'
+import type { Peer } from '../../admission/registry.ts'
 import { fromHex, toHex } from '../../base/bytes.ts'
-import { ReplicaError } from '../../base/errors.ts'
+import { hasCode, ReplicaError } from '../../base/errors.ts'
 import type { SetTimer } from '../../base/timer.ts'
 import { cidText } from '../../cbor/cid.ts'
-import type { Key } from '../../crypto/key.ts'
+import { Key } from '../../crypto/key.ts'
+import type { Store } from '../../store/store.ts'
 import type { Channel, FlowReport, SessionConfig } from '../../sync/connection.ts'
 import type { Mode } from '../../sync/message.ts'
 import type { SessionScheduling } from '../../transport/scheduler.ts'
 import { type ReplicaPort, Session, type SessionStats } from '../../transport/session.ts'
 import { connect, type WebSocketConnection } from '../../transport/websocket-link.ts'
-import type { MergeReport } from '../merge-observer.ts'
+import { chooseFrontier } from '../log-reader.ts'
+import { type MergeReport, reportedByPeer } from '../merge-observer.ts'
+import type { FrontierPeers } from '../peers.ts'
+import type { ReplicaContext } from '../replica-context.ts'
 
 export interface SyncOptions {
   readonly signal?: AbortSignal
@@ -176,4 +182,241 @@ export function hubKey(hex: string): Uint8Array {
   if (key?.length !== 32)
     throw new ReplicaError('ERR_KEY', `a hub's key must be 64 hex digits, not '${hex.slice(0, 80)}'`)
   return key
+}
+
+export interface CloneOptions extends SyncOptions {
+  /** A folder, or an engine. */
+  readonly location: string | Store
+  /** The hub's public key, 64 hex digits: from its operator, not from the wire. */
+  readonly key: string
+  /** Which frontier, where the hub offers several. */
+  readonly frontier?: string
+  /** Take the hub's registry over as one's own declarations. */
+  readonly adoptRegistry?: boolean
+  readonly hubId?: string
+  /** The new replica's own key; made when absent. With a lost replica's key and id, its peers have it back. */
+  readonly ownKey?: Key
+  /** Accept a `ws://` address that is not on this machine. */
+  readonly allowPlain?: boolean
+}
+
+export interface AdoptReport {
+  readonly frontier: string
+  /** Ids registered now. */
+  readonly adopted: readonly string[]
+  /** Keys cut now, 64 hex digits each. */
+  readonly cut: readonly string[]
+  readonly skipped: readonly { id: string; reason: string }[]
+  /** Nodes that the newly registered keys had held back. */
+  readonly admitted: number
+}
+
+export interface CloneReport {
+  readonly report: SyncReport
+  /** Whom the hub's list had registered and cut; absent where it was not asked for. */
+  readonly adopted?: AdoptReport
+}
+
+export interface Syncing {
+  readonly frontier: string
+  readonly peer: string
+  readonly mode: Mode
+}
+
+export async function syncWith(
+  home: ReplicaContext,
+  services: ReplicaPort,
+  sync: Syncing,
+  options: SyncOptions,
+): Promise<SyncReport> {
+  const from = await beginMerge(home, sync.frontier)
+  const report = await runChannel(home, services, sync, options, parts => {
+    const { log, registry } = home.frontier(sync.frontier)
+    const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
+    return { ...reportOf({ ...parts, ...sync }, ours), ...reportedByPeer(parts.channel) }
+  })
+  const { admitted, held_count: held, refused_count: refused, heads_digest } = report
+  if (admitted + held + refused > 0) {
+    const facts = { peer: sync.peer, admitted, held, refused, heads_digest }
+    await home.journal.write(sync.frontier, `sync.${sync.mode}`, facts)
+  }
+  if (sync.mode === 'push') return report // what that opened, the peer has told, and its journal has it
+  const { frontier, peer } = sync
+  const merge = { frontier, peer, from, admitted, isAsked: options.conflicts === true, isAwaited: false }
+  return { ...report, ...(await home.observer.afterMerge(merge)) }
+}
+
+/** Tells the observer that nodes are about to be received. Returns the number of nodes before. */
+export async function beginMerge(home: ReplicaContext, frontier: string): Promise<number> {
+  const { log } = home.frontier(frontier)
+  await home.observer.beforeMerge(frontier)
+  return log.nodes
+}
+
+/** One channel with a peer, from dialling to its end; what it told of how the peer stands is kept. */
+export async function runChannel<T>(
+  home: ReplicaContext,
+  services: ReplicaPort,
+  { frontier, peer: id, mode }: Syncing,
+  options: SyncOptions,
+  report: (parts: { channel: Channel; exchange: Session }) => T,
+): Promise<T> {
+  const peer = peerOf(home, frontier, id)
+  const standing = await home.standings.of(home.frontier(frontier), peer.public_key)
+  try {
+    return await withPeer({ home, services, peer }, options, async exchange => {
+      const channel = await exchange.open(frontier, mode)
+      standing.channel(channel)
+      return report({ channel, exchange })
+    })
+  } catch (error) {
+    if (hasCode(error) && !hasCode(error, 'ERR_ABORTED')) standing.failed(error)
+    throw error
+  } finally {
+    await home.standings.flush().catch(() => {}) // a store that can't be written says so to whoever writes what matters
+  }
+}
+
+export async function adoptRegistry(
+  home: ReplicaContext,
+  services: ReplicaPort,
+  from: { frontier: string; peer: string; allowPlain: boolean },
+  options: SyncOptions,
+): Promise<AdoptReport> {
+  const { frontier, allowPlain } = from
+  const peer = peerOf(home, frontier, from.peer)
+  const bytes = await withPeer({ home, services, peer }, options, exchange => exchange.registry(frontier))
+  const { registry, gate } = home.frontier(frontier)
+  const offer = registry.readOffer(bytes, hubKey(peer.public_key))
+  const { added, cut, skipped } = await gate.exclusive(() => registry.adopt(offer, { at: home.now(), allowPlain }))
+  const { admitted } = await gate.reevaluateHeld()
+  await home.journal.write(frontier, 'registry.adopted', { peer: peer.id, adopted: added, cut })
+  return { frontier, adopted: added, cut, skipped, admitted }
+}
+
+/** What a clone learns before anything is made: the hub proved its key, and which frontier is meant. @throws ERR_PEER_URL */
+export async function connectAndChoose(
+  url: string,
+  options: CloneOptions,
+  services: ReplicaPort,
+): Promise<{ key: Key; hub: string; frontier: string }> {
+  checkPeerUrl(url, { allowPlain: options.allowPlain === true })
+  const key = options.ownKey ?? Key.generate()
+  const hubId = options.hubId ?? `hub:${key.publicKey.slice(0, 8)}`
+  const dial = { url, expect: hubKey(options.key), key, hubId, services }
+  return withSession(dial, options, async exchange => {
+    const { hub } = await exchange.ready
+    return { key, hub, frontier: chooseFrontier(await exchange.list(), options.frontier) }
+  })
+}
+
+/** A replica that has nothing yet, as far as a clone needs it. */
+interface Fresh {
+  readonly hubId: string
+  registry(frontier: string): Pick<FrontierPeers, 'add'>
+  adopt(frontier: string, peer: string, options: CloneOptions): Promise<AdoptReport>
+  pull(frontier: string, peer: string, options: SyncOptions): Promise<SyncReport>
+}
+
+/** Registers the hub, adopts its list where that was asked for, and pulls. */
+export async function finishClone(
+  fresh: Fresh,
+  from: { url: string; hub: string; frontier: string },
+  options: CloneOptions,
+): Promise<CloneReport> {
+  const { url, hub, frontier } = from
+  const { key: publicKey, allowPlain = false } = options
+  const id = hub === fresh.hubId ? `${hub}-origin` : hub
+  await fresh.registry(frontier).add({ id, url, publicKey, allowPlain })
+  const list = options.adoptRegistry === true ? { adopted: await fresh.adopt(frontier, id, options) } : {}
+  return { report: await fresh.pull(frontier, id, options), ...list }
+}
+
+/** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN */
+export function peerOf(home: ReplicaContext, frontier: string, id: string): Peer {
+  const peer = home.frontier(frontier).registry.get(id)
+  if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `${frontier} has no registered peer '${id}'`)
+  return peer
+}
+
+function withPeer<T>(
+  parts: { home: ReplicaContext; services: ReplicaPort; peer: Peer },
+  options: SyncOptions,
+  use: (exchange: Session) => Promise<T>,
+): Promise<T> {
+  const { home, services, peer } = parts
+  const { url, public_key } = peer
+  const { key, hubId, scheduling, linkTools } = home
+  const dial = { url, expect: hubKey(public_key), key, hubId, services, connect: linkTools.dial, scheduling }
+  return withSession(dial, options, use)
+}
+
+/** What a sink did with the nodes of one way. */
+export type DirectionReport = Pick<
+  SyncReport,
+  'admitted' | 'known' | 'held' | 'held_count' | 'refused' | 'refused_count'
+>
+
+export interface ExchangeReport extends Omit<SyncReport, keyof DirectionReport> {
+  readonly mode: Mode
+  /** What this replica did with what came; absent when nothing was to come. */
+  readonly in?: DirectionReport
+  /** What the peer did with what went out, and which conflicts that opened there; absent when nothing was to go. */
+  readonly out?: DirectionReport & MergeReport
+}
+
+export async function exchangeWith(
+  home: ReplicaContext,
+  services: ReplicaPort,
+  sync: Syncing,
+  options: SyncOptions,
+): Promise<ExchangeReport> {
+  const { frontier, peer, mode } = sync
+  const from = await beginMerge(home, frontier)
+  const report = await runChannel(home, services, sync, options, ({ channel, exchange }) => {
+    const { log, registry } = home.frontier(frontier)
+    const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
+    const parts = { channel, exchange, peer }
+    const came = channel.sink === undefined ? undefined : reportOf({ ...parts, mode: 'pull' }, ours)
+    const went = channel.source === undefined ? undefined : reportOf({ ...parts, mode: 'push' }, ours)
+    return join(mode, { came, went, told: reportedByPeer(channel) })
+  })
+  const facts: { [name: string]: string | number } = { peer, heads_digest: report.heads_digest }
+  for (const way of ['in', 'out'] as const) {
+    const { admitted = 0, held_count = 0, refused_count = 0 } = report[way] ?? {}
+    if (admitted + held_count + refused_count === 0) continue
+    Object.assign(facts, {
+      [`${way}_admitted`]: admitted,
+      [`${way}_held`]: held_count,
+      [`${way}_refused`]: refused_count,
+    })
+  }
+  if (Object.keys(facts).length > 2) await home.journal.write(frontier, `sync.${mode}`, facts)
+  if (report.in === undefined) return report
+  const { admitted } = report.in
+  const merge = { frontier, peer, from, admitted, isAsked: options.conflicts === true, isAwaited: false }
+  return { ...report, ...(await home.observer.afterMerge(merge)) }
+}
+
+interface Ways {
+  readonly came: SyncReport | undefined
+  readonly went: SyncReport | undefined
+  readonly told: MergeReport
+}
+
+/** The peer speaks of its heads last where it was sent something. */
+function join(mode: Mode, { came, went, told }: Ways): ExchangeReport {
+  const { admitted, known, held, held_count, refused, refused_count, note, ...rest } = (went ?? came)!
+  const why = rest.equal ? undefined : ((came?.refused_count || came?.held_count ? came.note : undefined) ?? note)
+  return {
+    ...rest,
+    mode,
+    ...(came === undefined ? {} : { in: wayOf(came) }),
+    ...(went === undefined ? {} : { out: { ...wayOf(went), ...told } }),
+    ...(why === undefined ? {} : { note: why }),
+  }
+}
+
+function wayOf({ admitted, known, held, held_count, refused, refused_count }: SyncReport): DirectionReport {
+  return { admitted, known, held, held_count, refused, refused_count }
 }
