@@ -5,7 +5,7 @@ import type { ErrorCode } from '../base/errors.ts'
 import { DOCUMENT_LIMITS } from '../base/limits.ts'
 import type { Wait } from '../store/store.ts'
 
-export interface HeldNode {
+export interface HeldNodeRef {
   readonly digest: Digest
   /** The key that signed it. */
   readonly key: Uint8Array
@@ -18,7 +18,7 @@ export interface AdmitReport {
   /** Nodes of this call that were stored before, or came twice in it. */
   readonly known: number
   /** Nodes kept aside by this call, or that wait for something else than before. */
-  readonly held: readonly HeldNode[]
+  readonly held: readonly HeldNodeRef[]
   /** Nodes that had been held and are not any more: admitted or refused. */
   readonly released: readonly Digest[]
   readonly refused: readonly { readonly digest: Digest; readonly code: ErrorCode }[]
@@ -44,7 +44,7 @@ export class AdmissionCounter {
   #admitted = 0
   #firstSeq: number | undefined
   #unlisted = 0
-  readonly #held = new DigestMap<HeldNode>()
+  readonly #held = new DigestMap<HeldNodeRef>()
   readonly #documents = new DigestSet()
   readonly #released: Digest[] = []
   readonly #refused: { digest: Digest; code: ErrorCode }[] = []
@@ -54,7 +54,7 @@ export class AdmissionCounter {
     this.#firstSeq ??= firstSeq
   }
 
-  hold(item: HeldNode): void {
+  hold(item: HeldNodeRef): void {
     if (this.#held.size < LISTED_MAX || this.#held.has(item.digest)) this.#held.set(item.digest, item)
     else this.#unlisted++
   }

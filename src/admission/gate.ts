@@ -14,7 +14,7 @@ import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
 import type { FrontierStore, HeldStore, NodeEntry, Wait } from '../store/store.ts'
 import { type AdmissionContext, AdmissionPass } from './admission-pass.ts'
-import type { AdmitReport, HeldNode } from './admission-report.ts'
+import type { AdmitReport, HeldNodeRef } from './admission-report.ts'
 import { type Candidate, type Examined, examine, type Refusal } from './candidate.ts'
 import { DocumentCheck } from './document-availability.ts'
 import { SignedNode } from './own-node.ts'
@@ -23,7 +23,7 @@ import type { Registry } from './registry.ts'
 import { UnresolvedCuts } from './unresolved-cuts.ts'
 import { WaitFilter } from './wait-filter.ts'
 
-export type { AdmitReport, HeldNode }
+export type { AdmitReport, HeldNodeRef }
 
 /** Bytes from anybody; bytes that are hashed already; or a node that this process just signed, which needs steps 1 and 2 no more. */
 export type Block = Uint8Array | HashedBlock | SignedNode

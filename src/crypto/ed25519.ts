@@ -7,14 +7,14 @@ import { nobleProvider } from './provider-noble.ts'
 import { createOpensslProvider } from './provider-openssl.ts'
 import { loadSodiumProvider } from './provider-sodium.ts'
 import { passesSelfTest } from './self-test.ts'
-import { type SignatureProvider, strictVerifier, type Verify } from './strict-verification.ts'
+import { type SignatureProvider, strictVerifier, type VerifySignature } from './strict-verification.ts'
 
 /**
  * The choice of this thread. It is a cache of a constant: every provider gives the same results,
  * and which ones are available does not change. It is made at the first use, because loading
  * libsodium and the self-test take 20 ms.
  */
-let chosen: { readonly provider: SignatureProvider; readonly verify: Verify } | undefined
+let chosen: { readonly provider: SignatureProvider; readonly verify: VerifySignature } | undefined
 
 /**
  * Returns whether `sig` (64 bytes) is a valid signature of `message` under the public key `key` (32
@@ -52,7 +52,7 @@ export function chooseProvider(providers: readonly SignatureProvider[]): Signatu
   return provider
 }
 
-function choice(): { readonly provider: SignatureProvider; readonly verify: Verify } {
+function choice(): { readonly provider: SignatureProvider; readonly verify: VerifySignature } {
   if (chosen === undefined) {
     const provider = chooseProvider(availableProviders())
     chosen = { provider, verify: strictVerifier(provider) }

@@ -17,7 +17,7 @@ export const seedBytes = 32
  * Returns whether `sig` (64 bytes) is a valid signature of `message` under the public key `key` (32
  * bytes). Never throws: returns false for a value of a wrong type or length.
  */
-export type Verify = (key: Uint8Array, message: Uint8Array, sig: Uint8Array) => boolean
+export type VerifySignature = (key: Uint8Array, message: Uint8Array, sig: Uint8Array) => boolean
 
 /**
  * One implementation of Ed25519. It receives only input that has passed the checks of this file.
@@ -42,7 +42,7 @@ export interface SignatureProvider {
  * Returns a function that verifies signatures by K1 to K6 and leaves the curve equation to
  * `provider`.
  */
-export function strictVerifier(provider: SignatureProvider): Verify {
+export function strictVerifier(provider: SignatureProvider): VerifySignature {
   return (key, message, sig) => {
     if (!types.isUint8Array(key) || !types.isUint8Array(message) || !types.isUint8Array(sig)) return false
     if (key.length !== keyBytes || sig.length !== signatureBytes) return false

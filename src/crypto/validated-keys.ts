@@ -8,7 +8,7 @@ import { VERIFY_LIMITS } from '../base/limits.ts'
 import { LruMap } from '../base/lru-map.ts'
 import { verify } from './ed25519.ts'
 import { validatePublicKey } from './key.ts'
-import type { Verify } from './strict-verification.ts'
+import type { VerifySignature } from './strict-verification.ts'
 
 /**
  * Returns a function that verifies a signature by K1 to K6 and, if it is valid, the public key by
@@ -19,7 +19,7 @@ import type { Verify } from './strict-verification.ts'
  * const verify = validatedKeyVerifier()
  * verify(publicKey, message, sig) // true only if signature and key are valid
  */
-export function validatedKeyVerifier(): Verify {
+export function validatedKeyVerifier(): VerifySignature {
   const results = new LruMap<string, boolean>(VERIFY_LIMITS.keysCachedMax)
   const isValidKey = (key: Uint8Array): boolean => {
     const name = toHex(key)

@@ -4,10 +4,10 @@
 import type { Registry } from '../admission/registry.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { decodeNode } from '../node/node.ts'
-import type { LogReader } from '../store/store.ts'
+import type { NodeReader } from '../store/store.ts'
 
 /** The key of the first node stored, 64 hex digits; undefined for a frontier without nodes. */
-export async function founderKey(log: LogReader): Promise<string | undefined> {
+export async function founderKey(log: NodeReader): Promise<string | undefined> {
   if (log.nodes === 0) return undefined
   const [row] = await log.read([0])
   return toHex(decodeNode(row!.bytes).key)
@@ -15,7 +15,7 @@ export async function founderKey(log: LogReader): Promise<string | undefined> {
 
 /** The keys by which the owner speaks, 64 hex digits each; none for a frontier without nodes. */
 export async function founderKeys(frontier: {
-  readonly log: LogReader
+  readonly log: NodeReader
   readonly registry: Registry
 }): Promise<ReadonlySet<string>> {
   const { log, registry } = frontier

@@ -9,7 +9,7 @@ import { eventIdPrefixOf } from '../event/event-scanner.ts'
 import { compareWords, EVENT_WORDS, KEY_WORDS, sortByKey, writeKey } from '../graph/sort-keys.ts'
 import { type Graph, topologicalSort } from '../graph/topological-sort.ts'
 import { decodeNode } from '../node/node.ts'
-import type { LogReader } from '../store/store.ts'
+import type { NodeReader } from '../store/store.ts'
 
 export interface ReplayOptions {
   /** `once` (the default): nodes that carry one event appear once, at the first place. `all`: every node. */
@@ -21,7 +21,7 @@ export interface ReplayOptions {
  * Sequence numbers in replay order, of the nodes stored when the call is made.
  * @throws ReplicaError ERR_STORE_CORRUPT, ERR_ABORTED
  */
-export async function replaySeqs(log: LogReader, options: ReplayOptions = {}): Promise<Uint32Array> {
+export async function replaySeqs(log: NodeReader, options: ReplayOptions = {}): Promise<Uint32Array> {
   const graph = await rank(await gather(log, options.signal))
   const walk = topologicalSort(graph)
   for (;;) {
@@ -43,7 +43,7 @@ interface Ranked extends Graph {
   readonly events: Uint32Array
 }
 
-async function gather(log: LogReader, signal: AbortSignal | undefined): Promise<Gathered> {
+async function gather(log: NodeReader, signal: AbortSignal | undefined): Promise<Gathered> {
   const count = log.nodes
   const keys = new Uint32Array(count * KEY_WORDS)
   const degrees = new Uint8Array(count)

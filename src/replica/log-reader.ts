@@ -6,7 +6,7 @@ import { nodeDigest } from '../cbor/cid.ts'
 import { eventIdPrefix } from '../event/event.ts'
 import { type Action, classifyAgainst, type IdPair } from '../graph/causal-closure.ts'
 import { decodeNode } from '../node/node.ts'
-import type { FrontierStore, LogReader, NodeRow } from '../store/store.ts'
+import type { FrontierStore, NodeReader, NodeRow } from '../store/store.ts'
 import { replaySeqs } from './log-order.ts'
 import type { PreparedEvent } from './node-builder.ts'
 import { type NodeView, nodeView } from './node-view.ts'
@@ -17,7 +17,7 @@ const LOOKUPS_AT_ONCE = 1024
 
 /** Rows in replay order; nodes that carry the same event once (at its first place) or all. */
 export async function* inReplayOrder(
-  log: LogReader,
+  log: NodeReader,
   options: { reverse: boolean; twins: 'once' | 'all' },
 ): AsyncGenerator<NodeRow[]> {
   const seqs = await replaySeqs(log, { twins: options.twins })

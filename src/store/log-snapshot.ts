@@ -3,7 +3,7 @@
 // snapshot needs no copy and no lock in any engine.
 
 import { ReplicaError } from '../base/errors.ts'
-import type { LogReader, NodeRow, ScanOptions } from './store.ts'
+import type { NodeReader, NodeRow, ScanOptions } from './store.ts'
 
 /**
  * The first nodes of a log, for reading. Engines return it from {@link FrontierStore.snapshot}.
@@ -13,12 +13,12 @@ import type { LogReader, NodeRow, ScanOptions } from './store.ts'
  * await log.commit(more)
  * for await (const rows of snapshot.scan({ from: 0 })) console.log(rows.length)
  */
-export class LogSnapshot implements LogReader {
+export class LogSnapshot implements NodeReader {
   readonly nodes: number
-  readonly #log: LogReader
+  readonly #log: NodeReader
 
   /** @throws TypeError if `nodes` is not an integer from 0 to the number of nodes in `log` */
-  constructor(log: LogReader, nodes: number) {
+  constructor(log: NodeReader, nodes: number) {
     if (!Number.isInteger(nodes) || nodes < 0 || nodes > log.nodes) {
       throw new TypeError(`a snapshot has 0 to ${log.nodes} nodes, not ${nodes}`)
     }
@@ -31,7 +31,7 @@ export class LogSnapshot implements LogReader {
     return this.#log.name
   }
 
-  /** Like {@link LogReader.read}. Nodes after the snapshot are not found. */
+  /** Like {@link NodeReader.read}. Nodes after the snapshot are not found. */
   async read(seqs: readonly number[]): Promise<NodeRow[]> {
     const beyond = seqs.find(seq => !(seq < this.nodes))
     if (beyond !== undefined) {
@@ -40,7 +40,7 @@ export class LogSnapshot implements LogReader {
     return this.#log.read(seqs)
   }
 
-  /** Like {@link LogReader.scan}. The scan ends at the end of the snapshot. */
+  /** Like {@link NodeReader.scan}. The scan ends at the end of the snapshot. */
   scan(options: ScanOptions): AsyncIterable<NodeRow[]> {
     return this.#log.scan({ ...options, to: Math.min(options.to ?? this.nodes, this.nodes) })
   }

@@ -17,9 +17,9 @@ import type {
   FrontierStore,
   HeldNode,
   HeldStore,
-  LogReader,
   NodeEntry,
   NodeLocation,
+  NodeReader,
   NodeRow,
   RecordChange,
   Records,
@@ -187,7 +187,7 @@ class MemoryFrontierStore implements FrontierStore {
     if (batch.length > 0) yield batch
   }
 
-  snapshot(nodes: number): LogReader {
+  snapshot(nodes: number): NodeReader {
     return new LogSnapshot(this, nodes)
   }
 

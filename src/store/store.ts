@@ -137,7 +137,7 @@ export interface DocumentStore {
 }
 
 /** Read access to a frontier's log, or to its first nodes (`FrontierStore.snapshot`). */
-export interface LogReader {
+export interface NodeReader {
   /** Name of the frontier. */
   readonly name: string
   /** Number of nodes. Sequence numbers are less than this. */
@@ -158,7 +158,7 @@ export interface LogReader {
 }
 
 /** The log of one frontier, and its documents. */
-export interface FrontierStore extends LogReader {
+export interface FrontierStore extends NodeReader {
   /** Documents that the nodes link. */
   readonly documents: DocumentStore
   /** Number of distinct events in the nodes. */
@@ -181,7 +181,7 @@ export interface FrontierStore extends LogReader {
    * `LogSnapshot` implements it for every engine.
    * @throws TypeError if `nodes` is not an integer from 0 to the number of nodes
    */
-  snapshot(nodes: number): LogReader
+  snapshot(nodes: number): NodeReader
   /** Returns the sequence numbers of the nodes whose event has this label (8 bytes), ascending. */
   findByLabel(label: Uint8Array): Promise<number[]>
   /**

@@ -5,7 +5,7 @@ import { compare, concat, type Digest, DigestMap, sha256, utf8 } from '../../src
 import { Mutex } from '../../src/base/mutex.ts'
 import { LogSnapshot } from '../../src/store/log-snapshot.ts'
 import { MemoryDocumentStore } from '../../src/store/memory-store.ts'
-import type { FrontierStore, LogReader, NodeEntry, NodeLocation, NodeRow, ScanOptions } from '../../src/store/store.ts'
+import type { FrontierStore, NodeEntry, NodeLocation, NodeReader, NodeRow, ScanOptions } from '../../src/store/store.ts'
 
 const ROW_BYTES = 1000
 
@@ -75,7 +75,7 @@ export class ToyLog implements FrontierStore {
     }
   }
 
-  snapshot(nodes: number): LogReader {
+  snapshot(nodes: number): NodeReader {
     return new LogSnapshot(this, nodes)
   }
 

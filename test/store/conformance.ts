@@ -8,7 +8,7 @@ import type { ErrorCode } from '../../src/base/errors.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { COMMIT_LIMITS, STORE_LIMITS } from '../../src/base/limits.ts'
 import type { HeldLimits } from '../../src/store/index.ts'
-import type { FrontierStore, LogReader, NodeEntry, NodeRow, ScanOptions, Store, Wait } from '../../src/store/store.ts'
+import type { FrontierStore, NodeEntry, NodeReader, NodeRow, ScanOptions, Store, Wait } from '../../src/store/store.ts'
 import { documentSuite } from './document-conformance.ts'
 import { madeChain, madeHeld, madeKey, madeNode } from './made-nodes.ts'
 
@@ -627,7 +627,7 @@ function expectHeads(log: FrontierStore, nodes: readonly NodeEntry[]): void {
   assert.is(toHex(log.headsDigest()), toHex(sha256(concat(digests))))
 }
 
-async function scanned(log: LogReader, options: ScanOptions): Promise<NodeRow[]> {
+async function scanned(log: NodeReader, options: ScanOptions): Promise<NodeRow[]> {
   const rows: NodeRow[] = []
   for await (const batch of log.scan(options)) rows.push(...batch)
   return rows

@@ -13,7 +13,7 @@ import type { DocumentLink } from '../../node/schema.ts'
 import type { Documents } from '../../replica/documents.ts'
 import { founderKeys } from '../../replica/founder.ts'
 import { inReplayOrder } from '../../replica/log-reader.ts'
-import type { LogReader } from '../../store/store.ts'
+import type { NodeReader } from '../../store/store.ts'
 import { readFrontier } from '../../vela/files/frontier-file.ts'
 import { payloadOf } from '../../vela/payloads.ts'
 import type { Precedes } from '../../vela/state/state.ts'
@@ -60,7 +60,7 @@ export const CARRIED = 'base_document'
 
 /** What is read of a frontier. The log may be a snapshot; the registry is the present one. */
 export interface LogSource {
-  readonly log: LogReader
+  readonly log: NodeReader
   readonly registry: Registry
   readonly documents: Pick<Documents, 'read'>
 }

@@ -10,9 +10,9 @@ import { LogSnapshot } from '../log-snapshot.ts'
 import type {
   DocumentStore,
   FrontierStore,
-  LogReader,
   NodeEntry,
   NodeLocation,
+  NodeReader,
   NodeRow,
   RecordChange,
   ScanOptions,
@@ -112,7 +112,7 @@ export class LevelDbFrontierStore implements FrontierStore {
     if (expected !== (reverse ? from - 1 : to)) throw this.#missing(expected)
   }
 
-  snapshot(nodes: number): LogReader {
+  snapshot(nodes: number): NodeReader {
     return new LogSnapshot(this, nodes)
   }
 
