@@ -1,5 +1,5 @@
-// .ci/run tells the truth: its last line and its exit code, when all is well and for each thing that can fail. It runs in a
-// scratch project with an `npm` that only says what it is told to say.
+// Checks the last line and the exit code of .ci/run when everything succeeds and for each step that
+// can fail, in a scratch project with a fake `npm`; and the subjects of the last commits.
 
 import * as childProcess from 'node:child_process'
 import * as fs from 'node:fs'
@@ -7,11 +7,12 @@ import * as path from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { repository, scratch } from './shared-data.ts'
+import { none } from './sources.ts'
 
 const test = suite('ci')
 
 /** What the stand-in does for `npm ci`, `npm test` and so on: shell commands, `true` where nothing is said. */
-type Script = Partial<Record<'ci' | 'test' | 'run lint' | 'run demo', string>>
+type Script = Partial<Record<'ci' | 'test' | 'run lint' | 'run docs' | 'run demo', string>>
 
 async function runCi(script: Script, readme = 'npm ci && npm test\n'): Promise<{ code: number; lines: string[] }> {
   await using dir = await scratch()
@@ -41,8 +42,9 @@ test('all is well: every step runs, in order, and the line of the tests comes la
   assert.is(code, 0)
   assert.equal(
     lines.filter(line => line.startsWith('did ')),
-    ['did ci', 'did test', 'did run lint', 'did run demo'],
+    ['did ci', 'did test', 'did run lint', 'did run docs', 'did run demo'],
   )
+  assert.ok(lines.includes('API reference: 0 warnings'))
   assert.is(lines.at(-1), '12 passed, 0 failed, 3 skipped')
 })
 
@@ -67,6 +69,16 @@ const failures: { name: string; script: Script; last: string }[] = [
     last: '5 passed, 0 failed',
   },
   {
+    name: 'a failed API reference',
+    script: { test: 'echo "5 passed, 0 failed"', 'run docs': 'exit 3' },
+    last: '5 passed, 0 failed',
+  },
+  {
+    name: 'a warning of the API reference',
+    script: { test: 'echo "5 passed, 0 failed"', 'run docs': 'echo "[warning] X is not exported" >&2' },
+    last: '5 passed, 0 failed',
+  },
+  {
     name: 'a failed demo',
     script: { test: 'echo "5 passed, 0 failed"', 'run demo': 'exit 2' },
     last: '5 passed, 0 failed',
@@ -86,6 +98,34 @@ test('a README that tells newcomers something else fails the whole', async () =>
   const { code, lines } = await runCi({ test: 'echo "5 passed, 0 failed"' }, 'npm install\n')
   assert.ok(code > 0)
   assert.is(lines.at(-1), '0 passed, 1 failed')
+})
+
+/** Subjects after this commit follow the rule; earlier ones do not. */
+const RULE_SINCE = '1324590'
+const COMMITS_MAX = 20
+
+/** What is wrong with a commit subject; undefined for a good one. */
+function subjectFault(subject: string): string | undefined {
+  if (subject.length > 72) return `${subject.length} characters: ${subject}`
+  if (!/^[a-z][a-z0-9-]*(?:, [a-z][a-z0-9-]*)*: [a-z]/.test(subject)) return `not \`area: imperative\`: ${subject}`
+  return subject.endsWith('.') ? `ends with a full stop: ${subject}` : undefined
+}
+
+function git(...args: string[]): string | undefined {
+  const { status, stdout } = childProcess.spawnSync('git', args, { cwd: repository, encoding: 'utf8' })
+  return status === 0 ? stdout : undefined
+}
+
+test('subjects of the last commits are `area: imperative` of at most 72 characters', () => {
+  // Outside a checkout, and in a shallow one, there is no history to check.
+  const log = git('log', `-${COMMITS_MAX}`, '--no-merges', '--format=%s', `${RULE_SINCE}..HEAD`) ?? ''
+  none(log.split('\n').flatMap(subject => (subject === '' ? [] : (subjectFault(subject) ?? []))))
+})
+
+test('the rule of commit subjects sees a long one, one without an area, and a sentence', () => {
+  assert.is(subjectFault('store, crypto: name members with the field’s terms'), undefined)
+  for (const subject of [`hub: ${'x'.repeat(68)}`, 'The hub serves', 'hub: Serve one pair', 'hub: serve one pair.'])
+    assert.ok(subjectFault(subject), subject)
 })
 
 test('it can be executed', () => {

@@ -17,6 +17,10 @@ const run = promisify(childProcess.execFile)
 const manifest = JSON.parse(readText('package.json'))
 const entryPoints = ['frontier-replica', 'frontier-replica/hub', 'frontier-replica/store', 'frontier-replica/vela']
 
+function readDocs(): { dependencies: Record<string, string> } {
+  return JSON.parse(readText('docs/typedoc/package.json'))
+}
+
 let listing: Promise<string[]> | undefined
 
 /** The files that `npm pack` would put in, in its own words. */
@@ -152,8 +156,25 @@ test('versions are exact and the lock file agrees, without naming where packages
   none(
     readText('package-lock.json')
       .split('\n')
-      .filter(line => line.includes('"resolved"')),
+      .filter(line => line.includes('"resolved"') && line.trim() !== '"resolved": "docs/typedoc",'),
   )
+  none(
+    Object.entries(readDocs().dependencies)
+      .filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))
+      .map(String),
+  )
+})
+
+test('the types say which TypeScript and which Node types they need', () => {
+  assert.equal(manifest.peerDependencies, { '@types/node': '>=20', typescript: '>=5.7' })
+  for (const name of Object.keys(manifest.peerDependencies))
+    assert.is(manifest.peerDependenciesMeta[name].optional, true, name)
+})
+
+test('the API reference has its own, older TypeScript, and the project keeps the one that it compiles with', () => {
+  const lock = JSON.parse(readText('package-lock.json')).packages
+  assert.is(lock['node_modules/typescript'].version, manifest.devDependencies.typescript)
+  assert.is(lock['docs/typedoc/node_modules/typescript'].version, readDocs().dependencies.typescript)
 })
 
 test('the licence is the one that the manifest says', () => {
