@@ -10,12 +10,12 @@ import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import { missingParents } from '../graph/causal-closure.ts'
 import type { FrontierStore, HeldNode, HeldStore, NodeEntry, Wait } from '../store/store.ts'
 import { AdmissionCounter } from './admission-report.ts'
-import { type Candidate, reread } from './candidate.ts'
-import type { DocumentCheck, Lack } from './document-availability.ts'
-import { type Item, isSameWait, PendingHolds } from './pending-holds.ts'
+import { type Candidate, readHeld } from './candidate.ts'
+import type { DocumentCheck, MissingBlocks } from './document-availability.ts'
+import { isSameWait, PendingHolds, type UndecidedNode } from './pending-holds.ts'
 import type { RecentCommits } from './recent-commits.ts'
 import type { Registry } from './registry.ts'
-import type { Refreshed, UnresolvedCuts } from './unresolved-cuts.ts'
+import type { CutChanges, UnresolvedCuts } from './unresolved-cuts.ts'
 import type { WaitFilter } from './wait-filter.ts'
 
 /** What the turns of one gate share. */
@@ -33,12 +33,12 @@ export interface AdmissionContext {
 const PAGE = 1024
 const BLOCKS_PER_PUT = Math.floor(COMMIT_LIMITS.bytesMax / DOCUMENT_LIMITS.blockBytesMax)
 /** Look-ups of waiting nodes side by side, and nodes taken from each: together fewer than `Recent` keeps in mind. */
-const WAVE = 32
-const WAVE_PAGE = 256
+const WAVE_WAITS = 32
+const WAVE_NODES = 256
 
 export class AdmissionPass {
-  readonly tally = new AdmissionCounter()
-  readonly #ground: AdmissionContext
+  readonly counter = new AdmissionCounter()
+  readonly #context: AdmissionContext
   readonly #frontier: string
   #staged: Candidate[] = []
   #stagedBytes = 0
@@ -54,54 +54,54 @@ export class AdmissionPass {
   #descendQueue: Digest[] = []
   #unchanged = 0
   /** What the documents of the nodes now being judged lack. */
-  #lacks = new DigestMap<Lack>()
+  #missingBlocks = new DigestMap<MissingBlocks>()
 
-  constructor(ground: AdmissionContext) {
-    this.#ground = ground
-    this.#frontier = ground.log.name
+  constructor(context: AdmissionContext) {
+    this.#context = context
+    this.#frontier = context.log.name
   }
 
   /** Takes up what a change of the registry's cuts means for held nodes. */
-  follow({ climbs, over }: Refreshed): void {
-    this.#descendQueue = this.#descendQueue.concat(climbs)
-    this.#satisfiedWaits = this.#satisfiedWaits.concat(over)
+  applyCutChanges({ belowCuts, satisfied }: CutChanges): void {
+    this.#descendQueue = this.#descendQueue.concat(belowCuts)
+    this.#satisfiedWaits = this.#satisfiedWaits.concat(satisfied)
   }
 
   /** Makes blocks of documents durable; what waited for them is judged again by `finish`. */
-  async keep(blocks: readonly HashedBlock[]): Promise<void> {
-    const { documents } = this.#ground
+  async storeDocuments(blocks: readonly HashedBlock[]): Promise<void> {
+    const { documents } = this.#context
     for (let from = 0; from < blocks.length; from += BLOCKS_PER_PUT) {
       const some = blocks.slice(from, from + BLOCKS_PER_PUT)
       await documents.store.put(some)
       for (const { digest: id } of some) {
-        documents.arrived(id)
-        this.tally.supply(id)
+        documents.noteStored(id)
+        this.counter.addDocument(id)
         this.#satisfiedWaits.push({ kind: 'document', id })
       }
     }
   }
 
   /** Judges nodes from a peer; `places` has the heights of those stored among them and their parents. */
-  async settleNew(candidates: readonly Candidate[], from: Uint8Array, places: DigestMap<number>): Promise<void> {
+  async decideNew(candidates: readonly Candidate[], from: Uint8Array, heights: DigestMap<number>): Promise<void> {
     const digests = candidates.map(candidate => candidate.digest)
-    const held = this.#anyHeld() ? await this.#ground.held.has(this.#frontier, digests) : []
-    this.#lacks = await this.#ground.documents.lacks(candidates)
+    const held = this.#holdsAny() ? await this.#context.held.has(this.#frontier, digests) : []
+    this.#missingBlocks = await this.#context.documents.missingBlocks(candidates)
     for (const [i, candidate] of candidates.entries()) {
-      if (this.#heightOf(candidate.digest, places) !== undefined) {
-        this.tally.known++
+      if (this.#heightOf(candidate.digest, heights) !== undefined) {
+        this.counter.known++
         continue
       }
-      this.#judge({ candidate, from, wasHeld: held[i] === true }, places)
+      this.#decide({ candidate, from, wasHeld: held[i] === true }, heights)
       if (this.#isFull()) await this.#commit()
     }
   }
 
   /** Judges again everything that waits for this; ends early when a whole page of it waits on as before. */
-  async settleWaiting(wait: Wait, signal: AbortSignal | undefined): Promise<void> {
+  async decideWaiting(wait: Wait, signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
-      const page = await this.#ground.held.findByWait(this.#frontier, wait, PAGE)
+      const page = await this.#context.held.findByWait(this.#frontier, wait, PAGE)
       this.#unchanged = 0
-      await this.#settleItems(await this.#itemsHeld(page))
+      await this.#decideAll(await this.#readHeld(page))
       const isStuck = this.#unchanged >= page.length
       await this.finish()
       if (page.length < PAGE || isStuck || signal?.aborted) return
@@ -109,23 +109,23 @@ export class AdmissionPass {
   }
 
   /** Judges again nodes read from the held store, and drops those that are stored, which a crash may leave behind. */
-  async settleHeld(rows: readonly HeldNode[]): Promise<void> {
-    const places = await this.#ground.log.locate(rows.map(row => row.digest))
-    const items: Item[] = []
+  async decideHeld(rows: readonly HeldNode[]): Promise<void> {
+    const heights = await this.#context.log.locate(rows.map(row => row.digest))
+    const items: UndecidedNode[] = []
     for (const [i, row] of rows.entries()) {
-      const item = itemOf(row)
-      if (places[i] === undefined) items.push(item)
-      else this.#leave(item)
+      const item = undecidedOf(row)
+      if (heights[i] === undefined) items.push(item)
+      else this.#unhold(item)
     }
-    await this.#settleItems(items)
+    await this.#decideAll(items)
     await this.finish()
   }
 
   /** Follows up all that was set free, and writes what is left to write. */
   async finish(): Promise<void> {
     for (;;) {
-      const items = this.#descendQueue.length > 0 ? await this.#climb() : await this.#nextWave()
-      await this.#settleItems(items)
+      const items = this.#descendQueue.length > 0 ? await this.#descend() : await this.#nextWave()
+      await this.#decideAll(items)
       if (items.length > 0 || this.#descendQueue.length > 0 || this.#satisfiedWaits.length > 0) continue
       await this.#commit()
       await this.#writeHolds()
@@ -139,76 +139,76 @@ export class AdmissionPass {
    * The registry first: then the answer to the same question at the end doesn't depend on what came when. The height after
    * the parents, because it needs them all; the documents last, so that only what would be admitted has them fetched.
    */
-  #judge(item: Item, places: DigestMap<number>): void {
+  #decide(item: UndecidedNode, heights: DigestMap<number>): void {
     const { digest, key, parents, height } = item.candidate
-    const verdict = this.#ground.registry.verdict(key)
+    const verdict = this.#context.registry.verdict(key)
     if (verdict === 'unknown') return this.#hold(item, { kind: 'key', id: key })
     if (verdict !== 'registered') {
-      const side = this.#ground.cuts.judge(verdict.cut, digest)
+      const side = this.#context.cuts.sideOf(verdict.cut, digest)
       if (side === 'above') return this.#refuse(item, 'ERR_NODE_REVOKED')
       if (side !== 'below') return this.#hold(item, { kind: 'cut', id: side.head })
     }
-    const heightOf = (parent: Digest) => this.#heightOf(parent, places)
+    const heightOf = (parent: Digest) => this.#heightOf(parent, heights)
     const [parent] = missingParents([item.candidate], id => heightOf(id) !== undefined)
     if (parent !== undefined) return this.#hold(item, { kind: 'parent', id: parent })
     const highest = parents.reduce((max, id) => Math.max(max, heightOf(id)!), -1)
     if (height !== highest + 1) return this.#refuse(item, 'ERR_NODE_HEIGHT')
-    const lack = this.#lacks.get(digest)
-    if (lack === 'malformed') return this.#refuse(item, 'ERR_DOCUMENT')
-    if (lack !== undefined) return this.#holdForDocuments(item, lack)
+    const missing = this.#missingBlocks.get(digest)
+    if (missing === 'malformed') return this.#refuse(item, 'ERR_DOCUMENT')
+    if (missing !== undefined) return this.#holdForDocuments(item, missing)
     this.#stage(item)
   }
 
-  #holdForDocuments(item: Item, lack: readonly Digest[]): void {
-    this.tally.lack(this.#ground.documents.markAwaited(lack))
-    this.#hold(item, { kind: 'document', id: lack[0]! })
+  #holdForDocuments(item: UndecidedNode, missing: readonly Digest[]): void {
+    this.counter.addMissingDocuments(this.#context.documents.markAwaited(missing))
+    this.#hold(item, { kind: 'document', id: missing[0]! })
   }
 
-  #stage(item: Item): void {
+  #stage(item: UndecidedNode): void {
     const { digest, bytes, height } = item.candidate
-    this.#leave(item)
+    this.#unhold(item)
     this.#staged.push(item.candidate)
     this.#stagedBytes += bytes.length
     this.#heights.set(digest, height)
-    if (this.#ground.cuts.stored(digest)) this.#satisfiedWaits.push({ kind: 'cut', id: digest })
-    if (this.#ground.awaited.mightContain(digest)) this.#satisfiedWaits.push({ kind: 'parent', id: digest })
+    if (this.#context.cuts.noteStored(digest)) this.#satisfiedWaits.push({ kind: 'cut', id: digest })
+    if (this.#context.awaited.mightContain(digest)) this.#satisfiedWaits.push({ kind: 'parent', id: digest })
   }
 
-  #refuse(item: Item, code: ErrorCode): void {
-    this.#leave(item)
-    this.tally.refuse(item.candidate.digest, code)
+  #refuse(item: UndecidedNode, code: ErrorCode): void {
+    this.#unhold(item)
+    this.counter.refuse(item.candidate.digest, code)
   }
 
-  #leave({ candidate: { digest }, wasHeld }: Item): void {
+  #unhold({ candidate: { digest }, wasHeld }: UndecidedNode): void {
     this.#holds.delete(digest)
     if (wasHeld) this.#toDelete.add(digest)
-    this.tally.unhold(digest, wasHeld)
+    this.counter.unhold(digest, wasHeld)
   }
 
-  #hold(item: Item, wait: Wait): void {
+  #hold(item: UndecidedNode, wait: Wait): void {
     const { digest, key, parents } = item.candidate
-    this.#descendQueue.push(...this.#ground.cuts.seen(digest, parents))
-    if (wait.kind === 'parent') this.#ground.awaited.note(wait.id)
+    this.#descendQueue.push(...this.#context.cuts.parentsBelow(digest, parents))
+    if (wait.kind === 'parent') this.#context.awaited.add(wait.id)
     if (item.storedWait !== undefined && isSameWait(item.storedWait, wait)) {
       this.#holds.delete(digest)
       this.#unchanged++
       return
     }
     this.#holds.set({ item, wait })
-    this.tally.hold({ digest, key, wait })
+    this.counter.hold({ digest, key, wait })
   }
 
-  async #settleItems(items: readonly Item[]): Promise<void> {
+  async #decideAll(items: readonly UndecidedNode[]): Promise<void> {
     if (items.length === 0) return
     // One node may have been found by two ways.
     const unique = [...new Map(items.map(item => [digestKey(item.candidate.digest), item])).values()]
     // Parents are lower than their children, so in this order most of a page is decided in one go.
     const sorted = unique.sort((a, b) => a.candidate.height - b.candidate.height)
-    const places = await this.#lookUpParents(sorted)
-    this.#lacks = await this.#ground.documents.lacks(sorted.map(item => item.candidate))
+    const heights = await this.#lookUpParents(sorted)
+    this.#missingBlocks = await this.#context.documents.missingBlocks(sorted.map(item => item.candidate))
     for (const item of sorted) {
-      if (this.#heightOf(item.candidate.digest, places) !== undefined) continue // staged by another way meanwhile
-      this.#judge(item, places)
+      if (this.#heightOf(item.candidate.digest, heights) !== undefined) continue // staged by another way meanwhile
+      this.#decide(item, heights)
       if (this.#isFull()) await this.#commit()
     }
     if (this.#holds.size >= PAGE) {
@@ -218,27 +218,27 @@ export class AdmissionPass {
   }
 
   /** What waited for some of the things that are over. */
-  async #nextWave(): Promise<Item[]> {
-    const waits = this.#satisfiedWaits.splice(-WAVE)
+  async #nextWave(): Promise<UndecidedNode[]> {
+    const waits = this.#satisfiedWaits.splice(-WAVE_WAITS)
     const lists = await Promise.all(waits.map(wait => this.#waitingFor(wait)))
     return lists.flat()
   }
 
-  async #waitingFor(wait: Wait): Promise<Item[]> {
+  async #waitingFor(wait: Wait): Promise<UndecidedNode[]> {
     const moved = this.#holds.take(wait)
-    if (!this.#anyHeld()) return moved
-    const page = await this.#ground.held.findByWait(this.#frontier, wait, WAVE_PAGE)
-    if (page.length === WAVE_PAGE) this.#truncatedWaits.push(wait)
-    return [...moved, ...(await this.#itemsHeld(page))]
+    if (!this.#holdsAny()) return moved
+    const page = await this.#context.held.findByWait(this.#frontier, wait, WAVE_NODES)
+    if (page.length === WAVE_NODES) this.#truncatedWaits.push(wait)
+    return [...moved, ...(await this.#readHeld(page))]
   }
 
   /** Goes down from digests below a cut through what is held; returns what waited for a cut's heads. */
-  async #climb(): Promise<Item[]> {
+  async #descend(): Promise<UndecidedNode[]> {
     const digests = this.#descendQueue.splice(-PAGE)
     const moved = digests.map(digest => this.#holds.get(digest)).filter(hold => hold !== undefined)
-    const stored = this.#anyHeld() ? await this.#itemsHeld(digests) : []
+    const stored = this.#holdsAny() ? await this.#readHeld(digests) : []
     for (const { candidate } of [...moved.map(hold => hold.item), ...stored]) {
-      this.#descendQueue.push(...this.#ground.cuts.seen(candidate.digest, candidate.parents))
+      this.#descendQueue.push(...this.#context.cuts.parentsBelow(candidate.digest, candidate.parents))
     }
     return [
       ...moved.filter(hold => hold.wait.kind === 'cut').map(hold => hold.item),
@@ -247,32 +247,32 @@ export class AdmissionPass {
   }
 
   /** From the held store, without those that this turn has decided about. */
-  async #itemsHeld(digests: readonly Digest[]): Promise<Item[]> {
+  async #readHeld(digests: readonly Digest[]): Promise<UndecidedNode[]> {
     const open = digests.filter(digest => !this.#toDelete.has(digest) && this.#holds.get(digest) === undefined)
-    const rows = open.length === 0 ? [] : await this.#ground.held.get(this.#frontier, open)
-    return rows.filter(row => row !== undefined).map(itemOf)
+    const rows = open.length === 0 ? [] : await this.#context.held.get(this.#frontier, open)
+    return rows.filter(row => row !== undefined).map(undecidedOf)
   }
 
   /** Heights of the stored parents of these nodes, apart from those that this pass or recent ones committed. */
-  async #lookUpParents(items: readonly Item[]): Promise<DigestMap<number>> {
+  async #lookUpParents(items: readonly UndecidedNode[]): Promise<DigestMap<number>> {
     const heights = new DigestMap<number>()
     const candidates = items.map(item => item.candidate)
     const isKnown = (digest: Digest) => this.#heightOf(digest, heights) !== undefined
     const asked = [...new DigestSet(missingParents(candidates, isKnown))]
-    const places = asked.length === 0 ? [] : await this.#ground.log.locate(asked)
+    const locations = asked.length === 0 ? [] : await this.#context.log.locate(asked)
     for (const [i, digest] of asked.entries()) {
-      const place = places[i]
-      if (place !== undefined) heights.set(digest, place.height)
+      const location = locations[i]
+      if (location !== undefined) heights.set(digest, location.height)
     }
     return heights
   }
 
-  #heightOf(digest: Digest, places: DigestMap<number>): number | undefined {
-    return this.#heights.get(digest) ?? this.#ground.recent.height(digest) ?? places.get(digest)
+  #heightOf(digest: Digest, heights: DigestMap<number>): number | undefined {
+    return this.#heights.get(digest) ?? this.#context.recent.height(digest) ?? heights.get(digest)
   }
 
-  #anyHeld(): boolean {
-    return this.#ground.held.usage(this.#frontier).nodes > 0
+  #holdsAny(): boolean {
+    return this.#context.held.usage(this.#frontier).nodes > 0
   }
 
   #isFull(): boolean {
@@ -281,20 +281,20 @@ export class AdmissionPass {
 
   /** Makes what is staged durable, then lets go of what was held of it. */
   async #commit(): Promise<void> {
-    const { log, held, recent, onCommitted } = this.#ground
+    const { log, held, recent, onCommitted } = this.#context
     const nodes = this.#staged
     if (nodes.length > 0) {
       const firstSeq = await log.commit(nodes)
-      recent.note(nodes, firstSeq)
+      recent.add(nodes, firstSeq)
       this.#staged = []
       this.#stagedBytes = 0
       this.#heights = new DigestMap()
-      this.tally.admit(nodes.length, firstSeq)
+      this.counter.admit(nodes.length, firstSeq)
       onCommitted(nodes, firstSeq)
     }
-    const gone = this.#toDelete
+    const unheld = this.#toDelete
     this.#toDelete = new DigestSet()
-    if (gone.size > 0) await held.delete(this.#frontier, [...gone])
+    if (unheld.size > 0) await held.delete(this.#frontier, [...unheld])
   }
 
   /** Keeps aside what waits. What the quota has no room for is refused for now: it may be offered again. */
@@ -305,15 +305,15 @@ export class AdmissionPass {
       const { digest, bytes, key } = item.candidate
       return { digest, bytes, key, wait, from: item.from }
     })
-    const kept = await this.#ground.held.put(this.#frontier, nodes)
+    const kept = await this.#context.held.put(this.#frontier, nodes)
     for (const [i, node] of nodes.entries()) {
       if (kept[i] === true) continue
-      this.tally.unhold(node.digest, false)
-      this.tally.refuse(node.digest, 'ERR_HELD_FULL')
+      this.counter.unhold(node.digest, false)
+      this.counter.refuse(node.digest, 'ERR_HELD_FULL')
     }
   }
 }
 
-function itemOf(row: HeldNode): Item {
-  return { candidate: reread(row.bytes), from: row.from, wasHeld: true, storedWait: row.wait }
+function undecidedOf(row: HeldNode): UndecidedNode {
+  return { candidate: readHeld(row.bytes), from: row.from, wasHeld: true, storedWait: row.wait }
 }

@@ -59,7 +59,7 @@ export class AdmissionCounter {
     else this.#unlisted++
   }
 
-  lack(documents: readonly Digest[]): void {
+  addMissingDocuments(documents: readonly Digest[]): void {
     for (const digest of documents) {
       if (this.#documents.size >= DOCUMENT_LIMITS.awaitedListedMax) return
       this.#documents.add(digest)
@@ -67,7 +67,7 @@ export class AdmissionCounter {
   }
 
   /** A block of a document is stored. */
-  supply(digest: Digest): void {
+  addDocument(digest: Digest): void {
     this.supplied += 1
     this.#documents.delete(digest)
   }

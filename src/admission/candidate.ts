@@ -43,7 +43,7 @@ export function examine(block: HashedBlock, frontier: string): Examined | Refusa
 }
 
 /** For bytes that `examine` accepted once and that hash to the same digest still. */
-export function reread(bytes: Uint8Array): Candidate {
+export function readHeld(bytes: Uint8Array): Candidate {
   const node = decodeNode(bytes)
   return candidateOf(node, eventIdPrefixOf(node.event))
 }

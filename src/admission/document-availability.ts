@@ -12,16 +12,16 @@ import type { DocumentStore } from '../store/store.ts'
 const { awaitedMax, awaitedListedMax } = DOCUMENT_LIMITS
 
 /** Digests of blocks that are absent, or the word that what is there can never be a document. */
-export type Lack = readonly Digest[] | 'malformed'
+export type MissingBlocks = readonly Digest[] | 'malformed'
 
 /** What one document lacks. */
-export async function lackOf(store: DocumentStore, link: DocumentLink): Promise<Lack> {
+export async function missingBlocksOf(store: DocumentStore, link: DocumentLink): Promise<MissingBlocks> {
   const { digest } = link
-  return (await new DocumentCheck(store).lacks([{ digest, links: [link] }])).get(digest) ?? []
+  return (await new DocumentCheck(store).missingBlocks([{ digest, links: [link] }])).get(digest) ?? []
 }
 
 /** A node, as far as it matters here. */
-export interface Linking {
+export interface LinkingNode {
   readonly digest: Digest
   readonly links: readonly DocumentLink[]
 }
@@ -29,7 +29,7 @@ export interface Linking {
 export class DocumentCheck {
   readonly store: DocumentStore
   /** Lists found whole: documents are never taken away, so they stay it. */
-  readonly #whole = new DigestSet()
+  readonly #completeLists = new DigestSet()
   readonly #awaited = new DigestSet()
   #overflowed = false
 
@@ -58,7 +58,7 @@ export class DocumentCheck {
     })
   }
 
-  arrived(digest: Digest): void {
+  noteStored(digest: Digest): void {
     this.#awaited.delete(digest)
   }
 
@@ -69,36 +69,40 @@ export class DocumentCheck {
   }
 
   /** What each of these nodes lacks, of at most 4,096 blocks; those that lack nothing are left out. */
-  async lacks(nodes: readonly Linking[]): Promise<DigestMap<Lack>> {
-    const found = new DigestMap<Lack>()
-    const linking = nodes.filter(({ links }) => links.length > 0)
-    const linked = [...new DigestSet(linking.flatMap(({ links }) => links.map(({ digest }) => digest)))]
+  async missingBlocks(nodes: readonly LinkingNode[]): Promise<DigestMap<MissingBlocks>> {
+    const found = new DigestMap<MissingBlocks>()
+    const linkingNodes = nodes.filter(({ links }) => links.length > 0)
+    const linked = [...new DigestSet(linkingNodes.flatMap(({ links }) => links.map(({ digest }) => digest)))]
     const sizes = await this.#sizes(linked)
-    const lists = new DigestMap<Lack>()
-    for (const { digest, links } of linking) {
-      const lack = await this.#lackOf(links, sizes, lists)
-      if (lack.length > 0) found.set(digest, lack)
+    const lists = new DigestMap<MissingBlocks>()
+    for (const { digest, links } of linkingNodes) {
+      const missing = await this.#missingIn(links, sizes, lists)
+      if (missing.length > 0) found.set(digest, missing)
     }
     return found
   }
 
-  async #lackOf(links: readonly DocumentLink[], sizes: DigestMap<number>, lists: DigestMap<Lack>): Promise<Lack> {
+  async #missingIn(
+    links: readonly DocumentLink[],
+    sizes: DigestMap<number>,
+    lists: DigestMap<MissingBlocks>,
+  ): Promise<MissingBlocks> {
     const missing = new DigestSet()
     for (const { codec, digest } of links) {
       if (!sizes.has(digest)) missing.add(digest)
       else if (codec === 'dag-cbor') {
-        const lack = lists.get(digest) ?? (await this.#lackOfList(digest))
-        lists.set(digest, lack)
-        if (lack === 'malformed') return lack
-        for (const chunk of lack) missing.add(chunk)
+        const chunks = lists.get(digest) ?? (await this.#missingInList(digest))
+        lists.set(digest, chunks)
+        if (chunks === 'malformed') return chunks
+        for (const chunk of chunks) missing.add(chunk)
       }
       if (missing.size >= awaitedListedMax) break
     }
     return [...missing].slice(0, awaitedListedMax)
   }
 
-  async #lackOfList(digest: Digest): Promise<Lack> {
-    if (this.#whole.has(digest)) return []
+  async #missingInList(digest: Digest): Promise<MissingBlocks> {
+    if (this.#completeLists.has(digest)) return []
     const list = await this.#list(digest)
     if (list === undefined) return 'malformed'
     const sizes = await this.#sizes([...new DigestSet(list.chunks)])
@@ -109,8 +113,8 @@ export class DocumentCheck {
       else if (bytes !== chunkBytes(list, i)) return 'malformed'
     }
     if (missing.size > 0) return [...missing]
-    if (this.#whole.size >= awaitedMax) this.#whole.clear()
-    this.#whole.add(digest)
+    if (this.#completeLists.size >= awaitedMax) this.#completeLists.clear()
+    this.#completeLists.add(digest)
     return []
   }
 

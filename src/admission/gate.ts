@@ -28,7 +28,7 @@ export type { AdmitReport, HeldNodeRef }
 /** Bytes from anybody; bytes that are hashed already; or a node that this process just signed, which needs steps 1 and 2 no more. */
 export type Block = Uint8Array | HashedBlock | SignedNode
 
-export interface GateParts {
+export interface GateOptions {
   readonly log: FrontierStore
   readonly held: HeldStore
   readonly registry: Registry
@@ -44,26 +44,26 @@ interface Batch {
   /** Blocks that came twice, and documents that are stored already: two links may have brought the same. */
   readonly known: number
   /** Heights of those stored among the nodes and their parents, as of `since`. */
-  readonly places: DigestMap<number>
+  readonly heights: DigestMap<number>
   readonly since: number
 }
 
 /** Blocks read before others have their turn: about 4 ms. */
-const BLOCKS_PER_BREATH = 256
+const BLOCKS_PER_TURN = 256
 const RECHECK_PAGE = 256
 
 export class Gate {
   readonly #verifier: VerifierPool
-  readonly #ground: AdmissionContext
+  readonly #context: AdmissionContext
   readonly #mutex = new Mutex()
   #recovered = false
 
-  constructor({ log, held, registry, verifier, onCommitted = () => {} }: GateParts) {
+  constructor({ log, held, registry, verifier, onCommitted = () => {} }: GateOptions) {
     this.#verifier = verifier
     const cuts = new UnresolvedCuts(registry)
     const documents = new DocumentCheck(log.documents)
     const recent = new RecentCommits(log.nodes)
-    this.#ground = { log, held, registry, recent, awaited: new WaitFilter(), cuts, documents, onCommitted }
+    this.#context = { log, held, registry, recent, awaited: new WaitFilter(), cuts, documents, onCommitted }
   }
 
   /**
@@ -75,12 +75,12 @@ export class Gate {
     const { from, signal } = options
     const { nodesMax } = COMMIT_LIMITS
     let next = this.#examine(blocks.slice(0, nodesMax))
-    return this.#turn(async settlement => {
+    return this.#runPass(async pass => {
       for (let at = nodesMax; ; at += nodesMax) {
         const batch = await next
         if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'admission was aborted', { cause: signal.reason })
         if (at < blocks.length) next = this.#examine(blocks.slice(at, at + nodesMax))
-        await this.#settle(settlement, batch, from)
+        await this.#decide(pass, batch, from)
         if (at >= blocks.length) return
       }
     })
@@ -91,12 +91,12 @@ export class Gate {
    * let in with what waits for that in turn.
    */
   offerDocuments(blocks: readonly (Uint8Array | HashedBlock)[]): Promise<AdmitReport> {
-    return this.#turn(settlement => this.#supply(settlement, blocks.map(hashed)))
+    return this.#runPass(pass => this.#storeAwaited(pass, blocks.map(hashed)))
   }
 
   /** Stores blocks of documents that this replica is about to link itself, and lets in what waited for them. */
   storeDocuments(blocks: readonly HashedBlock[]): Promise<AdmitReport> {
-    return this.#turn(settlement => settlement.keep(blocks))
+    return this.#runPass(pass => pass.storeDocuments(blocks))
   }
 
   /** As `admit`, for blocks among which there may be documents that held nodes wait for. */
@@ -104,18 +104,18 @@ export class Gate {
     blocks: readonly (Uint8Array | HashedBlock)[],
     options: { from: Uint8Array },
   ): Promise<AdmitReport> {
-    if (this.#recovered && !this.#ground.documents.awaitsAny) return this.admit(blocks, options)
-    return this.#turn(async settlement => {
-      const { documents, nodes } = await this.#sort(blocks.map(hashed))
-      await this.#supply(settlement, documents)
-      await settlement.finish()
-      await this.#settle(settlement, await this.#examine(nodes), options.from)
+    if (this.#recovered && !this.#context.documents.awaitsAny) return this.admit(blocks, options)
+    return this.#runPass(async pass => {
+      const { documents, nodes } = await this.#separate(blocks.map(hashed))
+      await this.#storeAwaited(pass, documents)
+      await pass.finish()
+      await this.#decide(pass, await this.#examine(nodes), options.from)
     })
   }
 
   /** Which of these digests are blocks of documents that held nodes wait for. */
   async awaits(digests: readonly Digest[]): Promise<boolean[]> {
-    const { documents } = this.#ground
+    const { documents } = this.#context
     return Promise.all(
       digests.map(async digest => {
         const known = documents.awaits(digest)
@@ -126,12 +126,12 @@ export class Gate {
 
   /** Admits what was held for this, with what waits for that in turn. Nothing is asked of the network. */
   release(wait: Wait, options: { signal?: AbortSignal } = {}): Promise<AdmitReport> {
-    return this.#turn(settlement => settlement.settleWaiting(wait, options.signal))
+    return this.#runPass(pass => pass.decideWaiting(wait, options.signal))
   }
 
   /** Judges everything held again: after a registry was adopted, a cut lifted or a peer removed. */
   reevaluateHeld(options: { signal?: AbortSignal } = {}): Promise<AdmitReport> {
-    return this.#turn(settlement => this.#settleAllHeld(settlement, options.signal))
+    return this.#runPass(pass => this.#decideHeld(pass, options.signal))
   }
 
   /**
@@ -142,42 +142,42 @@ export class Gate {
     return this.#mutex.run(task)
   }
 
-  #turn(task: (settlement: AdmissionPass) => Promise<void>): Promise<AdmitReport> {
+  #runPass(task: (pass: AdmissionPass) => Promise<void>): Promise<AdmitReport> {
     return this.exclusive(async () => {
       try {
-        const settlement = new AdmissionPass(this.#ground)
-        settlement.follow(await this.#ground.cuts.refresh(this.#ground.log))
-        await this.#recover(settlement)
-        await task(settlement)
-        await settlement.finish()
-        return settlement.tally.report()
+        const pass = new AdmissionPass(this.#context)
+        pass.applyCutChanges(await this.#context.cuts.refresh(this.#context.log))
+        await this.#recover(pass)
+        await task(pass)
+        await pass.finish()
+        return pass.counter.report()
       } catch (error) {
-        this.#ground.cuts.forget() // it may count nodes as stored whose commit failed
+        this.#context.cuts.invalidate() // it may count nodes as stored whose commit failed
         throw error
       }
     })
   }
 
   /** Once: a crash may have come between a commit and what it should have set free. It counts for the call it runs in. */
-  async #recover(settlement: AdmissionPass): Promise<void> {
-    const { held, log, awaited, documents } = this.#ground
+  async #recover(pass: AdmissionPass): Promise<void> {
+    const { held, log, awaited, documents } = this.#context
     if (held.usage(log.name).nodes === 0) {
       awaited.clear()
       documents.clear()
       this.#recovered = true
     }
     if (this.#recovered) return
-    await this.#settleAllHeld(settlement)
+    await this.#decideHeld(pass)
     this.#recovered = true
   }
 
-  async #settleAllHeld(settlement: AdmissionPass, signal?: AbortSignal): Promise<void> {
-    const { held, log } = this.#ground
+  async #decideHeld(pass: AdmissionPass, signal?: AbortSignal): Promise<void> {
+    const { held, log } = this.#context
     let after: Digest | undefined
     for (;;) {
       const options = after === undefined ? { limit: RECHECK_PAGE } : { after, limit: RECHECK_PAGE }
       const rows = await held.list(log.name, options)
-      await settlement.settleHeld(rows)
+      await pass.decideHeld(rows)
       after = rows.at(-1)?.digest
       if (after === undefined || signal?.aborted) return
       await setImmediate()
@@ -185,34 +185,34 @@ export class Gate {
   }
 
   async #isWaitedFor(id: Digest): Promise<boolean> {
-    const { held, log } = this.#ground
+    const { held, log } = this.#context
     return (await held.findByWait(log.name, { kind: 'document', id }, 1)).length > 0
   }
 
   /** Tells documents from nodes by what is waited for. A link may name a node's digest: such a block is both. */
-  async #sort(blocks: readonly HashedBlock[]): Promise<{ documents: HashedBlock[]; nodes: HashedBlock[] }> {
+  async #separate(blocks: readonly HashedBlock[]): Promise<{ documents: HashedBlock[]; nodes: HashedBlock[] }> {
     const awaited = await this.awaits(blocks.map(({ digest }) => digest))
     const documents = blocks.filter((_, i) => awaited[i])
-    const { name } = this.#ground.log
+    const { name } = this.#context.log
     const nodes = blocks.filter((block, i) => !awaited[i] || 'candidate' in examine(block, name))
     return { documents, nodes }
   }
 
-  async #supply(settlement: AdmissionPass, blocks: readonly HashedBlock[]): Promise<void> {
+  async #storeAwaited(pass: AdmissionPass, blocks: readonly HashedBlock[]): Promise<void> {
     const awaited = await this.awaits(blocks.map(({ digest }) => digest))
     const wanted = blocks.filter(({ bytes }, i) => awaited[i] && bytes.length <= DOCUMENT_LIMITS.blockBytesMax)
-    settlement.tally.unsolicited += blocks.length - wanted.length
-    await settlement.keep(wanted)
+    pass.counter.unsolicited += blocks.length - wanted.length
+    await pass.storeDocuments(wanted)
   }
 
-  async #settle(settlement: AdmissionPass, batch: Batch, from: Uint8Array): Promise<void> {
+  async #decide(pass: AdmissionPass, batch: Batch, from: Uint8Array): Promise<void> {
     const { candidates, refused, known, since } = batch
-    for (const { digest, code } of refused) settlement.tally.refuse(digest, code)
-    settlement.tally.known += known
-    const isFresh = this.#ground.recent.covers(since)
-    const places = isFresh ? batch.places : await this.#locate(candidates)
-    await settlement.settleNew(candidates, from, places)
-    await settlement.finish()
+    for (const { digest, code } of refused) pass.counter.refuse(digest, code)
+    pass.counter.known += known
+    const isFresh = this.#context.recent.covers(since)
+    const heights = isFresh ? batch.heights : await this.#locate(candidates)
+    await pass.decideNew(candidates, from, heights)
+    await pass.finish()
   }
 
   /** Steps 1 and 2. A failure is thrown by whoever awaits this, and by nobody else. */
@@ -223,49 +223,49 @@ export class Gate {
   }
 
   async #examineAll(blocks: readonly Block[]): Promise<Batch> {
-    const { log } = this.#ground
+    const { log } = this.#context
     const seen = new DigestSet()
     const read: Candidate[] = []
     const unchecked: Examined[] = []
-    const formless: Refusal[] = []
+    const malformed: Refusal[] = []
     for (const [i, block] of blocks.entries()) {
-      if (i > 0 && i % BLOCKS_PER_BREATH === 0) await setImmediate()
+      if (i > 0 && i % BLOCKS_PER_TURN === 0) await setImmediate()
       const result = block instanceof SignedNode ? block.examined(log.name) : examine(hashed(block), log.name)
       if (!seen.add('candidate' in result ? result.candidate.digest : result.digest)) continue
       if ('candidate' in result) read.push(result.candidate)
-      else formless.push(result)
+      else malformed.push(result)
       if ('job' in result) unchecked.push(result)
     }
     const since = log.nodes
-    const places = await this.#locate(read)
-    const invalid = await this.#invalid(unchecked, places)
+    const heights = await this.#locate(read)
+    const invalid = await this.#invalidSignatures(unchecked, heights)
     const candidates = invalid.size === 0 ? read : read.filter(({ digest }) => !invalid.has(digest))
-    const documents = formless.length === 0 ? [] : await log.documents.has(formless.map(({ digest }) => digest))
-    const refused = formless.filter((_, i) => !documents[i])
-    const known = blocks.length - seen.size + formless.length - refused.length
+    const documents = malformed.length === 0 ? [] : await log.documents.has(malformed.map(({ digest }) => digest))
+    const refused = malformed.filter((_, i) => !documents[i])
+    const known = blocks.length - seen.size + malformed.length - refused.length
     for (const digest of invalid) refused.push({ digest, code: 'ERR_NODE_SIGNATURE' })
-    return { candidates, refused, known, places, since }
+    return { candidates, refused, known, heights, since }
   }
 
   /** Heights of those stored, of the nodes and of the parents that are not among them. */
   async #locate(candidates: readonly Candidate[]): Promise<DigestMap<number>> {
     const seen = new DigestSet()
     const asked = candidates.flatMap(({ digest, parents }) => [digest, ...parents]).filter(one => seen.add(one))
-    const places = asked.length === 0 ? [] : await this.#ground.log.locate(asked)
+    const locations = asked.length === 0 ? [] : await this.#context.log.locate(asked)
     const heights = new DigestMap<number>()
     for (const [i, digest] of asked.entries()) {
-      const place = places[i]
-      if (place !== undefined) heights.set(digest, place.height)
+      const location = locations[i]
+      if (location !== undefined) heights.set(digest, location.height)
     }
     return heights
   }
 
   /** Those whose signature does not hold. What is stored or held passed this check when it came. */
-  async #invalid(read: readonly Examined[], places: DigestMap<number>): Promise<DigestSet> {
-    const { log, held } = this.#ground
+  async #invalidSignatures(read: readonly Examined[], heights: DigestMap<number>): Promise<DigestSet> {
+    const { log, held } = this.#context
     const digests = read.map(({ candidate }) => candidate.digest)
     const passed = held.usage(log.name).nodes > 0 ? await held.has(log.name, digests) : []
-    const open = read.filter(({ candidate }, i) => passed[i] !== true && !places.has(candidate.digest))
+    const open = read.filter(({ candidate }, i) => passed[i] !== true && !heights.has(candidate.digest))
     const verdicts = open.length === 0 ? [] : await this.#verifier.check(open.map(({ job }) => job))
     return new DigestSet(open.filter((_, i) => verdicts[i] !== 1).map(({ candidate }) => candidate.digest))
   }

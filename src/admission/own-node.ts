@@ -27,11 +27,11 @@ export interface OwnFields extends Omit<NodeFields, 'key' | 'event'> {
 }
 
 /** Events that nodes of a chain are to carry. */
-export interface Run extends ChainStart {
+export interface EventChain extends ChainStart {
   readonly events: readonly CheckedEvent[]
 }
 
-let own: (key: Uint8Array, fields: OwnFields, node: ChainNode) => SignedNode
+let newSignedNode: (key: Uint8Array, fields: OwnFields, node: ChainNode) => SignedNode
 
 export class SignedNode {
   readonly #frontier: string
@@ -44,7 +44,7 @@ export class SignedNode {
   }
 
   static {
-    own = (key, { frontier, parents, height, links, event }, { bytes, digest }) => {
+    newSignedNode = (key, { frontier, parents, height, links, event }, { bytes, digest }) => {
       const { label, digest: carried } = event
       return new SignedNode(frontier, { digest, bytes, parents, height, key, links, label, event: carried })
     }
@@ -53,7 +53,7 @@ export class SignedNode {
   /** Encodes and signs. @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE */
   static make(key: Key, fields: OwnFields): SignedNode {
     const bytes = signNode(key, { ...fields, event: fields.event.text })
-    return own(key.publicKeyBytes, fields, { bytes, digest: sha256(bytes) })
+    return newSignedNode(key.publicKeyBytes, fields, { bytes, digest: sha256(bytes) })
   }
 
   /** As `examine` for bytes from anybody: all that is left to ask is whether it is a node of this frontier. */
@@ -64,13 +64,13 @@ export class SignedNode {
 }
 
 /** Who waits for a run that the thread has. */
-interface Asked {
-  readonly resolve: (run: PackedNodes) => void
+interface PendingChain {
+  readonly resolve: (chain: PackedNodes) => void
   readonly reject: (error: Error) => void
 }
 
 /** After so many nodes a thread is worth what its start costs, some 100 ms of a core. */
-const THREAD_AFTER = 1024
+const INLINE_NODES_MAX = 1024
 
 /**
  * Signs runs, one at a time: the first on the calling thread; where more come, in a thread of its own, beside what the
@@ -79,24 +79,24 @@ const THREAD_AFTER = 1024
 export class ChainSigner {
   readonly #key: Key
   #thread: Worker | undefined
-  #isUp = false
-  #signedHere = 0
-  #asked: Asked | undefined
+  #isThreadReady = false
+  #inlineCount = 0
+  #pending: PendingChain | undefined
 
   constructor(key: Key) {
     this.#key = key
   }
 
   /** @throws ReplicaError ERR_INTERNAL when the thread ended over it */
-  async sign({ events, ...start }: Run): Promise<SignedNode[]> {
-    if (this.#signedHere >= THREAD_AFTER) this.#thread ??= this.#start()
+  async sign({ events, ...start }: EventChain): Promise<SignedNode[]> {
+    if (this.#inlineCount >= INLINE_NODES_MAX) this.#thread ??= this.#start()
     const texts = events.map(({ text }) => text)
-    const nodes = this.#isUp ? await this.#signThere(start, texts) : this.#signHere(start, texts)
+    const nodes = this.#isThreadReady ? await this.#signInThread(start, texts) : this.#signInline(start, texts)
     const key = this.#key.publicKeyBytes
     const { frontier, parents, height } = start
     return events.map((event, i) => {
       const on = i === 0 ? parents : [nodes[i - 1]!.digest]
-      return own(key, { frontier, event, links: [], parents: on, height: height + i }, nodes[i]!)
+      return newSignedNode(key, { frontier, event, links: [], parents: on, height: height + i }, nodes[i]!)
     })
   }
 
@@ -105,17 +105,17 @@ export class ChainSigner {
     await this.#thread?.terminate()
   }
 
-  #signHere(start: ChainStart, texts: readonly Uint8Array[]): ChainNode[] {
-    this.#signedHere += texts.length
+  #signInline(start: ChainStart, texts: readonly Uint8Array[]): ChainNode[] {
+    this.#inlineCount += texts.length
     return signChain(this.#key, start, texts)
   }
 
-  async #signThere(start: ChainStart, texts: readonly Uint8Array[]): Promise<ChainNode[]> {
-    const run: PackedChain = { ...start, ...packBytes(texts) }
+  async #signInThread(start: ChainStart, texts: readonly Uint8Array[]): Promise<ChainNode[]> {
+    const chain: PackedChain = { ...start, ...packBytes(texts) }
     const nodes = await new Promise<PackedNodes>((resolve, reject) => {
-      this.#asked = { resolve, reject }
+      this.#pending = { resolve, reject }
       this.#thread!.ref()
-      this.#thread!.postMessage(run, [run.bytes.buffer, run.ends.buffer])
+      this.#thread!.postMessage(chain, [chain.bytes.buffer, chain.ends.buffer])
     })
     return unpackNodes(nodes)
   }
@@ -123,26 +123,26 @@ export class ChainSigner {
   #start(): Worker {
     const thread = startThread('./sign-worker.js', 'sign')
     thread.once('message', () => {
-      this.#isUp = true
-      thread.on('message', (run: PackedNodes) => this.#settle(asked => asked.resolve(run)))
+      this.#isThreadReady = true
+      thread.on('message', (chain: PackedNodes) => this.#settle(pending => pending.resolve(chain)))
     })
-    thread.on('error', error => this.#lost(error))
-    thread.on('exit', code => this.#lost(new Error(`exit code ${code}`)))
+    thread.on('error', error => this.#onThreadEnd(error))
+    thread.on('exit', code => this.#onThreadEnd(new Error(`exit code ${code}`)))
     thread.postMessage(seedOf(this.#key))
     return thread
   }
 
-  #settle(tell: (asked: Asked) => void): void {
-    const asked = this.#asked
-    this.#asked = undefined
+  #settle(tell: (pending: PendingChain) => void): void {
+    const pending = this.#pending
+    this.#pending = undefined
     this.#thread?.unref()
-    if (asked !== undefined) tell(asked)
+    if (pending !== undefined) tell(pending)
   }
 
-  #lost(cause: Error): void {
+  #onThreadEnd(cause: Error): void {
     const error = new ReplicaError('ERR_INTERNAL', 'the signing thread ended unexpectedly', { cause })
-    this.#settle(asked => asked.reject(error))
+    this.#settle(pending => pending.reject(error))
     this.#thread = undefined
-    this.#isUp = false
+    this.#isThreadReady = false
   }
 }

@@ -5,7 +5,7 @@ import type { Wait } from '../store/store.ts'
 import type { Candidate } from './candidate.ts'
 
 /** A node to judge, and where it stands. */
-export interface Item {
+export interface UndecidedNode {
   readonly candidate: Candidate
   /** The peer that handed it over. */
   readonly from: Uint8Array
@@ -14,25 +14,25 @@ export interface Item {
   readonly storedWait?: Wait
 }
 
-export interface Hold {
-  readonly item: Item
+export interface PendingHold {
+  readonly item: UndecidedNode
   readonly wait: Wait
 }
 
 export class PendingHolds {
-  #byDigest = new DigestMap<Hold>()
+  #byDigest = new DigestMap<PendingHold>()
   /** A node that has moved on stays listed here and is skipped. */
-  #byWait = new Map<string, Hold[]>()
+  #byWait = new Map<string, PendingHold[]>()
 
   get size(): number {
     return this.#byDigest.size
   }
 
-  get(digest: Digest): Hold | undefined {
+  get(digest: Digest): PendingHold | undefined {
     return this.#byDigest.get(digest)
   }
 
-  set(hold: Hold): void {
+  set(hold: PendingHold): void {
     this.#byDigest.set(hold.item.candidate.digest, hold)
     const key = waitKey(hold.wait)
     const list = this.#byWait.get(key)
@@ -45,14 +45,14 @@ export class PendingHolds {
   }
 
   /** What waits for this. They stay held until they are judged again. */
-  take(wait: Wait): Item[] {
+  take(wait: Wait): UndecidedNode[] {
     const key = waitKey(wait)
     const list = this.#byWait.get(key) ?? []
     this.#byWait.delete(key)
     return list.filter(hold => this.#byDigest.get(hold.item.candidate.digest) === hold).map(hold => hold.item)
   }
 
-  takeAll(): Hold[] {
+  takeAll(): PendingHold[] {
     const holds = [...this.#byDigest.values()]
     this.#byDigest = new DigestMap()
     this.#byWait = new Map()

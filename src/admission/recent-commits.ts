@@ -21,7 +21,7 @@ export class RecentCommits {
     this.#from = from
   }
 
-  note(nodes: readonly { readonly digest: Digest; readonly height: number }[], firstSeq: number): void {
+  add(nodes: readonly { readonly digest: Digest; readonly height: number }[], firstSeq: number): void {
     for (const { digest, height } of nodes) this.#heights.set(digest, height)
     this.#chunks.push({ firstSeq, digests: nodes.map(node => node.digest) })
     while (this.#heights.size > NODES_MAX) {

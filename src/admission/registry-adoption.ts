@@ -12,7 +12,7 @@ import type { RegistryOffer } from './registry-offer.ts'
 import type { Cut } from './registry-records.ts'
 
 /** Vetting a key takes about a millisecond: others have their turn after so many. */
-const VETTED_PER_BREATH = 16
+const VALIDATIONS_PER_TURN = 16
 
 /** What is declared here; keys as 64 hex digits. */
 export interface LocalDeclarations {
@@ -35,16 +35,16 @@ export async function planAdoption(
   { at, allowPlain = false }: { at: string; allowPlain?: boolean },
 ): Promise<Adoption> {
   const plan: Adoption = { peers: [], cuts: [], skipped: [] }
-  const taken = new Set<string>()
+  const planned = new Set<string>()
   for (const [i, { id, url, public_key }] of [offer.hub, ...offer.peers].entries()) {
-    if (i % VETTED_PER_BREATH === 0) await setImmediate()
+    if (i % VALIDATIONS_PER_TURN === 0) await setImmediate()
     const peer = { id, url, public_key, added_at: at, note: `adopted from ${offer.hub.id}` }
     const full = local.peers.size + plan.peers.length >= REGISTRY_LIMITS.peersMax
     const reason =
       reasonAgainst(peer, local) ??
-      (taken.has(id) ? 'named twice' : full ? 'the registry is full' : fault(peer, allowPlain))
+      (planned.has(id) ? 'named twice' : full ? 'the registry is full' : fault(peer, allowPlain))
     if (reason === undefined) {
-      taken.add(id)
+      planned.add(id)
       plan.peers.push(peer)
     } else plan.skipped.push({ id, reason })
   }

@@ -20,7 +20,7 @@ export type { Cut, CutDraft, OfferedCut, OfferedPeer, Peer, PeerChange, PeerDraf
 
 const DIGEST_DOMAIN = utf8('replica/registry-digest/1\n')
 
-export interface Own {
+export interface OwnIdentity {
   /** This replica's hub id. */
   readonly id: string
   readonly key: Key
@@ -30,7 +30,7 @@ export interface Own {
   readonly former?: readonly string[]
 }
 
-export interface Added {
+export interface AddedPeer {
   readonly peer: Peer
   /** `same`: it was registered like this before, nothing was written. */
   readonly change: 'added' | 'same'
@@ -38,7 +38,7 @@ export interface Added {
   readonly lifted?: Cut
 }
 
-export interface Adopted {
+export interface AdoptedRegistry {
   readonly added: string[]
   /** Keys that are cut here from now on, as 64 hex digits. */
   readonly cut: string[]
@@ -50,7 +50,7 @@ export type Verdict = 'registered' | 'unknown' | { readonly cut: Cut }
 export class Registry {
   readonly frontier: string
   readonly #records: Records
-  #own: Own
+  #own: OwnIdentity
   readonly #ownKeys: Set<string>
   readonly #peers = new Map<string, Peer>()
   readonly #byKey = new Map<string, Peer>()
@@ -61,7 +61,7 @@ export class Registry {
   /** Changes run one at a time, so that a check and its write belong together. */
   readonly #mutex = new Mutex()
 
-  private constructor(records: Records, frontier: string, own: Own) {
+  private constructor(records: Records, frontier: string, own: OwnIdentity) {
     this.#records = records
     this.frontier = frontier
     this.#own = own
@@ -69,7 +69,7 @@ export class Registry {
   }
 
   /** @throws ReplicaError ERR_STORE_CORRUPT when a record can't be read */
-  static async load(records: Records, frontier: string, own: Own): Promise<Registry> {
+  static async load(records: Records, frontier: string, own: OwnIdentity): Promise<Registry> {
     const registry = new Registry(records, frontier, own)
     await registry.reload()
     return registry
@@ -80,7 +80,7 @@ export class Registry {
     return this.#mutex.run(async () => {
       const { peers, cuts } = await loadEntries(this.#records, this.frontier)
       for (const map of [this.#peers, this.#byKey, this.#cuts]) map.clear()
-      for (const peer of peers) this.#keep(peer)
+      for (const peer of peers) this.#index(peer)
       for (const cut of cuts) this.#cuts.set(cut.public_key, cut)
       this.#changed()
     })
@@ -136,7 +136,7 @@ export class Registry {
    * Registers a peer. The same again changes nothing; a key that was removed may come back, its cut is lifted.
    * @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_KEY, ERR_PEER_EXISTS, ERR_PEER_KEY_CHANGED, ERR_REGISTRY
    */
-  add(draft: PeerDraft): Promise<Added> {
+  add(draft: PeerDraft): Promise<AddedPeer> {
     return this.#mutex.run(async () => {
       const peer = readPeerDraft(draft)
       const before = this.#peers.get(peer.id)
@@ -152,7 +152,7 @@ export class Registry {
   /** Gives a peer another URL or link; its key is rotated instead. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL */
   change(id: string, change: PeerChange): Promise<{ peer: Peer; before: Peer }> {
     return this.#mutex.run(async () => {
-      const before = this.#wanted(id)
+      const before = this.#requirePeer(id)
       const peer = changePeer(before, change)
       if (peer.url !== before.url || peer.live !== before.live) await this.#apply({ peers: [peer] })
       return { peer, before }
@@ -162,9 +162,9 @@ export class Registry {
   /** Takes a peer out; its key is cut. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY */
   remove(id: string, draft: CutDraft): Promise<Cut> {
     return this.#mutex.run(async () => {
-      const peer = this.#wanted(id)
+      const peer = this.#requirePeer(id)
       const cut = makeCut(peer, draft)
-      await this.#apply({ cuts: [cut], gone: peer })
+      await this.#apply({ cuts: [cut], removed: peer })
       return cut
     })
   }
@@ -175,7 +175,7 @@ export class Registry {
    */
   rotate(id: string, publicKey: string, draft: CutDraft): Promise<{ peer: Peer; cut: Cut }> {
     return this.#mutex.run(async () => {
-      const before = this.#wanted(id)
+      const before = this.#requirePeer(id)
       const peer = { ...before, public_key: toHex(parsePublicKey(publicKey)), added_at: draft.at }
       this.#checkKeyFree(peer.public_key)
       if (this.#cuts.has(peer.public_key)) {
@@ -185,7 +185,7 @@ export class Registry {
         )
       }
       const cut = makeCut(before, draft)
-      await this.#apply({ peers: [peer], cuts: [cut], gone: before })
+      await this.#apply({ peers: [peer], cuts: [cut], removed: before })
       return { peer, cut }
     })
   }
@@ -241,7 +241,7 @@ export class Registry {
    * Takes an offer over as local declarations, because a person said so. What is declared here already wins, and nothing
    * is ever declared about one's own keys; what is left out is listed with the reason.
    */
-  adopt(offer: RegistryOffer, options: { at: string; allowPlain?: boolean }): Promise<Adopted> {
+  adopt(offer: RegistryOffer, options: { at: string; allowPlain?: boolean }): Promise<AdoptedRegistry> {
     return this.#mutex.run(async () => {
       const { peers, cuts, skipped } = await planAdoption(offer, this.#local(), options)
       await this.#apply({ peers, cuts })
@@ -259,7 +259,7 @@ export class Registry {
     }
   }
 
-  #wanted(id: string): Peer {
+  #requirePeer(id: string): Peer {
     const peer = this.#peers.get(id)
     if (peer === undefined)
       throw new ReplicaError('ERR_PEER_UNKNOWN', `there is no registered peer ${JSON.stringify(id)}`)
@@ -289,22 +289,22 @@ export class Registry {
   async #apply(change: {
     peers?: readonly Peer[]
     cuts?: readonly Cut[]
-    gone?: Peer
+    removed?: Peer
     liftedKey?: string | undefined
   }): Promise<void> {
-    const { peers = [], cuts = [], gone, liftedKey } = change
+    const { peers = [], cuts = [], removed, liftedKey } = change
     const changes: RecordChange[] = []
-    if (gone !== undefined) changes.push(removeEntry(this.frontier, 'peer', gone.public_key))
+    if (removed !== undefined) changes.push(removeEntry(this.frontier, 'peer', removed.public_key))
     if (liftedKey !== undefined) changes.push(removeEntry(this.frontier, 'cut', liftedKey))
     changes.push(...peers.map(peer => writePeer(this.frontier, peer)), ...cuts.map(cut => writeCut(this.frontier, cut)))
     if (changes.length === 0) return
     await this.#records.write(changes)
-    if (gone !== undefined) {
-      this.#peers.delete(gone.id)
-      this.#byKey.delete(gone.public_key)
+    if (removed !== undefined) {
+      this.#peers.delete(removed.id)
+      this.#byKey.delete(removed.public_key)
     }
     if (liftedKey !== undefined) this.#cuts.delete(liftedKey)
-    for (const peer of peers) this.#keep(peer)
+    for (const peer of peers) this.#index(peer)
     for (const cut of cuts) this.#cuts.set(cut.public_key, cut)
     this.#changed()
   }
@@ -315,7 +315,7 @@ export class Registry {
     this.#changeEvents.emit()
   }
 
-  #keep(peer: Peer): void {
+  #index(peer: Peer): void {
     this.#peers.set(peer.id, peer)
     this.#byKey.set(peer.public_key, peer)
   }

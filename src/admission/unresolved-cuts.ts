@@ -7,23 +7,23 @@ import { type Digest, DigestSet, fromHex } from '../base/bytes.ts'
 import type { FrontierStore, Wait } from '../store/store.ts'
 import type { Cut, Registry } from './registry.ts'
 
-interface OpenCut {
+interface UnresolvedCut {
   /** Heads that are not stored. */
   readonly missing: DigestSet
   /** Known to be at or below the cut. */
   readonly below: DigestSet
 }
 
-export interface Refreshed {
+export interface CutChanges {
   /** Digests below a cut, from which what is held has to be searched downward. */
-  readonly climbs: readonly Digest[]
+  readonly belowCuts: readonly Digest[]
   /** Heads that cuts waited for which were lifted since. */
-  readonly over: readonly Wait[]
+  readonly satisfied: readonly Wait[]
 }
 
 export class UnresolvedCuts {
   readonly #registry: Registry
-  readonly #open = new Map<string, OpenCut>()
+  readonly #unresolved = new Map<string, UnresolvedCut>()
   #postponed: Wait[] = []
   #changes = -1
 
@@ -32,40 +32,40 @@ export class UnresolvedCuts {
   }
 
   /** Takes up changes of the registry; says what of the held nodes they concern. */
-  async refresh(log: FrontierStore): Promise<Refreshed> {
-    if (this.#changes === this.#registry.changes) return { climbs: [], over: [] }
+  async refresh(log: FrontierStore): Promise<CutChanges> {
+    if (this.#changes === this.#registry.changes) return { belowCuts: [], satisfied: [] }
     const changes = this.#registry.changes
-    const before = new Map(this.#open)
-    this.#open.clear()
-    const climbs: Digest[] = []
+    const before = new Map(this.#unresolved)
+    this.#unresolved.clear()
+    const belowCuts: Digest[] = []
     for (const cut of this.#registry.cuts()) {
       before.delete(cut.public_key)
       const heads = cut.heads.map(head => fromHex(head)!)
       const places = await log.locate(heads)
       const missing = heads.filter((_, i) => places[i] === undefined)
       if (missing.length === 0) continue
-      this.#open.set(cut.public_key, { missing: new DigestSet(missing), below: new DigestSet(missing) })
-      climbs.push(...missing)
+      this.#unresolved.set(cut.public_key, { missing: new DigestSet(missing), below: new DigestSet(missing) })
+      belowCuts.push(...missing)
     }
     this.#changes = changes
-    const lifted = [...before.values()].flatMap(open => [...open.missing])
-    const over = [...this.#postponed, ...lifted.map(id => ({ kind: 'cut' as const, id }))]
+    const lifted = [...before.values()].flatMap(unresolved => [...unresolved.missing])
+    const satisfied = [...this.#postponed, ...lifted.map(id => ({ kind: 'cut' as const, id }))]
     this.#postponed = []
-    return { climbs, over }
+    return { belowCuts, satisfied }
   }
 
   /** After a commit that failed: what was taken for stored is not. */
-  forget(): void {
+  invalidate(): void {
     this.#changes = -1
   }
 
   /** For a node that is not stored: below the cut, above it, or not to be told before this head is there. */
-  judge(cut: Cut, digest: Digest): 'below' | 'above' | { readonly head: Digest } {
+  sideOf(cut: Cut, digest: Digest): 'below' | 'above' | { readonly head: Digest } {
     if (this.#changes !== this.#registry.changes) return this.#undecided(cut)
-    const open = this.#open.get(cut.public_key)
-    if (open === undefined) return 'above'
-    if (open.below.has(digest)) return 'below'
-    const [head] = open.missing
+    const unresolved = this.#unresolved.get(cut.public_key)
+    if (unresolved === undefined) return 'above'
+    if (unresolved.below.has(digest)) return 'below'
+    const [head] = unresolved.missing
     return head === undefined ? 'above' : { head }
   }
 
@@ -79,21 +79,21 @@ export class UnresolvedCuts {
   }
 
   /** A node is stored, or about to be. True when it was a head that some cut waited for. */
-  stored(digest: Digest): boolean {
+  noteStored(digest: Digest): boolean {
     let wasHead = false
-    for (const [key, open] of this.#open) {
-      open.below.delete(digest)
-      if (!open.missing.delete(digest)) continue
+    for (const [key, unresolved] of this.#unresolved) {
+      unresolved.below.delete(digest)
+      if (!unresolved.missing.delete(digest)) continue
       wasHead = true
-      if (open.missing.size === 0) this.#open.delete(key)
+      if (unresolved.missing.size === 0) this.#unresolved.delete(key)
     }
     return wasHead
   }
 
   /** A node is at hand and not stored. Returns those of its parents that turn out to be below a cut because of it. */
-  seen(digest: Digest, parents: readonly Digest[]): Digest[] {
+  parentsBelow(digest: Digest, parents: readonly Digest[]): Digest[] {
     const found: Digest[] = []
-    for (const { below } of this.#open.values()) {
+    for (const { below } of this.#unresolved.values()) {
       if (below.has(digest)) found.push(...parents.filter(parent => below.add(parent)))
     }
     return found

@@ -8,15 +8,15 @@ const BITS = 20
 export class WaitFilter {
   #bits: Uint8Array | undefined
 
-  note(digest: Digest): void {
+  add(digest: Digest): void {
     this.#bits ??= new Uint8Array(1 << (BITS - 3))
-    const at = place(digest)
+    const at = bitOf(digest)
     this.#bits[at >>> 3] = this.#bits[at >>> 3]! | (1 << (at & 7))
   }
 
   mightContain(digest: Digest): boolean {
     if (this.#bits === undefined) return false
-    const at = place(digest)
+    const at = bitOf(digest)
     return (this.#bits[at >>> 3]! & (1 << (at & 7))) !== 0
   }
 
@@ -25,6 +25,6 @@ export class WaitFilter {
   }
 }
 
-function place(digest: Digest): number {
+function bitOf(digest: Digest): number {
   return ((digest[0]! << 12) | (digest[1]! << 4) | (digest[2]! >>> 4)) >>> 0
 }

@@ -1,7 +1,7 @@
 // Documents of a frontier, whole: put before the node that links them is made, read by the link. Blocks, lists and their
 // checks are codec/document.ts; storing goes through the gate, which lets in what waited. Specification: protocol/document.md.
 
-import { type Lack, lackOf } from '../admission/document-availability.ts'
+import { type MissingBlocks, missingBlocksOf } from '../admission/document-availability.ts'
 import type { Gate } from '../admission/gate.ts'
 import { type Digest, equals } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -57,8 +57,8 @@ export class Documents {
     return bytes
   }
 
-  #lack(link: DocumentLink): Promise<Lack> {
-    return lackOf(this.#store, link)
+  #lack(link: DocumentLink): Promise<MissingBlocks> {
+    return missingBlocksOf(this.#store, link)
   }
 
   async #block(digest: Digest): Promise<Uint8Array> {

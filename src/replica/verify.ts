@@ -231,10 +231,13 @@ async function checkDocuments({ log, note }: Check, sound: readonly Sound[]): Pr
     if (node.links.length === 0) continue
     const at = { kind: 'document', frontier: log.name, seq: row.seq, digest: row.digest } as const
     try {
-      const lack = (await new DocumentCheck(log.documents).lacks([node])).get(node.digest) ?? []
-      if (lack === 'malformed') note({ ...at, reason: 'a linked block is not a document' })
-      else if (lack.length > 0)
-        note({ ...at, reason: `${lack.length} ${lack.length === 1 ? 'block' : 'blocks'} of its documents missing` })
+      const missing = (await new DocumentCheck(log.documents).missingBlocks([node])).get(node.digest) ?? []
+      if (missing === 'malformed') note({ ...at, reason: 'a linked block is not a document' })
+      else if (missing.length > 0)
+        note({
+          ...at,
+          reason: `${missing.length} ${missing.length === 1 ? 'block' : 'blocks'} of its documents missing`,
+        })
     } catch (error) {
       if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
       note({ ...at, reason: `its documents are damaged: ${error.message}` })

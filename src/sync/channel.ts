@@ -16,8 +16,8 @@ import {
   send,
   sendError,
 } from './connection.ts'
-import { mayClose, newLive, onGrew, onStop, onStopRequest, sendStopIfIdle, takesLive } from './live-rounds.ts'
-import type { FrontierSummaryFields, Message, Mode, Open } from './message.ts'
+import { acceptsLive, canClose, newLive, onGrew, onStop, onStopRequest, sendStopIfIdle } from './live-rounds.ts'
+import type { FrontierSummaryFields, Message, Mode, OpenMessage } from './message.ts'
 import * as sink from './sink.ts'
 import * as source from './source.ts'
 
@@ -25,7 +25,7 @@ const { headsPerFrameMax, headsSentMax, channelsMax } = WIRE_LIMITS
 
 export type ChannelMessage = Extract<Message, { ch: number }>
 /** What the local store says about a channel. */
-export type Answer = Exclude<Extract<Input, { ch: number }>, { in: 'open' }>
+export type ChannelInput = Exclude<Extract<Input, { ch: number }>, { in: 'open' }>
 
 /** The client's own wish to open a channel. */
 export function openChannel(connection: Connection, wish: Extract<Input, { in: 'open' }>, out: Effect[]): void {
@@ -34,14 +34,14 @@ export function openChannel(connection: Connection, wish: Extract<Input, { in: '
     throw new TypeError('a client opens channels in ascending order after the handshake')
   }
   connection.nextChannel += 1
-  if (wish.live && !takesLive(connection, ch, out)) return
+  if (wish.live && !acceptsLive(connection, ch, out)) return
   connection.channels.set(ch, newChannel(wish, true))
   out.push({ do: 'view', ch, frontier })
 }
 
-type Opening = { readonly ch: number; readonly frontier: string; readonly mode: Mode; readonly live?: true }
+type ChannelRequest = { readonly ch: number; readonly frontier: string; readonly mode: Mode; readonly live?: true }
 
-function newChannel({ ch, frontier, mode, live }: Opening, initiator: boolean): Channel {
+function newChannel({ ch, frontier, mode, live }: ChannelRequest, initiator: boolean): Channel {
   const channel: Channel = { ch, frontier, mode, initiator, phase: 'view', theirHeads: [] }
   return live ? { ...channel, live: newLive() } : channel
 }
@@ -75,7 +75,7 @@ export function onChannelMessage(connection: Connection, message: Message, out: 
     case 'packed':
     case 'lack':
     case 'end':
-      if (channel.sink === undefined) throw unsolicited(message)
+      if (channel.sink === undefined) throw unsolicitedError(message)
       return sink.onSinkMessage(channel, channel.sink, message, out)
     default:
       throw protocolError(message, 'in this phase')
@@ -83,7 +83,7 @@ export function onChannelMessage(connection: Connection, message: Message, out: 
 }
 
 /** What the local store answers to an effect. A channel that has gone in between is no error. */
-export function onChannelAnswer(connection: Connection, input: Answer, out: Effect[]): void {
+export function onChannelInput(connection: Connection, input: ChannelInput, out: Effect[]): void {
   const channel = connection.channels.get(input.ch)
   if (channel === undefined) return
   switch (input.in) {
@@ -98,13 +98,13 @@ export function onChannelAnswer(connection: Connection, input: Answer, out: Effe
     case 'offers':
     case 'rows':
     case 'fetched':
-      return source.onSourceAnswer(connection, channel, channel.source!, input, out)
+      return source.onSourceInput(connection, channel, channel.source!, input, out)
     default:
-      return sink.onSinkAnswer(connection, channel, channel.sink!, input, out)
+      return sink.onSinkInput(connection, channel, channel.sink!, input, out)
   }
 }
 
-function onOpen(connection: Connection, open: Open, out: Effect[]): void {
+function onOpen(connection: Connection, open: OpenMessage, out: Effect[]): void {
   if (connection.config.role !== 'hub') throw protocolError(open, 'from a hub')
   const { ch, frontier } = open
   if (ch < connection.nextChannel) throw new ReplicaError('ERR_SYNC_CHANNEL', `channel ${ch} was used before`)
@@ -227,7 +227,7 @@ function startFlows(channel: Channel, out: Effect[]): void {
 
 function onClose(connection: Connection, channel: Channel, out: Effect[]): void {
   if (channel.initiator) throw new ReplicaError('ERR_SYNC_ORDER', 'a hub may not close a channel')
-  if (!mayClose(channel)) throw new ReplicaError('ERR_SYNC_ORDER', 'a channel is closed before its flows have ended')
+  if (!canClose(channel)) throw new ReplicaError('ERR_SYNC_ORDER', 'a channel is closed before its flows have ended')
   channel.phase = 'done'
   connection.channels.delete(channel.ch)
   out.push({ do: 'done', ch: channel.ch, channel })
@@ -237,6 +237,6 @@ function digestOf(heads: readonly Digest[]): Digest {
   return sha256(Buffer.concat(heads as Uint8Array[]))
 }
 
-function unsolicited(message: { readonly t: string }): ReplicaError {
+function unsolicitedError(message: { readonly t: string }): ReplicaError {
   return new ReplicaError('ERR_SYNC_UNSOLICITED', `a '${message.t}' message on a channel where nothing was asked for`)
 }

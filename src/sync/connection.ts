@@ -114,15 +114,15 @@ export interface Source {
   offered: readonly Digest[]
   /** Nodes read and not yet sent. */
   queue: Uint8Array[]
-  reading: boolean
-  exhausted: boolean
+  isReading: boolean
+  isExhausted: boolean
   /** Asked for by name and not yet read. */
   wants: Digest[]
   /** Ids asked for by name in this round. */
   wanted: number
-  fetching: boolean
+  isFetching: boolean
   /** Ids that the sink holds aside already: not sent again; cut at `sinkIdsMax`. */
-  skip: DigestSet
+  heldBySink: DigestSet
   sentNodes: number
   sentBytes: number
   ackedNodes: number
@@ -138,11 +138,11 @@ export interface Sink {
   /** The log of the source at its last end. */
   ended: LogState
   /** Nodes that had come before the round under way. */
-  cameBefore: number
+  receivedBefore: number
   /** The cursor may follow the rounds: all nodes that came were stored or held, and none was lacking. */
-  kept: boolean
+  cursorHolds: boolean
   /** Something of an earlier round was refused, or wasn't complete: only equal heads can say that all is there. */
-  behind: boolean
+  isIncomplete: boolean
   /** An offer that the store is being asked about. */
   offer: readonly Digest[] | undefined
   /** Ids offered so far: never more than the source said it has. */
@@ -150,7 +150,7 @@ export interface Sink {
   /** Where known, exactly the ids that may come: none of equal heads, after offers those found lacking. */
   needed: DigestSet | undefined
   /** Nodes that came by the source's own plan, without an offer: never more than it said it has. */
-  planned: number
+  plannedNodes: number
   /** Asked for by name and not yet answered. */
   wanted: DigestSet
   /** All that was asked for by name in this round: nothing is asked for twice. */
@@ -163,14 +163,14 @@ export interface Sink {
   /** Held and not released since, with the key that signed; cut at `sinkIdsMax`. */
   heldIds: DigestMap<Uint8Array>
   /** The first of those that were held in this round: what its report lists. */
-  heldNow: { digest: Digest; key: Uint8Array }[]
+  heldInRound: { digest: Digest; key: Uint8Array }[]
   /** A question to the store is under way. */
-  looking: boolean
+  isLookingUp: boolean
   /** Old waits were asked for, which is done when a head is held. */
-  waitsSeen: boolean
+  waitsRequested: boolean
   /** An ancestor had to be asked for that the source should have sent by itself. */
   planFailed: boolean
-  admitting: number
+  admittingFrames: number
   /** Received and not yet durable. */
   openNodes: number
   openBytes: number
@@ -190,7 +190,7 @@ export interface Sink {
 export interface Outcome extends LogState {
   readonly complete: boolean
   /** Everything up to its end is stored or held. */
-  readonly kept: boolean
+  readonly cursorHolds: boolean
 }
 
 export interface Connection {
@@ -320,12 +320,12 @@ export function newSource({ count, digest }: LogState): Source {
     offerSize: 32,
     offered: [],
     queue: [],
-    reading: false,
-    exhausted: false,
+    isReading: false,
+    isExhausted: false,
     wants: [],
     wanted: 0,
-    fetching: false,
-    skip: new DigestSet(),
+    isFetching: false,
+    heldBySink: new DigestSet(),
     sentNodes: 0,
     sentBytes: 0,
     ackedNodes: 0,
@@ -339,24 +339,24 @@ export function newSink({ count, digest }: LogState): Sink {
     phase: 'receiving',
     rounds: 0,
     ended: { count, digest },
-    cameBefore: 0,
-    kept: false,
-    behind: false,
+    receivedBefore: 0,
+    cursorHolds: false,
+    isIncomplete: false,
     offer: undefined,
     offered: 0,
     needed: undefined,
-    planned: 0,
+    plannedNodes: 0,
     wanted: new DigestSet(),
     asked: new DigestSet(),
     missing: new DigestSet(),
     documents: new DigestSet(),
     refusedIds: new DigestSet(),
     heldIds: new DigestMap(),
-    heldNow: [],
-    looking: false,
-    waitsSeen: false,
+    heldInRound: [],
+    isLookingUp: false,
+    waitsRequested: false,
     planFailed: false,
-    admitting: 0,
+    admittingFrames: 0,
     openNodes: 0,
     openBytes: 0,
     durableNodes: 0,

@@ -21,13 +21,13 @@ const KNOWN = 2
 /** Looked at; its parents are reached. */
 const VISITED = 4
 /** The sink lacks it. */
-const LACKED = 8
+const MISSING = 8
 
 const OFFER_MIN = 32
 const WALK_BATCH_BYTES = 128 * 1024
 const WINDOW_BYTES_MIN = 16 * 1024
 const WINDOW_BYTES_MAX = 512 * 1024
-const ROWS_PER_BREATH = 8192
+const ROWS_PER_TURN = 8192
 /** Heap entries are numbers counted from the top, because the heap gives the least first. */
 const TOP = 0xffffffff
 
@@ -44,7 +44,7 @@ export interface DifferenceOptions {
   readonly signal?: AbortSignal
 }
 
-interface Offered {
+interface OfferedNode {
   readonly seq: number
   readonly parents: readonly number[]
 }
@@ -60,11 +60,11 @@ export class SetDifference {
   /** The sink is known to have everything below. */
   readonly #floor: number
   readonly #flags = new PagedFlags()
-  readonly #todo = new Heap()
+  readonly #queue = new Heap()
   #missing = 0
   /** Reached, not known to the sink, not visited: while there are any, the walk goes on. */
   #open = 0
-  #offered: Offered[] | undefined
+  #offered: OfferedNode[] | undefined
   #offerSize = OFFER_MIN
   #finished = false
   #window: Row[] = []
@@ -94,7 +94,7 @@ export class SetDifference {
     const exact = sinkHeadsComplete && known.length === sinkHeads.length
     const floor = Math.min(cursor, count)
     const difference = new SetDifference(log, { count, floor, exact, ...(signal && { signal }) })
-    if (empty) return difference.#takeAll()
+    if (empty) return difference.#markAllMissing()
     for (const seq of known) difference.#markKnown(seq)
     for (const place of await log.locate(heads)) if (place !== undefined) difference.#descend(place.seq)
     const within = known.every(seq => seq < count)
@@ -114,11 +114,11 @@ export class SetDifference {
   async next(max: number): Promise<Digest[]> {
     if (this.#offered !== undefined) throw new TypeError('the last offer is still open')
     if (this.#finished || this.exact) return []
-    const offered: Offered[] = []
+    const offered: OfferedNode[] = []
     const ids: Digest[] = []
     const limit = Math.min(max, this.#offerSize)
     while (ids.length < limit) {
-      const entry = this.#todo.pop()
+      const entry = this.#queue.pop()
       if (entry === undefined) break
       const seq = TOP - entry
       if ((this.#flags.get(seq) & (KNOWN | VISITED)) !== 0) continue
@@ -153,7 +153,7 @@ export class SetDifference {
       const flags = this.#flags.get(seq)
       const has = ((bits[i >> 3]! >> (i & 7)) & 1) === 1 || (flags & KNOWN) !== 0
       if (!has) {
-        this.#lack(seq)
+        this.#markMissing(seq)
         continue
       }
       this.#flags.set(seq, flags | KNOWN)
@@ -168,19 +168,19 @@ export class SetDifference {
   missing(): Iterable<number> {
     if (!this.exact && !this.#finished) throw new TypeError('ids are still to be offered')
     const isRange = this.#missing === this.#count - this.#floor
-    return isRange ? range(this.#floor, this.#count) : this.#flags.having(LACKED)
+    return isRange ? range(this.#floor, this.#count) : this.#flags.having(MISSING)
   }
 
   /** An empty sink lacks all but what it holds aside, which is what its cursor says. */
-  #takeAll(): SetDifference {
+  #markAllMissing(): SetDifference {
     this.#missing = this.#count - this.#floor
     this.#finished = true
     return this
   }
 
   /** Goes down from `top` until nothing open is left, or as many are found lacking as the sink's own count leaves. */
-  async #walk(top: number, lackingMax: number): Promise<void> {
-    let rowsSinceBreath = 0
+  async #walk(top: number, missingMax: number): Promise<void> {
+    let rowsThisTurn = 0
     if (this.#open === 0) return
     for await (const rows of this.#log.scan({
       from: this.#floor,
@@ -191,11 +191,11 @@ export class SetDifference {
       this.#checkSignal()
       for (const row of rows) {
         this.#visit(row)
-        if (this.#open === 0 || this.#missing === lackingMax) return
+        if (this.#open === 0 || this.#missing === missingMax) return
       }
-      rowsSinceBreath += rows.length
-      if (rowsSinceBreath < ROWS_PER_BREATH) continue
-      rowsSinceBreath = 0
+      rowsThisTurn += rows.length
+      if (rowsThisTurn < ROWS_PER_TURN) continue
+      rowsThisTurn = 0
       await yieldToEventLoop()
     }
   }
@@ -208,12 +208,12 @@ export class SetDifference {
     }
     if ((flags & REACHED) !== 0) this.#open--
     this.#flags.set(seq, flags | VISITED)
-    if (seq < this.#count) this.#lack(seq)
+    if (seq < this.#count) this.#markMissing(seq)
     for (const parent of parents) this.#descend(parent)
   }
 
-  #lack(seq: number): void {
-    this.#flags.set(seq, this.#flags.get(seq) | LACKED)
+  #markMissing(seq: number): void {
+    this.#flags.set(seq, this.#flags.get(seq) | MISSING)
     this.#missing++
   }
 
@@ -221,13 +221,13 @@ export class SetDifference {
     if (seq < this.#floor || this.#flags.get(seq) !== 0) return
     this.#flags.set(seq, REACHED)
     this.#open++
-    if (!this.exact) this.#todo.push(TOP - seq)
+    if (!this.exact) this.#queue.push(TOP - seq)
   }
 
   #markKnown(seq: number): void {
     if (seq < this.#floor) return
     const flags = this.#flags.get(seq)
-    if ((flags & (KNOWN | LACKED)) !== 0) return
+    if ((flags & (KNOWN | MISSING)) !== 0) return
     if ((flags & (REACHED | VISITED)) === REACHED) this.#open--
     this.#flags.set(seq, flags | KNOWN)
   }

@@ -25,11 +25,11 @@ export function newLive(): Live {
 }
 
 /** A hub without live channels would take an `open` that asks for one for a broken message, so it isn't sent. */
-export function takesLive(connection: Connection, ch: number, out: Effect[]): boolean {
-  const isTaken = connection.peer!.caps.includes(CAP_LIVE)
+export function acceptsLive(connection: Connection, ch: number, out: Effect[]): boolean {
+  const isSupported = connection.peer!.caps.includes(CAP_LIVE)
   const error = new ReplicaError('ERR_SYNC_VERSION', 'the hub does not support live channels')
-  if (!isTaken) out.push({ do: 'failed', ch, error })
-  return isTaken
+  if (!isSupported) out.push({ do: 'failed', ch, error })
+  return isSupported
 }
 
 /** The log may have grown: a source at rest looks. One that is not looks when its round is over. */
@@ -43,9 +43,9 @@ export function onGrew({ ch, frontier, live, source }: Channel, out: Effect[]): 
 export function beginSourceRound(source: Source, target: Source['target']): void {
   source.phase = 'sending'
   source.target = { count: target.count, digest: target.digest }
-  source.exhausted = false
+  source.isExhausted = false
   source.sentBefore = source.sentNodes
-  source.skip = new DigestSet()
+  source.heldBySink = new DigestSet()
   source.wanted = 0
 }
 
@@ -61,13 +61,13 @@ export function beginSinkRound(channel: Channel, sink: Sink, message: { readonly
   if (channel.live === undefined) throw protocolError(message, 'after the report')
   if (channel.live.stopReceived) throw protocolError(message, "after 'stop'")
   sink.phase = 'receiving'
-  sink.cameBefore = sink.openNodes + sink.durableNodes
+  sink.receivedBefore = sink.openNodes + sink.durableNodes
   sink.needed = undefined
-  sink.planned = sink.admitted = sink.known = sink.refusedCount = 0
+  sink.plannedNodes = sink.admitted = sink.known = sink.refusedCount = 0
   sink.asked = new DigestSet()
   sink.documents = new DigestSet() // those found in the own store are still in it
   sink.refused = []
-  sink.heldNow = []
+  sink.heldInRound = []
 }
 
 /** Keeps in mind that these came from the peer, so that they aren't sent back; of too many the oldest are forgotten. */
@@ -84,9 +84,9 @@ export function recordReceivedFromPeer({ echo }: Live, blocks: readonly HashedBl
 
 /** Whether all up to the end of this round is stored, and what the next rounds have to know of it. */
 export function isComplete(sink: Sink, equalHeads: boolean): boolean {
-  if (equalHeads) sink.behind = false
-  else if (sink.refusedCount > 0 || sink.heldIds.size >= sinkIdsMax) sink.behind = true
-  return equalHeads || (!sink.behind && sink.heldIds.size === 0)
+  if (equalHeads) sink.isIncomplete = false
+  else if (sink.refusedCount > 0 || sink.heldIds.size >= sinkIdsMax) sink.isIncomplete = true
+  return equalHeads || (!sink.isIncomplete && sink.heldIds.size === 0)
 }
 
 /** This side wants to stop. */
@@ -120,7 +120,7 @@ export function finishFlow(connection: Connection, channel: Channel, out: Effect
   if (live !== undefined) {
     if (!live.caughtUp && source?.rounds !== 0 && sink?.rounds !== 0) {
       live.caughtUp = true
-      forgetHeads(channel)
+      dropHeads(channel)
       out.push({ do: 'live', ch, channel })
     }
     sendStopIfIdle(channel, out)
@@ -134,14 +134,14 @@ export function finishFlow(connection: Connection, channel: Channel, out: Effect
 }
 
 /** Heads decide the first round only, and a hub has many channels open for long. */
-function forgetHeads(channel: Channel): void {
+function dropHeads(channel: Channel): void {
   channel.theirHeads = []
   channel.mine = { ...channel.mine!, heads: [] }
   channel.theirs = { ...channel.theirs!, heads: [] }
 }
 
 /** Whether the client may close the channel now. */
-export function mayClose(channel: Channel): boolean {
+export function canClose(channel: Channel): boolean {
   const { live } = channel
   return isAtRest(channel) && (live === undefined || (live.stopSent && live.stopReceived))
 }

@@ -55,7 +55,7 @@ export interface Limits {
   readonly creditNodes: number
 }
 
-export type Hello = {
+export type HelloMessage = {
   t: 'hello'
   versions: readonly number[]
   hub: string
@@ -65,9 +65,9 @@ export type Hello = {
   limits: Limits
 }
 /** `live`: the channel stays open after its flows. */
-export type Open = { t: 'open'; ch: number; frontier: string; mode: Mode; live?: true } & FrontierSummaryFields
-export type OpenedConflictsReport = { t: 'opened'; ch: number } & FrontierSummaryFields
-export type Report = {
+export type OpenMessage = { t: 'open'; ch: number; frontier: string; mode: Mode; live?: true } & FrontierSummaryFields
+export type OpenedMessage = { t: 'opened'; ch: number } & FrontierSummaryFields
+export type ReportMessage = {
   t: 'report'
   ch: number
   admitted: number
@@ -83,15 +83,15 @@ export type Report = {
   opened?: OpenedTally
 }
 export type Message =
-  | Hello
+  | HelloMessage
   | { t: 'proof'; sig: Uint8Array }
   | { t: 'error'; ch: number | null; code: string; message: string }
   | { t: 'list' }
   | { t: 'frontiers'; items: readonly { frontier: string; count: number; digest: Digest }[] }
   | { t: 'registry'; frontier: string }
   | { t: 'peers'; frontier: string; data: Uint8Array }
-  | Open
-  | OpenedConflictsReport
+  | OpenMessage
+  | OpenedMessage
   | { t: 'heads'; ch: number; heads: readonly Digest[]; more: boolean }
   | { t: 'offer'; ch: number; ids: readonly Digest[] }
   | { t: 'have'; ch: number; stored: Uint8Array; held: Uint8Array }
@@ -101,7 +101,7 @@ export type Message =
   | { t: 'want'; ch: number; ids: readonly Digest[] }
   | { t: 'lack'; ch: number; ids: readonly Digest[] }
   | { t: 'end'; ch: number; seq: number; digest: Digest; nodes: number }
-  | Report
+  | ReportMessage
   | { t: 'stop'; ch: number }
   | { t: 'close'; ch: number }
 
@@ -145,7 +145,7 @@ const map =
 const frontier: Check = value => typeof value === 'string' && isFrontierId(value)
 const mode: Check = value => value === 'pull' || value === 'push' || value === 'both'
 const heads = array(headsPerFrameMax, bytes(32))
-const VIEW: Shape = {
+const SUMMARY: Shape = {
   store: bytes(16),
   count: uint,
   headCount: uint,
@@ -171,8 +171,8 @@ const SHAPES: Readonly<Record<Message['t'], Shape>> = {
   frontiers: { items: array(FRONTIERS_MAX, map({ frontier, count: uint, digest: bytes(32) })) },
   registry: { frontier },
   peers: { frontier, data: bytesUpTo(REGISTRY_LIMITS.offerBytesMax) },
-  open: { ch: uint, frontier, mode, ...VIEW },
-  opened: { ch: uint, ...VIEW },
+  open: { ch: uint, frontier, mode, ...SUMMARY },
+  opened: { ch: uint, ...SUMMARY },
   heads: { ch: uint, heads, more: flag },
   offer: { ch: uint, ids: array(idsPerOfferMax, bytes(32), 1) },
   have: { ch: uint, stored: bytesUpTo(idsPerOfferMax / 8, 1), held: bytesUpTo(idsPerOfferMax / 8, 1) },
@@ -234,7 +234,7 @@ export function decodeMessage(frame: Uint8Array): Message {
     if (!hasCode(error, 'ERR_CBOR')) throw error
     throw new ReplicaError('ERR_SYNC_FRAME', `a frame is not strict DAG-CBOR: ${error.message}`, { cause: error })
   }
-  const type = tag(value)
+  const type = typeOf(value)
   const { t: _, ...rest } = value as { [key: string]: CborValue }
   const optional = Object.entries(OPTIONAL[type] ?? {}).filter(([name]) => Object.hasOwn(rest, name))
   if (!matches(rest, optional.length === 0 ? SHAPES[type] : { ...SHAPES[type], ...Object.fromEntries(optional) }))
@@ -242,7 +242,7 @@ export function decodeMessage(frame: Uint8Array): Message {
   return value as Message
 }
 
-function tag(value: CborValue): Message['t'] {
+function typeOf(value: CborValue): Message['t'] {
   const t =
     typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
       ? value.t

@@ -13,12 +13,12 @@ const { idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = W
 /** Remembers an ancestor to look up, unless it is known where it is. @throws ERR_SYNC_LIMIT for ancestors without end */
 export function recordMissing(sink: Sink, id: Digest): void {
   if (sink.asked.has(id) || sink.heldIds.has(id) || isRefused(sink, id)) return
-  if (sink.missing.size >= wantsPerChannelMax) throw endless()
+  if (sink.missing.size >= wantsPerChannelMax) throw tooManyMissing()
   sink.missing.add(id)
 }
 
 /** Remembers a block of a document likewise. */
-export function noteDocument(sink: Sink, id: Digest): void {
+export function recordDocument(sink: Sink, id: Digest): void {
   if (sink.asked.has(id)) return
   recordMissing(sink, id)
   sink.documents.add(id)
@@ -30,10 +30,10 @@ function isRefused(sink: Sink, id: Digest): boolean {
 }
 
 /** Notes the lacking heads that can still be asked for; false when there are none. */
-export function requestMissing(sink: Sink, lacking: readonly Digest[]): boolean {
-  const toChase = lacking.filter(id => !sink.asked.has(id) && !isRefused(sink, id))
-  for (const id of toChase) sink.missing.add(id)
-  return toChase.length > 0
+export function requestMissing(sink: Sink, missing: readonly Digest[]): boolean {
+  const requested = missing.filter(id => !sink.asked.has(id) && !isRefused(sink, id))
+  for (const id of requested) sink.missing.add(id)
+  return requested.length > 0
 }
 
 /** The next ancestors to look up, as many as may be wanted if they lack. */
@@ -53,12 +53,12 @@ export function takeMissing(sink: Sink): Digest[] {
  * cursor kept them out is forgotten first, so that a session that can't finish what costs a round trip a generation is
  * followed by one that searches the whole log.
  */
-export function want(channel: Channel, sink: Sink, ids: readonly Digest[], out: Effect[]): void {
+export function sendWants(channel: Channel, sink: Sink, ids: readonly Digest[], out: Effect[]): void {
   if (ids.length === 0) return
-  if (sink.asked.size + ids.length > wantsPerChannelMax) throw endless()
+  if (sink.asked.size + ids.length > wantsPerChannelMax) throw tooManyMissing()
   // No short cut: each id is to be taken out.
   const ancestors = ids.filter(id => !sink.documents.delete(id))
-  if (ancestors.length > 0 && !sink.waitsSeen && !sink.planFailed) {
+  if (ancestors.length > 0 && !sink.waitsRequested && !sink.planFailed) {
     sink.planFailed = true
     if ((channel.mine!.cursor?.seq ?? 0) > 0) saveCursor(channel, 0, out)
   }
@@ -76,18 +76,18 @@ export function onLack(channel: Channel, sink: Sink, ids: readonly Digest[]): vo
     if (!sink.wanted.delete(id)) {
       throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'a lack names an id that was not wanted')
     }
-    if (sink.rounds === 0 && isAmong(channel.theirHeads, id)) {
+    if (sink.rounds === 0 && includesSorted(channel.theirHeads, id)) {
       throw new ReplicaError('ERR_SYNC_HEADS', `${channel.frontier}: the source lacks a head that it stated`)
     }
   }
 }
 
 /** Whether `id` is one of these, which ascend. */
-function isAmong(ids: readonly Digest[], id: Digest): boolean {
+function includesSorted(ids: readonly Digest[], id: Digest): boolean {
   const at = lowerBound(ids.length, index => compare(ids[index]!, id) < 0)
   return at < ids.length && equals(ids[at]!, id)
 }
 
-function endless(): ReplicaError {
+function tooManyMissing(): ReplicaError {
   return new ReplicaError('ERR_SYNC_LIMIT', `more than ${wantsPerChannelMax} missing ancestors in one session`)
 }

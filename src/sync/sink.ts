@@ -25,12 +25,12 @@ import type { OpenedTally } from './flow-report.ts'
 import { type BlocksMessage, unpackBlocks } from './frame-packing.ts'
 import { beginSinkRound, finishFlow, isComplete, recordReceivedFromPeer } from './live-rounds.ts'
 import { bit, CAP_CONFLICTS, type Message } from './message.ts'
-import { noteDocument, onLack, recordMissing, requestMissing, takeMissing, want } from './missing-ancestors.ts'
+import { onLack, recordDocument, recordMissing, requestMissing, sendWants, takeMissing } from './missing-ancestors.ts'
 
 const { creditBytes, creditNodes, sinkIdsMax, reportItemsMax } = WIRE_LIMITS
 
 type SinkMessage = Message & { t: 'offer' | 'blocks' | 'packed' | 'lack' | 'end' }
-type SinkAnswer = Extract<Input, { in: 'having' | 'waits' | 'admitted' | 'opened' }>
+type SinkInput = Extract<Input, { in: 'having' | 'waits' | 'admitted' | 'opened' }>
 
 /** Nothing can come where both sides have the same heads. */
 export function startSink(channel: Channel, sink: Sink): void {
@@ -51,14 +51,14 @@ export function onSinkMessage(channel: Channel, sink: Sink, message: SinkMessage
       onEnd(channel, sink, message)
       break
   }
-  settle(channel, sink, out)
+  advance(channel, sink, out)
 }
 
-export function onSinkAnswer(
+export function onSinkInput(
   connection: Connection,
   channel: Channel,
   sink: Sink,
-  input: SinkAnswer,
+  input: SinkInput,
   out: Effect[],
 ): void {
   switch (input.in) {
@@ -66,29 +66,29 @@ export function onSinkAnswer(
       onAdmitted(channel, sink, input, out)
       break
     case 'waits':
-      sink.looking = false
+      sink.isLookingUp = false
       for (const parent of input.parents) recordMissing(sink, parent)
       break
     case 'having':
       onHaving(connection, channel, sink, input, out)
       break
     case 'opened':
-      sink.looking = false
+      sink.isLookingUp = false
       return report(connection, channel, sink, { ...sink.outcome!, opened: input.opened }, out)
   }
-  settle(channel, sink, out)
+  advance(channel, sink, out)
 }
 
 function onOffer(channel: Channel, sink: Sink, message: Message & { t: 'offer' }, out: Effect[]): void {
-  const begun = sink.openNodes + sink.durableNodes > 0
-  if (sink.phase !== 'receiving' || begun || sink.offer !== undefined || hasEqualHeads(channel)) {
+  const hasBegun = sink.openNodes + sink.durableNodes > 0
+  if (sink.phase !== 'receiving' || hasBegun || sink.offer !== undefined || hasEqualHeads(channel)) {
     throw protocolError(message, 'out of turn')
   }
   if (sink.offered === 0) sink.needed = new DigestSet()
   sink.offered += message.ids.length
   if (sink.offered > channel.theirs!.count) throw protocolError(message, 'of more ids than the source said it has')
   sink.offer = message.ids
-  lookUp(channel, 'offer', message.ids, out)
+  queryStore(channel, 'offer', message.ids, out)
 }
 
 function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Effect[]): void {
@@ -106,7 +106,7 @@ function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Eff
   }
   checkSolicited(channel, sink, blocks)
   if (channel.live !== undefined && channel.source !== undefined) recordReceivedFromPeer(channel.live, blocks)
-  sink.admitting += 1
+  sink.admittingFrames += 1
   out.push({ do: 'admit', ch: channel.ch, frontier: channel.frontier, nodes: blocks, bytes })
 }
 
@@ -116,15 +116,15 @@ function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Eff
  */
 function checkSolicited(channel: Channel, sink: Sink, blocks: readonly HashedBlock[]): void {
   const byPlan = sink.needed === undefined && sink.phase === 'receiving'
-  if (byPlan && sink.wanted.size === 0) sink.planned += blocks.length
+  if (byPlan && sink.wanted.size === 0) sink.plannedNodes += blocks.length
   else {
     for (const { digest } of blocks) {
       if (sink.wanted.delete(digest) || sink.needed?.delete(digest)) continue
       if (!byPlan) throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'a node came that was not asked for')
-      sink.planned += 1
+      sink.plannedNodes += 1
     }
   }
-  if (sink.rounds === 0 && sink.planned > channel.theirs!.count) {
+  if (sink.rounds === 0 && sink.plannedNodes > channel.theirs!.count) {
     throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'more nodes came than the source said it has')
   }
 }
@@ -139,27 +139,28 @@ function onEnd(channel: Channel, sink: Sink, message: Message & { t: 'end' }): v
   const { count, digest } = sink.ended
   if (sink.rounds > 0) {
     if (message.seq <= count) throw new ReplicaError('ERR_SYNC_HEADS', `an end at ${message.seq} after one at ${count}`)
-    if (sink.planned > message.seq - count) {
+    if (sink.plannedNodes > message.seq - count) {
       throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'more nodes came than the log of the source has grown by')
     }
     sink.ended = { count: message.seq, digest: Uint8Array.from(message.digest) }
   } else if (message.seq !== count || !equals(message.digest, digest)) {
     throw new ReplicaError('ERR_SYNC_HEADS', `the end is not at the ${count} nodes and the heads that were stated`)
   }
-  const came = sink.openNodes + sink.durableNodes
-  if (message.nodes !== came) throw protocolError(message, `after ${message.nodes} nodes, of which ${came} have come`)
+  const received = sink.openNodes + sink.durableNodes
+  if (message.nodes !== received)
+    throw protocolError(message, `after ${message.nodes} nodes, of which ${received} have come`)
   sink.phase = 'settling'
 }
 
 function onAdmitted(channel: Channel, sink: Sink, input: Extract<Input, { in: 'admitted' }>, out: Effect[]): void {
-  sink.admitting -= 1
+  sink.admittingFrames -= 1
   sink.openNodes -= input.nodes
   sink.openBytes -= input.bytes
   sink.durableNodes += input.nodes
   sink.durableBytes += input.bytes
   count(sink, input.result)
   for (const { wait } of input.result.held) if (wait.kind === 'parent') recordMissing(sink, wait.id)
-  for (const id of input.result.documents) noteDocument(sink, id)
+  for (const id of input.result.documents) recordDocument(sink, id)
   // In later rounds the report acks what is left: a frame less for each.
   if (sink.rounds > 0 && isSettled(sink)) return
   send(out, { t: 'ack', ch: channel.ch, nodes: sink.durableNodes, bytes: sink.durableBytes })
@@ -173,7 +174,7 @@ function count(sink: Sink, result: Admission): void {
     // Copies: they are views into the whole frame that they came in.
     const own = { digest: Uint8Array.from(digest), key: Uint8Array.from(key) }
     if (sink.heldIds.size < sinkIdsMax) sink.heldIds.set(digest, own.key)
-    if (sink.heldNow.length < reportItemsMax) sink.heldNow.push(own)
+    if (sink.heldInRound.length < reportItemsMax) sink.heldInRound.push(own)
   }
   sink.refusedCount += result.refused.length
   for (const { digest, code } of result.refused) {
@@ -182,25 +183,25 @@ function count(sink: Sink, result: Admission): void {
   }
 }
 
-function lookUp(channel: Channel, why: Why, ids: readonly Digest[], out: Effect[]): void {
+function queryStore(channel: Channel, why: Why, ids: readonly Digest[], out: Effect[]): void {
   out.push({ do: 'have', ch: channel.ch, frontier: channel.frontier, why, ids })
 }
 
-type Having = Extract<Input, { in: 'having' }>
+type HavingInput = Extract<Input, { in: 'having' }>
 
-function onHaving(connection: Connection, channel: Channel, sink: Sink, input: Having, out: Effect[]): void {
+function onHaving(connection: Connection, channel: Channel, sink: Sink, input: HavingInput, out: Effect[]): void {
   const { why, ids, stored, held } = input
-  const lacking = ids.filter((_, i) => !bit(stored, i) && !bit(held, i))
+  const missing = ids.filter((_, i) => !bit(stored, i) && !bit(held, i))
   if (why === 'offer') {
     sink.offer = undefined
-    for (const id of lacking) sink.needed?.add(id)
+    for (const id of missing) sink.needed?.add(id)
     if (sink.offered > sinkIdsMax) sink.needed = undefined // too many to keep one by one: the count bounds them
     send(out, { t: 'have', ch: channel.ch, stored, held })
     return
   }
-  sink.looking = false
-  if (why === 'parents') return want(channel, sink, lacking, out)
-  onHeadsLookedUp(connection, channel, sink, { input, lacking }, out)
+  sink.isLookingUp = false
+  if (why === 'parents') return sendWants(channel, sink, missing, out)
+  onHeadsLookedUp(connection, channel, sink, { input, missing }, out)
 }
 
 /**
@@ -211,24 +212,24 @@ function onHeadsLookedUp(
   connection: Connection,
   channel: Channel,
   sink: Sink,
-  { input, lacking }: { input: Having; lacking: readonly Digest[] },
+  { input, missing }: { input: HavingInput; missing: readonly Digest[] },
   out: Effect[],
 ): void {
   if (sink.rounds > 0) return reportRound(connection, channel, sink, input.state, out)
-  if (requestMissing(sink, lacking)) return
+  if (requestMissing(sink, missing)) return
   const { ids, stored } = input
   const allStored = ids.every((_, i) => bit(stored, i))
-  if (!allStored && !sink.waitsSeen) {
-    sink.waitsSeen = true
-    sink.looking = true
+  if (!allStored && !sink.waitsRequested) {
+    sink.waitsRequested = true
+    sink.isLookingUp = true
     out.push({ do: 'waits', ch: channel.ch, frontier: channel.frontier })
     return
   }
   const complete = allStored && channel.theirs!.headCount === ids.length
-  const outcome = { ...input.state, complete, kept: lacking.length === 0 }
+  const outcome = { ...input.state, complete, cursorHolds: missing.length === 0 }
   if (!sendsOpened(connection, channel, sink)) return report(connection, channel, sink, outcome, out)
   sink.outcome = outcome
-  sink.looking = true
+  sink.isLookingUp = true
   out.push({ do: 'conflicts', ch: channel.ch, frontier: channel.frontier, since: channel.mine!.count })
 }
 
@@ -238,27 +239,27 @@ function sendsOpened({ peer }: Connection, { initiator, live }: Channel, { admit
 }
 
 /** Goes on with whatever is left: ancestors to ask for, then, after the end, the comparison of heads. */
-function settle(channel: Channel, sink: Sink, out: Effect[]): void {
-  if (sink.phase === 'reported' || sink.looking) return
+function advance(channel: Channel, sink: Sink, out: Effect[]): void {
+  if (sink.phase === 'reported' || sink.isLookingUp) return
   const missing = takeMissing(sink)
   if (missing.length > 0) {
-    sink.looking = true
-    return lookUp(channel, 'parents', missing, out)
+    sink.isLookingUp = true
+    return queryStore(channel, 'parents', missing, out)
   }
   if (!isSettled(sink)) return
-  sink.looking = true
-  lookUp(channel, 'heads', sink.rounds === 0 ? channel.theirHeads : [], out)
+  sink.isLookingUp = true
+  queryStore(channel, 'heads', sink.rounds === 0 ? channel.theirHeads : [], out)
 }
 
 /** The round has ended, and nothing of it is open. */
-function isSettled({ phase, looking, admitting, wanted, missing }: Sink): boolean {
-  return phase === 'settling' && !looking && admitting === 0 && wanted.size === 0 && missing.size === 0
+function isSettled({ phase, isLookingUp, admittingFrames, wanted, missing }: Sink): boolean {
+  return phase === 'settling' && !isLookingUp && admittingFrames === 0 && wanted.size === 0 && missing.size === 0
 }
 
 /** A later round names no heads: all of it is there when the heads are equal now, or nothing is held back or refused. */
 function reportRound(connection: Connection, channel: Channel, sink: Sink, state: LogState, out: Effect[]): void {
   const complete = isComplete(sink, equals(state.digest, sink.ended.digest))
-  report(connection, channel, sink, { ...state, complete, kept: sink.kept }, out)
+  report(connection, channel, sink, { ...state, complete, cursorHolds: sink.cursorHolds }, out)
 }
 
 /**
@@ -269,17 +270,17 @@ function report(
   connection: Connection,
   channel: Channel,
   sink: Sink,
-  last: Outcome & { readonly opened?: OpenedTally | undefined },
+  outcome: Outcome & { readonly opened?: OpenedTally | undefined },
   out: Effect[],
 ): void {
   const { admitted, known, refused, refusedCount, heldIds } = sink
-  const held = sink.heldNow.filter(({ digest }) => heldIds.has(digest))
-  const { count: nodes, digest, complete, opened } = last
-  const nodesCame = sink.durableNodes - sink.cameBefore
-  if (sink.rounds === 0) sink.behind = !complete
+  const held = sink.heldInRound.filter(({ digest }) => heldIds.has(digest))
+  const { count: nodes, digest, complete, opened } = outcome
+  const nodesReceived = sink.durableNodes - sink.receivedBefore
+  if (sink.rounds === 0) sink.isIncomplete = !complete
   sink.phase = 'reported'
   sink.rounds += 1
-  sink.kept = last.kept && refusedCount === 0 && !sink.planFailed
+  sink.cursorHolds = outcome.cursorHolds && refusedCount === 0 && !sink.planFailed
   sink.result = {
     admitted,
     known,
@@ -292,7 +293,7 @@ function report(
     complete,
     ...(opened === undefined ? {} : { opened }),
   }
-  if (sink.kept && !isKept(channel, sink)) saveCursor(channel, sink.ended.count, out)
+  if (sink.cursorHolds && !isCursorCurrent(channel, sink)) saveCursor(channel, sink.ended.count, out)
   send(out, {
     t: 'report',
     ch: channel.ch,
@@ -301,13 +302,20 @@ function report(
     refused: refused.map(({ digest: id, code }) => ({ id, code })),
   })
   if (channel.live !== undefined) {
-    out.push({ do: 'round', ch: channel.ch, direction: 'in', nodes: nodesCame, tally: sink.result, stated: sink.ended })
+    out.push({
+      do: 'round',
+      ch: channel.ch,
+      direction: 'in',
+      nodes: nodesReceived,
+      tally: sink.result,
+      stated: sink.ended,
+    })
   }
   finishFlow(connection, channel, out)
 }
 
 /** The cursor that this side came with says the same already. */
-function isKept({ mine, theirs }: Channel, sink: Sink): boolean {
+function isCursorCurrent({ mine, theirs }: Channel, sink: Sink): boolean {
   const { cursor } = mine!
   return cursor?.seq === sink.ended.count && equals(cursor.store, theirs!.store)
 }

@@ -18,7 +18,7 @@ import {
 } from './connection.ts'
 import { FRAME_FILL_BYTES, FRAME_FILL_NODES, packBlocks } from './frame-packing.ts'
 import { becomeIdle, beginSourceRound } from './live-rounds.ts'
-import { bit, CAP_DEFLATE, type Message, type Report } from './message.ts'
+import { bit, CAP_DEFLATE, type Message, type ReportMessage } from './message.ts'
 
 const { idsPerOfferMax, idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
 
@@ -26,7 +26,7 @@ export function startSource(channel: Channel, source: Source, out: Effect[]): vo
   const mine = channel.mine!
   const theirs = channel.theirs!
   if (equals(mine.digest, theirs.digest)) {
-    source.exhausted = true
+    source.isExhausted = true
     source.phase = 'sending'
     return sendEnd(channel, source, out)
   }
@@ -64,18 +64,18 @@ export function onSourceMessage(
       break
     case 'report':
       onReport(channel, source, message)
-      return onRoundOver(connection, channel, source, out)
+      return onRoundReported(connection, channel, source, out)
   }
   pump(connection, channel, source, out)
 }
 
-type SourceAnswer = Extract<Input, { in: 'planned' | 'followed' | 'offers' | 'rows' | 'fetched' }>
+type SourceInput = Extract<Input, { in: 'planned' | 'followed' | 'offers' | 'rows' | 'fetched' }>
 
-export function onSourceAnswer(
+export function onSourceInput(
   connection: Connection,
   channel: Channel,
   source: Source,
-  input: SourceAnswer,
+  input: SourceInput,
   out: Effect[],
 ): void {
   switch (input.in) {
@@ -97,9 +97,9 @@ export function onSourceAnswer(
       send(out, { t: 'offer', ch: channel.ch, ids: input.ids })
       return
     case 'rows':
-      source.reading = false
-      source.exhausted = input.last
-      for (const row of input.rows) if (isNews(channel, source, row)) source.queue.push(row.bytes)
+      source.isReading = false
+      source.isExhausted = input.last
+      for (const row of input.rows) if (isNewToSink(channel, source, row)) source.queue.push(row.bytes)
       break
     case 'fetched':
       onFetched(channel, source, input, out)
@@ -109,9 +109,9 @@ export function onSourceAnswer(
 }
 
 /** Not what the sink holds aside, nor, in later rounds, what it has sent itself. */
-function isNews({ live }: Channel, source: Source, { digest }: Row): boolean {
+function isNewToSink({ live }: Channel, source: Source, { digest }: Row): boolean {
   if (source.rounds > 0 && live?.echo.delete(digest)) return false
-  return !source.skip.has(digest)
+  return !source.heldBySink.has(digest)
 }
 
 function onHave(channel: Channel, source: Source, message: Message & { t: 'have' }, out: Effect[]): void {
@@ -121,7 +121,7 @@ function onHave(channel: Channel, source: Source, message: Message & { t: 'have'
     throw new ReplicaError('ERR_SYNC_FRAME', `a have doesn't answer ${offered.length} ids bit by bit`)
   }
   offered.forEach((id, i) => {
-    if (bit(message.held, i) && source.skip.size < sinkIdsMax) source.skip.add(id)
+    if (bit(message.held, i) && source.heldBySink.size < sinkIdsMax) source.heldBySink.add(id)
   })
   source.offered = []
   source.offerSize = Math.min(source.offerSize * 2, idsPerOfferMax)
@@ -158,7 +158,7 @@ function onWant(source: Source, message: Message & { t: 'want' }): void {
 }
 
 /** The sink is done with the round. In the first all was acked before; in later ones the report says so. */
-function onReport(channel: Channel, source: Source, message: Report): void {
+function onReport(channel: Channel, source: Source, message: ReportMessage): void {
   const { phase, wants, queue, sentNodes, ackedNodes, rounds } = source
   if (phase !== 'ended' || wants.length > 0 || queue.length > 0 || (rounds === 0 && sentNodes !== ackedNodes)) {
     throw protocolError(message, 'before everything was sent and acked')
@@ -185,7 +185,7 @@ function onReport(channel: Channel, source: Source, message: Report): void {
   }
 }
 
-function onRoundOver(connection: Connection, channel: Channel, source: Source, out: Effect[]): void {
+function onRoundReported(connection: Connection, channel: Channel, source: Source, out: Effect[]): void {
   const nodes = source.sentNodes - source.sentBefore
   if (channel.live !== undefined) {
     out.push({ do: 'round', ch: channel.ch, direction: 'out', nodes, tally: source.report!, stated: source.target })
@@ -194,11 +194,11 @@ function onRoundOver(connection: Connection, channel: Channel, source: Source, o
 }
 
 function onFetched(channel: Channel, source: Source, input: Extract<Input, { in: 'fetched' }>, out: Effect[]): void {
-  source.fetching = false
-  const lacking = input.ids.filter((_, i) => input.nodes[i] === undefined)
+  source.isFetching = false
+  const missing = input.ids.filter((_, i) => input.nodes[i] === undefined)
   source.wants.splice(0, input.ids.length)
   for (const node of input.nodes) if (node !== undefined) source.queue.push(node)
-  if (lacking.length > 0) send(out, { t: 'lack', ch: channel.ch, ids: lacking })
+  if (missing.length > 0) send(out, { t: 'lack', ch: channel.ch, ids: missing })
 }
 
 /**
@@ -210,24 +210,24 @@ function pump(connection: Connection, channel: Channel, source: Source, out: Eff
   while (source.queue.length > 0) {
     const frame = measureFrame(connection, source)
     if (frame.nodes === 0 || (frame.end === 'credit' && source.sentNodes > source.ackedNodes)) return
-    if (frame.end === 'queue' && !source.exhausted) break
+    if (frame.end === 'queue' && !source.isExhausted) break
     const nodes = source.queue.splice(0, frame.nodes)
     source.sentNodes += frame.nodes
     source.sentBytes += frame.bytes
     const compress = connection.config.compress && connection.peer!.caps.includes(CAP_DEFLATE)
     send(out, packBlocks(channel.ch, nodes, compress), nodes.length)
   }
-  if (source.reading || source.fetching) return
+  if (source.isReading || source.isFetching) return
   if (source.wants.length > 0) {
-    source.fetching = true
+    source.isFetching = true
     const ids = source.wants.slice(0, idsPerWantMax)
     out.push({ do: 'fetch', ch: channel.ch, frontier: channel.frontier, ids })
-  } else if (!source.exhausted) {
-    source.reading = true
+  } else if (!source.isExhausted) {
+    source.isReading = true
     out.push({ do: 'rows', ch: channel.ch })
   } else if (source.phase === 'sending') {
-    const isQuiet = source.rounds > 0 && source.sentNodes === source.sentBefore
-    if (isQuiet) becomeIdle(connection, channel, source, out)
+    const isEmptyRound = source.rounds > 0 && source.sentNodes === source.sentBefore
+    if (isEmptyRound) becomeIdle(connection, channel, source, out)
     else sendEnd(channel, source, out)
   }
 }

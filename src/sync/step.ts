@@ -20,7 +20,7 @@ import { equals } from '../base/bytes.ts'
 import { hasCode, isErrorCode, ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import { verify } from '../crypto/ed25519.ts'
-import { onChannelAnswer, onChannelMessage, openChannel } from './channel.ts'
+import { onChannelInput, onChannelMessage, openChannel } from './channel.ts'
 import { type Connection, type Effect, type Input, ownLimits, protocolError, send, sendError } from './connection.ts'
 import { proofBytes } from './handshake.ts'
 import {
@@ -31,7 +31,7 @@ import {
   decodeMessage,
   ERROR_TEXT_MAX,
   FRONTIERS_MAX,
-  type Hello,
+  type HelloMessage,
   type Message,
   PROTOCOL_VERSION,
 } from './message.ts'
@@ -69,9 +69,9 @@ function dispatch(connection: Connection, input: Input, out: Effect[]): void {
     case 'fail':
       throw input.error
     case 'list':
-      return ask(connection, 'frontiers', { t: 'list' }, out)
+      return sendRequest(connection, 'frontiers', { t: 'list' }, out)
     case 'registry':
-      return ask(connection, 'peers', { t: 'registry', frontier: input.frontier }, out)
+      return sendRequest(connection, 'peers', { t: 'registry', frontier: input.frontier }, out)
     case 'listed':
       return void send(out, { t: 'frontiers', items: input.items.slice(0, FRONTIERS_MAX) })
     case 'offered-registry':
@@ -81,7 +81,7 @@ function dispatch(connection: Connection, input: Input, out: Effect[]): void {
     case 'open':
       return openChannel(connection, input, out)
     default:
-      return onChannelAnswer(connection, input, out)
+      return onChannelInput(connection, input, out)
   }
 }
 
@@ -101,7 +101,7 @@ function onMessage(connection: Connection, message: Message, frame: Uint8Array, 
   }
 }
 
-function onHello(connection: Connection, hello: Hello, frame: Uint8Array, out: Effect[]): void {
+function onHello(connection: Connection, hello: HelloMessage, frame: Uint8Array, out: Effect[]): void {
   const { config } = connection
   if (!hello.versions.includes(PROTOCOL_VERSION)) {
     throw new ReplicaError('ERR_SYNC_VERSION', `the peer speaks versions ${hello.versions.join(', ')}, not 1`)
@@ -155,11 +155,11 @@ function onReady(connection: Connection, message: Message, out: Effect[]): void 
       out.push({ do: 'registry', frontier: message.frontier })
       return
     case 'frontiers':
-      answered(connection, message)
+      completeRequest(connection, message)
       out.push({ do: 'listed', items: message.items })
       return
     case 'peers':
-      answered(connection, message)
+      completeRequest(connection, message)
       out.push({ do: 'peers', frontier: message.frontier, data: message.data })
       return
     default:
@@ -188,7 +188,7 @@ function onError(connection: Connection, message: Message & { t: 'error' }, out:
   out.push({ do: 'failed', ch, error })
 }
 
-function ask(connection: Connection, request: 'frontiers' | 'peers', message: Message, out: Effect[]): void {
+function sendRequest(connection: Connection, request: 'frontiers' | 'peers', message: Message, out: Effect[]): void {
   if (connection.phase !== 'ready' || connection.request !== undefined) {
     throw new TypeError('only one request at a time, after the handshake')
   }
@@ -196,7 +196,7 @@ function ask(connection: Connection, request: 'frontiers' | 'peers', message: Me
   send(out, message)
 }
 
-function answered(connection: Connection, message: Message): void {
+function completeRequest(connection: Connection, message: Message): void {
   if (connection.request !== message.t) throw protocolError(message, 'unasked')
   connection.request = undefined
 }
@@ -228,11 +228,11 @@ function fail(connection: Connection, error: ReplicaError, out: Effect[]): void 
   connection.phase = 'closed'
   const ours = error.code.startsWith('ERR_SYNC_')
   // What went wrong in this replica's own store or code is told here and not to strangers.
-  sendError(out, null, error.code, ours ? plain(error.message) : INTERNAL_ERROR)
+  sendError(out, null, error.code, ours ? printable(error.message) : INTERNAL_ERROR)
   out.push({ do: 'close', error, from: 'here' })
 }
 
 /** A message of our own as text that any frame may carry: it may quote what the peer sent. */
-function plain(message: string): string {
+function printable(message: string): string {
   return message.replaceAll(/[^ -~]/g, '?').slice(0, ERROR_TEXT_MAX)
 }

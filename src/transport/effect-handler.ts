@@ -27,73 +27,73 @@ export type StoreRequest = Extract<
 >
 
 export class EffectHandler {
-  readonly #services: ReplicaPort
+  readonly #port: ReplicaPort
   readonly #plans = new Map<number, SendPlan>()
-  readonly #follows = new Map<number, LogTail>()
+  readonly #tails = new Map<number, LogTail>()
   readonly #cursors: CursorWriter
   #peer: PeerIdentity | undefined
-  readonly #over = new AbortController()
+  readonly #closed = new AbortController()
 
-  constructor(services: ReplicaPort, setAlarm?: SetTimer) {
-    this.#services = services
+  constructor(port: ReplicaPort, setAlarm?: SetTimer) {
+    this.#port = port
     const write = ({ frontier, cursor, registry }: SaveCursor): Promise<void> =>
-      services.remember(frontier, this.#peer!, cursor, registry)
+      port.remember(frontier, this.#peer!, cursor, registry)
     this.#cursors = new CursorWriter(write, setAlarm)
   }
 
-  async ask(question: StoreRequest, peer: PeerIdentity): Promise<Input | undefined> {
-    const services = this.#services
+  async handle(request: StoreRequest, peer: PeerIdentity): Promise<Input | undefined> {
+    const port = this.#port
     this.#peer = peer
-    switch (question.do) {
+    switch (request.do) {
       case 'list':
-        return { in: 'listed', items: await services.list(peer) }
+        return { in: 'listed', items: await port.list(peer) }
       case 'registry': {
-        const { frontier } = question
-        return { in: 'offered-registry', frontier, data: await services.registry(frontier, peer) }
+        const { frontier } = request
+        return { in: 'offered-registry', frontier, data: await port.registry(frontier, peer) }
       }
       case 'view':
-        return { in: 'viewed', ch: question.ch, view: await services.view(question.frontier, peer) }
+        return { in: 'viewed', ch: request.ch, view: await port.view(request.frontier, peer) }
       case 'plan':
-        return { in: 'planned', ch: question.ch, exact: (await this.#plan(question)).exact }
+        return { in: 'planned', ch: request.ch, exact: (await this.#plan(request)).exact }
       case 'follow': {
-        const { count, digest } = await this.#follow(question, peer)
-        return { in: 'followed', ch: question.ch, count, digest }
+        const { count, digest } = await this.#follow(request, peer)
+        return { in: 'followed', ch: request.ch, count, digest }
       }
       case 'offers':
-        return { in: 'offers', ch: question.ch, ids: await this.#planOf(question.ch).next(question.max) }
+        return { in: 'offers', ch: request.ch, ids: await this.#planOf(request.ch).next(request.max) }
       case 'answer':
-        this.#planOf(question.ch).answer(question.has)
+        this.#planOf(request.ch).answer(request.has)
         return undefined
       case 'have': {
-        const { ch, why, ids } = question
-        return { in: 'having', ch, why, ids, ...(await services.have(question.frontier, ids)) }
+        const { ch, why, ids } = request
+        return { in: 'having', ch, why, ids, ...(await port.have(request.frontier, ids)) }
       }
       case 'waits':
-        return { in: 'waits', ch: question.ch, parents: await services.waits(question.frontier) }
+        return { in: 'waits', ch: request.ch, parents: await port.waits(request.frontier) }
       case 'conflicts': {
-        const { ch, frontier, since } = question
-        return { in: 'opened', ch, opened: await services.conflicts(frontier, since, peer) }
+        const { ch, frontier, since } = request
+        return { in: 'opened', ch, opened: await port.conflicts(frontier, since, peer) }
       }
       case 'remember':
-        await this.#cursors.remember(question)
+        await this.#cursors.remember(request)
         return undefined
     }
   }
 
   async rows(ch: number): Promise<Input> {
-    const plan = this.#follows.get(ch) ?? this.#plans.get(ch)
+    const plan = this.#tails.get(ch) ?? this.#plans.get(ch)
     if (plan === undefined) return { in: 'rows', ch, rows: [], last: true } // the channel has failed meanwhile
     const { rows, last } = await plan.rows()
     return { in: 'rows', ch, rows: rows.map(({ digest, bytes }) => ({ digest, bytes })), last }
   }
 
   async fetch({ ch, frontier, ids }: Extract<Effect, { do: 'fetch' }>): Promise<Input> {
-    return { in: 'fetched', ch, ...(await this.#services.fetch(frontier, ids)) }
+    return { in: 'fetched', ch, ...(await this.#port.fetch(frontier, ids)) }
   }
 
   async admit(effect: Extract<Effect, { do: 'admit' }>, peer: PeerIdentity): Promise<Input & { in: 'admitted' }> {
     const { ch, frontier, nodes, bytes } = effect
-    const result = await this.#services.admit(frontier, nodes, peer)
+    const result = await this.#port.admit(frontier, nodes, peer)
     return { in: 'admitted', ch, nodes: nodes.length, bytes, result }
   }
 
@@ -105,32 +105,32 @@ export class EffectHandler {
 
   #dropPlan(ch: number): void {
     this.#plans.delete(ch)
-    this.#follows.delete(ch)
+    this.#tails.delete(ch)
   }
 
   /** The session is over: what is being searched for is not wanted any more. */
   leave(): void {
-    this.#over.abort()
+    this.#closed.abort()
     this.#plans.clear()
-    this.#follows.clear()
+    this.#tails.clear()
     this.#cursors.flush()
   }
 
   /** Cursors that were to be kept are; only after `leave`. */
-  left(): Promise<void> {
+  flushed(): Promise<void> {
     return this.#cursors.written()
   }
 
   async #plan(request: SendPlanRequest): Promise<SendPlan> {
-    const plan = await this.#services.plan(request, this.#over.signal)
-    if (!this.#over.signal.aborted) this.#plans.set(request.ch, plan)
+    const plan = await this.#port.plan(request, this.#closed.signal)
+    if (!this.#closed.signal.aborted) this.#plans.set(request.ch, plan)
     return plan
   }
 
   async #follow({ ch, frontier, from }: Extract<Effect, { do: 'follow' }>, peer: PeerIdentity): Promise<LogTail> {
-    const follow = await this.#services.follow(frontier, from, peer)
+    const follow = await this.#port.follow(frontier, from, peer)
     this.#dropPlan(ch)
-    if (!this.#over.signal.aborted) this.#follows.set(ch, follow)
+    if (!this.#closed.signal.aborted) this.#tails.set(ch, follow)
     return follow
   }
 

@@ -9,37 +9,37 @@ const UNANSWERED_MIN = 2
 
 export class KeepAlive {
   /** Bytes that came, and how many of them were pings and pongs. */
-  #came = 0
-  #control = 0
-  #cameBefore = 0
+  #received = 0
+  #controlBytes = 0
+  #receivedBefore = 0
   #drainedBefore = 0
   #missed = 0
-  #asked = 0
-  #answered = 0
+  #sent = 0
+  #acknowledged = 0
 
   /** So many bytes came. */
   onData(bytes: number): void {
-    this.#came += bytes
+    this.#received += bytes
   }
 
   /** Some of them were no part of a message. */
   onControlFrame(bytes: number): void {
-    this.#control += bytes
+    this.#controlBytes += bytes
   }
 
   /** Bytes of messages, whole or in part. */
   get messageBytes(): number {
-    return this.#came - this.#control
+    return this.#received - this.#controlBytes
   }
 
   /** What was sent a while ago has not arrived. */
   get isBackedUp(): boolean {
-    return this.#asked - this.#answered >= UNANSWERED_MIN
+    return this.#sent - this.#acknowledged >= UNANSWERED_MIN
   }
 
   /** The other side has answered the ping of this number. */
   onPong(ping: number): void {
-    if (ping <= this.#asked) this.#answered = Math.max(this.#answered, ping)
+    if (ping <= this.#sent) this.#acknowledged = Math.max(this.#acknowledged, ping)
   }
 
   /**
@@ -47,12 +47,12 @@ export class KeepAlive {
    * bytes taken by the network so far, which count only while this side does not read, and so sees nothing come.
    */
   tick({ isReading, drained }: { isReading: boolean; drained: number }): number | undefined {
-    const isAlive = this.#came !== this.#cameBefore || (!isReading && drained !== this.#drainedBefore)
-    this.#cameBefore = this.#came
+    const isAlive = this.#received !== this.#receivedBefore || (!isReading && drained !== this.#drainedBefore)
+    this.#receivedBefore = this.#received
     this.#drainedBefore = drained
     this.#missed = isAlive ? 1 : this.#missed + 1
     if (this.#missed > SOCKET_LIMITS.pingMissesMax) return undefined
-    this.#asked += 1
-    return this.#asked
+    this.#sent += 1
+    return this.#sent
   }
 }

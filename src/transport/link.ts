@@ -53,13 +53,13 @@ export class LinkGroup {
 /** What may happen to a frame on its way through a pipe; a test's scheduler decides. */
 export type LinkFault = 'deliver' | 'drop' | 'duplicate' | 'cut'
 
-export interface PipeOptions {
+export interface MemoryLinkOptions {
   /** Called for each frame in sending order over both directions; a promise delays this frame and those behind it. */
   readonly fate?: (frame: Uint8Array, from: 'a' | 'b', index: number) => LinkFault | Promise<LinkFault>
 }
 
 /** Two ends of one in-memory link. */
-export function memoryLinkPair(options: PipeOptions = {}): [Link, Link] {
+export function memoryLinkPair(options: MemoryLinkOptions = {}): [Link, Link] {
   const { fate = () => 'deliver' } = options
   let index = 0
   const decide = async (frame: Uint8Array, from: 'a' | 'b'): Promise<LinkFault> => {
@@ -67,14 +67,14 @@ export function memoryLinkPair(options: PipeOptions = {}): [Link, Link] {
     index += 1
     return fate(frame, from, at)
   }
-  const a = new PipeEnd('a', decide)
-  const b = new PipeEnd('b', decide)
+  const a = new MemoryLink('a', decide)
+  const b = new MemoryLink('b', decide)
   a.join(b)
   b.join(a)
   return [a, b]
 }
 
-class PipeEnd implements Link {
+class MemoryLink implements Link {
   readonly remote = 'pipe'
   /** Nothing lies between the two ends. */
   readonly isBackedUp = false
@@ -82,11 +82,11 @@ class PipeEnd implements Link {
   readonly #name: 'a' | 'b'
   readonly #decide: (frame: Uint8Array, from: 'a' | 'b') => Promise<LinkFault>
   readonly #inbox = new Inbox()
-  #peer!: PipeEnd
+  #peer!: MemoryLink
   #buffered = 0
   readonly #mutex = new Mutex()
-  #waiting: (() => void)[] = []
-  #closing = false
+  #drainWaiters: (() => void)[] = []
+  #isClosing = false
   #ended = false
 
   constructor(name: 'a' | 'b', decide: (frame: Uint8Array, from: 'a' | 'b') => Promise<LinkFault>) {
@@ -94,7 +94,7 @@ class PipeEnd implements Link {
     this.#decide = decide
   }
 
-  join(peer: PipeEnd): void {
+  join(peer: MemoryLink): void {
     this.#peer = peer
   }
 
@@ -103,32 +103,32 @@ class PipeEnd implements Link {
   }
 
   send(frame: Uint8Array): void {
-    if (this.#closing || this.#ended) return
+    if (this.#isClosing || this.#ended) return
     this.#buffered += frame.length
-    this.#mutex.run(() => this.#carry(frame))
+    this.#mutex.run(() => this.#deliver(frame))
   }
 
   drained(): Promise<void> {
     if (this.#ended || this.#buffered <= BUFFERED_HIGH) return Promise.resolve()
-    return new Promise(resolve => this.#waiting.push(resolve))
+    return new Promise(resolve => this.#drainWaiters.push(resolve))
   }
 
   async next(): Promise<Uint8Array | undefined> {
     const frame = await this.#inbox.next()
-    if (frame !== undefined) this.#peer.#taken(frame.length)
+    if (frame !== undefined) this.#peer.#onTaken(frame.length)
     return frame
   }
 
   close(code: number, reason: string): void {
-    if (this.#closing || this.#ended) return
-    this.#closing = true
+    if (this.#isClosing || this.#ended) return
+    this.#isClosing = true
     this.#mutex.run(async () => {
       this.#peer.#end(code, reason)
       this.#end(1000, '')
     })
   }
 
-  async #carry(frame: Uint8Array): Promise<void> {
+  async #deliver(frame: Uint8Array): Promise<void> {
     if (this.#ended) return
     const fate = await this.#decide(frame, this.#name)
     if (fate === 'cut') {
@@ -136,19 +136,19 @@ class PipeEnd implements Link {
       this.#peer.#end(1006, 'cut')
       return
     }
-    if (fate === 'drop') return this.#taken(frame.length)
-    this.#peer.#arrived(frame)
+    if (fate === 'drop') return this.#onTaken(frame.length)
+    this.#peer.#receive(frame)
     if (fate !== 'duplicate') return
     this.#buffered += frame.length
-    this.#peer.#arrived(frame)
+    this.#peer.#receive(frame)
   }
 
-  #arrived(frame: Uint8Array): void {
+  #receive(frame: Uint8Array): void {
     this.receivedBytes += frame.length
     this.#inbox.push(frame)
   }
 
-  #taken(bytes: number): void {
+  #onTaken(bytes: number): void {
     this.#buffered -= bytes
     if (this.#buffered <= BUFFERED_HIGH) this.#release()
   }
@@ -161,7 +161,7 @@ class PipeEnd implements Link {
   }
 
   #release(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve()
+    for (const resolve of this.#drainWaiters.splice(0)) resolve()
   }
 }
 

@@ -41,52 +41,52 @@ export interface LiveChannel {
 
 /** A source that follows its log. */
 interface Follower {
-  readonly pace: RoundSlot
+  readonly slot: RoundSlot
   /** The log may have grown since the source last looked. */
-  isBehind: boolean
+  hasNews: boolean
   /** The source has nothing under way and isn't waiting for its turn. */
-  isAtRest: boolean
+  isIdle: boolean
   end: () => void
 }
 
-export interface LiveParts {
-  readonly services: ReplicaPort
-  readonly waiters: PendingRequests
+export interface LiveChannelsOptions {
+  readonly port: ReplicaPort
+  readonly pending: PendingRequests
   readonly rounds: RoundScheduler
   /** Told of each channel that was opened or caught up, and each round that was reported, whoever opened the channel. */
-  readonly onNews: (ch: number, news: LiveProgress) => void
+  readonly onLive: (ch: number, progress: LiveProgress) => void
   /** Takes an input for `step`. */
   readonly push: (input: Input) => void
 }
 
 /** Of one session. */
 export class LiveChannels {
-  readonly #services: ReplicaPort
-  readonly #waiters: PendingRequests
+  readonly #port: ReplicaPort
+  readonly #pending: PendingRequests
   readonly #rounds: RoundScheduler
-  readonly #onNews: LiveParts['onNews']
+  readonly #onLive: LiveChannelsOptions['onLive']
   readonly #push: (input: Input) => void
   readonly #hooks = new Map<number, LiveHooks>()
   readonly #followers = new Map<number, Follower>()
   /** How to end watching the registry, by channel. */
   readonly #watches = new Map<number, () => void>()
-  #isOver = false
+  #hasLeft = false
 
-  constructor({ services, waiters, rounds, onNews, push }: LiveParts) {
-    this.#services = services
-    this.#waiters = waiters
+  constructor({ port, pending, rounds, onLive, push }: LiveChannelsOptions) {
+    this.#port = port
+    this.#pending = pending
     this.#rounds = rounds
-    this.#onNews = onNews
+    this.#onLive = onLive
     this.#push = push
   }
 
-  open(wish: Extract<Input, { in: 'open' }>, hooks: LiveHooks): LiveChannel {
-    const { ch } = wish
+  open(request: Extract<Input, { in: 'open' }>, hooks: LiveHooks): LiveChannel {
+    const { ch } = request
     this.#hooks.set(ch, hooks)
-    const caughtUp = this.#waiters.add<Channel>(`live ${ch}`)
-    const done = this.#waiters.add<Channel>(`channel ${ch}`)
+    const caughtUp = this.#pending.add<Channel>(`live ${ch}`)
+    const done = this.#pending.add<Channel>(`channel ${ch}`)
     for (const promise of [caughtUp, done]) promise.catch(() => {}) // whoever awaits only one of them
-    this.#push(wish)
+    this.#push(request)
     const stop = (): Promise<Channel> => {
       this.#push({ in: 'stop', ch })
       return done
@@ -97,39 +97,39 @@ export class LiveChannels {
   /** A sink looks at what it holds when a channel opens: once other keys are registered, the channel is to be opened again. */
   async caughtUp({ ch, channel }: Extract<Effect, { do: 'live' }>): Promise<undefined> {
     const now = snapshot(channel)
-    this.#onNews(ch, now)
-    this.#waiters.resolve(`live ${ch}`, now)
-    if (channel.sink === undefined || this.#isOver) return
+    this.#onLive(ch, now)
+    this.#pending.resolve(`live ${ch}`, now)
+    if (channel.sink === undefined || this.#hasLeft) return
     const stop = (): void => this.#push({ in: 'stop', ch })
-    this.#watches.set(ch, await this.#services.watchRegistry(channel.frontier, channel.mine!.registry, stop))
+    this.#watches.set(ch, await this.#port.watchRegistry(channel.frontier, channel.mine!.registry, stop))
   }
 
-  tell(effect: Extract<Effect, { do: 'opened' | 'round' }>): undefined {
+  report(effect: Extract<Effect, { do: 'opened' | 'round' }>): undefined {
     const { ch } = effect
     if (effect.do === 'opened') {
-      this.#onNews(ch, 'opened')
+      this.#onLive(ch, 'opened')
       this.#hooks.get(ch)?.onOpened?.()
       return undefined
     }
     const { direction, nodes, tally, stated } = effect
     const round: LiveRound = { direction, nodes, tally, stated, complete: tally.complete }
-    this.#onNews(ch, round)
+    this.#onLive(ch, round)
     this.#hooks.get(ch)?.onRound?.(round)
   }
 
   /** The source may start a round as soon as there is something for it; the first time, what came so far is looked for. */
   async rest(ch: number, frontier: string): Promise<void> {
-    if (this.#isOver) return
+    if (this.#hasLeft) return
     const follower = this.#followers.get(ch) ?? (await this.#follow(ch, frontier))
-    follower.isAtRest = true
+    follower.isIdle = true
     this.#startIfDue(ch, follower)
   }
 
   async #follow(ch: number, frontier: string): Promise<Follower> {
-    const follower: Follower = { pace: this.#rounds.join(), isBehind: true, isAtRest: false, end: () => {} }
+    const follower: Follower = { slot: this.#rounds.join(), hasNews: true, isIdle: false, end: () => {} }
     this.#followers.set(ch, follower)
-    const end = await this.#services.subscribe(frontier, () => {
-      follower.isBehind = true
+    const end = await this.#port.subscribe(frontier, () => {
+      follower.hasNews = true
       this.#startIfDue(ch, follower)
     })
     if (this.#followers.get(ch) === follower) follower.end = end
@@ -138,21 +138,21 @@ export class LiveChannels {
   }
 
   #startIfDue(ch: number, follower: Follower): void {
-    if (!follower.isBehind || !follower.isAtRest) return
-    follower.isAtRest = false
-    follower.pace.due(() => {
-      follower.isBehind = false
+    if (!follower.hasNews || !follower.isIdle) return
+    follower.isIdle = false
+    follower.slot.schedule(() => {
+      follower.hasNews = false
       this.#push({ in: 'grew', ch })
     })
   }
 
   /** The channel is over, or never came to be because of `error`. */
   drop(ch: number, error?: ReplicaError): void {
-    if (error !== undefined) this.#waiters.reject(`live ${ch}`, error)
+    if (error !== undefined) this.#pending.reject(`live ${ch}`, error)
     const follower = this.#followers.get(ch)
     this.#followers.delete(ch)
     this.#hooks.delete(ch)
-    follower?.pace.leave()
+    follower?.slot.leave()
     follower?.end()
     this.#watches.get(ch)?.()
     this.#watches.delete(ch)
@@ -160,7 +160,7 @@ export class LiveChannels {
 
   /** No source starts a round any more. */
   leave(): void {
-    this.#isOver = true
+    this.#hasLeft = true
     for (const ch of [...this.#followers.keys(), ...this.#watches.keys()]) this.drop(ch)
   }
 }
@@ -171,15 +171,15 @@ export function isLogTail({ channels }: Connection, ch: number): boolean {
 }
 
 /** Only live channels are open, and the peer owes no message on any: silence is what is to be expected. */
-export function isWithoutNews(connection: Connection): boolean {
+export function isIdleSession(connection: Connection): boolean {
   const channels = [...connection.channels.values()]
-  return channels.length > 0 && channels.every(isAtRest)
+  return channels.length > 0 && channels.every(isIdle)
 }
 
 /** A live channel with no round under way. */
-function isAtRest({ live, source, sink }: Channel): boolean {
-  const isQuiet = source === undefined || source.phase === 'reported' || source.phase === 'following'
-  return live !== undefined && !live.stopping && isQuiet && (sink === undefined || sink.phase === 'reported')
+function isIdle({ live, source, sink }: Channel): boolean {
+  const isSourceIdle = source === undefined || source.phase === 'reported' || source.phase === 'following'
+  return live !== undefined && !live.stopping && isSourceIdle && (sink === undefined || sink.phase === 'reported')
 }
 
 /** A channel as it is now: the one in the session goes on. */

@@ -9,7 +9,7 @@ const { paceMicrosPerChannel, paceMsMin, startsPerTurnMax } = LIVE_LIMITS
 /** One channel's turn to start rounds. */
 export interface RoundSlot {
   /** Calls `start` as soon as this channel may start a round; not at all once it has left. One call at a time. */
-  due(start: () => void): void
+  schedule(start: () => void): void
   leave(): void
 }
 
@@ -36,7 +36,7 @@ export class RoundScheduler {
     let last = Number.NEGATIVE_INFINITY
     let timer: NodeJS.Timeout | undefined
     return {
-      due: start => {
+      schedule: start => {
         const run = (): void => {
           if (!isMember) return
           last = performance.now()

@@ -8,52 +8,52 @@ import type { Link } from './link.ts'
 
 const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
 
-export interface PatienceParts {
+export interface SessionTimeoutsOptions {
   readonly link: Pick<Link, 'receivedBytes' | 'isBackedUp'>
   readonly setAlarm?: SetTimer | undefined
   /** Whether nothing is to be expected of the peer just now. */
   readonly mayBeSilent: () => boolean
-  readonly onLate: (error: ReplicaError) => void
+  readonly onTimeout: (error: ReplicaError) => void
 }
 
 export class SessionTimeouts {
   readonly #handshake: Timer
-  readonly #idleness: Timer
-  readonly #link: PatienceParts['link']
+  readonly #idle: Timer
+  readonly #link: SessionTimeoutsOptions['link']
   /** Bytes that had come when the while began. */
   #seenBytes = 0
-  #isOver = false
+  #isStopped = false
 
-  constructor({ setAlarm = systemTimer, link, mayBeSilent, onLate }: PatienceParts) {
+  constructor({ setAlarm = systemTimer, link, mayBeSilent, onTimeout }: SessionTimeoutsOptions) {
     this.#link = link
-    const late = (message: string): void => onLate(new ReplicaError('ERR_SYNC_TIMEOUT', message))
-    this.#handshake = setAlarm(handshakeMsMax, () => late(`no handshake within ${handshakeMsMax} ms`))
-    this.#idleness = setAlarm(idleMsMax, () => {
-      if (mayBeSilent() || this.#isMoving()) this.renew()
-      else late(`received nothing for ${idleMsMax} ms`)
+    const expire = (message: string): void => onTimeout(new ReplicaError('ERR_SYNC_TIMEOUT', message))
+    this.#handshake = setAlarm(handshakeMsMax, () => expire(`no handshake within ${handshakeMsMax} ms`))
+    this.#idle = setAlarm(idleMsMax, () => {
+      if (mayBeSilent() || this.#isDataMoving()) this.restart()
+      else expire(`received nothing for ${idleMsMax} ms`)
     })
   }
 
   /** The handshake is over. */
-  proven(): void {
+  onHandshake(): void {
     this.#handshake.stop()
   }
 
   /** Something came, or this side has been at work until now: the while begins again. */
-  renew(): void {
-    if (this.#isOver) return
+  restart(): void {
+    if (this.#isStopped) return
     this.#seenBytes = this.#link.receivedBytes
-    this.#idleness.restart()
+    this.#idle.restart()
   }
 
-  #isMoving(): boolean {
+  #isDataMoving(): boolean {
     const { receivedBytes, isBackedUp } = this.#link
     return isBackedUp || receivedBytes !== this.#seenBytes
   }
 
   stop(): void {
-    this.#isOver = true
+    this.#isStopped = true
     this.#handshake.stop()
-    this.#idleness.stop()
+    this.#idle.stop()
   }
 }

@@ -27,8 +27,8 @@ import { step } from '../sync/step.ts'
 import { EffectHandler, type StoreRequest } from './effect-handler.ts'
 import type { Link } from './link.ts'
 import {
+  isIdleSession,
   isLogTail,
-  isWithoutNews,
   type LiveChannel,
   LiveChannels,
   type LiveHooks,
@@ -52,7 +52,7 @@ export interface SessionOptions {
   /** Told of each channel that ended in good order; must not throw. */
   readonly onChannel?: ((channel: Channel, peer: PeerIdentity) => void) | undefined
   /** Told of each live channel that was opened or caught up, and of each round reported on one; cheap, must not throw. */
-  readonly onLive?: ((frontier: string, news: LiveProgress, peer: PeerIdentity) => void) | undefined
+  readonly onLive?: ((frontier: string, progress: LiveProgress, peer: PeerIdentity) => void) | undefined
   readonly setAlarm?: SetTimer | undefined
   /** Shared with the other sessions of the replica; of this session alone when absent. */
   readonly scheduling?: SessionScheduling | undefined
@@ -68,34 +68,34 @@ export class Session {
    */
   readonly done: Promise<void>
   readonly #link: Link
-  readonly #desk: EffectHandler
-  readonly #lives: LiveChannels
+  readonly #effects: EffectHandler
+  readonly #liveChannels: LiveChannels
   readonly #options: SessionOptions
   readonly #connection: Connection
   readonly #inputs: Input[] = []
-  readonly #meter = new StatsRecorder()
-  readonly #waiters = new PendingRequests()
+  readonly #stats = new StatsRecorder()
+  readonly #pending = new PendingRequests()
   /** While there are any, silence is no fault of the peer. */
   readonly #tasks = new TaskTracker()
   readonly #reads: ReadQueue
-  readonly #patience: SessionTimeouts
+  readonly #timeouts: SessionTimeouts
   #ended: { error: ReplicaError | undefined } | undefined
   readonly #wake = new Signal()
   #listening = false
-  #opened = 0
-  #leaving = false
+  #channelCount = 0
+  #isDraining = false
 
-  constructor(link: Link, config: SessionConfig, services: ReplicaPort, options: SessionOptions = {}) {
+  constructor(link: Link, config: SessionConfig, port: ReplicaPort, options: SessionOptions = {}) {
     const { scheduling = new SessionScheduling() } = options
     this.#link = link
-    this.#desk = new EffectHandler(services, options.setAlarm)
-    this.#lives = new LiveChannels({
-      services,
-      waiters: this.#waiters,
+    this.#effects = new EffectHandler(port, options.setAlarm)
+    this.#liveChannels = new LiveChannels({
+      port,
+      pending: this.#pending,
       rounds: scheduling.rounds,
-      onNews: (ch, news) => {
+      onLive: (ch, progress) => {
         const channel = this.#connection.channels.get(ch) // one that has ended since is told of by `onChannel`
-        if (channel !== undefined) options.onLive?.(channel.frontier, news, this.#connection.peer!)
+        if (channel !== undefined) options.onLive?.(channel.frontier, progress, this.#connection.peer!)
       },
       push: input => this.#push(input),
     })
@@ -103,25 +103,25 @@ export class Session {
       link,
       semaphore: scheduling.reads,
       start: read => {
-        if (this.#ended === undefined) this.#beside(read)
+        if (this.#ended === undefined) this.#spawn(read)
         return this.#ended === undefined
       },
     })
     this.#options = options
     this.#connection = newConnection(config)
-    this.#patience = new SessionTimeouts({
+    this.#timeouts = new SessionTimeouts({
       setAlarm: options.setAlarm,
       link,
-      mayBeSilent: () => this.#tasks.count > 0 || isWithoutNews(this.#connection),
-      onLate: error => this.#end(error),
+      mayBeSilent: () => this.#tasks.count > 0 || isIdleSession(this.#connection),
+      onTimeout: error => this.#end(error),
     })
-    this.ready = this.#waiters.add('ready')
+    this.ready = this.#pending.add('ready')
     this.done = this.#run()
     for (const promise of [this.ready, this.done]) promise.catch(() => {}) // whoever awaits only one of them
   }
 
   get traffic(): SessionStats {
-    return this.#meter
+    return this.#stats
   }
 
   get peer(): PeerIdentity | undefined {
@@ -135,14 +135,14 @@ export class Session {
 
   /** Client only, once ready: opens a channel that stays open. A hub's side of it needs no call. */
   live(frontier: string, mode: Mode, hooks: LiveHooks = {}): LiveChannel {
-    return this.#lives.open({ in: 'open', ch: this.#nextChannel(), frontier, mode, live: true }, hooks)
+    return this.#liveChannels.open({ in: 'open', ch: this.#nextChannel(), frontier, mode, live: true }, hooks)
   }
 
   #nextChannel(): number {
     if (this.#connection.config.role !== 'client') throw new TypeError("a hub can't open a channel")
     this.#checkReady()
-    this.#opened += 1
-    return this.#opened
+    this.#channelCount += 1
+    return this.#channelCount
   }
 
   async list(): Promise<readonly { frontier: string; count: number; digest: Digest }[]> {
@@ -161,14 +161,14 @@ export class Session {
 
   /** For a hub that stops: what is being admitted becomes durable and is acked, then the link closes with 1001. */
   goAway(): void {
-    this.#leaving = true
-    this.#lives.leave()
+    this.#isDraining = true
+    this.#liveChannels.leave()
     this.#wake.notify()
   }
 
   #request<T>(input: Input): Promise<T> {
     this.#checkReady()
-    if (this.#waiters.has('request')) throw new TypeError('only one request at a time')
+    if (this.#pending.has('request')) throw new TypeError('only one request at a time')
     return this.#command(input, 'request')
   }
 
@@ -178,7 +178,7 @@ export class Session {
   }
 
   #command<T>(input: Input, name: string): Promise<T> {
-    const answer = this.#waiters.add<T>(name)
+    const answer = this.#pending.add<T>(name)
     this.#push(input)
     return answer
   }
@@ -200,7 +200,7 @@ export class Session {
         if (input !== undefined) {
           await this.#options.eventLoopBudget?.acquire()
           await this.#feed(input)
-        } else if (this.#leaving && this.#tasks.count === 0) this.#end(undefined)
+        } else if (this.#isDraining && this.#tasks.count === 0) this.#end(undefined)
         else await this.#idle()
       }
     } catch (error) {
@@ -208,7 +208,7 @@ export class Session {
     }
     signal?.removeEventListener('abort', abort)
     await this.#tasks.settled()
-    await this.#desk.left()
+    await this.#effects.flushed()
     if (this.#ended?.error !== undefined) throw this.#ended.error
   }
 
@@ -220,7 +220,7 @@ export class Session {
   }
 
   #listen(): void {
-    if (this.#listening || this.#leaving) return
+    if (this.#listening || this.#isDraining) return
     this.#listening = true
     const isHub = this.#connection.config.role === 'hub'
     const next = isHub ? this.#link.drained().then(() => this.#link.next()) : this.#link.next()
@@ -233,15 +233,15 @@ export class Session {
       error => {
         this.#listening = false
         // A peer that just goes is an error only to whoever was in the middle of something.
-        const isQuiet = this.#waiters.size === 0 && this.#connection.channels.size === 0
+        const isQuiet = this.#pending.size === 0 && this.#connection.channels.size === 0
         this.#end(isQuiet && hasCode(error, 'ERR_SYNC_CLOSED') ? undefined : toReplicaError(error))
       },
     )
   }
 
   #received(frame: Uint8Array): void {
-    this.#meter.received(frame)
-    this.#patience.renew()
+    this.#stats.received(frame)
+    this.#timeouts.restart()
     this.#push({ in: 'frame', frame })
   }
 
@@ -255,7 +255,7 @@ export class Session {
         if (this.#ended !== undefined) return
       }
       if (input.in === 'rows' || input.in === 'fetched') this.#reads.next()
-      if (input.in === 'frame' && this.#meter.acked(this.#connection)) this.#options.onProgress?.(this.#meter)
+      if (input.in === 'frame' && this.#stats.acked(this.#connection)) this.#options.onProgress?.(this.#stats)
     }
   }
 
@@ -266,76 +266,76 @@ export class Session {
       case 'close':
         return this.#end(effect.error, effect.from)
       case 'ready':
-        this.#patience.proven()
-        return this.#waiters.resolve('ready', effect.peer)
+        this.#timeouts.onHandshake()
+        return this.#pending.resolve('ready', effect.peer)
       case 'rest':
         return this.#rest(effect.ch)
       case 'opened':
       case 'round':
-        return this.#lives.tell(effect)
+        return this.#liveChannels.report(effect)
       case 'live':
-        return this.#lives.caughtUp(effect)
+        return this.#liveChannels.caughtUp(effect)
       case 'done':
         this.#drop(effect.ch)
         this.#options.onChannel?.(effect.channel, this.#connection.peer!)
-        return this.#waiters.resolve(`channel ${effect.ch}`, effect.channel)
+        return this.#pending.resolve(`channel ${effect.ch}`, effect.channel)
       case 'failed':
         this.#drop(effect.ch, effect.error)
-        return this.#waiters.reject(effect.ch === 0 ? 'request' : `channel ${effect.ch}`, effect.error)
+        return this.#pending.reject(effect.ch === 0 ? 'request' : `channel ${effect.ch}`, effect.error)
       case 'listed':
-        return this.#waiters.resolve('request', effect.items)
+        return this.#pending.resolve('request', effect.items)
       case 'peers':
-        return this.#waiters.resolve('request', effect.data)
+        return this.#pending.resolve('request', effect.data)
       case 'rows':
         return this.#reads.add({
-          read: () => this.#desk.rows(effect.ch),
+          read: () => this.#effects.rows(effect.ch),
           isBulk: !isLogTail(this.#connection, effect.ch),
         })
       case 'fetch':
-        return this.#reads.add({ read: () => this.#desk.fetch(effect), isBulk: false })
+        return this.#reads.add({ read: () => this.#effects.fetch(effect), isBulk: false })
       case 'admit':
-        return this.#beside(() => this.#admit(effect))
+        return this.#spawn(() => this.#admit(effect))
       default:
-        return this.#ask(effect)
+        return this.#handle(effect)
     }
   }
 
   #drop(ch: number, error?: ReplicaError): void {
-    this.#desk.drop(ch)
-    this.#lives.drop(ch, error)
+    this.#effects.drop(ch)
+    this.#liveChannels.drop(ch, error)
   }
 
   async #rest(ch: number): Promise<undefined> {
     const channel = this.#connection.channels.get(ch)
-    if (channel !== undefined) await this.#lives.rest(ch, channel.frontier)
+    if (channel !== undefined) await this.#liveChannels.rest(ch, channel.frontier)
   }
 
   /** Nothing else happens in the session until the store has answered. */
-  #ask(question: StoreRequest): Promise<Input | undefined> {
-    return this.#tasks.track(() => this.#desk.ask(question, this.#connection.peer!))
+  #handle(request: StoreRequest): Promise<Input | undefined> {
+    return this.#tasks.track(() => this.#effects.handle(request, this.#connection.peer!))
   }
 
   /** Runs beside the loop; its answer is an input like any other, its failure ends the session. */
-  #beside(task: () => Promise<Input>): undefined {
+  #spawn(task: () => Promise<Input>): undefined {
     const done = (input: Input): void => {
       this.#push(input)
-      this.#patience.renew()
+      this.#timeouts.restart()
     }
     this.#tasks.spawn(task, done, error => this.#end(toReplicaError(error)))
   }
 
   async #admit(effect: Extract<Effect, { do: 'admit' }>): Promise<Input> {
-    this.#meter.receivedNodes += effect.nodes.length
-    const answer = await this.#desk.admit(effect, this.#connection.peer!)
-    this.#meter.judged(answer.nodes, answer.result.admitted)
-    this.#options.onProgress?.(this.#meter)
+    this.#stats.receivedNodes += effect.nodes.length
+    const answer = await this.#effects.admit(effect, this.#connection.peer!)
+    this.#stats.judged(answer.nodes, answer.result.admitted)
+    this.#options.onProgress?.(this.#stats)
     return answer
   }
 
   #send({ message, frame, nodes }: Extract<Effect, { do: 'send' }>): undefined {
-    this.#meter.sent(message, frame, nodes)
+    this.#stats.sent(message, frame, nodes)
     this.#link.send(frame)
-    if (nodes > 0) this.#options.onProgress?.(this.#meter)
+    if (nodes > 0) this.#options.onProgress?.(this.#stats)
   }
 
   /** Ends the session once. `known`: who has found the error, when the other side knows of it already. */
@@ -347,12 +347,12 @@ export class Session {
     }
     this.#connection.phase = 'closed'
     const isFault = error !== undefined && error.code !== 'ERR_ABORTED' && known !== 'peer'
-    const orderly = this.#leaving ? CLOSE_GOING_AWAY : CLOSE_NORMAL
-    this.#link.close(isFault ? error.closeCode : orderly, isFault ? error.code : '')
-    this.#patience.stop()
-    this.#waiters.rejectAll(error ?? sessionClosedError())
-    this.#desk.leave()
-    this.#lives.leave()
+    const normalCode = this.#isDraining ? CLOSE_GOING_AWAY : CLOSE_NORMAL
+    this.#link.close(isFault ? error.closeCode : normalCode, isFault ? error.code : '')
+    this.#timeouts.stop()
+    this.#pending.rejectAll(error ?? sessionClosedError())
+    this.#effects.leave()
+    this.#liveChannels.leave()
     this.#wake.notify()
   }
 }

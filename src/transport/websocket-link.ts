@@ -43,11 +43,11 @@ export async function connect(
     handshakeTimeout: handshakeMsMax,
     followRedirects: false,
   })
-  const link = new SocketLink(socket, target.host, { role: 'client', links })
+  const link = new WebSocketLink(socket, target.host, { role: 'client', links })
   const abort = (): void => socket.terminate()
   signal?.addEventListener('abort', abort, { once: true })
   try {
-    const { binding, loopback, wire } = await opened(socket, target.host)
+    const { binding, loopback, wire } = await upgradeOf(socket, target.host)
     link.listenTo(wire)
     return { link, host: target.host, binding, loopback }
   } catch (error) {
@@ -64,7 +64,7 @@ interface Upgraded {
   readonly wire: Duplex
 }
 
-function opened(socket: WebSocket, host: string): Promise<Upgraded> {
+function upgradeOf(socket: WebSocket, host: string): Promise<Upgraded> {
   let upgraded: Upgraded
   return new Promise((resolve, reject) => {
     socket.on('upgrade', response => {
@@ -121,7 +121,7 @@ export class SocketServer {
     return new Promise(resolve => {
       this.#server.handleUpgrade(request, socket, head, ws => {
         const address = request.socket.remoteAddress ?? 'unknown'
-        const link = new SocketLink(ws, address, { role: 'hub', links: this.#links })
+        const link = new WebSocketLink(ws, address, { role: 'hub', links: this.#links })
         link.listenTo(socket)
         resolve({
           link,
@@ -154,18 +154,18 @@ function exporterOf(socket: unknown): Uint8Array | undefined {
   return socket.exportKeyingMaterial(32, EXPORTER_LABEL, Buffer.alloc(0))
 }
 
-class SocketLink implements Link {
+class WebSocketLink implements Link {
   readonly remote: string
   readonly #socket: WebSocket
   readonly #isHub: boolean
   readonly #links: LinkGroup
   readonly #inbox = new Inbox()
-  readonly #pinger: NodeJS.Timeout
-  readonly #pulse = new KeepAlive()
-  #waiting: (() => void)[] = []
+  readonly #pingTimer: NodeJS.Timeout
+  readonly #keepAlive = new KeepAlive()
+  #drainWaiters: (() => void)[] = []
   #sentBytes = 0
   /** Takes the socket away from a peer that doesn't answer the close. */
-  #closer: NodeJS.Timeout | undefined
+  #closeTimer: NodeJS.Timeout | undefined
   #failure: ReplicaError | undefined
 
   constructor(socket: WebSocket, remote: string, { role, links }: { role: Role; links: LinkGroup }) {
@@ -176,10 +176,10 @@ class SocketLink implements Link {
     links.add()
     socket.binaryType = 'nodebuffer'
     socket.on('message', (data: Buffer, binary: boolean) => this.#onMessage(data, binary))
-    socket.on('ping', (data: Buffer) => this.#pulse.onControlFrame(this.#frameBytes(data)))
+    socket.on('ping', (data: Buffer) => this.#keepAlive.onControlFrame(this.#frameBytes(data)))
     socket.on('pong', (data: Buffer) => {
-      this.#pulse.onControlFrame(this.#frameBytes(data))
-      if (data.length === PING_BYTES) this.#pulse.onPong(data.readUInt32BE())
+      this.#keepAlive.onControlFrame(this.#frameBytes(data))
+      if (data.length === PING_BYTES) this.#keepAlive.onPong(data.readUInt32BE())
     })
     socket.on('error', cause => {
       const tooBig = (cause as { code?: string }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
@@ -189,18 +189,18 @@ class SocketLink implements Link {
     })
     socket.on('close', (code, reason) => {
       links.remove()
-      clearInterval(this.#pinger)
-      clearTimeout(this.#closer)
+      clearInterval(this.#pingTimer)
+      clearTimeout(this.#closeTimer)
       this.#inbox.end(this.#failure ?? closeError(code, reason.toString('utf8').slice(0, 123)))
       this.#release()
     })
-    this.#pinger = setInterval(() => this.#ping(), pingMs)
-    this.#pinger.unref()
+    this.#pingTimer = setInterval(() => this.#ping(), pingMs)
+    this.#pingTimer.unref()
   }
 
   /** Once the connection is upgraded: hears what comes, before it is whole messages. */
   listenTo(wire: Duplex): void {
-    wire.on('data', (chunk: Buffer) => this.#pulse.onData(chunk.length))
+    wire.on('data', (chunk: Buffer) => this.#keepAlive.onData(chunk.length))
   }
 
   get buffered(): number {
@@ -208,11 +208,11 @@ class SocketLink implements Link {
   }
 
   get receivedBytes(): number {
-    return this.#pulse.messageBytes
+    return this.#keepAlive.messageBytes
   }
 
   get isBackedUp(): boolean {
-    return this.#pulse.isBackedUp
+    return this.#keepAlive.isBackedUp
   }
 
   /** So much may wait to be written; with many links it is this one's share. */
@@ -224,13 +224,13 @@ class SocketLink implements Link {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     this.#sentBytes += frame.length
     this.#socket.send(frame, () => {
-      if (this.#waiting.length > 0 && this.#isDrained) this.#release()
+      if (this.#drainWaiters.length > 0 && this.#isDrained) this.#release()
     })
   }
 
   drained(): Promise<void> {
     if (this.#socket.readyState !== WebSocket.OPEN || this.#isDrained) return Promise.resolve()
-    return new Promise(resolve => this.#waiting.push(resolve))
+    return new Promise(resolve => this.#drainWaiters.push(resolve))
   }
 
   async next(): Promise<Uint8Array | undefined> {
@@ -240,15 +240,15 @@ class SocketLink implements Link {
   }
 
   close(code: number, reason: string): void {
-    if (this.#closer !== undefined || this.#socket.readyState === WebSocket.CLOSED) return
-    this.#closer = setTimeout(() => this.#socket.terminate(), closeMsMax)
+    if (this.#closeTimer !== undefined || this.#socket.readyState === WebSocket.CLOSED) return
+    this.#closeTimer = setTimeout(() => this.#socket.terminate(), closeMsMax)
     if (this.#socket.isPaused) this.#socket.resume()
     this.#socket.close(code, reason.slice(0, 120))
     this.#release()
   }
 
   #onMessage(data: Buffer, binary: boolean): void {
-    if (this.#closer !== undefined) return // nobody reads what still comes
+    if (this.#closeTimer !== undefined) return // nobody reads what still comes
     if (!binary) {
       this.#inbox.end(new ReplicaError('ERR_SYNC_FRAME', 'received a text frame; frames must be binary'))
       return
@@ -258,13 +258,13 @@ class SocketLink implements Link {
   }
 
   #release(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve()
+    for (const resolve of this.#drainWaiters.splice(0)) resolve()
   }
 
   #ping(): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     const drained = this.#sentBytes - this.buffered
-    const ping = this.#pulse.tick({ isReading: !this.#socket.isPaused, drained })
+    const ping = this.#keepAlive.tick({ isReading: !this.#socket.isPaused, drained })
     if (ping === undefined) {
       this.#failure = new ReplicaError('ERR_SYNC_TIMEOUT', 'received nothing, not even a response to pings')
       this.#socket.terminate()

@@ -256,7 +256,7 @@ test('only so many digests are kept in mind, and the rest is asked of the held n
   const digests = Array.from({ length: DOCUMENT_LIMITS.awaitedMax + 1 }, (_, i) => sha256(utf8(`${i}`)))
   assert.is(documents.markAwaited(digests).length, DOCUMENT_LIMITS.awaitedMax)
   assert.equal([documents.awaits(digests[0]!), documents.awaits(digests.at(-1)!)], [true, 'maybe'])
-  for (const digest of digests) documents.arrived(digest)
+  for (const digest of digests) documents.noteStored(digest)
   assert.ok(documents.awaitsAny)
   assert.equal(documents.markAwaited([digests.at(-1)!]), [digests.at(-1)!])
   documents.clear()

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Added, type PeerDraft, Registry } from '../../src/admission/registry.ts'
+import { type AddedPeer, type PeerDraft, Registry } from '../../src/admission/registry.ts'
 import { concat, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { type ErrorCode, hasCode } from '../../src/base/errors.ts'
 import { REGISTRY_LIMITS } from '../../src/base/limits.ts'
@@ -219,7 +219,7 @@ test('a removed key may be added again, which lifts its cut and says so', async 
   const registry = await open()
   await registry.add(draft('hub:alice', alice))
   const cut = await registry.remove('hub:alice', CUT)
-  const added: Added = await registry.add(draft('hub:alice', alice))
+  const added: AddedPeer = await registry.add(draft('hub:alice', alice))
   assert.equal(added.lifted, cut)
   assert.is(registry.verdict(alice.publicKeyBytes), 'registered')
   assert.equal(registry.cuts(), [])

@@ -7,7 +7,7 @@ import { DOCUMENT_LIMITS } from '../../src/base/limits.ts'
 import { chunkDocument } from '../../src/node/document-chunks.ts'
 import type { DocumentLink } from '../../src/node/node.ts'
 import { type Channel, ownLimits } from '../../src/sync/connection.ts'
-import type { Report } from '../../src/sync/message.ts'
+import type { ReportMessage } from '../../src/sync/message.ts'
 import { memoryLinkPair } from '../../src/transport/link.ts'
 import { Session } from '../../src/transport/session.ts'
 import { makeNode } from '../admission/nodes.ts'
@@ -66,7 +66,7 @@ function blocks(...nodes: readonly Uint8Array[]) {
 async function finish({ raw, done }: Pull, nodes: readonly Made[], heads: readonly Made[], sent: number) {
   const { digest } = openOf('pull', { heads: digestsOf(heads), count: nodes.length })
   raw.send({ t: 'end', ch: 1, seq: nodes.length, digest, nodes: sent })
-  const report: Report = await raw.next('report')
+  const report: ReportMessage = await raw.next('report')
   await done
   return report
 }

@@ -5,7 +5,7 @@ import { sha256, utf8 } from '../../src/base/bytes.ts'
 import type { Key } from '../../src/crypto/key.ts'
 import { ownLimits } from '../../src/sync/connection.ts'
 import { proofBytes, type Role } from '../../src/sync/handshake.ts'
-import { decodeMessage, encodeMessage, type Hello, type Message, SUBPROTOCOL } from '../../src/sync/message.ts'
+import { decodeMessage, encodeMessage, type HelloMessage, type Message, SUBPROTOCOL } from '../../src/sync/message.ts'
 
 export interface Closed {
   /** WebSocket close code. */
@@ -63,13 +63,13 @@ export class RawClient {
   }
 
   /** Hellos and the hub's proof. */
-  async greet(changes: Partial<Hello> = {}): Promise<void> {
+  async greet(changes: Partial<HelloMessage> = {}): Promise<void> {
     this.send(this.hello(changes))
     await this.next('hello')
     await this.next('proof')
   }
 
-  hello(changes: Partial<Hello> = {}): Hello {
+  hello(changes: Partial<HelloMessage> = {}): HelloMessage {
     return {
       t: 'hello',
       versions: [1],

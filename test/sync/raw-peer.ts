@@ -5,7 +5,7 @@ import { hasCode, ReplicaError } from '../../src/base/errors.ts'
 import type { SetTimer } from '../../src/base/timer.ts'
 import { ownLimits, type SessionConfig } from '../../src/sync/connection.ts'
 import { proofBytes } from '../../src/sync/handshake.ts'
-import { decodeMessage, encodeMessage, type Hello, type Message } from '../../src/sync/message.ts'
+import { decodeMessage, encodeMessage, type HelloMessage, type Message } from '../../src/sync/message.ts'
 import type { Link } from '../../src/transport/link.ts'
 
 export class RawPeer {
@@ -27,7 +27,7 @@ export class RawPeer {
     this.link.send(frame)
   }
 
-  hello(changes: Partial<Hello> = {}): void {
+  hello(changes: Partial<HelloMessage> = {}): void {
     const { hub, key, nonce } = this.config
     this.send({ t: 'hello', versions: [1], hub, key, nonce, caps: [], limits: ownLimits(), ...changes })
   }

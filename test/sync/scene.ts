@@ -151,7 +151,7 @@ export class Scene {
         return undefined
       }
       default:
-        return desk.ask(effect, peer!)
+        return desk.handle(effect, peer!)
     }
   }
 }

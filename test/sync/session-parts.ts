@@ -3,7 +3,7 @@
 import { compare, type Digest, sha256, utf8 } from '../../src/base/bytes.ts'
 import type { ErrorCode } from '../../src/base/errors.ts'
 import type { ClientConfig, HubConfig } from '../../src/sync/connection.ts'
-import type { Message, Open } from '../../src/sync/message.ts'
+import type { Message, OpenMessage } from '../../src/sync/message.ts'
 import { chain, circle, FRONTIER, keyOf, type Local, plant } from './local.ts'
 import { Scene } from './scene.ts'
 
@@ -56,7 +56,7 @@ const EMPTY_DIGEST = sha256(new Uint8Array(0))
 export const madeUp = (name: string): Digest => sha256(utf8(name))
 
 /** An open as a client with these heads would send it. */
-export function openOf(mode: Open['mode'], fields: Partial<Open> = {}): Open {
+export function openOf(mode: OpenMessage['mode'], fields: Partial<OpenMessage> = {}): OpenMessage {
   const heads = [...(fields.heads ?? [])]
   return {
     t: 'open',

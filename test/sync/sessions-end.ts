@@ -2,7 +2,7 @@
 
 import { compare, type Digest, sha256 } from '../../src/base/bytes.ts'
 import type { LogState } from '../../src/sync/connection.ts'
-import type { Report } from '../../src/sync/message.ts'
+import type { ReportMessage } from '../../src/sync/message.ts'
 import { carrier, introduce, keyOf, type Local, local, logOf, type Made, node, plant } from './local.ts'
 import type { Scene } from './scene.ts'
 import { blocksOf, diverged, madeUp, openOf, pair, ready, type Session } from './session-parts.ts'
@@ -96,7 +96,7 @@ export const ends: Session[] = [
       await scene.shakeHands()
       await scene.sync('push')
       const report = scene.sent('hub').find(({ t }) => t === 'report')
-      if ((report as Report).opened?.items.length !== 1) throw new TypeError('no conflict is reported')
+      if ((report as ReportMessage).opened?.items.length !== 1) throw new TypeError('no conflict is reported')
       return scene
     },
   },

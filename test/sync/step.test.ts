@@ -145,9 +145,9 @@ test('a sink that says it holds everything makes the source remember no more tha
   const scene = await new Scene(laptop!, main!).shakeHands()
   await scene.forge('hub', openOf('pull', { heads: [madeUp('mine')] }))
   const { source } = scene.hub.connection.channels.get(1)!
-  for (let i = 0; i < sinkIdsMax; i += 1) source!.skip.add(madeUp(i))
+  for (let i = 0; i < sinkIdsMax; i += 1) source!.heldBySink.add(madeUp(i))
   await scene.forge('hub', { t: 'have', ch: 1, stored: Uint8Array.of(0), held: Uint8Array.of(3) })
-  assert.is(source!.skip.size, sinkIdsMax)
+  assert.is(source!.heldBySink.size, sinkIdsMax)
   assert.is(scene.sent('hub').at(-1)?.t, 'end')
 })
 

@@ -6,7 +6,7 @@ import * as assert from 'uvu/assert'
 import { compare, type Digest, sha256, utf8 } from '../../src/base/bytes.ts'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../../src/base/limits.ts'
 import type { Admission } from '../../src/sync/connection.ts'
-import type { Message, OpenedConflictsReport } from '../../src/sync/message.ts'
+import type { Message, OpenedMessage } from '../../src/sync/message.ts'
 import { memoryLinkPair } from '../../src/transport/link.ts'
 import { type ReplicaPort, Session } from '../../src/transport/session.ts'
 import { chain, circle, clientConfig, FRONTIER, hubConfig, introduce, type Local, local, node, plant } from './local.ts'
@@ -50,7 +50,7 @@ async function ends({ exchange, raw, alarms }: Stage, error: string, close: numb
 
 const madeUp = (name: string | number): Digest => sha256(utf8(`made up ${name}`))
 
-function openedOf(heads: readonly Digest[], count = heads.length): OpenedConflictsReport {
+function openedOf(heads: readonly Digest[], count = heads.length): OpenedMessage {
   const { frontier: _f, mode: _m, ...view } = openOf('pull', { heads, count })
   return { ...view, t: 'opened' }
 }

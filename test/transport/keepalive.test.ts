@@ -12,8 +12,8 @@ const { pingMissesMax, idleMsMax } = SOCKET_LIMITS
 const reading = { isReading: true, drained: 0 }
 
 /** Beats until nothing more is hoped for. */
-function beats(pulse: KeepAlive, state: (beat: number) => Parameters<KeepAlive['tick']>[0]): number {
-  for (let count = 0; count < 20; count += 1) if (pulse.tick(state(count)) === undefined) return count
+function beats(keepAlive: KeepAlive, state: (beat: number) => Parameters<KeepAlive['tick']>[0]): number {
+  for (let count = 0; count < 20; count += 1) if (keepAlive.tick(state(count)) === undefined) return count
   return Number.POSITIVE_INFINITY
 }
 
@@ -40,28 +40,28 @@ test('a side that does not read goes on while the network takes what it sends', 
 })
 
 test('a byte of anything begins the count of misses again', () => {
-  const pulse = new KeepAlive()
+  const keepAlive = new KeepAlive()
   for (let i = 0; i < 10; i += 1) {
-    assert.type(pulse.tick(reading), 'number')
-    pulse.onData(1)
+    assert.type(keepAlive.tick(reading), 'number')
+    keepAlive.onData(1)
   }
   assert.is(
-    beats(pulse, () => reading),
+    beats(keepAlive, () => reading),
     pingMissesMax,
   )
 })
 
 test('pings and pongs are no bytes of messages, and the answer to the last ping answers all', () => {
-  const pulse = new KeepAlive()
-  pulse.onData(110)
-  pulse.onControlFrame(10)
-  assert.is(pulse.messageBytes, 100)
-  const [, second] = [pulse.tick(reading), pulse.tick(reading)]
-  assert.is(pulse.isBackedUp, true)
-  pulse.onPong(99) // of a ping that was never sent
-  assert.is(pulse.isBackedUp, true)
-  pulse.onPong(second!)
-  assert.is(pulse.isBackedUp, false)
+  const keepAlive = new KeepAlive()
+  keepAlive.onData(110)
+  keepAlive.onControlFrame(10)
+  assert.is(keepAlive.messageBytes, 100)
+  const [, second] = [keepAlive.tick(reading), keepAlive.tick(reading)]
+  assert.is(keepAlive.isBackedUp, true)
+  keepAlive.onPong(99) // of a ping that was never sent
+  assert.is(keepAlive.isBackedUp, true)
+  keepAlive.onPong(second!)
+  assert.is(keepAlive.isBackedUp, false)
 })
 
 test('a session waits while a message is coming or what was sent is not there, and is late when neither is so', () => {
@@ -71,8 +71,8 @@ test('a session waits while a message is coming or what was sent is not there, a
   const onLate = (error: { code: string }): void => {
     late = error.code
   }
-  const patience = new SessionTimeouts({ setAlarm: alarms.set, link, mayBeSilent: () => false, onLate })
-  patience.proven()
+  const timeouts = new SessionTimeouts({ setAlarm: alarms.set, link, mayBeSilent: () => false, onTimeout: onLate })
+  timeouts.onHandshake()
   link.receivedBytes = 10
   alarms.ring(idleMsMax)
   link.isBackedUp = true
@@ -82,7 +82,7 @@ test('a session waits while a message is coming or what was sent is not there, a
   assert.is(late, undefined)
   alarms.ring(idleMsMax)
   assert.is(late, 'ERR_SYNC_TIMEOUT')
-  patience.stop()
+  timeouts.stop()
 })
 
 test.run()

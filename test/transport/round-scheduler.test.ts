@@ -19,7 +19,7 @@ test('few channels start their rounds at once', () => {
   const pacer = new RoundScheduler()
   const paces = Array.from({ length: 3 }, () => pacer.join())
   let started = 0
-  for (const pace of paces) pace.due(() => (started += 1))
+  for (const pace of paces) pace.schedule(() => (started += 1))
   assert.is(started, 3)
 })
 
@@ -46,9 +46,9 @@ test('of many channels each starts as soon as it has waited, a few in each turn 
   }
   setImmediate(turn)
   for (const pace of paces) {
-    pace.due(() => {
+    pace.schedule(() => {
       starts.push(turns)
-      pace.due(() => starts.push(turns))
+      pace.schedule(() => starts.push(turns))
     })
   }
   assert.is(starts.length, 0)
@@ -62,11 +62,11 @@ test('a channel that has left starts nothing', async () => {
   const pacer = new RoundScheduler()
   const paces = Array.from({ length: 100 }, () => pacer.join())
   let started = 0
-  paces[0]!.due(() => {
+  paces[0]!.schedule(() => {
     throw new TypeError('it has left')
   })
   paces[0]!.leave()
-  paces[1]!.due(() => (started += 1))
+  paces[1]!.schedule(() => (started += 1))
   await until(() => started === 1)
 })
 
