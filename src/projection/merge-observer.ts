@@ -12,7 +12,11 @@ const NONE: MergeReport = { conflicts_opened: [], conflicts_opened_count: 0 }
 
 /** The merge observer of Vela, to be given to `Replica.open`. Opened conflicts are also written to the journal. */
 export function velaMergeObserver(replica: Replica): MergeObserver {
-  const context = contextOf(replica)
+  return mergeObserverOf(contextOf(replica))
+}
+
+/** As `velaMergeObserver`, for the context of a replica. */
+export function mergeObserverOf(context: ReplicaContext): MergeObserver {
   return {
     async beforeMerge(frontier) {
       const projection = FrontierProjection.of(context, frontier)

@@ -7,6 +7,7 @@ import { verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
 import type { VerifierPool } from '../../src/crypto/verifier-pool.ts'
 import { encodeBody, encodeNode, signingBytes } from '../../src/node/node.ts'
+import { mergeObserverOf } from '../../src/projection/merge-observer.ts'
 import type { ContextOptions } from '../../src/replica/open-replica.ts'
 import { ReplicaContext } from '../../src/replica/replica-context.ts'
 import { replicaPort } from '../../src/replica/sync/sync-server.ts'
@@ -60,6 +61,7 @@ export async function local(
   const key = keyOf(name)
   const opening = { location: store, clock: () => new Date(AT), ...options.open }
   const home = new ReplicaContext({ location: '', store, key, hubId: `hub:${name}`, former: [] }, opening)
+  home.observer = mergeObserverOf(home)
   await home.verifier.close()
   Object.assign(home, { verifier: inPlace })
   for (const frontier of frontiers) await home.openFrontier(frontier)
