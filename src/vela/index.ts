@@ -1,5 +1,5 @@
-// The event contract, as `frontier-replica/vela`: lossless JSON, canonical form, events, logs in files, frontier names.
-// Pure: no store, no network, no clock. Specification: protocol/event.md.
+// The event contract, as `frontier-replica/vela`: lossless JSON, canonical form, events, logs in
+// files, frontier names. Pure: no store, no network, no clock. Specification: protocol/event.md.
 
 export { readDraft } from '../event/draft.ts'
 export {
@@ -10,8 +10,6 @@ export {
   type EventHead,
   type EventReading,
   eventHash,
-  eventIdFromPrefix,
-  eventIdPrefix,
   eventSignature,
   eventSigningBytes,
   type ImportedEvent,
@@ -21,7 +19,7 @@ export {
   readEvent,
   type SignatureForm,
 } from '../event/event.ts'
-export { FRONTIER_SCHEMA_VERSION, frontierNameOf, type Genesis, genesisName, makeGenesis } from '../event/genesis.ts'
+export { frontierNameOf, type Genesis, genesisName, makeGenesis } from '../event/genesis.ts'
 export type { Signer, Verify } from '../event/signing.ts'
 // Replay: protocol/replay.md.
 export { Ancestry } from '../graph/ancestry.ts'
@@ -47,12 +45,9 @@ export {
   type Agreement,
   agreement,
   type Checkpoint,
-  type CheckpointDraft,
   checkCheckpoint,
   checkpointId,
   checkpointPreimage,
-  makeCheckpoint,
-  printCheckpoint,
   readCheckpoint,
   registryRoot,
 } from './federation/checkpoint.ts'
@@ -67,9 +62,9 @@ export {
   recordSync,
   recordUnverifiedEntry,
   syncWithPeer,
-  unrecordedConflicts as unrecordedEvents,
 } from './federation/comparison.ts'
-// Whole frontiers, their hashes, comparing and recording: protocol/frontier.md, protocol/federation.md.
+// Whole frontiers, their hashes, comparing and recording: protocol/frontier.md,
+// protocol/federation.md.
 export { CONFLICT_KINDS, type Conflict, type ConflictKind, diffFrontiers } from './federation/diff.ts'
 export {
   continueDiscovery,
@@ -82,11 +77,7 @@ export {
 export {
   checkFetchUrl,
   type FetchPolicy,
-  isAddress,
   isPrivateAddress,
-  isPrivateHost,
-  mayFollow,
-  redirectTarget,
 } from './federation/fetch-policy.ts'
 export type { FetchOutcome, FetchRequest } from './federation/http-exchange.ts'
 export {
@@ -113,7 +104,6 @@ export {
 } from './federation/ownership.ts'
 export {
   continuePeerFetch,
-  manifestSigningBytes,
   type PeerFetch,
   type PeerFetchResult,
   type PeerFetchState,
@@ -121,9 +111,8 @@ export {
   signManifestFile,
   startPeerFetch,
 } from './federation/peer-fetch.ts'
-export { type PeerHub, printPeerHub, readPeerHub, readPeerHubs } from './federation/peer-hub.ts'
+export { type PeerHub, printPeerHub, readPeerHubs } from './federation/peer-hub.ts'
 export {
-  compareEntries,
   type EntryContent,
   type EntryDraft,
   entryPreimage,
@@ -185,14 +174,15 @@ export {
   type TierSetPayload,
   type UninterpretedPayload,
 } from './payloads.ts'
-// Registry entries, discovery, proposals and resolutions: protocol/registry-entry.md, protocol/resolution.md.
+// Registry entries, discovery, proposals and resolutions: protocol/registry-entry.md,
+// protocol/resolution.md.
 export {
   type ActorRecord,
   checkReviewer,
   checkReviewerKey,
   isRevokedAt,
   judgeEventSignature,
-  NO_AUTHORITIES as NO_DECIDERS,
+  NO_AUTHORITIES,
   printActor,
   type ResolutionAuthorities,
   readActors,
@@ -230,8 +220,6 @@ export {
   type ComputedConflict,
   type ContestedField,
   conflictId,
-  currentWriters as standingSetters,
-  shownValue,
   viewConflicts,
   viewContested,
 } from './state/field-conflicts.ts'

@@ -1,6 +1,7 @@
-// The payloads of events: a type for each known kind, and the checks of the `frontier.*` kinds. The checks are those of
-// the reference, and one of `frontier.merged`, which the reference lacks. Further members are allowed, as in the
-// reference. Spec: protocol/resolution.md, G4, G5; protocol/replay.md, R3–R11.
+// The payloads of events: a type for each known kind, and the checks of the `frontier.*` kinds. The
+// checks are those of the reference, and one of `frontier.merged`, which the reference lacks.
+// Further members are allowed, as in the reference. Spec: protocol/resolution.md, G4, G5;
+// protocol/replay.md, R3–R11.
 
 import { NODE_LIMITS } from '../base/limits.ts'
 import { isBlank } from '../base/text.ts'
@@ -13,8 +14,8 @@ export const CONFLICT_DETECTED = 'frontier.conflict_detected'
 export const CONFLICT_RESOLVED = 'frontier.conflict_resolved'
 
 /**
- * A payload that this package does not read: a record of an act, or of a table that replay does not build. No member is
- * checked.
+ * A payload that this package does not read: a record of an act, or of a table that replay does not
+ * build. No member is checked.
  */
 export type UninterpretedPayload = unknown
 
@@ -24,12 +25,18 @@ export interface StoredObject {
   readonly [member: string]: unknown
 }
 
-/** A finding as an event brings it: the members that replay requires; all others are stored with them. */
+/**
+ * A finding as an event brings it: the members that replay requires; all others are stored with
+ * them.
+ */
 export interface FindingContent extends StoredObject {
   readonly assertion: { readonly text: string; readonly [member: string]: unknown }
   /** `score` is not limited to a range. */
   readonly confidence: { readonly score: number; readonly [member: string]: unknown }
-  /** Absent `retracted` and `superseded` mean false; an absent or null `review_state` means not reviewed. */
+  /**
+   * Absent `retracted` and `superseded` mean false; an absent or null `review_state` means not
+   * reviewed.
+   */
   readonly flags: {
     readonly retracted?: boolean
     readonly superseded?: boolean
@@ -69,7 +76,10 @@ export interface ConflictDetectedPayload {
   readonly detail?: string
 }
 
-/** Which finding and which difference a resolution decides, and the value: that of an event, or the value itself. */
+/**
+ * Which finding and which difference a resolution decides, and the value: that of an event, or the
+ * value itself.
+ */
 export type ResolutionChoice = {
   readonly finding_id: string
   /** As in a computed conflict (`FIELD_KINDS`) or a recorded one (`CONFLICT_KINDS`). */
@@ -88,7 +98,10 @@ export interface ConflictResolvedPayload {
   readonly choice?: ResolutionChoice
   /** Ids of the resolving events that this one replaces. */
   readonly supersedes?: readonly string[] | null
-  /** The key that signed the event, 64 lower-case hex digits; required unless the event has the reference's form. */
+  /**
+   * The key that signed the event, 64 lower-case hex digits; required unless the event has the
+   * reference's form.
+   */
   readonly signer?: string
 }
 
@@ -200,10 +213,11 @@ export interface TierSetPayload {
 }
 
 /**
- * The payload of each kind that replay knows, as a plain JavaScript value: what `fromJson` returns. Numbers are doubles,
- * floats and integers alike, and integers beyond ±(2^53 − 1) are bigints; so 1 and 1.0 are equal here, though they differ
- * in the event's bytes. A type says which members replay requires and which it reads if present. Further members are
- * allowed. The type is not a check: an event whose payload differs is stored all the same, and replay reports it.
+ * The payload of each kind that replay knows, as a plain JavaScript value: what `fromJson` returns.
+ * Numbers are doubles, floats and integers alike, and integers beyond ±(2^53 − 1) are bigints; so 1
+ * and 1.0 are equal here, though they differ in the event's bytes. A type says which members replay
+ * requires and which it reads if present. Further members are allowed. The type is not a check: an
+ * event whose payload differs is stored all the same, and replay reports it.
  * Spec: protocol/replay.md, R3–R11.
  */
 export interface PayloadByKind {
@@ -266,7 +280,10 @@ export interface PayloadByKind {
 /** A kind that replay knows. Events of other kinds are stored, and replay reports them. */
 export type EventKind = keyof PayloadByKind
 
-/** Returns the payload of an event in stored form. @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE */
+/**
+ * Returns the payload of an event in stored form.
+ * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE
+ */
 export function payloadOf(text: Uint8Array): Json {
   const event = parseJson(text, { numbers: 'exact' })
   const payload = event instanceof Map ? event.get('payload') : undefined
@@ -275,8 +292,8 @@ export function payloadOf(text: Uint8Array): Json {
 }
 
 /**
- * Checks the payload of one of the kinds `frontier.synced_with_peer`, `conflict_detected`, `conflict_resolved`,
- * `forked_from` and `merged`. Payloads of other kinds are not checked.
+ * Checks the payload of one of the kinds `frontier.synced_with_peer`, `conflict_detected`,
+ * `conflict_resolved`, `forked_from` and `merged`. Payloads of other kinds are not checked.
  * @throws ReplicaError ERR_EVENT_SHAPE
  */
 export function checkFrontierPayload(kind: string, payload: Json): void {

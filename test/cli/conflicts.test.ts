@@ -64,8 +64,11 @@ test('a resolution that anybody appended settles nothing, and is listed with the
   const by = ['--actor', 'reviewer:ada', '--reason', 'r', '--payload', JSON.stringify(said)]
   const forged = (await desk.json('lab', ['append', ...about, ...by])).value
   const listed = (await desk.json('lab', ['conflicts', 'list', '--recorded'])).value
-  assert.equal(listed.ignored, [{ event: forged.event, reason: 'it does not name its signer’s key' }])
-  assert.match((await desk.run('lab', ['conflicts', 'list', '--recorded'])).stdout, /settles nothing: it does not name/)
+  assert.equal(listed.ignored, [{ event: forged.event, reason: 'the payload does not name the signer’s key' }])
+  assert.match(
+    (await desk.run('lab', ['conflicts', 'list', '--recorded'])).stdout,
+    /settles nothing: the payload does not name/,
+  )
   await desk.run('lab', ['export', '--format', 'vela', '--out', 'whole.json'])
   const whole = JSON.parse(await fs.readFile(desk.dir.join('lab', 'whole.json'), 'utf8'))
   assert.is(whole.findings[0].confidence.score, 0.7)

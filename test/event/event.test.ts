@@ -6,6 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex } from '../../src/base/bytes.ts'
 import { type ErrorCode, hasCode } from '../../src/base/errors.ts'
+import { eventIdFromPrefix, eventIdPrefix } from '../../src/event/event.ts'
 import * as vela from '../../src/vela/index.ts'
 
 const test = suite('event/event')
@@ -29,13 +30,13 @@ function refusal(run: () => unknown, code: ErrorCode): Error {
 }
 
 test('labels are the eight bytes of an id', () => {
-  const label = vela.eventIdPrefix('vev_0123456789abcdef')
+  const label = eventIdPrefix('vev_0123456789abcdef')
   assert.is(toHex(label), '0123456789abcdef')
-  assert.is(vela.eventIdFromPrefix(label), 'vev_0123456789abcdef')
+  assert.is(eventIdFromPrefix(label), 'vev_0123456789abcdef')
   for (const id of ['vev_0123456789abcde', 'vev_0123456789ABCDEF', 'vfr_0123456789abcdef', '0123456789abcdef', ''])
-    refusal(() => vela.eventIdPrefix(id), 'ERR_EVENT_SHAPE')
+    refusal(() => eventIdPrefix(id), 'ERR_EVENT_SHAPE')
   assert.throws(
-    () => vela.eventIdFromPrefix(new Uint8Array(7)),
+    () => eventIdFromPrefix(new Uint8Array(7)),
     (error: unknown) => error instanceof TypeError,
   )
 })

@@ -54,10 +54,10 @@ async function afresh({ log }: Pick<Setting, 'log'>): Promise<string> {
       const text = toHex(decodeNode(bytes).event)
       carriers.set(text, [...(carriers.get(text) ?? []), seq])
     }
-  const deciders = { actors: [], verify }
+  const authorities = { actors: [], verify }
   const view = vela.emptyView({
     genesis: SEEDS.genesis,
-    authorities: deciders,
+    authorities,
     precedes: (a, b) => ancestry.precedes(a, b),
   })
   for (const { bytes } of await log.read([...(await replaySeqs(log))])) {

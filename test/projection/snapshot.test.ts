@@ -485,7 +485,7 @@ test('an event that stands before the base’s in replay order counts where it s
   })
   const joined = (events: readonly { text: Uint8Array; head: vela.EventHead }[]) => {
     const basis = { members: base.members, events: base.events }
-    const { members } = joinFrontier(basis, events.map(entry), { proposals, authorities: vela.NO_DECIDERS })
+    const { members } = joinFrontier(basis, events.map(entry), { proposals, authorities: vela.NO_AUTHORITIES })
     return (members.get('findings') as Map<string, vela.Json>[]).map(one => vela.readFinding(one).retracted)
   }
   // After the base's events it retracts; before the one that asserts the finding there is nothing to retract.

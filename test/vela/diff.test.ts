@@ -5,6 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { hasCode } from '../../src/base/errors.ts'
 import { splitWhiteSpace, trimWhiteSpace } from '../../src/base/text.ts'
+import { unrecordedConflicts } from '../../src/vela/federation/comparison.ts'
 import * as vela from '../../src/vela/index.ts'
 
 const test = suite('vela/diff')
@@ -108,7 +109,7 @@ test('events that record something else, or nothing that can be read, hide no co
   }
   const known = { peer_id: 'hub:x', ...conflict }
   const left = (payload: unknown) =>
-    vela.unrecordedEvents([conflict], { peer: 'hub:x', recorded: [event(payload)] }).length
+    unrecordedConflicts([conflict], { peer: 'hub:x', recorded: [event(payload)] }).length
   assert.is(left(known), 0)
   for (const payload of [null, [], { ...known, peer_id: 'hub:y' }, { ...known, kind: ' ' }, { ...known, detail: 7 }])
     assert.is(left(payload), 1)

@@ -214,7 +214,7 @@ test('a registered peer’s frontier is fetched with its signature', () => {
 test('a registered peer has to sign, with its own key, these very bytes', () => {
   const cases: [vela.FetchOutcome, RegExp][] = [
     [status(404), /not available/],
-    [sig(owner), /another key/],
+    [sig(owner), /not signed by the peer’s key/],
     [sig(hub, Buffer.from('{}')), /not valid/],
     [ok(Buffer.from('x')), /malformed/],
     [{ error: 'reset' }, /reset/],

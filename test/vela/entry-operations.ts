@@ -4,6 +4,7 @@
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { ReplicaError } from '../../src/base/errors.ts'
 import { checkFrontierId } from '../../src/base/frontier-id.ts'
+import { redirectTarget } from '../../src/vela/federation/fetch-policy.ts'
 import * as vela from '../../src/vela/index.ts'
 import { signer, verify } from './signers.ts'
 
@@ -26,7 +27,7 @@ interface Propose {
   computed?: vela.KnownConflict[]
 }
 
-const deciders = (actors = '[]'): vela.ResolutionAuthorities => ({ actors: vela.readActors(actors), verify })
+const authorities = (actors = '[]'): vela.ResolutionAuthorities => ({ actors: vela.readActors(actors), verify })
 const docket = (of: {
   events: string[]
   computed?: vela.KnownConflict[] | undefined
@@ -34,7 +35,7 @@ const docket = (of: {
 }): vela.ResolutionContext => ({
   events: logged(of.events),
   computed: of.computed ?? [],
-  authorities: deciders(of.actors),
+  authorities: authorities(of.actors),
 })
 
 const entryOperations: Record<string, (input: never) => Output> = {
@@ -103,7 +104,7 @@ const entryOperations: Record<string, (input: never) => Output> = {
   },
   private: ({ addresses }: { addresses: string[] }) => ({ private: addresses.map(vela.isPrivateAddress) }),
   redirect: ({ from, location }: { from: string; location: string }) => ({
-    url: vela.redirectTarget(from, location, { allowPrivate: false, allowPlain: false }) ?? null,
+    url: redirectTarget(from, location, { allowPrivate: false, allowPlain: false }) ?? null,
   }),
 }
 
@@ -147,7 +148,7 @@ const resolutionOperations: Record<string, (input: never) => Output> = {
     return { event: textOf(event.text), applied, proposal: vela.printProposal(after) }
   },
   resolutions: ({ events, actors }: { events: string[]; actors?: string }) => {
-    const { conflicts, ignored } = vela.readResolutions(logged(events), deciders(actors))
+    const { conflicts, ignored } = vela.readResolutions(logged(events), authorities(actors))
     const ids = (list: readonly vela.Resolution[]) => list.map(({ event }) => event)
     return {
       conflicts: conflicts.map(one => ({ ...one, standing: ids(one.standing), superseded: ids(one.superseded) })),

@@ -104,7 +104,7 @@ const frontierOperations: Record<string, (input: never) => Output> = {
     const basis = basisOf({ frontier, events: log, base: baseIn(base, frontier), documents: documentsBy })
     const joined = joinFrontier(basis, log, {
       proposals: proposalsIn(documentsBy.values()),
-      authorities: vela.NO_DECIDERS,
+      authorities: vela.NO_AUTHORITIES,
     })
     const members = new Map(joined.members).set(
       'events',

@@ -1,9 +1,10 @@
-// Checkpoints of a registry (protocol/registry-entry.md, E18, E19): an operator's signed word that the registry held exactly
-// these entries. Two operators who hold the same entries have the same root, so a split shows by comparing roots.
+// Checkpoints of a registry: an operator's signed statement that the registry holds exactly these
+// entries. Operators with equal entries have equal roots, so comparing roots shows a split.
+// Spec: protocol/registry-entry.md, E18, E19.
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
-import { type Signer, signHex, type Verify, verifiesHex } from '../../event/signing.ts'
+import { type Verify, verifiesHex } from '../../event/signing.ts'
 import { printJson } from '../../json/json.ts'
 import { printRecord, readRecordText } from '../../json/record.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
@@ -12,9 +13,12 @@ import { sortedEntries } from './registry-file.ts'
 
 export const CHECKPOINT_SCHEMA = 'vela.registry_checkpoint.v0.1'
 
+/** A registry checkpoint. The member names are the reference's JSON. */
 export interface Checkpoint {
   readonly schema: typeof CHECKPOINT_SCHEMA
-  /** `vrc_` and 16 lower-case hex digits, over everything else, the signature too. */
+  /**
+   * `vrc_` and 16 lower-case hex digits of the hash of all other members, the signature included.
+   */
   readonly checkpoint_id: string
   readonly hub_id: string
   readonly sequence: bigint
@@ -22,14 +26,17 @@ export interface Checkpoint {
   /** `sha256:` and 64 lower-case hex digits. */
   readonly registry_root: string
   readonly previous_checkpoint: string | undefined
+  /** 64 lower-case hex digits. */
   readonly signer_pubkey: string
+  /** 128 lower-case hex digits. */
   readonly signature: string
+  /** RFC 3339. */
   readonly created_at: string
 }
 
 const FORM = { what: 'checkpoint', code: 'ERR_ENTRY' } as const
 
-/** One hash over what a set of entries says, whatever their order. */
+/** Returns `sha256:` and 64 hex digits over a set of entries; their order does not matter. */
 export function registryRoot(entries: readonly RegistryEntry[]): string {
   const rows = sortedEntries(entries).map(
     entry =>
@@ -44,12 +51,12 @@ export function registryRoot(entries: readonly RegistryEntry[]): string {
   return `sha256:${toHex(sha256(utf8(printJson(rows))))}`
 }
 
-/** @throws ReplicaError ERR_JSON, ERR_ENTRY */
+/** Reads a checkpoint; further members are refused. @throws ReplicaError ERR_JSON, ERR_ENTRY */
 export function readCheckpoint(text: string | Uint8Array): Checkpoint {
   const record = readRecordText(FORM, text)
   const matching = (name: string, pattern: RegExp): string => {
     const value = record.string(name)
-    if (!pattern.test(value)) throw record.refuse(`${name} is not of its form`)
+    if (!pattern.test(value)) throw record.refuse(`${name} is malformed`)
     return value
   }
   const count = (name: string): bigint => {
@@ -76,55 +83,33 @@ export function readCheckpoint(text: string | Uint8Array): Checkpoint {
 
 const CHECKPOINT_ID = /^vrc_[0-9a-f]{16}$/
 
-/** Canonical JSON of the checkpoint. */
-export function printCheckpoint(checkpoint: Checkpoint): string {
+/** Returns the canonical JSON of the checkpoint. */
+function printCheckpoint(checkpoint: Checkpoint): string {
   const { sequence, entry_count, ...texts } = checkpoint
   const counts = { sequence: JsonNumber.integer(sequence), entry_count: JsonNumber.integer(entry_count) }
   return printRecord({ ...texts, ...counts }, new Map())
 }
 
-/** What is signed: the checkpoint with empty id and empty signature. */
+/** Returns the signed bytes: the canonical checkpoint with an empty id and an empty signature. */
 export function checkpointPreimage(checkpoint: Checkpoint): Uint8Array {
   return utf8(printCheckpoint({ ...checkpoint, checkpoint_id: '', signature: '' }))
 }
 
-/** `vrc_` and 16 hex digits over the checkpoint with an empty id, signature included. */
+/** Returns `vrc_` and 16 hex digits over the checkpoint with an empty id, signature included. */
 export function checkpointId(checkpoint: Checkpoint): string {
   return `vrc_${toHex(sha256(utf8(printCheckpoint({ ...checkpoint, checkpoint_id: '' }))).subarray(0, 8))}`
 }
 
-export interface CheckpointDraft {
-  readonly hub_id: string
-  readonly sequence: number | bigint
-  readonly previous_checkpoint?: string
-  readonly created_at: string
-}
-
-/** @throws ReplicaError ERR_ENTRY when the draft is of no such form */
-export function makeCheckpoint(entries: readonly RegistryEntry[], draft: CheckpointDraft, signer: Signer): Checkpoint {
-  const { hub_id, sequence, previous_checkpoint, created_at } = draft
-  const unsigned: Checkpoint = {
-    schema: CHECKPOINT_SCHEMA,
-    checkpoint_id: '',
-    hub_id,
-    sequence: BigInt(sequence),
-    entry_count: BigInt(entries.length),
-    registry_root: registryRoot(entries),
-    previous_checkpoint,
-    signer_pubkey: signer.publicKey,
-    signature: '',
-    created_at,
-  }
-  const signed = { ...unsigned, signature: signHex(signer, checkpointPreimage(unsigned)) }
-  return readCheckpoint(printCheckpoint({ ...signed, checkpoint_id: checkpointId(signed) }))
-}
-
-/** Its id, root and count are right for these entries and its signature is the signer's. @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE */
+/**
+ * Checks that the id, the root and the count are those of these entries and that the signature is
+ * the signer's.
+ * @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE
+ */
 export function checkCheckpoint(checkpoint: Checkpoint, entries: readonly RegistryEntry[], verify: Verify): void {
   const { checkpoint_id, registry_root, entry_count, signer_pubkey: key, signature } = checkpoint
-  if (checkpoint_id !== checkpointId(checkpoint)) throw wrong('its id is not that of its content')
-  if (registry_root !== registryRoot(entries)) throw wrong('its root is not that of the entries')
-  if (entry_count !== BigInt(entries.length)) throw wrong('it counts other entries')
+  if (checkpoint_id !== checkpointId(checkpoint)) throw wrong('the id does not match the content')
+  if (registry_root !== registryRoot(entries)) throw wrong('the root does not match the entries')
+  if (entry_count !== BigInt(entries.length)) throw wrong('entry_count does not match the entries')
   if (!verifiesHex(verify, { key, message: checkpointPreimage(checkpoint), signature }))
     throw new ReplicaError('ERR_ENTRY_SIGNATURE', 'the signature of the checkpoint is not valid')
 }
@@ -133,15 +118,19 @@ function wrong(reason: string): ReplicaError {
   return new ReplicaError('ERR_ENTRY', `checkpoint: ${reason}`)
 }
 
+/** The result of comparing the answers of several witnesses. */
 export interface Agreement {
   readonly verdict: 'insufficient' | 'unanimous' | 'majority' | 'split'
-  /** What most of them say; undefined for a split and for too few answers. */
+  /** The answer of more than half; undefined for a split and for fewer than two answers. */
   readonly value: string | undefined
-  /** Each answer with how often it came, the most frequent first, then in text order. */
+  /** Each distinct answer with its count, the most frequent first, then in text order. */
   readonly votes: readonly { readonly value: string; readonly count: number }[]
 }
 
-/** What two or more witnesses say of the same thing, such as the hash of an entry or a registry's root. */
+/**
+ * Compares the answers of witnesses about one thing, such as the hash of an entry or the root of a
+ * registry.
+ */
 export function agreement(answers: readonly string[]): Agreement {
   const counts = new Map<string, number>()
   for (const answer of answers) counts.set(answer, (counts.get(answer) ?? 0) + 1)

@@ -1,6 +1,7 @@
-// What a pass over a peer observed, as events (protocol/federation.md, C6–C11): one that it took place, one for each conflict. They
-// are the reference's byte for byte, of a pseudo-actor and unsigned, and belong into the journal: they are never sent to peers.
-// No clock and no network: times and what was fetched come in.
+// Comparison with a peer, recorded as events: one event for the comparison and one for each
+// conflict. The events equal the reference's byte for byte, have a pseudo-actor and no signature,
+// and belong into the local journal: they are never sent to peers. No clock and no network: the
+// caller passes times and fetched content. Spec: protocol/federation.md, C6–C11.
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { checkFrontierId } from '../../base/frontier-id.ts'
@@ -16,7 +17,10 @@ import type { DiscoveryResult } from './discovery.ts'
 
 export const SYNCED_WITH_PEER = 'frontier.synced_with_peer'
 
-/** The reference's JSON; `conflicts` are all that were found, `events_appended` counts the events that record them. */
+/**
+ * The result of a comparison, in the reference's JSON. `conflicts` are all that were found;
+ * `events_appended` counts the new events.
+ */
 export interface ComparisonReport {
   readonly peer_id: string
   readonly our_snapshot_hash: string
@@ -25,29 +29,39 @@ export interface ComparisonReport {
   readonly events_appended: number
 }
 
-/** With whom and when, and what need not be said again. */
+/** The peer and the time of a comparison, and the events already recorded. */
 export interface ComparisonRun {
   readonly peer: string
-  /** RFC 3339; the reference writes UTC as `+00:00`. The timestamp of all events of the pass. */
+  /**
+   * RFC 3339; the reference writes UTC as `+00:00`. The timestamp of all events of the comparison.
+   */
   readonly at: string
-  /** Our own frontier's name, where it is not the one that its file gives. */
+  /** Our frontier's id, if it differs from the one in its file. */
   readonly frontier?: string
-  /** Events recorded before: a conflict that one of them records for this peer is not recorded again. None when absent. */
+  /**
+   * Earlier events: a conflict that one of them records for this peer is not recorded again.
+   * Default: none.
+   */
   readonly recorded?: Iterable<LoggedEvent>
 }
 
+/** A report and the events that record it. */
 export interface ComparisonEvents {
   readonly report: ComparisonReport
-  /** In stored form, in the order in which they are to be appended. */
+  /** In stored form, in append order. */
   readonly events: readonly LoggedEvent[]
 }
 
 type Ours = Pick<FrontierFile, 'id' | 'members' | 'findings'>
 
-/** Our frontier where nothing is compared: whole, or its name and the hash that was made of it already. */
+/** Our frontier when nothing is compared: the frontier itself, or its id and snapshot hash. */
 export type OurState = Pick<FrontierFile, 'id' | 'members'> | { readonly id: string; readonly snapshot_hash: string }
 
-/** Compares, and records what differs. Neither frontier changes. @throws ReplicaError ERR_PEER_ID, ERR_INSTANT, ERR_FRONTIER_ID */
+/**
+ * Compares two frontiers and returns the events that record the differences. Neither frontier
+ * changes.
+ * @throws ReplicaError ERR_PEER_ID (blank), ERR_INSTANT, ERR_FRONTIER_ID
+ */
 export function syncWithPeer(
   ours: Ours,
   theirs: Pick<FrontierFile, 'members' | 'findings'>,
@@ -63,7 +77,10 @@ export function syncWithPeer(
   )
 }
 
-/** What was compared elsewhere, recorded: hashes and conflicts are taken as given. @throws as syncWithPeer does */
+/**
+ * Returns the events for a comparison made elsewhere; hashes and conflicts are used as given.
+ * @throws ReplicaError ERR_PEER_ID, ERR_INSTANT, ERR_FRONTIER_ID
+ */
 export function recordSync(
   found: Pick<ComparisonReport, 'our_snapshot_hash' | 'peer_snapshot_hash' | 'conflicts'>,
   pass: ComparisonRun & { readonly frontier: string },
@@ -71,15 +88,20 @@ export function recordSync(
   return comparisonEvents(found, { ...pass, outcome: '' })
 }
 
+/** A registry entry whose locator returned no frontier. */
 export interface LocatorFailure {
-  /** The frontier that was asked for. */
+  /** The requested frontier. */
   readonly vfr_id: string
   readonly locator: string
-  /** Of HTTP; 0 when there was none. */
+  /** HTTP status, 0 to 65535; 0 if there was none. */
   readonly status: number
 }
 
-/** The entry was good, and where it pointed there was no frontier. @throws as syncWithPeer does */
+/**
+ * Returns the events for a valid entry whose locator returned no frontier.
+ * @throws ReplicaError ERR_PEER_ID, ERR_INSTANT, ERR_FRONTIER_ID; TypeError for a status out of
+ *   range
+ */
 export function recordLocatorFailure(ours: OurState, failure: LocatorFailure, pass: ComparisonRun): ComparisonEvents {
   const { vfr_id, locator, status } = failure
   if (!Number.isInteger(status) || status < 0 || status > 0xffff) throw new TypeError(`${status} is not an HTTP status`)
@@ -91,7 +113,10 @@ export function recordLocatorFailure(ours: OurState, failure: LocatorFailure, pa
   )
 }
 
-/** The entry is not to be believed, for this reason; nothing was compared. @throws as syncWithPeer does */
+/**
+ * Returns the events for an entry that failed verification; nothing was compared.
+ * @throws ReplicaError ERR_PEER_ID, ERR_INSTANT, ERR_FRONTIER_ID
+ */
 export function recordUnverifiedEntry(
   ours: OurState,
   entry: { readonly vfr_id: string; readonly reason: string },
@@ -102,9 +127,9 @@ export function recordUnverifiedEntry(
 }
 
 /**
- * What a discovery comes to: a comparison, a failure recorded, or, where the hub wasn't reached or has no such entry,
- * nothing at all (undefined).
- * @throws as syncWithPeer and readFrontier do
+ * Returns the events for the result of a discovery: a comparison, or a recorded failure. Returns
+ * undefined if the hub was unreachable or has no such entry: nothing is recorded then.
+ * @throws ReplicaError ERR_PEER_ID, ERR_INSTANT, ERR_FRONTIER_ID, and the errors of readFrontier
  */
 export function recordDiscovery(
   ours: Ours,
@@ -124,7 +149,10 @@ export function recordDiscovery(
   }
 }
 
-/** Those of the conflicts that no event here records for this peer: same finding, same kind, same detail. */
+/**
+ * Returns the conflicts that no event records for this peer. Equal means: same finding, same kind,
+ * same detail.
+ */
 export function unrecordedConflicts(
   conflicts: readonly Conflict[],
   before: { readonly peer: string; readonly recorded: Iterable<LoggedEvent> },
@@ -159,7 +187,7 @@ function conflictKey({ finding_id, kind, detail }: RecordedConflict): string {
 
 interface ObservedRun extends ComparisonRun {
   readonly frontier: string
-  /** What the reason of the first event ends with. */
+  /** Suffix of the first event's reason. */
   readonly outcome: string
 }
 
@@ -178,8 +206,8 @@ function comparisonEvents(
   { peer, at, frontier, recorded = [], outcome }: ObservedRun,
 ): ComparisonEvents {
   checkFrontierId(frontier)
-  if (isBlank(peer)) throw new ReplicaError('ERR_PEER_ID', 'the peer’s id is blank')
-  if (readInstant(at) === undefined) throw new ReplicaError('ERR_INSTANT', 'the time of the pass is not RFC 3339')
+  if (isBlank(peer)) throw new ReplicaError('ERR_PEER_ID', 'the peer id is blank')
+  if (readInstant(at) === undefined) throw new ReplicaError('ERR_INSTANT', 'the time of the comparison is not RFC 3339')
   const { conflicts, ...hashes } = found
   const event = (kind: string, reason: string, payload: unknown): LoggedEvent =>
     makeEvent({

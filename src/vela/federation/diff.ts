@@ -1,11 +1,15 @@
-// What two frontiers disagree about, finding by finding (protocol/federation.md, C1–C5). Pure comparison, no judgement: which side
-// is right is for a person. The detail texts go into recorded events, and so into their ids; they are the reference's to the letter.
+// Differences between two frontiers, finding by finding. The comparison does not decide which side
+// is right; a person does. The detail texts equal the reference's to the letter, because recorded
+// events contain them and so their ids depend on them. Spec: protocol/federation.md, C1–C5.
 
 import { compareText, trimWhiteSpace } from '../../base/text.ts'
 import { printFixed } from '../../json/number.ts'
 import type { Finding, FrontierFile } from '../files/frontier-file.ts'
 
-/** The closed set. The last two are of a whole frontier that couldn't be compared. */
+/**
+ * The kinds of recorded conflicts: a closed set. The last two are about a frontier that could not
+ * be compared.
+ */
 export const CONFLICT_KINDS = [
   'missing_in_peer',
   'missing_locally',
@@ -17,23 +21,30 @@ export const CONFLICT_KINDS = [
   'broken_locator',
   'unverified_peer_entry',
 ] as const
+/** One of CONFLICT_KINDS. */
 export type ConflictKind = (typeof CONFLICT_KINDS)[number]
 
+/** One difference between two frontiers. */
 export interface Conflict {
+  /** The finding; the frontier for the last two kinds. */
   readonly finding_id: string
   readonly kind: ConflictKind
   readonly detail: string
 }
 
-/** Scores further apart than this diverge, as doubles: .75 and .70 do, .85 and .80 don't. */
+/**
+ * Scores conflict if they differ by more than this, computed in doubles: .75 and .70 do, .85 and
+ * .80 do not.
+ */
 export const SCORE_DISTANCE_MAX = 0.05
 
 type Findings = Pick<FrontierFile, 'findings'> & Partial<Pick<FrontierFile, 'unread'>>
 
 /**
- * Every conflict of the seven kinds that a comparison can find, by finding id and then by kind, in the order of their
- * bytes. Of several findings under one id the last one counts. What either side has and can't be read is left out on both. Cost
- * follows the findings given: to compare what a merge touched, give only that.
+ * Returns the conflicts of the first seven kinds, sorted by the bytes of the finding id, then of
+ * the kind. Of several findings with one id the last one counts. A finding that one side cannot
+ * read is skipped on both. The cost is linear in the findings given: pass only those that a merge
+ * touched to compare only these.
  */
 export function diffFrontiers(ours: Findings, theirs: Findings): Conflict[] {
   const unread = new Set([ours, theirs].flatMap(side => (side.unread ?? []).map(({ id }) => id)))

@@ -1,6 +1,7 @@
-// Finding a peer's frontier through a hub's registry (protocol/registry-entry.md, E26–E28), as a machine without a network:
-// each step says what to fetch next or how it ended. There are five endings and no other. The frontier's owner and the hub are
-// two parties with two keys: the owner's is checked here, the hub is only where the entry was found.
+// State machine that finds a peer's frontier through a hub's registry, without a network: each step
+// returns the next request or the result. There are exactly five results. The frontier's owner and
+// the hub have different keys; only the owner's key is checked here, because the hub only stores
+// the entry. Spec: protocol/registry-entry.md, E26–E28.
 
 import { hasCode } from '../../base/errors.ts'
 import { checkFrontierId } from '../../base/frontier-id.ts'
@@ -11,19 +12,27 @@ import type { FetchPolicy } from './fetch-policy.ts'
 import { type FetchOutcome, type FetchRequest, newHttpGet, onResponse, type Pending } from './http-exchange.ts'
 import { type RegistryEntry, readEntry, verifyEntry } from './registry-entry.ts'
 
+/** Parameters of a discovery. */
 export interface Discovery {
-  /** Where the hub answers, as `https://hub.example`. */
+  /** Base URL of the hub, as `https://hub.example`. */
   readonly hub: string
+  /** `vfr_…` */
   readonly frontier: string
-  /** The key that the frontier's owner has, 64 lower-case hex digits; undefined when whoever signed is to be believed. */
+  /** The expected owner's key, 64 lower-case hex digits; undefined accepts any owner. */
   readonly ownerKey: string | undefined
   readonly verify: Verify
-  /** All hashes that the content may be said to have: one for each form or reader's version that is accepted. */
+  /**
+   * Returns every accepted snapshot hash of the content: one for each reading and reader version.
+   */
   readonly snapshotHashes: (content: Uint8Array) => readonly string[]
+  /** Returns every accepted log hash of the content. */
   readonly eventLogHashes: (content: Uint8Array) => readonly string[]
   readonly policy: FetchPolicy
 }
 
+/**
+ * The five results of a discovery. `status` of a broken locator is 0 if there was no HTTP status.
+ */
 export type DiscoveryResult =
   | { readonly kind: 'Resolved'; readonly entry: RegistryEntry; readonly content: Uint8Array }
   | { readonly kind: 'Unreachable'; readonly url: string; readonly error: string }
@@ -31,19 +40,20 @@ export type DiscoveryResult =
   | { readonly kind: 'UnverifiedEntry'; readonly vfr_id: string; readonly reason: string }
   | { readonly kind: 'BrokenLocator'; readonly vfr_id: string; readonly locator: string; readonly status: number }
 
-/** Where a discovery stands: it waits for the outcome of `pending`. */
+/** A discovery that waits for the outcome of `pending`. */
 export interface DiscoveryState {
   readonly discovery: Discovery
   readonly pending: Pending
-  /** Verified; undefined while it is what is being fetched. */
+  /** The verified entry; undefined while it is being fetched. */
   readonly entry: RegistryEntry | undefined
 }
 
+/** The next request with the state to continue from, or the result. */
 export type DiscoveryStep =
   | { readonly fetch: FetchRequest; readonly state: DiscoveryState }
   | { readonly result: DiscoveryResult }
 
-/** @throws ReplicaError ERR_FRONTIER_ID */
+/** Returns the first step of a discovery. @throws ReplicaError ERR_FRONTIER_ID */
 export function startDiscovery(discovery: Discovery): DiscoveryStep {
   checkFrontierId(discovery.frontier)
   const url = entryUrl(discovery)
@@ -52,6 +62,7 @@ export function startDiscovery(discovery: Discovery): DiscoveryStep {
   return waiting({ discovery, pending, entry: undefined })
 }
 
+/** Returns the step that follows the outcome of the pending request. */
 export function continueDiscovery(state: DiscoveryState, outcome: FetchOutcome): DiscoveryStep {
   const arrival = onResponse(state.pending, outcome)
   if (arrival.kind === 'again') return waiting({ ...state, pending: arrival.pending })
@@ -99,7 +110,10 @@ function entryArrived(discovery: Discovery, body: Uint8Array): DiscoveryStep {
   return waiting({ discovery, pending, entry })
 }
 
-/** Why this entry is not to be believed. The texts are part of recorded events, and so of their ids. */
+/**
+ * Returns why the entry is not valid, or undefined. Recorded events contain the texts, so their ids
+ * depend on them.
+ */
 function entryFault({ verify, frontier, ownerKey }: Discovery, entry: RegistryEntry): string | undefined {
   const { vfr_id, owner_pubkey } = entry
   if (!verifyEntry(entry, verify)) return 'registry entry signature does not verify against entry.owner_pubkey'
@@ -121,7 +135,7 @@ function judgeResolved(discovery: Discovery, entry: RegistryEntry, content: Uint
     const [snapshots, logs] = [discovery.snapshotHashes(content), discovery.eventLogHashes(content)]
     reason = hashFault(entry, { snapshots, logs })
   } catch (error) {
-    // What has no hash is no frontier after all.
+    // Content without a hash is not a frontier.
     if (!hasCode(error)) throw error
     return broken
   }

@@ -1,11 +1,16 @@
-// IP addresses as text (protocol/registry-entry.md, E22): which of them lie on the open internet. What a stranger's URL leads
-// to must not be this machine, its network or its provider's metadata service, in whichever spelling. The list is that
-// of allocated global unicast, not of known bad ranges: what is unknown counts as private.
+// Allowed URLs and addresses for requests that other parties cause. Such a URL must not lead to
+// this machine, its network or its provider's metadata service, in any spelling of the address.
+// Addresses are checked against the allocated global unicast ranges, not against known bad ranges:
+// an unknown address counts as private. A name is resolved only when a connection is opened, so the
+// caller that connects MUST check each resolved address with isPrivateAddress.
+// Spec: protocol/registry-entry.md, E21–E23.
 
 import { ReplicaError } from '../../base/errors.ts'
 import { REGISTRY_LIMITS } from '../../base/limits.ts'
 
-/** True for every address that is not global unicast, and for text that is no address at all. */
+/**
+ * Returns true for every address that is not global unicast, and for text that is not an address.
+ */
 export function isPrivateAddress(text: string): boolean {
   const four = parseIPv4(text)
   if (four !== undefined) return isPrivateIPv4(four)
@@ -13,19 +18,19 @@ export function isPrivateAddress(text: string): boolean {
   return six === undefined || isPrivateIPv6(six)
 }
 
-/** True for an address of version 4 or 6, in the URL parser's brackets or without. */
+/** Returns true for an IPv4 or IPv6 address, with or without the URL parser's brackets. */
 export function isAddress(text: string): boolean {
   return parseIPv4(text) !== undefined || parseIPv6(text) !== undefined
 }
 
-/** Four decimal numbers without leading zeros, which some readers take for octal. */
+/** Four decimal numbers without leading zeros: some parsers read those as octal. */
 function parseIPv4(text: string): number[] | undefined {
   const parts = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(text)?.slice(1)
   if (parts === undefined || parts.some(part => Number(part) > 255 || /^0./.test(part))) return undefined
   return parts.map(Number)
 }
 
-/** Base, then how many bits of it count. RFC 6890 and what became of it, multicast, class E. */
+/** Base address and prefix length: RFC 6890 and its successors, multicast, class E. */
 const PRIVATE_IPV4: readonly (readonly [string, number])[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
@@ -48,7 +53,10 @@ function isPrivateIPv4(address: readonly number[]): boolean {
   return PRIVATE_IPV4.some(([base, bits]) => sharesBits(address, parseIPv4(base)!, { bits, unit: 8 }))
 }
 
-/** Inside of global unicast, 2000::/3: protocol assignments (Teredo, ORCHID), documentation, 6to4. */
+/**
+ * Ranges inside global unicast, 2000::/3: protocol assignments (Teredo, ORCHID), documentation,
+ * 6to4.
+ */
 const PRIVATE_IPV6: readonly (readonly [string, number])[] = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -58,7 +66,7 @@ const PRIVATE_IPV6: readonly (readonly [string, number])[] = [
 
 function isPrivateIPv6(address: readonly number[]): boolean {
   const under = (base: string, bits: number) => sharesBits(address, parseIPv6(base)!, { bits, unit: 16 })
-  // Mapped (RFC 4291) and translated (RFC 6052) addresses are their IPv4 address.
+  // A mapped (RFC 4291) or translated (RFC 6052) address counts as its IPv4 address.
   if (under('::ffff:0:0', 96) || under('64:ff9b::', 96)) {
     const [high, low] = address.slice(6) as [number, number]
     return isPrivateIPv4([high >> 8, high & 255, low >> 8, low & 255])
@@ -75,7 +83,10 @@ function sharesBits(a: readonly number[], b: readonly number[], prefix: { bits: 
   return true
 }
 
-/** Eight groups. A zone (`%eth0`) names an interface of this machine: such text is no address here. */
+/**
+ * Returns eight groups. A zone (`%eth0`) names an interface of this machine, so text with a zone is
+ * not an address here.
+ */
 function parseIPv6(text: string): number[] | undefined {
   const bare = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text
   if (bare.length > 45) return undefined
@@ -86,7 +97,7 @@ function parseIPv6(text: string): number[] | undefined {
   if (front === undefined || back === undefined) return undefined
   const missing = 8 - front.length - back.length
   if (tail === undefined ? missing !== 0 || head === '' : missing < 1) return undefined
-  // Four decimals may stand at the very end only.
+  // An IPv4 part may only be at the end.
   if (tail !== undefined && head.includes('.')) return undefined
   return [...front, ...new Array<number>(missing).fill(0), ...back]
 }
@@ -104,19 +115,32 @@ function readGroups(text: string): number[] | undefined {
   return groups
 }
 
+/** Which URLs may be fetched. */
 export interface FetchPolicy {
-  /** Hosts of this machine and of private networks, which an operator may want in a closed network. */
+  /** Allows hosts of this machine and of private networks; for operators of a closed network. */
   readonly allowPrivate: boolean
-  /** `http` to any host; otherwise it is for private hosts only, and only where these are allowed. */
+  /**
+   * Allows `http` to any host. Without it `http` is allowed to private hosts only, if these are
+   * allowed.
+   */
   readonly allowPlain: boolean
-  /** The origin that the operator named: its host may be one that looks private. What it refers to elsewhere is still a stranger's word. */
+  /**
+   * An origin that the operator configured: its host may look private. URLs at other origins are
+   * still untrusted.
+   */
   readonly named?: string
 }
 
-/** As the URL of a peer, only what a web client dials; a backslash or a control would read as something else than it looks. */
+/**
+ * Refuses backslashes, control characters and spaces: a URL with them looks different from what a
+ * client dials.
+ */
 const WEB_URL = /^https?:\/\/[^\p{C}\p{Z}\\#]+$/iu
 
-/** @throws ReplicaError ERR_PEER_URL */
+/**
+ * Checks that the policy allows a URL; a host name is not resolved.
+ * @throws ReplicaError ERR_PEER_URL
+ */
 export function checkFetchUrl(text: string, policy: FetchPolicy): void {
   const refusal = urlFault(text, policy)
   if (refusal !== undefined) throw new ReplicaError('ERR_PEER_URL', refusal)
@@ -126,21 +150,27 @@ function urlFault(text: string, policy: FetchPolicy): string | undefined {
   if (Buffer.byteLength(text) > REGISTRY_LIMITS.urlBytesMax) return 'the URL is too long'
   if (!WEB_URL.test(text) || !URL.canParse(text)) return 'not a URL of the form https://host/…'
   const { protocol, username, password, hostname } = new URL(text)
-  if (username !== '' || password !== '') return 'a URL to fetch must not have a user name or password'
+  if (username !== '' || password !== '') return 'the URL must not contain a user name or password'
   const isPrivate = isPrivateHost(hostname)
-  if (isPrivate && !mayBePrivate(text, policy)) return `${hostname} is a host of this machine or of a private network`
+  if (isPrivate && !mayBePrivate(text, policy)) return `${hostname} is on this machine or in a private network`
   if (protocol === 'http:' && !policy.allowPlain && !isPrivate) return 'http:// is not encrypted; use https://'
   return undefined
 }
 
-/** Whether what this URL's host resolves to may lie in a private network. A public name that is named stays a public one. */
+/**
+ * Returns whether the host of the URL may resolve to an address in a private network. A configured
+ * origin with a public name may not.
+ */
 export function mayBePrivate(url: string, { allowPrivate, named }: FetchPolicy): boolean {
   if (allowPrivate || named === undefined) return allowPrivate
   const { origin, hostname } = new URL(url)
   return origin === named && isPrivateHost(hostname)
 }
 
-/** A literal private address, or a name that means this machine or this network. Dots at the end change nothing. */
+/**
+ * Returns true for a literal private address and for names of this machine or network. Trailing
+ * dots are ignored.
+ */
 export function isPrivateHost(hostname: string): boolean {
   if (isAddress(hostname)) return isPrivateAddress(hostname)
   const name = hostname.toLowerCase().replace(/\.+$/, '')
@@ -148,12 +178,14 @@ export function isPrivateHost(hostname: string): boolean {
   return name === '' || !name.includes('.') || PRIVATE_NAMES.has(last) || name.endsWith('.home.arpa')
 }
 
-/** Top-level names that no public name server answers for (RFC 6761, RFC 6762, ICANN's `internal`). */
+/**
+ * Top-level names that public name servers do not serve (RFC 6761, RFC 6762, ICANN's `internal`).
+ */
 const PRIVATE_NAMES = new Set(['localhost', 'local', 'internal', 'lan', 'home', 'corp'])
 
 /**
- * Where a redirect from `from` with this `Location` leads; undefined when it must not be followed: to another scheme,
- * host or port, or to a URL that may not be fetched itself.
+ * Returns the target of a redirect from `from` with this `Location`; undefined if it must not be
+ * followed: to another scheme, host or port, or to a URL that the policy refuses.
  */
 export function redirectTarget(from: string, location: string, policy: FetchPolicy): string | undefined {
   if (Buffer.byteLength(location) > REGISTRY_LIMITS.urlBytesMax || !URL.canParse(location, from)) return undefined
@@ -163,7 +195,10 @@ export function redirectTarget(from: string, location: string, policy: FetchPoli
   return target.href
 }
 
-/** Whether a redirect may lead from one URL to the other: same scheme, host and port, no user name or password. */
+/**
+ * Returns whether a redirect may go from one URL to the other: same scheme, host and port, no user
+ * name or password.
+ */
 export function mayFollow(from: string, to: string): boolean {
   if (!URL.canParse(from) || !URL.canParse(to)) return false
   const [before, after] = [new URL(from), new URL(to)]

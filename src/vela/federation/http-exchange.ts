@@ -1,33 +1,42 @@
-// One GET as a decision without a network (protocol/registry-entry.md, E24): what to ask for, and what an answer means.
-// Redirects come back here instead of being followed by the HTTP client, and a body past its bound is no body.
+// One GET as a state machine without a network: the request, and the meaning of its response. The
+// HTTP client follows no redirects; they are decided here. A body over its limit is an error.
+// Spec: protocol/registry-entry.md, E24.
 
 import { hasCode } from '../../base/errors.ts'
 import { FETCH_LIMITS } from '../../base/limits.ts'
 import { checkFetchUrl, type FetchPolicy, redirectTarget } from './fetch-policy.ts'
 
-/** What the caller is to fetch by GET, following no redirect and reading no more than `bytesMax` bytes. */
+/**
+ * A GET that the caller performs: it follows no redirect and reads at most `bytesMax` bytes of the
+ * body.
+ */
 export interface FetchRequest {
   readonly url: string
   readonly bytesMax: number
 }
 
-/** An answer with its status and whole body, or why there was none (also when the body was too long or broke off). */
+/**
+ * A response with its status and whole body, or the error (also for a body that is too long or
+ * incomplete).
+ */
 export type FetchOutcome =
   | { readonly status: number; readonly body: Uint8Array; readonly location?: string }
   | { readonly error: string }
 
+/** A request whose outcome is awaited. */
 export interface Pending extends FetchRequest {
   readonly redirects: number
   readonly policy: FetchPolicy
 }
 
+/** The meaning of an outcome: `again` requests the next URL of a redirect. */
 export type HttpResponse =
   | { readonly kind: 'again'; readonly pending: Pending }
   | { readonly kind: 'body'; readonly body: Uint8Array }
   | { readonly kind: 'status'; readonly status: number }
   | { readonly kind: 'error'; readonly error: string }
 
-/** The first request for a URL; why it must not be fetched, when it mustn't. */
+/** Returns the first request for a URL, or the reason why the policy refuses it. */
 export function newHttpGet(request: FetchRequest, policy: FetchPolicy): Pending | { readonly error: string } {
   try {
     checkFetchUrl(request.url, policy)
@@ -38,6 +47,7 @@ export function newHttpGet(request: FetchRequest, policy: FetchPolicy): Pending 
   return { ...request, redirects: 0, policy }
 }
 
+/** Returns what the outcome of a request means. */
 export function onResponse(pending: Pending, outcome: FetchOutcome): HttpResponse {
   if ('error' in outcome) return { kind: 'error', error: outcome.error }
   const { status, body, location } = outcome
@@ -46,7 +56,7 @@ export function onResponse(pending: Pending, outcome: FetchOutcome): HttpRespons
     if (target === undefined || pending.redirects >= FETCH_LIMITS.redirectsMax) return { kind: 'status', status }
     return { kind: 'again', pending: { ...pending, url: target, redirects: pending.redirects + 1 } }
   }
-  // Any other success, such as a part of it, is not the whole body.
+  // Any other success status, such as 206, does not carry the whole body.
   if (status !== 200) return { kind: 'status', status }
   if (body.length > pending.bytesMax)
     return { kind: 'error', error: `the body has more than ${pending.bytesMax} bytes` }

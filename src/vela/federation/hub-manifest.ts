@@ -1,6 +1,6 @@
-// A hub's word about itself at `/.well-known/vela` (protocol/registry-entry.md, E20): a manifest of any content, signed as
-// canonical JSON. Who a hub is comes from the registry of peers, never from its manifest: the signer is told apart from
-// the hub that was expected.
+// Manifest of a hub at `/.well-known/vela`: any JSON object, signed as canonical JSON. The identity
+// of a hub comes from the peer registry, never from its manifest, so the signer is compared with
+// the expected key. Spec: protocol/registry-entry.md, E20.
 
 import { utf8 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
@@ -9,19 +9,21 @@ import { printJson } from '../../json/json.ts'
 import { printRecord, RecordReader, readRecordText } from '../../json/record.ts'
 import type { Json } from '../../json/value.ts'
 
+/** A hub's manifest, with its signature if it is signed. */
 export interface HubManifest {
   readonly manifest: Map<string, Json>
+  /** `pubkey`: 64 lower-case hex digits; `value`: 128. */
   readonly signature: { readonly pubkey: string; readonly value: string } | undefined
 }
 
 const FORM = { what: 'hub manifest', code: 'ERR_ENTRY' } as const
 
-/** What the signature of a manifest is made over: its canonical JSON. */
+/** Returns the signed bytes of a manifest: its canonical JSON. */
 export function manifestPreimage(manifest: ReadonlyMap<string, Json>): Uint8Array {
   return utf8(printJson(new Map(manifest)))
 }
 
-/** Canonical JSON of the whole answer, signed. */
+/** Returns the canonical JSON of the signed response. */
 export function signManifest(manifest: ReadonlyMap<string, Json>, signer: Signer): string {
   const signature = new Map<string, Json>([
     ['alg', 'Ed25519'],
@@ -33,7 +35,10 @@ export function signManifest(manifest: ReadonlyMap<string, Json>, signer: Signer
   return printRecord({ manifest: new Map(manifest), mode: 'signed', signature }, new Map())
 }
 
-/** @throws ReplicaError ERR_JSON, ERR_ENTRY */
+/**
+ * Reads the response of `/.well-known/vela`; the signature is not checked.
+ * @throws ReplicaError ERR_JSON, ERR_ENTRY
+ */
 export function readManifest(text: string | Uint8Array): HubManifest {
   const record = readRecordText(FORM, text)
   const manifest = record.value('manifest')
@@ -49,9 +54,12 @@ export function readManifest(text: string | Uint8Array): HubManifest {
   return { manifest, signature: { pubkey: signed.hex('pubkey', 32), value: signed.hex('value', 64) } }
 }
 
-/** The manifest is signed, and by the key expected. @throws ReplicaError ERR_ENTRY_SIGNATURE */
-export function checkManifest(answer: HubManifest, options: { key: string; verify: Verify }): void {
-  const { manifest, signature } = answer
+/**
+ * Checks that the manifest is signed by the expected key, 64 lower-case hex digits.
+ * @throws ReplicaError ERR_ENTRY_SIGNATURE
+ */
+export function checkManifest(signedManifest: HubManifest, options: { key: string; verify: Verify }): void {
+  const { manifest, signature } = signedManifest
   if (signature === undefined) throw new ReplicaError('ERR_ENTRY_SIGNATURE', 'the hub manifest is not signed')
   if (signature.pubkey !== options.key)
     throw new ReplicaError('ERR_ENTRY_SIGNATURE', 'the hub manifest is signed by another key')

@@ -1,6 +1,8 @@
-// Who a published frontier belongs to (protocol/registry-entry.md, E11–E16): rotations of the owner's key, maintainers, and
-// deprecation, each a signed record, replayed in the order in which they arrived. Nothing here is believed because it
-// came: each record is judged by who held which right at its turn, and a record counts once.
+// Ownership of a published frontier, and the decision whether a registry accepts an entry.
+// Rotations of the owner's key, maintainers and deprecation are signed records, replayed in the
+// order of arrival. Each record is checked against the rights at its place in that order, and
+// counts once. A published entry is checked before anything changes, so that another party cannot
+// affect the current entry. Spec: protocol/registry-entry.md, E11–E17.
 
 import { equals, sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { type ErrorCode, hasCode, ReplicaError } from '../../base/errors.ts'
@@ -24,32 +26,46 @@ interface Signed {
   readonly signer_pubkey_hex: string
 }
 
+/** Replaces the owner's key. The member names of all records are the reference's JSON. */
 export interface OwnerRotation extends Signed {
   readonly schema: typeof ROTATION_SCHEMA
+  /** 64 lower-case hex digits. */
   readonly new_owner_pubkey: string
+  /** RFC 3339. */
   readonly rotated_at: string
 }
 
+/** Ends the publication of a frontier. */
 export interface Deprecation extends Signed {
   readonly schema: typeof DEPRECATION_SCHEMA
+  /** RFC 3339. */
   readonly deprecated_at: string
 }
 
+/** Adds or removes a maintainer. */
 export interface MaintainerAction extends Signed {
   readonly schema: typeof MAINTAINER_SCHEMA
   readonly action: 'add' | 'remove'
+  /** 64 lower-case hex digits. */
   readonly maintainer_pubkey: string
+  /** RFC 3339; orders the actions on one key. */
   readonly authorized_at: string
 }
 
+/** A signed record about the ownership of a frontier. */
 export type OwnershipRecord = OwnerRotation | Deprecation | MaintainerAction
 
 type Unsigned<R> = R extends OwnershipRecord ? Omit<R, 'signature' | 'signer_pubkey_hex'> : never
+/** An ownership record before it is signed. */
 export type OwnershipDraft = Unsigned<OwnershipRecord>
 
 const FORM = { what: 'ownership record', code: 'ERR_ENTRY' } as const
 
-/** Any of the three kinds, told apart by `schema`. @throws ReplicaError ERR_JSON, ERR_ENTRY */
+/**
+ * Reads a record of any of the three kinds, which `schema` tells apart. The signature is not
+ * checked.
+ * @throws ReplicaError ERR_JSON, ERR_ENTRY
+ */
 export function readOwnershipRecord(text: string | Uint8Array): OwnershipRecord {
   const record = readRecordText(FORM, text)
   const found = contentFrom(record)
@@ -73,54 +89,58 @@ function contentFrom(record: RecordReader) {
       rotated_at: record.instant('rotated_at'),
     } as const
   if (schema === DEPRECATION_SCHEMA) return { schema, deprecated_at: record.instant('deprecated_at') } as const
-  if (schema !== MAINTAINER_SCHEMA) throw record.refuse('schema is not one of an ownership record')
+  if (schema !== MAINTAINER_SCHEMA) throw record.refuse('schema is not that of an ownership record')
   const action = record.string('action')
   if (action !== 'add' && action !== 'remove') throw record.refuse('action is neither add nor remove')
   const maintainer_pubkey = record.hex('maintainer_pubkey', 32)
   return { schema, action, maintainer_pubkey, authorized_at: record.instant('authorized_at') } as const
 }
 
-/** Canonical JSON of the whole record. */
+/** Returns the canonical JSON of the record. */
 export function printOwnershipRecord(record: OwnershipRecord): string {
   return printRecord({ ...record }, new Map())
 }
 
-/** What is signed: canonical JSON of all members but signature and signer_pubkey_hex. */
+/**
+ * Returns the signed bytes: the canonical JSON of all members except `signature` and
+ * `signer_pubkey_hex`.
+ */
 export function ownershipPreimage(record: OwnershipDraft): Uint8Array {
   const { signature: _, signer_pubkey_hex: __, ...content } = record as OwnershipRecord
   return utf8(printRecord(content as Record<string, Json>, new Map()))
 }
 
-/** @throws ReplicaError ERR_ENTRY when the draft is no such record */
+/** Returns the signed record. @throws ReplicaError ERR_ENTRY if the draft is malformed */
 export function signOwnershipRecord(draft: OwnershipDraft, signer: Signer): OwnershipRecord {
   const signature = signHex(signer, ownershipPreimage(draft))
   return readOwnershipRecord(printRecord({ ...draft, signature, signer_pubkey_hex: signer.publicKey }, new Map()))
 }
 
+/** The ownership of a frontier after its records. */
 export interface Ownership {
   /** The key that may publish, rotate and deprecate: 64 lower-case hex digits. */
   readonly owner: string
-  /** Keys that were the owner's before; they never become it again. */
+  /** Earlier keys of the owner; they never become the owner's key again. */
   readonly former: readonly string[]
-  /** Keys whose latest action is `add`, in byte order. */
+  /** Keys whose latest action is `add`, in byte order; 64 lower-case hex digits each. */
   readonly maintainers: readonly string[]
-  /** The first that counted; nothing undoes it. */
+  /** The first valid one; it is permanent. */
   readonly deprecation: Deprecation | undefined
-  /** Records that changed nothing, by their place in the list. */
+  /** Records that were refused, by their index in the list. */
   readonly refused: readonly { index: number; code: ErrorCode; reason: string }[]
 }
 
-/** What stands after some records: for who goes on with further ones. */
+/** The state after some records, from which further records continue. */
 export interface OwnershipState {
   readonly owner: string
   readonly former: readonly string[]
   readonly maintainers: ReadonlyMap<string, { readonly action: 'add' | 'remove'; readonly at: Instant }>
   readonly deprecation: Deprecation | undefined
-  /** The texts that counted, by their hashes. */
+  /** Hashes of the records that were applied. */
   readonly counted: ReadonlySet<string>
 }
 
-/** Before any record. */
+/** Returns the state before any record. */
 export function initialOwnership(publisher: string): OwnershipState {
   return { owner: publisher, former: [], maintainers: new Map(), deprecation: undefined, counted: new Set() }
 }
@@ -128,13 +148,17 @@ export function initialOwnership(publisher: string): OwnershipState {
 export interface OwnershipRecordOptions {
   readonly frontier: string
   readonly verify: Verify
-  /** Who is the owner at this record's turn, where others than records say so too; empty when nobody is. */
+  /**
+   * The owner at this record's place, if other sources than records determine it; empty if nobody
+   * is the owner.
+   */
   readonly owner?: string
 }
 
 /**
- * What stands after one more record; the same object when the record counted before.
- * @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER, ERR_ENTRY_STALE for one that changes nothing
+ * Returns the state after one more record; the same object if the record was applied before.
+ * @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER, ERR_ENTRY_STALE for a
+ *   refused record
  */
 export function applyOwnershipRecord(
   before: OwnershipState,
@@ -145,7 +169,7 @@ export function applyOwnershipRecord(
   if (before.counted.has(name)) return before
   checkRecord(record, options)
   const { owner = before.owner } = options
-  if (owner === '') throw noRight('the key no longer has rights on this frontier')
+  if (owner === '') throw noRight('the key no longer has rights for this frontier')
   const former = owner === before.owner ? before.former : [...before.former, before.owner]
   const after = stateAfter({ ...before, owner, former }, record)
   return { ...after, counted: new Set([...before.counted, name]) }
@@ -157,29 +181,30 @@ export function ownershipFrom({ owner, former, maintainers, deprecation }: Owner
 }
 
 /**
- * What stands after these records, in order of arrival, for a frontier that `publisher` published first. A record that
- * already counted is passed over; one that its signer had no right to is refused and changes nothing.
+ * Returns the ownership after these records, in order of arrival, of a frontier that `publisher`
+ * published first. A repeated record is skipped. A record without the right to it is refused and
+ * changes nothing.
  */
 export function replayOwnership(
   publisher: string,
   records: readonly OwnershipRecord[],
   options: { frontier: string; verify: Verify },
 ): Ownership {
-  let standing = initialOwnership(publisher)
+  let state = initialOwnership(publisher)
   const refused: { index: number; code: ErrorCode; reason: string }[] = []
   for (const [index, record] of records.entries()) {
     try {
-      standing = applyOwnershipRecord(standing, record, options)
+      state = applyOwnershipRecord(state, record, options)
     } catch (error) {
       if (!hasCode(error)) throw error
       refused.push({ index, code: error.code, reason: error.message })
     }
   }
-  return { ...ownershipFrom(standing), refused }
+  return { ...ownershipFrom(state), refused }
 }
 
 function checkRecord(record: OwnershipRecord, options: { frontier: string; verify: Verify }): void {
-  if (record.vfr_id !== options.frontier) throw new ReplicaError('ERR_ENTRY', 'the record is of another frontier')
+  if (record.vfr_id !== options.frontier) throw new ReplicaError('ERR_ENTRY', 'the record is about another frontier')
   const { signer_pubkey_hex: key, signature } = record
   if (!verifiesHex(options.verify, { key, message: ownershipPreimage(record), signature }))
     throw new ReplicaError('ERR_ENTRY_SIGNATURE', 'the signature of the record is not valid')
@@ -194,18 +219,20 @@ function stateAfter(before: OwnershipState, record: OwnershipRecord): OwnershipS
     const at = parseInstant(record.authorized_at)
     const latest = before.maintainers.get(key)
     if (latest !== undefined && compareInstants(at, latest.at) <= 0)
-      throw new ReplicaError('ERR_ENTRY_STALE', 'a later or equally old action on this maintainer already counts')
+      throw new ReplicaError(
+        'ERR_ENTRY_STALE',
+        'an action on this maintainer with the same or a later time was applied before',
+      )
     return { ...before, maintainers: new Map(before.maintainers).set(key, { action, at }) }
   }
-  if (!byOwner) throw noRight('only the owner may rotate the key or deprecate the frontier')
+  if (!byOwner) throw noRight('only the owner may rotate the key and deprecate the frontier')
   if (record.schema === DEPRECATION_SCHEMA) {
     if (before.deprecation !== undefined)
       throw new ReplicaError('ERR_ENTRY_STALE', 'the frontier is already deprecated')
     return { ...before, deprecation: record }
   }
   const next = record.new_owner_pubkey
-  if (next === before.owner || before.former.includes(next))
-    throw noRight('a current or former owner key can’t become the owner key again')
+  if (next === before.owner || before.former.includes(next)) throw noRight('the new key is or was the owner’s key')
   return { ...before, owner: next, former: [...before.former, before.owner] }
 }
 
@@ -213,27 +240,33 @@ function noRight(reason: string): ReplicaError {
   return new ReplicaError('ERR_ENTRY_OWNER', reason)
 }
 
+/** The state that a published entry is checked against. */
 export interface Publication {
-  /** The entry that stands for this frontier now. */
+  /** The current entry of this frontier. */
   readonly live: RegistryEntry | undefined
-  /** Undefined when nobody has published the frontier here yet. */
+  /** Undefined if the frontier was never published here. */
   readonly ownership: Ownership | undefined
-  /** What came with the entry: the frontier that it names itself, and its hashes. Undefined when nothing came. */
+  /**
+   * The content sent with the entry: the frontier id that it states, and its hashes. Undefined if
+   * none was sent.
+   */
   readonly content: (ContentHashes & { readonly frontier: string | undefined }) | undefined
   readonly verify: Verify
 }
 
 /**
- * `duplicate`: this very entry stands already. `first` and `next` are to be stored.
- * @throws ReplicaError ERR_ENTRY (the content is of another frontier, or has other hashes), ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER,
- * ERR_ENTRY_STALE (not later than the one that stands, or the frontier is deprecated)
+ * Decides whether a registry accepts a published entry. `first` and `next` are stored; `duplicate`
+ * means that the current entry is the same.
+ * @throws ReplicaError ERR_ENTRY (the content is of another frontier, or has other hashes),
+ *   ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER, ERR_ENTRY_STALE (not later than the current entry, or the
+ *   frontier is deprecated)
  */
 export function judgePublication(entry: RegistryEntry, publication: Publication): 'first' | 'next' | 'duplicate' {
   const { live, ownership, content, verify } = publication
   if (!verifyEntry(entry, verify))
     throw new ReplicaError('ERR_ENTRY_SIGNATURE', 'the signature of the entry is not its owner’s')
   if (content !== undefined && content.frontier !== entry.vfr_id)
-    throw new ReplicaError('ERR_ENTRY', 'the content sent with the entry is of another frontier')
+    throw new ReplicaError('ERR_ENTRY', 'the content of the entry is of another frontier')
   const fault = content && hashFault(entry, content)
   if (fault !== undefined) throw new ReplicaError('ERR_ENTRY', fault)
   if (live !== undefined && live.signature === entry.signature && equals(entryPreimage(live), entryPreimage(entry)))
@@ -241,10 +274,10 @@ export function judgePublication(entry: RegistryEntry, publication: Publication)
   if (ownership !== undefined && ownership.owner !== entry.owner_pubkey)
     throw new ReplicaError('ERR_ENTRY_OWNER', 'the frontier belongs to another key')
   if (ownership?.deprecation !== undefined)
-    throw new ReplicaError('ERR_ENTRY_STALE', 'the frontier is deprecated; a successor is a new frontier')
+    throw new ReplicaError('ERR_ENTRY_STALE', 'the frontier is deprecated; publish a successor as a new frontier')
   if (live === undefined) return 'first'
   if (live.vfr_id !== entry.vfr_id) throw new TypeError('the current entry is of another frontier')
-  if (ownership === undefined) throw new TypeError('a frontier with an entry must have an owner')
+  if (ownership === undefined) throw new TypeError('a frontier with an entry has an owner')
   if (compareEntries(entry, live) <= 0)
     throw new ReplicaError('ERR_ENTRY_STALE', 'the entry is not later than the current one')
   return 'next'

@@ -1,6 +1,7 @@
-// Fetching a peer's frontier from its documented place (protocol/registry-entry.md, E29–E31), as a machine without a network:
-// `<base>/manifest/<frontier>.json`, then the signature beside it. The signature is the hub's, over which bytes it served
-// for which frontier; a registered peer must sign, and sign with its registered key.
+// State machine that fetches a peer's frontier from its documented URL, without a network:
+// `<base>/manifest/<frontier>.json`, then the signature at `.sig`. The hub signs the bytes that it
+// serves for the frontier. A registered peer must sign with its registered key.
+// Spec: protocol/registry-entry.md, E29–E31.
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { checkFrontierId } from '../../base/frontier-id.ts'
@@ -10,50 +11,65 @@ import { judgeContent } from '../files/received-file.ts'
 import type { FetchPolicy } from './fetch-policy.ts'
 import { type FetchOutcome, type FetchRequest, newHttpGet, onResponse, type Pending } from './http-exchange.ts'
 
+/** Parameters of a fetch. */
 export interface PeerFetch {
+  /** Base URL of the peer. */
   readonly base: string
+  /** `vfr_…` */
   readonly frontier: string
-  /** The key that the peer is registered with, 64 lower-case hex digits; undefined for one that is not registered. */
+  /**
+   * The peer's registered key, 64 lower-case hex digits; undefined if the peer is not registered.
+   */
   readonly peerKey: string | undefined
   readonly verify: Verify
   readonly policy: FetchPolicy
 }
 
+/** The content, or the reason of the failure. */
 export type PeerFetchResult =
-  /** `signer` is the key that signed these bytes, undefined when nobody did. */
+  /** `signer` is the key that signed the content; undefined without a signature. */
   | { readonly kind: 'Fetched'; readonly content: Uint8Array; readonly signer: string | undefined }
-  /** Status 0 when there was none, or when it was not the status that failed. */
+  /** `status` is 0 if there was none, or if the response failed for another reason. */
   | { readonly kind: 'Failed'; readonly url: string; readonly status: number; readonly reason: string }
 
+/** A fetch that waits for the outcome of `pending`. */
 export interface PeerFetchState {
   readonly peerFetch: PeerFetch
   readonly pending: Pending
-  /** What was fetched and is sound in itself; undefined while it is what is being fetched. */
+  /** The checked content; undefined while it is being fetched. */
   readonly content: Uint8Array | undefined
 }
 
+/** The next request with the state to continue from, or the result. */
 export type PeerFetchStep =
   | { readonly fetch: FetchRequest; readonly state: PeerFetchState }
   | { readonly result: PeerFetchResult }
 
 const DOMAIN = 'replica/manifest/1\n'
 
-/** What a hub signs beside a frontier that it serves: a domain, the frontier's name, the hash of the bytes. */
+/**
+ * Returns the bytes that a hub signs for a frontier it serves: a domain, the frontier's id, the
+ * hash of the content.
+ */
 export function manifestSigningBytes(frontier: string, content: Uint8Array): Uint8Array {
   return utf8(`${DOMAIN}${frontier}\n${toHex(sha256(content))}\n`)
 }
 
-/** The text of a `.sig` file: key and signature in hex, one space between them, a line feed. */
+/**
+ * Returns the text of a `.sig` file: key and signature in hex, separated by one space, then a line
+ * feed.
+ */
 export function signManifestFile(frontier: string, content: Uint8Array, signer: Signer): string {
   return `${signer.publicKey} ${signHex(signer, manifestSigningBytes(frontier, content))}\n`
 }
 
-/** @throws ReplicaError ERR_FRONTIER_ID */
+/** Returns the first step of a fetch. @throws ReplicaError ERR_FRONTIER_ID */
 export function startPeerFetch(peerFetch: PeerFetch): PeerFetchStep {
   checkFrontierId(peerFetch.frontier)
   return request({ peerFetch, content: undefined }, FETCH_LIMITS.frontierBytesMax)
 }
 
+/** Returns the step that follows the outcome of the pending request. */
 export function continuePeerFetch(state: PeerFetchState, outcome: FetchOutcome): PeerFetchStep {
   const arrival = onResponse(state.pending, outcome)
   if (arrival.kind === 'again') return waiting({ ...state, pending: arrival.pending })
@@ -67,7 +83,7 @@ export function continuePeerFetch(state: PeerFetchState, outcome: FetchOutcome):
   return request({ peerFetch, content: arrival.body }, SIGNATURE_BYTES_MAX)
 }
 
-/** A key, a space, a signature, and a line end of either kind. */
+/** Bytes of a key, a space, a signature, and a line end (LF or CRLF). */
 const SIGNATURE_BYTES_MAX = 64 + 1 + 128 + 2
 
 function signatureArrived(
@@ -84,10 +100,9 @@ function signatureArrived(
   }
   const text = Buffer.from(arrival.body).toString('latin1')
   const parts = /^([0-9a-f]{64}) ([0-9a-f]{128})\r?\n?$/.exec(text)
-  if (parts === null) return failed(url, 0, 'the signature of the frontier is malformed')
+  if (parts === null) return failed(url, 0, 'the signature file of the frontier is malformed')
   const [key, signature] = parts.slice(1) as [string, string]
-  if (peerKey !== undefined && key !== peerKey)
-    return failed(url, 0, 'the frontier is signed by another key than the peer’s')
+  if (peerKey !== undefined && key !== peerKey) return failed(url, 0, 'the frontier is not signed by the peer’s key')
   if (!verifiesHex(verify, { key, message: manifestSigningBytes(frontier, content), signature }))
     return failed(url, 0, 'the signature of the frontier is not valid')
   return { result: { kind: 'Fetched', content, signer: key } }

@@ -1,5 +1,6 @@
-// Peers as files have them, `.vela/peers.json` (protocol/federation.md, C12–C14): a flat list of records. Reading one says that it
-// is of its form; that its key is a good key is checked where a peer is registered, and nothing here registers anybody.
+// Peers in the file `.vela/peers.json`: a flat list of records. The reader checks the form of a
+// record only. The key is validated when a peer is registered; reading registers nothing.
+// Spec: protocol/federation.md, C12–C14.
 
 import { type ErrorCode, ReplicaError } from '../../base/errors.ts'
 import { NODE_LIMITS, REGISTRY_LIMITS } from '../../base/limits.ts'
@@ -7,25 +8,26 @@ import { expectEnd, openCursor, peek, readItems } from '../../json/parser.ts'
 import { printRecord, RecordReader, readRecordAt } from '../../json/record.ts'
 import type { Json } from '../../json/value.ts'
 
-/** A registered other hub. The member names are the reference's JSON. */
+/** A peer hub. The member names are the reference's JSON. */
 export interface PeerHub {
   readonly id: string
   /** `https://…` */
   readonly url: string
-  /** 64 lower-case hex digits: the hub's own key, not that of a frontier's owner. */
+  /** 64 lower-case hex digits: the hub's key, not the key of a frontier's owner. */
   readonly public_key: string
   /** RFC 3339. */
   readonly added_at: string
   readonly note?: string
 }
 
-/** Visible text, single plain spaces between its words: it is shown to people. */
+/** Visible text with single plain spaces between words, because it is displayed. */
 const VISIBLE = /^[^\p{C}\p{Z}]+(?: [^\p{C}\p{Z}]+)*$/u
 const HTTPS = /^https:\/\/[^\p{C}\p{Z}\\/?#@]+(?:[/?][^\p{C}\p{Z}\\#]*)?$/u
 
 /**
- * A list of peers; of two under one id or one key the file is refused.
- * @throws ReplicaError ERR_JSON, ERR_REGISTRY (no list of records), ERR_PEER_EXISTS, and as readPeerHub does
+ * Reads a list of peers. Further members of a record are dropped.
+ * @throws ReplicaError ERR_JSON, ERR_REGISTRY (not a list of records), ERR_PEER_EXISTS (two records
+ *   with one id or one key), ERR_PEER_ID (also for the note), ERR_PEER_URL, ERR_KEY, ERR_INSTANT
  */
 export function readPeerHubs(text: string | Uint8Array): PeerHub[] {
   const cursor = openCursor(text, 'exact')
@@ -44,11 +46,8 @@ export function readPeerHubs(text: string | Uint8Array): PeerHub[] {
   return peers
 }
 
-/**
- * One record; members that a peer doesn't have are left out.
- * @throws ReplicaError ERR_PEER_ID (also for a note that is none), ERR_PEER_URL, ERR_KEY, ERR_INSTANT
- */
-export function readPeerHub(members: Map<string, Json>): PeerHub {
+/** @throws ReplicaError ERR_PEER_ID (also for the note), ERR_PEER_URL, ERR_KEY, ERR_INSTANT */
+function readPeerHub(members: Map<string, Json>): PeerHub {
   const member = (code: ErrorCode) => new RecordReader(form(code), members)
   const fits = (code: ErrorCode, name: string, holds: (text: string) => boolean, wanted: string): string => {
     const text = member(code).string(name)
@@ -67,7 +66,7 @@ export function readPeerHub(members: Map<string, Json>): PeerHub {
   return { id, url, public_key, added_at, ...(note !== '' && { note }) }
 }
 
-/** Canonical JSON of one record. */
+/** Returns the canonical JSON of one record. */
 export function printPeerHub(peer: PeerHub): string {
   return printRecord({ ...peer }, new Map())
 }

@@ -1,6 +1,7 @@
-// Registry entries (protocol/registry-entry.md, E4–E8): an owner's signed word on where a frontier is published and what
-// its two hashes are. The form and the signed text are those of the reference; the reader is strict and keeps what it
-// doesn't know, and an entry is only worth something for the frontier that was asked for.
+// Registry entries: an owner's signed statement of where a frontier is published and of its two
+// hashes. The form and the signed text are the reference's. The reader is strict and keeps unknown
+// members. An entry is valid only for the frontier that was requested.
+// Spec: protocol/registry-entry.md, E4–E8.
 
 import { utf8 } from '../../base/bytes.ts'
 import { type Signer, signHex, type Verify, verifiesHex } from '../../event/signing.ts'
@@ -10,13 +11,14 @@ import type { Json } from '../../json/value.ts'
 
 export const ENTRY_SCHEMA = 'vela.registry-entry.v0.1'
 
-/** What the owner signs: these nine members. */
+/** The nine members that the owner signs. The member names are the reference's JSON. */
 export interface EntryContent {
   readonly schema: string
+  /** `vfr_…` */
   readonly vfr_id: string
   readonly name: string
   readonly owner_actor_id: string
-  /** 64 lower-case hex digits, as the two hashes. */
+  /** 64 lower-case hex digits, like the two hashes. */
   readonly owner_pubkey: string
   readonly latest_snapshot_hash: string
   readonly latest_event_log_hash: string
@@ -25,23 +27,24 @@ export interface EntryContent {
   readonly signed_publish_at: string
 }
 
+/** A signed registry entry. */
 export interface RegistryEntry extends EntryContent {
   /** 128 lower-case hex digits. */
   readonly signature: string
-  /** Outside the signature: whoever passes the entry on may have written it. */
+  /** Not signed: any party that forwards the entry may have changed it. */
   readonly license: string | undefined
-  /** Members that no entry has, kept and passed on; outside the signature too. */
+  /** Unknown members, kept and forwarded; not signed. */
   readonly rest: ReadonlyMap<string, Json>
 }
 
 export const ENTRY_FORM = { what: 'registry entry', code: 'ERR_ENTRY' } as const
 
-/** @throws ReplicaError ERR_JSON, ERR_ENTRY */
+/** Reads an entry; the signature is not checked. @throws ReplicaError ERR_JSON, ERR_ENTRY */
 export function readEntry(text: string | Uint8Array): RegistryEntry {
   return entryFrom(readRecordText(ENTRY_FORM, text))
 }
 
-/** The entry whose members `record` reads. @throws ReplicaError ERR_ENTRY */
+/** Returns the entry whose members `record` reads. @throws ReplicaError ERR_ENTRY */
 export function entryFrom(record: RecordReader): RegistryEntry {
   const content = entryContent(record)
   const signature = record.hex('signature', 64)
@@ -63,23 +66,26 @@ function entryContent(record: RecordReader): EntryContent {
   }
 }
 
-/** Canonical JSON of the whole entry, unknown members too. */
+/** Returns the canonical JSON of the whole entry, unknown members included. */
 export function printEntry(entry: RegistryEntry): string {
   const { rest, license, signature } = entry
   return printRecord({ ...contentOf(entry), signature, license }, rest)
 }
 
-/** What the signature of an entry is made over: canonical JSON of the nine members of its content. */
+/** Returns the signed bytes of an entry: the canonical JSON of the nine members of its content. */
 export function entryPreimage(entry: EntryContent): Uint8Array {
   return utf8(printRecord(contentOf(entry), new Map()))
 }
 
-/** The members of an entry before it is signed; schema and owner's key come from here and from the signer. */
+/** The members of an entry before it is signed; signEntry adds the schema and the owner's key. */
 export interface EntryDraft extends Omit<EntryContent, 'schema' | 'owner_pubkey'> {
   readonly license?: string
 }
 
-/** A new entry under the signer's key; it passes the check of readEntry. @throws ReplicaError ERR_ENTRY, ERR_JSON */
+/**
+ * Returns a new entry signed by the owner; it passes the checks of readEntry.
+ * @throws ReplicaError ERR_ENTRY, ERR_JSON
+ */
 export function signEntry(draft: EntryDraft, owner: Signer): RegistryEntry {
   const { license, ...members } = draft
   const content = contentOf({ ...members, schema: ENTRY_SCHEMA, owner_pubkey: owner.publicKey })
@@ -87,7 +93,10 @@ export function signEntry(draft: EntryDraft, owner: Signer): RegistryEntry {
   return readEntry(printRecord({ ...content, signature, license }, new Map()))
 }
 
-/** Whether the signature is the owner's, whose key the entry itself names: that says nothing yet of who the owner is. */
+/**
+ * Returns whether the signature is valid under the key that the entry names. This does not identify
+ * the owner.
+ */
 export function verifyEntry(entry: RegistryEntry, verify: Verify): boolean {
   return verifiesHex(verify, {
     key: entry.owner_pubkey,
@@ -97,9 +106,9 @@ export function verifyEntry(entry: RegistryEntry, verify: Verify): boolean {
 }
 
 /**
- * The entry that stands for a frontier: of those that name it and that its owner signed, the one with the latest
- * instant; of several with the same instant the last in the list. The owner is who `replayOwnership` says. Broken and
- * foreign entries can't push it aside.
+ * Returns the current entry of a frontier: of those that name it and that its owner signed, the one
+ * with the latest instant; of several with the same instant, the last in the list. `owner` comes
+ * from replayOwnership. Invalid and foreign entries are ignored.
  */
 export function latestEntry(
   entries: readonly RegistryEntry[],
@@ -114,12 +123,18 @@ export function latestEntry(
   return latest
 }
 
-/** Negative when `a` was published earlier than `b`. @throws ReplicaError ERR_INSTANT, not for entries that were read */
+/**
+ * Negative if `a` was published earlier than `b`.
+ * @throws ReplicaError ERR_INSTANT, never for entries of readEntry
+ */
 export function compareEntries(a: EntryContent, b: EntryContent): number {
   return compareInstants(parseInstant(a.signed_publish_at), parseInstant(b.signed_publish_at))
 }
 
-/** The key that published a frontier first: that of its first valid entry in order of arrival. */
+/**
+ * Returns the key that published a frontier first: the key of its first valid entry in order of
+ * arrival.
+ */
 export function publisherOf(
   entries: readonly RegistryEntry[],
   options: { frontier: string; verify: Verify },

@@ -1,6 +1,7 @@
-// A whole frontier, read from its file and kept whole (protocol/frontier.md, F1–F4): all members as they stand, and what this
-// library looks at beside them: the findings, the events, the name. Nothing is dropped, so the file can be written again.
-// Like the reference, which reads all of it or nothing, one broken finding refuses the file, unless the caller asks for the rest.
+// A frontier file, read without loss: all members as they are, and beside them the findings, the
+// events and the id. Nothing is dropped, so the file can be written again. As in the reference, one
+// malformed finding refuses the whole file, unless the caller asks for the rest.
+// Spec: protocol/frontier.md, F1–F4.
 
 import { utf8 } from '../../base/bytes.ts'
 import { type CooperativeTask, runToCompletion } from '../../base/cooperative.ts'
@@ -14,38 +15,49 @@ import { type ParseOptions, printJson } from '../../json/json.ts'
 import { readRecordText } from '../../json/record.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 
-/** The verdicts of a review, as files have them. */
+/** The verdicts of a review, as they are spelled in files. */
 export const REVIEW_STATES = ['accepted', 'contested', 'needs_revision', 'rejected'] as const
+/** One of REVIEW_STATES. */
 export type ReviewState = (typeof REVIEW_STATES)[number]
 
-/** What frontiers are compared by, and the finding whole. */
+/** A finding: the members that frontiers are compared by, and all members. */
 export interface Finding {
+  /** `vf_…` */
   readonly id: string
   readonly text: string
+  /** Confidence; not limited to a range. */
   readonly score: number
   readonly retracted: boolean
   readonly superseded: boolean
   readonly review_state: ReviewState | undefined
+  /** All members, unknown ones included. */
   readonly body: ReadonlyMap<string, Json>
 }
 
+/** A frontier file as it was read. */
 export interface FrontierFile {
-  /** `vfr_` and 16 hex digits, by the rules of event.md, V22. */
+  /** `vfr_` and 16 hex digits. Spec: protocol/event.md, V22. */
   readonly id: string
-  /** All members of the file, unknown ones and the events too. */
+  /** All members of the file, unknown ones and the events included. */
   readonly members: ReadonlyMap<string, Json>
-  /** In the order of the file; an id may come twice. */
+  /** In the order of the file; an id may occur twice. */
   readonly findings: readonly Finding[]
-  /** In the order of the file; an event's id may not be its content's: compare `head.id` with `computedId`. */
+  /**
+   * In the order of the file. An event's id may differ from its content's: compare `head.id` with
+   * `computedId`.
+   */
   readonly events: readonly EventReading[]
-  /** What of the two lists above couldn't be read, and is in neither; it stands in `members`. Empty unless `keep` was asked for. */
+  /**
+   * Malformed findings and events, which are in `members` but not in the lists above. Empty unless
+   * `broken` is `keep`.
+   */
   readonly unread: readonly Unread[]
 }
 
-/** A finding or an event of a frontier file that is none. */
+/** A malformed finding or event of a frontier file. */
 export interface Unread {
   readonly list: 'findings' | 'events'
-  /** Its place in the list, from 0. */
+  /** Index in the list, from 0. */
   readonly index: number
   readonly id?: string
   readonly code: ErrorCode
@@ -61,22 +73,30 @@ export function unreadOf(sides: {
   return [...named('ours'), ...named('theirs')]
 }
 
+/** How a frontier file is read. */
 export interface FrontierReading extends ParseOptions {
-  /** What a broken finding or event does: refuse the file, as by default, or be named in `unread`. */
+  /**
+   * A malformed finding or event refuses the file (`refuse`, the default) or is listed in `unread`
+   * (`keep`).
+   */
   readonly broken?: 'refuse' | 'keep'
 }
 
 const FORM = { what: 'frontier', code: 'ERR_FRONTIER' } as const
 
 /**
- * @throws ReplicaError ERR_JSON; ERR_FRONTIER over 128 MiB and for what is no frontier; ERR_FRONTIER_ID for a stored name
- *   that is none; as readEvent does for an event
+ * Reads a frontier file of at most `FETCH_LIMITS.frontierBytesMax` bytes (128 MiB).
+ * @throws ReplicaError ERR_JSON; ERR_FRONTIER for a file that is too long or malformed;
+ *   ERR_FRONTIER_ID for a malformed stored id; the errors of readEvent for an event
  */
 export function readFrontier(file: string | Uint8Array, options: FrontierReading = {}): FrontierFile {
   return runToCompletion(readFrontierTask(file, options))
 }
 
-/** The same with pauses, for who has other things to do meanwhile. @throws ReplicaError as readFrontier does */
+/**
+ * Returns readFrontier as a cooperative task, which yields between parts.
+ * @throws ReplicaError as readFrontier
+ */
 export function* readFrontierTask(
   file: string | Uint8Array,
   { numbers = 'reference', broken = 'refuse' }: FrontierReading = {},
@@ -84,7 +104,7 @@ export function* readFrontierTask(
   const bytes = typeof file === 'string' ? utf8(file) : file
   const { frontierBytesMax } = FETCH_LIMITS
   if (bytes.length > frontierBytesMax)
-    throw refusal(`the file has ${bytes.length} bytes, more than ${frontierBytesMax}`)
+    throw refusal(`the file has ${bytes.length} bytes; the limit is ${frontierBytesMax}`)
   const record = readRecordText(FORM, bytes, numbers)
   yield
   const members = record.rest()
@@ -100,12 +120,15 @@ export function* readFrontierTask(
     const place = { list: 'events' as const, index, ...idIn(values?.[index] ?? null) }
     events.push(...attempt(place, () => readOneEvent(event), found))
   }
-  // A first event that is none names nothing.
+  // A malformed first event gives no id.
   const naming = unread.some(({ list: of, index }) => of === 'events' && index === 0) ? [] : raw
   return { id: nameOf(members, naming), members, findings, events, unread }
 }
 
-/** The findings of a list; those that are none are put into `unread`, or refused without it. @throws ReplicaError ERR_FRONTIER */
+/**
+ * Returns the findings of a list. Malformed ones are added to `unread`; without it they throw.
+ * @throws ReplicaError ERR_FRONTIER
+ */
 export function readFindings(list: readonly Json[], unread?: Unread[]): Finding[] {
   return list.flatMap((value, index) => {
     const place = { list: 'findings' as const, index, ...idIn(value) }
@@ -113,7 +136,9 @@ export function readFindings(list: readonly Json[], unread?: Unread[]): Finding[
   })
 }
 
-/** What `read` gives; nothing where it can't, if that may be noted. */
+/**
+ * Returns the result of `read` in a list; an empty list after an error that is added to `unread`.
+ */
 function attempt<R>(place: Omit<Unread, 'code' | 'reason'>, read: () => R, unread: Unread[] | undefined): R[] {
   try {
     return [read()]
@@ -129,7 +154,10 @@ function idIn(value: Json): { id?: string } {
   return typeof id === 'string' ? { id } : {}
 }
 
-/** The members that a frontier must have; gives the list of its findings. @throws ReplicaError ERR_FRONTIER */
+/**
+ * Checks the required members and returns the list of findings.
+ * @throws ReplicaError ERR_FRONTIER
+ */
 function checkMembers(members: ReadonlyMap<string, Json>): readonly Json[] {
   for (const name of ['vela_version', 'schema'])
     if (typeof members.get(name) !== 'string') throw refusal(`${name} is missing or not a string`)
@@ -147,7 +175,7 @@ const EVENTS_PER_STEP = 256
 
 const LISTS = ['events', 'sources', 'evidence_atoms', 'condition_records', 'proposals', 'signatures', 'actors', 'peers']
 
-/** One finding of a frontier. @throws ReplicaError ERR_FRONTIER */
+/** Reads one finding. @throws ReplicaError ERR_FRONTIER */
 export function readFinding(value: Json): Finding {
   if (!(value instanceof Map)) throw refusal('a finding is no object')
   const id = value.get('id')
@@ -166,16 +194,19 @@ export function readFinding(value: Json): Finding {
   const flag = (name: string): boolean => {
     const set = flags.get(name) ?? false
     if (typeof set === 'boolean' && flags.get(name) !== null) return set
-    throw broken(`flags.${name} is neither true nor false`)
+    throw broken(`flags.${name} is not a boolean`)
   }
   const verdict = flags.get('review_state') ?? undefined
   const review_state = REVIEW_STATES.find(state => state === verdict)
-  if (verdict !== review_state) throw broken('flags.review_state is not a verdict')
+  if (verdict !== review_state) throw broken('flags.review_state is not a known verdict')
   const [retracted, superseded] = [flag('retracted'), flag('superseded')]
   return { id, text, score: score.toNumber(), retracted, superseded, review_state, body: value }
 }
 
-/** Canonical JSON of the whole file: reading it again gives the same members, events and hashes. */
+/**
+ * Returns the canonical JSON of the whole file. Reading it again gives the same members, events and
+ * hashes.
+ */
 export function printFrontier(frontier: Pick<FrontierFile, 'members'>): string {
   return printJson(new Map(frontier.members))
 }
@@ -187,16 +218,22 @@ function checkMeta(meta: Json | undefined): void {
   }
 }
 
-/** Each event in the bytes it was written in, since its id may need another reading of numbers than the file's. */
+/**
+ * Returns each event in its original bytes, because its id may need another reading of numbers than
+ * the file.
+ */
 function rawEvents(bytes: Uint8Array, members: ReadonlyMap<string, Json>): RawEvent[] {
   if (!members.has('events')) return []
-  if (members.has('kind')) throw refusal('it has a kind beside its events')
+  if (members.has('kind')) throw refusal('the file has both events and kind')
   const log = readLog(bytes)
-  if (log.form !== 'frontier') throw refusal('the member name "events" is written with escapes')
+  if (log.form !== 'frontier') throw refusal('the member name events contains escapes')
   return [...log.events()]
 }
 
-/** Reading a frontier is not admission: the reference never looks at ids, and a hash covers what is there. */
+/**
+ * Accepts an event whose id does not match: reading is not admission, the reference ignores ids,
+ * and hashes cover them.
+ */
 function readOneEvent({ text }: RawEvent): EventReading {
   try {
     return importEvent(text)
@@ -219,7 +256,7 @@ function nameOf(members: ReadonlyMap<string, Json>, events: readonly RawEvent[])
       yield* events
     },
   }
-  // Its name, time and compiler were checked, so that it always has one.
+  // checkMeta guarantees a name, a time and a compiler, so the file always has an id.
   return frontierNameOf(named)!
 }
 

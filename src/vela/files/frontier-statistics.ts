@@ -1,5 +1,5 @@
-// What `stats` of a frontier file says (protocol/frontier.md, F24): counts over its findings, their links and its lists. All members
-// that readers of such files require are here.
+// The `stats` member of a frontier file: counts over its findings, their links and its lists, with
+// every member that readers require. Spec: protocol/frontier.md, F24.
 
 import { compareText } from '../../base/text.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
@@ -7,14 +7,14 @@ import { isAgent } from '../resolution/authority.ts'
 
 type Members = ReadonlyMap<string, Json>
 
-/** What of an event is counted. */
+/** The members of an event that are counted. */
 export interface CountedEvent {
   readonly kind: string
   readonly target: string
   readonly actor: string
 }
 
-/** Kinds by which somebody has looked at a finding. */
+/** Kinds that count as a review of a finding by their actor. */
 const JUDGING_KINDS: ReadonlySet<string> = new Set([
   'finding.reviewed',
   'finding.noted',
@@ -34,7 +34,7 @@ const REVIEW_KINDS: ReadonlySet<string> = new Set([
   'source_text.reviewed',
 ])
 
-/** `events`: those of the file. */
+/** Returns the statistics of a frontier file with these members and events. */
 export function frontierStats(members: Members, events: readonly CountedEvent[]): Map<string, Json> {
   const count = (name: string): number => asList(members.get(name)).length
   const kinds = (holds: (kind: string) => boolean): number => events.filter(({ kind }) => holds(kind)).length
@@ -63,7 +63,10 @@ export function frontierStats(members: Members, events: readonly CountedEvent[])
   ])
 }
 
-/** Records of replications have the word where a finding has any; else what its evidence says. */
+/**
+ * A finding with replication records is replicated if one succeeded; without records its evidence
+ * decides.
+ */
 function findingCounts(findings: readonly Members[], replications: readonly Members[]): Record<string, number> {
   const targets = new Set(replications.map(record => record.get('target_finding')))
   const succeeded = new Set(
@@ -85,7 +88,7 @@ function findingCounts(findings: readonly Members[], replications: readonly Memb
   }
 }
 
-/** A finding that a person has looked at is no agent's, whoever else has. */
+/** A finding that both a person and an agent reviewed counts as reviewed by a person. */
 function reviewCounts(findings: readonly Members[], events: readonly CountedEvent[]): Record<string, number> {
   const ids = new Set(findings.map(finding => finding.get('id')))
   const people = new Set<Json | undefined>()
@@ -114,14 +117,14 @@ function distribution(scores: readonly number[]): Record<string, number> {
   }
 }
 
-/** To three decimals; 0 of none. */
+/** Rounds to three decimals; 0 for an empty list. */
 function average(scores: readonly number[]): number {
   if (scores.length === 0) return 0
   const sum = scores.reduce((total, score) => total + score, 0)
   return Math.round((sum / scores.length) * 1000) / 1000
 }
 
-/** How often each text comes, in byte order. */
+/** Counts each distinct text, in byte order. */
 function tally(texts: readonly (Json | undefined)[]): Map<string, Json> {
   const counts = new Map<string, number>()
   for (const text of texts) if (typeof text === 'string') counts.set(text, (counts.get(text) ?? 0) + 1)

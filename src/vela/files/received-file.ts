@@ -1,5 +1,6 @@
-// What came over the network as a frontier, before anything believes it (protocol/registry-entry.md, E25): it is a frontier
-// file, it names itself as the frontier asked for, and each event's id is its content's.
+// Checks of a frontier file that came over the network, before anything uses it: it is a frontier
+// file, it states the requested id, and the id of each event matches its content.
+// Spec: protocol/registry-entry.md, E25.
 
 import { hasCode } from '../../base/errors.ts'
 import { excerpt } from '../../base/text.ts'
@@ -8,14 +9,18 @@ import { frontierNameOf } from '../../event/genesis.ts'
 import { readLog } from '../../json/event-array-reader.ts'
 import { parseJson } from '../../json/json.ts'
 
-/** `unreadable`: it is no frontier at all. `untrue`: it is one, and not what it should be. */
+/**
+ * `unreadable`: it is not a frontier file. `untrue`: it is one, but not the requested one or with a
+ * false event id.
+ */
 export type ContentVerdict = 'good' | { readonly kind: 'unreadable' | 'untrue'; readonly reason: string }
 
+/** Checks received content against the requested frontier id. */
 export function judgeContent(body: Uint8Array, frontier: string): ContentVerdict {
   try {
     const log = readLog(body)
     if (log.form !== 'frontier') return { kind: 'unreadable', reason: 'it is not a frontier file' }
-    // The log only counts brackets outside of its events.
+    // readLog only counts brackets outside the events, so the rest is parsed here.
     parseJson(body)
     for (const event of log.events()) {
       const reason = idFault(event.text)
@@ -30,7 +35,10 @@ export function judgeContent(body: Uint8Array, frontier: string): ContentVerdict
   }
 }
 
-/** The reason is part of recorded events, unlike an error's message. @throws ReplicaError for what is no event */
+/**
+ * Recorded events contain the reason, so it is not an error message.
+ * @throws ReplicaError if the text is not an event
+ */
 function idFault(text: Uint8Array): string | undefined {
   try {
     importEvent(text)
@@ -41,13 +49,19 @@ function idFault(text: Uint8Array): string | undefined {
   }
 }
 
-/** All hashes that a content may be said to have: one for each form or reader's version that is accepted. */
+/**
+ * Every accepted hash of a content: one for each reading, reader version and log form. 64 hex
+ * digits each.
+ */
 export interface ContentHashes {
   readonly snapshots: readonly string[]
   readonly logs: readonly string[]
 }
 
-/** How the content contradicts the entry's hashes; undefined when it doesn't. */
+/**
+ * Returns how the content contradicts the hashes of the entry, or undefined. Recorded events
+ * contain the text.
+ */
 export function hashFault(
   entry: { readonly latest_snapshot_hash: string; readonly latest_event_log_hash: string },
   { snapshots, logs }: ContentHashes,

@@ -1,5 +1,6 @@
-// Hashes over a log of events in the order given (protocol/frontier.md, F12–F14): the log hash in both of its published forms,
-// the root of the transparency log, and the lines of a proof. Events come in stored form, whose bytes are hashed as they lie.
+// Hashes over a log of events in the order given: the log hash in both published forms, the root of
+// the transparency log, and the lines of a proof. Events are in stored form, whose bytes are hashed
+// unchanged. Spec: protocol/frontier.md, F12–F14.
 
 import { concat, type Digest, sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { compareText } from '../../base/text.ts'
@@ -8,19 +9,28 @@ import { eventHash } from '../../event/event.ts'
 import { parseJson, printJson } from '../../json/json.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 
-/** `full`: whole events, signatures too, in this order. `content`: without their signatures, in the order of their ids. */
+/**
+ * `full`: events with signatures, in the order given. `content`: events without signatures, in the
+ * order of their ids.
+ */
 export type LogHashForm = 'full' | 'content'
 
-/** 64 hex digits over all events of a log. */
+/**
+ * Returns 64 hex digits over all events of a log.
+ * @throws ReplicaError ERR_JSON; TypeError for a text that is not an event
+ */
 export function eventLogHash(events: readonly LoggedEvent[], form: LogHashForm): string {
   if (form === 'full') return toHex(sha256(joined(events.map(({ text }) => text))))
   const sorted = [...events].sort((a, b) => compareText(a.head.id, b.head.id))
   return toHex(sha256(joined(sorted.map(({ text }) => without(text, ['signature'])))))
 }
 
-/** Root of the Merkle tree of RFC 6962 over the contents (what an id is a hash of) of the events in this order. */
+/**
+ * Returns the root (32 bytes) of the Merkle tree of RFC 6962 over the hashed contents of the events
+ * in this order.
+ */
 export function logRoot(events: readonly LoggedEvent[]): Digest {
-  // Subtrees whose sizes are falling powers of two; equal ones are joined at once.
+  // The sizes of the subtrees are decreasing powers of two; two of equal size are joined at once.
   const subtrees: { size: number; hash: Digest }[] = []
   for (const { text } of events) {
     let right = { size: 1, hash: sha256(concat([LEAF, without(text, NOT_CONTENT)])) }
@@ -39,7 +49,9 @@ function join(left: { size: number; hash: Digest }, right: { size: number; hash:
   return { size: left.size + right.size, hash: sha256(concat([BRANCH, left.hash, right.hash])) }
 }
 
-/** The lines of `proof/events.manifest.jsonl`, each canonical JSON without its line feed. */
+/**
+ * Returns the lines of `proof/events.manifest.jsonl`, each as canonical JSON without its line feed.
+ */
 export function eventManifest(events: readonly LoggedEvent[]): string[] {
   return events.map(({ text, head }, index) => {
     const event = membersOf(text)
@@ -60,7 +72,10 @@ export function eventManifest(events: readonly LoggedEvent[]): string[] {
   })
 }
 
-/** The lines of `proof/replay.trace.jsonl`: each event with the hash of the log up to it, which runs over the hashes before. */
+/**
+ * Returns the lines of `proof/replay.trace.jsonl`: each event with a running hash over the events
+ * up to it.
+ */
 export function replayTrace(events: readonly LoggedEvent[]): string[] {
   let running = ''
   return events.map(({ text, head }, index) => {
@@ -79,7 +94,10 @@ export function replayTrace(events: readonly LoggedEvent[]): string[] {
   })
 }
 
-/** The members of an event in stored form. @throws ReplicaError ERR_JSON; TypeError when it is no object */
+/**
+ * Returns the members of an event in stored form.
+ * @throws ReplicaError ERR_JSON; TypeError if it is not an object
+ */
 export function membersOf(text: Uint8Array): Map<string, Json> {
   const event = parseJson(text, { numbers: 'exact' })
   if (event instanceof Map) return event
@@ -93,7 +111,7 @@ function without(text: Uint8Array, names: readonly string[]): Uint8Array {
   return utf8(printJson(event))
 }
 
-/** The canonical list of values in canonical form. */
+/** Returns the canonical list of values that are canonical already. */
 function joined(texts: readonly Uint8Array[]): Uint8Array {
   const comma = utf8(',')
   const parts = texts.flatMap(text => [comma, text])

@@ -1,17 +1,18 @@
-// The form in which the reference writes a frontier again after reading it (protocol/frontier.md, F5), as tables: what it
-// writes although it was absent, what it leaves out because it says nothing, and which numbers are floats even if they were
-// written as integers. Only what all published versions agree on is here; a file that any of them wrote stays as it is.
+// Normalization of a frontier before hashing: the form in which the reference writes a frontier
+// that it read, as tables of members that it adds, members that it omits, and numbers that become
+// floats. The tables contain only the rules common to all published versions, so a file that any of
+// them wrote stays unchanged. Spec: protocol/frontier.md, F5.
 
 import { type Json, JsonNumber } from '../../json/value.ts'
 
 interface Form {
-  /** Members written also where they were absent, with what they are then. */
+  /** Members added if absent, with their values. */
   readonly defaults?: Readonly<Record<string, Json>>
-  /** Members left out where they are null or this. */
+  /** Members omitted if they are null or this. */
   readonly omitted?: Readonly<Record<string, Omission>>
-  /** Members that are floats. */
+  /** Members whose numbers become floats. */
   readonly floats?: readonly string[]
-  /** The forms of members that are objects, or lists of objects. */
+  /** Forms of members that are objects or lists of objects. */
   readonly inside?: Readonly<Record<string, Form>>
 }
 
@@ -104,7 +105,7 @@ const STATS: Form = {
   floats: ['avg_confidence'],
 }
 
-/** Lists that a frontier has only where something is in them. */
+/** Lists that are omitted if they are empty. */
 const SIDE_LISTS = [
   'review_events',
   'confidence_updates',
@@ -140,30 +141,33 @@ const SNAPSHOT: Form = {
   inside: { findings: FINDING, stats: STATS, frontier: { defaults: { dependencies: [] } } },
 }
 
-/** The members of a frontier file that its snapshot hash is about. */
+/** The members of a frontier file that its snapshot hash covers. */
 const SNAPSHOT_MEMBERS: ReadonlySet<string> = new Set([
   ...['vela_version', 'schema', 'frontier_id', 'frontier', 'stats', 'findings'],
   ...Object.keys(LISTS),
   ...SIDE_LISTS,
 ])
 
-/** Whether a member of a frontier file is one that its snapshot hash is about. */
+/** Returns whether the snapshot hash covers a member of a frontier file. */
 export function isHashed(name: string): boolean {
   return SNAPSHOT_MEMBERS.has(name)
 }
 
-/** A frontier as its snapshot hash has it: without events, signatures, proof state and unknown members. */
+/**
+ * Returns a frontier as its snapshot hash covers it: without events, signatures, proof state and
+ * unknown members.
+ */
 export function normalizedSnapshot(members: ReadonlyMap<string, Json>): Map<string, Json> {
   const known = new Map([...members].filter(([name]) => SNAPSHOT_MEMBERS.has(name)))
   return typedObject(known, SNAPSHOT)
 }
 
-/** A finding as its hash has it, but for its links. */
+/** Returns a finding as its hash covers it, with its links. */
 export function typedFinding(finding: ReadonlyMap<string, Json>): Map<string, Json> {
   return typedObject(finding, FINDING)
 }
 
-/** Recursion follows the tables, never the data. */
+/** The recursion follows the tables, never the data. */
 function typed(value: Json, form: Form): Json {
   if (Array.isArray(value)) return value.map(item => (item instanceof Map ? typedObject(item, form) : item))
   return value instanceof Map ? typedObject(value, form) : value

@@ -1,6 +1,7 @@
-// The hashes of a frontier's state (protocol/frontier.md, F6–F11): of one finding, of the whole without its log, of its proposals;
-// and the id of a finding. They are over canonical JSON of the typed form, so that they come out as the reference published them.
-// The snapshot hash covers clocks and counts and differs between readers' versions: it names a file, and compares nothing.
+// Hashes of a frontier's state: of one finding, of the snapshot without its log, of its proposals;
+// and the id of a finding. They cover the canonical JSON of the normalized form, so they equal the
+// published ones. The snapshot hash covers times and counts and differs between reader versions: it
+// identifies a file and does not compare states. Spec: protocol/frontier.md, F6–F11.
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { type CooperativeTask, runToCompletion } from '../../base/cooperative.ts'
@@ -13,15 +14,24 @@ import type { ContentHashes } from '../files/received-file.ts'
 import { eventLogHash } from './event-log-hash.ts'
 import { normalizedSnapshot, typedFinding } from './normalize.ts'
 
-/** Readers from 0.40 on give the components of every confidence a `causal_consistency`; files of older ones change by that. */
+/**
+ * Readers from 0.40 on add `causal_consistency` to the components of a confidence, which changes
+ * files of older ones.
+ */
 export type SnapshotReader = 'own' | '0.40'
 
-/** `sha256:` and 64 hex digits over the finding without its links: what before_hash and after_hash of its events say. */
+/**
+ * Returns `sha256:` and 64 hex digits over the finding without its links, as in `before_hash` and
+ * `after_hash`.
+ */
 export function findingHash(finding: ReadonlyMap<string, Json>): string {
   return `sha256:${hashOf(typedFinding(finding).set('links', []))}`
 }
 
-/** 64 hex digits over all that is known in a frontier but its events, its signatures and the state of its proof. */
+/**
+ * Returns 64 hex digits over the known members of a frontier except events, signatures and proof
+ * state.
+ */
 export function snapshotHash(
   frontier: Pick<FrontierFile, 'members'>,
   options: { reader?: SnapshotReader } = {},
@@ -32,30 +42,36 @@ export function snapshotHash(
 }
 
 /**
- * The members that a snapshot hash is over, as every reader since 0.40 has them: the hash of a file with exactly these is that
- * of its canonical text, by any reader.
+ * Returns the members that a snapshot hash covers, as readers from 0.40 on write them. The snapshot
+ * hash of a file with exactly these members is the hash of its canonical text, for every reader.
  */
 export function serializedForm(members: ReadonlyMap<string, Json>): Map<string, Json> {
   const snapshot = normalizedSnapshot(members)
   return snapshot.set('findings', asReadBy040(snapshot.get('findings') ?? []))
 }
 
-/** 64 hex digits over the proposals in the order of their ids, which is that of their files' names. */
+/**
+ * Returns 64 hex digits over the proposals, sorted by id.
+ * @throws ReplicaError ERR_PROPOSAL for a proposal without an id
+ */
 export function proposalStateHash(proposals: readonly Json[]): string {
   const rows = proposals.map(proposal => ({ id: idOf(proposal), proposal }))
   return hashOf(rows.sort((a, b) => compareText(a.id, b.id)).map(({ proposal }) => proposal))
 }
 
 /**
- * All hashes that the bytes of a frontier file may rightly be said to have: of either reading of floats, by either reader, and
- * for the log in either form. What is most usual comes first. A log hash is over the events that can be read.
- * @throws ReplicaError as readFrontier does
+ * Returns every valid hash of a frontier file: for both readings of floats, both readers and both
+ * log forms, the most common first. A log hash covers the events that can be read.
+ * @throws ReplicaError ERR_JSON, ERR_FRONTIER, ERR_FRONTIER_ID
  */
 export function contentHashes(file: Uint8Array): ContentHashes {
   return runToCompletion(contentHashesTask(file))
 }
 
-/** The same with pauses. @throws ReplicaError as readFrontier does */
+/**
+ * Returns contentHashes as a cooperative task, which yields between hashes.
+ * @throws ReplicaError as contentHashes
+ */
 export function* contentHashesTask(file: Uint8Array): CooperativeTask<ContentHashes> {
   const snapshots = new Set<string>()
   const logs = new Set<string>()
@@ -73,11 +89,14 @@ export function* contentHashesTask(file: Uint8Array): CooperativeTask<ContentHas
   return { snapshots: [...snapshots], logs: [...logs] }
 }
 
-/** `vf_` and 16 hex digits of a finding's claim, its type and its source. @throws ReplicaError ERR_FRONTIER */
+/**
+ * Returns `vf_` and 16 hex digits of the hash of a finding's claim, type and source.
+ * @throws ReplicaError ERR_FRONTIER
+ */
 export function findingId(finding: ReadonlyMap<string, Json>): string {
   const assertion = finding.get('assertion')
   const provenance = finding.get('provenance')
-  if (!(assertion instanceof Map && provenance instanceof Map)) throw noId('it has no assertion, or no provenance')
+  if (!(assertion instanceof Map && provenance instanceof Map)) throw noId('assertion or provenance is missing')
   const [text, type] = [assertion.get('text'), assertion.get('type')]
   if (typeof text !== 'string' || typeof type !== 'string') throw noId('its text or its type is not a string')
   const source = provenance.get('doi') ?? provenance.get('pmid') ?? provenance.get('title') ?? ''
@@ -86,7 +105,7 @@ export function findingId(finding: ReadonlyMap<string, Json>): string {
   return `vf_${toHex(sha256(claim).subarray(0, 8))}`
 }
 
-/** Lower case, single spaces, no punctuation at the end; a space in front of such punctuation stays. */
+/** Lower case, single spaces, no trailing punctuation; a space before that punctuation stays. */
 function normalizeClaim(text: string): string {
   const words = splitWhiteSpace(text.toLowerCase()).join(' ')
   let end = words.length

@@ -1,5 +1,6 @@
-// Chains of hashes through a log (protocol/frontier.md, F15): each event on a target says what the target was before and what it
-// is after, so that a change made outside of the log shows. Order is by the text of timestamps, as in the reference's check.
+// Hash chains through a log: each event states the hash of its target before and after, so a change
+// made outside the log is visible. The order is by the text of timestamps, as in the reference's
+// check. Spec: protocol/frontier.md, F15.
 
 import { compareText } from '../../base/text.ts'
 import type { LoggedEvent } from '../../event/event.ts'
@@ -8,26 +9,31 @@ import type { Finding } from '../files/frontier-file.ts'
 import { membersOf } from './event-log-hash.ts'
 import { findingHash } from './snapshot-hash.ts'
 
+/** An event whose `before_hash` is not the preceding `after_hash` of its target. */
 export interface ChainBreak {
   /** `finding:vf_…` */
   readonly target: string
-  /** The event whose before_hash is not what the event before it left. */
+  /** Id of the event. */
   readonly event: string
   readonly expected: string
   readonly found: string
 }
 
+/** The result of checkChains. */
 export interface ChainReport {
-  /** Targets with at least one event that says a hash. */
+  /** Targets with at least one event that states a hash. */
   readonly targets: number
   readonly breaks: readonly ChainBreak[]
-  /** Findings, of those targets, that are what their last event says. */
+  /** Findings among these targets whose hash is the one that their last event states. */
   readonly equal: number
-  /** Ids of those that are not. */
+  /** Ids of the other findings among these targets. */
   readonly differ: readonly string[]
 }
 
-/** Checks the chains of all targets against each other and against the findings as they are. */
+/**
+ * Checks the chains of all targets, and their ends against the findings.
+ * @throws ReplicaError ERR_JSON
+ */
 export function checkChains(findings: readonly Finding[], events: readonly LoggedEvent[]): ChainReport {
   const chains = new Map<string, Step[]>()
   for (const event of byTimestamp(events)) {
@@ -57,7 +63,10 @@ export function checkChains(findings: readonly Finding[], events: readonly Logge
   return { targets: chains.size, breaks, equal: states.length - differ.length, differ: differ.sort(compareText) }
 }
 
-/** A copy in the order of the reference's checks: by the text of the timestamps, then by id. No order of time or cause. */
+/**
+ * Returns a copy in the order of the reference's checks: by timestamp text, then id. It is neither
+ * causal nor by time.
+ */
 export function byTimestamp<E extends Pick<LoggedEvent, 'head'>>(events: readonly E[]): E[] {
   return [...events].sort(
     ({ head: a }, { head: b }) => compareText(a.timestamp, b.timestamp) || compareText(a.id, b.id),

@@ -1,5 +1,10 @@
-// Actors of a frontier and what their keys are good for (protocol/resolution.md, G1–G3): records of `.vela/actors.json`, and
-// whether an event's own signature is in order. Revocation goes by instants, and a time that can't be read helps nobody.
+// Registered actors of a frontier (records of `.vela/actors.json`), and who may resolve a conflict.
+// A reviewer is a person with an id that is neither an agent's nor a placeholder, who signs with a
+// registered key if one is registered. A resolving event that replay carries out must name and
+// carry the signature of its person. In the reference's form, which changes no object, only
+// registered actors must sign. Revocation compares instants; a time that cannot be read counts
+// against the key. Pure: actors and signature verification are parameters.
+// Spec: protocol/resolution.md, G1–G3, G9, G10, G15.
 
 import { fromHex, isLowerHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
@@ -12,6 +17,7 @@ import { expectEnd, openCursor, peek, readItems } from '../../json/parser.ts'
 import { printRecord, type RecordReader, readRecordAt } from '../../json/record.ts'
 import type { Json } from '../../json/value.ts'
 
+/** A registered actor. The member names are the reference's JSON. */
 export interface ActorRecord {
   readonly id: string
   /** 64 lower-case hex digits. */
@@ -19,15 +25,18 @@ export interface ActorRecord {
   readonly algorithm: 'ed25519'
   /** RFC 3339. */
   readonly created_at: string
-  /** RFC 3339; from this instant on the key signs nothing that counts. */
+  /** RFC 3339; signatures of the key at or after this instant do not count. */
   readonly revoked_at: string | undefined
-  /** Further members, kept: tier, orcid, access_clearance, revoked_reason and what is not known. */
+  /** Further members, kept: tier, orcid, access_clearance, revoked_reason and unknown ones. */
   readonly rest: ReadonlyMap<string, Json>
 }
 
 const FORM = { what: 'actor record', code: 'ERR_ACTOR' } as const
 
-/** A list of actor records. An id may come again, with another key. @throws ReplicaError ERR_JSON, ERR_ACTOR */
+/**
+ * Reads a list of actor records. An id may occur again with another key.
+ * @throws ReplicaError ERR_JSON, ERR_ACTOR
+ */
 export function readActors(text: string | Uint8Array): ActorRecord[] {
   const cursor = openCursor(text, 'exact')
   if (peek(cursor) !== '[') throw new ReplicaError('ERR_ACTOR', 'actors must be a list of records')
@@ -49,15 +58,15 @@ function actorFrom(record: RecordReader): ActorRecord {
   return { id, public_key, algorithm, created_at, revoked_at: revoked, rest: record.rest() }
 }
 
-/** Canonical JSON of one record. */
+/** Returns the canonical JSON of one record. */
 export function printActor(actor: ActorRecord): string {
   const { rest, ...members } = actor
   return printRecord(members, rest)
 }
 
 /**
- * Whether a key that was revoked at one time is of no worth at another: at that very instant and after it. A revocation
- * or a time that is no RFC 3339 counts against the key.
+ * Returns whether a key is revoked at `timestamp`: at or after the instant `revokedAt`. Both are
+ * RFC 3339; a time that cannot be read counts against the key.
  */
 export function isRevokedAt(revokedAt: string | undefined, timestamp: string): boolean {
   if (revokedAt === undefined) return false
@@ -65,13 +74,16 @@ export function isRevokedAt(revokedAt: string | undefined, timestamp: string): b
   return revoked === undefined || at === undefined || compareInstants(at, revoked) >= 0
 }
 
-/** `unneeded`: the event's actor is not of type human, or not registered. */
+/**
+ * The result of judgeEventSignature. `unneeded`: the event's actor is not of type human, or not
+ * registered.
+ */
 export type SignatureVerdict = 'valid' | 'unneeded' | 'unsigned' | 'invalid' | 'revoked'
 
 /**
- * What an event in stored form is worth by its own signature: a registered person's event must carry one under a key of
- * that person that was not revoked at the event's time.
- * @throws ReplicaError as eventSignature does, for text that is no event in stored form
+ * Judges the signature of an event in stored form: an event of a registered person must carry a
+ * signature under a key of that person that is not revoked at the event's timestamp.
+ * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE for a text that is not an event in stored form
  */
 export function judgeEventSignature(
   event: { readonly text: Uint8Array; readonly head: Pick<EventHead, 'actor' | 'timestamp' | 'signed'> },
@@ -92,37 +104,43 @@ export function judgeEventSignature(
   return own.some(signs) ? 'revoked' : 'invalid'
 }
 
-/** Words without control, format or other invisible characters, single plain spaces between them. */
+/**
+ * Words without invisible characters (control, format and so on), separated by single plain spaces.
+ */
 const VISIBLE = /^[^\p{C}\p{Z}]+(?: [^\p{C}\p{Z}]+)*$/u
 
 const PLACEHOLDERS = new Set(['', 'reviewer', 'user', 'unknown'])
 
-/** @throws ReplicaError ERR_REVIEWER */
+/**
+ * Checks that the id may be a reviewer's: a person's id, not an agent's or a placeholder.
+ * @throws ReplicaError ERR_REVIEWER
+ */
 export function checkReviewer(id: string): void {
   const refusal = reviewerFault(id)
   if (refusal !== undefined) throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)}: ${refusal}`)
 }
 
-/** Whether an id is a program's by its name. */
+/** Returns whether the id is that of a program. */
 export function isAgent(id: string): boolean {
   const name = id.toLowerCase()
   const last = name.slice(name.lastIndexOf(':') + 1)
   return /^(?:agent|sim):/.test(name) || last.endsWith('-bot') || last.endsWith('-sim')
 }
 
-/** Why this id may not decide; undefined when it may, as far as its name says. */
+/** Returns why this id may not be a reviewer's, or undefined. */
 export function reviewerFault(id: string): string | undefined {
-  if (!VISIBLE.test(id)) return 'a reviewer’s id must be visible text without spaces at its ends'
+  if (!VISIBLE.test(id)) return 'a reviewer id must be visible text without spaces at its ends'
   const name = id.toLowerCase()
   const last = name.slice(name.lastIndexOf(':') + 1)
-  if (isAgent(id)) return 'agents and simulations may only propose'
+  if (isAgent(id)) return 'agents and simulations may propose, only people may decide'
   const isPlaceholder = [name, last].some(part => PLACEHOLDERS.has(part) || part.startsWith('local-'))
-  return isPlaceholder ? 'a placeholder is not a person' : undefined
+  return isPlaceholder ? 'the id is a placeholder' : undefined
 }
 
 /**
- * The reviewer may decide at this time and signs with the right key: the registered one where one is registered, and
- * never one that is registered for somebody else.
+ * Checks that the reviewer may decide at the time `at` (RFC 3339) with the signer's key: a
+ * registered key of the reviewer, if there is one, and never a key that is registered for another
+ * actor.
  * @throws ReplicaError ERR_REVIEWER
  */
 export function checkReviewerKey(
@@ -133,7 +151,10 @@ export function checkReviewerKey(
   checkKeyOf({ ...reviewer, key: reviewer.signer.publicKey }, actors)
 }
 
-/** The same of a key alone, 64 lower-case hex digits. @throws ReplicaError ERR_REVIEWER */
+/**
+ * Makes the checks of checkReviewerKey for a key, 64 lower-case hex digits, without the id.
+ * @throws ReplicaError ERR_REVIEWER
+ */
 export function checkKeyOf(
   { id, key, at }: { readonly id: string; readonly key: string; readonly at: string },
   actors: readonly ActorRecord[],
@@ -148,15 +169,18 @@ export function checkKeyOf(
     throw new ReplicaError('ERR_REVIEWER', `${excerpt(id)}: the key is revoked`)
 }
 
-/** What resolutions are judged by. */
+/** The context that decides which resolutions count. */
 export interface ResolutionAuthorities {
-  /** The frontier's registered actors; undefined where their list can't be read, and then nothing is settled. */
+  /**
+   * The frontier's registered actors; undefined if their list cannot be read: no resolution counts
+   * then.
+   */
   readonly actors: readonly ActorRecord[] | undefined
-  /** The one rule, under vetted keys alone. */
+  /** Strict Ed25519 verification, which returns false for a key that fails validation. */
   readonly verify: Verify
 }
 
-/** Nobody is registered and no signature is valid. */
+/** No registered actors and no valid signature. */
 export const NO_AUTHORITIES: ResolutionAuthorities = { actors: [], verify: () => false }
 
 type Payload = ReadonlyMap<string, Json>
@@ -167,25 +191,28 @@ interface ResolvingEvent {
   readonly head: Pick<EventHead, 'actor' | 'timestamp' | 'signed'>
 }
 
-/** How a computed conflict's id begins (protocol/replay.md, R19). */
+/** Prefix of the id of a computed conflict (protocol/replay.md, R19). */
 export const COMPUTED_ID = 'vcx_'
 
-/** Whether the payload is as the reference makes it: it names a recorded conflict, and no value, and takes nobody's place. */
+/**
+ * Returns whether the payload has the reference's form: a recorded conflict, no choice, no
+ * superseded resolution.
+ */
 export function isUnsignedForm(payload: Payload): boolean {
   const supersedes = payload.get('supersedes') ?? []
   const isComputed = (payload.get('conflict_event_id') as string).startsWith(COMPUTED_ID)
   return !isComputed && !payload.has('choice') && (supersedes as Json[]).length === 0
 }
 
-/** The registered actors. @throws ReplicaError ERR_ACTOR where they can't be read */
+/** Returns the registered actors. @throws ReplicaError ERR_ACTOR if their list cannot be read */
 export function actorsOf({ actors }: ResolutionAuthorities): readonly ActorRecord[] {
   if (actors !== undefined) return actors
-  throw new ReplicaError('ERR_ACTOR', 'can’t read the frontier’s list of actors')
+  throw new ReplicaError('ERR_ACTOR', 'the frontier’s list of actors cannot be read')
 }
 
 /**
- * A resolving event, whose payload is of its form (G4), counts: a person under a name of their own says so, and signed it where
- * that is asked for.
+ * Checks that a resolving event counts: its actor is the person that its payload names, may decide,
+ * and signed it if that is required. The caller has checked the form of the payload (G4).
  * @throws ReplicaError ERR_REVIEWER, ERR_ACTOR
  */
 export function checkAuthority(event: ResolvingEvent, payload: Payload, authorities: ResolutionAuthorities): void {
@@ -193,29 +220,29 @@ export function checkAuthority(event: ResolvingEvent, payload: Payload, authorit
   const resolvedBy = payload.get('resolved_by') as string
   const refused = reviewerFault(resolvedBy)
   if (refused !== undefined) throw refusal(refused)
-  if (actor.id !== resolvedBy || actor.type !== 'human') throw refusal('its actor is not the person who resolved')
+  if (actor.id !== resolvedBy || actor.type !== 'human') throw refusal('the actor is not the person in resolved_by')
   if (isUnsignedForm(payload)) checkRegistered(event, authorities)
   else checkSigner(event, payload, authorities)
 }
 
-/** Of the reference's form: who is registered has to have signed. */
+/** In the reference's form a registered actor must have signed. */
 function checkRegistered(event: ResolvingEvent, authorities: ResolutionAuthorities): void {
   const verdict = judgeEventSignature(event, actorsOf(authorities), authorities.verify)
   if (verdict === 'valid' || verdict === 'unneeded') return
   throw refusal(`${excerpt(event.head.actor.id)} is registered, but the event’s signature is ${WORDS[verdict]}`)
 }
 
-const WORDS = { unsigned: 'missing', invalid: 'not of that actor’s key', revoked: 'of a revoked key' } as const
+const WORDS = { unsigned: 'missing', invalid: 'not by that actor’s key', revoked: 'by a revoked key' } as const
 
-function checkSigner({ text, head }: ResolvingEvent, payload: Payload, deciders: ResolutionAuthorities): void {
+function checkSigner({ text, head }: ResolvingEvent, payload: Payload, authorities: ResolutionAuthorities): void {
   const key = payload.get('signer')
-  if (typeof key !== 'string' || !isLowerHex(key, 32)) throw refusal('it does not name its signer’s key')
-  checkKeyOf({ id: head.actor.id, key, at: head.timestamp }, actorsOf(deciders))
+  if (typeof key !== 'string' || !isLowerHex(key, 32)) throw refusal('the payload does not name the signer’s key')
+  checkKeyOf({ id: head.actor.id, key, at: head.timestamp }, actorsOf(authorities))
   const signature = head.signed ? eventSignature(text) : undefined
-  if (signature === undefined) throw refusal('it carries no signature')
+  if (signature === undefined) throw refusal('the event has no signature')
   const message = eventSigningBytes(text, signature.form)
-  if (deciders.verify(fromHex(key)!, message, signature.sig) !== true)
-    throw refusal('its signature is not valid for its signer’s key')
+  if (authorities.verify(fromHex(key)!, message, signature.sig) !== true)
+    throw refusal('the signature is not valid under the signer’s key')
 }
 
 function refusal(reason: string): ReplicaError {

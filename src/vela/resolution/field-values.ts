@@ -1,5 +1,5 @@
-// Whether a chosen value is one that the field in dispute can have (protocol/resolution.md, G12): checked before anybody signs, and by
-// replay, which reports any other and changes nothing.
+// Legal values of each contestable field. A chosen value is checked before it is signed, and again
+// by replay, which reports an illegal one and changes nothing. Spec: protocol/resolution.md, G12.
 
 import { ReplicaError } from '../../base/errors.ts'
 import { excerpt } from '../../base/text.ts'
@@ -7,12 +7,12 @@ import { type Json, JsonNumber } from '../../json/value.ts'
 import { REVIEW_STATES } from '../files/frontier-file.ts'
 import { FIELD_KINDS, FIELDS, type Field } from '../state/fields.ts'
 
-/** The field that conflicts of this kind are about; undefined for those that are about no field. */
+/** Returns the field of a conflict kind; undefined for a kind without a field. */
 export function fieldOf(kind: string): Field | undefined {
   return FIELDS.find(name => FIELD_KINDS[name] === kind)
 }
 
-/** What stands of a finding that one side lacks. */
+/** The choices for a finding that one side lacks. */
 export const PRESENT = 'present'
 export const ABSENT = 'absent'
 
@@ -38,26 +38,33 @@ const WANTED: Record<Field, string> = {
   text: 'a string',
 }
 
-/** Who has the finding that one side lacks, ours being the side that recorded it; undefined for other kinds. */
+/**
+ * Returns what a side had of a finding that one side lacks; *ours* recorded the conflict. Undefined
+ * for other kinds.
+ */
 export function presenceOf(kind: string, side: 'ours' | 'theirs'): typeof PRESENT | typeof ABSENT | undefined {
   if (!isAboutPresence(kind)) return undefined
   return (kind === 'missing_in_peer') === (side === 'ours') ? PRESENT : ABSENT
 }
 
-/** Whether the field can have this value; null stands for no review state. */
+/** Returns whether the field can have this value; null means no review state. */
 export function fitsField(field: Field, value: Json): boolean {
   return FITS[field](value)
 }
 
-/** Whether conflicts of this kind are about a finding that one side lacks. */
+/** Returns whether conflicts of this kind are about a finding that one side lacks. */
 export function isAboutPresence(kind: string): boolean {
   return PRESENCE_KINDS.includes(kind)
 }
 
-/** Conflicts about no field and no finding that one side lacks take any value. @throws ReplicaError ERR_PROPOSAL */
+/**
+ * Checks a chosen value against the kind of its conflict. A kind without a field, other than a
+ * missing finding, takes any value.
+ * @throws ReplicaError ERR_PROPOSAL
+ */
 export function checkChoiceValue(kind: string, value: Json): void {
   const field = fieldOf(kind)
   const wanted = field === undefined ? `${PRESENT}, ${ABSENT}` : WANTED[field]
   if (field === undefined ? !isAboutPresence(kind) || value === PRESENT || value === ABSENT : FITS[field](value)) return
-  throw new ReplicaError('ERR_PROPOSAL', `not a value for ${excerpt(kind)}: it must be ${wanted}`)
+  throw new ReplicaError('ERR_PROPOSAL', `not a value for ${excerpt(kind)}: expected ${wanted}`)
 }

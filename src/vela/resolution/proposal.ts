@@ -1,5 +1,6 @@
-// Proposals (protocol/resolution.md, G6–G8): what somebody suggests, before a reviewer makes an event of it. The id is a hash
-// of what is suggested and not of when, so that the same suggestion made twice is one proposal.
+// Proposals: suggestions that become events when a reviewer accepts them. The id is a hash of the
+// suggestion without its time, so the same suggestion made twice is one proposal.
+// Spec: protocol/resolution.md, G6–G8.
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
@@ -13,7 +14,7 @@ import type { Json } from '../../json/value.ts'
 
 export const PROPOSAL_SCHEMA = 'vela.proposal.v0.1'
 
-/** What the id is a hash of. */
+/** The members that the id of a proposal hashes. */
 export interface ProposalContent {
   readonly schema: string
   readonly kind: string
@@ -25,8 +26,11 @@ export interface ProposalContent {
   readonly caveats: readonly string[]
 }
 
+/** A proposal. The member names are the reference's JSON. */
 export interface Proposal extends ProposalContent {
+  /** `vpr_` and 16 lower-case hex digits. */
   readonly id: string
+  /** RFC 3339 by convention; not checked. */
   readonly created_at: string
   /** `pending_review`, `accepted`, `rejected`, `applied`; any text is kept. */
   readonly status: string
@@ -34,20 +38,20 @@ export interface Proposal extends ProposalContent {
   readonly reviewed_at: string | undefined
   readonly decision_reason: string | undefined
   readonly applied_event_id: string | undefined
-  /** Further members, kept: agent_run and what is not known. */
+  /** Further members, kept: agent_run and unknown ones. */
   readonly rest: ReadonlyMap<string, Json>
 }
 
 const FORM = { what: 'proposal', code: 'ERR_PROPOSAL' } as const
 
-/** `vpr_` and 16 lower-case hex digits. */
+/** Returns the id of a proposal: `vpr_` and 16 lower-case hex digits. */
 export function proposalId(content: ProposalContent): string {
   return `vpr_${toHex(sha256(utf8(printRecord(contentOf(content), new Map()))).subarray(0, 8))}`
 }
 
 /**
- * A proposal whose id is that of its content. As for events, exact reading of its numbers and that of the reference are
- * both tried.
+ * Reads a proposal and checks its id. As for events, the exact reading of numbers is tried first,
+ * then the reference's.
  * @throws ReplicaError ERR_JSON, ERR_PROPOSAL
  */
 export function readProposal(text: string | Uint8Array): Proposal {
@@ -58,7 +62,7 @@ export function readProposal(text: string | Uint8Array): Proposal {
   if (computed === asReference.id) return asReference
   throw new ReplicaError(
     'ERR_PROPOSAL',
-    `the proposal has the id ${excerpt(asReference.id)}, but its content has the id ${computed}`,
+    `the proposal has the id ${excerpt(asReference.id)}, but its content has ${computed}`,
   )
 }
 
@@ -93,20 +97,23 @@ function pairFrom(record: RecordReader, name: 'target' | 'actor'): { id: string;
   return pair
 }
 
-/** Canonical JSON of the whole proposal. */
+/** Returns the canonical JSON of the whole proposal. */
 export function printProposal(proposal: Proposal): string {
   const { id, created_at, status, reviewed_by, reviewed_at, decision_reason, applied_event_id, rest } = proposal
   const state = { id, created_at, status, reviewed_by, reviewed_at, decision_reason, applied_event_id }
   return printRecord({ ...contentOf(proposal), ...state }, rest)
 }
 
-/** What a proposal's own signature is made over: canonical JSON of its content, its id and created_at. */
+/** Returns the signed bytes of a proposal: the canonical JSON of its content, id and created_at. */
 export function proposalPreimage(proposal: ProposalContent & Pick<Proposal, 'id' | 'created_at'>): Uint8Array {
   const { id, created_at } = proposal
   return utf8(printRecord({ ...contentOf(proposal), id, created_at }, new Map()))
 }
 
-/** Whether `signature`, which travels beside the proposal, is that of `key`: both in lower-case hex. */
+/**
+ * Returns whether `signature` (128 hex digits), which is sent beside the proposal, is valid under
+ * `key` (64 hex digits).
+ */
 export function verifyProposal(
   proposal: Proposal,
   signed: { readonly key: string; readonly signature: string },
@@ -115,20 +122,24 @@ export function verifyProposal(
   return verifiesHex(verify, { ...signed, message: proposalPreimage(proposal) })
 }
 
+/** The input of makeProposal. */
 export interface ProposalDraft {
   readonly kind: string
   readonly target: { readonly type: string; readonly id: string }
-  /** The type is derived from the id where it is absent. */
+  /** The type is derived from the id if it is absent. */
   readonly actor: { readonly id: string; readonly type?: string }
   readonly reason: string
-  /** Anything that toJson takes. */
+  /** Any value that toJson accepts. */
   readonly payload: unknown
   readonly created_at: string
   readonly source_refs?: readonly string[]
   readonly caveats?: readonly string[]
 }
 
-/** A new proposal, waiting for review. @throws ReplicaError ERR_JSON, ERR_PROPOSAL */
+/**
+ * Returns a new proposal with the status `pending_review`.
+ * @throws ReplicaError ERR_JSON, ERR_PROPOSAL
+ */
 export function makeProposal(draft: ProposalDraft): Proposal {
   const { kind, target, actor, reason, created_at, source_refs = [], caveats = [] } = draft
   const content: ProposalContent = {

@@ -1,4 +1,6 @@
-// What a conflict is about (protocol/resolution.md, G11, G12): by the event that recorded it, or by what was chosen to settle it.
+// The subject of a conflict: which finding and which difference. It comes from the event that
+// recorded the conflict, or from the choice that settled it. Spec: protocol/resolution.md, G11,
+// G12.
 
 import { hasCode } from '../../base/errors.ts'
 import type { LoggedEvent } from '../../event/event.ts'
@@ -6,18 +8,22 @@ import type { Json } from '../../json/value.ts'
 import { CONFLICT_DETECTED, checkFrontierPayload, payloadOf } from '../payloads.ts'
 import type { ConflictResolutions } from './resolution-events.ts'
 
+/** Which finding and which difference a conflict is about. */
 export interface ConflictSubject {
   readonly finding_id: string
   readonly kind: string
 }
 
-/** A conflict as an event `frontier.conflict_detected` says it. */
+/** A conflict as an event `frontier.conflict_detected` records it. */
 export interface RecordedSubject extends ConflictSubject {
   readonly peer_id: string
   readonly detail: string | undefined
 }
 
-/** Undefined for an event of another kind, or not of its form (G4). */
+/**
+ * Returns undefined for an event of another kind, or with a malformed payload (G4).
+ * @throws ReplicaError ERR_JSON
+ */
 export function readRecorded({ text, head }: LoggedEvent): RecordedSubject | undefined {
   if (head.kind !== CONFLICT_DETECTED) return undefined
   const payload = payloadOf(text)
@@ -36,12 +42,12 @@ export function readRecorded({ text, head }: LoggedEvent): RecordedSubject | und
   }
 }
 
-/** What a choice of the form of G4 is about. */
+/** Returns the subject of a choice whose form was checked (G4). */
 export function subjectIn(members: ReadonlyMap<string, Json>): ConflictSubject {
   return { finding_id: members.get('finding_id') as string, kind: members.get('kind') as string }
 }
 
-/** What resolutions are about, by what they choose; undefined where only a note says it. */
+/** Returns the subject of resolutions from their choice; undefined if they have only a note. */
 export function subjectOf({ standing }: Pick<ConflictResolutions, 'standing'>): ConflictSubject | undefined {
   const chosen = standing.map(({ choice }) => choice).find(choice => choice instanceof Map)
   return chosen === undefined ? undefined : subjectIn(chosen)

@@ -1,6 +1,7 @@
-// Which resolutions stand (protocol/resolution.md, G15–G17), read from events alone: the same events in any order and any number
-// of copies give the same answer. Two resolutions of one conflict that were made apart and say different things are a conflict
-// themselves: both stand, and both are shown, until a person decides between them.
+// Standing resolutions, computed from events only: the same events in any order and number of
+// copies give the same result. Two concurrent resolutions of one conflict with different outcomes
+// contest each other: both stand and are shown until a person decides between them.
+// Spec: protocol/resolution.md, G15–G17.
 
 import { digestKey, sha256 } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
@@ -11,8 +12,9 @@ import type { Json } from '../../json/value.ts'
 import { CONFLICT_RESOLVED, checkFrontierPayload, payloadOf } from '../payloads.ts'
 import { checkAuthority, type ResolutionAuthorities } from './authority.ts'
 
+/** One resolving event that counts. */
 export interface Resolution {
-  /** The resolving event. */
+  /** Id of the resolving event. */
   readonly event: string
   readonly source: LoggedEvent
   readonly conflict: string
@@ -20,29 +22,32 @@ export interface Resolution {
   readonly note: string
   readonly proposal: string | undefined
   readonly winner: string | undefined
-  /** What was chosen, as its payload has it. */
+  /** The choice, as in the payload. */
   readonly choice: Json | undefined
-  /** Resolutions of the same conflict that this one takes the place of. */
+  /** Ids of the resolutions of the same conflict that this one replaces. */
   readonly supersedes: readonly string[]
-  /** Equal for two resolutions that say the same. */
+  /** Equal for two resolutions with the same outcome. */
   readonly outcome: string
 }
 
+/** The resolutions of one conflict. */
 export interface ConflictResolutions {
   readonly conflict: string
-  /** `contested`: those that stand say different things. */
+  /** `contested`: the standing resolutions have different outcomes. */
   readonly state: 'settled' | 'contested'
   readonly standing: readonly Resolution[]
   readonly superseded: readonly Resolution[]
 }
 
+/** All resolutions of a log. */
 export interface ResolutionView {
-  /** By the conflict's event id; within one, by the resolving event's. */
+  /** Sorted by conflict id; resolutions of one conflict by event id. */
   readonly conflicts: readonly ConflictResolutions[]
-  /** Resolving events that count for nothing, and why. */
+  /** Resolving events that do not count, and why. */
   readonly ignored: readonly { readonly event: string; readonly reason: string }[]
 }
 
+/** Returns the resolutions among the events; other events are ignored. */
 export function readResolutions(events: Iterable<LoggedEvent>, authorities: ResolutionAuthorities): ResolutionView {
   const byConflict = new Map<string, Resolution[]>()
   const ignored: { event: string; reason: string }[] = []
@@ -59,7 +64,10 @@ export function readResolutions(events: Iterable<LoggedEvent>, authorities: Reso
   return { conflicts: names.map(name => resolutionsFor(name, byConflict.get(name)!)), ignored }
 }
 
-/** Resolving events, each text once, by id and then by the hash of the text: a label may have two contents. */
+/**
+ * Returns the resolving events, each text once, sorted by id, then by hash of the text: an id may
+ * have two contents.
+ */
 function distinctResolving(events: Iterable<LoggedEvent>): LoggedEvent[] {
   const found = new Map<string, LoggedEvent>()
   for (const event of events) {
@@ -72,14 +80,14 @@ function distinctResolving(events: Iterable<LoggedEvent>): LoggedEvent[] {
 
 function resolutionOf(
   event: LoggedEvent,
-  deciders: ResolutionAuthorities,
+  authorities: ResolutionAuthorities,
 ): Resolution | { event: string; reason: string } {
   const { text, head } = event
   let payload: Json
   try {
     payload = payloadOf(text)
     checkFrontierPayload(head.kind, payload)
-    checkAuthority(event, payload as Map<string, Json>, deciders)
+    checkAuthority(event, payload as Map<string, Json>, authorities)
   } catch (error) {
     if (!hasCode(error)) throw error
     return { event: head.id, reason: error.message }
@@ -100,7 +108,10 @@ function resolutionOf(
   }
 }
 
-/** What a resolving payload says, for comparing: what is chosen and who wins; where neither is said, the note. */
+/**
+ * Returns the outcome of a payload in a comparable form: choice and winner; the note if both are
+ * absent.
+ */
 export function outcomeOf(payload: ReadonlyMap<string, Json>): string {
   const named = ['winning_proposal_id', 'choice'].filter(name => (payload.get(name) ?? null) !== null)
   const names = named.length === 0 ? ['resolution_note'] : named
@@ -113,7 +124,7 @@ function resolutionsFor(conflict: string, resolutions: readonly Resolution[]): C
     for (const other of supersedes) if (other !== event) replaced.add(other)
   }
   const standing = resolutions.filter(({ event }) => !replaced.has(event))
-  // A circle is not to be had without breaking the hash; should there be one, it hides nothing.
+  // A cycle is impossible without a hash collision; if there is one, all resolutions stand.
   if (standing.length === 0) return { conflict, state: stateOf(resolutions), standing: resolutions, superseded: [] }
   return {
     conflict,

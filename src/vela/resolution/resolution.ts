@@ -1,6 +1,7 @@
-// Settling a recorded conflict (protocol/resolution.md, G11–G14): a proposal that anybody may make, and its acceptance, by which a
-// person makes a signed event of it. Nothing is settled twice, nothing settles itself, and doing the same again gives what
-// was there. No clock: times come in as text.
+// Resolution of a conflict: anybody may make a proposal, and a person accepts it, which makes a
+// signed event of it. A conflict is settled once, only by a person, and repeating a step returns
+// the existing result. No clock: the caller passes times as text. Spec: protocol/resolution.md,
+// G11–G14.
 
 import { toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
@@ -21,49 +22,59 @@ import { type ConflictResolutions, outcomeOf, readResolutions } from './resoluti
 
 export const CONFLICT_RESOLVE = 'frontier.conflict_resolve'
 
+/** The input of proposeResolution. */
 export interface ResolutionDraft {
+  /** `vfr_…` */
   readonly frontier: string
-  /** The event that recorded the conflict. */
+  /** Id of the event that recorded the conflict (`vev_…`), or of a computed conflict (`vcx_…`). */
   readonly conflict: string
   readonly actor: { readonly id: string; readonly type?: string }
   readonly note: string
-  /** `Conflict resolution: <note>` when absent. */
+  /** Default: `Conflict resolution: <note>`. */
   readonly reason?: string
+  /** Id of the winning proposal. */
   readonly winner?: string
-  /** What is to stand: the state that an event made, or a value of one's own (anything that toJson takes). */
+  /** The outcome: the value that an event set, or a value (any that toJson accepts). */
   readonly choice?: { readonly event: string } | { readonly value: unknown }
+  /** RFC 3339. */
   readonly created_at: string
   readonly source_refs?: readonly string[]
   readonly caveats?: readonly string[]
 }
 
-/** A computed conflict (protocol/replay.md, R16), which no event records, under the id that all replicas give it. */
+/**
+ * A computed conflict (protocol/replay.md, R16), which no event records; every replica computes the
+ * same id.
+ */
 export interface KnownConflict extends ConflictSubject {
   readonly id: string
 }
 
-/** What of a frontier there is to settle, and by whom. */
+/** The conflicts and resolutions of a frontier, and who may resolve. */
 export interface ResolutionContext {
-  /** Those that record conflicts or resolve them, among any others. */
+  /** The events that record or resolve conflicts; others are ignored. */
   readonly events: readonly LoggedEvent[]
   readonly computed: readonly KnownConflict[]
   readonly authorities: ResolutionAuthorities
 }
 
 /**
- * A proposal to settle a conflict that the docket's events record or that is computed. Where resolutions made apart contest
- * each other, it is one to take the place of them all. The same again, once it is settled by that, is the same proposal.
- * @throws ReplicaError ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED, ERR_JSON
+ * Returns a proposal to settle a recorded or computed conflict. If concurrent resolutions contest
+ * each other, the proposal supersedes all of them. Making the proposal again after it settled the
+ * conflict returns the same proposal.
+ * @throws ReplicaError ERR_FRONTIER_ID, ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED,
+ *   ERR_JSON
  */
-export function proposeResolution(draft: ResolutionDraft, docket: ResolutionContext): Proposal {
+export function proposeResolution(draft: ResolutionDraft, context: ResolutionContext): Proposal {
   const { frontier, conflict, note, choice } = draft
   checkFrontierId(frontier)
   if (isBlank(note)) throw refusal('the note of a resolution is blank')
-  const subject = checkKnown(conflict, docket)
-  const before = existingProposal({ draft, subject }, docket)
+  const subject = checkKnown(conflict, context)
+  const before = existingProposal({ draft, subject }, context)
   if (before !== undefined) return before
-  const contested = checkOpen(conflict, docket)
-  if (choice !== undefined && subject === undefined) throw refusal('the finding of the conflict is unknown here')
+  const contested = checkOpen(conflict, context)
+  if (choice !== undefined && subject === undefined)
+    throw refusal('no event states which finding the conflict is about')
   if (choice !== undefined && 'value' in choice) checkChoiceValue(subject!.kind, toJson(choice.value))
   const proposal = draftProposal({ draft, subject }, contested === undefined ? [] : standingIds(contested))
   checkResolveProposal(proposal, frontier)
@@ -95,9 +106,12 @@ function draftProposal({ draft, subject }: DraftWithSubject, supersedes: readonl
   })
 }
 
-/** The very proposal that a conflict was settled by. While it is contested, the same again is a decision about that. */
-function existingProposal(wanted: DraftWithSubject, docket: ResolutionContext): Proposal | undefined {
-  const found = resolutionsOf(wanted.draft.conflict, docket)
+/**
+ * Returns the equal proposal that settled the conflict. While it is contested, an equal proposal is
+ * a new decision.
+ */
+function existingProposal(wanted: DraftWithSubject, context: ResolutionContext): Proposal | undefined {
+  const found = resolutionsOf(wanted.draft.conflict, context)
   if (found?.state !== 'settled') return undefined
   for (const { proposal: id, outcome, supersedes } of [...found.standing, ...found.superseded]) {
     const made = draftProposal(wanted, supersedes)
@@ -106,38 +120,45 @@ function existingProposal(wanted: DraftWithSubject, docket: ResolutionContext): 
   return undefined
 }
 
+/** The input of acceptResolution. */
 export interface Acceptance {
+  /** `vfr_…` */
   readonly frontier: string
+  /** Id of the person who accepts. */
   readonly reviewer: string
-  /** The reviewer's own key: the registered one, where one is registered. */
+  /** The reviewer's key: a registered one, if any is registered. */
   readonly signer: Signer
   /** RFC 3339: the event's timestamp. */
   readonly at: string
   readonly decision_reason?: string
 }
 
+/** The result of acceptResolution. */
 export interface Accepted {
-  /** The resolving event: new, or the one that this proposal became before. */
+  /** The resolving event: new, or the one that an earlier acceptance made. */
   readonly event: { readonly text: Uint8Array; readonly head: EventHead }
+  /** The proposal with the status `applied`. */
   readonly proposal: Proposal
+  /** `before` if an earlier acceptance made the event. */
   readonly applied: 'now' | 'before'
 }
 
 /**
- * Makes a signed event of a proposal. The same proposal accepted again gives the event that is there.
- * @throws ReplicaError ERR_REVIEWER, ERR_ACTOR, ERR_INSTANT, ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED
+ * Makes a signed event of a proposal. Accepting the same proposal again returns the existing event.
+ * @throws ReplicaError ERR_REVIEWER, ERR_ACTOR, ERR_INSTANT, ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN,
+ *   ERR_CONFLICT_SETTLED
  */
-export function acceptResolution(proposal: Proposal, acceptance: Acceptance, docket: ResolutionContext): Accepted {
+export function acceptResolution(proposal: Proposal, acceptance: Acceptance, context: ResolutionContext): Accepted {
   const { frontier, reviewer, signer, at } = acceptance
   if (readInstant(at) === undefined) throw new ReplicaError('ERR_INSTANT', 'the time of acceptance is not RFC 3339')
-  checkReviewerKey({ id: reviewer, signer, at }, actorsOf(docket.authorities))
+  checkReviewerKey({ id: reviewer, signer, at }, actorsOf(context.authorities))
   const payload = checkResolveProposal(proposal, frontier)
   const conflict = payload.get('conflict_event_id') as string
-  checkChoice(payload.get('choice'), checkKnown(conflict, docket))
-  const before = existingResolution(proposal, docket)
+  checkChoice(payload.get('choice'), checkKnown(conflict, context))
+  const before = existingResolution(proposal, context)
   if (before !== undefined)
     return { event: before, proposal: appliedProposal(proposal, before, acceptance), applied: 'before' }
-  checkSupersedes(payload, checkOpen(conflict, docket))
+  checkSupersedes(payload, checkOpen(conflict, context))
   const event = signedEvent(
     {
       kind: CONFLICT_RESOLVED,
@@ -152,11 +173,14 @@ export function acceptResolution(proposal: Proposal, acceptance: Acceptance, doc
   return { event, proposal: appliedProposal(proposal, event, acceptance), applied: 'now' }
 }
 
-/** The proposal's payload, when it is one to settle a conflict of this frontier. @throws ReplicaError ERR_PROPOSAL */
+/**
+ * Returns the payload of a proposal to settle a conflict of this frontier.
+ * @throws ReplicaError ERR_PROPOSAL
+ */
 function checkResolveProposal(proposal: Proposal, frontier: string): ReadonlyMap<string, Json> {
   const { kind, target, payload, status } = proposal
   if (proposalId(proposal) !== proposal.id) throw refusal('the id of the proposal does not match its content')
-  if (kind !== CONFLICT_RESOLVE) throw refusal(`a proposal of kind ${excerpt(kind)} can't settle a conflict`)
+  if (kind !== CONFLICT_RESOLVE) throw refusal(`a proposal of kind ${excerpt(kind)} settles no conflict`)
   if (target.type !== 'frontier_observation' || target.id !== frontier)
     throw refusal('the proposal is about another frontier')
   if (status === 'rejected') throw refusal('the proposal was rejected')
@@ -170,29 +194,32 @@ function checkResolveProposal(proposal: Proposal, frontier: string): ReadonlyMap
   return payload
 }
 
-/** What is chosen is of this conflict and no other, and can be had. @throws ReplicaError ERR_PROPOSAL */
+/**
+ * Checks that the choice is about this conflict and has a legal value.
+ * @throws ReplicaError ERR_PROPOSAL
+ */
 function checkChoice(choice: Json | undefined, about: ConflictSubject | undefined): void {
   if (!(choice instanceof Map)) return
   const { finding_id, kind } = subjectIn(choice)
   if (about !== undefined && (finding_id !== about.finding_id || kind !== about.kind))
-    throw refusal('its choice is not about the field of the conflict')
+    throw refusal('the choice is about another finding or kind than the conflict')
   if (choice.has('value')) checkChoiceValue(kind, choice.get('value')!)
 }
 
 /**
- * What a conflict is about: by the event that recorded it, as it was computed, or, where it has been settled elsewhere
- * already, by what was chosen. Undefined where only a note was.
+ * Returns the subject of a known conflict: from the event that recorded it, from the computed
+ * conflict, or from the choice of a resolution that came from elsewhere. Undefined if such a
+ * resolution has only a note.
  * @throws ReplicaError ERR_CONFLICT_UNKNOWN
  */
-export function checkKnown(id: string, docket: ResolutionContext): ConflictSubject | undefined {
-  const { events, computed } = docket
+export function checkKnown(id: string, context: ResolutionContext): ConflictSubject | undefined {
+  const { events, computed } = context
   const found = computed.find(one => one.id === id)
   if (found !== undefined) return { finding_id: found.finding_id, kind: found.kind }
   const event = events.find(({ head }) => head.id === id && head.kind === CONFLICT_DETECTED)
   if (event !== undefined) return recordedConflict(event)
-  const resolutions = resolutionsOf(id, docket)
-  if (resolutions === undefined)
-    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `there is no recorded or computed conflict ${excerpt(id)}`)
+  const resolutions = resolutionsOf(id, context)
+  if (resolutions === undefined) throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `unknown conflict ${excerpt(id)}`)
   return subjectOf(resolutions)
 }
 
@@ -200,15 +227,15 @@ export function checkKnown(id: string, docket: ResolutionContext): ConflictSubje
 function recordedConflict(event: LoggedEvent): ConflictSubject {
   const conflict = readRecorded(event)
   if (conflict !== undefined) return { finding_id: conflict.finding_id, kind: conflict.kind }
-  throw new ReplicaError(
-    'ERR_CONFLICT_UNKNOWN',
-    `${excerpt(event.head.id)} does not have the form of a recorded conflict`,
-  )
+  throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `${excerpt(event.head.id)} is not a well-formed recorded conflict`)
 }
 
-/** The resolutions that contest each other, if any do. @throws ReplicaError ERR_CONFLICT_SETTLED when one stands */
-export function checkOpen(conflict: string, docket: ResolutionContext): ConflictResolutions | undefined {
-  const found = resolutionsOf(conflict, docket)
+/**
+ * Returns the resolutions that contest each other, if any.
+ * @throws ReplicaError ERR_CONFLICT_SETTLED if they agree
+ */
+export function checkOpen(conflict: string, context: ResolutionContext): ConflictResolutions | undefined {
+  const found = resolutionsOf(conflict, context)
   if (found === undefined || found.state === 'contested') return found
   throw new ReplicaError('ERR_CONFLICT_SETTLED', `the conflict was already settled by ${found.standing[0]!.event}`, {
     facts: { events: standingIds(found) },
@@ -219,20 +246,20 @@ function checkSupersedes(payload: ReadonlyMap<string, Json>, contested: Conflict
   const named = [...((payload.get('supersedes') ?? []) as string[])].sort()
   const standing = contested === undefined ? [] : standingIds(contested)
   if (named.length === standing.length && named.every((id, index) => id === standing[index])) return
-  throw new ReplicaError('ERR_CONFLICT_SETTLED', 'the proposal does not name exactly the current resolutions', {
+  throw new ReplicaError('ERR_CONFLICT_SETTLED', 'the proposal does not supersede exactly the standing resolutions', {
     facts: { events: standing },
   })
 }
 
-/** Each id once, in order; ids are ASCII. */
+/** Returns each id once, sorted; ids are ASCII. */
 function standingIds({ standing }: ConflictResolutions): string[] {
   return [...new Set(standing.map(({ event }) => event))].sort()
 }
 
-/** The event that this very proposal became: one that only claims its id and says something else is not it. */
-function existingResolution(proposal: Proposal, docket: ResolutionContext): LoggedEvent | undefined {
+/** Returns the event that an earlier acceptance of this proposal made: same id and same outcome. */
+function existingResolution(proposal: Proposal, context: ResolutionContext): LoggedEvent | undefined {
   const { payload } = proposal
-  const { standing = [], superseded = [] } = resolutionsOf(conflictOf(payload), docket) ?? {}
+  const { standing = [], superseded = [] } = resolutionsOf(conflictOf(payload), context) ?? {}
   const before = [...standing, ...superseded].find(
     one => one.proposal === proposal.id && one.outcome === outcomeOf(payload as ReadonlyMap<string, Json>),
   )
@@ -241,16 +268,19 @@ function existingResolution(proposal: Proposal, docket: ResolutionContext): Logg
 
 function resolutionsOf(
   conflict: Json | undefined,
-  { events, authorities: deciders }: ResolutionContext,
+  { events, authorities }: ResolutionContext,
 ): ConflictResolutions | undefined {
-  return readResolutions(events, deciders).conflicts.find(one => one.conflict === conflict)
+  return readResolutions(events, authorities).conflicts.find(one => one.conflict === conflict)
 }
 
 function conflictOf(payload: Json): Json | undefined {
   return payload instanceof Map ? payload.get('conflict_event_id') : undefined
 }
 
-/** The reference's members and the signer's key, then ours where the proposal has them; null stands for absent. */
+/**
+ * The reference's members and the signer's key, then the optional members that the proposal has;
+ * null means absent.
+ */
 function resolvedPayload(proposal: Proposal, payload: ReadonlyMap<string, Json>, by: Acceptance): Json {
   const carried = ['winning_proposal_id', 'choice', 'supersedes'].filter(name => (payload.get(name) ?? null) !== null)
   return toJson({
@@ -263,7 +293,7 @@ function resolvedPayload(proposal: Proposal, payload: ReadonlyMap<string, Json>,
   })
 }
 
-/** The event with its maker's own signature, in the bare form. */
+/** Returns the event with the signer's signature in the bare form. */
 function signedEvent(draft: EventDraft, signer: Signer): CheckedEvent {
   const { text } = makeEvent(draft)
   return makeEvent({ ...draft, signature: toHex(signer.sign(eventSigningBytes(text, 'bare'))) })

@@ -1,12 +1,17 @@
-// The findings of a frontier that its log doesn't bring (protocol/replay.md, R6): older than logs, or never logged. Replay has to be given
-// them, since later events are about them.
+// Findings of a frontier that no event of its log brings: they are older than the log, or were
+// never logged. Replay starts from them, because later events refer to them.
+// Spec: protocol/replay.md, R6.
 
 import type { LoggedEvent } from '../../event/event.ts'
 import type { Finding } from '../files/frontier-file.ts'
 import { payloadOf } from '../payloads.ts'
 import type { Body } from './json-path.ts'
 
-/** Findings that no event asserts, and none supersedes or brings in another's place; in the order given. */
+/**
+ * Returns the findings that no event asserts, supersedes or brings as a replacement, in the order
+ * given.
+ * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE for an event that is not in stored form
+ */
 export function genesisOf(findings: readonly Finding[], events: Iterable<LoggedEvent>): Body[] {
   const logged = new Set<string>()
   for (const { head, text } of events) {

@@ -1,82 +1,92 @@
-// What was set apart and can't both be (protocol/replay.md, R16, R17), read from the setters that stand. Conflicts are computed and
-// never logged; an event that has seen both sides settles one by being there. Nothing here depends on clocks, on arrival, or on who
-// merged what.
+// Conflicts between concurrent writers of one field, computed from the current writers and never
+// logged. A later event that has seen both sides settles a conflict. The result does not depend on
+// clocks, the order of arrival or merges. Spec: protocol/replay.md, R16, R17.
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { compareText } from '../../base/text.ts'
 import { printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { valuesConflict } from './field-writers.ts'
-import { FIELD_KINDS, FIELDS, type Field, type FieldStates, type FieldWriter } from './fields.ts'
+import { FIELD_KINDS, FIELDS, type Field, type FieldState, type FieldStates, type FieldWriter } from './fields.ts'
 import { memberAt } from './json-path.ts'
 import type { View } from './state.ts'
 
+/** Two concurrent events that set a field of a finding to conflicting values. */
 export interface ComputedConflict {
-  /** `vcx_…`: the same wherever the same two events disagree about the same field. */
+  /** `vcx_` and 16 hex digits: equal on every replica. */
   readonly id: string
   readonly finding_id: string
   readonly kind: (typeof FIELD_KINDS)[Field]
   readonly field: Field
-  /** The two events that had not seen each other, in the order of their ids. */
+  /** Ids of the two events, in order. */
   readonly events: readonly [string, string]
-  /** What each of them set. */
+  /** The value that each of them set. */
   readonly values: readonly [Json, Json]
 }
 
+/** A field of a finding with at least one conflict. */
 export interface ContestedField {
   readonly finding_id: string
   readonly field: Field
-  /** Of all events that stand for the field, in replay order. */
+  /** Ids of all current writers of the field, in replay order. */
   readonly events: readonly string[]
-  /** So many more stood than are kept. */
+  /** Writers that were dropped beyond `REPLAY_LIMITS.settersMax`. */
   readonly droppedCount: number
 }
 
 /**
- * The fields that are contested, by finding and field: what a view shows there is the value of the replay order, and
- * not yet anybody's decision.
+ * Yields the contested fields, sorted by finding and field. The view shows the last value in replay
+ * order there, which is not a decision. `findings` limits the result to these ids.
  */
 export function* viewContested(view: View, findings?: Iterable<string>): Generator<ContestedField> {
-  for (const [finding_id, standing] of contestedFindings(view, findings)) {
+  for (const [finding_id, states] of contestedFindings(view, findings)) {
     for (const field of FIELDS) {
-      const state = standing[field]
-      // With polarity alone it may be that every pair is a conflict of another field already.
-      if (state?.contested && !conflictingPairs(standing, field).next().done)
+      const state = states[field]
+      // A contested polarity may have no conflict of its own, if every pair conflicts in another
+      // field.
+      if (state?.contested && !conflictingPairs(states, field).next().done)
         yield { finding_id, field, events: state.writers.map(({ event }) => event), droppedCount: state.droppedCount }
     }
   }
 }
 
 /**
- * Every pair of events that disagree, by finding, field and ids, one after the other: there may be many where many set
- * one field apart. `findings` narrows it to what a merge touched.
+ * Yields every pair of conflicting events, sorted by finding, field and ids. The number of pairs is
+ * quadratic in the concurrent writers of a field. `findings` limits the result to these ids, such
+ * as those that a merge touched.
  */
 export function* viewConflicts(view: View, findings?: Iterable<string>): Generator<ComputedConflict> {
-  for (const [finding_id, standing] of contestedFindings(view, findings)) {
+  for (const [finding_id, states] of contestedFindings(view, findings)) {
     for (const field of FIELDS) {
-      if (standing[field]?.contested) yield* conflictsInField(finding_id, field, standing)
+      if (states[field]?.contested) yield* conflictsInField(finding_id, field, states)
     }
   }
 }
 
-function* conflictsInField(finding_id: string, field: Field, standing: FieldStates): Generator<ComputedConflict> {
-  for (const [a, b] of conflictingPairs(standing, field)) {
+function* conflictsInField(finding_id: string, field: Field, states: FieldStates): Generator<ComputedConflict> {
+  for (const [a, b] of conflictingPairs(states, field)) {
     const [events, values] = [[a.event, b.event] as const, [a.value, b.value] as const]
     const id = conflictId({ finding_id, field, events })
     yield { id, finding_id, kind: FIELD_KINDS[field], field, events, values }
   }
 }
 
-/** The conflict of this id that a resolution has settled: it took the place of both events. Undefined where there is none. */
+/**
+ * Returns the conflict with this id that a resolution settled by replacing both events; undefined
+ * if there is none.
+ */
 export function settledConflict(view: View, id: string): ComputedConflict | undefined {
   for (const [, { finding_id, field, replaced }] of view.settled.entries()) {
-    const standing = { [field]: { writers: replaced, droppedCount: 0, contested: true } }
-    for (const conflict of conflictsInField(finding_id, field, standing)) if (conflict.id === id) return conflict
+    const states = { [field]: { writers: replaced, droppedCount: 0, contested: true } satisfies FieldState }
+    for (const conflict of conflictsInField(finding_id, field, states)) if (conflict.id === id) return conflict
   }
   return undefined
 }
 
-/** Whoever stands for a field, or did before a resolution took the place; an event with this id, if there is one. */
+/**
+ * Returns the writers with this event id among the current ones of a field and those that a
+ * resolution replaced.
+ */
 export function writersOfEvent(
   view: View,
   of: Pick<ComputedConflict, 'finding_id' | 'field'>,
@@ -85,10 +95,10 @@ export function writersOfEvent(
   const settled = [...view.settled.entries()].map(([, one]) => one)
   const replaced = settled.filter(one => one.finding_id === of.finding_id && one.field === of.field)
   const all = [currentWriters(view, of), ...replaced.map(one => one.replaced)].flat()
-  return all.filter(setter => setter.event === event)
+  return all.filter(writer => writer.event === event)
 }
 
-/** The events that stand for a field, in replay order. */
+/** Returns the current writers of a field, in replay order. */
 export function currentWriters(view: View, of: Pick<ComputedConflict, 'finding_id' | 'field'>): readonly FieldWriter[] {
   return view.writers.get(of.finding_id)?.[of.field]?.writers ?? []
 }
@@ -101,13 +111,19 @@ const MEMBERS = {
   text: ['assertion', 'text'],
 } as const
 
-/** What the view shows for the field; undefined where the finding doesn't have it, and for polarity, which no member holds. */
+/**
+ * Returns the value that the view shows; undefined if the finding lacks the field, and for
+ * polarity, which is not stored.
+ */
 export function shownValue(view: View, of: Pick<ComputedConflict, 'finding_id' | 'field'>): Json | undefined {
   const body = view.objects.findings.get(of.finding_id)
   return body === undefined || of.field === 'polarity' ? undefined : memberAt(body, MEMBERS[of.field])
 }
 
-/** The name of a computed conflict (R19): made of what it is about and of the two events, whoever computes it. */
+/**
+ * Returns the id of a computed conflict, a hash of finding, field and events.
+ * Spec: protocol/replay.md, R19.
+ */
 export function conflictId(conflict: Pick<ComputedConflict, 'finding_id' | 'field' | 'events'>): string {
   const { finding_id, field, events } = conflict
   return `vcx_${toHex(sha256(utf8(printJson([finding_id, field, ...events])))).slice(0, 16)}`
@@ -116,19 +132,22 @@ export function conflictId(conflict: Pick<ComputedConflict, 'finding_id' | 'fiel
 function* contestedFindings(view: View, findings?: Iterable<string>): Generator<[string, FieldStates]> {
   const all = findings ?? Array.from(view.contested.entries(), ([id]) => id)
   for (const id of [...new Set(all)].sort(compareText)) {
-    const standing = view.contested.has(id) ? view.writers.get(id) : undefined
-    if (standing !== undefined) yield [id, standing]
+    const states = view.contested.has(id) ? view.writers.get(id) : undefined
+    if (states !== undefined) yield [id, states]
   }
 }
 
-function* conflictingPairs(standing: FieldStates, field: Field): Generator<[FieldWriter, FieldWriter]> {
-  const setters = [...(standing[field]?.writers ?? [])].sort((a, b) => compareText(a.event, b.event))
-  for (const [at, a] of setters.entries()) {
-    for (const b of setters.slice(at + 1)) if (valuesConflict(field, a, b) && !verdictsDiffer(a, b)) yield [a, b]
+function* conflictingPairs(states: FieldStates, field: Field): Generator<[FieldWriter, FieldWriter]> {
+  const writers = [...(states[field]?.writers ?? [])].sort((a, b) => compareText(a.event, b.event))
+  for (const [at, a] of writers.entries()) {
+    for (const b of writers.slice(at + 1)) if (valuesConflict(field, a, b) && !verdictsDiffer(a, b)) yield [a, b]
   }
 }
 
-/** That an acceptance and a rejection differ in polarity too is no second conflict, not even where a person has settled the first. */
+/**
+ * A pair whose verdicts differ is a conflict of the verdict, open or settled, and not a second one
+ * of the polarity.
+ */
 function verdictsDiffer(a: FieldWriter, b: FieldWriter): boolean {
   return (['retracted', 'review_state'] as const).some(verdict => {
     const [one, other] = [a.verdicts?.[verdict], b.verdicts?.[verdict]]

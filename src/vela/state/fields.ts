@@ -1,12 +1,13 @@
-// What of a finding may be contested (protocol/replay.md, R15): the fields that findings are compared by, and who set them.
+// The fields of a finding that concurrent events may contest, and the records of their writers.
+// Spec: protocol/replay.md, R15.
 
 import type { Json } from '../../json/value.ts'
 
-/** In the order in which they are listed. */
+/** The contestable fields, in listing order. */
 export const FIELDS = ['confidence', 'polarity', 'retracted', 'review_state', 'superseded', 'text'] as const
 export type Field = (typeof FIELDS)[number]
 
-/** What a conflict about the field is called, as where frontiers are compared (protocol/federation.md). */
+/** The conflict kind of each field, as in protocol/federation.md. */
 export const FIELD_KINDS = {
   confidence: 'confidence_diverged',
   polarity: 'polarity_diverged',
@@ -16,31 +17,35 @@ export const FIELD_KINDS = {
   text: 'assertion_text_diverged',
 } as const satisfies Record<Field, string>
 
+/** An event that set a field. */
 export interface FieldWriter {
   readonly event: string
   readonly value: Json
+  /** The nodes that carry the event; undefined without a causal order. */
   readonly nodes: readonly number[] | undefined
-  /** Of a setter of polarity: the verdicts that the event set with it. */
+  /** For the polarity: the verdicts that the event set with it. */
   readonly verdicts?: Verdicts | undefined
 }
 
-/** Fields whose values speak for or against a finding. */
+/** Values of the fields that decide for or against a finding. */
 export type Verdicts = Readonly<Partial<Record<'retracted' | 'review_state', Json>>>
 
 /** A field of a finding that a resolution has set. */
 export interface SettledField {
   readonly finding_id: string
   readonly field: Field
-  /** The setters that it took the place of, in the order of replay. */
+  /** The writers that it replaced, in replay order. */
   readonly replaced: readonly FieldWriter[]
 }
 
+/** The current writers of one field. */
 export interface FieldState {
-  /** In the order of replay. */
+  /** In replay order; at most `REPLAY_LIMITS.settersMax`. */
   readonly writers: readonly FieldWriter[]
-  /** Setters that stood and were more than are kept. */
+  /** Writers dropped beyond the limit. */
   readonly droppedCount: number
   readonly contested: boolean
 }
 
+/** The fields of one finding. */
 export type FieldStates = Readonly<Partial<Record<Field, FieldState>>>

@@ -1,5 +1,6 @@
-// Lists in objects that grow by an item an event (protocol/replay.md, R8, R9, R14): notes, evidence, entities, steps. Which items a list
-// has is kept beside the objects, in a table that is taken back with them, so that an event doesn't look through the list.
+// Lists in objects to which an event appends one item: notes, evidence, entities, steps. An index
+// of the items is kept in a versioned table beside the objects, so an event does not scan the list.
+// Spec: protocol/replay.md, R8, R9, R14.
 
 import { ReplicaError } from '../../base/errors.ts'
 import { REPLAY_LIMITS } from '../../base/limits.ts'
@@ -7,11 +8,12 @@ import type { Json } from '../../json/value.ts'
 import { type Body, listAt, textOf, withMembers } from './json-path.ts'
 import type { ObjectTable, Step } from './state.ts'
 
+/** One kind of list. */
 export interface GrowOnlyList {
   readonly table: ObjectTable
   /** The members that lead to the list. */
   readonly path: readonly string[]
-  /** The texts that tell its items apart. */
+  /** The text members that identify an item. */
   readonly by: readonly string[]
 }
 
@@ -25,7 +27,7 @@ interface ListOwner {
   readonly body: Body
 }
 
-/** The place of the first item of the list that has these texts, in the order of `list.by`. */
+/** Returns the index of the first item with these texts, which are in the order of `list.by`. */
 export function itemIndex(
   step: Step,
   list: GrowOnlyList,
@@ -44,8 +46,9 @@ export function itemIndex(
 }
 
 /**
- * The object with one more item, which the caller writes; undefined where the list has such an item.
- * @throws ReplicaError ERR_REPLAY_LIMIT
+ * Returns the object with one more item, which the caller writes; undefined if the list has that
+ * item.
+ * @throws ReplicaError ERR_REPLAY_LIMIT for a full list (`REPLAY_LIMITS.listItemsMax` items)
  */
 export function withItem(
   step: Step,
@@ -56,12 +59,12 @@ export function withItem(
   if (itemIndex(step, list, { id, body, texts }) !== undefined) return undefined
   const items = listAt(body, list.path)
   if (items.length >= REPLAY_LIMITS.listItemsMax)
-    throw new ReplicaError('ERR_REPLAY_LIMIT', `a list already has the maximum of ${items.length} items`)
+    throw new ReplicaError('ERR_REPLAY_LIMIT', `a list has ${items.length} items, which is the limit`)
   step.view.listIndex.set(listKey(list, id, texts), items.length)
   return withMembers(body, list.path.slice(0, -1), { [list.path.at(-1)!]: [...items, item] })
 }
 
-/** Undefined for an item that lacks one of the texts: nothing is equal to it. */
+/** Returns undefined for an item that lacks one of the texts: it equals no other item. */
 function itemKey(list: GrowOnlyList, id: string, item: Body): string | undefined {
   const texts = list.by.map(name => textOf(item, name))
   return texts.includes(undefined) ? undefined : listKey(list, id, texts as string[])

@@ -1,5 +1,6 @@
-// What a view holds, for reading (protocol/replay.md, R12, R13): the effect rows by which implementations compare their replays, and the
-// objects whole. Both are sorted by id, so that they are equal where the views are.
+// Reading a view: the effect rows by which implementations compare their replays, and the whole
+// objects. Both are sorted by id, so equal views give equal lists. Spec: protocol/replay.md, R12,
+// R13.
 
 import { compareText } from '../../base/text.ts'
 import { printFixed } from '../../json/number.ts'
@@ -7,31 +8,37 @@ import { type Json, JsonNumber } from '../../json/value.ts'
 import { type Body, listAt, memberAt, textOf } from './json-path.ts'
 import type { ObjectTable, View } from './state.ts'
 
+/** The effect row of an object that may be reviewed and retracted. */
 export interface JudgedRow {
   readonly id: string
   readonly retracted: boolean
-  /** `none` where nobody reviewed. */
+  /** `none` without a review. */
   readonly review_state: string
+  /** `public` unless it was set. */
   readonly access_tier: string
 }
 
+/** The effect row of a finding. */
 export interface FindingRow extends JudgedRow {
   readonly contested: boolean
-  /** With six decimals. */
+  /** A decimal with six digits after the point. */
   readonly confidence_score: string
   /** Sorted. */
   readonly annotation_ids: readonly string[]
 }
 
+/** The effect row of a trajectory. */
 export interface TrajectoryRow extends JudgedRow {
-  /** In the order in which they were appended. */
+  /** In append order. */
   readonly step_ids: readonly string[]
 }
 
+/** The effect row of an artifact. */
 export interface ArtifactRow extends JudgedRow {
   readonly kind: string
 }
 
+/** The effect rows of all tables, each list sorted by id. */
 export interface ViewRows {
   readonly findings: readonly FindingRow[]
   readonly negative_results: readonly JudgedRow[]
@@ -45,6 +52,7 @@ export interface ViewRows {
   }[]
 }
 
+/** Returns the effect rows of a view. */
 export function viewRows(view: View): ViewRows {
   const rows = <R>(table: ObjectTable, row: (id: string, body: Body) => R): R[] =>
     viewObjects(view, table).map(({ id, body }) => row(id, body))
@@ -66,12 +74,19 @@ export function viewRows(view: View): ViewRows {
   }
 }
 
-/** The objects of a table as their last event left them. They must not be changed. */
+/**
+ * Returns the objects of a table after their last event, sorted by id. The caller must not change
+ * them.
+ */
 export function viewObjects(view: View, table: ObjectTable): { readonly id: string; readonly body: Body }[] {
   const entries = [...view.objects[table].entries()].sort(([a], [b]) => compareText(a, b))
   return entries.map(([id, body]) => ({ id, body }))
 }
 
+/**
+ * Returns one object after its last event; undefined if the table lacks it. The caller must not
+ * change it.
+ */
 export function viewObject(view: View, table: ObjectTable, id: string): Body | undefined {
   return view.objects[table].get(id)
 }

@@ -1,4 +1,5 @@
-// Events that add to a finding or make it more exact (protocol/replay.md, R8): notes, evidence, entities, what kind of cause it claims.
+// Reducers of events that add to a finding or refine it: notes, evidence, entities, the kind of
+// cause it claims. Spec: protocol/replay.md, R8.
 
 import { ReplicaError } from '../../base/errors.ts'
 import { excerpt } from '../../base/text.ts'
@@ -32,7 +33,7 @@ export function repairSpan(step: Step): void {
 
 const METHODS = ['exact_match', 'fuzzy_match', 'llm_inference', 'manual'] as const
 
-/** finding.entity_resolved: the first entity of that name is the one meant. */
+/** finding.entity_resolved: changes the first entity of that name. */
 export function resolveEntity(step: Step): void {
   const { payload } = step
   const findingId = findingTarget(step)
@@ -79,7 +80,7 @@ export function addEntity(step: Step): void {
 const CLAIMS = ['correlation', 'mediation', 'intervention'] as const
 const GRADES = ['rct', 'quasi_experimental', 'observational', 'theoretical'] as const
 
-/** assertion.reinterpreted_causal: a grade that isn't given stays. */
+/** assertion.reinterpreted_causal: without a grade in the payload the grade stays. */
 export function reinterpretCausal(step: Step): void {
   const { id } = step.event.target
   const after = objectIn(step.payload, 'after')

@@ -1,6 +1,7 @@
-// Events that bring findings (protocol/replay.md, R4–R6): with the body in the payload, or thin, with the body in the proposal that
-// the event names. A body from elsewhere counts only if it is the one that the event's after_hash is of. What an assertion
-// says of a finding counts as set by it also where the finding was there already.
+// Reducers of events that bring findings. The body is in the payload, or in the proposal that a
+// *thin* event names. A body from a proposal is used only if the event's after_hash is its hash. An
+// assertion is a writer of the fields of its finding even if the finding exists already.
+// Spec: protocol/replay.md, R4–R6.
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { excerpt } from '../../base/text.ts'
@@ -18,16 +19,16 @@ export function assertFinding(step: Step): void {
   const { payload, event, view } = step
   const { id } = event.target
   if ((payload.get('finding') ?? null) !== null) return addFinding(step, checkedBody(objectIn(payload, 'finding'), id))
-  const seeded = step.proposalPayload(textOf(payload, 'proposal_id') ?? '') !== undefined
-  // The findings of an old log lie in its genesis; its assertions point to nothing.
-  if (view.objects.findings.has(id) && (!seeded || event.after_hash === NULL_HASH)) return
+  const hasProposal = step.proposalPayload(textOf(payload, 'proposal_id') ?? '') !== undefined
+  // The findings of an old log are in its genesis; its assertions refer to no proposal.
+  if (view.objects.findings.has(id) && (!hasProposal || event.after_hash === NULL_HASH)) return
   const body = checkedBody(findingInProposal(step, 'finding'), id)
   if (findingHash(body) !== event.after_hash)
-    throw new ReplicaError('ERR_PROPOSAL', "the proposal's finding does not match after_hash")
+    throw new ReplicaError('ERR_PROPOSAL', "the hash of the proposal's finding is not after_hash")
   addFinding(step, body)
 }
 
-/** finding.superseded: the old finding is marked, and the one that replaces it comes from the proposal. */
+/** finding.superseded: marks the old finding and adds its replacement from the proposal. */
 export function supersedeFinding(step: Step): void {
   const { payload, event, view } = step
   const { id } = event.target
@@ -49,14 +50,15 @@ export function supersedeFinding(step: Step): void {
 function findingInProposal(step: Step, member: 'finding' | 'new_finding'): Body {
   const proposal = textOf(step.payload, 'proposal_id')
   if (proposal === undefined) throw malformed('the event has neither a body nor a proposal')
-  const seed = step.proposalPayload(proposal)
-  if (seed === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `proposal ${excerpt(proposal)} is not available`)
-  const body = seed.get(member)
+  const payload = step.proposalPayload(proposal)
+  if (payload === undefined)
+    throw new ReplicaError('ERR_EVENT_TARGET', `proposal ${excerpt(proposal)} is not available`)
+  const body = payload.get(member)
   if (body instanceof Map) return body
   throw new ReplicaError('ERR_PROPOSAL', `proposal ${excerpt(proposal)} has no ${member}`)
 }
 
-/** @throws ReplicaError ERR_FRONTIER for what is no finding, ERR_EVENT_SHAPE where it is another than the one named */
+/** @throws ReplicaError ERR_FRONTIER for a malformed finding, ERR_EVENT_SHAPE for another id */
 function checkedBody(body: Body, id: string | undefined): Body {
   const finding = readFinding(body as Map<string, Json>)
   if (id !== undefined && finding.id !== id)
@@ -64,7 +66,7 @@ function checkedBody(body: Body, id: string | undefined): Body {
   return body
 }
 
-/** A finding that is new; and in any case, who said what of it. */
+/** Adds the finding if it is new, and records the event as a writer of its fields. */
 function addFinding(step: Step, body: Body): void {
   const { id, text, score, retracted, superseded, review_state } = readFinding(body as Map<string, Json>)
   if (!step.view.objects.findings.has(id)) step.write('findings', id, body)
@@ -74,7 +76,7 @@ function addFinding(step: Step, body: Body): void {
   recordWriter(step, id, { field: 'confidence', value: JsonNumber.float(score) })
   const verdicts = { ...(retracted && { retracted }), ...(review_state !== undefined && { review_state }) }
   recordWriter(step, id, { field: 'polarity', value: polarity, verdicts })
-  // That a body is not retracted, superseded or reviewed is no statement.
+  // A body that is not retracted, superseded or reviewed sets none of these fields.
   if (retracted) recordWriter(step, id, { field: 'retracted', value: true })
   if (superseded) recordWriter(step, id, { field: 'superseded', value: true })
   if (review_state !== undefined) recordWriter(step, id, { field: 'review_state', value: review_state })

@@ -1,5 +1,6 @@
-// What a person chose between values that were set apart (protocol/replay.md, R11): a resolution that says what is to stand sets it, when
-// it is signed by who it names. One that only names a proposal changes no finding, as in the reference.
+// Reducer of resolutions: a person's choice between concurrent values. A resolution with a choice
+// sets the field if the person that it names signed it. One that only names a proposal changes no
+// finding, as in the reference. Spec: protocol/replay.md, R11.
 
 import { ReplicaError } from '../../base/errors.ts'
 import { excerpt } from '../../base/text.ts'
@@ -23,7 +24,7 @@ export function resolveConflict(step: Step): void {
   const choice = payload.get('choice')
   if (!(choice instanceof Map)) return
   const field = FIELDS.find(name => FIELD_KINDS[name] === choice.get('kind'))
-  // A finding that one side lacks is settled by having it, not by a value.
+  // A conflict about a missing finding is settled by adding the finding, not by a value.
   if (field === undefined) return
   const id = textOf(choice, 'finding_id') ?? ''
   const finding = step.object('findings', id)
@@ -31,13 +32,16 @@ export function resolveConflict(step: Step): void {
   setField(step, { id, finding, field, value: chosen })
 }
 
-/** @throws ReplicaError ERR_EVENT_TARGET where the event's effect was replaced: then only a value can say what is meant */
+/**
+ * @throws ReplicaError ERR_EVENT_TARGET if the event is not a current writer: the choice must state
+ *   the value then
+ */
 function valueOfWriter(step: Step, { id, field, choice }: { id: string; field: Field; choice: Body }): Json {
   const event = textOf(choice, 'event') ?? ''
-  const setters = step.view.writers.get(id)?.[field]?.writers ?? []
-  const setter = setters.find(one => one.event === event)
-  if (setter !== undefined) return setter.value
-  throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(event)} is not a current value of the finding's ${field}`)
+  const writers = step.view.writers.get(id)?.[field]?.writers ?? []
+  const writer = writers.find(one => one.event === event)
+  if (writer !== undefined) return writer.value
+  throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(event)} is not a current writer of the finding's ${field}`)
 }
 
 interface FieldSetting {
@@ -48,18 +52,18 @@ interface FieldSetting {
 }
 
 /**
- * Sets this field and no other: what else is in dispute about the finding stays so.
- * @throws ReplicaError ERR_EVENT_SHAPE for a value that the field can't have
+ * Sets this field only; conflicts about other fields of the finding stay open.
+ * @throws ReplicaError ERR_EVENT_SHAPE for a value that the field cannot have
  */
 function setField(step: Step, { id, finding, field, value }: FieldSetting): void {
   if (!fitsField(field, value)) throw malformed(`payload.choice.value is not a value of ${field}`)
   step.write('findings', id, withValue(finding, field, value))
   const replaced = recordWriter(step, id, { field, value })
-  const { settled, undoLog: ledger } = step.view
-  settled.set(String(ledger.count), { finding_id: id, field, replaced })
+  const { settled, undoLog } = step.view
+  settled.set(String(undoLog.count), { finding_id: id, field, replaced })
 }
 
-/** `value` fits the field. */
+/** `value` must fit the field. */
 function withValue(finding: Body, field: Field, value: Json): Body {
   switch (field) {
     case 'confidence':
@@ -77,7 +81,7 @@ function withValue(finding: Body, field: Field, value: Json): Body {
   }
 }
 
-/** As a finding that nobody has reviewed. */
+/** Returns the finding without a review. */
 function withoutVerdict(finding: Body): Body {
   const flags = new Map(memberAt(finding, ['flags']) as Map<string, Json>)
   flags.delete('review_state')
@@ -85,7 +89,10 @@ function withoutVerdict(finding: Body): Body {
   return withMembers(finding, [], { flags })
 }
 
-/** Who chooses what speaks for a finding takes a retraction back; what speaks against it contests it. */
+/**
+ * A choice for the finding reverts a retraction; a choice against it marks the finding as
+ * contested.
+ */
 function withPolarity(finding: Body, value: string): Body {
   const isFor = value.startsWith('for')
   return withMembers(finding, ['flags'], isFor ? { retracted: false, contested: false } : { contested: true })

@@ -1,4 +1,5 @@
-// Events that judge a finding (protocol/replay.md, R7): its review, its confidence, its retraction.
+// Reducers of events that judge a finding: review, confidence, rejection, retraction.
+// Spec: protocol/replay.md, R7.
 
 import { printFixed } from '../../json/number.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
@@ -17,6 +18,7 @@ export function reviewFinding(step: Step): void {
   recordVerdict(step, id, verdict)
 }
 
+/** Returns the finding with a review; every verdict but `accepted` marks it as contested. */
 export function withVerdict(finding: Body, verdict: ReviewState): Body {
   return withMembers(finding, ['flags'], { review_state: verdict, contested: verdict !== 'accepted' })
 }
@@ -46,7 +48,7 @@ export function reviseConfidence(step: Step): void {
   recordWriter(step, id, { field: 'confidence', value })
 }
 
-/** finding.rejected: somebody contests it; the state of review stays. */
+/** finding.rejected: marks the finding as contested; the review state stays. */
 export function rejectFinding(step: Step): void {
   const { id } = step.event.target
   step.write('findings', id, withMembers(step.object('findings', id), ['flags'], { contested: true }))
@@ -61,7 +63,7 @@ export function retractFinding(step: Step): void {
   recordWriter(step, id, { field: 'polarity', value: 'against', verdicts: { retracted: true } })
 }
 
-/** finding.dependency_invalidated: what it stands on was retracted. */
+/** finding.dependency_invalidated: a finding that this one depends on was retracted. */
 export function invalidateDependency(step: Step): void {
   const { payload, event } = step
   const { id } = event.target
@@ -76,7 +78,10 @@ export function invalidateDependency(step: Step): void {
   step.write('findings', id, withAnnotation(finding, step, note))
 }
 
-/** The finding with a note of this event's author and time; as it was where it has one of that id. */
+/**
+ * Returns the finding with a note by the event's actor at its time; unchanged if it has a note of
+ * that id.
+ */
 export function withAnnotation(
   finding: Body,
   step: Step,

@@ -1,5 +1,5 @@
-// Events about the objects beside findings (protocol/replay.md, R9, R10): deposited once by their id, reviewed, retracted; steps of
-// trajectories; and who may read an object, a finding too.
+// Reducers of events about objects other than findings: deposit (once by id), review, retraction,
+// steps of trajectories; and the access tier of any object. Spec: protocol/replay.md, R9, R10.
 
 import { STEPS, withItem } from './grow-only-lists.ts'
 import { type Body, textOf, withMembers } from './json-path.ts'
@@ -8,7 +8,10 @@ import type { ObjectTable, Step } from './state.ts'
 
 type Reducer = (step: Step) => void
 
-/** …asserted, …created, …deposited: the object in this member of the payload, unless its id is known. */
+/**
+ * …asserted, …created, …deposited: adds the object in this member of the payload, unless its id
+ * exists.
+ */
 export function deposit(table: ObjectTable, member: string): Reducer {
   return step => {
     const body = objectIn(step.payload, member)
@@ -18,10 +21,12 @@ export function deposit(table: ObjectTable, member: string): Reducer {
   }
 }
 
+/** ….reviewed */
 export function review(table: ObjectTable): Reducer {
   return step => setMember(step, table, { review_state: verdictIn(step.payload) })
 }
 
+/** ….retracted */
 export function retract(table: ObjectTable): Reducer {
   return step => setMember(step, table, { retracted: true })
 }
@@ -31,7 +36,7 @@ function setMember(step: Step, table: ObjectTable, members: Record<string, strin
   step.write(table, id, withMembers(step.object(table, id), [], members))
 }
 
-/** trajectory.step_appended: a step is known by its id. */
+/** trajectory.step_appended: appends the step, unless the trajectory has one of its id. */
 export function appendStep(step: Step): void {
   const { payload } = step
   const id = textIn(payload, 'parent_trajectory_id')

@@ -1,6 +1,7 @@
-// Replay as an incremental view (protocol/replay.md, R1, R2, R18): events go in one by one, in replay order, and what the log amounts to
-// can be read at any time (rows.ts, conflicts.ts). One event that doesn't apply is reported and changes nothing. The view can
-// be taken back to a checkpoint, so that events which come to lie before others cost what lies behind them, not the log.
+// Replay as an incremental view: events are applied one by one in replay order, and the state can
+// be read at any time (read-out.ts, field-conflicts.ts). An event that does not apply is reported
+// and changes nothing. A view can be rewound to a checkpoint, so an event inserted before others
+// costs a replay of the later ones, not of the whole log. Spec: protocol/replay.md, R1–R3, R18.
 
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { excerpt } from '../../base/text.ts'
@@ -25,50 +26,66 @@ import {
 import { appendStep, deposit, retract, review, setTier } from './reduce-side-tables.ts'
 import { type Precedes, type Problem, type ReplayEvent, Step, View } from './state.ts'
 
+/** The initial state and context of a view. */
 export interface ViewOptions {
-  /** Findings that were there before the first event; of two with one id the later counts. They must not be changed any more. */
+  /**
+   * Findings before the first event; of two with one id the later counts. The caller must not
+   * change them afterwards.
+   */
   readonly genesis?: Iterable<ReadonlyMap<string, Json>>
-  /** What thin events point to, as readProposal gives it. More may come later (addProposals). */
+  /**
+   * Proposals that thin events refer to, as readProposal returns them. addProposals adds more
+   * later.
+   */
   readonly proposals?: Iterable<Pick<Proposal, 'id' | 'payload'>>
-  /** Ancestry of the nodes that carry the events, which may learn of nodes later; without it all that is earlier was seen. */
+  /**
+   * Ancestry of the nodes that carry the events; it may grow. Without it an event has seen all
+   * earlier ones.
+   */
   readonly precedes?: Precedes
-  /** Who may settle; without them no resolution that has to be signed counts. */
+  /** Who may resolve conflicts. Default: nobody, so no resolution that must be signed counts. */
   readonly authorities?: ResolutionAuthorities
 }
 
 export type { ReplayEvent }
 
+/** The result of applying one event. */
 export interface Applied {
-  /** Empty when the event applied in full. */
+  /** Empty if the event applied in full. */
   readonly problems: readonly Problem[]
-  /** The findings that it wrote to or set a field of. */
+  /** Ids of the findings that it wrote or whose fields it set. */
   readonly findings: readonly string[]
 }
 
-/** The view of no event. @throws ReplicaError ERR_FRONTIER for a genesis finding that is none */
+/**
+ * Returns the view before the first event.
+ * @throws ReplicaError ERR_FRONTIER for a malformed genesis finding
+ */
 export function emptyView(options: ViewOptions = {}): View {
-  const { genesis = [], proposals = [], precedes, authorities: deciders = NO_AUTHORITIES } = options
-  const seeds = new Map<string, Body>()
-  for (const { id, payload } of proposals) if (payload instanceof Map) seeds.set(id, payload)
-  const view = new View({ seeds, precedes, deciders })
+  const { genesis = [], proposals = [], precedes, authorities = NO_AUTHORITIES } = options
+  const payloads = new Map<string, Body>()
+  for (const { id, payload } of proposals) if (payload instanceof Map) payloads.set(id, payload)
+  const view = new View({ proposals: payloads, precedes, authorities })
   for (const body of genesis) view.objects.findings.set(readFinding(body as Map<string, Json>).id, body)
   return view
 }
 
 /**
- * Takes in proposals that came later; `all` has those that are there too. Answers from how many events on the view has to be
- * made again, all of them where none looked for one in vain; undefined, and nothing is taken in, where one isn't as it was.
+ * Adds proposals to a view; `all` also contains those that it has. Returns how many events stay
+ * valid: the caller rewinds the view to that length and applies the rest again. The view's length
+ * means that no event missed a new proposal. Returns undefined and adds nothing if a proposal of
+ * the view changed: replay has to start over.
  */
 export function addProposals(view: View, all: Iterable<Pick<Proposal, 'id' | 'payload'>>): number | undefined {
-  const seeds = new Map<string, Body>()
-  for (const { id, payload } of all) if (payload instanceof Map) seeds.set(id, payload)
+  const payloads = new Map<string, Body>()
+  for (const { id, payload } of all) if (payload instanceof Map) payloads.set(id, payload)
   for (const [id, payload] of view.proposals) {
-    const same = seeds.get(id)
+    const same = payloads.get(id)
     if (same !== payload && (same === undefined || printJson(same as Json) !== printJson(payload as Json)))
       return undefined
   }
   let first = view.undoLog.count
-  for (const [id, payload] of seeds) {
+  for (const [id, payload] of payloads) {
     if (view.proposals.has(id)) continue
     view.proposals.set(id, payload)
     first = Math.min(first, view.missingProposals.get(id) ?? first)
@@ -76,23 +93,23 @@ export function addProposals(view: View, all: Iterable<Pick<Proposal, 'id' | 'pa
   return first
 }
 
-/** How many events are in the view. */
+/** Returns the number of events in the view. */
 export function viewLength(view: View): number {
   return view.undoLog.count
 }
 
 /**
- * Puts the next event in replay order into the view, which is changed. Each event is to be given once.
- * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE for what is no event; the view is as it was
+ * Applies the next event in replay order; the view changes. The caller passes each event once.
+ * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE for a text that is not an event; the view does not
+ *   change then
  */
 export function applyEvent(view: View, event: ReplayEvent): Applied {
   const { record } = readRecord(event.text, 'exact')
   const step = new Step(view, record, event)
-  view.undoLog.next()
+  view.undoLog.nextEvent()
   try {
     const reduce = reducerOf(record.kind)
-    if (reduce === undefined)
-      throw new ReplicaError('ERR_EVENT_KIND', `replay does not support the kind ${excerpt(record.kind)}`)
+    if (reduce === undefined) throw new ReplicaError('ERR_EVENT_KIND', `unknown event kind ${excerpt(record.kind)}`)
     reduce(step)
   } catch (error) {
     if (!hasCode(error)) throw error
@@ -104,16 +121,17 @@ export function applyEvent(view: View, event: ReplayEvent): Applied {
 }
 
 /**
- * Takes the view back to the latest checkpoint at which no more than `length` events were in it, and answers how many
- * are in it then: those from there on are to be applied again, or others. After a merge, `length` is how many events the
- * old order and the new one have in common at their start, with the same nodes.
+ * Rewinds the view to the latest checkpoint with at most `length` events and returns the number of
+ * events in it. The caller then applies the events after that, old or new. After a merge, `length`
+ * is the length of the common prefix of the old and the new order, with the same nodes.
+ * @throws TypeError if `length` is not an integer from 0
  */
 export function rewindView(view: View, length: number): number {
   if (!(Number.isSafeInteger(length) && length >= 0)) throw new TypeError(`${length} is not a count of events`)
   return view.undoLog.rewind(length)
 }
 
-/** All that didn't apply, in replay order. */
+/** Returns the problems of all events, in replay order. */
 export function viewProblems(view: View): Problem[] {
   const byPlace = [...view.problems.entries()].sort(([a], [b]) => Number(a) - Number(b))
   return byPlace.flatMap(([, problems]) => problems)
@@ -122,8 +140,8 @@ export function viewProblems(view: View): Problem[] {
 type Reducer = (step: Step) => void
 
 /**
- * The reducer of each known kind. Kinds without effect change none of the six tables: they record acts, or belong to
- * tables that no row shows.
+ * The reducer of each known kind. Kinds without effect change none of the six tables: they record
+ * acts, or belong to tables that no row shows.
  */
 const REDUCERS: Readonly<Record<EventKind, Reducer>> = {
   'finding.asserted': assertFinding,

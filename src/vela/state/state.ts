@@ -1,6 +1,7 @@
-// The state that replay builds (protocol/replay.md, R1): six tables of objects as their last event left them, who set what, and what
-// didn't apply. Everything that may be taken back lies in tables of one ledger. What is in here is for the files of this folder;
-// callers have a view made, and read it, through functions.
+// The state that replay builds: six tables of objects after their last event, the writers of
+// fields, and the problems. Everything that can be rewound is in tables of one undo log. The
+// members are for the files of this folder; other code creates and reads a view through functions.
+// Spec: protocol/replay.md, R1.
 
 import { type ErrorCode, ReplicaError } from '../../base/errors.ts'
 import { excerpt } from '../../base/text.ts'
@@ -10,7 +11,7 @@ import type { FieldStates, SettledField } from './fields.ts'
 import type { Body } from './json-path.ts'
 import { UndoLog, VersionedTable } from './undo-log.ts'
 
-/** What didn't apply, or not in full, and why. Equal logs give equal problems, to the letter. */
+/** An event that did not apply, or not in full, and why. Equal logs give equal problems. */
 export interface Problem {
   readonly event: string
   readonly kind: string
@@ -18,16 +19,21 @@ export interface Problem {
   readonly reason: string
 }
 
-/** True when node `a` is an ancestor of node `b`; nodes are numbered as the caller likes. */
+/** Returns true if node `a` is an ancestor of node `b`; the caller chooses the numbers of nodes. */
 export type Precedes = (a: number, b: number) => boolean
 
+/** An event to apply. */
 export interface ReplayEvent {
-  /** UTF-8 of the stored form. */
+  /** The stored form, UTF-8. */
   readonly text: Uint8Array
-  /** The nodes that carry it, by the numbers that `precedes` takes. */
+  /**
+   * The nodes that carry it, by the numbers that `precedes` takes. Without them it has seen all
+   * earlier events.
+   */
   readonly nodes?: readonly number[]
 }
 
+/** The tables of a view. */
 export const OBJECT_TABLES = [
   'findings',
   'negative_results',
@@ -36,61 +42,70 @@ export const OBJECT_TABLES = [
   'replications',
   'predictions',
 ] as const
+/** One of OBJECT_TABLES. */
 export type ObjectTable = (typeof OBJECT_TABLES)[number]
 
+/**
+ * The state after some events. Opaque to callers: `emptyView` creates it, `applyEvent` and `rewindView` change it, and
+ * `viewRows`, `viewObjects`, `viewConflicts` and `viewProblems` read it.
+ * @example
+ * const view = emptyView()
+ * for (const text of events) applyEvent(view, { text })
+ * const { findings } = viewRows(view)
+ */
 export class View {
   readonly undoLog = new UndoLog()
   readonly objects: Readonly<Record<ObjectTable, VersionedTable<Body>>>
-  /** By finding: the setters that stand. */
+  /** The current writers of the fields, by finding. */
   readonly writers: VersionedTable<FieldStates>
-  /** The findings of which a field is contested. */
+  /** The findings with a contested field. */
   readonly contested: VersionedTable<true>
-  /** What resolutions set, by the place of the event in the order. */
+  /** Fields that resolutions set, by the event's position in the order. */
   readonly settled: VersionedTable<SettledField>
-  /** Where in a list that grows its items are, by list, object and item (growing.ts). */
+  /** Index of an item in a grow-only list, by list, object and item (grow-only-lists.ts). */
   readonly listIndex: VersionedTable<number>
-  /** By the place of the event in the order. */
+  /** By the event's position in the order. */
   readonly problems: VersionedTable<readonly Problem[]>
-  /** Payloads of proposals by their ids. */
+  /** Payloads of proposals by id. */
   readonly proposals: Map<string, Body>
-  /** Ids of proposals that weren't at hand, with the first place in the order at which one was looked for. */
+  /** Ids of missing proposals, with the number of events before the first one that needed it. */
   readonly missingProposals = new Map<string, number>()
   readonly precedes: Precedes | undefined
-  /** Who may settle. */
+  /** Who may resolve conflicts. */
   readonly authorities: ResolutionAuthorities
 
   constructor(parts: {
-    readonly seeds: Map<string, Body>
+    readonly proposals: Map<string, Body>
     readonly precedes: Precedes | undefined
-    readonly deciders: ResolutionAuthorities
+    readonly authorities: ResolutionAuthorities
   }) {
-    const { undoLog: ledger } = this
+    const { undoLog } = this
     this.objects = Object.fromEntries(
-      OBJECT_TABLES.map(name => [name, new VersionedTable<Body>(ledger)]),
+      OBJECT_TABLES.map(name => [name, new VersionedTable<Body>(undoLog)]),
     ) as View['objects']
-    this.writers = new VersionedTable(ledger)
-    this.contested = new VersionedTable(ledger)
-    this.settled = new VersionedTable(ledger)
-    this.listIndex = new VersionedTable(ledger)
-    this.problems = new VersionedTable(ledger)
-    this.proposals = parts.seeds
+    this.writers = new VersionedTable(undoLog)
+    this.contested = new VersionedTable(undoLog)
+    this.settled = new VersionedTable(undoLog)
+    this.listIndex = new VersionedTable(undoLog)
+    this.problems = new VersionedTable(undoLog)
+    this.proposals = parts.proposals
     this.precedes = parts.precedes
-    this.authorities = parts.deciders
+    this.authorities = parts.authorities
   }
 }
 
-/** One event on its way into a view. Reducers check all before they write anything. */
+/** The application of one event to a view. A reducer makes all its checks before it writes. */
 export class Step {
   readonly view: View
   readonly event: EventRecord
   /** The event in stored form. */
   readonly text: Uint8Array
-  /** Empty where the event's payload is no object. */
+  /** Empty if the event's payload is not an object. */
   readonly payload: Body
   /** The nodes that carry the event. */
   readonly nodes: readonly number[] | undefined
   readonly problems: Problem[] = []
-  /** The findings that this event was about and did something to. */
+  /** Ids of the findings that this event wrote or whose fields it set. */
   readonly findings = new Set<string>()
 
   constructor(view: View, event: EventRecord, carried: ReplayEvent) {
@@ -101,26 +116,33 @@ export class Step {
     this.nodes = carried.nodes
   }
 
-  /** For what applies in part; what doesn't apply at all throws. */
+  /**
+   * Reports a problem of an event that applies in part; a reducer throws if the event does not
+   * apply at all.
+   */
   report(code: ErrorCode, reason: string): void {
     this.problems.push({ event: this.event.id, kind: excerpt(this.event.kind), code, reason })
   }
 
-  /** The payload of a proposal, where it is at hand. */
+  /**
+   * Returns the payload of a proposal; undefined, and the view notes it as missing, if it is not
+   * available.
+   */
   proposalPayload(id: string): Body | undefined {
-    const { proposals: seeds, missingProposals: missed, undoLog: ledger } = this.view
-    const seed = seeds.get(id)
-    if (seed === undefined) missed.set(id, Math.min(missed.get(id) ?? ledger.count, ledger.count - 1))
-    return seed
+    const { proposals, missingProposals: missing, undoLog } = this.view
+    const payload = proposals.get(id)
+    if (payload === undefined) missing.set(id, Math.min(missing.get(id) ?? undoLog.count, undoLog.count - 1))
+    return payload
   }
 
-  /** @throws ReplicaError ERR_EVENT_TARGET */
+  /** Returns an object of the view. @throws ReplicaError ERR_EVENT_TARGET */
   object(table: ObjectTable, id: string): Body {
     const body = this.view.objects[table].get(id)
-    if (body === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(id)} is not in ${table}`)
+    if (body === undefined) throw new ReplicaError('ERR_EVENT_TARGET', `${excerpt(id)} is not among the ${table}`)
     return body
   }
 
+  /** Sets an object of the view. */
   write(table: ObjectTable, id: string, body: Body): void {
     this.view.objects[table].set(id, body)
     if (table === 'findings') this.findings.add(id)

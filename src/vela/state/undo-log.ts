@@ -1,16 +1,18 @@
-// Tables that can be taken back to how they were some events ago (protocol/replay.md, R18). Values are never changed, only replaced; a
-// ledger keeps, for each stretch of events, what the keys changed in it held before. Stretches are joined as they age, so that there
-// are two of a size at most: few in all, and going back by so many events undoes about twice as many, and one stretch of the
-// smallest size. Each starts at a checkpoint.
+// Versioned tables and their undo log. Values are never changed, only replaced. For each segment of
+// events the log keeps the values that the changed keys had at its start, so the tables can be
+// rewound to the start of any segment. Segments are joined as they age, so that at most two have
+// the same size: their number is logarithmic, and a rewind by n events undoes about 2n events, and
+// one segment of the smallest size. Spec: protocol/replay.md, R18.
 
 import { REPLAY_LIMITS } from '../../base/limits.ts'
 
+/** A map whose changes an undo log records. */
 export class VersionedTable<V> {
   readonly #values = new Map<string, V>()
-  readonly #ledger: UndoLog
+  readonly #undoLog: UndoLog
 
-  constructor(ledger: UndoLog) {
-    this.#ledger = ledger
+  constructor(undoLog: UndoLog) {
+    this.#undoLog = undoLog
   }
 
   get size(): number {
@@ -25,75 +27,84 @@ export class VersionedTable<V> {
     return this.#values.has(key)
   }
 
-  /** In no order that means anything. */
+  /** Returns the entries in an unspecified order. */
   entries(): IterableIterator<[string, V]> {
     return this.#values.entries()
   }
 
-  /** Takes the key out where `value` is undefined. */
+  /** Sets a key and records its earlier value; `undefined` removes the key. */
   set(key: string, value: V | undefined): void {
-    this.#ledger.note(this as VersionedTable<unknown>, key)
+    this.#undoLog.record(this as VersionedTable<unknown>, key)
     this.restore(key, value)
   }
 
-  /** For the ledger: sets without noting. */
+  /** Sets a key without recording it; for the undo log. */
   restore(key: string, value: V | undefined): void {
     if (value === undefined) this.#values.delete(key)
     else this.#values.set(key, value)
   }
 }
 
-/** What the keys that changed in a stretch of events held at its start. */
+/** The values at the start of a segment of events, of the keys that changed in it. */
 interface Segment {
+  /** Number of events at its start. */
   readonly from: number
+  /** Number of events at its end. */
   to: number
   readonly before: Map<VersionedTable<unknown>, Map<string, unknown>>
 }
 
+/** Records the changes of its tables, event by event. */
 export class UndoLog {
-  readonly #stretches: Segment[] = []
+  readonly #segments: Segment[] = []
   #count = 0
 
-  /** How many events the tables are at. */
+  /** Number of events in the tables. */
   get count(): number {
     return this.#count
   }
 
-  /** Whatever is set from now on belongs to the next event. */
-  next(): void {
-    const last = this.#stretches.at(-1)
+  /** Begins the next event: later changes belong to it. */
+  nextEvent(): void {
+    const last = this.#segments.at(-1)
     if (last === undefined || last.to - last.from >= REPLAY_LIMITS.checkpointEvents) {
       this.#join()
-      this.#stretches.push({ from: this.#count, to: this.#count, before: new Map() })
+      this.#segments.push({ from: this.#count, to: this.#count, before: new Map() })
     }
     this.#count += 1
-    this.#stretches.at(-1)!.to = this.#count
+    this.#segments.at(-1)!.to = this.#count
   }
 
-  note(table: VersionedTable<unknown>, key: string): void {
-    const stretch = this.#stretches.at(-1)
-    // Before the first event there is nothing to go back to.
-    if (stretch === undefined) return
-    const before = stretch.before.get(table) ?? new Map<string, unknown>()
-    if (before.size === 0) stretch.before.set(table, before)
+  /** Keeps the value of a key before its first change in the current segment. */
+  record(table: VersionedTable<unknown>, key: string): void {
+    const segment = this.#segments.at(-1)
+    // Changes before the first event are never undone.
+    if (segment === undefined) return
+    const before = segment.before.get(table) ?? new Map<string, unknown>()
+    if (before.size === 0) segment.before.set(table, before)
     if (!before.has(key)) before.set(key, table.get(key))
   }
 
-  /** Takes the tables back to the latest checkpoint that is not after so many events; answers how many it is at. */
+  /**
+   * Takes the tables back to the latest checkpoint that is not after so many events; answers how
+   * many it is at.
+   */
   rewind(count: number): number {
-    for (let last = this.#stretches.at(-1); last !== undefined && this.#count > count; last = this.#stretches.at(-1)) {
+    for (let last = this.#segments.at(-1); last !== undefined && this.#count > count; last = this.#segments.at(-1)) {
       for (const [table, before] of last.before) for (const [key, value] of before) table.restore(key, value)
       this.#count = last.from
-      this.#stretches.pop()
+      this.#segments.pop()
     }
     return this.#count
   }
 
-  /** Of three stretches of one size at the end, the two older ones become one, and so on with that. */
+  /**
+   * Of three segments of one size at the end, the two older ones become one, and so on with that.
+   */
   #join(): void {
-    const stretches = this.#stretches
-    for (let at = stretches.length - 3; at >= 0; at -= 2) {
-      const [older, newer, newest] = [stretches[at]!, stretches[at + 1]!, stretches[at + 2]!]
+    const segments = this.#segments
+    for (let at = segments.length - 3; at >= 0; at -= 2) {
+      const [older, newer, newest] = [segments[at]!, segments[at + 1]!, segments[at + 2]!]
       if (sizeOf(older) > sizeOf(newest)) return
       for (const [table, before] of newer.before) {
         const kept = older.before.get(table)
@@ -101,7 +112,7 @@ export class UndoLog {
         else for (const [key, value] of before) if (!kept.has(key)) kept.set(key, value)
       }
       older.to = newer.to
-      stretches.splice(at + 1, 1)
+      segments.splice(at + 1, 1)
     }
   }
 }
