@@ -1,5 +1,7 @@
-// The event contract, as `frontier-replica/vela`: lossless JSON, canonical form, events, logs in
-// files, frontier names. Pure: no store, no network, no clock. Specification: protocol/event.md.
+// Public names of `frontier-replica/vela`: lossless JSON, events, causal closure, replay, frontier
+// files and their hashes, comparison, registry, proposals and resolutions. All functions are pure:
+// no store, no network, no clock. Spec: protocol/event.md, admission.md (order), replay.md,
+// frontier.md, federation.md, registry-entry.md, resolution.md.
 
 export { readDraft } from '../event/draft.ts'
 export {
@@ -21,9 +23,7 @@ export {
 } from '../event/event.ts'
 export { frontierNameOf, type Genesis, genesisName, makeGenesis } from '../event/genesis.ts'
 export type { Signer, Verify } from '../event/signing.ts'
-// Replay: protocol/replay.md.
 export { Ancestry } from '../graph/ancestry.ts'
-// Causal closure over (id, parents) pairs: protocol/admission.md.
 export {
   type Action,
   type Closure,
@@ -34,7 +34,6 @@ export {
   isCausallyClosed,
   missingAncestors,
 } from '../graph/causal-closure.ts'
-// Both orders of events: protocol/admission.md, D7 and D10.
 export { compareByTime, topologicalOrder } from '../graph/topological-sort.ts'
 export { type EventLog, type RawEvent, readLog } from '../json/event-array-reader.ts'
 export { compareInstants, type Instant, parseInstant, readInstant } from '../json/instant.ts'
@@ -63,8 +62,6 @@ export {
   recordUnverifiedEntry,
   syncWithPeer,
 } from './federation/comparison.ts'
-// Whole frontiers, their hashes, comparing and recording: protocol/frontier.md,
-// protocol/federation.md.
 export { CONFLICT_KINDS, type Conflict, type ConflictKind, diffFrontiers } from './federation/diff.ts'
 export {
   continueDiscovery,
@@ -174,8 +171,6 @@ export {
   type TierSetPayload,
   type UninterpretedPayload,
 } from './payloads.ts'
-// Registry entries, discovery, proposals and resolutions: protocol/registry-entry.md,
-// protocol/resolution.md.
 export {
   type ActorRecord,
   checkReviewer,

@@ -86,8 +86,8 @@ export class UndoLog {
   }
 
   /**
-   * Takes the tables back to the latest checkpoint that is not after so many events; answers how
-   * many it is at.
+   * Rewinds the tables to the latest checkpoint at or before `count` events.
+   * @returns the number of events in the tables
    */
   rewind(count: number): number {
     for (let last = this.#segments.at(-1); last !== undefined && this.#count > count; last = this.#segments.at(-1)) {
@@ -98,9 +98,7 @@ export class UndoLog {
     return this.#count
   }
 
-  /**
-   * Of three segments of one size at the end, the two older ones become one, and so on with that.
-   */
+  /** Joins the two older of three segments of one size at the end, and repeats with the result. */
   #join(): void {
     const segments = this.#segments
     for (let at = segments.length - 3; at >= 0; at -= 2) {
