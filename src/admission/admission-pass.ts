@@ -1,8 +1,13 @@
-// One turn of the gate: judges nodes whose signatures are known to be valid, commits those that belong, holds those that
-// wait, and follows up what the commits set free, wave by wave, never by recursion. What a turn has decided and not yet
-// written lies in two overlays, `staged` and `holds`, which win over the stores wherever both know a node. Commits are
-// down-closed; a node leaves the held store only after the commit that contains it, so a crash loses nothing.
-// Specification: protocol/admission.md, D31 to D39.
+// One serialized pass of the gate: decides, commits, holds, and releases waiting nodes.
+// The signatures of its nodes are verified before the pass.
+//
+// The pass works in waves, without recursion: what a commit satisfies is looked up and decided
+// again, until nothing is left. Decisions that are not written yet lie in two overlays, `#staged`
+// and `#holds`. They take precedence over the stores.
+//
+// Invariants: each commit contains the parents of its nodes or follows them. A node leaves the held
+// store only after the commit that contains it, so a crash loses nothing.
+// Spec: protocol/admission.md, D31 to D39.
 
 import { type Digest, DigestMap, DigestSet, digestKey, type HashedBlock } from '../base/bytes.ts'
 import type { ErrorCode } from '../base/errors.ts'
@@ -18,7 +23,7 @@ import type { Registry } from './registry.ts'
 import type { CutChanges, UnresolvedCuts } from './unresolved-cuts.ts'
 import type { WaitFilter } from './wait-filter.ts'
 
-/** What the turns of one gate share. */
+/** What the passes of one gate share. */
 export interface AdmissionContext {
   readonly log: FrontierStore
   readonly held: HeldStore
@@ -32,11 +37,16 @@ export interface AdmissionContext {
 
 const PAGE = 1024
 const BLOCKS_PER_PUT = Math.floor(COMMIT_LIMITS.bytesMax / DOCUMENT_LIMITS.blockBytesMax)
-/** Look-ups of waiting nodes side by side, and nodes taken from each: together fewer than `Recent` keeps in mind. */
+/**
+ * Waits that are looked up side by side, and nodes that are read for each. Together they are fewer
+ * than `RecentCommits` keeps.
+ */
 const WAVE_WAITS = 32
 const WAVE_NODES = 256
 
+/** One pass. The gate makes a new one for each call and runs one at a time. */
 export class AdmissionPass {
+  /** Counts what the pass does, for its report. */
   readonly counter = new AdmissionCounter()
   readonly #context: AdmissionContext
   readonly #frontier: string
@@ -44,16 +54,19 @@ export class AdmissionPass {
   #stagedBytes = 0
   #heights = new DigestMap<number>()
   readonly #holds = new PendingHolds()
-  /** In the held store, decided about, to be taken out after the next commit. */
+  /** Nodes of the held store that are decided. They are deleted after the next commit. */
   #toDelete = new DigestSet()
-  /** Over since just now: whatever waited for these is to be judged again. */
+  /** Satisfied waits whose nodes are not decided again yet. */
   #satisfiedWaits: Wait[] = []
-  /** Over, but a full page was found waiting: to be looked up again once that is written. */
+  /**
+   * Satisfied waits for which a full page was found. They are looked up again after that page is
+   * written.
+   */
   #truncatedWaits: Wait[] = []
-  /** Below a cut since just now: they may be held, and lead to more. */
+  /** Digests below a cut. Held nodes among them lead to further ones. */
   #descendQueue: Digest[] = []
   #unchanged = 0
-  /** What the documents of the nodes now being judged lack. */
+  /** Missing document blocks of the nodes that are being decided. */
   #missingBlocks = new DigestMap<MissingBlocks>()
 
   constructor(context: AdmissionContext) {
@@ -61,13 +74,13 @@ export class AdmissionPass {
     this.#frontier = context.log.name
   }
 
-  /** Takes up what a change of the registry's cuts means for held nodes. */
+  /** Schedules the held nodes that a change of the registry's cuts concerns. */
   applyCutChanges({ belowCuts, satisfied }: CutChanges): void {
     this.#descendQueue = this.#descendQueue.concat(belowCuts)
     this.#satisfiedWaits = this.#satisfiedWaits.concat(satisfied)
   }
 
-  /** Makes blocks of documents durable; what waited for them is judged again by `finish`. */
+  /** Makes blocks of documents durable. `finish` decides again what waited for them. */
   async storeDocuments(blocks: readonly HashedBlock[]): Promise<void> {
     const { documents } = this.#context
     for (let from = 0; from < blocks.length; from += BLOCKS_PER_PUT) {
@@ -81,7 +94,7 @@ export class AdmissionPass {
     }
   }
 
-  /** Judges nodes from a peer; `places` has the heights of those stored among them and their parents. */
+  /** Decides nodes from a peer. `heights` contains the stored ones among them and their parents. */
   async decideNew(candidates: readonly Candidate[], from: Uint8Array, heights: DigestMap<number>): Promise<void> {
     const digests = candidates.map(candidate => candidate.digest)
     const held = this.#holdsAny() ? await this.#context.held.has(this.#frontier, digests) : []
@@ -96,7 +109,10 @@ export class AdmissionPass {
     }
   }
 
-  /** Judges again everything that waits for this; ends early when a whole page of it waits on as before. */
+  /**
+   * Decides again all nodes that wait for `wait`. Stops early if a whole page of them keeps
+   * waiting.
+   */
   async decideWaiting(wait: Wait, signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
       const page = await this.#context.held.findByWait(this.#frontier, wait, PAGE)
@@ -108,7 +124,10 @@ export class AdmissionPass {
     }
   }
 
-  /** Judges again nodes read from the held store, and drops those that are stored, which a crash may leave behind. */
+  /**
+   * Decides again nodes of the held store, and deletes those that are stored, which a crash can
+   * leave behind.
+   */
   async decideHeld(rows: readonly HeldNode[]): Promise<void> {
     const heights = await this.#context.log.locate(rows.map(row => row.digest))
     const items: UndecidedNode[] = []
@@ -121,7 +140,7 @@ export class AdmissionPass {
     await this.finish()
   }
 
-  /** Follows up all that was set free, and writes what is left to write. */
+  /** Decides again everything that became possible, then writes what is not written yet. */
   async finish(): Promise<void> {
     for (;;) {
       const items = this.#descendQueue.length > 0 ? await this.#descend() : await this.#nextWave()
@@ -136,8 +155,9 @@ export class AdmissionPass {
   }
 
   /**
-   * The registry first: then the answer to the same question at the end doesn't depend on what came when. The height after
-   * the parents, because it needs them all; the documents last, so that only what would be admitted has them fetched.
+   * Decides one node. The registry comes first, so that the result does not depend on the order of
+   * arrival. The height comes after the parents, because it needs all of them. Documents come last,
+   * so that only the documents of an otherwise admissible node are fetched.
    */
   #decide(item: UndecidedNode, heights: DigestMap<number>): void {
     const { digest, key, parents, height } = item.candidate
@@ -200,14 +220,14 @@ export class AdmissionPass {
 
   async #decideAll(items: readonly UndecidedNode[]): Promise<void> {
     if (items.length === 0) return
-    // One node may have been found by two ways.
+    // A node can be found in two ways.
     const unique = [...new Map(items.map(item => [digestKey(item.candidate.digest), item])).values()]
-    // Parents are lower than their children, so in this order most of a page is decided in one go.
+    // Parents have a smaller height than their children, so one iteration decides most of a page.
     const sorted = unique.sort((a, b) => a.candidate.height - b.candidate.height)
     const heights = await this.#lookUpParents(sorted)
     this.#missingBlocks = await this.#context.documents.missingBlocks(sorted.map(item => item.candidate))
     for (const item of sorted) {
-      if (this.#heightOf(item.candidate.digest, heights) !== undefined) continue // staged by another way meanwhile
+      if (this.#heightOf(item.candidate.digest, heights) !== undefined) continue // staged in the meantime
       this.#decide(item, heights)
       if (this.#isFull()) await this.#commit()
     }
@@ -217,7 +237,7 @@ export class AdmissionPass {
     }
   }
 
-  /** What waited for some of the things that are over. */
+  /** Returns the nodes that waited for some of the satisfied waits. */
   async #nextWave(): Promise<UndecidedNode[]> {
     const waits = this.#satisfiedWaits.splice(-WAVE_WAITS)
     const lists = await Promise.all(waits.map(wait => this.#waitingFor(wait)))
@@ -232,7 +252,10 @@ export class AdmissionPass {
     return [...moved, ...(await this.#readHeld(page))]
   }
 
-  /** Goes down from digests below a cut through what is held; returns what waited for a cut's heads. */
+  /**
+   * Descends through held nodes from digests below a cut. Returns the nodes that wait for the head
+   * of a cut.
+   */
   async #descend(): Promise<UndecidedNode[]> {
     const digests = this.#descendQueue.splice(-PAGE)
     const moved = digests.map(digest => this.#holds.get(digest)).filter(hold => hold !== undefined)
@@ -246,14 +269,17 @@ export class AdmissionPass {
     ]
   }
 
-  /** From the held store, without those that this turn has decided about. */
+  /** Reads the held store, without the nodes that this pass has decided. */
   async #readHeld(digests: readonly Digest[]): Promise<UndecidedNode[]> {
     const open = digests.filter(digest => !this.#toDelete.has(digest) && this.#holds.get(digest) === undefined)
     const rows = open.length === 0 ? [] : await this.#context.held.get(this.#frontier, open)
     return rows.filter(row => row !== undefined).map(undecidedOf)
   }
 
-  /** Heights of the stored parents of these nodes, apart from those that this pass or recent ones committed. */
+  /**
+   * Returns the heights of the stored parents, apart from those that this pass or recent ones
+   * committed.
+   */
   async #lookUpParents(items: readonly UndecidedNode[]): Promise<DigestMap<number>> {
     const heights = new DigestMap<number>()
     const candidates = items.map(item => item.candidate)
@@ -279,7 +305,7 @@ export class AdmissionPass {
     return this.#staged.length >= COMMIT_LIMITS.nodesMax || this.#stagedBytes > COMMIT_LIMITS.bytesMax / 2
   }
 
-  /** Makes what is staged durable, then lets go of what was held of it. */
+  /** Makes the staged nodes durable, then deletes them from the held store. */
   async #commit(): Promise<void> {
     const { log, held, recent, onCommitted } = this.#context
     const nodes = this.#staged
@@ -297,7 +323,7 @@ export class AdmissionPass {
     if (unheld.size > 0) await held.delete(this.#frontier, [...unheld])
   }
 
-  /** Keeps aside what waits. What the quota has no room for is refused for now: it may be offered again. */
+  /** Writes the holds. A node beyond the quota is refused for now; its peer may offer it again. */
   async #writeHolds(): Promise<void> {
     const holds = this.#holds.takeAll()
     if (holds.length === 0) return

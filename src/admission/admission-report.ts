@@ -1,45 +1,57 @@
-// What one call of the gate did, node by node. Lists are bounded; counts are whole.
+// Counts and bounded lists of one call of the gate. Lists are bounded, counts are exact.
 
 import { type Digest, DigestMap, DigestSet } from '../base/bytes.ts'
 import type { ErrorCode } from '../base/errors.ts'
 import { DOCUMENT_LIMITS } from '../base/limits.ts'
 import type { Wait } from '../store/store.ts'
 
+/** A node that a call of the gate held. */
 export interface HeldNodeRef {
   readonly digest: Digest
-  /** The key that signed it. */
+  /** The key that signed it, 32 bytes. */
   readonly key: Uint8Array
+  /** What it waits for. */
   readonly wait: Wait
 }
 
+/** What one call of the gate did. */
 export interface AdmitReport {
-  /** Nodes stored now that were not, whether they came in this call or had been held. */
+  /** Nodes that this call stored, whether they were in the call or held before. */
   readonly admitted: number
-  /** Nodes of this call that were stored before, or came twice in it. */
+  /** Nodes of the call that were stored before, or occur twice in it. */
   readonly known: number
-  /** Nodes kept aside by this call, or that wait for something else than before. */
+  /** Nodes that this call held, or whose wait changed. */
   readonly held: readonly HeldNodeRef[]
-  /** Nodes that had been held and are not any more: admitted or refused. */
+  /** Nodes that were held before and no longer are: admitted or refused. */
   readonly released: readonly Digest[]
+  /** Nodes that this call refused, with the reason. */
   readonly refused: readonly { readonly digest: Digest; readonly code: ErrorCode }[]
-  /** Blocks of documents that nodes looked at in this call lack, at most 4,096: what to ask for. */
+  /** Missing document blocks of the nodes of this call, at most 4,096: what to request. */
   readonly documents: readonly Digest[]
-  /** Blocks of documents stored by this call. */
+  /** Document blocks that this call stored. */
   readonly supplied: number
-  /** Blocks handed over as documents that no held node waits for, or too large for one: not stored. */
+  /**
+   * Blocks given as documents that were not stored: no held node waits for them, or they are too
+   * large.
+   */
   readonly unsolicited: number
-  /** Entries left out of the three lists, each of which has at most 65,536. */
+  /**
+   * Entries left out of `held`, `released` and `refused`, which have at most 65,536 entries each.
+   */
   readonly unlisted: number
-  /** Sequence number of the first node admitted. */
+  /** Sequence number of the first admitted node; undefined if none was admitted. */
   readonly firstSeq: number | undefined
 }
 
 const LISTED_MAX = 65_536
 
-/** A report in the making. */
+/** Collects an `AdmitReport`. */
 export class AdmissionCounter {
+  /** See `AdmitReport.known`. */
   known = 0
+  /** See `AdmitReport.supplied`. */
   supplied = 0
+  /** See `AdmitReport.unsolicited`. */
   unsolicited = 0
   #admitted = 0
   #firstSeq: number | undefined
@@ -49,16 +61,19 @@ export class AdmissionCounter {
   readonly #released: Digest[] = []
   readonly #refused: { digest: Digest; code: ErrorCode }[] = []
 
+  /** Counts a commit of `nodes` nodes from `firstSeq` on. */
   admit(nodes: number, firstSeq: number): void {
     this.#admitted += nodes
     this.#firstSeq ??= firstSeq
   }
 
+  /** Lists a hold; a later hold of the same node replaces it. */
   hold(item: HeldNodeRef): void {
     if (this.#held.size < LISTED_MAX || this.#held.has(item.digest)) this.#held.set(item.digest, item)
     else this.#unlisted++
   }
 
+  /** Lists missing blocks, up to 4,096. */
   addMissingDocuments(documents: readonly Digest[]): void {
     for (const digest of documents) {
       if (this.#documents.size >= DOCUMENT_LIMITS.awaitedListedMax) return
@@ -66,13 +81,13 @@ export class AdmissionCounter {
     }
   }
 
-  /** A block of a document is stored. */
+  /** Counts a stored block of a document. */
   addDocument(digest: Digest): void {
     this.supplied += 1
     this.#documents.delete(digest)
   }
 
-  /** It is not held any more. `before`: it had been held when the call began, as far as is known. */
+  /** Removes a hold. `before`: the node was in the held store when the call began. */
   unhold(digest: Digest, before: boolean): void {
     this.#held.delete(digest)
     if (!before) return
@@ -80,11 +95,13 @@ export class AdmissionCounter {
     else this.#unlisted++
   }
 
+  /** Lists a refused node. */
   refuse(digest: Digest, code: ErrorCode): void {
     if (this.#refused.length < LISTED_MAX) this.#refused.push({ digest, code })
     else this.#unlisted++
   }
 
+  /** Returns the report so far. */
   report(): AdmitReport {
     return {
       admitted: this.#admitted,

@@ -1,6 +1,6 @@
-// A node on its way in: what the gate needs of it to judge, read once. `examine` makes the checks that a block passes by
-// itself (form, frontier, event), `reread` skips them for a block that passed them before it was held.
-// Specification: protocol/admission.md, D29.
+// A block's own checks: form, frontier, event text.
+// A candidate is what the gate needs of a node, read once.
+// Spec: protocol/admission.md, D29.
 
 import { type Digest, type HashedBlock, sha256 } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
@@ -11,24 +11,28 @@ import { decodeNode, NODE_DOMAIN, type Node } from '../node/node.ts'
 import type { DocumentLink } from '../node/schema.ts'
 import type { NodeEntry } from '../store/store.ts'
 
+/** A node with valid form, before its signature is verified. */
 export interface Candidate extends NodeEntry {
-  /** The key it says it is signed by. */
+  /** The key that it names as its signer, 32 bytes. */
   readonly key: Uint8Array
-  /** The documents it links. */
+  /** The documents that it links. */
   readonly links: readonly DocumentLink[]
 }
 
+/** A refused block, with the reason. */
 export interface Refusal {
   readonly digest: Digest
   readonly code: ErrorCode
 }
 
+/** A candidate whose signature is still to be verified. */
 export interface Examined {
   readonly candidate: Candidate
-  /** The check of its signature, still to be made. */
+  /** The verification of its signature. */
   readonly job: SignatureJob
 }
 
+/** Checks form, frontier and event text of a block. Does not verify the signature. */
 export function examine(block: HashedBlock, frontier: string): Examined | Refusal {
   try {
     const node = decodeNode(block)
@@ -42,7 +46,7 @@ export function examine(block: HashedBlock, frontier: string): Examined | Refusa
   }
 }
 
-/** For bytes that `examine` accepted once and that hash to the same digest still. */
+/** Reads a held block, which passed `examine` before it was held and still has the same digest. */
 export function readHeld(bytes: Uint8Array): Candidate {
   const node = decodeNode(bytes)
   return candidateOf(node, eventIdPrefixOf(node.event))

@@ -1,6 +1,8 @@
-// What the documents of nodes lack. A node's documents are whole when every raw link is stored, and for every other link a
-// list of chunks with all its chunks, each of the size that the list says. The gate asks here before it admits, and keeps
-// in mind which digests held nodes wait for: nothing else is taken from peers. Specification: protocol/document.md.
+// Which linked documents are missing, and which of them held nodes wait for.
+// The documents of a node are complete if every raw link is stored and every other link is a stored
+// chunk list whose chunks are all stored in the sizes that it states. The gate takes from peers
+// only document blocks that a held node waits for.
+// Spec: protocol/document.md.
 
 import { type Digest, DigestMap, DigestSet, equals } from '../base/bytes.ts'
 import { hasCode } from '../base/errors.ts'
@@ -11,24 +13,26 @@ import type { DocumentStore } from '../store/store.ts'
 
 const { awaitedMax, awaitedListedMax } = DOCUMENT_LIMITS
 
-/** Digests of blocks that are absent, or the word that what is there can never be a document. */
+/** Digests of missing blocks; `malformed` if a stored block is not a valid document. */
 export type MissingBlocks = readonly Digest[] | 'malformed'
 
-/** What one document lacks. */
+/** Returns the missing blocks of one document, at most 4,096. */
 export async function missingBlocksOf(store: DocumentStore, link: DocumentLink): Promise<MissingBlocks> {
   const { digest } = link
   return (await new DocumentCheck(store).missingBlocks([{ digest, links: [link] }])).get(digest) ?? []
 }
 
-/** A node, as far as it matters here. */
+/** A node and its links. */
 export interface LinkingNode {
   readonly digest: Digest
   readonly links: readonly DocumentLink[]
 }
 
+/** Checks documents, and remembers which blocks held nodes wait for. */
 export class DocumentCheck {
+  /** The documents of the frontier. */
   readonly store: DocumentStore
-  /** Lists found whole: documents are never taken away, so they stay it. */
+  /** Chunk lists found complete. They stay complete: documents are never deleted. */
   readonly #completeLists = new DigestSet()
   readonly #awaited = new DigestSet()
   #overflowed = false
@@ -37,16 +41,23 @@ export class DocumentCheck {
     this.store = store
   }
 
+  /** Whether some held node waits for a document block. */
   get awaitsAny(): boolean {
     return this.#awaited.size > 0 || this.#overflowed
   }
 
-  /** Some held node waits for this, or, in `maybe`, so many digests are waited for that not all could be kept in mind. */
+  /**
+   * Returns whether a held node waits for this block; `maybe` if more blocks are awaited than this
+   * class remembers.
+   */
   awaits(digest: Digest): boolean | 'maybe' {
     return this.#awaited.has(digest) || (this.#overflowed && 'maybe')
   }
 
-  /** Held nodes wait for these. Answers those that are kept in mind. */
+  /**
+   * Records that held nodes wait for these blocks. Returns those that it remembers, at most
+   * `awaitedMax` over all calls.
+   */
   markAwaited(digests: readonly Digest[]): Digest[] {
     return digests.filter(digest => {
       if (this.#awaited.size >= awaitedMax && !this.#awaited.has(digest)) {
@@ -58,17 +69,21 @@ export class DocumentCheck {
     })
   }
 
+  /** Records that a block is stored. */
   noteStored(digest: Digest): void {
     this.#awaited.delete(digest)
   }
 
-  /** Nothing is held any more. */
+  /** Forgets all awaited blocks: nothing is held any more. */
   clear(): void {
     this.#awaited.clear()
     this.#overflowed = false
   }
 
-  /** What each of these nodes lacks, of at most 4,096 blocks; those that lack nothing are left out. */
+  /**
+   * Returns the missing blocks of each node, at most 4,096 per node. Nodes with complete documents
+   * are left out.
+   */
   async missingBlocks(nodes: readonly LinkingNode[]): Promise<DigestMap<MissingBlocks>> {
     const found = new DigestMap<MissingBlocks>()
     const linkingNodes = nodes.filter(({ links }) => links.length > 0)

@@ -1,10 +1,19 @@
-// The admission gate: the only way into a frontier's log, for nodes made here and nodes from peers alike.
-//   1. form        strict decoding, the frontier named inside, the event canonical and of its own id
-//   2. signature   by the node's own key, checked in threads; a node stored, held or signed here a moment ago has it
-//   3. judgement   registry and cuts, parents and height, documents; then one atomic commit per chunk, or held, or refused
-// Steps 1 and 2 of a call run while calls before it are in step 3, which takes calls strictly in the order they were made.
-// A refused node leaves no trace. Held nodes are let in as soon as what they wait for is there, with their descendants.
-// Specification: protocol/admission.md, D28 to D40.
+// The admission gate: the only writer of a frontier's log, for nodes made here and nodes from
+// peers.
+//
+//   step  checks                                  if it fails                       where
+//   1     form, frontier, event text              refuse ERR_NODE_…, ERR_EVENT_…    candidate
+//   2     signature, in worker threads            refuse ERR_NODE_SIGNATURE         verifier-pool
+//   3     registry and cuts                       hold, or refuse ERR_NODE_REVOKED  admission-pass
+//   4     parents and height, then documents      hold, or refuse ERR_NODE_HEIGHT,  admission-pass
+//                                                 ERR_DOCUMENT
+//   5     commit: one atomic batch per chunk      throws ERR_STORE_…                frontier-log
+//
+// Steps 1 and 2 of a call overlap with earlier calls. Steps 3 to 5 run under a mutex, in the order
+// of the calls. A node that is stored, held or signed by this process has passed step 2 before. A
+// refused node leaves no trace. A held node is admitted, with its descendants, as soon as its wait
+// is satisfied.
+// Spec: protocol/admission.md, D28 to D40.
 
 import { setImmediate } from 'node:timers/promises'
 import { type Digest, DigestMap, DigestSet, HashedBlock } from '../base/bytes.ts'
@@ -25,15 +34,19 @@ import { WaitFilter } from './wait-filter.ts'
 
 export type { AdmitReport, HeldNodeRef }
 
-/** Bytes from anybody; bytes that are hashed already; or a node that this process just signed, which needs steps 1 and 2 no more. */
+/**
+ * A block from any source; a block with its digest; or a node that this process just signed, which
+ * skips steps 1 and 2.
+ */
 export type Block = Uint8Array | HashedBlock | SignedNode
 
+/** What a gate works with. */
 export interface GateOptions {
   readonly log: FrontierStore
   readonly held: HeldStore
   readonly registry: Registry
   readonly verifier: VerifierPool
-  /** Told of each commit after it is durable, in order. Must not throw. */
+  /** Called after each commit is durable, in order. Must not throw. */
   readonly onCommitted?: (nodes: readonly NodeEntry[], firstSeq: number) => void
 }
 
@@ -41,17 +54,29 @@ export interface GateOptions {
 interface Batch {
   readonly candidates: readonly Candidate[]
   readonly refused: readonly Refusal[]
-  /** Blocks that came twice, and documents that are stored already: two links may have brought the same. */
+  /**
+   * Blocks that occur twice, and documents that are stored already: two links can deliver the same
+   * block.
+   */
   readonly known: number
-  /** Heights of those stored among the nodes and their parents, as of `since`. */
+  /**
+   * Heights of the stored ones among the nodes and their parents, when the log had `since` nodes.
+   */
   readonly heights: DigestMap<number>
   readonly since: number
 }
 
-/** Blocks read before others have their turn: about 4 ms. */
+/** Blocks that are read before the gate yields to the event loop: about 4 ms. */
 const BLOCKS_PER_TURN = 256
 const RECHECK_PAGE = 256
 
+/**
+ * The only writer of one frontier's log. A process has one gate per frontier.
+ *
+ * @example
+ * const gate = new Gate({ log, held, registry, verifier })
+ * const { admitted, held, refused } = await gate.admit(blocks, { from: peerKey })
+ */
 export class Gate {
   readonly #verifier: VerifierPool
   readonly #context: AdmissionContext
@@ -67,9 +92,10 @@ export class Gate {
   }
 
   /**
-   * Judges blocks that a peer (or this replica: `from` is its own key) hands over. Refusing a node is no error of the
-   * call. When it returns, what it reports as admitted or held is durable.
-   * @throws ReplicaError ERR_ABORTED, ERR_STORE_…; what was committed before stays
+   * Decides blocks that a peer hands over. `from` is the peer's key, or the own key for own blocks.
+   * A refused node is not an error of the call. When it returns, everything reported as admitted or
+   * held is durable.
+   * @throws ReplicaError ERR_ABORTED, ERR_STORE_…; earlier commits of the call stay
    */
   admit(blocks: readonly Block[], options: { from: Uint8Array; signal?: AbortSignal }): Promise<AdmitReport> {
     const { from, signal } = options
@@ -87,19 +113,22 @@ export class Gate {
   }
 
   /**
-   * Takes blocks of documents: those that some held node waits for are stored, others only counted. What waited for them is
-   * let in with what waits for that in turn.
+   * Stores the blocks that held nodes wait for, and counts the others. Admits the nodes that waited
+   * for them, with their descendants.
    */
   offerDocuments(blocks: readonly (Uint8Array | HashedBlock)[]): Promise<AdmitReport> {
     return this.#runPass(pass => this.#storeAwaited(pass, blocks.map(hashed)))
   }
 
-  /** Stores blocks of documents that this replica is about to link itself, and lets in what waited for them. */
+  /**
+   * Stores blocks of documents that this replica is about to link itself. Admits the nodes that
+   * waited for them.
+   */
   storeDocuments(blocks: readonly HashedBlock[]): Promise<AdmitReport> {
     return this.#runPass(pass => pass.storeDocuments(blocks))
   }
 
-  /** As `admit`, for blocks among which there may be documents that held nodes wait for. */
+  /** Does the same as `admit` for blocks that can contain documents that held nodes wait for. */
   admitNodesAndDocuments(
     blocks: readonly (Uint8Array | HashedBlock)[],
     options: { from: Uint8Array },
@@ -113,7 +142,7 @@ export class Gate {
     })
   }
 
-  /** Which of these digests are blocks of documents that held nodes wait for. */
+  /** Returns which of these digests are document blocks that held nodes wait for. */
   async awaits(digests: readonly Digest[]): Promise<boolean[]> {
     const { documents } = this.#context
     return Promise.all(
@@ -124,19 +153,22 @@ export class Gate {
     )
   }
 
-  /** Admits what was held for this, with what waits for that in turn. Nothing is asked of the network. */
+  /**
+   * Admits the nodes held for `wait`, with their descendants. Requests nothing from the network.
+   */
   release(wait: Wait, options: { signal?: AbortSignal } = {}): Promise<AdmitReport> {
     return this.#runPass(pass => pass.decideWaiting(wait, options.signal))
   }
 
-  /** Judges everything held again: after a registry was adopted, a cut lifted or a peer removed. */
+  /** Decides all held nodes again: after a registry was adopted, a cut lifted or a peer removed. */
   reevaluateHeld(options: { signal?: AbortSignal } = {}): Promise<AdmitReport> {
     return this.#runPass(pass => this.#decideHeld(pass, options.signal))
   }
 
   /**
-   * Runs `task` while no node is being admitted. A peer is removed this way, so that the cut has exactly the heads under
-   * which its nodes came in. The task must not wait for the gate.
+   * Runs `task` while no node is being admitted. The registry removes a peer this way, so that the
+   * cut has exactly the heads under which its nodes were admitted. The task must not call the gate
+   * and wait for it: that never ends.
    */
   exclusive<T>(task: () => Promise<T>): Promise<T> {
     return this.#mutex.run(task)
@@ -152,13 +184,16 @@ export class Gate {
         await pass.finish()
         return pass.counter.report()
       } catch (error) {
-        this.#context.cuts.invalidate() // it may count nodes as stored whose commit failed
+        this.#context.cuts.invalidate() // the cuts may count nodes as stored whose commit failed
         throw error
       }
     })
   }
 
-  /** Once: a crash may have come between a commit and what it should have set free. It counts for the call it runs in. */
+  /**
+   * Runs once: a crash may have happened between a commit and what it releases. Its counts belong
+   * to the current call.
+   */
   async #recover(pass: AdmissionPass): Promise<void> {
     const { held, log, awaited, documents } = this.#context
     if (held.usage(log.name).nodes === 0) {
@@ -189,7 +224,10 @@ export class Gate {
     return (await held.findByWait(log.name, { kind: 'document', id }, 1)).length > 0
   }
 
-  /** Tells documents from nodes by what is waited for. A link may name a node's digest: such a block is both. */
+  /**
+   * Separates documents from nodes by what is awaited. A link can name a node's digest: that block
+   * is both.
+   */
   async #separate(blocks: readonly HashedBlock[]): Promise<{ documents: HashedBlock[]; nodes: HashedBlock[] }> {
     const awaited = await this.awaits(blocks.map(({ digest }) => digest))
     const documents = blocks.filter((_, i) => awaited[i])
@@ -215,7 +253,10 @@ export class Gate {
     await pass.finish()
   }
 
-  /** Steps 1 and 2. A failure is thrown by whoever awaits this, and by nobody else. */
+  /**
+   * Runs steps 1 and 2. A failure rejects the returned promise only; it is never an unhandled
+   * rejection.
+   */
   #examine(blocks: readonly Block[]): Promise<Batch> {
     const batch = this.#examineAll(blocks)
     batch.catch(() => {})
@@ -247,7 +288,7 @@ export class Gate {
     return { candidates, refused, known, heights, since }
   }
 
-  /** Heights of those stored, of the nodes and of the parents that are not among them. */
+  /** Returns the heights of the stored ones among these nodes and their parents. */
   async #locate(candidates: readonly Candidate[]): Promise<DigestMap<number>> {
     const seen = new DigestSet()
     const asked = candidates.flatMap(({ digest, parents }) => [digest, ...parents]).filter(one => seen.add(one))
@@ -260,7 +301,10 @@ export class Gate {
     return heights
   }
 
-  /** Those whose signature does not hold. What is stored or held passed this check when it came. */
+  /**
+   * Returns the nodes with an invalid signature. Stored and held nodes were verified when they
+   * came.
+   */
   async #invalidSignatures(read: readonly Examined[], heights: DigestMap<number>): Promise<DigestSet> {
     const { log, held } = this.#context
     const digests = read.map(({ candidate }) => candidate.digest)

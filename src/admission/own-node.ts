@@ -1,7 +1,8 @@
-// Nodes that this process has signed itself a moment ago. Nobody else can make one: it is how the gate knows, without a
-// flag that anybody could set, that a signature holds because it was just computed, and that the event inside is one that
-// passed its check (`CheckedEvent`). Registry, parents, height and documents are judged as for any other node.
-// Specification: protocol/admission.md, D29 and D30.
+// Proof that this process just signed a node, so that the gate skips its own checks.
+// The constructor of `SignedNode` is private, so no caller can claim that a signature is valid: it
+// was computed here, and the event inside passed its check (`CheckedEvent`). Registry, parents,
+// height and documents are decided as for any other node.
+// Spec: protocol/admission.md, D29 and D30.
 
 import type { Worker } from 'node:worker_threads'
 import { sha256 } from '../base/bytes.ts'
@@ -22,20 +23,22 @@ import type { CheckedEvent } from '../event/event.ts'
 import type { NodeFields } from '../node/node.ts'
 import type { Candidate, Refusal } from './candidate.ts'
 
+/** The fields of a node to sign; the key is the signer's. */
 export interface OwnFields extends Omit<NodeFields, 'key' | 'event'> {
   readonly event: CheckedEvent
 }
 
-/** Events that nodes of a chain are to carry. */
+/** A chain of nodes to sign: the first on `parents`, each further one on the node before it. */
 export interface EventChain extends ChainStart {
   readonly events: readonly CheckedEvent[]
 }
 
 let newSignedNode: (key: Uint8Array, fields: OwnFields, node: ChainNode) => SignedNode
 
+/** A node that this process signed. */
 export class SignedNode {
   readonly #frontier: string
-  /** What the gate judges. Its bytes must not be changed. */
+  /** What the gate decides about. Its bytes must not change. */
   readonly candidate: Candidate
 
   private constructor(frontier: string, candidate: Candidate) {
@@ -50,31 +53,37 @@ export class SignedNode {
     }
   }
 
-  /** Encodes and signs. @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE */
+  /**
+   * Encodes and signs a node.
+   * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE
+   */
   static make(key: Key, fields: OwnFields): SignedNode {
     const bytes = signNode(key, { ...fields, event: fields.event.text })
     return newSignedNode(key.publicKeyBytes, fields, { bytes, digest: sha256(bytes) })
   }
 
-  /** As `examine` for bytes from anybody: all that is left to ask is whether it is a node of this frontier. */
+  /** Does for an own node what `examine` does for others: only the frontier is left to check. */
   examined(frontier: string): { candidate: Candidate } | Refusal {
     if (this.#frontier === frontier) return this
     return { digest: this.candidate.digest, code: 'ERR_NODE_FRONTIER' }
   }
 }
 
-/** Who waits for a run that the thread has. */
+/** The chain that the thread is signing. */
 interface PendingChain {
   readonly resolve: (chain: PackedNodes) => void
   readonly reject: (error: Error) => void
 }
 
-/** After so many nodes a thread is worth what its start costs, some 100 ms of a core. */
+/**
+ * Nodes signed on the calling thread before a thread is started, which costs about 100 ms of CPU
+ * time.
+ */
 const INLINE_NODES_MAX = 1024
 
 /**
- * Signs runs, one at a time: the first on the calling thread; where more come, in a thread of its own, beside what the
- * calling thread does meanwhile.
+ * Signs chains, one at a time. The first nodes are signed on the calling thread, later ones in a
+ * worker thread, in parallel with the caller. `close` ends the thread.
  */
 export class ChainSigner {
   readonly #key: Key
@@ -87,7 +96,10 @@ export class ChainSigner {
     this.#key = key
   }
 
-  /** @throws ReplicaError ERR_INTERNAL when the thread ended over it */
+  /**
+   * Signs the nodes of a chain, in order.
+   * @throws ReplicaError ERR_INTERNAL if the thread ended
+   */
   async sign({ events, ...start }: EventChain): Promise<SignedNode[]> {
     if (this.#inlineCount >= INLINE_NODES_MAX) this.#thread ??= this.#start()
     const texts = events.map(({ text }) => text)
@@ -100,7 +112,7 @@ export class ChainSigner {
     })
   }
 
-  /** Ends the thread; a run that it has fails. */
+  /** Ends the thread. A chain that it is signing fails. */
   async close(): Promise<void> {
     await this.#thread?.terminate()
   }

@@ -1,6 +1,7 @@
-// What a peer is, and the checks of its id, URL and note. They are stricter than the reference's: an id is shown to people
-// and a URL is dialled, so neither may hold what a terminal or a URL parser treats specially.
-// Specification: protocol/admission.md, D19 to D21.
+// Peers, and the checks of their id, URL and note.
+// The checks are stricter than the reference's: an id is shown to people and a URL is dialled, so
+// neither may contain characters that a terminal or a URL parser treats specially.
+// Spec: protocol/admission.md, D19 to D21.
 
 import { toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -8,55 +9,68 @@ import { REGISTRY_LIMITS } from '../base/limits.ts'
 import { isLoopback } from '../base/loopback.ts'
 import { parsePublicKey } from '../crypto/key.ts'
 
-/** A registered other hub. The member names are the reference's JSON. */
+/** Another registered hub. The member names are the reference's JSON. */
 export interface Peer {
+  /** Shown to people; unique within a registry. */
   readonly id: string
+  /** Where the peer is reached; empty if it states no URL. */
   readonly url: string
   /** 64 lower-case hex digits. */
   readonly public_key: string
+  /** RFC 3339. */
   readonly added_at: string
+  /** One line of text for people. Never sent to others. */
   readonly note?: string
-  /** Whether a hub keeps a link to it, and which way nodes flow on it, seen from here; absent: off. Never told to others. */
+  /** Direction of a live link, seen from this side; absent: no link. Never sent to others. */
   readonly live?: LiveMode
 }
 
-/** Which way nodes flow on a link, seen from the side that dials. */
+/** Direction of nodes on a link, seen from the side that dials. */
 export type LiveMode = 'pull' | 'push' | 'both'
 
-/** What may be asked of a peer's link. */
+/** What a user can set for a peer's link. */
 export type LiveSetting = 'off' | LiveMode
 
+/** All settings, for help and checks. */
 export const LIVE_SETTINGS: readonly LiveSetting[] = ['off', 'pull', 'push', 'both']
 
-/** What may be changed of a registered peer; its key is rotated, not changed. */
+/** What can change of a registered peer. Its key is rotated instead. */
 export interface PeerChange {
   readonly url?: string
   readonly live?: LiveSetting
-  /** Accepts `ws` and `http` to another machine. */
+  /** Allows `ws` and `http` to another machine. */
   readonly allowPlain?: boolean
 }
 
+/** A peer to register. */
 export interface PeerDraft {
   readonly id: string
   readonly url: string
   /** 64 hex digits. */
   readonly publicKey: string
+  /** RFC 3339. */
   readonly addedAt: string
   readonly note?: string
-  /** Absent: off for a new peer, as it is for a registered one. */
+  /** Absent: off for a new peer, unchanged for a registered one. */
   readonly live?: LiveSetting
-  /** Accepts `ws` and `http` to another machine. */
+  /** Allows `ws` and `http` to another machine. */
   readonly allowPlain?: boolean
 }
 
-/** Words of letters, digits, marks and symbols, with single plain spaces between them: no control, no bidi override. */
+/**
+ * Words of letters, digits, marks and symbols with single spaces between them: no control
+ * characters, no bidi overrides.
+ */
 const ID_PATTERN = /^[^\p{C}\p{Z}]+(?: [^\p{C}\p{Z}]+)*$/u
 const NOTE_PATTERN = /^[^\p{C}\p{Zl}\p{Zp}]*$/u
-/** A backslash counts as a slash in a web URL, so `https:\\a` would read as something else than it looks. */
+/** A backslash counts as a slash in a web URL, so `https:\\a` would not be what it looks like. */
 const URL_PATTERN = /^(?:https?|wss?):\/\/[^\p{C}\p{Z}\\#]+$/iu
 const SECURE = new Set(['https:', 'wss:'])
 
-/** A draft checked whole, its key vetted. @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_KEY */
+/**
+ * Checks a draft and validates its key.
+ * @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_KEY
+ */
 export function readPeerDraft({ id, url, publicKey, addedAt, note = '', live, allowPlain = false }: PeerDraft): Peer {
   checkPeerId(id)
   checkPeerUrl(url, { allowPlain })
@@ -65,7 +79,10 @@ export function readPeerDraft({ id, url, publicKey, addedAt, note = '', live, al
   return withLive({ id, url, public_key, added_at: addedAt, ...(note !== '' && { note }) }, live)
 }
 
-/** A registered peer with another URL or another setting of its link. @throws ReplicaError ERR_PEER_URL */
+/**
+ * Returns a registered peer with another URL or link setting.
+ * @throws ReplicaError ERR_PEER_URL
+ */
 export function changePeer(peer: Peer, { url, live, allowPlain = false }: PeerChange): Peer {
   if (url !== undefined) checkPeerUrl(url, { allowPlain })
   return withLive(url === undefined ? peer : { ...peer, url }, live)
@@ -77,11 +94,15 @@ function withLive(peer: Peer, live: LiveSetting | undefined): Peer {
   return live === 'off' ? rest : { ...rest, live }
 }
 
+/** Returns whether text is one of `LIVE_SETTINGS`. */
 export function isLiveSetting(text: string): text is LiveSetting {
   return (LIVE_SETTINGS as readonly string[]).includes(text)
 }
 
-/** @throws ReplicaError ERR_PEER_ID */
+/**
+ * Checks the id of a peer: 1 to `idBytesMax` bytes of UTF-8.
+ * @throws ReplicaError ERR_PEER_ID
+ */
 export function checkPeerId(id: string): void {
   if (ID_PATTERN.test(id) && Buffer.byteLength(id) <= REGISTRY_LIMITS.idBytesMax) return
   throw new ReplicaError(
@@ -90,14 +111,18 @@ export function checkPeerId(id: string): void {
   )
 }
 
-/** @throws ReplicaError ERR_PEER_ID */
+/**
+ * Checks a note: one line of at most `noteBytesMax` bytes of UTF-8.
+ * @throws ReplicaError ERR_PEER_ID
+ */
 export function checkNote(note: string): void {
   if (NOTE_PATTERN.test(note) && Buffer.byteLength(note) <= REGISTRY_LIMITS.noteBytesMax) return
   throw new ReplicaError('ERR_PEER_ID', `a note must be one line of at most ${REGISTRY_LIMITS.noteBytesMax} bytes`)
 }
 
 /**
- * `https` and `wss`; `http` and `ws` for this very machine, or for any with `allowPlain`. No user, password or fragment.
+ * Checks the URL of a peer. Allowed are `https` and `wss`; `http` and `ws` for this machine, or for
+ * any machine with `allowPlain`. A user name, a password or a fragment is refused.
  * @throws ReplicaError ERR_PEER_URL
  */
 export function checkPeerUrl(text: string, options: { allowPlain: boolean }): void {

@@ -1,6 +1,7 @@
-// The last nodes committed, by digest. A call looks its nodes up while calls before it are still at work; what those
-// commit in between is found here, so nothing is looked up twice. Bounded: a caller that was overtaken by more than fits
-// is told so and looks up again.
+// Ring of recent commits, by digest.
+// A call of the gate looks its nodes up while earlier calls still commit. What those commit in the
+// meantime is found here, so nothing is looked up twice. The ring keeps 16,384 nodes; a call that
+// was overtaken by more looks its nodes up again.
 
 import { type Digest, DigestMap } from '../base/bytes.ts'
 
@@ -11,16 +12,18 @@ interface Chunk {
   readonly digests: readonly Digest[]
 }
 
+/** Heights of recently committed nodes. */
 export class RecentCommits {
   readonly #heights = new DigestMap<number>()
   readonly #chunks: Chunk[] = []
   #from: number
 
-  /** `from`: the next sequence number of the log. */
+  /** @param from the next sequence number of the log */
   constructor(from: number) {
     this.#from = from
   }
 
+  /** Adds a commit. */
   add(nodes: readonly { readonly digest: Digest; readonly height: number }[], firstSeq: number): void {
     for (const { digest, height } of nodes) this.#heights.set(digest, height)
     this.#chunks.push({ firstSeq, digests: nodes.map(node => node.digest) })
@@ -31,11 +34,12 @@ export class RecentCommits {
     }
   }
 
+  /** Returns the height of a node; undefined if it is not among the recent ones. */
   height(digest: Digest): number | undefined {
     return this.#heights.get(digest)
   }
 
-  /** Whether every node from this sequence number on is here. */
+  /** Returns whether all nodes from this sequence number on are here. */
   covers(seq: number): boolean {
     return seq >= this.#from
   }

@@ -1,6 +1,7 @@
-// Which entries of an offered registry become local declarations when a person adopts it. What is declared here already
-// wins, one's own keys are never declared about, and every key that comes in is vetted. Specification:
-// protocol/admission.md, D27.
+// Decides which entries of an offered registry become local declarations.
+// A person asks for the adoption. Local declarations take precedence, entries about the own keys
+// are never adopted, and each adopted key is validated.
+// Spec: protocol/admission.md, D27.
 
 import { setImmediate } from 'node:timers/promises'
 import { fromHex } from '../base/bytes.ts'
@@ -11,10 +12,10 @@ import { checkPeerUrl, type Peer } from './peer.ts'
 import type { RegistryOffer } from './registry-offer.ts'
 import type { Cut } from './registry-records.ts'
 
-/** Vetting a key takes about a millisecond: others have their turn after so many. */
+/** Keys that are validated before yielding to the event loop. One takes about 1 ms. */
 const VALIDATIONS_PER_TURN = 16
 
-/** What is declared here; keys as 64 hex digits. */
+/** What is declared here. Keys are 64 hex digits. */
 export interface LocalDeclarations {
   readonly ownId: string
   readonly ownKeys: ReadonlySet<string>
@@ -23,12 +24,14 @@ export interface LocalDeclarations {
   readonly cuts: ReadonlyMap<string, Cut>
 }
 
+/** What to declare, and what is left out with the reason. */
 export interface Adoption {
   readonly peers: Peer[]
   readonly cuts: Cut[]
   readonly skipped: { id: string; reason: string }[]
 }
 
+/** Plans the adoption of an offer. Writes nothing. */
 export async function planAdoption(
   offer: RegistryOffer,
   local: LocalDeclarations,
@@ -56,7 +59,7 @@ export async function planAdoption(
   return plan
 }
 
-/** What is declared here that speaks against this entry. */
+/** Returns the local declaration that speaks against an entry. */
 function reasonAgainst({ id, public_key }: Peer, local: LocalDeclarations): string | undefined {
   if (local.ownKeys.has(public_key)) return 'its key is your own'
   if (id === local.ownId) return 'its id is your own'
@@ -69,7 +72,10 @@ function reasonAgainst({ id, public_key }: Peer, local: LocalDeclarations): stri
   return local.cuts.has(public_key) ? 'its key was removed here' : undefined
 }
 
-/** What is wrong with the entry itself. A hub that states no URL can't be dialled, but its nodes can be judged. */
+/**
+ * Returns what is wrong with the entry itself. A hub without URL can't be dialled, but its nodes
+ * can be decided.
+ */
 function fault({ url, public_key }: Peer, allowPlain: boolean): string | undefined {
   try {
     if (url !== '') checkPeerUrl(url, { allowPlain })

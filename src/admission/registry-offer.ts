@@ -1,6 +1,8 @@
-// A registry as one hub offers it to another: its peers and cuts, signed by the hub's key, for one frontier. Whoever reads
-// it learns what that hub declares and trusts none of it; taking it over is a person's decision. Notes stay at home. One
-// list has one encoding: entries ascend, heads of a cut ascend. Specification: protocol/admission.md, D26.
+// Encodes and decodes the registry that one hub offers to another, signed by the hub's key.
+// An offer states what that hub declares for one frontier. It changes nothing here: a person
+// decides whether to adopt it. It contains no notes. One list has one encoding: entries ascend,
+// heads of a cut ascend.
+// Spec: protocol/admission.md, D26.
 
 import { compare, concat, type Digest, fromHex, toHex, utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -13,20 +15,25 @@ import { checkPeerId, checkPeerUrl } from './peer.ts'
 const DOMAIN = utf8('replica/registry/1\n')
 const VERSION = 1
 
+/** A peer in an offer. */
 export interface OfferedPeer {
   readonly id: string
-  /** Empty for a hub that says of itself no URL. */
+  /** Empty for a hub that states no URL. */
   readonly url: string
+  /** 64 hex digits. */
   readonly public_key: string
 }
 
+/** A cut in an offer. */
 export interface OfferedCut {
   readonly id: string
+  /** 64 hex digits. */
   readonly public_key: string
   /** Hex digests, ascending. */
   readonly heads: readonly string[]
 }
 
+/** A decoded offer. */
 export interface RegistryOffer {
   readonly frontier: string
   /** The hub that makes the offer. */
@@ -35,7 +42,10 @@ export interface RegistryOffer {
   readonly cuts: readonly OfferedCut[]
 }
 
-/** @throws ReplicaError ERR_REGISTRY when it is larger than an offer may be */
+/**
+ * Encodes and signs an offer.
+ * @throws ReplicaError ERR_REGISTRY if it is larger than `offerBytesMax`
+ */
 export function encodeOffer(offer: RegistryOffer, key: Key): Uint8Array {
   const body = encodeCbor({
     v: VERSION,
@@ -51,7 +61,10 @@ export function encodeOffer(offer: RegistryOffer, key: Key): Uint8Array {
   return bytes
 }
 
-/** @throws ReplicaError ERR_REGISTRY for anything but an offer of this frontier, signed by this hub */
+/**
+ * Decodes an offer of this frontier that this hub signed.
+ * @throws ReplicaError ERR_REGISTRY for anything else
+ */
 export function decodeOffer(bytes: Uint8Array, expected: { hubKey: Uint8Array; frontier: string }): RegistryOffer {
   if (bytes.length > REGISTRY_LIMITS.offerBytesMax) refuse('too large')
   const { body, sig } = mapOf(decoded(bytes), ['sig', 'body'])
@@ -96,7 +109,7 @@ function readCut(item: CborValue): OfferedCut {
   return { id: readId(id), public_key: readKey(key), heads: heads.map(toHex) }
 }
 
-/** Concatenated digests, apart again. */
+/** Splits concatenated digests of 32 bytes. */
 export function splitDigests(bytes: Uint8Array): Digest[] {
   return Array.from({ length: bytes.length / 32 }, (_, i) => bytes.slice(i * 32, i * 32 + 32))
 }
@@ -107,7 +120,7 @@ function readId(id: CborValue | undefined): string {
   return id
 }
 
-/** Form only: a key is vetted when it is adopted. */
+/** Reads the form only: a key is validated when it is adopted. */
 function readKey(key: CborValue | undefined): string {
   return key instanceof Uint8Array && key.length === 32 ? toHex(key) : refuse('a key that is not 32 bytes')
 }
@@ -116,7 +129,7 @@ function decoded(bytes: Uint8Array): CborValue {
   return checked(() => decodeCbor(bytes))
 }
 
-/** Says of a refusal inside an offer that the offer is at fault. */
+/** Reports an error inside an offer as an error of the offer. */
 function checked<T>(check: () => T): T {
   try {
     return check()

@@ -1,5 +1,7 @@
-// How a registry lies in the store: a record for each peer and each cut, under the frontier's name and the key. One entry
-// per key and kind, so a change is one small write. Specification: protocol/admission.md, D18 and D24.
+// Encodes registry entries as store records: one record per peer and per cut.
+// The key of a record names the frontier, the kind and the public key, so a change is one small
+// write.
+// Spec: protocol/admission.md, D18 and D24.
 
 import { concat, type Digest, fromHex, toHex } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
@@ -9,19 +11,23 @@ import type { RecordChange, Records } from '../store/store.ts'
 import { isLiveSetting, type Peer } from './peer.ts'
 import { splitDigests } from './registry-offer.ts'
 
-/** A key that was removed: what it signed up to these heads stays, nothing later comes in. */
+/** A removed key. Nodes that it signed up to these heads stay; later ones are refused. */
 export interface Cut {
-  /** The id the key had. */
+  /** The peer id that the key had. */
   readonly id: string
+  /** 64 hex digits. */
   readonly public_key: string
   /** Hex digests, ascending. */
   readonly heads: readonly string[]
+  /** RFC 3339, for people. */
   readonly at: string
 }
 
-/** A cut to be made: the frontier's heads now, and the time for people to read. */
+/** A cut to make. */
 export interface CutDraft {
+  /** The heads of the frontier at this moment. */
   readonly heads: readonly Digest[]
+  /** RFC 3339, for people. */
   readonly at: string
 }
 
@@ -29,7 +35,10 @@ type Kind = 'peer' | 'cut'
 
 const PAGE = 256
 
-/** @throws ReplicaError ERR_REGISTRY when there are more heads than a cut may have */
+/**
+ * Makes the cut of a key.
+ * @throws ReplicaError ERR_REGISTRY if there are more than `cutHeadsMax` heads
+ */
 export function makeCut(peer: Pick<Peer, 'id' | 'public_key'>, { heads, at }: CutDraft): Cut {
   if (heads.length > REGISTRY_LIMITS.cutHeadsMax) {
     throw new ReplicaError('ERR_REGISTRY', `the frontier has ${heads.length} heads; merge them, then remove the peer`)
@@ -37,6 +46,7 @@ export function makeCut(peer: Pick<Peer, 'id' | 'public_key'>, { heads, at }: Cu
   return { id: peer.id, public_key: peer.public_key, heads: heads.map(toHex).sort(), at }
 }
 
+/** Returns the change that writes a peer. */
 export function writePeer(frontier: string, peer: Peer): RecordChange {
   const { id, url, added_at, note, live } = peer
   return {
@@ -45,16 +55,21 @@ export function writePeer(frontier: string, peer: Peer): RecordChange {
   }
 }
 
+/** Returns the change that writes a cut. */
 export function writeCut(frontier: string, cut: Cut): RecordChange {
   const heads = concat(cut.heads.map(head => fromHex(head)!))
   return { key: recordKey(frontier, 'cut', cut.public_key), value: encodeCbor({ id: cut.id, heads, at: cut.at }) }
 }
 
+/** Returns the change that deletes an entry. */
 export function removeEntry(frontier: string, kind: Kind, publicKey: string): RecordChange {
   return { key: recordKey(frontier, kind, publicKey), value: undefined }
 }
 
-/** @throws ReplicaError ERR_STORE_CORRUPT */
+/**
+ * Reads all entries of a frontier.
+ * @throws ReplicaError ERR_STORE_CORRUPT
+ */
 export async function loadEntries(records: Records, frontier: string): Promise<{ peers: Peer[]; cuts: Cut[] }> {
   return {
     peers: await loadAll(records, recordKey(frontier, 'peer', ''), readPeer),
@@ -104,7 +119,7 @@ function fieldsOf(value: Uint8Array): { [name: string]: CborValue } | undefined 
   }
 }
 
-/** Records of before there were live links say nothing of them: off. */
+/** Records from before live links exist have no `live` member: off. */
 function readPeer(public_key: string, fields: { [name: string]: CborValue }): Peer | undefined {
   const { id, url, added_at, note, live = 'off' } = fields
   if (typeof id !== 'string' || typeof url !== 'string' || typeof added_at !== 'string') return undefined

@@ -1,7 +1,9 @@
-// The registry of a frontier at one replica: whose nodes it admits. Registering a peer says who is known and believes
-// nothing that they say of others. A key that was removed keeps a cut, the heads of that moment: its nodes below the cut
-// stay, later ones are refused, and no clock decides. All is kept as records of the store and loaded once; each change is
-// durable before it counts. Removal must not race the gate: run it by `Gate.exclusive`. Spec: protocol/admission.md, D18 to D27.
+// The registry of a frontier at one replica: the keys whose nodes it admits.
+// A registered peer is known; nothing that it declares about others is believed. A removed key
+// keeps a cut, the heads at that moment: its nodes below the cut stay and later ones are refused,
+// so no clock decides. Entries are records of the store, loaded once. A change takes effect after
+// it is durable. A removal must not race the gate: run it in `Gate.exclusive`.
+// Spec: protocol/admission.md, D18 to D27.
 
 import { compare, concat, type Digest, fromHex, sha256, toHex, utf8 } from '../base/bytes.ts'
 import { Emitter } from '../base/emitter.ts'
@@ -20,34 +22,49 @@ export type { Cut, CutDraft, OfferedCut, OfferedPeer, Peer, PeerChange, PeerDraf
 
 const DIGEST_DOMAIN = utf8('replica/registry-digest/1\n')
 
+/** The hub id and keys of this replica. */
 export interface OwnIdentity {
-  /** This replica's hub id. */
+  /** The hub id of this replica. */
   readonly id: string
+  /** The key that signs new nodes. */
   readonly key: Key
-  /** Where others reach this hub, when it is one. */
+  /** Where others reach this hub; absent unless it listens. */
   readonly url?: string
-  /** Keys this replica signed with before, 64 hex digits each: its own nodes stay its own. */
+  /** Keys that this replica signed with before, 64 hex digits each. Their nodes stay admitted. */
   readonly former?: readonly string[]
 }
 
+/** Result of `add`. */
 export interface AddedPeer {
   readonly peer: Peer
-  /** `same`: it was registered like this before, nothing was written. */
+  /** `same`: it was registered like this before, and nothing was written. */
   readonly change: 'added' | 'same'
-  /** The cut that the key had until now, when it had been removed. */
+  /** The cut of the key that was lifted, if the key had been removed. */
   readonly lifted?: Cut
 }
 
+/** Result of `adopt`. */
 export interface AdoptedRegistry {
+  /** Ids of the adopted peers. */
   readonly added: string[]
-  /** Keys that are cut here from now on, as 64 hex digits. */
+  /** Newly cut keys, 64 hex digits each. */
   readonly cut: string[]
+  /** Entries that were left out, with the reason. */
   readonly skipped: { id: string; reason: string }[]
 }
 
+/** Whether a key is registered; for a removed key, its cut. */
 export type Verdict = 'registered' | 'unknown' | { readonly cut: Cut }
 
+/**
+ * Registered peers and cuts of one frontier.
+ *
+ * @example
+ * const registry = await Registry.load(records, frontier, { id: 'hub:lab', key })
+ * await registry.add({ id: 'hub:main', url: 'wss://main.example', publicKey, addedAt })
+ */
 export class Registry {
+  /** The frontier's name. */
   readonly frontier: string
   readonly #records: Records
   #own: OwnIdentity
@@ -58,7 +75,7 @@ export class Registry {
   #digest: Digest | undefined
   #changes = 0
   readonly #changeEvents = new Emitter()
-  /** Changes run one at a time, so that a check and its write belong together. */
+  /** A check and its write belong together. */
   readonly #mutex = new Mutex()
 
   private constructor(records: Records, frontier: string, own: OwnIdentity) {
@@ -68,14 +85,20 @@ export class Registry {
     this.#ownKeys = new Set([own.key.publicKey, ...(own.former ?? [])])
   }
 
-  /** @throws ReplicaError ERR_STORE_CORRUPT when a record can't be read */
+  /**
+   * Reads the entries from the store.
+   * @throws ReplicaError ERR_STORE_CORRUPT
+   */
   static async load(records: Records, frontier: string, own: OwnIdentity): Promise<Registry> {
     const registry = new Registry(records, frontier, own)
     await registry.reload()
     return registry
   }
 
-  /** Reads all entries again. @throws ReplicaError ERR_STORE_CORRUPT, and all is as before */
+  /**
+   * Reads all entries again. If it throws, nothing has changed.
+   * @throws ReplicaError ERR_STORE_CORRUPT
+   */
   reload(): Promise<void> {
     return this.#mutex.run(async () => {
       const { peers, cuts } = await loadEntries(this.#records, this.frontier)
@@ -86,44 +109,53 @@ export class Registry {
     })
   }
 
-  /** Tells of each change after it is durable. Answers how to end it. */
+  /**
+   * Calls `listener` after each durable change.
+   * @returns a function that unsubscribes
+   */
   subscribe(listener: () => void): () => void {
     return this.#changeEvents.on(listener)
   }
 
-  /** Peers by id. */
+  /** Returns the peers, by id. */
   list(): Peer[] {
     return [...this.#peers.values()].sort((a, b) => compare(utf8(a.id), utf8(b.id)))
   }
 
-  /** Cuts by key. */
+  /** Returns the cuts, by key. */
   cuts(): Cut[] {
     return [...this.#cuts.values()].sort((a, b) => (a.public_key < b.public_key ? -1 : 1))
   }
 
+  /** Returns the peer with this id. */
   get(id: string): Peer | undefined {
     return this.#peers.get(id)
   }
 
+  /** Returns the peer with this key. */
   byKey(key: Uint8Array): Peer | undefined {
     return this.#byKey.get(toHex(key))
   }
 
-  /** This replica's key, then those it had before: 64 hex digits each. */
+  /** The key of this replica, then its former keys: 64 hex digits each. */
   get ownKeys(): string[] {
     return [...this.#ownKeys]
   }
 
-  /** Keys that this replica signed with before and that are not cut. */
+  /** Former keys of this replica that are not cut, 64 hex digits each. */
   get formerKeys(): string[] {
     return this.ownKeys.filter(hex => hex !== this.#own.key.publicKey && !this.#cuts.has(hex))
   }
 
-  /** A number that grows with each change, for what is derived from the registry. */
+  /** Number of changes so far, for caches of what follows from the registry. */
   get changes(): number {
     return this.#changes
   }
 
+  /**
+   * Returns whether a key may write. Former keys of this replica count as registered until they are
+   * cut.
+   */
   verdict(key: Uint8Array): Verdict {
     const hex = toHex(key)
     if (hex === this.#own.key.publicKey) return 'registered'
@@ -133,8 +165,10 @@ export class Registry {
   }
 
   /**
-   * Registers a peer. The same again changes nothing; a key that was removed may come back, its cut is lifted.
-   * @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_KEY, ERR_PEER_EXISTS, ERR_PEER_KEY_CHANGED, ERR_REGISTRY
+   * Registers a peer. Registering it again with equal values changes nothing. A removed key can
+   * return: its cut is lifted.
+   * @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_KEY, ERR_PEER_EXISTS, ERR_PEER_KEY_CHANGED,
+   * ERR_REGISTRY
    */
   add(draft: PeerDraft): Promise<AddedPeer> {
     return this.#mutex.run(async () => {
@@ -149,7 +183,10 @@ export class Registry {
     })
   }
 
-  /** Gives a peer another URL or link; its key is rotated instead. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL */
+  /**
+   * Changes the URL or link of a peer. Its key is rotated instead.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL
+   */
   change(id: string, change: PeerChange): Promise<{ peer: Peer; before: Peer }> {
     return this.#mutex.run(async () => {
       const before = this.#requirePeer(id)
@@ -159,7 +196,10 @@ export class Registry {
     })
   }
 
-  /** Takes a peer out; its key is cut. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY */
+  /**
+   * Removes a peer and cuts its key.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY
+   */
   remove(id: string, draft: CutDraft): Promise<Cut> {
     return this.#mutex.run(async () => {
       const peer = this.#requirePeer(id)
@@ -170,8 +210,9 @@ export class Registry {
   }
 
   /**
-   * Gives a peer its new key; the old one is cut.
-   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_KEY, ERR_PEER_EXISTS (the key is somebody's, its own, or was removed), ERR_REGISTRY
+   * Replaces the key of a peer and cuts the old key.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_KEY, ERR_REGISTRY, ERR_PEER_EXISTS (the key belongs
+   * to a peer or this replica, or was removed)
    */
   rotate(id: string, publicKey: string, draft: CutDraft): Promise<{ peer: Peer; cut: Cut }> {
     return this.#mutex.run(async () => {
@@ -190,7 +231,10 @@ export class Registry {
     })
   }
 
-  /** Cuts a key that this replica signed with before: whoever got hold of it writes nothing any more. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY */
+  /**
+   * Cuts a former key of this replica, so that a stolen copy can't write any more.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY
+   */
   retire(publicKey: string, draft: CutDraft): Promise<Cut> {
     return this.#mutex.run(async () => {
       const hex = publicKey.toLowerCase()
@@ -203,14 +247,19 @@ export class Registry {
     })
   }
 
-  /** This replica signs with another key from now on; the former one stays its own. The caller has made both durable. */
+  /**
+   * Makes `key` the signing key; the former key stays an own key. The caller has made both durable.
+   */
   renewOwn(key: Key): void {
     this.#own = { ...this.#own, key }
     this.#ownKeys.add(key.publicKey)
     this.#changed()
   }
 
-  /** SHA-256 over what admission depends on, keys (one's own too) and cuts: equal registries have equal digests. */
+  /**
+   * Returns the SHA-256 over everything that admission depends on: keys, own keys included, and
+   * cuts. Equal registries have equal digests.
+   */
   digest(): Digest {
     if (this.#digest !== undefined) return this.#digest
     const cuts = this.cuts().filter(cut => cut.public_key !== this.#own.key.publicKey)
@@ -224,7 +273,10 @@ export class Registry {
     return this.#digest
   }
 
-  /** This registry as a signed list for others. Former keys of one's own are in it as what they are: cut. @throws ReplicaError ERR_REGISTRY when it is too large */
+  /**
+   * Returns this registry as a signed list for other hubs. Former own keys appear as cuts.
+   * @throws ReplicaError ERR_REGISTRY if it is too large
+   */
   offer(): Uint8Array {
     const { id, key, url = '' } = this.#own
     const cuts = this.cuts().filter(cut => cut.public_key !== key.publicKey)
@@ -232,14 +284,18 @@ export class Registry {
     return encodeOffer({ frontier: this.frontier, hub, peers: this.list(), cuts }, key)
   }
 
-  /** What a hub offers for this frontier. Nothing is taken over. @throws ReplicaError ERR_REGISTRY */
+  /**
+   * Decodes what a hub offers for this frontier. Changes nothing.
+   * @throws ReplicaError ERR_REGISTRY
+   */
   readOffer(bytes: Uint8Array, hubKey: Uint8Array): RegistryOffer {
     return decodeOffer(bytes, { hubKey, frontier: this.frontier })
   }
 
   /**
-   * Takes an offer over as local declarations, because a person said so. What is declared here already wins, and nothing
-   * is ever declared about one's own keys; what is left out is listed with the reason.
+   * Takes an offer over as local declarations, at the request of a person. Local declarations take
+   * precedence, and entries about the own keys are left out. The result lists what was left out,
+   * with the reason.
    */
   adopt(offer: RegistryOffer, options: { at: string; allowPlain?: boolean }): Promise<AdoptedRegistry> {
     return this.#mutex.run(async () => {
@@ -285,7 +341,7 @@ export class Registry {
     if (other !== undefined) throw new ReplicaError('ERR_PEER_EXISTS', `the key is registered as ${other.id}`)
   }
 
-  /** Durable first, then visible. */
+  /** Writes the change, then makes it visible. */
   async #apply(change: {
     peers?: readonly Peer[]
     cuts?: readonly Cut[]

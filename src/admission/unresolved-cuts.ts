@@ -1,7 +1,10 @@
-// Cuts whose heads are not all here yet. A node of a cut key belongs if it is an ancestor of the cut's heads; once all
-// heads are stored every such ancestor is stored too, and whatever else comes is refused. Before that, ancestry shows by
-// hash alone: what a head names as parent is below the cut, and what that names in turn, as far as nodes are at hand.
-// One digest is kept for each ancestor seen and not stored, bounded by what is held. Specification: protocol/admission.md, D32.
+// Cuts whose heads are not all stored yet.
+// A node of a cut key belongs if it is an ancestor of the cut's heads. Once all heads are stored,
+// every such ancestor is stored and all other nodes of the key are refused. Before that, hashes
+// prove ancestry: a parent of a head is below the cut, and so are its parents, as far as the nodes
+// are stored or held. The memory is one digest per known ancestor that is not stored, bounded by
+// the held nodes.
+// Spec: protocol/admission.md, D32.
 
 import { type Digest, DigestSet, fromHex } from '../base/bytes.ts'
 import type { FrontierStore, Wait } from '../store/store.ts'
@@ -10,17 +13,19 @@ import type { Cut, Registry } from './registry.ts'
 interface UnresolvedCut {
   /** Heads that are not stored. */
   readonly missing: DigestSet
-  /** Known to be at or below the cut. */
+  /** Digests known to be at or below the cut. */
   readonly below: DigestSet
 }
 
+/** What a change of the registry means for held nodes. */
 export interface CutChanges {
-  /** Digests below a cut, from which what is held has to be searched downward. */
+  /** Digests below a cut; held nodes have to be searched downward from them. */
   readonly belowCuts: readonly Digest[]
-  /** Heads that cuts waited for which were lifted since. */
+  /** Waits for heads of lifted cuts. */
   readonly satisfied: readonly Wait[]
 }
 
+/** Cuts with missing heads, of one registry. */
 export class UnresolvedCuts {
   readonly #registry: Registry
   readonly #unresolved = new Map<string, UnresolvedCut>()
@@ -31,7 +36,7 @@ export class UnresolvedCuts {
     this.#registry = registry
   }
 
-  /** Takes up changes of the registry; says what of the held nodes they concern. */
+  /** Follows changes of the registry. Returns the held nodes that they concern. */
   async refresh(log: FrontierStore): Promise<CutChanges> {
     if (this.#changes === this.#registry.changes) return { belowCuts: [], satisfied: [] }
     const changes = this.#registry.changes
@@ -54,12 +59,17 @@ export class UnresolvedCuts {
     return { belowCuts, satisfied }
   }
 
-  /** After a commit that failed: what was taken for stored is not. */
+  /**
+   * Rebuilds the state at the next `refresh`: a commit failed, so nodes counted as stored are not.
+   */
   invalidate(): void {
     this.#changes = -1
   }
 
-  /** For a node that is not stored: below the cut, above it, or not to be told before this head is there. */
+  /**
+   * Returns on which side of the cut a node is that is not stored; `head` if this is unknown until
+   * that head is stored.
+   */
   sideOf(cut: Cut, digest: Digest): 'below' | 'above' | { readonly head: Digest } {
     if (this.#changes !== this.#registry.changes) return this.#undecided(cut)
     const unresolved = this.#unresolved.get(cut.public_key)
@@ -69,7 +79,10 @@ export class UnresolvedCuts {
     return head === undefined ? 'above' : { head }
   }
 
-  /** The registry changed within a turn: what a cut concerns waits for the next one, which looks at all anew. */
+  /**
+   * The registry changed during a pass: nodes that the cut concerns wait for the next pass, which
+   * refreshes first.
+   */
   #undecided(cut: Cut): 'above' | { readonly head: Digest } {
     const [first] = cut.heads
     if (first === undefined) return 'above'
@@ -78,7 +91,9 @@ export class UnresolvedCuts {
     return { head }
   }
 
-  /** A node is stored, or about to be. True when it was a head that some cut waited for. */
+  /**
+   * Records that a node is stored or staged. Returns whether it was a head that a cut waited for.
+   */
   noteStored(digest: Digest): boolean {
     let wasHead = false
     for (const [key, unresolved] of this.#unresolved) {
@@ -90,7 +105,7 @@ export class UnresolvedCuts {
     return wasHead
   }
 
-  /** A node is at hand and not stored. Returns those of its parents that turn out to be below a cut because of it. */
+  /** Returns the parents of a node that are now known to be below a cut. The node is not stored. */
   parentsBelow(digest: Digest, parents: readonly Digest[]): Digest[] {
     const found: Digest[] = []
     for (const { below } of this.#unresolved.values()) {

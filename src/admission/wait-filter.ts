@@ -1,25 +1,31 @@
-// Which digests held nodes may be waiting for: one bit for each value of a digest's first 20 bits. A clear bit says
-// "none for certain" without asking the disk for every node committed; a set bit says "ask". 128 KiB, made when needed.
+// Bloom filter with one hash over the digests that held nodes wait for.
+// It has one bit for each value of the first 20 bits of a digest. A clear bit means that no node
+// waits, so a commit needs no disk lookup; a set bit means "look up". 128 KiB, allocated on first
+// use.
 
 import type { Digest } from '../base/bytes.ts'
 
 const BITS = 20
 
+/** Set of awaited digests with false positives and without false negatives. */
 export class WaitFilter {
   #bits: Uint8Array | undefined
 
+  /** Adds a digest. */
   add(digest: Digest): void {
     this.#bits ??= new Uint8Array(1 << (BITS - 3))
     const at = bitOf(digest)
     this.#bits[at >>> 3] = this.#bits[at >>> 3]! | (1 << (at & 7))
   }
 
+  /** Returns false if no held node waits for the digest. */
   mightContain(digest: Digest): boolean {
     if (this.#bits === undefined) return false
     const at = bitOf(digest)
     return (this.#bits[at >>> 3]! & (1 << (at & 7))) !== 0
   }
 
+  /** Removes all digests. */
   clear(): void {
     this.#bits = undefined
   }
