@@ -1,10 +1,11 @@
-// The table of figures in README, made from the results of a run and from nothing else; a test holds the two equal.
+// The tables of figures in README (a few rows) and docs/performance.md (all rows), made from the results of a run only.
+// A test compares them with the results.
 
 import { describeMachine } from './machine.ts'
 import type { Figures, Row } from './samples.ts'
 import { duration, whole } from './table.ts'
 
-const begin = '<!-- figures: made by bench/update-readme.ts -->'
+const begin = '<!-- figures: made by bench/update-figures.ts -->'
 const end = '<!-- end of figures -->'
 
 interface Shown {
@@ -19,7 +20,7 @@ const all = [10_000, 100_000, 1_000_000]
 const mesh = { shape: 'mesh', sizes: all }
 const chain = { shape: 'chain', sizes: all }
 
-/** README shows these, as far as they were measured; the rest is in the results. */
+/** docs/performance.md shows these, as far as they were measured. The other rows are in the results only. */
 const shown: readonly Shown[] = [
   { says: 'append, each durable before the next', job: 'append', what: 'one by one', ...chain, sizes: [1_000] },
   { says: 'append together', job: 'append', what: 'batched', ...chain },
@@ -32,12 +33,45 @@ const shown: readonly Shown[] = [
   { says: 'verify, signatures too', job: 'verify', what: 'with signatures', ...mesh },
 ]
 
-export function figuresMarkdown({ machine, rows }: Figures): string {
-  const lines = shown.flatMap(({ says, job, what, shape, sizes }) =>
+/** README shows these: one size per row. */
+const summary: readonly Shown[] = shown
+  .filter(({ job }) => job !== 'classify')
+  .map(row => ({ ...row, sizes: row.sizes.includes(100_000) ? [100_000] : row.sizes }))
+
+const liveSummary = new Set(['one hop, 100/s', '1,000 subscribers, 20/s'])
+
+/** Returns the short table: no spread, bytes or memory. */
+export function summaryMarkdown({ machine, rows }: Figures): string {
+  const lines = rowsOf(rows, summary).map(([says, { size, events, ms }]) => {
+    const rate = whole((events / ms.median) * 1000)
+    return `| ${says} | ${whole(size)} | ${duration(ms.median)} | ${rate} |`
+  })
+  const table = ['| | nodes in the log | ms | events/s |', '|---|--:|--:|--:|', ...lines, ...latencyLines(rows)]
+  return [begin, `${describeMachine(machine)}. Medians.`, '', ...table, end].join('\n')
+}
+
+/** Live rows of the short table: latency instead of a duration. */
+function latencyLines(rows: readonly Row[]): string[] {
+  return rows.flatMap(({ what, figures }) => {
+    const p50 = figures?.['p50 ms']
+    const p99 = figures?.['p99 ms']
+    if (p50 === undefined || p99 === undefined || !liveSummary.has(what)) return []
+    return [`| live: ${what} | | p50 ${duration(p50.median)}, p99 ${duration(p99.median)} | |`]
+  })
+}
+
+/** The rows that `table` shows, in its order, each with its label. */
+function rowsOf(rows: readonly Row[], table: readonly Shown[]): [says: string, row: Row][] {
+  return table.flatMap(({ says, job, what, shape, sizes }) =>
     rows
       .filter(row => row.job === job && row.what === what && row.shape === shape && sizes.includes(row.size))
-      .map(row => lineOf(says, row)),
+      .map((row): [string, Row] => [says, row]),
   )
+}
+
+/** Returns all tables, with spread, bytes on the wire and memory. */
+export function figuresMarkdown({ machine, rows }: Figures): string {
+  const lines = rowsOf(rows, shown).map(([says, row]) => lineOf(says, row))
   return [
     begin,
     `${describeMachine(machine)}. Medians; in brackets the least and the most.`,
@@ -71,10 +105,10 @@ function lineOf(says: string, { size, events, runs, ms, counts, rssBytes, hubRss
   return `| ${says} | ${whole(size)} | ${duration(ms.median)}${spread} | ${rate} | ${wire} | ${memory.join(' + hub ')} |`
 }
 
-/** The text with its figures replaced. @throws TypeError without the two marks */
-export function withFigures(readme: string, markdown: string): string {
-  const from = readme.indexOf(begin)
-  const to = readme.indexOf(end)
-  if (from < 0 || to < from) throw new TypeError('README has no place for the figures')
-  return readme.slice(0, from) + markdown + readme.slice(to + end.length)
+/** Returns the page with its figures replaced. @throws TypeError for a page without the two marks */
+export function withFigures(page: string, markdown: string): string {
+  const from = page.indexOf(begin)
+  const to = page.indexOf(end)
+  if (from < 0 || to < from) throw new TypeError('the page has no marks for figures')
+  return page.slice(0, from) + markdown + page.slice(to + end.length)
 }

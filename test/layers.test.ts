@@ -7,40 +7,12 @@ import * as path from 'node:path'
 import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { figureOf, mayImport } from './layer-matrix.ts'
 import { repository, scratch } from './shared-data.ts'
 import { none, packageOf, readText, type Source, sources, specifiers, target, withoutComments } from './sources.ts'
 
 const test = suite('layers')
 const all = sources('src')
-
-/** The folders that are built without Vela's rules and without the faces. */
-const core = ['base', 'json', 'cbor', 'graph', 'event', 'node', 'store', 'crypto', 'admission', 'sync', 'transport']
-
-/** Which folder may import which. Every other import between folders is an offence, type imports included. */
-const mayImport: Record<string, readonly string[]> = {
-  base: [],
-  graph: ['base'],
-  json: ['base'],
-  cbor: ['base'],
-  event: ['base', 'json'],
-  node: ['base', 'cbor'],
-  store: ['base', 'node'],
-  crypto: ['base', 'node'],
-  admission: ['base', 'cbor', 'graph', 'event', 'node', 'store', 'crypto'],
-  sync: ['base', 'cbor', 'node', 'graph', 'store', 'crypto'],
-  transport: ['base', 'sync'],
-  replica: core,
-  vela: ['base', 'json', 'graph', 'event'],
-  projection: [
-    ...['base', 'json', 'cbor', 'graph', 'event', 'node', 'store', 'crypto', 'admission', 'replica', 'vela'],
-  ],
-  hub: [
-    ...['base', 'json', 'cbor', 'event', 'node', 'store', 'crypto', 'admission', 'sync', 'transport', 'replica'],
-    ...['vela', 'projection'],
-  ],
-  cli: ['*'],
-  index: [...core, 'replica'],
-}
 
 /** `src/graph/heap.ts` is in `graph`, `src/index.ts` in `index`. */
 function layerName(file: string): string {
@@ -111,6 +83,11 @@ test('the core builds alone: without vela, projection, hub and cli', async () =>
     (error: { stdout: string }) => error.stdout,
   )
   assert.is(output, '')
+})
+
+test('the figure of the layers in ARCHITECTURE.md is that of the matrix: otherwise run test/make-diagram.ts', () => {
+  const page = readText('ARCHITECTURE.md')
+  assert.is(figureOf(page, mayImport), page)
 })
 
 test('no file imports itself by way of others', () => {

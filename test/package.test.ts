@@ -54,14 +54,18 @@ async function installed(): Promise<Scratch> {
   return dir
 }
 
-test('the package holds the library, the protocol, README and LICENSE, and nothing else', async () => {
+test('the package holds the library, the protocol, the pages for users and LICENSE, and nothing else', async () => {
   const files = await packed()
-  const expected = /^(?:dist\/src\/.+\.(?:js|d\.ts)|protocol\/.+\.(?:md|cddl|json)|README\.md|LICENSE|package\.json)$/
-  none(files.filter(file => !expected.test(file)))
+  const code = /^(?:dist\/src\/.+\.(?:js|d\.ts)|docs\/examples\/[\w-]+\.ts)$/
+  const pages =
+    /^(?:protocol\/.+\.(?:md|cddl|json)|docs\/[\w-]+\.md|(?:ARCHITECTURE|CHANGELOG|README|SECURITY)\.md|LICENSE)$/
+  none(files.filter(file => !code.test(file) && !pages.test(file) && file !== 'package.json'))
   const missing = [
     'README.md',
     'LICENSE',
     'package.json',
+    'docs/operating.md',
+    'docs/examples/append.ts',
     'protocol/README.md',
     'protocol/replica.cddl',
     manifest.bin.replica,

@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { comparison } from '../../bench/compare.ts'
-import { figuresMarkdown, withFigures } from '../../bench/figures-table.ts'
+import { figuresMarkdown, summaryMarkdown, withFigures } from '../../bench/figures-table.ts'
 import { jobs } from '../../bench/jobs.ts'
 import { readOptions, UsageError } from '../../bench/options.ts'
 import { pictures } from '../../bench/pictures.ts'
@@ -113,21 +113,30 @@ test('pictures show what was measured, and nothing when nothing was', () => {
   assert.equal(pictures([]), [])
 })
 
-test('the figures in README are those of the reference run, and none where there was no run', () => {
-  const file = path.join(repository, 'bench', 'results', 'reference.json')
-  const readme = readText('README.md')
-  if (fs.existsSync(file)) {
-    assert.is(withFigures(readme, figuresMarkdown(JSON.parse(fs.readFileSync(file, 'utf8')))), readme)
-  } else {
-    assert.not.match(readme, /events\/s/)
-  }
-})
+for (const [name, markdown] of [
+  ['README.md', summaryMarkdown],
+  ['docs/performance.md', figuresMarkdown],
+] as const) {
+  test(`the figures in ${name} are those of the reference run, and none where there was no run`, () => {
+    const file = path.join(repository, 'bench', 'results', 'reference.json')
+    const page = readText(name)
+    if (fs.existsSync(file)) {
+      assert.is(withFigures(page, markdown(JSON.parse(fs.readFileSync(file, 'utf8')))), page)
+    } else {
+      assert.not.match(page, /events\/s/)
+    }
+  })
+}
 
 test('the table of figures has the rows that were measured, with their spread and memory', () => {
   const machine = { cpu: 'a', cores: 2, memoryGiB: 8, system: 'b', files: 'c', node: 'd', commit: 'e', date: 'f' }
   const row = { ...rowOfTimes(60, 70, 80), size: 10_000 }
   const text = figuresMarkdown({ machine, rows: [row, { ...row, what: '7 missing' }] })
   assert.match(text, '| pull, 10 missing | 10,000 | 70 (60–80) | 143 | 13,900 | 80 + hub 70 |')
+  assert.match(
+    summaryMarkdown({ machine, rows: [{ ...row, size: 100_000 }] }),
+    '| pull, 10 missing | 100,000 | 70 | 143 |',
+  )
   assert.not.match(text, '7 missing')
   const live = rowOf({ ...label, job: 'live', what: 'one hop' }, [sample(10, { figures: { 'p50 ms': 1.5 } })])
   assert.match(figuresMarkdown({ machine, rows: [row, live] }), '| one hop | p50 ms 1.5 (1.5–1.5) | 80 |')
