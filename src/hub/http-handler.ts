@@ -41,8 +41,9 @@ interface Slot {
 
 export interface HttpHandlerOptions {
   readonly openRead: boolean
-  readonly base: () => string
-  readonly measures: () => HubMetrics
+  /** Public HTTP address, without a slash at the end. */
+  readonly baseUrl: () => string
+  readonly metrics: () => HubMetrics
 }
 
 /**
@@ -53,7 +54,7 @@ export interface HttpHandlerOptions {
  * server.on('request', (message, target) => handler.serve(message, target))
  */
 export class HttpHandler {
-  readonly counts = new HubCounters()
+  readonly counters = new HubCounters()
   readonly #context: ReplicaContext
   readonly #openRead: boolean
   readonly #routes: readonly Route[]
@@ -68,7 +69,7 @@ export class HttpHandler {
     const snapshots = new SnapshotCache(replica)
     const owners = new Owners(context)
     const published = new PublishedEntries(context.store.records)
-    const baseUrl = options.base
+    const { baseUrl } = options
     const hub: HubContext = {
       context,
       snapshots,
@@ -76,7 +77,7 @@ export class HttpHandler {
       intake: new PublicationIntake({ context, owners, published }),
       served: new ServedEntries({ context, snapshots, owners, published, baseUrl }),
       cursors: new EventCursors(),
-      counters: this.counts,
+      counters: this.counters,
       baseUrl,
       openRead: options.openRead,
       stopping: this.#stopping.signal,
@@ -87,7 +88,7 @@ export class HttpHandler {
   /** Ends open streams and makes `/healthz` report the stop. */
   stop(): void {
     this.#stopping.abort()
-    this.counts.close()
+    this.counters.close()
   }
 
   async serve(message: IncomingMessage, target: ServerResponse): Promise<void> {
@@ -97,7 +98,7 @@ export class HttpHandler {
       const response = await this.#respond(message, slot)
       if (response.isStream) slot.release?.()
       if (message.listenerCount('data') === 0) discardBody(message)
-      this.counts.countResponse(response.status)
+      this.counters.countResponse(response.status)
       await sendResponse(message, target, withClose(message, response))
     } catch (error) {
       // The status is already sent, so the only way to report a failure is to end the connection.
@@ -109,7 +110,8 @@ export class HttpHandler {
   }
 
   /**
-   * Answers a request that Node could not parse. `last` is the last response on this connection.
+   * Responds to a request that Node could not parse. `last` is the last response on this
+   * connection.
    */
   respondMalformed(error: Error, socket: Duplex, last: ServerResponse | undefined): void {
     this.#malformed.respond(error, socket, last)
@@ -155,11 +157,11 @@ export class HttpHandler {
 function routesOf(hub: HubContext, options: HttpHandlerOptions): Route[] {
   const entries = new EntryRoutes(hub)
   const streams = new EventStreams(hub)
-  const health = new HealthRoutes(hub, () => options.measures().sessions)
+  const health = new HealthRoutes(hub, () => options.metrics().sessions)
   return [
     { path: '/healthz', open: true, GET: () => health.health() },
     { path: '/readyz', open: true, GET: () => health.ready() },
-    { path: '/metrics', open: true, GET: () => metrics(hub, { ...options.measures(), streams: streams.count }) },
+    { path: '/metrics', open: true, GET: () => metrics(hub, { ...options.metrics(), streams: streams.count }) },
     { path: '/.well-known/vela', open: true, GET: () => health.wellKnown() },
     { path: '/entries', GET: request => entries.list(request), POST: request => entries.publish(request) },
     { path: '/entries/{frontier}', GET: request => entries.one(request) },

@@ -1,4 +1,4 @@
-// What the routes of a hub work with. The HTTP handler makes one per hub.
+// State that the routes of a hub share. The HTTP handler makes one per hub.
 
 import type { Owners } from '../projection/ownership-store.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'

@@ -1,6 +1,6 @@
-// A hub: a replica that listens. One HTTP port serves the WebSocket of the sync protocol and what is read and published by
-// HTTP (hub/desk.ts); every bound on strangers (connections, proofs under way, headers, time) is kept here. Specification:
-// protocol/sync.md, S1 to S7, and protocol/http.md.
+// A replica that listens. One port serves the WebSocket of the sync protocol and HTTP requests. The
+// bounds on unknown clients (connections, handshakes without a proven key, headers, time) are
+// enforced here. Spec: protocol/sync.md, S1 to S7, and protocol/http.md, H1.
 
 import { randomBytes } from 'node:crypto'
 import * as http from 'node:http'
@@ -28,59 +28,79 @@ const { bodyMsMax } = SOCKET_LIMITS
 const DRAIN_MS = 10_000
 const TIMEOUT_CHECK_MS = 1_000
 
+/** Options of `Hub.listen`, with those of the replica that it opens. */
 export interface HubOptions extends OpenOptions {
   /** Address to listen on; default 127.0.0.1. */
   readonly host?: string
-  /** 0 picks a free port. */
+  /** 0 selects a free port. */
   readonly port: number
-  /** Who may read frontiers: anyone (the default) or registered keys only. Writing always needs a registered key. */
+  /**
+   * Whether anyone may read frontiers (the default) or registered keys only. Writing needs a
+   * registered key.
+   */
   readonly read?: 'anyone' | 'registered'
-  /** PEM texts: the hub ends the TLS itself, and sessions are bound to it. */
+  /**
+   * PEM texts. With them the hub terminates TLS itself, and sessions are bound to the TLS
+   * connection.
+   */
   readonly tls?: { readonly cert: string; readonly key: string }
-  /** How others reach this hub, where that differs from what it listens on. */
+  /** Public address, `ws://…` or `wss://…`; default the address on which it listens. */
   readonly url?: string
-  /** Memory of this process in bytes, for the metrics; the library itself doesn't look at the process. */
+  /**
+   * Returns the memory of this process in bytes, for the metrics. The library does not use
+   * `process`.
+   */
   readonly residentBytes?: () => number
 }
 
+/**
+ * Serves a replica to peers and HTTP clients, and follows the peers that are registered to be
+ * followed.
+ *
+ * @example
+ * await using hub = await Hub.listen({ location: 'hub-store', port: 8470 })
+ * const { frontier } = await hub.replica.createFrontier({ name: 'Notes' })
+ * console.log(hub.url, frontier)
+ */
 export class Hub {
-  /** The replica that is served. Closing the hub closes it. */
+  /** The served replica. Closing the hub closes it. */
   readonly replica: Replica
   readonly #context: ReplicaContext
   readonly #server: http.Server
   readonly #sockets: SocketServer
   readonly #eventLoopBudget = new EventLoopBudget()
   readonly #sessions = new Set<Session>()
-  readonly #desk: HttpHandler
-  readonly #counted: ReplicaPort
+  readonly #http: HttpHandler
+  readonly #port: ReplicaPort
+  /** Handshakes without a proven key, by client address. */
   readonly #unproven = new Map<string, number>()
   /** The last response of each connection. */
   readonly #responses = new WeakMap<Duplex, http.ServerResponse>()
   #unprovenCount = 0
   #draining = false
-  readonly #supervisor: OutboundLinks
-  readonly #guests: InboundSessions
+  readonly #outbound: OutboundLinks
+  readonly #inbound: InboundSessions
   #stopped: Promise<void> | undefined
 
   private constructor(replica: Replica, options: HubOptions) {
     this.replica = replica
     this.#context = contextOf(replica)
-    const home = this.#context
-    this.#sockets = new SocketServer(home.scheduling.links)
+    const context = this.#context
+    this.#sockets = new SocketServer(context.scheduling.links)
     const openRead = options.read !== 'registered'
-    this.#desk = new HttpHandler(replica, {
+    this.#http = new HttpHandler(replica, {
       openRead,
-      base: () => webAddress(this.url),
-      measures: () => ({ sessions: this.sessions, links: this.links, residentBytes: options.residentBytes?.() }),
+      baseUrl: () => webAddress(this.url),
+      metrics: () => ({ sessions: this.sessions, links: this.links, residentBytes: options.residentBytes?.() }),
     })
-    this.#counted = this.#desk.counts.counting(replicaPort(home, { openRead }))
-    this.#supervisor = new OutboundLinks({ home, services: this.#counted, tools: home.linkTools })
-    this.#guests = new InboundSessions(home)
+    this.#port = this.#http.counters.counting(replicaPort(context, { openRead }))
+    this.#outbound = new OutboundLinks({ home: context, services: this.#port, tools: context.linkTools })
+    this.#inbound = new InboundSessions(context)
     const limits = {
-      maxHeaderSize: headerBytesMax + 1, // the least that Node refuses
+      maxHeaderSize: headerBytesMax + 1, // Node refuses headers of this size
       headersTimeout: headerMsMax,
       requestTimeout: bodyMsMax,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS, // else Node looks every 30 s only
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS, // Node's default is 30 s
     }
     this.#server =
       options.tls === undefined ? http.createServer(limits) : https.createServer({ ...limits, ...options.tls })
@@ -88,28 +108,28 @@ export class Hub {
     this.#server.on('connection', socket => this.#onConnection(socket))
     this.#server.on('request', (request, response) => {
       this.#responses.set(request.socket, response)
-      this.#desk.serve(request, response)
+      this.#http.serve(request, response)
     })
     this.#server.on('clientError', (error, socket) =>
-      this.#desk.respondMalformed(error, socket, this.#responses.get(socket)),
+      this.#http.respondMalformed(error, socket, this.#responses.get(socket)),
     )
     this.#server.on('upgrade', (request, socket, head) => this.#onUpgrade(request, socket, head))
   }
 
   /**
    * Opens the replica and listens.
-   * @throws ReplicaError as Replica.open, ERR_PEER_URL for a `url` that no peer could register, and ERR_USAGE when the
-   * address can't be had
+   * @throws ReplicaError as Replica.open; ERR_PEER_URL for a `url` that a peer could not register;
+   * ERR_USAGE if the hub cannot listen on the address
    */
   static async listen(options: HubOptions): Promise<Hub> {
-    // Whether plain is meant, those say who register it.
+    // A peer that registers this hub decides whether it accepts a plain address.
     if (options.url !== undefined) checkPeerUrl(options.url, { allowPlain: true })
     const replica = newReplica(await openParts(options), { mergeObserver: velaMergeObserver, ...options })
     const hub = new Hub(replica, options)
     try {
       await hub.#bind(options)
       await hub.#context.load()
-      hub.#supervisor.start()
+      hub.#outbound.start()
       recordOpenedConflicts(hub.#context)
       return hub
     } catch (error) {
@@ -118,44 +138,52 @@ export class Hub {
     }
   }
 
-  /** `ws://host:port` or `wss://…`, or what `url` said. */
+  /** `ws://host:port` or `wss://…`, or the option `url`. */
   get url(): string {
     return this.#context.address ?? ''
   }
 
-  /** Sessions that are open now. */
+  /** Inbound sessions that are open. */
   get sessions(): number {
     return this.#sessions.size
   }
 
-  /** Links to peers that are kept: those registered to be followed. */
+  /** Outbound links to followed peers. */
   get links(): number {
-    return this.#supervisor.size
+    return this.#outbound.size
   }
 
-  /** Reads the registries again and tries at once every peer and channel that waits. @throws ReplicaError ERR_STORE_CORRUPT */
+  /**
+   * Reads the registries again and reconnects waiting peers and channels now.
+   * @throws ReplicaError ERR_STORE_CORRUPT
+   */
   async reload(): Promise<void> {
     await this.#context.reload()
-    this.#supervisor.retry()
+    this.#outbound.retry()
   }
 
-  /** Stops accepting, lets chunks in flight become durable (at most 10 s), closes every session with 1001, then the store. */
+  /**
+   * Shuts down gracefully: stops accepting, waits at most 10 s for chunks in flight to become
+   * durable, closes every session with 1001, then the store. A second call returns the promise of
+   * the first.
+   */
   close(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
   }
 
+  /** Same as `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
 
   async #stop(): Promise<void> {
     this.#draining = true
-    this.#desk.stop()
+    this.#http.stop()
     if (this.#server.listening) this.#server.close()
     const sessions = [...this.#sessions]
     for (const session of sessions) session.goAway()
-    const drained = [this.#supervisor.stop(), ...sessions.map(session => session.done)]
+    const drained = [this.#outbound.stop(), ...sessions.map(session => session.done)]
     await Promise.race([Promise.allSettled(drained), after(DRAIN_MS)])
     this.#server.closeAllConnections()
     await this.#sockets.close()
@@ -166,7 +194,7 @@ export class Hub {
     const { host = '127.0.0.1', port, tls, url } = options
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', cause => {
-        reject(new ReplicaError('ERR_USAGE', `can't listen on ${host}:${port}: ${cause.message}`, { cause }))
+        reject(new ReplicaError('ERR_USAGE', `cannot listen on ${host}:${port}: ${cause.message}`, { cause }))
       })
       this.#server.listen(port, host, resolve)
     })
@@ -176,44 +204,44 @@ export class Hub {
   }
 
   #onConnection(socket: Socket): void {
-    this.#desk.counts.connections += 1
+    this.#http.counters.connections += 1
     socket.once('close', () => {
-      this.#desk.counts.connections -= 1
+      this.#http.counters.connections -= 1
     })
   }
 
   #onUpgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): void {
     const address = request.socket.remoteAddress ?? 'unknown'
     const ofAddress = this.#unproven.get(address) ?? 0
-    const full = this.#unprovenCount >= unprovenMax || ofAddress >= unprovenPerAddressMax
-    if (this.#draining || full || this.#sessions.size >= connectionsMax)
+    const isFull = this.#unprovenCount >= unprovenMax || ofAddress >= unprovenPerAddressMax
+    if (this.#draining || isFull || this.#sessions.size >= connectionsMax)
       return refuse(socket, '503 Service Unavailable')
     if (!SocketServer.wants(request)) return refuse(socket, '400 Bad Request')
     this.#unproven.set(address, ofAddress + 1)
     this.#unprovenCount += 1
-    let counted = true
-    const settle = (): void => {
-      if (!counted) return
-      counted = false
+    let isCounted = true
+    const uncount = (): void => {
+      if (!isCounted) return
+      isCounted = false
       this.#unprovenCount -= 1
       const left = (this.#unproven.get(address) ?? 1) - 1
       if (left === 0) this.#unproven.delete(address)
       else this.#unproven.set(address, left)
     }
-    socket.once('close', settle)
-    this.#sockets.accept(request, socket, head).then(dialled => this.#serve(dialled, settle))
+    socket.once('close', uncount)
+    this.#sockets.accept(request, socket, head).then(accepted => this.#serve(accepted, uncount))
   }
 
-  #serve(dialled: WebSocketConnection, proven: () => void): void {
-    const guest = this.#guests.add()
-    const session = new Session(dialled.link, this.#config(dialled), this.#counted, {
+  #serve(accepted: WebSocketConnection, onProven: () => void): void {
+    const inbound = this.#inbound.add()
+    const session = new Session(accepted.link, this.#config(accepted), this.#port, {
       scheduling: this.#context.scheduling,
       eventLoopBudget: this.#eventLoopBudget,
-      onLive: guest.onLive,
+      onLive: inbound.onLive,
       onChannel: (channel, peer) => {
         const { frontier, mode, live } = channel
         this.#context.recordExchange(frontier, peer.key, channel)
-        if (live !== undefined) return guest.closed(frontier) // they come and go by themselves
+        if (live !== undefined) return inbound.closed(frontier) // live channels open and close by themselves, without a report
         this.#context.emit({
           kind: 'session',
           message: `${peer.hub} finished a ${mode}`,
@@ -222,37 +250,37 @@ export class Hub {
       },
     })
     this.#sessions.add(session)
-    session.ready.then(proven, proven)
+    session.ready.then(onProven, onProven)
     session.done
-      .then(() => guest.left())
+      .then(() => inbound.left())
       .catch((error: Error) => {
-        guest.left(error instanceof ReplicaError ? error : undefined)
+        inbound.left(error instanceof ReplicaError ? error : undefined)
         const code = error instanceof ReplicaError ? error.code : 'ERR_INTERNAL'
-        this.#context.emit({ kind: 'alarm', message: error.message, facts: { code, remote: dialled.link.remote } })
+        this.#context.emit({ kind: 'alarm', message: error.message, facts: { code, remote: accepted.link.remote } })
       })
       .finally(() => this.#sessions.delete(session))
   }
 
-  #config(dialled: WebSocketConnection): SessionConfig {
+  #config(accepted: WebSocketConnection): SessionConfig {
     return {
       role: 'hub',
       hub: this.#context.hubId,
       key: this.#context.key.publicKeyBytes,
       sign: message => this.#context.key.sign(message),
       nonce: randomBytes(32),
-      host: dialled.host,
-      compress: !dialled.loopback,
-      ...(dialled.binding === undefined ? {} : { binding: dialled.binding }),
+      host: accepted.host,
+      compress: !accepted.loopback,
+      ...(accepted.binding === undefined ? {} : { binding: accepted.binding }),
     }
   }
 }
 
-/** The address of a hub for HTTP: its own scheme, and no slash at the end. */
+/** Returns the HTTP address of a hub, without a slash at the end. */
 function webAddress(url: string): string {
   return url.replace(/^ws/, 'http').replace(/\/+$/, '')
 }
 
-/** The socket has no owner any more: whatever becomes of it is caught here, and it goes when the answer is out. */
+/** Refuses an upgrade. The socket has no other owner, so its errors are caught here. */
 function refuse(socket: Duplex, status: string): void {
   socket.on('error', () => socket.destroy())
   socket.once('finish', () => socket.destroy())

@@ -90,8 +90,8 @@ const MALFORMATIONS: Readonly<Record<string, Malformation>> = {
 }
 
 /**
- * Answers requests that Node cannot parse or that time out: one problem per connection, which then
- * ends.
+ * Responds to requests that Node cannot parse or that time out: one problem per connection, which
+ * then ends.
  *
  * @example
  * const malformed = new MalformedRequests()

@@ -18,7 +18,7 @@ export interface RouteResponse {
    * HEAD.
    */
   readonly body: string | Uint8Array | ((writer: ResponseWriter) => Promise<void>)
-  /** The body has no end of its own; it counts as a stream instead of a response. */
+  /** The body does not end by itself; it counts as a stream instead of a response. */
   readonly isStream?: true
 }
 
