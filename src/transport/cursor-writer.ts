@@ -1,14 +1,18 @@
-// Cursors that may be kept a little later: a live channel has a new one with each round, and writes the last of them about
-// once a second and when it ends. A cursor is a shortcut for the next session and says only what is durable already, so one
-// that is never written costs no more than a search. Specification: protocol/sync.md, S39 and S50.
+// Debounced writes of cursors.
+// A live channel has a new cursor with each round. The last one is written about once a second and
+// when the channel ends. A cursor only shortens the next session and names only durable nodes, so a
+// cursor that is never written costs one search.
+// Spec: protocol/sync.md, S39 and S50.
 
 import { LIVE_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { type SetTimer, systemTimer, type Timer } from '../base/timer.ts'
 import type { Effect } from '../sync/connection.ts'
 
+/** The effect that saves a cursor. */
 export type SaveCursor = Extract<Effect, { do: 'remember' }>
 
+/** Writes the cursors of one session. */
 export class CursorWriter {
   readonly #write: (cursor: SaveCursor) => Promise<void>
   readonly #setAlarm: SetTimer
@@ -21,7 +25,10 @@ export class CursorWriter {
     this.#setAlarm = setAlarm
   }
 
-  /** Keeps it for later, or writes it before it answers; the last one of a channel stands. */
+  /**
+   * Saves a cursor: later if the effect allows it, else before the promise resolves. A newer cursor
+   * of a channel replaces a pending one.
+   */
   async remember(cursor: SaveCursor): Promise<void> {
     this.#pending.delete(cursor.ch)
     if (!cursor.later) return this.#mutex.run(() => this.#write(cursor))
@@ -29,12 +36,12 @@ export class CursorWriter {
     this.#alarm ??= this.#setAlarm(LIVE_LIMITS.cursorMs, () => this.flush())
   }
 
-  /** Writes what one channel, or every channel, has pending. */
+  /** Starts to write the pending cursors of one channel, or of all channels. */
   flush(ch?: number): void {
     const due = [...this.#pending.values()].filter(cursor => ch === undefined || cursor.ch === ch)
     for (const cursor of due) {
       this.#pending.delete(cursor.ch)
-      // A store that can't be written says so to whoever admits; a shortcut that is lost is nobody's concern.
+      // A store that fails reports it when it admits nodes. A lost cursor needs no report.
       this.#mutex.run(() => this.#write(cursor)).catch(() => {})
     }
     if (this.#pending.size > 0) return
@@ -42,7 +49,7 @@ export class CursorWriter {
     this.#alarm = undefined
   }
 
-  /** What was flushed is written. */
+  /** Waits until flushed cursors are written. */
   async written(): Promise<void> {
     await this.#mutex.run(async () => {})
   }

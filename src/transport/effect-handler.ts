@@ -1,5 +1,6 @@
-// Where the questions of a session meet the local replica: each effect that asks something becomes a call of a service, and
-// its answer the input that `step` waits for. Keeps the plans of the open channels and lets go of what they have open.
+// Performs the effects that need the local replica.
+// An effect becomes a call of the replica port, and the result becomes the next input of `step`.
+// The handler keeps the send plans of the open channels.
 
 import { ReplicaError } from '../base/errors.ts'
 import type { SetTimer } from '../base/timer.ts'
@@ -7,7 +8,7 @@ import type { Effect, Input, PeerIdentity } from '../sync/connection.ts'
 import { CursorWriter, type SaveCursor } from './cursor-writer.ts'
 import type { LogTail, ReplicaPort, SendPlan, SendPlanRequest } from './replica-port.ts'
 
-/** Answered before anything else happens in the session. */
+/** Effects whose result the session awaits before it does anything else. */
 export type StoreRequest = Extract<
   Effect,
   {
@@ -26,6 +27,7 @@ export type StoreRequest = Extract<
   }
 >
 
+/** Performs the effects of one session. */
 export class EffectHandler {
   readonly #port: ReplicaPort
   readonly #plans = new Map<number, SendPlan>()
@@ -41,6 +43,7 @@ export class EffectHandler {
     this.#cursors = new CursorWriter(write, setAlarm)
   }
 
+  /** Performs a request. Returns the input for `step`, if it has one. */
   async handle(request: StoreRequest, peer: PeerIdentity): Promise<Input | undefined> {
     const port = this.#port
     this.#peer = peer
@@ -80,24 +83,27 @@ export class EffectHandler {
     }
   }
 
+  /** Reads the next nodes of a channel's send plan or log tail. */
   async rows(ch: number): Promise<Input> {
     const plan = this.#tails.get(ch) ?? this.#plans.get(ch)
-    if (plan === undefined) return { in: 'rows', ch, rows: [], last: true } // the channel has failed meanwhile
+    if (plan === undefined) return { in: 'rows', ch, rows: [], last: true } // the channel has failed in the meantime
     const { rows, last } = await plan.rows()
     return { in: 'rows', ch, rows: rows.map(({ digest, bytes }) => ({ digest, bytes })), last }
   }
 
+  /** Reads nodes by digest. */
   async fetch({ ch, frontier, ids }: Extract<Effect, { do: 'fetch' }>): Promise<Input> {
     return { in: 'fetched', ch, ...(await this.#port.fetch(frontier, ids)) }
   }
 
+  /** Hands blocks to the gate. */
   async admit(effect: Extract<Effect, { do: 'admit' }>, peer: PeerIdentity): Promise<Input & { in: 'admitted' }> {
     const { ch, frontier, nodes, bytes } = effect
     const result = await this.#port.admit(frontier, nodes, peer)
     return { in: 'admitted', ch, nodes: nodes.length, bytes, result }
   }
 
-  /** The channel is over. */
+  /** Ends a channel. */
   drop(ch: number): void {
     this.#dropPlan(ch)
     this.#cursors.flush(ch)
@@ -108,7 +114,7 @@ export class EffectHandler {
     this.#tails.delete(ch)
   }
 
-  /** The session is over: what is being searched for is not wanted any more. */
+  /** Ends the session: aborts running searches and starts to write pending cursors. */
   leave(): void {
     this.#closed.abort()
     this.#plans.clear()
@@ -116,7 +122,7 @@ export class EffectHandler {
     this.#cursors.flush()
   }
 
-  /** Cursors that were to be kept are; only after `leave`. */
+  /** Waits until pending cursors are written. Call it after `leave`. */
   flushed(): Promise<void> {
     return this.#cursors.written()
   }

@@ -1,14 +1,17 @@
-// Whether somebody is at the other end of a connection. Pings wait their turn behind what was sent before them, so on a slow
-// link an answer can be long in coming: whatever comes at all is a sign of life, and no answer to a ping means only that what
-// was sent before it has not arrived. Knows no socket and no clock. Specification: protocol/sync.md, S6.
+// Detects dead connections by pings.
+// A ping queues behind data that was sent before it, so on a slow link its pong can take long. Any
+// received byte therefore counts as a sign of life. A missing pong only means that earlier data has
+// not arrived. Uses no socket and no clock.
+// Spec: protocol/sync.md, S6.
 
 import { SOCKET_LIMITS } from '../base/limits.ts'
 
-/** This many pings unanswered: what was sent is on its way still. One may just have left. */
+/** Unacknowledged pings that show undelivered data. One may have been sent just now. */
 const UNANSWERED_MIN = 2
 
+/** Keepalive state of one connection. */
 export class KeepAlive {
-  /** Bytes that came, and how many of them were pings and pongs. */
+  /** Bytes received, and how many of them belonged to pings and pongs. */
   #received = 0
   #controlBytes = 0
   #receivedBefore = 0
@@ -17,34 +20,36 @@ export class KeepAlive {
   #sent = 0
   #acknowledged = 0
 
-  /** So many bytes came. */
+  /** Counts received bytes. */
   onData(bytes: number): void {
     this.#received += bytes
   }
 
-  /** Some of them were no part of a message. */
+  /** Counts received bytes of a ping or pong; `onData` counts them too. */
   onControlFrame(bytes: number): void {
     this.#controlBytes += bytes
   }
 
-  /** Bytes of messages, whole or in part. */
+  /** Received bytes of messages, whole or in part. */
   get messageBytes(): number {
     return this.#received - this.#controlBytes
   }
 
-  /** What was sent a while ago has not arrived. */
+  /** Whether data sent a while ago has not arrived. */
   get isBackedUp(): boolean {
     return this.#sent - this.#acknowledged >= UNANSWERED_MIN
   }
 
-  /** The other side has answered the ping of this number. */
+  /** The peer sent the pong for the ping with this number. */
   onPong(ping: number): void {
     if (ping <= this.#sent) this.#acknowledged = Math.max(this.#acknowledged, ping)
   }
 
   /**
-   * To be called at even intervals; the number of the next ping, undefined when there was no sign of life in too many of them. `drained`:
-   * bytes taken by the network so far, which count only while this side does not read, and so sees nothing come.
+   * Call this at even intervals. Returns the number of the ping to send, or undefined if the peer
+   * gave no sign of life in `pingMissesMax` intervals.
+   * @param state `drained`: bytes that the network took so far; counts only while this side does
+   * not read
    */
   tick({ isReading, drained }: { isReading: boolean; drained: number }): number | undefined {
     const isAlive = this.#received !== this.#receivedBefore || (!isReading && drained !== this.#drainedBefore)

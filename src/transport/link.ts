@@ -1,6 +1,8 @@
-// A link: an ordered, reliable stream of binary frames between two exchanges, with backpressure both ways. The socket
-// (socket.ts) is one; the in-memory pipe here is the other, used by tests, the simulator and by embedders in one process.
-// A reader that stops makes the writer's `drained` wait: whoever waits for it keeps the link from growing.
+// `Link`: an ordered, reliable stream of binary frames between two sessions, with flow control in
+// both directions.
+// `websocket-link.ts` has the real one. The in-memory pair here serves tests, the simulator and
+// embedders in one process. While a reader lags, the writer's `drained` does not resolve; a writer
+// that awaits it keeps the buffer bounded.
 
 import { ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS } from '../base/limits.ts'
@@ -8,27 +10,33 @@ import { Mutex } from '../base/mutex.ts'
 
 const { outboundBytesMax, outboundShareBytes, outboundBytesMin } = SOCKET_LIMITS
 
-/** More than this many bytes buffered, and a writer should wait; what it was about to send may still come on top. */
+/**
+ * Bytes buffered above which a writer waits. The frame that it is about to send may exceed this.
+ */
 export const BUFFERED_HIGH = outboundBytesMax / 2
 
+/** One end of a link. */
 export interface Link {
-  /** Where the other side is, for people; foreign text. */
+  /** Address of the other side, for people; text from outside. */
   readonly remote: string
-  /** Bytes handed to `send` and not yet taken by the other side or the system. */
+  /** Bytes given to `send` that the peer or the system has not taken. */
   readonly buffered: number
-  /** Bytes of messages that have come so far, also of one that isn't whole yet. */
+  /** Bytes of messages received so far, including an incomplete one. */
   readonly receivedBytes: number
-  /** What was sent a while ago is known not to have arrived: an answer to it can't be there. */
+  /** Data sent a while ago has not arrived, so no reply to it can have arrived either. */
   readonly isBackedUp: boolean
+  /** Queues a frame; does nothing once the link is closed. */
   send(frame: Uint8Array): void
-  /** Resolves when at most `BUFFERED_HIGH` bytes are buffered, and when the link ends. */
+  /** Resolves once at most `BUFFERED_HIGH` bytes are buffered, or the link ends. */
   drained(): Promise<void>
   /**
-   * The next frame; undefined when the link was closed in good order (code 1000 or 1001). One reader at a time.
-   * @throws ReplicaError ERR_SYNC_CLOSED, ERR_SYNC_BUSY, ERR_SYNC_FRAME, ERR_SYNC_LIMIT, ERR_SYNC_TIMEOUT
+   * Returns the next frame; undefined if the link was closed normally (code 1000 or 1001). One
+   * reader at a time.
+   * @throws ReplicaError ERR_SYNC_CLOSED, ERR_SYNC_BUSY, ERR_SYNC_FRAME, ERR_SYNC_LIMIT,
+   * ERR_SYNC_TIMEOUT
    */
   next(): Promise<Uint8Array | undefined>
-  /** Closes with a WebSocket close code; what was sent before still goes out. */
+  /** Closes with a WebSocket close code, after the frames that were sent before. */
   close(code: number, reason: string): void
 }
 
@@ -41,24 +49,30 @@ export class LinkGroup {
     return Math.max(outboundShareBytes / Math.max(this.#open, 1), outboundBytesMin)
   }
 
+  /** A link of the group has opened. */
   add(): void {
     this.#open += 1
   }
 
+  /** A link of the group has closed. */
   remove(): void {
     this.#open -= 1
   }
 }
 
-/** What may happen to a frame on its way through a pipe; a test's scheduler decides. */
+/** What happens to a frame on an in-memory link. Tests choose. */
 export type LinkFault = 'deliver' | 'drop' | 'duplicate' | 'cut'
 
+/** Options of an in-memory link. */
 export interface MemoryLinkOptions {
-  /** Called for each frame in sending order over both directions; a promise delays this frame and those behind it. */
+  /**
+   * Called for each frame, in the order of sending over both directions. A promise delays this
+   * frame and later ones.
+   */
   readonly fate?: (frame: Uint8Array, from: 'a' | 'b', index: number) => LinkFault | Promise<LinkFault>
 }
 
-/** Two ends of one in-memory link. */
+/** Returns the two ends of an in-memory link. */
 export function memoryLinkPair(options: MemoryLinkOptions = {}): [Link, Link] {
   const { fate = () => 'deliver' } = options
   let index = 0
@@ -165,16 +179,21 @@ class MemoryLink implements Link {
   }
 }
 
-/** What a frame takes besides its bytes, about: tiny frames in great number must count too. */
+/** Approximate memory of a frame besides its bytes, so that many tiny frames count too. */
 const FRAME_OVERHEAD_BYTES = 256
 
-/** Frames that have arrived and nobody has read; its owner stops the flow when `bytes` grows. One reader at a time. */
+/**
+ * Received frames that nobody has read yet. Its owner stops the flow when `bytes` grows. One reader
+ * at a time.
+ */
 export class Inbox {
+  /** Bytes of unread frames, with the overhead of each. */
   bytes = 0
   readonly #frames: Uint8Array[] = []
   #reader: { resolve: (frame: Uint8Array | undefined) => void; reject: (error: Error) => void } | undefined
   #ended: { error: ReplicaError | undefined } | undefined
 
+  /** Adds a frame; hands it to the waiting reader, if there is one. */
   push(frame: Uint8Array): void {
     if (this.#ended !== undefined) return
     if (this.#reader !== undefined) {
@@ -187,6 +206,10 @@ export class Inbox {
     this.#frames.push(frame)
   }
 
+  /**
+   * Ends the inbox. Unread frames can still be read; then `next` rejects, or returns undefined
+   * without `error`.
+   */
   end(error: ReplicaError | undefined): void {
     if (this.#ended !== undefined) return
     this.#ended = { error }
@@ -197,6 +220,10 @@ export class Inbox {
     else reader.reject(error)
   }
 
+  /**
+   * Returns the next frame; undefined at a normal end.
+   * @throws ReplicaError as given to `end`
+   */
   next(): Promise<Uint8Array | undefined> {
     const frame = this.#frames.shift()
     if (frame !== undefined) {
@@ -213,7 +240,7 @@ export class Inbox {
   }
 }
 
-/** The error behind a close code; undefined for a close in good order. */
+/** Returns the error that a close code stands for; undefined for a normal close. */
 export function closeError(code: number, reason: string): ReplicaError | undefined {
   if (code === 1000 || code === 1001) return undefined
   const words = reason === '' ? '' : `: ${reason}`

@@ -1,6 +1,7 @@
-// Live channels as a session runs them: what their user waits for, and when each source is told that its log has grown.
-// A commit only marks the channels that follow its frontier; nothing is kept of what came, the log has it.
-// Specification: protocol/sync.md, S44 to S52.
+// Live channels of a session: promises for their user, and when a source starts a round.
+// A commit only marks the channels that follow its frontier. Committed nodes are not kept here: the
+// log has them.
+// Spec: protocol/sync.md, S44 to S52.
 
 import type { ReplicaError } from '../base/errors.ts'
 import type { PendingRequests } from '../base/mutex.ts'
@@ -8,34 +9,41 @@ import type { Channel, Connection, Effect, FlowReport, Input, LogState } from '.
 import type { ReplicaPort } from './replica-port.ts'
 import type { RoundScheduler, RoundSlot } from './round-scheduler.ts'
 
-/** What one round brought: nodes that went out or came in, and what the sink did with them. */
+/** One reported round. */
 export interface LiveRound {
+  /** Direction of the nodes, seen from this side. */
   readonly direction: 'in' | 'out'
+  /** Nodes that the round carried. */
   readonly nodes: number
+  /** What the sink did with them. */
   readonly tally: FlowReport
-  /** The source's log as it said at the end of the round. */
+  /** The source's log at the end of the round, as the source stated it. */
   readonly stated: LogState
-  /** Whether the sink stores everything that the source had when it ended the round. */
+  /** Whether the sink stores all nodes that the source had at the end of the round. */
   readonly complete: boolean
 }
 
-/** Both sides have opened a channel; it has caught up; or it had a round. */
+/** A channel was opened at both sides; it has caught up; or it had a round. */
 export type LiveProgress = 'opened' | Channel | LiveRound
 
+/** Callbacks for one live channel. */
 export interface LiveHooks {
-  /** Told when the other side has let the channel be; cheap, must not throw. */
+  /** Called when the peer has accepted the channel. Must be cheap and must not throw. */
   readonly onOpened?: () => void
-  /** Told of each round that was reported; cheap, must not throw. */
+  /** Called for each reported round. Must be cheap and must not throw. */
   readonly onRound?: (round: LiveRound) => void
 }
 
-/** A channel that stays open: each side sends new nodes as they become durable. */
+/** A channel that stays open: each side sends new nodes once they are durable. */
 export interface LiveChannel {
-  /** Resolves with the channel as it was when the first round of all its flows had been reported. */
+  /** Resolves with a copy of the channel once the first round of each flow is reported. */
   readonly caughtUp: Promise<Channel>
-  /** Resolves when the channel has ended in good order, also because a side's registry changed; rejects with what ended it otherwise. */
+  /**
+   * Resolves once the channel has ended normally, which a change of a side's registry can cause.
+   * Rejects with the error that ended it otherwise.
+   */
   readonly done: Promise<Channel>
-  /** Lets rounds under way come to their report, then closes the channel; the same as `done`. */
+  /** Lets running rounds finish, then closes the channel. Returns `done`. */
   stop(): Promise<Channel>
 }
 
@@ -44,22 +52,26 @@ interface Follower {
   readonly slot: RoundSlot
   /** The log may have grown since the source last looked. */
   hasNews: boolean
-  /** The source has nothing under way and isn't waiting for its turn. */
+  /** The source has no running round and does not wait for its slot. */
   isIdle: boolean
   end: () => void
 }
 
+/** What the live channels of a session work with. */
 export interface LiveChannelsOptions {
   readonly port: ReplicaPort
   readonly pending: PendingRequests
   readonly rounds: RoundScheduler
-  /** Told of each channel that was opened or caught up, and each round that was reported, whoever opened the channel. */
+  /**
+   * Called for each channel that was opened or caught up and for each reported round, whichever
+   * side opened the channel.
+   */
   readonly onLive: (ch: number, progress: LiveProgress) => void
-  /** Takes an input for `step`. */
+  /** Queues an input for `step`. */
   readonly push: (input: Input) => void
 }
 
-/** Of one session. */
+/** The live channels of one session. */
 export class LiveChannels {
   readonly #port: ReplicaPort
   readonly #pending: PendingRequests
@@ -68,7 +80,7 @@ export class LiveChannels {
   readonly #push: (input: Input) => void
   readonly #hooks = new Map<number, LiveHooks>()
   readonly #followers = new Map<number, Follower>()
-  /** How to end watching the registry, by channel. */
+  /** Functions that unsubscribe from a registry, by channel. */
   readonly #watches = new Map<number, () => void>()
   #hasLeft = false
 
@@ -80,12 +92,13 @@ export class LiveChannels {
     this.#push = push
   }
 
+  /** Opens a live channel. */
   open(request: Extract<Input, { in: 'open' }>, hooks: LiveHooks): LiveChannel {
     const { ch } = request
     this.#hooks.set(ch, hooks)
     const caughtUp = this.#pending.add<Channel>(`live ${ch}`)
     const done = this.#pending.add<Channel>(`channel ${ch}`)
-    for (const promise of [caughtUp, done]) promise.catch(() => {}) // whoever awaits only one of them
+    for (const promise of [caughtUp, done]) promise.catch(() => {}) // callers may await only one of them
     this.#push(request)
     const stop = (): Promise<Channel> => {
       this.#push({ in: 'stop', ch })
@@ -94,7 +107,10 @@ export class LiveChannels {
     return { caughtUp, done, stop }
   }
 
-  /** A sink looks at what it holds when a channel opens: once other keys are registered, the channel is to be opened again. */
+  /**
+   * Reports that a channel has caught up, and stops it once the registry changes: a sink compares
+   * held nodes only when a channel opens, so the channel has to be opened again.
+   */
   async caughtUp({ ch, channel }: Extract<Effect, { do: 'live' }>): Promise<undefined> {
     const now = snapshot(channel)
     this.#onLive(ch, now)
@@ -104,6 +120,7 @@ export class LiveChannels {
     this.#watches.set(ch, await this.#port.watchRegistry(channel.frontier, channel.mine!.registry, stop))
   }
 
+  /** Reports an opened channel or a round. */
   report(effect: Extract<Effect, { do: 'opened' | 'round' }>): undefined {
     const { ch } = effect
     if (effect.do === 'opened') {
@@ -117,7 +134,10 @@ export class LiveChannels {
     this.#hooks.get(ch)?.onRound?.(round)
   }
 
-  /** The source may start a round as soon as there is something for it; the first time, what came so far is looked for. */
+  /**
+   * The source of a channel is idle: it may start a round when its log grows. The first call also
+   * looks for earlier growth.
+   */
   async rest(ch: number, frontier: string): Promise<void> {
     if (this.#hasLeft) return
     const follower = this.#followers.get(ch) ?? (await this.#follow(ch, frontier))
@@ -133,7 +153,7 @@ export class LiveChannels {
       this.#startIfDue(ch, follower)
     })
     if (this.#followers.get(ch) === follower) follower.end = end
-    else end() // the channel has gone meanwhile
+    else end() // the channel has ended in the meantime
     return follower
   }
 
@@ -146,7 +166,7 @@ export class LiveChannels {
     })
   }
 
-  /** The channel is over, or never came to be because of `error`. */
+  /** Ends a channel. `error` is what ended it before it had caught up. */
   drop(ch: number, error?: ReplicaError): void {
     if (error !== undefined) this.#pending.reject(`live ${ch}`, error)
     const follower = this.#followers.get(ch)
@@ -158,31 +178,34 @@ export class LiveChannels {
     this.#watches.delete(ch)
   }
 
-  /** No source starts a round any more. */
+  /** Ends all channels here: no source starts another round. */
   leave(): void {
     this.#hasLeft = true
     for (const ch of [...this.#followers.keys(), ...this.#watches.keys()]) this.drop(ch)
   }
 }
 
-/** Whether the source of a channel is in a later round. */
+/** Returns whether the source of a channel is past its first round. */
 export function isLogTail({ channels }: Connection, ch: number): boolean {
   return (channels.get(ch)?.source?.rounds ?? 0) > 0
 }
 
-/** Only live channels are open, and the peer owes no message on any: silence is what is to be expected. */
+/**
+ * Returns whether only live channels are open and the peer owes no message on any, so that silence
+ * is normal.
+ */
 export function isIdleSession(connection: Connection): boolean {
   const channels = [...connection.channels.values()]
   return channels.length > 0 && channels.every(isIdle)
 }
 
-/** A live channel with no round under way. */
+/** Returns whether a live channel has no running round. */
 function isIdle({ live, source, sink }: Channel): boolean {
   const isSourceIdle = source === undefined || source.phase === 'reported' || source.phase === 'following'
   return live !== undefined && !live.stopping && isSourceIdle && (sink === undefined || sink.phase === 'reported')
 }
 
-/** A channel as it is now: the one in the session goes on. */
+/** Copies a channel, because the session keeps changing the original. */
 function snapshot(channel: Channel): Channel {
   const { source, sink } = channel
   return {

@@ -1,60 +1,89 @@
-// What a session asks of the local replica. The replica implements it (replica/services.ts); tests have others. Nothing
-// here knows frames or sockets.
+// `ReplicaPort`: what a session needs of the local replica.
+// `replica/sync/sync-server.ts` implements it; tests have other implementations. Nothing here
+// depends on frames or sockets.
 
 import type { Digest, HashedBlock } from '../base/bytes.ts'
 import type { Admission, Effect, FrontierSummary, LogState, PeerIdentity, Row } from '../sync/connection.ts'
 import type { OpenedTally } from '../sync/flow-report.ts'
 import type { Cursor } from '../sync/message.ts'
 
-/** How the source of a flow finds and reads what the sink lacks; made by `Services.plan`. One call at a time. */
+/** Finds and reads what a sink lacks, for the source of one flow. One call at a time. */
 export interface SendPlan {
-  /** Whether no question to the sink is needed. */
+  /** Whether the plan is known without offers to the sink. */
   readonly exact: boolean
-  /** The next ids to offer, newest first; none when all is known. */
+  /** Returns the next ids to offer, newest first; none once everything is known. */
   next(max: number): Promise<readonly Digest[]>
-  /** Which of the last offered ids the sink stores (bit i, least significant first). */
+  /**
+   * Takes the sink's reply to the last offer: bit i is set if it stores id i, least significant bit
+   * first.
+   */
   answer(has: Uint8Array): void
-  /** The next nodes to send, parents first: about a frame's worth. */
+  /** Returns the next nodes to send, parents first: about one frame. `last`: no node follows. */
   rows(): Promise<{ rows: readonly Row[]; last: boolean }>
 }
 
-/** The log from one sequence number to its end as it was: what a later round of a live channel is about. */
+/** The log from one sequence number to its end at that moment: the content of a later round. */
 export interface LogTail extends LogState {
-  /** The next nodes in their order: about a frame's worth. `last` comes with the last of them. */
+  /** Returns the next nodes in log order: about one frame. `last` comes with the last of them. */
   rows(): Promise<{ rows: readonly Row[]; last: boolean }>
 }
 
+/** What a send plan is made for. */
 export type SendPlanRequest = Extract<Effect, { do: 'plan' }>
 
 /**
- * What a session needs of the local replica. Every method may reject with a ReplicaError, which ends the session. Where
- * a `signal` is given, the answer is not wanted any more once it is aborted.
+ * What a session needs of the local replica. A method that rejects with a ReplicaError ends the
+ * session. After `signal` fires, the result is no longer needed.
  */
 export interface ReplicaPort {
+  /** Returns the frontier's summary with the peer's rights; undefined if it is not kept here. */
   view(frontier: string, peer: PeerIdentity): Promise<FrontierSummary | undefined>
+  /** Finds what the sink lacks. */
   plan(request: SendPlanRequest, signal: AbortSignal): Promise<SendPlan>
-  /** @throws ReplicaError ERR_SYNC_FORBIDDEN when the peer may not read it any more */
+  /**
+   * Returns the log from `from` on.
+   * @throws ReplicaError ERR_SYNC_FORBIDDEN if the peer may no longer read it
+   */
   follow(frontier: string, from: number, peer: PeerIdentity): Promise<LogTail>
-  /** Tells of each commit to the frontier's log, after it is durable. Answers how to end it. */
+  /**
+   * Calls `listener` after each durable commit of a frontier.
+   * @returns a function that unsubscribes
+   */
   subscribe(frontier: string, listener: () => void): Promise<() => void>
   /**
-   * Tells, once, that the registry of a frontier has another digest than this, after what was held has been judged by it. Answers
-   * how to end it.
+   * Calls `listener` once when the registry's digest differs from `since`, after held nodes were
+   * decided by the new registry.
+   * @returns a function that unsubscribes
    */
   watchRegistry(frontier: string, since: Digest, listener: () => void): Promise<() => void>
+  /** Returns which ids are stored or held, one bit each, and the state of the log. */
   have(frontier: string, ids: readonly Digest[]): Promise<{ stored: Uint8Array; held: Uint8Array; state: LogState }>
-  /** Parents and documents that held nodes wait for and that are neither stored nor held; a bounded number. */
+  /**
+   * Returns parents and documents that held nodes wait for and that are neither stored nor held; a
+   * bounded number.
+   */
   waits(frontier: string): Promise<readonly Digest[]>
-  /** Which conflicts the nodes from `since` on opened; undefined where that is not looked for. */
+  /**
+   * Returns the conflicts that nodes from `since` on opened; undefined if they were not computed.
+   */
   conflicts(frontier: string, since: number, peer: PeerIdentity): Promise<OpenedTally | undefined>
-  /** Nodes and blocks of documents: as many of the first ids as fit a frame or so, in order, at least one; undefined for those that are not stored. */
+  /**
+   * Reads nodes and document blocks, in order: as many of the first ids as fit about one frame, at
+   * least one. Undefined stands for a block that is not stored.
+   */
   fetch(
     frontier: string,
     ids: readonly Digest[],
   ): Promise<{ ids: readonly Digest[]; nodes: readonly (Uint8Array | undefined)[] }>
+  /**
+   * Hands blocks to the gate.
+   * @throws ReplicaError ERR_SYNC_FORBIDDEN if the peer may no longer write
+   */
   admit(frontier: string, blocks: readonly HashedBlock[], peer: PeerIdentity): Promise<Admission>
-  /** Keeps the cursor for this peer. It means nothing any more once the registry has another digest than this. */
+  /** Saves the cursor for this peer. It becomes invalid once the registry has another digest. */
   remember(frontier: string, peer: PeerIdentity, cursor: Cursor, registry: Digest): Promise<void>
+  /** Returns the frontiers that the peer may read. */
   list(peer: PeerIdentity): Promise<{ frontier: string; count: number; digest: Digest }[]>
+  /** Returns the signed registry of a frontier; undefined if the peer may not read it. */
   registry(frontier: string, peer: PeerIdentity): Promise<Uint8Array | undefined>
 }

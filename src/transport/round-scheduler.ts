@@ -1,35 +1,44 @@
-// How often live channels start rounds, over all sessions of this process. A round costs about the same whether it carries
-// one node or a hundred, so with many channels each waits a while after its last one, and carries what has come meanwhile.
-// Starts that fall together are spread over turns of the event loop, so that reading sockets goes on between them.
+// Rate limit for the rounds of live channels.
+// A round costs about the same for one node as for a hundred. With many channels, each one waits
+// after its last round and then sends everything that has come in the meantime. Simultaneous starts
+// are spread over iterations of the event loop, so that sockets are read in between.
 
 import { LIVE_LIMITS } from '../base/limits.ts'
 
 const { paceMicrosPerChannel, paceMsMin, startsPerTurnMax } = LIVE_LIMITS
 
-/** One channel's turn to start rounds. */
+/** The right of one channel to start rounds. */
 export interface RoundSlot {
-  /** Calls `start` as soon as this channel may start a round; not at all once it has left. One call at a time. */
+  /**
+   * Calls `start` once this channel may start a round, or never after `leave`. One call at a time.
+   */
   schedule(start: () => void): void
+  /** Removes the channel. */
   leave(): void
 }
 
+/** Spaces the rounds of all channels that joined it. */
 export class RoundScheduler {
   readonly #microsPerChannel: number
   readonly #ready: (() => void)[] = []
   #members = 0
   #isDraining = false
 
-  /** 0: nobody waits, and no clock is read. */
+  /**
+   * @param microsPerChannel microseconds that each channel adds to the interval; 0: no channel
+   * waits
+   */
   constructor(microsPerChannel: number = paceMicrosPerChannel) {
     this.#microsPerChannel = microsPerChannel
   }
 
-  /** Milliseconds between two starts of one channel, as many as there are now. */
+  /** Milliseconds between two rounds of one channel, for the present number of channels. */
   get intervalMs(): number {
     const interval = (this.#members * this.#microsPerChannel) / 1000
     return interval < paceMsMin ? 0 : interval
   }
 
+  /** Adds a channel. */
   join(): RoundSlot {
     this.#members += 1
     let isMember = true

@@ -1,24 +1,26 @@
-// What crossed a link, counted at one end: whole messages, without WebSocket and TCP framing.
+// Counts what crosses a link, at one end: whole messages, without WebSocket and TCP framing.
 
 import type { Connection } from '../sync/connection.ts'
 import type { Message } from '../sync/message.ts'
 
+/** Counts of one session, seen from this side. */
 export interface SessionStats {
   readonly sentBytes: number
   readonly receivedBytes: number
   readonly sentFrames: number
   readonly receivedFrames: number
-  /** Times this side had sent something that wants an answer (anything but an ack) and then heard from the other. */
+  /** Number of times that this side sent something other than an ack and then received a frame. */
   readonly roundTrips: number
   readonly sentNodes: number
   readonly receivedNodes: number
-  /** Received, and judged here: what is to be kept of them is durable. */
+  /** Received nodes that the gate has decided; admitted and held ones are durable. */
   readonly verifiedNodes: number
   readonly admittedNodes: number
-  /** Sent, and durable at the other side; the most that it has been, as channels go when they end. */
+  /** Sent nodes that are durable at the peer; never decreases, although channels end. */
   readonly ackedNodes: number
 }
 
+/** Collects the stats of one session. */
 export class StatsRecorder implements SessionStats {
   sentBytes = 0
   receivedBytes = 0
@@ -32,6 +34,7 @@ export class StatsRecorder implements SessionStats {
   ackedNodes = 0
   #awaitingAnswer = false
 
+  /** Counts a sent frame that carries `nodes` nodes. */
   sent(message: Message, frame: Uint8Array, nodes: number): void {
     this.sentBytes += frame.length
     this.sentFrames += 1
@@ -39,6 +42,7 @@ export class StatsRecorder implements SessionStats {
     if (message.t !== 'ack') this.#awaitingAnswer = true
   }
 
+  /** Counts a received frame. */
   received(frame: Uint8Array): void {
     this.receivedBytes += frame.length
     this.receivedFrames += 1
@@ -46,12 +50,13 @@ export class StatsRecorder implements SessionStats {
     this.#awaitingAnswer = false
   }
 
+  /** Counts decided nodes. */
   judged(nodes: number, admitted: number): void {
     this.verifiedNodes += nodes
     this.admittedNodes += admitted
   }
 
-  /** True when the other side has acked more. */
+  /** Updates `ackedNodes`. Returns whether the peer has acked more. */
   acked({ channels }: Pick<Connection, 'channels'>): boolean {
     const before = this.ackedNodes
     let acked = 0

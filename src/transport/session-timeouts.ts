@@ -1,5 +1,7 @@
-// How long a session waits for the other side: for the handshake, and later for any message at all. Silence is no fault of
-// the peer while this side is at work or nothing is owed, nor while a message is coming, or what it would answer is going, on a slow link. Specification: protocol/sync.md, S6.
+// Timeouts of a session: for the handshake, then for any message at all.
+// The idle timeout does not expire while this side works or expects nothing, nor while a message
+// arrives, or data that the peer would reply to leaves, on a slow link.
+// Spec: protocol/sync.md, S6.
 
 import { ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS } from '../base/limits.ts'
@@ -8,19 +10,22 @@ import type { Link } from './link.ts'
 
 const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
 
+/** What the timeouts of a session depend on. */
 export interface SessionTimeoutsOptions {
   readonly link: Pick<Link, 'receivedBytes' | 'isBackedUp'>
   readonly setAlarm?: SetTimer | undefined
-  /** Whether nothing is to be expected of the peer just now. */
+  /** Returns whether no message is due from the peer. */
   readonly mayBeSilent: () => boolean
+  /** Called once with ERR_SYNC_TIMEOUT. */
   readonly onTimeout: (error: ReplicaError) => void
 }
 
+/** The timeouts of one session. */
 export class SessionTimeouts {
   readonly #handshake: Timer
   readonly #idle: Timer
   readonly #link: SessionTimeoutsOptions['link']
-  /** Bytes that had come when the while began. */
+  /** Bytes received when the idle timeout last started. */
   #seenBytes = 0
   #isStopped = false
 
@@ -34,12 +39,12 @@ export class SessionTimeouts {
     })
   }
 
-  /** The handshake is over. */
+  /** Stops the handshake timeout. */
   onHandshake(): void {
     this.#handshake.stop()
   }
 
-  /** Something came, or this side has been at work until now: the while begins again. */
+  /** Restarts the idle timeout: something came, or this side has worked until now. */
   restart(): void {
     if (this.#isStopped) return
     this.#seenBytes = this.#link.receivedBytes
@@ -51,6 +56,7 @@ export class SessionTimeouts {
     return isBackedUp || receivedBytes !== this.#seenBytes
   }
 
+  /** Stops both timeouts. */
   stop(): void {
     this.#isStopped = true
     this.#handshake.stop()

@@ -1,11 +1,12 @@
-// Runs one session: a link on one side, the local store's services on the other, `step` between them. Inputs are fed one
-// at a time; what the store answers goes before the next frame, so the peer can never outrun the store. Admitting and
-// reading nodes run beside the loop, bounded by credit. The exchange owns the alarms and counts what crosses the link.
-// It decides nothing about the protocol. Both ends, client and hub, run this class.
+// Runs one session: `step` between a link and the replica port. Both client and hub run this class.
+// Inputs are fed one at a time. The result of a store request is fed before the next frame, so the
+// peer can't outrun the store. Admitting and reading nodes run in the background, bounded by
+// credit. The session owns the timeouts and counts what crosses the link. It decides nothing about
+// the protocol.
 //
-// What waits to be written stays bounded: nodes are read one batch at a time, and only while little waits; a hub reads no
-// further frame while much does, so a client that doesn't read is not answered for ever. A client always reads, so the
-// two never wait for each other.
+// Outbound data is bounded. Nodes are read one batch at a time, and only while little is buffered.
+// A hub reads no further frame while much is buffered, so a client that does not read gets no
+// further replies. A client always reads, so the two never wait for each other.
 
 import type { Digest } from '../base/bytes.ts'
 import { hasCode, ReplicaError, sessionClosedError, toReplicaError } from '../base/errors.ts'
@@ -45,26 +46,45 @@ const CLOSE_GOING_AWAY = 1001
 
 export type { LiveChannel, LiveHooks, LiveRound, ReplicaPort, SendPlan, SendPlanRequest, SessionStats }
 
+/** Options of a session. */
 export interface SessionOptions {
   readonly signal?: AbortSignal | undefined
-  /** Told of each judged chunk, each sent frame of nodes and each ack of them; cheap, must not throw. */
+  /**
+   * Called for each decided chunk, each sent frame of nodes and each ack. Must be cheap and must
+   * not throw.
+   */
   readonly onProgress?: ((traffic: Readonly<SessionStats>) => void) | undefined
-  /** Told of each channel that ended in good order; must not throw. */
+  /** Called for each channel that ended normally. Must not throw. */
   readonly onChannel?: ((channel: Channel, peer: PeerIdentity) => void) | undefined
-  /** Told of each live channel that was opened or caught up, and of each round reported on one; cheap, must not throw. */
+  /**
+   * Called for each live channel that was opened or caught up, and for each reported round. Must be
+   * cheap and must not throw.
+   */
   readonly onLive?: ((frontier: string, progress: LiveProgress, peer: PeerIdentity) => void) | undefined
   readonly setAlarm?: SetTimer | undefined
-  /** Shared with the other sessions of the replica; of this session alone when absent. */
+  /** Shared with the other sessions of the replica. Without it the session has its own. */
   readonly scheduling?: SessionScheduling | undefined
-  /** Makes the session yield to the event loop under load; without it the session never yields by itself. */
+  /**
+   * Makes the session yield to the event loop under load. Without it the session does not yield.
+   */
   readonly eventLoopBudget?: EventLoopBudget | undefined
 }
 
+/**
+ * One session over one link.
+ *
+ * @example
+ * const session = new Session(link, config, port)
+ * await session.ready
+ * const channel = await session.open(frontier, 'pull')
+ * session.close()
+ */
 export class Session {
+  /** Resolves with the peer after the handshake. */
   readonly ready: Promise<PeerIdentity>
   /**
-   * Settles when the session is over and nothing of it runs any more: resolves after a close in good order, rejects with
-   * what ended it.
+   * Settles once the session and its background tasks have ended: resolves after a normal close,
+   * rejects with the error that ended it.
    */
   readonly done: Promise<void>
   readonly #link: Link
@@ -75,7 +95,7 @@ export class Session {
   readonly #inputs: Input[] = []
   readonly #stats = new StatsRecorder()
   readonly #pending = new PendingRequests()
-  /** While there are any, silence is no fault of the peer. */
+  /** While tasks run, silence of the peer is not an error. */
   readonly #tasks = new TaskTracker()
   readonly #reads: ReadQueue
   readonly #timeouts: SessionTimeouts
@@ -94,7 +114,7 @@ export class Session {
       pending: this.#pending,
       rounds: scheduling.rounds,
       onLive: (ch, progress) => {
-        const channel = this.#connection.channels.get(ch) // one that has ended since is told of by `onChannel`
+        const channel = this.#connection.channels.get(ch) // `onChannel` reports a channel that has ended
         if (channel !== undefined) options.onLive?.(channel.frontier, progress, this.#connection.peer!)
       },
       push: input => this.#push(input),
@@ -117,23 +137,30 @@ export class Session {
     })
     this.ready = this.#pending.add('ready')
     this.done = this.#run()
-    for (const promise of [this.ready, this.done]) promise.catch(() => {}) // whoever awaits only one of them
+    for (const promise of [this.ready, this.done]) promise.catch(() => {}) // callers may await only one of them
   }
 
+  /** Counts so far; a live view. */
   get traffic(): SessionStats {
     return this.#stats
   }
 
+  /** The peer; undefined before its hello. */
   get peer(): PeerIdentity | undefined {
     return this.#connection.peer
   }
-  /** Client only, once ready: opens a channel, runs its flows and answers with the channel as it ended. */
+  /**
+   * Opens a channel and runs its flows. Resolves with the channel as it ended. For clients that are
+   * ready.
+   */
   async open(frontier: string, mode: Mode): Promise<Channel> {
     const ch = this.#nextChannel()
     return this.#command({ in: 'open', ch, frontier, mode }, `channel ${ch}`)
   }
 
-  /** Client only, once ready: opens a channel that stays open. A hub's side of it needs no call. */
+  /**
+   * Opens a channel that stays open. For clients that are ready; a hub needs no call for its side.
+   */
   live(frontier: string, mode: Mode, hooks: LiveHooks = {}): LiveChannel {
     return this.#liveChannels.open({ in: 'open', ch: this.#nextChannel(), frontier, mode, live: true }, hooks)
   }
@@ -145,21 +172,25 @@ export class Session {
     return this.#channelCount
   }
 
+  /** Lists the frontiers that the hub offers. For clients that are ready. */
   async list(): Promise<readonly { frontier: string; count: number; digest: Digest }[]> {
     return this.#request({ in: 'list' })
   }
 
-  /** The hub's signed registry of a frontier; the caller verifies it. */
+  /** Returns the hub's signed registry of a frontier, not verified. For clients that are ready. */
   async registry(frontier: string): Promise<Uint8Array> {
     return this.#request({ in: 'registry', frontier })
   }
 
-  /** Ends the session in good order, or with `error` told to the other side. */
+  /** Ends the session normally, or with `error`, which the peer is told. */
   close(error?: ReplicaError): void {
     this.#end(error)
   }
 
-  /** For a hub that stops: what is being admitted becomes durable and is acked, then the link closes with 1001. */
+  /**
+   * Ends a session of a stopping hub: what is being admitted becomes durable and is acked, then the
+   * link closes with 1001.
+   */
   goAway(): void {
     this.#isDraining = true
     this.#liveChannels.leave()
@@ -212,7 +243,7 @@ export class Session {
     if (this.#ended?.error !== undefined) throw this.#ended.error
   }
 
-  /** Waits for a frame, for an answer pushed from beside the loop, or for the end. */
+  /** Waits for a frame, for an input from a background task, or for the end. */
   async #idle(): Promise<void> {
     const woken = this.#wake.wait()
     this.#listen()
@@ -232,7 +263,7 @@ export class Session {
       },
       error => {
         this.#listening = false
-        // A peer that just goes is an error only to whoever was in the middle of something.
+        // A peer that disconnects is an error only while something is pending or a channel is open.
         const isQuiet = this.#pending.size === 0 && this.#connection.channels.size === 0
         this.#end(isQuiet && hasCode(error, 'ERR_SYNC_CLOSED') ? undefined : toReplicaError(error))
       },
@@ -245,7 +276,7 @@ export class Session {
     this.#push({ in: 'frame', frame })
   }
 
-  /** Feeds one input and all that follows from it at once. */
+  /** Feeds one input and the inputs that follow from it. */
   async #feed(first: Input): Promise<void> {
     const inputs = [first]
     for (let input = inputs.shift(); input !== undefined; input = inputs.shift()) {
@@ -310,12 +341,14 @@ export class Session {
     if (channel !== undefined) await this.#liveChannels.rest(ch, channel.frontier)
   }
 
-  /** Nothing else happens in the session until the store has answered. */
+  /** Performs a request; the session does nothing else until it has the result. */
   #handle(request: StoreRequest): Promise<Input | undefined> {
     return this.#tasks.track(() => this.#effects.handle(request, this.#connection.peer!))
   }
 
-  /** Runs beside the loop; its answer is an input like any other, its failure ends the session. */
+  /**
+   * Runs a task in the background. Its result is queued as an input, its failure ends the session.
+   */
   #spawn(task: () => Promise<Input>): undefined {
     const done = (input: Input): void => {
       this.#push(input)
@@ -338,7 +371,9 @@ export class Session {
     if (nodes > 0) this.#options.onProgress?.(this.#stats)
   }
 
-  /** Ends the session once. `known`: who has found the error, when the other side knows of it already. */
+  /**
+   * Ends the session once. `known`: the side that found the error, if the peer knows it already.
+   */
   #end(error: ReplicaError | undefined, known?: 'here' | 'peer'): undefined {
     if (this.#ended !== undefined) return
     this.#ended = { error }

@@ -1,6 +1,8 @@
-// WebSocket as a link: the only file that knows `ws`. Binary frames only, no compression by the transport, bounded both
-// ways: reading pauses when a reader lags, writing waits for `drained`. Pings find half-open links (pulse.ts).
-// Specification: protocol/sync.md, S1, S2, S6 and S14.
+// WebSocket links. The only importer of `ws`.
+// Binary frames only, without compression by the transport. Flow control in both directions:
+// reading pauses while the reader lags, writing waits for `drained`. Pings detect half-open
+// connections (`keepalive.ts`).
+// Spec: protocol/sync.md, S1, S2, S6 and S14.
 
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -16,20 +18,25 @@ import { BUFFERED_HIGH, closeError, Inbox, type Link, LinkGroup } from './link.t
 
 const { pingMs, handshakeMsMax, closeMsMax } = SOCKET_LIMITS
 const { frameBytesMax } = WIRE_LIMITS
-/** A ping carries its number, so that the answer says which it was. */
+/** A ping carries its number, so that its pong can be matched. */
 const PING_BYTES = 4
 const EXPORTER_LABEL = 'EXPORTER-replica-sync'
 
 /** A link with what a handshake binds to it. */
 export interface WebSocketConnection {
   readonly link: Link
+  /** Authority that the client dialled. */
   readonly host: string
+  /** TLS exporter, 32 bytes; undefined without TLS on this side. */
   readonly binding: Uint8Array | undefined
-  /** The other end is this machine: compressing would cost more than it saves. */
+  /** The peer is this machine, so compression would cost more than it saves. */
   readonly loopback: boolean
 }
 
-/** @throws ReplicaError ERR_PEER_URL, ERR_SYNC_CONNECT, ERR_SYNC_BUSY, ERR_ABORTED */
+/**
+ * Dials a hub. `links`: the group that the link joins.
+ * @throws ReplicaError ERR_PEER_URL, ERR_SYNC_CONNECT, ERR_SYNC_BUSY, ERR_ABORTED
+ */
 export async function connect(
   url: string,
   options: { signal?: AbortSignal | undefined; links?: LinkGroup | undefined } = {},
@@ -60,7 +67,7 @@ export async function connect(
 interface Upgraded {
   readonly binding: Uint8Array | undefined
   readonly loopback: boolean
-  /** What the WebSocket lies on. */
+  /** The stream under the WebSocket. */
   readonly wire: Duplex
 }
 
@@ -84,7 +91,10 @@ function upgradeOf(socket: WebSocket, host: string): Promise<Upgraded> {
   })
 }
 
-/** One line. OpenSSL says `<thread>:error:<code>:<library>:<function>:<reason>:<file>:<line>`: of that the reason alone. */
+/**
+ * Returns one line. OpenSSL writes
+ * `<thread>:error:<code>:<library>:<function>:<reason>:<file>:<line>`; only the reason is kept.
+ */
 function reasonOf({ message }: Error): string {
   const reason = /:error:[0-9A-F]+:[^:]*:[^:]*:([^:\n]+)/i.exec(message)?.[1]
   return reason === undefined ? message.split('\n', 1)[0]! : `no TLS: ${reason}`
@@ -101,7 +111,7 @@ function parseUrl(url: string): URL {
   return target
 }
 
-/** The hub's half: turns upgraded HTTP requests into links. */
+/** Turns upgrade requests of HTTP into links, for a hub. */
 export class SocketServer {
   readonly #server = new WebSocketServer({
     noServer: true,
@@ -116,7 +126,7 @@ export class SocketServer {
     this.#links = links
   }
 
-  /** Takes over an upgrade request that asks for our subprotocol. The socket must have nobody else listening. */
+  /** Accepts an upgrade request for our subprotocol. The socket must have no other listener. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<WebSocketConnection> {
     return new Promise(resolve => {
       this.#server.handleUpgrade(request, socket, head, ws => {
@@ -133,16 +143,17 @@ export class SocketServer {
     })
   }
 
-  /** Waits for the sockets that are being closed, a bounded time, and takes away those that are not. */
+  /** Terminates open sockets and waits, a bounded time, until all are closed. */
   async close(): Promise<void> {
     const closing = [...this.#server.clients].map(socket => {
-      const closed = new Promise(resolve => socket.once('close', resolve)) // not events.once, which an error would fail
+      const closed = new Promise(resolve => socket.once('close', resolve)) // `events.once` would reject on an error
       if (socket.readyState === WebSocket.OPEN) socket.terminate()
       return closed
     })
     await Promise.all(closing)
   }
 
+  /** Returns whether a request asks for a WebSocket with our subprotocol. */
   static wants(request: IncomingMessage): boolean {
     const asked = request.headers['sec-websocket-protocol'] ?? ''
     return asked.split(',').some(name => name.trim() === SUBPROTOCOL)
@@ -164,7 +175,7 @@ class WebSocketLink implements Link {
   readonly #keepAlive = new KeepAlive()
   #drainWaiters: (() => void)[] = []
   #sentBytes = 0
-  /** Takes the socket away from a peer that doesn't answer the close. */
+  /** Terminates the socket if the peer does not reply to the close. */
   #closeTimer: NodeJS.Timeout | undefined
   #failure: ReplicaError | undefined
 
@@ -198,7 +209,7 @@ class WebSocketLink implements Link {
     this.#pingTimer.unref()
   }
 
-  /** Once the connection is upgraded: hears what comes, before it is whole messages. */
+  /** Counts received bytes below the WebSocket. Called once the connection is upgraded. */
   listenTo(wire: Duplex): void {
     wire.on('data', (chunk: Buffer) => this.#keepAlive.onData(chunk.length))
   }
@@ -215,7 +226,7 @@ class WebSocketLink implements Link {
     return this.#keepAlive.isBackedUp
   }
 
-  /** So much may wait to be written; with many links it is this one's share. */
+  /** Whether at most this link's share of the group's buffer is used. */
   get #isDrained(): boolean {
     return this.buffered <= Math.min(BUFFERED_HIGH, this.#links.bytesPerLink)
   }
@@ -248,7 +259,7 @@ class WebSocketLink implements Link {
   }
 
   #onMessage(data: Buffer, binary: boolean): void {
-    if (this.#closeTimer !== undefined) return // nobody reads what still comes
+    if (this.#closeTimer !== undefined) return // nobody reads after a close
     if (!binary) {
       this.#inbox.end(new ReplicaError('ERR_SYNC_FRAME', 'received a text frame; frames must be binary'))
       return
@@ -275,7 +286,7 @@ class WebSocketLink implements Link {
     this.#socket.ping(data)
   }
 
-  /** A ping or pong as it came, with its header; what a client sends is masked. */
+  /** Length of a received ping or pong with its header. Frames of clients are masked. */
   #frameBytes(data: Buffer): number {
     return data.length + (this.#isHub ? 6 : 2)
   }
