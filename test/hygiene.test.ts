@@ -1,6 +1,7 @@
-// Tests of the tests, by reading them: what would let uvu pass a file that checks nothing, and what makes tests slow or
-// flaky. Long runs (millions of inputs, hundreds of killed processes) are campaigns: programs in test/campaign/, started by hand,
-// each with a short form among the tests. A timer in a test carries a comment `// timer: …` on its line or the one before, with the reason.
+// Checks the tests and the comments of src by reading them. uvu passes a file that checks nothing, so
+// the forms that lead there are refused, and so are sleeps. Long runs (millions of inputs, hundreds of
+// killed processes) are campaigns: programs in test/campaign/, started by hand, each with a short form
+// among the tests. A timer in a test has a comment `// timer: …` with the reason, on its line or before.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -121,6 +122,122 @@ test('each of these rules sees its own violation, and a good file has none', () 
       `${name}: ${found.join('; ') || 'nothing seen'}`,
     )
   }
+})
+
+const COMMENT_COLUMNS_MAX = 100
+
+/** Folders whose comments are not rewritten yet. The list only shrinks. */
+const PENDING =
+  /^src\/(?:base|cbor|cli|event|graph|json|node|projection|replica|sync|transport|vela)\/|^src\/(?:admission|crypto|index|store)/
+
+/** Phrases that comments of src do not use, and the plain form. */
+const idioms: readonly { name: string; pattern: RegExp }[] = [
+  { name: 'a free relative as subject', pattern: /(?:^|[.:;!?] )(?:[Ww]hat|[Ww]ho)\b(?!,)(?![^.?]*\?)/g },
+  { name: '"who" without a noun', pattern: /\b(?:for|to|by|of|from|with|and|than|as) who\b/g },
+  { name: '"whoever" or "whatever"', pattern: /\b[Ww]ho(?:m)?ever\b|\b[Ww]hatever\b/g },
+  { name: '"is no" instead of "is not a"', pattern: /\b(?:is|are|was|were) no (?!longer\b)/g },
+  { name: '"behind" instead of "after"', pattern: /\bbehind\b(?! (?:a|the) (?:reverse )?proxy)/g },
+  { name: '"answers" instead of "returns"', pattern: /\b[Aa]nswers\b/g },
+  { name: '"is to be"', pattern: /\b(?:is|are|was|were) to be\b/g },
+  { name: '"one\'s own"', pattern: /\b[Oo]ne['’]s own\b/g },
+  { name: '"so many" instead of a number', pattern: /\bso many\b/g },
+  { name: '"how to end it" instead of "unsubscribe"', pattern: /\b[Hh]ow to (?:end|stop|leave|give|release)\b/g },
+]
+
+/** The paragraphs of comments of a source, each on one line without comment marks. */
+function comments(text: string): string[] {
+  const paragraphs: string[] = []
+  let open: string[] = []
+  const close = (): void => {
+    if (open.length > 0) paragraphs.push(open.join(' '))
+    open = []
+  }
+  for (const line of text.split('\n')) {
+    const whole = /^\s*(?:\/\/|\/\*\*?|\*(?=[\s/]|$))\s?(.*?)\s*(?:\*\/)?$/.exec(line)
+    if (whole !== null) {
+      if (whole[1] === '') close()
+      else open.push(whole[1]!)
+      continue
+    }
+    close()
+    const tail = /\s\/\/ (.*)$/.exec(line)
+    if (tail !== null) paragraphs.push(tail[1]!)
+  }
+  close()
+  return paragraphs
+}
+
+function commentFaults({ path, text }: Source): string[] {
+  const long = text
+    .split('\n')
+    .filter(line => line.length > COMMENT_COLUMNS_MAX && /^\s*(?:\/\/|\/\*|\*[\s/])/.test(line))
+    .map(line => `${path}: a comment of ${line.length} columns: ${line.trim().slice(0, 60)}`)
+  const odd = comments(text).flatMap(comment =>
+    idioms.flatMap(({ name, pattern }) =>
+      [...comment.matchAll(pattern)].map(
+        ({ index }) => `${path}: ${name}: ${comment.slice(Math.max(0, index - 20), index + 40)}`,
+      ),
+    ),
+  )
+  return [...long, ...odd]
+}
+
+/** Constructions with one home or none: promise chains as mutexes, proxies, prototypes, hidden state of a module. */
+function constructionFaults({ path, code }: Source): string[] {
+  const banned = [
+    ...(path === 'src/base/mutex.ts' ? [] : [/\.then\(task\b/g]),
+    /\bnew Proxy\b/g,
+    /\bObject\.create\(/g,
+    /^(?:export )?(?:const|let|var) \w+(?:: [^=]+)? = new Weak(?:Map|Set|Ref)\b/gm,
+  ]
+  return banned.flatMap(pattern => [...code.matchAll(pattern)].map(match => `${path}: ${match[0]}`))
+}
+
+test('comments of src are plain and at most 100 columns wide', () => {
+  none(sources('src').flatMap(source => (PENDING.test(source.path) ? [] : commentFaults(source))))
+})
+
+test('src has no promise chains as mutexes, no proxies and no hidden state of a module', () => {
+  none(sources('src').flatMap(constructionFaults))
+})
+
+const oddComments = [
+  '// What is begun is finished.',
+  '// The limit holds; who comes later waits.',
+  '// Sent once more for who asks again.',
+  '/** Whoever waits longest goes first. */',
+  '/** Tells whatever came. */',
+  '/** The name, where it is no id. */',
+  '/** The byte behind the string. */',
+  '/** Answers the heads. */',
+  '/** The node that is to be sent. */',
+  "/** One's own key. */",
+  '/** After so many bytes. */',
+  '/** How to end it. */',
+  '/** The room\n * behind the comma. */',
+  'const a = 1 // behind the comma',
+]
+
+const oddCode = [
+  'this.#last = this.#last.then(task)',
+  'const a = new Proxy({}, {})',
+  'const b = Object.create(null)',
+  'const known = new WeakMap<object, string>()',
+  'export const seen: WeakSet<object> = new WeakSet()',
+]
+
+test('each of these rules sees its own violation, and plain text has none', () => {
+  const source = (text: string): Source => ({ path: 'src/a.ts', text, code: withoutComments(text) })
+  for (const text of oddComments) assert.is(commentFaults(source(text)).length, 1, text)
+  assert.is(commentFaults(source(`// ${'word '.repeat(20)}`)).length, 1)
+  for (const text of oddCode) assert.is(constructionFaults(source(text)).length, 1, text)
+  const plain = [
+    '// Returns what the peer lacks. Is it no longer open? What then?',
+    '/** A hub behind a reverse proxy. */',
+    "const text = 'whoever is behind'",
+    'class A { readonly #known = new WeakMap() }',
+  ]
+  for (const text of plain) assert.equal([...commentFaults(source(text)), ...constructionFaults(source(text))], [])
 })
 
 test.run()

@@ -193,15 +193,114 @@ test('no default exports, no star exports outside of the entry points', () => {
   )
 })
 
-test('every file of src says first what it is, and stays readable in size', () => {
-  const offences = []
-  for (const { path, text } of all) {
-    const lines = text.trimEnd().split('\n')
-    if (lines.length > 500) offences.push(`${path}: ${lines.length} lines`)
-    const start = lines[0]!.startsWith('#!') ? lines.slice(1) : lines
-    if (!start[0]?.startsWith('// ')) offences.push(`${path}: no header comment`)
-  }
-  none(offences)
+const FILES_PER_FOLDER_MAX = 20
+const FILE_LINES_MAX = 500
+const README_LINES_MAX = 30
+/** One file per command group: its folder may be larger, and a command may be called like a file elsewhere. */
+const COMMANDS = 'src/cli/commands'
+
+/** Base names that two folders share, and exported names that are declared twice. The lists only shrink. */
+const sharedNames = new Set(['fields.ts', 'merge-observer.ts', 'OpenedConflict', 'reportOf'])
+/** Folders without a README yet. The list only shrinks. */
+const withoutReadme =
+  /^src(?:\/(?:base|cbor|cli(?:\/\w+)?|event|graph|json|node|projection(?:\/\w+)?|replica(?:\/\w+)?|sync|transport))?$/
+
+/** Values by key, in the order of their first value. */
+function grouped<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) groups.set(key(item), [...(groups.get(key(item)) ?? []), item])
+  return groups
+}
+
+function tooManyFiles(files: readonly Source[]): string[] {
+  const folders = grouped(files, source => path.posix.dirname(source.path))
+  return [...folders].flatMap(([folder, inside]) =>
+    folder === COMMANDS || inside.length <= FILES_PER_FOLDER_MAX ? [] : [`${folder}: ${inside.length} files`],
+  )
+}
+
+function sharedBaseNames(files: readonly Source[]): string[] {
+  const named = files.filter(source => !source.path.startsWith(COMMANDS) && !source.path.endsWith('/index.ts'))
+  return [...grouped(named, source => path.posix.basename(source.path))]
+    .filter(([name, same]) => same.length > 1 && !sharedNames.has(name))
+    .map(([name, same]) => `${name}: ${same.map(source => source.path).join(', ')}`)
+}
+
+/** Exported names that two files declare. Overloads and a type beside a constant of one file count once. */
+function declaredTwice(files: readonly Source[]): string[] {
+  const form =
+    /^export (?:declare )?(?:abstract )?(?:async )?(?:const|let|function\*?|class|interface|type|enum) (\w+)/gm
+  const declarations = files.flatMap(({ path, code }) =>
+    [...new Set([...code.matchAll(form)].map(match => match[1]!))].map(name => ({ name, path })),
+  )
+  return [...grouped(declarations, declaration => declaration.name)]
+    .filter(([name, same]) => same.length > 1 && !sharedNames.has(name))
+    .map(([name, same]) => `${name}: ${same.map(declaration => declaration.path).join(', ')}`)
+}
+
+function fileFaults({ path, text }: Source): string[] {
+  const lines = text.trimEnd().split('\n')
+  const start = lines[0]!.startsWith('#!') ? lines.slice(1) : lines
+  return [
+    ...(lines.length > FILE_LINES_MAX ? [`${path}: ${lines.length} lines`] : []),
+    ...(start[0]?.startsWith('// ') ? [] : [`${path}: no header comment`]),
+  ]
+}
+
+/** `readme` returns the text of a folder's README.md, undefined where there is none. */
+function readmeFaults(folders: readonly string[], readme: (folder: string) => string | undefined): string[] {
+  return folders.flatMap(folder => {
+    const text = readme(folder)
+    if (text === undefined) return [`${folder}: no README.md`]
+    const lines = text.trimEnd().split('\n').length
+    return lines > README_LINES_MAX ? [`${folder}/README.md: ${lines} lines`] : []
+  })
+}
+
+test('every file of src starts with a header comment and has at most 500 lines', () => {
+  none(all.flatMap(fileFaults))
+})
+
+test('a folder has at most 20 files', () => {
+  none(tooManyFiles(all))
+})
+
+test('base names are unique, and so are exported names', () => {
+  none([...sharedBaseNames(all), ...declaredTwice(all)])
+})
+
+test('each folder of src has a short README', () => {
+  const folders = [...new Set(all.map(source => path.posix.dirname(source.path)))]
+  none(
+    readmeFaults(
+      folders.filter(folder => !withoutReadme.test(folder)),
+      folder =>
+        fs.existsSync(path.join(repository, folder, 'README.md')) ? readText(`${folder}/README.md`) : undefined,
+    ),
+  )
+})
+
+test('each of these rules sees its own violation', () => {
+  const source = (path: string, text: string): Source => ({ path, text, code: withoutComments(text) })
+  const many = Array.from({ length: 21 }, (_, i) => source(`src/a/f${i}.ts`, '// Sample.\n'))
+  assert.equal(tooManyFiles(many), ['src/a: 21 files'])
+  assert.equal(tooManyFiles(many.slice(1)), [])
+  const twins = [source('src/a/heap.ts', 'export class Heap {}'), source('src/b/heap.ts', 'export interface Heap {}')]
+  assert.equal(sharedBaseNames(twins), ['heap.ts: src/a/heap.ts, src/b/heap.ts'])
+  assert.equal(declaredTwice(twins), ['Heap: src/a/heap.ts, src/b/heap.ts'])
+  assert.equal(declaredTwice([source('src/a.ts', 'export const A = 1\nexport type A = typeof A')]), [])
+  assert.equal(fileFaults(source('src/a.ts', `import './b.ts'${'\n1'.repeat(500)}`)), [
+    'src/a.ts: 501 lines',
+    'src/a.ts: no header comment',
+  ])
+  const readmes = new Map([
+    ['src/a', '# a\n'],
+    ['src/b', '# b\n'.repeat(31)],
+  ])
+  assert.equal(
+    readmeFaults(['src/a', 'src/b', 'src/c'], folder => readmes.get(folder)),
+    ['src/b/README.md: 31 lines', 'src/c: no README.md'],
+  )
 })
 
 test('no grab-bag files', () => {
