@@ -49,7 +49,7 @@ test('the commands of the tour work as they are printed', async () => {
     assert.is(exit, 0, said)
     assert.match(said, /admitted +1\n/)
     assert.match(said, /added +3\n/)
-    assert.match(said, /3 nodes checked, nothing wrong/)
+    assert.match(said, /3 nodes checked, no faults/)
   } finally {
     served.kill('SIGTERM')
     if (served.exitCode === null) await once(served, 'close')

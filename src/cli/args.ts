@@ -1,12 +1,12 @@
-// From a command line to a verb and its arguments. node:util splits the words; what is known, what is missing and what
-// may have been meant is decided here, so that every mistake is one ERR_USAGE with a hint.
+// Parses a command line into a command and its arguments. node:util splits the words; this file
+// checks them and suggests corrections, so that each mistake is one ERR_USAGE with a hint.
 
 import { parseArgs } from 'node:util'
 import type { ReplicaError } from '../base/errors.ts'
 import { COMMON_OPTIONS, type CommandSpec, type OptionSpec } from './command-spec.ts'
 import { usage } from './terminal/output.ts'
 
-/** The arguments of one verb, already checked against what it takes. */
+/** The arguments of one command, checked against its specification. */
 export class Args {
   readonly positionals: readonly string[]
   readonly #values: ReadonlyMap<string, readonly string[]>
@@ -20,7 +20,7 @@ export class Args {
     return this.#values.has(name)
   }
 
-  /** The last value given. */
+  /** Returns the last value of an option; undefined without one. */
   text(name: string): string | undefined {
     return this.#values.get(name)?.at(-1)
   }
@@ -29,42 +29,42 @@ export class Args {
     return this.#values.get(name) ?? []
   }
 
-  /** A value that the verb declares as required. */
+  /** Returns the value of a required option. @throws ReplicaError ERR_USAGE */
   required(name: string): string {
     const value = this.text(name)
-    if (value === undefined) throw usage(`--${name} is missing`)
+    if (value === undefined) throw usage(`missing option --${name}`)
     return value
   }
 
-  /** A positional that the verb declares as required. */
+  /** Returns a required positional argument. @throws ReplicaError ERR_USAGE */
   argument(index: number): string {
     const value = this.positionals[index]
-    if (value === undefined) throw usage('an argument is missing')
+    if (value === undefined) throw usage('missing argument')
     return value
   }
 
-  /** A whole number, 0 or more. */
+  /** Returns an option's value as a whole number of 0 or more. @throws ReplicaError ERR_USAGE */
   count(name: string, fallback: number): number {
     const text = this.text(name)
     if (text === undefined) return fallback
     const count = Number(text)
     if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(count))
-      throw usage(`--${name} wants a whole number, not ${JSON.stringify(text)}`)
+      throw usage(`--${name} must be a whole number, not ${JSON.stringify(text)}`)
     return count
   }
 }
 
-/** True when the words ask for JSON, as far as that can be told before they are understood. */
+/** Returns whether the words have --json. Works before they are parsed, for early errors. */
 export function wantsJson(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
   return argv.slice(0, end < 0 ? undefined : end).includes('--json')
 }
 
-/** What the words name, and the words that are left. */
+/** The command that the words name, and the remaining words. */
 export interface CommandMatch<C extends CommandSpec> {
-  /** Undefined when no verb is named. */
+  /** Undefined if no command is named. */
   readonly command: C | undefined
-  /** The verbs that begin with the one word given, when that is a family and help was asked for. */
+  /** The commands with the given first word, if the words ask for their help. */
   readonly family?: readonly C[]
   readonly rest: string[]
 }
@@ -77,7 +77,7 @@ export function findCommand<C extends CommandSpec>(argv: readonly string[], comm
   return { ...found, rest: [...before, ...rest] }
 }
 
-/** Options for every verb may stand before it: `replica --dir lab status`. */
+/** Common options may precede the command: `replica --dir lab status`. */
 function splitAtCommand(argv: readonly string[]): { before: string[]; words: string[] } {
   let at = 0
   while (at < argv.length && argv[at]!.startsWith('-')) {
@@ -112,16 +112,16 @@ function unknownSubcommand([first, second]: readonly string[], family: readonly 
   const words = `${first} ${second}`
   const isWord = second !== undefined && !second.startsWith('-')
   if (isWord && nearest(words, names) !== undefined) return unknownCommand(words, family)
-  return usage(`replica ${first} wants one of: ${names.map(name => name.slice(first!.length + 1)).join(', ')}`)
+  return usage(`replica ${first} needs one of: ${names.map(name => name.slice(first!.length + 1)).join(', ')}`)
 }
 
-/** Compared with all verbs and with the first words of those that have two. */
+/** Returns the error for an unknown command, with the nearest command or first word as hint. */
 export function unknownCommand(words: string, commands: readonly CommandSpec[]): ReplicaError {
   const known = commands.flatMap(command => [command.name, command.name.split(' ')[0]!])
-  return unknown('verb', words, [...new Set(known)])
+  return unknown('command', words, [...new Set(known)])
 }
 
-/** What follows the verb, checked against what it takes. @throws ReplicaError ERR_USAGE */
+/** Parses the words after the command. @throws ReplicaError ERR_USAGE */
 export function readArgs(words: readonly string[], command: CommandSpec | undefined): Args {
   const specs = [...(command?.options ?? []), ...COMMON_OPTIONS]
   const { tokens } = parseArgs({
@@ -162,15 +162,15 @@ function readOption(token: OptionToken, specs: readonly OptionSpec[], values: Ma
       specs.map(candidate => `--${candidate.name}`),
     )
   if (spec.value === undefined) {
-    if (token.value !== undefined) throw usage(`${token.rawName} takes no value`)
+    if (token.value !== undefined) throw usage(`${token.rawName} does not take a value`)
     values.set(spec.name, ['true'])
     return
   }
-  if (token.value === undefined) throw usage(`${token.rawName} wants a value: <${spec.value}>`)
+  if (token.value === undefined) throw usage(`${token.rawName} needs a value: <${spec.value}>`)
   if (token.inlineValue === false && token.value.length > 1 && token.value.startsWith('-'))
     throw usage(
-      `${token.rawName} wants a value, and ${token.value} looks like an option`,
-      `write --${token.name}=${token.value} if it is meant as a value`,
+      `${token.rawName} needs a value, but ${token.value} looks like an option`,
+      `for this value, write --${token.name}=${token.value}`,
     )
   const given = values.get(spec.name)
   if (given === undefined) values.set(spec.name, [token.value])
@@ -186,19 +186,19 @@ function checkComplete(
   const wanted = command?.arguments ?? []
   const hint = command === undefined ? 'replica help' : `replica help ${command.name}`
   const missing = wanted.find((argument, i) => !argument.optional && positionals[i] === undefined)
-  if (missing !== undefined) throw usage(`<${missing.name}> is missing`, hint)
+  if (missing !== undefined) throw usage(`missing argument <${missing.name}>`, hint)
   const extra = positionals[wanted.length]
-  if (extra !== undefined) throw usage(`${JSON.stringify(extra)} is one argument too many`, hint)
+  if (extra !== undefined) throw usage(`unexpected argument ${JSON.stringify(extra)}`, hint)
   const option = command?.options?.find(spec => spec.required && !values.has(spec.name))
-  if (option !== undefined) throw usage(`--${option.name} <${option.value}> is missing`, hint)
+  if (option !== undefined) throw usage(`missing option --${option.name} <${option.value}>`, hint)
 }
 
-function unknown(what: 'verb' | 'option', word: string, known: readonly string[]): ReplicaError {
+function unknown(what: 'command' | 'option', word: string, known: readonly string[]): ReplicaError {
   const near = nearest(word, known)
-  return usage(`there is no ${what} ${word}`, near === undefined ? 'replica help' : `did you mean ${near}?`)
+  return usage(`unknown ${what} ${word}`, near === undefined ? 'replica help' : `did you mean ${near}?`)
 }
 
-/** The known word that `word` most likely was meant to be: at most a third of its letters wrong, or its beginning. */
+/** Returns the nearest known word: at most a third of the letters differ, or `word` is a prefix. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const most = Math.max(1, Math.floor(word.length / 3))
   let best: string | undefined
@@ -213,7 +213,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best ?? known.find(candidate => word.length >= 3 && candidate.startsWith(word))
 }
 
-/** Insertions, deletions, replacements and swaps of neighbours between two short words. */
+/** Damerau-Levenshtein distance (optimal string alignment) of two short words; 4 if over 3 apart. */
 function distance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 3) return 4
   let before: number[] = []

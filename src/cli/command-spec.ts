@@ -1,11 +1,11 @@
-// How a verb describes what it takes: its name, its arguments, its options. The command line is read and help is printed
-// from these alone.
+// The specification of a command: its name, arguments and options. The parser and the help use
+// nothing else.
 
 export interface OptionSpec {
   readonly name: string
   /** One letter, for `-n`. */
   readonly short?: string
-  /** What the value is called in help; an option without one is a flag. */
+  /** The placeholder of the value in help; an option without one is a flag. */
   readonly value?: string
   readonly required?: boolean
   readonly repeated?: boolean
@@ -18,33 +18,37 @@ export interface ArgumentSpec {
   readonly help: string
 }
 
-/** What a verb takes and says of itself. */
+/** The name, parameters and help of a command. */
 export interface CommandSpec {
   /** One word, or two: `peer add`. */
   readonly name: string
   readonly group: 'store' | 'peers' | 'log' | 'sync' | 'look' | 'other'
-  /** Of a family of verbs, the one that its first word alone means. */
+  /** Marks the command that its first word alone selects: `conflicts` is `conflicts list`. */
   readonly isDefault?: boolean
   /** One line, without a full stop. */
   readonly summary: string
-  /** Further paragraphs of help, each a line that is wrapped for printing. */
+  /** Further paragraphs of help; the printer wraps them. */
   readonly about?: readonly string[]
   readonly arguments?: readonly ArgumentSpec[]
   readonly options?: readonly OptionSpec[]
   readonly examples?: readonly string[]
 }
 
-/** Options that every verb takes. */
+/** Options of every command. */
 export const COMMON_OPTIONS: readonly OptionSpec[] = [
-  { name: 'dir', value: 'folder', help: 'the store, or the folder it is in (else REPLICA_DIR, else here or above)' },
+  {
+    name: 'dir',
+    value: 'folder',
+    help: 'the store or its parent folder (default: REPLICA_DIR, else search from here upwards)',
+  },
   { name: 'json', help: 'print one JSON object on stdout' },
-  { name: 'quiet', short: 'q', help: 'no progress and no notices on stderr' },
+  { name: 'quiet', short: 'q', help: 'print no progress and no notices on stderr' },
   { name: 'help', short: 'h', help: 'print this help' },
 ]
 
-/** The option that most verbs share. */
+/** The option that most commands share. */
 export const FRONTIER_OPTION: OptionSpec = {
   name: 'frontier',
   value: 'vfr',
-  help: 'the frontier meant; not needed while the store has only one',
+  help: 'frontier to use; optional if the store has only one',
 }

@@ -1,4 +1,4 @@
-// The table of verbs.
+// The table of all commands, in the order of the help.
 
 import type { Command } from './command.ts'
 import { CLONE_COMMANDS } from './commands/clone.ts'

@@ -1,4 +1,5 @@
-// Errors of the operating system about files and sockets that a person named, told apart by their code.
+// Converts errors of the operating system to ReplicaErrors, and adds hints to errors. A message says
+// what happened; a hint says what the user can do.
 
 import * as fs from 'node:fs/promises'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
@@ -8,15 +9,15 @@ export function hasErrno(error: unknown, ...codes: string[]): error is NodeJS.Er
 }
 
 const WORDS: Record<string, string> = {
-  ENOENT: 'is not there',
-  ENOTDIR: 'is not there',
-  EACCES: 'may not be opened by this user',
-  EPERM: 'may not be opened by this user',
+  ENOENT: 'does not exist',
+  ENOTDIR: 'does not exist',
+  EACCES: 'is not accessible for this user',
+  EPERM: 'is not accessible for this user',
   EISDIR: 'is a folder',
-  EEXIST: 'is there already',
+  EEXIST: 'already exists',
 }
 
-/** A file or folder named on the command line that can't be used: ERR_USAGE, or ERR_STORE_IO when the disk is to blame. */
+/** Converts an error about a file that the user named: ERR_USAGE, or ERR_STORE_IO for an I/O error. */
 export function fileError(error: unknown, file: string): unknown {
   if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return error
   if (error instanceof ReplicaError) return error
@@ -26,7 +27,7 @@ export function fileError(error: unknown, file: string): unknown {
   return new ReplicaError('ERR_STORE_IO', `${file}: ${error.message}`, { cause: error })
 }
 
-/** False where there is nothing of this name. @throws ReplicaError as fileError makes it */
+/** Returns whether a folder has this name; false if nothing has it. @throws ReplicaError as fileError */
 export async function isFolder(file: string): Promise<boolean> {
   try {
     return (await fs.stat(file)).isDirectory()
@@ -36,30 +37,33 @@ export async function isFolder(file: string): Promise<boolean> {
   }
 }
 
+/** The default hint of a code. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
-  ERR_STORE_MISSING: '`replica init` makes a store here, `--dir <folder>` names one',
-  ERR_STORE_LOCKED: 'another process has the store open; while `replica serve` has it, every verb runs there by itself',
-  ERR_STORE_CORRUPT: '`replica verify` says what is wrong; a new store can clone what is sound from a peer',
-  ERR_STORE_EXISTS: 'choose another folder, or use what is there',
+  ERR_STORE_MISSING: 'create a store here with `replica init`, or name one with --dir <folder>',
+  ERR_STORE_LOCKED: 'wait until the other process ends, or stop it; while `replica serve` runs, commands run inside it',
+  ERR_STORE_CORRUPT: '`replica verify` lists the faults; a new store can clone the frontier from a peer',
+  ERR_STORE_EXISTS: 'choose another folder, or use the existing one',
   ERR_KEY_FILE:
-    'the key file must be a plain file that only its owner can read (chmod 600); from a copy: replica keys use <file>',
+    'the key file must be a regular file that only its owner can read (chmod 600); to use a copy: replica keys use <file>',
   ERR_FRONTIER_UNKNOWN:
-    '`replica frontier list` shows what this store holds, `replica frontier track <vfr>` accepts one more',
-  ERR_FRONTIER_ID: 'a frontier is named vfr_ and sixteen lower-case hex digits',
-  ERR_PEER_UNKNOWN: '`replica peer list` shows who is registered',
-  ERR_PEER_KEY_CHANGED: 'if the hub really has a new key: replica peer rotate <id> --key <hex>',
-  ERR_PEER_URL: 'a peer outside this machine needs wss:// or https://; --allow-plain says that plain is meant',
-  ERR_SYNC_CONNECT: 'is the hub running, and is this its address?',
-  ERR_SYNC_CLOSED: 'what was acknowledged is durable: the same command goes on from there when the hub is back',
-  ERR_FETCH: 'is the hub running and its registered key right? private hosts and http:// need to be allowed',
-  ERR_CONFLICT_UNKNOWN: '`replica conflicts` lists what is computed, `replica journal` what comparisons recorded',
-  ERR_CONFLICT_SETTLED: 'a settled conflict stays settled; what was decided can be judged anew by a further event',
-  ERR_REVIEWER: 'a person decides, under a name like reviewer:ada and with a key of their own',
+    '`replica frontier list` lists the frontiers of this store, `replica frontier track <vfr>` adds one',
+  ERR_FRONTIER_ID: 'a frontier name is vfr_ and 16 lower-case hex digits',
+  ERR_PEER_UNKNOWN: '`replica peer list` lists the registered peers',
+  ERR_PEER_KEY_CHANGED: 'if the hub has a new key: replica peer rotate <id> --key <hex>',
+  ERR_PEER_URL: 'a peer on another machine needs wss:// or https://; --allow-plain allows unencrypted links',
+  ERR_SYNC_CONNECT: 'check that the hub is running and that the address is right',
+  ERR_SYNC_CLOSED: 'acknowledged nodes are durable; run the command again when the hub is back to get the rest',
+  ERR_FETCH: 'check the hub and its registered key; private hosts need --allow-private, http:// needs --allow-plain',
+  ERR_CONFLICT_UNKNOWN:
+    'list computed conflicts with `replica conflicts`, recorded ones with `replica conflicts list --recorded`',
+  ERR_CONFLICT_SETTLED: 'a settled conflict stays settled; a later event can still change the value',
+  ERR_REVIEWER: 'a person must decide, with an id such as reviewer:ada and their own key',
   ERR_SYNC_AUTH:
-    "a hub's key comes from its operator, not from the wire; if it has a new one: replica peer rotate <id> --key <hex>",
-  ERR_SYNC_FORBIDDEN: "the hub's operator must register your key: `replica keys show` prints it",
+    "get a hub's key from its operator, not over the network; if the key is new: replica peer rotate <id> --key <hex>",
+  ERR_SYNC_FORBIDDEN: "ask the hub's operator to register your key; `replica keys show` prints it",
 }
 
+/** Returns the hint of an error: its own, else the default of its code. */
 export function hintFor(error: ReplicaError): string | undefined {
   const own = error.facts.hint
   return typeof own === 'string' ? own : HINTS[error.code]

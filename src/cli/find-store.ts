@@ -1,6 +1,8 @@
-// Where the store is. Like git: named by --dir or REPLICA_DIR, else the nearest folder `.replica` here or above. A
-// named folder is the store itself or the folder that has it as `.replica`. A store that is merely found must belong
-// to the user who runs the verb: else a folder planted in a shared place could have its key used, or its socket spoken to.
+// Finds the store and retries while another process has it open. As with git, --dir or REPLICA_DIR
+// names the store, else the nearest folder `.replica` in the working folder or above it is the store.
+// A named folder is the store itself or the parent of its `.replica`. A store that was found and not
+// named must belong to the user who runs the command. Otherwise an attacker could plant a store in a
+// shared folder and have its key or its socket used.
 
 import * as fs from 'node:fs/promises'
 import * as os from 'node:os'
@@ -12,7 +14,7 @@ import { CLI_LIMITS } from '../base/limits.ts'
 export const STORE_FOLDER = '.replica'
 
 /**
- * The folder of an existing store, absolute.
+ * Returns the absolute path of an existing store.
  * @throws ReplicaError ERR_STORE_MISSING
  */
 export async function findStore(options: { cwd: string; dir: string | undefined }): Promise<string> {
@@ -22,10 +24,10 @@ export async function findStore(options: { cwd: string; dir: string | undefined 
     if (await isFolder(candidate)) return ownStore(candidate)
     if (folder === path.dirname(folder)) break
   }
-  throw new ReplicaError('ERR_STORE_MISSING', `there is no ${STORE_FOLDER} folder in ${options.cwd} or above it`)
+  throw new ReplicaError('ERR_STORE_MISSING', `no ${STORE_FOLDER} folder in ${options.cwd} or above it`)
 }
 
-/** Where `init` and `clone` put a store for `folder`, absolute; it need not exist. */
+/** Returns the absolute path at which `init` and `clone` create the store of `folder`. */
 export function storeIn(cwd: string, folder: string): string {
   const absolute = path.resolve(cwd, folder)
   return path.basename(absolute) === STORE_FOLDER ? absolute : path.join(absolute, STORE_FOLDER)
@@ -35,7 +37,7 @@ async function namedStore(folder: string): Promise<string> {
   const inside = path.join(folder, STORE_FOLDER)
   if (await isFolder(inside)) return inside
   if (await isFolder(folder)) return folder
-  throw new ReplicaError('ERR_STORE_MISSING', `there is no store at ${folder}`)
+  throw new ReplicaError('ERR_STORE_MISSING', `no store at ${folder}`)
 }
 
 async function ownStore(folder: string): Promise<string> {
@@ -43,7 +45,7 @@ async function ownStore(folder: string): Promise<string> {
   const owner = (await fs.stat(folder)).uid
   if (uid < 0 || owner === uid) return folder
   throw new ReplicaError('ERR_STORE_MISSING', `the store found at ${folder} belongs to another user`, {
-    facts: { hint: `use it all the same with --dir ${folder}` },
+    facts: { hint: `to use it anyway: --dir ${folder}` },
   })
 }
 
@@ -55,7 +57,11 @@ async function isFolder(folder: string): Promise<boolean> {
   }
 }
 
-/** Calls `open` again and again while the store is locked, for about two seconds. @throws ReplicaError ERR_STORE_LOCKED */
+/**
+ * Calls `open` and retries while the store is locked, for at most `lockWaitMsMax`. Two short commands,
+ * or a hub that starts while a command ends, do not fail on each other.
+ * @throws ReplicaError ERR_STORE_LOCKED
+ */
 export async function retryWhileLocked<T>(signal: AbortSignal, open: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + CLI_LIMITS.lockWaitMsMax
   for (;;) {

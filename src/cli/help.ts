@@ -1,4 +1,4 @@
-// Help, made from the table of verbs alone; protocol/cli.md repeats it and a test holds the two equal.
+// Renders help from the table of commands. protocol/cli.md repeats it; a test compares the two.
 
 import { COMMON_OPTIONS, type CommandSpec, type OptionSpec } from './command-spec.ts'
 import { columns } from './terminal/layout.ts'
@@ -6,11 +6,11 @@ import { columns } from './terminal/layout.ts'
 const WIDTH = 96
 
 const GROUPS: readonly { group: CommandSpec['group']; title: string }[] = [
-  { group: 'store', title: 'Begin' },
-  { group: 'peers', title: 'Whom to trust' },
-  { group: 'log', title: 'Events in and out' },
-  { group: 'sync', title: 'With other hubs' },
-  { group: 'look', title: 'Look' },
+  { group: 'store', title: 'Store' },
+  { group: 'peers', title: 'Peers' },
+  { group: 'log', title: 'Events' },
+  { group: 'sync', title: 'Sync' },
+  { group: 'look', title: 'Inspect' },
   { group: 'other', title: 'Other' },
 ]
 
@@ -26,7 +26,7 @@ export function usageLine(command: CommandSpec): string {
   return words.join(' ')
 }
 
-/** `-n <count>`, `--json`: the shortest way to write it. */
+/** Returns the shortest form of an option: `-n <count>`, `--json`. */
 function shortestForm(option: OptionSpec): string {
   const name = option.short === undefined ? `--${option.name}` : `-${option.short}`
   return option.value === undefined ? name : `${name} <${option.value}>`
@@ -41,7 +41,7 @@ export function commandHelp(command: CommandSpec): string[] {
   return help(command, COMMON_OPTIONS)
 }
 
-/** Without the options that every verb has: what protocol/cli.md repeats. */
+/** Help without the common options, as protocol/cli.md has it. */
 export function helpWithoutCommonOptions(command: CommandSpec): string[] {
   return help(command, [])
 }
@@ -58,7 +58,7 @@ function help(command: CommandSpec, everywhere: readonly OptionSpec[]): string[]
     (command.arguments ?? []).map(argument => [`<${argument.name}>`, argument.help]),
   )
   section('Options', optionRows(command.options ?? []))
-  section('Options of every verb', optionRows(everywhere))
+  section('Common options', optionRows(everywhere))
   if (command.examples !== undefined) lines.push('', 'Examples', ...command.examples.map(line => `  $ ${line}`))
   return lines
 }
@@ -67,47 +67,43 @@ function optionRows(options: readonly OptionSpec[]): string[][] {
   return options.map(option => [optionNames(option), option.help])
 }
 
-/** The verbs that begin with the same word. */
+/** Help for the commands with the same first word. */
 export function familyHelp(family: readonly CommandSpec[]): string[] {
   const [word] = family[0]!.name.split(' ')
   return [
-    `replica ${word} <verb> …`,
+    `replica ${word} <command> …`,
     '',
-    ...columns(family.map(verb => [`  ${verb.name}`, verb.summary])),
+    ...columns(family.map(({ name, summary }) => [`  ${name}`, summary])),
     '',
-    `replica help ${word} says more.`,
+    `For details: replica help ${word}`,
   ]
 }
 
-/** Verbs as `help` names them in JSON. */
-export function commandFields(verbs: readonly CommandSpec[]): { name: string; usage: string; summary: string }[] {
-  return verbs.map(verb => ({ name: verb.name, usage: usageLine(verb), summary: verb.summary }))
+/** Commands as `help` lists them in JSON. */
+export function commandFields(commands: readonly CommandSpec[]): { name: string; usage: string; summary: string }[] {
+  return commands.map(command => ({ name: command.name, usage: usageLine(command), summary: command.summary }))
 }
 
 export function overview(commands: readonly CommandSpec[]): string[] {
-  const lines = ['replica keeps logs of signed events and exchanges them with other hubs.', '', 'replica <verb> …']
+  const lines = ['replica stores logs of signed events and syncs them with other hubs.', '', 'replica <command> …']
   const widest = Math.max(...commands.map(command => command.name.length))
   for (const { group, title } of GROUPS) {
-    const verbs = commands.filter(command => command.group === group)
-    if (verbs.length === 0) continue
-    lines.push('', title, ...verbs.map(verb => `  ${verb.name.padEnd(widest)}  ${verb.summary}`))
+    const members = commands.filter(command => command.group === group)
+    if (members.length === 0) continue
+    lines.push('', title, ...members.map(({ name, summary }) => `  ${name.padEnd(widest)}  ${summary}`))
   }
-  lines.push(
-    '',
-    'Options of every verb',
-    ...columns(optionRows(COMMON_OPTIONS).map(([name, help]) => [`  ${name}`, help!])),
-  )
+  lines.push('', 'Common options', ...columns(optionRows(COMMON_OPTIONS).map(([name, help]) => [`  ${name}`, help!])))
   lines.push(
     '',
     ...wrap(
-      'replica help <verb> says more. Exit codes: 0 done, 1 the answer is "no" (something was refused or differs), 2 wrong usage, 3 the other side or the way there, 4 the store.',
+      'For details: replica help <command>. Exit codes: 0 success, 1 negative result (something was refused, differs or is missing), 2 wrong usage, 3 peer or network, 4 store.',
       WIDTH,
     ),
   )
   return lines
 }
 
-/** Words in lines of at most `width` columns; `indent` before every line but the first. */
+/** Wraps text into lines of at most `width` columns; `indent` precedes all lines but the first. */
 export function wrap(text: string, width: number, indent = ''): string[] {
   const lines: string[] = []
   let line = ''
@@ -120,7 +116,7 @@ export function wrap(text: string, width: number, indent = ''): string[] {
   return [...lines, line]
 }
 
-/** Words, with `[--key <hex>]` kept whole. */
+/** Splits text into words; keeps `[--key <hex>]` whole. */
 function usageWords(text: string): string[] {
   return text.match(/\[[^\]]*\]|\S+/g) ?? []
 }

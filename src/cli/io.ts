@@ -1,6 +1,6 @@
-// The three streams of a verb, as it sees them: whether they belong to the process or arrive over the control
-// socket of a hub. Writing waits while the reader is slow, so no verb can pile up output in memory. Output that nobody
-// reads any more is no failure; output that can't be written is one, and is never lost without a word.
+// The three streams of a command, either of the process or over the control socket of a hub. A write
+// waits while the reader is slow, so that output does not accumulate in memory. A closed reader is not
+// a failure; output that can't be written is a failure and is always reported.
 
 import * as fs from 'node:fs'
 import { addAbortSignal, type Readable, type Writable } from 'node:stream'
@@ -8,24 +8,24 @@ import { ReplicaError } from '../base/errors.ts'
 import { CLI_LIMITS } from '../base/limits.ts'
 import { hasErrno } from './error-hints.ts'
 
-/** The reader of stdout has gone (`replica log | head`): the verb stops, and nobody needs to hear about it. */
+/** The reader closed stdout (`replica log | head`): the command stops without a message. */
 export class OutputClosed extends Error {
   override readonly name = 'OutputClosed'
 }
 
 export interface OutputStream {
   readonly terminal: boolean
-  /** Width of the terminal in columns; 80 where there is none. */
+  /** Width of the terminal in columns; 80 without a terminal. */
   readonly columns: number
-  /** Resolves when more may be written. @throws OutputClosed, ReplicaError ERR_STORE_IO where it can't be written */
+  /** Resolves when the stream accepts more. @throws OutputClosed, ReplicaError ERR_STORE_IO */
   write(data: string | Uint8Array): Promise<void>
-  /** Resolves when all of it has been taken. @throws as `write` */
+  /** Resolves when all output is written. @throws as `write` */
   flush(): Promise<void>
 }
 
 export interface InputStream {
   readonly terminal: boolean
-  /** Reading starts with the first step of the iteration, once. */
+  /** Starts to read at the first step of the iteration. Can be called once. */
   chunks(): AsyncIterable<Uint8Array>
 }
 
@@ -35,7 +35,7 @@ export interface Io {
   readonly stderr: OutputStream
 }
 
-/** A pipe, a socket or a terminal. */
+/** An output stream on a pipe, a socket or a terminal. */
 export function streamSink(stream: Writable & { isTTY?: boolean; columns?: number }): OutputStream {
   let failure: Error | undefined
   const fail = (error: unknown): void => {
@@ -68,7 +68,10 @@ export function streamSink(stream: Writable & { isTTY?: boolean; columns?: numbe
   }
 }
 
-/** A file, or a device that is no terminal. Node's own stream for these takes a write of half the bytes for one of all. */
+/**
+ * An output stream on a file or a device other than a terminal. Node's own stream treats a partial
+ * write to these as complete.
+ */
 export function fileSink(descriptor: number): OutputStream {
   const put = (bytes: Uint8Array): void => {
     try {
@@ -85,14 +88,17 @@ export function fileSink(descriptor: number): OutputStream {
   }
 }
 
-/** Only a reader that has gone is no failure: a full disk is one. */
+/** Converts an output error: a closed reader is OutputClosed, all others are ERR_STORE_IO. */
 function outputError(error: unknown): Error {
   if (!(error instanceof Error) || hasErrno(error, 'EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_PREMATURE_CLOSE'))
-    return new OutputClosed('the reader has gone')
-  return new ReplicaError('ERR_STORE_IO', `the output can't be written: ${error.message}`, { cause: error })
+    return new OutputClosed('the reader closed the output')
+  return new ReplicaError('ERR_STORE_IO', `can't write the output: ${error.message}`, { cause: error })
 }
 
-/** `open` is called at the first read: touching a process's stdin too early would start it. `signal` ends the wait for more. */
+/**
+ * An input stream. Calls `open` at the first read, because access to a process's stdin starts it.
+ * `signal` aborts a read.
+ */
 export function streamSource(terminal: boolean, open: () => Readable, signal: AbortSignal): InputStream {
   return {
     terminal,
@@ -103,7 +109,7 @@ export function streamSource(terminal: boolean, open: () => Readable, signal: Ab
   }
 }
 
-/** Cuts bytes into pieces that fit a control frame. */
+/** Splits bytes into pieces that fit into a control frame. */
 export function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += CLI_LIMITS.controlChunkBytes)
     yield bytes.subarray(at, at + CLI_LIMITS.controlChunkBytes)

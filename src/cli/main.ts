@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The process around the command line: its words, streams, signals and exit code. Nothing else in this package touches
-// `process`. The first interrupt asks the verb to end well; the second ends the process at once.
+// The process of the command line: arguments, streams, signals and exit code. No other file of this
+// package uses `process`. The first interrupt requests a graceful stop; the second ends the process.
 
 import * as fs from 'node:fs'
 import { isatty } from 'node:tty'
@@ -18,12 +18,12 @@ function sinkOf(descriptor: number, stream: () => NodeJS.WriteStream): OutputStr
   return isFile ? fileSink(descriptor) : streamSink(stream())
 }
 
-/** What a verb does when the process is told to read its settings again; one that does nothing is stopped. */
+/** Callbacks for SIGHUP. Without one, SIGHUP stops the command. */
 const reloaders = new Set<() => void>()
 
 function stop(): void {
   if (controller.signal.aborted) process.exit(1)
-  controller.abort(new ReplicaError('ERR_ABORTED', 'the verb was stopped'))
+  controller.abort(new ReplicaError('ERR_ABORTED', 'the command was interrupted'))
 }
 
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop)
@@ -34,7 +34,7 @@ process.on('SIGHUP', () => {
 
 for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(name, (error: unknown) => {
-    process.stderr.write(`replica: this should not have happened: ${error instanceof Error ? error.stack : error}\n`)
+    process.stderr.write(`replica: internal error: ${error instanceof Error ? error.stack : error}\n`)
     process.exit(4)
   })
 }
@@ -54,6 +54,6 @@ const exit = await runProgram(process.argv.slice(2), {
   },
   signal: controller.signal,
 })
-// What could not be written to stdout has been told, and is in the exit code.
+// A failed write to stdout was already reported and is in the exit code.
 await Promise.allSettled([stdout.flush(), stderr.flush()])
 process.exit(exit)

@@ -1,5 +1,6 @@
-// One command line from words to exit code: find the verb, find the store, find who owns it (a hub that serves it runs
-// the verb for us, else the store is opened here), run, and turn whatever went wrong into a message and a code.
+// Runs one command line: finds the command, the store and its owner, and returns an exit code. If a hub
+// serves the store, the command runs in that hub, else the store is opened here. Each error becomes a
+// message and an exit code.
 
 import { type ExitCode, hasCode, ReplicaError } from '../base/errors.ts'
 import { type Args, type CommandMatch, findCommand, readArgs, wantsJson } from './args.ts'
@@ -14,11 +15,11 @@ import { type Io, OutputClosed } from './io.ts'
 import { ShortLivedStore, type StoreOwner } from './short-lived-store.ts'
 import { Output, usage } from './terminal/output.ts'
 
-/** What the process (or a test) gives. */
+/** The environment that the process or a test provides. */
 export interface CliHost {
   readonly io: Io
   readonly cwd: string
-  /** REPLICA_DIR. */
+  /** The value of REPLICA_DIR. */
   readonly dir: string | undefined
   readonly runtime: Context['runtime']
   readonly signal: AbortSignal
@@ -43,14 +44,14 @@ export async function runProgram(argv: readonly string[], host: CliHost): Promis
   })
 }
 
-/** @throws ReplicaError ERR_USAGE for an empty name, as a variable gives that was never set */
+/** Returns the value of --dir. @throws ReplicaError ERR_USAGE for an empty value, as from an unset variable */
 function namedDir(args: Args): string | undefined {
   const dir = args.text('dir')
-  if (dir === '') throw usage('--dir names no folder')
+  if (dir === '') throw usage('--dir is empty')
   return dir
 }
 
-/** Runs a command line inside a hub, against the store it has open. */
+/** Runs a command line inside a hub, on the store that the hub has open. */
 const runInside: RunInside = async (request, hub, session) =>
   attempt(request.argv, session, async (command, args, out) => {
     const onStore = storePart(command, args)
@@ -62,7 +63,7 @@ const runInside: RunInside = async (request, hub, session) =>
 
 type OnStore = Pick<StoreCommand, 'run' | 'runUnserved' | 'runDamaged'>
 
-/** The verb as one of a store; undefined where it needs none. */
+/** Returns the part of the command that runs on a store; undefined if it does not need one. */
 function storePart(command: Command, args: Args): OnStore | undefined {
   if (command.where === 'store') return command
   return command.withStore?.wanted(args) === true ? command.withStore : undefined
@@ -70,7 +71,7 @@ function storePart(command: Command, args: Args): OnStore | undefined {
 
 type RunCommand = (command: Command, args: Args, out: Output) => Promise<ExitCode>
 
-/** Everything that may be thrown ends here, as an exit code. */
+/** Runs a command and converts every error to an exit code. */
 async function attempt(
   argv: readonly string[],
   host: { io: Io; signal: AbortSignal },
@@ -94,7 +95,7 @@ async function attempt(
   }
 }
 
-/** Undefined when there is a verb and help was not asked for. */
+/** Prints help if the command line asks for it or has no command; else returns undefined. */
 function helpFor(
   { command, family }: Omit<CommandMatch<Command>, 'rest'>,
   args: Args,
@@ -118,7 +119,7 @@ async function reportError(error: unknown, out: Output, host: { io: Io; signal: 
   }
 }
 
-/** Where stdout takes no JSON, the reason still reaches a person. */
+/** Reports on stderr that the JSON could not be written to stdout. */
 async function reportErrorAsText(failure: ReplicaError, io: Io): Promise<ExitCode> {
   try {
     return await new Output('', io, { json: false, quiet: false }).failure(failure, undefined)
@@ -131,12 +132,12 @@ async function reportErrorAsText(failure: ReplicaError, io: Io): Promise<ExitCod
 function asReplicaError(error: unknown, signal: AbortSignal): ReplicaError {
   if (error instanceof ReplicaError) return error
   if (signal.aborted && error instanceof Error && error.name === 'AbortError')
-    return new ReplicaError('ERR_ABORTED', 'the verb was stopped', { cause: error })
+    return new ReplicaError('ERR_ABORTED', 'the command was interrupted', { cause: error })
   const message = error instanceof Error ? error.message : String(error)
-  return new ReplicaError('ERR_INTERNAL', `this should not have happened: ${message}`, { cause: error })
+  return new ReplicaError('ERR_INTERNAL', `internal error: ${message}`, { cause: error })
 }
 
-/** In the hub that serves the store; else here. A store that is just being opened or closed by another is waited for. */
+/** Runs the command in the hub that serves the store, else here. Waits while the store is locked. */
 async function runOnStore(
   command: OnStore,
   args: Args,
@@ -172,11 +173,11 @@ async function waitForOwner(location: string, signal: AbortSignal): Promise<Stor
   return retryWhileLocked(signal, () => findOwner(location, signal))
 }
 
-/** @throws ReplicaError as Replica.open */
+/** Returns the hub that serves the store, or opens the store. @throws ReplicaError as Replica.open */
 async function findOwner(location: string, signal: AbortSignal): Promise<StoreOwner> {
   const hub = await connectHub(location, signal)
   if (hub !== undefined) return { hub }
-  // Loaded only here: a verb that runs inside a hub needs no database and no cryptography of its own.
+  // A dynamic import: a command that runs inside a hub does not load the database and cryptography.
   const { Replica } = await import('../replica/replica.ts')
   const { velaMergeObserver } = await import('../projection/merge-observer.ts')
   const replica = await Replica.open({ location, mergeObserver: velaMergeObserver })

@@ -1,5 +1,5 @@
-// A store that no hub serves, opened for a moment as often as a verb asks for it: a verb that stays for long and only looks
-// must not keep the store from all others. Between two visits the store's files say whether somebody has written.
+// Opens a store that no hub serves for one short visit at a time. A long read-only command must not lock
+// the store for other commands. Between two visits the store's files tell whether it has changed.
 
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -8,19 +8,19 @@ import { CLI_LIMITS } from '../base/limits.ts'
 import type { Replica } from '../replica/replica.ts'
 import { changeToken } from '../store/leveldb/change-detector.ts'
 
-/** Who has a store: the hub that serves it, reached by its socket, or this process. */
+/** The owner of a store: the hub that serves it, reached over its socket, or this process. */
 export type StoreOwner = { hub: Socket; replica?: never } | { hub?: never; replica: Replica }
 
 export interface ShortLivedStoreOptions {
   readonly location: string
   readonly signal: AbortSignal
-  /** Tries to get at the store. @throws ReplicaError ERR_STORE_LOCKED while another verb has it */
+  /** Tries to find or become the owner. @throws ReplicaError ERR_STORE_LOCKED while another command has it */
   readonly find: () => Promise<StoreOwner>
 }
 
 export class ShortLivedStore implements AsyncDisposable {
   readonly #parts: ShortLivedStoreOptions
-  /** As it was opened before anybody knew what for. */
+  /** The replica that is already open for the first visit. */
   #first: Replica | undefined
   #seen = ''
 
@@ -30,8 +30,9 @@ export class ShortLivedStore implements AsyncDisposable {
   }
 
   /**
-   * Calls `use` with the store open, once no other verb has it; answers `served` when a hub serves it by now.
-   * @throws ReplicaError as Replica.open, but for ERR_STORE_LOCKED
+   * Opens the store when no other command has it, calls `use` and closes it.
+   * @returns the result of `use`, or `served` if a hub serves the store now
+   * @throws ReplicaError as Replica.open, except ERR_STORE_LOCKED
    */
   async visit<T>(use: (replica: Replica) => Promise<T>): Promise<T | 'served' | 'aborted'> {
     const { hub, replica } = this.#first === undefined ? await this.#find() : { replica: this.#first }
@@ -41,18 +42,18 @@ export class ShortLivedStore implements AsyncDisposable {
     try {
       return await use(replica)
     } finally {
-      this.#seen = await changeToken(this.#parts.location) // before it is closed: until then nobody else has written
+      this.#seen = await changeToken(this.#parts.location) // before the close: until then no other process can write
       await replica.close()
     }
   }
 
-  /** Resolves when somebody may have written to the store since the last visit, and when the signal fires. */
+  /** Resolves when the store may have changed since the last visit, or when the signal aborts. */
   async changed(): Promise<void> {
     const { location, signal } = this.#parts
     while (!signal.aborted && (await changeToken(location)) === this.#seen) await this.#pause()
   }
 
-  /** Nobody once the signal has fired. */
+  /** Returns the owner; an empty object after the signal has aborted. */
   async #find(): Promise<StoreOwner | { hub?: never; replica?: never }> {
     while (!this.#parts.signal.aborted) {
       try {
@@ -65,7 +66,7 @@ export class ShortLivedStore implements AsyncDisposable {
     return {}
   }
 
-  /** Closes the store where it was never visited. */
+  /** Closes the store if it was never visited. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#first?.close()
   }

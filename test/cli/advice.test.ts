@@ -44,12 +44,12 @@ test('a clone that fails at once says what its own words should have been', asyn
   await using hub = await labAndAda(desk)
   const wrong = await desk.run('.', ['clone', hub.url, 'ben', '--key', KEY])
   assert.match(wrong.stderr, 'the hub has another key than the one given by --key (ERR_SYNC_AUTH)')
-  assert.match(wrong.stderr, '--key wants what `replica keys show` prints there')
+  assert.match(wrong.stderr, '--key is the key that `replica keys show` prints there')
   assert.not.match(wrong.stderr, 'rotate')
   const unknown = await desk.run('.', ['clone', hub.url, 'ben', '--key', hub.key, '--frontier', OTHER])
   assert.match(unknown.stderr, `the hub does not offer ${OTHER} (ERR_FRONTIER_UNKNOWN)`)
   assert.match(unknown.stderr, `frontiers: ${hub.frontier}`)
-  assert.match(unknown.stderr, 'name one that the hub offers')
+  assert.match(unknown.stderr, 'name a frontier that the hub offers')
   assert.not.match(unknown.stderr, 'this store')
 })
 
@@ -58,12 +58,12 @@ test('a family of verbs alone says which there are, and with --help what they do
   for (const argv of [['frontier'], ['frontier', '--dir', 'a'], ['frontier', 'bogus']]) {
     const { exit, stderr } = await desk.run('.', argv)
     assert.is(exit, 2)
-    assert.match(stderr, 'replica frontier wants one of: list, create, track')
+    assert.match(stderr, 'replica frontier needs one of: list, create, track')
   }
   for (const family of ['peer', 'keys', 'conflicts']) {
     const { exit, stdout } = await desk.run('.', [family, '--help'])
     assert.is(exit, 0)
-    assert.match(stdout, `replica ${family} <verb>`)
+    assert.match(stdout, `replica ${family} <command>`)
     const { value } = await desk.json('.', [family, '--help'])
     assert.equal(value.verbs, (await desk.json('.', ['help', family])).value.verbs)
   }

@@ -77,20 +77,20 @@ test('no verb at all is no mistake here', () => {
 })
 
 test('each mistake is named, with what may have been meant', () => {
-  assert.is(mistake('statsu'), 'there is no verb statsu | did you mean status?')
-  assert.is(mistake('peer', 'ad'), 'there is no verb peer ad | did you mean peer add?')
-  assert.is(mistake('peers', 'list'), 'there is no verb peers | did you mean peer?')
-  assert.is(mistake('frobnicate'), 'there is no verb frobnicate | replica help')
-  assert.is(mistake('peer'), 'replica peer wants one of: add, list')
-  assert.is(mistake('peer', 'bogus'), 'replica peer wants one of: add, list')
-  assert.is(mistake('peer', '--dir', 'lab'), 'replica peer wants one of: add, list')
-  assert.is(mistake('status', '--jason'), 'there is no option --jason | did you mean --json?')
-  assert.is(mistake('status', 'extra'), '"extra" is one argument too many | replica help status')
-  assert.is(mistake('peer', 'add', '--key', 'k'), '<id> is missing | replica help peer add')
-  assert.is(mistake('peer', 'add', 'x'), '--key <hex> is missing | replica help peer add')
-  assert.is(mistake('peer', 'add', 'x', '--key'), '--key wants a value: <hex>')
+  assert.is(mistake('statsu'), 'unknown command statsu | did you mean status?')
+  assert.is(mistake('peer', 'ad'), 'unknown command peer ad | did you mean peer add?')
+  assert.is(mistake('peers', 'list'), 'unknown command peers | did you mean peer?')
+  assert.is(mistake('frobnicate'), 'unknown command frobnicate | replica help')
+  assert.is(mistake('peer'), 'replica peer needs one of: add, list')
+  assert.is(mistake('peer', 'bogus'), 'replica peer needs one of: add, list')
+  assert.is(mistake('peer', '--dir', 'lab'), 'replica peer needs one of: add, list')
+  assert.is(mistake('status', '--jason'), 'unknown option --jason | did you mean --json?')
+  assert.is(mistake('status', 'extra'), 'unexpected argument "extra" | replica help status')
+  assert.is(mistake('peer', 'add', '--key', 'k'), 'missing argument <id> | replica help peer add')
+  assert.is(mistake('peer', 'add', 'x'), 'missing option --key <hex> | replica help peer add')
+  assert.is(mistake('peer', 'add', 'x', '--key'), '--key needs a value: <hex>')
   assert.is(mistake('peer', 'add', 'x', '--key', 'a', '--key', 'b'), '--key is given twice')
-  assert.is(mistake('peer', 'add', 'x', '--key', 'a', '--plain=yes'), '--plain takes no value')
+  assert.is(mistake('peer', 'add', 'x', '--key', 'a', '--plain=yes'), '--plain does not take a value')
   assert.match(mistake('peer', 'add', 'x', '--key', '--plain'), 'looks like an option')
 })
 
@@ -119,8 +119,8 @@ test('help is given for a family of verbs, not for one that is none', () => {
       ['peer add', 'peer list'],
     )
   }
-  assert.is(mistake('peer', 'bogus', '--help'), 'replica peer wants one of: add, list')
-  assert.is(mistake('peer', '--', '--help'), 'replica peer wants one of: add, list')
+  assert.is(mistake('peer', 'bogus', '--help'), 'replica peer needs one of: add, list')
+  assert.is(mistake('peer', '--', '--help'), 'replica peer needs one of: add, list')
 })
 
 test('JSON is asked for by the flag alone, not by an argument after --', () => {

@@ -138,7 +138,7 @@ test('a file with events that is no frontier gives them and fails, since the res
   await fs.writeFile(at.dir.join('half.json'), mine.text.replace('"stats"', '"statistics"'))
   const { exit, value } = await at.json('lab', ['import', '../half.json'])
   assert.equal([exit, value.ok, value.base], [1, false, null])
-  assert.match(value.left.join(), /only its events are taken in: .*stats/)
+  assert.match(value.left.join(), /only the events are imported: .*stats/)
 })
 
 test('a conflict that was recorded is resolved with one choice and the right key', async () => {

@@ -33,7 +33,7 @@ test('a pull announces a conflict, which is listed, shown and explained until so
   const { url, public_key: key } = hub.value
   const ada = await desk.json('.', ['clone', url, 'ada', '--key', key, '--hub-id', 'hub:ada'])
   assert.not('conflicts_opened_count' in ada.value)
-  assert.match((await desk.run('ada', ['conflicts'])).stdout, /^nothing was set apart in vfr_/)
+  assert.match((await desk.run('ada', ['conflicts'])).stdout, /^no conflicts in vfr_/)
   await desk.run('ada', draft('finding.confidence_revised', { new_score: 0.2 }))
   await desk.run('lab', draft('finding.confidence_revised', { new_score: 0.9 }))
   const pull = await desk.run('ada', ['pull', 'hub:lab'])
@@ -67,7 +67,7 @@ test('a resolution that anybody appended settles nothing, and is listed with the
   assert.equal(listed.ignored, [{ event: forged.event, reason: 'the payload does not name the signer’s key' }])
   assert.match(
     (await desk.run('lab', ['conflicts', 'list', '--recorded'])).stdout,
-    /settles nothing: the payload does not name/,
+    /has no effect: the payload does not name/,
   )
   await desk.run('lab', ['export', '--format', 'vela', '--out', 'whole.json'])
   const whole = JSON.parse(await fs.readFile(desk.dir.join('lab', 'whole.json'), 'utf8'))

@@ -152,7 +152,7 @@ test('a file with events that is no whole frontier gives its events, and says so
   await fs.writeFile(dir.join('some.json'), `{"frontier_id":"${genesis.frontier}","events":[${first}]}`)
   const input = await open(dir.path, 'some.json')
   assert.is(input.whole, undefined)
-  assert.match(input.lost!, /^only its events are taken in: /)
+  assert.match(input.lost!, /^only the events are imported: /)
   assert.equal(await read(input), [first])
 })
 

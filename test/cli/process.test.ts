@@ -153,7 +153,7 @@ test('a hub whose process is stopped keeps no verb waiting, and answers when it 
     assert.is(JSON.parse(interrupted.stdout).error.code, 'ERR_ABORTED')
     const { exit, stderr } = await start(cwd, 'status').ended
     assert.is(exit, 4)
-    assert.match(stderr, 'the hub that serves this store does not answer (ERR_STORE_LOCKED)')
+    assert.match(stderr, 'the hub that serves this store does not respond (ERR_STORE_LOCKED)')
     hub.kill('SIGCONT')
     assert.is((await start(cwd, 'heads').ended).exit, 0)
     hub.kill('SIGTERM')

@@ -160,7 +160,7 @@ test('a store that stays locked is exit code 4, with a sentence that helps', asy
   const ran = await desk.run('lab', ['heads'])
   assert.is(ran.exit, 4)
   assert.match(ran.stderr, 'ERR_STORE_LOCKED')
-  assert.match(ran.stderr, 'hint: another process has the store open')
+  assert.match(ran.stderr, 'hint: wait until the other process ends')
 })
 
 test('a store is made once, and a name that is none leaves no folder', async () => {
@@ -446,8 +446,8 @@ test('a clone that is cut off keeps what it has, and a pull fetches the rest', a
   await using proxy = await CuttingProxy.open(Number(new URL(url).port), 1_500_000)
   const { exit, value } = await desk.json('.', ['clone', proxy.url, 'ben', '--key', public_key])
   assert.is(exit, 3)
-  assert.match(value.error.facts.hint, 'arrived and are kept')
-  assert.match(value.error.facts.hint, '`replica pull hub:lab` there')
+  assert.match(value.error.facts.hint, 'received so far')
+  assert.match(value.error.facts.hint, 'run there: replica pull hub:lab')
   const before = (await desk.json('ben', ['status'])).value.frontiers[0].nodes
   assert.ok(before > 0 && before < 4003, `${before} nodes`)
   proxy.bytesMax = Number.POSITIVE_INFINITY

@@ -14,7 +14,7 @@ test('the line says how far it is and how fast', () => {
 
 test('of a push the rate is what the peer has kept, not what was handed over', () => {
   const push = { phase: 'transfer', received: 0, verified: 0, durable: 0, sent: 12_000, acked: 4000 }
-  assert.is(describe(push, 2000), 'transfer: 12,000 sent, 4,000 durable there, 2,000/s')
+  assert.is(describe(push, 2000), 'transfer: 12,000 sent, 4,000 durable at the peer, 2,000/s')
   assert.is(describe({ ...push, acked: 0 }, 2000), 'transfer: 12,000 sent')
 })
 

@@ -60,7 +60,7 @@ test('an empty --dir names no store, and not the one that is here', async () => 
   ]) {
     const { exit, stderr } = await desk.run('lab', argv)
     assert.is(exit, 2, String(argv))
-    assert.match(stderr, '--dir names no folder (ERR_USAGE)')
+    assert.match(stderr, '--dir is empty (ERR_USAGE)')
   }
 })
 

@@ -34,7 +34,7 @@ async function checkFull(cwd: string): Promise<void> {
   for (const argv of [['export'], ['heads', '--json'], ['log', '--jsonl'], ['status']]) {
     const { exit, stderr } = await runFull(cwd, ...argv)
     assert.is(exit, 4, `${argv}: ${stderr}`)
-    assert.is(stderr.match(/the output can't be written: ENOSPC.*\(ERR_STORE_IO\)/g)?.length, 1, `${argv}: ${stderr}`)
+    assert.is(stderr.match(/can't write the output: ENOSPC.*\(ERR_STORE_IO\)/g)?.length, 1, `${argv}: ${stderr}`)
   }
   const wrong = await runFull(cwd, 'peer', 'remove', 'hub:nobody')
   assert.is(wrong.exit, 2, 'what went wrong was on stderr and stays the answer')

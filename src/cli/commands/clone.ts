@@ -1,4 +1,4 @@
-// The verb that makes a new store from a hub's frontier: clone.
+// The command clone: creates a store from a frontier of a hub.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -18,25 +18,25 @@ const clone: Command = {
   name: 'clone',
   group: 'sync',
   where: 'here',
-  summary: "make a new store from a hub's frontier",
+  summary: "create a store from a hub's frontier",
   about: [
-    "The hub is registered with the key given: get the key from its operator, not from the wire. Nodes that the hub passes on from others are held until their keys are registered; --adopt-registry takes over the hub's list of them at once.",
+    "The hub is registered with the given key. Get the key from its operator, not over the network. Nodes that other keys signed are held until these keys are registered; --adopt-registry registers the hub's list of peers at once.",
   ],
   arguments: [
     { name: 'url', help: 'the hub, ws:// or wss://' },
-    { name: 'folder', optional: true, help: 'a new or empty folder; named after the frontier when not given' },
+    { name: 'folder', optional: true, help: 'a new or empty folder (default: named after the frontier)' },
   ],
   options: [
     { name: 'key', value: 'hex', required: true, help: "the hub's public key, 64 hex digits" },
-    { name: 'frontier', value: 'vfr', help: 'which frontier, when the hub holds several' },
-    { name: 'adopt-registry', help: "register everybody whom the hub's list names" },
-    { name: 'hub-id', value: 'hub:name', help: 'what the new replica calls itself' },
+    { name: 'frontier', value: 'vfr', help: 'frontier to clone, if the hub has several' },
+    { name: 'adopt-registry', help: "register all peers of the hub's list" },
+    { name: 'hub-id', value: 'hub:name', help: 'id of the new replica (default: made from its key)' },
     {
       name: 'key-file',
       value: 'file',
-      help: 'the key of the new replica, such as that of a lost one; made when not given',
+      help: 'key of the new replica, for example of a lost one (default: a new key)',
     },
-    { name: 'allow-plain', help: 'accept ws:// to another machine' },
+    { name: 'allow-plain', help: 'allow ws:// to another machine' },
   ],
   examples: ['replica clone wss://lab.example bbb --key 4fb0…'],
   run: runClone,
@@ -46,7 +46,7 @@ export const CLONE_COMMANDS: readonly Command[] = [clone]
 
 const NAMES_TRIED_MAX = 99
 
-/** Where a clone goes: to the folder named, else to a fresh one, renamed when the frontier's name is known. */
+/** The folder of a clone: the named one, else a new one that gets the frontier's name. */
 interface Target {
   readonly cwd: string
   readonly folder: string
@@ -78,7 +78,7 @@ async function runClone(context: Context, args: Args): Promise<ExitCode> {
   })
 }
 
-/** That the hub itself is registered already says nothing to a person who has just cloned it. */
+/** Omits the hub itself, which is registered because it was cloned. */
 function withoutHub(report: AdoptReport, hub: string): AdoptReport {
   return { ...report, skipped: report.skipped.filter(({ id }) => id !== hub) }
 }
@@ -122,7 +122,7 @@ function cloneOptions(args: Args): Omit<CloneOptions, 'location'> {
   }
 }
 
-/** @throws ReplicaError ERR_STORE_EXISTS when the folder holds something */
+/** Creates the folder of a clone. @throws ReplicaError ERR_STORE_EXISTS if it is not empty */
 async function cloneTarget(cwd: string, name: string | undefined): Promise<Target> {
   const folder = path.resolve(cwd, name ?? '.')
   try {
@@ -135,7 +135,7 @@ async function cloneTarget(cwd: string, name: string | undefined): Promise<Targe
   throw new ReplicaError('ERR_STORE_EXISTS', `${folder} is not empty`)
 }
 
-/** Names a fresh folder after the frontier (and a number, where that is taken); answers what the folder is called now. */
+/** Renames a new folder to the frontier's name, with a number if that exists. Returns the final path. */
 async function renameToFrontier(frontier: string, { cwd, folder, isNamed }: Target): Promise<string> {
   if (isNamed) return folder
   for (let number = 1; number <= NAMES_TRIED_MAX; number++) {
@@ -150,16 +150,16 @@ async function renameToFrontier(frontier: string, { cwd, folder, isNamed }: Targ
   return folder
 }
 
-/** What helps where there is no store yet. */
+/** Hints of errors before there is a store. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
   ERR_SYNC_AUTH:
-    "a hub's key comes from its operator, not from the wire; --key wants what `replica keys show` prints there",
-  ERR_FRONTIER_UNKNOWN: 'name one that the hub offers; when it is the only one, --frontier may be left out',
+    "get the hub's key from its operator, not over the network: --key is the key that `replica keys show` prints there",
+  ERR_FRONTIER_UNKNOWN: 'name a frontier that the hub offers; --frontier is optional if the hub has only one',
 }
 
 /**
- * After a clone that failed. What has arrived is durable and checked: it is kept, and the error says where. A store without a
- * single node is taken away; one that can't be looked into is left alone.
+ * Cleans up after a failed clone. Received nodes are durable and verified: the store stays and the error
+ * has its path. A store without nodes is removed; a store that can't be opened stays.
  */
 async function cleanUp(error: unknown, target: Target, key: string): Promise<unknown> {
   const location = storeIn(target.cwd, target.folder)
@@ -171,13 +171,13 @@ async function cleanUp(error: unknown, target: Target, key: string): Promise<unk
   if (!(error instanceof ReplicaError)) return error
   if (frontier === undefined) return withHint(error, HINTS[error.code])
   const folder = await renameToFrontier(frontier, target)
-  const rest = `\`replica pull ${peer}\` there fetches the rest`
-  return withHint(error, `${plural(nodes ?? 0, 'node')} arrived and are kept in ${folder}; ${rest}`)
+  const rest = `to fetch the rest, run there: replica pull ${peer}`
+  return withHint(error, `${folder} has the ${plural(nodes ?? 0, 'node')} received so far; ${rest}`)
 }
 
 function withHint(error: ReplicaError, hint: string | undefined): ReplicaError {
   if (hint === undefined) return error
-  // Nothing is registered where a clone only begins.
+  // No key is registered before a clone.
   const message = error.message.replace('the one registered for it', 'the one given by --key')
   return new ReplicaError(error.code, message, { cause: error, facts: { ...error.facts, hint } })
 }
@@ -185,11 +185,11 @@ function withHint(error: ReplicaError, hint: string | undefined): ReplicaError {
 interface Content {
   readonly frontier?: string
   readonly nodes?: number
-  /** What the hub is registered as. */
+  /** The id under which the hub is registered. */
   readonly peer?: string
 }
 
-/** What is in a new store; no nodes where no store was made; nothing at all where that can't be told. */
+/** Returns the content of a new store: 0 nodes without a store, empty if the store can't be opened. */
 async function contentOf(location: string, key: string): Promise<Content> {
   const { Replica } = await import('../../replica/replica.ts')
   try {

@@ -1,4 +1,5 @@
-// Verbs that compare whole frontiers: compare, with a peer's and into the journal; diff, of any two and without a trace.
+// The commands that compare whole frontiers: compare records the differences from a peer in the journal;
+// diff compares any two and records nothing.
 
 import type { ExitCode } from '../../base/errors.ts'
 import type { CompareWith, Comparison } from '../../projection/compare-peer.ts'
@@ -10,7 +11,7 @@ import type { Command, Context, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
 import { isFrontierReference, openFrontierFile, readFrontierFile } from '../files/frontier-files.ts'
 import type { Printable } from '../terminal/json-output.ts'
-import { columns, plural } from '../terminal/layout.ts'
+import { columns, plural, thousands } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
 
 const LISTED_MAX = 200
@@ -19,23 +20,23 @@ const compare: Command = {
   name: 'compare',
   group: 'sync',
   where: 'store',
-  summary: "compare a frontier with a peer's and record what differs",
+  summary: "compare a frontier with a peer's and record the differences",
   about: [
-    'Both frontiers are taken whole: a registered peer answers with its signed manifest, a hub with --via-hub with its registry entry and what that points to. What differs is recorded in the journal, each disagreement once; nothing is merged and nothing decided. The exit code is 1 when something differs.',
-    'An entry that is not to be believed, or that leads nowhere, is recorded as that. A host of a private network is asked only where it is the one named here or registered.',
+    'Compares whole frontiers. A registered peer provides its signed manifest; with --via-hub, a hub provides its registry entry and the content at its locator. Each difference is recorded once in the journal; nothing is merged or settled. The exit code is 1 if the frontiers differ.',
+    'An entry that fails verification and a broken locator are recorded as such. Hosts of private networks are contacted only if named here or registered.',
   ],
   arguments: [{ name: 'with', help: 'a registered peer, an http(s):// URL, a frontier.json or a folder with .vela' }],
   options: [
-    { name: 'via-hub', help: "through the hub's registry entry for the frontier" },
+    { name: 'via-hub', help: "use the hub's registry entry of the frontier" },
     {
       name: 'owner-key',
       value: 'hex',
-      help: 'with --via-hub: the owner’s key; the one known here when not given, and where none is, any',
+      help: 'with --via-hub: the owner’s key (default: the known key, else any)',
     },
     { name: 'dry-run', help: 'record nothing' },
-    { name: 'again', help: 'record also what was recorded for this peer before' },
-    { name: 'allow-private', help: 'also fetch from other hosts of this machine and of private networks' },
-    { name: 'allow-plain', help: 'also fetch by http:// from public hosts' },
+    { name: 'again', help: 'record also differences that were already recorded for this peer' },
+    { name: 'allow-private', help: 'allow other hosts of this machine and of private networks' },
+    { name: 'allow-plain', help: 'allow http:// to public hosts' },
     FRONTIER_OPTION,
   ],
   examples: ['replica compare hub:lab', 'replica compare https://hub.example --via-hub --dry-run'],
@@ -46,13 +47,13 @@ const diff: Command = {
   name: 'diff',
   group: 'look',
   where: 'here',
-  summary: 'say what two frontiers disagree about',
+  summary: 'show the differences between two frontiers',
   about: [
-    'Each is a frontier.json, a folder with .vela or with a frontier.json, - for stdin, or the name of a frontier in the store; no store is needed for files. Nothing is recorded. The exit code is 1 when something differs.',
+    'Each side is a frontier.json, a folder with .vela or with a frontier.json, - for stdin, or the name of a frontier in the store. Files do not need a store. Nothing is recorded. The exit code is 1 if the frontiers differ.',
   ],
   arguments: [
     { name: 'ours', help: 'a file, a folder, or a frontier of the store' },
-    { name: 'theirs', help: 'the same' },
+    { name: 'theirs', help: 'a file, a folder, or a frontier of the store' },
   ],
   examples: ['replica diff ours/frontier.json theirs/frontier.json'],
   run: (context, args) => runDiff(context, args, noStore),
@@ -74,7 +75,7 @@ async function runCompare(context: StoreContext, args: Args): Promise<ExitCode> 
   const frontier = replica.frontier(args.text('frontier'))
   const ownerKey = args.text('owner-key')
   if (ownerKey !== undefined && !/^[0-9a-f]{64}$/.test(ownerKey))
-    throw usage('--owner-key wants 64 lower-case hex digits')
+    throw usage('--owner-key must be 64 lower-case hex digits')
   const from = await compareTarget(args.argument(0), frontier, context)
   const { comparePeer } = await import('../../projection/compare-peer.ts')
   const request = { frontier, from }
@@ -104,7 +105,7 @@ async function runCompare(context: StoreContext, args: Args): Promise<ExitCode> 
   })
 }
 
-/** A registered peer before all else; then what looks like a URL; else a file. */
+/** Interprets a word as a registered peer, else as a URL, else as a file. */
 async function compareTarget(word: string, frontier: string, context: StoreContext): Promise<CompareWith> {
   const { replica, cwd, io } = context
   if (
@@ -120,8 +121,8 @@ async function compareTarget(word: string, frontier: string, context: StoreConte
 
 const OUTCOMES: Record<Comparison['outcome'], string> = {
   compared: 'compared',
-  broken_locator: 'the entry leads to no frontier',
-  unverified_peer_entry: 'the entry is not to be believed',
+  broken_locator: 'the locator of the entry is broken',
+  unverified_peer_entry: 'the entry failed verification',
 }
 
 function summaryOf({ outcome, report, events, recorded }: Comparison): string {
@@ -137,7 +138,7 @@ async function runDiff(
   const place = { cwd, stdin: io.stdin }
   const side = async (word: string): Promise<FrontierFile> =>
     isFrontierReference(word) ? stored(word) : openFrontierFile(word, place)
-  if (args.argument(0) === '-' && args.argument(1) === '-') throw usage('only one side can come from stdin')
+  if (args.argument(0) === '-' && args.argument(1) === '-') throw usage('only one side can be stdin')
   const [ours, theirs] = [await side(args.argument(0)), await side(args.argument(1))]
   const conflicts = diffFrontiers(ours, theirs)
   const unread = unreadOf({ ours, theirs })
@@ -155,7 +156,7 @@ async function runDiff(
 }
 
 async function noStore(name: string): Promise<FrontierFile> {
-  throw usage(`${name} is a frontier of a store`)
+  throw usage(`${name} names a frontier of a store`)
 }
 
 function conflictFields(conflicts: readonly Conflict[]): Printable {
@@ -169,14 +170,12 @@ function unreadFields(unread: Comparison['unread']): Printable {
 function unreadLines(unread: Comparison['unread']): string[] {
   const shown = unread.slice(0, LISTED_MAX)
   const lines = shown.map(({ side, list, index, reason }) => `not compared: ${side}, ${list}[${index}]: ${reason}`)
-  return unread.length === shown.length
-    ? lines
-    : [...lines, `… and ${plural(unread.length - shown.length, 'more', 'more')}`]
+  return unread.length === shown.length ? lines : [...lines, `and ${thousands(unread.length - shown.length)} more`]
 }
 
 function conflictLines(conflicts: readonly Conflict[]): string[] {
   const shown = conflicts.slice(0, LISTED_MAX)
   const lines = columns(shown.map(({ finding_id, kind, detail }) => [finding_id, kind, detail]))
   const more = conflicts.length - shown.length
-  return more === 0 ? lines : [...lines, `… and ${plural(more, 'more', 'more')}: --json lists all`]
+  return more === 0 ? lines : [...lines, `and ${thousands(more)} more; --json lists all`]
 }

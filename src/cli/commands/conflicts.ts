@@ -1,4 +1,5 @@
-// Verbs about what was said apart and can't both be: conflicts list, show, explain. They compute and print; settling is for `resolve`.
+// The commands about conflicts: conflicts list, show and explain. They only compute and print; `resolve`
+// settles conflicts.
 
 import type { ExitCode } from '../../base/errors.ts'
 import { printJson as printExact } from '../../json/json.ts'
@@ -18,22 +19,22 @@ import { type Printable, RawJson } from '../terminal/json-output.ts'
 import { columns, plural, shortCid } from '../terminal/layout.ts'
 import { ProgressLine } from '../terminal/progress.ts'
 
-const ID = { name: 'id', help: 'a conflict, vcx_…, or the event that recorded one, vev_…' }
+const ID = { name: 'id', help: 'a conflict, vcx_…, or the event that recorded it, vev_…' }
 
 const list: Command = {
   name: 'conflicts list',
   group: 'look',
   where: 'store',
   isDefault: true,
-  summary: 'list what was said apart and can’t both be',
+  summary: 'list the conflicts of a frontier',
   about: [
-    'Computed from the log, never stored: two events of which neither saw the other, and which set the same field of a finding to values that differ. Equal logs give equal lists, with equal ids. The view shows the value that comes last in replay order and marks the field as contested; nothing is decided by that.',
-    'A conflict is contested where it is between resolutions that people made apart. It is listed under its own id too where these set no field, such as for a finding that one side lacks.',
-    'With --recorded those that comparisons recorded are listed, in the journal or in the log, and whether each is open, settled or contested; and events that were to settle something and don’t count, with the reason.',
+    'A conflict is two concurrent events that set the same field of a finding to different values. Conflicts are computed from the log and not stored: equal logs give equal lists with equal ids. The view shows the last value in replay order and marks the field as contested; this does not settle the conflict.',
+    'A conflict is contested if concurrent resolutions of it differ. It then has its own id also if the resolutions do not set a field, for example for a finding that one side lacks.',
+    '--recorded lists the conflicts that comparisons recorded in the journal or in the log, each with its state: open, settled or contested. It also lists resolution events that have no effect, with the reason.',
   ],
   options: [
     { name: 'finding', value: 'vf', help: 'only conflicts of this finding' },
-    { name: 'recorded', help: 'list what events record, settled or not' },
+    { name: 'recorded', help: 'list recorded conflicts, settled or not' },
     FRONTIER_OPTION,
   ],
   examples: [
@@ -48,7 +49,7 @@ const show: Command = {
   name: 'conflicts show',
   group: 'look',
   where: 'store',
-  summary: 'show one conflict: what each event says, and what the view shows',
+  summary: 'show the value of each event of a conflict, and the value in the view',
   arguments: [ID],
   options: [FRONTIER_OPTION],
   examples: ['replica conflicts show vcx_0123456789abcdef'],
@@ -59,7 +60,7 @@ const explain: Command = {
   name: 'conflicts explain',
   group: 'look',
   where: 'store',
-  summary: 'say of one conflict who said what, why it is one, and what settles it',
+  summary: 'explain a conflict: its events and actors, its cause, and how to settle it',
   arguments: [ID],
   options: [FRONTIER_OPTION],
   examples: ['replica conflicts explain vcx_0123456789abcdef'],
@@ -68,7 +69,7 @@ const explain: Command = {
 
 export const CONFLICT_COMMANDS: readonly Command[] = [list, show, explain]
 
-/** A long log is replayed for the first answer: how far that is, is shown. */
+/** Shows the progress of the replay that the first query of a long log needs. */
 async function withReplayProgress<T>(
   { replica, io, out }: StoreContext,
   frontier: string,
@@ -101,13 +102,13 @@ async function runList(context: StoreContext, args: Args): Promise<ExitCode> {
     fields: { ...fields, recorded: recorded.map(recordedFields), ignored: ignored.map(one => ({ ...one })) },
     lines: [
       ...recordedLines(frontier, recorded),
-      ...ignored.map(({ event, reason }) => `${event} settles nothing: ${reason}`),
+      ...ignored.map(({ event, reason }) => `${event} has no effect: ${reason}`),
     ],
   })
 }
 
 function listLines(frontier: string, conflicts: readonly ListedConflict[]): string[] {
-  if (conflicts.length === 0) return [`nothing was set apart in ${frontier}`]
+  if (conflicts.length === 0) return [`no conflicts in ${frontier}`]
   const rows = conflicts.map(({ id, finding_id, kind, field, values, state }) => [
     id,
     finding_id ?? '',
@@ -119,7 +120,7 @@ function listLines(frontier: string, conflicts: readonly ListedConflict[]): stri
 }
 
 function recordedLines(frontier: string, recorded: readonly RecordedConflict[]): string[] {
-  if (recorded.length === 0) return [`no conflict is recorded for ${frontier}`]
+  if (recorded.length === 0) return [`no recorded conflicts in ${frontier}`]
   const rows = recorded.map(({ id, finding_id, kind, state, peer_id, detail }) => [
     id,
     finding_id,
@@ -153,7 +154,7 @@ async function runExplain(context: StoreContext, args: Args): Promise<ExitCode> 
       ...sides.flatMap(side => ['', ...columns(sideRows(side))]),
       '',
       why,
-      'What settles it:',
+      'To settle it:',
       ...settle.map(way => `  ${way}`),
     ],
   })
@@ -185,13 +186,13 @@ function viewRows(conflict: ConflictView): string[][] {
   const { id, finding_id, kind, events, values, state, shown, standing, recorded } = conflict
   return [
     ['conflict', id],
-    ['kind', kind ?? 'not known here'],
-    ['finding', finding_id ?? 'not known here'],
+    ['kind', kind ?? 'unknown'],
+    ['finding', finding_id ?? 'unknown'],
     ['state', state],
     ...(recorded === undefined ? [] : [['recorded', recordedText(recorded)]]),
     ...events.map((event, at) => [event, exact(values[at]!)]),
     ...(shown === undefined ? [] : [['shown now', exact(shown)]]),
-    ...(standing.length > 2 ? [['standing', plural(standing.length, 'event')]] : []),
+    ...(standing.length > 2 ? [['current', plural(standing.length, 'event')]] : []),
   ]
 }
 
@@ -218,10 +219,10 @@ function sideRows({ event, value, kind, actor, timestamp, reason, carriers }: Co
 }
 
 function signer({ hub, key, cid }: CarrierView): string {
-  return `${hub ?? 'a key that is not registered'} ${key.slice(0, 16)}…, node ${shortCid(cid)}`
+  return `${hub ?? 'an unregistered key'} ${key.slice(0, 16)}…, node ${shortCid(cid)}`
 }
 
-/** Values as they are in the log, numbers in their spelling. */
+/** Returns a value as in the log, with the notation of its numbers. */
 function raw(value: Json): RawJson {
   return new RawJson(printExact(value))
 }

@@ -1,4 +1,4 @@
-// Verbs about the shape of a frontier: classify, merge, fork; and verify, which reads everything once more.
+// The commands about the graph of a frontier: classify, merge and fork; and verify, which checks the store.
 
 import type { ExitCode } from '../../base/errors.ts'
 import { ReplicaError } from '../../base/errors.ts'
@@ -14,15 +14,20 @@ import type { Printable } from '../terminal/json-output.ts'
 import { plural, thousands } from '../terminal/layout.ts'
 import { ProgressLine } from '../terminal/progress.ts'
 
-const REASON = { name: 'reason', value: 'text', required: true, help: 'why; it is signed and stays' } as const
+const REASON = {
+  name: 'reason',
+  value: 'text',
+  required: true,
+  help: 'the reason; it becomes part of the signed event',
+} as const
 
 const classify: Command = {
   name: 'classify',
   group: 'log',
   where: 'store',
-  summary: 'say whether events could be merged as they are',
+  summary: 'check whether events can be merged without further ancestors',
   about: [
-    'The answer is proceed, or fetch with the ancestors that are neither here nor in the file. Nothing is changed. The file is a JSON array of events (with their payload.parents) or of objects {id, parents}; - reads stdin.',
+    'Prints proceed, or fetch with the ancestors that are neither in the store nor in the file. Changes nothing. The file is a JSON array of events (with their payload.parents) or of objects {id, parents}; - reads stdin.',
   ],
   arguments: [{ name: 'file', help: 'a JSON file, or - for stdin' }],
   options: [FRONTIER_OPTION],
@@ -33,9 +38,9 @@ const merge: Command = {
   name: 'merge',
   group: 'log',
   where: 'store',
-  summary: 'join the heads of a frontier under one signed event',
-  about: ['Not needed to go on: the next event is built on all heads anyway. Nothing merges by itself.'],
-  options: [REASON, { name: 'actor', value: 'id', help: 'who merges; this hub when not given' }, FRONTIER_OPTION],
+  summary: 'join the heads of a frontier with a signed event',
+  about: ['A merge is optional: the next event has all heads as parents. The program never merges by itself.'],
+  options: [REASON, { name: 'actor', value: 'id', help: 'actor of the merge (default: this hub)' }, FRONTIER_OPTION],
   examples: ['replica merge --reason "both readings stand"'],
   async run(context, args) {
     const { replica, out } = context
@@ -54,9 +59,9 @@ const fork: Command = {
   name: 'fork',
   group: 'log',
   where: 'store',
-  summary: 'begin a new frontier from what is at hand',
+  summary: 'create a frontier from the available events of another',
   about: [
-    'For when ancestors are not to be had any more. The events at hand, held ones included, are signed anew by this store; the missing ancestors are named in the first event. The frontier itself stays as it is.',
+    'Use it if ancestors are lost. This store signs the available events, including held ones, again; the first event names the missing ancestors. The original frontier does not change.',
   ],
   options: [REASON, FRONTIER_OPTION],
   examples: ['replica fork --reason "the archive of 2025 is lost"'],
@@ -68,7 +73,7 @@ const fork: Command = {
       fields: { base, frontier: made.frontier, cid: made.cid, mapped: made.mapped, missing: made.missing },
       lines: [
         `forked ${base} as ${made.frontier}: ${plural(made.mapped, 'node')}`,
-        ...made.missing.map(cid => `  without ${cid}`),
+        ...made.missing.map(cid => `  missing ${cid}`),
       ],
     })
   },
@@ -78,11 +83,11 @@ const verify: Command = {
   name: 'verify',
   group: 'look',
   where: 'store',
-  summary: 'read everything once more and say what is wrong',
+  summary: 'check the whole store and list its faults',
   about: [
-    'Every node is hashed, its form and event checked, and the indexes are compared with the log. The exit code is 1 when something is wrong.',
+    'Hashes every node, checks its form and event, and compares the indexes with the log. The exit code is 1 if there are faults.',
   ],
-  options: [{ name: 'signatures', help: 'check every signature, too' }],
+  options: [{ name: 'signatures', help: 'also check all signatures' }],
   run: (context, args) => runVerify(context, args, options => context.replica.verify(options)),
   async runDamaged(context, args) {
     const { verifyFolder } = await import('../../replica/verify.ts')
@@ -107,7 +112,7 @@ async function runClassify(context: StoreContext, args: Args): Promise<ExitCode>
   })
 }
 
-/** An event, or just its id and parents. */
+/** Returns the id and parents of an item: an event or {id, parents}. */
 function pairOf(text: Uint8Array, index: number): IdPair {
   const value = parse(text, index)
   const { id, parents } = value
@@ -116,7 +121,7 @@ function pairOf(text: Uint8Array, index: number): IdPair {
   if (typeof id === 'string' && !('kind' in value))
     throw new ReplicaError(
       'ERR_EVENT_SHAPE',
-      `item ${index} has no list of parents: it wants {"id": …, "parents": […]}`,
+      `item ${index} has no list of parents: expected {"id": …, "parents": […]}`,
     )
   const { head } = readEvent(text)
   return { id: head.id, parents: head.parents ?? [] }
@@ -128,7 +133,7 @@ function parse(text: Uint8Array, index: number): { id?: unknown; parents?: unkno
     return typeof value === 'object' && value !== null ? value : {}
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    throw new ReplicaError('ERR_JSON', `item ${index} is no JSON`, { cause: error })
+    throw new ReplicaError('ERR_JSON', `item ${index} is not JSON`, { cause: error })
   }
 }
 
@@ -162,9 +167,10 @@ async function runVerify(
           .join('  '),
       ),
       ...report.sharedIds.map(
-        ({ frontier, event }) => `notice  ${frontier}  ${event} is the id of two contents or more; both are kept`,
+        ({ frontier, event }) =>
+          `notice  ${frontier}  several events with different content have the id ${event}; all are kept`,
       ),
-      `${plural(report.checked, 'node')} checked, ${faults.length === 0 ? 'nothing wrong' : plural(faults.length, 'fault')}`,
+      `${plural(report.checked, 'node')} checked, ${faults.length === 0 ? 'no faults' : plural(faults.length, 'fault')}`,
     ],
   })
 }

@@ -1,4 +1,4 @@
-// Verbs for what nodes link: document put, get and bases.
+// The commands for documents that nodes link: document put, get and bases.
 
 import * as path from 'node:path'
 import type { ExitCode } from '../../base/errors.ts'
@@ -16,9 +16,9 @@ const put: Command = {
   name: 'document put',
   group: 'log',
   where: 'store',
-  summary: 'keep a document, to be linked by an event',
+  summary: 'store a document so that an event can link it',
   about: [
-    'A document is any bytes, at most 128 MiB. It goes to other hubs with the event that links it: replica append --link <cid>.',
+    'A document is any file of at most 128 MiB. It is sent to other hubs with the event that links it: replica append --link <cid>.',
   ],
   arguments: [{ name: 'file', help: 'a file, or - for stdin' }],
   options: [FRONTIER_OPTION],
@@ -31,9 +31,9 @@ const get: Command = {
   group: 'look',
   where: 'store',
   summary: 'write a document that an event links',
-  about: ['Which documents an event links says replica show.'],
+  about: ['`replica show` lists the documents that an event links.'],
   arguments: [{ name: 'cid', help: 'the CID of the document' }],
-  options: [{ name: 'out', value: 'file', help: 'write to a file, which is replaced as a whole' }, FRONTIER_OPTION],
+  options: [{ name: 'out', value: 'file', help: 'write to a file, which is replaced atomically' }, FRONTIER_OPTION],
   examples: ['replica document get bafkrei… --out table.csv'],
   run: runGet,
 }
@@ -42,9 +42,9 @@ const bases: Command = {
   name: 'document bases',
   group: 'look',
   where: 'store',
-  summary: 'list the base documents of a frontier, and say which one counts',
+  summary: 'list the base documents of a frontier and mark the one in effect',
   about: [
-    'A base document has what came in with a whole frontier beside its events: findings, registered actors and all the rest. Any peer may link one; that of the frontier’s owner counts, who made the first node here. The others are kept, and are in no view and no export.',
+    'A base document has the parts of an imported frontier other than its events: findings, registered actors and more. Any peer may link one. Only that of the frontier’s owner, the signer of the first node, is in effect. The others are kept but are not in views and exports.',
   ],
   options: [FRONTIER_OPTION],
   run: runBases,
@@ -64,9 +64,9 @@ async function runGet({ replica, io, out, cwd }: StoreContext, args: Args): Prom
   const frontier = replica.frontier(args.text('frontier'))
   const cid = args.argument(0)
   const name = args.text('out')
-  if (name === undefined && out.json) throw usage('with --json the document needs a file of its own: --out <file>')
+  if (name === undefined && out.json) throw usage('with --json, write the document to a file: --out <file>')
   if (name === undefined && io.stdout.terminal)
-    throw usage('these bytes are not for a terminal', 'send them to a file: replica document get … --out <file>')
+    throw usage("can't print binary data on a terminal", 'write it to a file: replica document get … --out <file>')
   const bytes = await replica.documents(frontier).read(parseCid(cid))
   if (name === undefined) {
     for (const piece of pieces(bytes)) await io.stdout.write(piece)
@@ -84,7 +84,7 @@ async function runBases({ replica, out }: StoreContext, args: Args): Promise<Exi
   const found = await baseDocuments(replica, frontier)
   const rows = found.map(({ document, counts, linkedBy }) => [
     document,
-    counts ? 'counts' : 'does not count',
+    counts ? 'in effect' : 'not in effect',
     linkedBy.map(({ hub, key }) => hub ?? `key ${key.slice(0, 16)}…`).join(', '),
   ])
   const fields = found.map(({ document, counts, linkedBy }) => ({
@@ -94,6 +94,6 @@ async function runBases({ replica, out }: StoreContext, args: Args): Promise<Exi
   }))
   return out.done({
     fields: { frontier, bases: fields },
-    lines: rows.length === 0 ? [`no whole frontier was imported into ${frontier}`] : columns(rows),
+    lines: rows.length === 0 ? [`${frontier} has no base documents`] : columns(rows),
   })
 }

@@ -1,4 +1,4 @@
-// Verbs that bring events in: import, append.
+// The commands that add events: import and append.
 
 import { sha256, toHex } from '../../base/bytes.ts'
 import type { ExitCode } from '../../base/errors.ts'
@@ -20,16 +20,16 @@ const importCommand: Command = {
   name: 'import',
   group: 'log',
   where: 'store',
-  summary: 'take in a frontier, or a log of events',
+  summary: 'import a frontier or a log of events',
   about: [
-    'A whole frontier is a frontier.json, or a .vela repository (the folder that contains .vela, or .vela itself). Its events go into the log; all the rest is kept in documents that travel with the log, and comes out again with export --format vela.',
-    'A log of events is a JSON array, JSONL, or a folder with one event a file; - reads stdin. Lists keep their order, a folder is ordered by timestamp and id. Events are not changed; importing twice adds nothing.',
-    'What does not name its frontier needs --frontier. A bad event is named with its place and left out of the log, and the rest goes in; with --strict nothing does.',
+    'A whole frontier is a frontier.json or a .vela repository (the parent folder of .vela, or .vela itself). Its events go into the log. The rest is stored in documents that are synced with the log; export --format vela writes it again.',
+    'A log of events is a JSON array, JSONL, or a folder with one event per file; - reads stdin. Lists keep their order; the events of a folder are sorted by timestamp and id. Events are not changed; a second import adds nothing.',
+    'A log that does not name its frontier needs --frontier. An invalid event is reported with its position and skipped; with --strict, one invalid event stops the whole import.',
   ],
   arguments: [{ name: 'file', help: 'a file, a folder, or - for stdin' }],
   options: [
-    { name: 'frontier', value: 'vfr', help: 'the frontier of a log that does not name itself' },
-    { name: 'strict', help: 'one bad event keeps everything out' },
+    { name: 'frontier', value: 'vfr', help: 'frontier of a log that does not name it' },
+    { name: 'strict', help: 'import nothing if an event is invalid' },
   ],
   examples: ['replica import bbb.events.json --frontier vfr_1d802563e4c4b1d8', 'replica import ~/projects/bbb'],
   run: runImport,
@@ -41,18 +41,18 @@ const append: Command = {
   where: 'store',
   summary: 'add an event',
   about: [
-    'The event is built on the heads of the frontier and signed with the key of this store. It comes from flags, or from a JSON file (- reads stdin) that holds a whole event with its id, or one without id and timestamp, which are then made.',
+    'The event has the heads of the frontier as parents and is signed with the key of this store. It comes from options or from a JSON file (- reads stdin). The file has a whole event with its id, or an event without id and timestamp, which are then added.',
   ],
   arguments: [{ name: 'file', optional: true, help: 'a JSON file with one event, or - for stdin' }],
   options: [
-    { name: 'kind', value: 'kind', help: 'what happened, such as finding.noted' },
-    { name: 'target', value: 'type:id', help: 'what it is about, such as finding:vf_04f7f6513eaa1b4d' },
-    { name: 'actor', value: 'id', help: 'who says so, such as reviewer:ada' },
-    { name: 'reason', value: 'text', help: 'why, in a sentence' },
-    { name: 'payload', value: 'json', help: 'any JSON value; null when not given' },
-    { name: 'caveat', value: 'text', repeated: true, help: 'a reservation; may be given several times' },
-    { name: 'timestamp', value: 'time', help: 'RFC 3339; now when not given' },
-    { name: 'link', value: 'cid', repeated: true, help: 'a document that goes with it; may be given several times' },
+    { name: 'kind', value: 'kind', help: 'kind of the event, such as finding.noted' },
+    { name: 'target', value: 'type:id', help: 'object of the event, such as finding:vf_04f7f6513eaa1b4d' },
+    { name: 'actor', value: 'id', help: 'actor of the event, such as reviewer:ada' },
+    { name: 'reason', value: 'text', help: 'reason, in one sentence' },
+    { name: 'payload', value: 'json', help: 'any JSON value (default: null)' },
+    { name: 'caveat', value: 'text', repeated: true, help: 'a caveat; can be repeated' },
+    { name: 'timestamp', value: 'time', help: 'RFC 3339 time (default: now)' },
+    { name: 'link', value: 'cid', repeated: true, help: 'a document that the event links; can be repeated' },
     FRONTIER_OPTION,
   ],
   examples: [
@@ -99,16 +99,16 @@ async function importWhole(...given: Parameters<typeof importFrontier>): Promise
   return files.importFrontier(...given)
 }
 
-/** A log of which nothing could go in leaves a frontier unkept that was not kept before: it has no heads. */
+/** Returns the heads; none if the import added nothing to a frontier that was not in the store. */
 function headsOf(replica: Replica, frontier: string): { heads: string[]; heads_digest: string } {
   if (!replica.frontiers().includes(frontier)) return { heads: [], heads_digest: toHex(sha256(new Uint8Array())) }
   return { heads: replica.heads(frontier), heads_digest: replica.headsDigest(frontier) }
 }
 
-/** The frontier that the log names itself, or the one given; they must not differ. */
+/** Returns the frontier of the option or of the log. @throws ReplicaError ERR_USAGE if they differ or both are missing */
 function frontierOf(given: string | undefined, { frontier }: EventInput): string {
   if (given !== undefined && frontier !== undefined && given !== frontier)
-    throw usage(`the log says that its frontier is ${frontier}, not ${given}`)
+    throw usage(`the log is of ${frontier}, not of ${given}`)
   const name = given ?? frontier
   if (name === undefined) throw usage('the log does not name its frontier', 'name it with --frontier <vfr>')
   return name
@@ -160,15 +160,15 @@ function importLines(report: ImportReport | WholeImportReport, input: EventInput
     lines.push(`refused ${name.join(' ')}: ${reason} (${code})`)
   }
   if (report.refusedCount > refused.length) lines.push(`and ${thousands(report.refusedCount - refused.length)} more`)
-  // With --strict and a bad event nothing is kept.
+  // With --strict and an invalid event nothing is stored.
   if ('base' in report && (report.baseKnown || report.documents > 0)) {
-    const state = report.baseKnown ? 'is here already' : `is kept with ${plural(report.documents, 'document')}`
+    const state = report.baseKnown ? 'is already stored' : `is stored with ${plural(report.documents, 'document')}`
     lines.push(`the rest of the frontier ${state}: ${report.base}`)
-    if (!report.baseCounts) lines.push('it does not count here, another does: replica document bases')
+    if (!report.baseCounts)
+      lines.push('it is not in effect, because another base document is: see replica document bases')
   }
   lines.push(...leftOf(input), ...unreadLines(input))
-  if (dropped.length > 0)
-    lines.push(`${plural(dropped.length, 'event')} had fields that no event has; they were left out: see --json`)
+  if (dropped.length > 0) lines.push(`dropped unknown fields of ${plural(dropped.length, 'event')}: --json lists them`)
   return lines
 }
 
@@ -176,11 +176,11 @@ function leftOf({ left = [], lost }: EventInput): string[] {
   return lost === undefined ? [...left] : [...left, lost]
 }
 
-/** Findings that are none: they are kept as they are. */
+/** Lists malformed findings, which are stored unchanged. */
 function unreadLines({ whole }: EventInput): string[] {
   const unread = whole?.unread ?? []
   const shown = unread.slice(0, UNREAD_LISTED_MAX)
-  const lines = shown.map(({ list, index, reason }) => `kept, and can't be read: ${list}[${index}]: ${reason}`)
+  const lines = shown.map(({ list, index, reason }) => `stored but malformed: ${list}[${index}]: ${reason}`)
   return unread.length === shown.length ? lines : [...lines, `and ${thousands(unread.length - shown.length)} more`]
 }
 
@@ -190,7 +190,7 @@ async function runAppend(context: StoreContext, args: Args): Promise<ExitCode> {
   const file = args.positionals[0]
   const text = file === undefined ? draftFrom(args) : await readWhole(file, { cwd, stdin: io.stdin })
   if (file !== undefined && DRAFT_FLAGS.some(name => args.has(name)))
-    throw usage('an event comes from a file or from flags, not from both')
+    throw usage('give the event as a file or as options, not both')
   const made = await replica.append(frontier, text, { links: args.all('link').map(parseCid) })
   return out.done({
     fields: {
@@ -202,17 +202,17 @@ async function runAppend(context: StoreContext, args: Args): Promise<ExitCode> {
       parents: made.parents,
       known: made.known,
     },
-    lines: [made.known ? `${made.event} is there already` : `appended ${made.event}`, `  ${made.cid}`],
+    lines: [made.known ? `already stored: ${made.event}` : `appended ${made.event}`, `  ${made.cid}`],
   })
 }
 
 const DRAFT_FLAGS = ['kind', 'target', 'actor', 'reason', 'payload', 'caveat', 'timestamp'] as const
 
-/** The flags as JSON text of a draft. The payload stays the text it is: its numbers must not pass through JavaScript's. */
+/** Returns the options as JSON text of a draft. The payload stays text, so that its numbers stay exact. */
 function draftFrom(args: Args): string {
   const target = args.required('target')
   const colon = target.indexOf(':')
-  if (colon < 1 || colon === target.length - 1) throw usage(`--target wants type:id, not ${JSON.stringify(target)}`)
+  if (colon < 1 || colon === target.length - 1) throw usage(`--target must be type:id, not ${JSON.stringify(target)}`)
   const members = {
     kind: args.required('kind'),
     target: { type: target.slice(0, colon), id: target.slice(colon + 1) },

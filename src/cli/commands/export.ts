@@ -1,4 +1,4 @@
-// The verb that takes events and whole frontiers out: export.
+// The command export: writes events and whole frontiers.
 
 import * as path from 'node:path'
 import type { ExitCode } from '../../base/errors.ts'
@@ -17,26 +17,26 @@ const exportCommand: Command = {
   name: 'export',
   group: 'log',
   where: 'store',
-  summary: 'print the events of a frontier, or all of it',
+  summary: 'print the events of a frontier or the whole frontier',
   about: [
-    'Events come in replay order, each once: parents first, among the ready the least id first. The JSON values are those that came in, numbers included. Two replicas with the same heads print the same bytes.',
-    'A whole frontier is what was imported, with the events that came later and what they made of it; its events keep the order in which they came in. A folder is made whole under another name first, and one that has something in it is left alone.',
-    'Events of this program are no part of what others read: frontier.merged, which stops readers that do not know it, and what only carries the documents of a whole frontier. They are left out of lists without --all, and of whole frontiers.',
-    'Events of the journal, which are of the actor federation, are what this replica observed of its peers: --with-journal puts them behind all others.',
+    'Events are in replay order, each once: parents first, then by id. The JSON values are unchanged, including numbers. Two replicas with the same heads print the same bytes.',
+    'A whole frontier is the imported one with all later events and their effects; its events are in order of arrival. A folder is created under a temporary name and then renamed; a folder that is not empty is not changed.',
+    'Some events are specific to this program: frontier.merged, which other readers do not support, and events that only carry the documents of a whole frontier. Whole frontiers do not include them; lists do with --all.',
+    'Events of the journal have the actor federation and record what this replica observed of its peers. --with-journal appends them.',
   ],
   options: [
     {
       name: 'format',
       value: 'form',
-      help: 'events: a JSON array (default); jsonl: one a line; vela: a frontier.json; vela-repo: a .vela folder',
+      help: 'events: a JSON array (default); jsonl: one per line; vela: frontier.json; vela-repo: .vela folder',
     },
     {
       name: 'out',
       value: 'file',
-      help: 'write to a file, which is replaced as a whole, or to a new folder, instead of stdout',
+      help: 'write to a file, which is replaced atomically, or to a new folder (default: stdout)',
     },
-    { name: 'all', help: 'events of this program too' },
-    { name: 'with-journal', help: "behind the events of a list, those in this replica's journal" },
+    { name: 'all', help: 'include events that are specific to this program' },
+    { name: 'with-journal', help: "append the events of this replica's journal to a list" },
     FRONTIER_OPTION,
   ],
   examples: ['replica export --format jsonl > bbb.jsonl', 'replica export --format vela-repo --out ./bbb'],
@@ -50,12 +50,12 @@ async function runExport(context: StoreContext, args: Args): Promise<ExitCode> {
   const frontier = replica.frontier(args.text('frontier'))
   const format = args.text('format') ?? 'events'
   if (format !== 'events' && format !== 'jsonl' && format !== 'vela' && format !== 'vela-repo')
-    throw usage(`--format is events, jsonl, vela or vela-repo, not ${JSON.stringify(format)}`)
+    throw usage(`--format must be events, jsonl, vela or vela-repo, not ${JSON.stringify(format)}`)
   const name = args.text('out')
-  if (name === undefined && out.json) throw usage('with --json the events need a file of their own: --out <file>')
+  if (name === undefined && out.json) throw usage('with --json, write the events to a file: --out <file>')
   if (format === 'vela-repo') return exportRepository(context, frontier, name)
   const form = { frontier, format, all: args.has('all'), journal: args.has('with-journal') }
-  // On a terminal the data itself is what is seen.
+  // On a terminal the printed data replaces the progress line.
   const quiet = out.quiet || (name === undefined && io.stdout.terminal)
   const progress = new ProgressLine(io.stderr, { quiet })
   const source =
@@ -78,7 +78,7 @@ async function exportRepository(
   frontier: string,
   name?: string,
 ): Promise<ExitCode> {
-  if (name === undefined) throw usage('a repository needs a folder: --out <folder>')
+  if (name === undefined) throw usage('a repository must be written to a folder: --out <folder>')
   const file = path.resolve(cwd, name)
   const files = await new ProgressLine(io.stderr, out).during('export', async () => {
     const snapshot = await import('../../projection/files/snapshot.ts')
@@ -106,7 +106,7 @@ async function* wholePieces(
 
 interface Piece {
   readonly text: string
-  /** Events in it. */
+  /** The number of events in the text. */
   readonly events: number
 }
 
@@ -139,7 +139,7 @@ async function writeFile(file: string, pieces: AsyncIterable<Piece>): Promise<{ 
   return { events, bytes }
 }
 
-/** Says how far it is, and takes that away before the last piece is answered for. */
+/** Yields the pieces and shows the progress; removes it after the last piece. */
 async function* withProgress(pieces: AsyncIterable<Piece>, progress: ProgressLine): AsyncGenerator<Piece> {
   let written = 0
   try {
@@ -153,7 +153,7 @@ async function* withProgress(pieces: AsyncIterable<Piece>, progress: ProgressLin
   }
 }
 
-/** Many small pieces as fewer large ones. */
+/** Joins small pieces into larger ones. */
 async function* inBatches(pieces: AsyncIterable<Piece>): AsyncGenerator<Piece> {
   let text = ''
   let events = 0

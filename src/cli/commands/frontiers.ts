@@ -1,4 +1,4 @@
-// Verbs about the frontiers of a store.
+// The commands about the frontiers of a store.
 
 import type { Command } from '../command.ts'
 import { columns, thousands } from '../terminal/layout.ts'
@@ -25,11 +25,11 @@ const create: Command = {
   name: 'frontier create',
   group: 'store',
   where: 'store',
-  summary: 'begin a new frontier',
-  about: ['Its first event is frontier.created; the name vfr_… comes from that event.'],
+  summary: 'create a frontier',
+  about: ['The first event is frontier.created; the frontier’s name vfr_… is derived from it.'],
   options: [
-    { name: 'name', value: 'text', required: true, help: 'what the frontier is about, for people' },
-    { name: 'creator', value: 'id', help: 'what made it; this program and its version when not given' },
+    { name: 'name', value: 'text', required: true, help: 'title of the frontier, for people' },
+    { name: 'creator', value: 'id', help: 'creator of the frontier (default: this program and its version)' },
   ],
   examples: ['replica frontier create --name "Blood-brain barrier"'],
   async run(context, args) {
@@ -47,9 +47,9 @@ const track: Command = {
   name: 'frontier track',
   group: 'store',
   where: 'store',
-  summary: 'accept a frontier that others hold',
-  about: ['A store takes in nodes of a frontier only after it was created, imported, cloned or tracked here.'],
-  arguments: [{ name: 'vfr', help: "the frontier's name, vfr_ and sixteen hex digits" }],
+  summary: 'accept nodes of a frontier that other hubs have',
+  about: ['A store accepts nodes of a frontier only after it was created, imported, cloned or tracked in this store.'],
+  arguments: [{ name: 'vfr', help: "the frontier's name, vfr_ and 16 hex digits" }],
   async run(context, args) {
     const frontier = args.argument(0)
     await context.replica.track(frontier)

@@ -1,4 +1,4 @@
-// The verb that exchanges nodes both ways: in one session, or live as long as it is wanted.
+// The command sync: exchanges nodes in both directions, in one session or continuously.
 
 import { isLiveSetting, type LiveMode } from '../../admission/peer.ts'
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
@@ -19,18 +19,18 @@ const sync: Command = {
   name: 'sync',
   group: 'sync',
   where: 'store',
-  summary: 'exchange nodes with a peer both ways, once or live',
+  summary: 'exchange nodes with a peer in both directions, once or continuously',
   about: [
-    'One session in which each side gets what it lacks, and the report says what went which way. Exit code 1 means that something was refused or, with both ways, that the heads are not the same.',
-    'With --live the link stays, new nodes flow as they are made, and a link that is cut is dialled again, until an interrupt. With --until-caught-up it ends when the heads are the same on both sides or, with one way, when the side that takes nodes has all that the other had.',
+    'Runs one session in which each side receives the nodes that it lacks, and reports both directions. Exit code 1 means that nodes were refused or, in both directions, that the heads differ.',
+    'With --live the link stays open until an interrupt: new nodes are sent at once, and a lost link is reconnected. With --until-caught-up the command ends when the heads are equal on both sides or, in one direction, when the receiver has all nodes of the sender.',
   ],
   arguments: [{ name: 'peer', help: 'a registered peer' }],
   options: [
-    { name: 'mode', value: 'way', help: 'both (default), pull or push, seen from here' },
-    { name: 'live', help: 'stay and follow' },
-    { name: 'until-caught-up', help: 'follow until both sides, or the one that takes nodes, have caught up' },
-    { name: 'timeout', value: 'seconds', help: 'give up after so many seconds' },
-    { name: 'jsonl', help: 'with --live, print each round as a line of JSON' },
+    { name: 'mode', value: 'way', help: 'direction as seen from here: both (default), pull or push' },
+    { name: 'live', help: 'keep the link open and follow' },
+    { name: 'until-caught-up', help: 'follow until both sides, or the receiver, have caught up' },
+    { name: 'timeout', value: 'seconds', help: 'time limit in seconds' },
+    { name: 'jsonl', help: 'with --live, print each round as one line of JSON' },
     FRONTIER_OPTION,
   ],
   examples: ['replica sync hub:lab', 'replica sync hub:lab --live --until-caught-up --timeout 30'],
@@ -41,9 +41,10 @@ export const LIVE_COMMANDS: readonly Command[] = [sync]
 
 async function runSync(context: StoreContext, args: Args): Promise<ExitCode> {
   const mode = args.text('mode') ?? 'both'
-  if (!isLiveSetting(mode) || mode === 'off') throw usage(`--mode is both, pull or push, not ${JSON.stringify(mode)}`)
+  if (!isLiveSetting(mode) || mode === 'off')
+    throw usage(`--mode must be both, pull or push, not ${JSON.stringify(mode)}`)
   const seconds = args.count('timeout', 0)
-  if (args.has('timeout') && (seconds < 1 || seconds > 2_000_000)) throw usage('--timeout wants 1 to 2000000 seconds')
+  if (args.has('timeout') && (seconds < 1 || seconds > 2_000_000)) throw usage('--timeout must be 1 to 2000000 seconds')
   const request = {
     frontier: context.replica.frontier(args.text('frontier')),
     peer: args.argument(0),
@@ -51,7 +52,7 @@ async function runSync(context: StoreContext, args: Args): Promise<ExitCode> {
     late: args.has('timeout') ? AbortSignal.timeout(1000 * seconds) : undefined,
   }
   const isLive = args.has('live') || args.has('until-caught-up')
-  if (args.has('jsonl') && !isLive) throw usage('--jsonl goes with --live')
+  if (args.has('jsonl') && !isLive) throw usage('--jsonl needs --live or --until-caught-up')
   if (isLive)
     return followLive(context, request, { jsonl: args.has('jsonl'), untilCaughtUp: args.has('until-caught-up') })
   return runOnce(context, request)
@@ -73,7 +74,7 @@ async function runOnce({ replica, io, out, signal }: StoreContext, request: Sync
     report = await replica.sync(frontier, peer, { mode, signal: until, onProgress: follow(progress) })
   } catch (error) {
     throw late?.aborted && !signal.aborted
-      ? new ReplicaError('ERR_SYNC_TIMEOUT', 'the time is over', { cause: error })
+      ? new ReplicaError('ERR_SYNC_TIMEOUT', 'time limit exceeded', { cause: error })
       : error
   } finally {
     await progress.clear()
@@ -111,11 +112,11 @@ function reportLines(report: ExchangeReport): string[] {
       ...way('in', report.in),
       ...way('out', report.out),
       ['  wire', `${size(report.sent_bytes)} out, ${size(report.received_bytes)} in`],
-      ['  heads', `${thousands(report.heads.length)}, ${report.equal ? 'the same' : 'not the same'} on both sides`],
+      ['  heads', `${thousands(report.heads.length)}, ${report.equal ? 'equal' : 'different'} on both sides`],
       ...(report.note === undefined ? [] : [['', report.note]]),
       ...indented(report.in === undefined ? [] : conflictRows(report)),
       ...indented(openedRemotely(report.peer, report.out ?? {})),
-      ...(report.same_registry ? [] : [['  registry', 'not the same peers are registered on both sides']]),
+      ...(report.same_registry ? [] : [['  registry', 'peer lists differ: see `replica peer adopt`']]),
     ]),
   ]
 }
@@ -128,7 +129,7 @@ function directionText({ admitted, known, held_count, refused_count }: Direction
   return `${thousands(admitted)} admitted, ${thousands(known)} known, ${thousands(held_count)} held, ${thousands(refused_count)} refused`
 }
 
-/** A round waits in memory until it is printed; of a reader that is slow, only the last so many. */
+/** The maximum number of rounds that wait in memory for a slow reader; further rounds are not printed. */
 const ROUNDS_WAITING_MAX = 1000
 
 async function followLive(
@@ -169,9 +170,10 @@ async function followLive(
   const reason: unknown = settled.signal.reason
   if (settled.signal.aborted && !(reason instanceof DOMException)) throw reason
   if (untilCaughtUp && !state.caughtUp) {
-    if (signal.aborted) throw new ReplicaError('ERR_ABORTED', 'the verb was stopped before both sides had caught up')
+    if (signal.aborted)
+      throw new ReplicaError('ERR_ABORTED', 'the command was interrupted before both sides had caught up')
     if (state.failure !== undefined) throw state.failure
-    if (state.phase === 'connecting') throw new ReplicaError('ERR_SYNC_TIMEOUT', 'the time is over')
+    if (state.phase === 'connecting') throw new ReplicaError('ERR_SYNC_TIMEOUT', 'time limit exceeded')
   }
   const { equal } = state
   const exit = untilCaughtUp && !state.caughtUp ? 1 : 0
@@ -183,7 +185,7 @@ async function followLive(
       ...openedMembers(merged),
     },
     lines: [
-      `followed ${peer}: ${plural(sums.in, 'node')} in, ${plural(sums.out, 'node')} out, heads ${equal ? 'the same' : 'not the same'} on both sides`,
+      `followed ${peer}: ${plural(sums.in, 'node')} in, ${plural(sums.out, 'node')} out, heads ${equal ? 'equal' : 'different'} on both sides`,
       ...(sums.in === 0 ? [] : columns(indented(conflictRows(merged)))),
     ],
   })

@@ -1,4 +1,4 @@
-// Verbs that list what a frontier holds, node by node: log, show, journal.
+// The commands that list nodes and journal entries of a frontier: log, show and journal.
 
 import { toHex } from '../../base/bytes.ts'
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
@@ -19,9 +19,9 @@ const NUMBER: OptionSpec = {
   name: 'number',
   short: 'n',
   value: 'count',
-  help: 'at most so many; 20 when not given, 0 for all',
+  help: 'maximum number (default: 20; 0 for all)',
 }
-const JSONL: OptionSpec = { name: 'jsonl', help: 'print one JSON object a line instead, as a stream' }
+const JSONL: OptionSpec = { name: 'jsonl', help: 'print a stream of JSON objects, one per line' }
 const NUMBER_DEFAULT = 20
 const PAGE = 256
 
@@ -31,9 +31,9 @@ const log: Command = {
   where: 'store',
   summary: 'list the nodes of a frontier, newest first',
   about: [
-    'Newest means last to arrive here. Each line has the start of the CID, the event, its time, its kind, who and about what.',
+    'The newest node is the last that arrived in this store. Each line has the start of the CID, the event id, the time, the kind, the actor and the target.',
   ],
-  options: [NUMBER, { name: 'graph', help: 'draw how the nodes are built on each other' }, JSONL, FRONTIER_OPTION],
+  options: [NUMBER, { name: 'graph', help: 'draw the graph of the nodes' }, JSONL, FRONTIER_OPTION],
   examples: ['replica log --graph -n 50', 'replica log -n 0 --jsonl'],
   run: runLog,
 }
@@ -44,7 +44,7 @@ const show: Command = {
   where: 'store',
   summary: 'show a node and its event',
   about: [
-    'An event id is a short label: when several nodes carry it, all are shown. --raw writes the bytes of the one node that a CID names; they are not for a terminal.',
+    'An event id is a short label: if several nodes have it, all are shown. --raw writes the bytes of one node, but not on a terminal.',
   ],
   arguments: [{ name: 'cid|vev', help: "a node's CID, or an event's id" }],
   options: [{ name: 'raw', help: 'write the bytes of the node' }, FRONTIER_OPTION],
@@ -56,16 +56,16 @@ const journal: Command = {
   name: 'journal',
   group: 'look',
   where: 'store',
-  summary: "list this replica's own observations",
+  summary: 'list the observations of this replica',
   about: [
-    'Peers added and removed, keys rotated, syncs that changed something, conflicts that they opened, passes over peers, forks. The journal is signed, never goes to peers, and `replica verify` checks it.',
-    '--export writes all of it, one JSON object a line, each with the bytes that were signed, so that others can check it.',
+    'The journal records added and removed peers, rotated keys, syncs with changes, opened conflicts, comparisons and forks. It is signed and not sent to peers; `replica verify` checks it.',
+    '--export writes all entries, one JSON object per line, each with its signed bytes, so that others can check them.',
   ],
   options: [
     NUMBER,
-    { name: 'after', value: 'number', help: 'the first entries after this one, not the last ones' },
+    { name: 'after', value: 'number', help: 'list the first entries after this one instead of the last' },
     JSONL,
-    { name: 'export', help: 'print all entries as --jsonl does, with the signed bytes' },
+    { name: 'export', help: 'print all entries as with --jsonl, with the signed bytes' },
     FRONTIER_OPTION,
   ],
   run: runJournal,
@@ -79,12 +79,12 @@ async function runLog(context: StoreContext, args: Args): Promise<ExitCode> {
   const most = limitOf(args)
   const nodes = first(replica.nodes(frontier, { order: 'arrival', reverse: true, signal }), most)
   if (args.has('jsonl')) {
-    if (args.has('graph')) throw usage('--graph draws for people: leave out --jsonl')
+    if (args.has('graph')) throw usage('--graph and --jsonl exclude each other')
     for await (const node of nodes) await out.jsonLine(nodeFields(node))
     return 0
   }
   if (args.has('graph')) {
-    if (out.json) throw usage('--graph draws for people: leave out --json')
+    if (out.json) throw usage('--graph and --json exclude each other')
     checkCount(most)
     const graph = new LogGraph()
     for await (const node of nodes) await out.lines(graphLines(node, graph))
@@ -100,10 +100,10 @@ async function runLog(context: StoreContext, args: Args): Promise<ExitCode> {
   return out.done({ fields: { frontier, nodes: listed.map(nodeFields) }, lines: columns(listed.map(logCells)) })
 }
 
-/** What is printed as one piece is kept in memory until then. */
+/** Limits output that is collected in memory. @throws ReplicaError ERR_USAGE */
 function checkCount(most: number): void {
   if (most <= CLI_LIMITS.jsonItemsMax) return
-  throw usage(`more than ${CLI_LIMITS.jsonItemsMax} come only as a stream`, 'use --jsonl, or -n <count>')
+  throw usage(`more than ${CLI_LIMITS.jsonItemsMax} items need a stream`, 'use --jsonl or -n <count>')
 }
 
 function limitOf(args: Args): number {
@@ -118,7 +118,7 @@ async function* first<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<
   }
 }
 
-/** The last ones, in order; all as they come when there is no limit. */
+/** Yields the last items in order; all items without a limit. */
 async function* last<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<T> {
   const kept: T[] = []
   for await (const item of items) {
@@ -137,7 +137,7 @@ function graphLines(node: NodeView, graph: LogGraph): string[] {
   return [`${mark}  ${logCells(node).join('  ')}`, ...below]
 }
 
-/** A node as JSON; the event is embedded as the text that was signed. */
+/** Returns a node as JSON; the event is embedded as the signed text. */
 export function nodeFields(node: NodeView): { [key: string]: Printable } {
   const { seq, cid, height, parents, links, key, frontier, event } = node
   return { cid, seq, height, parents, links, key, frontier, event: new RawJson(event.text) }
@@ -150,10 +150,10 @@ async function runShow(context: StoreContext, args: Args): Promise<ExitCode> {
   const first = nodes[0]
   if (first === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${reference} is not in this store`)
   if (!args.has('raw')) return out.done({ fields: { nodes: nodes.map(nodeFields) }, lines: nodes.flatMap(nodeLines) })
-  if (out.json) throw usage('--raw writes bytes, and --json text: choose one')
-  if (nodes.length > 1) throw usage(`${nodes.length} nodes carry ${reference}: name one by its CID`)
+  if (out.json) throw usage('--raw and --json exclude each other')
+  if (nodes.length > 1) throw usage(`${nodes.length} nodes have ${reference}: name one by its CID`)
   if (io.stdout.terminal)
-    throw usage('these bytes are not for a terminal', 'send them to a file: replica show … --raw > node.cbor')
+    throw usage("can't print binary data on a terminal", 'write it to a file: replica show … --raw > node.cbor')
   await io.stdout.write(first.bytes)
   return 0
 }
@@ -199,7 +199,7 @@ async function runJournal(context: StoreContext, args: Args): Promise<ExitCode> 
   return out.json ? out.done({ fields: { frontier, entries: listed }, lines: [] }) : 0
 }
 
-/** Entries oldest first, a page at a time. */
+/** Yields entries, oldest first, page by page. */
 async function* journalEntries(
   replica: Replica,
   frontier: string,
@@ -235,7 +235,7 @@ function entryLine({ number, at, kind, facts }: JournalEntry): string {
   return [number, at.slice(0, 19), kind, ...words].join('  ')
 }
 
-/** Facts are plain values; bytes, should there be any, become hex. */
+/** Converts facts to JSON values; bytes become hex. */
 function printable(value: CborValue): Printable {
   if (value instanceof Uint8Array) return toHex(value)
   if (value === null || typeof value !== 'object') return value

@@ -1,4 +1,4 @@
-// Verbs about the registry: who is known to this replica, for one frontier.
+// The commands about the registry: the peers that this replica trusts, for each frontier.
 
 import { isLiveSetting, LIVE_SETTINGS, type LiveSetting, type Peer } from '../../admission/peer.ts'
 import type { Cut } from '../../admission/registry.ts'
@@ -14,15 +14,15 @@ const KEY = {
   name: 'key',
   value: 'hex',
   required: true,
-  help: "the hub's public key, 64 hex digits: what `replica keys show` prints there",
+  help: "the hub's public key, 64 hex digits, as `replica keys show` prints it there",
 } as const
 
-const ALLOW_PLAIN = { name: 'allow-plain', help: 'accept ws:// or http:// to another machine' } as const
+const ALLOW_PLAIN = { name: 'allow-plain', help: 'allow ws:// or http:// to another machine' } as const
 
 const LIVE = {
   name: 'live',
   value: 'way',
-  help: 'while a hub serves this store, follow the peer: off, pull, push or both, seen from here',
+  help: 'follow the peer while a hub serves this store: off, pull, push or both, as seen from here',
 } as const
 
 const add: Command = {
@@ -31,14 +31,14 @@ const add: Command = {
   where: 'store',
   summary: 'register a hub for a frontier',
   about: [
-    'From now on nodes signed by this key are admitted to the frontier; what was held for it is admitted at once. Nothing that the hub says about others is believed. With --frontier the store accepts that frontier from now on.',
-    'The same peer with another key is refused: see `replica peer rotate`.',
+    'The frontier then admits nodes signed by this key; nodes held for the key are admitted at once. The hub can’t vouch for other keys. With --frontier the store also starts to accept that frontier.',
+    'A registered peer can’t be added again with another key: see `replica peer rotate`.',
   ],
   arguments: [
-    { name: 'id', help: 'what the hub is called here, such as hub:lab' },
+    { name: 'id', help: 'id of the hub in this store, such as hub:lab' },
     { name: 'url', help: 'wss://… or https://…; ws:// and http:// for this machine only' },
   ],
-  options: [KEY, { name: 'note', value: 'text', help: 'a remark for yourself' }, LIVE, ALLOW_PLAIN, FRONTIER_OPTION],
+  options: [KEY, { name: 'note', value: 'text', help: 'a note for yourself' }, LIVE, ALLOW_PLAIN, FRONTIER_OPTION],
   examples: [
     'replica peer add hub:lab wss://lab.example --key 4fb0…',
     'replica peer add hub:lab wss://lab.example --key 4fb0… --live both',
@@ -57,7 +57,7 @@ const add: Command = {
     })
     return context.out.done({
       fields: { frontier, peer: peerFields(peer), added, admitted },
-      lines: [`${added ? 'registered' : 'already registered'} ${peer.id} for ${frontier}`, ...admittedLines(admitted)],
+      lines: [`${added ? 'registered' : 'already registered:'} ${peer.id} for ${frontier}`, ...admittedLines(admitted)],
     })
   },
 }
@@ -66,17 +66,10 @@ const set: Command = {
   name: 'peer set',
   group: 'peers',
   where: 'store',
-  summary: "change a registered hub's address, or whether it is followed",
-  about: [
-    'A hub that serves this store follows the change at once. The key stays: for another key see `replica peer rotate`.',
-  ],
+  summary: "change a registered hub's address or live setting",
+  about: ['A hub that serves this store applies the change at once. To change the key, see `replica peer rotate`.'],
   arguments: [{ name: 'id', help: 'a registered peer' }],
-  options: [
-    LIVE,
-    { name: 'url', value: 'url', help: 'the address by which the peer is reached from now on' },
-    ALLOW_PLAIN,
-    FRONTIER_OPTION,
-  ],
+  options: [LIVE, { name: 'url', value: 'url', help: 'the new address of the peer' }, ALLOW_PLAIN, FRONTIER_OPTION],
   examples: ['replica peer set hub:lab --live both'],
   async run(context, args) {
     const frontier = context.replica.frontier(args.text('frontier'))
@@ -91,7 +84,7 @@ const set: Command = {
     return context.out.done({
       fields: { frontier, peer: peerFields(peer), changed },
       lines: [
-        `${changed ? 'changed' : 'already so:'} ${peer.id} for ${frontier}: ${peer.url}, live ${peer.live ?? 'off'}`,
+        `${changed ? 'changed' : 'unchanged:'} ${peer.id} for ${frontier}: ${peer.url}, live ${peer.live ?? 'off'}`,
       ],
     })
   },
@@ -117,7 +110,7 @@ const list: Command = {
       },
       lines: [
         ...(rows.length === 0
-          ? [`no peers are registered for ${frontier}`]
+          ? [`no registered peers for ${frontier}`]
           : columns([['id', 'url', 'live', 'key', 'note'], ...rows])),
         ...cuts.map(
           cut => `cut off: ${cut.id}, key ${cut.public_key}, at ${plural(cut.heads.length, 'head')}, ${cut.at}`,
@@ -131,9 +124,9 @@ const remove: Command = {
   name: 'peer remove',
   group: 'peers',
   where: 'store',
-  summary: 'take a hub out of the registry',
+  summary: 'remove a hub from the registry',
   about: [
-    'What its key signed before the present heads stays. What it signs later is refused: the cut is remembered, and no clock decides.',
+    'Nodes of its key up to the current heads stay. Later nodes are refused: the store records a cut at these heads, which does not depend on clocks.',
   ],
   arguments: [{ name: 'id', help: 'a registered peer' }],
   options: [FRONTIER_OPTION],
@@ -151,8 +144,8 @@ const rotate: Command = {
   name: 'peer rotate',
   group: 'peers',
   where: 'store',
-  summary: 'give a registered hub its new key',
-  about: ['Make sure that the new key is really theirs. The former key is cut off at the present heads.'],
+  summary: 'replace the key of a registered hub',
+  about: ['Verify the new key with the hub’s operator first. The former key is cut off at the current heads.'],
   arguments: [{ name: 'id', help: 'a registered peer' }],
   options: [KEY, FRONTIER_OPTION],
   async run(context, args) {
@@ -160,7 +153,7 @@ const rotate: Command = {
     const { peer, admitted } = await context.replica.registry(frontier).rotate(args.argument(0), args.required('key'))
     return context.out.done({
       fields: { frontier, peer: peerFields(peer), admitted },
-      lines: [`${peer.id} has the key ${peer.public_key} now`, ...admittedLines(admitted)],
+      lines: [`${peer.id} now has the key ${peer.public_key}`, ...admittedLines(admitted)],
     })
   },
 }
@@ -169,9 +162,9 @@ const adopt: Command = {
   name: 'peer adopt',
   group: 'peers',
   where: 'store',
-  summary: "take over a peer's list of peers as your own",
+  summary: "register the peers of a peer's list",
   about: [
-    'Asks the hub for its signed list and registers whom it names, because you say so. Nothing is adopted unasked.',
+    'Gets the hub’s signed list of peers and registers them here. This happens only with this command or with clone --adopt-registry.',
   ],
   arguments: [{ name: 'id', help: 'a registered peer' }],
   options: [ALLOW_PLAIN, FRONTIER_OPTION],
@@ -189,18 +182,18 @@ const adopt: Command = {
   },
 }
 
-/** What adopting a hub's list did, as JSON. */
+/** Returns the result of an adoption as JSON. */
 export function adoptionFields({ adopted, cut, skipped }: AdoptReport): { [key: string]: Printable } {
   return { adopted: [...adopted], cut: [...cut], skipped: skipped.map(({ id, reason }) => ({ id, reason })) }
 }
 
-/** The same for people. */
+/** Returns the result of an adoption as text. */
 export function adoptionLines({ adopted, cut, skipped }: AdoptReport, peer: string): string[] {
   const named = (names: readonly string[]): string => (names.length === 0 ? '' : `: ${names.join(', ')}`)
   return [
     `adopted ${plural(adopted.length, 'peer')} from ${peer}${named(adopted)}`,
     ...(cut.length === 0 ? [] : [`cut off ${plural(cut.length, 'key')}${named(cut)}`]),
-    ...skipped.map(({ id, reason }) => `left out ${id}: ${reason}`),
+    ...skipped.map(({ id, reason }) => `skipped ${id}: ${reason}`),
   ]
 }
 
@@ -213,7 +206,7 @@ function peerFields({ id, url, public_key, added_at, note, live }: Peer): { [key
 function liveSetting(args: Args): LiveSetting | undefined {
   const text = args.text('live')
   if (text === undefined || isLiveSetting(text)) return text
-  throw usage(`--live is ${LIVE_SETTINGS.join(', ')}, not ${JSON.stringify(text)}`)
+  throw usage(`--live must be one of ${LIVE_SETTINGS.join(', ')}, not ${JSON.stringify(text)}`)
 }
 
 function cutFields({ id, public_key, heads, at }: Cut): { [key: string]: Printable } {
@@ -221,5 +214,5 @@ function cutFields({ id, public_key, heads, at }: Cut): { [key: string]: Printab
 }
 
 function admittedLines(admitted: number): string[] {
-  return admitted === 0 ? [] : [`admitted ${plural(admitted, 'node')} that had been held`]
+  return admitted === 0 ? [] : [`admitted ${plural(admitted, 'held node')}`]
 }

@@ -1,4 +1,5 @@
-// The verb that publishes: the registry entry of a frontier, or the owner's word that it is deprecated or another key's.
+// The command publish: sends a hub the registry entry of a frontier, or a record of the owner that
+// deprecates the frontier or moves it to another key.
 
 import type { ExitCode } from '../../base/errors.ts'
 import type { PublishReport, PublishTo, RecordReport } from '../../projection/publisher.ts'
@@ -11,24 +12,28 @@ const publish: Command = {
   name: 'publish',
   group: 'sync',
   where: 'store',
-  summary: "sign the frontier's registry entry and hand it to a hub",
+  summary: "sign the frontier's registry entry and publish it at a hub",
   about: [
-    'The entry says what the frontier is here now, by its hashes, and is signed with this store’s key. A hub takes it from the frontier’s owner only, and serves it when it has the same nodes: push them first.',
-    'With --deprecate or --rotate-to no entry is published but a record that nothing undoes: that the frontier ends here, or that it belongs to another key from now on.',
+    'The entry has the hashes of the frontier in this store and is signed with the store’s key. A hub accepts it only from the frontier’s owner and serves it when it has the same nodes: push them first.',
+    '--deprecate and --rotate-to publish a permanent record instead of an entry: the frontier ends, or it belongs to another key.',
   ],
   arguments: [{ name: 'to', help: 'a registered peer, or the http(s):// or ws(s):// URL of a hub' }],
   options: [
-    { name: 'owner', value: 'id', help: 'who publishes, such as reviewer:ada; this store’s hub id when not given' },
-    { name: 'locator', value: 'url', help: 'where the content is; the hub’s own snapshot when not given' },
-    { name: 'license', value: 'spdx', help: 'the licence, for people; not part of what is signed' },
-    { name: 'deprecate', help: 'say for good that nothing comes after this' },
-    { name: 'rotate-to', value: 'hex', help: 'give the frontier to this public key for good' },
-    { name: 'reason', value: 'text', help: 'with --deprecate and --rotate-to: why' },
+    {
+      name: 'owner',
+      value: 'id',
+      help: 'name of the publisher, such as reviewer:ada (default: the hub id of this store)',
+    },
+    { name: 'locator', value: 'url', help: 'URL of the content (default: the hub’s snapshot)' },
+    { name: 'license', value: 'spdx', help: 'the licence, for people; not part of the signed content' },
+    { name: 'deprecate', help: 'deprecate the frontier permanently' },
+    { name: 'rotate-to', value: 'hex', help: 'transfer the frontier permanently to this public key' },
+    { name: 'reason', value: 'text', help: 'with --deprecate or --rotate-to: the reason' },
     {
       name: 'allow-private',
-      help: 'also where the host’s name leads to this machine or a private network',
+      help: 'allow hosts of this machine and of private networks',
     },
-    { name: 'allow-plain', help: 'also by http:// to public hosts' },
+    { name: 'allow-plain', help: 'allow http:// to public hosts' },
     FRONTIER_OPTION,
   ],
   examples: [
@@ -65,15 +70,15 @@ async function runPublish(context: StoreContext, args: Args): Promise<ExitCode> 
   return printEntryReport(context, await publishing.publish(to, options))
 }
 
-/** Records need a reason, entries have none. */
+/** Returns the reason: a record needs one, an entry must not have one. @throws ReplicaError ERR_USAGE */
 function reasonIn(args: Args): string {
   const [deprecates, rotates] = [args.has('deprecate'), args.text('rotate-to') !== undefined]
   const reason = args.text('reason')
   if (deprecates && rotates) throw usage('--deprecate and --rotate-to exclude each other')
-  if (!deprecates && !rotates && reason !== undefined) throw usage('--reason goes with --deprecate or --rotate-to')
-  if ((deprecates || rotates) && (reason ?? '').trim() === '') throw usage('say why with --reason')
+  if (!deprecates && !rotates && reason !== undefined) throw usage('--reason needs --deprecate or --rotate-to')
+  if ((deprecates || rotates) && (reason ?? '').trim() === '') throw usage('missing option --reason <text>')
   const key = args.text('rotate-to')
-  if (key !== undefined && !/^[0-9a-f]{64}$/.test(key)) throw usage('--rotate-to wants 64 lower-case hex digits')
+  if (key !== undefined && !/^[0-9a-f]{64}$/.test(key)) throw usage('--rotate-to must be 64 lower-case hex digits')
   return reason ?? ''
 }
 
@@ -102,7 +107,7 @@ function printEntryReport({ out }: StoreContext, report: PublishReport): Promise
     },
     lines: [
       `${frontier} published at ${url}, as of ${signed_publish_at}`,
-      ...(waits === undefined ? [] : [`not served yet: ${waits} — push what the hub lacks`]),
+      ...(waits === undefined ? [] : [`not served yet: ${waits}; push the missing nodes`]),
     ],
   })
 }

@@ -1,5 +1,5 @@
-// Verbs by which people settle conflicts: resolve, and what becomes of proposals. Agents and placeholders are refused, and the
-// reviewer's own key signs; the store's key only signs the node, as it does for every event.
+// The commands that settle conflicts: resolve and proposal. Only people can settle: agents and placeholders
+// are refused. The reviewer's key signs the resolution; the store's key signs the node, as for every event.
 
 import * as path from 'node:path'
 import type { ExitCode } from '../../base/errors.ts'
@@ -14,26 +14,30 @@ import { indentJson, type Printable, RawJson } from '../terminal/json-output.ts'
 import { columns } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
 
-const AS: OptionSpec = { name: 'as', value: 'reviewer', required: true, help: 'who decides, as reviewer:ada' }
-const KEY: OptionSpec = { name: 'key', value: 'file', help: "the reviewer's key file, 64 hex digits, closed to others" }
+const AS: OptionSpec = { name: 'as', value: 'reviewer', required: true, help: 'the reviewer, such as reviewer:ada' }
+const KEY: OptionSpec = {
+  name: 'key',
+  value: 'file',
+  help: "the reviewer's key file: 64 hex digits, private to its owner",
+}
 const PROPOSAL = { name: 'proposal', help: 'a proposal, vpr_…' } as const
 
 const resolve: Command = {
   name: 'resolve',
   group: 'log',
   where: 'store',
-  summary: 'propose how a conflict is settled, and with --accept settle it',
+  summary: 'propose a resolution of a conflict, or settle it with --accept',
   about: [
-    'The conflict is one that `replica conflicts` lists, or the event that recorded one in the journal. Ours and theirs are what both sides had when a comparison recorded it, which may be no review state, or no such finding; of two events made apart, ours is the one that this hub made.',
-    'What is accepted becomes a signed event of the frontier, goes to peers, and has the same effect there. Where resolutions made apart contest each other, a further one takes the place of them all. The same command again changes nothing, and gives what is there.',
+    'The conflict is one that `replica conflicts` lists, or the event that recorded one in the journal. For a recorded conflict, ours and theirs are the values of the two sides at the comparison; a side may lack the review state or the finding. For two concurrent events, ours is the event of this hub.',
+    'An accepted resolution is a signed event of the frontier and has the same effect at all peers. If concurrent resolutions contest each other, a further one replaces them all. A repeated command changes nothing and returns the existing resolution.',
   ],
   arguments: [{ name: 'conflict', help: 'vcx_… or vev_…' }],
   options: [
-    { name: 'ours', help: 'what this side has stands' },
-    { name: 'theirs', help: 'what the other side has stands' },
-    { name: 'pick', value: 'event', help: 'what this event set stands' },
-    { name: 'value', value: 'json', help: 'this value stands' },
-    { name: 'reason', value: 'text', required: true, help: 'why; it is signed and stays' },
+    { name: 'ours', help: 'keep the value of this side' },
+    { name: 'theirs', help: 'keep the value of the other side' },
+    { name: 'pick', value: 'event', help: 'keep the value of this event' },
+    { name: 'value', value: 'json', help: 'set this value' },
+    { name: 'reason', value: 'text', required: true, help: 'the reason; it becomes part of the signed event' },
     AS,
     KEY,
     { name: 'accept', help: 'accept the proposal at once; needs --key' },
@@ -47,12 +51,12 @@ const accept: Command = {
   name: 'proposal accept',
   group: 'log',
   where: 'store',
-  summary: 'make a proposal to settle a conflict a signed event',
+  summary: 'accept a proposal: its resolution becomes a signed event',
   arguments: [PROPOSAL],
   options: [
     AS,
     { ...KEY, required: true },
-    { name: 'reason', value: 'text', help: 'why it is accepted; kept beside the proposal' },
+    { name: 'reason', value: 'text', help: 'reason of the acceptance; stored with the proposal' },
     FRONTIER_OPTION,
   ],
   examples: ['replica proposal accept vpr_90ab… --as reviewer:ada --key ada.key'],
@@ -69,7 +73,7 @@ const list: Command = {
   name: 'proposal list',
   group: 'look',
   where: 'store',
-  summary: 'list the proposals that are kept here',
+  summary: 'list the stored proposals',
   options: [FRONTIER_OPTION],
   async run(context, args) {
     const { settling, frontier } = await resolverOf(context, args)
@@ -87,7 +91,7 @@ const show: Command = {
   group: 'look',
   where: 'store',
   summary: 'print a proposal',
-  about: ['With --json, member proposal is what `replica proposal add` takes elsewhere.'],
+  about: ['With --json, the member proposal is the input of `replica proposal add` in another store.'],
   arguments: [PROPOSAL],
   options: [FRONTIER_OPTION],
   async run(context, args) {
@@ -104,15 +108,15 @@ const add: Command = {
   name: 'proposal add',
   group: 'log',
   where: 'store',
-  summary: 'keep a proposal that was made elsewhere',
-  about: ['Anybody may propose, a program too. Nothing comes of it before a reviewer accepts it.'],
+  summary: 'store a proposal from elsewhere',
+  about: ['Anyone may propose, also a program. A proposal has no effect until a reviewer accepts it.'],
   arguments: [{ name: 'file', help: 'a JSON file with one proposal, or - for stdin' }],
   options: [FRONTIER_OPTION],
   async run(context, args) {
     const { settling, frontier } = await resolverOf(context, args)
     const { cwd, io } = context
     const proposal = await settling.add(await readWhole(args.argument(0), { cwd, stdin: io.stdin }))
-    return context.out.done({ fields: { frontier, proposal: printed(proposal) }, lines: [`kept ${proposal.id}`] })
+    return context.out.done({ fields: { frontier, proposal: printed(proposal) }, lines: [`stored ${proposal.id}`] })
   },
 }
 
@@ -120,7 +124,7 @@ const drop: Command = {
   name: 'proposal drop',
   group: 'log',
   where: 'store',
-  summary: 'forget a proposal; an event that came of it stays',
+  summary: 'delete a proposal; the event of an accepted one stays',
   arguments: [PROPOSAL],
   options: [FRONTIER_OPTION],
   async run(context, args) {
@@ -136,7 +140,7 @@ async function runResolve(context: StoreContext, args: Args): Promise<ExitCode> 
   const { settling, frontier } = await resolverOf(context, args)
   const choice = choiceOf(args)
   const file = args.text('key')
-  if (args.has('accept') && file === undefined) throw usage('--accept needs --key <file>: the reviewer signs')
+  if (args.has('accept') && file === undefined) throw usage('--accept needs --key <file>')
   const key = file === undefined ? undefined : await loadKey(file, context)
   const reviewer = args.required('as')
   const proposal = await settling.propose({
@@ -152,15 +156,15 @@ async function runResolve(context: StoreContext, args: Args): Promise<ExitCode> 
     fields: { frontier, conflict: conflictOf(proposal), proposal: printed(proposal), accepted: false },
     lines: [
       `proposed ${proposal.id}`,
-      `  to settle it: replica proposal accept ${proposal.id} --as ${reviewer} --key <file>`,
+      `  to accept it: replica proposal accept ${proposal.id} --as ${reviewer} --key <file>`,
     ],
   })
 }
 
-/** At most one of four; the library says where one is needed. */
+/** Returns the choice, at most one of four options; the library checks whether one is needed. */
 function choiceOf(args: Args): Choice | undefined {
   const given = ['ours', 'theirs', 'pick', 'value'].filter(name => args.has(name))
-  if (given.length > 1) throw usage(`--${given.join(' and --')} can't both stand`)
+  if (given.length > 1) throw usage(`--${given.join(' and --')} exclude each other`)
   switch (given[0]) {
     case undefined:
       return undefined
@@ -188,14 +192,14 @@ function accepted({ out }: StoreContext, frontier: string, report: AcceptedRepor
   return out.done({
     fields: { frontier, conflict, proposal: printed(proposal), accepted: true, applied, event, cid },
     lines: [
-      applied === 'now' ? `settled ${conflict}` : `${conflict} was settled by this before`,
+      applied === 'now' ? `settled ${conflict}` : `already settled: ${conflict}`,
       `  ${event}  ${cid}`,
-      ...supersededBy(proposal).map(id => `  in place of ${id}`),
+      ...supersededBy(proposal).map(id => `  replaces ${id}`),
     ],
   })
 }
 
-/** The resolutions made apart that it takes the place of. */
+/** Returns the concurrent resolutions that the proposal replaces. */
 function supersededBy({ payload }: Proposal): string[] {
   const named = payload instanceof Map ? payload.get('supersedes') : undefined
   return Array.isArray(named) ? named.map(String) : []

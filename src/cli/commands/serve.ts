@@ -1,5 +1,5 @@
-// The verb that makes a replica a hub, until a signal ends it. While it runs it owns the store; the control socket lets
-// every other verb run inside it.
+// The command serve: runs a hub until a signal stops it. The hub owns the store; the control socket lets
+// all other commands run inside it.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -19,15 +19,19 @@ const serve: Command = {
   where: 'here',
   summary: 'run a hub: let others push, pull and clone',
   about: [
-    'Prints one line when it listens, and runs until SIGTERM or SIGINT: then it finishes what is in flight and ends; a second signal ends it at once. The same port answers HTTP: GET /healthz, /metrics, /entries and more.',
-    'Peers registered with --live are followed: one connection each, dialled again when it ends. SIGHUP reads the registries again and dials at once.',
-    'Every other verb goes on working in the same folder: it finds the running hub and runs there.',
-    'Writing always needs a registered key. Reading is open to anyone unless --read registered.',
+    'Prints one line when it listens and runs until SIGTERM or SIGINT, which start a graceful shutdown; a second signal ends the process at once. The same port serves HTTP: GET /healthz, /metrics, /entries and more.',
+    'The hub follows peers registered with --live: it keeps one connection to each and reconnects. SIGHUP reloads the registries and reconnects at once.',
+    'All other commands still work in the same folder: they run inside the hub.',
+    'Only registered keys may write. Anyone may read, unless --read registered is given.',
   ],
   options: [
-    { name: 'listen', value: 'host:port', help: 'where to listen; 127.0.0.1:7777 when not given, port 0 picks one' },
-    { name: 'read', value: 'who', help: 'anyone (default), or registered' },
-    { name: 'url', value: 'url', help: 'the address under which others reach this hub' },
+    {
+      name: 'listen',
+      value: 'host:port',
+      help: 'address to listen on (default: 127.0.0.1:7777); port 0 picks a free port',
+    },
+    { name: 'read', value: 'who', help: 'anyone (default) or registered' },
+    { name: 'url', value: 'url', help: 'public address of this hub' },
     { name: 'tls-cert', value: 'file', help: 'PEM certificate: listen for wss://' },
     { name: 'tls-key', value: 'file', help: 'PEM key of the certificate' },
   ],
@@ -58,8 +62,8 @@ async function runServe(context: Context, args: Args): Promise<ExitCode> {
   })
   const reload = (): void => {
     hub.reload().then(
-      () => out.notice(['the registries were read again']),
-      (error: Error) => out.notice([`the registries can't be read: ${error.message}`]),
+      () => out.notice(['the registries were reloaded']),
+      (error: Error) => out.notice([`can't reload the registries: ${error.message}`]),
     )
   }
   const forget = runtime.onReload?.(reload)
@@ -78,13 +82,13 @@ async function runServe(context: Context, args: Args): Promise<ExitCode> {
   return 0
 }
 
-/** @throws ReplicaError ERR_STORE_LOCKED when a hub serves the store already */
+/** @throws ReplicaError ERR_STORE_LOCKED if a hub already serves the store */
 async function refuseSecondHub(location: string, signal: AbortSignal): Promise<void> {
   const other = await connectHub(location, signal)
   if (other === undefined) return
   other.destroy()
-  throw new ReplicaError('ERR_STORE_LOCKED', 'a hub serves this store already', {
-    facts: { hint: '`replica status` says where; stop that hub before you start another' },
+  throw new ReplicaError('ERR_STORE_LOCKED', 'a hub already serves this store', {
+    facts: { hint: 'stop that hub first; `replica status` prints its address' },
   })
 }
 
@@ -99,10 +103,10 @@ interface HubOptions {
 async function hubOptions(cwd: string, args: Args): Promise<HubOptions> {
   const read = args.text('read') ?? 'anyone'
   if (read !== 'anyone' && read !== 'registered')
-    throw usage(`--read is anyone or registered, not ${JSON.stringify(read)}`)
+    throw usage(`--read must be anyone or registered, not ${JSON.stringify(read)}`)
   const cert = args.text('tls-cert')
   const key = args.text('tls-key')
-  if ((cert === undefined) !== (key === undefined)) throw usage('--tls-cert and --tls-key come together')
+  if ((cert === undefined) !== (key === undefined)) throw usage('--tls-cert and --tls-key must be given together')
   const url = args.text('url')
   return {
     ...readAddress(args.text('listen') ?? DEFAULT_ADDRESS),
@@ -124,10 +128,10 @@ async function readPair(cwd: string, files: { cert: string; key: string }): Prom
   return { cert: await read(files.cert), key: await read(files.key) }
 }
 
-/** `127.0.0.1:7777`, `[::1]:0`, `:7777`, `7777`. @throws ReplicaError ERR_USAGE */
+/** Parses `127.0.0.1:7777`, `[::1]:0`, `:7777` or `7777`. @throws ReplicaError ERR_USAGE */
 export function readAddress(text: string): { host: string; port: number } {
   const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?([0-9]{1,5})$/.exec(text)
   const port = Number(parts?.[3])
-  if (parts === null || port > 65_535) throw usage(`--listen wants host:port, not ${JSON.stringify(text)}`)
+  if (parts === null || port > 65_535) throw usage(`--listen must be host:port, not ${JSON.stringify(text)}`)
   return { host: parts[1] || parts[2] || '127.0.0.1', port }
 }

@@ -1,4 +1,4 @@
-// Verbs that say how things stand: status, heads, held.
+// The commands that show the state of a store: status, heads and held.
 
 import type { ExitCode } from '../../base/errors.ts'
 import type { FrontierStatus, HeldBy } from '../../replica/status.ts'
@@ -12,9 +12,9 @@ const status: Command = {
   name: 'status',
   group: 'look',
   where: 'store',
-  summary: 'say what this store holds, what is held back and how peers stand',
+  summary: 'show the content of the store, held nodes and the state of peers',
   about: [
-    'A peer is in sync, behind or ahead as of the last exchange with it, held or forked when nodes are kept aside or refused on one side, or unreachable. Without a hub that serves the store this is what was last recorded.',
+    'A peer is in sync, behind or ahead as of the last exchange, held or forked if one side holds or refuses nodes of the other, or unreachable. If no hub serves the store, this is the last recorded state.',
   ],
   run: runStatus,
 }
@@ -24,9 +24,7 @@ const heads: Command = {
   group: 'look',
   where: 'store',
   summary: "print the CIDs of a frontier's heads",
-  about: [
-    'Heads are the nodes that nothing is built on yet. Two replicas hold the same nodes exactly when their heads are the same.',
-  ],
+  about: ['Heads are the nodes without children. Two replicas have the same nodes exactly if their heads are equal.'],
   options: [FRONTIER_OPTION],
   async run(context, args) {
     const frontier = context.replica.frontier(args.text('frontier'))
@@ -42,9 +40,9 @@ const held: Command = {
   name: 'held',
   group: 'look',
   where: 'store',
-  summary: 'say which nodes are held, and for what',
+  summary: 'list the held nodes and what they wait for',
   about: [
-    'A held node is sound, but its key is not registered here, or a parent or document is missing. It is admitted as soon as that comes.',
+    'A held node is valid, but its key is not registered here, or a parent or document is missing. It is admitted as soon as the missing item is there.',
   ],
   options: [FRONTIER_OPTION],
   async run(context, args) {
@@ -53,7 +51,7 @@ const held: Command = {
     const one = frontiers.find(status => status.frontier === frontier)!
     return context.out.done({
       fields: { frontier, ...heldFields(one) },
-      lines: one.held === 0 ? [`nothing is held for ${frontier}`] : heldLines(one),
+      lines: one.held === 0 ? [`no held nodes for ${frontier}`] : heldLines(one),
     })
   },
 }

@@ -1,4 +1,4 @@
-// Verbs that make a store and show its key.
+// The commands that create a store and manage its key.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -12,14 +12,12 @@ const init: Command = {
   name: 'init',
   group: 'store',
   where: 'here',
-  summary: 'make a store and its key',
+  summary: 'create a store and its key',
   about: [
-    `The store is the folder ${STORE_FOLDER} inside <folder> (here, when none is named); later verbs find it from there and from every folder below. Its key is made once, stays in that folder, and only its owner can read it.`,
+    `The store is the folder ${STORE_FOLDER} inside <folder> (default: the working folder). Later commands find it from there and from all folders below. The key is created once, stays in that folder, and only its owner can read it.`,
   ],
-  arguments: [{ name: 'folder', optional: true, help: 'made when it is not there' }],
-  options: [
-    { name: 'hub-id', value: 'hub:name', help: 'what this replica calls itself; made from its key when not given' },
-  ],
+  arguments: [{ name: 'folder', optional: true, help: 'created if it does not exist' }],
+  options: [{ name: 'hub-id', value: 'hub:name', help: 'id of this replica (default: made from its key)' }],
   examples: ['replica init lab', 'replica init --hub-id hub:lab'],
   async run(context, args) {
     const location = storeIn(context.cwd, args.positionals[0] ?? context.dir ?? '.')
@@ -30,7 +28,7 @@ const init: Command = {
     await using replica = await Replica.open(options).catch(error => removeIfEmpty(location, error))
     return context.out.done({
       fields: { dir: location, hub_id: replica.hubId, public_key: replica.key.publicKey },
-      lines: [`made ${location}`, ...identity(replica.hubId, replica.key.publicKey)],
+      lines: [`created ${location}`, ...identity(replica.hubId, replica.key.publicKey)],
     })
   },
 }
@@ -40,8 +38,8 @@ const keysShow: Command = {
   group: 'store',
   where: 'store',
   summary: "print the store's public key",
-  about: ['Give it to the operators of other hubs: they register it with `replica peer add`.'],
-  options: [{ name: 'public', help: 'print the key alone, for scripts' }],
+  about: ['Operators of other hubs register it with `replica peer add`.'],
+  options: [{ name: 'public', help: 'print only the key, for scripts' }],
   examples: ['replica keys show', 'LAB_KEY=$(replica keys show --public)'],
   async run(context, args) {
     const { hubId, key } = context.replica
@@ -56,9 +54,9 @@ const keysNew: Command = {
   name: 'keys new',
   group: 'store',
   where: 'store',
-  summary: 'replace the key by a new one',
+  summary: 'replace the key with a new one',
   about: [
-    'What was signed with the former key stays; the former key itself is cut off at the present heads. Peers refuse or hold what the new key signs until their operators run `replica peer rotate`.',
+    'Nodes signed with the former key stay valid; the former key is cut off at the current heads. Peers refuse or hold nodes of the new key until their operators run `replica peer rotate`.',
   ],
   examples: ['replica keys new'],
   async run(context) {
@@ -78,11 +76,11 @@ const keysUse: Command = {
   name: 'keys use',
   group: 'store',
   where: 'here',
-  summary: 'take the key of a file, in place of the present one',
+  summary: 'replace the key with the key of a file',
   about: [
-    'For a store whose own key file is lost, damaged or another one, and for a new clone that is to be a hub that was lost. What was signed with the former key stays valid here; peers know this replica by the key that they registered. The store must not be in use.',
+    'Use it if the key file of the store is lost, damaged or wrong, or to restore a lost hub from a new clone. Nodes signed with the former key stay valid here; peers identify this replica by the registered key. The store must not be in use.',
   ],
-  arguments: [{ name: 'file', help: 'a key file, 64 hex digits, closed to others; it stays where it is' }],
+  arguments: [{ name: 'file', help: 'a key file: 64 hex digits, private to its owner; the file is copied' }],
   examples: ['replica keys use ../backup/key'],
   async run(context, args) {
     const { Replica } = await import('../../replica/replica.ts')
@@ -100,7 +98,7 @@ const keysUse: Command = {
 
 export const STORE_COMMANDS: readonly Command[] = [init, keysShow, keysNew, keysUse]
 
-/** This verb can't run inside of the hub that has the store. */
+/** Adds a hint, because this command can't run inside the hub that serves the store. */
 function addStopHint(error: unknown): never {
   if (!hasCode(error, 'ERR_STORE_LOCKED')) throw error
   const facts = { ...error.facts, hint: 'stop the hub that serves this store first' }
@@ -114,7 +112,7 @@ function identity(hubId: string, publicKey: string): string[] {
   ])
 }
 
-/** Makes the folder of a new store, readable by its owner only. @throws ReplicaError ERR_STORE_EXISTS */
+/** Creates the folder of a new store, readable only by its owner. @throws ReplicaError ERR_STORE_EXISTS */
 export async function makeFolder(location: string): Promise<void> {
   try {
     await fs.mkdir(path.dirname(location), { recursive: true })
@@ -122,17 +120,17 @@ export async function makeFolder(location: string): Promise<void> {
   } catch (error) {
     if (!hasErrno(error, 'EEXIST')) throw fileError(error, location)
     if (await isEmpty(location)) return
-    throw new ReplicaError('ERR_STORE_EXISTS', `there is a store already: ${location}`, { cause: error })
+    throw new ReplicaError('ERR_STORE_EXISTS', `a store already exists: ${location}`, { cause: error })
   }
 }
 
-/** Takes an empty folder away again and passes the error on. */
+/** Removes an empty folder and rethrows the error. */
 async function removeIfEmpty(location: string, error: unknown): Promise<never> {
   if (await isEmpty(location)) await fs.rmdir(location)
   throw error
 }
 
-/** True for a folder with nothing in it; false for a file. */
+/** Returns whether a folder is empty; false for a file. */
 export async function isEmpty(folder: string): Promise<boolean> {
   try {
     return (await fs.readdir(folder)).length === 0

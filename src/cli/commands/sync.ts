@@ -1,5 +1,6 @@
-// Verbs that exchange nodes with a registered peer: push, pull. What the other side did with each node is part of the
-// answer, not an error: refused nodes make the exit code 1, held ones are announced with what would admit them.
+// The commands push and pull, which exchange nodes with a registered peer. The verdict on each node is part
+// of the report and not an error: refused nodes give exit code 1, held nodes give a notice with the command
+// that would admit them.
 
 import type { ExitCode } from '../../base/errors.ts'
 import type { SyncReport } from '../../replica/sync/sync-client.ts'
@@ -13,9 +14,9 @@ const push: Command = {
   name: 'push',
   group: 'sync',
   where: 'store',
-  summary: 'send a peer what it lacks',
+  summary: 'send a peer the nodes that it lacks',
   about: [
-    'Only what the peer lacks goes over the wire. It answers for each node: admitted, known, held or refused, and names the conflicts that were opened there.',
+    'Sends only the nodes that the peer lacks. The peer reports each node as admitted, known, held or refused, and the conflicts that they opened there.',
   ],
   arguments: [{ name: 'peer', help: 'a registered peer' }],
   options: [FRONTIER_OPTION],
@@ -27,14 +28,14 @@ const pull: Command = {
   name: 'pull',
   group: 'sync',
   where: 'store',
-  summary: 'fetch from a peer what is lacking here',
+  summary: 'fetch the nodes that this store lacks from a peer',
   about: [
-    'Every node is checked by itself: its hash, its form, its signature, and that its key is registered here. A pull that was cut off goes on where it stopped.',
-    'Conflicts between what came in and what was here are part of the answer, unless the log is so long that looking for them has to be asked for.',
+    'Each node is verified: its hash, form and signature, and that its key is registered here. An interrupted pull resumes where it stopped.',
+    'The report has the conflicts between received and existing events. For a long log they are computed only with --conflicts.',
   ],
   arguments: [{ name: 'peer', help: 'a registered peer' }],
   options: [
-    { name: 'conflicts', help: 'say which conflicts were opened also where a long log has to be replayed for it' },
+    { name: 'conflicts', help: 'report opened conflicts even if a long log must be replayed' },
     FRONTIER_OPTION,
   ],
   examples: ['replica pull hub:lab'],

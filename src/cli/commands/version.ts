@@ -1,4 +1,4 @@
-// Verbs about the program itself.
+// The commands about the program: version and help.
 
 import { PACKAGE_VERSION } from '../../base/version.ts'
 import { SUBPROTOCOL } from '../../sync/message.ts'
@@ -11,7 +11,7 @@ export const VERSION_COMMAND: Command = {
   name: 'version',
   group: 'other',
   where: 'here',
-  summary: 'print the versions of this program, of its protocol and of Node.js',
+  summary: 'print the versions of this program, its protocol and Node.js',
   async run({ out, runtime }) {
     return out.done({
       fields: { version: PACKAGE_VERSION, protocol: SUBPROTOCOL, node: runtime.node },
@@ -24,26 +24,25 @@ export const VERSION_COMMAND: Command = {
   },
 }
 
-/** `help` knows all verbs, itself included. */
+/** Returns the command `help`. It gets the table of commands as a function, because the table has `help`. */
 export function helpCommand(commands: () => readonly Command[]): Command {
   return {
     name: 'help',
     group: 'other',
     where: 'here',
-    summary: 'list the verbs, or say more about one',
+    summary: 'list the commands, or show the help of one',
     arguments: [
-      { name: 'verb', optional: true, help: 'a verb' },
-      { name: 'second', optional: true, help: 'its second word: help peer add' },
+      { name: 'command', optional: true, help: 'a command' },
+      { name: 'second', optional: true, help: 'the second word of the command: help peer add' },
     ],
     async run({ out }, args) {
       const all = commands()
       const name = args.positionals.join(' ')
-      const chosen = name === '' ? all : all.filter(verb => verb.name === name || verb.name.startsWith(`${name} `))
+      const chosen = name === '' ? all : all.filter(one => one.name === name || one.name.startsWith(`${name} `))
       if (chosen.length === 0) throw unknownCommand(name, all)
       return out.done({
         fields: { verbs: commandFields(chosen) },
-        lines:
-          name === '' ? overview(all) : chosen.flatMap((verb, i) => [...(i > 0 ? [''] : []), ...commandHelp(verb)]),
+        lines: name === '' ? overview(all) : chosen.flatMap((one, i) => [...(i > 0 ? [''] : []), ...commandHelp(one)]),
       })
     },
   }

@@ -1,6 +1,7 @@
-// The verb that prints events as they are merged. In a hub it follows the log. Where no hub serves the store, other verbs write to
-// it: it is opened for a moment whenever its files say that something has changed, and let go before anything is printed.
-// Specification: protocol/live.md, L14 to L16.
+// The command watch: prints events as they are merged. In a hub it follows the log. Without a hub, other
+// commands write to the store: watch opens the store briefly when its files have changed, and closes it
+// before it prints.
+// Spec: protocol/live.md, L14 to L16.
 
 import type { ExitCode } from '../../base/errors.ts'
 import { CLI_LIMITS } from '../../base/limits.ts'
@@ -19,14 +20,14 @@ const watch: Command = {
   where: 'store',
   summary: 'print events as they are merged',
   about: [
-    "In the order of this store's log, from now on or from --since, until an interrupt, which ends it with 0. Each line begins with a cursor: `--since <cursor>` goes on after that line. Cursors mean something in this store only.",
-    'While no hub serves the store it is looked at twice a second, and other verbs go on working; once a hub does, events are printed as that hub merges them.',
+    "Prints events in the order of this store's log, starting now or at --since, until an interrupt, which gives exit code 0. Each line starts with a cursor: `--since <cursor>` continues after that line. Cursors are valid only for this store.",
+    'If no hub serves the store, the command checks it twice a second and does not block other commands. When a hub serves the store, events are printed as the hub merges them.',
   ],
   options: [
-    { name: 'since', value: 'cursor', help: 'begin there instead of now; 0 is the beginning' },
-    { name: 'kind', value: 'kind', repeated: true, help: 'only events of this kind; may be given several times' },
-    { name: 'number', short: 'n', value: 'count', help: 'end after so many' },
-    { name: 'jsonl', help: 'print each as a line of JSON' },
+    { name: 'since', value: 'cursor', help: 'start at this cursor instead of now; 0 is the start of the log' },
+    { name: 'kind', value: 'kind', repeated: true, help: 'only events of this kind; can be repeated' },
+    { name: 'number', short: 'n', value: 'count', help: 'end after this number of events' },
+    { name: 'jsonl', help: 'print each event as one line of JSON' },
     FRONTIER_OPTION,
   ],
   examples: ['replica watch --jsonl --since 0', 'replica watch --kind finding.asserted'],
@@ -39,14 +40,15 @@ export const WATCH_COMMANDS: readonly Command[] = [watch]
 interface WatchRequest {
   readonly frontier: string | undefined
   readonly kinds: readonly string[]
-  /** The first number; undefined for the end of the log as it is when the verb begins. */
+  /** The first sequence number; undefined for the current end of the log. */
   readonly since: number | undefined
   readonly limit: number
 }
 
 function readRequest(out: Output, args: Args): WatchRequest {
   if (out.json && args.has('jsonl')) throw usage('--json and --jsonl exclude each other')
-  if (out.json && !args.has('number')) throw usage('--json prints all at the end: say how many with -n, or use --jsonl')
+  if (out.json && !args.has('number'))
+    throw usage('--json needs -n <count>, because it prints all at the end; --jsonl prints a stream')
   const most = out.json ? CLI_LIMITS.jsonItemsMax : Number.MAX_SAFE_INTEGER
   return {
     frontier: args.text('frontier'),
@@ -71,15 +73,15 @@ async function runWatch({ replica, out, signal }: StoreContext, args: Args): Pro
   return out.json ? out.done({ fields: { frontier, changes: all, cursor }, lines: [] }) : 0
 }
 
-/** How far a watch has come. */
+/** The position of a watch in the log. */
 interface WatchPosition {
   readonly frontier: string
   readonly cursor: number
-  /** Events still to be printed. */
+  /** The number of events still to print. */
   readonly left: number
 }
 
-/** Answers the words with which a hub that serves the store by now goes on. */
+/** Watches without a hub. Returns the command line that continues in a hub, once one serves the store. */
 async function watchUnserved(
   { out, signal }: Context,
   args: Args,
@@ -93,7 +95,7 @@ async function watchUnserved(
     const read = await shortLived.visit(async replica =>
       readOn(replica, position ?? (await beginning(replica, request)), request.kinds),
     )
-    // What is one object at the end, a hub makes from where this began.
+    // With --json the output is one object, so the hub starts again from the first position.
     if (read === 'served') return resumeArgs(args, out.json ? begun : position)
     if (read === 'aborted') break
     begun ??= read.from
@@ -108,11 +110,11 @@ async function watchUnserved(
   return out.done({ fields: { frontier: position?.frontier, changes: all, cursor: position?.cursor ?? 0 }, lines: [] })
 }
 
-/** @throws ReplicaError ERR_USAGE for a number past the end */
+/** Returns the start position. @throws ReplicaError ERR_USAGE for a cursor past the end */
 async function beginning(replica: Replica, { frontier, since, limit }: WatchRequest): Promise<WatchPosition> {
   const name = replica.frontier(frontier)
   if (since === undefined) return { frontier: name, cursor: await endOf(replica, name), left: limit }
-  void replica.changes(name, { since }) // never read from: it refuses what is past the end
+  void replica.changes(name, { since }) // only checks the cursor; the iterator is not read
   return { frontier: name, cursor: since, left: limit }
 }
 
@@ -125,11 +127,11 @@ interface Read {
   readonly from: WatchPosition
   readonly to: WatchPosition
   readonly nodes: readonly NodeView[]
-  /** The log has no more. */
+  /** The end of the log is reached. */
   readonly isAll: boolean
 }
 
-/** What is new in the log, up to about `watchBytesMax`. */
+/** Reads new nodes, up to about `watchBytesMax` bytes. */
 async function readOn(replica: Replica, from: WatchPosition, kinds: readonly string[]): Promise<Read> {
   const nodes: NodeView[] = []
   let { cursor } = from
@@ -150,7 +152,7 @@ async function readOn(replica: Replica, from: WatchPosition, kinds: readonly str
   return read(true)
 }
 
-/** The same command line, from here on. */
+/** Returns the command line that continues at `position`. */
 function resumeArgs(args: Args, position: WatchPosition | undefined): string[] {
   const words = ['watch', ...['json', 'jsonl', 'quiet'].filter(name => args.has(name)).map(name => `--${name}`)]
   for (const kind of args.all('kind')) words.push(`--kind=${kind}`)
@@ -168,7 +170,7 @@ async function printChange(out: Output, args: Args, node: NodeView): Promise<voi
   else await out.lines([changeLine(node)])
 }
 
-/** `cursor`: where to go on after this one. */
+/** Returns an event as JSON; `cursor` continues after it. */
 function changeFields({ seq, cid, height, key, parents, event }: NodeView): Printable {
   return { cursor: seq + 1, seq, cid, height, key, parents, event: new RawJson(event.text) }
 }

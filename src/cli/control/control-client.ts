@@ -1,5 +1,6 @@
-// The shell's end of the control socket: finds the hub that serves a store, hands it the command line, and plays its
-// output and exit code. Output is read no faster than it can be printed; stdin goes out only when the verb asks.
+// The shell's end of the control socket. Finds the hub that serves a store, sends it the command line,
+// and relays its output and exit code. Output is read no faster than it can be printed; stdin is sent
+// only on request of the command.
 
 import * as net from 'node:net'
 import { type ExitCode, isErrorCode, ReplicaError } from '../../base/errors.ts'
@@ -11,9 +12,9 @@ import { encodeFrame, type Frame, FrameReader } from './frame.ts'
 import { controlPath } from './socket-path.ts'
 
 /**
- * A connection to the hub that serves the store at `location`; undefined when none does. A socket that nobody answers
- * is left where it is: only the owner of the store may take it away.
- * @throws ReplicaError ERR_STORE_LOCKED when another user's hub serves it, or one that does not answer
+ * Connects to the hub that serves the store at `location`; undefined without a hub. A stale socket stays,
+ * because only the owner of the store may remove it.
+ * @throws ReplicaError ERR_STORE_LOCKED if a hub of another user serves the store, or the hub does not respond
  */
 export async function connectHub(location: string, signal: AbortSignal): Promise<net.Socket | undefined> {
   const address = await controlPath(location)
@@ -24,7 +25,7 @@ export async function connectHub(location: string, signal: AbortSignal): Promise
   } catch (error) {
     if (hasErrno(error, 'ECONNREFUSED', 'ENOENT', 'EAGAIN', 'ETIMEDOUT', 'ECONNRESET')) return undefined
     if (hasErrno(error, 'EACCES', 'EPERM'))
-      throw new ReplicaError('ERR_STORE_LOCKED', "another user's hub serves this store", { cause: error })
+      throw new ReplicaError('ERR_STORE_LOCKED', 'a hub of another user serves this store', { cause: error })
     throw error
   }
 }
@@ -33,14 +34,14 @@ function connect(address: string): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const socket = net.connect(address)
     const giveUp = (): void => {
-      socket.destroy(Object.assign(new Error('the control socket does not answer'), { code: 'ETIMEDOUT' }))
+      socket.destroy(Object.assign(new Error('the control socket does not respond'), { code: 'ETIMEDOUT' }))
     }
     socket.setTimeout(CLI_LIMITS.controlConnectMsMax, giveUp)
     socket.once('error', reject)
     socket.once('connect', () => {
       socket.setTimeout(0, giveUp)
       socket.off('error', reject)
-      // Whoever reads sees a broken connection; between the readers nobody else would.
+      // A reader sees a broken connection; without a reader an error must not be uncaught.
       socket.on('error', () => {})
       resolve(socket)
     })
@@ -48,8 +49,8 @@ function connect(address: string): Promise<net.Socket> {
 }
 
 /**
- * Waits for the hub's first frame: the kernel connects to a process that is stopped, but it can't speak for it. False when
- * the hub closed the connection instead, as one does that is just ending.
+ * Waits for the hub's first frame, because the kernel also connects to a suspended process. Returns false
+ * if the hub closed the connection instead, as during its shutdown.
  */
 function receiveHello(socket: net.Socket, signal: AbortSignal): Promise<boolean> {
   return new Promise<boolean>((resolve, reject) => {
@@ -83,16 +84,16 @@ function receiveHello(socket: net.Socket, signal: AbortSignal): Promise<boolean>
 }
 
 function unresponsive(): ReplicaError {
-  return new ReplicaError('ERR_STORE_LOCKED', 'the hub that serves this store does not answer', {
-    facts: { hint: 'its process is stopped, hangs, or runs another version of replica: let it go on, or end it' },
+  return new ReplicaError('ERR_STORE_LOCKED', 'the hub that serves this store does not respond', {
+    facts: { hint: 'its process is suspended, hangs or runs another version of replica: resume it or stop it' },
   })
 }
 
 /**
- * Runs a command line in the hub behind `socket` and answers its exit code. When `signal` fires, the verb is asked to stop,
- * and still has the last word, for as long as `controlLastWordMsMax`.
- * @throws ReplicaError ERR_STORE_CLOSED when the hub goes away first, ERR_ABORTED when it has no last word, or why the
- * hub did not run it
+ * Runs a command line in the hub at `socket` and returns its exit code. When `signal` aborts, the hub is
+ * asked to stop the command, which may print its last output for at most `controlLastWordMsMax`.
+ * @throws ReplicaError ERR_STORE_CLOSED if the hub ends first, ERR_ABORTED after that time, or the reason
+ * why the hub did not run the command
  */
 export async function runInHub(
   socket: net.Socket,
@@ -145,14 +146,14 @@ async function relayOutput(socket: net.Socket, io: Io): Promise<ExitCode> {
   } catch (error) {
     if (!hasErrno(error, 'ECONNRESET', 'EPIPE')) throw error
   }
-  throw new ReplicaError('ERR_STORE_CLOSED', 'the hub that serves this store went away before the verb had ended')
+  throw new ReplicaError('ERR_STORE_CLOSED', 'the hub that serves this store ended before the command')
 }
 
 function unexpectedFrame({ kind }: Frame): ReplicaError {
-  return new ReplicaError('ERR_SYNC_ORDER', `the control socket carries a ${kind} frame out of turn`)
+  return new ReplicaError('ERR_SYNC_ORDER', `unexpected control frame: ${kind}`)
 }
 
-/** One piece of stdin; its end, or that it can't be read, is said as its end. */
+/** Sends one piece of stdin. A read error is sent as the end of stdin. */
 async function sendStdin(socket: net.Socket, stdin: AsyncIterator<Uint8Array>): Promise<void> {
   let piece: IteratorResult<Uint8Array>
   try {
@@ -166,23 +167,24 @@ async function sendStdin(socket: net.Socket, stdin: AsyncIterator<Uint8Array>): 
 function exitCode(frame: Frame): ExitCode {
   const code = frame.data[0]
   if (code === 0 || code === 1 || code === 2 || code === 3 || code === 4) return code
-  throw new ReplicaError('ERR_SYNC_FRAME', 'the control socket carries an exit code that is none')
+  throw new ReplicaError('ERR_SYNC_FRAME', 'invalid exit code on the control socket')
 }
 
-/** Why the hub did not run the verb. */
+/** Returns the reason why the hub did not run the command. */
 function hubError(frame: Frame): ReplicaError {
   const { code, message }: { code?: unknown; message?: unknown } = JSON.parse(Buffer.from(frame.data).toString('utf8'))
   const known = typeof code === 'string' && isErrorCode(code) ? code : 'ERR_SYNC_REMOTE'
-  return new ReplicaError(known, typeof message === 'string' ? message : 'the hub did not run the verb')
+  return new ReplicaError(known, typeof message === 'string' ? message : 'the hub did not run the command')
 }
 
-/** Raised when frames or members change; a hub started by another version answers with a sentence, not with garbage. */
+/** Version of frames and request. A hub of another version refuses the request with ERR_SYNC_VERSION. */
 export const CONTROL_VERSION = 2
 
+/** One command line, with its working folder and the properties of its streams. */
 export interface ControlRequest {
   readonly control: number
   readonly argv: readonly string[]
-  /** Absolute. */
+  /** Absolute path. */
   readonly cwd: string
   readonly terminal: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean }
   readonly columns: number
@@ -223,5 +225,5 @@ function isTerminal(value: unknown): value is ControlRequest['terminal'] {
 }
 
 function malformed(): ReplicaError {
-  return new ReplicaError('ERR_SYNC_FRAME', 'the control socket carries a request that cannot be read')
+  return new ReplicaError('ERR_SYNC_FRAME', 'malformed control request')
 }

@@ -1,6 +1,6 @@
-// The hub's end of the control socket. Each connection is one verb: its request comes in, it runs against the store the
-// hub has open, its output goes out as fast as the shell takes it, its exit code ends it. A shell that leaves takes its
-// verb with it (the signal fires). A frame out of turn ends that one session; the hub goes on.
+// The hub's end of the control socket. Each connection runs one command on the hub's open store: the
+// request comes in, output goes out with flow control, and the exit code ends the connection. If the
+// shell disconnects, the command is aborted. An unexpected frame ends only its own session.
 
 import * as net from 'node:net'
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
@@ -23,13 +23,13 @@ export class ControlServer {
     this.#socketPath = socketPath
   }
 
-  /** Starts to listen for the store at `location`. Only the process that owns the store may call this. */
+  /** Starts to listen for the store at `location`. Only the owner of the store may call this. */
   static async open(location: string, run: RunRequest): Promise<ControlServer> {
     const socketPath = await prepareSocket(location)
     const server = net.createServer()
     const control = new ControlServer(server, socketPath)
     server.on('connection', socket => control.#accept(socket, run))
-    // Those above the number of verbs are told so; those above this are just dropped.
+    // Connections above `controlSessionsMax` get an error; connections above this number are dropped.
     server.maxConnections = 2 * CLI_LIMITS.controlSessionsMax
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -49,12 +49,12 @@ export class ControlServer {
     session.run(isFull ? refuseBusy : run).finally(() => this.#sessions.delete(session))
   }
 
-  /** Takes no more verbs, ends those that run, and waits until they have ended. */
+  /** Stops to accept commands, aborts the running ones and waits until they have ended. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
     await this.#socketPath.remove()
     for (const session of this.#sessions) session.abort()
-    // A shell that is suspended takes no output; its verb must not keep the hub from ending.
+    // A suspended shell does not read output; its command must not block the shutdown.
     const timer = setTimeout(() => {
       for (const session of this.#sessions) session.destroy()
     }, CLI_LIMITS.controlConnectMsMax)
@@ -68,7 +68,7 @@ export class ControlServer {
 }
 
 const refuseBusy: RunRequest = async () => {
-  throw new ReplicaError('ERR_SYNC_BUSY', 'the hub runs as many verbs as it can at a time: try again')
+  throw new ReplicaError('ERR_SYNC_BUSY', 'too many concurrent commands in the hub: try again')
 }
 
 class Session {
@@ -77,7 +77,7 @@ class Session {
   readonly #controller = new AbortController()
   readonly #request = new Deferred<ControlRequest>()
   #requested = false
-  /** The verb waits for this piece of stdin; undefined when it did not ask. */
+  /** The piece of stdin for which the command waits. */
   #wanted: Deferred<Uint8Array | undefined> | undefined
 
   constructor(socket: net.Socket) {
@@ -89,7 +89,7 @@ class Session {
   }
 
   abort(): void {
-    this.#controller.abort(new ReplicaError('ERR_ABORTED', 'the verb was stopped'))
+    this.#controller.abort(new ReplicaError('ERR_ABORTED', 'the command was interrupted'))
     this.#wanted?.reject(this.#controller.signal.reason)
     this.#request.reject(this.#controller.signal.reason)
   }
@@ -98,7 +98,7 @@ class Session {
     this.#socket.destroy()
   }
 
-  /** Never rejects: whatever goes wrong ends with the connection. */
+  /** Runs the request. Never rejects: an error ends the connection. */
   async run(run: RunRequest): Promise<void> {
     const timer = setTimeout(() => this.abort(), CLI_LIMITS.controlRequestMsMax)
     try {
@@ -115,7 +115,7 @@ class Session {
     }
   }
 
-  /** A verb that could not be run at all ends with the reason instead of an exit code. */
+  /** Sends the reason why the command did not run, in place of an exit code. */
   async #sendError({ code, message }: ReplicaError): Promise<void> {
     try {
       await this.#send('error', Buffer.from(JSON.stringify({ code, message })))
@@ -147,7 +147,7 @@ class Session {
       this.#wanted = undefined
       return wanted.resolve(frame.kind === 'stdin' ? Buffer.from(frame.data) : undefined)
     }
-    throw new ReplicaError('ERR_SYNC_ORDER', `the control socket carries a ${frame.kind} frame out of turn`)
+    throw new ReplicaError('ERR_SYNC_ORDER', `unexpected control frame: ${frame.kind}`)
   }
 
   #io(request: ControlRequest): Io {
@@ -155,7 +155,7 @@ class Session {
       terminal,
       columns: request.columns,
       write: data => this.#send(kind, typeof data === 'string' ? Buffer.from(data) : data),
-      // The shell has printed all of it before it comes to the exit code, or fails.
+      // The shell prints all output before it reads the exit code, or fails.
       flush: async () => {},
     })
     return {
@@ -181,7 +181,7 @@ class Session {
     }
   }
 
-  /** Sends in pieces and waits while the shell is slow. @throws OutputClosed when it has gone */
+  /** Sends data in pieces and waits while the shell is slow. @throws OutputClosed if it has disconnected */
   async #send(kind: FrameKind, data: Uint8Array = new Uint8Array()): Promise<void> {
     if (data.length <= CLI_LIMITS.controlChunkBytes) return this.#write(encodeFrame(kind, data))
     for (const piece of pieces(data)) await this.#write(encodeFrame(kind, piece))
@@ -189,12 +189,12 @@ class Session {
 
   async #write(frame: Uint8Array): Promise<void> {
     const socket = this.#socket
-    if (!socket.writable) throw new OutputClosed('the shell has gone')
+    if (!socket.writable) throw new OutputClosed('the shell has disconnected')
     if (socket.write(frame)) return
     await new Promise<void>((resolve, reject) => {
       const finish = (): void => {
         socket.off('drain', finish).off('close', finish)
-        if (socket.destroyed) reject(new OutputClosed('the shell has gone'))
+        if (socket.destroyed) reject(new OutputClosed('the shell has disconnected'))
         else resolve()
       }
       socket.on('drain', finish).on('close', finish)

@@ -1,6 +1,7 @@
-// Frames of the control socket: how a verb runs inside the hub that owns the store (protocol/cli.md, "Control
-// socket"). One byte kind, four bytes length (big-endian), then that many bytes. Both ends are the same user's
-// processes; lengths are bounded all the same, and an unknown kind ends the session.
+// Frames of the control socket, over which a command runs inside the hub that owns the store. A frame is
+// one byte for the kind, four bytes for the length (big-endian) and the data. Both ends are processes of
+// the same user; lengths are still limited, and an unknown kind ends the session.
+// Spec: protocol/cli.md, "Control socket".
 
 import { ReplicaError } from '../../base/errors.ts'
 import { CLI_LIMITS } from '../../base/limits.ts'
@@ -39,12 +40,12 @@ export function encodeFrame(kind: FrameKind, data: Uint8Array = new Uint8Array()
   return frame
 }
 
-/** Cuts a stream of chunks into frames. It keeps less than one frame and one chunk. */
+/** Splits a stream of chunks into frames. Buffers less than one frame and one chunk. */
 export class FrameReader {
   #chunks: Uint8Array[] = []
   #length = 0
 
-  /** The first `length` bytes; what is joined for it stays joined, so a long frame is copied once. */
+  /** Returns the first `length` bytes. Joined chunks stay joined, so that a long frame is copied once. */
   #peek(length: number): Buffer {
     const first = this.#chunks[0]!
     if (first.length >= length) return Buffer.from(first.buffer, first.byteOffset, length)
@@ -64,7 +65,7 @@ export class FrameReader {
   }
 
   /**
-   * Takes the next chunk and yields the frames that are complete now.
+   * Adds a chunk and yields the frames that are complete.
    * @throws ReplicaError ERR_SYNC_FRAME, ERR_SYNC_LIMIT
    */
   *push(chunk: Uint8Array): Generator<Frame> {
@@ -73,8 +74,7 @@ export class FrameReader {
     while (this.#length >= HEADER_BYTES) {
       const header = this.#peek(HEADER_BYTES)
       const kind = KINDS[header.readUInt8(0) as keyof typeof KINDS]
-      if (kind === undefined)
-        throw new ReplicaError('ERR_SYNC_FRAME', 'the control socket carries a frame of no known kind')
+      if (kind === undefined) throw new ReplicaError('ERR_SYNC_FRAME', 'unknown kind of control frame')
       const length = header.readUInt32BE(1)
       if (length > CLI_LIMITS.controlFrameBytesMax) throw tooLong(length)
       if (this.#length < HEADER_BYTES + length) return
@@ -86,5 +86,5 @@ export class FrameReader {
 }
 
 function tooLong(length: number): ReplicaError {
-  return new ReplicaError('ERR_SYNC_LIMIT', `a control frame of ${length} bytes is longer than allowed`)
+  return new ReplicaError('ERR_SYNC_LIMIT', `a control frame of ${length} bytes is too long`)
 }

@@ -1,7 +1,7 @@
-// Where the control socket of a store is: `control.sock` in the store's folder. A socket's path may hold about a hundred
-// bytes only; for a longer one the socket lies in a private folder under the system's temporary folder, and the file
-// `control.path` in the store says where. The socket is made out of sight with mode 0600 and then moved into place,
-// so at no moment can another user open it.
+// The path of a store's control socket: `control.sock` in the store's folder. The operating system limits
+// the path of a socket to about 100 bytes. For a longer path the socket is in a private folder below the
+// system's temporary folder, and the file `control.path` in the store has its path. The socket is created
+// in a private folder with mode 0600 and then moved, so that other users can never open it.
 
 import * as fs from 'node:fs/promises'
 import * as os from 'node:os'
@@ -13,32 +13,32 @@ const SOCKET = 'control.sock'
 const POINTER = 'control.path'
 
 export interface SocketPath {
-  /** Bind here … */
+  /** The path to bind to. */
   readonly bind: string
-  /** … and call this when it listens. */
+  /** Makes the listening socket available to clients. */
   publish(): Promise<void>
   remove(): Promise<void>
 }
 
-/** The path to connect to, or undefined when no socket lies there. */
+/** Returns the path to connect to; undefined without a socket. */
 export async function controlPath(location: string): Promise<string | undefined> {
   const direct = path.join(location, SOCKET)
   if (await isSocket(direct)) return direct
   const pointed = await readPointer(location)
   if (pointed === undefined || !(await isSocket(pointed))) return undefined
-  // A folder in a shared place could be anybody's by now.
+  // The folder is in a shared place: it must belong to the store's owner and be private.
   const [folder, store] = await Promise.all([fs.stat(path.dirname(pointed)), fs.stat(location)])
   return folder.uid === store.uid && (folder.mode & 0o077) === 0 ? pointed : undefined
 }
 
-/** Prepares a place for a new socket. Only the process that owns the store may call this: what lies there is stale. */
+/** Prepares the path of a new socket and removes a stale one. Only the owner of the store may call this. */
 export async function prepareSocket(location: string): Promise<SocketPath> {
   await removeSocket(location)
   const near = path.join(location, `${SOCKET}.new`)
   return Buffer.byteLength(near) <= CLI_LIMITS.socketPathBytesMax ? socketInStore(location) : socketInTemp(location)
 }
 
-/** Takes away what a hub that is gone has left. Only the process that owns the store may call this. */
+/** Removes the socket of a hub that has ended. Only the owner of the store may call this. */
 export async function removeSocket(location: string): Promise<void> {
   const pointed = await readPointer(location)
   if (pointed !== undefined) await removeTempSocket(pointed)

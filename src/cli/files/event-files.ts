@@ -1,6 +1,6 @@
-// Where events come from on the command line: a file, stdin, a `.vela` repository, or a folder with one event a file. JSONL is read
-// as a stream; arrays, whole frontier files and repositories are read at once; a folder is ordered by (timestamp, id). What an event
-// is, and whether it is good, the importer decides.
+// Reads the events of an import from a file, stdin, a `.vela` repository or a folder with one event per
+// file. JSONL is read as a stream; arrays, frontier files and repositories are read at once; the events of
+// a folder are sorted by (timestamp, id). The importer validates the events.
 
 import * as fsSync from 'node:fs'
 import * as fs from 'node:fs/promises'
@@ -19,35 +19,35 @@ import { readVelaFolder, velaRoot } from './vela-folder.ts'
 
 type Chunks = AsyncIterable<Uint8Array>
 
-/** A log to import. */
+/** The input of an import. */
 export interface EventInput {
-  /** The frontier that it names itself. */
+  /** The frontier that the input names. */
   readonly frontier: string | undefined
   readonly log: LogReader
-  /** The file that the event at this place came from, where each has its own. */
+  /** Returns the file of the event at this index, if each event has its own file. */
   readonly fileOf: (index: number) => string | undefined
-  /** The frontier taken apart, where the input is a whole one. */
+  /** The parts of the frontier, if the input is a whole frontier. */
   readonly whole?: SplitFrontier
-  /** What of a folder is left out by rule: links, keys and special files. */
+  /** Notices about skipped files of a folder: links, keys and special files. */
   readonly left?: readonly string[]
-  /** Why a frontier file gives its events alone: the rest of it is not taken in. */
+  /** The reason why only the events of a frontier file are imported. */
   readonly lost?: string
 }
 
-/** `-` is stdin. @throws ReplicaError ERR_USAGE when there is nothing of that name, ERR_JSON when it is no log */
+/** Opens a file, a folder or `-` (stdin). @throws ReplicaError ERR_USAGE if it does not exist, ERR_JSON if it is not a log */
 export async function openEvents(name: string, from: { cwd: string; stdin: InputStream }): Promise<EventInput> {
   const file = path.resolve(from.cwd, name)
-  // Stdin can be read once only, and a strict import reads twice.
+  // Stdin can be read only once, but a strict import reads twice.
   if (name !== '-' && (await isFolder(file))) return readFolder(file)
   if (name !== '-' && (await isLines(file))) return readLines(file)
   const bytes = await readWhole(name, from)
   const log = readLog(bytes)
   const events = { frontier: nameOf(log), log: () => texts(log), fileOf: () => undefined }
-  // A frontier without a list of events looks like one event.
+  // A frontier without a list of events has the form of one event.
   return log.form === 'frontier' || log.form === 'event' ? wholeFile(bytes, { ...events, form: log.form }) : events
 }
 
-/** A whole frontier; of a file that has events and is none, its events. */
+/** Returns a whole frontier; only the events if the rest of the file is not a frontier. */
 function wholeFile(bytes: Uint8Array, from: EventInput & { form: 'frontier' | 'event' }): EventInput {
   const { form, ...events } = from
   try {
@@ -56,14 +56,14 @@ function wholeFile(bytes: Uint8Array, from: EventInput & { form: 'frontier' | 'e
   } catch (error) {
     if (!hasCode(error)) throw error
     if (form === 'event') return events
-    return { ...events, lost: `only its events are taken in: ${error.message}` }
+    return { ...events, lost: `only the events are imported: ${error.message}` }
   }
 }
 
 async function wholeFolder(root: string): Promise<EventInput> {
   const { files, skipped } = await readVelaFolder(root)
   const whole = splitRepository(files)
-  const left = skipped.map(name => `${name} is left out: links, keys and special files are not read`)
+  const left = skipped.map(name => `skipped ${name}: links, keys and special files are not read`)
   const fileOf = (index: number): string | undefined => {
     const file = whole.fileOf(index)
     return file === undefined ? undefined : path.join(root, file)
@@ -71,7 +71,7 @@ async function wholeFolder(root: string): Promise<EventInput> {
   return { frontier: whole.frontier, log: () => whole.events, fileOf, whole, left }
 }
 
-/** A first event that can't be read names nothing; the importer will say what is wrong with it. */
+/** Returns the frontier's name; undefined if the first event is malformed, which the importer reports. */
 function nameOf(log: EventLog): string | undefined {
   try {
     return frontierNameOf(log)
@@ -90,7 +90,7 @@ async function readLines(file: string): Promise<EventInput> {
   return { frontier: await genesisOf(log()), log, fileOf: () => undefined }
 }
 
-/** The frontier's name when the first event is its genesis. */
+/** Returns the frontier's name if the first event is its genesis event. */
 async function genesisOf(events: AsyncIterable<Uint8Array>): Promise<string | undefined> {
   for await (const text of events) {
     try {
@@ -103,7 +103,7 @@ async function genesisOf(events: AsyncIterable<Uint8Array>): Promise<string | un
   return undefined
 }
 
-/** All of a file, or of stdin for `-`. @throws ReplicaError ERR_USAGE when it is too long to be read at once */
+/** Reads a file, or stdin for `-`. @throws ReplicaError ERR_USAGE if it has more than `wholeFileBytesMax` bytes */
 export async function readWhole(name: string, from: { cwd: string; stdin: InputStream }): Promise<Uint8Array> {
   const chunks = name === '-' ? from.stdin.chunks() : fileChunks(path.resolve(from.cwd, name))
   return gather(chunks, CLI_LIMITS.wholeFileBytesMax)
@@ -123,13 +123,12 @@ async function gather(chunks: Chunks, bytesMax: number): Promise<Uint8Array> {
   for await (const chunk of chunks) {
     parts.push(chunk)
     length += chunk.length
-    if (length > bytesMax)
-      throw new ReplicaError('ERR_USAGE', `this is more than ${bytesMax} bytes: too long to be read at once`)
+    if (length > bytesMax) throw new ReplicaError('ERR_USAGE', `the input has more than ${bytesMax} bytes`)
   }
   return Buffer.concat(parts)
 }
 
-/** True when the first line is a whole JSON object, and no frontier file on a single line. */
+/** Returns whether the first line is a whole JSON object that is not a frontier file. */
 async function isLines(file: string): Promise<boolean> {
   const line = await firstLine(fileChunks(file))
   try {
@@ -142,7 +141,7 @@ async function isLines(file: string): Promise<boolean> {
   }
 }
 
-/** The first line that is not blank, or its beginning where it is longer than an event may be. */
+/** Returns the first line that is not blank, truncated to `eventFileBytesMax`. */
 async function firstLine(chunks: Chunks): Promise<Uint8Array> {
   let seen: Uint8Array = new Uint8Array()
   for await (const chunk of chunks) {
@@ -152,7 +151,7 @@ async function firstLine(chunks: Chunks): Promise<Uint8Array> {
     seen = Buffer.concat([seen, chunk.subarray(start)])
     const end = seen.indexOf(0x0a, from)
     if (end >= 0) return seen.subarray(0, end)
-    // An array is read at once anyway.
+    // An array is read at once, so the rest of the line is not needed.
     if (seen[0] === '['.charCodeAt(0) || seen.length > CLI_LIMITS.eventFileBytesMax) break
   }
   return seen
@@ -164,12 +163,12 @@ interface EventFile {
   readonly id: string
 }
 
-/** A `.vela` repository, or a folder of events. Of the latter each file is read twice rather than all kept at once. */
+/** Reads a `.vela` repository or a folder of events. Event files are read twice to save memory. */
 async function readFolder(place: string): Promise<EventInput> {
   const root = await velaRoot(place)
   if (root !== undefined) return wholeFolder(root)
   const names = (await fs.readdir(place)).filter(name => name.endsWith('.json'))
-  if (names.length === 0) throw new ReplicaError('ERR_USAGE', `there are no events in ${place}: no file ends in .json`)
+  if (names.length === 0) throw new ReplicaError('ERR_USAGE', `${place} has no events: no file name ends with .json`)
   const files: EventFile[] = []
   for (const name of names) files.push(await orderOf(path.join(place, name)))
   files.sort((a, b) => order(a.timestamp, b.timestamp) || order(a.id, b.id))
@@ -179,7 +178,7 @@ async function readFolder(place: string): Promise<EventInput> {
   return { frontier: await genesisOf(entries()), log: entries, fileOf: index => files[index]?.file }
 }
 
-/** A file that is no event is put where its name would be; the importer will say what is wrong with it. */
+/** Returns the sort key of an event file; a malformed event, which the importer reports, sorts by its name. */
 async function orderOf(file: string): Promise<EventFile> {
   try {
     const { head } = readEvent(await readEventFile(file))
@@ -194,7 +193,7 @@ function readEventFile(file: string): Promise<Uint8Array> {
   return gather(fileChunks(file), CLI_LIMITS.eventFileBytesMax)
 }
 
-/** Order of UTF-8 bytes. */
+/** Compares by UTF-8 bytes. */
 function order(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }

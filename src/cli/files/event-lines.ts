@@ -1,11 +1,12 @@
-// JSON Lines as a stream: one event a line, however long the file is. Other forms are read at once by vela/log.ts.
+// Reads JSON Lines as a stream with one event per line, for files of any length. `readLog` reads the
+// other forms at once.
 
 import { ReplicaError } from '../../base/errors.ts'
 import { CLI_LIMITS } from '../../base/limits.ts'
 
 const NEWLINE = 0x0a
 
-/** The lines that hold something, without their ends. @throws ReplicaError ERR_JSON for one longer than an event file may be */
+/** Yields the lines that are not blank, without line ends. @throws ReplicaError ERR_JSON for a line that is too long */
 export async function* eventLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const line = new Line()
   for await (const chunk of chunks) {
@@ -22,7 +23,7 @@ export async function* eventLines(chunks: AsyncIterable<Uint8Array>): AsyncGener
   if (!isBlank(last)) yield last
 }
 
-/** Space as JSON has it. */
+/** Returns whether a byte is JSON white space. */
 export function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === NEWLINE || byte === 0x0d || byte === 0x09
 }
@@ -38,7 +39,7 @@ class Line {
   add(part: Uint8Array): void {
     this.#length += part.length
     if (this.#length > CLI_LIMITS.eventFileBytesMax)
-      throw new ReplicaError('ERR_JSON', `a line is longer than ${CLI_LIMITS.eventFileBytesMax} bytes`)
+      throw new ReplicaError('ERR_JSON', `a line has more than ${CLI_LIMITS.eventFileBytesMax} bytes`)
     if (part.length > 0) this.#parts.push(part)
   }
 

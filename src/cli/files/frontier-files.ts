@@ -1,5 +1,6 @@
-// Whole frontiers named on the command line: a frontier.json, stdin, a `.vela` repository, or a folder that has a frontier.json. A
-// repository is read as import reads it, into a store in memory, so that it amounts to the same here as there.
+// Reads whole frontiers that the command line names: a frontier.json, stdin, a `.vela` repository or a
+// folder with a frontier.json. A repository is imported into a store in memory, so that it gives the same
+// frontier as `import`.
 
 import * as path from 'node:path'
 import { isFrontierId } from '../../base/frontier-id.ts'
@@ -16,12 +17,12 @@ export interface InputContext {
   readonly stdin: InputStream
 }
 
-/** Whether a word names a frontier of the store: a file of that name is reached by `./vfr_…`. */
+/** Returns whether a word names a frontier of the store; `./vfr_…` names a file. */
 export function isFrontierReference(word: string): boolean {
   return isFrontierId(word)
 }
 
-/** `-` is stdin. @throws ReplicaError ERR_USAGE when there is no such file, and as readFrontier does */
+/** Reads a file, a folder or `-` (stdin). @throws ReplicaError ERR_USAGE if it does not exist; as readFrontier */
 export async function readFrontierFile(name: string, place: InputContext): Promise<Uint8Array> {
   if (name === '-') return readWhole(name, place)
   const file = path.resolve(place.cwd, name)
@@ -30,7 +31,7 @@ export async function readFrontierFile(name: string, place: InputContext): Promi
   return root === undefined ? readWhole(path.join(file, 'frontier.json'), place) : repositoryText(root)
 }
 
-/** For a repository that doesn't name its frontier: only what differs is asked. */
+/** The name for a repository that does not name its frontier; a comparison does not use it. */
 const UNNAMED = 'vfr_0000000000000000'
 
 async function repositoryText(root: string): Promise<Uint8Array> {
@@ -43,7 +44,7 @@ async function repositoryText(root: string): Promise<Uint8Array> {
   return (await exportFrontier(replica, name)).text
 }
 
-/** @throws as readFrontierFile does */
+/** Reads and parses a frontier. @throws as readFrontierFile */
 export async function openFrontierFile(name: string, place: InputContext): Promise<FrontierFile> {
   return readFrontier(await readFrontierFile(name, place), { broken: 'keep' })
 }

@@ -1,5 +1,6 @@
-// The file that --out names. It is written under another name first: a reader never sees half of it, and a verb that
-// fails leaves the former one. Only a regular file is ever replaced; a link stays, and what it leads to is replaced.
+// Writes the file of --out atomically: under a temporary name, then by a rename. A reader never sees a part
+// of it, and a failed command keeps the former file. Only a regular file is replaced; for a link, its
+// target is replaced.
 
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs/promises'
@@ -8,8 +9,8 @@ import { fileError, hasErrno } from '../error-hints.ts'
 import { usage } from '../terminal/output.ts'
 
 /**
- * Writes a file as a whole and answers how many bytes that were.
- * @throws ReplicaError ERR_USAGE for what is no file and what may not be written, ERR_STORE_IO when the disk is to blame
+ * Replaces a file atomically and returns its number of bytes.
+ * @throws ReplicaError ERR_USAGE if it is not a regular file or not writable, ERR_STORE_IO for an I/O error
  */
 export async function replaceFile(
   file: string,
@@ -43,13 +44,13 @@ async function write(file: string, pieces: Parameters<typeof replaceFile>[1]): P
   return bytes
 }
 
-/** The name under which the file may be made or replaced. @throws ReplicaError ERR_USAGE */
+/** Returns the path of the file to create or replace. @throws ReplicaError ERR_USAGE */
 async function regularFile(file: string): Promise<string> {
   const named = await kindOf(file)
   if (named === undefined) return file
   const target = named.isSymbolicLink() ? await linked(file) : file
   if ((await fs.stat(target)).isFile()) return target
-  throw usage(`${file} is no file that could be replaced`, 'without --out all is printed: send that where it shall go')
+  throw usage(`${file} is not a regular file`, 'leave out --out and redirect stdout')
 }
 
 async function kindOf(file: string): Promise<Awaited<ReturnType<typeof fs.lstat>> | undefined> {
@@ -66,6 +67,6 @@ async function linked(link: string): Promise<string> {
     return await fs.realpath(link)
   } catch (error) {
     if (!hasErrno(error, 'ENOENT', 'ELOOP')) throw error
-    throw new ReplicaError('ERR_USAGE', `${link} is a link that leads nowhere`, { cause: error })
+    throw new ReplicaError('ERR_USAGE', `${link} is a link without a target`, { cause: error })
   }
 }

@@ -1,6 +1,7 @@
-// A `.vela` repository on disk. Reading takes what belongs to it, `.vela/` and the visible files that Vela writes beside it, and is
-// bounded in files, depth and bytes; links are not followed and keys are not read, and both are named. Writing makes the whole
-// folder under another name and renames it, so that nobody ever sees half of one, and never touches a folder that has something in it.
+// Reads and writes a `.vela` repository. A read covers `.vela/` and the visible files that Vela writes beside
+// it, and is limited in files, depth and bytes. It does not follow links or read keys, and reports both. A
+// write creates the folder under a temporary name and renames it, so that a reader never sees a part of
+// it. It never changes a folder that is not empty.
 
 import { randomBytes } from 'node:crypto'
 import * as fsSync from 'node:fs'
@@ -11,19 +12,19 @@ import { CLI_LIMITS } from '../../base/limits.ts'
 import type { RepositoryFile } from '../../projection/files/split.ts'
 import { fileError, hasErrno } from '../error-hints.ts'
 
-/** What Vela keeps beside `.vela`. Anything else in the folder is not the frontier's. */
+/** The files and folders of Vela beside `.vela`. Others do not belong to the frontier. */
 const VISIBLE = ['frontier.yaml', 'frontier.json', 'vela.lock', 'proof', 'sources', 'artifacts', 'review']
 
 export interface VelaFolder {
   readonly files: readonly RepositoryFile[]
-  /** Links, keys and what is neither a file nor a folder: left out. At most 1,000 are named. */
+  /** Skipped links, keys and special files, at most 1,000. */
   readonly skipped: readonly string[]
 }
 
 const SKIPPED_MAX = 1000
 const WRITES_AT_ONCE = 16
 
-/** The folder that holds `.vela`, for that folder or `.vela` itself; undefined where there is none. */
+/** Returns the parent folder of `.vela`, for that folder or `.vela` itself; undefined without `.vela`. */
 export async function velaRoot(folder: string): Promise<string | undefined> {
   const named = path.basename(folder) === '.vela' ? path.dirname(folder) : folder
   try {
@@ -34,7 +35,7 @@ export async function velaRoot(folder: string): Promise<string | undefined> {
   }
 }
 
-/** @throws ReplicaError ERR_USAGE for too many files or bytes, or a file that may not be read */
+/** Reads a repository. @throws ReplicaError ERR_USAGE for too many files or bytes, or an unreadable file */
 export async function readVelaFolder(root: string): Promise<VelaFolder> {
   const files: RepositoryFile[] = []
   const skipped: string[] = []
@@ -61,7 +62,7 @@ interface Found {
   readonly kind: 'file' | 'other'
 }
 
-/** Files below the root in byte order of each folder's names; the folders are walked and not given. */
+/** Yields the files below the root, sorted by name in each folder. Does not yield folders. */
 async function* walk(root: string): AsyncGenerator<Found> {
   const open = ['.vela', ...VISIBLE].reverse()
   while (open.length > 0) {
@@ -83,7 +84,7 @@ async function* walk(root: string): AsyncGenerator<Found> {
   }
 }
 
-/** Undefined for what has become a link or no file since it was listed. */
+/** Reads a regular file; undefined if it is no longer one. */
 async function readPlain(file: string, bytesMax: number): Promise<Uint8Array | undefined> {
   let handle: fs.FileHandle
   try {
@@ -106,11 +107,11 @@ async function readPlain(file: string, bytesMax: number): Promise<Uint8Array | u
 
 function tooMuch(place: string): ReplicaError {
   const { folderFilesMax, folderBytesMax, folderDepthMax } = CLI_LIMITS
-  const most = `${folderFilesMax} files, ${folderBytesMax} bytes and ${folderDepthMax} levels`
-  return new ReplicaError('ERR_USAGE', `${place} is too large to be imported as one frontier: at most ${most}`)
+  const limits = `${folderFilesMax} files, ${folderBytesMax} bytes and ${folderDepthMax} levels`
+  return new ReplicaError('ERR_USAGE', `${place} is too large for one import: the limits are ${limits}`)
 }
 
-/** @throws ReplicaError ERR_USAGE when there is something in the folder already */
+/** Writes a repository to a new or empty folder. @throws ReplicaError ERR_USAGE if the folder is not empty */
 export async function writeVelaFolder(folder: string, files: readonly RepositoryFile[]): Promise<void> {
   const fresh = `${folder}.${randomBytes(4).toString('hex')}.new`
   try {
@@ -119,7 +120,7 @@ export async function writeVelaFolder(folder: string, files: readonly Repository
       await fs.mkdir(parent, { recursive: true })
     for (let from = 0; from < files.length; from += WRITES_AT_ONCE) {
       const turn = files.slice(from, from + WRITES_AT_ONCE)
-      // All have ended before a failure has the folder removed.
+      // All writes end before a failure removes the folder.
       const written = await Promise.allSettled(turn.map(file => writeFile(path.join(fresh, file.path), file.bytes)))
       for (const one of written) if (one.status === 'rejected') throw one.reason
     }
@@ -127,7 +128,7 @@ export async function writeVelaFolder(folder: string, files: readonly Repository
   } catch (error) {
     await fs.rm(fresh, { recursive: true, force: true })
     if (hasErrno(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR'))
-      throw new ReplicaError('ERR_USAGE', `${folder} is there already and is not an empty folder`, { cause: error })
+      throw new ReplicaError('ERR_USAGE', `${folder} already exists and is not an empty folder`, { cause: error })
     throw fileError(error, folder)
   }
 }

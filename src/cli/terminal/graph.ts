@@ -1,21 +1,21 @@
-// The drawing beside `log --graph`: newest first, one column for each node that is still to come. A node opens a column
-// for each of its parents; columns that wait for the same parent join. Only what is known is drawn: a column whose
-// parent lies beyond the end of the list just ends. What is wider than the limit is cut off and marked, never guessed.
+// Draws the graph of `log --graph`, newest node first, with one column for each expected node. A node
+// opens a column for each of its parents; columns that expect the same parent join. A column whose parent
+// is beyond the end of the list ends there. Rows wider than `graphColumnsMax` are truncated and marked.
 
 import { CLI_LIMITS } from '../../base/limits.ts'
 
 export interface GraphRow {
-  /** Drawing of the line with the node in it. */
+  /** The row with the node. */
   readonly node: string
-  /** Drawings of the lines below it, before the next node. */
+  /** The rows between this node and the next. */
   readonly below: readonly string[]
 }
 
 export class LogGraph {
-  /** What each open column waits for. */
+  /** The CID that each open column expects. */
   readonly #columns: string[] = []
 
-  /** Takes the next node; children must come before their parents. */
+  /** Draws the next node; children must precede their parents. */
   next(cid: string, parents: readonly string[]): GraphRow {
     const columns = this.#columns
     if (!columns.includes(cid)) columns.push(cid)
@@ -26,7 +26,7 @@ export class LogGraph {
     return { node, below: [...this.#open(at, parents.slice(1)), ...this.#join()] }
   }
 
-  /** One row for each further parent: a column to the right of the node's own. */
+  /** One row for each further parent, which gets a column to the right of the node's column. */
   *#open(at: number, parents: readonly string[]): Generator<string> {
     for (const parent of [...parents].reverse()) {
       const moves = this.#columns.map((_, i): Move => [i, i > at ? i + 1 : i])
@@ -35,7 +35,7 @@ export class LogGraph {
     }
   }
 
-  /** One row for each column that waits for what a column further left waits for. */
+  /** One row for each column that expects the same node as a column further left. */
   *#join(): Generator<string> {
     for (let i = 1; i < this.#columns.length; i++) {
       const target = this.#columns.indexOf(this.#columns[i]!)
@@ -46,7 +46,7 @@ export class LogGraph {
     }
   }
 
-  /** A node without parents ends its column; those to the right move up. */
+  /** Ends the column of a node without parents; the columns to the right move left. */
   *#end(at: number): Generator<string> {
     const moves = this.#columns.map((_, i): Move => [i, i - 1]).slice(at + 1)
     const still = this.#columns.map((_, i): Move => [i, i]).slice(0, at)
@@ -57,7 +57,7 @@ export class LogGraph {
 
 type Move = readonly [from: number, to: number]
 
-/** One row of lines; none when nothing moves within the width that is drawn. */
+/** Draws one row of moves; nothing if all moves are outside the drawn width. */
 function* drawn(moves: readonly Move[]): Generator<string> {
   const most = CLI_LIMITS.graphColumnsMax
   if (moves.every(([from, to]) => from === to || Math.min(from, to) >= most)) return
@@ -69,12 +69,12 @@ function* drawn(moves: readonly Move[]): Generator<string> {
     if (from === to) put(2 * from, '|')
     else put(from < to ? 2 * to - 1 : 2 * from - 1, from < to ? '\\' : '/')
   }
-  // A line that crosses others on its way left runs under them.
+  // A line that crosses other columns on its way left runs below them.
   for (const [from, to] of moves) for (let i = 2 * to + 1; i < 2 * from - 1; i++) cells[i] ??= '_'
   yield cut(Array.from(cells, cell => cell ?? ' ').join(''), 0)
 }
 
-/** `at` is the column of the node in this row: one beyond the width is marked at the edge. */
+/** Truncates a row; `at` is the node's column, which is marked at the edge if it is beyond the width. */
 function cut(row: string, at: number): string {
   const most = CLI_LIMITS.graphColumnsMax
   if (row.length <= 2 * most) return row.trimEnd()

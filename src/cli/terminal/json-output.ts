@@ -1,9 +1,9 @@
-// JSON as the command line prints it: one line, terminal-safe, with event texts embedded as they were signed, so
-// that no number loses its spelling on the way out.
+// Prints JSON on one terminal-safe line. Event texts are embedded as they were signed, so that numbers
+// keep their notation.
 
 import { escapeJson } from './escape.ts'
 
-/** Canonical JSON text that is printed as it stands. The caller knows that it is one JSON value. */
+/** Canonical JSON text that is printed unchanged. The caller guarantees that it is one JSON value. */
 export class RawJson {
   readonly text: string
 
@@ -21,7 +21,7 @@ export type Printable =
   | readonly Printable[]
   | { readonly [key: string]: Printable | undefined }
 
-/** One line of JSON. Members that are undefined are left out. */
+/** Returns one line of JSON. Undefined members are omitted. */
 export function writeJson(value: Printable): string {
   return escapeJson(write(value))
 }
@@ -41,7 +41,7 @@ function isList(value: object): value is readonly Printable[] {
   return Array.isArray(value)
 }
 
-/** JSON text with line breaks and two spaces a level, for people. Works on the text alone: numbers keep their spelling. */
+/** Indents JSON text by two spaces per level. Works on the text, so numbers keep their notation. */
 export function indentJson(json: string): string[] {
   const lines: string[] = []
   let line = ''
@@ -77,7 +77,7 @@ export function indentJson(json: string): string[] {
   return lines
 }
 
-/** Index after the closing quote of the string that opens at `start`. */
+/** Returns the index after the closing quote of the string that starts at `start`. */
 function stringEnd(json: string, start: number): number {
   let i = start + 1
   while (i < json.length && json[i] !== '"') i += json[i] === '\\' ? 2 : 1

@@ -1,4 +1,4 @@
-// Words, numbers and columns for people. Machines get the same facts unformatted by --json.
+// Formats numbers, sizes and columns for people. --json has the same values unformatted.
 
 import { escapeText } from './escape.ts'
 
@@ -8,12 +8,12 @@ export function thousands(count: number): string {
   return number.format(count)
 }
 
-/** `1 node`, `2,345 nodes`. */
+/** Returns a count with its noun: `1 node`, `2,345 nodes`. */
 export function plural(count: number, noun: string, nouns = `${noun}s`): string {
   return `${thousands(count)} ${count === 1 ? noun : nouns}`
 }
 
-/** Bytes in decimal units with three digits: `512 B`, `10.2 kB`, `1.50 MB`. */
+/** Returns bytes in decimal units with three digits: `512 B`, `10.2 kB`, `1.50 MB`. */
 export function size(bytes: number): string {
   const units = ['kB', 'MB', 'GB', 'TB']
   if (bytes < 1000) return `${bytes} B`
@@ -26,7 +26,7 @@ export function size(bytes: number): string {
   return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ${units[unit]}`
 }
 
-/** A CID short enough for a table: all of ours begin with the same seven characters, so the ones after them are kept. */
+/** Shortens a CID to 19 characters: the first seven are the same in all CIDs of nodes. */
 export function shortCid(cid: string): string {
   return cid.length <= 20 ? cid : `${cid.slice(0, 19)}…`
 }
@@ -36,8 +36,8 @@ export function shortHex(hex: string): string {
 }
 
 /**
- * Rows as aligned lines, two spaces between columns, nothing after the last cell. `right` lists the columns whose
- * cells end together (numbers). Cells are escaped before they are measured.
+ * Returns rows as aligned lines with two spaces between columns and no trailing spaces. `right` lists
+ * the right-aligned columns. Cells are escaped before they are measured.
  */
 export function columns(rows: readonly (readonly string[])[], options: { right?: readonly number[] } = {}): string[] {
   const cells = rows.map(row => row.map(escapeText))

@@ -1,4 +1,4 @@
-// How peers stand, for people and as JSON: a line for each peer of a frontier.
+// Prints the sync state of the peers of a frontier: one row for each peer, and the JSON members.
 
 import type { FrontierStatus, PeerStatus } from '../../replica/status.ts'
 import type { Printable } from './json-output.ts'
@@ -13,11 +13,11 @@ export function linkFields(link: PeerStatus): { [key: string]: Printable } {
   }
 }
 
-/** Nothing for a frontier without peers. */
+/** Returns the table of peers; no lines for a frontier without peers. */
 export function linkLines({ frontier, links }: FrontierStatus): string[] {
   if (links.length === 0) return []
   const rows = links.map(link => [`  ${link.id}`, link.live, stateText(link), linkText(link), lastExchangeText(link)])
-  return ['', `peers of ${frontier}`, ...columns([['  peer', 'live', 'stands', 'link', 'last exchange'], ...rows])]
+  return ['', `peers of ${frontier}`, ...columns([['  peer', 'live', 'state', 'link', 'last exchange'], ...rows])]
 }
 
 function stateText(link: PeerStatus): string {
@@ -31,7 +31,7 @@ function stateText(link: PeerStatus): string {
     case 'in sync':
       return 'in sync'
     case 'held':
-      if (first === undefined) return 'held: see `replica held`, here and there'
+      if (first === undefined) return 'held nodes: see `replica held` on both sides'
       return `held by key ${shortHex(first)}${more.length > 0 ? ` and ${more.length} more` : ''}`
     case 'forked':
       return `forked: one side refuses nodes of the other (${distance(behind, ahead)})`

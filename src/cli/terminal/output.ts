@@ -1,6 +1,6 @@
-// How a verb speaks: data on stdout, notices on stderr, one JSON object with --json. A verb ends by `done`, and its
-// exit code decides `ok`. Whatever is printed for people is escaped line by line here, in one place, so that a verb
-// can't forget it: the only line breaks and controls that reach a terminal are our own.
+// The output of a command: data on stdout, notices on stderr, one JSON object with --json. A command ends
+// with `done`; its exit code determines `ok`. Every line for people is escaped here, so that only the
+// program's own line breaks and control characters reach a terminal.
 
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
 import type { Io } from '../io.ts'
@@ -15,11 +15,11 @@ export interface OutputMode {
 }
 
 export interface CommandOutcome {
-  /** Default 0. `ok` in JSON is true exactly when it is 0. */
+  /** Default 0. `ok` in JSON is true exactly if it is 0. */
   readonly exit?: ExitCode
-  /** Members of the JSON object, after `ok` and `command`. */
+  /** Members of the JSON object after `ok` and `command`. */
   readonly fields: { readonly [key: string]: Printable | undefined }
-  /** The same for people. */
+  /** The text for people. */
   readonly lines: readonly string[]
 }
 
@@ -36,7 +36,7 @@ export class Output {
     this.quiet = mode.quiet
   }
 
-  /** Prints what came of the verb and answers its exit code. */
+  /** Prints the outcome of the command and returns its exit code. */
   async done(outcome: CommandOutcome): Promise<ExitCode> {
     const exit = outcome.exit ?? 0
     if (this.json) await this.#io.stdout.write(`${this.object(exit, outcome.fields)}\n`)
@@ -44,35 +44,35 @@ export class Output {
     return exit
   }
 
-  /** The JSON object of an outcome, without a line break. */
+  /** Returns the JSON object of an outcome, without a line break. */
   object(exit: ExitCode, fields: { readonly [key: string]: Printable | undefined }): string {
     return writeJson({ ok: exit === 0, command: this.#command, ...fields })
   }
 
-  /** Lines for people on stdout. */
+  /** Prints lines for people on stdout. */
   async lines(lines: readonly string[]): Promise<void> {
     for (const line of lines) await this.#io.stdout.write(`${escapeText(line)}\n`)
   }
 
-  /** One JSON value on a line of its own, for the streams of --jsonl. */
+  /** Prints one JSON value on one line, for --jsonl. */
   async jsonLine(value: Printable): Promise<void> {
     await this.#io.stdout.write(`${writeJson(value)}\n`)
   }
 
-  /** Data as it is. On a terminal unsafe characters become JSON escapes: `data` must be JSON text. */
+  /** Prints JSON text unchanged; on a terminal, unsafe characters become JSON escapes. */
   async data(data: string | Uint8Array): Promise<void> {
     if (!this.#io.stdout.terminal) return this.#io.stdout.write(data)
     const text = typeof data === 'string' ? data : Buffer.from(data).toString('utf8')
     await this.#io.stdout.write(escapeJson(text))
   }
 
-  /** Something a person should know though the verb went well; on stderr, also with --json, not with --quiet. */
+  /** Prints a notice of a successful command on stderr, also with --json, but not with --quiet. */
   async notice(lines: readonly string[]): Promise<void> {
     if (this.quiet) return
     for (const line of lines) await this.#io.stderr.write(`${escapeText(line)}\n`)
   }
 
-  /** A verb that failed: with --json an object on stdout, else a line and, where there is one, a hint on stderr. */
+  /** Prints an error: with --json an object on stdout, else the message and the hint on stderr. */
   async failure(error: ReplicaError, hint: string | undefined): Promise<ExitCode> {
     const exit = error.exitCode
     if (this.json) {
@@ -92,13 +92,13 @@ export class Output {
   }
 }
 
-/** The first of many; all of them are there with --json. */
+/** Returns the first items of a list; --json has all of them. */
 function firstItems(items: readonly string[]): string {
   const listed = items.slice(0, LISTED_MAX).join(', ')
   return items.length > LISTED_MAX ? `${listed} and ${items.length - LISTED_MAX} more` : listed
 }
 
-/** A wrong command line. */
+/** Returns the error for a wrong command line. */
 export function usage(message: string, hint?: string): ReplicaError {
   return new ReplicaError('ERR_USAGE', message, hint === undefined ? {} : { facts: { hint } })
 }

@@ -1,5 +1,6 @@
-// One line on a terminal that says how far a long call has come. It appears after a second, is written over in place
-// and is gone when the call ends; without a terminal on stderr, or with --quiet, there is none.
+// Shows the progress of a long call on one line of the terminal. The line appears after a second, is
+// overwritten in place and is removed when the call ends. Without a terminal on stderr, or with --quiet,
+// nothing is shown.
 
 import { CLI_LIMITS } from '../../base/limits.ts'
 import type { OutputStream } from '../io.ts'
@@ -8,19 +9,19 @@ import { thousands } from './layout.ts'
 
 const CLEAR = '\r\u001b[K'
 
-/** What a call reports while it runs; counts of nodes or events. */
+/** Progress of a call: counts of nodes or events. */
 export interface ProgressCounts {
   readonly phase: string
   readonly received?: number
   readonly verified?: number
-  /** Kept here. */
+  /** Durable in this store. */
   readonly durable?: number
   readonly sent?: number
-  /** Kept by the peer. */
+  /** Durable at the peer. */
   readonly acked?: number
-  /** Taken out: events of an export. */
+  /** Events written by an export. */
   readonly written?: number
-  /** Nodes of the log that were read. */
+  /** Nodes read from the log. */
   readonly read?: number
   readonly replayed?: number
   readonly total?: number
@@ -42,7 +43,7 @@ export class ProgressLine {
     this.#started = this.#now()
   }
 
-  /** Cheap enough to be called for every batch; draws ten times a second at most and never waits for the terminal. */
+  /** Draws at most once in `progressEveryMs` and never waits for the terminal. Cheap enough for each batch. */
   readonly update = (steps: ProgressCounts): void => {
     if (!this.#enabled || this.#writing) return
     const now = this.#now()
@@ -59,7 +60,7 @@ export class ProgressLine {
       })
   }
 
-  /** Runs a task that can't say how far it is: the line says at least what is being done. */
+  /** Runs a task without progress counts; the line shows the phase. */
   async during<T>(phase: string, task: () => Promise<T>): Promise<T> {
     const timer = setInterval(() => this.update({ phase }), CLI_LIMITS.progressAfterMs)
     try {
@@ -70,7 +71,7 @@ export class ProgressLine {
     }
   }
 
-  /** Takes the line away. Data printed after it starts on a clean line. */
+  /** Removes the line, so that later output starts on an empty line. */
   async clear(): Promise<void> {
     if (!this.#visible) return
     this.#visible = false
@@ -78,7 +79,7 @@ export class ProgressLine {
   }
 }
 
-/** `transfer: 12,000 of 100,000 received, 11,264 verified, 11,264 durable, 9,870/s` */
+/** Returns a line such as `transfer: 12,000 of 100,000 received, 11,264 verified, 9,870/s`. */
 export function describe(steps: ProgressCounts, elapsedMs: number): string {
   const parts: string[] = []
   const count = (word: string, value: number | undefined): void => {
@@ -91,11 +92,11 @@ export function describe(steps: ProgressCounts, elapsedMs: number): string {
   count('verified', verified)
   count('durable', durable)
   count('sent', sent)
-  count('durable there', acked)
+  count('durable at the peer', acked)
   count('written', written)
   count('read', read)
   count('replayed', replayed)
-  // The rate is that of what is done with, not of what was handed over.
+  // The rate counts completed items, not items in transit.
   const taken = sent ? acked : written || replayed || read
   const done = (taken ?? 0) + (durable || verified || received || 0)
   if (done > 0 && elapsedMs > 0) parts.push(`${thousands(Math.round((done * 1000) / elapsedMs))}/s`)

@@ -1,5 +1,5 @@
-// What push, pull and clone say when they are done: the report as JSON and for people, and what is held, with the
-// command that would admit it.
+// Prints the report of push, pull and clone as JSON and for people, and lists held nodes with the command
+// that would admit them.
 
 import type { ExitCode } from '../../base/errors.ts'
 import type { MergeReport, OpenedConflict } from '../../replica/merge-observer.ts'
@@ -20,7 +20,7 @@ interface SyncOutcome {
   readonly lines: readonly string[][]
 }
 
-/** Prints a report and answers 1 when something was refused. */
+/** Prints a report. Returns exit code 1 if nodes were refused. */
 export async function printSyncReport(
   { out }: Context,
   { way, report, notice, fields, lines }: SyncOutcome,
@@ -84,33 +84,30 @@ function rows(way: SyncVerb, report: SyncReport): string[][] {
     ...listed.map(({ cid, code }) => ['', `${cid} ${code}`]),
     ...(more > 0 ? [['', `and ${thousands(more)} more`]] : []),
     ['wire', `${size(report.sent_bytes)} out, ${size(report.received_bytes)} in, ${plural(round_trips, 'round trip')}`],
-    [
-      'heads',
-      `${thousands(report.heads.length)}, ${report.equal ? 'the same on both sides' : 'not the same on both sides'}`,
-    ],
+    ['heads', `${thousands(report.heads.length)}, ${report.equal ? 'equal on both sides' : 'different on both sides'}`],
     ...(report.note === undefined ? [] : [['', report.note]]),
     ...(way === 'pull' ? conflictRows(report) : []),
     ...(way === 'push' ? openedRemotely(report.peer, report) : []),
-    ...(report.same_registry ? [] : [['registry', 'not the same peers are registered on both sides']]),
+    ...(report.same_registry ? [] : [['registry', 'peer lists differ: see `replica peer adopt`']]),
   ]
 }
 
 const CONFLICTS_LISTED_MAX = 5
 
-/** Conflicts that were opened; nothing where there are none. Where that was not looked for, that is said. */
+/** Returns rows for opened conflicts; without conflicts none; one row if they were not looked for. */
 export function conflictRows({ conflicts_opened: opened, conflicts_opened_count: count = 0 }: MergeReport): string[][] {
-  if (opened === undefined) return [['conflicts', 'not computed: run replica conflicts']]
-  return openedRows(opened, { count, opened: 'opened; replica conflicts explain <id> says more' })
+  if (opened === undefined) return [['conflicts', 'not computed: see `replica conflicts list`']]
+  return openedRows(opened, { count, opened: 'opened; for details: `replica conflicts explain <id>`' })
 }
 
-/** Conflicts that a push opened at the peer, as that says. They are here too once both sides hold the same. */
+/** Returns rows for conflicts that a push opened at the peer, as the peer reports them. */
 export function openedRemotely(
   peer: string,
   { conflicts_opened: opened = [], conflicts_opened_count: count = 0 }: MergeReport,
 ): string[][] {
   return openedRows(opened, {
     count,
-    opened: `opened at ${peer}; replica conflicts lists them once what it has is pulled`,
+    opened: `opened at ${peer}; pull from it to see them in \`replica conflicts\``,
   })
 }
 
@@ -136,7 +133,7 @@ function conflictText({ kind, finding_id: id, state }: Pick<OpenedConflict, 'kin
   return state === 'contested' ? `${about}, between resolutions` : about
 }
 
-/** What this replica holds after a pull, by the key it waits for, and the command that admits it. */
+/** Returns the nodes held after a pull by missing key, with the command that admits them. */
 export async function heldLocally(replica: Replica, report: SyncReport): Promise<string[]> {
   if (report.held_count === 0) return []
   const { frontiers } = await replica.status()
@@ -144,16 +141,16 @@ export async function heldLocally(replica: Replica, report: SyncReport): Promise
   return waits.flatMap(({ kind, id, nodes }) => {
     if (kind !== 'key') return []
     const what = `${plural(nodes, 'node')} of key ${id}`
-    return [`notice: ${what} ${nodes === 1 ? 'is' : 'are'} held until you register that key:`, addLine(id, report)]
+    return [`notice: ${what} ${nodes === 1 ? 'is' : 'are'} held until you register the key:`, addLine(id, report)]
   })
 }
 
-/** What the peer holds after a push, by the key that its operator would have to register. */
+/** Returns the nodes that the peer holds after a push, by the key that its operator must register. */
 export function heldRemotely(report: SyncReport): string[] {
   const byKey = new Map<string, number>()
   for (const { key } of report.held) byKey.set(key, (byKey.get(key) ?? 0) + 1)
   return [...byKey].flatMap(([key, nodes]) => [
-    `notice: ${report.peer} holds ${plural(nodes, 'node')} of key ${key} until its operator registers that key:`,
+    `notice: ${report.peer} holds ${plural(nodes, 'node')} of key ${key} until its operator registers the key:`,
     addLine(key, report),
   ])
 }

@@ -310,7 +310,7 @@ test('a hub that says nothing is not waited for beyond the bound, and nothing is
   )
   const failure = await failureOf(find(dir.path))
   assert.ok(hasCode(failure, 'ERR_STORE_LOCKED'), String(failure))
-  assert.match(failure.message, 'does not answer')
+  assert.match(failure.message, 'does not respond')
   assert.is(asked, 0)
 })
 
