@@ -1,6 +1,6 @@
-// Conformance of this library with a folder of data and stated values: which check a file gets, told by its form and not by
-// its name wherever the form tells, so that other files of the same kinds are checked the same way. What no check knows is skipped, but what is
-// called JSON and is none fails.
+// Chooses the check for each file of a folder of data and stated values. The form of a file
+// decides, and its name only if the form does not, so other files of the same kinds get the same
+// checks. An unknown file is skipped; a file named .json that is not JSON fails.
 
 import { checkExpected } from './expected-checks.ts'
 import { checkFixture, checkFixtureManifest } from './fixture-checks.ts'
@@ -26,7 +26,10 @@ const EXPECTED = 'expected.json'
 
 type Check = (tally: Tally, file: DataFile, folder: Folder) => void
 
-/** Every file of a folder, in byte order of their paths; expected.json last, when it is known what of it was looked at. */
+/**
+ * Checks every file of a folder, in byte order of paths; expected.json last, after its values were
+ * read.
+ */
 export function* checkFolder(root: string): Generator<FileResult> {
   const folder = new Folder(root)
   for (const name of folder.files) if (name !== EXPECTED) yield checkFile(folder, name)
@@ -42,7 +45,7 @@ function checkFile(folder: Folder, name: string): FileResult {
     known = check !== undefined
     check?.(tally, file, folder)
   } catch (error) {
-    // Whatever a check stumbles over is a fault of this library or of the file, and the other files are still to be checked.
+    // An unexpected error is a failure of this file; the other files are still checked.
     tally.fail(error instanceof Error ? `${error.name}: ${error.message}` : String(error))
   }
   const { passed, failed, failures, notes } = tally
@@ -80,7 +83,7 @@ function linesCheck({ base }: DataFile): Check | undefined {
   }
 }
 
-/** By the members of the first item that has all of them. */
+/** Chooses by the members of the first item that has all of them. */
 const LISTS: readonly { members: readonly string[]; prefix?: string; check: Check }[] = [
   { members: ['text', 'ok', 'computed_id'], check: vectors.checkRawEvents },
   { members: ['text', 'ok'], check: vectors.checkCanonical },

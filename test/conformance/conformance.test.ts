@@ -1,5 +1,5 @@
-// The conformance command: it finds nothing wrong with data that is right, everything wrong with data that isn't, and skips
-// what it does not know.
+// The conformance command: it finds no failure in correct data and every failure in wrong data, and
+// skips unknown data.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -74,7 +74,7 @@ test('a wrong statement is a failure of its file alone, and so is a file that a 
 const actor = { id: 'ada' }
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
 
-/** A fixture of these events, in text so that numbers stay as they are spelled. */
+/** A fixture of these events, as text so that numbers keep their spelling. */
 function fixture(events: readonly string[], more: Record<string, unknown> = {}): string {
   const rows = ['negative_results', 'trajectories', 'artifacts', 'replications', 'predictions']
   const expected = Object.fromEntries(rows.map(name => [`expected_${name}`, []]))

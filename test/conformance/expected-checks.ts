@@ -1,5 +1,6 @@
-// Checks that need more than one file: what expected.json states of comparisons between frontiers, of repositories and of real passes of
-// sync; that none of the logs and frontiers it states anything of is missing; and which of its values no check has looked at.
+// Checks over several files: the statements of expected.json about comparisons of frontiers,
+// repositories and real comparisons; that no log or frontier that it mentions is missing; and which
+// of its values no check has read.
 
 import * as vela from '../../src/vela/index.ts'
 import { type Folder, isObject, isSubject, type Plain } from './folder.ts'
@@ -7,9 +8,9 @@ import { checkRepositories } from './git-checks.ts'
 import { counted, hashOf } from './log-checks.ts'
 import type { Tally } from './tally.ts'
 
-/** Values that say something about the file and nothing about what is in the folder. */
+/** Values about the file itself, not about the folder. */
 const REMARKS: ReadonlySet<string> = new Set(['made_by', 'comment', 'note', 'schema', 'schema_version'])
-/** So many values that nothing looked at are named; all are counted. */
+/** At most this many unread values are listed; all are counted. */
 const NAMED_MAX = 20
 
 interface Comparison {
@@ -19,7 +20,7 @@ interface Comparison {
   readonly sha256_of_canonical_conflict_list: string
 }
 
-/** To be called after the checks of all other files. */
+/** Called after the checks of all other files. */
 export function checkExpected(tally: Tally, folder: Folder): void {
   const { comparisons, real_sync: sync } = folder.expected
   const frontiers = new Map<string, vela.FrontierFile | undefined>()
@@ -36,7 +37,7 @@ export function checkExpected(tally: Tally, folder: Folder): void {
   checkSeen(tally, folder)
 }
 
-/** What is stated of something that isn't here is wrong of this folder; a value that no check knows is only named. */
+/** A statement about a missing file is a failure; a value that no check knows is only listed. */
 function checkSeen(tally: Tally, folder: Folder): void {
   const unseen = folder.unseen().filter(path => !REMARKS.has(path.at(-1)!))
   const subjects = new Map<string, boolean>()
@@ -73,7 +74,7 @@ function checkComparison(tally: Tally, comparison: Comparison, load: Load): void
   tally.same(`${what}: hash of the list`, hashOf(vela.printJson(vela.toJson(conflicts))), hash)
 }
 
-/** The pair of files is found by the names `ours.…` and `peer.…` in one folder. */
+/** The pair of files has the names `ours.…` and `peer.…` in one folder. */
 function checkRealSync(tally: Tally, stated: Plain, folder: Folder, load: Load): void {
   const ours = folder.files.find(name => /(?:^|\/)real-sync\/ours\.[^/]+\.json$/.test(name))
   const peer = ours?.replace(/\/ours\./, '/peer.')
@@ -94,7 +95,7 @@ function checkRealSync(tally: Tally, stated: Plain, folder: Folder, load: Load):
   if (Array.isArray(stated.passes)) for (const one of stated.passes) checkPass(tally, one, { folder, known })
 }
 
-/** `known`: the hashes that come of the pair, ours with the clock of the pass among them. */
+/** `known`: the hashes of the pair, ours with the time of the comparison included. */
 function checkPass(
   tally: Tally,
   stated: Plain,

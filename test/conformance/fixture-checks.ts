@@ -1,4 +1,5 @@
-// Checks of fixtures: a log over genesis findings with the rows that replay has to give, and manifests of such files.
+// Checks of fixtures: a log over genesis findings with the rows that replay must give, and
+// manifests of such files.
 
 import { sha256, toHex } from '../../src/base/bytes.ts'
 import * as vela from '../../src/vela/index.ts'
@@ -7,7 +8,7 @@ import { checkLog, counted, readAny } from './log-checks.ts'
 import type { Members } from './state-checks.ts'
 import type { Tally } from './tally.ts'
 
-/** Which stated rows are compared with which table. */
+/** The table that each stated list of rows is compared with. */
 const ROWS = {
   expected_states: 'findings',
   expected_negative_results: 'negative_results',
@@ -17,9 +18,9 @@ const ROWS = {
   expected_predictions: 'predictions',
 } as const
 
-/** A fixture: a log over genesis findings, and the rows that come out of it. */
+/** Checks a fixture: a log over genesis findings and the resulting rows. */
 export function checkFixture(tally: Tally, file: DataFile, folder: Folder): void {
-  // As they are spelled: which reading gives an event its id is for readAny to find.
+  // Numbers keep their spelling: readAny finds the reading that gives an event its id.
   const fixture = vela.parseJson(file.bytes, { numbers: 'exact' }) as Members
   const stated = folder.stated(file)
   if (stated?.file_sha256 !== undefined)
@@ -28,7 +29,7 @@ export function checkFixture(tally: Tally, file: DataFile, folder: Folder): void
   checkLog(tally, log, stated)
   const view = vela.emptyView({ genesis: (fixture.get('genesis_findings') ?? []) as Members[] })
   for (const { text } of log) vela.applyEvent(view, { text })
-  // No failure in itself: the rows show what it amounts to.
+  // Not a failure by itself: the rows show the effect.
   const problems = vela.viewProblems(view)
   if (problems.length > 0)
     tally.note(
@@ -53,7 +54,7 @@ export function checkFixture(tally: Tally, file: DataFile, folder: Folder): void
   tally.stated('scenario', fixture.get('scenario'), stated?.scenario)
 }
 
-/** What a fixture says of itself, and what is looked at elsewhere. */
+/** Members that describe the fixture or are checked elsewhere. */
 const FIXTURE_MEMBERS = [
   ...[
     'doctrine',
@@ -67,7 +68,7 @@ const FIXTURE_MEMBERS = [
   ],
 ]
 
-/** Counts of what is in the fixture and what comes out of it; those of other names are only named. */
+/** Counts over the fixture and its result; counts of other names are only listed. */
 function checkStats(
   tally: Tally,
   fixture: Members,
@@ -88,14 +89,14 @@ function checkStats(
   tally.unchecked(Object.fromEntries(others.map(name => [`stats.${name}`, null])), [])
 }
 
-/** The greatest depth that an event says, or how many there are: where a cascade is a chain they are the same. */
+/** The greatest stated depth, or the number of events: they are equal if a cascade is a chain. */
 function cascadeDepth(log: readonly vela.EventReading[], stated: unknown): number {
   const steps = log.filter(({ head }) => head.kind === 'finding.dependency_invalidated')
   const depths = steps.map(({ text }) => Number(JSON.parse(Buffer.from(text).toString('utf8')).payload?.depth ?? 1))
   return stated === steps.length ? steps.length : Math.max(0, ...depths)
 }
 
-/** A manifest of fixtures. Those that are not here are only counted. */
+/** Checks a manifest of fixtures; missing ones are only counted. */
 export function checkFixtureManifest(tally: Tally, file: DataFile, folder: Folder): void {
   const { fixtures } = file.plain as { fixtures: { path: string; sha256: string; bytes?: number }[] }
   let absent = 0

@@ -1,5 +1,5 @@
-// A folder of data with stated values, as the checks see it: its files, read once and only as far as bounds allow, and what
-// its expected.json says about each. Links are not followed.
+// A folder of data with stated values, as the checks see it: its files, read once and within size
+// limits, and the statements of its expected.json about each. Links are not followed.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -13,11 +13,11 @@ const FILES_MAX = 20_000
 const FILE_BYTES_MAX = 256 * 1024 * 1024
 const DEPTH_MAX = 8
 
-/** Values of one log, frontier or fixture in expected.json; which members there are differs. */
+/** Values of one log, frontier or fixture in expected.json; the members vary. */
 export type Stated = Plain & { readonly log?: Plain; readonly chains?: Plain; readonly replay?: Plain }
 
 export class DataFile {
-  /** Below the folder, with `/` between names. */
+  /** Path below the folder, with `/` between names. */
   readonly path: string
   readonly bytes: Uint8Array
 
@@ -38,7 +38,9 @@ export class DataFile {
     return Buffer.from(this.bytes).toString('utf8')
   }
 
-  /** The value as JavaScript has it; undefined for what is no JSON. Numbers that are compared are read by `lossless`. */
+  /**
+   * The plain value; undefined if the file is not JSON. Compared numbers are read by `lossless`.
+   */
   get plain(): unknown {
     try {
       return JSON.parse(this.text)
@@ -53,7 +55,7 @@ export class DataFile {
   }
 }
 
-/** A pass of sync as a log records it, and how many of its events come out again from what they say. */
+/** A comparison as a log records it, and how many of its events were reproduced. */
 export interface SyncPass {
   readonly target: string
   readonly timestamp: string
@@ -67,11 +69,11 @@ export interface SyncPass {
 
 export class Folder {
   readonly files: readonly string[]
-  /** The values of expected.json; what is read of them is known to `unseen`. */
+  /** The values of expected.json; reads are recorded for `unseen`. */
   readonly expected: Plain
-  /** The same, to be read unnoticed. */
+  /** The same without recording reads. */
   readonly raw: Plain
-  /** Passes of sync that logs here hold, for what is stated of them. */
+  /** Comparisons that the logs record, for the statements about them. */
   readonly passes: SyncPass[] = []
   readonly #watched: Watched
   readonly #root: string
@@ -85,7 +87,7 @@ export class Folder {
     this.expected = this.#watched.value
   }
 
-  /** The members of expected.json that are objects; the others stay unread. */
+  /** The object members of expected.json; the others stay unread. */
   sections(): Plain[] {
     const names = Object.keys(this.raw).filter(name => isObject(this.raw[name]))
     return names.map(name => this.expected[name] as Plain)
@@ -95,12 +97,12 @@ export class Folder {
     return this.#watched.isSeen(path)
   }
 
-  /** Paths of the values of expected.json that no check has looked at. */
+  /** Paths of the values of expected.json that no check has read. */
   unseen(): string[][] {
     return this.#watched.unseen()
   }
 
-  /** A file below the folder; undefined where there is none of that name in the listing. */
+  /** Returns a file below the folder; undefined if the listing lacks it. */
   open(name: string): DataFile | undefined {
     if (!this.files.includes(name)) return undefined
     const file = path.join(this.#root, name)
@@ -115,8 +117,9 @@ export class Folder {
   }
 
   /**
-   * What expected.json states of a file, by the names it may go under: its path, its name, the first part of its name, with
-   * the folder before it, or the folder's name for the parts of a frontier that has a folder of its own.
+   * Returns the statements of expected.json about a file. Its key may be the path, the name, the
+   * first part of the name, these with the folder before them, or the folder's name for the parts
+   * of a frontier in its own folder.
    */
   stated(file: DataFile): Stated | undefined {
     const stem = file.base.split('.')[0]!
@@ -125,7 +128,7 @@ export class Folder {
     const sections = [this.expected, ...this.sections()]
     for (const name of names) {
       for (const section of sections) {
-        // Without the watch: what turns out to be something else stays unseen.
+        // Without recording: a value of another form stays unread.
         const value: unknown = Object.getOwnPropertyDescriptor(section, name)?.value
         if (isSubject(value)) return section[name] as Stated
       }
@@ -134,7 +137,7 @@ export class Folder {
   }
 }
 
-/** Whether these are values of one log, frontier or fixture. */
+/** Returns whether these are values of one log, frontier or fixture. */
 export function isSubject(value: unknown): value is Plain {
   return isObject(value) && ['log', 'event_log_hash', 'replay', 'chains', 'snapshot_hash'].some(name => name in value)
 }

@@ -1,5 +1,5 @@
-// What expected.json states of a published repository as a whole: which of the hashes that its lock and its proof files say come
-// out of the log beside them, and of the frontier, which may be missing.
+// Checks of a published repository as a whole against expected.json: which hashes in its lock and
+// proof files follow from the log beside them, and from the frontier, which may be missing.
 
 import * as vela from '../../src/vela/index.ts'
 import { type DataFile, type Folder, isObject, type Plain } from './folder.ts'
@@ -10,7 +10,7 @@ import type { Tally } from './tally.ts'
 export function checkRepositories(tally: Tally, folder: Folder): void {
   for (const section of folder.sections()) {
     for (const name of Object.keys(section)) {
-      // Without the watch: other values of the section stay unseen.
+      // Without recording: other values of the section stay unread.
       const value: unknown = Object.getOwnPropertyDescriptor(section, name)?.value
       if (!isObject(value) || !isObject(value.checks)) continue
       const stated = section[name] as { checks: Plain }
@@ -21,7 +21,7 @@ export function checkRepositories(tally: Tally, folder: Folder): void {
   }
 }
 
-/** The file of that name in the folder of that name, wherever it lies. */
+/** Returns the file of that name in a folder of that name, at any depth. */
 function fileOf(folder: Folder, name: string, base: string): DataFile | undefined {
   const path = `${name}/${base}`
   const found = folder.files.find(one => one === path || one.endsWith(`/${path}`))
@@ -30,7 +30,7 @@ function fileOf(folder: Folder, name: string, base: string): DataFile | undefine
 
 interface Repository {
   readonly folder: Folder
-  /** Its frontier.json, or without one its events.json. */
+  /** Its frontier.json; its events.json if there is none. */
   readonly file: DataFile
   readonly name: string
   readonly stated: Plain
@@ -63,7 +63,7 @@ function checkRepository(tally: Tally, { folder, file, name, stated }: Repositor
     if (member in stated) tally.same(`${name}: ${member}`, value, stated[member])
   for (const [member, values] of Object.entries({ lock_event_log_hash_is: lock, older_lock_event_log_hash_is: older }))
     if (member in stated) {
-      // In which word neither form is stated is not known.
+      // The word for neither form is unknown.
       const wanted = namesForm(stated[member]) ? stated[member] : 'neither'
       tally.same(`${name}: ${member}`, formOf(events, values, stated[member]), wanted)
     }
@@ -77,7 +77,7 @@ interface State {
   readonly lock: Lock
 }
 
-/** What takes the whole frontier, or its proposals. */
+/** Statements that need the whole frontier or its proposals. */
 function stateOf({ frontier, proposals, lock }: State): Plain {
   const locks = (name: string, hash: string): boolean => lock?.get(name) === `sha256:${hash}`
   return {
@@ -93,7 +93,7 @@ function stateOf({ frontier, proposals, lock }: State): Plain {
 
 const STATE_VALUES = ['frontier_id_from_meta_equal', 'lock_snapshot_hash_equal', 'lock_proposal_state_hash_equal']
 
-/** That something holds of what isn't here is wrong of this folder; that it doesn't, or that nobody could tell, is not. */
+/** A positive statement about a missing file is a failure; a negative or unknown one is not. */
 function checkAbsent(tally: Tally, { name, stated, found }: { name: string; stated: Plain; found: Plain }): void {
   for (const member of STATE_VALUES.filter(one => one in stated && !(one in found))) {
     if (stated[member] === true) tally.fail(`${name}: ${member} is stated, and what it is about is not here`)
@@ -109,7 +109,10 @@ function locked(folder: Folder, file: DataFile, isIt: (base: string) => boolean)
   return path === undefined ? undefined : lockedValues(folder.open(path)!)
 }
 
-/** The form that the lock has of the log; an unsigned log in order of its ids has both, and then what is said of it is right. */
+/**
+ * The form of the log hash in the lock; an unsigned log sorted by id has both, so any statement is
+ * right.
+ */
 function formOf(
   events: readonly vela.EventReading[],
   lock: ReadonlyMap<string, string> | undefined,
@@ -121,7 +124,7 @@ function formOf(
   return forms.find(form => form === stated) ?? forms[0] ?? 'neither'
 }
 
-/** The name of a frontier by its description alone. */
+/** The id of a frontier from its description only. */
 export function metaName({ members }: Pick<vela.FrontierFile, 'members'>): string {
   const rest = new Map(members)
   for (const member of ['frontier_id', 'events']) rest.delete(member)

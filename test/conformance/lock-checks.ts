@@ -1,4 +1,4 @@
-// Checks of locks: the hashes that a published repository says of what is beside it.
+// Checks of lock files: the hashes that a published repository states of the files beside it.
 
 import * as vela from '../../src/vela/index.ts'
 import { type DataFile, type Folder, isObject, type Plain } from './folder.ts'
@@ -10,7 +10,7 @@ export function lockedValues(file: DataFile): Map<string, string> {
   return new Map([...file.text.matchAll(/^(\w+): (\S+)$/gm)].map(match => [match[1]!, match[2]!]))
 }
 
-/** A lock: the hashes of what is beside it, of the log also where the frontier isn't there. */
+/** Checks a lock: the hashes of the files beside it; the log hash also without the frontier. */
 export function checkLock(tally: Tally, file: DataFile, folder: Folder): void {
   const beside = folder.beside(file, 'frontier.json')
   const frontier = beside === undefined ? undefined : vela.readFrontier(beside.bytes)
@@ -20,7 +20,7 @@ export function checkLock(tally: Tally, file: DataFile, folder: Folder): void {
   const stated = folder.stated(file)
   const checks = isObject(stated?.checks) ? stated.checks : {}
   const isCurrent = file.base === 'vela.lock'
-  /** Equal, unless it is stated of the current lock that it isn't. */
+  /** Checks equality, unless expected.json states that the current lock differs. */
   const locks = (name: string, found: string, check?: string) => {
     const isOther = isCurrent && check !== undefined && checks[check] === false
     if (isOther) tally.same(`${name} is another`, published.get(name) !== found, true)
@@ -45,15 +45,15 @@ export function checkLock(tally: Tally, file: DataFile, folder: Folder): void {
   for (const [name, value] of Object.entries(values[file.base] as Plain)) tally.same(name, published.get(name), value)
 }
 
-/** The forms that the hash of a log has been published in. */
+/** The published forms of a log hash. */
 export const FORMS = ['content', 'full'] as const
 
-/** What is stated of a log hash in a lock names one of them; anything else says that it is neither. */
+/** A statement about a log hash names one of the forms; any other text means neither. */
 export function namesForm(stated: unknown): boolean {
   return FORMS.some(form => stated === `${form} form`)
 }
 
-/** Of a frontier file, else the list of that name. */
+/** The list of a frontier file, else the file of that name. */
 export function proposalsOf(
   folder: Folder,
   file: DataFile,

@@ -1,4 +1,5 @@
-// Checks of logs: ids, hashes, orders, kinds, signatures, proof files, and the federation events in them.
+// Checks of logs: ids, hashes, orders, kinds, signatures, proof files, and the federation events in
+// them.
 
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
@@ -10,18 +11,18 @@ import type { Tally } from './tally.ts'
 export const hashOf = (text: string): string => toHex(sha256(utf8(text)))
 export const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
 
-/** The events of a list or of a frontier file, in its order; a wrong id is for the checks to see. */
+/** Returns the events of a list or a frontier file, in order; the checks find wrong ids. */
 export function eventsOf(bytes: Uint8Array): vela.EventReading[] {
   return Array.from(vela.readLog(bytes).events(), ({ text }) => readAny(text))
 }
 
-/** Under the reading that gives the id stated, or under the reference's where neither does. */
+/** Reads with the numbers that give the stated id; with the reference's if neither reading does. */
 export function readAny(text: Uint8Array | string): vela.EventReading {
   const [first, exact] = [vela.readEvent(text), vela.readEvent(text, { numbers: 'exact' })]
   return exact.computedId === exact.head.id ? exact : first
 }
 
-/** How one stated value of a log is found. Values of other names are not looked at. */
+/** How each stated value of a log is computed. Values of other names are not read. */
 const LOG_VALUES: Record<string, (events: readonly vela.EventReading[]) => unknown> = {
   events: events => events.length,
   distinct_ids: events => new Set(idsOf(events)).size,
@@ -44,7 +45,7 @@ const LOG_VALUES: Record<string, (events: readonly vela.EventReading[]) => unkno
   },
 }
 
-/** A log against what is stated of it; where nothing is, all ids have to be those of their contents. */
+/** Checks a log against its stated values; without any, all ids must match their contents. */
 export function checkLog(tally: Tally, events: readonly vela.EventReading[], stated: Plain | undefined): void {
   if (stated === undefined) {
     tally.note('expected.json states nothing of its log')
@@ -59,7 +60,7 @@ export function checkLog(tally: Tally, events: readonly vela.EventReading[], sta
   }
 }
 
-/** Signatures by who made them, in which form, and where the key is that verifies them. */
+/** Signatures by actor, form, and the source of the key that verifies them. */
 export function checkSignatures(tally: Tally, events: readonly vela.EventReading[], parts: SignatureParts): void {
   const { actors, stated } = parts
   const groups: string[] = []
@@ -103,7 +104,10 @@ export function verifiesUnder(text: Uint8Array, key: string): boolean {
   return verify(Buffer.from(key, 'hex'), vela.eventSigningBytes(text, signature.form), signature.sig)
 }
 
-/** `events.manifest.jsonl` and `replay.trace.jsonl`, line by line, of the events beside them. */
+/**
+ * Checks `events.manifest.jsonl` and `replay.trace.jsonl` line by line against the events beside
+ * them.
+ */
 export function checkProof(tally: Tally, file: DataFile, events: readonly vela.EventReading[]): void {
   const wanted = file.text.split('\n').filter(line => line !== '')
   const found = file.base.startsWith('replay') ? vela.replayTrace(events) : vela.eventManifest(events)
@@ -120,7 +124,7 @@ interface Recorded {
   readonly payload: Plain
 }
 
-/** The events that passes of sync left in a log come out again from what they say was found. */
+/** Checks that the recorded events of comparisons are reproduced from their payloads. */
 export function checkPasses(tally: Tally, events: readonly vela.EventReading[], folder: Folder): void {
   const recorded = events
     .filter(({ head }) => head.kind === 'frontier.synced_with_peer' || head.kind === 'frontier.conflict_detected')
@@ -183,12 +187,12 @@ export function counted(names: readonly string[]): Record<string, number> {
   return counts
 }
 
-/** Members in one order, so that objects compare by content. */
+/** Sorts members, so that objects compare by content. */
 function sorted(value: unknown): unknown {
   return isObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value
 }
 
-/** The events of the frontier that a file belongs to. */
+/** Returns the events of the frontier that a file belongs to. */
 export function logBeside(folder: Folder, file: DataFile): vela.EventReading[] | undefined {
   const log = folder.beside(file, 'events.json') ?? folder.beside(file, 'frontier.json')
   return log === undefined ? undefined : eventsOf(log.bytes)

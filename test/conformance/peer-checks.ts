@@ -1,5 +1,6 @@
-// Checks of peers and actors: real lists of them, and single peers with stated verdicts. `reference_accepts` is what the reference
-// does: where it takes what is unwise, being stricter is no failure and is noted.
+// Checks of peers and actors: real lists, and single peers with stated verdicts.
+// `reference_accepts` states what the reference does; where it accepts an unwise value, a stricter
+// verdict here is a note, not a failure.
 
 import { utf8 } from '../../src/base/bytes.ts'
 import { isBlank } from '../../src/base/text.ts'
@@ -16,7 +17,7 @@ interface PeerCase {
 
 const PEER_CODES: Record<string, string> = { id: 'ERR_PEER_ID', url: 'ERR_PEER_URL', public_key: 'ERR_KEY' }
 
-/** Ours may be the stricter verdict, and that is noted; but the stated one has to be the reference's. */
+/** A stricter verdict here is a note, but the stated one must be the reference's. */
 export function checkPeerCases(tally: Tally, file: DataFile): void {
   for (const [index, one] of cases<PeerCase>(file).entries()) {
     const { peer, reference_accepts: accepts, field } = one
@@ -33,7 +34,7 @@ export function checkPeerCases(tally: Tally, file: DataFile): void {
   }
 }
 
-/** All that the reference asks of a peer. */
+/** The reference's rules for a peer. */
 function referenceTakes({ id, url, public_key: key, added_at: at, note = null }: Plain): boolean {
   const texts =
     [id, url, key, at].every(value => typeof value === 'string') && (note === null || typeof note === 'string')
@@ -45,7 +46,7 @@ function referenceTakes({ id, url, public_key: key, added_at: at, note = null }:
   )
 }
 
-/** A real list of peers or of actors: read and printed it is what it was. */
+/** Checks a real list of peers or actors: reading and printing keeps it. */
 export function checkPeerList(tally: Tally, file: DataFile): void {
   const peers = vela.readPeerHubs(file.bytes)
   tally.same('peers read and printed', `[${peers.map(vela.printPeerHub).join()}]`, vela.canonicalize(file.bytes))

@@ -1,4 +1,4 @@
-// JSON objects as JavaScript has them.
+// Plain JavaScript values of JSON objects.
 
 export type Plain = Record<string, unknown>
 

@@ -1,6 +1,7 @@
-// `npm run conformance -- <folder> [--json]`: checks a folder of Vela data (frontiers, logs, fixtures, vectors) against the values
-// stated in it, its expected.json above all, with the functions that this library exports. A line a file, a total, exit 1 on any
-// failure and 2 when there is nothing to check. Short form: test/conformance/conformance.test.ts
+// `npm run conformance -- <folder> [--json]`: checks a folder of Vela data (frontiers, logs,
+// fixtures, vectors) against its stated values, mainly its expected.json, with the public functions
+// of this library. Prints one line per file and a total. Exit code 1 on any failure, 2 if there is
+// nothing to check.
 
 import * as fs from 'node:fs'
 import { checkFolder, type FileResult } from './check-folder.ts'

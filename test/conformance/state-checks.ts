@@ -1,4 +1,5 @@
-// Checks of whole frontiers, findings and proposals: hashes, names, chains, and what replay makes of their logs.
+// Checks of frontier files, findings and proposals: hashes, ids, chains, and the replay of their
+// logs.
 
 import * as vela from '../../src/vela/index.ts'
 import { type DataFile, type Folder, isObject, type Plain, type Stated } from './folder.ts'
@@ -7,7 +8,7 @@ import type { Tally } from './tally.ts'
 
 export type Members = Map<string, vela.Json>
 
-/** A frontier file: what is stated of it, and that it is the same when it was printed and read again. */
+/** Checks a frontier file against its stated values, and that printing and reading keeps it. */
 export function checkFrontier(tally: Tally, file: DataFile, folder: Folder): void {
   const frontier = vela.readFrontier(file.bytes)
   const stated = folder.stated(file)
@@ -69,7 +70,9 @@ interface ReplayParts {
   readonly log: readonly vela.EventReading[]
 }
 
-/** Replays in the order of the reference and compares finding by finding; those stated to differ have to, and no others. */
+/**
+ * Replays in the reference's order and compares each finding; exactly the stated ones must differ.
+ */
 function checkReplay(tally: Tally, parts: ReplayParts, stated: Plain): void {
   const { equal, differ, genesis, problems } = replay(parts)
   const { hydrated, unhydrated } = hydration(parts)
@@ -82,13 +85,13 @@ function checkReplay(tally: Tally, parts: ReplayParts, stated: Plain): void {
   }
   for (const [name, value] of Object.entries(found))
     if (name in stated) tally.same(`replay: ${name}`, value, stated[name])
-  // In which form a problem would be stated is not known.
+  // The form of a stated problem is unknown.
   const { hydration_problems: stuck } = stated
   if (Array.isArray(stuck)) tally.same('replay: hydration_problems', unhydrated, stuck.length)
   if (problems > 0) tally.note(`${problems} events did not apply`)
 }
 
-/** How many thin assertions have their finding from a proposal, and how many have none. */
+/** Counts thin assertions with and without a finding from a proposal. */
 function hydration({ proposals, log }: ReplayParts): { hydrated: number; unhydrated: number } {
   const bodies = new Map(proposals.map(one => [one.get('id'), one.get('payload')]))
   let [hydrated, unhydrated] = [0, 0]
@@ -111,7 +114,8 @@ export function replay({ findings, proposals, log }: ReplayParts): {
 } {
   const read = findings.map(vela.readFinding)
   const genesis = vela.genesisOf(read, log)
-  // Ids of proposals are not always those of their contents; what an assertion takes from one its after_hash pins.
+  // Ids of published proposals do not always match; after_hash pins what an assertion takes from
+  // one.
   const seeds = proposals.map(proposal => ({
     id: proposal.get('id') as string,
     payload: proposal.get('payload') ?? null,
@@ -133,7 +137,7 @@ export function replay({ findings, proposals, log }: ReplayParts): {
   }
 }
 
-/** A list of findings, with the log and the proposals of the same name beside it. */
+/** Checks a list of findings, with the log and the proposals of the same name beside it. */
 export function checkFindings(tally: Tally, file: DataFile, folder: Folder): void {
   const bodies = exact(file) as Members[]
   const findings = bodies.map(vela.readFinding)
@@ -156,7 +160,10 @@ export function checkFindings(tally: Tally, file: DataFile, folder: Folder): voi
   }
 }
 
-/** A list of proposals: each is read or its id is not its content's, which real ones do; printed again it is the same. */
+/**
+ * Checks a list of proposals: each reads, or its id does not match (as in real data); printing
+ * keeps it.
+ */
 export function checkProposals(tally: Tally, file: DataFile): void {
   let others = 0
   for (const proposal of exact(file) as Members[]) {
@@ -172,7 +179,9 @@ export function checkProposals(tally: Tally, file: DataFile): void {
   if (others > 0) tally.note(`${others} have ids that are not their contents'`)
 }
 
-/** What a proof was last made of: nothing beside it has its hashes but the log, and that of an empty log is known. */
+/**
+ * Checks a proof state: only the log beside it has a stated hash; that of an empty log is known.
+ */
 export function checkProofState(tally: Tally, file: DataFile, folder: Folder): void {
   const { latest_packet: packet } = file.plain as Plain
   const stem = file.base.split('.')[0]!
@@ -191,7 +200,7 @@ function exact(file: DataFile): vela.Json {
   return vela.parseJson(file.bytes, { numbers: 'exact' })
 }
 
-/** Nothing says that every finding keeps the id of its claim, so this is no failure. */
+/** No rule requires that a finding keeps the id of its claim, so a difference is not a failure. */
 function noteIds(tally: Tally, findings: readonly vela.Finding[]): void {
   const other = findings.filter(({ id, body }) => idOf(body) !== id).length
   if (other > 0) tally.note(`${other} of ${findings.length} findings have ids that are not their claims'`)

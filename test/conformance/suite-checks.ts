@@ -1,5 +1,6 @@
-// Checks of the published suites: canonical vectors, ids, proposals, entries, a signed proposal, and frontiers that refer to one another.
-// What the suites say is compared, and what expected.json says of them.
+// Checks of the published suites: canonical vectors, ids, proposals, entries, a signed proposal,
+// and frontiers that refer to each other; against the statements of the suites and of
+// expected.json.
 
 import { sha256, toHex } from '../../src/base/bytes.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
@@ -9,7 +10,7 @@ import { hashOf } from './log-checks.ts'
 import type { Members } from './state-checks.ts'
 import type { Tally } from './tally.ts'
 
-/** Vectors whose inputs stand as JSON in the file: they are read from its text, since numbers are what they are about. */
+/** Vectors with JSON inputs, which are read from the text of the file because they test numbers. */
 export function checkCanonicalVectors(tally: Tally, file: DataFile, folder: Folder): void {
   const vectors = (file.lossless() as Map<string, Members[]>).get('vectors')!
   let held = 0
@@ -23,18 +24,18 @@ export function checkCanonicalVectors(tally: Tally, file: DataFile, folder: Fold
   checkCount(tally, statedOf(file, folder), [held, vectors.length])
 }
 
-/** What expected.json states of a file of published vectors. */
+/** Checks the statements of expected.json about a file of published vectors. */
 function statedOf(file: DataFile, folder: Folder): unknown {
   const { conformance } = folder.expected
   return isObject(conformance) ? conformance[file.base] : undefined
 }
 
-/** How many of how many hold, where that is stated. */
+/** Checks a stated ratio of passing cases. */
 function checkCount(tally: Tally, stated: unknown, found: readonly [number, number]): void {
   if (Array.isArray(stated)) tally.same('cases that hold, of all', found, stated)
 }
 
-/** The three suites of published cases, told apart by what their inputs are. */
+/** Checks one of the three suites of published cases, distinguished by their inputs. */
 export function checkSuite(tally: Tally, file: DataFile, folder: Folder): void {
   const lossless = (file.lossless() as Map<string, Members[]>).get('cases')!
   const computed = statedOf(file, folder)
@@ -99,7 +100,10 @@ export function checkSignedProposal(tally: Tally, file: DataFile, folder: Folder
   tally.same('it verifies nothing else', vela.verifyProposal(changed, { key, signature }, verify), false)
 }
 
-/** Two frontiers that refer to one another: every member with a path has hashes, and the pin is a snapshot hash. */
+/**
+ * Checks two frontiers that refer to each other: each member with a path has hashes; the pin is a
+ * snapshot hash.
+ */
 export function checkCrossFrontier(tally: Tally, file: DataFile, folder: Folder): void {
   const stated = Object.entries(file.plain as Plain).filter((entry): entry is [string, Plain] => isObject(entry[1]))
   const frontiers = new Map<unknown, vela.FrontierFile>()
@@ -141,7 +145,7 @@ interface Between {
   readonly frontiers: ReadonlyMap<unknown, vela.FrontierFile>
 }
 
-/** What one frontier pins of another is what it says, and the snapshot hash of the other. */
+/** Checks that a pin is the stated one and the snapshot hash of the other frontier. */
 function checkPin(tally: Tally, { name, stated, frontiers }: Between): void {
   const { in_frontier: by, vfr_id: of, pinned_snapshot_hash: pinned, must_match_actual_snapshot_of: like = of } = stated
   for (const id of new Set([of, like])) {
@@ -160,7 +164,7 @@ function checkPin(tally: Tally, { name, stated, frontiers }: Between): void {
   tally.unchecked(stated, ['in_frontier', 'vfr_id', 'pinned_snapshot_hash', 'must_match_actual_snapshot_of'])
 }
 
-/** A finding of one frontier has a link of that type to a finding of another, which is there. */
+/** Checks that a finding links with that type to an existing finding of the other frontier. */
 function checkLink(tally: Tally, { name, stated, frontiers }: Between): void {
   const { from_frontier: by, from_finding: from, to_frontier: of, to_finding: to, target, link_type: type } = stated
   const finding = (frontier: unknown, id: unknown) => frontiers.get(frontier)?.findings.find(one => one.id === id)

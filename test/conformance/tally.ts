@@ -1,10 +1,11 @@
-// What the checks of one file found: how many held, and each that did not with what was found and what was wanted. A
-// check compares with a stated value; what is only worth saying is a note and never a failure.
+// Results of the checks of one file: the number that passed, and each failure with the found and
+// the expected value. A check compares with a stated value; other remarks are notes, never
+// failures.
 
 import { isDeepStrictEqual } from 'node:util'
 import { hasCode } from '../../src/base/errors.ts'
 
-/** Of one file at most this many failures are kept in words; all are counted. */
+/** At most this many failures of one file are described; all are counted. */
 const FAILURES_SHOWN_MAX = 20
 
 export class Tally {
@@ -13,18 +14,18 @@ export class Tally {
   readonly failures: string[] = []
   readonly notes: string[] = []
 
-  /** One check of a value against the stated one, compared by content. */
+  /** Checks a value against the stated one, by content. */
   same(what: string, found: unknown, wanted: unknown): void {
     if (isDeepStrictEqual(found, wanted)) this.passed += 1
     else this.fail(`${what}: found ${show(found)}, wanted ${show(wanted)}`)
   }
 
-  /** The same, where anything is stated. */
+  /** The same, if a value is stated. */
   stated(what: string, found: unknown, wanted: unknown): void {
     if (wanted !== undefined) this.same(what, found, wanted)
   }
 
-  /** One check that something stated is refused, with one of `codes` where they are given. */
+  /** Checks that a stated input is refused, with one of `codes` if given. */
   refused(what: string, run: () => unknown, codes: readonly string[] = []): void {
     const code = codeOf(run)
     if (code !== undefined && (codes.length === 0 || codes.includes(code))) this.passed += 1
@@ -40,13 +41,13 @@ export class Tally {
     if (!this.notes.includes(text)) this.notes.push(text)
   }
 
-  /** Names what is stated in these members and no check knows; each name once a file. */
+  /** Lists the stated members that no check knows; each name once per file. */
   unchecked(members: object, known: readonly string[]): void {
     for (const name of Object.keys(members)) if (!known.includes(name)) this.note(`not checked: ${name.slice(0, 80)}`)
   }
 }
 
-/** The code that `run` is refused with; undefined where it is taken. Other errors are mistakes and thrown on. */
+/** Returns the error code of `run`; undefined if it returns. Rethrows other errors. */
 export function codeOf(run: () => unknown): string | undefined {
   try {
     run()

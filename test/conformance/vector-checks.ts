@@ -1,6 +1,7 @@
-// Checks of single inputs with stated verdicts: canonical JSON, raw events, causal sets, signatures, payloads, revocation,
-// registry entries, and pairs of whole frontiers. `reference_accepts` is what the reference does: where it takes
-// what is unwise (a key of small order), being stricter is no failure and is noted.
+// Checks of single inputs with stated verdicts: canonical JSON, raw events, causal sets,
+// signatures, payloads, revocation, registry entries, and pairs of frontiers. `reference_accepts`
+// states what the reference does; where it accepts an unwise value (a key of small order), a
+// stricter verdict here is a note, not a failure.
 
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
@@ -19,7 +20,7 @@ import { hashOf, textOf, verifiesUnder } from './log-checks.ts'
 import type { Members } from './state-checks.ts'
 import { codeOf, type Tally } from './tally.ts'
 
-/** What a case says of itself and not of the data. */
+/** Members that describe a case and not its data. */
 export const LABELS = ['name', 'note', 'comment']
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 export const cases = <T>(file: DataFile): T[] => file.plain as T[]
@@ -98,7 +99,7 @@ export function checkCausalSets(tally: Tally, file: DataFile): void {
     const ids = union.map(({ id }) => id)
     const closure = causalClosure(ids, union)
     const closed = expected.causally_closed
-    // A log of a union has each event once, in the order of the ids.
+    // The log of a union has each event once, sorted by id.
     const once = new Map(
       events.map(event => vela.readEvent(vela.printJson(event))).map(event => [event.head.id, event]),
     )
@@ -122,7 +123,7 @@ export function checkCausalSets(tally: Tally, file: DataFile): void {
   }
 }
 
-/** The stated ids stand in no stated order; ours are sorted. */
+/** The order of the stated ids is unspecified; ours are sorted. */
 function sortedIds(member: string, value: unknown): unknown {
   return member === 'event_ids' ? [...(value as string[])].sort() : value
 }
@@ -135,8 +136,8 @@ interface SignedCase {
 }
 
 /**
- * Of content that changed after it was signed a case may say that its id doesn't match, and the id does all the same: only its
- * signature is checked then.
+ * A case whose content changed after it was signed may state that its id does not match although it
+ * does. Only the signature is checked then.
  */
 export function checkEventSignatures(tally: Tally, file: DataFile): void {
   const lossless = (file.lossless() as Map<string, Members[]>).get('cases')!
@@ -171,7 +172,7 @@ export function checkRevocations(tally: Tally, file: DataFile): void {
     readonly event_timestamp: string
     readonly revoked_at: string | null
     readonly revoked_by_time_order: boolean
-    /** What the reference says, which compares texts. */
+    /** The reference's result, which compares texts. */
     readonly revoked_by_text_order?: boolean
   }
   for (const { event_timestamp: at, revoked_at: revokedAt, ...wanted } of cases<Revocation>(file)) {
@@ -211,7 +212,7 @@ export function checkEntries(tally: Tally, file: DataFile): void {
   }
 }
 
-/** An entry as the reference takes it: the members as they stand, their hex in either case. */
+/** An entry as the reference accepts it: members as they are, hex in either case. */
 function referenceEntry(members: Members): { preimage: Uint8Array; verified: boolean } {
   const preimage = vela.entryPreimage(Object.fromEntries(members) as unknown as vela.EntryContent)
   const [key, signature] = ['owner_pubkey', 'signature'].map(name => Buffer.from(String(members.get(name)), 'hex'))

@@ -1,11 +1,11 @@
-// A tree of stated values that knows which of them were looked at, so that a value which no check knows is named and doesn't
-// pass in silence. A list counts as one value.
+// Records which values of a tree of stated values were read, so that a value that no check knows is
+// listed. A list counts as one value.
 
 import { isObject, type Plain } from './plain.ts'
 
 export class Watched {
   readonly value: Plain
-  /** Paths of values that nobody has looked at, and the members that lead there. */
+  /** Paths of unread values, with the members on the way. */
   readonly #open = new Map<string, readonly string[]>()
 
   readonly #all: readonly string[]
@@ -16,7 +16,7 @@ export class Watched {
     this.value = this.#watch(value, [])
   }
 
-  /** Whether any value below this path was looked at. */
+  /** Returns whether a value below this path was read. */
   isSeen(path: readonly string[]): boolean {
     let [all, open] = [0, 0]
     const start = `${path.join('\0')}\0`
@@ -25,7 +25,7 @@ export class Watched {
     return open < all || all === 0
   }
 
-  /** What was not looked at, by its path. */
+  /** Returns the paths of the unread values. */
   unseen(): string[][] {
     return [...this.#open.values()].map(path => [...path])
   }

@@ -1,4 +1,4 @@
-// Properties of comparing and of the texts in its details, over frontiers that nobody published.
+// Properties of the comparison of frontiers and of its detail texts, over generated frontiers.
 
 import * as fc from 'fast-check'
 import { suite } from 'uvu'

@@ -1,5 +1,5 @@
-// Discovery and fetching as machines: each ending, each redirect rule, each way in which content contradicts its entry, with
-// answers written down instead of a network.
+// Discovery and peer fetch as state machines: each result, each redirect rule, and each way in
+// which content contradicts its entry. The responses are written down; there is no network.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -45,7 +45,7 @@ const ok = (body: Uint8Array): vela.FetchOutcome => ({ status: 200, body })
 const status = (code: number, location?: string): vela.FetchOutcome =>
   location === undefined ? { status: code, body: Buffer.alloc(0) } : { status: code, body: Buffer.alloc(0), location }
 
-/** Runs to the end over these answers; every answer must be asked for. */
+/** Runs to the result over these responses; each must be requested. */
 function discover(outcomes: vela.FetchOutcome[], changes: Partial<vela.Discovery> = {}) {
   const fetched: string[] = []
   let step = vela.startDiscovery({ ...discovery, ...changes })

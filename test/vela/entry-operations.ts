@@ -1,5 +1,5 @@
-// The operations that the vectors of registry entries and resolutions name, over the functions that run in production. Texts
-// go in and plain JSON comes out; what is refused throws.
+// Operations of the vectors of registry entries and resolutions, over the production functions.
+// Input is text, output is plain JSON; a refused input throws.
 
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { ReplicaError } from '../../src/base/errors.ts'

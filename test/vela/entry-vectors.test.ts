@@ -1,4 +1,4 @@
-// The vectors of registry entries and resolutions, through the functions that run in production.
+// Runs the vectors of registry entries and resolutions through the production functions.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

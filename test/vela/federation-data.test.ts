@@ -1,5 +1,6 @@
-// Comparing and recording against what others recorded: real passes of sync whose events come out again byte for byte, and made-up
-// frontiers, payloads and peers with their verdicts. Read in place where they are at hand.
+// Comparison and its events against recorded data: the events of real comparisons must be
+// reproduced byte for byte, and synthetic frontiers, payloads and peers have stated verdicts. The
+// data is read in place if it is present.
 
 import * as fs from 'node:fs'
 import { suite } from 'uvu'
@@ -14,7 +15,7 @@ const test = suite('vela/federation-data')
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
-/** Registers a test that needs `file`; a counted skip where there is none. */
+/** Registers a test that needs `file`; without the file it counts as skipped. */
 function withFile(name: string, file: string, run: (file: string) => void): void {
   const found = shared(`vela/${file}`)
   if (found === undefined) skip(name, `vela/${file} is not at hand`)
@@ -53,7 +54,7 @@ withFile('all 81 real federation events come out again with equal ids and texts'
   assert.equal(new Map(made.map(({ text, head }) => [head.id, textOf(text)])), new Map([...real].sort(byMade(made))))
 })
 
-/** The pass that found no frontier where the entry pointed. */
+/** The comparison whose locator returned no frontier. */
 function brokenPass({
   our_snapshot_hash,
   ...pass

@@ -1,5 +1,5 @@
-// Whole frontiers of other people, read in place where they are at hand: what README and logs say of them, but no file states. The values
-// that files state are checked with test/conformance.
+// Published frontiers, read in place if they are present: facts from their READMEs and logs that no
+// file states as a value. test/conformance checks the stated values.
 
 import * as fs from 'node:fs'
 import { suite } from 'uvu'

@@ -1,5 +1,5 @@
-// The operations that the vectors of whole frontiers and of federation name, over the functions that run in production. Texts
-// go in and plain JSON comes out; what is refused throws.
+// Operations of the vectors of frontier files and federation, over the production functions. Input
+// is text, output is plain JSON; a refused input throws.
 
 import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { ReplicaError } from '../../src/base/errors.ts'
@@ -157,7 +157,7 @@ const federationOperations: Record<string, (input: never) => Output> = {
   peers: ({ text }: { text: string }) => ({ peers: vela.readPeerHubs(text) }),
 }
 
-/** By the file of vectors that names them. */
+/** By vector file. */
 export const operations: Record<string, Record<string, (input: never) => Output>> = {
   'frontier.json': frontierOperations,
   'federation.json': federationOperations,

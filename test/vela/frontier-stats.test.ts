@@ -1,4 +1,5 @@
-// The counts in `stats`: those of other people's files come out the same, and a made-up one shows each member.
+// The `stats` member: the counts of published files are reproduced, and a synthetic file shows each
+// member.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'

@@ -1,4 +1,4 @@
-// The vectors of whole frontiers and of federation, through the functions that run in production.
+// Runs the vectors of frontier files and federation through the production functions.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

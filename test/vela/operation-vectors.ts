@@ -1,5 +1,5 @@
-// The vectors of some pages, each an operation with its input, as cases for a suite: what the functions that run in
-// production answer, and what they should.
+// Vectors of the form (operation, input) as cases for a suite: the output of the production
+// functions and the expected output.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -22,7 +22,7 @@ interface Vector {
 
 export interface VectorCase {
   readonly title: string
-  /** The members that the vector states, or `{error: code}`. */
+  /** The stated members of the output, or `{error: code}`. */
   readonly answer: () => unknown
   readonly wanted: unknown
 }

@@ -1,5 +1,5 @@
-// What holds for every value: canonical text is canonical, exact reading keeps it, events that are made are admitted,
-// and no damage to a text ends in anything but a typed error.
+// Properties of every value: canonical text is canonical, the exact reading keeps it, made events
+// are admitted, and a damaged text gives a typed error and nothing else.
 
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
@@ -11,7 +11,7 @@ const test = suite('vela/properties')
 
 const text = fc.string({ unit: 'binary', maxLength: 12 })
 
-/** Values as a program would hold them: every kind of number, keys and strings with whatever Unicode there is. */
+/** Values of a program: every kind of number, keys and strings with any Unicode. */
 const values: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>(tie => ({
   value: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -25,7 +25,7 @@ const values: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>(tie => ({
   ),
 })).value
 
-/** JSON text of a value as someone else might have written it: spaces, other escapes, floats spelt at length. */
+/** Non-canonical JSON text of a value: spaces, other escapes, floats in long form. */
 const foreignTexts = fc.tuple(values, fc.integer({ min: 0, max: 3 })).map(([value, spaces]) => {
   const plain = JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? Number(item) : item), spaces)
   return plain.replaceAll(/[\u0080-\uffff]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
@@ -48,7 +48,7 @@ const drafts = fc.record(
   { requiredKeys: ['kind', 'target', 'actor', 'reason', 'timestamp'] },
 ) as fc.Arbitrary<vela.EventDraft>
 
-/** Some bytes of a text overwritten, left out or put in. */
+/** Overwrites, removes or inserts some bytes of a text. */
 const damage = fc.array(
   fc.record({
     at: fc.double({ min: 0, max: 0.9999, noNaN: true }),
@@ -72,7 +72,7 @@ function damaged(bytes: Uint8Array, faults: { at: number; remove: number; insert
 
 const bytesOf = (value: string): Buffer => Buffer.from(value)
 
-/** True when it returned; false when it threw a typed error; anything else goes on up. */
+/** Returns true if the call returned, false if it threw a typed error; rethrows anything else. */
 function typed(run: () => unknown): boolean {
   try {
     run()

@@ -1,5 +1,5 @@
-// Vectors and logs of other people, read in place where they are at hand: published ids, hashes and signatures come out
-// again, and torture files for JSON readers are taken or refused as they say.
+// Published vectors and logs, read in place if they are present: ids, hashes and signatures are
+// reproduced, and the files of JSON test suites are accepted or refused as stated.
 
 import * as crypto from 'node:crypto'
 import * as fs from 'node:fs'
@@ -13,7 +13,7 @@ import { shared, skip } from '../shared-data.ts'
 
 const test = suite('vela/real-data')
 
-/** Registers a test that needs `file`; a counted skip where there is none. */
+/** Registers a test that needs `file`; without the file it counts as skipped. */
 function withFile(name: string, file: string, run: (file: string) => void): void {
   const found = shared(file)
   if (found === undefined) skip(name, `${file} is not at hand`)
@@ -60,7 +60,8 @@ withFile('every line of canonical JSON comes out as the reference prints it', 'v
 })
 
 withFile('published canonical hashes come out again', 'vela/conformance/canonical-hashing.json', file => {
-  // The inputs are read from the file's own text, since JSON.parse would lose what they are about.
+  // The inputs are read from the text of the file, because JSON.parse loses the spelling of
+  // numbers.
   const parsed = vela.parseJson(fs.readFileSync(file)) as Map<string, vela.Json>
   const vectors = parsed.get('vectors') as Map<string, vela.Json>[]
   assert.is(vectors.length, 7)
@@ -165,7 +166,8 @@ withFile('every signature has the verdict stated', 'vela/synthetic/signatures.js
   const cases: Signed[] = readJson(file).cases
   const firstId = cases[0]!.event.id
   for (const { name, event, public_key: hex, verifies, id_matches: matches } of cases) {
-    // This case's event is the one of the case after it, recomputed id and all; what it means is what its name says.
+    // The event of this case is that of the next case with its id recomputed; the name states the
+    // meaning.
     if (name === 'content changed, id kept') event.id = firstId
     const { text, head, computedId } = vela.readEvent(JSON.stringify(event))
     assert.is(head.id === computedId, matches, name)
@@ -201,7 +203,7 @@ withFile('the JSON test suite is taken and refused as it says', 'vectors/json-te
       if (!hasCode(error, 'ERR_JSON')) throw error
       taken = false
     }
-    // y_ must be taken, n_ refused, i_ is up to the reader.
+    // y_ must be accepted, n_ refused; i_ depends on the reader.
     if (!name.startsWith('i_')) assert.is(taken, name.startsWith('y_'), name)
   }
 })

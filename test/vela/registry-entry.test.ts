@@ -1,5 +1,5 @@
-// Registry entries and what stands beside them, against other people's data where it is at hand and by properties: order of
-// instants, prints that read back, hostile input.
+// Registry entries and related records, against published data if it is present and by properties:
+// the order of instants, printing and reading, hostile input.
 
 import * as fs from 'node:fs'
 import fc from 'fast-check'

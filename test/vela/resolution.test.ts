@@ -1,5 +1,5 @@
-// Proposals and resolutions against other people's data, and as properties: any order and any copies of the same events give the
-// same view, and nothing is settled twice.
+// Proposals and resolutions, against published data if it is present and by properties: any order
+// and number of copies of the same events give the same result, and nothing is settled twice.
 
 import * as fs from 'node:fs'
 import fc from 'fast-check'

@@ -1,4 +1,5 @@
-// Ed25519 for tests of what is signed, by node:crypto: the code under test gets both directions as functions.
+// Ed25519 for tests of signed records, by node:crypto: the code under test receives signing and
+// verification as functions.
 
 import * as crypto from 'node:crypto'
 import { toHex } from '../../src/base/bytes.ts'
@@ -23,7 +24,7 @@ export function signer(byte: number): Signer {
   }
 }
 
-/** The event signed by its maker. */
+/** Returns the event with a signature by its actor. */
 export function signed(draft: EventDraft, by: Signer, form: SignatureForm = 'bare'): ReturnType<typeof makeEvent> {
   const { text } = makeEvent(draft)
   const signature = toHex(by.sign(eventSigningBytes(text, form)))

@@ -1,4 +1,4 @@
-// The vectors of canonical JSON and events, through the functions that run in production.
+// Runs the vectors of canonical JSON and events through the production functions.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -11,7 +11,7 @@ import { repository } from '../shared-data.ts'
 
 const test = suite('vela/vectors')
 
-/** What goes in: an operation, and text as it is, as bytes in hex, or as pieces with how often each is repeated. */
+/** The input: an operation, and a text, bytes in hex, or pieces with repeat counts. */
 interface Input {
   op: string
   text?: string
@@ -41,7 +41,7 @@ function bytesOf({ text, hex, repeat }: Input): Buffer {
 
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString()
 
-/** What comes out; an `ok` lists those parts of it that the rule is about. */
+/** The output; `ok` lists the parts that the rule covers. */
 const operations: Record<string, (bytes: Buffer, input: Input) => Record<string, unknown>> = {
   canonicalize: (bytes, { numbers = 'reference' }) => ({ text: vela.canonicalize(bytes, { numbers }) }),
   'is-canonical': bytes => {

@@ -1,5 +1,6 @@
-// Causality in replay: ancestry without walking, views that don't depend on arrival, conflicts that are exactly those which a
-// comparison of all pairs finds, and views that go on from a checkpoint as if they had been started over.
+// Causality in replay: ancestry without a walk, views that do not depend on the order of arrival,
+// conflicts that equal a comparison of all pairs, and views that continue from a checkpoint with
+// the result of a full replay.
 
 import fc from 'fast-check'
 import { suite } from 'uvu'
@@ -9,7 +10,7 @@ import { Arrivals, type Draft, event, finding, type Made, printView, replayOrder
 
 const test = suite('vela/state/concurrency')
 
-/** Lists of parents of a random DAG: few of them near the end, or any. */
+/** Parent lists of a random DAG: recent nodes only, or any. */
 const dags = (length: number) =>
   fc
     .array(fc.record({ picks: fc.array(fc.nat(), { maxLength: 3 }), near: fc.boolean() }), {
@@ -24,7 +25,7 @@ const dags = (length: number) =>
       }),
     )
 
-/** Ancestors of each node, the plain way. */
+/** Ancestors of each node, by a plain walk. */
 function allAncestors(parents: readonly (readonly number[])[]): Set<number>[] {
   const found: Set<number>[] = []
   for (const list of parents) found.push(new Set(list.flatMap(parent => [parent, ...found[parent]!])))
@@ -85,12 +86,12 @@ const drafts: fc.Arbitrary<Draft> = fc
     return { kind: 'finding.unheard_of', target }
   })
 
-/** A DAG of events; `at` makes each of them another. */
+/** A DAG of events; `at` makes them distinct. */
 const logs = fc
   .tuple(dags(40), fc.array(drafts, { minLength: 40, maxLength: 40 }))
   .map(([parents, made]): Made[] => parents.map((list, at) => ({ parents: list, event: event({ ...made[at]!, at }) })))
 
-/** Places of the log in an order in which parents come first, otherwise as `keys` say. */
+/** Indexes of the log in an order with parents first, otherwise by `keys`. */
 function arrival(log: readonly Made[], keys: readonly number[]): number[] {
   const left = new Set(log.keys())
   const order: number[] = []
@@ -146,7 +147,10 @@ test('the conflicts are those that comparing all pairs finds', () => {
   )
 })
 
-/** The definition, spelled out: pairs that set a field apart, that nobody who saw one of them set again, and that differ. */
+/**
+ * The definition: concurrent writers of one field that no later writer has seen, with conflicting
+ * values.
+ */
 function allPairs(log: readonly Made[]): string[] {
   const seen = allAncestors(log.map(({ parents }) => parents))
   const sets = log.map(({ event: { text } }) => settingsOf(text))
@@ -168,7 +172,7 @@ function allPairs(log: readonly Made[]): string[] {
     if (field === 'confidence') return Math.abs((x as number) - (y as number)) > 0.05
     if (field !== 'polarity') return x !== y
     if (![`${x}${y}`, `${y}${x}`].includes('foragainst')) return false
-    // Told as a conflict of reviews, where both of these reviews stand.
+    // Listed as a conflict of reviews if both reviews are current.
     return !(a.has('review_state') && b.has('review_state'))
   }
 }
@@ -217,7 +221,7 @@ test('values set apart are a conflict, the view keeps the later one in the order
 })
 
 test('an event that two nodes carry was seen by whoever saw either', () => {
-  // Two hubs import one file each for itself: nodes 0, 1 and 2, 3 carry the same two events.
+  // Two hubs import the same file independently: nodes 0, 1 and 2, 3 carry the same two events.
   const ancestry = new vela.Ancestry()
   for (const parents of [[], [0], [], [2]]) ancestry.add(parents)
   const view = vela.emptyView({ genesis: genesis(), precedes: (a, b) => ancestry.precedes(a, b) })
@@ -227,7 +231,8 @@ test('an event that two nodes carry was seen by whoever saw either', () => {
 })
 
 test('an event that came over two ways has seen what is replayed behind it', () => {
-  // Node 0 carries the first event, 1 the second on it; node 2 is the second event again, imported without the first.
+  // Node 0 carries the first event, 1 the second on it; node 2 is the second event again, imported
+  // without the first.
   const ancestry = new vela.Ancestry()
   for (const parents of [[], [0], []]) ancestry.add(parents)
   const view = vela.emptyView({ genesis: genesis(), precedes: (a, b) => ancestry.precedes(a, b) })

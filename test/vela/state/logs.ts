@@ -1,11 +1,12 @@
-// Made-up logs for tests of replay: findings, events in stored form, and DAGs of them that may arrive in any order.
+// Generated logs for tests of replay: findings, events in stored form, and DAGs of events that may
+// arrive in any order.
 
 import { topologicalOrder } from '../../../src/graph/topological-sort.ts'
 import * as vela from '../../../src/vela/index.ts'
 
 export type Members = Map<string, vela.Json>
 
-/** A finding with nothing special about it; members of `more` are set over it. */
+/** A plain finding; members of `more` override its own. */
 export function finding(id: string, more: { score?: number; text?: string; direction?: string } = {}): Members {
   const { score = 0.7, text = `Claim of ${id}.`, direction = null } = more
   const { JsonNumber } = vela
@@ -24,7 +25,7 @@ export interface Draft {
   readonly payload?: unknown
   readonly actor?: string
   readonly type?: string
-  /** Seconds; also what tells equal drafts apart. */
+  /** Seconds; also makes equal drafts distinct. */
   readonly at?: number
 }
 
@@ -46,20 +47,20 @@ export function event(draft: Draft): LogEvent {
   return { id: head.id, text }
 }
 
-/** An event and the events that its maker had seen last, by their places in the list. */
+/** An event and its parents, by their indexes in the list. */
 export interface Made {
   readonly event: LogEvent
   readonly parents: readonly number[]
 }
 
-/** Places of the list in replay order. */
+/** Indexes of the list in replay order. */
 export function replayOrder(log: readonly Made[]): number[] {
   const places = new Map(log.map(({ event: { id } }, place) => [id, place]))
   const pairs = log.map(({ event: { id }, parents }) => ({ id, parents: parents.map(at => log[at]!.event.id) }))
   return topologicalOrder(pairs)!.map(id => places.get(id)!)
 }
 
-/** All that a view can be asked, as text. */
+/** Everything that can be read from a view, as text. */
 export function printView(view: vela.View): string {
   return vela.printJson(
     vela.toJson({
@@ -73,7 +74,7 @@ export function printView(view: vela.View): string {
   )
 }
 
-/** A replica that events arrive at one by one or in merges, and that keeps one view up to date. */
+/** A replica that receives events one by one or in merges and keeps one view current. */
 export class Arrivals {
   readonly #options: vela.ViewOptions
   readonly #ancestry = new vela.Ancestry()
@@ -88,7 +89,10 @@ export class Arrivals {
     this.view = vela.emptyView(this.#options)
   }
 
-  /** A merge: places of the log, parents first. The view goes on from what the old order and the new one share. */
+  /**
+   * A merge: indexes of the log, parents first. The view continues from the common prefix of both
+   * orders.
+   */
   merge(places: readonly number[]): void {
     for (const place of places)
       this.#nodes.set(place, this.#ancestry.add(this.#log[place]!.parents.map(parent => this.#nodes.get(parent)!)))
@@ -99,14 +103,14 @@ export class Arrivals {
     this.#order = sorted
   }
 
-  /** The same events, started over. */
+  /** The same events, by a full replay. */
   afresh(): vela.View {
     const view = vela.emptyView(this.#options)
     this.#apply(view, this.#order, 0)
     return view
   }
 
-  /** In replay order, by the log that has arrived and no other. */
+  /** Replay order of the received log. */
   #sorted(): number[] {
     const places = [...this.#nodes.keys()]
     const index = new Map(places.map((place, at) => [place, at]))

@@ -1,5 +1,6 @@
-// Writes protocol/vectors/replay.json to stdout: the cases are made here by hand, with events named by their place as `@1`, and are
-// written out with the events as texts and their ids. What is expected is stated, never computed.
+// Writes protocol/vectors/replay.json to stdout. The cases are written by hand, with events named
+// by their index as `@1`, and are printed with the events as texts and their ids. The expected
+// results are stated, never computed.
 
 import { sha256, toHex, utf8 } from '../../../src/base/bytes.ts'
 import * as vela from '../../../src/vela/index.ts'
@@ -12,10 +13,10 @@ interface Draft {
   actor?: string
   payload?: unknown
   after_hash?: string
-  /** The seed of the key that signs the event, and how. */
+  /** The seed of the key that signs the event, and the signature form. */
   seed?: number
   form?: vela.SignatureForm
-  /** Places of the events that its maker had seen last; where one event says so, all do. */
+  /** Indexes of the event's parents; if one event states them, all do. */
   parents?: number[]
 }
 
@@ -586,7 +587,7 @@ const cases: Case[] = [
 
 function written({ events, genesis = [], proposals = [], actors = [], ...rest }: Case): string {
   const ids: string[] = []
-  /** Ids for `@n` in keys' values; the hex digits alone inside of other text. */
+  /** Replaces `@n` by the id as a value, and by its hex digits inside other text. */
   const named = (value: unknown): unknown =>
     vela.parseJson(
       vela
@@ -628,7 +629,7 @@ function written({ events, genesis = [], proposals = [], actors = [], ...rest }:
     .replace(/^/, '{')}}`
 }
 
-/** Ids are hashes, so that the order in a pair, and the conflict's own id (R19), are known only now. */
+/** Ids are hashes, so the order of a pair and the id of the conflict (R19) are known only here. */
 function sortedPairs(ok: vela.Json): vela.Json {
   for (const conflict of ((ok as Members).get('conflicts') ?? []) as Members[]) {
     const events = (conflict.get('events') as string[]).sort()

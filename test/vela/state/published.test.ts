@@ -1,5 +1,5 @@
-// Replay against a log of other people that its frontier doesn't agree with. What is stated of their other logs and fixtures is checked
-// with test/conformance.
+// Replay of a published log that does not agree with its frontier. test/conformance checks the
+// stated values of the other published logs and fixtures.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'

@@ -1,4 +1,4 @@
-// The vectors of replay, through the functions that run in production.
+// Runs the vectors of replay through the production functions.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -35,7 +35,7 @@ interface Expected {
 const file = path.join(repository, 'protocol', 'vectors', 'replay.json')
 const text = fs.readFileSync(file, 'utf8')
 const vectors: Vector[] = JSON.parse(text)
-/** The same without loss, for the members of findings. */
+/** The same without loss, for members of findings. */
 const lossless = vela.parseJson(text, { numbers: 'exact' }) as Map<string, vela.Json>[]
 
 for (const [index, vector] of vectors.entries()) {
@@ -80,7 +80,7 @@ function replayed(input: Vector['in']): { view: vela.View; last: vela.Applied } 
   return { view, last }
 }
 
-/** Of each thing found, the members that the one expected at its place names. */
+/** Reduces each found item to the members that the expected item at the same index names. */
 function only(found: readonly object[], expected: readonly Record<string, unknown>[]): unknown[] {
   return found.map((one, at) => {
     const names = Object.keys(expected[at] ?? one)

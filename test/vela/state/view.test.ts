@@ -1,5 +1,5 @@
-// The view itself: what goes in is not changed, what is no event leaves everything as it was, lists end somewhere, numbers keep their
-// spelling, and reading a view reads only what is asked for.
+// The view: inputs are not changed, a malformed event changes nothing, lists are limited, numbers
+// keep their spelling, and reading a view reads only the requested part.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
