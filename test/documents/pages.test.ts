@@ -98,15 +98,39 @@ test('each invariant names a test', () => {
   none(rows.filter(row => !/`test\/[\w/-]+\.test\.ts`/.test(row.at(-1)!)).map(row => row[0]!))
 })
 
-test('the table of mutexes has every file that makes one, and no other', () => {
+/** The files that the first column of a table names, in order. */
+function filesListed(heading: string): string[] {
   const page = all.find(({ path: file }) => file === 'ARCHITECTURE.md')!
-  const made = sources('src')
-    .filter(({ code }) => /new Mutex\(\)/.test(code))
-    .map(source => source.path)
-  const listed = rowsBelow('### Mutexes')
+  const names = rowsBelow(heading)
     .slice(1)
-    .flatMap(([place]) => codeWords(place!).map(name => findFile(name, page) ?? name))
-  assert.equal([...new Set(listed)].sort(), made.sort())
+    .flatMap(([first]) => codeWords(first!))
+  return [...new Set(names.map(name => findFile(name, page) ?? name))].sort()
+}
+
+function filesWith(pattern: RegExp): string[] {
+  return sources('src')
+    .filter(({ code }) => pattern.test(code))
+    .map(source => source.path)
+    .sort()
+}
+
+test('the table of mutexes has every file that makes one, and no other', () => {
+  assert.equal(filesListed('### Mutexes'), filesWith(/new Mutex\(\)/))
+})
+
+test('the table of writers has every file that changes the file system, and no other', () => {
+  const writes =
+    /\bfs(?:Sync)?\.(?:writeFile|rename|mkdir|mkdtemp|rm|rmdir|link|chmod|unlink|copyFile)\w*\(|new Level\b/
+  assert.equal(filesListed('## What writes to the disk'), filesWith(writes))
+})
+
+test('the table of folders has every folder of src', () => {
+  const folders = sources('src').map(source => source.path.split('/')[1]!)
+  const named = rowsBelow('## Layers')
+    .slice(1)
+    .filter(row => row.length === 3)
+    .map(([first]) => codeWords(first!)[0])
+  none([...new Set(folders)].filter(folder => !folder.endsWith('.ts') && !named.includes(folder)))
 })
 
 test.run()
