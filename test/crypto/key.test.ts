@@ -1,4 +1,4 @@
-// Keys: vetting, text form, signing on every path, and the key file.
+// Keys: validation, text form, signatures of every provider, and the key file.
 
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs/promises'
@@ -19,7 +19,7 @@ const test = suite('crypto/key')
 const SEED = '4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb'
 const posix = process.platform !== 'win32'
 
-test('every vetting vector gets its verdict', () => {
+test('every vector of key validation has the stated result', () => {
   for (const { name, in: input, error } of vectorsOf('K7')) {
     const vet = () => validatePublicKey(bytes(input.key))
     if (error === undefined) assert.not.throws(vet, name)
@@ -27,13 +27,13 @@ test('every vetting vector gets its verdict', () => {
   }
 })
 
-test('a key is vetted more strictly than a signature is checked', () => {
+test('the validation of a key is stricter than the verification of a signature', () => {
   const forged = forge({ a: 7n, aTorsion: 4, r: 9n, rTorsion: 0, message: Uint8Array.of(evenMessage()) })
   assert.ok(forged.valid && verify(forged.key, forged.message, forged.sig))
   assert.throws(() => validatePublicKey(forged.key), code('ERR_KEY'))
 })
 
-test('a refused key is told why', () => {
+test('the error of an invalid key states the reason', () => {
   const refused: [hex: string, why: RegExp][] = [
     ['00'.repeat(31), /32 bytes, not 31/],
     ['00'.repeat(32), /small order/],
@@ -43,18 +43,18 @@ test('a refused key is told why', () => {
   for (const [hex, why] of refused) assert.throws(() => validatePublicKey(bytes(hex)), why)
 })
 
-test('every key that is made passes the vetting', () => {
+test('every generated key passes validation', () => {
   for (let i = 0; i < 20; i++) validatePublicKey(Key.generate().publicKeyBytes)
 })
 
-test('the text of a public key is 64 hex digits and vetted', () => {
+test('the text of a public key has 64 hex digits and is validated', () => {
   for (const { name, in: input, ok, error } of vectorsOf('K10')) {
     if (error === undefined) assert.is(toHex(parsePublicKey(input.text!)), ok!.key, name)
     else assert.throws(() => parsePublicKey(input.text!), code(error), name)
   }
 })
 
-test('every signing vector gives its bytes, on every path', () => {
+test('every provider gives the bytes of every signing vector', () => {
   for (const { name, in: input, ok, error } of vectorsOf('K8')) {
     const [seed, message] = [bytes(input.seed), bytes(input.message)]
     if (error !== undefined) {
@@ -70,7 +70,7 @@ test('every signing vector gives its bytes, on every path', () => {
   }
 })
 
-test('all paths sign alike, and what they sign is valid', () => {
+test('all providers make equal signatures, and these are valid', () => {
   const seed = fc.uint8Array({ minLength: 32, maxLength: 32 })
   fc.assert(
     fc.property(seed, fc.uint8Array({ maxLength: 300 }), (seed, message) => {
@@ -86,7 +86,7 @@ test('all paths sign alike, and what they sign is valid', () => {
   )
 })
 
-test('a message in shared memory is signed as it is', () => {
+test('a message in shared memory is signed', () => {
   const key = Key.generate()
   const message = new Uint8Array(new SharedArrayBuffer(4))
   message.set([1, 2, 3, 4])
@@ -94,7 +94,7 @@ test('a message in shared memory is signed as it is', () => {
   assert.throws(() => key.sign('text' as unknown as Uint8Array), TypeError)
 })
 
-test('changing the bytes that a key was made from or gave out does not change the key', () => {
+test('a key does not change with the bytes that it was made from or returned', () => {
   const seed = bytes(SEED)
   const key = Key.fromSeed(seed)
   const before = key.sign(Uint8Array.of(1))
@@ -104,7 +104,7 @@ test('changing the bytes that a key was made from or gave out does not change th
   assert.is(toHex(key.publicKeyBytes), key.publicKey)
 })
 
-test('a key shows its public half and never its seed', async () => {
+test('a key shows its public key and never its seed', async () => {
   const key = Key.fromSeed(bytes(SEED))
   const shown = [
     String(key),
@@ -126,7 +126,7 @@ test('a key shows its public half and never its seed', async () => {
 
 if (!posix) skip('key files by their mode', 'this system has no such modes')
 
-test('every key file vector gets its verdict', async () => {
+test('every vector of a key file has the stated result', async () => {
   await using folder = await scratch()
   for (const [index, { name, in: input, ok, error }] of vectorsOf('K9').entries()) {
     if (!posix && input.mode !== '0600') continue
@@ -138,7 +138,7 @@ test('every key file vector gets its verdict', async () => {
   }
 })
 
-test('a saved key is loaded again, is 0600 whatever the umask, and leaves nothing beside it', async () => {
+test('a saved key can be loaded, has mode 0600 with any umask, and leaves no temporary file', async () => {
   await using folder = await scratch()
   const file = folder.join('hub.key')
   const key = Key.generate()
@@ -154,7 +154,7 @@ test('a saved key is loaded again, is 0600 whatever the umask, and leaves nothin
   assert.equal(await fs.readdir(folder.path), ['hub.key'])
 })
 
-test('a key file is never overwritten, not even through a link to nowhere', async () => {
+test('a key file is never overwritten, not even through a dangling link', async () => {
   await using folder = await scratch()
   const [file, link] = [folder.join('hub.key'), folder.join('link.key')]
   const first = Key.generate()
@@ -169,7 +169,7 @@ test('a key file is never overwritten, not even through a link to nowhere', asyn
   assert.equal((await fs.readdir(folder.path)).sort(), ['hub.key', 'link.key'])
 })
 
-test('of many who save to one name at once, exactly one wins, and its key is the one in the file', async () => {
+test('of many concurrent saves to one name, exactly one succeeds, and the file has its key', async () => {
   await using folder = await scratch()
   const file = folder.join('hub.key')
   const keys = Array.from({ length: 8 }, () => Key.generate())
@@ -179,7 +179,7 @@ test('of many who save to one name at once, exactly one wins, and its key is the
   assert.equal(await fs.readdir(folder.path), ['hub.key'])
 })
 
-test('a key that is open to others is refused with the command that helps', async () => {
+test('a key file that others can access is refused, and the message has the command that fixes it', async () => {
   if (!posix) return
   await using folder = await scratch()
   const file = folder.join('hub.key')
@@ -190,7 +190,7 @@ test('a key that is open to others is refused with the command that helps', asyn
   assert.match(error.message, /mode 0644.*chmod 600 /)
 })
 
-test('what is missing, no regular file or endless is refused, and nothing waits for it', async () => {
+test('a missing, special or endless file is refused without waiting', async () => {
   await using folder = await scratch()
   const missing = await failure(Key.load(folder.join('none.key')))
   assert.ok(hasCode(missing, 'ERR_KEY_FILE'))
@@ -205,7 +205,7 @@ test('what is missing, no regular file or endless is refused, and nothing waits 
   }
 })
 
-test('a link to a good key file is followed, and the file itself is what is checked', async () => {
+test('a link to a valid key file is followed, and the checks apply to the file', async () => {
   if (!posix) return
   await using folder = await scratch()
   const [file, link] = [folder.join('hub.key'), folder.join('link.key')]
@@ -217,7 +217,7 @@ test('a link to a good key file is followed, and the file itself is what is chec
   assert.ok(hasCode(await failure(Key.load(link)), 'ERR_KEY_FILE'))
 })
 
-test('no error about a key file carries what is in it', async () => {
+test('an error about a key file never contains its content', async () => {
   await using folder = await scratch()
   const file = folder.join('hub.key')
   await fs.writeFile(file, `${SEED}00`, { mode: 0o600 })
@@ -238,7 +238,7 @@ async function failure(work: Promise<unknown>): Promise<Error & { facts: Record<
   throw new Error('it did not fail')
 }
 
-// A one-byte message with which the small part of the key above drops out of the equation.
+// A one-byte message for which the small-order part of the key above cancels in the equation.
 function evenMessage(): number {
   for (let byte = 0; byte < 256; byte++) {
     if (forge({ a: 7n, aTorsion: 4, r: 9n, rTorsion: 0, message: Uint8Array.of(byte) }).valid) return byte

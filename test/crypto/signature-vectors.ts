@@ -1,4 +1,4 @@
-// protocol/vectors/signature.json, by rule.
+// The vectors of protocol/vectors/signature.json, by rule.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -16,7 +16,7 @@ export interface Vector {
 const file = path.join(repository, 'protocol', 'vectors', 'signature.json')
 const vectors: readonly Vector[] = JSON.parse(fs.readFileSync(file, 'utf8'))
 
-/** The vectors of these rules; it is a mistake to ask for none. */
+/** Returns the vectors of these rules. Fails if there are none. */
 export function vectorsOf(...rules: string[]): readonly Vector[] {
   const found = vectors.filter(vector => rules.includes(vector.rule))
   if (found.length === 0) throw new TypeError(`no vectors of ${rules.join(', ')}`)

@@ -1,5 +1,5 @@
-// Runs of own nodes: the same bytes from the calling thread and from the other, a chain that everybody accepts, and a thread
-// that ends.
+// Chains of own nodes: the calling thread and the signing thread make the same bytes, every
+// verifier accepts them, and the end of a thread is an error.
 
 import { setImmediate } from 'node:timers/promises' // timer: see untilThread
 import { suite } from 'uvu'
@@ -29,7 +29,10 @@ function events(count: number, from = 0): CheckedEvent[] {
   )
 }
 
-/** Signs runs, each on the one before, until a thread signs them; answers all nodes, in order. */
+/**
+ * Signs chains, each on top of the previous one, until a thread signs them. Returns all nodes in
+ * order.
+ */
 async function untilThread(signer: ChainSigner): Promise<SignedNode[]> {
   const nodes: SignedNode[] = []
   for (;;) {
@@ -37,16 +40,16 @@ async function untilThread(signer: ChainSigner): Promise<SignedNode[]> {
     if (last !== undefined && isFromThread(last)) return nodes
     const on = last === undefined ? { parents: [], height: 0 } : { parents: [last.digest], height: last.height + 1 }
     nodes.push(...(await signer.sign({ frontier: FRONTIER, ...on, events: events(600, nodes.length) })))
-    await setImmediate() // timer: the word that the thread is up comes as an event
+    await setImmediate() // timer: the message that the thread is ready arrives as an event
   }
 }
 
-/** A thread gives its nodes back in one block. */
+/** A thread returns its nodes in one block. */
 function isFromThread({ bytes }: { bytes: Uint8Array }): boolean {
   return bytes.buffer.byteLength > 100_000
 }
 
-test('a run is a chain of nodes that say what they hold, whichever thread signed it', async () => {
+test('a chain has the right nodes, whichever thread signed it', async () => {
   const signer = new ChainSigner(key)
   const nodes = await untilThread(signer)
   await signer.close()
@@ -65,7 +68,7 @@ test('a run is a chain of nodes that say what they hold, whichever thread signed
   }
 })
 
-test('a node signed alone has the bytes that a run gives it', () => {
+test('a node signed alone has the same bytes as in a chain', () => {
   const [event] = events(1)
   const fields = { frontier: FRONTIER, links: [], parents: [], height: 0 }
   const alone = SignedNode.make(key, { ...fields, event: event! })
@@ -74,7 +77,7 @@ test('a node signed alone has the bytes that a run gives it', () => {
   assert.is(toHex(node!.digest), toHex(alone.candidate.digest))
 })
 
-test('what is packed comes out as it went in, nothing among it', () => {
+test('byte strings are the same after packing and unpacking, also without any', () => {
   const parts = [new Uint8Array(), Buffer.from('a'), new Uint8Array(), Buffer.from('bcd'), new Uint8Array()]
   assert.equal(
     unpackBytes(packBytes(parts)).map(part => Buffer.from(part).toString()),
@@ -91,7 +94,7 @@ test('a node of another frontier is refused before it is judged', () => {
   assert.is('code' in refusal && refusal.code, 'ERR_NODE_FRONTIER')
 })
 
-test('a run whose thread is ended over it fails with a code', async () => {
+test('a chain fails with a code if its thread ends', async () => {
   const signer = new ChainSigner(Key.generate())
   await untilThread(signer)
   const run = signer.sign({ frontier: FRONTIER, parents: [], height: 0, events: events(600) })

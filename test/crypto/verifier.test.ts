@@ -1,4 +1,5 @@
-// The pool: verdicts in order whatever the batches, one rule in place and on threads, and faults that end in an error.
+// The verifier pool: results in order for any batches, the same rule inline and on threads, and
+// faults that end in an error.
 
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,7 +21,7 @@ const test = suite('crypto/verifier')
 const key = Key.fromSeed(new Uint8Array(32).fill(1))
 const { inlineJobsMax, jobsPerBatchMax, batchBytes } = VERIFY_LIMITS
 
-test('threads give every vector the verdict it states, in order', async () => {
+test('threads return the stated result of every vector, in order', async () => {
   await using verifier = new VerifierPool({ workers: 2 })
   const vectors = vectorsOf('K1', 'K2', 'K3', 'K4', 'K5', 'K6')
   const jobs = vectors.map(({ in: { key, message, sig } }) => {
@@ -30,7 +31,7 @@ test('threads give every vector the verdict it states, in order', async () => {
   assert.equal([...(await verifier.check(jobs))], expected)
 })
 
-test('every number of jobs around the bounds gets as many verdicts, each in its place', async () => {
+test('every number of jobs around the bounds gets a result for each job, in order', async () => {
   await using verifier = new VerifierPool({ workers: 2 })
   const around = (n: number) => [n - 1, n, n + 1]
   for (const count of [0, ...around(inlineJobsMax), ...around(jobsPerBatchMax), ...around(2 * jobsPerBatchMax), 300]) {
@@ -39,7 +40,7 @@ test('every number of jobs around the bounds gets as many verdicts, each in its 
   }
 })
 
-test('messages of any size, up to many times a block, are checked in one call', async () => {
+test('messages of any size, up to many times a block, are verified in one call', async () => {
   await using verifier = new VerifierPool({ workers: 1 })
   const sizes = [0, 1, batchBytes - 105, batchBytes - 104, batchBytes - 103, 1 << 20, 3, batchBytes, 1 << 20, 0]
   const jobs = sizes.map((size, index) => signed(new Uint8Array(size).fill(index), index % 2 === 0))
@@ -49,7 +50,7 @@ test('messages of any size, up to many times a block, are checked in one call', 
   )
 })
 
-test('parts of a message are as good as the whole, in place and on a thread', async () => {
+test('a message in parts has the same result as in one piece, inline and on a thread', async () => {
   await using verifier = new VerifierPool({ workers: 1 })
   const message = Uint8Array.from({ length: 1000 }, (_, index) => index)
   const sig = key.sign(message)
@@ -61,7 +62,7 @@ test('parts of a message are as good as the whole, in place and on a thread', as
   assert.equal([...(await verifier.check(new Array(10).fill(swapped)))], new Array(10).fill(0))
 })
 
-test('keys and signatures of a wrong length are refused and leave their neighbours alone', async () => {
+test('keys and signatures of a wrong length are not valid and do not affect other jobs', async () => {
   await using verifier = new VerifierPool({ workers: 1 })
   const good = job(1, true)
   const bad = [0, 31, 33, 64].map(length => ({ ...good, key: new Uint8Array(length) }))
@@ -73,7 +74,7 @@ test('keys and signatures of a wrong length are refused and leave their neighbou
     jobs.map((_, index) => (index % 2 === 0 ? 1 : 0)),
   )
   for (const one of [...bad, ...worse]) assert.equal([...(await verifier.check([one]))], [0])
-  // A block that held good jobs is used again: nothing of them may show through.
+  // A block of valid jobs is reused: they must not influence the results.
   assert.equal([...(await verifier.check(new Array(10).fill(good)))], new Array(10).fill(1))
   for (const one of [...bad, ...worse]) {
     const wrong = new Array(10).fill({ ...one, message: good.message })
@@ -81,7 +82,7 @@ test('keys and signatures of a wrong length are refused and leave their neighbou
   }
 })
 
-test('a packed batch says of any jobs what verify says of each', () => {
+test('a packed batch has the same results as verify for each job', () => {
   const part = fc.uint8Array({ maxLength: 40 })
   const any = fc.record({
     parts: fc.array(part, { maxLength: 4 }),
@@ -101,7 +102,7 @@ test('a packed batch says of any jobs what verify says of each', () => {
       const { count, bytes: size } = measureBatch(jobs, 0, { jobs: 100, bytes: 1 << 20 })
       assert.is(count, jobs.length)
       const block = new ArrayBuffer(size)
-      new Uint8Array(block).fill(0xff) // what a block held before must not matter
+      new Uint8Array(block).fill(0xff) // the previous content of a block must not matter
       packBatch(block, jobs, { from: 0, count })
       verifyBatch(block)
       const expected = jobs.map(one => (verify(one.key, concat(one.message), one.sig) ? 1 : 0))
@@ -111,7 +112,7 @@ test('a packed batch says of any jobs what verify says of each', () => {
   )
 })
 
-test('many calls at once each get their own verdicts, and a small one passes a large one', async () => {
+test('concurrent calls get their own results, and a small call overtakes a large one', async () => {
   await using verifier = new VerifierPool({ workers: 1 })
   const ended: number[] = []
   const calls = [1000, 300, 20, 5, 20].map(async (count, index) => {
@@ -124,9 +125,9 @@ test('many calls at once each get their own verdicts, and a small one passes a l
   assert.is(ended.at(-1), 0)
 })
 
-test('what the calling thread checks meanwhile gets its place and the same verdict, and what is large is left to a worker', async () => {
+test('the calling thread verifies some jobs with the same results in order, and leaves large ones to a worker', async () => {
   await using verifier = new VerifierPool({ workers: 1 })
-  await verifier.check(manyJobs()) // the thread is up
+  await verifier.check(manyJobs()) // the thread is started
   const large = signed(new Uint8Array(batchBytes + 1), true)
   const mixed = Array.from({ length: 1500 }, (_, index) => (index % 300 === 299 ? large : job(index, index % 7 !== 3)))
   const calls = await Promise.all([verifier.check(mixed), verifier.check(mixed)])
@@ -142,7 +143,7 @@ test('what the calling thread checks meanwhile gets its place and the same verdi
   assert.equal([...(await good)], expected)
 })
 
-test('when a thread dies, the call it was on fails with a code, and those that waited are served by another', async () => {
+test('if a thread ends, its call fails with a code, and another thread does the waiting calls', async () => {
   await using verifier = new VerifierPool({ workers: 1 })
   const started = once(process, 'worker')
   const doomed = failsWith(verifier.check(manyJobs()), 'ERR_INTERNAL')
@@ -154,7 +155,7 @@ test('when a thread dies, the call it was on fails with a code, and those that w
   assert.equal([...(await verifier.check(manyJobs()))], new Array(200).fill(1))
 })
 
-test('a thread that dies idle is no one’s error', async () => {
+test('the end of an idle thread is not an error', async () => {
   await using verifier = new VerifierPool({ workers: 1 })
   const started = once(process, 'worker')
   await verifier.check(manyJobs())
@@ -163,7 +164,7 @@ test('a thread that dies idle is no one’s error', async () => {
   assert.equal([...(await verifier.check(manyJobs()))], new Array(200).fill(1))
 })
 
-test('jobs of a wrong type fail their call and no other', async () => {
+test('jobs of a wrong type fail only their own call', async () => {
   await using verifier = new VerifierPool({ workers: 1 })
   const good = verifier.check(manyJobs())
   const bad = new Array(200).fill({ key: undefined, sig: undefined, message: [] }) as SignatureJob[]
@@ -175,7 +176,7 @@ test('jobs of a wrong type fail their call and no other', async () => {
   assert.equal([...(await good)], new Array(200).fill(1))
 })
 
-test('closing fails what waits, refuses what comes, and can be done twice', async () => {
+test('close fails pending calls, rejects further ones, and may be called twice', async () => {
   const verifier = new VerifierPool({ workers: 1 })
   const waiting = [verifier.check(manyJobs()), verifier.check(manyJobs())]
   const outcome = Promise.all(waiting.map(call => failsWith(call, 'ERR_ABORTED')))
@@ -186,7 +187,7 @@ test('closing fails what waits, refuses what comes, and can be done twice', asyn
   await failsWith(verifier.check(manyJobs()), 'ERR_ABORTED')
 })
 
-test('no thread is started for a few jobs', async () => {
+test('a few jobs do not start a thread', async () => {
   await using verifier = new VerifierPool()
   let started = 0
   const count = () => void started++
@@ -199,7 +200,7 @@ test('no thread is started for a few jobs', async () => {
   assert.is(started, 0)
 })
 
-test('a process with an idle verifier ends by itself, and one that waits for verdicts gets them first', () => {
+test('a process with an idle pool exits, and one that waits for results gets them first', () => {
   const at = (file: string) => JSON.stringify(new URL(`../../src/crypto/${file}.js`, import.meta.url).href)
   const script = `
     import { VerifierPool } from ${at('verifier-pool')}
@@ -212,7 +213,7 @@ test('a process with an idle verifier ends by itself, and one that waits for ver
   assert.is(execFileSync(process.execPath, ['--input-type=module', '-e', script], options).trim(), '300 true')
 })
 
-test('a number of workers that is none is a programming mistake', () => {
+test('an invalid number of workers is a TypeError', () => {
   for (const workers of [0, -1, 1.5, Number.NaN]) assert.throws(() => new VerifierPool({ workers }), TypeError)
 })
 

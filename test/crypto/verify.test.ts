@@ -1,5 +1,6 @@
-// The signature rule on every provider that can be had here: own vectors, the public collections with their pinned accepted
-// sets, mutations, forgeries whose verdict follows from arithmetic, and the choice of the provider.
+// The rule of signatures with every available provider: own vectors, public collections with pinned
+// accepted sets, mutations, forgeries whose result follows from arithmetic, and the choice of the
+// provider.
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -33,7 +34,7 @@ type Case = readonly [key: Uint8Array, message: Uint8Array, sig: Uint8Array]
 if (providers.length < 3) skip('the sodium path', 'sodium-native is not installed or has no build for this machine')
 
 for (const provider of providers) {
-  test(`the ${provider.name} provider gives every vector the verdict it states`, () => {
+  test(`the ${provider.name} provider gives the stated result of every vector`, () => {
     for (const vector of vectorsOf('K1', 'K2', 'K3', 'K4', 'K5', 'K6')) {
       const { key, message, sig } = vector.in
       const verdict = strictVerifier(provider)(bytes(key), bytes(message), bytes(sig))
@@ -41,7 +42,7 @@ for (const provider of providers) {
     }
   })
 
-  test(`the ${provider.name} provider passes its self-check`, () => {
+  test(`the ${provider.name} provider passes the self-test`, () => {
     assert.ok(passesSelfTest(provider))
   })
 }
@@ -74,7 +75,7 @@ for (const [name, { file, accepted, read }] of Object.entries(collections)) {
 
 const cctv = shared('vectors/cctv-ed25519/ed25519vectors.json')
 if (cctv !== undefined) {
-  test('every case of CCTV with a flag that the rule refuses is refused on every path', () => {
+  test('every provider refuses every case of CCTV with a flag that the rule refuses', () => {
     const flags = JSON.parse(fs.readFileSync(cctv, 'utf8')).map((one: { flags: string[] | null }) => one.flags ?? [])
     const cases = readCctv(cctv)
     for (const { name, in: input } of vectorsOf('K11').filter(vector => vector.in.flag !== undefined)) {
@@ -91,7 +92,7 @@ if (cctv !== undefined) {
 
 const wycheproof = shared('vectors/wycheproof/ed25519_test.json')
 if (wycheproof !== undefined) {
-  test('what Wycheproof calls valid is what is accepted', () => {
+  test('the accepted cases of Wycheproof are its valid ones', () => {
     const { testGroups } = JSON.parse(fs.readFileSync(wycheproof, 'utf8'))
     for (const [index, one] of testGroups.flatMap((group: { tests: { result: string }[] }) => group.tests).entries()) {
       assert.is(verify(...readWycheproof(wycheproof)[index]!), one.result === 'valid')
@@ -140,7 +141,7 @@ test('providers agree on random mutations of valid signatures, and none is valid
   )
 })
 
-test('on forgeries with parts of small order, every provider gives the verdict that arithmetic gives', () => {
+test('every provider gives the arithmetic result on forgeries with small-order parts', () => {
   const scalar = fc.oneof(
     { weight: 1, arbitrary: fc.constant(0n) },
     { weight: 9, arbitrary: fc.bigInt(1n, ORDER - 1n) },
@@ -160,10 +161,11 @@ test('on forgeries with parts of small order, every provider gives the verdict t
     ),
     seeded,
   )
-  assert.ok(count.valid >= 10 && count.cofactor >= 100, JSON.stringify(count)) // the test would prove little otherwise
+  // Otherwise the test would prove little.
+  assert.ok(count.valid >= 10 && count.cofactor >= 100, JSON.stringify(count))
 })
 
-test('the byte checks equal their definition in integers, at and around every bound', () => {
+test('the byte checks equal their definition in integers at and around every bound', () => {
   const yes: SignatureProvider = { ...opensslProvider, checkEquation: () => true }
   const smallY = new Set(Array.from({ length: 8 }, (_, times) => littleEndian(smallPoint(times)) % 2n ** 255n))
   const near = [0n, 1n, PRIME, ORDER, 2n ** 252n, 2n ** 255n, 2n ** 256n - 1n, 8n * ORDER, ...smallY]
@@ -182,7 +184,7 @@ test('the byte checks equal their definition in integers, at and around every bo
         return strictVerifier(yes)(encode(A), sig, sig)
       }
       assert.is(judge(key, R, S), isPoint(key) && isPoint(R) && S < ORDER)
-      // Each alone beside good ones, so that no check hides behind another.
+      // One invalid value among valid ones, so that one check cannot hide another.
       assert.is(judge(key, 9n, 9n), isPoint(key))
       assert.is(judge(9n, R, 9n), isPoint(R))
       assert.is(judge(9n, 9n, S), S < ORDER)
@@ -191,14 +193,14 @@ test('the byte checks equal their definition in integers, at and around every bo
   )
 })
 
-test('only true is a yes', () => {
+test('only true means valid', () => {
   const [key, message, sig] = rfcCase()
   for (const answer of [true, 1, 'true', {}, [true], undefined, null, 0, '', false]) {
     assert.is(strictVerifier({ ...opensslProvider, checkEquation: () => answer })(key, message, sig), answer === true)
   }
 })
 
-test('bytes of a wrong type or length are no valid signature and no error', () => {
+test('bytes of a wrong type or length are not a valid signature and not an error', () => {
   const [key, message, sig] = rfcCase()
   for (const provider of providers) {
     for (const wrong of [undefined, null, '', 'x'.repeat(64), 7, [], {}, new ArrayBuffer(64), new Uint16Array(64)]) {
@@ -217,7 +219,7 @@ test('bytes of a wrong type or length are no valid signature and no error', () =
   }
 })
 
-test('views into larger, shared and resizable memory get the same verdict', () => {
+test('views of larger, shared and resizable memory get the same result', () => {
   for (const provider of providers) {
     for (const place of [inLarger, inShared, inResizable]) {
       const [key, message, sig] = rfcCase().map(place) as [Uint8Array, Uint8Array, Uint8Array]
@@ -227,7 +229,7 @@ test('views into larger, shared and resizable memory get the same verdict', () =
   }
 })
 
-test('a provider that is wrong, throws or answers anything but true is passed over', () => {
+test('a provider that is wrong, throws or returns anything but true is skipped', () => {
   const cofactored: SignatureProvider = {
     ...opensslProvider,
     checkEquation: (key, message, sig) => noble.verify(sig, message, key, { zip215: false }),
@@ -267,11 +269,11 @@ test('a provider that is wrong, throws or answers anything but true is passed ov
   )
 })
 
-test('the fastest provider that is there is taken', () => {
+test('the fastest available provider is used', () => {
   assert.is(signatureProvider().name, providers[0]!.name)
 })
 
-test('without native modules, node:crypto is taken', () => {
+test('without native modules, node:crypto is used', () => {
   const module = new URL('../../src/crypto/ed25519.js', import.meta.url)
   const script = `import(${JSON.stringify(module.href)}).then(m => console.log(m.signatureProvider().name))`
   assert.is(execFileSync(process.execPath, ['--no-addons', '-e', script], { encoding: 'utf8' }).trim(), 'openssl')
@@ -335,7 +337,7 @@ function inResizable(data: Uint8Array): Uint8Array {
   return view
 }
 
-test('a signature under a key with a part of small order is valid by the rule, and not where the key has to be vetted', () => {
+test('a signature under a key with a small-order part is valid by the rule, and not if the key must be validated', () => {
   const forged = Array.from({ length: 64 }, (_, n) =>
     forge({ a: 7n, aTorsion: 1, r: BigInt(n + 2), rTorsion: 0, message: Buffer.from([n]) }),
   ).find(({ valid }) => valid)!

@@ -1,5 +1,6 @@
-// What every store engine must do: call `storeSuite` with a suite to add to and a way to open a store. The same steps run against
-// each engine; a durable one is closed and opened again between them, so that nothing may live in memory only.
+// The conformance suite of store engines. Call `storeSuite` with a uvu suite and a function that
+// opens a store. Every engine runs the same steps. A durable engine is closed and reopened between
+// them, so a test fails if something is only in memory.
 
 import type { Test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -12,12 +13,16 @@ import type { FrontierStore, NodeEntry, NodeReader, NodeRow, ScanOptions, Store,
 import { documentSuite } from './document-conformance.ts'
 import { madeChain, madeHeld, madeKey, madeNode } from './made-nodes.ts'
 
-/** A store under test. `reopen` closes it and opens what is left; an engine that forgets answers the same store. */
+/**
+ * A store under test. `reopen` closes and opens it; for an engine without a disk it returns the
+ * same store.
+ */
 export interface OpenStore extends AsyncDisposable {
   readonly store: Store
   reopen(): Promise<Store>
 }
 
+/** An engine under test. */
 export interface Engine {
   readonly test: Test
   open(options?: { heldLimits?: HeldLimits }): Promise<OpenStore>
@@ -26,6 +31,7 @@ export interface Engine {
 const frontier = 'vfr_0123456789abcdef'
 const other = 'vfr_fedcba9876543210'
 
+/** Adds all tests of the contract to `engine.test`. */
 export function storeSuite(engine: Engine): void {
   const { test } = engine
 
@@ -39,7 +45,7 @@ export function storeSuite(engine: Engine): void {
     assert.equal(toHex((await opened.reopen()).id), toHex(store.id))
   })
 
-  test('a frontier has to be tracked before it is there, and tracking it again changes nothing', async () => {
+  test('a frontier exists after it is tracked, and to track it again changes nothing', async () => {
     await using opened = await engine.open()
     const { store } = opened
     await throwsCode('ERR_FRONTIER_UNKNOWN', () => store.frontier(frontier))
@@ -90,7 +96,7 @@ export function storeSuite(engine: Engine): void {
     }
   })
 
-  test('a scan may be left in the middle and several may run at a time', async () => {
+  test('a scan may be abandoned, and several may run at a time', async () => {
     await using opened = await engine.open()
     const { log, nodes } = await mesh(opened.store)
     for await (const rows of log.scan({ from: 0, batchBytes: 1 })) {
@@ -163,7 +169,7 @@ export function storeSuite(engine: Engine): void {
     }
   })
 
-  test('what is not stored is not found', async () => {
+  test('nodes, labels and events that are not stored are not found', async () => {
     await using opened = await engine.open()
     const { log, nodes } = await mesh(opened.store)
     const stranger = madeNode('stranger')
@@ -234,7 +240,7 @@ export function storeSuite(engine: Engine): void {
     log = (await opened.reopen()).frontier(frontier)
     assert.is(log.events, 2)
     await log.commit([madeNode('d', [], { event: 'one' }), madeNode('e', [], { event: 'three' })])
-    // Two contents under one label: a label is an alias and never decides what is the same.
+    // Two events with one label: a label does not decide whether two events are the same.
     await log.commit([madeNode('f', [], { event: 'four', label }), madeNode('g', [], { event: 'five', label })])
     await log.commit([madeNode('h', [], { event: 'four', label })])
     for await (const store of nowAndReopened(opened)) {
@@ -253,7 +259,7 @@ export function storeSuite(engine: Engine): void {
     }
   })
 
-  test('commits without order from many callers run one after another', async () => {
+  test('concurrent commits run one after another', async () => {
     await using opened = await engine.open()
     const log = await opened.store.track(frontier)
     const chains = Array.from({ length: 20 }, (_, at) => madeChain(`chain ${at}`, 5))
@@ -298,7 +304,7 @@ export function storeSuite(engine: Engine): void {
     assert.is(await opened.store.frontier(frontier).commit([]), nodes.length)
   })
 
-  test('a chunk at the limits goes in', async () => {
+  test('a commit at the limits is accepted', async () => {
     await using opened = await engine.open()
     const log = await opened.store.track(frontier)
     await log.commit(madeChain('long', COMMIT_LIMITS.nodesMax))
@@ -353,7 +359,7 @@ export function storeSuite(engine: Engine): void {
     assert.equal(await faults(opened.store), [])
   })
 
-  test('records written with a chunk are there when the chunk is', async () => {
+  test('records of a commit are stored with its nodes', async () => {
     await using opened = await engine.open()
     const log = await opened.store.track(frontier)
     await log.commit([madeNode('a')], [{ key: 'cursor', value: utf8('1') }])
@@ -443,7 +449,7 @@ export function storeSuite(engine: Engine): void {
     assert.equal(await faults(opened.store), [])
   })
 
-  test('a held node that is put again gets the new wait and costs nothing more', async () => {
+  test('a held node that is put again gets the new wait and does not count twice', async () => {
     await using opened = await engine.open()
     await opened.store.track(frontier)
     const before: Wait = { kind: 'parent', id: madeKey('p') }
@@ -465,7 +471,7 @@ export function storeSuite(engine: Engine): void {
     assert.equal(await faults(opened.store), [])
   })
 
-  test('deleting held nodes gives their room back; what is not held is no matter', async () => {
+  test('deleted held nodes return their bytes to the quota; others are ignored', async () => {
     await using opened = await engine.open()
     await opened.store.track(frontier)
     const nodes = ['a', 'b', 'c'].map(name => madeHeld(name, { kind: 'key', id: madeKey('k') }))
@@ -508,7 +514,7 @@ export function storeSuite(engine: Engine): void {
     assert.equal((await opened.reopen()).held.usage(frontier), { nodes: 3, bytes: 1500 })
   })
 
-  test('verify finds nothing wrong, says how far it is, and can be stopped', async () => {
+  test('verify finds no faults, reports progress, and can be aborted', async () => {
     await using opened = await engine.open()
     const { nodes } = await mesh(opened.store)
     const store = await opened.reopen()
@@ -521,7 +527,7 @@ export function storeSuite(engine: Engine): void {
     })
   })
 
-  test('verify beside running commits finds nothing wrong either', async () => {
+  test('verify finds no faults while commits run', async () => {
     await using opened = await engine.open()
     const { log, nodes } = await mesh(opened.store)
     const chain = madeChain('meanwhile', 300, nodes.at(-1))
@@ -535,7 +541,7 @@ export function storeSuite(engine: Engine): void {
     assert.equal(await faults(opened.store), [])
   })
 
-  test('a store that is closed says so, and closing it twice is no matter', async () => {
+  test('a closed store rejects with ERR_STORE_CLOSED, and to close it twice has no effect', async () => {
     await using opened = await engine.open()
     const { store } = opened
     const { log } = await mesh(store)
@@ -570,7 +576,10 @@ async function* nowAndReopened(opened: OpenStore): AsyncGenerator<Store> {
   yield await opened.reopen()
 }
 
-/** Two writers who merge now and then, and some nodes that nobody builds on; committed in uneven chunks. */
+/**
+ * Commits, in uneven chunks, the nodes of two writers who merge sometimes, and some nodes without
+ * children.
+ */
 async function mesh(store: Store): Promise<{ log: FrontierStore; nodes: NodeEntry[] }> {
   const log = await store.track(frontier)
   const nodes = [madeNode('root')]

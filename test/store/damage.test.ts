@@ -1,6 +1,6 @@
-// Real files, really damaged: bytes flipped in tables and in write-ahead logs, files cut and taken away. What is broken
-// is found when it is opened, when it is read, or by verify; it is never served and never taken for absent. What is
-// derived is made again.
+// Damage to real files: flipped bits in tables and write-ahead logs, truncated and removed files.
+// Damage is found by an open, a read or `verify`; damaged data is never returned and never reported
+// as missing. Derived data is rebuilt.
 
 import * as fs from 'node:fs'
 import { suite } from 'uvu'
@@ -17,7 +17,7 @@ const test = suite('store/damage')
 const tables = /\.ldb$/
 const walFiles = /^\d+\.log$/
 
-test('a node damaged in a table opens, but is never served', async () => {
+test('a store with a damaged node in a table opens, but never returns the node', async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(10, 0)
   const victim = folder.nodes[42]!
@@ -39,7 +39,7 @@ test('a node damaged in a table opens, but is never served', async () => {
   assert.ok(found.every(fault => fault.kind === 'node'))
 })
 
-test("damage to a node's bytes alone is damage", async () => {
+test("damage to a node's bytes alone is reported", async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(4, 0)
   flipAt(folder.files('log', tables), fillerOf(folder.nodes[15]!, 'after 10 5'))
@@ -51,7 +51,7 @@ test("damage to a node's bytes alone is damage", async () => {
   )
 })
 
-test('a record damaged in a table is not served, and verify names it', async () => {
+test('a record damaged in a table is not returned, and verify names it', async () => {
   await using folder = await StoreFolder.make()
   await using before = await folder.create()
   const value = madeKey('the value of peer one')
@@ -71,7 +71,7 @@ test('a record damaged in a table is not served, and verify names it', async () 
   )
 })
 
-test('a commit damaged in the middle of the write-ahead log is noticed at open, again and again', async () => {
+test('a damaged commit in the middle of the write-ahead log is found by every open', async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(3, 6)
   flipAt(folder.files('log', walFiles), folder.nodes[55]!.digest)
@@ -88,7 +88,7 @@ test('a commit damaged in the middle of the write-ahead log is noticed at open, 
   await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
 })
 
-test('a damaged last commit is noticed, although nothing follows it', async () => {
+test('a damaged last commit is found, although nothing follows it', async () => {
   for (const offset of [-1, -200, -5000]) {
     await using folder = await StoreFolder.make()
     await folder.crashed(2, 4)
@@ -99,7 +99,7 @@ test('a damaged last commit is noticed, although nothing follows it', async () =
   }
 })
 
-test('a write-ahead log that was cut short or taken away is noticed', async () => {
+test('a truncated or removed write-ahead log is found', async () => {
   for (const left of [0.9, 0.5, 0]) {
     await using folder = await StoreFolder.make()
     await folder.crashed(2, 4)
@@ -113,7 +113,7 @@ test('a write-ahead log that was cut short or taken away is noticed', async () =
   await throwsCode('ERR_STORE_CORRUPT', () => folder.open())
 })
 
-test('a lost write of records alone is noticed', async () => {
+test('a lost write of records without nodes is found', async () => {
   for (const key of ['first', 'last']) {
     await using folder = await StoreFolder.make()
     await (await folder.create()).close()
@@ -125,7 +125,7 @@ test('a lost write of records alone is noticed', async () => {
   }
 })
 
-test('what was being written and never acknowledged may be gone', async () => {
+test('a write that was not acknowledged may be lost', async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(2, 4)
   const [file] = folder.files('log', walFiles)
@@ -135,7 +135,7 @@ test('what was being written and never acknowledged may be gone', async () => {
   assert.equal(await faults(store), [])
 })
 
-test('what the index has not got, be it the last commits or some in between, is indexed again at open', async () => {
+test('an open indexes commits that the index lacks, at the end or in between', async () => {
   const damages: [string, (folder: StoreFolder) => void][] = [
     ['its write-ahead log is empty', folder => truncate(folder.files('index', walFiles), 0)],
     ['its write-ahead log is cut', folder => truncate(folder.files('index', walFiles), 0.6)],
@@ -156,18 +156,18 @@ test('what the index has not got, be it the last commits or some in between, is 
   }
 })
 
-test('making the index again may itself be interrupted', async () => {
+test('a rebuild of the index may be interrupted', async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(30, 2)
   fs.rmSync(`${folder.path}/index`, { recursive: true })
   await (await folder.open()).close()
-  // All entries are there, but not what says how far they go.
+  // All entries are present, but not the tail.
   for (const file of folder.files('index', walFiles)) fs.truncateSync(file, 0)
   await using store = await folder.open()
   await expectWhole(store, folder, 'interrupted')
 })
 
-test('a damaged index says so where it is asked, and verify lists it', async () => {
+test('a lookup in a damaged index fails, and verify lists the damage', async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(10, 0)
   const key = Buffer.from(folder.nodes[42]!.digest).subarray(4)
@@ -182,7 +182,7 @@ test('a damaged index says so where it is asked, and verify lists it', async () 
   await expectWhole(rebuilt, folder, 'rebuilt')
 })
 
-test('a table whose frame is damaged is named at open, before LevelDB stumbles over it', async () => {
+test('an open names a table with a damaged frame before LevelDB reads it', async () => {
   for (const database of ['log', 'index', 'held'] as const) {
     await using folder = await StoreFolder.make()
     await using before = await folder.create()
@@ -206,7 +206,7 @@ test('a table whose frame is damaged is named at open, before LevelDB stumbles o
   }
 })
 
-test('a table that was taken away is noticed at open', async () => {
+test('a removed table is found by the open', async () => {
   for (const database of ['log', 'index', 'held'] as const) {
     await using folder = await StoreFolder.make()
     await using before = await folder.create()
@@ -219,7 +219,7 @@ test('a table that was taken away is noticed at open', async () => {
   }
 })
 
-test('a database that was taken away is noticed, and only the index is made again', async () => {
+test('a removed database is found, and only the index is rebuilt', async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(2, 2)
   for (const database of ['log', 'held']) {
@@ -237,7 +237,7 @@ test('a database that was taken away is noticed, and only the index is made agai
   await expectWhole(store, folder, 'put back')
 })
 
-test('a log put back from an older copy does not pass for the present one', async () => {
+test('a log restored from an older copy is refused', async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(3, 0)
   fs.cpSync(`${folder.path}/log`, `${folder.path}/old`, { recursive: true })
@@ -253,7 +253,7 @@ for (const [name, place] of [
   ['in the middle', 1],
   ['at the end', 2],
 ] as const) {
-  test(`a batch of held nodes that is lost ${name} of the write-ahead log is noticed at open`, async () => {
+  test(`a batch of held nodes that is lost ${name} of the write-ahead log is found by the open`, async () => {
     await using folder = await StoreFolder.make()
     await folder.crashed(1, 0)
     const wait: Wait = { kind: 'key', id: madeKey('k') }
@@ -285,7 +285,7 @@ for (const [name, place] of [
   })
 }
 
-test('held nodes that come, change what they wait for and go leave nothing to notice', async () => {
+test('adding, changing and deleting held nodes does not cause a false report of a loss', async () => {
   await using folder = await StoreFolder.make()
   await using before = await folder.create()
   const [one, two] = ['one', 'two'].map(name => madeHeld(name, { kind: 'key', id: madeKey('k') }))
@@ -298,7 +298,7 @@ test('held nodes that come, change what they wait for and go leave nothing to no
   assert.equal(await faults(store), [])
 })
 
-test('a damaged held node is not served, is listed by verify, and can be let go', async () => {
+test('a damaged held node is not returned, is listed by verify, and can be deleted', async () => {
   await using folder = await StoreFolder.make()
   await using before = await folder.create()
   const wait = { kind: 'key', id: madeKey('k') } as const
@@ -323,7 +323,7 @@ test('a damaged held node is not served, is listed by verify, and can be let go'
   assert.equal(await faults(store), [])
 })
 
-test('a damaged document is not served and is listed by verify, and so is one that is gone', async () => {
+test('a damaged document is not returned and is listed by verify, and so is a missing one', async () => {
   await using folder = await StoreFolder.make()
   await using before = await folder.create()
   const blocks = ['one', 'two', 'three'].map(name => madeBlock(name))
@@ -341,7 +341,7 @@ test('a damaged document is not served and is listed by verify, and so is one th
   )
 })
 
-test('a store from before documents were kept opens, and keeps them from then on', async () => {
+test('a store without documents/ opens and stores documents from then on', async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(2, 1)
   fs.rmSync(`${folder.path}/documents`, { recursive: true })
@@ -352,7 +352,7 @@ test('a store from before documents were kept opens, and keeps them from then on
   assert.equal(await store.frontier(frontier).documents.has([block.digest]), [true])
 })
 
-test('wherever one bit of the log is flipped, nothing wrong is served and no error is untyped', async () => {
+test('with any one bit of the log flipped, no wrong data is returned and every error has a code', async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(4, 4)
   const files = [...folder.files('log', tables), ...folder.files('log', walFiles)].slice(0, 3)
@@ -376,7 +376,9 @@ async function faults(store: Store): Promise<Fault[]> {
   return found
 }
 
-/** Bytes of a made node that occur nowhere else, so that they lie as they are in a compressed table too. */
+/**
+ * Returns bytes of a node that occur once only, so that a compressed table contains them unchanged.
+ */
 function fillerOf(node: { bytes: Uint8Array; parents: readonly Uint8Array[] }, name: string): Uint8Array {
   const head = utf8(`${name}\n`).length + 32 * node.parents.length
   return node.bytes.subarray(head, head + 16)
@@ -386,7 +388,7 @@ function truncate(files: readonly string[], left: number): void {
   for (const file of files) fs.truncateSync(file, Math.floor(fs.statSync(file).size * left))
 }
 
-/** Everything that was committed is there, in log and index both, and verify is content. */
+/** Asserts that all commits are in log and index, and that verify finds no faults. */
 async function expectWhole(store: Store, folder: StoreFolder, what: string): Promise<void> {
   const log = store.frontier(frontier)
   const { nodes } = folder
@@ -404,7 +406,7 @@ async function expectWhole(store: Store, folder: StoreFolder, what: string): Pro
   assert.equal(await faults(store), [], what)
 }
 
-/** What can be read is right; what can't be says so with a code of the store. */
+/** Asserts that every read returns the right data or fails with a code of the store. */
 async function expectNothingWrong(folder: StoreFolder): Promise<void> {
   const typed = async (action: () => Promise<void>) => {
     try {

@@ -1,4 +1,4 @@
-// The short form of test/campaign/disk-full.ts: a disk that runs full during commits.
+// The short form of test/campaign/disk-full.ts: the disk becomes full during commits.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,4 +1,4 @@
-// What every store engine must do with documents; part of the suite in conformance.ts.
+// The part of the conformance suite (conformance.ts) for documents.
 
 import * as assert from 'uvu/assert'
 import { equals } from '../../src/base/bytes.ts'
@@ -11,7 +11,7 @@ const frontier = 'vfr_0123456789abcdef'
 const other = 'vfr_fedcba9876543210'
 
 export function documentSuite({ test, open }: Engine): void {
-  test('documents are kept by digest, each frontier its own, and their sizes are told without them', async () => {
+  test('documents are stored by digest for each frontier, and their sizes are known without a read', async () => {
     await using opened = await open()
     const blocks = [madeBlock('one'), madeBlock('two', 5000), madeBlock('empty', 0)]
     const absent = madeBlock('absent')
@@ -33,7 +33,7 @@ export function documentSuite({ test, open }: Engine): void {
     }
   })
 
-  test('a put of documents has limits, and what is refused leaves nothing behind', async () => {
+  test('a put of documents has limits, and a refused put stores nothing', async () => {
     await using opened = await open()
     const { documents } = await opened.store.track(frontier)
     const most = DOCUMENT_LIMITS.blockBytesMax
@@ -48,7 +48,7 @@ export function documentSuite({ test, open }: Engine): void {
     assert.equal(await documents.has([small.digest]), [false])
   })
 
-  test('documents of a store that is closed are not to be had', async () => {
+  test('documents of a closed store reject with ERR_STORE_CLOSED', async () => {
     await using opened = await open()
     const { documents } = await opened.store.track(frontier)
     const block = madeBlock('one')

@@ -1,5 +1,5 @@
-// The two engines against each other: the same random steps, with the LevelDB one closed and opened in between, and after each
-// every answer must be the same.
+// Compares the two engines: both get the same random steps, the LevelDB store is reopened in
+// between, and after each step every query must have the same result.
 
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
@@ -62,7 +62,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
 )
 
-test('the same steps give the same answers, whatever they are', async () => {
+test('any steps give the same results in both engines', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async steps => {
       await using folder = await scratch()
@@ -90,7 +90,10 @@ test('the same steps give the same answers, whatever they are', async () => {
   )
 })
 
-/** What a step does to a store. Nodes of a commit are made from the step's place, so each run makes new ones. */
+/**
+ * Applies a step to a store. The nodes of a commit are derived from the step's index, so each step
+ * makes new ones.
+ */
 function actionOf(
   next: Exclude<Step, { kind: 'reopen' }>,
   at: number,
@@ -105,7 +108,7 @@ function actionOf(
         const all = [...before, ...chunk]
         const chosen = new Set(parents.map(back => all[all.length - 1 - back]).filter(node => node !== undefined))
         const old = before[event]
-        // Now and then a node that is stored already, which both must refuse.
+        // Sometimes a node that is already stored, which both must refuse.
         chunk.push(
           again === 0 && index > 0 && old !== undefined
             ? old
@@ -154,7 +157,7 @@ async function outcome(action: () => Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** Everything a store can be asked, as plain values. */
+/** Returns the results of all queries of a store, as plain values. */
 async function answers(store: Store, known: Map<string, NodeEntry[]>): Promise<unknown> {
   const logs = []
   for (const name of frontiers) {

@@ -1,5 +1,5 @@
-// Writes that fail: the first one is the last through this handle, reading goes on, and what an open finds afterwards is
-// the state before the failed commit or after it, never something in between.
+// Writes that fail: the first failed write is the last one of the handle, reads continue, and the
+// next open finds the state before or after the failed commit, never a part of it.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -16,7 +16,7 @@ const test = suite('store/failure')
 
 type Name = 'log' | 'index' | 'held' | 'documents'
 
-/** Fails the next write to one database, before it is made or after. */
+/** Makes the next write to one database fail, before or after it is executed. */
 interface Fault {
   database: Name | undefined
   after: boolean
@@ -29,7 +29,7 @@ const failures: { database: Name; after: boolean; durable: boolean }[] = [
   { database: 'index', after: true, durable: true },
 ]
 
-test('after a failed write nothing more is written, and reading goes on', async () => {
+test('after a failed write, further writes fail and reads continue', async () => {
   for (const { database, after, durable } of failures) {
     const what = `${database}, ${after ? 'after' : 'before'}`
     await using folder = await StoreFolder.make()
@@ -56,7 +56,7 @@ test('after a failed write nothing more is written, and reading goes on', async 
   }
 })
 
-test('a failed write of records, of a name or of held nodes counts as well', async () => {
+test('a failed write of records, of a name or of held nodes has the same effect', async () => {
   const attempts: [Name, (store: Store) => Promise<unknown>][] = [
     ['log', store => store.records.write([{ key: 'a', value: utf8('b') }])],
     ['log', store => store.track('vfr_other')],
@@ -79,7 +79,7 @@ test('a failed write of records, of a name or of held nodes counts as well', asy
   }
 })
 
-test('of many commits that wait for a failing one none is written', async () => {
+test('commits that wait for a failing one are not written', async () => {
   await using folder = await StoreFolder.make()
   const { store, fault } = await prepared(folder)
   const log = store.frontier(frontier)
@@ -92,7 +92,7 @@ test('of many commits that wait for a failing one none is written', async () => 
   assert.is(again.frontier(frontier).nodes, 20)
 })
 
-/** A store with 20 nodes whose databases fail when told to. */
+/** Opens a store with 20 nodes whose databases fail on request. */
 async function prepared(folder: StoreFolder): Promise<{ store: Store; fault: Fault }> {
   const store = await folder.create()
   await folder.commit(store, 20)

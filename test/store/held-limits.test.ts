@@ -1,4 +1,4 @@
-// The room for held nodes as it really is: what an engine allows when nobody says otherwise, at the limit and one past it.
+// The default limits of held nodes in both engines: at the limit and one byte above it.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -19,7 +19,10 @@ async function put(store: Store, name: string, size: number, from?: Uint8Array):
   return (await store.held.put(FRONTIER, [node]))[0]
 }
 
-/** Fills a peer's room to the byte, and sees that not one byte more goes in, but another peer's. */
+/**
+ * Fills the quota of a peer exactly. Asserts that another byte of it is refused and a byte of
+ * another peer is not.
+ */
 async function checkPeer(store: Store): Promise<void> {
   await store.track(FRONTIER)
   for (let i = 0; i < 15; i += 1) assert.is(await put(store, `part ${i}`, 4 * MIB), true)
@@ -30,12 +33,12 @@ async function checkPeer(store: Store): Promise<void> {
   assert.is(await put(store, 'of another', 100, madeKey('other')), true)
 }
 
-test('memory holds 64 MiB of a peer', async () => {
+test('the memory engine holds 64 MiB of a peer', async () => {
   await using store = new MemoryStore()
   await checkPeer(store)
 })
 
-test('LevelDB holds 64 MiB of a peer, also after it was closed and opened', async () => {
+test('the LevelDB engine holds 64 MiB of a peer, also after it is reopened', async () => {
   await using folder = await scratch()
   const first = await createLevelDb(folder.path)
   await checkPeer(first)
@@ -45,7 +48,7 @@ test('LevelDB holds 64 MiB of a peer, also after it was closed and opened', asyn
   assert.equal(again.held.usage(), { nodes: 17, bytes: 64 * MIB + 100 })
 })
 
-test('all peers together have 512 MiB when nobody says otherwise', () => {
+test('all peers together have 512 MiB by default', () => {
   const quota = new HeldQuota()
   for (let peer = 0; peer < 7; peer += 1) assert.ok(quota.reserve(FRONTIER, `peer ${peer}`, 64 * MIB))
   assert.ok(quota.reserve(FRONTIER, 'the eighth', 64 * MIB - 1))

@@ -1,4 +1,4 @@
-// A store in memory that stays open when its replica is closed: for tests of what a restart finds.
+// A memory store that stays open when its replica is closed, for tests of a restart.
 
 import type { MemoryStore } from '../../src/store/memory-store.ts'
 

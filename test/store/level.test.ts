@@ -1,5 +1,5 @@
-// The LevelDB engine against the conformance suite, closed and opened again between the steps; then what concerns the
-// folder it lies in: making, opening, versions, and who owns it.
+// The LevelDB engine: the conformance suite, with a reopen between the steps, and tests of the
+// folder: create, open, versions, locks.
 
 import * as childProcess from 'node:child_process'
 import * as fs from 'node:fs'
@@ -34,14 +34,14 @@ storeSuite({
   },
 })
 
-test('opening never makes a store', async () => {
+test('an open never creates a store', async () => {
   await using folder = await scratch()
   await throwsCode('ERR_STORE_MISSING', () => openLevelDb(folder.path))
   await throwsCode('ERR_STORE_MISSING', () => openLevelDb(folder.join('nowhere')))
   assert.equal(fs.readdirSync(folder.path), [])
 })
 
-test('a store is made once, beside whatever else the folder has', async () => {
+test('a store is created once, and other files in the folder do not matter', async () => {
   await using folder = await scratch()
   fs.writeFileSync(folder.join('key'), 'a key')
   await (await createLevelDb(folder.path)).close()
@@ -49,7 +49,7 @@ test('a store is made once, beside whatever else the folder has', async () => {
   assert.is(fs.readFileSync(folder.join('key'), 'utf8'), 'a key')
 })
 
-test('making a store that was interrupted can be done again; one that lost its store.json is left alone', async () => {
+test('an interrupted create can be repeated; a store without store.json is not overwritten', async () => {
   await using folder = await StoreFolder.make()
   await (await createLevelDb(folder.path)).close()
   fs.rmSync(`${folder.path}/store.json`)
@@ -63,11 +63,11 @@ test('making a store that was interrupted can be done again; one that lost its s
   await throwsCode('ERR_STORE_EXISTS', () => createLevelDb(folder.path))
 })
 
-test('a second process is told that the store is taken, and one after the other is fine', async () => {
+test('a second process cannot open the store at the same time, but can afterwards', async () => {
   await using folder = await StoreFolder.make()
   const store = await folder.create()
   assert.match(openElsewhere(folder.path), /^ERR_STORE_LOCKED .*another process/)
-  // Trying it in the same process must not open the door to others.
+  // A second open in the same process must not release the lock.
   await throwsCode('ERR_STORE_LOCKED', () => openLevelDb(`${folder.path}/../store`))
   assert.match(openElsewhere(folder.path), /^ERR_STORE_LOCKED .*another process/)
   await folder.commit(store, 10)
@@ -76,7 +76,7 @@ test('a second process is told that the store is taken, and one after the other 
   await (await folder.open()).close()
 })
 
-test('a process that exits without closing its store loses nothing', async () => {
+test('a process that exits without closing its store loses no data', async () => {
   await using folder = await StoreFolder.make()
   await (await folder.create()).close()
   const url = new URL('./made-nodes.js', import.meta.url)
@@ -85,7 +85,7 @@ test('a process that exits without closing its store loses nothing', async () =>
   assert.is(openElsewhere(folder.path), 'opened 20\n')
 })
 
-test('a layout from the future is refused before anything is touched', async () => {
+test('a newer layout is refused before anything is changed', async () => {
   await using folder = await StoreFolder.make()
   await (await folder.create()).close()
   const file = `${folder.path}/store.json`
@@ -124,7 +124,7 @@ test('the size on disk grows with what is stored', async () => {
   assert.ok((await store.diskBytes()) > before + 200 * 700)
 })
 
-/** Opens the store in another process, runs `code` there and answers what it says. */
+/** Opens the store in another process, runs `code` there and returns its output. */
 function openElsewhere(location: string, code = ''): string {
   const url = new URL('../../src/store/index.js', import.meta.url)
   const script = `import { openLevelDb } from '${url}'

@@ -1,14 +1,18 @@
-// Nodes for store tests: any bytes with their digest will do, since a store knows no format. Each says in its bytes who
-// its parents are, so that two with equal parents still differ, and everything is made from a name and nothing random.
+// Nodes for store tests. A store does not know a format, so any bytes with their digest will do.
+// The bytes contain the parents, so nodes with different parents differ. Everything is derived from
+// names; nothing is random.
 
 import { concat, type Digest, sha256, utf8 } from '../../src/base/bytes.ts'
 import type { DocumentBlock } from '../../src/node/document-chunks.ts'
 import type { HeldNode, NodeEntry, Wait } from '../../src/store/store.ts'
 
 export interface MadeNode {
-  /** Bytes of the node; 300 when absent. */
+  /** Size of the node in bytes. Default 300. */
   size?: number
-  /** What its event is called; its own name when absent. Nodes of one event have one label. */
+  /**
+   * Name of the event. Default: the name of the node. Nodes with the same event have the same
+   * label.
+   */
   event?: string
   label?: Uint8Array
 }
@@ -30,7 +34,7 @@ export function madeNode(name: string, parents: readonly NodeEntry[] = [], made:
   }
 }
 
-/** `count` nodes, each the child of the one before; the first of `root`. */
+/** Returns a chain of `count` nodes. The first is a child of `root`. */
 export function madeChain(name: string, count: number, root?: NodeEntry, made: MadeNode = {}): NodeEntry[] {
   const nodes: NodeEntry[] = []
   for (let at = 0; at < count; at++) {
@@ -49,7 +53,7 @@ export function madeKey(name: string): Digest {
   return sha256(utf8(name))
 }
 
-/** A block of a document: the name, again and again, up to a size. */
+/** Returns a block of a document: the name, repeated up to a size. */
 export function madeBlock(name: string, size = name.length): DocumentBlock {
   const bytes = Buffer.alloc(size, name)
   return { digest: sha256(bytes), bytes }

@@ -1,4 +1,4 @@
-// The memory engine against the conformance suite, and what it alone does.
+// The memory engine: the conformance suite, and tests of this engine alone.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -15,7 +15,7 @@ storeSuite({
   },
 })
 
-test('it needs no disk, and no two stores are one', async () => {
+test('it does not use a disk, and two stores are independent', async () => {
   await using store = new MemoryStore()
   await using other = new MemoryStore()
   assert.is(await store.diskBytes(), 0)

@@ -1,5 +1,5 @@
-// What an open reads again after a crash: what may have lain in a write-ahead log, and no more. The test of the
-// bound takes all write-ahead logs away and looks at what is left.
+// What an open reads after a crash: only data that may have been in a write-ahead log. The test of
+// this bound removes all write-ahead logs and checks the remaining data.
 
 import * as fs from 'node:fs'
 import { suite } from 'uvu'
@@ -43,7 +43,7 @@ async function readTail(folder: StoreFolder): Promise<Tail> {
   return tail!
 }
 
-test('after a clean close nothing has to be read again', async () => {
+test('after a clean close, the open reads nothing again', async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(5, 0)
   const tail = await readTail(folder)
@@ -51,10 +51,10 @@ test('after a clean close nothing has to be read again', async () => {
   assert.is(tail.checkpoint?.number, 4)
 })
 
-test('what is older than the checkpoint survives the loss of every write-ahead log', async () => {
+test('commits before the checkpoint survive the loss of every write-ahead log', async () => {
   await using folder = await StoreFolder.make()
   await (await folder.create()).close()
-  // With small memory tables a few thousand nodes fill those of both databases several times over.
+  // With small memory tables, a few thousand nodes fill those of both databases several times.
   folder.die(`await store.close()
     const { openLevelDbWith } = await import('${moduleUrl('../../src/store/leveldb/open-store.js')}')
     const { openDatabase } = await import('${moduleUrl('../../src/store/leveldb/database.js')}')
@@ -86,7 +86,7 @@ test('what is older than the checkpoint survives the loss of every write-ahead l
   await index.close()
 })
 
-test('after a crash the open brings the checkpoint to the end', async () => {
+test('after a crash, the open moves the checkpoint to the end', async () => {
   await using folder = await StoreFolder.make()
   await folder.crashed(2, 20)
   const before = await readTail(folder)

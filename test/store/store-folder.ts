@@ -1,5 +1,5 @@
-// A LevelDB store in a folder of its own for tests that go at its files: what was committed to it, copies of it as a
-// crash would leave them, and bytes flipped in the files of one database.
+// A LevelDB store in a temporary folder, for tests that damage its files: the committed nodes,
+// copies of the folder as after a crash, and bit flips in the files of one database.
 
 import * as childProcess from 'node:child_process'
 import * as fs from 'node:fs'
@@ -21,7 +21,7 @@ export class StoreFolder {
     return new StoreFolder(await scratch())
   }
 
-  /** The one in this folder, which another process has made. */
+  /** Returns the store in a folder that another process has made. */
   static at(folder: string): StoreFolder {
     return new StoreFolder(new Scratch(folder))
   }
@@ -41,13 +41,13 @@ export class StoreFolder {
     return openLevelDb(this.path, options)
   }
 
-  /** Commits one more chunk of a chain, with a record that counts nodes. */
+  /** Commits the next chunk of a chain, with a record that counts nodes. */
   async commit(store: Store, count: number): Promise<void> {
     const chunk = this.#next(count)
     await store.frontier(frontier).commit(chunk, [{ key: 'nodes', value: Buffer.from(`${this.nodes.length}`) }])
   }
 
-  /** Takes what `store` has as what was committed. */
+  /** Reads the committed nodes from `store`. */
   know(store: Store): void {
     while (this.nodes.length < store.frontier(frontier).nodes) this.#next(10)
   }
@@ -58,7 +58,10 @@ export class StoreFolder {
     return chunk
   }
 
-  /** A store whose first `flushed` commits of ten nodes lie in table files, and whose process died after `logged` more. */
+  /**
+   * Makes a store whose first `flushed` commits of ten nodes are in table files, and whose process
+   * died after `logged` more.
+   */
   async crashed(flushed: number, logged: number): Promise<void> {
     await using store = await this.create()
     for (let at = 0; at < flushed; at++) await this.commit(store, 10)
@@ -80,7 +83,10 @@ export class StoreFolder {
     if (signal !== 'SIGKILL') throw new TypeError(`the process was to be killed: ${stderr}`)
   }
 
-  /** Holds what madeHeld makes of these names and this size, each in a batch of its own, in another process that dies of it. */
+  /**
+   * Puts held nodes with these names and this size, each in a batch of its own, in another process
+   * that then kills itself.
+   */
   hold(names: readonly string[], wait: Wait, size: number): void {
     this.die(`const { madeHeld } = await import(${JSON.stringify(import.meta.resolve('./made-nodes.js'))})
       const wait = { kind: '${wait.kind}', id: Buffer.from('${toHex(wait.id)}', 'hex') }
@@ -89,7 +95,7 @@ export class StoreFolder {
       }`)
   }
 
-  /** Files of a database whose names match, the largest first. */
+  /** Returns the files of a database whose names match, largest first. */
   files(database: 'log' | 'index' | 'held' | 'documents', name: RegExp): string[] {
     const folder = path.join(this.path, database)
     const files = fs.readdirSync(folder).filter(file => name.test(file))
@@ -102,7 +108,7 @@ export class StoreFolder {
   }
 }
 
-/** Flips one bit at an offset, counted from the end when negative. */
+/** Flips one bit at an offset. A negative offset counts from the end. */
 export function flip(file: string, offset: number): void {
   const bytes = fs.readFileSync(file)
   const at = offset < 0 ? bytes.length + offset : offset
@@ -110,7 +116,7 @@ export function flip(file: string, offset: number): void {
   fs.writeFileSync(file, bytes)
 }
 
-/** Flips a bit where `bytes` lie in one of the files. */
+/** Flips a bit of `bytes` in the file that contains them. */
 export function flipAt(files: readonly string[], bytes: Uint8Array): void {
   for (const file of files) {
     const at = fs.readFileSync(file).indexOf(bytes)

@@ -1,4 +1,5 @@
-// The check of a stream, on streams made by hand: each kind of damage is found, at the right place, once.
+// The check of a stream, on hand-made streams: each kind of damage is found once, at the right
+// position.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -19,7 +20,7 @@ interface Entry {
 const genesis = sha256(Buffer.from('genesis'))
 const name = 'vfr_0123456789abcdef'
 
-/** Commits of these many nodes, as they lie in the log. */
+/** Returns commits with these numbers of nodes, as in the log. */
 function stream(sizes: readonly number[]): Entry[] {
   const entries: Entry[] = []
   const nodes = madeChain('node', 100)
@@ -45,10 +46,13 @@ function check(entries: readonly Entry[], end: number): string[] {
   return found.map(({ kind, seq }) => `${kind} ${seq}`)
 }
 
-/** Entries: 0 commit, 1–3 nodes 0–2, 4 commit, 5–8 nodes 3–6, 9 commit, 10 node 7, 11 commit, 12–13 nodes 8–9. */
+/**
+ * Entries: 0 commit, 1–3 nodes 0–2, 4 commit, 5–8 nodes 3–6, 9 commit, 10 node 7, 11 commit, 12–13
+ * nodes 8–9.
+ */
 const sizes = [3, 4, 1, 2]
 
-test('an undamaged stream has no faults, and its rows and links come out', () => {
+test('an undamaged stream has no faults, and its rows and links are returned', () => {
   const entries = stream(sizes)
   assert.equal(check(entries, 10), [])
   const links: number[] = []
@@ -69,12 +73,12 @@ test('an undamaged stream has no faults, and its rows and links come out', () =>
   assert.equal({ commits, last, end }, { commits: 4, last: 8, end: 10 })
 })
 
-test('an empty stream has no faults unless something should be there', () => {
+test('an empty stream has faults only if nodes are expected', () => {
   assert.equal(check([], 0), [])
   assert.equal(check([], 3), ['commit 0'])
 })
 
-test('a missing entry is found where it is missing', () => {
+test('a missing entry is found at its position', () => {
   const expected: Record<number, string[]> = {
     0: ['commit 0'],
     1: ['node 0'],
@@ -98,7 +102,7 @@ test('a missing commit, first, in the middle or last, is one fault', () => {
   assert.equal(check(stream(sizes).slice(0, 12), 10), ['node 8'])
 })
 
-test('damage to a row is found, wherever it is', () => {
+test('damage to a row is found at any offset', () => {
   for (const offset of [0, 4, 5, 9, 20, 50, 82, 90, 300]) {
     const entries = stream(sizes)
     entries[6]!.value[offset]! ^= 1
@@ -109,8 +113,9 @@ test('damage to a row is found, wherever it is', () => {
   assert.equal(check(short, 10), ['node 4'])
 })
 
-test('damage to a commit record is found, wherever it is', () => {
-  // Number, link, count, hash: in the middle the next record notices as well that its predecessor has another hash.
+test('damage to a commit record is found at any offset', () => {
+  // Number, link, count, hash. In the middle, the next record also reveals that its predecessor has
+  // another hash.
   for (const offset of [5, 10, 50]) {
     const entries = stream(sizes)
     entries[4]!.value[offset]! ^= 1
@@ -129,7 +134,7 @@ test('damage to a commit record is found, wherever it is', () => {
   assert.equal(check(length, 10), ['commit 3'])
 })
 
-test('a whole commit that was exchanged is found', () => {
+test('an exchanged commit is found', () => {
   const entries = stream(sizes)
   const others = stream([3, 2, 2, 1, 2])
   assert.ok(check([...entries.slice(0, 4), ...others.slice(4, 10), ...entries.slice(9)], 10).length > 0)
@@ -149,7 +154,7 @@ test('a node that is its own ancestor is found', () => {
   assert.equal(check(entries, 2), ['node 1'])
 })
 
-test('a check that begins at a known commit wants exactly that one', () => {
+test('a check that starts at a known commit requires exactly that commit', () => {
   const entries = stream(sizes)
   const from = (link: Digest) => {
     const found: Fault[] = []
