@@ -1,5 +1,6 @@
-// One channel: opening it, exchanging heads page by page, deciding which side is source and which is sink, and
-// dispatching to the two flows. Specification: protocol/sync.md, S16 to S22.
+// Channels: opens them, exchanges heads page by page, chooses source and sink, and dispatches to
+// both flows.
+// Spec: protocol/sync.md, S16 to S22.
 
 import { compare, type Digest, equals, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -23,19 +24,23 @@ import * as source from './source.ts'
 
 const { headsPerFrameMax, headsSentMax, channelsMax } = WIRE_LIMITS
 
+/** A message that names a channel. */
 export type ChannelMessage = Extract<Message, { ch: number }>
-/** What the local store says about a channel. */
+/** A result of the local store for a channel. */
 export type ChannelInput = Exclude<Extract<Input, { ch: number }>, { in: 'open' }>
 
-/** The client's own wish to open a channel. */
-export function openChannel(connection: Connection, wish: Extract<Input, { in: 'open' }>, out: Effect[]): void {
-  const { ch, frontier } = wish
+/**
+ * Opens a channel for the client.
+ * @throws TypeError for a hub, before the handshake, or for a channel number out of order
+ */
+export function openChannel(connection: Connection, command: Extract<Input, { in: 'open' }>, out: Effect[]): void {
+  const { ch, frontier } = command
   if (connection.config.role !== 'client' || connection.phase !== 'ready' || ch !== connection.nextChannel) {
     throw new TypeError('a client opens channels in ascending order after the handshake')
   }
   connection.nextChannel += 1
-  if (wish.live && !acceptsLive(connection, ch, out)) return
-  connection.channels.set(ch, newChannel(wish, true))
+  if (command.live && !acceptsLive(connection, ch, out)) return
+  connection.channels.set(ch, newChannel(command, true))
   out.push({ do: 'view', ch, frontier })
 }
 
@@ -46,6 +51,10 @@ function newChannel({ ch, frontier, mode, live }: ChannelRequest, initiator: boo
   return live ? { ...channel, live: newLive() } : channel
 }
 
+/**
+ * Takes a message of the peer for a channel.
+ * @throws ReplicaError ERR_SYNC_…
+ */
 export function onChannelMessage(connection: Connection, message: Message, out: Effect[]): void {
   if (message.t === 'open') return onOpen(connection, message, out)
   const { ch } = message as ChannelMessage
@@ -82,7 +91,10 @@ export function onChannelMessage(connection: Connection, message: Message, out: 
   }
 }
 
-/** What the local store answers to an effect. A channel that has gone in between is no error. */
+/**
+ * Takes a result of the local store. The channel may have ended in the meantime; that is not an
+ * error.
+ */
 export function onChannelInput(connection: Connection, input: ChannelInput, out: Effect[]): void {
   const channel = connection.channels.get(input.ch)
   if (channel === undefined) return
@@ -133,7 +145,10 @@ function onHeads(channel: Channel, message: Message & { t: 'heads' }, out: Effec
   takeHeads(channel, message.heads, message.more, out)
 }
 
-/** Heads come ascending over all pages; with the last page they must give the digest that was stated. */
+/**
+ * Takes a page of heads. They ascend over all pages, and after the last page they must have the
+ * stated digest.
+ */
 function takeHeads(channel: Channel, page: readonly Digest[], more: boolean, out: Effect[]): void {
   const { theirHeads } = channel
   const theirs = channel.theirs!
@@ -173,12 +188,12 @@ function onViewed(connection: Connection, channel: Channel, view: FrontierSummar
     }
     if ((reads && !view.mayRead) || (writes && !view.mayWrite)) {
       channels.delete(ch)
-      const wish = writes && !view.mayWrite ? 'write' : 'read'
+      const right = writes && !view.mayWrite ? 'write' : 'read'
       return sendError(
         out,
         ch,
         'ERR_SYNC_FORBIDDEN',
-        `your key may not ${wish} ${channel.frontier} here: it is not registered`,
+        `your key may not ${right} ${channel.frontier} here: it is not registered`,
       )
     }
   } else if (view === undefined) {

@@ -1,6 +1,9 @@
-// The state of one connection as plain data: what `step` reads and changes, what it may be told (Input) and what it may
-// ask for (Effect). No socket, clock, timer or randomness lives here; the driver (transport/exchange.ts) brings frames
-// and the answers of the local store, and carries effects out in order.
+// Connection, channel and flow state as plain data, and the unions `Input` and `Effect`.
+// `step` reads and changes the state; the inputs are all that it learns, and the effects are all
+// that it requests. Nothing here uses a socket, clock, timer or randomness. The session
+// (`transport/session.ts`) delivers frames and results of the local store, and performs effects in
+// order. The session vectors contain inputs and effects, so their member names are fixed.
+// Spec: protocol/sync.md.
 
 import { type Digest, DigestMap, DigestSet, type HashedBlock } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
@@ -18,33 +21,41 @@ import {
 
 export type { FlowReport, LogState }
 
-/** What a side is; fixed for the life of a connection. */
+/** One side of a connection; fixed for its lifetime. */
 export interface SideConfig {
+  /** The hub id of this side. */
   readonly hub: string
+  /** The public key of this side, 32 bytes. */
   readonly key: Uint8Array
+  /** Signs with the key of this side. */
   readonly sign: (message: Uint8Array) => Uint8Array
-  /** 32 fresh random bytes. */
+  /** 32 random bytes, new for each connection. */
   readonly nonce: Uint8Array
+  /** Authority that the client dialled. */
   readonly host: string
-  /** TLS exporter where this side ends the TLS; used when both sides say they can. */
+  /** TLS exporter, if this side terminates TLS. It is bound in if both hellos offer it. */
   readonly binding?: Uint8Array
   /** Whether blocks may be sent compressed on this link. */
   readonly compress: boolean
 }
 
-/** A client knows beforehand which key the hub has to prove. */
+/** A client knows in advance which key the hub has to prove. */
 export type ClientConfig = SideConfig & { readonly role: 'client'; readonly expect: Uint8Array }
+/** The hub's side. */
 export type HubConfig = SideConfig & { readonly role: 'hub' }
+/** Either side. */
 export type SessionConfig = ClientConfig | HubConfig
 
+/** The peer, from its hello. */
 export interface PeerIdentity {
   readonly hub: string
   readonly key: Uint8Array
+  /** Capabilities that its hello names. */
   readonly caps: readonly string[]
   readonly limits: Limits
 }
 
-/** A frontier as the local store sees it when a channel opens, with what the peer may do. */
+/** A frontier in the local store when a channel opens, with the peer's rights. */
 export interface FrontierSummary {
   readonly store: Uint8Array
   readonly count: number
@@ -56,119 +67,143 @@ export interface FrontierSummary {
   readonly mayWrite: boolean
 }
 
+/** A held node, with the key that signed it and its wait. */
 export interface HeldItem {
   readonly digest: Digest
   readonly key: Uint8Array
   readonly wait: Wait
 }
 
+/** What the gate did with the blocks of a frame. */
 export interface Admission {
   readonly admitted: number
   readonly known: number
   readonly held: readonly HeldItem[]
-  /** Nodes that were held before and are not any more. */
+  /** Nodes that were held before and no longer are. */
   readonly released: readonly Digest[]
   readonly refused: readonly { digest: Digest; code: ErrorCode }[]
-  /** Blocks of documents that held nodes lack, a bounded number. */
+  /** Missing document blocks of held nodes, a bounded number. */
   readonly documents: readonly Digest[]
 }
 
+/** One channel: the synchronization of one frontier. */
 export interface Channel {
   readonly ch: number
   readonly frontier: string
   readonly mode: Mode
   readonly initiator: boolean
   phase: 'view' | 'open' | 'heads' | 'flowing' | 'done'
+  /** This side's summary, once the store has delivered it. */
   mine?: FrontierSummary
+  /** The peer's summary, once it has opened. */
   theirs?: FrontierSummaryFields
+  /** The peer's heads, collected over all pages. */
   theirHeads: Digest[]
   source?: Source
   sink?: Sink
-  /** Present where the channel stays open after its flows. */
+  /** Present if the channel stays open after its flows. */
   live?: Live
 }
 
-/** What a channel that stays open has besides; see live.ts. */
+/** Additional state of a live channel; see `live-rounds.ts`. */
 export interface Live {
-  /** Ids that came from the peer and that this side's source has not yet passed in its log; cut at `echoIdsMax`. */
+  /**
+   * Ids received from the peer that this side's source has not passed in its log; at most
+   * `echoIdsMax`.
+   */
   readonly echo: DigestSet
-  /** The first round of every flow has been reported. */
+  /** The first round of each flow is reported. */
   caughtUp: boolean
-  /** This side wants to stop, or was asked to. */
+  /** This side wants to stop, or the peer has asked for it. */
   stopping: boolean
   stopSent: boolean
   stopReceived: boolean
 }
 
+/**
+ * The side of a flow that has nodes. Further rounds of a live channel reset what counts per round.
+ */
 export interface Source {
   phase: 'planning' | 'offering' | 'sending' | 'ended' | 'reported' | 'following'
-  /** Rounds reported so far; only a live channel has more than one. */
+  /** Reported rounds; more than one on a live channel only. */
   rounds: number
-  /** What the end of the round under way will say of the log; at rest, what the last one said. */
+  /**
+   * The state of the log that the running round's end will state; between rounds, the last stated
+   * one.
+   */
   target: LogState
-  /** Nodes sent before the round under way. */
+  /** Nodes sent in earlier rounds. */
   sentBefore: number
-  /** Ids in the next offer; doubles with each, so that asking costs at most twice the difference. */
+  /**
+   * Ids in the next offer. It doubles with each offer, so offers cost at most twice the difference.
+   */
   offerSize: number
-  /** The last offer, until the sink has answered it. */
+  /** The last offer, until the sink has replied. */
   offered: readonly Digest[]
-  /** Nodes read and not yet sent. */
+  /** Nodes that are read and not sent. */
   queue: Uint8Array[]
   isReading: boolean
   isExhausted: boolean
-  /** Asked for by name and not yet read. */
+  /** Ids that the sink wants and that are not read yet. */
   wants: Digest[]
-  /** Ids asked for by name in this round. */
+  /** Ids that the sink wanted in this round. */
   wanted: number
   isFetching: boolean
-  /** Ids that the sink holds aside already: not sent again; cut at `sinkIdsMax`. */
+  /** Ids that the sink holds already; they are not sent again. At most `sinkIdsMax`. */
   heldBySink: DigestSet
   sentNodes: number
   sentBytes: number
   ackedNodes: number
   ackedBytes: number
-  /** What the sink said last. */
+  /** The sink's last report. */
   report?: FlowReport
 }
 
+/** The side of a flow that lacks nodes. */
 export interface Sink {
   phase: 'receiving' | 'settling' | 'reported'
-  /** Rounds reported so far; only a live channel has more than one. */
+  /** Reported rounds; more than one on a live channel only. */
   rounds: number
-  /** The log of the source at its last end. */
+  /** The source's log as its last end stated it. */
   ended: LogState
-  /** Nodes that had come before the round under way. */
+  /** Nodes received in earlier rounds. */
   receivedBefore: number
-  /** The cursor may follow the rounds: all nodes that came were stored or held, and none was lacking. */
+  /**
+   * The cursor may follow the rounds: every received node was stored or held, and none was missing.
+   */
   cursorHolds: boolean
-  /** Something of an earlier round was refused, or wasn't complete: only equal heads can say that all is there. */
+  /** An earlier round had refused or missing nodes, so only equal heads prove completeness. */
   isIncomplete: boolean
-  /** An offer that the store is being asked about. */
+  /** The offer that the store is looking up. */
   offer: readonly Digest[] | undefined
-  /** Ids offered so far: never more than the source said it has. */
+  /** Ids offered so far; never more than the source's count. */
   offered: number
-  /** Where known, exactly the ids that may come: none of equal heads, after offers those found lacking. */
+  /**
+   * If known, exactly the ids that may arrive: none for equal heads, the missing ids after offers.
+   */
   needed: DigestSet | undefined
-  /** Nodes that came by the source's own plan, without an offer: never more than it said it has. */
+  /**
+   * Nodes received without an offer, by the source's own plan; never more than the source's count.
+   */
   plannedNodes: number
-  /** Asked for by name and not yet answered. */
+  /** Wanted ids without a reply. */
   wanted: DigestSet
-  /** All that was asked for by name in this round: nothing is asked for twice. */
+  /** All ids wanted in this round: none is wanted twice. */
   asked: DigestSet
-  /** Ancestors and documents to look up and then ask for. */
+  /** Ancestors and documents to look up, then to want. */
   missing: DigestSet
-  /** Which of the missing are documents: no plan of the source has those. */
+  /** The documents among the missing ids: the source does not send these by itself. */
   documents: DigestSet
   refusedIds: DigestSet
-  /** Held and not released since, with the key that signed; cut at `sinkIdsMax`. */
+  /** Nodes that are held now, with the key that signed each; at most `sinkIdsMax`. */
   heldIds: DigestMap<Uint8Array>
-  /** The first of those that were held in this round: what its report lists. */
+  /** The first nodes held in this round, for its report. */
   heldInRound: { digest: Digest; key: Uint8Array }[]
-  /** A question to the store is under way. */
+  /** The store is looking something up. */
   isLookingUp: boolean
-  /** Old waits were asked for, which is done when a head is held. */
+  /** The waits of older held nodes were requested. This happens if a head is held. */
   waitsRequested: boolean
-  /** An ancestor had to be asked for that the source should have sent by itself. */
+  /** An ancestor had to be wanted that the source should have sent by itself. */
   planFailed: boolean
   admittingFrames: number
   /** Received and not yet durable. */
@@ -180,7 +215,7 @@ export interface Sink {
   known: number
   refusedCount: number
   refused: { digest: Digest; code: string }[]
-  /** What the report will say, while it is found out which conflicts were opened. */
+  /** What the report will state, while the opened conflicts are computed. */
   outcome?: Outcome
   /** The last report. */
   result?: FlowReport
@@ -193,10 +228,11 @@ export interface Outcome extends LogState {
   readonly cursorHolds: boolean
 }
 
+/** The state of one connection. */
 export interface Connection {
   readonly config: SessionConfig
   phase: 'start' | 'hello' | 'proof' | 'ready' | 'closed'
-  /** Both hellos as frames, until the proofs are made and checked. */
+  /** Both hellos as frames, until the proofs are made and verified. */
   ownHello: Uint8Array | undefined
   peerHello: Uint8Array | undefined
   peer?: PeerIdentity
@@ -205,22 +241,25 @@ export interface Connection {
   request: 'frontiers' | 'peers' | undefined
 }
 
-/** A node that the source's plan has read. */
+/** A node that a send plan has read. */
 export interface Row {
   readonly digest: Digest
   readonly bytes: Uint8Array
 }
 
+/**
+ * Everything that `step` learns: commands of the session, frames, and results of the local store.
+ */
 export type Input =
   | { in: 'start' }
   | { in: 'fail'; error: ReplicaError }
   | { in: 'frame'; frame: Uint8Array }
   | { in: 'open'; ch: number; frontier: string; mode: Mode; live?: true }
-  /** The log of a live channel's frontier may have more nodes than before. */
+  /** The log of a live channel's frontier may have grown. */
   | { in: 'grew'; ch: number }
-  /** A live channel is to be closed as soon as its rounds are reported. */
+  /** The session asks to close a live channel once its rounds are reported. */
   | { in: 'stop'; ch: number }
-  /** The log as it is now: the next round is about everything up to here. */
+  /** The log as it is now: the next round ends here. */
   | ({ in: 'followed'; ch: number } & LogState)
   | { in: 'list' }
   | { in: 'registry'; frontier: string }
@@ -244,11 +283,12 @@ export type Input =
   | { in: 'opened'; ch: number; opened: OpenedTally | undefined }
   | { in: 'admitted'; ch: number; nodes: number; bytes: number; result: Admission }
 
-/** Why the store is asked what it has: to answer an offer, to want parents, to compare heads at the end. */
+/** Purpose of a lookup: to reply to an offer, to want parents, to compare heads at the end. */
 export type Why = 'offer' | 'parents' | 'heads'
 
+/** Everything that `step` requests, in order. */
 export type Effect =
-  /** `nodes`: how many the frame carries. */
+  /** `nodes`: number of nodes in the frame. */
   | { do: 'send'; message: Message; frame: Uint8Array; nodes: number }
   | { do: 'ready'; peer: PeerIdentity }
   | { do: 'list' }
@@ -266,16 +306,18 @@ export type Effect =
       ownCount: number
       cursor: number | undefined
     }
-  /** What the log has beyond `from`; the plan that `rows` reads from now on. */
+  /** Requests the log from `from` on. It becomes the plan that `rows` reads. */
   | { do: 'follow'; ch: number; frontier: string; from: number }
-  /** A live channel: both sides have the other's whole view, and flows begin. */
+  /** A live channel: both sides have the other's summary, and the flows begin. */
   | { do: 'opened'; ch: number }
-  /** The source of a live channel has nothing under way: it may be told that the log grew. */
+  /** The source of a live channel is idle and can take `grew`. */
   | { do: 'rest'; ch: number }
-  /** A round of a live channel was reported: nodes that it carried, and what became of them. */
-  /** `stated`: the source's log as the end of the round said. */
+  /**
+   * A round of a live channel was reported. `nodes`: nodes that it carried; `tally`: what became of
+   * them; `stated`: the source's log at the end of the round.
+   */
   | { do: 'round'; ch: number; direction: 'in' | 'out'; nodes: number; tally: FlowReport; stated: LogState }
-  /** The first round of each flow of a live channel has been reported. */
+  /** The first round of each flow of a live channel is reported. */
   | { do: 'live'; ch: number; channel: Channel }
   | { do: 'offers'; ch: number; max: number }
   | { do: 'answer'; ch: number; has: Uint8Array }
@@ -283,16 +325,20 @@ export type Effect =
   | { do: 'fetch'; ch: number; frontier: string; ids: readonly Digest[] }
   | { do: 'have'; ch: number; frontier: string; why: Why; ids: readonly Digest[] }
   | { do: 'waits'; ch: number; frontier: string }
-  /** Which conflicts were opened by the nodes of the log from `since` on. */
+  /** Requests the conflicts that nodes from `since` on opened. */
   | { do: 'conflicts'; ch: number; frontier: string; since: number }
   | { do: 'admit'; ch: number; frontier: string; nodes: readonly HashedBlock[]; bytes: number }
-  /** `registry`: the digest of the registry under which this was stored or held. Written at once unless it may be `later`. */
+  /**
+   * Saves a cursor. `registry`: digest of the registry under which the nodes were stored or held.
+   * `later`: the write may be delayed.
+   */
   | { do: 'remember'; ch: number; frontier: string; cursor: Cursor; registry: Digest; later: boolean }
   | { do: 'done'; ch: number; channel: Channel }
   | { do: 'failed'; ch: number; error: ReplicaError }
-  /** `from`: who found the error; the other side has been told, or has told us. */
+  /** `from`: the side that found the error. The other side knows it. */
   | { do: 'close'; error: ReplicaError; from: 'here' | 'peer' }
 
+/** Returns a connection before its handshake. */
 export function newConnection(config: SessionConfig): Connection {
   return {
     config,
@@ -305,12 +351,13 @@ export function newConnection(config: SessionConfig): Connection {
   }
 }
 
+/** Returns the limits that this side states in its hello. */
 export function ownLimits(): Limits {
   const { frameBytesMax, creditBytes, creditNodes } = WIRE_LIMITS
   return { frame: frameBytesMax, creditBytes, creditNodes }
 }
 
-/** A source whose first round is about the log as it was then. */
+/** Returns a source whose first round ends at this state of the log. */
 export function newSource({ count, digest }: LogState): Source {
   return {
     phase: 'planning',
@@ -333,7 +380,7 @@ export function newSource({ count, digest }: LogState): Source {
   }
 }
 
-/** A sink that expects the source's log up to here. */
+/** Returns a sink that expects the source's log up to this state. */
 export function newSink({ count, digest }: LogState): Sink {
   return {
     phase: 'receiving',
@@ -368,24 +415,30 @@ export function newSink({ count, digest }: LogState): Sink {
   }
 }
 
-/** Appends a send and returns the encoded frame. `nodes`: how many nodes it carries. */
+/** Appends a send effect and returns the frame. `nodes`: number of nodes in the frame. */
 export function send(out: Effect[], message: Message, nodes = 0): Uint8Array {
   const frame = encodeMessage(message)
   out.push({ do: 'send', message, frame, nodes })
   return frame
 }
 
-/** Tells the peer of an error: about one channel, about a request (`ch` 0), or (null) about the connection. */
+/**
+ * Sends an error about a channel, about the running request (`ch` 0) or about the connection
+ * (null).
+ */
 export function sendError(out: Effect[], ch: number | null, code: ErrorCode, message: string): void {
   send(out, { t: 'error', ch, code, message })
 }
 
-/** A message that the state doesn't allow. */
+/** Returns the error of a message that the state does not allow. */
 export function protocolError(message: { readonly t: string }, when: string): ReplicaError {
   return new ReplicaError('ERR_SYNC_ORDER', `a '${message.t}' message ${when}`)
 }
 
-/** Keeps a cursor for this peer: everything of its log below `seq` is stored or held. 0 forgets it, at once. */
+/**
+ * Saves a cursor for the peer: every node of its log below `seq` is stored or held. 0 removes the
+ * cursor at once.
+ */
 export function saveCursor({ ch, frontier, mine, theirs, live }: Channel, seq: number, out: Effect[]): void {
   const cursor = { store: theirs!.store, seq }
   out.push({ do: 'remember', ch, frontier, cursor, registry: mine!.registry, later: live !== undefined && seq > 0 })

@@ -1,10 +1,13 @@
-// Which nodes of a log the other side, the sink, lacks. Parents always have smaller sequence numbers than their children,
-// so going down by number meets every node after all its descendants. When all heads of the sink are stored here the
-// answer is exact without a question: go down, spread "known" from the sink's heads to their ancestors, stop when nothing
-// open is left. Otherwise ids are offered from the newest down, and only what the sink lacks is followed further: where
-// it has a node it has all the ancestors. Both cost the difference and its edge, not the log; memory is one byte for
-// each number in the region walked. A sink that lies gets too little and harms nobody else: the comparison of heads
-// digests at the end of a session says so. Specification: protocol/admission.md, D11 to D13.
+// Which nodes of a log the sink lacks.
+// Parents have smaller sequence numbers than their children, so a walk to smaller numbers meets
+// each node after all its descendants. If all heads of the sink are stored here, the result needs
+// no question: the walk spreads "known" from the sink's heads to their ancestors and stops when no
+// open node is left. Otherwise ids are offered from the newest on, and only below ids that the sink
+// lacks: a sink that has a node has all its ancestors. Both ways cost the difference and its edge,
+// not the log. Memory is one byte per number in the region walked.
+// A sink that lies gets too few nodes and harms nobody else: the comparison of heads at the end of
+// the session shows it.
+// Spec: protocol/admission.md, D11 to D13.
 
 import type { Digest } from '../base/bytes.ts'
 import { yieldToEventLoop } from '../base/cooperative.ts'
@@ -14,11 +17,11 @@ import { Heap } from '../graph/heap.ts'
 import { PagedFlags } from '../graph/paged-flags.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
 
-/** An ancestor-or-self of a head of ours was met. */
+/** An own head or an ancestor of one. */
 const REACHED = 1
 /** The sink has it. */
 const KNOWN = 2
-/** Looked at; its parents are reached. */
+/** Visited; its parents are reached. */
 const VISITED = 4
 /** The sink lacks it. */
 const MISSING = 8
@@ -28,18 +31,22 @@ const WALK_BATCH_BYTES = 128 * 1024
 const WINDOW_BYTES_MIN = 16 * 1024
 const WINDOW_BYTES_MAX = 512 * 1024
 const ROWS_PER_TURN = 8192
-/** Heap entries are numbers counted from the top, because the heap gives the least first. */
+/** The heap returns the smallest entry first, so entries count down from here. */
 const TOP = 0xffffffff
 
+/** What is known about the sink. */
 export interface DifferenceOptions {
-  /** Heads of the sink, as many as are known. */
+  /** Heads of the sink, as far as known. */
   readonly sinkHeads: readonly Digest[]
   readonly sinkHeadsComplete: boolean
-  /** How many nodes the sink says it has: used to stop sooner, never needed. */
+  /**
+   * Number of nodes that the sink states. It lets the walk stop earlier; the result does not depend
+   * on it.
+   */
   readonly sinkCount: number
   /** The sink has every node with a smaller sequence number. */
   readonly cursor?: number
-  /** Nodes from this number on are no part of the question; all stored ones when absent. */
+  /** Nodes from this number on are ignored; all nodes are considered if absent. */
   readonly count?: number
   readonly signal?: AbortSignal
 }
@@ -51,18 +58,22 @@ interface OfferedNode {
 
 type Row = Pick<NodeRow, 'seq' | 'digest' | 'parents'>
 
+/** Computes the difference between a log and a sink. */
 export class SetDifference {
-  /** True when the sink need not be asked: `missing` can be read at once. */
+  /** Whether `missing` can be read without offers to the sink. */
   readonly exact: boolean
   readonly #log: FrontierStore
   readonly #signal: AbortSignal | undefined
   readonly #count: number
-  /** The sink is known to have everything below. */
+  /** The sink has everything below this number. */
   readonly #floor: number
   readonly #flags = new PagedFlags()
   readonly #queue = new Heap()
   #missing = 0
-  /** Reached, not known to the sink, not visited: while there are any, the walk goes on. */
+  /**
+   * Nodes that are reached, not visited and not known to the sink. The walk ends when there are
+   * none.
+   */
   #open = 0
   #offered: OfferedNode[] | undefined
   #offerSize = OFFER_MIN
@@ -81,11 +92,14 @@ export class SetDifference {
     this.#signal = options.signal
   }
 
-  /** Looks the heads up and, where no question is needed, makes the walk. @throws ReplicaError ERR_ABORTED, ERR_STORE_… */
+  /**
+   * Looks up the heads and, if no offers are needed, makes the walk.
+   * @throws ReplicaError ERR_ABORTED, ERR_STORE_…
+   */
   static async open(log: FrontierStore, options: DifferenceOptions): Promise<SetDifference> {
     const { sinkHeads, sinkHeadsComplete, sinkCount, cursor = 0, signal } = options
     const located = await log.locate(sinkHeads)
-    // Taken together and after the look-up, so that no head of the sink lies beyond the top.
+    // Both are read after the lookup, so no head of the sink lies beyond the top.
     const top = log.nodes
     const heads = log.heads()
     const count = Math.min(options.count ?? top, top)
@@ -102,14 +116,14 @@ export class SetDifference {
     return difference
   }
 
-  /** How many nodes the sink is found to lack so far. */
+  /** Number of missing nodes found so far. */
   get size(): number {
     return this.#missing
   }
 
   /**
-   * Up to `max` ids for the sink to judge, newest first; none when everything is known. Fewer are given while the sink's
-   * answers show that the edge of the difference is near, so that asking costs little more than the difference.
+   * Returns up to `max` ids for the sink to look up, newest first; none once everything is known.
+   * Offers shrink near the edge of the difference, so they cost little more than the difference.
    */
   async next(max: number): Promise<Digest[]> {
     if (this.#offered !== undefined) throw new TypeError('the last offer is still open')
@@ -136,8 +150,9 @@ export class SetDifference {
   }
 
   /**
-   * The sink's answer to the last offer: a bit for each id, least significant first, set where the sink has the node.
-   * @throws ReplicaError ERR_SYNC_FRAME when the length is wrong
+   * Takes the sink's reply to the last offer: one bit per id, least significant first, set if the
+   * sink has the node.
+   * @throws ReplicaError ERR_SYNC_FRAME if the length is wrong
    */
   answer(bits: Uint8Array): void {
     const offered = this.#offered
@@ -157,28 +172,28 @@ export class SetDifference {
         continue
       }
       this.#flags.set(seq, flags | KNOWN)
-      // Newest first: a parent in this same offer comes later in it and is known by then.
+      // Newest first: a parent in this offer comes later in it and is known by then.
       for (const parent of parents) this.#markKnown(parent)
     }
     this.#offered = undefined
     this.#offerSize = Math.min(Math.max(2 * (this.#missing - before), OFFER_MIN), WIRE_LIMITS.idsPerOfferMax)
   }
 
-  /** Sequence numbers of the nodes that the sink lacks, ascending: parents first. */
+  /** Returns the sequence numbers of the missing nodes, ascending: parents first. */
   missing(): Iterable<number> {
     if (!this.exact && !this.#finished) throw new TypeError('ids are still to be offered')
     const isRange = this.#missing === this.#count - this.#floor
     return isRange ? range(this.#floor, this.#count) : this.#flags.having(MISSING)
   }
 
-  /** An empty sink lacks all but what it holds aside, which is what its cursor says. */
+  /** An empty sink lacks everything except held nodes, which its cursor covers. */
   #markAllMissing(): SetDifference {
     this.#missing = this.#count - this.#floor
     this.#finished = true
     return this
   }
 
-  /** Goes down from `top` until nothing open is left, or as many are found lacking as the sink's own count leaves. */
+  /** Walks down from `top` until no open node is left, or `missingMax` missing nodes are found. */
   async #walk(top: number, missingMax: number): Promise<void> {
     let rowsThisTurn = 0
     if (this.#open === 0) return
@@ -232,7 +247,10 @@ export class SetDifference {
     this.#flags.set(seq, flags | KNOWN)
   }
 
-  /** The row at `seq`, from a window read downward: numbers are asked for in descending order, mostly side by side. */
+  /**
+   * Returns the row at `seq`. Numbers come in descending order and are mostly adjacent, so a window
+   * is read downward.
+   */
   async #row(seq: number): Promise<Row> {
     const first = this.#window[0]
     const held = first === undefined ? undefined : this.#window[first.seq - seq]

@@ -1,31 +1,35 @@
-// What the two sides of a flow tell each other about logs and about what became of nodes.
+// What the two sides of a flow tell each other about logs, and about what became of nodes.
 
 import type { Digest } from '../base/bytes.ts'
 
+/** Number of nodes of a log, and the digest of its heads. */
 export interface LogState {
   readonly count: number
   readonly digest: Digest
 }
 
-/** A conflict as a report names it; null for what is not known. */
+/** An opened conflict in a report; null stands for unknown. */
 export interface OpenedItem {
-  /** Its id. */
+  /** The conflict's id. */
   readonly conflict: string
   readonly kind: string | null
   readonly field: string | null
   readonly events: readonly string[]
   readonly finding: string | null
-  /** Between resolutions. */
+  /** The conflict is between resolutions. */
   readonly contested: boolean
 }
 
-/** Which conflicts the admitted nodes opened; `items` is cut at `reportItemsMax`. */
+/** The conflicts that admitted nodes opened. `items` has at most `reportItemsMax` entries. */
 export interface OpenedTally {
   readonly count: number
   readonly items: readonly OpenedItem[]
 }
 
-/** What a sink did with what it was sent; lists are cut at `reportItemsMax`, counts are whole. */
+/**
+ * What a sink did with the nodes of a flow. Lists have at most `reportItemsMax` entries, counts are
+ * exact.
+ */
 export interface FlowReport extends LogState {
   readonly admitted: number
   readonly known: number
@@ -33,8 +37,8 @@ export interface FlowReport extends LogState {
   readonly heldCount: number
   readonly refused: readonly { digest: Digest; code: string }[]
   readonly refusedCount: number
-  /** Whether the sink now stores every head that the source stated. */
+  /** Whether the sink stores every head that the source stated. */
   readonly complete: boolean
-  /** Only of a hub, and only where it was looked for. */
+  /** Sent by a hub if it computed the conflicts. */
   readonly opened?: OpenedTally
 }

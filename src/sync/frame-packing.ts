@@ -1,5 +1,7 @@
-// Nodes in frames: how many fit, when compressing pays, and the bounded way back. A `packed` frame is raw DEFLATE
-// (RFC 1951) over the DAG-CBOR array of nodes that a `blocks` frame would carry. Specification: protocol/sync.md, S29 and S30.
+// Packs nodes into frames, and unpacks them within bounds.
+// A `packed` frame is raw DEFLATE (RFC 1951) over the DAG-CBOR array of nodes that a `blocks` frame
+// would carry.
+// Spec: protocol/sync.md, S29 and S30.
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { ReplicaError } from '../base/errors.ts'
@@ -7,15 +9,19 @@ import { WIRE_LIMITS } from '../base/limits.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
 import type { Message } from './message.ts'
 
-/** Below this a frame is not worth compressing; bytes. */
+/** Smaller arrays are not compressed; bytes. */
 const PACK_BYTES_MIN = 512
-/** A frame is filled up to here, so that verifying and writing overlap with the next one; bytes. */
+/** Target size of a frame in bytes, so that verifying and writing overlap with the next frame. */
 export const FRAME_FILL_BYTES = 512 * 1024
+/** Target number of nodes in a frame. */
 export const FRAME_FILL_NODES = 512
 
+/** A message that carries nodes. */
 export type BlocksMessage = Message & { t: 'blocks' | 'packed' }
 
-/** A frame for these nodes: packed when allowed and at least an eighth smaller, plain otherwise. */
+/**
+ * Returns a frame for these nodes: packed if allowed and at least an eighth smaller, else plain.
+ */
 export function packBlocks(ch: number, nodes: readonly Uint8Array[], compress: boolean): BlocksMessage {
   const plain: BlocksMessage = { t: 'blocks', ch, nodes }
   if (!compress) return plain
@@ -25,7 +31,10 @@ export function packBlocks(ch: number, nodes: readonly Uint8Array[], compress: b
   return data.length <= array.length - (array.length >> 3) ? { t: 'packed', ch, size: array.length, data } : plain
 }
 
-/** The nodes of a frame. @throws ReplicaError ERR_SYNC_FRAME, and ERR_SYNC_LIMIT where it says it holds more than a frame may */
+/**
+ * Returns the nodes of a frame.
+ * @throws ReplicaError ERR_SYNC_FRAME; ERR_SYNC_LIMIT if it states more than `frameBytesMax` bytes
+ */
 export function unpackBlocks(message: BlocksMessage): readonly Uint8Array[] {
   if (message.t === 'blocks') return message.nodes
   if (message.size > WIRE_LIMITS.frameBytesMax) {
@@ -44,7 +53,7 @@ export function unpackBlocks(message: BlocksMessage): readonly Uint8Array[] {
 function inflated({ data, size }: Message & { t: 'packed' }): CborValue {
   let failure: unknown
   try {
-    // Types know nothing of `info`, which says how much of the input the stream took.
+    // `info` is missing in the types. It tells how many input bytes the stream took.
     const result = inflateRawSync(data, { maxOutputLength: Math.max(size, 1), info: true }) as unknown as Inflated
     if (result.buffer.length === size && result.engine.bytesWritten === data.length) return decodeCbor(result.buffer)
   } catch (error) {

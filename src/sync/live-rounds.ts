@@ -1,7 +1,9 @@
-// Channels that stay open. When its first flow has been reported, a source waits until its log has grown and then runs one
-// round after the other: blocks, end, report. A round is about everything between the last end and the log as it is when
-// the round begins; what comes meanwhile waits in the log. Here is what rounds add to flows: their beginning and end, what
-// is not sent back to where it came from, and stopping. Specification: protocol/sync.md, S44 to S52.
+// Rounds of channels that stay open.
+// After its first flow is reported, a source waits until its log grows, then runs rounds of blocks,
+// end and report. A round covers the log from the last end to the moment when the round begins;
+// later nodes wait in the log. This file has the begin and end of rounds, the ids that are not sent
+// back to their origin, and stopping.
+// Spec: protocol/sync.md, S44 to S52.
 
 import { DigestSet, type HashedBlock } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -20,11 +22,15 @@ import { CAP_LIVE, type Message } from './message.ts'
 
 const { echoIdsMax, sinkIdsMax } = WIRE_LIMITS
 
+/** Returns the state of a new live channel. */
 export function newLive(): Live {
   return { echo: new DigestSet(), caughtUp: false, stopping: false, stopSent: false, stopReceived: false }
 }
 
-/** A hub without live channels would take an `open` that asks for one for a broken message, so it isn't sent. */
+/**
+ * Returns whether the hub supports live channels. A hub that does not would refuse the `open` as
+ * malformed, so it is not sent.
+ */
 export function acceptsLive(connection: Connection, ch: number, out: Effect[]): boolean {
   const isSupported = connection.peer!.caps.includes(CAP_LIVE)
   const error = new ReplicaError('ERR_SYNC_VERSION', 'the hub does not support live channels')
@@ -32,14 +38,16 @@ export function acceptsLive(connection: Connection, ch: number, out: Effect[]): 
   return isSupported
 }
 
-/** The log may have grown: a source at rest looks. One that is not looks when its round is over. */
+/**
+ * The log may have grown. An idle source asks for its state; a busy one does so after its round.
+ */
 export function onGrew({ ch, frontier, live, source }: Channel, out: Effect[]): void {
   if (live === undefined || live.stopSent || source?.phase !== 'reported') return
   source.phase = 'following'
   out.push({ do: 'follow', ch, frontier, from: source.target.count })
 }
 
-/** A new round for a source whose log has grown this far. */
+/** Begins a round that ends at `target`. */
 export function beginSourceRound(source: Source, target: Source['target']): void {
   source.phase = 'sending'
   source.target = { count: target.count, digest: target.digest }
@@ -49,14 +57,17 @@ export function beginSourceRound(source: Source, target: Source['target']): void
   source.wanted = 0
 }
 
-/** Nothing is under way any more: it may be told that the log grew, or the channel may stop. */
+/** Ends the work of a source: it can take `grew`, or the channel can stop. */
 export function becomeIdle(connection: Connection, channel: Channel, source: Source, out: Effect[]): void {
   source.phase = 'reported'
   if (channel.live !== undefined) out.push({ do: 'rest', ch: channel.ch })
   finishFlow(connection, channel, out)
 }
 
-/** A new round of a sink: begun by its first blocks, or by its end. @throws ERR_SYNC_ORDER where there can't be one */
+/**
+ * Begins a round of a sink, at its first blocks or its end.
+ * @throws ReplicaError ERR_SYNC_ORDER if no round can begin
+ */
 export function beginSinkRound(channel: Channel, sink: Sink, message: { readonly t: string }): void {
   if (channel.live === undefined) throw protocolError(message, 'after the report')
   if (channel.live.stopReceived) throw protocolError(message, "after 'stop'")
@@ -65,12 +76,15 @@ export function beginSinkRound(channel: Channel, sink: Sink, message: { readonly
   sink.needed = undefined
   sink.plannedNodes = sink.admitted = sink.known = sink.refusedCount = 0
   sink.asked = new DigestSet()
-  sink.documents = new DigestSet() // those found in the own store are still in it
+  sink.documents = new DigestSet() // the store still has those it found before
   sink.refused = []
   sink.heldInRound = []
 }
 
-/** Keeps in mind that these came from the peer, so that they aren't sent back; of too many the oldest are forgotten. */
+/**
+ * Remembers blocks from the peer, so that they are not sent back. Beyond `echoIdsMax` the oldest
+ * are dropped.
+ */
 export function recordReceivedFromPeer({ echo }: Live, blocks: readonly HashedBlock[]): void {
   for (const { digest } of blocks) {
     echo.add(digest)
@@ -82,21 +96,21 @@ export function recordReceivedFromPeer({ echo }: Live, blocks: readonly HashedBl
   }
 }
 
-/** Whether all up to the end of this round is stored, and what the next rounds have to know of it. */
+/** Returns whether everything up to the end of this round is stored, and updates `isIncomplete`. */
 export function isComplete(sink: Sink, equalHeads: boolean): boolean {
   if (equalHeads) sink.isIncomplete = false
   else if (sink.refusedCount > 0 || sink.heldIds.size >= sinkIdsMax) sink.isIncomplete = true
   return equalHeads || (!sink.isIncomplete && sink.heldIds.size === 0)
 }
 
-/** This side wants to stop. */
+/** The session asks to stop a live channel. */
 export function onStopRequest(connection: Connection, channel: Channel, out: Effect[]): void {
   if (channel.live === undefined) throw new TypeError('only a live channel can be stopped')
   channel.live.stopping = true
   finishFlow(connection, channel, out)
 }
 
-/** The other side begins no further round and wants none; this side's answer says the same of itself. */
+/** The peer begins no further round and wants none. The reply states the same for this side. */
 export function onStop(connection: Connection, channel: Channel, message: Message, out: Effect[]): void {
   const { live } = channel
   if (live === undefined || channel.phase !== 'flowing') throw protocolError(message, 'on a channel that is not live')
@@ -106,7 +120,7 @@ export function onStop(connection: Connection, channel: Channel, message: Messag
   finishFlow(connection, channel, out)
 }
 
-/** A `stop` is said between rounds, or in the first, whose end is to come anyway. */
+/** Sends `stop` between rounds, or during the first round, whose end comes anyway. */
 export function sendStopIfIdle({ ch, phase, live, source }: Channel, out: Effect[]): void {
   if (live === undefined || !live.stopping || live.stopSent || phase !== 'flowing') return
   if (source !== undefined && source.rounds > 0 && source.phase !== 'reported') return
@@ -114,7 +128,7 @@ export function sendStopIfIdle({ ch, phase, live, source }: Channel, out: Effect
   send(out, { t: 'stop', ch })
 }
 
-/** After a flow or a round has been reported, or a stop was said: the initiator closes the channel when nothing is left. */
+/** Called after a report or a stop: the initiator closes the channel once nothing is left to do. */
 export function finishFlow(connection: Connection, channel: Channel, out: Effect[]): void {
   const { source, sink, ch, live } = channel
   if (live !== undefined) {
@@ -133,14 +147,14 @@ export function finishFlow(connection: Connection, channel: Channel, out: Effect
   out.push({ do: 'done', ch, channel })
 }
 
-/** Heads decide the first round only, and a hub has many channels open for long. */
+/** Heads matter in the first round only, and a hub keeps many channels open for long. */
 function dropHeads(channel: Channel): void {
   channel.theirHeads = []
   channel.mine = { ...channel.mine!, heads: [] }
   channel.theirs = { ...channel.theirs!, heads: [] }
 }
 
-/** Whether the client may close the channel now. */
+/** Returns whether the client may close the channel now. */
 export function canClose(channel: Channel): boolean {
   const { live } = channel
   return isAtRest(channel) && (live === undefined || (live.stopSent && live.stopReceived))

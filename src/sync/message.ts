@@ -1,7 +1,8 @@
-// The wire union: every message that a frame may carry, its exact shape, and the only encoder and decoder. A frame is
-// one message, a strict DAG-CBOR map with `t` naming it; a missing, unknown or ill-shaped field refuses the frame.
-// Shapes are those of protocol/replica.cddl; a hash of that file is pinned here beside the version, so that neither
-// changes alone. Specification: protocol/sync.md, S3 to S5.
+// Wire messages: their types, their exact shapes, and the only encoder and decoder.
+// A frame is one message: a strict DAG-CBOR map whose member `t` names it. A missing, unknown or
+// malformed member makes the frame invalid. The shapes are those of protocol/replica.cddl. The hash
+// of that file is pinned beside the version, so that neither changes alone.
+// Spec: protocol/sync.md, S3 to S5.
 
 import type { Digest } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
@@ -10,51 +11,61 @@ import { REGISTRY_LIMITS, WIRE_LIMITS } from '../base/limits.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
 import type { OpenedTally } from './flow-report.ts'
 
+/** Version of the protocol. */
 export const PROTOCOL_VERSION = 1
+/** WebSocket subprotocol. */
 export const SUBPROTOCOL = 'replica.sync.v1'
-/** SHA-256 of protocol/replica.cddl. A change of the grammar is a decision about the version. */
+/**
+ * SHA-256 of protocol/replica.cddl. A change of the grammar requires a decision about the version.
+ */
 export const CDDL_SHA256 = 'f0de88bcdbb5ed0c4214e5421ccfab6ac6d1d8270d2c075af8c4fe3d8a1fa779'
-/** Bytes of text in an error. */
+/** Bytes of the text of an error. */
 export const ERROR_TEXT_MAX = 1024
 /** Events of an opened conflict that are named, bytes of its id and of its kind, and of its finding's id. */
 export const OPENED_FINDING_BYTES_MAX = 256
-/** Frontiers listed in one answer. */
+/** Frontiers in one list. */
 export const FRONTIERS_MAX = 1024
 
-/** Capabilities that a hello may name; unknown ones are ignored. */
+/** Capability of a hello; unknown ones are ignored. The proof can bind the TLS exporter. */
 export const CAP_EXPORTER = 'tls-exporter'
+/** Blocks may be sent compressed. */
 export const CAP_DEFLATE = 'deflate'
+/** Live channels are supported. */
 export const CAP_LIVE = 'live'
+/** A report may list opened conflicts. */
 export const CAP_CONFLICTS = 'conflicts'
 
+/** Direction of nodes, seen from the client. */
 export type Mode = 'pull' | 'push' | 'both'
 
-/** What the other side last saw of us: it holds every node of our log below `seq`. */
+/** A position in the log of one side: the other side stores or holds every node below `seq`. */
 export interface Cursor {
-  /** 16-byte id of the store whose log is meant. */
+  /** Id of the store whose log is meant, 16 bytes. */
   readonly store: Uint8Array
   readonly seq: number
 }
 
-/** One side's summary of a frontier, as it stands when the channel opens. */
+/** One side's summary of a frontier when the channel opens. */
 export interface FrontierSummaryFields {
   readonly store: Uint8Array
   readonly count: number
   readonly headCount: number
   readonly digest: Digest
   readonly registry: Digest
-  /** First page of the heads, ascending; further pages follow as `heads` while `more`. */
+  /** First page of the heads, ascending. Further pages follow as `heads` messages while `more`. */
   readonly heads: readonly Digest[]
   readonly more: boolean
   readonly cursor: Cursor | null
 }
 
+/** Limits that a side states in its hello. */
 export interface Limits {
   readonly frame: number
   readonly creditBytes: number
   readonly creditNodes: number
 }
 
+/** First message of each side. */
 export type HelloMessage = {
   t: 'hello'
   versions: readonly number[]
@@ -64,9 +75,11 @@ export type HelloMessage = {
   caps: readonly string[]
   limits: Limits
 }
-/** `live`: the channel stays open after its flows. */
+/** Opens a channel. `live`: it stays open after its flows. */
 export type OpenMessage = { t: 'open'; ch: number; frontier: string; mode: Mode; live?: true } & FrontierSummaryFields
+/** The hub's reply to `open`. */
 export type OpenedMessage = { t: 'opened'; ch: number } & FrontierSummaryFields
+/** A sink's report of a round. */
 export type ReportMessage = {
   t: 'report'
   ch: number
@@ -79,9 +92,10 @@ export type ReportMessage = {
   count: number
   digest: Digest
   complete: boolean
-  /** Of a hub, about what a client sent. */
+  /** Sent by a hub about the nodes of a client. */
   opened?: OpenedTally
 }
+/** A message, by its member `t`. */
 export type Message =
   | HelloMessage
   | { t: 'proof'; sig: Uint8Array }
@@ -113,7 +127,7 @@ const { reportItemsMax, openedEventsMax, openedNameBytesMax } = WIRE_LIMITS
 
 const uint: Check = value => typeof value === 'number' && value >= 0
 const flag: Check = value => typeof value === 'boolean'
-/** So many bytes of UTF-8, at most and at least. */
+/** Text of `bytesMin` to `bytesMax` bytes of UTF-8. */
 const text =
   (bytesMax: number, bytesMin = 0): Check =>
   value =>
@@ -212,7 +226,7 @@ const OPENED: Shape = {
     }),
   ),
 }
-/** The members that a message may have or leave out. */
+/** Optional members. */
 const OPTIONAL: { readonly [t in Message['t']]?: Shape } = {
   open: { live: value => value === true },
   report: { opened: map(OPENED) },
@@ -225,7 +239,10 @@ function matches(value: CborValue, shape: Shape): value is { [key: string]: Cbor
   return names.every(name => Object.hasOwn(value, name) && shape[name]!(value[name]!))
 }
 
-/** @throws ReplicaError ERR_SYNC_FRAME for anything but one well-shaped message in strict DAG-CBOR */
+/**
+ * Decodes one frame.
+ * @throws ReplicaError ERR_SYNC_FRAME for anything but one well-formed message in strict DAG-CBOR
+ */
 export function decodeMessage(frame: Uint8Array): Message {
   let value: CborValue
   try {
@@ -253,15 +270,19 @@ function typeOf(value: CborValue): Message['t'] {
   return t as Message['t']
 }
 
+/** Encodes one frame. */
 export function encodeMessage(message: Message): Uint8Array {
   return encodeCbor(message as unknown as CborValue)
 }
 
-/** Bits of a have: bit i of byte i>>3, least significant first. */
+/**
+ * Returns bit `index` of a `have`: bit `index & 7` of byte `index >> 3`, least significant first.
+ */
 export function bit(bits: Uint8Array, index: number): boolean {
   return ((bits[index >> 3] ?? 0) & (1 << (index & 7))) !== 0
 }
 
+/** Sets bit `index` of a `have`. */
 export function setBit(bits: Uint8Array, index: number): void {
   bits[index >> 3]! |= 1 << (index & 7)
 }

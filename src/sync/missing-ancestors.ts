@@ -1,6 +1,8 @@
-// Ancestors and documents that a sink misses: noted as admission names them, looked up in its own store, wanted by name from the source, and
-// answered by a node or a lack. Each is wanted once and their number is bounded, so ancestors without end come to one.
-// Specification: protocol/sync.md, S33 to S35 and S37.
+// Requests ancestors and documents that a sink lacks, by id.
+// Admission names them; the sink looks them up in its own store and wants the rest from the source,
+// which replies with nodes or `lack`. Each id is wanted once and their number is bounded, so an
+// endless chain of ancestors ends with an error.
+// Spec: protocol/sync.md, S33 to S35 and S37.
 
 import { lowerBound } from '../base/binary-search.ts'
 import { compare, type Digest, equals } from '../base/bytes.ts'
@@ -10,33 +12,41 @@ import { type Channel, type Effect, type Sink, saveCursor, send } from './connec
 
 const { idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
 
-/** Remembers an ancestor to look up, unless it is known where it is. @throws ERR_SYNC_LIMIT for ancestors without end */
+/**
+ * Records an ancestor to look up, unless its state is known.
+ * @throws ReplicaError ERR_SYNC_LIMIT beyond `wantsPerChannelMax` ids
+ */
 export function recordMissing(sink: Sink, id: Digest): void {
   if (sink.asked.has(id) || sink.heldIds.has(id) || isRefused(sink, id)) return
   if (sink.missing.size >= wantsPerChannelMax) throw tooManyMissing()
   sink.missing.add(id)
 }
 
-/** Remembers a block of a document likewise. */
+/**
+ * Records a document block to look up.
+ * @throws ReplicaError ERR_SYNC_LIMIT beyond `wantsPerChannelMax` ids
+ */
 export function recordDocument(sink: Sink, id: Digest): void {
   if (sink.asked.has(id)) return
   recordMissing(sink, id)
   sink.documents.add(id)
 }
 
-/** Once there are too many refused ids to keep in mind, nothing counts as lacking any more: asking again would not end. */
+/**
+ * Beyond `sinkIdsMax` refused ids, every id counts as refused: requesting them again would not end.
+ */
 function isRefused(sink: Sink, id: Digest): boolean {
   return sink.refusedIds.size >= sinkIdsMax || sink.refusedIds.has(id)
 }
 
-/** Notes the lacking heads that can still be asked for; false when there are none. */
+/** Records the missing heads that can still be wanted. Returns whether there are any. */
 export function requestMissing(sink: Sink, missing: readonly Digest[]): boolean {
   const requested = missing.filter(id => !sink.asked.has(id) && !isRefused(sink, id))
   for (const id of requested) sink.missing.add(id)
   return requested.length > 0
 }
 
-/** The next ancestors to look up, as many as may be wanted if they lack. */
+/** Returns the next ids to look up, as many as may be wanted at once. */
 export function takeMissing(sink: Sink): Digest[] {
   const max = Math.min(wantsOutstandingMax - sink.wanted.size, idsPerWantMax)
   const taken: Digest[] = []
@@ -49,14 +59,15 @@ export function takeMissing(sink: Sink): Digest[] {
 }
 
 /**
- * Asks for ancestors and documents by name. Unless the ancestors are those of nodes held long ago, the source's plan should have had them: whatever
- * cursor kept them out is forgotten first, so that a session that can't finish what costs a round trip a generation is
- * followed by one that searches the whole log.
+ * Wants ancestors and documents by id. The source's plan should have contained an ancestor, unless
+ * it belongs to a node that was held earlier. So the cursor that hid it is removed first: if this
+ * session can't finish what costs one round trip per generation, the next one searches the whole
+ * log.
  */
 export function sendWants(channel: Channel, sink: Sink, ids: readonly Digest[], out: Effect[]): void {
   if (ids.length === 0) return
   if (sink.asked.size + ids.length > wantsPerChannelMax) throw tooManyMissing()
-  // No short cut: each id is to be taken out.
+  // `delete` has to run for each id.
   const ancestors = ids.filter(id => !sink.documents.delete(id))
   if (ancestors.length > 0 && !sink.waitsRequested && !sink.planFailed) {
     sink.planFailed = true
@@ -71,6 +82,11 @@ export function sendWants(channel: Channel, sink: Sink, ids: readonly Digest[], 
   }
 }
 
+/**
+ * Takes a `lack`.
+ * @throws ReplicaError ERR_SYNC_UNSOLICITED, ERR_SYNC_HEADS if the source lacks a head that it
+ * stated
+ */
 export function onLack(channel: Channel, sink: Sink, ids: readonly Digest[]): void {
   for (const id of ids) {
     if (!sink.wanted.delete(id)) {
@@ -82,7 +98,7 @@ export function onLack(channel: Channel, sink: Sink, ids: readonly Digest[]): vo
   }
 }
 
-/** Whether `id` is one of these, which ascend. */
+/** Returns whether the ascending list contains `id`. */
 function includesSorted(ids: readonly Digest[], id: Digest): boolean {
   const at = lowerBound(ids.length, index => compare(ids[index]!, id) < 0)
   return at < ids.length && equals(ids[at]!, id)

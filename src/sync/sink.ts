@@ -1,8 +1,10 @@
-// The side of a flow that lacks nodes. It answers offers with what it has, hands blocks to the admission gate, acks what
-// is durable, and wants the missing ancestors that classification names. At the end it compares the source's heads with
-// its own store, the last word: a head that is neither stored, held nor refused is chased. Then it reports.
-// What it accepts is bounded: by credit, by the count that the source stated, after offers by the very ids it asked for,
-// and where both sides have equal heads by nothing at all. Specification: protocol/sync.md, S23 to S39.
+// The side of a flow that lacks nodes.
+// It replies to offers, hands blocks to the gate, acks durable nodes, and wants missing ancestors.
+// At the end it compares the source's heads with its own store: a head that is neither stored, held
+// nor refused is wanted by id. Then it reports.
+// What it accepts is bounded by credit and by the source's count; after offers, to the ids that it
+// found missing; and with equal heads, to nothing.
+// Spec: protocol/sync.md, S23 to S39.
 
 import { type Digest, DigestSet, equals, HashedBlock } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -32,11 +34,15 @@ const { creditBytes, creditNodes, sinkIdsMax, reportItemsMax } = WIRE_LIMITS
 type SinkMessage = Message & { t: 'offer' | 'blocks' | 'packed' | 'lack' | 'end' }
 type SinkInput = Extract<Input, { in: 'having' | 'waits' | 'admitted' | 'opened' }>
 
-/** Nothing can come where both sides have the same heads. */
+/** Starts a sink. With equal heads no node may arrive. */
 export function startSink(channel: Channel, sink: Sink): void {
   if (hasEqualHeads(channel)) sink.needed = new DigestSet()
 }
 
+/**
+ * Takes a message of the source.
+ * @throws ReplicaError ERR_SYNC_…
+ */
 export function onSinkMessage(channel: Channel, sink: Sink, message: SinkMessage, out: Effect[]): void {
   switch (message.t) {
     case 'offer':
@@ -54,6 +60,7 @@ export function onSinkMessage(channel: Channel, sink: Sink, message: SinkMessage
   advance(channel, sink, out)
 }
 
+/** Takes a result of the local store. */
 export function onSinkInput(
   connection: Connection,
   channel: Channel,
@@ -111,8 +118,8 @@ function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Eff
 }
 
 /**
- * Every node is one that was asked for by name, or one found lacking in an offer, or (before the end, where nothing was
- * offered) part of the source's own plan, which has no more nodes than the source.
+ * Every node must have been wanted by id, or found missing in an offer. Without offers and before
+ * the end, it may also be part of the source's plan, which has at most as many nodes as the source.
  */
 function checkSolicited(channel: Channel, sink: Sink, blocks: readonly HashedBlock[]): void {
   const byPlan = sink.needed === undefined && sink.phase === 'receiving'
@@ -130,8 +137,9 @@ function checkSolicited(channel: Channel, sink: Sink, blocks: readonly HashedBlo
 }
 
 /**
- * The first end repeats the count and digest that the source opened with, a later one says how far the log has grown:
- * everything up to there has been sent, in so many nodes. A frame that was lost or came twice on the way is found here.
+ * The first end repeats the count and digest of the source's summary; a later end states how far
+ * the log has grown. All nodes up to it must have arrived, in the stated number. This detects a
+ * frame that was lost or duplicated.
  */
 function onEnd(channel: Channel, sink: Sink, message: Message & { t: 'end' }): void {
   if (sink.phase === 'reported') beginSinkRound(channel, sink, message)
@@ -161,7 +169,7 @@ function onAdmitted(channel: Channel, sink: Sink, input: Extract<Input, { in: 'a
   count(sink, input.result)
   for (const { wait } of input.result.held) if (wait.kind === 'parent') recordMissing(sink, wait.id)
   for (const id of input.result.documents) recordDocument(sink, id)
-  // In later rounds the report acks what is left: a frame less for each.
+  // In later rounds the report includes the last ack, which saves a frame.
   if (sink.rounds > 0 && isSettled(sink)) return
   send(out, { t: 'ack', ch: channel.ch, nodes: sink.durableNodes, bytes: sink.durableBytes })
 }
@@ -171,7 +179,7 @@ function count(sink: Sink, result: Admission): void {
   sink.known += result.known
   for (const digest of result.released) sink.heldIds.delete(digest)
   for (const { digest, key } of result.held) {
-    // Copies: they are views into the whole frame that they came in.
+    // Copies, because these are views into the whole frame.
     const own = { digest: Uint8Array.from(digest), key: Uint8Array.from(key) }
     if (sink.heldIds.size < sinkIdsMax) sink.heldIds.set(digest, own.key)
     if (sink.heldInRound.length < reportItemsMax) sink.heldInRound.push(own)
@@ -195,7 +203,7 @@ function onHaving(connection: Connection, channel: Channel, sink: Sink, input: H
   if (why === 'offer') {
     sink.offer = undefined
     for (const id of missing) sink.needed?.add(id)
-    if (sink.offered > sinkIdsMax) sink.needed = undefined // too many to keep one by one: the count bounds them
+    if (sink.offered > sinkIdsMax) sink.needed = undefined // too many to keep each id: the count bounds them
     send(out, { t: 'have', ch: channel.ch, stored, held })
     return
   }
@@ -205,8 +213,8 @@ function onHaving(connection: Connection, channel: Channel, sink: Sink, input: H
 }
 
 /**
- * The heads that the source stated decide: what is lacking of them is chased by name, and what is held of them may wait
- * for ancestors that were lost.
+ * The stated heads decide. Missing heads are wanted by id; held heads may wait for ancestors that
+ * were lost.
  */
 function onHeadsLookedUp(
   connection: Connection,
@@ -233,12 +241,15 @@ function onHeadsLookedUp(
   out.push({ do: 'conflicts', ch: channel.ch, frontier: channel.frontier, since: channel.mine!.count })
 }
 
-/** A hub tells a client that knows of it which conflicts were opened by what it sent. Live channels have no end to tell it at. */
+/**
+ * A hub tells a client with the capability which conflicts its nodes opened. A live channel has no
+ * end to tell it at.
+ */
 function sendsOpened({ peer }: Connection, { initiator, live }: Channel, { admitted }: Sink): boolean {
   return !initiator && live === undefined && admitted > 0 && peer!.caps.includes(CAP_CONFLICTS)
 }
 
-/** Goes on with whatever is left: ancestors to ask for, then, after the end, the comparison of heads. */
+/** Continues with what is left: ancestors to want, then, after the end, the comparison of heads. */
 function advance(channel: Channel, sink: Sink, out: Effect[]): void {
   if (sink.phase === 'reported' || sink.isLookingUp) return
   const missing = takeMissing(sink)
@@ -251,20 +262,24 @@ function advance(channel: Channel, sink: Sink, out: Effect[]): void {
   queryStore(channel, 'heads', sink.rounds === 0 ? channel.theirHeads : [], out)
 }
 
-/** The round has ended, and nothing of it is open. */
+/** Returns whether the round has ended and nothing of it is open. */
 function isSettled({ phase, isLookingUp, admittingFrames, wanted, missing }: Sink): boolean {
   return phase === 'settling' && !isLookingUp && admittingFrames === 0 && wanted.size === 0 && missing.size === 0
 }
 
-/** A later round names no heads: all of it is there when the heads are equal now, or nothing is held back or refused. */
+/**
+ * Reports a later round, which states no heads. It is complete if the heads are equal now, or
+ * nothing is held or refused.
+ */
 function reportRound(connection: Connection, channel: Channel, sink: Sink, state: LogState, out: Effect[]): void {
   const complete = isComplete(sink, equals(state.digest, sink.ended.digest))
   report(connection, channel, sink, { ...state, complete, cursorHolds: sink.cursorHolds }, out)
 }
 
 /**
- * The cursor moves only when everything up to it is stored or held. A refused node must be offered again, and so must
- * everything when the source's plan was not whole: a node that is held for its key does not say what it misses.
+ * Sends the report. The cursor moves only if everything up to it is stored or held. A refused node
+ * must be offered again, and so must everything if the source's plan was incomplete: a node held
+ * for its key does not show which ancestors it lacks.
  */
 function report(
   connection: Connection,
@@ -314,7 +329,7 @@ function report(
   finishFlow(connection, channel, out)
 }
 
-/** The cursor that this side came with says the same already. */
+/** Returns whether the cursor that this side sent is the same. */
 function isCursorCurrent({ mine, theirs }: Channel, sink: Sink): boolean {
   const { cursor } = mine!
   return cursor?.seq === sink.ended.count && equals(cursor.store, theirs!.store)

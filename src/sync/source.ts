@@ -1,7 +1,9 @@
-// The side of a flow that has nodes. It finds out what the sink lacks, the cheapest exact way that the heads and the
-// cursor allow: nothing (equal digests); by itself (it knows all heads of the sink, or the sink is empty); or by offering
-// ids from the newest down, which the sink answers with what it has, until nothing unknown is left. Then it sends the
-// nodes, parents first, under the sink's credit, and answers wants. Specification: protocol/sync.md, S23 to S38.
+// The side of a flow that has nodes.
+// It finds what the sink lacks in the cheapest exact way that heads and cursor allow: nothing
+// (equal digests); by itself (all heads of the sink are known here, or the sink is empty); or by
+// offering ids from the newest on, to which the sink replies, until nothing is unknown. Then it
+// sends the nodes, parents first, within the sink's credit, and replies to wants.
+// Spec: protocol/sync.md, S23 to S38.
 
 import { equals } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -22,6 +24,7 @@ import { bit, CAP_DEFLATE, type Message, type ReportMessage } from './message.ts
 
 const { idsPerOfferMax, idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
 
+/** Starts a source. */
 export function startSource(channel: Channel, source: Source, out: Effect[]): void {
   const mine = channel.mine!
   const theirs = channel.theirs!
@@ -46,6 +49,10 @@ export function startSource(channel: Channel, source: Source, out: Effect[]): vo
 
 type SourceMessage = Message & { t: 'have' | 'ack' | 'want' | 'report' }
 
+/**
+ * Takes a message of the sink.
+ * @throws ReplicaError ERR_SYNC_…
+ */
 export function onSourceMessage(
   connection: Connection,
   channel: Channel,
@@ -71,6 +78,7 @@ export function onSourceMessage(
 
 type SourceInput = Extract<Input, { in: 'planned' | 'followed' | 'offers' | 'rows' | 'fetched' }>
 
+/** Takes a result of the local store. */
 export function onSourceInput(
   connection: Connection,
   channel: Channel,
@@ -108,7 +116,10 @@ export function onSourceInput(
   pump(connection, channel, source, out)
 }
 
-/** Not what the sink holds aside, nor, in later rounds, what it has sent itself. */
+/**
+ * Returns whether a node has to be sent: the sink does not hold it and, in later rounds, did not
+ * send it.
+ */
 function isNewToSink({ live }: Channel, source: Source, { digest }: Row): boolean {
   if (source.rounds > 0 && live?.echo.delete(digest)) return false
   return !source.heldBySink.has(digest)
@@ -117,7 +128,7 @@ function isNewToSink({ live }: Channel, source: Source, { digest }: Row): boolea
 function onHave(channel: Channel, source: Source, message: Message & { t: 'have' }, out: Effect[]): void {
   const { offered } = source
   if (source.phase !== 'offering' || offered.length === 0) throw protocolError(message, 'without an offer')
-  if (!answers(message.stored, offered.length) || !answers(message.held, offered.length)) {
+  if (!fitsOffer(message.stored, offered.length) || !fitsOffer(message.held, offered.length)) {
     throw new ReplicaError('ERR_SYNC_FRAME', `a have doesn't answer ${offered.length} ids bit by bit`)
   }
   offered.forEach((id, i) => {
@@ -129,13 +140,16 @@ function onHave(channel: Channel, source: Source, message: Message & { t: 'have'
   out.push({ do: 'offers', ch: channel.ch, max: source.offerSize })
 }
 
-/** As many bytes as it takes, and no bit set past the last id. */
-function answers(bits: Uint8Array, ids: number): boolean {
+/** Returns whether the bits have the right length and no bit set beyond the last id. */
+function fitsOffer(bits: Uint8Array, ids: number): boolean {
   if (bits.length !== (ids + 7) >> 3) return false
   return (ids & 7) === 0 || bits.at(-1)! >> (ids & 7) === 0
 }
 
-/** Acks count everything durable since the channel opened; they may not run ahead of what was sent, nor back. */
+/**
+ * Takes an ack. It counts all nodes that became durable since the channel opened, so it never
+ * exceeds what was sent, nor decreases.
+ */
 function onAck(source: Source, { nodes, bytes }: { nodes: number; bytes: number }): void {
   const ahead = nodes > source.sentNodes || bytes > source.sentBytes
   if (ahead || nodes < source.ackedNodes || bytes < source.ackedBytes) {
@@ -157,7 +171,10 @@ function onWant(source: Source, message: Message & { t: 'want' }): void {
   source.wants.push(...message.ids)
 }
 
-/** The sink is done with the round. In the first all was acked before; in later ones the report says so. */
+/**
+ * Takes the report of a round. In the first round everything was acked before; in later rounds the
+ * report acks it.
+ */
 function onReport(channel: Channel, source: Source, message: ReportMessage): void {
   const { phase, wants, queue, sentNodes, ackedNodes, rounds } = source
   if (phase !== 'ended' || wants.length > 0 || queue.length > 0 || (rounds === 0 && sentNodes !== ackedNodes)) {
@@ -202,8 +219,9 @@ function onFetched(channel: Channel, source: Source, input: Extract<Input, { in:
 }
 
 /**
- * Sends what is queued, in frames as full as can be: a frame is cut short only by the end of what there is, or by credit
- * when nothing is in flight whose ack would widen it. Otherwise acks for small frames would let only small ones follow.
+ * Sends the queue in frames as full as possible. A frame is shorter only if no further node exists,
+ * or if credit is short and no ack is due that would extend it. Otherwise acks of small frames
+ * would lead to further small frames.
  */
 function pump(connection: Connection, channel: Channel, source: Source, out: Effect[]): void {
   if (source.phase !== 'sending' && source.phase !== 'ended') return
@@ -239,7 +257,7 @@ interface Frame {
   readonly end: 'full' | 'credit' | 'queue'
 }
 
-/** How much of the queue the next frame can take. */
+/** Returns how much of the queue fits into the next frame. */
 function measureFrame(connection: Connection, source: Source): Frame {
   const { limits } = connection.peer!
   const nodesLeft = limits.creditNodes - (source.sentNodes - source.ackedNodes)

@@ -1,5 +1,21 @@
-// The protocol, whole, without a socket. A connection goes hello → proof → ready; then the client opens channels, one
-// for a frontier, and each channel carries one or two flows: a source that has nodes and a sink that lacks them.
+// The sync protocol as a state machine without I/O: `step(connection, input): Effect[]`.
+//
+//            frames, commands, results of the store
+//   session ───────────── Input ─────────────▶ step   changes the connection in place,
+//      ▲                                         │     decides every protocol rule
+//      └────────────────  Effect[] ◀─────────────┘
+//      frames to send, requests to the store, close
+//
+// The session (`transport/session.ts`) performs the effects in order. The result of a request is
+// the next input, before the next frame; only reads and admission of blocks overlap with frames.
+// `step` uses no socket, clock, timer or randomness, so tests replay a session from its inputs.
+//
+//   connection  start → hello → proof → ready → closed
+//   channel     client: view → open → heads → flowing → done
+//               hub:    open → heads → view → flowing → done
+//   source      planning [→ offering] → sending → ended → reported [→ following → sending …]
+//   sink        receiving → settling → reported [→ receiving …]
+//   A live channel continues as in the last brackets.
 //
 //   client                              hub
 //     hello  ───────────────────────▶
@@ -7,14 +23,14 @@
 //     proof, open(heads, cursor) ───▶
 //            ◀───────────────────────  opened(heads, cursor)
 //   then, for each flow:
-//     source: offer(ids) … when it can't tell what is lacking; blocks, parents first, under credit; end
+//     source: offer(ids) … if it can't tell what is missing; blocks, parents first, within credit; end
 //     sink:   have(bits); ack when durable; want(ids) for missing ancestors; report
 //     client: close
-// A channel may stay open instead: further rounds of blocks, end and report follow as the logs grow, until both said stop.
+//   A live channel continues with rounds of blocks, end and report, until both sides sent stop.
 //
-// `step` changes the connection in place and returns what the driver must do, in order. It trusts nothing in a frame:
-// whatever the state doesn't allow ends the connection with a typed error. The driver answers each question of an effect
-// once, and all but blocks read and admitted before it feeds the next frame. Specification: protocol/sync.md.
+// Nothing in a frame is trusted: a message that the state does not allow ends the connection with
+// an error code.
+// Spec: protocol/sync.md.
 
 import { equals } from '../base/bytes.ts'
 import { hasCode, isErrorCode, ReplicaError } from '../base/errors.ts'
@@ -36,13 +52,16 @@ import {
   PROTOCOL_VERSION,
 } from './message.ts'
 
-/** In place of a channel's number, the request that is under way. Channels start at 1. */
+/** Stands for the running request in place of a channel number. Channels start at 1. */
 const REQUEST = 0
 
-/** The message of an error that is not one of the protocol: peers do not see internal details. */
+/** Text of an error outside the protocol: peers do not see internal details. */
 const INTERNAL_ERROR = 'the session failed on this side'
 
-/** Feeds one input. After a `close` effect the connection takes no further input. */
+/**
+ * Feeds one input and returns the effects to perform, in order. Returns none once the connection is
+ * closed.
+ */
 export function step(connection: Connection, input: Input): Effect[] {
   if (connection.phase === 'closed') return []
   const out: Effect[] = []
@@ -116,7 +135,7 @@ function onHello(connection: Connection, hello: HelloMessage, frame: Uint8Array,
     throw new ReplicaError('ERR_SYNC_AUTH', 'the hub has another key than the one registered for it')
   }
   connection.peerHello = frame
-  // A copy: the key is a view into whatever the frame was read in.
+  // A copy, because the key is a view into the frame's buffer.
   connection.peer = { hub: hello.hub, key: Uint8Array.from(hello.key), caps: hello.caps, limits }
   connection.phase = 'proof'
   if (config.role === 'hub') {
@@ -168,8 +187,8 @@ function onReady(connection: Connection, message: Message, out: Effect[]): void 
 }
 
 /**
- * A peer's error ends what it is about: a channel, the request under way, or the connection. It is foreign: only codes of
- * the protocol itself are taken over, and its text is marked as the peer's.
+ * Takes an error of the peer. It ends its subject: a channel, the running request, or the
+ * connection. Only protocol codes are adopted, and the text is marked as the peer's.
  */
 function onError(connection: Connection, message: Message & { t: 'error' }, out: Effect[]): void {
   const { ch, code } = message
@@ -214,7 +233,10 @@ function sendProof(connection: Connection, out: Effect[]): void {
   send(out, { t: 'proof', sig: config.sign(proofOf(connection, config.role)) })
 }
 
-/** The TLS exporter is bound in exactly when both hellos offer it: a stripped capability changes the signed hash. */
+/**
+ * Returns the signed bytes. The TLS exporter is bound in if both hellos offer it, so a stripped
+ * capability changes the hash.
+ */
 function proofOf(connection: Connection, role: 'client' | 'hub'): Uint8Array {
   const { config, peer } = connection
   const [own, theirs] = [connection.ownHello!, connection.peerHello!]
@@ -223,16 +245,19 @@ function proofOf(connection: Connection, role: 'client' | 'hub'): Uint8Array {
   return proofBytes({ role, host: config.host, binding, clientHello, hubHello })
 }
 
-/** Ends the connection with `error`, told to the peer first; its exact close code is in protocol/errors.md. */
+/**
+ * Ends the connection with `error` and tells the peer first. protocol/errors.md has the close
+ * codes.
+ */
 function fail(connection: Connection, error: ReplicaError, out: Effect[]): void {
   connection.phase = 'closed'
   const ours = error.code.startsWith('ERR_SYNC_')
-  // What went wrong in this replica's own store or code is told here and not to strangers.
+  // Errors of the local store or code are not shown to the peer.
   sendError(out, null, error.code, ours ? printable(error.message) : INTERNAL_ERROR)
   out.push({ do: 'close', error, from: 'here' })
 }
 
-/** A message of our own as text that any frame may carry: it may quote what the peer sent. */
+/** Returns a message as printable ASCII: it may quote what the peer sent. */
 function printable(message: string): string {
   return message.replaceAll(/[^ -~]/g, '?').slice(0, ERROR_TEXT_MAX)
 }
