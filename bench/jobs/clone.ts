@@ -31,9 +31,9 @@ export const clone: Job = {
       const { result, ms, cpuMs, sent, received } = await countWire(() => Replica.clone(url, options))
       const { replica, report } = result
       await replica.close()
-      if (!report.equal || report.held_count + report.refused_count > 0) throw new Error(`cloned less: ${report.note}`)
-      const frames = report.sent_frames + report.received_frames
-      const { admitted, round_trips: trips } = report
+      if (!report.equal || report.heldCount + report.refusedCount > 0) throw new Error(`cloned less: ${report.note}`)
+      const frames = report.sentFrames + report.receivedFrames
+      const { admitted, roundTrips: trips } = report
       return { ms, cpuMs, admitted, trips, frames, sent, received, diskBytes: await folderBytes(folder) }
     },
   },

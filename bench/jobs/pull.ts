@@ -57,9 +57,9 @@ export const pull: Job = {
       await replica.registry(frontier).add({ id: hubId, url, publicKey: key })
       const { result: report, ms, cpuMs, sent, received } = await countWire(() => replica.pull(frontier, hubId))
       await replica.close()
-      if (report.held_count + report.refused_count > 0) throw new Error(`something was held or refused: ${report.note}`)
-      const frames = report.sent_frames + report.received_frames
-      const { admitted, equal, round_trips: trips } = report
+      if (report.heldCount + report.refusedCount > 0) throw new Error(`something was held or refused: ${report.note}`)
+      const frames = report.sentFrames + report.receivedFrames
+      const { admitted, equal, roundTrips: trips } = report
       return { ms, cpuMs, openMs, admitted, equal, trips, frames, sent, received }
     },
   },

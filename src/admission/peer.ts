@@ -9,16 +9,16 @@ import { REGISTRY_LIMITS } from '../base/limits.ts'
 import { isLoopback } from '../base/loopback.ts'
 import { parsePublicKey } from '../crypto/key.ts'
 
-/** Another registered hub. The member names are the reference's JSON. */
+/** Another registered hub. */
 export interface Peer {
   /** Shown to people; unique within a registry. */
   readonly id: string
   /** Where the peer is reached; empty if it states no URL. */
   readonly url: string
   /** 64 lower-case hex digits. */
-  readonly public_key: string
+  readonly publicKey: string
   /** RFC 3339. */
-  readonly added_at: string
+  readonly addedAt: string
   /** One line of text for people. Never sent to others. */
   readonly note?: string
   /** Direction of a live link, seen from this side; absent: no link. Never sent to others. */
@@ -75,8 +75,8 @@ export function readPeerDraft({ id, url, publicKey, addedAt, note = '', live, al
   checkPeerId(id)
   checkPeerUrl(url, { allowPlain })
   checkNote(note)
-  const public_key = toHex(parsePublicKey(publicKey))
-  return withLive({ id, url, public_key, added_at: addedAt, ...(note !== '' && { note }) }, live)
+  const key = toHex(parsePublicKey(publicKey))
+  return withLive({ id, url, publicKey: key, addedAt, ...(note !== '' && { note }) }, live)
 }
 
 /**

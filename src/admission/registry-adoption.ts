@@ -39,9 +39,9 @@ export async function planAdoption(
 ): Promise<Adoption> {
   const plan: Adoption = { peers: [], cuts: [], skipped: [] }
   const planned = new Set<string>()
-  for (const [i, { id, url, public_key }] of [offer.hub, ...offer.peers].entries()) {
+  for (const [i, { id, url, publicKey }] of [offer.hub, ...offer.peers].entries()) {
     if (i % VALIDATIONS_PER_TURN === 0) await setImmediate()
-    const peer = { id, url, public_key, added_at: at, note: `adopted from ${offer.hub.id}` }
+    const peer = { id, url, publicKey, addedAt: at, note: `adopted from ${offer.hub.id}` }
     const full = local.peers.size + plan.peers.length >= REGISTRY_LIMITS.peersMax
     const reason =
       reasonAgainst(peer, local) ??
@@ -51,35 +51,35 @@ export async function planAdoption(
       plan.peers.push(peer)
     } else plan.skipped.push({ id, reason })
   }
-  for (const { id, public_key, heads } of offer.cuts) {
-    const reason = reasonAgainstCut(public_key, local)
-    if (reason === undefined) plan.cuts.push({ id, public_key, heads, at })
+  for (const { id, publicKey, heads } of offer.cuts) {
+    const reason = reasonAgainstCut(publicKey, local)
+    if (reason === undefined) plan.cuts.push({ id, publicKey, heads, at })
     else plan.skipped.push({ id, reason })
   }
   return plan
 }
 
 /** Returns the local declaration that speaks against an entry. */
-function reasonAgainst({ id, public_key }: Peer, local: LocalDeclarations): string | undefined {
-  if (local.ownKeys.has(public_key)) return 'its key is your own'
+function reasonAgainst({ id, publicKey }: Peer, local: LocalDeclarations): string | undefined {
+  if (local.ownKeys.has(publicKey)) return 'its key is your own'
   if (id === local.ownId) return 'its id is your own'
   const here = local.peers.get(id)
   if (here !== undefined) {
-    return here.public_key === public_key ? 'already registered here' : 'registered here with another key'
+    return here.publicKey === publicKey ? 'already registered here' : 'registered here with another key'
   }
-  const other = local.peersByKey.get(public_key)
+  const other = local.peersByKey.get(publicKey)
   if (other !== undefined) return `its key is registered here as ${other.id}`
-  return local.cuts.has(public_key) ? 'its key was removed here' : undefined
+  return local.cuts.has(publicKey) ? 'its key was removed here' : undefined
 }
 
 /**
  * Returns what is wrong with the entry itself. A hub without URL can't be dialled, but its nodes
  * can be decided.
  */
-function fault({ url, public_key }: Peer, allowPlain: boolean): string | undefined {
+function fault({ url, publicKey }: Peer, allowPlain: boolean): string | undefined {
   try {
     if (url !== '') checkPeerUrl(url, { allowPlain })
-    validatePublicKey(fromHex(public_key)!)
+    validatePublicKey(fromHex(publicKey)!)
     return undefined
   } catch (error) {
     if (error instanceof ReplicaError) return error.message

@@ -21,14 +21,14 @@ export interface OfferedPeer {
   /** Empty for a hub that states no URL. */
   readonly url: string
   /** 64 hex digits. */
-  readonly public_key: string
+  readonly publicKey: string
 }
 
 /** A cut in an offer. */
 export interface OfferedCut {
   readonly id: string
   /** 64 hex digits. */
-  readonly public_key: string
+  readonly publicKey: string
   /** Hex digests, ascending. */
   readonly heads: readonly string[]
 }
@@ -52,7 +52,7 @@ export function encodeOffer(offer: RegistryOffer, key: Key): Uint8Array {
     frontier: offer.frontier,
     hub: peerItem(offer.hub),
     peers: offer.peers.map(peerItem),
-    cuts: offer.cuts.map(cut => [cut.id, fromHex(cut.public_key)!, concat(cut.heads.map(head => fromHex(head)!))]),
+    cuts: offer.cuts.map(cut => [cut.id, fromHex(cut.publicKey)!, concat(cut.heads.map(head => fromHex(head)!))]),
   })
   const bytes = encodeCbor({ body, sig: key.sign(concat([DOMAIN, body])) })
   if (bytes.length > REGISTRY_LIMITS.offerBytesMax) {
@@ -79,16 +79,16 @@ export function decodeOffer(bytes: Uint8Array, expected: { hubKey: Uint8Array; f
     peers: listOf(peers).map(readPeer),
     cuts: listOf(cuts).map(readCut),
   }
-  if (offer.hub.public_key !== toHex(expected.hubKey)) refuse('it names another key than the one that signed it')
+  if (offer.hub.publicKey !== toHex(expected.hubKey)) refuse('it names another key than the one that signed it')
   checkAscending(offer.peers.map(peer => utf8(peer.id)))
-  checkAscending(offer.cuts.map(cut => utf8(cut.public_key)))
+  checkAscending(offer.cuts.map(cut => utf8(cut.publicKey)))
   const entries = [offer.hub, ...offer.peers, ...offer.cuts]
-  if (new Set(entries.map(entry => entry.public_key)).size !== entries.length) refuse('a key twice')
+  if (new Set(entries.map(entry => entry.publicKey)).size !== entries.length) refuse('a key twice')
   return offer
 }
 
-function peerItem({ id, url, public_key }: OfferedPeer): CborValue {
-  return [id, url, fromHex(public_key)!]
+function peerItem({ id, url, publicKey }: OfferedPeer): CborValue {
+  return [id, url, fromHex(publicKey)!]
 }
 
 function readPeer(item: CborValue | undefined): OfferedPeer {
@@ -97,7 +97,7 @@ function readPeer(item: CborValue | undefined): OfferedPeer {
   checked(() => {
     if (url !== '') checkPeerUrl(url, { allowPlain: true })
   })
-  return { id: readId(id), url, public_key: readKey(key) }
+  return { id: readId(id), url, publicKey: readKey(key) }
 }
 
 function readCut(item: CborValue): OfferedCut {
@@ -106,7 +106,7 @@ function readCut(item: CborValue): OfferedCut {
   if (bytes.length / 32 > REGISTRY_LIMITS.cutHeadsMax) refuse(`a cut of more than ${REGISTRY_LIMITS.cutHeadsMax} heads`)
   const heads = splitDigests(bytes)
   checkAscending(heads)
-  return { id: readId(id), public_key: readKey(key), heads: heads.map(toHex) }
+  return { id: readId(id), publicKey: readKey(key), heads: heads.map(toHex) }
 }
 
 /** Splits concatenated digests of 32 bytes. */

@@ -16,7 +16,7 @@ export interface Cut {
   /** The peer id that the key had. */
   readonly id: string
   /** 64 hex digits. */
-  readonly public_key: string
+  readonly publicKey: string
   /** Hex digests, ascending. */
   readonly heads: readonly string[]
   /** RFC 3339, for people. */
@@ -39,26 +39,26 @@ const PAGE = 256
  * Makes the cut of a key.
  * @throws ReplicaError ERR_REGISTRY if there are more than `cutHeadsMax` heads
  */
-export function makeCut(peer: Pick<Peer, 'id' | 'public_key'>, { heads, at }: CutDraft): Cut {
+export function makeCut(peer: Pick<Peer, 'id' | 'publicKey'>, { heads, at }: CutDraft): Cut {
   if (heads.length > REGISTRY_LIMITS.cutHeadsMax) {
     throw new ReplicaError('ERR_REGISTRY', `the frontier has ${heads.length} heads; merge them, then remove the peer`)
   }
-  return { id: peer.id, public_key: peer.public_key, heads: heads.map(toHex).sort(), at }
+  return { id: peer.id, publicKey: peer.publicKey, heads: heads.map(toHex).sort(), at }
 }
 
 /** Returns the change that writes a peer. */
 export function writePeer(frontier: string, peer: Peer): RecordChange {
-  const { id, url, added_at, note, live } = peer
+  const { id, url, addedAt, note, live } = peer
   return {
-    key: recordKey(frontier, 'peer', peer.public_key),
-    value: encodeCbor({ id, url, added_at, note: note ?? null, live: live ?? 'off' }),
+    key: recordKey(frontier, 'peer', peer.publicKey),
+    value: encodeCbor({ id, url, added_at: addedAt, note: note ?? null, live: live ?? 'off' }),
   }
 }
 
 /** Returns the change that writes a cut. */
 export function writeCut(frontier: string, cut: Cut): RecordChange {
   const heads = concat(cut.heads.map(head => fromHex(head)!))
-  return { key: recordKey(frontier, 'cut', cut.public_key), value: encodeCbor({ id: cut.id, heads, at: cut.at }) }
+  return { key: recordKey(frontier, 'cut', cut.publicKey), value: encodeCbor({ id: cut.id, heads, at: cut.at }) }
 }
 
 /** Returns the change that deletes an entry. */
@@ -120,18 +120,18 @@ function fieldsOf(value: Uint8Array): { [name: string]: CborValue } | undefined 
 }
 
 /** Records from before live links exist have no `live` member: off. */
-function readPeer(public_key: string, fields: { [name: string]: CborValue }): Peer | undefined {
-  const { id, url, added_at, note, live = 'off' } = fields
-  if (typeof id !== 'string' || typeof url !== 'string' || typeof added_at !== 'string') return undefined
+function readPeer(publicKey: string, fields: { [name: string]: CborValue }): Peer | undefined {
+  const { id, url, added_at: addedAt, note, live = 'off' } = fields
+  if (typeof id !== 'string' || typeof url !== 'string' || typeof addedAt !== 'string') return undefined
   if (note !== null && typeof note !== 'string') return undefined
   if (typeof live !== 'string' || !isLiveSetting(live)) return undefined
-  return { id, url, public_key, added_at, ...(note !== null && { note }), ...(live !== 'off' && { live }) }
+  return { id, url, publicKey, addedAt, ...(note !== null && { note }), ...(live !== 'off' && { live }) }
 }
 
-function readCut(public_key: string, { id, heads, at }: { [name: string]: CborValue }): Cut | undefined {
+function readCut(publicKey: string, { id, heads, at }: { [name: string]: CborValue }): Cut | undefined {
   if (typeof id !== 'string' || typeof at !== 'string') return undefined
   if (!(heads instanceof Uint8Array) || heads.length % 32 !== 0) return undefined
-  return { id, public_key, heads: splitDigests(heads).map(toHex), at }
+  return { id, publicKey, heads: splitDigests(heads).map(toHex), at }
 }
 
 function recordKey(frontier: string, kind: Kind, publicKey: string): string {

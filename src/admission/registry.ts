@@ -104,7 +104,7 @@ export class Registry {
       const { peers, cuts } = await loadEntries(this.#records, this.frontier)
       for (const map of [this.#peers, this.#byKey, this.#cuts]) map.clear()
       for (const peer of peers) this.#index(peer)
-      for (const cut of cuts) this.#cuts.set(cut.public_key, cut)
+      for (const cut of cuts) this.#cuts.set(cut.publicKey, cut)
       this.#changed()
     })
   }
@@ -124,7 +124,7 @@ export class Registry {
 
   /** Returns the cuts, by key. */
   cuts(): Cut[] {
-    return [...this.#cuts.values()].sort((a, b) => (a.public_key < b.public_key ? -1 : 1))
+    return [...this.#cuts.values()].sort((a, b) => (a.publicKey < b.publicKey ? -1 : 1))
   }
 
   /** Returns the peer with this id. */
@@ -174,11 +174,11 @@ export class Registry {
     return this.#mutex.run(async () => {
       const peer = readPeerDraft(draft)
       const before = this.#peers.get(peer.id)
-      const isSame = before?.public_key === peer.public_key && before.url === peer.url && before.note === peer.note
+      const isSame = before?.publicKey === peer.publicKey && before.url === peer.url && before.note === peer.note
       if (isSame && (draft.live === undefined || before.live === peer.live)) return { peer: before, change: 'same' }
       this.#checkFree(peer, before)
-      const lifted = this.#cuts.get(peer.public_key)
-      await this.#apply({ peers: [peer], liftedKey: lifted?.public_key })
+      const lifted = this.#cuts.get(peer.publicKey)
+      await this.#apply({ peers: [peer], liftedKey: lifted?.publicKey })
       return { peer, change: 'added', ...(lifted && { lifted }) }
     })
   }
@@ -217,9 +217,9 @@ export class Registry {
   rotate(id: string, publicKey: string, draft: CutDraft): Promise<{ peer: Peer; cut: Cut }> {
     return this.#mutex.run(async () => {
       const before = this.#requirePeer(id)
-      const peer = { ...before, public_key: toHex(parsePublicKey(publicKey)), added_at: draft.at }
-      this.#checkKeyFree(peer.public_key)
-      if (this.#cuts.has(peer.public_key)) {
+      const peer = { ...before, publicKey: toHex(parsePublicKey(publicKey)), addedAt: draft.at }
+      this.#checkKeyFree(peer.publicKey)
+      if (this.#cuts.has(peer.publicKey)) {
         throw new ReplicaError(
           'ERR_PEER_EXISTS',
           'this key was removed from the registry; only a new `peer add` lifts its cut',
@@ -241,7 +241,7 @@ export class Registry {
       if (hex === this.#own.key.publicKey || !this.#ownKeys.has(hex)) {
         throw new ReplicaError('ERR_PEER_UNKNOWN', 'not a former key of this replica')
       }
-      const cut = makeCut({ id: this.#own.id, public_key: hex }, draft)
+      const cut = makeCut({ id: this.#own.id, publicKey: hex }, draft)
       await this.#apply({ cuts: [cut] })
       return cut
     })
@@ -262,12 +262,12 @@ export class Registry {
    */
   digest(): Digest {
     if (this.#digest !== undefined) return this.#digest
-    const cuts = this.cuts().filter(cut => cut.public_key !== this.#own.key.publicKey)
-    const cutKeys = new Set(cuts.map(cut => cut.public_key))
+    const cuts = this.cuts().filter(cut => cut.publicKey !== this.#own.key.publicKey)
+    const cutKeys = new Set(cuts.map(cut => cut.publicKey))
     const keys = [...new Set([...this.#ownKeys, ...this.#byKey.keys()])].filter(key => !cutKeys.has(key)).sort()
     const value = encodeCbor({
       keys: concat(keys.map(key => fromHex(key)!)),
-      cuts: cuts.map(cut => [fromHex(cut.public_key)!, concat(cut.heads.map(head => fromHex(head)!))]),
+      cuts: cuts.map(cut => [fromHex(cut.publicKey)!, concat(cut.heads.map(head => fromHex(head)!))]),
     })
     this.#digest = sha256(concat([DIGEST_DOMAIN, value]))
     return this.#digest
@@ -279,8 +279,8 @@ export class Registry {
    */
   offer(): Uint8Array {
     const { id, key, url = '' } = this.#own
-    const cuts = this.cuts().filter(cut => cut.public_key !== key.publicKey)
-    const hub = { id, url, public_key: key.publicKey }
+    const cuts = this.cuts().filter(cut => cut.publicKey !== key.publicKey)
+    const hub = { id, url, publicKey: key.publicKey }
     return encodeOffer({ frontier: this.frontier, hub, peers: this.list(), cuts }, key)
   }
 
@@ -301,7 +301,7 @@ export class Registry {
     return this.#mutex.run(async () => {
       const { peers, cuts, skipped } = await planAdoption(offer, this.#local(), options)
       await this.#apply({ peers, cuts })
-      return { added: peers.map(peer => peer.id), cut: cuts.map(cut => cut.public_key), skipped }
+      return { added: peers.map(peer => peer.id), cut: cuts.map(cut => cut.publicKey), skipped }
     })
   }
 
@@ -323,13 +323,13 @@ export class Registry {
   }
 
   #checkFree(peer: Peer, before: Peer | undefined): void {
-    if (before !== undefined && before.public_key !== peer.public_key) {
+    if (before !== undefined && before.publicKey !== peer.publicKey) {
       throw new ReplicaError('ERR_PEER_KEY_CHANGED', `${peer.id} is registered with another key`)
     }
     if (before !== undefined)
       throw new ReplicaError('ERR_PEER_EXISTS', `${peer.id} is registered with another URL, note or live setting`)
     if (peer.id === this.#own.id) throw new ReplicaError('ERR_PEER_EXISTS', `${peer.id} is this replica`)
-    this.#checkKeyFree(peer.public_key)
+    this.#checkKeyFree(peer.publicKey)
     if (this.#peers.size >= REGISTRY_LIMITS.peersMax) {
       throw new ReplicaError('ERR_REGISTRY', `a registry has at most ${REGISTRY_LIMITS.peersMax} peers`)
     }
@@ -350,18 +350,18 @@ export class Registry {
   }): Promise<void> {
     const { peers = [], cuts = [], removed, liftedKey } = change
     const changes: RecordChange[] = []
-    if (removed !== undefined) changes.push(removeEntry(this.frontier, 'peer', removed.public_key))
+    if (removed !== undefined) changes.push(removeEntry(this.frontier, 'peer', removed.publicKey))
     if (liftedKey !== undefined) changes.push(removeEntry(this.frontier, 'cut', liftedKey))
     changes.push(...peers.map(peer => writePeer(this.frontier, peer)), ...cuts.map(cut => writeCut(this.frontier, cut)))
     if (changes.length === 0) return
     await this.#records.write(changes)
     if (removed !== undefined) {
       this.#peers.delete(removed.id)
-      this.#byKey.delete(removed.public_key)
+      this.#byKey.delete(removed.publicKey)
     }
     if (liftedKey !== undefined) this.#cuts.delete(liftedKey)
     for (const peer of peers) this.#index(peer)
-    for (const cut of cuts) this.#cuts.set(cut.public_key, cut)
+    for (const cut of cuts) this.#cuts.set(cut.publicKey, cut)
     this.#changed()
   }
 
@@ -373,6 +373,6 @@ export class Registry {
 
   #index(peer: Peer): void {
     this.#peers.set(peer.id, peer)
-    this.#byKey.set(peer.public_key, peer)
+    this.#byKey.set(peer.publicKey, peer)
   }
 }

@@ -44,12 +44,12 @@ export class UnresolvedCuts {
     this.#unresolved.clear()
     const belowCuts: Digest[] = []
     for (const cut of this.#registry.cuts()) {
-      before.delete(cut.public_key)
+      before.delete(cut.publicKey)
       const heads = cut.heads.map(head => fromHex(head)!)
       const places = await log.locate(heads)
       const missing = heads.filter((_, i) => places[i] === undefined)
       if (missing.length === 0) continue
-      this.#unresolved.set(cut.public_key, { missing: new DigestSet(missing), below: new DigestSet(missing) })
+      this.#unresolved.set(cut.publicKey, { missing: new DigestSet(missing), below: new DigestSet(missing) })
       belowCuts.push(...missing)
     }
     this.#changes = changes
@@ -72,7 +72,7 @@ export class UnresolvedCuts {
    */
   sideOf(cut: Cut, digest: Digest): 'below' | 'above' | { readonly head: Digest } {
     if (this.#changes !== this.#registry.changes) return this.#undecided(cut)
-    const unresolved = this.#unresolved.get(cut.public_key)
+    const unresolved = this.#unresolved.get(cut.publicKey)
     if (unresolved === undefined) return 'above'
     if (unresolved.below.has(digest)) return 'below'
     const [head] = unresolved.missing

@@ -114,7 +114,7 @@ async function fetchTheirs(
 ): Promise<{ peer: string; found: Found }> {
   const { from, options } = wanted
   if ('file' in from) return { peer: from.name, found: { kind: 'Frontier', file: readWhole(from.file) } }
-  const place = 'peer' in from ? peerPlace(home, frontier, from.peer) : { url: from.url, public_key: undefined }
+  const place = 'peer' in from ? peerPlace(home, frontier, from.peer) : { url: from.url, publicKey: undefined }
   const peer = 'peer' in from ? from.peer : from.url
   if (options.viaHub !== true) {
     const fetched = await fetchPeerFrontier(place, frontier, options)
@@ -141,7 +141,7 @@ function notFetched(url: string, reason: string, status: number): ReplicaError {
 }
 
 /** @throws ReplicaError ERR_PEER_UNKNOWN */
-function peerPlace(home: ReplicaContext, frontier: string, id: string): { url: string; public_key: string } {
+function peerPlace(home: ReplicaContext, frontier: string, id: string): { url: string; publicKey: string } {
   const peer = home
     .frontier(frontier)
     .registry.list()

@@ -14,7 +14,7 @@ export interface ListedConflict {
   /** `vcx_…`; of contested resolutions the id of the conflict that they are about. */
   readonly id: string
   /** Undefined where nothing here says it; so is `kind`. */
-  readonly finding_id: string | undefined
+  readonly findingId: string | undefined
   readonly kind: string | undefined
   /** Undefined where resolutions contest each other and set no field apart. */
   readonly field: Field | undefined
@@ -47,11 +47,13 @@ export function* listConflicts(
 ): Generator<ListedConflict> {
   for (const conflict of viewConflicts(view, findings)) yield listedComputed(conflict, contested)
   for (const one of contested.listed)
-    if (findings === undefined || one.finding_id === undefined || findings.has(one.finding_id)) yield one
+    if (findings === undefined || one.findingId === undefined || findings.has(one.findingId)) yield one
 }
 
 export function listedComputed(conflict: ComputedConflict, { between }: ContestedConflict): ListedConflict {
-  return { ...conflict, state: between.some(one => isBetween(conflict, one)) ? 'contested' : 'open' }
+  const { id, finding_id: findingId, kind, field, events, values } = conflict
+  const state = between.some(one => isBetween(conflict, one)) ? 'contested' : 'open'
+  return { id, findingId, kind, field, events, values, state }
 }
 
 /** Both events are resolutions that stand against each other. */
@@ -74,7 +76,7 @@ function listedContested(contested: ConflictResolutions, events: readonly Logged
   const subject = subjectOf(contested) ?? recorded.find(one => one !== undefined)
   return {
     id,
-    finding_id: subject?.finding_id,
+    findingId: subject?.finding_id,
     kind: subject?.kind,
     field: undefined,
     events: standing.map(({ event }) => event),

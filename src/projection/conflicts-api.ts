@@ -100,7 +100,7 @@ export class Conflicts {
   async list(options: { readonly findings?: Iterable<string> } = {}): Promise<ListedConflict[]> {
     const wanted = options.findings === undefined ? undefined : new Set(options.findings)
     const listed = await this.#named(await this.#projection.listed(wanted))
-    return listed.filter(({ finding_id: id }) => wanted === undefined || (id !== undefined && wanted.has(id)))
+    return listed.filter(({ findingId: id }) => wanted === undefined || (id !== undefined && wanted.has(id)))
   }
 
   /** Those that events of the log and of the journal record, whether settled or not: by finding, kind and id. */
@@ -133,22 +133,22 @@ export class Conflicts {
 
   /** With what the journal's events say where the log doesn't say what a conflict is about. */
   async #named(listed: readonly ListedConflict[]): Promise<ListedConflict[]> {
-    if (listed.every(({ finding_id: id }) => id !== undefined)) return [...listed]
+    if (listed.every(({ findingId: id }) => id !== undefined)) return [...listed]
     const recorded = new Map((await this.recorded()).map(one => [one.id, one]))
     return listed.map(one => {
-      const { finding_id, kind } = recorded.get(one.id) ?? {}
-      return { ...one, finding_id: one.finding_id ?? finding_id, kind: one.kind ?? kind }
+      const { findingId, kind } = recorded.get(one.id) ?? {}
+      return { ...one, findingId: one.findingId ?? findingId, kind: one.kind ?? kind }
     })
   }
 
   async #recordedView(recorded: RecordedConflict): Promise<ConflictView> {
-    const { id, finding_id, kind, state } = recorded
+    const { id, findingId, kind, state } = recorded
     const { resolutions } = await this.#projection.settled()
     const standing = resolutions.conflicts.find(({ conflict }) => conflict === id)?.standing ?? []
     const events = standing.map(({ event }) => event)
     return {
       id,
-      finding_id,
+      findingId,
       kind,
       field: undefined,
       events,
@@ -222,12 +222,12 @@ function whyOf({ state, field }: ConflictView): string {
   return field === undefined ? WHY_RECORDED : WHY_APART
 }
 
-function waysOut({ id, field, finding_id, state }: ConflictView): string[] {
+function waysOut({ id, field, findingId, state }: ConflictView): string[] {
   if (state === 'settled') return []
   const decide = `A person decides: replica resolve ${id}`
   if (field === undefined) return [`${decide} --ours, --theirs or --value <json>.`]
   return [
     `${decide} --pick <event>, or --value <json>.`,
-    `A later event that sets ${field} of ${finding_id} and has both events as ancestors.`,
+    `A later event that sets ${field} of ${findingId} and has both events as ancestors.`,
   ]
 }

@@ -49,7 +49,7 @@ export async function discoverPeerFrontier(
 /** Where a peer is, and the key that it is registered with; undefined for one that is not registered. */
 export interface PeerPlace {
   readonly url: string
-  readonly public_key: string | undefined
+  readonly publicKey: string | undefined
 }
 
 /**
@@ -64,7 +64,7 @@ export async function fetchPeerFrontier(
 ): Promise<PeerFetchResult> {
   const base = webUrl(peer.url)
   const policy = policyOf(base, options)
-  let step = startPeerFetch({ base, frontier, peerKey: peer.public_key, verify, policy })
+  let step = startPeerFetch({ base, frontier, peerKey: peer.publicKey, verify, policy })
   while ('fetch' in step) step = continuePeerFetch(step.state, await answerTo(step.fetch, policy, options))
   return step.result
 }

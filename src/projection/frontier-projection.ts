@@ -245,10 +245,10 @@ export class FrontierProjection {
 }
 
 /** As the journal has it, where an entry has an end. */
-function factsOf({ id, finding_id, kind, events, state }: OpenedConflict): JournalFacts {
+function factsOf({ id, findingId, kind, events, state }: OpenedConflict): JournalFacts {
   return {
     id: shortened(id),
-    ...(finding_id !== undefined && { finding_id }),
+    ...(findingId !== undefined && { finding_id: findingId }),
     ...(kind !== undefined && { kind: shortened(kind) }),
     events: events.slice(0, WIRE_LIMITS.openedEventsMax),
     ...(state === 'contested' && { state }),

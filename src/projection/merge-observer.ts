@@ -8,7 +8,7 @@ import { contextOf, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { FrontierProjection } from './frontier-projection.ts'
 
-const NONE: MergeReport = { conflicts_opened: [], conflicts_opened_count: 0 }
+const NONE: MergeReport = { conflictsOpened: [], conflictsOpenedCount: 0 }
 
 /** The merge observer of Vela, to be given to `Replica.open`. Opened conflicts are also written to the journal. */
 export function velaMergeObserver(replica: Replica): MergeObserver {
@@ -43,7 +43,7 @@ export async function reportOf(projection: FrontierProjection, merge: Merge): Pr
   if (!isAsked && !projection.isCurrent({ isAwaited })) return {}
   const opened = await projection.openedSince(from, peer === undefined ? {} : { peer })
   return {
-    conflicts_opened: opened.slice(0, VIEW_LIMITS.openedListedMax),
-    conflicts_opened_count: opened.length,
+    conflictsOpened: opened.slice(0, VIEW_LIMITS.openedListedMax),
+    conflictsOpenedCount: opened.length,
   }
 }

@@ -64,8 +64,8 @@ export class ConflictTracker {
 
 /** An id of a finding may be as long as an event; a list of conflicts is for looking over. */
 export function brief({ values: _, ...conflict }: ListedConflict): OpenedConflict {
-  const { finding_id: id } = conflict
-  return { ...conflict, finding_id: id && shortened(id) }
+  const { findingId: id } = conflict
+  return { ...conflict, findingId: id && shortened(id) }
 }
 
 /** So is the id of what resolutions contest, and its kind: they are whatever an event says. */

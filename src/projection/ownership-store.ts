@@ -126,7 +126,7 @@ export class Owners {
     const { ownKeys, key: own } = this.#home
     if (ownKeys.has(key)) return own.publicKey
     const verdict = registry.verdict(fromHex(key)!)
-    return typeof verdict === 'string' ? key : (registry.get(verdict.cut.id)?.public_key ?? NOBODY)
+    return typeof verdict === 'string' ? key : (registry.get(verdict.cut.id)?.publicKey ?? NOBODY)
   }
 }
 

@@ -23,9 +23,9 @@ export async function founderKeys(frontier: {
   if (first === undefined) return new Set()
   if (registry.ownKeys.includes(first)) return new Set(registry.ownKeys)
   const cuts = registry.cuts()
-  const id = registry.byKey(fromHex(first)!)?.id ?? cuts.find(cut => cut.public_key === first)?.id
+  const id = registry.byKey(fromHex(first)!)?.id ?? cuts.find(cut => cut.publicKey === first)?.id
   if (id === undefined) return new Set([first])
-  const former = cuts.filter(cut => cut.id === id).map(cut => cut.public_key)
-  const present = registry.get(id)?.public_key
+  const former = cuts.filter(cut => cut.id === id).map(cut => cut.publicKey)
+  const present = registry.get(id)?.publicKey
   return new Set([first, ...former, ...(present === undefined ? [] : [present])])
 }

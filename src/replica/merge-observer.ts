@@ -12,7 +12,7 @@ export interface OpenedConflict {
   /** `vcx_…`; for conflicting resolutions the id of the conflict that they are about. */
   readonly id: string
   /** Undefined if nothing in the log says it. So is `kind`. */
-  readonly finding_id: string | undefined
+  readonly findingId: string | undefined
   readonly kind: string | undefined
   /** Undefined for a conflict between resolutions that set no field. */
   readonly field: string | undefined
@@ -25,9 +25,9 @@ export interface OpenedConflict {
 /** Both are undefined if the conflicts were not computed: nothing was merged before, or it would take too long. */
 export interface MergeReport {
   /** At most 256. */
-  readonly conflicts_opened?: readonly OpenedConflict[]
+  readonly conflictsOpened?: readonly OpenedConflict[]
   /** The number of all; at most 4,096 are counted. */
-  readonly conflicts_opened_count?: number
+  readonly conflictsOpenedCount?: number
 }
 
 export interface Merge {
@@ -62,11 +62,11 @@ export const NO_OBSERVER: MergeObserver = {
 
 /** The report as a hub sends it to the peer whose nodes it admitted. */
 export function openedTally(report: MergeReport): OpenedTally | undefined {
-  const { conflicts_opened: items, conflicts_opened_count: count = 0 } = report
+  const { conflictsOpened: items, conflictsOpenedCount: count = 0 } = report
   return items && { count, items: items.map(itemOf) }
 }
 
-function itemOf({ id, kind, field, events, finding_id: finding, state }: OpenedConflict): OpenedItem {
+function itemOf({ id, kind, field, events, findingId: finding, state }: OpenedConflict): OpenedItem {
   return {
     conflict: nameOf(id),
     kind: kind === undefined ? null : nameOf(kind),
@@ -90,13 +90,13 @@ function nameOf(text: string): string {
 export function reportedByPeer({ source }: Channel): MergeReport {
   const opened = source?.report?.opened
   if (opened === undefined) return {}
-  return { conflicts_opened: opened.items.map(conflictOf), conflicts_opened_count: opened.count }
+  return { conflictsOpened: opened.items.map(conflictOf), conflictsOpenedCount: opened.count }
 }
 
 function conflictOf({ conflict: id, kind, field, events, finding, contested }: OpenedItem): OpenedConflict {
   return {
     id,
-    finding_id: finding ?? undefined,
+    findingId: finding ?? undefined,
     kind: kind ?? undefined,
     field: field ?? undefined,
     events,

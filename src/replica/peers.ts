@@ -42,10 +42,10 @@ export class FrontierPeers {
     if (!this.#home.frontiers.has(this.#name)) await (await this.#home.inMemoryFrontier(this.#name)).registry.add(draft)
     const frontier = await this.#home.openFrontier(this.#name)
     const { peer: stored, change } = await frontier.registry.add(draft)
-    const { id, url, public_key } = stored
+    const { id, url, publicKey } = stored
     const added = change === 'added'
-    if (added) await this.#note('peer.added', { id, url, public_key })
-    const { admitted } = await frontier.gate.release({ kind: 'key', id: fromHex(public_key)! })
+    if (added) await this.#note('peer.added', { id, url, public_key: publicKey })
+    const { admitted } = await frontier.gate.release({ kind: 'key', id: fromHex(publicKey)! })
     return { peer: stored, added, admitted }
   }
 
@@ -55,9 +55,9 @@ export class FrontierPeers {
    */
   async set(id: string, change: PeerChange): Promise<{ peer: Peer; changed: boolean }> {
     const { peer, before } = await this.#frontier().registry.change(id, change)
-    const { url, public_key, live = 'off' } = peer
+    const { url, publicKey, live = 'off' } = peer
     const changed = url !== before.url || peer.live !== before.live
-    if (changed) await this.#note('peer.changed', { id, public_key, url, former_url: before.url, live })
+    if (changed) await this.#note('peer.changed', { id, public_key: publicKey, url, former_url: before.url, live })
     return { peer, changed }
   }
 
@@ -67,8 +67,8 @@ export class FrontierPeers {
     // Within the gate's turn: no node of this peer slips in between the heads and the cut.
     const cut = await gate.exclusive(() => registry.remove(id, { heads: log.heads(), at: this.#home.now() }))
     await gate.reevaluateHeld()
-    const { public_key, heads } = cut
-    await this.#note('peer.removed', { id, public_key, heads: [...heads] })
+    const { publicKey, heads } = cut
+    await this.#note('peer.removed', { id, public_key: publicKey, heads: [...heads] })
     return { cut }
   }
 
@@ -79,7 +79,7 @@ export class FrontierPeers {
       registry.rotate(id, publicKey, { heads: log.heads(), at: this.#home.now() }),
     )
     const { admitted } = await gate.reevaluateHeld()
-    await this.#note('peer.rotated', { id, public_key: peer.public_key, former: cut.public_key })
+    await this.#note('peer.rotated', { id, public_key: peer.publicKey, former: cut.publicKey })
     return { peer, admitted }
   }
 

@@ -211,8 +211,8 @@ export class Replica {
   async status(): Promise<StatusReport> {
     const home = this.#context
     const frontiers = await Promise.all(this.frontiers().map(name => frontierStatus(home, name)))
-    const disk_bytes = await home.store.diskBytes()
-    return { hub_id: home.hubId, public_key: home.key.publicKey, disk_bytes, frontiers }
+    const diskBytes = await home.store.diskBytes()
+    return { hubId: home.hubId, publicKey: home.key.publicKey, diskBytes, frontiers }
   }
 
   /** Reads everything once more; with `signatures` checks every signature too. */
@@ -298,11 +298,11 @@ export class Replica {
   // ## Key and end
 
   /** A new key for what is made from now on. What the former one signed stays; peers have to rotate this replica's key. */
-  async rotateKey(): Promise<{ public_key: string; former: string }> {
+  async rotateKey(): Promise<{ publicKey: string; former: string }> {
     const { key, former } = await this.#context.renewKey()
     const facts = { public_key: key.publicKey, former: former.publicKey }
     for (const name of this.frontiers()) await this.#context.journal.write(name, 'key.rotated', facts)
-    return facts
+    return { publicKey: key.publicKey, former: former.publicKey }
   }
 
   /** Waits for what is being written and closes the store. */

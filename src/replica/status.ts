@@ -25,15 +25,15 @@ export interface PeerStatus {
   /** Nodes that the peer lacks. */
   readonly ahead: number
   /** Keys that nodes are held for, here or there, 64 hex digits each. */
-  readonly held_keys: readonly string[]
+  readonly heldKeys: readonly string[]
   /** RFC 3339; null when never, or not now. */
-  readonly last_exchange: string | null
-  readonly unreachable_since: string | null
+  readonly lastExchange: string | null
+  readonly unreachableSince: string | null
   readonly failure: { readonly code: string; readonly message: string } | null
   /** Nodes by which the two logs differ. */
-  readonly lag_events: number
+  readonly lagEvents: number
   /** Since when they differ; 0 while they don't, null when it isn't known. */
-  readonly lag_seconds: number | null
+  readonly lagSeconds: number | null
 }
 
 /** `heldKeys`: keys for which nodes are held here now. */
@@ -62,12 +62,12 @@ export function peerStatus(
     link: known.phase ?? null,
     behind,
     ahead,
-    held_keys: equal ? [] : [...new Set([...heldHere, ...standing.heldThereKeys])],
-    last_exchange: standing.exchangedAt || null,
-    unreachable_since: isFailing ? standing.failedAt : null,
+    heldKeys: equal ? [] : [...new Set([...heldHere, ...standing.heldThereKeys])],
+    lastExchange: standing.exchangedAt || null,
+    unreachableSince: isFailing ? standing.failedAt : null,
     failure: isFailing ? { code: standing.failureCode, message: standing.failure } : null,
-    lag_events: behind + ahead,
-    lag_seconds: lagOf({ equal: equal && isExchanged, since, now }),
+    lagEvents: behind + ahead,
+    lagSeconds: lagOf({ equal: equal && isExchanged, since, now }),
   }
 }
 
@@ -102,22 +102,22 @@ export interface FrontierStatus {
   readonly nodes: number
   readonly events: number
   readonly heads: number
-  readonly heads_digest: string
+  readonly headsDigest: string
   /** Nodes kept aside, and their bytes. */
   readonly held: number
-  readonly held_bytes: number
+  readonly heldBytes: number
   /** What holds them back, most first, at most 100. */
-  readonly held_by: readonly HeldBy[]
+  readonly heldBy: readonly HeldBy[]
   readonly peers: number
-  readonly registry_digest: string
+  readonly registryDigest: string
   /** How each registered peer stands. */
   readonly links: readonly PeerStatus[]
 }
 
 export interface StatusReport {
-  readonly hub_id: string
-  readonly public_key: string
-  readonly disk_bytes: number
+  readonly hubId: string
+  readonly publicKey: string
+  readonly diskBytes: number
   readonly frontiers: readonly FrontierStatus[]
 }
 
@@ -129,18 +129,18 @@ export async function frontierStatus(home: ReplicaContext, name: string): Promis
   const peers = registry.list()
   const heldKeys = waits.filter(({ wait }) => wait.kind === 'key').map(({ wait }) => toHex(wait.id))
   const now = home.now()
-  const standings = await Promise.all(peers.map(peer => home.standings.of(frontier, peer.public_key)))
+  const standings = await Promise.all(peers.map(peer => home.standings.of(frontier, peer.publicKey)))
   return {
     frontier: name,
     nodes: log.nodes,
     events: log.events,
     heads: log.headCount,
-    heads_digest: toHex(log.headsDigest()),
+    headsDigest: toHex(log.headsDigest()),
     held: nodes,
-    held_bytes: bytes,
-    held_by: waits.map(({ wait, nodes: count }) => ({ kind: wait.kind, id: idOf(wait), nodes: count })),
+    heldBytes: bytes,
+    heldBy: waits.map(({ wait, nodes: count }) => ({ kind: wait.kind, id: idOf(wait), nodes: count })),
     peers: peers.length,
-    registry_digest: toHex(registry.digest()),
+    registryDigest: toHex(registry.digest()),
     links: peers.map((peer, i) => peerStatus(peer, standings[i]!, { heldKeys, now })),
   }
 }

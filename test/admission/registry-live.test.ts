@@ -78,7 +78,7 @@ test('another address is checked as a first one is, and the key is not changed t
   await refused('ERR_PEER_URL', registry.change('hub:alice', { url: 'nonsense' }))
   await refused('ERR_PEER_UNKNOWN', registry.change('hub:bob', { live: 'both' }))
   const { peer, before } = await registry.change('hub:alice', { url: 'ws://alice.example', allowPlain: true })
-  assert.equal([before.url, peer.url, peer.public_key], ['wss://alice.example', 'ws://alice.example', alice.publicKey])
+  assert.equal([before.url, peer.url, peer.publicKey], ['wss://alice.example', 'ws://alice.example', alice.publicKey])
 })
 
 test('whoever follows the registry is told of each change, and of nothing else', async () => {

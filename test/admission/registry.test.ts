@@ -45,8 +45,8 @@ test('a peer that is registered is found by id and key, and its nodes count', as
   assert.equal(peer, {
     id: 'hub:alice',
     url: 'wss://peer.example/replica',
-    public_key: alice.publicKey,
-    added_at: NOW,
+    publicKey: alice.publicKey,
+    addedAt: NOW,
     note: 'a mirror',
   })
   assert.equal(registry.get('hub:alice'), peer)
@@ -67,7 +67,7 @@ test("one's own keys are registered from the start, the former ones too", async 
 test('a key in capitals is the same key', async () => {
   const registry = await open()
   const { peer } = await registry.add(draft('hub:alice', alice, { publicKey: alice.publicKey.toUpperCase() }))
-  assert.is(peer.public_key, alice.publicKey)
+  assert.is(peer.publicKey, alice.publicKey)
   await refused('ERR_PEER_EXISTS', () => registry.add(draft('hub:other', alice)))
 })
 
@@ -206,7 +206,7 @@ test('removal leaves a cut at the heads of that moment', async () => {
   const cut = await registry.remove('hub:alice', { heads: [head, later], at: NOW })
   assert.equal(cut, {
     id: 'hub:alice',
-    public_key: alice.publicKey,
+    publicKey: alice.publicKey,
     heads: [toHex(head), toHex(later)].sort(),
     at: NOW,
   })
@@ -229,7 +229,7 @@ test('rotation cuts the old key and takes the new one', async () => {
   const registry = await open()
   await registry.add(draft('hub:alice', alice))
   const { peer, cut } = await registry.rotate('hub:alice', bob.publicKey, CUT)
-  assert.is(peer.public_key, bob.publicKey)
+  assert.is(peer.publicKey, bob.publicKey)
   assert.equal(registry.verdict(alice.publicKeyBytes), { cut })
   assert.is(registry.verdict(bob.publicKeyBytes), 'registered')
   assert.is(registry.list().length, 1)
@@ -340,7 +340,7 @@ test('an offer is read by whoever expects this hub, and adopted it gives an equa
   const clone = await Registry.load(store.records, FRONTIER, { id: 'hub:clone', key: carol })
   await clone.add(draft('hub:main', own))
   const offer = clone.readOffer(hub.offer(), own.publicKeyBytes)
-  assert.equal(offer.hub, { id: 'hub:own', url: 'wss://own.example', public_key: own.publicKey })
+  assert.equal(offer.hub, { id: 'hub:own', url: 'wss://own.example', publicKey: own.publicKey })
   assert.not.ok(JSON.stringify(offer).includes('private'))
   const { added, cut, skipped } = await clone.adopt(offer, { at: NOW })
   assert.equal(added, ['hub:alice'])
@@ -377,7 +377,7 @@ test('plain URLs in an offer are adopted only with the explicit flag, bad keys n
   await hub.add(draft('hub:alice', alice, { url: 'ws://10.0.0.1', allowPlain: true }))
   const here = await open(new MemoryStore(), carol)
   const offer = here.readOffer(hub.offer(), own.publicKeyBytes)
-  const bad = { ...offer, peers: [...offer.peers, { id: 'hub:zero', url: '', public_key: '00'.repeat(32) }] }
+  const bad = { ...offer, peers: [...offer.peers, { id: 'hub:zero', url: '', publicKey: '00'.repeat(32) }] }
   assert.equal(
     (await here.adopt(bad, { at: NOW })).skipped.map(item => item.id),
     ['hub:own', 'hub:alice', 'hub:zero'],

@@ -96,7 +96,7 @@ const operations: Record<string, (input: Input) => unknown> = {
   async offer({ frontier, hub, offer }) {
     const registry = await Registry.load(new MemoryStore().records, frontier, { id: 'hub:reader', key: seededKey(99) })
     const { peers, cuts } = registry.readOffer(fromHex(offer)!, fromHex(hub)!)
-    return { peers: peers.map(peer => peer.id), cuts: cuts.map(cut => [cut.public_key, cut.heads]) }
+    return { peers: peers.map(peer => peer.id), cuts: cuts.map(cut => [cut.publicKey, cut.heads]) }
   },
   admit: runGate,
 }

@@ -288,10 +288,10 @@ test('a frontier stays its hub’s own when the hub has a new key, and the entry
   }
   const before = site.hub.replica.key.publicKey
   assert.is(await ownerOf(), before)
-  const { public_key } = await site.hub.replica.rotateKey()
-  assert.is(await ownerOf(), public_key)
+  const { publicKey } = await site.hub.replica.rotateKey()
+  assert.is(await ownerOf(), publicKey)
   const [key] = (await (await site.get(`/manifest/${site.frontier}.sig`)).text()).split(' ')
-  assert.is(key, public_key)
+  assert.is(key, publicKey)
 })
 
 test('a publication of as many bytes as may be is read, and a longer one is refused', async () => {

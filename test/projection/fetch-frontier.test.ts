@@ -223,8 +223,8 @@ test('a peer’s frontier is taken with the peer’s signature, and from a regis
   await using server = await TestServer.open()
   const path = `/manifest/${frontier}`
   const hub = signer(8)
-  const stranger = { url: server.url, public_key: undefined }
-  const registered = { url: server.url.replace('http', 'ws'), public_key: hub.publicKey }
+  const stranger = { url: server.url, publicKey: undefined }
+  const registered = { url: server.url.replace('http', 'ws'), publicKey: hub.publicKey }
   assert.equal(await fetchPeerFrontier(stranger, frontier), {
     kind: 'Failed',
     url: `${server.url}${path}.json`,

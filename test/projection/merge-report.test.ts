@@ -66,7 +66,7 @@ async function scene() {
   await introduce(hub, laptop)
   await hub.replica.append(FRONTIER, asserted)
   const first = await laptop.pull(FRONTIER, 'hub:main')
-  assert.equal([first.conflicts_opened, first.conflicts_opened_count], [undefined, undefined])
+  assert.equal([first.conflictsOpened, first.conflictsOpenedCount], [undefined, undefined])
   return {
     hub,
     laptop,
@@ -91,18 +91,18 @@ test('a pull says which conflicts came in by it, a push opens them at the peer, 
   const one = await hub.replica.append(FRONTIER, revised(0.2))
   const two = await laptop.append(FRONTIER, revised(0.9))
   const report = await laptop.pull(FRONTIER, 'hub:main')
-  assert.is(report.conflicts_opened_count, 1)
-  const [conflict] = report.conflicts_opened!
+  assert.is(report.conflictsOpenedCount, 1)
+  const [conflict] = report.conflictsOpened!
   assert.equal(conflict!.events, [one.event, two.event].sort())
-  assert.equal([conflict!.finding_id, conflict!.kind], [FINDING, 'confidence_diverged'])
+  assert.equal([conflict!.findingId, conflict!.kind], [FINDING, 'confidence_diverged'])
   assert.equal(await new Conflicts(laptop, FRONTIER).list(), [
     { ...conflict, values: (await new Conflicts(laptop, FRONTIER).show(conflict!.id)).values },
   ])
   const again = await laptop.pull(FRONTIER, 'hub:main')
-  assert.equal(again.conflicts_opened, [])
+  assert.equal(again.conflictsOpened, [])
   const pushed = await laptop.push(FRONTIER, 'hub:main')
-  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, 1])
-  assert.equal(pushed.conflicts_opened, report.conflicts_opened)
+  assert.equal([pushed.admitted, pushed.conflictsOpenedCount], [1, 1])
+  assert.equal(pushed.conflictsOpened, report.conflictsOpened)
   both.ring()
   const same = await new Conflicts(hub.replica, FRONTIER).list()
   assert.equal(
@@ -121,18 +121,18 @@ test('a push to a hub that went on meanwhile names what it opened there, though 
   const one = await hub.replica.append(FRONTIER, revised(0.2))
   const two = await laptop.append(FRONTIER, revised(0.9))
   const pushed = await laptop.push(FRONTIER, 'hub:main')
-  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [1, 1])
-  const [conflict] = pushed.conflicts_opened!
+  assert.equal([pushed.admitted, pushed.conflictsOpenedCount], [1, 1])
+  const [conflict] = pushed.conflictsOpened!
   assert.equal(conflict!.events, [one.event, two.event].sort())
   const [there] = await new Conflicts(hub.replica, FRONTIER).list()
   assert.equal({ ...conflict, values: there!.values }, there)
   assert.equal(await new Conflicts(laptop, FRONTIER).list(), [])
   assert.equal(await opened(laptop), [])
   const again = await laptop.push(FRONTIER, 'hub:main')
-  assert.equal([again.admitted, again.conflicts_opened], [0, undefined])
+  assert.equal([again.admitted, again.conflictsOpened], [0, undefined])
   await laptop.append(FRONTIER, draft('finding.noted', { text: 'n' }, 'no conflict'))
   const harmless = await laptop.push(FRONTIER, 'hub:main')
-  assert.equal([harmless.admitted, harmless.conflicts_opened, harmless.conflicts_opened_count], [1, [], 0])
+  assert.equal([harmless.admitted, harmless.conflictsOpened, harmless.conflictsOpenedCount], [1, [], 0])
   both.ring()
   await new Conflicts(hub.replica, FRONTIER).list()
   assert.is((await opened(hub.replica)).length, 1, 'it is recorded once')
@@ -155,13 +155,13 @@ test('resolutions may contest what has a long name: a push that opens that says 
     await laptop.append(FRONTIER, resolved('reviewer:bob', name))
   }
   const pushed = await laptop.push(FRONTIER, 'hub:main')
-  assert.equal([pushed.admitted, pushed.conflicts_opened_count], [3, 3])
+  assert.equal([pushed.admitted, pushed.conflictsOpenedCount], [3, 3])
   assert.equal(
-    pushed.conflicts_opened!.map(({ id, state }) => [id, state]).sort(),
+    pushed.conflictsOpened!.map(({ id, state }) => [id, state]).sort(),
     [`${'x'.repeat(60)}…`, `${'z'.repeat(61)}…`, `${'é'.repeat(30)}…`].map(id => [id, 'contested']),
   )
   assert.is((await opened(hub.replica)).length, 1)
-  assert.is((await laptop.pull(FRONTIER, 'hub:main')).conflicts_opened_count, 3)
+  assert.is((await laptop.pull(FRONTIER, 'hub:main')).conflictsOpenedCount, 3)
   assert.is((await opened(laptop)).length, 1)
 })
 
@@ -185,7 +185,7 @@ test('what one peer opened over a live link goes into the journal, though anothe
     })
     await third.append(FRONTIER, revised(0.5))
     const pushed = await third.push(FRONTIER, 'hub:main')
-    assert.is(pushed.conflicts_opened_count, 2, 'with what either side had')
+    assert.is(pushed.conflictsOpenedCount, 2, 'with what either side had')
     both.ring()
     await new Conflicts(hub.replica, FRONTIER).list()
     const entries = (await opened(hub.replica)) as { peer?: string; count: number }[]
@@ -205,9 +205,9 @@ test('a session both ways tells what was opened on either side', async () => {
   await hub.replica.append(FRONTIER, revised(0.2))
   await laptop.append(FRONTIER, revised(0.9))
   const report = await laptop.sync(FRONTIER, 'hub:main')
-  assert.is(report.conflicts_opened_count, 1)
-  assert.equal(report.out!.conflicts_opened, report.conflicts_opened)
-  assert.equal([report.in!.admitted, report.out!.admitted, report.out!.conflicts_opened_count], [1, 1, 1])
+  assert.is(report.conflictsOpenedCount, 1)
+  assert.equal(report.out!.conflictsOpened, report.conflictsOpened)
+  assert.equal([report.in!.admitted, report.out!.admitted, report.out!.conflictsOpenedCount], [1, 1, 1])
 })
 
 test('a live link tells at its end what came in by it and opened conflicts', async () => {
@@ -223,8 +223,8 @@ test('a live link tells at its end what came in by it and opened conflicts', asy
   })
   await hub.replica.append(FRONTIER, revised(0.2))
   const report = await following
-  assert.is(report.conflicts_opened_count, 1)
-  assert.is(report.conflicts_opened![0]!.kind, 'confidence_diverged')
+  assert.is(report.conflictsOpenedCount, 1)
+  assert.is(report.conflictsOpened![0]!.kind, 'confidence_diverged')
 })
 
 test('a conflict is explained by both events, their values, and who signed them; who saw both settles it', async () => {
@@ -233,7 +233,7 @@ test('a conflict is explained by both events, their values, and who signed them;
   await hub.replica.append(FRONTIER, revised(0.2))
   await laptop.append(FRONTIER, revised(0.9))
   const report = await laptop.pull(FRONTIER, 'hub:main')
-  const { id } = report.conflicts_opened![0]!
+  const { id } = report.conflictsOpened![0]!
   const { sides, shown, standing, settle } = await new Conflicts(laptop, FRONTIER).explain(id)
   assert.equal(
     sides.map(({ carriers, reason, actor }) => [carriers.map(({ hub: name }) => name), reason, actor.id]).sort(),
@@ -261,7 +261,7 @@ test('the conflicts are left out if the projection is not current, and computed 
   }
   const projection = { isCurrent: () => isCurrent, openedSince } as unknown as Parameters<typeof reportOf>[0]
   const merge = { frontier: FRONTIER, peer: 'hub:main', from: 30_000, admitted: 5, isAwaited: false }
-  const none = { conflicts_opened: [], conflicts_opened_count: 0 }
+  const none = { conflictsOpened: [], conflictsOpenedCount: 0 }
   assert.equal(await reportOf(projection, { ...merge, isAsked: false }), {})
   assert.equal(called.splice(0), [])
   assert.equal(await reportOf(projection, { ...merge, isAsked: true }), none)
@@ -282,9 +282,9 @@ test('a replica without an observer reports no conflicts, and a hub tells it tho
   await plain.pull(FRONTIER, 'hub:main')
   await hub.replica.append(FRONTIER, revised(0.2))
   await plain.append(FRONTIER, revised(0.9))
-  assert.is((await plain.push(FRONTIER, 'hub:main')).conflicts_opened_count, 1)
+  assert.is((await plain.push(FRONTIER, 'hub:main')).conflictsOpenedCount, 1)
   const pulled = await plain.pull(FRONTIER, 'hub:main')
-  assert.equal([pulled.admitted, pulled.conflicts_opened, pulled.conflicts_opened_count], [1, undefined, undefined])
+  assert.equal([pulled.admitted, pulled.conflictsOpened, pulled.conflictsOpenedCount], [1, undefined, undefined])
 })
 
 test.run()

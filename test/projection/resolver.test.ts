@@ -158,7 +158,7 @@ test('resolutions of a conflict about no field that contest each other are liste
   const { missing, recorded: id, events, values } = await contestedPresence(hubs)
   const conflict = {
     id,
-    finding_id: missing,
+    findingId: missing,
     kind: 'missing_locally',
     field: undefined,
     events,
@@ -167,15 +167,15 @@ test('resolutions of a conflict about no field that contest each other are liste
   }
   const { values: _, ...opened } = conflict
   const report = await left.replica.pull(frontier, 'hub:right')
-  assert.equal([report.conflicts_opened, report.conflicts_opened_count], [[opened], 1])
-  assert.equal((await left.replica.pull(frontier, 'hub:right')).conflicts_opened, [])
+  assert.equal([report.conflictsOpened, report.conflictsOpenedCount], [[opened], 1])
+  assert.equal((await left.replica.pull(frontier, 'hub:right')).conflictsOpened, [])
   await hubs.meet()
   for (const hub of [left, right]) {
     assert.equal(await hubs.conflicts(hub), [conflict])
     assert.equal(await new Conflicts(hub.replica, frontier).list({ findings: [missing] }), [conflict])
     assert.equal(await new Conflicts(hub.replica, frontier).list({ findings: [FINDING] }), [])
     const { sides, state, recorded } = await new Conflicts(hub.replica, frontier).explain(id)
-    assert.equal([state, recorded?.peer_id, recorded?.recorded_in], ['contested', 'hub:far', 'log'])
+    assert.equal([state, recorded?.peerId, recorded?.recordedIn], ['contested', 'hub:far', 'log'])
     assert.equal(
       sides.map(({ event, value }) => [event, value]),
       events.map((event, at) => [event, values[at]]),
@@ -193,7 +193,9 @@ test('resolutions of a conflict about no field that contest each other are liste
     [{ id, finding_id: missing, kind: 'missing_locally', events, state: 'contested' }],
   ])
   const served = await fetch(`${right.url.replace('ws:', 'http:')}/frontiers/${frontier}/conflicts`)
-  assert.equal(((await served.json()) as { conflicts: unknown }).conflicts, [{ ...conflict, field: null }])
+  assert.equal(((await served.json()) as { conflicts: unknown }).conflicts, [
+    { id, finding_id: missing, kind: 'missing_locally', field: null, events, values, state: 'contested' },
+  ])
   await hubs.settle(right, id, { value: '"absent"' }, ADA)
   await hubs.meet()
   for (const hub of [left, right]) {
@@ -214,7 +216,7 @@ test('what is recorded is listed with its state, from the journal and from the l
   })
   const conflicts = new Conflicts(left.replica, frontier)
   const rows = async () =>
-    (await conflicts.recorded()).map(({ id, kind, state, recorded_in }) => [id, kind, state, recorded_in])
+    (await conflicts.recorded()).map(({ id, kind, state, recordedIn }) => [id, kind, state, recordedIn])
   const [, text, score] = events as [string, string, string]
   assert.equal(await rows(), [
     [text, 'assertion_text_diverged', 'open', 'journal'],

@@ -429,7 +429,7 @@ test('a peer’s base document is kept and shown, and that of the owner counts a
       [target, 'vf_0000000000000002'],
     )
   }
-  const { public_key: key } = await hub.replica.rotateKey()
+  const { publicKey: key } = await hub.replica.rotateKey()
   await other.registry(frontier).rotate(hub.replica.hubId, key)
   const renamed = small().text.replace('"name":"Small"', '"name":"Renamed"')
   assert.ok((await importFrontier(hub.replica, { frontier, parts: splitFrontier(utf8(renamed)) })).baseCounts)

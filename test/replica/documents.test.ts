@@ -74,21 +74,21 @@ test('a push, a pull and a clone bring the documents along with the nodes', asyn
   const [two] = await appendWith(laptop, 'long', long)
   await laptop.append(FRONTIER, draft('on top'))
   const pushed = await laptop.push(FRONTIER, 'hub:main')
-  assert.equal([pushed.admitted, pushed.held_count, pushed.refused, pushed.equal], [3, 0, [], true])
+  assert.equal([pushed.admitted, pushed.heldCount, pushed.refused, pushed.equal], [3, 0, [], true])
   await sameBytes(hub.replica, one!, short)
   await sameBytes(hub.replica, two!, long)
 
   const third = utf8('of the hub')
   const [three, none] = await appendWith(hub.replica, 'the hub', third, new Uint8Array(0))
   const pulled = await laptop.pull(FRONTIER, 'hub:main')
-  assert.equal([pulled.admitted, pulled.held_count, pulled.equal], [1, 0, true])
+  assert.equal([pulled.admitted, pulled.heldCount, pulled.equal], [1, 0, true])
   await sameBytes(laptop, three!, third)
   await sameBytes(laptop, none!, new Uint8Array(0))
 
   const options = { location: new MemoryStore(), key: hub.replica.key.publicKey, adoptRegistry: true }
   const { replica, report } = await Replica.clone(hub.url, options)
   await using clone = replica
-  assert.equal([report.admitted, report.held_count, report.equal], [4, 0, true])
+  assert.equal([report.admitted, report.heldCount, report.equal], [4, 0, true])
   await sameBytes(clone, two!, long)
   assert.ok((await clone.verify({ signatures: true })).ok)
 })
@@ -99,7 +99,7 @@ test('one document that many nodes link is asked for once', async () => {
   for (let i = 0; i < 20; i += 1) await appendWith(hub.replica, `event ${i}`, long)
   const report = await laptop.pull(FRONTIER, 'hub:main')
   assert.equal([report.admitted, report.equal], [20, true])
-  assert.ok(report.received_bytes < long.length + 100 * KIB, `${report.received_bytes} bytes`)
+  assert.ok(report.receivedBytes < long.length + 100 * KIB, `${report.receivedBytes} bytes`)
 })
 
 test('nodes of an unregistered key have no document fetched, and all of it comes once the key is registered', async () => {
@@ -110,9 +110,9 @@ test('nodes of an unregistered key have no document fetched, and all of it comes
   const options = { location: new MemoryStore(), key: hub.replica.key.publicKey }
   const { replica, report } = await Replica.clone(hub.url, options)
   await using clone = replica
-  assert.equal([report.admitted, report.held_count], [0, 1])
-  assert.ok(report.received_bytes < 10 * KIB, `${report.received_bytes} bytes`)
-  const status = async () => (await clone.status()).frontiers[0]!.held_by.map(({ kind }) => kind)
+  assert.equal([report.admitted, report.heldCount], [0, 1])
+  assert.ok(report.receivedBytes < 10 * KIB, `${report.receivedBytes} bytes`)
+  const status = async () => (await clone.status()).frontiers[0]!.heldBy.map(({ kind }) => kind)
   assert.equal(await status(), ['key'])
   const { publicKey } = laptop.key
   const peer = { id: 'hub:laptop', url: 'wss://laptop.example', publicKey }
@@ -142,7 +142,7 @@ test('nodes wait over a restart for documents, and a later pull brings them', as
 
   await using again = await Replica.open({ location, clock: () => NOW })
   const pulled = await again.pull(FRONTIER, 'hub:main')
-  assert.equal([pulled.admitted, pulled.held_count, pulled.refused, pulled.equal], [2, 0, [], true])
+  assert.equal([pulled.admitted, pulled.heldCount, pulled.refused, pulled.equal], [2, 0, [], true])
   await sameBytes(again, link!, long)
   assert.is((await again.status()).frontiers[0]!.held, 0)
 })

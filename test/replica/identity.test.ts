@@ -133,7 +133,7 @@ test('a clone with the key and the id of a lost replica is that replica for its 
   }
   const { replica, report } = await Replica.clone(hub.url, options)
   await using again = replica
-  assert.equal([report.admitted, report.held_count], [1, 0])
+  assert.equal([report.admitted, report.heldCount], [1, 0])
   await again.append(FRONTIER, draft('after it'))
   assert.is((await again.push(FRONTIER, 'hub:main')).admitted, 1)
 })

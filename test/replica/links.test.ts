@@ -39,8 +39,8 @@ test('the side that is dialled knows how its peer stands while the link is open'
   await eventually(async () => (await linkOf(b.hub.replica, 'hub:a')).state === 'in sync')
   await a.hub.replica.append(FRONTIER, draft('news'))
   await eventually(async () => {
-    const { state, lag_events } = await linkOf(b.hub.replica, 'hub:a')
-    return state === 'in sync' && lag_events === 0 && (await reasons(b.hub.replica)).length === 1
+    const { state, lagEvents } = await linkOf(b.hub.replica, 'hub:a')
+    return state === 'in sync' && lagEvents === 0 && (await reasons(b.hub.replica)).length === 1
   })
   await b.hub.replica.append(FRONTIER, draft('an answer'))
   await eventually(
@@ -137,7 +137,7 @@ test('a peer that is registered late lets in what was held, and it flows on', as
   await until(() => equal(b.hub.replica, c.hub.replica))
   await eventually(async () => (await linkOf(a.hub.replica, 'hub:b')).state === 'held')
   const link = await linkOf(a.hub.replica, 'hub:b')
-  assert.equal(link.held_keys, [c.hub.replica.key.publicKey])
+  assert.equal(link.heldKeys, [c.hub.replica.key.publicKey])
   await know(a.hub.replica, c.hub)
   await until(() => equal(a.hub.replica, b.hub.replica, c.hub.replica))
 })

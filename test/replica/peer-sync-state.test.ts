@@ -18,8 +18,8 @@ test('unknown before any exchange, then behind, in sync and ahead by what the la
   await using both = await pair()
   const { hub, laptop } = both
   const stands = async (): Promise<unknown[]> => {
-    const { state, behind, ahead, lag_events, lag_seconds } = await linkOf(laptop, 'hub:main')
-    return [state, behind, ahead, lag_events, lag_seconds]
+    const { state, behind, ahead, lagEvents, lagSeconds } = await linkOf(laptop, 'hub:main')
+    return [state, behind, ahead, lagEvents, lagSeconds]
   }
   assert.equal(await stands(), ['unknown', 0, 0, 0, null])
   await hub.replica.append(FRONTIER, draft('one'))
@@ -30,7 +30,7 @@ test('unknown before any exchange, then behind, in sync and ahead by what the la
   assert.equal(await stands(), ['in sync', 0, 0, 0, 0])
   for (const reason of ['a', 'b', 'c']) await laptop.append(FRONTIER, draft(reason))
   assert.equal(await stands(), ['ahead', 0, 3, 3, 0])
-  assert.is((await linkOf(laptop, 'hub:main')).last_exchange, now)
+  assert.is((await linkOf(laptop, 'hub:main')).lastExchange, now)
   await laptop.push(FRONTIER, 'hub:main')
   assert.equal(await stands(), ['in sync', 0, 0, 0, 0])
   await eventually(async () => (await linkOf(hub.replica, 'hub:laptop')).state === 'in sync') // the hub keeps it too
@@ -47,7 +47,7 @@ test('held by a key, here and there, until it is registered', async () => {
   await third.push(FRONTIER, 'hub:main')
   await laptop.pull(FRONTIER, 'hub:main')
   const link = await linkOf(laptop, 'hub:main')
-  assert.equal([link.state, link.held_keys, link.behind, link.ahead], ['held', [publicKey], 1, 0])
+  assert.equal([link.state, link.heldKeys, link.behind, link.ahead], ['held', [publicKey], 1, 0])
   await laptop.registry(FRONTIER).add({ id: 'hub:third', url: 'wss://third.example', publicKey })
   assert.is((await linkOf(laptop, 'hub:main')).state, 'in sync')
 })
@@ -62,7 +62,7 @@ test('forked when one side refuses what the other has', async () => {
   const peer = { id: 'hub:third', url: 'wss://third.example', publicKey: third.key.publicKey }
   await laptop.registry(FRONTIER).add(peer)
   await laptop.registry(FRONTIER).remove('hub:third')
-  assert.is((await laptop.pull(FRONTIER, 'hub:main')).refused_count, 1)
+  assert.is((await laptop.pull(FRONTIER, 'hub:main')).refusedCount, 1)
   const { state, behind } = await linkOf(laptop, 'hub:main')
   assert.equal([state, behind], ['forked', 1])
 })
@@ -86,8 +86,8 @@ test('unreachable since the first failure in a row, also after the replica was o
   await laptop.close()
   await using again = await open()
   const link = await linkOf(again, 'hub:main')
-  assert.equal([link.state, link.unreachable_since, link.failure?.code], ['unreachable', first, 'ERR_SYNC_CONNECT'])
-  assert.equal([link.last_exchange, link.link, link.lag_events], [now, null, 0])
+  assert.equal([link.state, link.unreachableSince, link.failure?.code], ['unreachable', first, 'ERR_SYNC_CONNECT'])
+  assert.equal([link.lastExchange, link.link, link.lagEvents], [now, null, 0])
 })
 
 test('a record of another form is as good as none', () => {

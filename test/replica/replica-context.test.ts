@@ -42,11 +42,11 @@ test('a new key signs from now on, the former stays one’s own, and peers go on
   await introduce(hub, laptop)
   await laptop.append(FRONTIER, draft('by the first key'))
   await laptop.push(FRONTIER, 'hub:main')
-  const { public_key, former } = await laptop.rotateKey()
-  assert.is.not(public_key, former)
+  const { publicKey, former } = await laptop.rotateKey()
+  assert.is.not(publicKey, former)
   await laptop.append(FRONTIER, draft('by the second key'))
   assert.is(await codeOf(laptop.push(FRONTIER, 'hub:main')), 'ERR_SYNC_FORBIDDEN')
-  await hub.replica.registry(FRONTIER).rotate('hub:laptop', public_key)
+  await hub.replica.registry(FRONTIER).rotate('hub:laptop', publicKey)
   assert.is((await laptop.push(FRONTIER, 'hub:main')).admitted, 1)
   assert.equal(await reasons(hub.replica), ['by the first key', 'by the second key'])
   const kinds = (await laptop.journal(FRONTIER, { limit: 100 })).map(entry => entry.kind)
@@ -114,7 +114,7 @@ test('a rotation that was cut off before the former key was cut is completed whe
   const { former } = await made.rotateKey()
   const cuts = made.registry(FRONTIER).cuts()
   assert.equal(
-    cuts.map(cut => [cut.public_key, cut.heads]),
+    cuts.map(cut => [cut.publicKey, cut.heads]),
     [[former, [toHex(nodeDigest(cid))]]],
   )
   assert.equal(made.registry('vfr_00000000000000aa').cuts(), [], 'an empty log has no heads to cut at')
@@ -154,7 +154,7 @@ test('a key that takes the place of another owns again what a clone without it h
   const location = dir.join('store')
   const { replica, report } = await Replica.clone(hub.url, { location, key: hub.replica.key.publicKey })
   await replica.close()
-  assert.is(report.held_count, 1)
+  assert.is(report.heldCount, 1)
   await using again = await Replica.open({ location, useKey: laptop.key })
   assert.equal(again.heads(FRONTIER), laptop.heads(FRONTIER))
   assert.is(again.key.publicKey, laptop.key.publicKey)

@@ -32,8 +32,8 @@ test('a pull takes only what is lacking, and its cost follows the difference', a
   await hub.replica.append(FRONTIER, draft('one more'))
   const second = await laptop.pull(FRONTIER, 'hub:main')
   assert.equal([second.admitted, second.known, second.equal], [1, 0, true])
-  assert.ok(second.received_bytes < 4000, `${second.received_bytes} bytes`)
-  assert.is(second.round_trips, 2)
+  assert.ok(second.receivedBytes < 4000, `${second.receivedBytes} bytes`)
+  assert.is(second.roundTrips, 2)
 })
 
 test('two diverged replicas end equal after a pull and a push', async () => {
@@ -67,11 +67,11 @@ test('nodes of an unregistered key are held, and registering it admits them with
   await laptop.append(FRONTIER, draft('on top of it'))
 
   const report = await laptop.push(FRONTIER, 'hub:main')
-  assert.equal([report.admitted, report.held_count, report.equal], [0, 2, false])
+  assert.equal([report.admitted, report.heldCount, report.equal], [0, 2, false])
   assert.ok(report.held.some(item => item.key === third.key.publicKey))
   const status = (await hub.replica.status()).frontiers[0]!
   assert.is(status.held, 2)
-  assert.ok(status.held_by.some(wait => wait.kind === 'key' && wait.id === third.key.publicKey))
+  assert.ok(status.heldBy.some(wait => wait.kind === 'key' && wait.id === third.key.publicKey))
 
   const peer = { id: 'hub:third', url: 'wss://third.example', publicKey: third.key.publicKey }
   assert.is((await hub.replica.registry(FRONTIER).add(peer)).admitted, 2)
@@ -130,7 +130,7 @@ test('a push to a hub that stops is told so, and the same push goes on when the 
   }
   const failure = await laptop.push(FRONTIER, 'hub:main', { onProgress }).catch(error => error)
   assert.is(failure.code, 'ERR_SYNC_CLOSED')
-  assert.match(failure.message, 'as a hub does that is stopping')
+  assert.match(failure.message, 'because its hub shuts down')
   await stopping
   await using again = await serve(Number(port))
   const had = (await again.replica.status()).frontiers[0]!.nodes
@@ -148,7 +148,7 @@ test('a clone holds what others made until their keys are known; adopting the re
   const options = { key: hub.replica.key.publicKey }
   const plain = await Replica.clone(hub.url, { ...options, location: new MemoryStore() })
   await using held = plain.replica
-  assert.equal([plain.report.admitted, plain.report.held_count], [0, 2])
+  assert.equal([plain.report.admitted, plain.report.heldCount], [0, 2])
   const adopted = await held.adopt(FRONTIER, 'hub:main')
   assert.equal(adopted.adopted, ['hub:laptop'])
   assert.is(adopted.admitted, 2)
@@ -184,7 +184,7 @@ test('a revoked key that the adopted registry cuts: its nodes below the cut come
     adoptRegistry: true,
   })
   await using clone = replica
-  assert.equal([report.admitted, report.held_count, report.equal], [3, 0, true])
+  assert.equal([report.admitted, report.heldCount, report.equal], [3, 0, true])
   assert.equal(clone.heads(FRONTIER), hub.replica.heads(FRONTIER))
 })
 

@@ -64,7 +64,7 @@ async function servesOthers({ hub }: Scene): Promise<void> {
     await other.registry(FRONTIER).add(rogue)
     const report = await other.pull(FRONTIER, 'hub:main')
     assert.is(report.equal, true)
-    assert.is(report.heads_digest, hub.replica.headsDigest(FRONTIER))
+    assert.is(report.headsDigest, hub.replica.headsDigest(FRONTIER))
   } finally {
     await other.close()
   }

@@ -101,7 +101,7 @@ if (certificate === undefined) {
   test('a session inside of TLS is bound to it and works', async () => {
     await using both = await sides(certificate)
     const report = await trusting(() => both.laptop.pull(FRONTIER, 'hub:main'))
-    assert.equal([report.held_count + report.admitted, new URL(both.hub.url).protocol], [1, 'wss:'])
+    assert.equal([report.heldCount + report.admitted, new URL(both.hub.url).protocol], [1, 'wss:'])
   })
 
   test('somebody between two TLS connections is found out', async () => {
@@ -119,7 +119,7 @@ if (certificate === undefined) {
     await using both = await sides(undefined, () => proxy.url)
     hub = both.hub
     const report = await trusting(() => both.laptop.pull(FRONTIER, 'hub:main'))
-    assert.is(report.held_count + report.admitted, 1)
+    assert.is(report.heldCount + report.admitted, 1)
   })
 }
 

@@ -200,7 +200,7 @@ async function contentOf(location: string, key: string): Promise<Content> {
     const hub = replica
       .registry(frontier)
       .list()
-      .find(peer => peer.public_key === key.toLowerCase())
+      .find(peer => peer.publicKey === key.toLowerCase())
     return { frontier, nodes, peer: hub?.id ?? '<hub>' }
   } catch (error) {
     if (!hasCode(error)) throw error

@@ -15,7 +15,7 @@ import type {
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
-import { type Printable, RawJson } from '../terminal/json-output.ts'
+import { type Printable, RawJson, toJsonNames } from '../terminal/json-output.ts'
 import { columns, plural, shortCid } from '../terminal/layout.ts'
 import { ProgressLine } from '../terminal/progress.ts'
 
@@ -109,9 +109,9 @@ async function runList(context: StoreContext, args: Args): Promise<ExitCode> {
 
 function listLines(frontier: string, conflicts: readonly ListedConflict[]): string[] {
   if (conflicts.length === 0) return [`no conflicts in ${frontier}`]
-  const rows = conflicts.map(({ id, finding_id, kind, field, values, state }) => [
+  const rows = conflicts.map(({ id, findingId, kind, field, values, state }) => [
     id,
-    finding_id ?? '',
+    findingId ?? '',
     field ?? kind ?? '',
     state,
     ...values.map(exact),
@@ -121,12 +121,12 @@ function listLines(frontier: string, conflicts: readonly ListedConflict[]): stri
 
 function recordedLines(frontier: string, recorded: readonly RecordedConflict[]): string[] {
   if (recorded.length === 0) return [`no recorded conflicts in ${frontier}`]
-  const rows = recorded.map(({ id, finding_id, kind, state, peer_id, detail }) => [
+  const rows = recorded.map(({ id, findingId, kind, state, peerId, detail }) => [
     id,
-    finding_id,
+    findingId,
     kind,
     state,
-    peer_id,
+    peerId,
     detail ?? '',
   ])
   return [...columns(rows), `${plural(recorded.length, 'conflict')} recorded`]
@@ -163,13 +163,13 @@ async function runExplain(context: StoreContext, args: Args): Promise<ExitCode> 
 type Fields = { [key: string]: Printable }
 
 function conflictFields(conflict: Omit<ListedConflict, 'state'> & { state: ConflictView['state'] }): Fields {
-  const { id, finding_id, kind, field, events, values, state } = conflict
-  const subject = { finding_id: finding_id ?? null, kind: kind ?? null, field: field ?? null }
+  const { id, findingId, kind, field, events, values, state } = conflict
+  const subject = { finding_id: findingId ?? null, kind: kind ?? null, field: field ?? null }
   return { id, ...subject, events: [...events], values: values.map(raw), state }
 }
 
 function recordedFields({ detail, resolutions, ...rest }: RecordedConflict): Fields {
-  return { ...rest, detail: detail ?? null, resolutions: [...resolutions] }
+  return toJsonNames({ ...rest, detail: detail ?? null, resolutions: [...resolutions] })
 }
 
 function viewFields(conflict: ConflictView): Fields {
@@ -183,11 +183,11 @@ function viewFields(conflict: ConflictView): Fields {
 }
 
 function viewRows(conflict: ConflictView): string[][] {
-  const { id, finding_id, kind, events, values, state, shown, standing, recorded } = conflict
+  const { id, findingId, kind, events, values, state, shown, standing, recorded } = conflict
   return [
     ['conflict', id],
     ['kind', kind ?? 'unknown'],
-    ['finding', finding_id ?? 'unknown'],
+    ['finding', findingId ?? 'unknown'],
     ['state', state],
     ...(recorded === undefined ? [] : [['recorded', recordedText(recorded)]]),
     ...events.map((event, at) => [event, exact(values[at]!)]),
@@ -196,8 +196,8 @@ function viewRows(conflict: ConflictView): string[][] {
   ]
 }
 
-function recordedText({ peer_id, at, recorded_in, detail }: RecordedConflict): string {
-  return [`with ${peer_id} at ${at}, in the ${recorded_in}`, ...(detail === undefined ? [] : [detail])].join(': ')
+function recordedText({ peerId, at, recordedIn, detail }: RecordedConflict): string {
+  return [`with ${peerId} at ${at}, in the ${recordedIn}`, ...(detail === undefined ? [] : [detail])].join(': ')
 }
 
 function sideFields(side: ConflictSide): { [key: string]: Printable } {

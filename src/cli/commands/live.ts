@@ -9,7 +9,7 @@ import type { LiveRound } from '../../transport/session.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
-import type { Printable } from '../terminal/json-output.ts'
+import { type Printable, toJsonNames } from '../terminal/json-output.ts'
 import { columns, plural, size, thousands } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
 import { ProgressLine } from '../terminal/progress.ts'
@@ -79,7 +79,7 @@ async function runOnce({ replica, io, out, signal }: StoreContext, request: Sync
   } finally {
     await progress.clear()
   }
-  const refused = (report.in?.refused_count ?? 0) + (report.out?.refused_count ?? 0)
+  const refused = (report.in?.refusedCount ?? 0) + (report.out?.refusedCount ?? 0)
   return out.done({
     exit: refused > 0 || (mode === 'both' && !report.equal) ? 1 : 0,
     fields: reportFields(report),
@@ -88,13 +88,13 @@ async function runOnce({ replica, io, out, signal }: StoreContext, request: Sync
 }
 
 function reportFields(report: ExchangeReport): { [key: string]: Printable | undefined } {
-  const { in: came, out: went, heads, conflicts_opened: _, ...rest } = report
+  const { in: came, out: went, heads, conflictsOpened: _, ...rest } = report
   const ways = { in: came && directionFields(came), out: went && directionFields(went) }
-  return { ...rest, heads: [...heads], ...ways, ...openedMembers(report) }
+  return toJsonNames({ ...rest, heads: [...heads], ...ways, ...openedMembers(report) })
 }
 
 function directionFields(report: DirectionReport & MergeReport): { [key: string]: Printable | undefined } {
-  const { held, refused, conflicts_opened: _, ...counts } = report
+  const { held, refused, conflictsOpened: _, ...counts } = report
   return {
     ...counts,
     held: held.map(({ cid, key }) => ({ cid, key })),
@@ -111,12 +111,12 @@ function reportLines(report: ExchangeReport): string[] {
     ...columns([
       ...way('in', report.in),
       ...way('out', report.out),
-      ['  wire', `${size(report.sent_bytes)} out, ${size(report.received_bytes)} in`],
+      ['  wire', `${size(report.sentBytes)} out, ${size(report.receivedBytes)} in`],
       ['  heads', `${thousands(report.heads.length)}, ${report.equal ? 'equal' : 'different'} on both sides`],
       ...(report.note === undefined ? [] : [['', report.note]]),
       ...indented(report.in === undefined ? [] : conflictRows(report)),
       ...indented(openedRemotely(report.peer, report.out ?? {})),
-      ...(report.same_registry ? [] : [['  registry', 'peer lists differ: see `replica peer adopt`']]),
+      ...(report.sameRegistry ? [] : [['  registry', 'peer lists differ: see `replica peer adopt`']]),
     ]),
   ]
 }
@@ -125,8 +125,8 @@ function indented(rows: readonly string[][]): string[][] {
   return rows.map(([name, value]) => [name === '' ? '' : `  ${name}`, value!])
 }
 
-function directionText({ admitted, known, held_count, refused_count }: DirectionReport): string {
-  return `${thousands(admitted)} admitted, ${thousands(known)} known, ${thousands(held_count)} held, ${thousands(refused_count)} refused`
+function directionText({ admitted, known, heldCount, refusedCount }: DirectionReport): string {
+  return `${thousands(admitted)} admitted, ${thousands(known)} known, ${thousands(heldCount)} held, ${thousands(refusedCount)} refused`
 }
 
 /** The maximum number of rounds that wait in memory for a slow reader; further rounds are not printed. */
@@ -182,7 +182,7 @@ async function followLive(
     exit,
     fields: {
       ...{ frontier, peer, mode, in: sums.in, out: sums.out, equal, heads_digest: replica.headsDigest(frontier) },
-      ...openedMembers(merged),
+      ...toJsonNames(openedMembers(merged)),
     },
     lines: [
       `followed ${peer}: ${plural(sums.in, 'node')} in, ${plural(sums.out, 'node')} out, heads ${equal ? 'equal' : 'different'} on both sides`,

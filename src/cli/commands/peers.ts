@@ -6,7 +6,7 @@ import type { AdoptReport } from '../../replica/sync/sync-client.ts'
 import type { Args } from '../args.ts'
 import type { Command } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
-import type { Printable } from '../terminal/json-output.ts'
+import { type Printable, toJsonNames } from '../terminal/json-output.ts'
 import { columns, plural } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
 
@@ -100,7 +100,7 @@ const list: Command = {
     const frontier = context.replica.frontier(args.text('frontier'))
     const registry = context.replica.registry(frontier)
     const [peers, cuts, digest] = await Promise.all([registry.list(), registry.cuts(), registry.digest()])
-    const rows = peers.map(peer => [peer.id, peer.url, peer.live ?? 'off', peer.public_key, peer.note ?? ''])
+    const rows = peers.map(peer => [peer.id, peer.url, peer.live ?? 'off', peer.publicKey, peer.note ?? ''])
     return context.out.done({
       fields: {
         frontier,
@@ -113,7 +113,7 @@ const list: Command = {
           ? [`no registered peers for ${frontier}`]
           : columns([['id', 'url', 'live', 'key', 'note'], ...rows])),
         ...cuts.map(
-          cut => `cut off: ${cut.id}, key ${cut.public_key}, at ${plural(cut.heads.length, 'head')}, ${cut.at}`,
+          cut => `cut off: ${cut.id}, key ${cut.publicKey}, at ${plural(cut.heads.length, 'head')}, ${cut.at}`,
         ),
       ],
     })
@@ -135,7 +135,7 @@ const remove: Command = {
     const { cut } = await context.replica.registry(frontier).remove(args.argument(0))
     return context.out.done({
       fields: { frontier, cut: cutFields(cut) },
-      lines: [`removed ${cut.id} from ${frontier}; later nodes of key ${cut.public_key} are refused`],
+      lines: [`removed ${cut.id} from ${frontier}; later nodes of key ${cut.publicKey} are refused`],
     })
   },
 }
@@ -153,7 +153,7 @@ const rotate: Command = {
     const { peer, admitted } = await context.replica.registry(frontier).rotate(args.argument(0), args.required('key'))
     return context.out.done({
       fields: { frontier, peer: peerFields(peer), admitted },
-      lines: [`${peer.id} now has the key ${peer.public_key}`, ...admittedLines(admitted)],
+      lines: [`${peer.id} now has the key ${peer.publicKey}`, ...admittedLines(admitted)],
     })
   },
 }
@@ -199,8 +199,8 @@ export function adoptionLines({ adopted, cut, skipped }: AdoptReport, peer: stri
 
 export const PEER_COMMANDS: readonly Command[] = [add, set, list, remove, rotate, adopt]
 
-function peerFields({ id, url, public_key, added_at, note, live }: Peer): { [key: string]: Printable | undefined } {
-  return { id, url, public_key, added_at, note, live: live ?? 'off' }
+function peerFields({ id, url, publicKey, addedAt, note, live }: Peer): { [key: string]: Printable | undefined } {
+  return toJsonNames({ id, url, publicKey, addedAt, note, live: live ?? 'off' })
 }
 
 function liveSetting(args: Args): LiveSetting | undefined {
@@ -209,8 +209,8 @@ function liveSetting(args: Args): LiveSetting | undefined {
   throw usage(`--live must be one of ${LIVE_SETTINGS.join(', ')}, not ${JSON.stringify(text)}`)
 }
 
-function cutFields({ id, public_key, heads, at }: Cut): { [key: string]: Printable } {
-  return { id, public_key, heads, at }
+function cutFields({ id, publicKey, heads, at }: Cut): { [key: string]: Printable } {
+  return toJsonNames({ id, publicKey, heads, at })
 }
 
 function admittedLines(admitted: number): string[] {

@@ -4,7 +4,7 @@ import type { ExitCode } from '../../base/errors.ts'
 import type { FrontierStatus, HeldBy } from '../../replica/status.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
-import type { Printable } from '../terminal/json-output.ts'
+import { type Printable, toJsonNames } from '../terminal/json-output.ts'
 import { columns, plural, shortHex, size, thousands } from '../terminal/layout.ts'
 import { linkFields, linkLines } from '../terminal/link-lines.ts'
 
@@ -50,7 +50,7 @@ const held: Command = {
     const { frontiers } = await context.replica.status()
     const one = frontiers.find(status => status.frontier === frontier)!
     return context.out.done({
-      fields: { frontier, ...heldFields(one) },
+      fields: toJsonNames({ frontier, ...heldFields(one) }),
       lines: one.held === 0 ? [`no held nodes for ${frontier}`] : heldLines(one),
     })
   },
@@ -68,13 +68,13 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
     thousands(one.heads),
     thousands(one.held),
     thousands(one.peers),
-    shortHex(one.heads_digest),
+    shortHex(one.headsDigest),
   ])
   const titles = ['frontier', 'events', 'nodes', 'heads', 'held', 'peers', 'heads digest']
   const lines = columns([
-    ['hub', report.hub_id],
-    ['key', report.public_key],
-    ['store', `${context.location}, ${size(report.disk_bytes)}`],
+    ['hub', report.hubId],
+    ['key', report.publicKey],
+    ['store', `${context.location}, ${size(report.diskBytes)}`],
     ...(context.servedAt === undefined ? [] : [['serving', context.servedAt]]),
   ])
   if (rows.length === 0) lines.push('', 'no frontiers yet: create, track, import or clone one')
@@ -84,10 +84,10 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
   return context.out.done({
     fields: {
       dir: context.location,
-      hub_id: report.hub_id,
-      public_key: report.public_key,
+      hub_id: report.hubId,
+      public_key: report.publicKey,
       serving: context.servedAt ?? null,
-      disk_bytes: report.disk_bytes,
+      disk_bytes: report.diskBytes,
       frontiers: frontiers.map(one => statusFields(one)),
     },
     lines,
@@ -95,12 +95,12 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
 }
 
 function statusFields(one: FrontierStatus): { [key: string]: Printable } {
-  const { held_by: _, links, ...rest } = one
-  return { ...rest, ...heldFields(one), links: links.map(linkFields) }
+  const { heldBy: _, links, ...rest } = one
+  return toJsonNames({ ...rest, ...heldFields(one), links: links.map(linkFields) })
 }
 
-function heldFields({ held, held_bytes, held_by }: FrontierStatus): { [key: string]: Printable } {
-  return { held, held_bytes, held_by: held_by.map(({ kind, id, nodes }) => ({ kind, id, nodes })) }
+function heldFields({ held, heldBytes, heldBy }: FrontierStatus): { [key: string]: Printable } {
+  return { held, heldBytes, heldBy: heldBy.map(({ kind, id, nodes }) => ({ kind, id, nodes })) }
 }
 
 const WAITS: Record<HeldBy['kind'], string> = {
@@ -110,11 +110,11 @@ const WAITS: Record<HeldBy['kind'], string> = {
   document: 'for the document',
 }
 
-function heldLines({ frontier, held, held_bytes, held_by }: FrontierStatus): string[] {
-  const lines = [`held for ${frontier}: ${plural(held, 'node')}, ${size(held_bytes)}`]
-  for (const { kind, id, nodes } of held_by)
+function heldLines({ frontier, held, heldBytes, heldBy }: FrontierStatus): string[] {
+  const lines = [`held for ${frontier}: ${plural(held, 'node')}, ${size(heldBytes)}`]
+  for (const { kind, id, nodes } of heldBy)
     lines.push(`  ${plural(nodes, 'node')} ${nodes === 1 ? 'waits' : 'wait'} ${WAITS[kind]} ${id}`)
-  const key = held_by.find(wait => wait.kind === 'key')
+  const key = heldBy.find(wait => wait.kind === 'key')
   if (key !== undefined) lines.push(`  to admit: replica peer add <id> <url> --key ${key.id} --frontier ${frontier}`)
   return lines
 }

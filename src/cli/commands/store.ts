@@ -60,12 +60,12 @@ const keysNew: Command = {
   ],
   examples: ['replica keys new'],
   async run(context) {
-    const { public_key, former } = await context.replica.rotateKey()
+    const { publicKey, former } = await context.replica.rotateKey()
     return context.out.done({
-      fields: { dir: context.location, hub_id: context.replica.hubId, public_key, former },
+      fields: { dir: context.location, hub_id: context.replica.hubId, public_key: publicKey, former },
       lines: columns([
         ['hub', context.replica.hubId],
-        ['key', public_key],
+        ['key', publicKey],
         ['former', former],
       ]),
     })

@@ -21,6 +21,21 @@ export type Printable =
   | readonly Printable[]
   | { readonly [key: string]: Printable | undefined }
 
+/** Returns the members under snake_case names, and those of all objects in them: `heldCount` becomes `held_count`. */
+export function toJsonNames(members: { readonly [key: string]: Printable | undefined }): { [key: string]: Printable } {
+  const renamed: { [key: string]: Printable } = {}
+  for (const [key, member] of Object.entries(members)) {
+    if (member === undefined) continue
+    renamed[key.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)] = withJsonNames(member)
+  }
+  return renamed
+}
+
+function withJsonNames(value: Printable): Printable {
+  if (value instanceof RawJson || value === null || typeof value !== 'object') return value
+  return isList(value) ? value.map(withJsonNames) : toJsonNames(value)
+}
+
 /** Returns one line of JSON. Undefined members are omitted. */
 export function writeJson(value: Printable): string {
   return escapeJson(write(value))

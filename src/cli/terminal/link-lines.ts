@@ -5,10 +5,10 @@ import type { Printable } from './json-output.ts'
 import { columns, plural, shortHex } from './layout.ts'
 
 export function linkFields(link: PeerStatus): { [key: string]: Printable } {
-  const { held_keys, failure, ...rest } = link
+  const { heldKeys, failure, ...rest } = link
   return {
     ...rest,
-    held_keys: [...held_keys],
+    heldKeys: [...heldKeys],
     failure: failure === null ? null : { code: failure.code, message: failure.message },
   }
 }
@@ -21,11 +21,11 @@ export function linkLines({ frontier, links }: FrontierStatus): string[] {
 }
 
 function stateText(link: PeerStatus): string {
-  const { state, behind, ahead, held_keys } = link
-  const [first, ...more] = held_keys
+  const { state, behind, ahead, heldKeys } = link
+  const [first, ...more] = heldKeys
   switch (state) {
     case 'unreachable':
-      return `unreachable since ${link.unreachable_since}: ${link.failure?.message ?? ''}`
+      return `unreachable since ${link.unreachableSince}: ${link.failure?.message ?? ''}`
     case 'unknown':
       return 'no exchange yet'
     case 'in sync':
@@ -51,8 +51,8 @@ function linkText({ link }: PeerStatus): string {
   return link ?? '-'
 }
 
-function lastExchangeText({ last_exchange, lag_seconds, lag_events }: PeerStatus): string {
-  if (last_exchange === null) return 'never'
-  if (lag_events === 0) return last_exchange
-  return `${last_exchange}, lag ${plural(lag_events, 'event')}${lag_seconds === null ? '' : `, ${lag_seconds} s`}`
+function lastExchangeText({ lastExchange, lagSeconds, lagEvents }: PeerStatus): string {
+  if (lastExchange === null) return 'never'
+  if (lagEvents === 0) return lastExchange
+  return `${lastExchange}, lag ${plural(lagEvents, 'event')}${lagSeconds === null ? '' : `, ${lagSeconds} s`}`
 }

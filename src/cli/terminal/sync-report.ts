@@ -6,7 +6,7 @@ import type { MergeReport, OpenedConflict } from '../../replica/merge-observer.t
 import type { Replica } from '../../replica/replica.ts'
 import type { Progress, SyncReport } from '../../replica/sync/sync-client.ts'
 import type { Context } from '../command.ts'
-import type { Printable } from './json-output.ts'
+import { type Printable, toJsonNames } from './json-output.ts'
 import { columns, plural, size, thousands } from './layout.ts'
 import type { ProgressLine } from './progress.ts'
 
@@ -26,7 +26,7 @@ export async function printSyncReport(
   { way, report, notice, fields, lines }: SyncOutcome,
 ): Promise<ExitCode> {
   const exit = await out.done({
-    exit: report.refused_count > 0 ? 1 : 0,
+    exit: report.refusedCount > 0 ? 1 : 0,
     fields: { ...fields, ...reportFields(report) },
     lines: [
       headline(way, report),
@@ -38,8 +38,8 @@ export async function printSyncReport(
 }
 
 function reportFields(report: SyncReport): { [key: string]: Printable | undefined } {
-  const { frontier, peer, admitted, known, held, refused, conflicts_opened: _, ...rest } = report
-  return {
+  const { frontier, peer, admitted, known, held, refused, conflictsOpened: _, ...rest } = report
+  return toJsonNames({
     frontier,
     peer,
     admitted,
@@ -48,17 +48,17 @@ function reportFields(report: SyncReport): { [key: string]: Printable | undefine
     refused: refused.map(({ cid, code }) => ({ cid, code })),
     ...rest,
     ...openedMembers(report),
-  }
+  })
 }
 
-export function openedMembers({ conflicts_opened: opened, conflicts_opened_count }: MergeReport): {
+export function openedMembers({ conflictsOpened: opened, conflictsOpenedCount }: MergeReport): {
   [key: string]: Printable | undefined
 } {
-  return { conflicts_opened_count, conflicts_opened: opened?.map(openedFields) }
+  return { conflictsOpenedCount, conflictsOpened: opened?.map(openedFields) }
 }
 
-function openedFields({ id, finding_id, kind, field, events, state }: OpenedConflict): { [key: string]: Printable } {
-  const subject = { finding_id: finding_id ?? null, kind: kind ?? null, field: field ?? null }
+function openedFields({ id, findingId, kind, field, events, state }: OpenedConflict): { [key: string]: Printable } {
+  const subject = { findingId: findingId ?? null, kind: kind ?? null, field: field ?? null }
   return { id, ...subject, events: [...events], state }
 }
 
@@ -73,29 +73,29 @@ function headline(way: SyncVerb, { frontier, peer }: SyncReport): string {
 const REFUSED_LISTED_MAX = 10
 
 function rows(way: SyncVerb, report: SyncReport): string[][] {
-  const { refused, refused_count, round_trips } = report
+  const { refused, refusedCount, roundTrips } = report
   const listed = refused.slice(0, REFUSED_LISTED_MAX)
-  const more = refused_count - listed.length
+  const more = refusedCount - listed.length
   return [
     ['admitted', thousands(report.admitted)],
     ['known', thousands(report.known)],
-    ['held', thousands(report.held_count)],
-    ['refused', thousands(refused_count)],
+    ['held', thousands(report.heldCount)],
+    ['refused', thousands(refusedCount)],
     ...listed.map(({ cid, code }) => ['', `${cid} ${code}`]),
     ...(more > 0 ? [['', `and ${thousands(more)} more`]] : []),
-    ['wire', `${size(report.sent_bytes)} out, ${size(report.received_bytes)} in, ${plural(round_trips, 'round trip')}`],
+    ['wire', `${size(report.sentBytes)} out, ${size(report.receivedBytes)} in, ${plural(roundTrips, 'round trip')}`],
     ['heads', `${thousands(report.heads.length)}, ${report.equal ? 'equal on both sides' : 'different on both sides'}`],
     ...(report.note === undefined ? [] : [['', report.note]]),
     ...(way === 'pull' ? conflictRows(report) : []),
     ...(way === 'push' ? openedRemotely(report.peer, report) : []),
-    ...(report.same_registry ? [] : [['registry', 'peer lists differ: see `replica peer adopt`']]),
+    ...(report.sameRegistry ? [] : [['registry', 'peer lists differ: see `replica peer adopt`']]),
   ]
 }
 
 const CONFLICTS_LISTED_MAX = 5
 
 /** Returns rows for opened conflicts; without conflicts none; one row if they were not looked for. */
-export function conflictRows({ conflicts_opened: opened, conflicts_opened_count: count = 0 }: MergeReport): string[][] {
+export function conflictRows({ conflictsOpened: opened, conflictsOpenedCount: count = 0 }: MergeReport): string[][] {
   if (opened === undefined) return [['conflicts', 'not computed: see `replica conflicts list`']]
   return openedRows(opened, { count, opened: 'opened; for details: `replica conflicts explain <id>`' })
 }
@@ -103,7 +103,7 @@ export function conflictRows({ conflicts_opened: opened, conflicts_opened_count:
 /** Returns rows for conflicts that a push opened at the peer, as the peer reports them. */
 export function openedRemotely(
   peer: string,
-  { conflicts_opened: opened = [], conflicts_opened_count: count = 0 }: MergeReport,
+  { conflictsOpened: opened = [], conflictsOpenedCount: count = 0 }: MergeReport,
 ): string[][] {
   return openedRows(opened, {
     count,
@@ -120,24 +120,24 @@ function openedRows(
   const more = count - listed.length
   return [
     ['conflicts', `${thousands(count)} ${opened}`],
-    ...listed.map(({ id, kind = 'a conflict', finding_id, state }) => [
+    ...listed.map(({ id, kind = 'a conflict', findingId, state }) => [
       '',
-      `${id} ${conflictText({ kind, finding_id, state })}`,
+      `${id} ${conflictText({ kind, findingId, state })}`,
     ]),
     ...(more > 0 ? [['', `and ${thousands(more)} more`]] : []),
   ]
 }
 
-function conflictText({ kind, finding_id: id, state }: Pick<OpenedConflict, 'kind' | 'finding_id' | 'state'>): string {
+function conflictText({ kind, findingId: id, state }: Pick<OpenedConflict, 'kind' | 'findingId' | 'state'>): string {
   const about = id === undefined ? kind! : `${kind} of ${id}`
   return state === 'contested' ? `${about}, between resolutions` : about
 }
 
 /** Returns the nodes held after a pull by missing key, with the command that admits them. */
 export async function heldLocally(replica: Replica, report: SyncReport): Promise<string[]> {
-  if (report.held_count === 0) return []
+  if (report.heldCount === 0) return []
   const { frontiers } = await replica.status()
-  const waits = frontiers.find(one => one.frontier === report.frontier)?.held_by ?? []
+  const waits = frontiers.find(one => one.frontier === report.frontier)?.heldBy ?? []
   return waits.flatMap(({ kind, id, nodes }) => {
     if (kind !== 'key') return []
     const what = `${plural(nodes, 'node')} of key ${id}`

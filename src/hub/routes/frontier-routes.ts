@@ -100,8 +100,8 @@ export async function conflicts(hub: HubContext, { params, query }: RequestConte
 }
 
 function conflictText({ events, values, ...conflict }: ListedConflict): string {
-  const { id, finding_id, kind, field, state } = conflict
-  const subject = { finding_id: finding_id ?? null, kind: kind ?? null, field: field ?? null }
+  const { id, findingId, kind, field, state } = conflict
+  const subject = { finding_id: findingId ?? null, kind: kind ?? null, field: field ?? null }
   const members: Record<string, Json> = { id, ...subject, events: [...events], values: [...values], state }
   return printJson(new Map(Object.entries(members)))
 }

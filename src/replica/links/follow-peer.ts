@@ -41,7 +41,7 @@ export async function followPeer(
   { frontier, peer }: { frontier: string; peer: string },
   options: LiveOptions,
 ): Promise<MergeReport> {
-  const { url, public_key: key, live } = peerOf(home, frontier, peer)
+  const { url, publicKey: key, live } = peerOf(home, frontier, peer)
   const { mode = live ?? 'both', signal, onRound, onState } = options
   let phase: LinkPhase = 'connecting'
   let hasFailed = false

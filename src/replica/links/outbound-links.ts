@@ -91,7 +91,7 @@ interface WantedLink {
 function wantedLinks(home: ReplicaContext): Map<string, WantedLink> {
   const all = new Map<string, WantedLink>()
   for (const frontier of [...home.frontiers.keys()].sort()) {
-    for (const { id, url, public_key: key, live } of home.frontier(frontier).registry.list()) {
+    for (const { id, url, publicKey: key, live } of home.frontier(frontier).registry.list()) {
       if (live === undefined || url === '') continue
       let name = ''
       for (let i = 0; name === '' || (all.get(name)?.list.length ?? 0) >= WIRE_LIMITS.channelsMax; i++) {

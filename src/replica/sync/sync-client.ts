@@ -48,22 +48,22 @@ export interface SyncReport extends MergeReport {
   readonly known: number
   /** At most 256 of `held_count`. */
   readonly held: readonly { cid: string; key: string }[]
-  readonly held_count: number
+  readonly heldCount: number
   readonly refused: readonly { cid: string; code: string }[]
-  readonly refused_count: number
+  readonly refusedCount: number
   /** Bytes of messages, without WebSocket and TCP framing. */
-  readonly sent_bytes: number
-  readonly received_bytes: number
-  readonly sent_frames: number
-  readonly received_frames: number
-  readonly round_trips: number
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  readonly sentFrames: number
+  readonly receivedFrames: number
+  readonly roundTrips: number
   readonly heads: readonly string[]
-  readonly heads_digest: string
-  readonly peer_heads_digest: string
+  readonly headsDigest: string
+  readonly peerHeadsDigest: string
   /** Both sides have the same heads now. */
   readonly equal: boolean
   /** Both replicas follow the same admission rules (registered keys and cuts). */
-  readonly same_registry: boolean
+  readonly sameRegistry: boolean
   /** Why the heads differ, in words; absent when they don't. */
   readonly note?: string
 }
@@ -145,19 +145,19 @@ export function reportOf(
     admitted: tally.admitted,
     known: tally.known,
     held: tally.held.map(item => ({ cid: cidText(item.digest), key: toHex(item.key) })),
-    held_count: tally.heldCount,
+    heldCount: tally.heldCount,
     refused: tally.refused.map(item => ({ cid: cidText(item.digest), code: item.code })),
-    refused_count: tally.refusedCount,
-    sent_bytes: traffic.sentBytes,
-    received_bytes: traffic.receivedBytes,
-    sent_frames: traffic.sentFrames,
-    received_frames: traffic.receivedFrames,
-    round_trips: traffic.roundTrips,
+    refusedCount: tally.refusedCount,
+    sentBytes: traffic.sentBytes,
+    receivedBytes: traffic.receivedBytes,
+    sentFrames: traffic.sentFrames,
+    receivedFrames: traffic.receivedFrames,
+    roundTrips: traffic.roundTrips,
     heads: log.heads.map(head => cidText(head)),
-    heads_digest: digest,
-    peer_heads_digest: peerDigest,
+    headsDigest: digest,
+    peerHeadsDigest: peerDigest,
     equal,
-    same_registry: toHex(log.registry) === toHex(channel.theirs!.registry),
+    sameRegistry: toHex(log.registry) === toHex(channel.theirs!.registry),
     ...(note === undefined ? {} : { note }),
   }
 }
@@ -235,9 +235,9 @@ export async function syncWith(
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
     return { ...reportOf({ ...parts, ...sync }, ours), ...reportedByPeer(parts.channel) }
   })
-  const { admitted, held_count: held, refused_count: refused, heads_digest } = report
+  const { admitted, heldCount: held, refusedCount: refused, headsDigest } = report
   if (admitted + held + refused > 0) {
-    const facts = { peer: sync.peer, admitted, held, refused, heads_digest }
+    const facts = { peer: sync.peer, admitted, held, refused, heads_digest: headsDigest }
     await home.journal.write(sync.frontier, `sync.${sync.mode}`, facts)
   }
   if (sync.mode === 'push') return report // what that opened, the peer has told, and its journal has it
@@ -262,7 +262,7 @@ export async function runChannel<T>(
   report: (parts: { channel: Channel; exchange: Session }) => T,
 ): Promise<T> {
   const peer = peerOf(home, frontier, id)
-  const standing = await home.standings.of(home.frontier(frontier), peer.public_key)
+  const standing = await home.standings.of(home.frontier(frontier), peer.publicKey)
   try {
     return await withPeer({ home, services, peer }, options, async exchange => {
       const channel = await exchange.open(frontier, mode)
@@ -287,7 +287,7 @@ export async function adoptRegistry(
   const peer = peerOf(home, frontier, from.peer)
   const bytes = await withPeer({ home, services, peer }, options, exchange => exchange.registry(frontier))
   const { registry, gate } = home.frontier(frontier)
-  const offer = registry.readOffer(bytes, hubKey(peer.public_key))
+  const offer = registry.readOffer(bytes, hubKey(peer.publicKey))
   const { added, cut, skipped } = await gate.exclusive(() => registry.adopt(offer, { at: home.now(), allowPlain }))
   const { admitted } = await gate.reevaluateHeld()
   await home.journal.write(frontier, 'registry.adopted', { peer: peer.id, adopted: added, cut })
@@ -345,17 +345,14 @@ function withPeer<T>(
   use: (exchange: Session) => Promise<T>,
 ): Promise<T> {
   const { home, services, peer } = parts
-  const { url, public_key } = peer
+  const { url, publicKey } = peer
   const { key, hubId, scheduling, linkTools } = home
-  const dial = { url, expect: hubKey(public_key), key, hubId, services, connect: linkTools.dial, scheduling }
+  const dial = { url, expect: hubKey(publicKey), key, hubId, services, connect: linkTools.dial, scheduling }
   return withSession(dial, options, use)
 }
 
 /** What a sink did with the nodes of one way. */
-export type DirectionReport = Pick<
-  SyncReport,
-  'admitted' | 'known' | 'held' | 'held_count' | 'refused' | 'refused_count'
->
+export type DirectionReport = Pick<SyncReport, 'admitted' | 'known' | 'held' | 'heldCount' | 'refused' | 'refusedCount'>
 
 export interface ExchangeReport extends Omit<SyncReport, keyof DirectionReport> {
   readonly mode: Mode
@@ -381,14 +378,14 @@ export async function exchangeWith(
     const went = channel.source === undefined ? undefined : reportOf({ ...parts, mode: 'push' }, ours)
     return join(mode, { came, went, told: reportedByPeer(channel) })
   })
-  const facts: { [name: string]: string | number } = { peer, heads_digest: report.heads_digest }
+  const facts: { [name: string]: string | number } = { peer, heads_digest: report.headsDigest }
   for (const way of ['in', 'out'] as const) {
-    const { admitted = 0, held_count = 0, refused_count = 0 } = report[way] ?? {}
-    if (admitted + held_count + refused_count === 0) continue
+    const { admitted = 0, heldCount = 0, refusedCount = 0 } = report[way] ?? {}
+    if (admitted + heldCount + refusedCount === 0) continue
     Object.assign(facts, {
       [`${way}_admitted`]: admitted,
-      [`${way}_held`]: held_count,
-      [`${way}_refused`]: refused_count,
+      [`${way}_held`]: heldCount,
+      [`${way}_refused`]: refusedCount,
     })
   }
   if (Object.keys(facts).length > 2) await home.journal.write(frontier, `sync.${mode}`, facts)
@@ -406,8 +403,8 @@ interface Ways {
 
 /** The peer speaks of its heads last where it was sent something. */
 function join(mode: Mode, { came, went, told }: Ways): ExchangeReport {
-  const { admitted, known, held, held_count, refused, refused_count, note, ...rest } = (went ?? came)!
-  const why = rest.equal ? undefined : ((came?.refused_count || came?.held_count ? came.note : undefined) ?? note)
+  const { admitted, known, held, heldCount, refused, refusedCount, note, ...rest } = (went ?? came)!
+  const why = rest.equal ? undefined : ((came?.refusedCount || came?.heldCount ? came.note : undefined) ?? note)
   return {
     ...rest,
     mode,
@@ -417,6 +414,6 @@ function join(mode: Mode, { came, went, told }: Ways): ExchangeReport {
   }
 }
 
-function wayOf({ admitted, known, held, held_count, refused, refused_count }: SyncReport): DirectionReport {
-  return { admitted, known, held, held_count, refused, refused_count }
+function wayOf({ admitted, known, held, heldCount, refused, refusedCount }: SyncReport): DirectionReport {
+  return { admitted, known, held, heldCount, refused, refusedCount }
 }
