@@ -6,7 +6,7 @@ import { ReplicaError } from '../base/errors.ts'
 import type { NodeReader, NodeRow, ScanOptions } from './store.ts'
 
 /**
- * The first nodes of a log, for reading. Engines return it from {@link FrontierStore.snapshot}.
+ * The first nodes of a log, for reading. Engines return it from `FrontierStore.snapshot`.
  *
  * @example
  * const snapshot = new LogSnapshot(log, log.nodes)
