@@ -1,4 +1,5 @@
-// What jobs have to work with: stores made once and copied, processes to measure in, and the loop over the runs of a row.
+// Tools for the jobs: stores that are made once and copied, processes to measure in, and the loop
+// over the runs of a row.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -6,25 +7,25 @@ import { Child } from './child.ts'
 import type { Shape } from './data.ts'
 import { type Label, type Row, rowOf, type Sample } from './samples.ts'
 
-/** Which log. */
+/** Shape and size of a log. */
 export interface Place {
   readonly shape: Shape
   readonly size: number
 }
 
 export interface BenchOptions {
-  /** A folder for everything that is made; the caller removes it. */
+  /** A folder for all files of the run; the caller removes it. */
   readonly folder: string
-  /** Runs of each row; a few less where a run takes long. */
+  /** Runs of each row; fewer for long runs. */
   readonly runs: number
-  /** One short run where a run has a length of its own. */
+  /** One short run for jobs with a fixed duration. */
   readonly quick: boolean
   readonly say: (text: string) => void
-  /** Options for Node in the processes measured, such as `--cpu-prof`. */
+  /** Options for Node in the measured processes, such as `--cpu-prof`. */
   readonly execArgv: readonly string[]
 }
 
-/** A task's answer: what it found, and the most memory that its process had. */
+/** The result of a task, and the peak memory of its process in bytes. */
 export type Measured<T> = T & { readonly rssBytes: number }
 
 const warmUpMax = 10_000
@@ -52,18 +53,18 @@ export class Bench {
     this.#options.say(text)
   }
 
-  /** A process with a program of its own, a compiled file beside this one. */
+  /** A process that runs `program`, a compiled file beside this one. */
   start(program: string): Child {
     return new Child(program, this.#options.execArgv)
   }
 
-  /** Runs a task in a process of its own. */
+  /** Runs a task in a new process. */
   async run<T>(task: string, args: object): Promise<Measured<T>> {
     await using child = new Child('./task-process.js', this.#options.execArgv)
     return await child.ask<Measured<T>>(task, args)
   }
 
-  /** One at a time: all listen on one port, because a clone has its hub's address. */
+  /** One at a time: all use one port, because a clone stores its hub's address. */
   async hub(folder: string, options: { writer?: string } = {}): Promise<HubProcess> {
     const child = new Child('./hub-process.js', this.#options.execArgv)
     const port = this.#port
@@ -72,17 +73,17 @@ export class Bench {
     return new HubProcess(child, url, key)
   }
 
-  /** A replica's folder with this log, which nobody may change: copy it or only read. */
+  /** A replica folder with this log. It must not change: copy it or only read it. */
   store(place: Place): Promise<string> {
     return this.#make('store', place, folder => this.run('makeStore', { folder, ...counted(place) }))
   }
 
-  /** A store for looking up only: its nodes have no valid signatures. */
+  /** A store for look-ups only: its nodes have no valid signatures. */
   plainStore(place: Place): Promise<string> {
     return this.#make('plain', place, folder => this.run('makePlainStore', { folder, ...counted(place) }))
   }
 
-  /** A clone of `store(place)`, as the verb makes one. Nobody may change it. */
+  /** A clone of `store(place)`, made as the CLI makes one. It must not change. */
   clonedStore(place: Place): Promise<string> {
     return this.#make('clone', place, async folder => {
       await using hub = await this.hub(await this.store(place))
@@ -90,7 +91,7 @@ export class Bench {
     })
   }
 
-  /** A file with this many events, one a line. */
+  /** A file with this many events, one per line. */
   eventsFile(count: number): Promise<string> {
     return this.#make('events', { shape: 'chain', size: count }, file => this.run('writeEvents', { file, count }))
   }
@@ -109,7 +110,7 @@ export class Bench {
     return made
   }
 
-  /** A path where nothing is, removed with all that was put there when `use` is through. */
+  /** An unused path, which is removed with its contents after `use`. */
   async scratch<T>(use: (folder: string) => Promise<T>): Promise<T> {
     const folder = path.join(this.#options.folder, `scratch-${this.#scratch++}`)
     try {
@@ -119,7 +120,7 @@ export class Bench {
     }
   }
 
-  /** A copy of a store's folder for as long as `use` runs. */
+  /** A copy of a store folder, which exists while `use` runs. */
   copy<T>(of: string, use: (folder: string) => Promise<T>): Promise<T> {
     return this.scratch(async folder => {
       await fs.cp(of, folder, { recursive: true })
@@ -127,7 +128,7 @@ export class Bench {
     })
   }
 
-  /** The runs of a row, after one that does not count: it brings files into the system's cache. */
+  /** The runs of a row, after a warm-up run that loads files into the page cache. */
   async row(label: Label, run: () => Promise<Sample>): Promise<Row> {
     const name = [label.job, label.what, label.shape, label.size.toLocaleString('en')].join(' ')
     const runs = label.size >= runsMany ? 1 : this.#options.runs
@@ -157,7 +158,7 @@ export class HubProcess {
     this.key = key
   }
 
-  /** What the hub took from the call of `use` on. */
+  /** CPU time and memory of the hub since the call of `use`. */
   async measured<T>(use: () => Promise<T>): Promise<T & HubCost> {
     await this.#child.ask('startMeasuring')
     const result = await use()

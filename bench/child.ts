@@ -1,10 +1,10 @@
-// Processes that do the work, so that each has its own memory to measure and both ends of a sync run at the same time. One
-// request at a time, each a name with plain data, each answered once.
+// Child processes for the work, so that each has its own memory to measure and both ends of a sync
+// run concurrently. One request at a time, by name with plain data, and one response each.
 
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
-/** What a process can be asked to do, by name. */
+/** The requests that a process handles, by name. */
 export type Tasks = { readonly [name: string]: (args: never) => Promise<unknown> }
 
 type Answer = { value: unknown } | { error: string }
@@ -41,7 +41,7 @@ export class Child {
   }
 }
 
-/** The other end: answers requests until the parent lets go, then calls `end`. */
+/** The child's end: handles requests until the parent disconnects, then calls `end`. */
 export function answerRequests(tasks: Tasks, end: () => Promise<void> = async () => {}): void {
   process.on('message', async ({ task, args }: { task: string; args: never }) => {
     try {

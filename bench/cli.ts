@@ -1,4 +1,4 @@
-// The command line as processes, the way people run it: one verb, or a hub that serves.
+// The CLI as processes, as people run it: one command, or a hub that serves.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,12 +8,15 @@ import { fileURLToPath } from 'node:url'
 export const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
 const outputBytesMax = 1 << 30
 
-/** What a verb printed with `--json`. */
+/** The output of a command with `--json`. */
 export type Answer = { readonly [name: string]: unknown }
 
 export class VerbFailed extends Error {}
 
-/** Runs a verb and gives what it printed on stdout. @throws VerbFailed unless it ends with one of the `exits` */
+/**
+ * Runs a command and returns its stdout.
+ * @throws VerbFailed unless its exit code is one of `exits`
+ */
 export async function verb(
   words: readonly string[],
   exits: readonly number[] = [0],
@@ -40,7 +43,7 @@ function reasonIn(text: string): string | undefined {
   }
 }
 
-/** Runs a verb with `--json`. */
+/** Runs a command with `--json`. */
 export async function ask(words: readonly string[], exits?: readonly number[]): Promise<Answer & { exit: number }> {
   const { exit, text } = await verb([...words, '--json'], exits)
   return { ...(JSON.parse(text) as Answer), exit }
@@ -54,13 +57,13 @@ export interface ServedHub {
   readonly process: ChildProcess
 }
 
-/** Makes a store and serves it on a free port. */
+/** Creates a store and serves it on a free port. */
 export async function serve(dir: string, id: string): Promise<ServedHub> {
   await ask(['init', dir, '--hub-id', id])
   return listen(dir, id)
 }
 
-/** Serves a store that is there, on a free port. */
+/** Serves an existing store on a free port. */
 export async function listen(dir: string, id: string): Promise<ServedHub> {
   const words = ['serve', '--listen', '127.0.0.1:0', '--dir', dir, '--json', '--quiet']
   const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -1,5 +1,5 @@
-// This run against an earlier one, row by row: how times and memory changed, and which counts did. A time is called
-// different only where the two spreads do not touch.
+// Comparison of a run with an earlier one, row by row: changes of times and memory, and differing
+// counts. A time counts as different only if the two spreads do not overlap.
 
 import { differences, nameOf, type Row } from './samples.ts'
 import { align, duration } from './table.ts'

@@ -1,4 +1,5 @@
-// A wire that can be cut: connections to one port here go on to another, until they are ended and refused for a while.
+// A TCP relay that can be cut: it forwards connections from a local port to another one, until it
+// ends them and refuses new ones for a while.
 
 import { once } from 'node:events'
 import * as net from 'node:net'
@@ -27,7 +28,7 @@ export class CutWire {
     })
   }
 
-  /** In front of a hub on this machine. */
+  /** A relay to a hub on this machine. */
   static async before(url: string): Promise<CutWire> {
     const { port, hostname } = new URL(url)
     const wire = new CutWire(Number(port), hostname)
@@ -40,12 +41,12 @@ export class CutWire {
     return `ws://127.0.0.1:${(this.#server.address() as net.AddressInfo).port}`
   }
 
-  /** Connections open now. */
+  /** Number of open connections. */
   get connections(): number {
     return this.#sockets.size / 2
   }
 
-  /** Ends what is open and lets nothing through. */
+  /** Ends the open connections and refuses new ones. */
   cut(): void {
     this.#isCut = true
     for (const socket of this.#sockets) socket.destroy()

@@ -1,6 +1,7 @@
-// Seeded made-up logs with the shape of real ones: DAGs by shape, and the signed nodes of them. The same seed gives the same
-// bytes on every machine and for ever, so that counts in benchmarks can be asserted. Everything is generated one by one
-// and keeps a bounded part of the past, so that a million nodes cost no more memory than a thousand.
+// Seeded generated logs with the shape of real ones: DAGs by shape, and their signed nodes. One
+// seed gives the same bytes on every machine, so counts in benchmarks can be asserted. Nodes are
+// generated one by one with a bounded window of the past, so a million nodes need no more memory
+// than a thousand.
 
 import { compare, type Digest, sha256 } from '../src/base/bytes.ts'
 import type { Key } from '../src/crypto/key.ts'
@@ -10,7 +11,7 @@ import { events, type TimedDraft } from './event-data.ts'
 
 export { events, type TimedDraft } from './event-data.ts'
 
-/** One node of a plan: who makes it and on which earlier nodes, by index, ascending. */
+/** One node of a plan: its writer and its parents, as ascending indexes. */
 export interface Step {
   readonly writer: number
   readonly parents: readonly number[]
@@ -19,19 +20,19 @@ export interface Step {
 export type Shape = 'chain' | 'mesh' | 'wide' | 'heads'
 export const shapes: readonly Shape[] = ['chain', 'mesh', 'wide', 'heads']
 
-/** Heads that the shape `heads` ends with, when it has more nodes than that. */
+/** Number of heads of the shape `heads`, if it has more nodes. */
 export const headsMany = 1000
-/** Nodes of `wide` that lie side by side between two that join them. */
+/** Number of concurrent nodes of `wide` between two that join them. */
 export const wideSiblings = 32
-/** A plan names no parent further back than this. */
+/** Maximum distance of a parent in a plan. */
 export const reachMax = 1024
 
 const mergeEvery = 10
 
 /**
- * The plan of a DAG, parents before children. `chain`: one writer, each node on the last. `mesh`: two writers, each on its own
- * last node, every tenth node joins both. `wide`: 32 nodes on one, then one that joins them. `heads`: a thousand chains
- * side by side on one root, never joined.
+ * The plan of a DAG, parents before children. `chain`: one writer, each node on the last. `mesh`:
+ * two writers, each on its last node; every tenth node joins both. `wide`: 32 concurrent nodes on
+ * one, then one that joins them. `heads`: a thousand concurrent chains on one root, never joined.
  */
 export function* plan(shape: Shape, count: number): Generator<Step> {
   if (shape === 'mesh') return yield* mesh(count)
@@ -68,7 +69,10 @@ export interface MadeNode {
   readonly parents: readonly Digest[]
 }
 
-/** `keys`: the writer of a step signs with the key of its number, counted round. `on`: what the first nodes are built on. */
+/**
+ * `keys`: the writer of a step signs with the key of its number, modulo their count. `on`: parents
+ * of the first nodes.
+ */
 export interface LogOptions {
   readonly seed: number
   readonly shape: Shape
@@ -78,7 +82,7 @@ export interface LogOptions {
   readonly on?: readonly { digest: Digest; height: number }[]
 }
 
-/** The nodes of a made-up log, parents first, ready to be admitted. */
+/** The nodes of a generated log, parents first, ready for admission. */
 export function* signedNodes(options: LogOptions): Generator<MadeNode> {
   const { seed, shape, count, frontier, keys, on = [] } = options
   const drafts = events(seed, count)
@@ -93,7 +97,7 @@ export function* signedNodes(options: LogOptions): Generator<MadeNode> {
   }
 }
 
-/** One node that carries this draft, on these parents. */
+/** Returns a node with this draft on these parents. */
 export function signedNode(
   draft: TimedDraft,
   key: Key,

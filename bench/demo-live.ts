@@ -1,5 +1,6 @@
-// The live part of the demo: north and south follow each other, a third hub follows north over a wire that can be cut. Events are
-// written at both while it follows, and while the wire is cut; once it is whole again, the link comes back by itself.
+// The live part of the demo: north and south follow each other, and a third hub follows north
+// through a relay that can be cut. Events are written at both while it follows and while the relay
+// is cut; afterwards the link reconnects by itself.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import * as fs from 'node:fs/promises'
@@ -12,7 +13,7 @@ import { events } from './data.ts'
 import { align, duration, whole } from './table.ts'
 
 const seed = 4052
-/** Events in a file; each hub imports one after the other. */
+/** Events per file; each hub imports one file after another. */
 const eventsPerFile = 50
 const filesPerPart = 3
 const waitMsMax = 30_000
@@ -23,11 +24,13 @@ export interface LivePart {
   readonly frontier: string
   readonly north: ServedHub
   readonly south: ServedHub
-  /** The folder of the clone that becomes the third hub. */
+  /** Folder of the clone that becomes the third hub. */
   readonly third: string
 }
 
-/** Answers a table of what happened; the third hub has stopped again, and its store has what it got. */
+/**
+ * Returns a table of the events; the third hub has stopped, and its store has the received nodes.
+ */
 export async function livePart({ folder, frontier, north, south, third }: LivePart): Promise<string> {
   await using wire = await CutWire.before(north.url)
   const at = (dir: string): string[] => ['--frontier', frontier, '--dir', dir]
@@ -73,7 +76,7 @@ export async function livePart({ folder, frontier, north, south, third }: LivePa
   }
 }
 
-/** Files for each of the two writers. */
+/** Creates the files of the two writers. */
 async function madeUpFiles(folder: string): Promise<string[][]> {
   const files: string[][] = [[], []]
   for (const [writer, own] of files.entries()) {
@@ -89,7 +92,7 @@ async function madeUpFiles(folder: string): Promise<string[][]> {
   return files
 }
 
-/** `replica watch` beside a hub: counts what is merged there from a node on. */
+/** `replica watch` beside a hub: counts the nodes merged there after a given node. */
 class Watch {
   count = 0
   readonly #child: ChildProcess

@@ -1,7 +1,9 @@
-// `npm run demo [-- file]`: the main job, on real processes and real disks. Two hubs, north and south, keep one frontier. Two
-// writers import a thousand made-up events each, one at each hub (or one log from the file given, at north). The hubs push
-// and pull, and a third replica clones. Then the hubs follow each other live, the third as a hub too, over a link that is cut once
-// (demo-live.ts). In the end all three must hold the same, byte for byte. Exits with 1 if anything differs.
+// `npm run demo [-- file]`: the main task, with real processes and disks. Two hubs, north and
+// south, have one frontier. Two writers import a thousand generated events each, one at each hub
+// (or one log from the given file, at north). The hubs push and pull, and a third replica clones.
+// Then the hubs follow each other live, the third as a hub too, over a link that is cut once
+// (demo-live.ts). In the end all three must be equal, byte for byte. Exits with 1 if anything
+// differs.
 
 import { createHash } from 'node:crypto'
 import * as fs from 'node:fs/promises'
@@ -15,7 +17,7 @@ import { inTemporaryFolder } from './workplace.ts'
 
 const seed = 2026
 const eventsPerWriter = 1000
-/** Exit codes: some event was refused; the words were wrong. */
+/** Exit codes: an event was refused; a usage error. */
 const refusedSome = 1
 const wrongUsage = 2
 
@@ -25,7 +27,7 @@ interface Step {
   readonly ms: number
 }
 
-/** What a replica holds in the end. */
+/** The final contents of a replica. */
 interface Holding {
   readonly name: string
   readonly events: number
@@ -59,7 +61,7 @@ async function demo(folder: string, file: string | undefined): Promise<boolean> 
   }
 }
 
-/** A file of events for each of the two writers. */
+/** Creates a file of events for each of the two writers. */
 async function madeUpLogs(folder: string): Promise<string[]> {
   const files: string[] = []
   for (const writer of [1, 2]) {
@@ -73,11 +75,11 @@ async function madeUpLogs(folder: string): Promise<string[]> {
   return files
 }
 
-/** The steps, with what came of each and how long it took, process start included. */
+/** The steps, each with its result and duration, process start included. */
 class Story {
   readonly #steps: Step[] = []
 
-  /** Answers the frontier that it was about. */
+  /** Returns the frontier id. */
   async tell(
     { north, south, third }: { north: ServedHub; south: ServedHub; third: string },
     [first, second]: readonly string[],
@@ -98,7 +100,7 @@ class Story {
     return frontier
   }
 
-  /** A log that names its frontier goes there, another one into a new frontier. */
+  /** A log that names its frontier is imported into it, any other into a new frontier. */
   async #importGiven(hub: ServedHub, log: string): Promise<string> {
     const words = ['import', log, '--dir', hub.dir]
     const answer = await this.#step('north imports the file', words, [0, refusedSome, wrongUsage])
@@ -167,7 +169,7 @@ function holdingsTable(holdings: readonly Holding[]): string {
   return align([titles, ...rows], 1)
 }
 
-/** Says whether all is as it should be. */
+/** Prints the result and returns whether all replicas are equal. */
 function judge(holdings: readonly Holding[]): boolean {
   const [model] = holdings as [Holding]
   const same = holdings.every(

@@ -1,18 +1,22 @@
-// Seeded made-up events, like real ones in kinds, sizes, wording and in what they refer to: findings are asserted and come
-// back in notes, reviews and revisions whose hashes follow on each other. The same seed gives the same drafts for ever.
+// Seeded generated events, like real ones in kinds, sizes, wording and references: findings are
+// asserted and later noted, reviewed and revised, with chained hashes. One seed always gives the
+// same drafts.
 
 import type { EventDraft } from '../src/event/event.ts'
 import { Random } from './random.ts'
 import { type Prose, prose } from './wording.ts'
 
-/** What makeEvent takes, with the time that it asks for. */
+/** The input of makeEvent, with its timestamp. */
 export type TimedDraft = EventDraft & { timestamp: string }
 
-/** Findings that later events come back to. */
+/** Findings that later events refer to. */
 const findingsKept = 512
 const startMs = Date.UTC(2026, 3, 1)
 
-/** `count` drafts, each with its own content. Their canonical texts have a median of about 0.9 kB; one in 400 has 4 to 28 kB. */
+/**
+ * Returns `count` distinct drafts. Their canonical texts have a median of about 0.9 kB; one in 400
+ * has 4 to 28 kB.
+ */
 export function* events(seed: number, count: number): Generator<TimedDraft> {
   const random = new Random(seed)
   const words = prose(random)
@@ -39,7 +43,10 @@ interface Scene {
 
 type Kind = (scene: Scene) => TimedDraft
 
-/** Kinds with their shares of 400; thin assertions, whose finding lies in a proposal, are more than a third of real logs. */
+/**
+ * Kinds with their shares of 400; thin assertions, whose finding is in a proposal, are over a third
+ * of real logs.
+ */
 const kinds: readonly (readonly [number, Kind])[] = [
   [88, asserted],
   [80, assertedWhole],
@@ -69,7 +76,7 @@ function hash(random: Random): string {
   return `sha256:${random.hex(64)}`
 }
 
-/** A new finding, which takes the place of an old one when there are many. */
+/** Adds a finding, which replaces an old one if there are many. */
 function newFinding({ random, findings }: Scene): Finding {
   const finding = { id: `vf_${random.hex(16)}`, hash: hash(random) }
   if (findings.length < findingsKept) findings.push(finding)
@@ -77,7 +84,7 @@ function newFinding({ random, findings }: Scene): Finding {
   return finding
 }
 
-/** A draft about a finding that is there; it leaves the finding with a new hash unless it says otherwise. */
+/** A draft about an existing finding; it gives the finding a new hash unless stated otherwise. */
 function about(
   scene: Scene,
   kind: string,
@@ -151,7 +158,10 @@ function findingBody({ random, words, timestamp }: Scene, id: string, spans: num
   }
 }
 
-/** Three digits, never a whole number: such a value would be an integer in one language and a float in another. */
+/**
+ * Three digits, never a whole number, because languages differ in printing those as integer or
+ * float.
+ */
 function score(random: Random): number {
   return (1 + random.below(998)) / 1000
 }
@@ -228,10 +238,10 @@ function deposited(scene: Scene): TimedDraft {
   }
 }
 
-/** About equal factors apart, as a list since powers are not rounded alike everywhere. */
+/** Steps of about equal factors; a list, because rounding of powers differs between machines. */
 const spansLong: readonly number[] = [20, 25, 32, 40, 50, 64, 80, 100, 128, 160]
 
-/** An assertion with the whole text that it rests on: 4 to 28 kB, small ones more often. */
+/** An assertion with its full source text: 4 to 28 kB, small ones more often. */
 function long(scene: Scene): TimedDraft {
   const draft = asserted(scene)
   const spans = scene.random.pick(spansLong)

@@ -1,5 +1,5 @@
-// The tables of figures in README (a few rows) and docs/performance.md (all rows), made from the results of a run only.
-// A test compares them with the results.
+// The tables of figures in README (a few rows) and docs/performance.md (all rows), made from the
+// results of a run only. A test compares them with the results.
 
 import { describeMachine } from './machine.ts'
 import type { Figures, Row } from './samples.ts'
@@ -20,7 +20,10 @@ const all = [10_000, 100_000, 1_000_000]
 const mesh = { shape: 'mesh', sizes: all }
 const chain = { shape: 'chain', sizes: all }
 
-/** docs/performance.md shows these, as far as they were measured. The other rows are in the results only. */
+/**
+ * docs/performance.md shows these, as far as they were measured. The other rows are in the results
+ * only.
+ */
 const shown: readonly Shown[] = [
   { says: 'append, each durable before the next', job: 'append', what: 'one by one', ...chain, sizes: [1_000] },
   { says: 'append together', job: 'append', what: 'batched', ...chain },
@@ -105,7 +108,10 @@ function lineOf(says: string, { size, events, runs, ms, counts, rssBytes, hubRss
   return `| ${says} | ${whole(size)} | ${duration(ms.median)}${spread} | ${rate} | ${wire} | ${memory.join(' + hub ')} |`
 }
 
-/** Returns the page with its figures replaced. @throws TypeError for a page without the two marks */
+/**
+ * Returns the page with its figures replaced.
+ * @throws TypeError for a page without the two marks
+ */
 export function withFigures(page: string, markdown: string): string {
   const from = page.indexOf(begin)
   const to = page.indexOf(end)

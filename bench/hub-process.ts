@@ -1,4 +1,4 @@
-// A hub as a process of its own: opens a store, listens on the loopback, and says how much memory it took.
+// A hub in its own process: opens a store, listens on the loopback, and reports its peak memory.
 
 import { Hub } from '../src/hub/hub.ts'
 import { answerRequests } from './child.ts'
@@ -10,7 +10,7 @@ let cpu = process.cpuUsage()
 
 answerRequests(
   {
-    /** Port 0 is any that is free; `writer` is a public key that may push. */
+    /** Port 0 means any free port; `writer` is a public key that may push. */
     async listen({ folder, port, writer }: { folder: string; port: number; writer?: string }) {
       hub = await Hub.listen({ location: folder, port })
       if (writer !== undefined) {

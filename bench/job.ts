@@ -1,4 +1,4 @@
-// What a job is: rows of the table for a log of a shape and size, and the tasks that its processes run.
+// Type of a job: rows of the table for a log of a shape and size, and the tasks of its processes.
 
 import type { Bench, Place } from './bench.ts'
 import type { Tasks } from './child.ts'
@@ -7,18 +7,21 @@ import type { Row } from './samples.ts'
 
 export interface Job {
   readonly name: string
-  /** Sizes when none are asked for; those of a million only with `--million`. 0 alone: the job has its own, whatever is asked. */
+  /**
+   * Default sizes; those of a million only with `--million`. A single 0: the job ignores the
+   * requested size.
+   */
   readonly sizes: readonly number[]
-  /** Shapes that make a difference; all of them are measured at one size, when none are asked for, else the first. */
+  /** Relevant shapes. By default all are measured at one size, and only the first at the others. */
   readonly shapes: readonly Shape[]
   rows(bench: Bench, place: Place): AsyncGenerator<Row>
   readonly tasks: Tasks
 }
 
-/** What a task found of itself; its process adds its memory. */
+/** The measurements of a task; its process adds the memory. */
 export interface Timed {
   readonly ms: number
-  /** Time of all its threads on a processor. */
+  /** CPU time of all its threads. */
   readonly cpuMs: number
 }
 

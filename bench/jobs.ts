@@ -1,4 +1,4 @@
-// The table of jobs, in the order in which they run.
+// The table of jobs, in run order.
 
 import type { Job } from './job.ts'
 import { append } from './jobs/append.ts'

@@ -1,4 +1,4 @@
-// What the figures were measured on: without this they mean nothing.
+// The machine of the measurement, without which the figures have no meaning.
 
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs'
@@ -9,10 +9,10 @@ export interface Machine {
   readonly cores: number
   readonly memoryGiB: number
   readonly system: string
-  /** Where the stores lie: syncing to memory costs nothing, to a disk a lot. */
+  /** The file system of the stores: fsync is free in memory and expensive on a disk. */
   readonly files: string
   readonly node: string
-  /** With `+` when files differ from it. */
+  /** With `+` if files differ from the commit. */
   readonly commit: string
   readonly date: string
 }

@@ -1,8 +1,9 @@
-// How much memory this process has had at most: resident pages, those of mapped files included, as the kernel counts them.
+// Peak memory of this process: resident pages, those of mapped files included, as the kernel counts
+// them.
 
 import * as fs from 'node:fs'
 
-/** VmHWM where there is /proc; else what getrusage says, which can't be reset. Bytes. */
+/** VmHWM from /proc if it exists, else getrusage, which cannot be reset. Bytes. */
 export function peakRssBytes(): number {
   try {
     const line = /^VmHWM:\s+(\d+) kB$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))
@@ -13,7 +14,7 @@ export function peakRssBytes(): number {
   return process.resourceUsage().maxRSS * 1024
 }
 
-/** Starts the peak anew from what is resident now. No effect where the kernel can't. */
+/** Resets the peak to the current resident size. No effect if the kernel does not support it. */
 export function resetPeakRss(): void {
   try {
     fs.writeFileSync('/proc/self/clear_refs', '5')

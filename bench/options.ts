@@ -1,4 +1,4 @@
-// What is to be measured: the words of the command line.
+// Command line of the benchmark.
 
 import * as os from 'node:os'
 import * as path from 'node:path'
@@ -8,7 +8,7 @@ import type { Job } from './job.ts'
 
 export interface Options {
   readonly jobs: readonly Job[]
-  /** Undefined: each job's own. */
+  /** Undefined: the defaults of each job. */
   readonly sizes: readonly number[] | undefined
   readonly shapes: readonly Shape[] | undefined
   readonly million: boolean
@@ -30,10 +30,10 @@ export const usage = `npm run bench [-- [job …] [option …]]
   --compare <file>           the figures of an earlier run, to set these against
   --cpu-profiles <folder>    profiles of every process, for Chrome's developer tools`
 
-/** Wrong words; the message is for whoever typed them. */
+/** A usage error, with a message for the user. */
 export class UsageError extends Error {}
 
-/** @throws UsageError */
+/** Parses the arguments. @throws UsageError */
 export function readOptions(words: readonly string[], all: readonly Job[]): Options {
   const { values, positionals } = parseWords([...words])
   const resolved = (file: string | undefined): string | undefined => (file === undefined ? file : path.resolve(file))

@@ -1,9 +1,9 @@
-// The figures as two pictures, cost against the size of the log: time, and bytes on the wire.
+// The figures as two pictures of cost against the size of the log: time, and bytes on the wire.
 
 import { plotSvg, type Series } from './plot.ts'
 import type { Row } from './samples.ts'
 
-/** Names of files, without the stem, and what is in them. */
+/** File names without the stem, and their contents. */
 export function pictures(rows: readonly Row[]): { name: string; svg: string }[] {
   const mesh = rows.filter(row => row.shape === 'mesh' || row.job === 'append' || row.job === 'import')
   const plots = [

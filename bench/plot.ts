@@ -1,15 +1,18 @@
-// Draws cost against size as an SVG: both axes logarithmic, a line and a mark for each series, a legend. Written by hand so
-// that the picture needs no package, looks the same everywhere and changes in a diff only where its numbers do.
+// Draws cost against size as an SVG: two logarithmic axes, a line and a marker for each series, a
+// legend. It is generated without a package, so it looks the same everywhere and its diff shows
+// only changed numbers.
 
 export interface Series {
   readonly name: string
-  /** Pairs (x, y), both above 0; others can't be drawn on logarithmic axes and are a TypeError. */
+  /**
+   * Pairs (x, y), both above 0; any other value is a TypeError, because the axes are logarithmic.
+   */
   readonly points: readonly (readonly [x: number, y: number])[]
 }
 
 export interface Plot {
   readonly title: string
-  /** What the axes count, with the unit. */
+  /** Titles of the axes, with units. */
   readonly x: string
   readonly y: string
   readonly series: readonly Series[]
@@ -21,7 +24,7 @@ const frame = { left: 76, right: 560, top: 48, bottom: 400 }
 const colours = ['#2563a8', '#c2571a', '#2e7d4f', '#8e3b8a', '#b0902a', '#3a8f9c', '#b33a4b', '#5f6672']
 const marks = ['circle', 'square', 'diamond', 'triangle'] as const
 
-/** The picture as the text of an SVG file. @throws TypeError without a point to draw */
+/** Returns the text of an SVG file. @throws TypeError without a point to draw */
 export function plotSvg(plot: Plot): string {
   const points = plot.series.flatMap(series => series.points)
   if (points.length === 0) throw new TypeError('a plot needs at least one point')
@@ -117,7 +120,10 @@ function drawn(series: Series, index: number, across: Axis, up: Axis): string[] 
   ]
 }
 
-/** Colours alone are lost on many readers and printers, so each series has a form too. */
+/**
+ * Each series also has its own marker, because colours alone are not visible to all readers and
+ * printers.
+ */
 function mark(index: number, x: number, y: number): string {
   switch (marks[index % marks.length]!) {
     case 'circle':

@@ -1,5 +1,6 @@
-// Numbers from a seed: xoshiro128** (Blackman and Vigna), its state filled by splitmix32. For made-up data only, never for
-// keys. Equal seeds give equal numbers everywhere, since nothing but 32-bit integer arithmetic is used.
+// Seeded random numbers: xoshiro128** (Blackman and Vigna) with its state filled by splitmix32. For
+// generated data only, never for keys. Equal seeds give equal numbers on every machine, because
+// only 32-bit integer arithmetic is used.
 
 export class Random {
   #a: number

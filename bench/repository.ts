@@ -1,4 +1,4 @@
-// Where this repository lies, whatever folder the compiled programs are in.
+// Folder of this repository, wherever the compiled programs are.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'

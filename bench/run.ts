@@ -1,5 +1,6 @@
-// `npm run bench`: costs on real stores and, for syncs, between two real processes. bench/README.md says what is counted.
-// Prints a table, keeps the figures as JSON and as pictures, and fails when counts that a seed decides differ between runs.
+// `npm run bench`: costs on real stores and, for syncs, between two real processes. bench/README.md
+// defines the figures. Prints a table, writes the figures as JSON and pictures, and fails if counts
+// that a seed determines differ between runs.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -16,7 +17,10 @@ import { figureTable, table } from './table.ts'
 import { inTemporaryFolder } from './workplace.ts'
 
 const million = 1_000_000
-/** At this size jobs run on all shapes, else on their first: mostly a mesh, the shape of two hubs that work together. */
+/**
+ * At this size jobs run on all shapes, at others on their first: mostly a mesh, the shape of two
+ * cooperating hubs.
+ */
 const allShapesAt = 10_000
 
 async function main(words: readonly string[]): Promise<void> {
@@ -29,7 +33,7 @@ async function main(words: readonly string[]): Promise<void> {
   try {
     await inTemporaryFolder('replica-bench-', folder => measure(options, folder, rows))
   } finally {
-    // Also what was measured before something failed.
+    // Includes the rows that were measured before a failure.
     if (rows.length > 0) console.log(`${table(rows)}\n`)
     if (rows.some(row => row.figures !== undefined)) console.log(`${figureTable(rows)}\n`)
   }

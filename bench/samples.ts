@@ -1,5 +1,5 @@
-// From runs to rows. What a seed decides for ever (nodes, bytes, frames, round trips) is compared between the runs of a row
-// and must not differ; times and memory are only reported.
+// Rows from runs. Counts that a seed determines (nodes, bytes, frames, round trips) must be equal
+// in all runs of a row; times and memory are only reported.
 
 import type { Shape } from './data.ts'
 import type { Machine } from './machine.ts'
@@ -9,31 +9,34 @@ export type Counts = { readonly [name: string]: number }
 /** One run. */
 export interface Sample {
   readonly ms: number
-  /** Time on a processor, all threads, of the process that was timed; and of the hub, from before the run until after it. */
+  /**
+   * CPU time of all threads of the timed process; and of the hub, from before the run until after
+   * it.
+   */
   readonly cpuMs: number
   readonly hubCpuMs?: number
-  /** Events that the time was spent on. */
+  /** Number of processed events. */
   readonly events: number
-  /** The same in every run. */
+  /** Equal in every run. */
   readonly counts: Counts
   readonly rssBytes: number
   readonly hubRssBytes?: number
-  /** The store after it was closed. */
+  /** Size of the closed store. */
   readonly diskBytes?: number
-  /** What else was found, by a name that ends with its unit; differs from run to run. */
+  /** Further figures, by a name that ends with its unit; they differ between runs. */
   readonly figures?: { readonly [name: string]: number }
 }
 
 export interface Label {
   readonly job: string
-  /** Which variant of the job. */
+  /** Variant of the job. */
   readonly what: string
   readonly shape: Shape
-  /** Nodes that the log had. */
+  /** Nodes of the log. */
   readonly size: number
 }
 
-/** Over the runs. */
+/** Median and spread over the runs. */
 export interface Range {
   readonly median: number
   readonly least: number
@@ -48,21 +51,21 @@ export interface Row extends Label {
   readonly cpuMs: number
   readonly hubCpuMs: number | null
   readonly counts: Counts
-  /** The most of all runs. */
+  /** Maximum over the runs. */
   readonly rssBytes: number
   readonly hubRssBytes: number | null
   readonly diskBytesPerEvent: number | null
-  /** Absent where a job has no figures of its own. */
+  /** Absent if the job has no further figures. */
   readonly figures?: { readonly [name: string]: Range }
 }
 
-/** What a run of the program found. */
+/** The results of one run of the program. */
 export interface Figures {
   readonly machine: Machine
   readonly rows: readonly Row[]
 }
 
-/** @throws Error when the runs disagree on what must be equal */
+/** Returns the row of some runs. @throws Error if a count that must be equal differs */
 export function rowOf(label: Label, samples: readonly Sample[]): Row {
   const [first] = samples
   if (first === undefined) throw new TypeError('a row needs at least one run')
@@ -111,7 +114,9 @@ export function nameOf({ job, what, shape, size }: Label): string {
   return [job, what, shape, size].filter(part => part !== '').join(' ')
 }
 
-/** Of an even number of values the lower of the two in the middle: always a value that was seen. */
+/**
+ * The lower of the two middle values of an even number, so the median is always a measured value.
+ */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[(sorted.length - 1) >> 1]!

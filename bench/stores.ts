@@ -1,5 +1,5 @@
-// Stores to measure on. Signed logs go in through the real gate, by the key and with the checks of any other node. The plain
-// ones, for looking up only, are written to the store as they are: their nodes carry no valid signature.
+// Stores to measure on. Signed logs enter through the real gate with all its checks. The plain
+// ones, for look-ups only, are written directly: their nodes have no valid signature.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -18,20 +18,20 @@ export const frontier = 'vfr_00000000000be9c4'
 export const hubId = 'hub:bench'
 export const seed = 2026
 
-/** Writers; the first is the hub itself. The last makes what only the other side has. */
+/** Writers; the first is the hub. The last makes the nodes that only the other side has. */
 const writers = Array.from({ length: 9 }, (_, index) => Key.fromSeed(new Uint8Array(32).fill(index + 1)))
 const hubKey = writers[0]!
 const visitor = writers.at(-1)!
 export const visitors: readonly Key[] = [visitor]
 
-/** Who signs in a shape: a chain has one writer, a mesh two, the rest many. */
+/** The writers of a shape: one for a chain, two for a mesh, many for the others. */
 export function writersOf(shape: Shape): readonly Key[] {
   return writers.slice(0, { chain: 1, mesh: 2, wide: 8, heads: 8 }[shape])
 }
 
 const chunkNodes = 512
 
-/** A new replica's folder with a log in it, that registers all writers. */
+/** A new replica folder with a log, which registers all writers. */
 export async function makeStore(folder: string, log: { shape: Shape; count: number }): Promise<void> {
   const replica = await Replica.open({ location: folder, create: true, hubId, key: hubKey })
   const peers = replica.registry(frontier)
@@ -42,7 +42,7 @@ export async function makeStore(folder: string, log: { shape: Shape; count: numb
   await addNodes(folder, { seed, frontier, keys: writersOf(log.shape), ...log })
 }
 
-/** Admits made-up nodes, on the heads that are there, into a folder that nobody has open. */
+/** Admits generated nodes on the current heads, into a folder that is not open. */
 export async function addNodes(folder: string, log: LogOptions): Promise<void> {
   await using store = await openLevelDb(folder)
   await using verifier = new VerifierPool()
@@ -70,7 +70,7 @@ export async function addNodes(folder: string, log: LogOptions): Promise<void> {
   await writing
 }
 
-/** A store with a log of this size whose nodes have no valid signatures. */
+/** A store with a log of this size; its nodes have no valid signatures. */
 export async function makePlainStore(folder: string, log: { shape: Shape; count: number }): Promise<void> {
   const unsigned = { publicKeyBytes: hubKey.publicKeyBytes, sign: () => new Uint8Array(64) } as unknown as Key
   await using store = await createLevelDb(folder)
@@ -96,14 +96,14 @@ function* chunks(nodes: Iterable<MadeNode>): Generator<MadeNode[]> {
   if (chunk.length > 0) yield chunk
 }
 
-/** Makes two replicas strangers again: nothing is left of what they remembered of each other's logs. */
+/** Deletes the sync state that two replicas keep about each other's logs. */
 export async function forgetCursors(folder: string): Promise<void> {
   await using store: Store = await openLevelDb(folder)
   const rows = await store.records.list('cursor/', { limit: 1000 })
   await store.records.write(rows.map(({ key }) => ({ key, value: undefined })))
 }
 
-/** Bytes of all files in a folder, without what the file system adds. */
+/** Bytes of all files in a folder, without file system overhead. */
 export async function folderBytes(folder: string): Promise<number> {
   let bytes = 0
   for (const entry of await fs.readdir(folder, { recursive: true, withFileTypes: true })) {

@@ -1,4 +1,4 @@
-// Rows as text for people: one line each, columns aligned.
+// Rows as text: one line each, with aligned columns.
 
 import type { Row } from './samples.ts'
 
@@ -12,7 +12,7 @@ export function table(rows: readonly Row[]): string {
   return align([titles, ...rows.map(cells)], 2)
 }
 
-/** The figures that some rows have besides, one line each; empty when no row has any. */
+/** The further figures of some rows, one line each; empty if no row has any. */
 export function figureTable(rows: readonly Row[]): string {
   const lines = rows.flatMap(({ job, what, runs, figures = {} }) =>
     Object.entries(figures).map(([name, { median, least, most }], index) => [
@@ -46,7 +46,7 @@ function cells(row: Row): string[] {
   ]
 }
 
-/** The process that was timed, and the hub. */
+/** The timed process and the hub. */
 function cpu({ cpuMs, hubCpuMs }: Row): string {
   return hubCpuMs === null ? whole(cpuMs) : `${whole(cpuMs)} + ${whole(hubCpuMs)}`
 }
@@ -56,7 +56,7 @@ function count({ counts }: Row, name: string): string {
   return value === undefined ? '' : whole(value)
 }
 
-/** Columns of text; all but the first `left` are numbers, set to the right. */
+/** Columns of text; all but the first `left` are numbers, aligned right. */
 export function align(lines: readonly (readonly string[])[], left: number): string {
   const widths = lines[0]!.map((_, column) => Math.max(...lines.map(line => line[column]!.length)))
   const padded = lines.map(line =>

@@ -1,4 +1,4 @@
-// A process that does one task of a job, or makes a store for one, and says how much memory it took.
+// A process that runs one task of a job, or makes a store for one, and reports its peak memory.
 
 import { answerRequests, type Tasks } from './child.ts'
 import type { Shape } from './data.ts'
@@ -15,7 +15,7 @@ interface Log {
 const making: Tasks = {
   makeStore: ({ folder, ...log }: Log) => makeStore(folder, log),
   makePlainStore: ({ folder, ...log }: Log) => makePlainStore(folder, log),
-  /** On either side of a difference other events by other writers. */
+  /** The two sides of a difference have different events by different writers. */
   addNodes({ folder, side, ...log }: Log & { side: 'hub' | 'visitor' }) {
     const own = side === 'hub' ? { seed: seed + 1, keys: writersOf(log.shape) } : { seed: seed + 2, keys: visitors }
     return addNodes(folder, { ...own, frontier, ...log })

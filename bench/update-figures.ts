@@ -1,6 +1,6 @@
-// `node dist/bench/update-figures.js`: writes the figures of bench/results/reference.json into README.md and
-// docs/performance.md. To measure them again: `npm run bench -- --million --json bench/results/reference.json`, on an idle
-// machine.
+// `node dist/bench/update-figures.js`: writes the figures of bench/results/reference.json into
+// README.md and docs/performance.md. To measure them again: `npm run bench -- --million --json
+// bench/results/reference.json`, on an idle machine.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'

@@ -1,11 +1,11 @@
-// What a client's sockets carry: every byte of TCP's payload, HTTP upgrade and WebSocket framing included, over all
-// connections of a call. The protocol's own counters, in reports, count messages only.
+// Bytes that a client's sockets carry: TCP payload, HTTP upgrade and WebSocket framing included,
+// over all connections of a call. The protocol's own counters, in reports, count messages only.
 
 import * as diagnostics from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 import { type Timed, timed } from './job.ts'
 
-/** Runs `task` and counts what the sockets that it opens have carried when they are closed. */
+/** Runs `task` and counts the bytes of its sockets when they are closed. */
 export async function countWire<T>(
   task: () => Promise<T>,
 ): Promise<Timed & { result: T; sent: number; received: number }> {
@@ -14,7 +14,7 @@ export async function countWire<T>(
   diagnostics.subscribe('net.client.socket', note)
   try {
     const run = await timed(task)
-    // The closing handshake is still under way; it belongs to the cost but not to the time.
+    // The closing handshake is still in progress; it counts for the bytes but not for the time.
     await Promise.all(sockets.map(closed))
     return {
       ...run,

@@ -1,12 +1,13 @@
-// English that reads, compresses and repeats about as reviewers' notes do: sentences from patterns and a small vocabulary, made
-// once for a seed and then drawn from, because putting each together anew would cost more than the rest of an event.
+// English text that reads, compresses and repeats like reviewers' notes: sentences from patterns
+// and a small vocabulary. They are made once per seed and then drawn, because making each anew
+// would cost more than the rest of an event.
 
 import type { Random } from './random.ts'
 
 export interface Prose {
   /** One sentence of about 110 characters. */
   sentence(): string
-  /** From `least` to `most` sentences, with a number in it that makes it unlike any other. */
+  /** From `least` to `most` sentences, with a number that makes the text unique. */
   text(least: number, most: number): string
   title(): string
   name(): string

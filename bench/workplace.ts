@@ -1,4 +1,5 @@
-// A temporary folder that is gone afterwards, also when somebody presses Ctrl-C: stores of a benchmark can be large.
+// A temporary folder that is removed afterwards, on Ctrl-C too, because the stores of a benchmark
+// can be large.
 
 import * as fs from 'node:fs'
 import * as os from 'node:os'

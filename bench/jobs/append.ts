@@ -1,5 +1,5 @@
-// New events of one's own. `one by one`: each is signed, checked and on the disk before the next is made, as a program does
-// that waits for every answer. `batched`: the same events handed over together.
+// New local events. `one by one`: each is signed, checked and on the disk before the next is made,
+// as in a program that awaits each call. `batched`: the same events in one call.
 
 import { makeEvent } from '../../src/event/event.ts'
 import { Replica } from '../../src/replica/replica.ts'
@@ -7,7 +7,7 @@ import { events } from '../data.ts'
 import { type Job, type Timed, timed } from '../job.ts'
 import { folderBytes, frontier, seed } from '../stores.ts'
 
-/** Each costs a sync of the disk: more would only take longer. */
+/** Each costs an fsync, so more events only take longer. */
 const oneByOneMax = 1_000
 
 async function batched(replica: Replica, count: number): Promise<Timed> {

@@ -1,5 +1,6 @@
-// Classifies 1,000 incoming events as `Replica.classify` does: each names the one before it and one stored event anywhere in
-// the log. The cost has to follow the 1,000 and not the log. The signatures in the store are not valid: none is checked here.
+// Classifies 1,000 incoming events as `Replica.classify` does: each names the previous one and a
+// random stored event. The cost must depend on the 1,000 events, not on the log. The signatures in
+// the store are not valid, and none is checked here.
 
 import { checkEvent } from '../../src/event/event.ts'
 import type { IdPair } from '../../src/graph/causal-closure.ts'
@@ -28,7 +29,7 @@ export const classify: Job = {
     })
   },
   tasks: {
-    /** The median over sets of events, each with other parents. */
+    /** The median over sets of events with different parents. */
     async classify({ folder, seed }: { folder: string; seed: number }): Promise<Timed> {
       await using store = await openLevelDb(folder)
       const log = store.frontier(frontier)
@@ -54,7 +55,7 @@ async function incoming(log: FrontierStore, random: Random): Promise<IdPair[]> {
   })
 }
 
-/** An event id that the log does not have. */
+/** An event id that the log lacks. */
 function newId(index: number): string {
   return `vev_${index.toString(16).padStart(16, '0')}`
 }

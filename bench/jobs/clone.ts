@@ -1,4 +1,5 @@
-// A new replica from a hub: every node sent, every signature checked, everything on the disk when it returns.
+// A new replica from a hub: every node is sent, every signature checked, and everything on the disk
+// when the call returns.
 
 import { Replica } from '../../src/replica/replica.ts'
 import type { Bench, Place } from '../bench.ts'

@@ -1,6 +1,7 @@
-// Two replicas with a long log in common, each with nodes of its own that the other lacks. Measured is the pull of what the
-// other side has. `first meeting`: neither knows anything of the other's log, as when both cloned a third hub; `met before`:
-// the puller remembers how far it had come. Afterwards, not timed, it pushes its own, and both must have equal heads.
+// Two replicas with a long common log, each with nodes that the other lacks. Measured is the pull
+// of the other side's nodes. `first meeting`: neither has sync state about the other, as if both
+// had cloned a third hub; `met before`: the puller has its cursor. Afterwards, untimed, it pushes
+// its own nodes, and both must have equal heads.
 
 import * as path from 'node:path'
 import { Key } from '../../src/crypto/key.ts'
@@ -24,7 +25,7 @@ export const diverged: Job = {
     }
   },
   tasks: {
-    /** Pushes what the hub lacks; says whether both have the same now. */
+    /** Pushes the nodes that the hub lacks; returns whether both are in sync. */
     async pushBack({ folder }: { folder: string }): Promise<{ equal: boolean; sent: number }> {
       await using replica = await Replica.open({ location: folder })
       const { equal, admitted } = await replica.push(frontier, hubId)
@@ -66,7 +67,7 @@ function divergedRow(bench: Bench, place: Place, { count, met }: { count: number
   })
 }
 
-/** Copies of a hub's store and of its clone, each with `count` nodes that the other lacks. */
+/** Copies of a hub's store and its clone, each with `count` nodes that the other lacks. */
 function withBothSides<T>(
   bench: Bench,
   place: Place,

@@ -1,4 +1,4 @@
-// A log of events in a file, one a line, into a new store, read as the command line reads it.
+// Import of a file of events, one per line, into a new store, read as the CLI reads it.
 
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'

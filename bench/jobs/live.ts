@@ -1,5 +1,6 @@
-// Hubs that follow each other: how long an event takes from `append` at one to durable at another, how many a link bears, and
-// what a crowd of subscribers costs their hub. Real processes, LevelDB, sockets on the loopback; bench/README.md has the rest.
+// Hubs that follow each other: the time from `append` at one to durable at another, the greatest
+// rate of a link, and the cost of many subscribers for their hub. Real processes, LevelDB, sockets
+// on the loopback; see bench/README.md.
 
 import type { Bench } from '../bench.ts'
 import type { Job } from '../job.ts'
@@ -8,17 +9,20 @@ import type { Spread } from '../live/stamp.ts'
 import { type Counts, type Row, rowOf, type Sample } from '../samples.ts'
 
 const appendsPerSecond = 100
-/** First so many events go the way that is measured, or the code of a hub that has just been started would be measured, not yet compiled. */
+/** Warm-up events, so that the measurement does not include the compilation of a new hub's code. */
 const warmUpLoad = { rate: 400, seconds: 6 }
 const fanOutPerSecond = 20
-/** Rates that are tried, one after the other, until one is too much. Events per second. */
+/** Rates to try in ascending order until one fails. Events per second. */
 const rates = [1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 8_000, 10_000, 12_000]
-/** A rate is borne when the last event comes so soon after the writer has ended, and events were at most so old. */
+/**
+ * A rate passes if the last event arrives this soon after the writer's end and no event is older
+ * than this.
+ */
 const lagMsMax = 1_000
-/** The writer itself may be so much slower than asked. */
+/** The writer may be slower than requested by this factor. */
 const writerSlack = 1.05
 const patienceMs = 120_000
-/** The hub takes four strangers' handshakes of one address at once. */
+/** The hub accepts four concurrent handshakes of unregistered peers from one address. */
 const abreast = 2
 const catchingUp = { subscribers: 100, events: 10_000 }
 const stormSubscribers = 500
@@ -29,7 +33,7 @@ function spreadFigures(ages: Spread): { [name: string]: number } {
   return { 'p50 ms': ages.p50, 'p95 ms': ages.p95, 'p99 ms': ages.p99, 'most ms': ages.most }
 }
 
-/** A chain of hubs, each following the one before; all register the first, who writes. */
+/** A chain of hubs, each following the previous one; all register the first, which writes. */
 class Chain {
   readonly hubs: LiveHub[] = []
 
@@ -75,7 +79,7 @@ function latency(hops: number): Measure {
   }
 }
 
-/** The greatest rate over one link at which the follower keeps up; one bad moment of the machine is forgiven each rate. */
+/** The greatest rate over one link at which the follower keeps up; each rate has one retry. */
 const sustained: Measure = async (bench, folder) => {
   await using chain = new Chain()
   for (const _ of [1, 2]) await chain.add(bench, folder)
@@ -89,7 +93,7 @@ const sustained: Measure = async (bench, folder) => {
   return best
 }
 
-/** Undefined when it is too much: for the writer, or for the follower. */
+/** Undefined if the rate is too high for the writer or the follower. */
 async function atRate(bench: Bench, { hubs }: Chain, rate: number): Promise<Sample | undefined> {
   const [writer, follower] = hubs as [LiveHub, LiveHub]
   const { nodes: before } = await writer.measure()
@@ -111,7 +115,7 @@ async function atRate(bench: Bench, { hubs }: Chain, rate: number): Promise<Samp
   }
 }
 
-/** All came, once, in the hub's order. */
+/** Checks that all events arrived once, in the hub's order. */
 function delivered({ ages, outOfOrder }: Delivered, nodes: number, subscribers: number): Counts {
   const lost = nodes * subscribers - ages.count
   if (lost !== 0 || outOfOrder !== 0) throw new Error(`${lost} events were lost and ${outOfOrder} came out of order`)
@@ -141,7 +145,7 @@ function fanOut(subscribers: number): Measure {
   }
 }
 
-/** All at once, from nothing, while the hub's event loop is watched. */
+/** All start at once with empty logs, while the delay of the hub's event loop is measured. */
 const catchUp: Measure = async (bench, folder) => {
   const { subscribers, events } = catchingUp
   await using hub = await LiveHub.start(bench, folder, 'hub')
@@ -161,7 +165,7 @@ const catchUp: Measure = async (bench, folder) => {
   }
 }
 
-/** Every connection is lost at once, and all come back. */
+/** Every connection closes at once, and all subscribers reconnect. */
 const storm: Measure = async (bench, folder) => {
   await using hub = await LiveHub.start(bench, folder, 'hub')
   await using crowd = Crowd.start(bench)

@@ -1,4 +1,5 @@
-// A pull in a new process by a replica that has pulled before and lacks a few nodes, all of which the hub has.
+// A pull in a new process by a replica that pulled before and lacks a few nodes, all of which the
+// hub has.
 
 import { Replica } from '../../src/replica/replica.ts'
 import type { Place } from '../bench.ts'
@@ -9,7 +10,7 @@ import { countWire } from '../wire.ts'
 export interface Pulled {
   readonly ms: number
   readonly cpuMs: number
-  /** From nothing to an open store. */
+  /** Time to open the store. */
   readonly openMs: number
   readonly admitted: number
   readonly equal: boolean
@@ -65,7 +66,7 @@ export const pull: Job = {
   },
 }
 
-/** Nodes of the same shape beyond a log. */
+/** Further nodes of the same shape after a log. */
 export function more({ shape }: Place, count: number): { shape: Place['shape']; count: number } {
   return { shape, count }
 }

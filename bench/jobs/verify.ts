@@ -1,4 +1,5 @@
-// Reading a whole store once more: hashes, commit chain, index, heads and every node's form; with signatures, these too.
+// Verification of a whole store: hashes, commit chain, index, heads and the form of every node;
+// with signatures, these too.
 
 import { Replica } from '../../src/replica/replica.ts'
 import { type Job, type Timed, timed } from '../job.ts'

@@ -1,5 +1,5 @@
-// A hub that takes part in live sync, as a process of its own: it listens, follows another hub, writes at a given rate, and says
-// how old the events were when they became durable here, and what all of it cost.
+// A hub of a live measurement in its own process: it listens, follows another hub, writes at a
+// given rate, and reports the age of events when they became durable here, and its costs.
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { makeEvent } from '../../src/event/event.ts'
@@ -11,9 +11,9 @@ import { peakRssBytes, resetPeakRss } from '../memory.ts'
 import { frontier, seed } from '../stores.ts'
 import { ageMs, Latencies, stamped } from './stamp.ts'
 
-/** The event loop is looked at so often; milliseconds. */
+/** Sampling interval of the event loop delay, in milliseconds. */
 const LOOP_RESOLUTION_MS = 1
-/** Events that are made for nothing first, so that what is measured is compiled. */
+/** Warm-up events, so that the measured code is compiled. */
 const BATCHES_PER_SECOND = 20
 
 let hub: Hub | undefined
@@ -30,8 +30,8 @@ function opened(): Hub {
 }
 
 /**
- * Notes the age of each new node. It is taken from the tail that is kept in mind for followers, where it reaches: reading the store
- * would cost more than what is measured.
+ * Records the age of each new node. Nodes come from the recent rows in memory if possible, because
+ * reading the store would cost more than the measured work.
  */
 function noteAges(): void {
   const home = contextOf(opened().replica)
@@ -61,7 +61,7 @@ function nextDraft(): ReturnType<typeof stamped> {
   return stamped(drafts.next().value!)
 }
 
-/** Calls `act` at a fixed rate, whether or not it keeps up; answers by how much it was late at most. */
+/** Calls `act` at a fixed rate, also when it does not keep up; returns the greatest delay. */
 async function atRate(options: { perSecond: number; seconds: number }, act: (index: number) => void): Promise<number> {
   const { perSecond, seconds } = options
   const from = performance.now()
@@ -88,7 +88,7 @@ answerRequests(
     async register(peer: { id: string; url: string; key: string }) {
       await opened().replica.registry(frontier).add({ id: peer.id, url: peer.url, publicKey: peer.key })
     },
-    /** Follows a registered hub from now on; answers when it has caught up. */
+    /** Follows a registered hub; returns when it has caught up. */
     async follow({ id }: { id: string }) {
       await new Promise<void>((resolve, reject) => {
         opened()
@@ -96,7 +96,7 @@ answerRequests(
           .catch(reject)
       })
     },
-    /** One `append` after another, each at its time. */
+    /** Appends one event after another, each at its time. */
     async append({ rate, seconds }: { rate: number; seconds: number }) {
       const appends: Promise<unknown>[] = []
       const lateMs = await atRate({ perSecond: rate, seconds }, () => {
@@ -105,7 +105,7 @@ answerRequests(
       await Promise.all(appends)
       return { written: appends.length, lateMs }
     },
-    /** As many a second, twenty times a second a batch. */
+    /** The same rate in batches, twenty per second. */
     async import({ rate, seconds }: { rate: number; seconds: number }) {
       const size = Math.round(rate / BATCHES_PER_SECOND)
       let written = 0
@@ -137,7 +137,7 @@ answerRequests(
       const ages = latencies.spread()
       return { nodes, ages, loopMs, wallMs, cpuMs: (user + system) / 1000, rssBytes: peakRssBytes() }
     },
-    /** Closes, and listens again at the same address: every connection is lost. */
+    /** Closes and listens again at the same address, so every connection is lost. */
     async listenAgain() {
       const port = Number(new URL(opened().url).port)
       await opened().close()

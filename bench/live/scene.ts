@@ -1,4 +1,4 @@
-// The processes of a live measurement: hubs that write and follow, and subscribers by the hundred.
+// The processes of a live measurement: hubs that write and follow, and hundreds of subscribers.
 
 import * as path from 'node:path'
 import type { Bench } from '../bench.ts'
@@ -6,12 +6,12 @@ import type { Child } from '../child.ts'
 import type { Spread } from './stamp.ts'
 import type { Target } from './subscriber.ts'
 
-/** What a hub says of the time since `startMeasuring`. */
+/** Measurements of a hub since `startMeasuring`. */
 export interface HubFigures {
   readonly nodes: number
-  /** Of the events that became durable there. */
+  /** Ages of the events that became durable there. */
   readonly ages: Spread
-  /** The far end (p99) of how late the event loop was. */
+  /** 99th percentile of the event loop delay. */
   readonly loopMs: number
   readonly wallMs: number
   readonly cpuMs: number
@@ -40,17 +40,17 @@ export class LiveHub {
     await this.#child.ask('register', { id: other.id, ...other.target })
   }
 
-  /** From now on; the other must be registered. */
+  /** Follows another hub, which must be registered. */
   async follow(other: LiveHub): Promise<void> {
     await this.#child.ask('follow', { id: other.id })
   }
 
-  /** One event at a time, at this rate. */
+  /** Writes one event at a time, at this rate. */
   append(load: { rate: number; seconds: number }): Promise<{ written: number; lateMs: number }> {
     return this.#child.ask('append', load)
   }
 
-  /** In batches, at this rate. */
+  /** Writes in batches, at this rate. */
   import(load: { rate: number; seconds: number }): Promise<{ written: number; ms: number }> {
     return this.#child.ask('import', load)
   }
@@ -63,7 +63,7 @@ export class LiveHub {
     return this.#child.ask('measure')
   }
 
-  /** Waits until the log has so many nodes; answers how long it took. @throws Error when it takes too long */
+  /** Waits until the log has this many nodes; returns the time it took. @throws Error on timeout */
   async until(nodes: number, msMax: number): Promise<number> {
     const started = performance.now()
     for (;;) {
@@ -88,7 +88,7 @@ export interface Delivered {
   readonly ages: Spread
 }
 
-/** Subscribers in two processes, since the hub has one processor for itself and they have the other. */
+/** Subscribers in two processes. */
 export class Crowd {
   readonly #children: readonly Child[]
 
@@ -100,7 +100,10 @@ export class Crowd {
     return new Crowd([0, 1].map(() => bench.start('./live/subscribers-process.js')))
   }
 
-  /** Starts so many, `abreast` dialling at once in each process; answers when all have caught up. */
+  /**
+   * Starts subscribers, `abreast` dialling concurrently in each process; returns when all have
+   * caught up.
+   */
   async subscribe(count: number, options: { target: Target; abreast: number; msMax: number }): Promise<void> {
     const half = count / this.#children.length
     await this.#each(child => child.ask('subscribe', { count: half, ...options }))
@@ -110,7 +113,7 @@ export class Crowd {
     await this.#each(child => child.ask('startMeasuring'))
   }
 
-  /** Waits until each has so many nodes. Of the two processes' figures the worse. */
+  /** Waits until each has this many nodes. Returns the worse figures of the two processes. */
   async measure(nodes: number, msMax: number): Promise<Delivered> {
     const both = await this.#each(child => child.ask<Delivered>('measure', { nodes, msMax }))
     const worst = (of: (one: Spread) => number): number => Math.max(...both.map(({ ages }) => of(ages)))
@@ -126,7 +129,10 @@ export class Crowd {
     }
   }
 
-  /** Waits until each has caught up so often; answers how long it took, and how many dials and sessions failed so far. */
+  /**
+   * Waits until each has caught up this often; returns the time, and the failed dials and sessions
+   * so far.
+   */
   async caughtUp(times: number, msMax: number): Promise<{ ms: number; failures: number }> {
     const both = await this.#each(child => child.ask<{ ms: number; failures: number }>('caughtUp', { times, msMax }))
     return {

@@ -1,17 +1,18 @@
-// When an event was handed over, carried in the event itself: nanoseconds of CLOCK_MONOTONIC, which all processes of one machine
-// share. So whoever gets the event knows how long it took, and nothing has to be matched afterwards.
+// Time of an event's creation, carried in the event: nanoseconds of CLOCK_MONOTONIC, which all
+// processes of a machine share. The receiver of an event so computes its age without matching it
+// with another record.
 
 import type { TimedDraft } from '../data.ts'
 
 const MARK = Buffer.from('"bench_at":"')
 const DIGITS_MAX = 20
 
-/** The same draft, made now. */
+/** Returns the draft with the current time. */
 export function stamped(draft: TimedDraft): TimedDraft {
   return { ...draft, payload: { ...(draft.payload as object | null), bench_at: String(process.hrtime.bigint()) } }
 }
 
-/** Milliseconds since the event in a node was made. @throws Error for one without a stamp */
+/** Returns the milliseconds since the event of a node was made. @throws Error without a stamp */
 export function ageMs(node: Uint8Array, now: bigint): number {
   const bytes = Buffer.from(node.buffer, node.byteOffset, node.length)
   const from = bytes.indexOf(MARK) + MARK.length
@@ -21,7 +22,7 @@ export function ageMs(node: Uint8Array, now: bigint): number {
   return Number(now - BigInt(bytes.toString('latin1', from, to))) / 1e6
 }
 
-/** How long something took, many times: median and the far end. Milliseconds. */
+/** Samples of a duration: median and high percentiles, in milliseconds. */
 export interface Spread {
   readonly count: number
   readonly p50: number

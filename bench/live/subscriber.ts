@@ -1,6 +1,6 @@
-// A subscriber: a real session over a real WebSocket whose replica is no store but a number, how many nodes of the hub's log it
-// has. Nothing is verified and nothing written here, so that one process can be hundreds of them. That each node comes once,
-// and in the hub's order, is checked.
+// A subscriber: a real session over a real WebSocket whose replica is only a counter of the nodes
+// that it has of the hub's log. It verifies and writes nothing, so one process can run hundreds. It
+// checks that each node arrives once, in the hub's order.
 
 import { randomBytes } from 'node:crypto'
 import { type Digest, digestKey, sha256 } from '../../src/base/bytes.ts'
@@ -16,12 +16,15 @@ import { ageMs, type Latencies } from './stamp.ts'
 const RETRY_MS_MIN = 500
 const RETRY_MS_MAX = 60_000
 
-/** The hub's log as the subscribers of this process have seen it: a chain, so its newest node is its only head. */
+/**
+ * The hub's log as seen by the subscribers of this process: a chain, whose newest node is the only
+ * head.
+ */
 export class SeenLog {
   readonly #places = new Map<string, number>()
   readonly #digests: Digest[] = []
 
-  /** The place of a node; one that nobody has seen is the next. */
+  /** Returns the index of a node; a new one gets the next index. */
   place(digest: Digest): number {
     const key = digestKey(digest)
     const known = this.#places.get(key)
@@ -34,7 +37,7 @@ export class SeenLog {
     return this.#places.get(digestKey(digest))
   }
 
-  /** Heads of the log while it had so many nodes. */
+  /** Heads of the log when it had this many nodes. */
   heads(count: number): Digest[] {
     return count === 0 ? [] : [this.#digests[count - 1]!]
   }
@@ -46,11 +49,11 @@ export interface Target {
 }
 
 export class Subscriber {
-  /** Nodes that came, in the hub's order without a gap. */
+  /** Nodes received in the hub's order without a gap. */
   count = 0
-  /** Nodes that came twice, or before one that precedes them. */
+  /** Nodes received twice or out of order. */
   outOfOrder = 0
-  /** Times that it caught up, and dials that came to nothing. */
+  /** Times that it caught up, and failed dials. */
   caughtUp = 0
   failures = 0
   readonly #log: SeenLog
@@ -65,7 +68,7 @@ export class Subscriber {
     this.#over = options.over
   }
 
-  /** Stays with the hub until it is over, dialling again after random waits that grow. */
+  /** Follows the hub until the end, and reconnects with exponential backoff and jitter. */
   async run(target: Target): Promise<void> {
     let retryMs = RETRY_MS_MIN
     while (!this.#over.aborted) {

@@ -1,11 +1,11 @@
-// Hundreds of subscribers in one process.
+// A process with hundreds of subscribers.
 
 import { setMaxListeners } from 'node:events'
 import { answerRequests } from '../child.ts'
 import { Latencies } from './stamp.ts'
 import { SeenLog, Subscriber, type Target } from './subscriber.ts'
 
-/** How often it is looked whether all have what they should; milliseconds. */
+/** Polling interval, in milliseconds. */
 const LOOK_MS = 5
 
 interface Wish {
@@ -21,7 +21,10 @@ const log = new SeenLog()
 const latencies = new Latencies()
 const subscribers: Subscriber[] = []
 
-/** Waits until something holds for every subscriber; answers how long it took. @throws Error when it takes too long */
+/**
+ * Waits until a condition holds for every subscriber; returns the time it took.
+ * @throws Error on timeout
+ */
 async function untilAll(holds: (subscriber: Subscriber) => boolean, msMax: number): Promise<number> {
   const started = performance.now()
   while (!subscribers.every(holds)) {
@@ -36,7 +39,7 @@ async function untilAll(holds: (subscriber: Subscriber) => boolean, msMax: numbe
 
 answerRequests(
   {
-    /** Starts subscribers, `abreast` at once; answers when all have caught up. */
+    /** Starts subscribers, `abreast` concurrently; returns when all have caught up. */
     async subscribe({ count, target, abreast, msMax }: Wish) {
       for (let started = 0; started < count; ) {
         for (const last = Math.min(count, started + abreast); started < last; started += 1) {
@@ -50,13 +53,13 @@ answerRequests(
     async startMeasuring() {
       latencies.clear()
     },
-    /** Waits until all have this many nodes, and sums up. */
+    /** Waits until all have this many nodes; returns the totals. */
     async measure({ nodes, msMax }: { nodes: number; msMax: number }) {
       await untilAll(({ count }) => count >= nodes, msMax)
       const outOfOrder = subscribers.reduce((sum, one) => sum + one.outOfOrder, 0)
       return { outOfOrder, ages: latencies.spread() }
     },
-    /** Waits until all have caught up that often. */
+    /** Waits until all have caught up this often. */
     async caughtUp({ times, msMax }: { times: number; msMax: number }) {
       const ms = await untilAll(({ caughtUp }) => caughtUp >= times, msMax)
       return { ms, failures: subscribers.reduce((sum, one) => sum + one.failures, 0) }
