@@ -128,7 +128,7 @@ const COMMENT_COLUMNS_MAX = 100
 
 /** Folders whose comments are not rewritten yet. The list only shrinks. */
 const PENDING =
-  /^src\/(?:base|cbor|cli|event|graph|json|node|projection|replica|sync|transport|vela)\/|^src\/(?:admission|crypto|index|store)/
+  /^src\/(?:base|cbor|event|graph|json|node|projection|replica|sync|transport|vela)\/|^src\/(?:admission|crypto|index|store)/
 
 /** Phrases that comments of src do not use, and the plain form. */
 const idioms: readonly { name: string; pattern: RegExp }[] = [

@@ -213,7 +213,9 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   return best ?? known.find(candidate => word.length >= 3 && candidate.startsWith(word))
 }
 
-/** Damerau-Levenshtein distance (optimal string alignment) of two short words; 4 if over 3 apart. */
+/**
+ * Damerau-Levenshtein distance (optimal string alignment) of two short words; 4 if over 3 apart.
+ */
 function distance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > 3) return 4
   let before: number[] = []

@@ -45,7 +45,9 @@ export type RunInside = (
 ) => Promise<ExitCode>
 
 export interface StoreCommand extends CommandSpec {
-  /** The command needs a store: it runs in the hub that serves the store, else it opens the store. */
+  /**
+   * The command needs a store: it runs in the hub that serves the store, else it opens the store.
+   */
   readonly where: 'store'
   run(context: StoreContext, args: Args): Promise<ExitCode>
   /**

@@ -1,5 +1,5 @@
-// Converts errors of the operating system to ReplicaErrors, and adds hints to errors. A message says
-// what happened; a hint says what the user can do.
+// Converts errors of the operating system to ReplicaErrors, and adds hints to errors. A message
+// says what happened; a hint says what the user can do.
 
 import * as fs from 'node:fs/promises'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
@@ -17,7 +17,9 @@ const WORDS: Record<string, string> = {
   EEXIST: 'already exists',
 }
 
-/** Converts an error about a file that the user named: ERR_USAGE, or ERR_STORE_IO for an I/O error. */
+/**
+ * Converts an error about a file that the user named: ERR_USAGE, or ERR_STORE_IO for an I/O error.
+ */
 export function fileError(error: unknown, file: string): unknown {
   if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return error
   if (error instanceof ReplicaError) return error
@@ -27,7 +29,10 @@ export function fileError(error: unknown, file: string): unknown {
   return new ReplicaError('ERR_STORE_IO', `${file}: ${error.message}`, { cause: error })
 }
 
-/** Returns whether a folder has this name; false if nothing has it. @throws ReplicaError as fileError */
+/**
+ * Returns whether a folder has this name; false if nothing has it.
+ * @throws ReplicaError as fileError
+ */
 export async function isFolder(file: string): Promise<boolean> {
   try {
     return (await fs.stat(file)).isDirectory()

@@ -1,8 +1,8 @@
 // Finds the store and retries while another process has it open. As with git, --dir or REPLICA_DIR
-// names the store, else the nearest folder `.replica` in the working folder or above it is the store.
-// A named folder is the store itself or the parent of its `.replica`. A store that was found and not
-// named must belong to the user who runs the command. Otherwise an attacker could plant a store in a
-// shared folder and have its key or its socket used.
+// names the store, else the nearest folder `.replica` in the working folder or above it is the
+// store. A named folder is the store itself or the parent of its `.replica`. A store that was found
+// and not named must belong to the user who runs the command. Otherwise an attacker could plant a
+// store in a shared folder and have its key or its socket used.
 
 import * as fs from 'node:fs/promises'
 import * as os from 'node:os'
@@ -58,8 +58,8 @@ async function isFolder(folder: string): Promise<boolean> {
 }
 
 /**
- * Calls `open` and retries while the store is locked, for at most `lockWaitMsMax`. Two short commands,
- * or a hub that starts while a command ends, do not fail on each other.
+ * Calls `open` and retries while the store is locked, for at most `lockWaitMsMax`. Two short
+ * commands, or a hub that starts while a command ends, do not fail on each other.
  * @throws ReplicaError ERR_STORE_LOCKED
  */
 export async function retryWhileLocked<T>(signal: AbortSignal, open: () => Promise<T>): Promise<T> {

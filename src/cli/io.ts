@@ -1,6 +1,6 @@
-// The three streams of a command, either of the process or over the control socket of a hub. A write
-// waits while the reader is slow, so that output does not accumulate in memory. A closed reader is not
-// a failure; output that can't be written is a failure and is always reported.
+// The three streams of a command, either of the process or over the control socket of a hub. A
+// write waits while the reader is slow, so that output does not accumulate in memory. A closed
+// reader is not a failure; output that can't be written is a failure and is always reported.
 
 import * as fs from 'node:fs'
 import { addAbortSignal, type Readable, type Writable } from 'node:stream'

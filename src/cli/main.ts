@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The process of the command line: arguments, streams, signals and exit code. No other file of this
-// package uses `process`. The first interrupt requests a graceful stop; the second ends the process.
+// package uses `process`. The first interrupt requests a graceful stop; the second ends the
+// process.
 
 import * as fs from 'node:fs'
 import { isatty } from 'node:tty'

@@ -1,6 +1,6 @@
-// Runs one command line: finds the command, the store and its owner, and returns an exit code. If a hub
-// serves the store, the command runs in that hub, else the store is opened here. Each error becomes a
-// message and an exit code.
+// Runs one command line: finds the command, the store and its owner, and returns an exit code. If a
+// hub serves the store, the command runs in that hub, else the store is opened here. Each error
+// becomes a message and an exit code.
 
 import { type ExitCode, hasCode, ReplicaError } from '../base/errors.ts'
 import { type Args, type CommandMatch, findCommand, readArgs, wantsJson } from './args.ts'
@@ -44,7 +44,10 @@ export async function runProgram(argv: readonly string[], host: CliHost): Promis
   })
 }
 
-/** Returns the value of --dir. @throws ReplicaError ERR_USAGE for an empty value, as from an unset variable */
+/**
+ * Returns the value of --dir.
+ * @throws ReplicaError ERR_USAGE for an empty value, as from an unset variable
+ */
 function namedDir(args: Args): string | undefined {
   const dir = args.text('dir')
   if (dir === '') throw usage('--dir is empty')
@@ -137,7 +140,9 @@ function asReplicaError(error: unknown, signal: AbortSignal): ReplicaError {
   return new ReplicaError('ERR_INTERNAL', `internal error: ${message}`, { cause: error })
 }
 
-/** Runs the command in the hub that serves the store, else here. Waits while the store is locked. */
+/**
+ * Runs the command in the hub that serves the store, else here. Waits while the store is locked.
+ */
 async function runOnStore(
   command: OnStore,
   args: Args,
@@ -173,7 +178,10 @@ async function waitForOwner(location: string, signal: AbortSignal): Promise<Stor
   return retryWhileLocked(signal, () => findOwner(location, signal))
 }
 
-/** Returns the hub that serves the store, or opens the store. @throws ReplicaError as Replica.open */
+/**
+ * Returns the hub that serves the store, or opens the store.
+ * @throws ReplicaError as Replica.open
+ */
 async function findOwner(location: string, signal: AbortSignal): Promise<StoreOwner> {
   const hub = await connectHub(location, signal)
   if (hub !== undefined) return { hub }

@@ -1,5 +1,6 @@
-// Opens a store that no hub serves for one short visit at a time. A long read-only command must not lock
-// the store for other commands. Between two visits the store's files tell whether it has changed.
+// Opens a store that no hub serves for one short visit at a time. A long read-only command must not
+// lock the store for other commands. Between two visits the store's files tell whether it has
+// changed.
 
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,7 +15,10 @@ export type StoreOwner = { hub: Socket; replica?: never } | { hub?: never; repli
 export interface ShortLivedStoreOptions {
   readonly location: string
   readonly signal: AbortSignal
-  /** Tries to find or become the owner. @throws ReplicaError ERR_STORE_LOCKED while another command has it */
+  /**
+   * Tries to find or become the owner.
+   * @throws ReplicaError ERR_STORE_LOCKED while another command has it
+   */
   readonly find: () => Promise<StoreOwner>
 }
 

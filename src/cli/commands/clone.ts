@@ -135,7 +135,10 @@ async function cloneTarget(cwd: string, name: string | undefined): Promise<Targe
   throw new ReplicaError('ERR_STORE_EXISTS', `${folder} is not empty`)
 }
 
-/** Renames a new folder to the frontier's name, with a number if that exists. Returns the final path. */
+/**
+ * Renames a new folder to the frontier's name, with a number if that exists. Returns the final
+ * path.
+ */
 async function renameToFrontier(frontier: string, { cwd, folder, isNamed }: Target): Promise<string> {
   if (isNamed) return folder
   for (let number = 1; number <= NAMES_TRIED_MAX; number++) {
@@ -158,8 +161,8 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
 }
 
 /**
- * Cleans up after a failed clone. Received nodes are durable and verified: the store stays and the error
- * has its path. A store without nodes is removed; a store that can't be opened stays.
+ * Cleans up after a failed clone. Received nodes are durable and verified: the store stays and the
+ * error has its path. A store without nodes is removed; a store that can't be opened stays.
  */
 async function cleanUp(error: unknown, target: Target, key: string): Promise<unknown> {
   const location = storeIn(target.cwd, target.folder)
@@ -189,7 +192,9 @@ interface Content {
   readonly peer?: string
 }
 
-/** Returns the content of a new store: 0 nodes without a store, empty if the store can't be opened. */
+/**
+ * Returns the content of a new store: 0 nodes without a store, empty if the store can't be opened.
+ */
 async function contentOf(location: string, key: string): Promise<Content> {
   const { Replica } = await import('../../replica/replica.ts')
   try {

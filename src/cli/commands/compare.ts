@@ -1,5 +1,5 @@
-// The commands that compare whole frontiers: compare records the differences from a peer in the journal;
-// diff compares any two and records nothing.
+// The commands that compare whole frontiers: compare records the differences from a peer in the
+// journal; diff compares any two and records nothing.
 
 import type { ExitCode } from '../../base/errors.ts'
 import type { CompareWith, Comparison } from '../../projection/compare-peer.ts'

@@ -1,5 +1,5 @@
-// The commands about conflicts: conflicts list, show and explain. They only compute and print; `resolve`
-// settles conflicts.
+// The commands about conflicts: conflicts list, show and explain. They only compute and print;
+// `resolve` settles conflicts.
 
 import type { ExitCode } from '../../base/errors.ts'
 import { printJson as printExact } from '../../json/json.ts'

@@ -1,4 +1,5 @@
-// The commands about the graph of a frontier: classify, merge and fork; and verify, which checks the store.
+// The commands about the graph of a frontier: classify, merge and fork; and verify, which checks
+// the store.
 
 import type { ExitCode } from '../../base/errors.ts'
 import { ReplicaError } from '../../base/errors.ts'

@@ -105,7 +105,10 @@ function headsOf(replica: Replica, frontier: string): { heads: string[]; heads_d
   return { heads: replica.heads(frontier), heads_digest: replica.headsDigest(frontier) }
 }
 
-/** Returns the frontier of the option or of the log. @throws ReplicaError ERR_USAGE if they differ or both are missing */
+/**
+ * Returns the frontier of the option or of the log.
+ * @throws ReplicaError ERR_USAGE if they differ or both are missing
+ */
 function frontierOf(given: string | undefined, { frontier }: EventInput): string {
   if (given !== undefined && frontier !== undefined && given !== frontier)
     throw usage(`the log is of ${frontier}, not of ${given}`)
@@ -208,7 +211,10 @@ async function runAppend(context: StoreContext, args: Args): Promise<ExitCode> {
 
 const DRAFT_FLAGS = ['kind', 'target', 'actor', 'reason', 'payload', 'caveat', 'timestamp'] as const
 
-/** Returns the options as JSON text of a draft. The payload stays text, so that its numbers stay exact. */
+/**
+ * Returns the options as JSON text of a draft. The payload stays text, so that its numbers stay
+ * exact.
+ */
 function draftFrom(args: Args): string {
   const target = args.required('target')
   const colon = target.indexOf(':')

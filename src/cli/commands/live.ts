@@ -129,7 +129,10 @@ function directionText({ admitted, known, heldCount, refusedCount }: DirectionRe
   return `${thousands(admitted)} admitted, ${thousands(known)} known, ${thousands(heldCount)} held, ${thousands(refusedCount)} refused`
 }
 
-/** The maximum number of rounds that wait in memory for a slow reader; further rounds are not printed. */
+/**
+ * The maximum number of rounds that wait in memory for a slow reader; further rounds are not
+ * printed.
+ */
 const ROUNDS_WAITING_MAX = 1000
 
 async function followLive(

@@ -70,7 +70,10 @@ async function runPublish(context: StoreContext, args: Args): Promise<ExitCode> 
   return printEntryReport(context, await publishing.publish(to, options))
 }
 
-/** Returns the reason: a record needs one, an entry must not have one. @throws ReplicaError ERR_USAGE */
+/**
+ * Returns the reason: a record needs one, an entry must not have one.
+ * @throws ReplicaError ERR_USAGE
+ */
 function reasonIn(args: Args): string {
   const [deprecates, rotates] = [args.has('deprecate'), args.text('rotate-to') !== undefined]
   const reason = args.text('reason')

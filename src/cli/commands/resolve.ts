@@ -1,5 +1,6 @@
-// The commands that settle conflicts: resolve and proposal. Only people can settle: agents and placeholders
-// are refused. The reviewer's key signs the resolution; the store's key signs the node, as for every event.
+// The commands that settle conflicts: resolve and proposal. Only people can settle: agents and
+// placeholders are refused. The reviewer's key signs the resolution; the store's key signs the
+// node, as for every event.
 
 import * as path from 'node:path'
 import type { ExitCode } from '../../base/errors.ts'

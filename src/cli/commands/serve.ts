@@ -1,5 +1,5 @@
-// The command serve: runs a hub until a signal stops it. The hub owns the store; the control socket lets
-// all other commands run inside it.
+// The command serve: runs a hub until a signal stops it. The hub owns the store; the control socket
+// lets all other commands run inside it.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'

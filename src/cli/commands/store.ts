@@ -112,7 +112,10 @@ function identity(hubId: string, publicKey: string): string[] {
   ])
 }
 
-/** Creates the folder of a new store, readable only by its owner. @throws ReplicaError ERR_STORE_EXISTS */
+/**
+ * Creates the folder of a new store, readable only by its owner.
+ * @throws ReplicaError ERR_STORE_EXISTS
+ */
 export async function makeFolder(location: string): Promise<void> {
   try {
     await fs.mkdir(path.dirname(location), { recursive: true })

@@ -1,6 +1,6 @@
-// The commands push and pull, which exchange nodes with a registered peer. The verdict on each node is part
-// of the report and not an error: refused nodes give exit code 1, held nodes give a notice with the command
-// that would admit them.
+// The commands push and pull, which exchange nodes with a registered peer. The verdict on each node
+// is part of the report and not an error: refused nodes give exit code 1, held nodes give a notice
+// with the command that would admit them.
 
 import type { ExitCode } from '../../base/errors.ts'
 import type { SyncReport } from '../../replica/sync/sync-client.ts'

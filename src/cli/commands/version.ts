@@ -24,7 +24,10 @@ export const VERSION_COMMAND: Command = {
   },
 }
 
-/** Returns the command `help`. It gets the table of commands as a function, because the table has `help`. */
+/**
+ * Returns the command `help`. It gets the table of commands as a function, because the table has
+ * `help`.
+ */
 export function helpCommand(commands: () => readonly Command[]): Command {
   return {
     name: 'help',

@@ -1,6 +1,6 @@
-// The command watch: prints events as they are merged. In a hub it follows the log. Without a hub, other
-// commands write to the store: watch opens the store briefly when its files have changed, and closes it
-// before it prints.
+// The command watch: prints events as they are merged. In a hub it follows the log. Without a hub,
+// other commands write to the store: watch opens the store briefly when its files have changed, and
+// closes it before it prints.
 // Spec: protocol/live.md, L14 to L16.
 
 import type { ExitCode } from '../../base/errors.ts'
@@ -81,7 +81,10 @@ interface WatchPosition {
   readonly left: number
 }
 
-/** Watches without a hub. Returns the command line that continues in a hub, once one serves the store. */
+/**
+ * Watches without a hub. Returns the command line that continues in a hub, once one serves the
+ * store.
+ */
 async function watchUnserved(
   { out, signal }: Context,
   args: Args,

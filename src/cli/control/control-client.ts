@@ -1,6 +1,6 @@
-// The shell's end of the control socket. Finds the hub that serves a store, sends it the command line,
-// and relays its output and exit code. Output is read no faster than it can be printed; stdin is sent
-// only on request of the command.
+// The shell's end of the control socket. Finds the hub that serves a store, sends it the command
+// line, and relays its output and exit code. Output is read no faster than it can be printed; stdin
+// is sent only on request of the command.
 
 import * as net from 'node:net'
 import { type ExitCode, isErrorCode, ReplicaError } from '../../base/errors.ts'
@@ -12,9 +12,10 @@ import { encodeFrame, type Frame, FrameReader } from './frame.ts'
 import { controlPath } from './socket-path.ts'
 
 /**
- * Connects to the hub that serves the store at `location`; undefined without a hub. A stale socket stays,
- * because only the owner of the store may remove it.
- * @throws ReplicaError ERR_STORE_LOCKED if a hub of another user serves the store, or the hub does not respond
+ * Connects to the hub that serves the store at `location`; undefined without a hub. A stale socket
+ * stays, because only the owner of the store may remove it.
+ * @throws ReplicaError ERR_STORE_LOCKED if a hub of another user serves the store, or the hub does
+ * not respond
  */
 export async function connectHub(location: string, signal: AbortSignal): Promise<net.Socket | undefined> {
   const address = await controlPath(location)
@@ -49,8 +50,8 @@ function connect(address: string): Promise<net.Socket> {
 }
 
 /**
- * Waits for the hub's first frame, because the kernel also connects to a suspended process. Returns false
- * if the hub closed the connection instead, as during its shutdown.
+ * Waits for the hub's first frame, because the kernel also connects to a suspended process. Returns
+ * false if the hub closed the connection instead, as during its shutdown.
  */
 function receiveHello(socket: net.Socket, signal: AbortSignal): Promise<boolean> {
   return new Promise<boolean>((resolve, reject) => {
@@ -90,10 +91,11 @@ function unresponsive(): ReplicaError {
 }
 
 /**
- * Runs a command line in the hub at `socket` and returns its exit code. When `signal` aborts, the hub is
- * asked to stop the command, which may print its last output for at most `controlLastWordMsMax`.
- * @throws ReplicaError ERR_STORE_CLOSED if the hub ends first, ERR_ABORTED after that time, or the reason
- * why the hub did not run the command
+ * Runs a command line in the hub at `socket` and returns its exit code. When `signal` aborts, the
+ * hub is asked to stop the command, which may print its last output for at most
+ * `controlLastWordMsMax`.
+ * @throws ReplicaError ERR_STORE_CLOSED if the hub ends first, ERR_ABORTED after that time, or the
+ * reason why the hub did not run the command
  */
 export async function runInHub(
   socket: net.Socket,
@@ -177,7 +179,10 @@ function hubError(frame: Frame): ReplicaError {
   return new ReplicaError(known, typeof message === 'string' ? message : 'the hub did not run the command')
 }
 
-/** Version of frames and request. A hub of another version refuses the request with ERR_SYNC_VERSION. */
+/**
+ * Version of frames and request. A hub of another version refuses the request with
+ * ERR_SYNC_VERSION.
+ */
 export const CONTROL_VERSION = 2
 
 /** One command line, with its working folder and the properties of its streams. */

@@ -1,6 +1,6 @@
-// The hub's end of the control socket. Each connection runs one command on the hub's open store: the
-// request comes in, output goes out with flow control, and the exit code ends the connection. If the
-// shell disconnects, the command is aborted. An unexpected frame ends only its own session.
+// The hub's end of the control socket. Each connection runs one command on the hub's open store:
+// the request comes in, output goes out with flow control, and the exit code ends the connection.
+// If the shell disconnects, the command is aborted. An unexpected frame ends only its own session.
 
 import * as net from 'node:net'
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
@@ -29,7 +29,8 @@ export class ControlServer {
     const server = net.createServer()
     const control = new ControlServer(server, socketPath)
     server.on('connection', socket => control.#accept(socket, run))
-    // Connections above `controlSessionsMax` get an error; connections above this number are dropped.
+    // Connections above `controlSessionsMax` get an error; connections above this number are
+    // dropped.
     server.maxConnections = 2 * CLI_LIMITS.controlSessionsMax
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -181,7 +182,10 @@ class Session {
     }
   }
 
-  /** Sends data in pieces and waits while the shell is slow. @throws OutputClosed if it has disconnected */
+  /**
+   * Sends data in pieces and waits while the shell is slow.
+   * @throws OutputClosed if it has disconnected
+   */
   async #send(kind: FrameKind, data: Uint8Array = new Uint8Array()): Promise<void> {
     if (data.length <= CLI_LIMITS.controlChunkBytes) return this.#write(encodeFrame(kind, data))
     for (const piece of pieces(data)) await this.#write(encodeFrame(kind, piece))

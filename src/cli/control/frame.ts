@@ -1,6 +1,6 @@
-// Frames of the control socket, over which a command runs inside the hub that owns the store. A frame is
-// one byte for the kind, four bytes for the length (big-endian) and the data. Both ends are processes of
-// the same user; lengths are still limited, and an unknown kind ends the session.
+// Frames of the control socket, over which a command runs inside the hub that owns the store. A
+// frame is one byte for the kind, four bytes for the length (big-endian) and the data. Both ends
+// are processes of the same user; lengths are still limited, and an unknown kind ends the session.
 // Spec: protocol/cli.md, "Control socket".
 
 import { ReplicaError } from '../../base/errors.ts'
@@ -45,7 +45,10 @@ export class FrameReader {
   #chunks: Uint8Array[] = []
   #length = 0
 
-  /** Returns the first `length` bytes. Joined chunks stay joined, so that a long frame is copied once. */
+  /**
+   * Returns the first `length` bytes. Joined chunks stay joined, so that a long frame is copied
+   * once.
+   */
   #peek(length: number): Buffer {
     const first = this.#chunks[0]!
     if (first.length >= length) return Buffer.from(first.buffer, first.byteOffset, length)

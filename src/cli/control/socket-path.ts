@@ -1,7 +1,8 @@
-// The path of a store's control socket: `control.sock` in the store's folder. The operating system limits
-// the path of a socket to about 100 bytes. For a longer path the socket is in a private folder below the
-// system's temporary folder, and the file `control.path` in the store has its path. The socket is created
-// in a private folder with mode 0600 and then moved, so that other users can never open it.
+// The path of a store's control socket: `control.sock` in the store's folder. The operating system
+// limits the path of a socket to about 100 bytes. For a longer path the socket is in a private
+// folder below the system's temporary folder, and the file `control.path` in the store has its
+// path. The socket is created in a private folder with mode 0600 and then moved, so that other
+// users can never open it.
 
 import * as fs from 'node:fs/promises'
 import * as os from 'node:os'
@@ -31,7 +32,10 @@ export async function controlPath(location: string): Promise<string | undefined>
   return folder.uid === store.uid && (folder.mode & 0o077) === 0 ? pointed : undefined
 }
 
-/** Prepares the path of a new socket and removes a stale one. Only the owner of the store may call this. */
+/**
+ * Prepares the path of a new socket and removes a stale one. Only the owner of the store may call
+ * this.
+ */
 export async function prepareSocket(location: string): Promise<SocketPath> {
   await removeSocket(location)
   const near = path.join(location, `${SOCKET}.new`)

@@ -1,6 +1,6 @@
-// Reads the events of an import from a file, stdin, a `.vela` repository or a folder with one event per
-// file. JSONL is read as a stream; arrays, frontier files and repositories are read at once; the events of
-// a folder are sorted by (timestamp, id). The importer validates the events.
+// Reads the events of an import from a file, stdin, a `.vela` repository or a folder with one event
+// per file. JSONL is read as a stream; arrays, frontier files and repositories are read at once;
+// the events of a folder are sorted by (timestamp, id). The importer validates the events.
 
 import * as fsSync from 'node:fs'
 import * as fs from 'node:fs/promises'
@@ -34,7 +34,10 @@ export interface EventInput {
   readonly lost?: string
 }
 
-/** Opens a file, a folder or `-` (stdin). @throws ReplicaError ERR_USAGE if it does not exist, ERR_JSON if it is not a log */
+/**
+ * Opens a file, a folder or `-` (stdin).
+ * @throws ReplicaError ERR_USAGE if it does not exist, ERR_JSON if it is not a log
+ */
 export async function openEvents(name: string, from: { cwd: string; stdin: InputStream }): Promise<EventInput> {
   const file = path.resolve(from.cwd, name)
   // Stdin can be read only once, but a strict import reads twice.
@@ -71,7 +74,10 @@ async function wholeFolder(root: string): Promise<EventInput> {
   return { frontier: whole.frontier, log: () => whole.events, fileOf, whole, left }
 }
 
-/** Returns the frontier's name; undefined if the first event is malformed, which the importer reports. */
+/**
+ * Returns the frontier's name; undefined if the first event is malformed, which the importer
+ * reports.
+ */
 function nameOf(log: EventLog): string | undefined {
   try {
     return frontierNameOf(log)
@@ -103,7 +109,10 @@ async function genesisOf(events: AsyncIterable<Uint8Array>): Promise<string | un
   return undefined
 }
 
-/** Reads a file, or stdin for `-`. @throws ReplicaError ERR_USAGE if it has more than `wholeFileBytesMax` bytes */
+/**
+ * Reads a file, or stdin for `-`.
+ * @throws ReplicaError ERR_USAGE if it has more than `wholeFileBytesMax` bytes
+ */
 export async function readWhole(name: string, from: { cwd: string; stdin: InputStream }): Promise<Uint8Array> {
   const chunks = name === '-' ? from.stdin.chunks() : fileChunks(path.resolve(from.cwd, name))
   return gather(chunks, CLI_LIMITS.wholeFileBytesMax)
@@ -178,7 +187,10 @@ async function readFolder(place: string): Promise<EventInput> {
   return { frontier: await genesisOf(entries()), log: entries, fileOf: index => files[index]?.file }
 }
 
-/** Returns the sort key of an event file; a malformed event, which the importer reports, sorts by its name. */
+/**
+ * Returns the sort key of an event file; a malformed event, which the importer reports, sorts by
+ * its name.
+ */
 async function orderOf(file: string): Promise<EventFile> {
   try {
     const { head } = readEvent(await readEventFile(file))

@@ -1,12 +1,15 @@
-// Reads JSON Lines as a stream with one event per line, for files of any length. `readLog` reads the
-// other forms at once.
+// Reads JSON Lines as a stream with one event per line, for files of any length. `readLog` reads
+// the other forms at once.
 
 import { ReplicaError } from '../../base/errors.ts'
 import { CLI_LIMITS } from '../../base/limits.ts'
 
 const NEWLINE = 0x0a
 
-/** Yields the lines that are not blank, without line ends. @throws ReplicaError ERR_JSON for a line that is too long */
+/**
+ * Yields the lines that are not blank, without line ends.
+ * @throws ReplicaError ERR_JSON for a line that is too long
+ */
 export async function* eventLines(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const line = new Line()
   for await (const chunk of chunks) {

@@ -1,6 +1,6 @@
-// Reads whole frontiers that the command line names: a frontier.json, stdin, a `.vela` repository or a
-// folder with a frontier.json. A repository is imported into a store in memory, so that it gives the same
-// frontier as `import`.
+// Reads whole frontiers that the command line names: a frontier.json, stdin, a `.vela` repository
+// or a folder with a frontier.json. A repository is imported into a store in memory, so that it
+// gives the same frontier as `import`.
 
 import * as path from 'node:path'
 import { isFrontierId } from '../../base/frontier-id.ts'
@@ -22,7 +22,10 @@ export function isFrontierReference(word: string): boolean {
   return isFrontierId(word)
 }
 
-/** Reads a file, a folder or `-` (stdin). @throws ReplicaError ERR_USAGE if it does not exist; as readFrontier */
+/**
+ * Reads a file, a folder or `-` (stdin).
+ * @throws ReplicaError ERR_USAGE if it does not exist; as readFrontier
+ */
 export async function readFrontierFile(name: string, place: InputContext): Promise<Uint8Array> {
   if (name === '-') return readWhole(name, place)
   const file = path.resolve(place.cwd, name)

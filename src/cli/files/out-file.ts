@@ -1,6 +1,6 @@
-// Writes the file of --out atomically: under a temporary name, then by a rename. A reader never sees a part
-// of it, and a failed command keeps the former file. Only a regular file is replaced; for a link, its
-// target is replaced.
+// Writes the file of --out atomically: under a temporary name, then by a rename. A reader never
+// sees a part of it, and a failed command keeps the former file. Only a regular file is replaced;
+// for a link, its target is replaced.
 
 import { randomBytes } from 'node:crypto'
 import * as fs from 'node:fs/promises'
@@ -10,7 +10,8 @@ import { usage } from '../terminal/output.ts'
 
 /**
  * Replaces a file atomically and returns its number of bytes.
- * @throws ReplicaError ERR_USAGE if it is not a regular file or not writable, ERR_STORE_IO for an I/O error
+ * @throws ReplicaError ERR_USAGE if it is not a regular file or not writable, ERR_STORE_IO for an
+ * I/O error
  */
 export async function replaceFile(
   file: string,

@@ -1,7 +1,7 @@
-// Reads and writes a `.vela` repository. A read covers `.vela/` and the visible files that Vela writes beside
-// it, and is limited in files, depth and bytes. It does not follow links or read keys, and reports both. A
-// write creates the folder under a temporary name and renames it, so that a reader never sees a part of
-// it. It never changes a folder that is not empty.
+// Reads and writes a `.vela` repository. A read covers `.vela/` and the visible files that Vela
+// writes beside it, and is limited in files, depth and bytes. It does not follow links or read
+// keys, and reports both. A write creates the folder under a temporary name and renames it, so that
+// a reader never sees a part of it. It never changes a folder that is not empty.
 
 import { randomBytes } from 'node:crypto'
 import * as fsSync from 'node:fs'
@@ -24,7 +24,10 @@ export interface VelaFolder {
 const SKIPPED_MAX = 1000
 const WRITES_AT_ONCE = 16
 
-/** Returns the parent folder of `.vela`, for that folder or `.vela` itself; undefined without `.vela`. */
+/**
+ * Returns the parent folder of `.vela`, for that folder or `.vela` itself; undefined without
+ * `.vela`.
+ */
 export async function velaRoot(folder: string): Promise<string | undefined> {
   const named = path.basename(folder) === '.vela' ? path.dirname(folder) : folder
   try {
@@ -35,7 +38,10 @@ export async function velaRoot(folder: string): Promise<string | undefined> {
   }
 }
 
-/** Reads a repository. @throws ReplicaError ERR_USAGE for too many files or bytes, or an unreadable file */
+/**
+ * Reads a repository.
+ * @throws ReplicaError ERR_USAGE for too many files or bytes, or an unreadable file
+ */
 export async function readVelaFolder(root: string): Promise<VelaFolder> {
   const files: RepositoryFile[] = []
   const skipped: string[] = []
@@ -111,7 +117,10 @@ function tooMuch(place: string): ReplicaError {
   return new ReplicaError('ERR_USAGE', `${place} is too large for one import: the limits are ${limits}`)
 }
 
-/** Writes a repository to a new or empty folder. @throws ReplicaError ERR_USAGE if the folder is not empty */
+/**
+ * Writes a repository to a new or empty folder.
+ * @throws ReplicaError ERR_USAGE if the folder is not empty
+ */
 export async function writeVelaFolder(folder: string, files: readonly RepositoryFile[]): Promise<void> {
   const fresh = `${folder}.${randomBytes(4).toString('hex')}.new`
   try {

@@ -1,9 +1,10 @@
-// Escapes text that is unsafe on a terminal. Ids, reasons, notes and error messages come from peers and
-// can contain escape sequences that move the cursor, or marks that reorder text. Each printed line passes
-// through `escapeText`; JSON passes through `escapeJson`, which uses JSON escapes and keeps the values.
+// Escapes text that is unsafe on a terminal. Ids, reasons, notes and error messages come from peers
+// and can contain escape sequences that move the cursor, or marks that reorder text. Each printed
+// line passes through `escapeText`; JSON passes through `escapeJson`, which uses JSON escapes and
+// keeps the values.
 
-// Control characters (C0, DEL, C1), bidirectional marks, line separators, invisible joiners and tags,
-// lone surrogates. U+200C and U+200D stay: Persian, Indic scripts and emoji need them.
+// Control characters (C0, DEL, C1), bidirectional marks, line separators, invisible joiners and
+// tags, lone surrogates. U+200C and U+200D stay: Persian, Indic scripts and emoji need them.
 const UNSAFE =
   /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}\p{Cs}]/gu
 const UNSAFE_IN_JSON =

@@ -1,6 +1,7 @@
-// Draws the graph of `log --graph`, newest node first, with one column for each expected node. A node
-// opens a column for each of its parents; columns that expect the same parent join. A column whose parent
-// is beyond the end of the list ends there. Rows wider than `graphColumnsMax` are truncated and marked.
+// Draws the graph of `log --graph`, newest node first, with one column for each expected node. A
+// node opens a column for each of its parents; columns that expect the same parent join. A column
+// whose parent is beyond the end of the list ends there. Rows wider than `graphColumnsMax` are
+// truncated and marked.
 
 import { CLI_LIMITS } from '../../base/limits.ts'
 
@@ -74,7 +75,10 @@ function* drawn(moves: readonly Move[]): Generator<string> {
   yield cut(Array.from(cells, cell => cell ?? ' ').join(''), 0)
 }
 
-/** Truncates a row; `at` is the node's column, which is marked at the edge if it is beyond the width. */
+/**
+ * Truncates a row; `at` is the node's column, which is marked at the edge if it is beyond the
+ * width.
+ */
 function cut(row: string, at: number): string {
   const most = CLI_LIMITS.graphColumnsMax
   if (row.length <= 2 * most) return row.trimEnd()

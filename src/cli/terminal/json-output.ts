@@ -1,9 +1,11 @@
-// Prints JSON on one terminal-safe line. Event texts are embedded as they were signed, so that numbers
-// keep their notation.
+// Prints JSON on one terminal-safe line. Event texts are embedded as they were signed, so that
+// numbers keep their notation.
 
 import { escapeJson } from './escape.ts'
 
-/** Canonical JSON text that is printed unchanged. The caller guarantees that it is one JSON value. */
+/**
+ * Canonical JSON text that is printed unchanged. The caller guarantees that it is one JSON value.
+ */
 export class RawJson {
   readonly text: string
 
@@ -21,7 +23,10 @@ export type Printable =
   | readonly Printable[]
   | { readonly [key: string]: Printable | undefined }
 
-/** Returns the members under snake_case names, and those of all objects in them: `heldCount` becomes `held_count`. */
+/**
+ * Returns the members under snake_case names, and those of all objects in them: `heldCount` becomes
+ * `held_count`.
+ */
 export function toJsonNames(members: { readonly [key: string]: Printable | undefined }): { [key: string]: Printable } {
   const renamed: { [key: string]: Printable } = {}
   for (const [key, member] of Object.entries(members)) {

@@ -36,8 +36,8 @@ export function shortHex(hex: string): string {
 }
 
 /**
- * Returns rows as aligned lines with two spaces between columns and no trailing spaces. `right` lists
- * the right-aligned columns. Cells are escaped before they are measured.
+ * Returns rows as aligned lines with two spaces between columns and no trailing spaces. `right`
+ * lists the right-aligned columns. Cells are escaped before they are measured.
  */
 export function columns(rows: readonly (readonly string[])[], options: { right?: readonly number[] } = {}): string[] {
   const cells = rows.map(row => row.map(escapeText))

@@ -1,6 +1,6 @@
-// The output of a command: data on stdout, notices on stderr, one JSON object with --json. A command ends
-// with `done`; its exit code determines `ok`. Every line for people is escaped here, so that only the
-// program's own line breaks and control characters reach a terminal.
+// The output of a command: data on stdout, notices on stderr, one JSON object with --json. A
+// command ends with `done`; its exit code determines `ok`. Every line for people is escaped here,
+// so that only the program's own line breaks and control characters reach a terminal.
 
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
 import type { Io } from '../io.ts'

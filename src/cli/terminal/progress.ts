@@ -1,6 +1,6 @@
-// Shows the progress of a long call on one line of the terminal. The line appears after a second, is
-// overwritten in place and is removed when the call ends. Without a terminal on stderr, or with --quiet,
-// nothing is shown.
+// Shows the progress of a long call on one line of the terminal. The line appears after a second,
+// is overwritten in place and is removed when the call ends. Without a terminal on stderr, or with
+// --quiet, nothing is shown.
 
 import { CLI_LIMITS } from '../../base/limits.ts'
 import type { OutputStream } from '../io.ts'
@@ -43,7 +43,10 @@ export class ProgressLine {
     this.#started = this.#now()
   }
 
-  /** Draws at most once in `progressEveryMs` and never waits for the terminal. Cheap enough for each batch. */
+  /**
+   * Draws at most once in `progressEveryMs` and never waits for the terminal. Cheap enough for each
+   * batch.
+   */
   readonly update = (steps: ProgressCounts): void => {
     if (!this.#enabled || this.#writing) return
     const now = this.#now()

@@ -1,5 +1,5 @@
-// Prints the report of push, pull and clone as JSON and for people, and lists held nodes with the command
-// that would admit them.
+// Prints the report of push, pull and clone as JSON and for people, and lists held nodes with the
+// command that would admit them.
 
 import type { ExitCode } from '../../base/errors.ts'
 import type { MergeReport, OpenedConflict } from '../../replica/merge-observer.ts'
@@ -94,7 +94,9 @@ function rows(way: SyncVerb, report: SyncReport): string[][] {
 
 const CONFLICTS_LISTED_MAX = 5
 
-/** Returns rows for opened conflicts; without conflicts none; one row if they were not looked for. */
+/**
+ * Returns rows for opened conflicts; without conflicts none; one row if they were not looked for.
+ */
 export function conflictRows({ conflictsOpened: opened, conflictsOpenedCount: count = 0 }: MergeReport): string[][] {
   if (opened === undefined) return [['conflicts', 'not computed: see `replica conflicts list`']]
   return openedRows(opened, { count, opened: 'opened; for details: `replica conflicts explain <id>`' })
@@ -145,7 +147,9 @@ export async function heldLocally(replica: Replica, report: SyncReport): Promise
   })
 }
 
-/** Returns the nodes that the peer holds after a push, by the key that its operator must register. */
+/**
+ * Returns the nodes that the peer holds after a push, by the key that its operator must register.
+ */
 export function heldRemotely(report: SyncReport): string[] {
   const byKey = new Map<string, number>()
   for (const { key } of report.held) byKey.set(key, (byKey.get(key) ?? 0) + 1)
