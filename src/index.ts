@@ -3,10 +3,12 @@
 
 export type { LiveMode, LiveSetting } from './admission/peer.ts'
 export type { Cut, Peer, PeerChange } from './admission/registry.ts'
+export type { Digest } from './base/bytes.ts'
 export type { ErrorCode, ErrorFacts, ExitCode } from './base/errors.ts'
 export { CODES, hasCode, ReplicaError } from './base/errors.ts'
 export { PACKAGE_VERSION } from './base/version.ts'
 export type { LinkCodec } from './cbor/cid.ts'
+export type { CborValue } from './cbor/dag-cbor.ts'
 export { Key } from './crypto/key.ts'
 export type { EventDraft, LoggedEvent } from './event/event.ts'
 export type { Action, IdPair } from './graph/causal-closure.ts'
@@ -30,7 +32,7 @@ export type {
   LogReader,
 } from './replica/import/import-reader.ts'
 export type { JournalEntry } from './replica/journal.ts'
-export type { NetworkHooks } from './replica/links/backoff.ts'
+export type { JournalFacts } from './replica/journal-entry.ts'
 export type { LiveOptions, LiveState } from './replica/links/follow-peer.ts'
 export type { NodesOptions } from './replica/log-reader.ts'
 export type { Merge, MergeObserver, MergeReport, OpenedConflict } from './replica/merge-observer.ts'
@@ -39,6 +41,7 @@ export type { ContextOptions, ReplicaEvent, StoreOptions } from './replica/open-
 export type { FrontierPeers, NewPeer } from './replica/peers.ts'
 export { type OpenOptions, Replica } from './replica/replica.ts'
 export type { FrontierStatus, HeldBy, PeerState, PeerStatus, StatusReport } from './replica/status.ts'
+export type { LinkPhase } from './replica/sync/peer-sync-tracker.ts'
 export type {
   AdoptReport,
   CloneOptions,
@@ -50,4 +53,6 @@ export type {
   SyncReport,
 } from './replica/sync/sync-client.ts'
 export type { FaultView, VerifyOptions, VerifyReport } from './replica/verify.ts'
+export type { FlowReport, LogState, OpenedItem, OpenedTally } from './sync/flow-report.ts'
+export type { Mode } from './sync/message.ts'
 export type { LiveRound } from './transport/session.ts'

@@ -32,7 +32,7 @@ export interface ContextOptions {
   readonly onEvent?: (event: ReplicaEvent) => void
   /** The time of events made here; default the machine's clock. */
   readonly clock?: () => Date
-  /** How links to peers are dialled, and their time and chance; default the network's, the machine's. */
+  /** Network, timers and randomness of links, for tests. @internal */
   readonly linkTools?: Partial<NetworkHooks>
 }
 

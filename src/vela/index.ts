@@ -219,6 +219,7 @@ export {
   viewContested,
 } from './state/field-conflicts.ts'
 export { FIELD_KINDS, FIELDS, type Field } from './state/fields.ts'
+export type { Body } from './state/json-path.ts'
 export {
   type ArtifactRow,
   type FindingRow,

@@ -4,7 +4,8 @@
 import { LINK_LIMITS, SOCKET_LIMITS } from '../../src/base/limits.ts'
 import type { SetTimer, Timer } from '../../src/base/timer.ts'
 import { Hub, type HubOptions } from '../../src/hub/hub.ts'
-import type { LiveSetting, NetworkHooks, PeerStatus, Replica, ReplicaEvent } from '../../src/index.ts'
+import type { LiveSetting, PeerStatus, Replica, ReplicaEvent } from '../../src/index.ts'
+import type { NetworkHooks } from '../../src/replica/links/backoff.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { FRONTIER, NOW } from './drafts.ts'
 

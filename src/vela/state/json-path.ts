@@ -4,6 +4,7 @@
 
 import type { Json } from '../../json/value.ts'
 
+/** Members of an object of the state. */
 export type Body = ReadonlyMap<string, Json>
 
 /**

@@ -54,24 +54,27 @@ export type ObjectTable = (typeof OBJECT_TABLES)[number]
  * const { findings } = viewRows(view)
  */
 export class View {
+  /** @internal */
   readonly undoLog = new UndoLog()
+  /** @internal */
   readonly objects: Readonly<Record<ObjectTable, VersionedTable<Body>>>
-  /** The current writers of the fields, by finding. */
+  /** The current writers of the fields, by finding. @internal */
   readonly writers: VersionedTable<FieldStates>
-  /** The findings with a contested field. */
+  /** The findings with a contested field. @internal */
   readonly contested: VersionedTable<true>
-  /** Fields that resolutions set, by the event's position in the order. */
+  /** Fields that resolutions set, by the event's position in the order. @internal */
   readonly settled: VersionedTable<SettledField>
-  /** Index of an item in a grow-only list, by list, object and item (grow-only-lists.ts). */
+  /** Index of an item in a grow-only list, by list, object and item (grow-only-lists.ts). @internal */
   readonly listIndex: VersionedTable<number>
-  /** By the event's position in the order. */
+  /** By the event's position in the order. @internal */
   readonly problems: VersionedTable<readonly Problem[]>
-  /** Payloads of proposals by id. */
+  /** Payloads of proposals by id. @internal */
   readonly proposals: Map<string, Body>
-  /** Ids of missing proposals, with the number of events before the first one that needed it. */
+  /** Ids of missing proposals, with the number of events before the first one that needed it. @internal */
   readonly missingProposals = new Map<string, number>()
+  /** @internal */
   readonly precedes: Precedes | undefined
-  /** Who may resolve conflicts. */
+  /** Who may resolve conflicts. @internal */
   readonly authorities: ResolutionAuthorities
 
   constructor(parts: {
