@@ -227,7 +227,8 @@ export class AdmissionPass {
     const heights = await this.#lookUpParents(sorted)
     this.#missingBlocks = await this.#context.documents.missingBlocks(sorted.map(item => item.candidate))
     for (const item of sorted) {
-      if (this.#heightOf(item.candidate.digest, heights) !== undefined) continue // staged in the meantime
+      // Staged in the meantime.
+      if (this.#heightOf(item.candidate.digest, heights) !== undefined) continue
       this.#decide(item, heights)
       if (this.#isFull()) await this.#commit()
     }

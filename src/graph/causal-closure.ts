@@ -1,8 +1,9 @@
 // Causal closure: a set of events is closed if every parent that a member names is a member too.
 //
-// `missingParents` is the one algorithm. Its callers differ only in what counts as present: the events of the set
-// (`missingAncestors`), the set and a stored log (`classifyAgainst`), or what the admission gate has stored and staged.
-// Events are (id, parents) pairs. All walks are iterative. Ids are compared as UTF-8 bytes.
+// `missingParents` is the one algorithm. Its callers differ only in what counts as present: the
+// events of the set (`missingAncestors`), the set and a stored log (`classifyAgainst`), or what the
+// admission gate has stored and staged. Events are (id, parents) pairs. All walks are iterative.
+// Ids are compared as UTF-8 bytes.
 // Spec: protocol/admission.md, D1 to D6.
 
 import { ReplicaError } from '../base/errors.ts'
@@ -26,7 +27,10 @@ export type Action =
 /** Looks ids up. Returns one boolean for each id, in the order of `ids`. */
 export type HasIds = (ids: readonly string[]) => Promise<readonly boolean[]>
 
-/** Yields each parent that an event names and that `isPresent` denies, in the order of mention, with repeats. */
+/**
+ * Yields each parent that an event names and that `isPresent` denies, in the order of mention, with
+ * repeats.
+ */
 export function* missingParents<Id>(
   events: Iterable<{ readonly parents: readonly Id[] }>,
   isPresent: (id: Id) => boolean,
@@ -48,8 +52,8 @@ export function isCausallyClosed(events: readonly IdPair[]): boolean {
 }
 
 /**
- * Returns the received ids with all their ancestors, looked up in `pool` only. A received id that the pool lacks counts
- * as missing like any parent.
+ * Returns the received ids with all their ancestors, looked up in `pool` only. A received id that
+ * the pool lacks counts as missing like any parent.
  */
 export function causalClosure(received: readonly string[], pool: readonly IdPair[]): Closure {
   const parentsOf = new Map<string, string[]>()
@@ -77,8 +81,8 @@ export function causalClosure(received: readonly string[], pool: readonly IdPair
 }
 
 /**
- * Returns the action for the union of both sets. A gap means `fetch`. With `fork` it means that the operator goes on
- * without the missing ancestors; that takes a reason.
+ * Returns the action for the union of both sets. A gap means `fetch`. With `fork` it means that the
+ * operator goes on without the missing ancestors; that takes a reason.
  * @throws ReplicaError ERR_USAGE if the reason is blank
  */
 export function classify(ours: readonly IdPair[], incoming: readonly IdPair[], fork?: { reason: string }): Action {
@@ -89,8 +93,9 @@ export function classify(ours: readonly IdPair[], incoming: readonly IdPair[], f
 }
 
 /**
- * Returns the action for an incoming set against a closed set that `has` looks up. Only parents outside the incoming
- * set are looked up, each once and all in one call, so the cost follows the incoming set.
+ * Returns the action for an incoming set against a closed set that `has` looks up. Only parents
+ * outside the incoming set are looked up, each once and all in one call, so the cost follows the
+ * incoming set.
  */
 export async function classifyAgainst(has: HasIds, incoming: readonly IdPair[]): Promise<Action> {
   const outside = missingAncestors(incoming)

@@ -51,7 +51,7 @@ class Projections implements Resource {
     const { journal, hubId } = this.#context
     const initial = new InitialStateReader(frontier)
     const projection = new FrontierProjection({ log, registry, journal, hubId, seeds: () => initial.read() })
-    const timer = new CommitTimer(this.#context.linkTools.setAlarm, () => this.#record(name, projection))
+    const timer = new CommitTimer(this.#context.linkTools.setTimer, () => this.#record(name, projection))
     const unsubscribe = frontier.onCommit(() => timer.onCommit())
     const stop = (): void => {
       unsubscribe()

@@ -69,9 +69,9 @@ export class ReplicaContext {
     this.#clock = options.clock ?? (() => new Date())
     this.emit = options.onEvent ?? (() => {})
     this.linkTools = { ...NETWORK_HOOKS, ...options.linkTools }
-    const { setAlarm, microsPerChannel } = this.linkTools
+    const { setTimer, microsPerChannel } = this.linkTools
     this.scheduling = new SessionScheduling({ microsPerChannel })
-    this.standings = new PeerSyncTracker(this.store.records, { now: () => this.now(), setAlarm })
+    this.standings = new PeerSyncTracker(this.store.records, { now: () => this.now(), setTimer })
     this.journal = new Journal(this.store.records, { clock: this.#clock, key: () => this.#key })
   }
 

@@ -21,7 +21,7 @@ export const SUBPROTOCOL = 'replica.sync.v1'
 export const CDDL_SHA256 = 'f0de88bcdbb5ed0c4214e5421ccfab6ac6d1d8270d2c075af8c4fe3d8a1fa779'
 /** Bytes of the text of an error. */
 export const ERROR_TEXT_MAX = 1024
-/** Events of an opened conflict that are named, bytes of its id and of its kind, and of its finding's id. */
+/** Bytes of the id of the finding that an opened conflict names. */
 export const OPENED_FINDING_BYTES_MAX = 256
 /** Frontiers in one list. */
 export const FRONTIERS_MAX = 1024

@@ -203,7 +203,8 @@ function onHaving(connection: Connection, channel: Channel, sink: Sink, input: H
   if (why === 'offer') {
     sink.offer = undefined
     for (const id of missing) sink.needed?.add(id)
-    if (sink.offered > sinkIdsMax) sink.needed = undefined // too many to keep each id: the count bounds them
+    // Too many to keep each id: the count bounds them.
+    if (sink.offered > sinkIdsMax) sink.needed = undefined
     send(out, { t: 'have', ch: channel.ch, stored, held })
     return
   }

@@ -15,14 +15,14 @@ export type SaveCursor = Extract<Effect, { do: 'remember' }>
 /** Writes the cursors of one session. */
 export class CursorWriter {
   readonly #write: (cursor: SaveCursor) => Promise<void>
-  readonly #setAlarm: SetTimer
+  readonly #setTimer: SetTimer
   readonly #pending = new Map<number, SaveCursor>()
-  #alarm: Timer | undefined
+  #timer: Timer | undefined
   readonly #mutex = new Mutex()
 
-  constructor(write: (cursor: SaveCursor) => Promise<void>, setAlarm: SetTimer = systemTimer) {
+  constructor(write: (cursor: SaveCursor) => Promise<void>, setTimer: SetTimer = systemTimer) {
     this.#write = write
-    this.#setAlarm = setAlarm
+    this.#setTimer = setTimer
   }
 
   /**
@@ -33,7 +33,7 @@ export class CursorWriter {
     this.#pending.delete(cursor.ch)
     if (!cursor.later) return this.#mutex.run(() => this.#write(cursor))
     this.#pending.set(cursor.ch, cursor)
-    this.#alarm ??= this.#setAlarm(LIVE_LIMITS.cursorMs, () => this.flush())
+    this.#timer ??= this.#setTimer(LIVE_LIMITS.cursorMs, () => this.flush())
   }
 
   /** Starts to write the pending cursors of one channel, or of all channels. */
@@ -45,8 +45,8 @@ export class CursorWriter {
       this.#mutex.run(() => this.#write(cursor)).catch(() => {})
     }
     if (this.#pending.size > 0) return
-    this.#alarm?.stop()
-    this.#alarm = undefined
+    this.#timer?.stop()
+    this.#timer = undefined
   }
 
   /** Waits until flushed cursors are written. */

@@ -36,11 +36,11 @@ export class EffectHandler {
   #peer: PeerIdentity | undefined
   readonly #closed = new AbortController()
 
-  constructor(port: ReplicaPort, setAlarm?: SetTimer) {
+  constructor(port: ReplicaPort, setTimer?: SetTimer) {
     this.#port = port
     const write = ({ frontier, cursor, registry }: SaveCursor): Promise<void> =>
       port.remember(frontier, this.#peer!, cursor, registry)
-    this.#cursors = new CursorWriter(write, setAlarm)
+    this.#cursors = new CursorWriter(write, setTimer)
   }
 
   /** Performs a request. Returns the input for `step`, if it has one. */
@@ -86,7 +86,8 @@ export class EffectHandler {
   /** Reads the next nodes of a channel's send plan or log tail. */
   async rows(ch: number): Promise<Input> {
     const plan = this.#tails.get(ch) ?? this.#plans.get(ch)
-    if (plan === undefined) return { in: 'rows', ch, rows: [], last: true } // the channel has failed in the meantime
+    // The channel has failed in the meantime.
+    if (plan === undefined) return { in: 'rows', ch, rows: [], last: true }
     const { rows, last } = await plan.rows()
     return { in: 'rows', ch, rows: rows.map(({ digest, bytes }) => ({ digest, bytes })), last }
   }

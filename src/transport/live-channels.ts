@@ -98,7 +98,8 @@ export class LiveChannels {
     this.#hooks.set(ch, hooks)
     const caughtUp = this.#pending.add<Channel>(`live ${ch}`)
     const done = this.#pending.add<Channel>(`channel ${ch}`)
-    for (const promise of [caughtUp, done]) promise.catch(() => {}) // callers may await only one of them
+    // Callers may await only one of them.
+    for (const promise of [caughtUp, done]) promise.catch(() => {})
     this.#push(request)
     const stop = (): Promise<Channel> => {
       this.#push({ in: 'stop', ch })

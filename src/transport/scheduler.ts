@@ -1,6 +1,8 @@
-// Scheduling of sessions: time of the event loop, reads of nodes, and what the sessions of one replica share.
+// Scheduling of sessions: time of the event loop, reads of nodes, and what the sessions of one
+// replica share.
 //
-// The owner of the sessions makes these objects and injects them, so two hubs in one process share nothing.
+// The owner of the sessions makes these objects and injects them, so two hubs in one process share
+// nothing.
 
 import { SOCKET_LIMITS } from '../base/limits.ts'
 import { Semaphore } from '../base/semaphore.ts'
@@ -26,14 +28,18 @@ export class SessionScheduling {
 }
 
 /**
- * Yields to the event loop under load. Once sessions have run for `turnMsMax` milliseconds in one iteration, further
- * inputs wait in a FIFO queue, and each later iteration releases `inputsPerTurn` of them.
+ * Yields to the event loop under load. Once sessions have run for `turnMsMax` milliseconds in one
+ * iteration, further inputs wait in a FIFO queue, and each later iteration releases `inputsPerTurn`
+ * of them.
  */
 export class EventLoopBudget {
   readonly #waiting: (() => void)[] = []
   #turnBegan: number | undefined
 
-  /** Returns undefined while this iteration has time left, else a promise that resolves in a later iteration. */
+  /**
+   * Returns undefined while this iteration has time left, else a promise that resolves in a later
+   * iteration.
+   */
   acquire(): Promise<void> | undefined {
     const now = performance.now()
     if (this.#turnBegan === undefined) {
@@ -65,17 +71,25 @@ interface QueuedRead {
   readonly isBulk: boolean
 }
 
+/** What a read queue works with. */
 export interface ReadQueueOptions {
   readonly link: Link
-  /** Caps bulk reads over all sessions of the replica. Reads for live rounds are small and do not wait for it. */
+  /**
+   * Caps bulk reads over all sessions of the replica. Reads for live rounds are small and do not
+   * wait for it.
+   */
   readonly semaphore: Semaphore
-  /** Runs a read in the background. Returns false if the session is over; the read does not run then. */
+  /**
+   * Runs a read in the background. Returns false if the session is over; the read does not run
+   * then.
+   */
   readonly start: (read: Read) => boolean
 }
 
 /**
- * Runs the reads of one session one at a time, over all its channels, and only while the link has little to write. At
- * most one batch lies between the store and the link, however much is asked for.
+ * Runs the reads of one session one at a time, over all its channels, and only while the link has
+ * little to write. At most one batch lies between the store and the link, however much is asked
+ * for.
  */
 export class ReadQueue {
   readonly #link: Link

@@ -51,7 +51,7 @@ export class StatsRecorder implements SessionStats {
   }
 
   /** Counts decided nodes. */
-  judged(nodes: number, admitted: number): void {
+  decided(nodes: number, admitted: number): void {
     this.verifiedNodes += nodes
     this.admittedNodes += admitted
   }

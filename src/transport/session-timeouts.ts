@@ -13,7 +13,7 @@ const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
 /** What the timeouts of a session depend on. */
 export interface SessionTimeoutsOptions {
   readonly link: Pick<Link, 'receivedBytes' | 'isBackedUp'>
-  readonly setAlarm?: SetTimer | undefined
+  readonly setTimer?: SetTimer | undefined
   /** Returns whether no message is due from the peer. */
   readonly mayBeSilent: () => boolean
   /** Called once with ERR_SYNC_TIMEOUT. */
@@ -29,11 +29,11 @@ export class SessionTimeouts {
   #seenBytes = 0
   #isStopped = false
 
-  constructor({ setAlarm = systemTimer, link, mayBeSilent, onTimeout }: SessionTimeoutsOptions) {
+  constructor({ setTimer = systemTimer, link, mayBeSilent, onTimeout }: SessionTimeoutsOptions) {
     this.#link = link
     const expire = (message: string): void => onTimeout(new ReplicaError('ERR_SYNC_TIMEOUT', message))
-    this.#handshake = setAlarm(handshakeMsMax, () => expire(`no handshake within ${handshakeMsMax} ms`))
-    this.#idle = setAlarm(idleMsMax, () => {
+    this.#handshake = setTimer(handshakeMsMax, () => expire(`no handshake within ${handshakeMsMax} ms`))
+    this.#idle = setTimer(idleMsMax, () => {
       if (mayBeSilent() || this.#isDataMoving()) this.restart()
       else expire(`received nothing for ${idleMsMax} ms`)
     })

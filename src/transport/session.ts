@@ -53,7 +53,7 @@ export interface SessionOptions {
    * Called for each decided chunk, each sent frame of nodes and each ack. Must be cheap and must
    * not throw.
    */
-  readonly onProgress?: ((traffic: Readonly<SessionStats>) => void) | undefined
+  readonly onProgress?: ((stats: Readonly<SessionStats>) => void) | undefined
   /** Called for each channel that ended normally. Must not throw. */
   readonly onChannel?: ((channel: Channel, peer: PeerIdentity) => void) | undefined
   /**
@@ -61,7 +61,7 @@ export interface SessionOptions {
    * cheap and must not throw.
    */
   readonly onLive?: ((frontier: string, progress: LiveProgress, peer: PeerIdentity) => void) | undefined
-  readonly setAlarm?: SetTimer | undefined
+  readonly setTimer?: SetTimer | undefined
   /** Shared with the other sessions of the replica. Without it the session has its own. */
   readonly scheduling?: SessionScheduling | undefined
   /**
@@ -108,13 +108,14 @@ export class Session {
   constructor(link: Link, config: SessionConfig, port: ReplicaPort, options: SessionOptions = {}) {
     const { scheduling = new SessionScheduling() } = options
     this.#link = link
-    this.#effects = new EffectHandler(port, options.setAlarm)
+    this.#effects = new EffectHandler(port, options.setTimer)
     this.#liveChannels = new LiveChannels({
       port,
       pending: this.#pending,
       rounds: scheduling.rounds,
       onLive: (ch, progress) => {
-        const channel = this.#connection.channels.get(ch) // `onChannel` reports a channel that has ended
+        // `onChannel` reports a channel that has ended.
+        const channel = this.#connection.channels.get(ch)
         if (channel !== undefined) options.onLive?.(channel.frontier, progress, this.#connection.peer!)
       },
       push: input => this.#push(input),
@@ -130,7 +131,7 @@ export class Session {
     this.#options = options
     this.#connection = newConnection(config)
     this.#timeouts = new SessionTimeouts({
-      setAlarm: options.setAlarm,
+      setTimer: options.setTimer,
       link,
       mayBeSilent: () => this.#tasks.count > 0 || isIdleSession(this.#connection),
       onTimeout: error => this.#end(error),
@@ -141,7 +142,7 @@ export class Session {
   }
 
   /** Counts so far; a live view. */
-  get traffic(): SessionStats {
+  get stats(): SessionStats {
     return this.#stats
   }
 
@@ -360,7 +361,7 @@ export class Session {
   async #admit(effect: Extract<Effect, { do: 'admit' }>): Promise<Input> {
     this.#stats.receivedNodes += effect.nodes.length
     const answer = await this.#effects.admit(effect, this.#connection.peer!)
-    this.#stats.judged(answer.nodes, answer.result.admitted)
+    this.#stats.decided(answer.nodes, answer.result.admitted)
     this.#options.onProgress?.(this.#stats)
     return answer
   }

@@ -49,7 +49,7 @@ function openVela(hubId: string): Promise<Replica> {
 async function scene() {
   const rings = new Set<() => void>()
   const linkTools = {
-    setAlarm: (ms: number, ring: () => void) => {
+    setTimer: (ms: number, ring: () => void) => {
       // Those of others keep waiting.
       if (ms === VIEW_LIMITS.noteQuietMs) rings.add(ring)
       return { restart: () => {}, stop: () => void rings.delete(ring) }

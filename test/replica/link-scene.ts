@@ -20,7 +20,7 @@ const OTHERS = [drainMsMax, recordMsMin, handshakeMsMax, idleMsMax, REOPEN_MS]
 export class Alarms {
   readonly #waiting = new Set<{ ms: number; ring: () => void }>()
 
-  readonly setAlarm: SetTimer = (ms, ring): Timer => {
+  readonly setTimer: SetTimer = (ms, ring): Timer => {
     const alarm = { ms, ring }
     this.#waiting.add(alarm)
     return {
@@ -73,7 +73,7 @@ export async function liveHub(
   tools: Partial<NetworkHooks> = {},
 ): Promise<Scene> {
   const alarms = new Alarms()
-  const { setAlarm } = alarms
+  const { setTimer } = alarms
   const told: ReplicaEvent[] = []
   const hub = await Hub.listen({
     location: new MemoryStore(),
@@ -81,7 +81,7 @@ export async function liveHub(
     hubId,
     clock: () => NOW,
     onEvent: event => void told.push(event),
-    linkTools: { setAlarm, random: () => 0.5, ...tools },
+    linkTools: { setTimer, random: () => 0.5, ...tools },
     ...options,
   })
   await hub.replica.track(FRONTIER)

@@ -108,7 +108,7 @@ async function disturbed(
     })()
   }
   const wrap = scheduler.watch.bind(scheduler)
-  const session = meet({ client, hub, mode, fate, setAlarm: scheduler.alarms.set, wrap })
+  const session = meet({ client, hub, mode, fate, setTimer: scheduler.alarms.set, wrap })
   const [met] = await scheduler.run([session])
   const foreign = met!.errors.filter(code => !code.startsWith('ERR_SYNC_'))
   assert.equal(foreign, [])

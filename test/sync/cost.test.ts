@@ -18,7 +18,7 @@ async function taped(meeting: Omit<Meeting, 'fate' | 'wrap'>): Promise<{ tape: T
   const tape = new Tape()
   const met = await meet({ ...meeting, fate: tape.fate, wrap: wantsNothingTwice })
   assert.equal(met.errors, [])
-  return { tape, met, trips: met.traffic.roundTrips - HANDSHAKE.trips }
+  return { tape, met, trips: met.stats.roundTrips - HANDSHAKE.trips }
 }
 
 function equalHeads(a: Local, b: Local): void {

@@ -42,7 +42,7 @@ async function scene(): Promise<Scene> {
 /** The laptop pulls from a hub that says it has these nodes; blocks follow by hand. */
 async function pull({ laptop, hub }: Scene, nodes: readonly Made[], heads: readonly Made[]): Promise<Pull> {
   const [a, b] = memoryLinkPair()
-  const exchange = new Session(a, clientConfig(laptop, hub), laptop.services, { setAlarm: new Alarms().set })
+  const exchange = new Session(a, clientConfig(laptop, hub), laptop.services, { setTimer: new Alarms().set })
   exchange.done.catch(() => {})
   const raw = new RawPeer(b, hubConfig(hub))
   await raw.ready()
@@ -166,7 +166,7 @@ test('a node whose list of chunks is none is refused, and the report says why', 
 test('a live channel brings the documents of what it brings, round after round', async () => {
   const { laptop, hub, make } = await scene()
   const [a, b] = memoryLinkPair()
-  const options = { setAlarm: new Alarms().set }
+  const options = { setTimer: new Alarms().set }
   const dialled = new Session(a, clientConfig(laptop, hub), laptop.services, options)
   const served = new Session(b, hubConfig(hub), hub.services, options)
   served.done.catch(() => {})

@@ -49,7 +49,7 @@ async function story(fateOf: (index: number) => LinkFault): Promise<Story> {
     return fateOf(index)
   }
   const [a, b] = memoryLinkPair({ fate })
-  const options = { setAlarm: alarms.set }
+  const options = { setTimer: alarms.set }
   const dialled = new Session(a, clientConfig(client, hub), client.services, options)
   const served = new Session(b, hubConfig(hub), hub.services, options)
   const errors: string[] = []

@@ -15,7 +15,7 @@ export interface Meeting {
   readonly mode: Mode
   readonly frontier?: string
   readonly fate?: (frame: Uint8Array, from: 'a' | 'b', index: number) => LinkFault | Promise<LinkFault>
-  readonly setAlarm?: SetTimer
+  readonly setTimer?: SetTimer
   /** Around the services of either side. */
   readonly wrap?: (services: ReplicaPort, at: Local) => ReplicaPort
   readonly compress?: boolean
@@ -27,17 +27,17 @@ export interface Met {
   /** Codes of what ended either side out of order. */
   readonly errors: readonly string[]
   /** As the client counted. */
-  readonly traffic: SessionStats
+  readonly stats: SessionStats
 }
 
 export async function meet(meeting: Meeting): Promise<Met> {
-  const { client, hub, mode, frontier = FRONTIER, fate, setAlarm, wrap = services => services } = meeting
+  const { client, hub, mode, frontier = FRONTIER, fate, setTimer, wrap = services => services } = meeting
   const [a, b] = memoryLinkPair(fate === undefined ? {} : { fate })
   const { compress = false } = meeting
   const dialled = new Session(a, clientConfig(client, hub, { compress }), wrap(client.services, client), {
-    setAlarm,
+    setTimer,
   })
-  const served = new Session(b, hubConfig(hub, { compress }), wrap(hub.services, hub), { setAlarm })
+  const served = new Session(b, hubConfig(hub, { compress }), wrap(hub.services, hub), { setTimer })
   const errors: string[] = []
   const note = (error: { code?: string }): undefined => {
     errors.push(error.code ?? String(error))
@@ -51,7 +51,7 @@ export async function meet(meeting: Meeting): Promise<Met> {
     note(error as { code?: string })
   }
   await Promise.all([dialled.done.catch(note), served.done.catch(note)])
-  return { channel, errors, traffic: dialled.traffic }
+  return { channel, errors, stats: dialled.stats }
 }
 
 /** Services that fail a session in which a node comes that is stored already. */

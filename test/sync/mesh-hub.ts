@@ -136,11 +136,11 @@ export class MeshHub {
 
   /** Time, chance and the net, which leave a process alone once it is gone. */
   #tools(disk: Disk): NetworkHooks {
-    const { random, setAlarm } = this.#world
+    const { random, setTimer } = this.#world
     return {
       random: () => random.next(),
       elapsed: () => this.#world.now,
-      setAlarm: (ms, ring) => setAlarm(ms, () => disk.isGone || ring()),
+      setTimer: (ms, ring) => setTimer(ms, () => disk.isGone || ring()),
       // Each hub stands for a process of its own whose few channels are not paced: pacing goes by the machine's clock.
       microsPerChannel: 0,
       dial: (url, options) => (disk.isGone ? new Promise(() => {}) : this.#dial(url, options)),

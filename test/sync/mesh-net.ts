@@ -70,10 +70,10 @@ export class Net {
       if (options.signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'aborted while connecting')
       if (edge.isDown || local === undefined) throw new ReplicaError('ERR_SYNC_CONNECT', `${url} can't be reached`)
       const wire = this.#wire(edge)
-      const { setAlarm } = this.#world
+      const { setTimer } = this.#world
       const { scheduling } = local.home
       const link = this.#between(wire.hub, edge.to)
-      const served = new Session(link, hubConfig(local), local.services, { setAlarm, scheduling })
+      const served = new Session(link, hubConfig(local), local.services, { setTimer, scheduling })
       served.done.catch(error => this.#ended(error))
       return { link: this.#between(wire.client, from), host: HOST, binding: undefined, loopback: true }
     }

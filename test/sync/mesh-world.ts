@@ -44,7 +44,7 @@ export class World {
     })
   }
 
-  readonly setAlarm: SetTimer = (ms, ring) => {
+  readonly setTimer: SetTimer = (ms, ring) => {
     let due = this.now + ms
     let isOver = false
     const look = (): void => {

@@ -105,7 +105,7 @@ test('virtual time goes on only when all that happened before has come to rest, 
     seen.push(`a ${world.now}`)
   })
   world.after(21, () => seen.push(`b ${world.now}`))
-  const alarm = world.setAlarm(10, () => seen.push(`alarm ${world.now}`))
+  const alarm = world.setTimer(10, () => seen.push(`alarm ${world.now}`))
   world.after(9, () => alarm.restart())
   world.after(5, () => seen.push(`c ${world.now}`))
   world.after(6, () => seen.push('called off'))()

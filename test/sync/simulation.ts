@@ -189,7 +189,7 @@ class Simulation {
       hub,
       mode,
       fate: scheduler.fate(faults),
-      setAlarm: scheduler.alarms.set,
+      setTimer: scheduler.alarms.set,
       wrap: services => scheduler.watch(services),
     })
   }

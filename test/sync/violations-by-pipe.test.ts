@@ -32,7 +32,7 @@ async function stage(real: 'hub' | 'client', services: Partial<ReplicaPort> = {}
   const [a, b] = memoryLinkPair()
   const alarms = new Alarms()
   const config = real === 'hub' ? hubConfig(local) : clientConfig(local, other)
-  const exchange = new Session(a, config, { ...local.services, ...services }, { setAlarm: alarms.set })
+  const exchange = new Session(a, config, { ...local.services, ...services }, { setTimer: alarms.set })
   const raw = new RawPeer(b, real === 'hub' ? clientConfig(other, local) : hubConfig(other))
   return { exchange, raw, local, alarms }
 }
@@ -222,7 +222,7 @@ test('a client that reads nothing is let go although the hub is in the middle of
     close: async () => {},
   }
   const services = { ...hub!.services, plan: async () => plan }
-  const exchange = new Session(a, hubConfig(hub!), services, { setAlarm: alarms.set })
+  const exchange = new Session(a, hubConfig(hub!), services, { setTimer: alarms.set })
   const raw = await new RawPeer(b, clientConfig(client!, hub!)).ready()
   await plant(hub!, chain(hub!.key, 'event', 1))
   raw.send(openOf('pull'))

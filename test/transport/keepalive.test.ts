@@ -71,7 +71,7 @@ test('a session waits while a message is coming or what was sent is not there, a
   const onLate = (error: { code: string }): void => {
     late = error.code
   }
-  const timeouts = new SessionTimeouts({ setAlarm: alarms.set, link, mayBeSilent: () => false, onTimeout: onLate })
+  const timeouts = new SessionTimeouts({ setTimer: alarms.set, link, mayBeSilent: () => false, onTimeout: onLate })
   timeouts.onHandshake()
   link.receivedBytes = 10
   alarms.ring(idleMsMax)

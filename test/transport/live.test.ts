@@ -47,7 +47,7 @@ test('two replicas that write 500 events each at once end equal, and each event 
   await until(() => areEqual(1000, client, hub))
   const channel = await live.stop()
   assert.is(channel.phase, 'done')
-  const { sentNodes, receivedNodes } = dialled.traffic
+  const { sentNodes, receivedNodes } = dialled.stats
   assert.equal([sentNodes, receivedNodes], [500, 500])
   const sum = (direction: string): number =>
     rounds.reduce((total, round) => total + (round.direction === direction ? round.nodes : 0), 0)
@@ -67,7 +67,7 @@ test('replicas in a line forward what they admit, whoever made it, once per link
   await until(() => areEqual(60, a, b, c))
   await Promise.all(channels.map(channel => channel.stop()))
   for (const { dialled, served } of links) {
-    assert.is(dialled.traffic.sentNodes + dialled.traffic.receivedNodes, 60)
+    assert.is(dialled.stats.sentNodes + dialled.stats.receivedNodes, 60)
     dialled.close()
     await Promise.all([dialled.done, served.done])
   }
@@ -84,7 +84,7 @@ test('in a ring of three each event crosses a link at most twice, and comes to r
   await until(() => areEqual(60, a, b, c))
   await Promise.all(channels.map(channel => channel.stop()))
   for (const { dialled, served } of links) {
-    const { sentNodes, receivedNodes } = dialled.traffic
+    const { sentNodes, receivedNodes } = dialled.stats
     assert.ok(sentNodes <= 60 && receivedNodes <= 60, `${sentNodes} out, ${receivedNodes} in`)
     dialled.close()
     await Promise.all([dialled.done, served.done])
@@ -107,7 +107,7 @@ test('an event made while the first sync runs is neither lost nor sent twice', a
     },
   })
   const live = dialled.live(FRONTIER, 'both')
-  await until(() => dialled.traffic.receivedNodes > 0)
+  await until(() => dialled.stats.receivedNodes > 0)
   await write(hub, 'meanwhile on the hub', 10)
   await write(client, 'meanwhile on the laptop', 10)
   gate.resolve()
@@ -115,7 +115,7 @@ test('an event made while the first sync runs is neither lost nor sent twice', a
   assert.is(sink?.result?.admitted, 1500)
   await until(() => areEqual(1520, client, hub))
   await live.stop()
-  assert.equal([dialled.traffic.sentNodes, dialled.traffic.receivedNodes], [10, 1510])
+  assert.equal([dialled.stats.sentNodes, dialled.stats.receivedNodes], [10, 1510])
   dialled.close()
   await Promise.all([dialled.done, served.done])
 })
@@ -133,12 +133,12 @@ test('a channel that is stopped and opened again goes on where it was, for one r
   const second = dialled.live(FRONTIER, 'both')
   await second.caughtUp
   await until(() => areEqual(50, client, hub))
-  assert.is(dialled.traffic.receivedNodes, 50)
+  assert.is(dialled.stats.receivedNodes, 50)
   await second.stop()
-  const { sentFrames } = served.traffic
+  const { sentFrames } = served.stats
   const third = await dialled.live(FRONTIER, 'both').stop()
   assert.is(third.mine?.cursor?.seq, 50)
-  assert.is(served.traffic.sentFrames - sentFrames, 4) // opened, end, report, stop
+  assert.is(served.stats.sentFrames - sentFrames, 4) // opened, end, report, stop
   dialled.close()
   await Promise.all([dialled.done, served.done])
 })
@@ -242,7 +242,7 @@ test('silence on a live channel is no fault, but a report that is owed and doesn
   const [client, hub] = await two()
   const [a, b] = memoryLinkPair()
   const alarms = new Alarms()
-  const served = new Session(a, hubConfig(hub), hub.services, { setAlarm: alarms.set })
+  const served = new Session(a, hubConfig(hub), hub.services, { setTimer: alarms.set })
   const raw = await new RawPeer(b, clientConfig(client, hub)).ready()
   raw.send(openOf('pull', { live: true }))
   const end = await raw.next('end')
@@ -301,10 +301,10 @@ test('a subscriber that stops reading costs the outbound buffer, slows nobody, a
   }
   assert.ok(logOf(reader).nodes < 100, `${logOf(reader).nodes} nodes came to the reader`)
   assert.ok(highest <= outboundBytesMax, `${highest} bytes buffered`)
-  assert.ok(served.traffic.sentBytes <= 2 * creditBytes, `${served.traffic.sentBytes} bytes sent`)
+  assert.ok(served.stats.sentBytes <= 2 * creditBytes, `${served.stats.sentBytes} bytes sent`)
   stop.resolve()
   await until(() => areEqual(200, hub, reader))
-  assert.is(served.traffic.sentNodes, 200)
+  assert.is(served.stats.sentNodes, 200)
   await Promise.all([slow.stop(), live.stop()])
   reading.close()
   other.dialled.close()

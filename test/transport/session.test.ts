@@ -56,11 +56,11 @@ test('both ends count the same traffic, and progress is told with each chunk', a
   await dialled.open(FRONTIER, 'pull')
   dialled.close()
   await Promise.all([dialled.done, served.done])
-  const { traffic } = dialled
-  assert.equal([traffic.receivedNodes, served.traffic.sentNodes, seen.at(-1)], [600, 600, 600])
-  assert.equal([traffic.verifiedNodes, acked.at(-1)], [600, 600])
-  assert.equal([traffic.sentBytes, traffic.receivedBytes], [served.traffic.receivedBytes, served.traffic.sentBytes])
-  assert.equal([traffic.sentFrames, traffic.receivedFrames], [served.traffic.receivedFrames, served.traffic.sentFrames])
+  const { stats } = dialled
+  assert.equal([stats.receivedNodes, served.stats.sentNodes, seen.at(-1)], [600, 600, 600])
+  assert.equal([stats.verifiedNodes, acked.at(-1)], [600, 600])
+  assert.equal([stats.sentBytes, stats.receivedBytes], [served.stats.receivedBytes, served.stats.sentBytes])
+  assert.equal([stats.sentFrames, stats.receivedFrames], [served.stats.receivedFrames, served.stats.sentFrames])
 })
 
 test('a hub that goes away lets admission come to its end, acks it, and closes with 1001', async () => {
@@ -205,7 +205,7 @@ async function overSocket(
   const [raw, dialled] = await Promise.all([RawClient.connect(loopback.url, client!.key), loopback.accept()])
   const config = hubConfig(hub!, { host: dialled.host })
   const alarms = new Alarms()
-  const served = new Session(dialled.link, config, services(hub!), { setAlarm: alarms.set })
+  const served = new Session(dialled.link, config, services(hub!), { setTimer: alarms.set })
   await raw.greet()
   raw.prove()
   await served.ready
@@ -300,7 +300,7 @@ test('a client that acks without reading is sent no more than the outbound buffe
   for (let round = 0; round < 40; round += 1) {
     await quiet(read, 300)
     highest = Math.max(highest, buffered())
-    acked = served.traffic.sentNodes
+    acked = served.stats.sentNodes
     raw.send({ t: 'ack', ch: 1, nodes: acked, bytes: acked * 1024 })
   }
   assert.ok(highest <= outboundBytesMax, `${highest} bytes buffered`)

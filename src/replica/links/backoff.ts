@@ -10,7 +10,7 @@ const { retryMsMin, retryMsMax, refusedMsMax, reopenMsMin, reopenMsMax } = LINK_
 
 export interface NetworkHooks {
   readonly dial: typeof connect
-  readonly setAlarm: SetTimer
+  readonly setTimer: SetTimer
   /** At least 0, below 1. */
   readonly random: () => number
   /** Milliseconds on a clock that never goes back. */
@@ -21,7 +21,7 @@ export interface NetworkHooks {
 
 export const NETWORK_HOOKS: NetworkHooks = {
   dial: connect,
-  setAlarm: systemTimer,
+  setTimer: systemTimer,
   random: Math.random,
   elapsed: () => performance.now(),
   microsPerChannel: LIVE_LIMITS.paceMicrosPerChannel,

@@ -96,7 +96,7 @@ export class LinkChannel {
 
   /** One channel from its opening to its end in good order. */
   async #follow(): Promise<void> {
-    const { setAlarm, random } = this.#tools
+    const { setTimer, random } = this.#tools
     this.#hooks.onPhase('catching up')
     const open = this.#exchange.live(this.#frontier, this.#mode, {
       onOpened: () => this.#standing.reached(),
@@ -111,7 +111,7 @@ export class LinkChannel {
       this.#refusals = 0
       this.#standing.channel(channel)
       this.#hooks.onPhase('live')
-      const alarm = setAlarm(reopenDelayMs(random), () => this.#stopOpen())
+      const alarm = setTimer(reopenDelayMs(random), () => this.#stopOpen())
       if (this.#isOver) this.#stopOpen()
       try {
         this.#standing.channel(await open.done)
@@ -131,9 +131,9 @@ export class LinkChannel {
     this.#hooks.onPhase('waiting')
     this.#hooks.onRefused(known)
     if (this.#isOver) return
-    const { setAlarm, random } = this.#tools
+    const { setTimer, random } = this.#tools
     const woken = this.#wake.wait()
-    const alarm = setAlarm(reconnectDelayMs(this.#refusals - 1, known, random), () => this.#wake.notify())
+    const alarm = setTimer(reconnectDelayMs(this.#refusals - 1, known, random), () => this.#wake.notify())
     await woken
     alarm.stop()
   }

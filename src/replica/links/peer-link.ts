@@ -131,7 +131,7 @@ export class PeerLink {
     const { signal } = this.#cut
     try {
       const expect = hubKey(key)
-      const { dial: connect, setAlarm } = tools
+      const { dial: connect, setTimer } = tools
       const dial = {
         url,
         expect,
@@ -139,7 +139,7 @@ export class PeerLink {
         hubId: home.hubId,
         services,
         connect,
-        setAlarm,
+        setTimer,
         scheduling: home.scheduling,
       }
       await withSession(dial, { signal }, async exchange => {
@@ -219,7 +219,7 @@ export class PeerLink {
 
   async #pause(ms: number): Promise<void> {
     const woken = this.#wake.wait()
-    const alarm = this.#parts.tools.setAlarm(ms, () => this.#wake.notify())
+    const alarm = this.#parts.tools.setTimer(ms, () => this.#wake.notify())
     await woken
     alarm.stop()
   }
@@ -241,7 +241,7 @@ export class PeerLink {
 
   /** Waits for what ends by itself; after `drainMsMax` the connection is cut, which ends everything. */
   async #bounded(task: Promise<unknown> | undefined): Promise<void> {
-    const alarm = this.#parts.tools.setAlarm(LINK_LIMITS.drainMsMax, () => this.#cut.abort())
+    const alarm = this.#parts.tools.setTimer(LINK_LIMITS.drainMsMax, () => this.#cut.abort())
     await task
     alarm.stop()
   }

@@ -30,16 +30,16 @@ export type LinkPhase = 'connecting' | 'catching up' | 'live' | 'waiting'
 export class PeerSyncTracker {
   readonly #records: Records
   readonly #now: () => string
-  readonly #setAlarm: SetTimer
+  readonly #setTimer: SetTimer
   readonly #known = new Map<string, Promise<PeerSyncHandle>>()
   readonly #unwritten = new Set<PeerSyncHandle>()
   #alarm: Timer | undefined
   readonly #writeMutex = new Mutex()
 
-  constructor(records: Records, options: { now: () => string; setAlarm: SetTimer }) {
+  constructor(records: Records, options: { now: () => string; setTimer: SetTimer }) {
     this.#records = records
     this.#now = options.now
-    this.#setAlarm = options.setAlarm
+    this.#setTimer = options.setTimer
   }
 
   /** `key`: the peer's public key, 64 hex digits. Only for registered peers: what is known is bounded by the registry. */
@@ -61,7 +61,7 @@ export class PeerSyncTracker {
 
   #changed(standing: PeerSyncHandle): void {
     this.#unwritten.add(standing)
-    this.#alarm ??= this.#setAlarm(LINK_LIMITS.recordMsMin, () => {
+    this.#alarm ??= this.#setTimer(LINK_LIMITS.recordMsMin, () => {
       this.#alarm = undefined
       this.flush().catch(() => {}) // a store that can't be written says so to whoever writes what matters
     })

@@ -78,7 +78,7 @@ export interface Dial {
   readonly services: ReplicaPort
   /** How a link is made; by WebSocket when absent. */
   readonly connect?: typeof connect
-  readonly setAlarm?: SetTimer
+  readonly setTimer?: SetTimer
   /** Shared with the other sessions of the replica; of this session alone when absent. */
   readonly scheduling?: SessionScheduling
 }
@@ -95,9 +95,9 @@ export async function withSession<T>(
   })
   const exchange = new Session(dialled.link, clientConfig(dial, dialled), dial.services, {
     signal: options.signal,
-    setAlarm: dial.setAlarm,
+    setTimer: dial.setTimer,
     scheduling: dial.scheduling,
-    onProgress: traffic => options.onProgress?.(progressOf(traffic)),
+    onProgress: stats => options.onProgress?.(progressOf(stats)),
   })
   try {
     await exchange.ready
@@ -121,9 +121,9 @@ function clientConfig(dial: Dial, dialled: WebSocketConnection): SessionConfig {
   }
 }
 
-function progressOf(traffic: Readonly<SessionStats>): Progress {
-  const { receivedBytes, sentBytes, receivedNodes: received, sentNodes: sent } = traffic
-  const { verifiedNodes: verified, admittedNodes: admitted, ackedNodes: acked } = traffic
+function progressOf(stats: Readonly<SessionStats>): Progress {
+  const { receivedBytes, sentBytes, receivedNodes: received, sentNodes: sent } = stats
+  const { verifiedNodes: verified, admittedNodes: admitted, ackedNodes: acked } = stats
   return { phase: 'transfer', received, verified, admitted, sent, acked, receivedBytes, sentBytes }
 }
 
@@ -138,7 +138,7 @@ export function reportOf(
   const peerDigest = toHex(mode === 'push' ? tally.digest : channel.theirs!.digest)
   const equal = digest === peerDigest
   const note = equal ? undefined : whyDifferent(tally, mode)
-  const { traffic } = exchange
+  const { stats } = exchange
   return {
     frontier: channel.frontier,
     peer,
@@ -148,11 +148,11 @@ export function reportOf(
     heldCount: tally.heldCount,
     refused: tally.refused.map(item => ({ cid: cidText(item.digest), code: item.code })),
     refusedCount: tally.refusedCount,
-    sentBytes: traffic.sentBytes,
-    receivedBytes: traffic.receivedBytes,
-    sentFrames: traffic.sentFrames,
-    receivedFrames: traffic.receivedFrames,
-    roundTrips: traffic.roundTrips,
+    sentBytes: stats.sentBytes,
+    receivedBytes: stats.receivedBytes,
+    sentFrames: stats.sentFrames,
+    receivedFrames: stats.receivedFrames,
+    roundTrips: stats.roundTrips,
     heads: log.heads.map(head => cidText(head)),
     headsDigest: digest,
     peerHeadsDigest: peerDigest,
