@@ -235,10 +235,16 @@ export {
   addProposals,
   applyEvent,
   emptyView,
-  type ReplayEvent,
   rewindView,
   type ViewOptions,
   viewLength,
   viewProblems,
 } from './state/reducer.ts'
-export { OBJECT_TABLES, type ObjectTable, type Precedes, type Problem, type View } from './state/state.ts'
+export {
+  OBJECT_TABLES,
+  type ObjectTable,
+  type Precedes,
+  type Problem,
+  type ReplayEvent,
+  type View,
+} from './state/state.ts'

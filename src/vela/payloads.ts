@@ -10,7 +10,9 @@ import { parseJson } from '../json/json.ts'
 import { type Json, JsonNumber } from '../json/value.ts'
 import type { ReviewState } from './files/frontier-file.ts'
 
+/** The kind of events that record a conflict. */
 export const CONFLICT_DETECTED = 'frontier.conflict_detected'
+/** The kind of events that resolve a conflict. */
 export const CONFLICT_RESOLVED = 'frontier.conflict_resolved'
 
 /**

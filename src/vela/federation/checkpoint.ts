@@ -11,7 +11,7 @@ import { type Json, JsonNumber } from '../../json/value.ts'
 import type { RegistryEntry } from './registry-entry.ts'
 import { sortedEntries } from './registry-file.ts'
 
-export const CHECKPOINT_SCHEMA = 'vela.registry_checkpoint.v0.1'
+const CHECKPOINT_SCHEMA = 'vela.registry_checkpoint.v0.1'
 
 /** A registry checkpoint. The member names are the reference's JSON. */
 export interface Checkpoint {

@@ -15,7 +15,7 @@ import { CONFLICT_DETECTED, checkFrontierPayload, payloadOf } from '../payloads.
 import { type Conflict, diffFrontiers } from './diff.ts'
 import type { DiscoveryResult } from './discovery.ts'
 
-export const SYNCED_WITH_PEER = 'frontier.synced_with_peer'
+const SYNCED_WITH_PEER = 'frontier.synced_with_peer'
 
 /**
  * The result of a comparison, in the reference's JSON. `conflicts` are all that were found;

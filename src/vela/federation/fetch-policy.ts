@@ -171,7 +171,7 @@ export function mayBePrivate(url: string, { allowPrivate, named }: FetchPolicy):
  * Returns true for a literal private address and for names of this machine or network. Trailing
  * dots are ignored.
  */
-export function isPrivateHost(hostname: string): boolean {
+function isPrivateHost(hostname: string): boolean {
   if (isAddress(hostname)) return isPrivateAddress(hostname)
   const name = hostname.toLowerCase().replace(/\.+$/, '')
   const last = name.slice(name.lastIndexOf('.') + 1)
@@ -199,7 +199,7 @@ export function redirectTarget(from: string, location: string, policy: FetchPoli
  * Returns whether a redirect may go from one URL to the other: same scheme, host and port, no user
  * name or password.
  */
-export function mayFollow(from: string, to: string): boolean {
+function mayFollow(from: string, to: string): boolean {
   if (!URL.canParse(from) || !URL.canParse(to)) return false
   const [before, after] = [new URL(from), new URL(to)]
   if (after.protocol !== 'https:' && after.protocol !== 'http:') return false

@@ -145,6 +145,7 @@ export function initialOwnership(publisher: string): OwnershipState {
   return { owner: publisher, former: [], maintainers: new Map(), deprecation: undefined, counted: new Set() }
 }
 
+/** How applyOwnershipRecord checks a record. */
 export interface OwnershipRecordOptions {
   readonly frontier: string
   readonly verify: Verify
@@ -175,6 +176,7 @@ export function applyOwnershipRecord(
   return { ...after, counted: new Set([...before.counted, name]) }
 }
 
+/** Returns the ownership of a state. */
 export function ownershipFrom({ owner, former, maintainers, deprecation }: OwnershipState): Omit<Ownership, 'refused'> {
   const current = [...maintainers].filter(([, { action }]) => action === 'add').map(([key]) => key)
   return { owner, former, maintainers: current.sort(), deprecation }

@@ -51,7 +51,7 @@ const DOMAIN = 'replica/manifest/1\n'
  * Returns the bytes that a hub signs for a frontier it serves: a domain, the frontier's id, the
  * hash of the content.
  */
-export function manifestSigningBytes(frontier: string, content: Uint8Array): Uint8Array {
+function manifestSigningBytes(frontier: string, content: Uint8Array): Uint8Array {
   return utf8(`${DOMAIN}${frontier}\n${toHex(sha256(content))}\n`)
 }
 

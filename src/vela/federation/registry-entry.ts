@@ -9,7 +9,7 @@ import { compareInstants, parseInstant } from '../../json/instant.ts'
 import { printRecord, type RecordReader, readRecordText } from '../../json/record.ts'
 import type { Json } from '../../json/value.ts'
 
-export const ENTRY_SCHEMA = 'vela.registry-entry.v0.1'
+const ENTRY_SCHEMA = 'vela.registry-entry.v0.1'
 
 /** The nine members that the owner signs. The member names are the reference's JSON. */
 export interface EntryContent {

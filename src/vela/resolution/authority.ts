@@ -128,7 +128,7 @@ export function isAgent(id: string): boolean {
 }
 
 /** Returns why this id may not be a reviewer's, or undefined. */
-export function reviewerFault(id: string): string | undefined {
+function reviewerFault(id: string): string | undefined {
   if (!VISIBLE.test(id)) return 'a reviewer id must be visible text without spaces at its ends'
   const name = id.toLowerCase()
   const last = name.slice(name.lastIndexOf(':') + 1)
@@ -155,7 +155,7 @@ export function checkReviewerKey(
  * Makes the checks of checkReviewerKey for a key, 64 lower-case hex digits, without the id.
  * @throws ReplicaError ERR_REVIEWER
  */
-export function checkKeyOf(
+function checkKeyOf(
   { id, key, at }: { readonly id: string; readonly key: string; readonly at: string },
   actors: readonly ActorRecord[],
 ): void {
@@ -198,7 +198,7 @@ export const COMPUTED_ID = 'vcx_'
  * Returns whether the payload has the reference's form: a recorded conflict, no choice, no
  * superseded resolution.
  */
-export function isUnsignedForm(payload: Payload): boolean {
+function isUnsignedForm(payload: Payload): boolean {
   const supersedes = payload.get('supersedes') ?? []
   const isComputed = (payload.get('conflict_event_id') as string).startsWith(COMPUTED_ID)
   return !isComputed && !payload.has('choice') && (supersedes as Json[]).length === 0

@@ -12,7 +12,7 @@ import type { NumberReading } from '../../json/number.ts'
 import { printRecord, RecordReader, readRecordText } from '../../json/record.ts'
 import type { Json } from '../../json/value.ts'
 
-export const PROPOSAL_SCHEMA = 'vela.proposal.v0.1'
+const PROPOSAL_SCHEMA = 'vela.proposal.v0.1'
 
 /** The members that the id of a proposal hashes. */
 export interface ProposalContent {

@@ -20,7 +20,8 @@ import { makeProposal, type Proposal, proposalId } from './proposal.ts'
 import { type ConflictSubject, readRecorded, subjectIn, subjectOf } from './recorded-conflict.ts'
 import { type ConflictResolutions, outcomeOf, readResolutions } from './resolution-events.ts'
 
-export const CONFLICT_RESOLVE = 'frontier.conflict_resolve'
+/** The kind of proposals that resolve a conflict. */
+const CONFLICT_RESOLVE = 'frontier.conflict_resolve'
 
 /** The input of proposeResolution. */
 export interface ResolutionDraft {

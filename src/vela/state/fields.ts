@@ -5,6 +5,7 @@ import type { Json } from '../../json/value.ts'
 
 /** The contestable fields, in listing order. */
 export const FIELDS = ['confidence', 'polarity', 'retracted', 'review_state', 'superseded', 'text'] as const
+/** One of FIELDS. */
 export type Field = (typeof FIELDS)[number]
 
 /** The conflict kind of each field, as in protocol/federation.md. */

@@ -4,7 +4,7 @@
 
 import type { Json } from '../../json/value.ts'
 
-/** Members of an object of the state. */
+/** An object of a view, which is never changed in place. */
 export type Body = ReadonlyMap<string, Json>
 
 /**

@@ -45,6 +45,7 @@ export function verdictIn(payload: Body): ReviewState {
   return word === 'approved' ? 'accepted' : word
 }
 
+/** Returns the error of a payload that does not have the form of its kind. */
 export function malformed(reason: string): ReplicaError {
   return new ReplicaError('ERR_EVENT_SHAPE', reason)
 }

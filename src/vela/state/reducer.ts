@@ -47,8 +47,6 @@ export interface ViewOptions {
   readonly authorities?: ResolutionAuthorities
 }
 
-export type { ReplayEvent }
-
 /** The result of applying one event. */
 export interface Applied {
   /** Empty if the event applied in full. */
