@@ -199,8 +199,6 @@ const README_LINES_MAX = 30
 /** One file per command group: its folder may be larger, and a command may be called like a file elsewhere. */
 const COMMANDS = 'src/cli/commands'
 
-/** Base names that two folders share, and exported names that are declared twice. The lists only shrink. */
-const sharedNames = new Set(['fields.ts', 'merge-observer.ts', 'OpenedConflict', 'reportOf'])
 /** Folders without a README yet. The list only shrinks. */
 const withoutReadme =
   /^src(?:\/(?:base|cbor|cli(?:\/\w+)?|event|graph|json|node|projection(?:\/\w+)?|replica(?:\/\w+)?|sync|transport))?$/
@@ -222,7 +220,7 @@ function tooManyFiles(files: readonly Source[]): string[] {
 function sharedBaseNames(files: readonly Source[]): string[] {
   const named = files.filter(source => !source.path.startsWith(COMMANDS) && !source.path.endsWith('/index.ts'))
   return [...grouped(named, source => path.posix.basename(source.path))]
-    .filter(([name, same]) => same.length > 1 && !sharedNames.has(name))
+    .filter(([, same]) => same.length > 1)
     .map(([name, same]) => `${name}: ${same.map(source => source.path).join(', ')}`)
 }
 
@@ -234,7 +232,7 @@ function declaredTwice(files: readonly Source[]): string[] {
     [...new Set([...code.matchAll(form)].map(match => match[1]!))].map(name => ({ name, path })),
   )
   return [...grouped(declarations, declaration => declaration.name)]
-    .filter(([name, same]) => same.length > 1 && !sharedNames.has(name))
+    .filter(([, same]) => same.length > 1)
     .map(([name, same]) => `${name}: ${same.map(declaration => declaration.path).join(', ')}`)
 }
 

@@ -187,7 +187,7 @@ async function findOwner(location: string, signal: AbortSignal): Promise<StoreOw
   if (hub !== undefined) return { hub }
   // A dynamic import: a command that runs inside a hub does not load the database and cryptography.
   const { Replica } = await import('../replica/replica.ts')
-  const { velaMergeObserver } = await import('../projection/merge-observer.ts')
+  const { velaMergeObserver } = await import('../projection/vela-merge-observer.ts')
   const replica = await Replica.open({ location, mergeObserver: velaMergeObserver })
   await removeSocket(location)
   return { replica }

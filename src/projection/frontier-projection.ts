@@ -15,11 +15,11 @@ import { CommitTimer } from './commit-timer.ts'
 import { type ContestedConflict, contestedIn, firstOf, type ListedConflict, listConflicts } from './conflict-list.ts'
 import { isAuthoritativeKey } from './event-index.ts'
 import { InitialStateReader } from './initial-state.ts'
-import { ConflictTracker, type OpenedConflict, shortened } from './opened-conflicts.ts'
+import { type ConflictSummary, ConflictTracker, shortened } from './opened-conflicts.ts'
 import { type InitialState, Replayer, type ReplayProgress } from './replayer.ts'
 import { ResolutionLog, type Settled } from './resolution-log.ts'
 
-export type { InitialState, OpenedConflict, ReplayProgress }
+export type { ConflictSummary, InitialState, ReplayProgress }
 
 const NO_SEEDS: InitialState = { genesis: [], proposals: [], actors: [] }
 
@@ -177,11 +177,11 @@ export class FrontierProjection {
    * Which conflicts were opened by the nodes from `fromSeq` on (all since the last call, when not given) and are open
    * still. Those that the journal doesn't have are recorded there, with `facts` beside them.
    */
-  openedSince(fromSeq?: number, facts: JournalFacts = {}): Promise<OpenedConflict[]> {
+  openedSince(fromSeq?: number, facts: JournalFacts = {}): Promise<ConflictSummary[]> {
     return this.#mutex.run(() => this.#noteMerged(fromSeq ?? this.#noted, facts))
   }
 
-  async #noteMerged(from: number, facts: JournalFacts): Promise<OpenedConflict[]> {
+  async #noteMerged(from: number, facts: JournalFacts): Promise<ConflictSummary[]> {
     const { nodes } = await this.#advance(from)
     this.#looked(from, nodes)
     const found = this.#openings.since(from)
@@ -200,7 +200,7 @@ export class FrontierProjection {
     if (from <= this.#noted) this.#noted = Math.max(this.#noted, to)
   }
 
-  #record(opened: readonly OpenedConflict[], facts: JournalFacts): Promise<void> {
+  #record(opened: readonly ConflictSummary[], facts: JournalFacts): Promise<void> {
     const conflicts = opened.slice(0, VIEW_LIMITS.openedListedMax).map(factsOf)
     return this.#parts.journal.write(this.#parts.log.name, 'conflicts.opened', {
       ...facts,
@@ -245,7 +245,7 @@ export class FrontierProjection {
 }
 
 /** As the journal has it, where an entry has an end. */
-function factsOf({ id, findingId, kind, events, state }: OpenedConflict): JournalFacts {
+function factsOf({ id, findingId, kind, events, state }: ConflictSummary): JournalFacts {
   return {
     id: shortened(id),
     ...(findingId !== undefined && { finding_id: findingId }),

@@ -9,10 +9,10 @@ import type { View } from '../vela/state/state.ts'
 import { type ContestedConflict, firstOf, type ListedConflict, listedComputed } from './conflict-list.ts'
 
 /** A conflict as reports and the journal list it; its values are in the view. */
-export type OpenedConflict = Omit<ListedConflict, 'values'>
+export type ConflictSummary = Omit<ListedConflict, 'values'>
 
 interface Opening {
-  readonly conflict: OpenedConflict
+  readonly conflict: ConflictSummary
   /** Whole, where the conflict has it shortened; undefined for what no replay computes. */
   readonly finding: string | undefined
   /** How many nodes the log had when it was found. */
@@ -63,7 +63,7 @@ export class ConflictTracker {
 }
 
 /** An id of a finding may be as long as an event; a list of conflicts is for looking over. */
-export function brief({ values: _, ...conflict }: ListedConflict): OpenedConflict {
+export function brief({ values: _, ...conflict }: ListedConflict): ConflictSummary {
   const { findingId: id } = conflict
   return { ...conflict, findingId: id && shortened(id) }
 }

@@ -211,6 +211,7 @@ export {
   readResolutions,
 } from './resolution/resolution-events.ts'
 export { genesisOf } from './state/base-findings.ts'
+export { FIELD_KINDS, FIELDS, type Field } from './state/contestable-fields.ts'
 export {
   type ComputedConflict,
   type ContestedField,
@@ -218,7 +219,6 @@ export {
   viewConflicts,
   viewContested,
 } from './state/field-conflicts.ts'
-export { FIELD_KINDS, FIELDS, type Field } from './state/fields.ts'
 export type { Body } from './state/json-path.ts'
 export {
   type ArtifactRow,

@@ -6,7 +6,7 @@ import { VIEW_LIMITS } from '../../src/base/limits.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { type EventDraft, Replica } from '../../src/index.ts'
 import { Conflicts } from '../../src/projection/conflicts-api.ts'
-import { reportOf, velaMergeObserver } from '../../src/projection/merge-observer.ts'
+import { mergeReportOf, velaMergeObserver } from '../../src/projection/vela-merge-observer.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { codeOf, FRONTIER, introduce, NOW } from '../replica/drafts.ts'
 
@@ -259,18 +259,18 @@ test('the conflicts are left out if the projection is not current, and computed 
     called.push('computed')
     return []
   }
-  const projection = { isCurrent: () => isCurrent, openedSince } as unknown as Parameters<typeof reportOf>[0]
+  const projection = { isCurrent: () => isCurrent, openedSince } as unknown as Parameters<typeof mergeReportOf>[0]
   const merge = { frontier: FRONTIER, peer: 'hub:main', from: 30_000, admitted: 5, isAwaited: false }
   const none = { conflictsOpened: [], conflictsOpenedCount: 0 }
-  assert.equal(await reportOf(projection, { ...merge, isAsked: false }), {})
+  assert.equal(await mergeReportOf(projection, { ...merge, isAsked: false }), {})
   assert.equal(called.splice(0), [])
-  assert.equal(await reportOf(projection, { ...merge, isAsked: true }), none)
+  assert.equal(await mergeReportOf(projection, { ...merge, isAsked: true }), none)
   isCurrent = true
-  assert.equal(await reportOf(projection, { ...merge, isAsked: false }), none)
+  assert.equal(await mergeReportOf(projection, { ...merge, isAsked: false }), none)
   assert.equal(called.splice(0), ['computed', 'computed'])
   // The first merge of a frontier opens nothing, and a merge without nodes neither.
-  assert.equal(await reportOf(projection, { ...merge, from: 0, isAsked: false }), {})
-  assert.equal(await reportOf(projection, { ...merge, admitted: 0, isAsked: false }), none)
+  assert.equal(await mergeReportOf(projection, { ...merge, from: 0, isAsked: false }), {})
+  assert.equal(await mergeReportOf(projection, { ...merge, admitted: 0, isAsked: false }), none)
   assert.equal(called, [])
 })
 

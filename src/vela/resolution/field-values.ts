@@ -5,7 +5,7 @@ import { ReplicaError } from '../../base/errors.ts'
 import { excerpt } from '../../base/text.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import { REVIEW_STATES } from '../files/frontier-file.ts'
-import { FIELD_KINDS, FIELDS, type Field } from '../state/fields.ts'
+import { FIELD_KINDS, FIELDS, type Field } from '../state/contestable-fields.ts'
 
 /** Returns the field of a conflict kind; undefined for a kind without a field. */
 export function fieldOf(kind: string): Field | undefined {

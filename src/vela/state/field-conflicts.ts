@@ -6,8 +6,15 @@ import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { compareText } from '../../base/text.ts'
 import { printJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
+import {
+  FIELD_KINDS,
+  FIELDS,
+  type Field,
+  type FieldState,
+  type FieldStates,
+  type FieldWriter,
+} from './contestable-fields.ts'
 import { valuesConflict } from './field-writers.ts'
-import { FIELD_KINDS, FIELDS, type Field, type FieldState, type FieldStates, type FieldWriter } from './fields.ts'
 import { memberAt } from './json-path.ts'
 import type { View } from './state.ts'
 

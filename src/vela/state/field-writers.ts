@@ -8,7 +8,14 @@ import { trimWhiteSpace } from '../../base/text.ts'
 import { printJson } from '../../json/json.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import { SCORE_DISTANCE_MAX } from '../federation/diff.ts'
-import { FIELDS, type Field, type FieldState, type FieldStates, type FieldWriter, type Verdicts } from './fields.ts'
+import {
+  FIELDS,
+  type Field,
+  type FieldState,
+  type FieldStates,
+  type FieldWriter,
+  type Verdicts,
+} from './contestable-fields.ts'
 import type { Step, View } from './state.ts'
 
 /**

@@ -7,7 +7,7 @@ import { type ErrorCode, ReplicaError } from '../../base/errors.ts'
 import { excerpt } from '../../base/text.ts'
 import type { EventRecord } from '../../event/fields.ts'
 import type { ResolutionAuthorities } from '../resolution/authority.ts'
-import type { FieldStates, SettledField } from './fields.ts'
+import type { FieldStates, SettledField } from './contestable-fields.ts'
 import type { Body } from './json-path.ts'
 import { UndoLog, VersionedTable } from './undo-log.ts'
 

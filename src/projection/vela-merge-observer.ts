@@ -22,7 +22,7 @@ export function mergeObserverOf(context: ReplicaContext): MergeObserver {
       const projection = FrontierProjection.of(context, frontier)
       if (projection.isLoaded) await projection.update()
     },
-    afterMerge: merge => reportOf(FrontierProjection.of(context, merge.frontier), merge),
+    afterMerge: merge => mergeReportOf(FrontierProjection.of(context, merge.frontier), merge),
   }
 }
 
@@ -36,7 +36,7 @@ export function recordOpenedConflicts(context: ReplicaContext): void {
 }
 
 /** Returns the report of a merge. Exported for tests. */
-export async function reportOf(projection: FrontierProjection, merge: Merge): Promise<MergeReport> {
+export async function mergeReportOf(projection: FrontierProjection, merge: Merge): Promise<MergeReport> {
   const { peer, from, admitted, isAsked, isAwaited } = merge
   if (admitted === 0) return NONE
   if (from === 0 && !isAsked) return {} // the first merge opens nothing: all that it brought is to be listed
