@@ -15,7 +15,7 @@ const test = suite('package')
 
 const run = promisify(childProcess.execFile)
 const manifest = JSON.parse(readText('package.json'))
-const entryPoints = ['frontier-replica', 'frontier-replica/hub', 'frontier-replica/store', 'frontier-replica/vela']
+const entryPoints = ['frontier-replica', ...['event', 'hub', 'store', 'vela'].map(name => `frontier-replica/${name}`)]
 
 function readDocs(): { dependencies: Record<string, string> } {
   return JSON.parse(readText('docs/typedoc/package.json'))
@@ -98,7 +98,8 @@ test('every entry point can be imported from another folder, and nothing behind 
   const names = JSON.parse(stdout)
   for (const name of ['Key', 'Replica', 'ReplicaError']) assert.ok(names['frontier-replica'].includes(name), name)
   assert.ok(names['frontier-replica/hub'].includes('Hub'))
-  assert.ok(names['frontier-replica/vela'].includes('canonicalize'))
+  assert.ok(names['frontier-replica/event'].includes('canonicalize'))
+  assert.ok(names['frontier-replica/vela'].includes('Conflicts'))
   assert.ok(names['frontier-replica/store'].length > 0)
   assert.is(names.inside, 'ERR_PACKAGE_PATH_NOT_EXPORTED')
   assert.ok(fs.existsSync(new URL(names.page)))
@@ -133,7 +134,7 @@ test('every export of the manifest names files that are packed, types first', as
     assert.equal(Object.keys(entry), ['types', 'default'], name)
     none(Object.values(entry).filter(file => !files.includes(file.slice(2))))
   }
-  assert.equal(Object.keys(manifest.exports), ['.', './hub', './store', './vela', './protocol/*'])
+  assert.equal(Object.keys(manifest.exports), ['.', './event', './hub', './store', './vela', './protocol/*'])
 })
 
 test('the command runs where it is installed', async () => {

@@ -1,5 +1,6 @@
 // Wake-ups: a signal for loops that wait for news, and an AbortSignal as a promise.
 
+import { ReplicaError } from './errors.ts'
 import { Deferred } from './mutex.ts'
 
 /**
@@ -27,4 +28,9 @@ export function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
+}
+
+/** Returns the error of a call that `signal` aborted: ERR_ABORTED, with the signal's reason as `cause`. */
+export function abortError(signal: AbortSignal, message: string): ReplicaError {
+  return new ReplicaError('ERR_ABORTED', message, { cause: signal.reason })
 }

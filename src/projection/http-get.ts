@@ -8,6 +8,7 @@ import * as https from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { ReplicaError } from '../base/errors.ts'
 import { FETCH_LIMITS } from '../base/limits.ts'
+import { abortError } from '../base/signal.ts'
 import { checkFetchUrl, type FetchPolicy, isPrivateAddress, mayBePrivate } from '../vela/federation/fetch-policy.ts'
 import type { FetchOutcome, FetchRequest } from '../vela/federation/http-exchange.ts'
 
@@ -37,14 +38,14 @@ export interface AnswerOptions {
 export function fetchAnswer(request: FetchRequest, options: AnswerOptions): Promise<FetchOutcome> {
   const { policy, signal, bodyBytesMax = FETCH_LIMITS.frontierBytesMax } = options
   checkFetchUrl(request.url, policy)
-  if (signal?.aborted) return Promise.reject(aborted())
+  if (signal?.aborted) return Promise.reject(abortError(signal, 'the fetch was aborted'))
   return new Promise((resolve, reject) => {
     const answer = new Answer(Math.min(request.bytesMax, bodyBytesMax), outcome => {
       signal?.removeEventListener('abort', onAbort)
       resolve(outcome)
     })
     const onAbort = (): void => {
-      reject(aborted())
+      reject(abortError(signal!, 'the fetch was aborted'))
       answer.fail('it was aborted')
     }
     signal?.addEventListener('abort', onAbort, { once: true })
@@ -208,8 +209,4 @@ function tooLong(bytesMax: number): string {
 
 function within(asked: number | undefined, most: number): number {
   return Math.min(asked ?? most, most)
-}
-
-function aborted(): ReplicaError {
-  return new ReplicaError('ERR_ABORTED', 'the fetch was aborted')
 }

@@ -4,7 +4,7 @@
 // digest, both by their first 128 bits. Specification: protocol/admission.md, D8 and D9.
 
 import { yieldToEventLoop } from '../base/cooperative.ts'
-import { ReplicaError } from '../base/errors.ts'
+import { abortError } from '../base/signal.ts'
 import { eventIdPrefixOf } from '../event/event-scanner.ts'
 import { compareWords, EVENT_WORDS, KEY_WORDS, sortByKey, writeKey } from '../graph/sort-keys.ts'
 import { type Graph, topologicalSort } from '../graph/topological-sort.ts'
@@ -28,7 +28,7 @@ export async function replaySeqs(log: NodeReader, options: ReplayOptions = {}): 
     const step = walk.next()
     if (step.done) return options.twins === 'all' ? step.value : firstOfEach(step.value, graph)
     await yieldToEventLoop()
-    if (options.signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the replay order was aborted')
+    if (options.signal?.aborted) throw abortError(options.signal, 'the replay order was aborted')
   }
 }
 
@@ -50,7 +50,7 @@ async function gather(log: NodeReader, signal: AbortSignal | undefined): Promise
   let parents = new Uint32Array(count + (count >> 3) + 64)
   let edges = 0
   for await (const rows of log.scan({ from: 0, to: count })) {
-    if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the replay order was aborted')
+    if (signal?.aborted) throw abortError(signal, 'the replay order was aborted')
     for (const row of rows) {
       const { event } = decodeNode(row.bytes)
       writeKey(keys, row.seq, { label: eventIdPrefixOf(event), event, digest: row.digest })

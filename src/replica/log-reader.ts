@@ -2,6 +2,7 @@
 
 import { type Digest, equals, sha256 } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
+import { abortError } from '../base/signal.ts'
 import { nodeDigest } from '../cbor/cid.ts'
 import { eventIdPrefix } from '../event/event.ts'
 import { type Action, classifyAgainst, type IdPair } from '../graph/causal-closure.ts'
@@ -130,7 +131,7 @@ export async function rowsAt(
 async function* views(batches: AsyncIterable<NodeRow[]>, signal: AbortSignal | undefined): AsyncGenerator<NodeView> {
   for await (const rows of batches) {
     for (const row of rows) {
-      if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'reading was aborted')
+      if (signal?.aborted) throw abortError(signal, 'reading was aborted')
       yield nodeView(row)
     }
   }

@@ -2,14 +2,9 @@
 
 import { toHex } from '../base/bytes.ts'
 import { cidText } from '../cbor/cid.ts'
-import { checkEvent, type EventHead } from '../event/event.ts'
+import { EventView } from '../event/event-view.ts'
 import { decodeNode, type Node } from '../node/node.ts'
 import type { NodeRow } from '../store/store.ts'
-
-/** An event as it stands in a node: what it says of itself, and its canonical JSON, byte-exact. */
-export interface EventView extends EventHead {
-  readonly text: Uint8Array
-}
 
 /** A stored node. `seq` is its place in this store's log and means nothing elsewhere. */
 export interface NodeView {
@@ -27,11 +22,7 @@ export interface NodeView {
 
 export function nodeView(row: NodeRow): NodeView {
   const node = decodeNode(row.bytes)
-  return { seq: row.seq, ...describe(node), event: eventView(node) }
-}
-
-export function eventView(node: Node): EventView {
-  return { ...checkEvent(node.event), text: node.event }
+  return { seq: row.seq, ...describe(node), event: new EventView(node.event) }
 }
 
 function describe(node: Node): Omit<NodeView, 'seq' | 'event'> {

@@ -4,6 +4,7 @@
 import { DocumentCheck } from '../admission/document-availability.ts'
 import { toHex } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
+import { abortError } from '../base/signal.ts'
 import { cidText } from '../cbor/cid.ts'
 import { VerifierPool } from '../crypto/verifier-pool.ts'
 import { checkEvent, eventIdFromPrefix } from '../event/event.ts'
@@ -68,7 +69,7 @@ export async function verifyStore(
   for (const name of store.frontiers()) {
     const log = store.frontier(name)
     for await (const rows of readableRows(log)) {
-      if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', `verification aborted; nodes checked: ${checked}`)
+      if (signal?.aborted) throw abortError(signal, `verification aborted; nodes checked: ${checked}`)
       const sound = await checkRows({ log, note }, rows)
       await signatures
       if (options.signatures) signatures = checkSignatures({ log, note }, verifier, sound)

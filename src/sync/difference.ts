@@ -13,6 +13,7 @@ import type { Digest } from '../base/bytes.ts'
 import { yieldToEventLoop } from '../base/cooperative.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
+import { abortError } from '../base/signal.ts'
 import { Heap } from '../graph/heap.ts'
 import { PagedFlags } from '../graph/paged-flags.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
@@ -266,7 +267,7 @@ export class SetDifference {
   }
 
   #checkSignal(): void {
-    if (this.#signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'the search for the difference was aborted')
+    if (this.#signal?.aborted) throw abortError(this.#signal, 'the search for the difference was aborted')
   }
 }
 

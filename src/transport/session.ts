@@ -9,10 +9,10 @@
 // further replies. A client always reads, so the two never wait for each other.
 
 import type { Digest } from '../base/bytes.ts'
-import { hasCode, ReplicaError, sessionClosedError, toReplicaError } from '../base/errors.ts'
+import { hasCode, type ReplicaError, sessionClosedError, toReplicaError } from '../base/errors.ts'
 import { PendingRequests } from '../base/mutex.ts'
 import { TaskTracker } from '../base/semaphore.ts'
-import { Signal } from '../base/signal.ts'
+import { abortError, Signal } from '../base/signal.ts'
 import type { SetTimer } from '../base/timer.ts'
 import {
   type Channel,
@@ -221,8 +221,8 @@ export class Session {
   }
 
   async #run(): Promise<void> {
-    const abort = (): void => this.#end(new ReplicaError('ERR_ABORTED', 'the session was aborted'))
     const { signal } = this.#options
+    const abort = (): void => void this.#end(signal && abortError(signal, 'the session was aborted'))
     if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort, { once: true })
     try {

@@ -11,6 +11,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../base/limits.ts'
 import { isLoopback } from '../base/loopback.ts'
+import { abortError } from '../base/signal.ts'
 import type { Role } from '../sync/handshake.ts'
 import { SUBPROTOCOL } from '../sync/message.ts'
 import { KeepAlive } from './keepalive.ts'
@@ -43,7 +44,7 @@ export async function connect(
 ): Promise<WebSocketConnection> {
   const target = parseUrl(url)
   const { signal, links = new LinkGroup() } = options
-  if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', 'aborted before connecting')
+  if (signal?.aborted) throw abortError(signal, 'aborted before connecting')
   const socket = new WebSocket(target, SUBPROTOCOL, {
     perMessageDeflate: false,
     maxPayload: frameBytesMax,
@@ -58,7 +59,7 @@ export async function connect(
     link.listenTo(wire)
     return { link, host: target.host, binding, loopback }
   } catch (error) {
-    throw signal?.aborted ? new ReplicaError('ERR_ABORTED', 'aborted while connecting', { cause: error }) : error
+    throw signal?.aborted ? abortError(signal, 'aborted while connecting') : error
   } finally {
     signal?.removeEventListener('abort', abort)
   }

@@ -2,8 +2,8 @@
 // children of these. With `strict` it decides whether anything goes in.
 
 import { toHex } from '../../base/bytes.ts'
-import { ReplicaError } from '../../base/errors.ts'
 import { NODE_LIMITS } from '../../base/limits.ts'
+import { abortError } from '../../base/signal.ts'
 import type { Key } from '../../crypto/key.ts'
 import type { EventHead } from '../../event/event.ts'
 import type { Frontier } from '../frontier.ts'
@@ -27,7 +27,7 @@ export async function dryRunImport(
   const fresh: Named[] = []
   const checkAborted = (): undefined => {
     if (!signal?.aborted) return
-    throw new ReplicaError('ERR_ABORTED', `import aborted: events read ${reading.read}, added 0`)
+    throw abortError(signal, `import aborted: events read ${reading.read}, added 0`)
   }
   for await (const chunk of reading.chunks(checkAborted)) {
     const known = await author.known(chunk)

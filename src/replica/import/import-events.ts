@@ -3,7 +3,8 @@
 // everything out. Importing twice adds nothing.
 
 import { DigestSet } from '../../base/bytes.ts'
-import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { hasCode } from '../../base/errors.ts'
+import { abortError } from '../../base/signal.ts'
 import type { Key } from '../../crypto/key.ts'
 import type { DocumentLink } from '../../node/schema.ts'
 import type { Frontier } from '../frontier.ts'
@@ -177,14 +178,15 @@ class Import {
   }
 
   #stopIfAborted(): Promise<never> | undefined {
-    return this.#options.signal?.aborted ? this.#stop() : undefined
+    const { signal } = this.#options
+    return signal?.aborted ? this.#stop(signal) : undefined
   }
 
-  /** What was built until then becomes durable, so that it can be said how much that is. */
-  async #stop(): Promise<never> {
+  /** Makes durable what was built, so that the error can state its size. */
+  async #stop(signal: AbortSignal): Promise<never> {
     await this.#author.drain()
     const { read } = this.#reading
-    throw new ReplicaError('ERR_ABORTED', `import aborted: events read ${read}, added and durable ${this.#added}`)
+    throw abortError(signal, `import aborted: events read ${read}, added and durable ${this.#added}`)
   }
 }
 

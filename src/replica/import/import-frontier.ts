@@ -1,7 +1,8 @@
 // Importing into a frontier that is perhaps not kept here yet. What fails leaves no empty frontier behind: the beginning
 // of the log is read, and what it wants refused is refused, against a frontier in memory, before the store keeps one.
 
-import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { hasCode } from '../../base/errors.ts'
+import { abortError } from '../../base/signal.ts'
 import { importEvent } from '../../event/event.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import { dryRunImport } from './dry-run.ts'
@@ -60,7 +61,7 @@ async function beginning(
   let canBegin = false
   let isOver = false
   while (!isOver && bytes < BYTES_MAX && (texts.length < TEXTS_MIN || !canBegin)) {
-    if (signal?.aborted) throw new ReplicaError('ERR_ABORTED', `import aborted: events read ${texts.length}, added 0`)
+    if (signal?.aborted) throw abortError(signal, `import aborted: events read ${texts.length}, added 0`)
     const step = await rest.next()
     isOver = step.done === true
     if (step.done) break
