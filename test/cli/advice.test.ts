@@ -1,4 +1,4 @@
-// What a message says to do is what helps: the hint fits the verb, and where there is no store it does not talk of one.
+// Hints: each fits its command, and before there is a store no hint mentions one.
 
 import { once } from 'node:events'
 import * as fs from 'node:fs/promises'
@@ -16,7 +16,7 @@ function draft(reason: string): string[] {
   return ['append', '--kind', 'k', '--target', 't:i', '--actor', 'a', '--reason', reason]
 }
 
-/** A hub's store with one frontier, and a clone of it that may write. */
+/** Creates a hub's store with one frontier, and a clone that may write. */
 async function labAndAda(desk: Desk): Promise<AsyncDisposable & { url: string; key: string; frontier: string }> {
   await desk.run('lab', ['init', '--hub-id', 'hub:lab'])
   const { frontier } = (await desk.json('lab', ['frontier', 'create', '--name', 'One'])).value
@@ -27,7 +27,7 @@ async function labAndAda(desk: Desk): Promise<AsyncDisposable & { url: string; k
   return { url, key, frontier, [Symbol.asyncDispose]: () => hub[Symbol.asyncDispose]() }
 }
 
-test('after a push to a peer that has more, pull is what fetches it', async () => {
+test('a push to a peer with more nodes advises a pull', async () => {
   await using desk = await Desk.open()
   await using _hub = await labAndAda(desk)
   await desk.run('lab', draft('there'))
@@ -39,7 +39,7 @@ test('after a push to a peer that has more, pull is what fetches it', async () =
   assert.match(pull.stdout, 'this replica has nodes that the peer lacks: push to send them')
 })
 
-test('a clone that fails at once says what its own words should have been', async () => {
+test('a hint of a failed clone names the options of clone', async () => {
   await using desk = await Desk.open()
   await using hub = await labAndAda(desk)
   const wrong = await desk.run('.', ['clone', hub.url, 'ben', '--key', KEY])
@@ -53,7 +53,7 @@ test('a clone that fails at once says what its own words should have been', asyn
   assert.not.match(unknown.stderr, 'this store')
 })
 
-test('a family of verbs alone says which there are, and with --help what they do', async () => {
+test('a first word alone lists its commands, and with --help describes them', async () => {
   await using desk = await Desk.open()
   for (const argv of [['frontier'], ['frontier', '--dir', 'a'], ['frontier', 'bogus']]) {
     const { exit, stderr } = await desk.run('.', argv)
@@ -69,7 +69,7 @@ test('a family of verbs alone says which there are, and with --help what they do
   }
 })
 
-test('a part of the store that is missing is told with what brings it back, not with a verb that fails as well', async () => {
+test('a missing part of the store gives a hint that works, not a command that also fails', async () => {
   await using desk = await Desk.open()
   await desk.run('lab', ['init'])
   const at = (name: string): string => desk.dir.join('lab', '.replica', name)
@@ -90,7 +90,7 @@ test('a part of the store that is missing is told with what brings it back, not 
   assert.is((await desk.run('lab', ['status'])).exit, 0)
 })
 
-test('classify says of an item without parents that these are missing', async () => {
+test('classify reports an item without a list of parents', async () => {
   await using desk = await Desk.open()
   await desk.run('lab', ['init'])
   await desk.run('lab', ['frontier', 'create', '--name', 'One'])
@@ -99,7 +99,7 @@ test('classify says of an item without parents that these are missing', async ()
   assert.match(stderr, 'item 0 has no list of parents')
 })
 
-test('wss:// where nobody speaks TLS is told in one line without the words of a library', async () => {
+test('wss:// to a server without TLS gives one line without text of a library', async () => {
   await using desk = await Desk.open()
   const server = net.createServer(socket => {
     socket.on('error', () => {})

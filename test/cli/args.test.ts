@@ -32,7 +32,7 @@ function read(...argv: string[]): { name: string | undefined; args: Args } {
   return { name: command?.name, args: readArgs(rest, command) }
 }
 
-/** The message of a usage error and its hint. */
+/** Returns the message of a usage error and its hint. */
 function mistake(...argv: string[]): string {
   try {
     read(...argv)
@@ -44,7 +44,7 @@ function mistake(...argv: string[]): string {
   return assert.unreachable('it was read') as never
 }
 
-test('a verb of two words takes its arguments and options in any order', () => {
+test('a command of two words accepts its arguments and options in any order', () => {
   const { name, args } = read('peer', 'add', '--key', 'ab', 'hub:x', '--plain', 'wss://x', '-n', '5')
   assert.is(name, 'peer add')
   assert.equal(args.positionals, ['hub:x', 'wss://x'])
@@ -53,30 +53,30 @@ test('a verb of two words takes its arguments and options in any order', () => {
   assert.is(args.count('number', 0), 5)
 })
 
-test('options for every verb may stand before it', () => {
+test('common options may precede the command', () => {
   const { name, args } = read('--dir', 'lab', '--json', 'status', '-q')
   assert.is(name, 'status')
   assert.is(args.text('dir'), 'lab')
   assert.ok(args.has('json') && args.has('quiet'))
 })
 
-test('values may be written with an equals sign, and then begin with a dash', () => {
+test('a value after an equals sign may begin with a dash', () => {
   assert.is(read('peer', 'add', 'x', '--key=-1').args.required('key'), '-1')
 })
 
-test('what follows -- is an argument', () => {
+test('words after -- are arguments', () => {
   assert.equal(read('peer', 'add', '--key', 'k', '--', '--id').args.positionals, ['--id'])
 })
 
-test('an option that may be repeated keeps all its values', () => {
+test('a repeatable option keeps all its values', () => {
   assert.equal(read('peer', 'add', 'x', '--key', 'k', '--tag', 'a', '--tag', 'b').args.all('tag'), ['a', 'b'])
 })
 
-test('no verb at all is no mistake here', () => {
+test('a command line without a command is accepted by the parser', () => {
   assert.is(read('--json').name, undefined)
 })
 
-test('each mistake is named, with what may have been meant', () => {
+test('each usage error has its message and a suggestion', () => {
   assert.is(mistake('statsu'), 'unknown command statsu | did you mean status?')
   assert.is(mistake('peer', 'ad'), 'unknown command peer ad | did you mean peer add?')
   assert.is(mistake('peers', 'list'), 'unknown command peers | did you mean peer?')
@@ -94,7 +94,7 @@ test('each mistake is named, with what may have been meant', () => {
   assert.match(mistake('peer', 'add', 'x', '--key', '--plain'), 'looks like an option')
 })
 
-test('a count is a whole number', () => {
+test('a count must be a whole number', () => {
   for (const bad of ['x', '1.5', '1e3', '99999999999999999999', ''])
     assert.throws(
       () => read('peer', 'add', 'x', '--key', 'k', `--number=${bad}`).args.count('number', 0),
@@ -102,11 +102,11 @@ test('a count is a whole number', () => {
     )
 })
 
-test('help is given although the rest is incomplete', () => {
+test('--help works on an incomplete command line', () => {
   assert.ok(read('peer', 'add', '--help').args.has('help'))
 })
 
-test('help is given for a family of verbs, not for one that is none', () => {
+test('help works for a first word, not for an unknown one', () => {
   for (const words of [
     ['peer', '--help'],
     ['peer', '-h'],
@@ -123,12 +123,12 @@ test('help is given for a family of verbs, not for one that is none', () => {
   assert.is(mistake('peer', '--', '--help'), 'replica peer needs one of: add, list')
 })
 
-test('JSON is asked for by the flag alone, not by an argument after --', () => {
+test('only the flag requests JSON, not an argument after --', () => {
   assert.ok(wantsJson(['x', '--json']))
   assert.not(wantsJson(['x', '--', '--json']))
 })
 
-test('any words are read, or refused as usage, and nothing else happens', () => {
+test('any words are parsed or refused as ERR_USAGE', () => {
   const word = fc.oneof(
     fc.string(),
     fc.constantFrom('peer', 'add', 'status', '--key', '--tag', '-n', '--', '--json', '-', '--key=', '-nq', '__proto__'),
@@ -144,7 +144,7 @@ test('any words are read, or refused as usage, and nothing else happens', () => 
   )
 })
 
-test('the nearest word is one that a slip of the finger leads to', () => {
+test('the nearest word corrects a typing error', () => {
   const known = ['status', 'heads', 'held', 'help', 'clone', 'classify']
   assert.is(nearest('stauts', known), 'status')
   assert.is(nearest('class', known), 'classify')

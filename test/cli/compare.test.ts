@@ -1,5 +1,5 @@
-// compare, diff and resolve from the command line: what is taken for a peer, a URL or a file, what is asked of a hub that serves the
-// store, and what is refused.
+// compare, diff and resolve: how a word is interpreted as a peer, a URL or a file, requests to a hub that serves the
+// store, and refusals.
 
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
@@ -30,7 +30,7 @@ async function events(at: Desk, kind: string): Promise<number> {
   return value.entries.filter((entry: { kind: string }) => entry.kind === kind).length
 }
 
-test('a pass is recorded once, not at all with --dry-run, and again with --again', async () => {
+test('a comparison is recorded once, not with --dry-run, and again with --again', async () => {
   await using at = await desk()
   const kind = 'frontier.conflict_detected'
   const words = ['compare', '../peers.json']
@@ -50,7 +50,7 @@ test('a pass is recorded once, not at all with --dry-run, and again with --again
   assert.equal([same.exit, same.value.report.conflicts], [0, []])
 })
 
-test('a hub is asked by URL for its entry, and what fails is said', async () => {
+test('a hub is compared by URL through its entry, and failures are reported', async () => {
   await using at = await desk()
   await using server = await TestServer.open()
   const words = ['compare', server.url, '--via-hub']
@@ -69,7 +69,7 @@ test('a hub is asked by URL for its entry, and what fails is said', async () => 
   assert.is((await at.json('lab', ['compare', 'hub:nobody'])).value.error.code, 'ERR_USAGE')
 })
 
-test('a registered hub is compared by its manifest and by its entry, and a bare URL with it as well', async () => {
+test('a registered hub is compared by its manifest, by its entry, and by a bare URL', async () => {
   await using at = await desk()
   await using hub = await at.serve('lab')
   const { url, public_key: key } = hub.value
@@ -88,7 +88,7 @@ test('a registered hub is compared by its manifest and by its entry, and a bare 
   }
 })
 
-test('diff takes files, folders, stdin and frontiers of the store, also of one that is served', async () => {
+test('diff accepts files, folders, stdin and frontiers of the store, also of a served one', async () => {
   await using at = await desk()
   await fs.mkdir(at.dir.join('folder'))
   await fs.copyFile(at.dir.join('peers.json'), at.dir.join('folder', 'frontier.json'))
@@ -112,7 +112,7 @@ test('diff takes files, folders, stdin and frontiers of the store, also of one t
   assert.equal(await differ([frontier, '../peers.json']), [1, 1])
 })
 
-test('what cannot be read is kept by an import, named by it, and left out where frontiers are compared', async () => {
+test('malformed findings are stored and reported by an import, and not compared', async () => {
   await using at = await desk()
   const broken = peers.text.replace('"score"', '"scores"')
   await fs.writeFile(at.dir.join('broken.json'), broken)
@@ -133,7 +133,7 @@ test('what cannot be read is kept by an import, named by it, and left out where 
   assert.is((await at.json('other', ['import', '../out.json'])).value.base.known, true)
 })
 
-test('a file with events that is no frontier gives them and fails, since the rest of it is not taken in', async () => {
+test('of a malformed frontier file only the events are imported, with exit code 1', async () => {
   await using at = await desk()
   await fs.writeFile(at.dir.join('half.json'), mine.text.replace('"stats"', '"statistics"'))
   const { exit, value } = await at.json('lab', ['import', '../half.json'])
@@ -141,7 +141,7 @@ test('a file with events that is no frontier gives them and fails, since the res
   assert.match(value.left.join(), /only the events are imported: .*stats/)
 })
 
-test('a conflict that was recorded is resolved with one choice and the right key', async () => {
+test('a recorded conflict is resolved with one choice and the right key', async () => {
   await using at = await desk()
   await Key.generate().save(at.dir.join('ada.key'))
   const { value } = await at.json('lab', ['compare', '../peers.json'])

@@ -1,5 +1,5 @@
-// The verbs about conflicts and the journal as a shell sees them: two stores that said different things apart, what each prints about it,
-// and what leaves a store only when it is asked for.
+// The commands about conflicts and the journal: two stores with concurrent events, their output,
+// and the data that leaves a store only on request.
 
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
@@ -24,7 +24,7 @@ const asserted = draft('finding.asserted', {
   },
 })
 
-test('a pull announces a conflict, which is listed, shown and explained until somebody who saw both settles it', async () => {
+test('a pull reports a conflict, which is listed, shown and explained until an event with both as ancestors settles it', async () => {
   await using desk = await Desk.open()
   await desk.run('.', ['init', 'lab', '--hub-id', 'hub:lab'])
   await desk.run('lab', ['frontier', 'create', '--name', 'One'])
@@ -53,7 +53,7 @@ test('a pull announces a conflict, which is listed, shown and explained until so
   assert.ok(kinds.includes('conflicts.opened'), kinds.join())
 })
 
-test('a resolution that anybody appended settles nothing, and is listed with the reason', async () => {
+test('an unauthorized resolution has no effect and is listed with the reason', async () => {
   await using desk = await Desk.open()
   await desk.run('.', ['init', 'lab', '--hub-id', 'hub:lab'])
   const { value } = await desk.json('lab', ['frontier', 'create', '--name', 'One'])
@@ -74,7 +74,7 @@ test('a resolution that anybody appended settles nothing, and is listed with the
   assert.is(whole.findings[0].confidence.score, 0.7)
 })
 
-test('the journal is exported with what was signed, and its events leave the store only when asked for', async () => {
+test('the journal is exported with its signed bytes, and its events only on request', async () => {
   await using desk = await Desk.open()
   await desk.run('.', ['init', 'lab', '--hub-id', 'hub:lab'])
   await desk.run('lab', ['frontier', 'create', '--name', 'One'])

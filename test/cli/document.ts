@@ -1,4 +1,4 @@
-// Executable documents: markdown that explains the command line to people and is run as a test. Prose is ignored; fenced
+// Executable documents: markdown that explains the command line and runs as a test. Prose is ignored; fenced
 // blocks are read:
 //
 //   ```console lab          commands typed in the folder `lab`, each with what it prints
@@ -8,7 +8,7 @@
 //   (exit 1)                its exit code, when that isn't 0
 //
 //   $ NAME=$(command)       keeps what the command prints in $NAME for all commands after it
-//   $ replica serve … &     runs on beside the others; $LAB_URL, $LAB_KEY and $LAB_PID say where, as whom and how to stop it
+//   $ replica serve … &     runs in the background; $LAB_URL, $LAB_KEY and $LAB_PID have its address, key and process id
 //   $ kill $LAB_PID         stops it and waits until it has ended, with exit code 0
 //
 //   ```json lab/log.jsonl   a block with a path: a file of this content (any language but console)
@@ -26,7 +26,7 @@ export interface DocumentFile {
   readonly text: string
 }
 
-/** Commands and files, in the order of the document. */
+/** The commands and files, in the order of the document. */
 export type Part = { readonly step: Step } | { readonly file: DocumentFile }
 
 export function readDocument(markdown: string): Part[] {
@@ -63,7 +63,7 @@ function readSteps(lines: readonly string[], at: { folder: string; line: number 
   return steps
 }
 
-/** Whether the lines printed are those expected, with their wildcards. */
+/** Returns whether the printed lines match the expected lines with their wildcards. */
 export function matches(printed: readonly string[], expected: readonly string[]): boolean {
   // reachable[i]: the first i printed lines are explained by the expected lines so far.
   let reachable = printed.map(() => false)

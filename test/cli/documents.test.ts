@@ -38,7 +38,7 @@ async function runParts(parts: readonly Part[]): Promise<void> {
   assert.equal(await shell.close(), [])
 }
 
-test('there is a document for each story that users are told', () => {
+test('each user story has a document', () => {
   const wanted = [
     'first-hub',
     'import-and-push',
@@ -56,7 +56,7 @@ test('there is a document for each story that users are told', () => {
   )
 })
 
-test('blocks, commands, continuations, exit codes and files are read', () => {
+test('a document has commands, continuations, exit codes and files', () => {
   const text = [
     'Prose with `$ code`.',
     '```console lab',
@@ -81,12 +81,12 @@ test('blocks, commands, continuations, exit codes and files are read', () => {
   ])
 })
 
-test('a block that does not end, or output before a command, is a mistake of the document', () => {
+test('an unterminated block and output before a command are errors of the document', () => {
   assert.throws(() => readDocument('```console a\n$ x'), 'does not end')
   assert.throws(() => readDocument('```console a\nx\n```'), 'without a command')
 })
 
-test('wildcards stand for parts of lines and for lines, and for nothing else', () => {
+test('wildcards match parts of lines and whole lines only', () => {
   assert.ok(matches(['a 12 b'], ['a [..] b']))
   assert.not(matches(['a 12 c'], ['a [..] b']))
   assert.ok(matches(['a', 'x', 'y', 'b'], ['a', '...', 'b']))

@@ -5,7 +5,7 @@ import { escapeJson, escapeText } from '../../src/cli/terminal/escape.ts'
 
 const test = suite('cli/escape')
 
-/** What a terminal obeys or hides, found one code point at a time. */
+/** Returns whether a terminal interprets or hides a code point. */
 function isUnsafe(point: number): boolean {
   const ranges: [number, number][] = [
     [0x00, 0x1f],
@@ -33,16 +33,16 @@ test('an escape sequence becomes visible text', () => {
   assert.is(escapeText('a\u001b[31mred\u0007'), 'a\\u{1b}[31mred\\u{7}')
 })
 
-test('a line break inside a text does not break the line', () => {
+test('a line break in a text does not break the line', () => {
   assert.is(escapeText('one\ntwo\r\u2028three'), 'one\\u{a}two\\u{d}\\u{2028}three')
 })
 
-test('marks that turn text around become visible', () => {
+test('marks that reorder text become visible', () => {
   assert.is(escapeText('file\u202egnp.exe'), 'file\\u{202e}gnp.exe')
   assert.is(escapeText('\u2066a\u2069'), '\\u{2066}a\\u{2069}')
 })
 
-test('the eight-bit control sequence introducer is no way around', () => {
+test('the eight-bit control sequence introducer is escaped', () => {
   assert.is(escapeText('\u009b31m'), '\\u{9b}31m')
 })
 
@@ -51,12 +51,12 @@ test('letters of all scripts, joiners and emoji stay', () => {
     assert.is(escapeText(text), text)
 })
 
-test('a lone surrogate and an invisible tag are shown', () => {
+test('a lone surrogate and an invisible tag become visible', () => {
   assert.is(escapeText('x\ud800y'), 'x\\u{d800}y')
   assert.is(escapeText('\u{e0041}'), '\\u{e0041}')
 })
 
-test('no text leaves anything unsafe behind, and escaping twice is escaping once', () => {
+test('escaping leaves nothing unsafe and is idempotent', () => {
   fc.assert(
     fc.property(anyText, text => {
       const escaped = escapeText(text)
@@ -66,14 +66,14 @@ test('no text leaves anything unsafe behind, and escaping twice is escaping once
   )
 })
 
-test('every single code point is escaped exactly when it is unsafe', () => {
+test('a code point is escaped exactly if it is unsafe', () => {
   for (let point = 0; point <= 0x10ffff; point++) {
     const text = String.fromCodePoint(point)
     if ((escapeText(text) !== text) !== isUnsafe(point)) assert.unreachable(`U+${point.toString(16)}`)
   }
 })
 
-test('escaped JSON has the same value and nothing that a terminal obeys', () => {
+test('escaped JSON has the same value and no control characters', () => {
   fc.assert(
     fc.property(fc.jsonValue(), anyText, (value, text) => {
       const json = JSON.stringify({ value, text })

@@ -62,14 +62,14 @@ test('arrays, JSONL, single events and frontier files give their events in order
   assert.equal(await read(await open(dir.path, 'one.json')), [second])
 })
 
-test('stdin may be read twice, as a strict import does', async () => {
+test('a strict import can read stdin twice', async () => {
   await using dir = await scratch()
   const input = await open(dir.path, '-', `${second}\n${third}\n`)
   assert.equal(await read(input), [second, third])
   assert.equal(await read(input), [second, third])
 })
 
-test('a log that begins with another event does not name its frontier', async () => {
+test('a log without a genesis event does not name its frontier', async () => {
   await using dir = await scratch()
   assert.is((await open(dir.path, '-', `[${second}]`)).frontier, undefined)
   await fs.writeFile(dir.join('x.jsonl'), `${second}\n${first}\n`)
@@ -77,7 +77,7 @@ test('a log that begins with another event does not name its frontier', async ()
   assert.is((await open(dir.path, '-', '[{"broken":1}]')).frontier, undefined)
 })
 
-test('a folder is ordered by time and id, and each event is traced to its file', async () => {
+test('the events of a folder are sorted by time and id, and each has its file', async () => {
   await using dir = await scratch()
   const place = dir.join('.vela', 'events')
   await fs.mkdir(place, { recursive: true })
@@ -93,7 +93,7 @@ test('a folder is ordered by time and id, and each event is traced to its file',
   }
 })
 
-test('a file of a folder that is no event comes first and is handed on to be refused', async () => {
+test('a malformed file of a folder comes first and is refused by the importer', async () => {
   await using dir = await scratch()
   await fs.writeFile(dir.join('bad.json'), '{"nothing":1}')
   await fs.writeFile(dir.join('good.json'), second)
@@ -102,7 +102,7 @@ test('a file of a folder that is no event comes first and is handed on to be ref
   assert.is(input.fileOf(0), dir.join('bad.json'))
 })
 
-test('what is not there, or no folder of events, is a mistake of usage', async () => {
+test('a missing input and a folder without events are ERR_USAGE', async () => {
   await using dir = await scratch()
   for (const name of ['nothing.json', '.', 'a/b/c.json']) {
     try {
@@ -114,7 +114,7 @@ test('what is not there, or no folder of events, is a mistake of usage', async (
   }
 })
 
-test('lines come out whole, however the stream is cut', async () => {
+test('lines are whole for any chunks of the stream', async () => {
   const line = fc.string().map(text => JSON.stringify(text))
   await fc.assert(
     fc.asyncProperty(fc.array(line), fc.integer({ min: 1, max: 20 }), async (texts, length) => {
@@ -130,7 +130,7 @@ async function* cut(bytes: Uint8Array, length: number): AsyncGenerator<Uint8Arra
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
 }
 
-test('a line that never ends is refused before it fills the memory', async () => {
+test('a line that is too long is refused before it fills the memory', async () => {
   let given = 0
   async function* endless(): AsyncGenerator<Uint8Array> {
     for (;;) {
@@ -147,7 +147,7 @@ test('a line that never ends is refused before it fills the memory', async () =>
   assert.ok(given <= CLI_LIMITS.eventFileBytesMax + 1024 * 1024)
 })
 
-test('a file with events that is no whole frontier gives its events, and says so', async () => {
+test('a malformed frontier file gives its events and the reason', async () => {
   await using dir = await scratch()
   await fs.writeFile(dir.join('some.json'), `{"frontier_id":"${genesis.frontier}","events":[${first}]}`)
   const input = await open(dir.path, 'some.json')

@@ -17,7 +17,7 @@ async function code(promise: Promise<unknown>): Promise<string> {
   return 'found'
 }
 
-test('the nearest store here or above is found', async () => {
+test('the nearest store in the folder or above it is found', async () => {
   await using dir = await scratch()
   const deep = dir.join('lab', 'notes', 'today')
   await fs.mkdir(deep, { recursive: true })
@@ -28,7 +28,7 @@ test('the nearest store here or above is found', async () => {
   assert.is(await findStore({ cwd: dir.join('lab', '.replica'), dir: undefined }), dir.join('lab', '.replica'))
 })
 
-test('a named folder is the store, or has it', async () => {
+test('a named folder is the store or its parent', async () => {
   await using dir = await scratch()
   await fs.mkdir(dir.join('lab', '.replica'), { recursive: true })
   await fs.mkdir(dir.join('plain'))
@@ -38,14 +38,14 @@ test('a named folder is the store, or has it', async () => {
   assert.is(await findStore({ cwd, dir: dir.join('plain') }), dir.join('plain'))
 })
 
-test('no store anywhere is an error that says so, and a file is no store', async () => {
+test('a missing store and a file in its place are ERR_STORE_MISSING', async () => {
   await using dir = await scratch()
   await fs.writeFile(dir.join('.replica'), '')
   assert.is(await code(findStore({ cwd: dir.path, dir: undefined })), 'ERR_STORE_MISSING')
   assert.is(await code(findStore({ cwd: dir.path, dir: 'nowhere' })), 'ERR_STORE_MISSING')
 })
 
-test('a store that another user has put in the way is used only when it is named', async () => {
+test('a store of another user is used only if it is named', async () => {
   if (process.getuid?.() !== 0) return skip('a store of another user', 'only root can give a folder away')
   await using dir = await scratch()
   await fs.mkdir(dir.join('.replica'))
@@ -54,7 +54,7 @@ test('a store that another user has put in the way is used only when it is named
   assert.is(await findStore({ cwd: dir.path, dir: '.' }), dir.join('.replica'))
 })
 
-test('a new store goes into a folder of its own, and not into itself', () => {
+test('a new store gets its own folder and is not nested', () => {
   assert.is(storeIn('/a', 'lab'), '/a/lab/.replica')
   assert.is(storeIn('/a', '.'), '/a/.replica')
   assert.is(storeIn('/a', '.replica'), '/a/.replica')

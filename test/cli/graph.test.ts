@@ -39,7 +39,7 @@ test('a merge opens a column and a common parent closes it', () => {
   )
 })
 
-test('a line that joins one further left runs under those between', () => {
+test('a line to a column further left runs below the columns between', () => {
   assert.equal(
     drawing([
       ['h1', ['p']],
@@ -52,7 +52,7 @@ test('a line that joins one further left runs under those between', () => {
   )
 })
 
-test('what is wider than the limit is marked and not drawn', () => {
+test('a graph wider than the limit is truncated and marked', () => {
   const wide = CLI_LIMITS.graphColumnsMax + 3
   const heads = Array.from({ length: wide }, (_, i): Named => [`h${i}`, [`p${i}`]])
   const lines = drawing(heads)
@@ -68,7 +68,7 @@ const logs = fc.array(fc.array(fc.nat(), { maxLength: 3 }), { minLength: 1, maxL
   }),
 )
 
-test('every node is drawn once, on a line of its own, within the width', () => {
+test('each node is drawn once on its own line within the width', () => {
   fc.assert(
     fc.property(logs, nodes => {
       const graph = new LogGraph()
@@ -82,12 +82,12 @@ test('every node is drawn once, on a line of its own, within the width', () => {
   )
 })
 
-test('every line that leaves a node arrives at its parent', () => {
+test('each line from a node ends at its parent', () => {
   fc.assert(
     fc.property(logs, nodes => {
       const narrow = nodes.slice(0, CLI_LIMITS.graphColumnsMax / 2)
       const graph = new LogGraph()
-      // The column of a node is where its children's lines were led: follow them by the marks alone.
+      // Follow the lines of the children to the node's column by their marks alone.
       let expected = new Map<string, number>()
       for (const [cid, parents] of narrow) {
         const { node, below } = graph.next(cid, parents)
@@ -99,7 +99,7 @@ test('every line that leaves a node arrives at its parent', () => {
   )
 })
 
-/** Where each awaited node's column is after the rows below a node, replaying what the rows show. */
+/** Returns the column of each expected node after the rows below a node. */
 function followed(
   before: ReadonlyMap<string, number>,
   node: { cid: string; at: number; parents: readonly string[] },

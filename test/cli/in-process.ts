@@ -1,4 +1,4 @@
-// The command line called as a function: one store folder after another, streams in memory, no process of its own.
+// Runs the command line as a function, with streams in memory and without a process.
 
 import * as fs from 'node:fs/promises'
 import type { ExitCode } from '../../src/base/errors.ts'
@@ -12,7 +12,7 @@ export interface Ran {
   readonly stderr: string
 }
 
-/** Whatever a verb printed; the tests say what it should be. */
+/** The output of a command as parsed JSON. */
 export type Json = ReturnType<typeof JSON.parse>
 
 export interface RunOptions {
@@ -21,7 +21,7 @@ export interface RunOptions {
   readonly terminal?: boolean
 }
 
-/** A temporary folder with folders in it, in which verbs are run. */
+/** A temporary folder in whose subfolders commands run. */
 export class Desk {
   readonly dir: Scratch
 
@@ -43,7 +43,7 @@ export class Desk {
     return { exit, stdout: io.stdout.text, stderr: io.stderr.text }
   }
 
-  /** Runs a verb with --json and reads what it prints. */
+  /** Runs a command with --json and parses its output. */
   async json(
     folder: string,
     argv: readonly string[],
@@ -53,7 +53,7 @@ export class Desk {
     return { exit, value: JSON.parse(stdout) }
   }
 
-  /** Starts a hub in a folder; what it prints, and how to end it. */
+  /** Starts a hub in a folder. Returns its output and a handle that stops it. */
   async serve(folder: string, argv: readonly string[] = []): Promise<Serving> {
     const cwd = this.dir.join(folder)
     await fs.mkdir(cwd, { recursive: true })

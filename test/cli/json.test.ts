@@ -5,16 +5,16 @@ import { indentJson, type Printable, RawJson, writeJson } from '../../src/cli/te
 
 const test = suite('cli/json')
 
-test('an embedded event keeps the spelling of its numbers', () => {
+test('an embedded event keeps the notation of its numbers', () => {
   const event = new RawJson('{"a":1.0,"b":18446744073709551615,"c":1e+16}')
   assert.is(writeJson({ ok: true, event }), '{"ok":true,"event":{"a":1.0,"b":18446744073709551615,"c":1e+16}}')
 })
 
-test('members that are undefined are left out, null stays', () => {
+test('undefined members are omitted, null stays', () => {
   assert.is(writeJson({ a: undefined, b: null, c: [] }), '{"b":null,"c":[]}')
 })
 
-test('what is printed is one line that JSON.parse reads back', () => {
+test('output is one line that JSON.parse reads', () => {
   fc.assert(
     fc.property(fc.jsonValue({ noUnicodeString: false }), value => {
       const printed = writeJson(value as Printable)
@@ -24,7 +24,7 @@ test('what is printed is one line that JSON.parse reads back', () => {
   )
 })
 
-test('indented JSON is the same JSON on more lines', () => {
+test('indented JSON has the same value', () => {
   fc.assert(
     fc.property(fc.jsonValue({ noUnicodeString: false }), value => {
       const json = JSON.stringify(value)
@@ -33,7 +33,7 @@ test('indented JSON is the same JSON on more lines', () => {
   )
 })
 
-test('indented JSON looks as people expect', () => {
+test('indented JSON has two spaces per level', () => {
   assert.equal(indentJson('{"a":[1.0,{"b":"x, {y}\\""}],"c":{},"d":[]}'), [
     '{',
     '  "a": [',

@@ -1,4 +1,4 @@
-// The key of a store at the shell: a damaged key file, a key that is put in its place, and a hub that is made again elsewhere.
+// The key of a store: a damaged key file, its replacement, and a hub that is restored in another place.
 
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
@@ -15,7 +15,7 @@ async function good(desk: Desk, folder: string, ...argv: string[]): Promise<Json
   return value
 }
 
-test('a damaged key file stops every verb but the one that says which key it is to be', async () => {
+test('a damaged key file stops all commands except keys use', async () => {
   await using desk = await Desk.open()
   const { public_key } = await good(desk, 'lab', 'init')
   const file = desk.dir.join('lab', '.replica', 'key')
@@ -34,7 +34,7 @@ test('a damaged key file stops every verb but the one that says which key it is 
   assert.is((await good(desk, 'lab', 'keys', 'show')).public_key, public_key)
 })
 
-test('while a hub serves the store, its key can only be replaced there', async () => {
+test('keys use fails while a hub serves the store', async () => {
   await using desk = await Desk.open()
   await good(desk, 'lab', 'init')
   await using hub = await desk.serve('lab')
@@ -45,7 +45,7 @@ test('while a hub serves the store, its key can only be replaced there', async (
   assert.ok(hub.value.ok)
 })
 
-test('a hub whose store is lost is made again from a peer, with its old id and key', async () => {
+test('a lost hub is restored from a peer with its former id and key', async () => {
   await using desk = await Desk.open()
   await good(desk, 'lab', 'init', '--hub-id', 'hub:lab')
   await good(desk, 'lab', 'frontier', 'create', '--name', 'One')

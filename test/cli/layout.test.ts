@@ -4,7 +4,7 @@ import { columns, plural, shortCid, shortHex, size, thousands } from '../../src/
 
 const test = suite('cli/layout')
 
-test('columns line up, numbers to the right, and lines end without spaces', () => {
+test('columns are aligned, numbers to the right, without trailing spaces', () => {
   const rows = [
     ['frontier', 'nodes', 'note'],
     ['vfr_1', '12', ''],
@@ -13,7 +13,7 @@ test('columns line up, numbers to the right, and lines end without spaces', () =
   assert.equal(columns(rows, { right: [1] }), ['frontier  nodes  note', 'vfr_1        12', 'vfr_22    1,234  x'])
 })
 
-test('cells are measured as they are printed, so an escape does not shift the columns', () => {
+test('cells are escaped before they are measured', () => {
   assert.equal(
     columns([
       ['a\u001b', '1'],
@@ -37,14 +37,14 @@ test('sizes have three digits and a unit', () => {
   for (const [bytes, text] of cases) assert.is(size(bytes), text)
 })
 
-test('counts read as people write them', () => {
+test('counts have separators and the right plural', () => {
   assert.is(thousands(1_234_567), '1,234,567')
   assert.is(plural(1, 'node'), '1 node')
   assert.is(plural(0, 'node'), '0 nodes')
   assert.is(plural(2, 'body', 'bodies'), '2 bodies')
 })
 
-test('short forms keep what tells two apart', () => {
+test('short forms keep the distinguishing characters', () => {
   const cid = 'bafyreigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi'
   assert.is(shortCid(cid), 'bafyreigdyrzt5sfp7u…')
   assert.is(shortCid('short'), 'short')

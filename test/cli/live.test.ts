@@ -1,4 +1,4 @@
-// sync, watch, peer set and status as verbs: what they print and their exit codes, with and without a hub that serves the store.
+// sync, watch, peer set and status: output and exit codes, with and without a hub that serves the store.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -17,7 +17,7 @@ interface Two extends AsyncDisposable {
   readonly key: string
 }
 
-/** A hub `lab` that is served, and a store `ada` that it knows and that knows it. */
+/** Starts a hub `lab` and creates a store `ada`; each has registered the other. */
 async function two(): Promise<Two> {
   const desk = await Desk.open()
   await desk.run('lab', ['init', '--hub-id', 'hub:lab'])
@@ -44,7 +44,7 @@ function lines(text: string): Json[] {
     .map(line => JSON.parse(line))
 }
 
-test('sync exchanges both ways; its exit code says whether the heads are the same', async () => {
+test('sync exchanges in both directions, and its exit code tells whether the heads are equal', async () => {
   await using both = await two()
   const { desk } = both
   await desk.run('lab', append('there'))
@@ -58,7 +58,7 @@ test('sync exchanges both ways; its exit code says whether the heads are the sam
   assert.match(shown.stdout, /in +1 admitted/)
 })
 
-test('sync --until-caught-up ends when both are equal, and by 1 or the error when the time is over', async () => {
+test('sync --until-caught-up ends when both sides are equal, or at the time limit with 1 or the error', async () => {
   await using both = await two()
   const { desk, key } = both
   await desk.run('lab', append('there'))
@@ -79,7 +79,7 @@ test('sync --until-caught-up ends when both are equal, and by 1 or the error whe
   assert.equal([peer.public_key, peer.live, peer.url], [key, 'both', both.url])
 })
 
-test('one way has caught up when the side that takes nodes has what the other had, whatever the other lacks', async () => {
+test('one direction has caught up when the receiver has all nodes of the sender', async () => {
   await using both = await two()
   const { desk, url, key } = both
   await desk.run('ada', append('only here'))
@@ -99,7 +99,7 @@ test('one way has caught up when the side that takes nodes has what the other ha
   assert.equal([held.exit, held.value.equal], [1, false])
 })
 
-test('wrong words are usage', async () => {
+test('wrong options of live commands are ERR_USAGE', async () => {
   await using both = await two()
   const { desk } = both
   const wrong = [
@@ -123,7 +123,7 @@ test('wrong words are usage', async () => {
   assert.is((await desk.run('ada', ['peer', 'set', 'hub:nobody', '--live', 'off'])).exit, 2)
 })
 
-test('watch goes on by its cursor, inside the hub that serves the store, and shows nothing unsafe', async () => {
+test('watch continues at its cursor inside a hub and escapes its output', async () => {
   await using both = await two()
   const { desk } = both
   await desk.run('lab', append('one \u001b[31m'))
@@ -149,7 +149,7 @@ test('watch goes on by its cursor, inside the hub that serves the store, and sho
   assert.equal([kinds.value.changes.length, kinds.value.cursor], [1, 1])
 })
 
-test('status says how each peer stands, served or not', async () => {
+test('status shows the state of each peer, with and without a hub', async () => {
   await using both = await two()
   const { desk } = both
   await desk.run('ada', append('here'))

@@ -1,4 +1,4 @@
-// What only a real process shows: signals, a reader that goes away, stdin that never ends.
+// Tests that need a real process: signals, a closed reader, an endless stdin.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -37,7 +37,7 @@ async function withFrontier(desk: Desk): Promise<string> {
   return desk.dir.join('lab')
 }
 
-test('a reader that goes away ends the verb quietly', async () => {
+test('a closed reader ends the command silently', async () => {
   await using desk = await Desk.open()
   const cwd = await withFrontier(desk)
   const lines = Array.from({ length: 3000 }, (_, i) =>
@@ -65,7 +65,7 @@ test('a reader that goes away ends the verb quietly', async () => {
   }
 })
 
-/** Accepts connections and never says a word. */
+/** Accepts connections and sends nothing. */
 async function silentServer(): Promise<{ url: string; connected: Promise<unknown> } & AsyncDisposable> {
   const sockets: net.Socket[] = []
   const server = net.createServer(socket => {
@@ -84,7 +84,7 @@ async function silentServer(): Promise<{ url: string; connected: Promise<unknown
   }
 }
 
-test('an interrupt stops a verb that waits for a peer, served or not', async () => {
+test('an interrupt stops a command that waits for a peer, with and without a hub', async () => {
   await using desk = await Desk.open()
   const cwd = await withFrontier(desk)
   const { public_key } = (await desk.json('other', ['init'])).value
@@ -105,14 +105,14 @@ test('an interrupt stops a verb that waits for a peer, served or not', async () 
   }
 })
 
-test('an interrupt stops a verb that waits for stdin, served or not', async () => {
+test('an interrupt stops a command that waits for stdin, with and without a hub', async () => {
   await using desk = await Desk.open()
   const cwd = await withFrontier(desk)
   for (const served of [false, true]) {
     const hub = served ? await desk.serve('lab') : undefined
     const { child, ended } = start(cwd, 'append', '-', '--json')
     child.stdin!.write('{"kind"')
-    // The verb has begun to read when the pipe is empty again.
+    // The command has started to read when the pipe is empty again.
     await new Promise(resolve => child.stdin!.write(Buffer.alloc(256 * 1024, 0x20), resolve))
     child.kill('SIGINT')
     const { exit, stdout } = await ended
@@ -135,7 +135,7 @@ test('serve prints its line, serves, and ends with 0 on SIGTERM', async () => {
   assert.is((await ended).exit, 0)
 })
 
-test('a hub whose process is stopped keeps no verb waiting, and answers when it goes on', async () => {
+test('a suspended hub does not block commands, and serves them after it resumes', async () => {
   await using desk = await Desk.open()
   const cwd = await withFrontier(desk)
   await using silent = await silentServer()
@@ -163,7 +163,7 @@ test('a hub whose process is stopped keeps no verb waiting, and answers when it 
   }
 })
 
-test('a hub that is killed leaves a store that the next verb opens', async () => {
+test('the next command opens the store of a killed hub', async () => {
   await using desk = await Desk.open()
   const cwd = await withFrontier(desk)
   const { child, ended } = start(cwd, 'serve', '--listen', '127.0.0.1:0')
@@ -175,7 +175,7 @@ test('a hub that is killed leaves a store that the next verb opens', async () =>
   assert.not((await fs.readdir(`${cwd}/.replica`)).includes('control.sock'))
 })
 
-test('the key of a store is nowhere in what a process prints or keeps in its environment', async () => {
+test('a process neither prints the key of a store nor has it in its environment', async () => {
   await using desk = await Desk.open()
   const cwd = await withFrontier(desk)
   const seed = (await fs.readFile(`${cwd}/.replica/key`, 'utf8')).trim()

@@ -1,4 +1,4 @@
-// Verbs end to end, in this process: what they print, how they end, and that a served store answers as an unserved one.
+// Commands end to end in this process: output, exit codes, and equal behaviour with and without a hub.
 
 import * as fs from 'node:fs/promises'
 import * as net from 'node:net'
@@ -34,7 +34,7 @@ async function good(running: Promise<Ran>): Promise<Ran> {
   return ran
 }
 
-test('the verbs that look print the same whether a hub serves the store or not', async () => {
+test('read commands print the same with and without a hub', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   const { cid } = (await desk.json('lab', ['log', '-n', '1'])).value.nodes[0]
@@ -66,7 +66,7 @@ test('the verbs that look print the same whether a hub serves the store or not',
   for (const [i, verb] of all.entries()) assert.equal(await desk.run('lab', verb), alone[i], verb.join(' '))
 })
 
-test('the verbs that write work in a served store, from flags, stdin and files', async () => {
+test('write commands work in a served store, from options, stdin and files', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   await using _hub = await desk.serve('lab')
@@ -81,7 +81,7 @@ test('the verbs that write work in a served store, from flags, stdin and files',
   assert.is((await desk.json('lab', ['status'])).value.frontiers[0].events, 6)
 })
 
-test('status says whether a hub serves the store, and where', async () => {
+test('status shows whether a hub serves the store, and its address', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   assert.is((await desk.json('lab', ['status'])).value.serving, null)
@@ -89,7 +89,7 @@ test('status says whether a hub serves the store, and where', async () => {
   assert.is((await desk.json('lab', ['status'])).value.serving, hub.value.url)
 })
 
-test('a second hub in the same store is refused, and the first goes on', async () => {
+test('a second hub on the same store is refused, and the first continues', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   await using _hub = await desk.serve('lab')
@@ -100,7 +100,7 @@ test('a second hub in the same store is refused, and the first goes on', async (
   await good(desk.run('lab', ['heads']))
 })
 
-test('a hub ends with 0 when it is told to, and leaves no socket behind', async () => {
+test('a stopped hub ends with 0 and removes its socket', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   const hub = await desk.serve('lab')
@@ -109,7 +109,7 @@ test('a hub ends with 0 when it is told to, and leaves no socket behind', async 
   await good(desk.run('lab', ['heads']))
 })
 
-test('a port that is taken and an address that is none are mistakes of usage', async () => {
+test('a port in use and a malformed address are usage errors', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   await desk.run('other', ['init'])
@@ -122,7 +122,7 @@ test('a port that is taken and an address that is none are mistakes of usage', a
   await good(desk.run('other', ['keys', 'show']))
 })
 
-test('the socket of a hub that was killed does not stand in the way', async () => {
+test('the socket of a killed hub does not block commands', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   const dead = net.createServer()
@@ -134,7 +134,7 @@ test('the socket of a hub that was killed does not stand in the way', async () =
   assert.not((await fs.readdir(desk.dir.join('lab', '.replica'))).includes('control.sock'))
 })
 
-test('verbs that are started at once wait for each other', async () => {
+test('concurrent commands wait for each other', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   const ran = await Promise.all([1, 2, 3].map(n => desk.run('lab', draft(`at once ${n}`))))
@@ -142,7 +142,7 @@ test('verbs that are started at once wait for each other', async () => {
   assert.is((await desk.json('lab', ['status'])).value.frontiers[0].nodes, 6)
 })
 
-test('a hub that starts while a verb has the store waits for it', async () => {
+test('a hub that starts while a command has the store waits for it', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   const replica = await Replica.open({ location: desk.dir.join('lab', '.replica') })
@@ -153,7 +153,7 @@ test('a hub that starts while a verb has the store waits for it', async () => {
   assert.ok(hub.value.ok, hub.stderr())
 })
 
-test('a store that stays locked is exit code 4, with a sentence that helps', async () => {
+test('a store that stays locked is exit code 4 with a hint', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   await using _owner = await Replica.open({ location: desk.dir.join('lab', '.replica') })
@@ -163,7 +163,7 @@ test('a store that stays locked is exit code 4, with a sentence that helps', asy
   assert.match(ran.stderr, 'hint: wait until the other process ends')
 })
 
-test('a store is made once, and a name that is none leaves no folder', async () => {
+test('a store is created once, and a malformed hub id leaves no folder', async () => {
   await using desk = await Desk.open()
   await good(desk.run('.', ['init', 'lab']))
   assert.is((await desk.run('.', ['init', 'lab'])).exit, 4)
@@ -173,7 +173,7 @@ test('a store is made once, and a name that is none leaves no folder', async () 
   assert.is((await fs.stat(desk.dir.join('lab', '.replica'))).mode & 0o077, 0)
 })
 
-test('a store is found from below, and named by --dir', async () => {
+test('a store is found from folders below it and by --dir', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   const { stdout } = await good(desk.run('lab', ['heads']))
@@ -183,7 +183,7 @@ test('a store is found from below, and named by --dir', async () => {
   assert.is((await desk.run('.', ['heads'])).exit, 4)
 })
 
-test('a push of which something is refused is exit code 1, and says what and why', async () => {
+test('a push with refused nodes is exit code 1 and lists them with their codes', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   await using hub = await desk.serve('lab')
@@ -206,7 +206,7 @@ test('a push of which something is refused is exit code 1, and says what and why
   assert.match(again.stdout, `${cid} ERR_NODE_REVOKED`)
 })
 
-test('a hub that only registered keys may read tells nobody else what it holds', async () => {
+test('a hub with --read registered does not show its frontiers to other keys', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   await using hub = await desk.serve('lab', ['--read', 'registered'])
@@ -217,7 +217,7 @@ test('a hub that only registered keys may read tells nobody else what it holds',
   assert.not((await fs.readdir(desk.dir.path)).includes('ben'))
 })
 
-test('when several frontiers are kept, one must be named', async () => {
+test('a store with several frontiers needs --frontier', async () => {
   await using desk = await Desk.open()
   const one = await lab(desk)
   await good(desk.run('lab', ['frontier', 'track', FRONTIER]))
@@ -229,7 +229,7 @@ test('when several frontiers are kept, one must be named', async () => {
   assert.equal((await desk.json('lab', ['heads', '--frontier', FRONTIER])).value.heads, [])
 })
 
-test('a payload goes in and comes out with its numbers as they were written', async () => {
+test('a payload keeps the notation of its numbers', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   const { stdout } = await good(desk.run('lab', ['export', '--format', 'jsonl']))
@@ -238,7 +238,7 @@ test('a payload goes in and comes out with its numbers as they were written', as
   assert.ok(json.includes('"payload":{"n":18446744073709551615,"x":1.0}'))
 })
 
-test('a payload cannot smuggle in other members of the event', async () => {
+test("a payload can't add other members to the event", async () => {
   await using desk = await Desk.open()
   await lab(desk)
   for (const payload of ['1,"kind":"other"', '{}}', '', '{"a":1', '{"a":1}{']) {
@@ -248,7 +248,7 @@ test('a payload cannot smuggle in other members of the event', async () => {
   }
 })
 
-test('what others wrote reaches a terminal escaped, also as JSON and as export', async () => {
+test('text of others is escaped on a terminal, also in JSON and export', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   await good(desk.run('lab', draft('evil \u009b31m \u202e', '--payload', '"\\u001b]0;x\\u0007"')))
@@ -264,7 +264,7 @@ test('what others wrote reaches a terminal escaped, also as JSON and as export',
   assert.ok((await desk.run('lab', ['export'])).stdout.includes('evil \u009b31m \u202e'))
 })
 
-test('show --raw writes the very bytes that the CID names, and not to a terminal', async () => {
+test('show --raw writes the exact bytes of the CID, but not to a terminal', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   const { cid } = (await desk.json('lab', ['log', '-n', '1'])).value.nodes[0]
@@ -276,7 +276,7 @@ test('show --raw writes the very bytes that the CID names, and not to a terminal
   assert.is((await desk.run('lab', ['show', cid, '--raw'], { terminal: true })).exit, 2)
 })
 
-test('a document goes in and comes out byte for byte, with the event that links it', async () => {
+test('a document is stored and returned byte for byte, with the event that links it', async () => {
   await using desk = await Desk.open()
   await desk.run('lab', ['init'])
   await desk.run('lab', ['frontier', 'create', '--name', 'x'])
@@ -294,7 +294,7 @@ test('a document goes in and comes out byte for byte, with the event that links 
   assert.equal([absent.exit, absent.value.error.code], [1, 'ERR_NOT_FOUND'])
 })
 
-test('log lists newest first, as many as asked for', async () => {
+test('log lists the requested number of nodes, newest first', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   for (let i = 0; i < 25; i++) await good(desk.run('lab', draft(`n ${i}`)))
@@ -313,7 +313,7 @@ test('log lists newest first, as many as asked for', async () => {
   assert.is((await desk.run('lab', ['log', '--graph', '--json'])).exit, 2)
 })
 
-test('the journal shows the last entries, or the first ones after a number', async () => {
+test('the journal lists the last entries, or the first entries after a number', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   const { public_key } = (await desk.json('other', ['init'])).value
@@ -327,14 +327,14 @@ test('the journal shows the last entries, or the first ones after a number', asy
   assert.match((await good(desk.run('lab', ['journal']))).stdout, 'peer.removed')
 })
 
-test('notices are silent with --quiet, errors are not', async () => {
+test('--quiet suppresses notices but not errors', async () => {
   await using desk = await Desk.open()
   await good(desk.run('lab', ['init']))
   assert.is((await desk.run('lab', ['push', 'hub:x', '--quiet', '--frontier', FRONTIER])).exit, 2)
   assert.match((await desk.run('lab', ['push', 'hub:x', '-q'])).stderr, 'ERR_USAGE')
 })
 
-test('no verb at all prints the overview and is exit code 2, help is 0', async () => {
+test('a command line without a command prints the overview with exit code 2, help with 0', async () => {
   await using desk = await Desk.open()
   const bare = await desk.run('.', [])
   const help = await desk.run('.', ['--help'])
@@ -347,7 +347,7 @@ test('no verb at all prints the overview and is exit code 2, help is 0', async (
   assert.is((await desk.run('.', ['--version'])).stdout, (await desk.run('.', ['version'])).stdout)
 })
 
-test('a folder of events goes in by time, and a bad one is named with its file', async () => {
+test('a folder of events is imported by time, and an invalid event is reported with its file', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   const { stdout } = await desk.run('lab', ['export', '--format', 'jsonl'])
@@ -366,7 +366,7 @@ test('a folder of events goes in by time, and a bad one is named with its file',
   assert.is((await desk.run('copy', ['export', '--format', 'jsonl'])).stdout, stdout)
 })
 
-test('a log that names another frontier than the one given is refused', async () => {
+test('a log of another frontier than --frontier is refused', async () => {
   await using desk = await Desk.open()
   const frontier = await lab(desk)
   await good(desk.run('lab', ['export', '--out', '../all.json']))
@@ -377,7 +377,7 @@ test('a log that names another frontier than the one given is refused', async ()
   assert.equal((await desk.json('copy', ['frontier', 'list'])).value.frontiers, [])
 })
 
-test('export to a file replaces it as a whole, and its JSON says what was written', async () => {
+test('export --out replaces a file atomically and reports its content in JSON', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   await fs.writeFile(desk.dir.join('lab', 'out.json'), 'former')
@@ -390,7 +390,7 @@ test('export to a file replaces it as a whole, and its JSON says what was writte
   assert.is((await desk.run('lab', ['export', '--out', 'no/such/folder.json'])).exit, 2)
 })
 
-test('export leaves merges out, and takes them in when asked', async () => {
+test('export omits merges unless --all is given', async () => {
   await using desk = await Desk.open()
   const frontier = await lab(desk)
   await using hub = await desk.serve('lab')
@@ -406,7 +406,7 @@ test('export leaves merges out, and takes them in when asked', async () => {
   assert.match((await desk.run('ben', ['export', '--all'])).stdout, 'frontier.merged')
 })
 
-test('classify says proceed for what could go in, and names what is missing for the rest', async () => {
+test('classify prints proceed, or fetch with the missing ancestors', async () => {
   await using desk = await Desk.open()
   await lab(desk)
   const { event, cid } = (await desk.json('lab', ['log', '-n', '1'])).value.nodes[0]
@@ -423,7 +423,7 @@ test('classify says proceed for what could go in, and names what is missing for 
   assert.is((await desk.json('lab', ['classify', '-'], { stdin: stdout })).value.events, 3)
 })
 
-test('a clone that is cut off keeps what it has, and a pull fetches the rest', async () => {
+test('an interrupted clone keeps its nodes, and a pull fetches the rest', async () => {
   await using desk = await Desk.open()
   const frontier = await lab(desk)
   const { stdout } = await desk.run('lab', ['export', '--format', 'jsonl'])
@@ -457,7 +457,7 @@ test('a clone that is cut off keeps what it has, and a pull fetches the rest', a
   assert.is(pull.value.frontier, frontier)
 })
 
-test('a clone without a name is named after its frontier, and a second one after it', async () => {
+test("a clone without a folder name gets the frontier's name, a second one with a number", async () => {
   await using desk = await Desk.open()
   const frontier = await lab(desk)
   await using hub = await desk.serve('lab')
@@ -467,7 +467,7 @@ test('a clone without a name is named after its frontier, and a second one after
   assert.equal((await fs.readdir(desk.dir.join('here'))).sort(), [frontier, `${frontier}-2`])
 })
 
-test('a clone that gets nothing leaves nothing behind, also in an empty folder that was there', async () => {
+test('a clone without nodes removes its store, also in an existing empty folder', async () => {
   await using desk = await Desk.open()
   await fs.mkdir(desk.dir.join('here', 'empty'), { recursive: true })
   const key = 'd75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'
@@ -477,7 +477,7 @@ test('a clone that gets nothing leaves nothing behind, also in an empty folder t
   }
 })
 
-/** Passes a connection on and destroys it after so many bytes from the hub. */
+/** Relays a connection and destroys it after a number of bytes from the hub. */
 class CuttingProxy {
   bytesMax: number
   readonly #server: net.Server
@@ -524,7 +524,7 @@ class CuttingProxy {
   }
 }
 
-test('a real log goes through import, hub, clone and export, with equal heads and equal bytes', async () => {
+test('a real log passes import, hub, clone and export with equal heads and bytes', async () => {
   const file = shared('vela/bbb-flagship.events.json')
   if (file === undefined) return skip('import, clone and export of a real log', 'the shared data is not there')
   await using desk = await Desk.open()

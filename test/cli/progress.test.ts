@@ -7,18 +7,18 @@ const test = suite('cli/progress')
 
 const steps = { phase: 'transfer', received: 12_000, verified: 11_264, durable: 11_264, total: 100_000 }
 
-test('the line says how far it is and how fast', () => {
+test('the line has counts and a rate', () => {
   assert.is(describe(steps, 2000), 'transfer: 12,000 of 100,000 received, 11,264 verified, 11,264 durable, 5,632/s')
   assert.is(describe({ phase: 'connect' }, 10), 'connect')
 })
 
-test('of a push the rate is what the peer has kept, not what was handed over', () => {
+test('the rate of a push counts nodes that are durable at the peer', () => {
   const push = { phase: 'transfer', received: 0, verified: 0, durable: 0, sent: 12_000, acked: 4000 }
   assert.is(describe(push, 2000), 'transfer: 12,000 sent, 4,000 durable at the peer, 2,000/s')
   assert.is(describe({ ...push, acked: 0 }, 2000), 'transfer: 12,000 sent')
 })
 
-test('an export and a replay say how far they are', () => {
+test('an export and a replay report progress', () => {
   assert.is(describe({ phase: 'export', written: 5000 }, 1000), 'export: 5,000 written, 5,000/s')
   const replay = { phase: 'conflicts', read: 20_000, total: 50_000, replayed: 0 }
   assert.is(describe(replay, 2000), 'conflicts: 20,000 of 50,000 read, 10,000/s')
@@ -36,7 +36,7 @@ test('a short call shows nothing', async () => {
   assert.is(sink.text, '')
 })
 
-test('a long call rewrites one line and takes it away', async () => {
+test('a long call overwrites one line and removes it', async () => {
   const sink = new MemorySink({ terminal: true })
   let now = 0
   const line = new ProgressLine(sink, { quiet: false, now: () => now })
@@ -51,7 +51,7 @@ test('a long call rewrites one line and takes it away', async () => {
   assert.not(sink.text.includes('\n'))
 })
 
-test('the line fits the terminal, and a phase from elsewhere cannot command it', async () => {
+test('the line fits the terminal and is escaped', async () => {
   const sink = new MemorySink({ terminal: true, columns: 30 })
   let now = 0
   const line = new ProgressLine(sink, { quiet: false, now: () => now })
@@ -62,7 +62,7 @@ test('the line fits the terminal, and a phase from elsewhere cannot command it',
   assert.not(shown.includes('\u001b'))
 })
 
-test('without a terminal, or with quiet, there is no line', async () => {
+test('without a terminal, or with --quiet, nothing is shown', async () => {
   for (const [terminal, quiet] of [
     [false, false],
     [true, true],

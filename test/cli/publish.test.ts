@@ -1,4 +1,4 @@
-// publish from the command line, against a hub that holds what somebody else made.
+// The command publish, against a hub that has nodes of another key.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -15,7 +15,7 @@ interface Scene extends AsyncDisposable {
   ada(...argv: string[]): Promise<{ exit: number; value: Json }>
 }
 
-/** A hub that keeps the frontier of ada's store and has nothing of it yet. */
+/** Starts a hub that tracks the frontier of ada's store and has no nodes of it. */
 async function scene(): Promise<Scene> {
   const desk = await Desk.open()
   const { value: ada } = await desk.json('.', ['init', 'ada', '--hub-id', 'hub:ada'])
@@ -51,7 +51,7 @@ const note = [
   'r',
 ]
 
-test('an owner’s entry is served by the hub that holds the same nodes, and waits where they are lacking', async () => {
+test('an owner’s entry is served by a hub with the same nodes, and waits on a hub that lacks them', async () => {
   await using at = await scene()
   assert.is((await at.ada('publish', 'hub:lab')).value.error.code, 'ERR_NOT_FOUND')
   await at.ada('push', 'hub:lab')
@@ -69,7 +69,7 @@ test('an owner’s entry is served by the hub that holds the same nodes, and wai
   assert.is(now.signed_publish_at, early.value.signed_publish_at)
 })
 
-test('an owner deprecates a frontier, once, and gives it to another key, and others do neither', async () => {
+test('only an owner can deprecate a frontier and transfer it to another key, once', async () => {
   await using at = await scene()
   await at.ada('push', 'hub:lab')
   await at.desk.json('.', ['clone', at.web.replace(/^http/, 'ws'), 'ben', '--key', await keyOf(at)])
@@ -85,7 +85,7 @@ test('an owner deprecates a frontier, once, and gives it to another key, and oth
   assert.is((await at.ada('publish', 'hub:lab')).value.error.code, 'ERR_ENTRY_OWNER')
 })
 
-test('what can’t be published is said before anything is sent', async () => {
+test('usage errors of publish are reported before a request is sent', async () => {
   await using at = await scene()
   const code = async (...argv: string[]): Promise<Json> => (await at.ada('publish', ...argv)).value.error.code
   assert.is(await code('hub:nobody'), 'ERR_PEER_UNKNOWN')

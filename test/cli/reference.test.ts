@@ -1,5 +1,5 @@
-// protocol/cli.md against the command line: the help of every verb word for word, and the members of every JSON object,
-// taken from one long story in which every verb appears.
+// Compares protocol/cli.md with the command line: the help of each command word for word, and the members of each
+// JSON object, from one story in which each command runs.
 
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
@@ -17,7 +17,7 @@ const test = suite('cli/reference')
 
 const page = readText('protocol/cli.md')
 
-/** The block ```language under the heading of a verb. */
+/** Returns the block ```language under the heading of a command. */
 function block(verb: string, language: string): string | undefined {
   const at = page.indexOf(`### \`replica ${verb}\`\n`)
   if (at < 0) return undefined
@@ -25,12 +25,12 @@ function block(verb: string, language: string): string | undefined {
   return new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)\n\`\`\`$`, 'm').exec(section)?.[1]
 }
 
-test('every verb is on the page with its help, word for word', () => {
+test('each command is on the page with its help, word for word', () => {
   for (const command of COMMANDS)
     assert.is(block(command.name, 'text'), helpWithoutCommonOptions(command).join('\n'), command.name)
 })
 
-test('the page has no verb that is not there', () => {
+test('the page has no unknown command', () => {
   const names = [...page.matchAll(/^### `replica (.+)`$/gm)].map(match => match[1])
   assert.equal(
     names,
@@ -39,7 +39,7 @@ test('the page has no verb that is not there', () => {
   assert.is(new Set(names).size, COMMANDS.length)
 })
 
-test('help fits a terminal, and says what every option is for', () => {
+test('help fits a terminal and describes each option', () => {
   for (const command of COMMANDS) {
     for (const line of helpWithoutCommonOptions(command))
       if (!line.startsWith('  $ ')) assert.ok([...line].length <= 120, `too long: ${line}`)
@@ -48,7 +48,7 @@ test('help fits a terminal, and says what every option is for', () => {
   }
 })
 
-test('the overview lists every verb once', () => {
+test('the overview lists each command once', () => {
   const lines = overview(COMMANDS)
   for (const { name } of COMMANDS) {
     assert.is(lines.filter(line => new RegExp(`^  ${name} {2,}\\S`).test(line)).length, 1, name)
@@ -63,7 +63,7 @@ test('a usage line names required options without brackets', () => {
   )
 })
 
-/** Names and types of the members, the first item standing for all of a list. Names that end in ? may be missing. */
+/** Compares names and types of members. The first item of a list represents all. Names with ? are optional. */
 function shapeFaults(place: string, documented: Json, actual: Json): string[] {
   if (documented === null || actual === null || typeof documented !== 'object' || typeof actual !== 'object')
     return typeof documented === typeof actual || actual === null
@@ -86,7 +86,7 @@ function shapeFaults(place: string, documented: Json, actual: Json): string[] {
   return faults
 }
 
-/** Calls verbs and compares what each prints with the page. */
+/** Runs commands and compares the output of each with the page. */
 class Witness {
   readonly desk: Desk
   readonly seen = new Set<string>()
@@ -149,7 +149,7 @@ const log = [
     .slice(1),
 ].join('')
 
-/** A finding, its frontier beside it as a file of a while ago, and what differs settled. */
+/** Creates a finding, compares its frontier with an earlier export, and settles the difference. */
 async function settled(desk: Desk, call: Witness['call']): Promise<void> {
   const key = desk.dir.join('ada.key')
   await Key.generate().save(key)
@@ -174,7 +174,7 @@ async function settled(desk: Desk, call: Witness['call']): Promise<void> {
   await call('desk', 'proposal', 'add', '../proposal.json')
 }
 
-test('every verb prints the members that the page says', async () => {
+test('each command prints the members that the page has', async () => {
   await using desk = await Desk.open()
   const witness = new Witness(desk)
   const call = witness.call.bind(witness)
@@ -241,7 +241,7 @@ test('every verb prints the members that the page says', async () => {
   )
 })
 
-test('an error has the members that the page says, and the exit code of its code', async () => {
+test('an error has the members of the page and the exit code of its code', async () => {
   await using desk = await Desk.open()
   await desk.run('lab', ['init'])
   await desk.run('lab', ['frontier', 'create', '--name', 'x'])
@@ -286,7 +286,7 @@ test('an error has the members that the page says, and the exit code of its code
   }
 })
 
-test('the numbers on the page are those of the code', () => {
+test('the numbers on the page equal those of the code', () => {
   for (const [, name, value] of page.matchAll(/`(\w+) = (\d+)`/g))
     assert.is(CLI_LIMITS[name as keyof typeof CLI_LIMITS], Number(value), name!)
 })

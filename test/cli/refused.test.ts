@@ -1,4 +1,4 @@
-// Mistakes that are told before anything is done: nothing is dialled, no folder is made, no file is touched.
+// Usage errors that are reported before any effect: no connection, no new folder, no changed file.
 
 import { execFileSync } from 'node:child_process'
 import * as fs from 'node:fs/promises'
@@ -19,9 +19,9 @@ const EVENT = {
 
 const KEY = '09bc3877feeca1171b5b8990573fcce63ce832441b480704012cef662507fb95'
 
-test('a clone by a plain address of another machine is refused before anything is dialled', async () => {
+test('a clone over ws:// from another machine is refused before a connection', async () => {
   await using desk = await Desk.open()
-  // A name that no resolver knows: dialling it would be another error.
+  // A name that does not resolve: a connection attempt would give another error.
   for (const url of [
     'ws://hub.invalid',
     'http://hub.invalid',
@@ -37,7 +37,7 @@ test('a clone by a plain address of another machine is refused before anything i
   assert.equal(await fs.readdir(desk.dir.join('desk')), [])
 })
 
-test('a hub does not serve under an address that nobody could register', async () => {
+test("a hub refuses a public address that peers can't register", async () => {
   await using desk = await Desk.open()
   await desk.run('lab', ['init'])
   for (const url of ['ftp://lab.example', 'lab.example', 'wss://user@lab.example', '']) {
@@ -49,7 +49,7 @@ test('a hub does not serve under an address that nobody could register', async (
   assert.is(hub.value.url, 'ws://lab.example')
 })
 
-test('an empty --dir names no store, and not the one that is here', async () => {
+test('an empty --dir is ERR_USAGE and does not select the store here', async () => {
   await using desk = await Desk.open()
   await desk.run('lab', ['init'])
   for (const argv of [
@@ -64,7 +64,7 @@ test('an empty --dir names no store, and not the one that is here', async () => 
   }
 })
 
-test('--out replaces files and nothing else: pipes and folders stay, a link stays and leads to what was written', async () => {
+test('--out replaces only regular files: pipes and folders stay, and the target of a link is replaced', async () => {
   await using desk = await Desk.open()
   await desk.run('lab', ['init'])
   await desk.run('lab', ['frontier', 'create', '--name', 'One'])
@@ -96,7 +96,7 @@ test('--out replaces files and nothing else: pipes and folders stay, a link stay
   }
 })
 
-test('append signs nothing that says nothing, and no time that never was', async () => {
+test('append refuses blank members and invalid times', async () => {
   await using desk = await Desk.open()
   await desk.run('lab', ['init'])
   await desk.run('lab', ['frontier', 'create', '--name', 'One'])
@@ -117,7 +117,7 @@ test('append signs nothing that says nothing, and no time that never was', async
   assert.is((await desk.run('lab', argv({}))).exit, 0)
 })
 
-test('an import or a peer that is refused leaves no empty frontier in the store', async () => {
+test('a refused import or peer leaves no empty frontier in the store', async () => {
   await using desk = await Desk.open()
   await desk.run('lab', ['init'])
   const into = ['--frontier', 'vfr_00000000000000aa']

@@ -1,4 +1,4 @@
-// Runs the steps of a document: a temporary folder, `replica` on the path, commands by sh, hubs beside them.
+// Runs the steps of a document in a temporary folder with `replica` on the path, sh for commands, and hubs in the background.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { type Scratch, scratch } from '../shared-data.ts'
 import { matches, type Step } from './document.ts'
 
-/** The command line of the output folder that these tests run in. */
+/** The command line of the output folder of these tests. */
 export const mainFile = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 
 const STEP_MS_MAX = 30_000
@@ -43,7 +43,7 @@ export class Shell {
     await fs.writeFile(file, text)
   }
 
-  /** Why the step did not do what the document says; undefined when it did. */
+  /** Returns the difference from the document; undefined if the step matches it. */
   async run(step: Step): Promise<string | undefined> {
     const cwd = this.#dir.join(step.folder)
     await fs.mkdir(cwd, { recursive: true })
@@ -124,7 +124,7 @@ export class Shell {
     return { ...own, ...Object.fromEntries(this.#variables) }
   }
 
-  /** Stops what still runs; each must end well. */
+  /** Stops the running hubs; each must end with 0. */
   async close(): Promise<string[]> {
     const faults: string[] = []
     for (const name of [...this.#background.keys()]) {

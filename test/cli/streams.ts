@@ -1,4 +1,4 @@
-// Streams in memory for the tests of the command line.
+// Streams in memory for tests of the command line.
 
 import type { InputStream, Io, OutputStream } from '../../src/cli/io.ts'
 

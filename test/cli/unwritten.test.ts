@@ -1,5 +1,5 @@
-// Output that can't be written: it is never lost without a word, whoever runs the verb. Only a reader that went away is
-// none of the verb's business.
+// Output that can't be written is always reported, in a shell and in a hub. Only a closed reader is
+// not reported.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,7 +17,7 @@ const test = suite('cli/unwritten')
 
 const FULL = '/dev/full'
 
-/** Runs a verb whose stdout is a device that has no room. */
+/** Runs a command whose stdout is a full device. */
 async function runFull(cwd: string, ...argv: string[]): Promise<{ exit: number; stderr: string }> {
   const full = fs.openSync(FULL, 'w')
   const child = spawn(process.execPath, [mainFile, ...argv], { cwd, stdio: ['ignore', full, 'pipe'] })
@@ -51,7 +51,7 @@ else
     await checkFull(desk.dir.join('lab'))
   })
 
-/** What a promise rejects with; undefined when it does not. */
+/** Returns the rejection of a promise; undefined if it resolves. */
 function failureOf(promise: Promise<void>): Promise<unknown> {
   return promise.then(
     () => undefined,
@@ -71,7 +71,7 @@ function failing(code: string, options: { taken: number }): Writable {
   })
 }
 
-test('a stream that fails says so at the next write or at the flush, and goes on saying it', async () => {
+test('a failed stream rejects the next write or flush, and all later ones', async () => {
   for (const taken of [0, 1]) {
     const sink = streamSink(failing('ENOSPC', { taken }))
     await sink.write('a')
@@ -82,7 +82,7 @@ test('a stream that fails says so at the next write or at the flush, and goes on
   }
 })
 
-test('a reader that has gone is told apart from a failure', async () => {
+test('a closed reader is distinguished from a failure', async () => {
   for (const code of ['EPIPE', 'ERR_STREAM_DESTROYED']) {
     const sink = streamSink(failing(code, { taken: 0 }))
     await sink.write('a')
@@ -94,7 +94,7 @@ test('a reader that has gone is told apart from a failure', async () => {
   assert.instance(await failureOf(sink.write('a')), OutputClosed)
 })
 
-test('a file gets all bytes in order, and one that takes none is a failure', async () => {
+test('a file receives all bytes in order, and a full device is a failure', async () => {
   await using dir = await scratch()
   const file = dir.join('out')
   const descriptor = fs.openSync(file, 'w')

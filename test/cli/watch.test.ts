@@ -1,5 +1,5 @@
-// `replica watch` and `changes` as real processes: that waiting keeps a process alive, keeps nobody from a store that no hub serves,
-// and goes on in a hub that comes to serve it.
+// `replica watch` and `changes` as real processes: a wait keeps the process alive, does not lock a store without a hub,
+// and continues in a hub that starts to serve it.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -29,7 +29,7 @@ class Watching implements AsyncDisposable {
     })
   }
 
-  /** The reason of the next event, or what is wrong with the process. */
+  /** Returns the reason of the next event, or the failure of the process. */
   async next(): Promise<string> {
     const line = await this.#lines.next()
     return line.done ? `ended: ${this.#stderr}` : (JSON.parse(line.value) as Json).event.reason
@@ -61,7 +61,7 @@ async function lab(): Promise<Desk> {
   return desk
 }
 
-test('watch on a store that no hub serves leaves it to others, prints what they write, and ends with 0 on an interrupt', async () => {
+test('watch without a hub does not block the store, prints new events, and ends with 0 on an interrupt', async () => {
   await using desk = await lab()
   await using watching = new Watching(desk.dir.join('lab'), '--jsonl', '--since', '1')
   assert.is(await watching.next(), 'one')
@@ -72,7 +72,7 @@ test('watch on a store that no hub serves leaves it to others, prints what they 
   assert.equal(await watching.stop('SIGINT'), [0, ''])
 })
 
-test('watch goes on in a hub that comes to serve the store, from the same cursor and with what is left of -n', async () => {
+test('watch continues in a hub that starts, from the same cursor and with the rest of -n', async () => {
   await using desk = await lab()
   await using watching = new Watching(
     desk.dir.join('lab'),
@@ -92,7 +92,7 @@ test('watch goes on in a hub that comes to serve the store, from the same cursor
   assert.equal(await watching.next(), 'ended: ')
 })
 
-test('watch waits for a verb that has the store for longer than verbs wait', async () => {
+test('watch waits for a command that has the store for longer than the lock timeout', async () => {
   await using desk = await lab()
   await using watching = new Watching(desk.dir.join('lab'), '--jsonl', '--since', '1')
   assert.is(await watching.next(), 'one')
@@ -114,7 +114,7 @@ async function openedAtLast(location: string): Promise<Replica> {
   }
 }
 
-test('watch with --json gives its one object also when a hub comes in between', async () => {
+test('watch with --json prints its one object also if a hub starts in between', async () => {
   await using desk = await lab()
   const watching = desk.json('lab', ['watch', '--since', '0', '-n', '3'])
   await using _hub = await desk.serve('lab')
@@ -123,7 +123,7 @@ test('watch with --json gives its one object also when a hub comes in between', 
   assert.equal([exit, value.ok, value.changes.length, value.cursor], [0, true, 3, 3])
 })
 
-test('a script that only waits for changes stays until they end', async () => {
+test('a script that iterates over changes stays alive until they end', async () => {
   await using desk = await lab()
   const script = desk.dir.join('script.mjs')
   const library = new URL('../../src/index.js', import.meta.url).href
@@ -131,7 +131,7 @@ test('a script that only waits for changes stays until they end', async () => {
     `import { Replica } from ${JSON.stringify(library)}`,
     `const replica = await Replica.open({ location: ${JSON.stringify(desk.dir.join('lab', '.replica'))} })`,
     'const controller = new AbortController()',
-    // timer: one that keeps no process alive is how the script shows that waiting does
+    // timer: one that does not keep the process alive, so that only the wait does
     'setTimeout(() => controller.abort(), 100).unref()',
     'for await (const _ of replica.changes(replica.frontiers()[0], { signal: controller.signal })) throw new Error()',
     "console.log('ended by its signal')",

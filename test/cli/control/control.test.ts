@@ -1,4 +1,4 @@
-// The control socket with a made-up verb at its end: what crosses it, and what each side does when the other misbehaves.
+// The control socket with a test command: relayed data, and the behaviour of each side when the other misbehaves.
 
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -35,7 +35,7 @@ async function call(
   return runInHub(socket, { argv, cwd: '/here' }, { io, signal })
 }
 
-test('a verb runs in the hub: words, folder, output and exit code arrive', async () => {
+test('a command runs in the hub with its arguments, folder, output and exit code', async () => {
   await using dir = await scratch()
   await using _server = await ControlServer.open(dir.path, async (request, { io }) => {
     await io.stdout.write(`${request.argv.join(' ')} in ${request.cwd}\n`)
@@ -48,7 +48,7 @@ test('a verb runs in the hub: words, folder, output and exit code arrive', async
   assert.is(io.stderr.text, 'a notice\n')
 })
 
-test('what the streams of the shell are is known in the hub', async () => {
+test("the hub knows the properties of the shell's streams", async () => {
   await using dir = await scratch()
   const seen: boolean[] = []
   await using _server = await ControlServer.open(dir.path, async (_request, { io }) => {
@@ -59,7 +59,7 @@ test('what the streams of the shell are is known in the hub', async () => {
   assert.equal(seen, [true, true, false])
 })
 
-test('megabytes go through in both directions unchanged', async () => {
+test('megabytes are relayed unchanged in both directions', async () => {
   await using dir = await scratch()
   await using _server = await ControlServer.open(dir.path, async (_request, { io }) => {
     for await (const chunk of io.stdin.chunks()) await io.stdout.write(chunk)
@@ -75,7 +75,7 @@ function* cut(bytes: Uint8Array, length: number): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
 }
 
-test('stdin is not touched by a verb that does not ask for it', async () => {
+test('stdin is not read unless the command reads it', async () => {
   await using dir = await scratch()
   await using _server = await ControlServer.open(dir.path, async () => 0)
   let touched = false
@@ -90,7 +90,7 @@ test('stdin is not touched by a verb that does not ask for it', async () => {
   assert.not(touched)
 })
 
-test('several verbs run side by side', async () => {
+test('several commands run concurrently', async () => {
   await using dir = await scratch()
   const all: (() => void)[] = []
   const together = new Promise<void>(resolve => {
@@ -106,7 +106,7 @@ test('several verbs run side by side', async () => {
   assert.equal(exits, [0, 0, 0, 0, 0])
 })
 
-/** A verb that tells when it has started, and ends when its signal fires. */
+/** A command that signals its start and ends when its signal aborts. */
 function patient(): { run: RunRequest; started: Promise<void>; ended: Promise<unknown> } {
   const started = new Signal()
   const ended = new Signal()
@@ -127,7 +127,7 @@ class Signal {
   })
 }
 
-test('an interrupt in the shell stops the verb, which has the last word', async () => {
+test('an interrupt in the shell stops the command, which can still print', async () => {
   await using dir = await scratch()
   const verb = patient()
   await using _server = await ControlServer.open(dir.path, verb.run)
@@ -140,7 +140,7 @@ test('an interrupt in the shell stops the verb, which has the last word', async 
   assert.is(io.stderr.text, 'stopped\n')
 })
 
-test('a shell that goes away takes its verb with it, and the hub serves the next', async () => {
+test('a disconnected shell aborts its command, and the hub serves the next', async () => {
   await using dir = await scratch()
   const verb = patient()
   await using _server = await ControlServer.open(dir.path, (request, session) =>
@@ -159,7 +159,7 @@ function request(argv: readonly string[]): Uint8Array {
   return encodeFrame('request', encodeRequest({ control: CONTROL_VERSION, argv, cwd: '/', terminal, columns: 80 }))
 }
 
-test('a shell that reads slowly slows the verb down instead of filling the hub', async () => {
+test("a slow shell slows the command down and does not fill the hub's memory", async () => {
   await using dir = await scratch()
   let written = 0
   const gone = new Signal()
@@ -178,14 +178,14 @@ test('a shell that reads slowly slows the verb down instead of filling the hub',
   const socket = (await find(dir.path))!
   socket.pause()
   socket.write(request([]))
-  // timer: there is no event for "nothing more happens"; the verb would write gigabytes in this time
+  // timer: there is no event for "nothing more happens"; the command would write gigabytes in this time
   await new Promise(resolve => setTimeout(resolve, 200))
   assert.ok(written < 8 * 1024 * 1024, `${written} bytes were written to a shell that reads none`)
   socket.destroy()
   await gone.fired
 })
 
-/** Sends bytes and collects the answer until the hub closes. */
+/** Sends bytes and collects the response until the hub closes. */
 async function raw(location: string, ...frames: Uint8Array[]): Promise<{ error: string; exit: number | undefined }> {
   const socket = (await find(location))!
   socket.on('error', () => {})
@@ -206,7 +206,7 @@ async function raw(location: string, ...frames: Uint8Array[]): Promise<{ error: 
   return { error, exit }
 }
 
-test('a request of another version gets a sentence with its code', async () => {
+test('a request of another version gets an error with its code', async () => {
   await using dir = await scratch()
   await using _server = await ControlServer.open(dir.path, async () => 0)
   const { error, exit } = await raw(dir.path, encodeFrame('request', Buffer.from('{"control":99}')))
@@ -215,7 +215,7 @@ test('a request of another version gets a sentence with its code', async () => {
   assert.match(JSON.parse(error).message, 'another version')
 })
 
-test('one verb more than the hub runs at a time is told to try again, and those that run go on', async () => {
+test('a command above the limit gets ERR_SYNC_BUSY, and the running ones continue', async () => {
   await using dir = await scratch()
   const end = new Signal()
   let running = 0
@@ -238,7 +238,7 @@ test('one verb more than the hub runs at a time is told to try again, and those 
   assert.is(await call(dir.path, []), 0)
 })
 
-test('frames out of turn end the session and the hub goes on', async () => {
+test('an unexpected frame ends the session but not the hub', async () => {
   await using dir = await scratch()
   const verb = patient()
   await using _server = await ControlServer.open(dir.path, (asked, session) =>
@@ -258,7 +258,7 @@ test('frames out of turn end the session and the hub goes on', async () => {
   assert.is(await call(dir.path, ['next']), 0)
 })
 
-test('a hub that goes away before the verb has ended is an error of its own', async () => {
+test('a hub that ends before the command is ERR_STORE_CLOSED', async () => {
   await using dir = await scratch()
   const server = net.createServer(socket => {
     socket.write(encodeFrame('hello'))
@@ -276,7 +276,7 @@ test('a hub that goes away before the verb has ended is an error of its own', as
   }
 })
 
-/** What listens at a store's socket in the place of a hub. */
+/** A server at a store's socket in place of a hub. */
 async function impostor(location: string, greet: (socket: net.Socket) => void): Promise<AsyncDisposable> {
   const sockets: net.Socket[] = []
   const server = net.createServer(socket => {
@@ -300,7 +300,7 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   )
 }
 
-test('a hub that says nothing is not waited for beyond the bound, and nothing is asked of it', async () => {
+test('a silent hub times out, and no request is sent to it', async () => {
   await using dir = await scratch()
   let asked = 0
   await using _silent = await impostor(dir.path, socket =>
@@ -314,7 +314,7 @@ test('a hub that says nothing is not waited for beyond the bound, and nothing is
   assert.is(asked, 0)
 })
 
-test('an interrupt ends the wait for a hub that says nothing', async () => {
+test('an interrupt ends the wait for a silent hub', async () => {
   await using dir = await scratch()
   const controller = new AbortController()
   await using _silent = await impostor(dir.path, () =>
@@ -324,13 +324,13 @@ test('an interrupt ends the wait for a hub that says nothing', async () => {
   assert.ok(hasCode(failure, 'ERR_ABORTED'), String(failure))
 })
 
-test('a hub that hangs up before it said hello, as one that is ending does, counts as none', async () => {
+test('a hub that closes the connection before hello counts as no hub', async () => {
   await using dir = await scratch()
   await using _ending = await impostor(dir.path, socket => socket.end())
   assert.is(await find(dir.path), undefined)
 })
 
-test('what says something else first is no hub', async () => {
+test('a first frame other than hello is an error', async () => {
   await using dir = await scratch()
   for (const first of [encodeFrame('exit', Uint8Array.of(0)), Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')]) {
     await using _other = await impostor(dir.path, socket => socket.write(first))
@@ -339,7 +339,7 @@ test('what says something else first is no hub', async () => {
   }
 })
 
-test('a verb that does not end after an interrupt is left behind', async () => {
+test('the shell leaves a command that does not end after an interrupt', async () => {
   await using dir = await scratch()
   const gone = new Signal()
   const begun = new Signal()
@@ -356,7 +356,7 @@ test('a verb that does not end after an interrupt is left behind', async () => {
   gone.fire()
 })
 
-test('closing the hub stops its verbs and takes the socket away', async () => {
+test('closing the hub aborts its commands and removes the socket', async () => {
   await using dir = await scratch()
   const verb = patient()
   const server = await ControlServer.open(dir.path, verb.run)
@@ -368,7 +368,7 @@ test('closing the hub stops its verbs and takes the socket away', async () => {
   assert.is(await find(dir.path), undefined)
 })
 
-test('only its owner may connect: the socket has mode 0600 and nothing else is left beside it', async () => {
+test('only the owner can connect: the socket has mode 0600 and no temporary file stays', async () => {
   await using dir = await scratch()
   await using _server = await ControlServer.open(dir.path, async () => 0)
   assert.equal(await fs.readdir(dir.path), ['control.sock'])
@@ -376,7 +376,7 @@ test('only its owner may connect: the socket has mode 0600 and nothing else is l
   assert.is(mode & 0o777, 0o600)
 })
 
-test('a socket that nobody listens to any more is passed by, and replaced by the next hub', async () => {
+test('a stale socket is ignored and replaced by the next hub', async () => {
   await using dir = await scratch()
   const stale = net.createServer()
   stale.listen(path.join(dir.path, 'dead.sock'))
@@ -389,7 +389,7 @@ test('a socket that nobody listens to any more is passed by, and replaced by the
   assert.is(await call(dir.path, []), 4)
 })
 
-test('a folder with a very long path has its socket elsewhere, in a private folder', async () => {
+test('a folder with a long path has its socket in a private temporary folder', async () => {
   await using dir = await scratch()
   const long = dir.join('a'.repeat(60), 'b'.repeat(60))
   await fs.mkdir(long, { recursive: true })
@@ -404,7 +404,7 @@ test('a folder with a very long path has its socket elsewhere, in a private fold
   assert.is(left, undefined)
 })
 
-test('a pointer to a socket in a folder that others may enter is not followed', async () => {
+test('a pointer to a socket in a shared folder is not followed', async () => {
   await using dir = await scratch()
   const long = dir.join('a'.repeat(60), 'b'.repeat(60))
   await fs.mkdir(long, { recursive: true })

@@ -21,7 +21,7 @@ function header(kind: number, length: number): Uint8Array {
   return bytes
 }
 
-test('frames come out as they went in, however the stream is cut', () => {
+test('frames are decoded for any chunks of the stream', () => {
   const frame = fc
     .tuple(fc.constantFrom(...kinds), fc.uint8Array({ maxLength: 300 }))
     .map(([kind, data]): Frame => ({ kind, data }))
@@ -42,7 +42,7 @@ test('frames come out as they went in, however the stream is cut', () => {
   )
 })
 
-test('a frame may have the greatest length and not one byte more', () => {
+test('a frame of the maximum length is accepted and one byte more is refused', () => {
   const { controlFrameBytesMax } = CLI_LIMITS
   const reader = new FrameReader()
   const frames = [...reader.push(encodeFrame('stdout', new Uint8Array(controlFrameBytesMax)))]
@@ -51,7 +51,7 @@ test('a frame may have the greatest length and not one byte more', () => {
   assert.throws(() => [...new FrameReader().push(header(16, controlFrameBytesMax + 1))], code('ERR_SYNC_LIMIT'))
 })
 
-test('a length that is too great is refused before anything is kept for it', () => {
+test('a length above the limit is refused before memory is allocated', () => {
   assert.throws(() => [...new FrameReader().push(header(2, 0xffffffff))], code('ERR_SYNC_LIMIT'))
 })
 
@@ -59,7 +59,7 @@ test('a frame of unknown kind is refused', () => {
   assert.throws(() => [...new FrameReader().push(header(99, 0))], code('ERR_SYNC_FRAME'))
 })
 
-test('a request is read back', () => {
+test('a request is encoded and decoded', () => {
   const request = {
     control: CONTROL_VERSION,
     argv: ['push', 'hub:x', '--json'],
@@ -70,7 +70,7 @@ test('a request is read back', () => {
   assert.equal(decodeRequest(encodeRequest(request)), request)
 })
 
-test('a request of another version, or none at all, is refused by its code', () => {
+test('a request of another version and a malformed request are refused', () => {
   const good = {
     control: CONTROL_VERSION,
     argv: [],
