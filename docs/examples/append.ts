@@ -26,6 +26,7 @@ const draft = `{
 const second = await replica.append(frontier, draft)
 const [node] = await replica.get(second.event)
 const { text } = node!.event
+console.log(node!.event.payloadAs<{ dose_mg: number }>().dose_mg) // → 1
 console.log(Buffer.from(text).includes('"dose_mg":1.0')) // → true
 
 // A whole event that is stored already is not added again.

@@ -3,8 +3,9 @@
 
 import * as crypto from 'node:crypto'
 import { ReplicaError } from 'frontier-replica'
+import { importEvent, type Json, parseJson, printJson } from 'frontier-replica/event'
 import { Hub } from 'frontier-replica/hub'
-import { importEvent, type Json, parseJson, printJson, readEntry, verifyEntry } from 'frontier-replica/vela'
+import { readEntry, verifyEntry } from 'frontier-replica/vela'
 
 // A hub to read from.
 const hub = await Hub.listen({ location: './lab', create: true, port: 0 })
