@@ -1,5 +1,6 @@
 // Public names of `frontier-replica`: the replica, its options and its reports. Re-exports only.
-// Vela's rules and what is built on them are `frontier-replica/vela`, a listening replica is `frontier-replica/hub`.
+// `frontier-replica/vela` has Vela's rules and the objects built on them, `frontier-replica/hub` a
+// replica that listens.
 
 export type { LiveMode, LiveSetting } from './admission/peer.ts'
 export type { Cut, Peer, PeerChange } from './admission/registry.ts'

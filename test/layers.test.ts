@@ -200,8 +200,7 @@ const README_LINES_MAX = 30
 const COMMANDS = 'src/cli/commands'
 
 /** Folders without a README yet. The list only shrinks. */
-const withoutReadme =
-  /^src(?:\/(?:base|cbor|cli(?:\/\w+)?|event|graph|json|node|projection(?:\/\w+)?|replica(?:\/\w+)?|sync|transport))?$/
+const withoutReadme = /^src(?:\/(?:base|cbor|event|graph|json|node|projection(?:\/\w+)?|replica(?:\/\w+)?))?$/
 
 /** Values by key, in the order of their first value. */
 function grouped<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {

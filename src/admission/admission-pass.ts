@@ -23,7 +23,7 @@ import type { Registry } from './registry.ts'
 import type { CutChanges, UnresolvedCuts } from './unresolved-cuts.ts'
 import type { WaitFilter } from './wait-filter.ts'
 
-/** What the passes of one gate share. */
+/** State that the passes of one gate share. */
 export interface AdmissionContext {
   readonly log: FrontierStore
   readonly held: HeldStore

@@ -10,11 +10,11 @@ export interface HeldNodeRef {
   readonly digest: Digest
   /** The key that signed it, 32 bytes. */
   readonly key: Uint8Array
-  /** What it waits for. */
+  /** The nodes, documents or cuts that it waits for. */
   readonly wait: Wait
 }
 
-/** What one call of the gate did. */
+/** Results of one call of the gate. */
 export interface AdmitReport {
   /** Nodes that this call stored, whether they were in the call or held before. */
   readonly admitted: number

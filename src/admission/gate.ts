@@ -40,7 +40,7 @@ export type { AdmitReport, HeldNodeRef }
  */
 export type Block = Uint8Array | HashedBlock | SignedNode
 
-/** What a gate works with. */
+/** Dependencies of a gate. */
 export interface GateOptions {
   readonly log: FrontierStore
   readonly held: HeldStore

@@ -38,7 +38,7 @@ let newSignedNode: (key: Uint8Array, fields: OwnFields, node: ChainNode) => Sign
 /** A node that this process signed. */
 export class SignedNode {
   readonly #frontier: string
-  /** What the gate decides about. Its bytes must not change. */
+  /** The block that the gate decides about. Its bytes must not change. */
   readonly candidate: Candidate
 
   private constructor(frontier: string, candidate: Candidate) {

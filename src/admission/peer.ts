@@ -28,13 +28,13 @@ export interface Peer {
 /** Direction of nodes on a link, seen from the side that dials. */
 export type LiveMode = 'pull' | 'push' | 'both'
 
-/** What a user can set for a peer's link. */
+/** Settings of a peer's link. */
 export type LiveSetting = 'off' | LiveMode
 
 /** All settings, for help and checks. */
 export const LIVE_SETTINGS: readonly LiveSetting[] = ['off', 'pull', 'push', 'both']
 
-/** What can change of a registered peer. Its key is rotated instead. */
+/** The members of a registered peer that can change. Its key is rotated instead. */
 export interface PeerChange {
   readonly url?: string
   readonly live?: LiveSetting

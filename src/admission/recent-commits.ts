@@ -1,7 +1,6 @@
-// Ring of recent commits, by digest.
-// A call of the gate looks its nodes up while earlier calls still commit. What those commit in the
-// meantime is found here, so nothing is looked up twice. The ring keeps 16,384 nodes; a call that
-// was overtaken by more looks its nodes up again.
+// Ring of recent commits, by digest. A call of the gate looks its nodes up while earlier calls
+// still commit. Nodes that those commit in the meantime is found here, so nothing is looked up
+// twice. The ring keeps 16,384 nodes; a call that was overtaken by more looks its nodes up again.
 
 import { type Digest, DigestMap } from '../base/bytes.ts'
 

@@ -15,7 +15,7 @@ import type { Cut } from './registry-records.ts'
 /** Keys that are validated before yielding to the event loop. One takes about 1 ms. */
 const VALIDATIONS_PER_TURN = 16
 
-/** What is declared here. Keys are 64 hex digits. */
+/** The peers declared here. Keys are 64 hex digits. */
 export interface LocalDeclarations {
   readonly ownId: string
   readonly ownKeys: ReadonlySet<string>
@@ -24,7 +24,7 @@ export interface LocalDeclarations {
   readonly cuts: ReadonlyMap<string, Cut>
 }
 
-/** What to declare, and what is left out with the reason. */
+/** The peers to declare, and those left out with the reason. */
 export interface Adoption {
   readonly peers: Peer[]
   readonly cuts: Cut[]

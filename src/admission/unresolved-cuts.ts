@@ -17,7 +17,7 @@ interface UnresolvedCut {
   readonly below: DigestSet
 }
 
-/** What a change of the registry means for held nodes. */
+/** The effect of a registry change on held nodes. */
 export interface CutChanges {
   /** Digests below a cut; held nodes have to be searched downward from them. */
   readonly belowCuts: readonly Digest[]

@@ -74,7 +74,7 @@ export interface HeldItem {
   readonly wait: Wait
 }
 
-/** What the gate did with the blocks of a frame. */
+/** The gate's results for the blocks of a frame. */
 export interface Admission {
   readonly admitted: number
   readonly known: number
@@ -215,7 +215,7 @@ export interface Sink {
   known: number
   refusedCount: number
   refused: { digest: Digest; code: string }[]
-  /** What the report will state, while the opened conflicts are computed. */
+  /** The content of the report, while the opened conflicts are computed. */
   outcome?: Outcome
   /** The last report. */
   result?: FlowReport

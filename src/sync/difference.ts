@@ -35,7 +35,7 @@ const ROWS_PER_TURN = 8192
 /** The heap returns the smallest entry first, so entries count down from here. */
 const TOP = 0xffffffff
 
-/** What is known about the sink. */
+/** The known state of the sink. */
 export interface DifferenceOptions {
   /** Heads of the sink, as far as known. */
   readonly sinkHeads: readonly Digest[]

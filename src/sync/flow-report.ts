@@ -1,4 +1,4 @@
-// What the two sides of a flow tell each other about logs, and about what became of nodes.
+// Reports of the two sides of a flow: states of their logs, and results for the sent nodes.
 
 import type { Digest } from '../base/bytes.ts'
 
@@ -27,7 +27,7 @@ export interface OpenedTally {
 }
 
 /**
- * What a sink did with the nodes of a flow. Lists have at most `reportItemsMax` entries, counts are
+ * Results of a sink for the nodes of a flow. Lists have at most `reportItemsMax` entries, counts are
  * exact.
  */
 export interface FlowReport extends LogState {

@@ -11,7 +11,7 @@ export type Role = 'client' | 'hub'
 
 const DOMAIN = 'replica/proof/1\n'
 
-/** What a proof binds together. */
+/** The values that a proof binds together. */
 export interface ProofInput {
   readonly role: Role
   /**

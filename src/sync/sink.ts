@@ -1,8 +1,7 @@
-// The side of a flow that lacks nodes.
-// It replies to offers, hands blocks to the gate, acks durable nodes, and wants missing ancestors.
-// At the end it compares the source's heads with its own store: a head that is neither stored, held
-// nor refused is wanted by id. Then it reports.
-// What it accepts is bounded by credit and by the source's count; after offers, to the ids that it
+// The side of a flow that lacks nodes. It replies to offers, hands blocks to the gate, acks durable
+// nodes, and wants missing ancestors. At the end it compares the source's heads with its own store:
+// a head that is neither stored, held nor refused is wanted by id. Then it reports. The nodes that
+// it accepts are bounded by credit and by the source's count; after offers, to the ids that it
 // found missing; and with equal heads, to nothing.
 // Spec: protocol/sync.md, S23 to S39.
 

@@ -253,7 +253,7 @@ function pump(connection: Connection, channel: Channel, source: Source, out: Eff
 interface Frame {
   readonly nodes: number
   readonly bytes: number
-  /** What keeps the frame from being longer. */
+  /** The bound that ends the frame. */
   readonly end: 'full' | 'credit' | 'queue'
 }
 

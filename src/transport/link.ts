@@ -60,7 +60,7 @@ export class LinkGroup {
   }
 }
 
-/** What happens to a frame on an in-memory link. Tests choose. */
+/** The fate of a frame on an in-memory link. Tests choose it. */
 export type LinkFault = 'deliver' | 'drop' | 'duplicate' | 'cut'
 
 /** Options of an in-memory link. */

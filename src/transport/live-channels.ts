@@ -15,7 +15,7 @@ export interface LiveRound {
   readonly direction: 'in' | 'out'
   /** Nodes that the round carried. */
   readonly nodes: number
-  /** What the sink did with them. */
+  /** The sink's results for them. */
   readonly tally: FlowReport
   /** The source's log at the end of the round, as the source stated it. */
   readonly stated: LogState
@@ -57,7 +57,7 @@ interface Follower {
   end: () => void
 }
 
-/** What the live channels of a session work with. */
+/** Dependencies of the live channels of a session. */
 export interface LiveChannelsOptions {
   readonly port: ReplicaPort
   readonly pending: PendingRequests

@@ -28,11 +28,11 @@ export interface LogTail extends LogState {
   rows(): Promise<{ rows: readonly Row[]; last: boolean }>
 }
 
-/** What a send plan is made for. */
+/** The input of a send plan. */
 export type SendPlanRequest = Extract<Effect, { do: 'plan' }>
 
 /**
- * What a session needs of the local replica. A method that rejects with a ReplicaError ends the
+ * Access of a session to the local replica. A method that rejects with a ReplicaError ends the
  * session. After `signal` fires, the result is no longer needed.
  */
 export interface ReplicaPort {

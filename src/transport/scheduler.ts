@@ -12,7 +12,7 @@ import { RoundScheduler } from './round-scheduler.ts'
 
 const { turnMsMax, inputsPerTurn, readsAtOnceMax } = SOCKET_LIMITS
 
-/** What all sessions of one replica share. A session that is given none has its own. */
+/** State that all sessions of one replica share. A session without it makes its own. */
 export class SessionScheduling {
   /** Bulk reads of nodes that run at once: at most `readsAtOnceMax`. */
   readonly reads = new Semaphore(readsAtOnceMax)
@@ -71,7 +71,7 @@ interface QueuedRead {
   readonly isBulk: boolean
 }
 
-/** What a read queue works with. */
+/** Dependencies of a read queue. */
 export interface ReadQueueOptions {
   readonly link: Link
   /**

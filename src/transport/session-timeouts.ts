@@ -10,7 +10,7 @@ import type { Link } from './link.ts'
 
 const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
 
-/** What the timeouts of a session depend on. */
+/** State that the timeouts of a session depend on. */
 export interface SessionTimeoutsOptions {
   readonly link: Pick<Link, 'receivedBytes' | 'isBackedUp'>
   readonly setTimer?: SetTimer | undefined

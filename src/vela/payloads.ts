@@ -171,7 +171,7 @@ export interface SpanRepairedPayload {
   readonly text: string
 }
 
-/** What an entity of the target stands for. */
+/** The meaning of an entity of the target. */
 export interface EntityResolvedPayload {
   /** The first entity of this name. */
   readonly entity_name: string
@@ -207,7 +207,7 @@ export interface StepAppendedPayload {
   readonly step: StoredObject
 }
 
-/** Who may read an object. */
+/** The readers of an object. */
 export interface TierSetPayload {
   readonly object_type: 'finding' | 'negative_result' | 'trajectory' | 'artifact'
   readonly object_id: string

@@ -1,4 +1,4 @@
-// Registered actors of a frontier (records of `.vela/actors.json`), and who may resolve a conflict.
+// Registered actors of a frontier (records of `.vela/actors.json`), and the right to resolve.
 // A reviewer is a person with an id that is neither an agent's nor a placeholder, who signs with a
 // registered key if one is registered. A resolving event that replay carries out must name and
 // carry the signature of its person. In the reference's form, which changes no object, only

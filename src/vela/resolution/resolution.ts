@@ -51,7 +51,7 @@ export interface KnownConflict extends ConflictSubject {
   readonly id: string
 }
 
-/** The conflicts and resolutions of a frontier, and who may resolve. */
+/** The conflicts and resolutions of a frontier, and the actors that may resolve. */
 export interface ResolutionContext {
   /** The events that record or resolve conflicts; others are ignored. */
   readonly events: readonly LoggedEvent[]

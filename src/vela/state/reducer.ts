@@ -43,7 +43,10 @@ export interface ViewOptions {
    * earlier ones.
    */
   readonly precedes?: Precedes
-  /** Who may resolve conflicts. Default: nobody, so no resolution that must be signed counts. */
+  /**
+   * Actors that may resolve conflicts. Default: none, so resolutions that must be signed do not
+   * count.
+   */
   readonly authorities?: ResolutionAuthorities
 }
 

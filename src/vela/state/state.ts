@@ -46,8 +46,9 @@ export const OBJECT_TABLES = [
 export type ObjectTable = (typeof OBJECT_TABLES)[number]
 
 /**
- * The state after some events. Opaque to callers: `emptyView` creates it, `applyEvent` and `rewindView` change it, and
- * `viewRows`, `viewObjects`, `viewConflicts` and `viewProblems` read it.
+ * The state after some events. Opaque to callers: `emptyView` creates it, `applyEvent` and
+ * `rewindView` change it, and `viewRows`, `viewObjects`, `viewConflicts` and `viewProblems` read
+ * it.
  * @example
  * const view = emptyView()
  * for (const text of events) applyEvent(view, { text })
@@ -64,17 +65,22 @@ export class View {
   readonly contested: VersionedTable<true>
   /** Fields that resolutions set, by the event's position in the order. @internal */
   readonly settled: VersionedTable<SettledField>
-  /** Index of an item in a grow-only list, by list, object and item (grow-only-lists.ts). @internal */
+  /**
+   * Index of an item in a grow-only list, by list, object and item (grow-only-lists.ts). @internal
+   */
   readonly listIndex: VersionedTable<number>
   /** By the event's position in the order. @internal */
   readonly problems: VersionedTable<readonly Problem[]>
   /** Payloads of proposals by id. @internal */
   readonly proposals: Map<string, Body>
-  /** Ids of missing proposals, with the number of events before the first one that needed it. @internal */
+  /**
+   * Ids of missing proposals, with the number of events before the first one that needed it.
+   * @internal
+   */
   readonly missingProposals = new Map<string, number>()
   /** @internal */
   readonly precedes: Precedes | undefined
-  /** Who may resolve conflicts. @internal */
+  /** Actors that may resolve conflicts. @internal */
   readonly authorities: ResolutionAuthorities
 
   constructor(parts: {
