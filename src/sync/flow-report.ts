@@ -27,8 +27,8 @@ export interface OpenedTally {
 }
 
 /**
- * Results of a sink for the nodes of a flow. Lists have at most `reportItemsMax` entries, counts are
- * exact.
+ * Results of a sink for the nodes of a flow. Lists have at most `reportItemsMax` entries, counts
+ * are exact.
  */
 export interface FlowReport extends LogState {
   readonly admitted: number
