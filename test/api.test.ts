@@ -119,6 +119,11 @@ test('every exported name of an entry point has a summary, and every class an ex
   none([...new Set(documented.flatMap(name => docFaults(name, files)))])
 })
 
+test('the API reference is of every entry point', () => {
+  const { entryPoints: rendered } = JSON.parse(readText('docs/typedoc/typedoc.json'))
+  assert.equal(rendered.map((file: string) => target('docs/typedoc/typedoc.json', file)).sort(), entryPoints().sort())
+})
+
 test('comments name error codes that protocol/errors.md lists', () => {
   const listed = new Set([...readText('protocol/errors.md').matchAll(/\bERR_[A-Z_]+\b/g)].map(match => match[0]))
   none(Object.keys(CODES).filter(code => !listed.has(code)))
