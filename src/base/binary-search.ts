@@ -1,8 +1,8 @@
 // Binary search over anything with ascending indexes.
 
 /**
- * Returns the first index of 0 … `length` − 1 for which `isBefore` is false, or `length` where it is true for all.
- * `isBefore` is true for a prefix of the indexes and false for the rest.
+ * Returns the first index of 0 … `length` − 1 for which `isBefore` is false, or `length` where it
+ * is true for all. `isBefore` is true for a prefix of the indexes and false for the rest.
  */
 export function lowerBound(length: number, isBefore: (index: number) => boolean): number {
   let low = 0

@@ -1,33 +1,37 @@
-// Bytes: comparison, hex, hashing, and sets and maps keyed by 32-byte digests. Digests, never CID objects, are what the
-// inside of the library passes around: as latin1 strings they cost 0.2 µs to look up where a CID string costs 14.
+// Bytes: comparison, hex, hashing, and sets and maps keyed by 32-byte digests. The library passes
+// digests, never CID objects: a look-up by latin1 string takes 0.2 µs, by CID text 14 µs.
 
 import * as crypto from 'node:crypto'
 
+/** SHA-256 digest, 32 bytes. */
 export type Digest = Uint8Array
 
+/** Returns whether both have the same length and bytes. */
 export function equals(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0
 }
 
-/** Lexicographic order of unsigned bytes; the order of parents, heads and ids everywhere. */
+/** Compares as unsigned bytes: the order of parents, heads and ids. Negative if `a` is first. */
 export function compare(a: Uint8Array, b: Uint8Array): number {
   return Buffer.compare(a, b)
 }
 
+/** Returns a copy of all parts in one array. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(parts)
 }
 
-/** The same bytes, with what a Buffer can do. */
+/** Returns a Buffer over the same memory, without a copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
+/** Returns lower-case hex. */
 export function toHex(bytes: Uint8Array): string {
   return asBuffer(bytes).toString('hex')
 }
 
-/** Lower- or upper-case hex to bytes; undefined when `text` is not hex of even length. */
+/** Reads lower- or upper-case hex. Returns undefined unless `text` is hex of even length. */
 export function fromHex(text: string): Uint8Array | undefined {
   if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined
   return Uint8Array.from(Buffer.from(text, 'hex'))
@@ -38,18 +42,20 @@ export function isLowerHex(text: string, bytes: number): boolean {
   return text.length === bytes * 2 && /^[0-9a-f]*$/.test(text)
 }
 
+/** Returns the UTF-8 bytes. A lone surrogate becomes U+FFFD. */
 export function utf8(text: string): Uint8Array {
   return Buffer.from(text, 'utf8')
 }
 
-/** SHA-256, 32 bytes. */
+/** Returns the SHA-256 digest, 32 bytes. */
 export function sha256(bytes: Uint8Array): Digest {
   return crypto.hash('sha256', bytes, 'buffer')
 }
 
 /**
- * Bytes with their SHA-256, computed once, on first use. The class computes the digest itself and keeps it private, so
- * code that receives a `HashedBlock` need not hash again and need not trust its caller. The bytes must not change.
+ * Bytes with their SHA-256, computed once, on first use. The class computes the digest itself and
+ * keeps it private, so code that receives a `HashedBlock` need not hash again and need not trust
+ * its caller. The bytes must not change.
  */
 export class HashedBlock {
   readonly bytes: Uint8Array
@@ -66,11 +72,12 @@ export class HashedBlock {
   }
 }
 
-/** A digest as a Map key: one latin1 character a byte. */
+/** Returns the digest as a Map key: one latin1 character per byte. */
 export function digestKey(digest: Uint8Array): string {
   return asBuffer(digest).toString('latin1')
 }
 
+/** Inverse of `digestKey`. */
 export function keyDigest(key: string): Digest {
   return Buffer.from(key, 'latin1')
 }
@@ -91,13 +98,14 @@ export class DigestSet {
     return this.#keys.size > 0 && this.#keys.has(digestKey(digest))
   }
 
-  /** True when it was not there before. */
+  /** Returns true if the digest is new. */
   add(digest: Digest): boolean {
     const before = this.#keys.size
     this.#keys.add(digestKey(digest))
     return this.#keys.size > before
   }
 
+  /** Returns whether the digest was a member. */
   delete(digest: Digest): boolean {
     return this.#keys.size > 0 && this.#keys.delete(digestKey(digest))
   }
@@ -110,7 +118,7 @@ export class DigestSet {
     for (const key of this.#keys) yield keyDigest(key)
   }
 
-  /** The members in byte order. */
+  /** Returns the members in byte order. */
   sorted(): Digest[] {
     return [...this].sort(compare)
   }
@@ -136,6 +144,7 @@ export class DigestMap<V> {
     this.#map.set(digestKey(digest), value)
   }
 
+  /** Returns whether the digest was a key. */
   delete(digest: Digest): boolean {
     return this.#map.size > 0 && this.#map.delete(digestKey(digest))
   }

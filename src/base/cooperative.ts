@@ -1,5 +1,5 @@
-// Long computations as generators that pause between steps. A caller without other work runs one to completion; a hub runs
-// it a few milliseconds at a time.
+// Long computations as generators that pause between steps. A caller without other work runs one to
+// completion; a hub runs it a few milliseconds at a time.
 
 import { setImmediate } from 'node:timers/promises'
 
@@ -11,7 +11,10 @@ export function yieldToEventLoop(): Promise<void> {
 /** A computation that yields between steps and returns its result. */
 export type CooperativeTask<T> = Generator<undefined, T, undefined>
 
-/** Milliseconds of work in one iteration of the event loop. The step in which they pass runs to its end. */
+/**
+ * Milliseconds of work in one iteration of the event loop. The step in which they pass runs to its
+ * end.
+ */
 const SLICE_MS = 8
 
 /** Runs all steps without a pause. @throws what the task throws */
@@ -22,7 +25,8 @@ export function runToCompletion<T>(task: CooperativeTask<T>): T {
 }
 
 /**
- * Runs about 8 ms of steps in each iteration of the event loop, so that sessions, streams and requests go on meanwhile.
+ * Runs about 8 ms of steps in each iteration of the event loop, so that sessions, streams and
+ * requests go on meanwhile.
  * @throws what the task throws
  */
 export async function runCooperatively<T>(task: CooperativeTask<T>): Promise<T> {

@@ -1,8 +1,8 @@
 // Synchronous events with one listener list.
 
 /**
- * Calls every subscribed listener, in the order of subscription. A listener that throws ends the call of `emit`: the
- * listeners after it are not called.
+ * Calls every subscribed listener, in the order of subscription. A listener that throws ends the
+ * call of `emit`: the listeners after it are not called.
  *
  * @example
  * const changes = new Emitter<number>()

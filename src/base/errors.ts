@@ -1,9 +1,12 @@
-// One error class and the closed table of codes it may carry. A code is API: stable, documented in
-// protocol/errors.md (a test holds the two equal); messages are for people and may change.
-// Programming mistakes stay plain TypeError. Codes map to a process exit code and, where a connection
-// ends because of them, to a WebSocket close code.
+// The error class of the library and the closed table of its codes. A code is part of the API: it
+// is stable and documented in protocol/errors.md, which a test compares with this table. A message
+// is for people and may change. A programming mistake is a plain TypeError. Each code maps to a
+// process exit code and, if it ends a connection, to a WebSocket close code.
 
-/** Exit codes of the command line: 0 done, 1 the answer is "no", 2 usage, 3 remote or protocol, 4 store. */
+/**
+ * Exit code of the command line: 0 success, 1 refused or negative result, 2 usage, 3 remote or
+ * protocol, 4 store.
+ */
 export type ExitCode = 0 | 1 | 2 | 3 | 4
 
 interface CodeEntry {
@@ -11,7 +14,10 @@ interface CodeEntry {
   readonly close?: number
 }
 
-/** Every code, with its exit code and, for those that end a connection, its close code (4000–4999 is ours). */
+/**
+ * Every code with its exit code and, if it ends a connection, its close code (private range
+ * 4000–4999).
+ */
 export const CODES = {
   // Bytes and values.
   ERR_CBOR: { exit: 1 },
@@ -97,12 +103,23 @@ export const CODES = {
   ERR_INTERNAL: { exit: 4, close: 4500 },
 } as const satisfies Record<string, CodeEntry>
 
+/** A code of a ReplicaError. */
 export type ErrorCode = keyof typeof CODES
 
-/** Further facts about an error, each optional; plain JSON values only, so that `--json` can print them. */
+/** Details of an error. Plain JSON values only, so that `--json` can print them. */
 export type ErrorFacts = Readonly<Record<string, string | number | boolean | readonly string[]>>
 
-/** The one error this library throws for bad input, bad peers and bad disks. Match on `code`, never on `message`. */
+/**
+ * The error that the library throws for bad input, misbehaving peers and failing disks. Match on
+ * `code`, never on `message`.
+ *
+ * @example
+ * try {
+ *   await replica.append(frontier, draft)
+ * } catch (error) {
+ *   if (!hasCode(error, 'ERR_EVENT_SHAPE')) throw error
+ * }
+ */
 export class ReplicaError extends Error {
   override readonly name = 'ReplicaError'
   readonly code: ErrorCode
@@ -114,22 +131,29 @@ export class ReplicaError extends Error {
     this.facts = options.facts ?? {}
   }
 
+  /** Exit code of the command line, 0 to 4. */
   get exitCode(): ExitCode {
     return CODES[this.code].exit
   }
 
-  /** WebSocket close code (RFC 6455 section 7.4.2, private range); 4500 where the code never ends a connection. */
+  /**
+   * WebSocket close code (RFC 6455 section 7.4.2, private range). 4500 for a code that never ends a
+   * connection.
+   */
   get closeCode(): number {
     const entry: CodeEntry = CODES[this.code]
     return entry.close ?? 4500
   }
 }
 
+/** Returns whether `text` is a code of the table. */
 export function isErrorCode(text: string): text is ErrorCode {
   return Object.hasOwn(CODES, text)
 }
 
-/** True when `error` is a ReplicaError with one of `codes` (with any code when none is named). */
+/**
+ * Returns whether `error` is a ReplicaError with one of `codes`. Without `codes`, any code matches.
+ */
 export function hasCode(error: unknown, ...codes: ErrorCode[]): error is ReplicaError {
   return error instanceof ReplicaError && (codes.length === 0 || codes.includes(error.code))
 }

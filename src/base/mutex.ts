@@ -1,11 +1,11 @@
-// Asynchronous building blocks for one owner: a FIFO mutex, a deferred promise, promises that wait by name, and a wake-up
-// signal.
+// Asynchronous building blocks for one owner: a FIFO mutex, a deferred promise, promises that wait
+// by name, and a wake-up signal.
 
 import { ReplicaError } from './errors.ts'
 
 /**
- * Runs asynchronous tasks one at a time, in the order of the calls. A task that fails does not stop the tasks after it.
- * A task that calls `run` of its own mutex and awaits the result never ends.
+ * Runs asynchronous tasks one at a time, in the order of the calls. A task that fails does not stop
+ * the tasks after it. A task that calls `run` of its own mutex and awaits the result never ends.
  *
  * @example
  * const mutex = new Mutex()
@@ -28,7 +28,10 @@ export class Mutex {
     return this.#closing === undefined ? this.#enqueue(task) : Promise.reject(closedError())
   }
 
-  /** Rejects further tasks, waits for earlier ones, then runs `task`. A second call returns the promise of the first. */
+  /**
+   * Rejects further tasks, waits for earlier ones, then runs `task`. A second call returns the
+   * promise of the first.
+   */
   close(task: () => Promise<void> = async () => {}): Promise<void> {
     this.#closing ??= this.#enqueue(task)
     return this.#closing
@@ -75,7 +78,10 @@ export class PendingRequests {
     return this.#requests.has(name)
   }
 
-  /** Returns a promise that settles under `name`. The caller uses each name for one pending promise at a time. */
+  /**
+   * Returns a promise that settles under `name`. The caller uses each name for one pending promise
+   * at a time.
+   */
   add<T>(name: string): Promise<T> {
     return new Promise<T>((resolve, reject) => this.#requests.set(name, { resolve, reject }))
   }

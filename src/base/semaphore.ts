@@ -11,7 +11,10 @@ export class Semaphore {
     this.#permits = permits
   }
 
-  /** Calls `start` once a permit is free, at once where one is. The caller gives the permit back with `release`. */
+  /**
+   * Calls `start` once a permit is free, at once where one is. The caller gives the permit back
+   * with `release`.
+   */
   acquire(start: () => void): void {
     if (this.#taken < this.#permits) {
       this.#taken += 1
@@ -19,7 +22,10 @@ export class Semaphore {
     } else this.#waiting.push(start)
   }
 
-  /** Gives the permit to the oldest waiter, in a new iteration of the event loop, after pending socket events. */
+  /**
+   * Gives the permit to the oldest waiter, in a new iteration of the event loop, after pending
+   * socket events.
+   */
   release(): void {
     const next = this.#waiting.shift()
     if (next === undefined) this.#taken -= 1
@@ -47,7 +53,9 @@ export class TaskTracker {
     }
   }
 
-  /** Runs a task that nobody awaits. The task no longer counts when `done` or `failed` is called. */
+  /**
+   * Runs a task that nobody awaits. The task no longer counts when `done` or `failed` is called.
+   */
   spawn<T>(task: () => Promise<T>, done: (outcome: T) => void, failed: (error: unknown) => void): void {
     const settled = this.track(task)
       .then(done, failed)

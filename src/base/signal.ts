@@ -4,8 +4,8 @@ import { ReplicaError } from './errors.ts'
 import { Deferred } from './mutex.ts'
 
 /**
- * Wakes all current waiters. A notification without a waiter has no effect, so a loop calls `wait` first, then looks for
- * work, then awaits the promise.
+ * Wakes all current waiters. A notification without a waiter has no effect, so a loop calls `wait`
+ * first, then looks for work, then awaits the promise.
  */
 export class Signal {
   #next: Deferred<void> | undefined

@@ -1,6 +1,9 @@
 // Text: order by UTF-8 bytes, Unicode white space, and excerpts for messages.
 
-/** Compares by code points, which is the order of the UTF-8 bytes. JavaScript's `<` compares UTF-16 units. */
+/**
+ * Compares by code points, which is the order of the UTF-8 bytes. JavaScript's `<` compares UTF-16
+ * units.
+ */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length)
   for (let at = 0; at < length; at++) {
@@ -16,8 +19,9 @@ function rank(unit: number): number {
   return unit >= 0xd800 && unit < 0xe000 ? unit + 0x2800 : unit
 }
 
-// White space is the Unicode property White_Space, as in the reference. `trim()` and `\s` differ: they keep U+0085 and
-// remove U+FEFF. Untrusted text may be megabytes of white space, so every walk is linear.
+// White space is the Unicode property White_Space, as in the reference. `trim()` and `\s` differ:
+// they keep U+0085 and remove U+FEFF. Untrusted text may be megabytes of white space, so every walk
+// is linear.
 
 const WHITE_SPACE = /^\p{White_Space}$/u
 

@@ -1,3 +1,5 @@
-// The version of this package, as package.json states it (a test holds the two equal): needed where no file may be read.
+// Version of this package, for code that must not read a file. A test compares it with
+// package.json.
 
+/** Version of this package, as in package.json. */
 export const PACKAGE_VERSION = '0.1.0'
