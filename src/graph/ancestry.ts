@@ -1,30 +1,45 @@
-// Which nodes of a DAG are ancestors of which, answered without a walk (protocol/replay.md, R15). Nodes are put on chains, each of
-// which is a line of ancestors; a node's clock says how far it has seen every other chain, and is shared with its parent's as long as
-// a line goes on undisturbed. Memory follows the number of forks and joins, not nodes times chains. Nothing is ever taken
-// back: ancestry doesn't depend on the order of replay.
+// Ancestor queries on a growing DAG without a walk (chain decomposition and vector clocks).
+//
+// Each node lies on one chain, and each chain is a line of ancestors. The clock of a node counts
+// the nodes of every other chain that it descends from; a node with one parent on its own chain
+// shares the clock of that parent. Memory therefore grows with the number of forks and joins, not
+// with nodes times chains. Ancestry does not depend on the order of replay, so nothing is ever
+// removed. Spec: protocol/replay.md, R15.
 
 import { type Clock, countOf, EMPTY_CLOCK, joined, withCount } from './vector-clock.ts'
 
-/** So many idle chains are tried before a fork gets a chain of its own; more would save chains and change no answer. */
+/**
+ * Idle chains tried before a fork starts a new chain. A greater number saves chains and changes no
+ * result.
+ */
 const IDLE_MAX = 32
 
+/**
+ * Nodes are numbered 0, 1, 2 … in the order of `add`.
+ *
+ * @example
+ * const ancestry = new Ancestry()
+ * const root = ancestry.add([])
+ * const child = ancestry.add([root])
+ * ancestry.precedes(root, child) // true
+ */
 export class Ancestry {
-  /** The chain of each node, and its place there. */
+  /** The chain of each node, and its position there. */
   #chains = new Uint32Array(64)
   #places = new Uint32Array(64)
-  /** What each node has seen of other chains than its own. */
+  /** For each node, how many nodes of each other chain precede it. */
   readonly #clocks: Clock[] = []
   /** The last node of each chain. */
   readonly #tips: number[] = []
-  /** The latest chains on whose last node something else than their own continuation was built, each once. */
+  /** The latest chains whose last node has a child on another chain, each once. */
   readonly #idle: number[] = []
 
-  /** How many nodes there are; the next one gets this number. */
+  /** Number of nodes, and the number of the next one. */
   get size(): number {
     return this.#clocks.length
   }
 
-  /** Adds a node above nodes that are there, and answers its number: 0, 1, 2 … */
+  /** Adds a node and returns its number. @throws TypeError for a parent that was not added */
   add(parents: readonly number[]): number {
     const node = this.size
     for (const parent of parents)
@@ -41,7 +56,7 @@ export class Ancestry {
     return node
   }
 
-  /** True when `a` is an ancestor of `b`; no node is its own. */
+  /** Returns whether `a` is an ancestor of `b`. A node is not its own ancestor. */
   precedes(a: number, b: number): boolean {
     const chain = this.#chains[a]!
     const place = this.#places[a]!
@@ -62,7 +77,10 @@ export class Ancestry {
     return clock
   }
 
-  /** A chain that nobody continues and of which this clock has seen all: it may go on with a node that has this clock. */
+  /**
+   * Returns an idle chain all of whose nodes this clock covers: a node with this clock may continue
+   * it.
+   */
   #idleChain(clock: Clock): number | undefined {
     return this.#idle.findLast(chain => countOf(clock, chain) > this.#places[this.#tips[chain]!]!)
   }

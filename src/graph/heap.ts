@@ -1,9 +1,12 @@
-// A binary heap of unsigned 32-bit numbers, least first, in one typed array: 4 bytes an entry where objects cost 50.
+// Binary min-heap of unsigned 32-bit numbers in one typed array: 4 bytes per entry, where objects
+// take 50.
 
+/** Grows as needed. */
 export class Heap {
   #entries: Uint32Array
   #size = 0
 
+  /** @param capacity entries before the first growth */
   constructor(capacity = 64) {
     this.#entries = new Uint32Array(Math.max(capacity, 1))
   }
@@ -12,6 +15,7 @@ export class Heap {
     return this.#size
   }
 
+  /** Adds an entry of 0 to 2^32 − 1. Duplicates stay. */
   push(entry: number): void {
     if (this.#size === this.#entries.length) {
       const larger = new Uint32Array(this.#size * 2)
@@ -29,7 +33,7 @@ export class Heap {
     entries[at] = entry
   }
 
-  /** The least entry, taken out; undefined when there is none. */
+  /** Removes and returns the least entry; undefined if the heap is empty. */
   pop(): number | undefined {
     if (this.#size === 0) return undefined
     const entries = this.#entries

@@ -1,35 +1,39 @@
-// The replay order of a log that grows (protocol/admission.md, D7 to D9): nodes are added as they arrive, and the order is made again
-// only from the first place on at which a new node belongs. What is built on the present heads goes to the end and costs nothing more
-// than itself; a node that was made long ago costs what lies behind its place. 60 bytes a node and 4 a parent stay in memory.
-// replay.ts gives the same order for a log that is read once.
+// Replay order of a growing log. Nodes are added as they arrive; `settle` sorts again only from the
+// first position that changes. A node on the current heads goes to the end and costs only itself. A
+// node that was made long ago costs all nodes after its position. Memory: 60 bytes per node and 4
+// per parent. replica/log-order.ts gives the same order for a log that is read once. Spec:
+// protocol/admission.md, D7 to D9.
 
 import { yieldToEventLoop } from '../base/cooperative.ts'
 import { compareWords, KEY_WORDS, type KeyedNode, LABEL_WORDS, sortByKey, writeKey } from './sort-keys.ts'
 import { topologicalSort } from './topological-sort.ts'
 
-/** So many nodes and more are sorted in passes that let others have their turn. */
+/** From this many nodes on, sorting yields to the event loop between passes. */
 const FEW = 4096
 
+/** Nodes have the sequence numbers of their log: 0, 1, 2 … in the order of `add`. */
 export class IncrementalOrder {
   #keys = new Uint32Array(64 * KEY_WORDS)
-  /** Where the parents of each node begin in `#parents`. */
+  /** Index of the first parent of each node in `#parents`. */
   #starts = new Uint32Array(65)
   #parents = new Uint32Array(64)
   #order = new Uint32Array(64)
-  /** The place of each node in the order; before it is settled, its place among those that are being placed. */
+  /**
+   * Position of each node in the order; during `settle`, its index among the nodes that are sorted.
+   */
   #places = new Uint32Array(64)
   #count = 0
   #settled = 0
 
-  /** Nodes added. The next one gets this sequence number. */
+  /** Number of nodes added, and the sequence number of the next one. */
   get size(): number {
     return this.#count
   }
 
-  /** Adds the next node of the log; its parents are there. */
+  /** Adds the next node of the log. @throws TypeError for a parent that was not added */
   add(node: KeyedNode & { readonly parents: readonly number[] }): void {
     const seq = this.#count
-    if (node.parents.some(parent => parent >= seq)) throw new TypeError('a parent is not there yet')
+    if (node.parents.some(parent => parent >= seq)) throw new TypeError('a parent was not added yet')
     if (seq === this.#order.length) this.#grow()
     const start = this.#starts[seq]!
     const end = start + node.parents.length
@@ -40,7 +44,10 @@ export class IncrementalOrder {
     this.#count += 1
   }
 
-  /** Text that is equal for nodes that carry the same event, by the first 128 bits of its hash. */
+  /**
+   * Returns a text that is equal for nodes with the same event: the first 128 bits of the event's
+   * hash.
+   */
   eventKey(seq: number): string {
     const at = seq * KEY_WORDS + LABEL_WORDS
     const halves: number[] = []
@@ -48,16 +55,20 @@ export class IncrementalOrder {
     return String.fromCharCode(...halves)
   }
 
-  /** The node at a place of the order as it was settled. */
+  /** Returns the node at a position of the order as of the last `settle`. */
   at(place: number): number {
     return this.#order[place]!
   }
 
+  /** Returns the position of a node in the order as of the last `settle`. */
   placeOf(seq: number): number {
     return this.#places[seq]!
   }
 
-  /** Gives the nodes added since their places; answers the first place that holds another node than before, or none held. */
+  /**
+   * Sorts the nodes added since the last call. Returns the first position whose node is new or
+   * differs.
+   */
   async settle(): Promise<number> {
     const from = this.#firstDifference()
     const members = this.#members(from)
@@ -73,7 +84,7 @@ export class IncrementalOrder {
     return from
   }
 
-  /** The first place at which a new node would be taken before the one that stands there. */
+  /** Returns the first position whose node a new node precedes. */
   #firstDifference(): number {
     let first = this.#settled
     for (let seq = this.#settled; seq < this.#count; seq++) {
@@ -86,7 +97,7 @@ export class IncrementalOrder {
     return first
   }
 
-  /** The nodes to be placed: those at and behind `from`, and the new ones. */
+  /** Returns the nodes to sort: those from position `from` on, and the new ones. */
   #members(from: number): Uint32Array {
     const members = new Uint32Array(this.#count - from)
     members.set(this.#order.subarray(from, this.#settled))
@@ -94,7 +105,9 @@ export class IncrementalOrder {
     return members
   }
 
-  /** The DAG of these nodes alone: what is before them is placed, and bars nothing. */
+  /**
+   * Returns the DAG of these nodes alone. Parents before them are sorted already and do not count.
+   */
   async #graphOf(members: Uint32Array, from: number) {
     for (let seq = this.#settled; seq < this.#count; seq++) this.#places[seq] = seq
     const degrees = new Uint32Array(members.length)

@@ -1,12 +1,15 @@
-// Sort keys of nodes: the first bits of event id, event digest and node digest, ten 32-bit words a node in one array.
-// Spec: protocol/admission.md, D8 and D9.
+// Sort keys of nodes: event id, then 128 bits of the event digest, then 128 bits of the node
+// digest; ten 32-bit words per node in one array. Ids have 64 bits, so two contents may share one;
+// then the digests decide. Spec: protocol/admission.md, D8 and D9.
 
 import { type Digest, sha256 } from '../base/bytes.ts'
 import { yieldToEventLoop } from '../base/cooperative.ts'
 
-/** Words of 32 bits kept for a node: two of label, four of event digest, four of node digest. */
+/** 32-bit words per key: two of the event id, four of the event digest, four of the node digest. */
 export const KEY_WORDS = 10
+/** Words of the event id, at the start of a key. */
 export const LABEL_WORDS = 2
+/** Words of event id and event digest, at the start of a key. */
 export const EVENT_WORDS = 6
 
 /** The parts of a sort key. */
@@ -33,7 +36,10 @@ function putWords(keys: Uint32Array, at: number, bytes: Uint8Array): void {
   }
 }
 
-/** Nodes by label, event digest, node digest: a radix sort by label in four passes, then the few that share one. */
+/**
+ * Returns the nodes in the order of their keys. A radix sort by event id in four passes, then a
+ * comparison sort of the few nodes that share an id. Yields to the event loop after each pass.
+ */
 export async function sortByKey(keys: Uint32Array): Promise<Uint32Array> {
   const count = keys.length / KEY_WORDS
   let sorted = Uint32Array.from({ length: count }, (_, i) => i)
@@ -65,7 +71,7 @@ export async function sortByKey(keys: Uint32Array): Promise<Uint32Array> {
   return sorted
 }
 
-/** Within each run of one label, by the rest of the key. */
+/** Sorts each run of one event id by the rest of the key. */
 function sortTwins(sorted: Uint32Array, keys: Uint32Array): void {
   const byRest = (a: number, b: number): number => compareWords(keys, a, b, LABEL_WORDS, KEY_WORDS)
   let from = 0
@@ -76,6 +82,7 @@ function sortTwins(sorted: Uint32Array, keys: Uint32Array): void {
   }
 }
 
+/** Compares the words `from` up to `to` of the keys of nodes `a` and `b`. */
 export function compareWords(keys: Uint32Array, a: number, b: number, from: number, to: number): number {
   for (let word = from; word < to; word++) {
     const difference = keys[a * KEY_WORDS + word]! - keys[b * KEY_WORDS + word]!

@@ -1,24 +1,30 @@
-// Replay order: topological, and among the events whose parents are all placed the least id first. It depends on the DAG
-// alone, never on arrival, so equal sets give equal orders. This file holds the algorithm over flat typed arrays (no
-// object for a node) and the two orders over (id, parents) pairs and (id, timestamp) pairs;
-// dag/replay.ts applies it to a stored log. Specification: protocol/admission.md, D7 and D10.
+// Deterministic topological sort: parents first; among the events whose parents are all sorted, the
+// least id first. The order depends on the DAG alone and not on arrival, so equal sets have equal
+// orders. The algorithm works on typed arrays without an object per node. replica/log-order.ts
+// applies it to a stored log. Spec: protocol/admission.md, D7 and D10.
 
 import { compareText } from '../base/text.ts'
 import type { IdPair } from './causal-closure.ts'
 import { Heap } from './heap.ts'
 
-/** A DAG of nodes 0 … n-1 as edge lists: node i has `degrees[i]` parents, which follow one another in `parents`. */
+/**
+ * A DAG of nodes 0 … n−1. `parents` holds the parents of node 0, then of node 1 …; node i has
+ * `degrees[i]` of them.
+ */
 export interface Graph {
   readonly degrees: Uint32Array | Uint8Array
   readonly parents: Uint32Array
-  /** The place of each node among all by id: a permutation of 0 … n-1. */
+  /** Rank of each node by id: a permutation of 0 … n−1. */
   readonly ranks: Uint32Array
 }
 
-/** After this many nodes the walk lets the caller breathe. */
+/** Nodes sorted between two pauses. */
 const STEP_NODES = 16_384
 
-/** Ids in replay order, each once; undefined when a parent is missing or the pairs form a circle. */
+/**
+ * Returns the ids in replay order, each once; undefined if a parent is missing or the pairs form a
+ * cycle.
+ */
 export function topologicalOrder(events: readonly IdPair[]): string[] | undefined {
   const parentsOf = new Map<string, Set<string>>()
   for (const event of events) {
@@ -38,7 +44,10 @@ export function topologicalOrder(events: readonly IdPair[]): string[] | undefine
   return order.length === ids.length ? Array.from(order, i => ids[i]!) : undefined
 }
 
-/** The order of a folder of events, and of the reference's own replay: timestamps as text, then ids. */
+/**
+ * Compares by timestamp as text, then by id: the order of a folder of events and of the reference's
+ * own replay.
+ */
 export function compareByTime(
   a: { readonly id: string; readonly timestamp: string },
   b: { readonly id: string; readonly timestamp: string },
@@ -55,8 +64,9 @@ function placeAll(graph: Graph): Uint32Array {
 }
 
 /**
- * Nodes in replay order; fewer than all when there is a circle. Yields now and then, so that a long walk need not hold the
- * thread. Needs about 21 bytes a node and 4 an edge beside the graph.
+ * Returns the nodes in replay order; fewer than all if the graph has a cycle. Yields after every
+ * 16,384 nodes, so that a caller can pause. Needs about 21 bytes per node and 4 per edge in
+ * addition to the graph.
  */
 export function* topologicalSort({ degrees, parents, ranks }: Graph): Generator<void, Uint32Array, void> {
   const count = degrees.length
@@ -82,7 +92,10 @@ export function* topologicalSort({ degrees, parents, ranks }: Graph): Generator<
   return order.subarray(0, placed)
 }
 
-/** Parent lists turned into child lists: the children of i lie from `starts[i]` to `starts[i + 1]`. */
+/**
+ * Turns parent lists into child lists. The children of node i begin at `starts[i]` and end before
+ * `starts[i + 1]`.
+ */
 function invert(degrees: Graph['degrees'], parents: Uint32Array): { starts: Uint32Array; children: Uint32Array } {
   const count = degrees.length
   const starts = new Uint32Array(count + 1)

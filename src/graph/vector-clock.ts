@@ -1,6 +1,7 @@
-// How far each of many chains has been seen: a persistent map from the number of a chain to a count, joined by maximum. A clock is a
-// tree of 16-way nodes and is never changed; a new one shares all that it has in common with those it was made of, so that nodes
-// of a DAG can each have one (ancestry.ts). Recursion goes down the tree: at most eight levels.
+// Vector clock: a persistent map from chain number to count, joined by maximum. A clock is an
+// immutable tree of 16-way nodes. A new clock shares all equal subtrees with the clocks it is made
+// from, so that each node of a DAG can have one (ancestry.ts). The recursion follows the tree: at
+// most eight levels.
 
 const BITS = 4
 const WIDTH = 1 << BITS
@@ -8,15 +9,17 @@ const WIDTH = 1 << BITS
 /** A leaf holds counts, an inner node holds nodes. */
 type Branch = Uint32Array | readonly (Branch | undefined)[]
 
+/** An immutable clock. Chains that it does not mention have count 0. */
 export interface Clock {
   /** Levels of inner nodes above the leaves. */
   readonly height: number
   readonly root: Branch
 }
 
+/** The clock with count 0 for every chain. */
 export const EMPTY_CLOCK: Clock = { height: 0, root: new Uint32Array(WIDTH) }
 
-/** 0 for a chain of which nothing was seen. */
+/** Returns the count of a chain, 0 if the clock does not mention it. */
 export function countOf({ height, root }: Clock, chain: number): number {
   if (chain >= capacity(height)) return 0
   let branch: Branch | undefined = root
@@ -25,7 +28,7 @@ export function countOf({ height, root }: Clock, chain: number): number {
   return branch === undefined ? 0 : (branch as Uint32Array)[chain & (WIDTH - 1)]!
 }
 
-/** The clock that has seen so many of a chain; the same one where it had already. */
+/** Returns the clock with at least `count` for `chain`; the same object if it has that already. */
 export function withCount(clock: Clock, chain: number, count: number): Clock {
   if (countOf(clock, chain) >= count) return clock
   let tall = clock
@@ -33,7 +36,7 @@ export function withCount(clock: Clock, chain: number, count: number): Clock {
   return { height: tall.height, root: changed(tall.root, tall.height, { chain, count }) }
 }
 
-/** The clock that has seen what either has; one of the two where that is all. */
+/** Returns the maximum of both clocks for every chain; the same object if one of them is that. */
 export function joined(a: Clock, b: Clock): Clock {
   if (a === b) return a
   if (a.height < b.height) return joined(b, a)
