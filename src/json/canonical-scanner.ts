@@ -1,7 +1,6 @@
-// The one-pass check that bytes are canonical JSON (protocol/event.md, V10): nothing is decoded or built, only offsets
-// move. It finds the end of canonical tokens and values, or says −1, for admission (event-layout.ts) and isCanonical.
-// That the bytes are UTF-8 at all is the caller's business: one call of isUtf8 over the whole text is cheaper than any
-// loop.
+// Finds where canonical JSON tokens and values end. One pass over the bytes; nothing is decoded or built. Used by the
+// admission of events (event/event-scanner.ts) and by isCanonical. The caller checks that the bytes are UTF-8, because one call
+// of isUtf8 over the whole text is faster than a loop here. Spec: protocol/event.md, V10.
 
 import { NODE_LIMITS } from '../base/limits.ts'
 import { isCanonicalNumber } from './number.ts'
@@ -10,12 +9,13 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const DEPTH_MAX = NODE_LIMITS.jsonDepthMax
 
-// One slot a level: is it an object, and where its last key lies. Shared by all scans, which run to their end at once.
+// Scratch memory, one slot per level: whether it is an object, and the offsets of its last key. A scan is synchronous and
+// writes each slot before it reads it, so all scans share the memory.
 const isObject = new Uint8Array(DEPTH_MAX)
 const keyStart = new Uint32Array(DEPTH_MAX)
 const keyEnd = new Uint32Array(DEPTH_MAX)
 
-/** End of the canonical value at `at` that holds at most `depthMax` levels; −1 when there is none. */
+/** Returns the end of the canonical value at `at` with at most `depthMax` levels; −1 if there is none. */
 export function valueEnd(bytes: Uint8Array, at: number, depthMax: number = DEPTH_MAX): number {
   let depth = 0
   let i = at
@@ -27,7 +27,7 @@ export function valueEnd(bytes: Uint8Array, at: number, depthMax: number = DEPTH
       keyStart[depth] = 0
       keyEnd[depth] = 0
       i += 1
-      // Closing brackets are their opening ones plus 2.
+      // The code of a closing bracket is that of the opening one plus 2.
       if (bytes[i] !== first + 2) {
         depth += 1
         if (first === 0x7b) i = keyColonEnd(bytes, i, depth - 1)
@@ -39,7 +39,7 @@ export function valueEnd(bytes: Uint8Array, at: number, depthMax: number = DEPTH
       i = scalarEnd(bytes, i)
       if (i < 0) return -1
     }
-    // A value ends at `i`; so do the containers that close right behind it.
+    // A value ends at `i`, and so do the containers that close directly after it.
     for (; depth > 0; depth--, i++) if (bytes[i] !== (isObject[depth - 1] === 1 ? 0x7d : 0x5d)) break
     if (depth === 0) return i
     if (bytes[i] !== 0x2c) return -1
@@ -49,19 +49,19 @@ export function valueEnd(bytes: Uint8Array, at: number, depthMax: number = DEPTH
   }
 }
 
-/** A key that sorts after the one before it in its object, and its colon. */
+/** Returns the end of a key and its colon; −1 unless the key sorts after the previous one of its object. */
 function keyColonEnd(bytes: Uint8Array, at: number, level: number): number {
   const end = stringEnd(bytes, at)
   if (end < 0 || bytes[end] !== 0x3a) return -1
   const before = keyStart[level]!
-  // A key never lies at offset 0, so 0 says that this is the object's first.
+  // No key has offset 0, so 0 means that this is the first key of the object.
   if (before !== 0 && !sorts(bytes, before + 1, keyEnd[level]! - 1, at + 1, end - 1)) return -1
   keyStart[level] = at
   keyEnd[level] = end
   return end + 1
 }
 
-/** End of the canonical string at `at`, quotes included; −1 when there is none. */
+/** Returns the end of the canonical string at `at`, quotes included; −1 if there is none. */
 export function stringEnd(bytes: Uint8Array, at: number): number {
   if (bytes[at] !== QUOTE) return -1
   const { length } = bytes
@@ -95,7 +95,7 @@ export function stringSpanEnd(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * Bytes of the canonical escape at `at`, 0 when it is none: a short form where there is one, else \u00 and lower-case
+ * Returns the length of the canonical escape at `at`, 0 for any other: the short form if one exists, else \u00 and lower-case
  * hex.
  */
 function escapeSize(bytes: Uint8Array, at: number): 0 | 2 | 6 {
@@ -124,7 +124,7 @@ function escapeSize(bytes: Uint8Array, at: number): 0 | 2 | 6 {
   return short ? 0 : 6
 }
 
-/** True when the text of one string sorts strictly before that of another, by the bytes that their escapes stand for. */
+/** Returns whether one string sorts strictly before another, compared by the bytes that the escapes stand for. */
 function sorts(bytes: Uint8Array, a: number, aEnd: number, b: number, bEnd: number): boolean {
   let i = a
   let j = b
@@ -138,7 +138,7 @@ function sorts(bytes: Uint8Array, a: number, aEnd: number, b: number, bEnd: numb
   return i >= aEnd && j < bEnd
 }
 
-/** The byte that the canonical escape at `at` stands for. */
+/** Returns the byte that the canonical escape at `at` stands for. */
 function escaped(bytes: Uint8Array, at: number): number {
   const kind = bytes[at + 1]!
   switch (kind) {
@@ -178,7 +178,7 @@ function scalarEnd(bytes: Uint8Array, at: number): number {
   }
 }
 
-/** The longest canonical number there is: sign, 17 digits, point, e, sign, three digits. */
+/** Length of the longest canonical number: sign, 17 digits, point, e, sign, three digits. */
 const NUMBER_BYTES_MAX = 25
 
 function numberEnd(bytes: Uint8Array, at: number): number {
@@ -190,7 +190,7 @@ function numberEnd(bytes: Uint8Array, at: number): number {
   if (i === digits || i - at > NUMBER_BYTES_MAX) return -1
   const leadingZero = bytes[digits] === 0x30 && i - digits > 1
   if (leadingZero) return -1
-  // Up to 18 digits fit 64 bits for certain; -0 is a float.
+  // Up to 18 digits always fit 64 bits. −0 is a float.
   if (isPlain && i - digits <= 18) return bytes[digits] === 0x30 && digits !== at ? -1 : i
   const limit = at + NUMBER_BYTES_MAX + 1
   while (i < limit && isNumberByte(bytes[i])) i += 1

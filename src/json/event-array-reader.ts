@@ -1,18 +1,20 @@
-// The events in a file, each as the bytes it was written in: a JSON array of events, JSON Lines, a whole frontier file
-// (its `events`), or one event (protocol/event.md, V21). Files may be larger than a string can be, so this walks bytes,
-// finds only where values begin and end, and builds nothing: whether a slice is JSON at all is for readEvent to say,
-// event by event, and the members of a frontier file that are not asked for are only counted through their brackets.
+// Slices a file into one byte range per event: a JSON array of events, JSON Lines, a frontier file (its `events`), or one
+// event. A file may be larger than a string can be, so the reader walks bytes, finds only where values begin and end, and
+// builds nothing. readEvent checks later whether a slice is JSON. Unused members of a frontier file are skipped by their
+// brackets. Spec: protocol/event.md, V21.
 
 import { ReplicaError } from '../base/errors.ts'
 import { stringSpanEnd } from './canonical-scanner.ts'
 
+/** The bytes of one event in a file. */
 export interface RawEvent {
-  /** Place in the file's list of events, from 0. */
+  /** Index in the file's list of events, from 0. */
   readonly index: number
   /** A view into the file. */
   readonly text: Uint8Array
 }
 
+/** The events of a file, and what a frontier file says about itself. */
 export interface EventLog {
   readonly form: 'array' | 'lines' | 'frontier' | 'event'
   /** The value of `frontier_id` in a frontier file, as JSON text. */
@@ -20,13 +22,16 @@ export interface EventLog {
   /** The value of `frontier` (name, compiled_at, compiler and more) in a frontier file, as JSON text. */
   readonly meta: Uint8Array | undefined
   /**
-   * From the start at each call. @throws ReplicaError ERR_JSON, with `index` in its facts, where the list itself is
-   * broken
+   * Starts from the first event at each call.
+   * @throws ReplicaError ERR_JSON, with `index` in its facts, if the list itself is not well-formed
    */
   events(): Generator<RawEvent>
 }
 
-/** @throws ReplicaError ERR_JSON for what is none of the forms, or a frontier file that names a member twice */
+/**
+ * Finds the form of a file. Reads no event.
+ * @throws ReplicaError ERR_JSON for any other form, or a frontier file that gives a member twice
+ */
 export function readLog(bytes: Uint8Array): EventLog {
   const at = spaceEnd(bytes, 0)
   const plain = { frontierId: undefined, meta: undefined }
@@ -51,7 +56,7 @@ function* once(text: Uint8Array): Generator<RawEvent> {
   yield { index: 0, text }
 }
 
-/** Each line that is not blank. */
+/** Yields each line that is not blank. */
 function* lines(bytes: Uint8Array): Generator<RawEvent> {
   let index = 0
   for (let at = spaceEnd(bytes, 0); at < bytes.length; index++) {
@@ -62,7 +67,7 @@ function* lines(bytes: Uint8Array): Generator<RawEvent> {
   }
 }
 
-/** The items of the list that opens at `at`; nothing but space may follow it before `end`. */
+/** Yields the items of the list that opens at `at`. Only space may follow it before `end`. */
 function* list(bytes: Uint8Array, at: number, end: number): Generator<RawEvent> {
   let i = spaceEnd(bytes, at + 1)
   if (bytes[i] === 0x5d) i += 1
@@ -88,7 +93,7 @@ interface FoundMembers {
   readonly members: Partial<Record<(typeof MEMBERS)[number], Uint8Array>>
 }
 
-/** The members asked for of the object that opens at `at`, and its end; undefined where it is no JSON. */
+/** Returns the members in MEMBERS of the object that opens at `at`, and its end; undefined if it is not JSON. */
 function findMembers(bytes: Uint8Array, at: number): FoundMembers | undefined {
   const members: FoundMembers['members'] = {}
   let i = spaceEnd(bytes, at + 1)
@@ -114,14 +119,14 @@ function findMembers(bytes: Uint8Array, at: number): FoundMembers | undefined {
   }
 }
 
-/** Keys of these files are written without escapes. */
+/** Compares a key with its quotes. Keys of these files have no escapes. */
 function isKey(bytes: Uint8Array, start: number, end: number, key: string): boolean {
   if (end - start !== key.length + 2) return false
   for (let i = 0; i < key.length; i++) if (bytes[start + 1 + i] !== key.charCodeAt(i)) return false
   return true
 }
 
-/** JSON Lines whose first line is broken still goes on with an object on its second. */
+/** Detects JSON Lines whose first line is damaged: the second line opens an object. */
 function nextLineOpens(bytes: Uint8Array, at: number): boolean {
   const newline = bytes.indexOf(0x0a, at)
   return newline >= 0 && bytes[spaceEnd(bytes, newline)] === 0x7b
@@ -137,7 +142,7 @@ function spaceEnd(bytes: Uint8Array, at: number): number {
   return i
 }
 
-/** End of whatever value begins at `at`: its closing quote or bracket, or the next delimiter; −1 when it doesn't end. */
+/** Returns the end of any value at `at`: its closing quote or bracket, or the next delimiter; −1 if it does not end. */
 function valueSpanEnd(bytes: Uint8Array, at: number): number {
   const first = bytes[at]
   if (first === 0x22) return stringSpanEnd(bytes, at)

@@ -1,13 +1,14 @@
-// Points in time (protocol/registry-entry.md, E1): RFC 3339 text read exactly, to the nanosecond, and compared as time.
-// Text order is not time order: `…18Z` sorts after `…18.5+00:00`, and an offset breaks it altogether. A leap second has
-// a place of its own, between the second before it and the minute after it.
+// RFC 3339 instants, exact to the nanosecond and compared as time. The order of the texts differs: `…18Z` sorts after
+// `…18.5+00:00`, and offsets change it completely. A leap second lies between the second before it and the next minute.
+// Spec: protocol/registry-entry.md, E1.
 
 import { ReplicaError } from '../base/errors.ts'
 
+/** A point in time. */
 export interface Instant {
-  /** Seconds since 1970-01-01T00:00:00Z without leap seconds; of a leap second, those of the second before it. */
+  /** Seconds since 1970-01-01T00:00:00Z without leap seconds. A leap second has those of the second before it. */
   readonly seconds: number
-  /** 0 to 999,999,999; in a leap second 1,000,000,000 more. */
+  /** 0 to 999,999,999; 1,000,000,000 more in a leap second. */
   readonly nanos: number
 }
 
@@ -18,14 +19,14 @@ const MONTH_DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 const NANOS = 1_000_000_000
 const DAY = 86_400
 
-/** @throws ReplicaError ERR_INSTANT */
+/** Returns the instant of an RFC 3339 text. @throws ReplicaError ERR_INSTANT for any other text */
 export function parseInstant(text: string): Instant {
   const instant = readInstant(text)
   if (instant === undefined) throw new ReplicaError('ERR_INSTANT', 'not an RFC 3339 date and time with an offset')
   return instant
 }
 
-/** The instant that the text names, undefined when it names none. */
+/** Returns the instant of an RFC 3339 text; undefined for any other text. */
 export function readInstant(text: string): Instant | undefined {
   const parts = RFC_3339.exec(text)
   if (parts === null) return undefined
@@ -42,7 +43,7 @@ export function readInstant(text: string): Instant | undefined {
 
 type Six = [number, number, number, number, number, number]
 
-/** Negative when `a` is earlier than `b`, 0 when they are the same instant. */
+/** Compares instants: negative if `a` is earlier than `b`, 0 if they are equal. */
 export function compareInstants(a: Instant, b: Instant): number {
   return a.seconds - b.seconds || a.nanos - b.nanos
 }
@@ -55,7 +56,7 @@ function monthDays(year: number, month: number): number {
   return month === 2 && isLeapYear(year) ? 29 : MONTH_DAYS[month - 1]!
 }
 
-/** Proleptic Gregorian days, also for the years below 100 that Date.UTC takes for those of the last century. */
+/** Proleptic Gregorian days. Date.UTC would map the years below 100 to the 20th century. */
 function daysSince1970(year: number, month: number, day: number): number {
   const before = year - 1
   const leapDays = Math.floor(before / 4) - Math.floor(before / 100) + Math.floor(before / 400)
@@ -64,7 +65,7 @@ function daysSince1970(year: number, month: number, day: number): number {
   return days - 719_162
 }
 
-/** Whether this is the last second of a month in UTC, where alone a leap second can follow. */
+/** Returns whether this is the last second of a month in UTC. A leap second can follow only there. */
 function endsMonth(seconds: number): boolean {
   const next = new Date((seconds + 1) * 1000)
   return (seconds + 1) % DAY === 0 && next.getUTCDate() === 1

@@ -1,6 +1,6 @@
-// JSON without loss: text comes in by parseJson and goes out by printJson, which prints canonically (protocol/event.md,
-// V1–V10); plain JavaScript values are turned by toJson and fromJson. Depth is bounded everywhere, so the recursion
-// below is bounded too.
+// Lossless JSON: `parseJson` reads text, `printJson` prints canonical text, `toJson` and `fromJson` convert plain JavaScript
+// values. Canonical JSON has one text per value; ids, hashes and signatures are made over it. Depth is limited everywhere,
+// so the recursion below is limited too. Spec: protocol/event.md, V1 to V10.
 
 import * as buffer from 'node:buffer'
 import { utf8 } from '../base/bytes.ts'
@@ -13,15 +13,16 @@ import { expectEnd, openCursor, readValue } from './parser.ts'
 import type { Json } from './value.ts'
 import { isUnicode, JsonNumber } from './value.ts'
 
+/** How JSON text is read. */
 export interface ParseOptions {
   /**
-   * `reference` (the default) reads floats as the reference implementation reads a file; `exact` rounds correctly and is
-   * the reading for text that is canonical already, such as a stored event.
+   * `reference` (default): reads floats as the reference implementation reads a file. `exact`: rounds correctly; use it for
+   * text that is canonical already, such as a stored event.
    */
   readonly numbers?: NumberReading
 }
 
-/** @throws ReplicaError ERR_JSON */
+/** Returns the value of a JSON text. @throws ReplicaError ERR_JSON */
 export function parseJson(text: string | Uint8Array, options: ParseOptions = {}): Json {
   const cursor = openCursor(text, options.numbers ?? 'reference')
   const value = readValue(cursor)
@@ -29,7 +30,7 @@ export function parseJson(text: string | Uint8Array, options: ParseOptions = {})
   return value
 }
 
-/** Canonical JSON. @throws ReplicaError ERR_JSON for more than 127 levels or a lone surrogate. */
+/** Returns canonical JSON. @throws ReplicaError ERR_JSON for more than 127 levels or a lone surrogate */
 export function printJson(value: Json): string {
   return print(value, 0)
 }
@@ -44,15 +45,19 @@ function print(value: Json, depth: number): string {
   return `{${keys.map(key => `${printString(key)}:${print(value.get(key)!, depth + 1)}`).join(',')}}`
 }
 
-/** JSON.stringify escapes exactly what canonical JSON escapes, but would escape lone surrogates too. */
+/**
+ * Returns the canonical JSON of a string. JSON.stringify escapes the same characters, and lone surrogates as well.
+ * @throws ReplicaError ERR_JSON for a lone surrogate
+ */
 export function printString(text: string): string {
   return JSON.stringify(wellFormed(text))
 }
 
 /**
- * A plain JavaScript value as a lossless one: whole numbers that fit 64 bits and bigints become integers, other numbers
- * floats; lossless values inside stay as they are; undefined members are left out.
- * @throws ReplicaError ERR_JSON for NaN, infinities, lone surrogates and more than 127 levels (so also for circles).
+ * Converts a plain JavaScript value. Bigints and whole numbers that fit 64 bits become integers, other numbers floats.
+ * Lossless values inside stay as they are; undefined members are left out.
+ * @throws ReplicaError ERR_JSON for NaN, infinities, lone surrogates and more than 127 levels (also for cycles)
+ * @throws TypeError for functions, symbols, undefined and instances of classes
  */
 export function toJson(value: unknown): Json {
   return lossless(value, 0)
@@ -73,7 +78,7 @@ function lossless(value: unknown, depth: number): Json {
   return object
 }
 
-/** A Date or a Buffer would turn into something that nobody meant. */
+/** Refuses instances of classes: the members of a Date or a Buffer are not its value. */
 function plainObject(value: object): object {
   const prototype = Object.getPrototypeOf(value)
   if (prototype === null || prototype === Object.prototype) return value
@@ -89,7 +94,7 @@ function isWhole(value: number): boolean {
   return Number.isInteger(value) && !Object.is(value, -0) && value >= -(2 ** 63) && value < 2 ** 64
 }
 
-/** Plain JavaScript for views: floats and integers alike become numbers, integers beyond 2^53 bigints. */
+/** Converts to plain JavaScript for display. Floats and integers become numbers, integers beyond 2^53 bigints. */
 export function fromJson(value: Json): unknown {
   return plain(value, 0)
 }
@@ -102,7 +107,7 @@ function plain(value: Json, depth: number): unknown {
   if (value === null || typeof value !== 'object') return value
   checkDepth(depth)
   if (Array.isArray(value)) return value.map(item => plain(item, depth + 1))
-  // fromEntries defines members, so that a key __proto__ is a member like any other.
+  // fromEntries defines own members, so a key __proto__ is an ordinary member.
   return Object.fromEntries(Array.from(value, ([key, member]) => [key, plain(member, depth + 1)]))
 }
 
@@ -112,18 +117,18 @@ function checkDepth(depth: number): void {
 }
 
 /**
- * The canonical form of a JSON text. With the default reading of numbers the result is byte for byte that of the
- * reference implementation, whose reader moves some long floats: a second pass may move them again. With `{ numbers:
- * 'exact' }` a canonical text is its own canonical form.
- * @throws ReplicaError ERR_JSON when the text is no JSON, or deeper than 127 levels.
+ * Returns the canonical form of a JSON text. By default, the result is byte for byte that of the reference implementation,
+ * whose reader changes some long floats; a second call may change them again. With `{ numbers: 'exact' }` a canonical text
+ * is its own canonical form.
+ * @throws ReplicaError ERR_JSON unless the text is JSON of at most 127 levels
  */
 export function canonicalize(text: string | Uint8Array, options: ParseOptions = {}): string {
   return printJson(parseJson(text, options))
 }
 
-/** True when the text is canonical JSON: one pass, no recursion, of bytes no copies. */
+/** Returns whether the text is canonical JSON. One pass without recursion; bytes are not copied. */
 export function isCanonical(text: string | Uint8Array): boolean {
-  // Bytes of a lone surrogate would be those of U+FFFD.
+  // A lone surrogate would become U+FFFD in UTF-8.
   if (typeof text === 'string') return isUnicode(text) && isCanonical(utf8(text))
   return buffer.isUtf8(text) && valueEnd(text, 0) === text.length
 }

@@ -1,13 +1,12 @@
-// Numbers of canonical JSON (protocol/event.md, V6–V9): how a number token is read and how a number is printed. Event
-// ids are hashes over these spellings, so both follow the reference implementation digit for digit: `1` and `1.0`
-// differ, and its reader of floats does not round correctly. Nothing here keeps a number as anything but its canonical
-// token.
+// Numbers of canonical JSON: reads number tokens and prints doubles. Event ids are hashes over these spellings, so both follow
+// the reference implementation digit for digit: `1` and `1.0` differ, and its float reader does not round correctly. A
+// number is kept as its canonical token. Spec: protocol/event.md, V6 to V9.
 
 import { ReplicaError } from '../base/errors.ts'
 
 /**
- * How a float token becomes a double. `reference`: as the reference implementation reads it, up to a few units in the
- * last place off. `exact`: correctly rounded, so that a canonical token is read as itself.
+ * How a float token becomes a double. `reference`: as the reference implementation reads it, with an error of up to a few
+ * units in the last place. `exact`: correctly rounded, so that a canonical token is read as itself.
  */
 export type NumberReading = 'reference' | 'exact'
 
@@ -17,8 +16,8 @@ const EXPONENT_MAX = 2 ** 31 - 1
 const POWERS_OF_TEN = Array.from({ length: 309 }, (_, exponent) => Number(`1e${exponent}`))
 
 /**
- * The canonical spelling of a number token (RFC 8259 grammar, not checked again here).
- * @throws ReplicaError ERR_JSON when it is beyond the range of a double.
+ * Returns the canonical spelling of a number token. The token follows the grammar of RFC 8259; that is not checked here.
+ * @throws ReplicaError ERR_JSON for a number beyond the range of a double
  */
 export function canonicalNumber(token: string, reading: NumberReading): string {
   if (isInteger(token)) return token
@@ -27,7 +26,7 @@ export function canonicalNumber(token: string, reading: NumberReading): string {
   return printFloat(value)
 }
 
-/** True when `token` is the canonical spelling of some integer or some finite double. */
+/** Returns whether `token` is the canonical spelling of an integer or a finite double. */
 export function isCanonicalNumber(token: string): boolean {
   if (isInteger(token)) return true
   const value = Number(token)
@@ -35,8 +34,8 @@ export function isCanonicalNumber(token: string): boolean {
 }
 
 /**
- * Shortest digits that read back correctly rounded; plain with a point while the exponent of the leading digit is −5 to
- * 15, else with an exponent that always shows its sign. JavaScript's own spellings, cut over at other exponents.
+ * Returns the shortest digits that read back as `value`: with a decimal point if the exponent of the first digit is −5 to
+ * 15, else with an exponent and its sign. JavaScript uses the same spellings with other limits.
  */
 export function printFloat(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0.0' : '0.0'
@@ -46,7 +45,7 @@ export function printFloat(value: number): string {
 }
 
 /**
- * True when a number token without leading zeros is an integer that fits u64 or i64; such a token is canonical already.
+ * Returns whether a token without leading zeros is an integer that fits u64 or i64. Such a token is canonical.
  */
 function isInteger(token: string): boolean {
   const negative = token.charCodeAt(0) === 0x2d
@@ -64,15 +63,15 @@ function fits(digits: string, max: string): boolean {
   return digits.length < max.length || (digits.length === max.length && digits <= max)
 }
 
-/** Tokens on which both readings agree: no exponent and so few digits that one division is all the rounding there is. */
+/** Returns whether both readings agree: no exponent, and so few digits that only one division rounds. */
 function readsExactly(token: string): boolean {
   return token.length <= 16 && !/[eE]/.test(token)
 }
 
 /**
- * The reference's reader: digits are gathered in a u64 until the next one would overflow it (integer digits beyond that
- * raise the exponent, fraction digits are ignored), then one multiplication or division by a power of ten, or, below
- * 1e-308, several divisions. Infinity where it refuses.
+ * Reads as the reference does. It collects digits in a u64 until the next digit would overflow; further integer digits raise
+ * the exponent, further fraction digits are ignored. Then it multiplies or divides once by a power of ten; below 1e-308 it
+ * divides several times. Returns Infinity where the reference refuses.
  */
 function referenceDouble(token: string): number {
   const parts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?)(\d+))?$/.exec(token)
@@ -86,7 +85,7 @@ function referenceDouble(token: string): number {
     significand = significand.slice(0, kept)
   }
   for (const digit of fraction) {
-    // The first fraction digit is tried even after integer digits were dropped: so does the reference.
+    // Like the reference, this tries the first fraction digit even after integer digits were dropped.
     const next = significand === '' && digit === '0' ? '' : significand + digit
     if (!fits(next, U64_MAX)) break
     significand = next
@@ -110,13 +109,17 @@ function scale(significand: number, exponent: number): number {
   return rest >= 0 ? value * POWERS_OF_TEN[rest]! : value / POWERS_OF_TEN[-rest]!
 }
 
-const BITS = new DataView(new ArrayBuffer(8))
-
-/** `value` must be finite: JSON has no other numbers. */
+/**
+ * Prints a double with a fixed number of decimals as the reference does: its exact value, rounded to nearest, ties to even.
+ * The texts are parts of events and so of their ids. `toFixed` differs: it rounds ties up (0.0625 gives 0.063), loses the
+ * sign of −0 and ends at 1e21.
+ * @throws TypeError for NaN and infinities
+ */
 export function printFixed(value: number, decimals: number): string {
   if (!Number.isFinite(value)) throw new TypeError(`${value} has no decimals`)
-  BITS.setFloat64(0, value)
-  const bits = BITS.getBigUint64(0)
+  const view = new DataView(new ArrayBuffer(8))
+  view.setFloat64(0, value)
+  const bits = view.getBigUint64(0)
   const biased = Number((bits >> 52n) & 0x7ffn)
   const fraction = bits & ((1n << 52n) - 1n)
   const significand = biased === 0 ? fraction : fraction | (1n << 52n)
@@ -129,7 +132,7 @@ export function printFixed(value: number, decimals: number): string {
   return `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`
 }
 
-/** number × 2^exponent, to the nearest integer, ties to even. */
+/** Returns number × 2^exponent, rounded to the nearest integer, ties to even. */
 function roundShift(number: bigint, exponent: number): bigint {
   if (exponent >= 0) return number << BigInt(exponent)
   const shift = BigInt(-exponent)

@@ -1,7 +1,6 @@
-// A reader of JSON text that loses nothing: numbers keep their canonical spelling, objects are maps, strings are whole
-// Unicode. It accepts exactly what the reference implementation accepts (protocol/event.md, V1–V3), walks without
-// recursion, and stops at a depth. Functions over a cursor, so that a caller can read the members of an object one by
-// one.
+// Lossless JSON parser: numbers keep their canonical spelling, objects are Maps, strings are well-formed Unicode. It accepts
+// what the reference implementation accepts, is not recursive, and limits the depth. It consists of functions over a
+// cursor, so that a caller can read the members of an object one by one. Spec: protocol/event.md, V1 to V3 and V16.
 
 import * as buffer from 'node:buffer'
 import { asBuffer } from '../base/bytes.ts'
@@ -11,6 +10,7 @@ import type { NumberReading } from './number.ts'
 import type { Json } from './value.ts'
 import { isUnicode, JsonNumber } from './value.ts'
 
+/** A position in a JSON text. */
 export interface ParserCursor {
   readonly text: string
   /** Offset of the next character, in UTF-16 units. */
@@ -18,7 +18,7 @@ export interface ParserCursor {
   readonly numbers: NumberReading
 }
 
-/** A cursor at the start of `text`. @throws ReplicaError ERR_JSON when it is no Unicode text. */
+/** Returns a cursor at the start of `text`. @throws ReplicaError ERR_JSON unless `text` is well-formed Unicode */
 export function openCursor(text: string | Uint8Array, numbers: NumberReading): ParserCursor {
   return { text: decode(text), at: 0, numbers }
 }
@@ -36,7 +36,7 @@ function fail(cursor: ParserCursor, reason: string): never {
   throw new ReplicaError('ERR_JSON', `${reason} at character ${cursor.at}`, { facts: { offset: cursor.at } })
 }
 
-/** The next character after white space, not consumed; the empty string at the end. */
+/** Returns the next character after white space without consuming it; the empty string at the end. */
 export function peek(cursor: ParserCursor): string {
   const { text } = cursor
   let at = cursor.at
@@ -48,13 +48,13 @@ export function peek(cursor: ParserCursor): string {
   return text.charAt(at)
 }
 
-/** Consumes this character, after white space. */
+/** Consumes white space and this character. @throws ReplicaError ERR_JSON */
 function expect(cursor: ParserCursor, character: string): void {
   if (peek(cursor) !== character) fail(cursor, `"${character}" expected`)
   cursor.at += 1
 }
 
-/** Only white space may be left. */
+/** Checks that only white space is left. @throws ReplicaError ERR_JSON */
 export function expectEnd(cursor: ParserCursor): void {
   if (peek(cursor) !== '') fail(cursor, 'text after the value')
 }
@@ -65,7 +65,10 @@ interface Frame {
   key: string
 }
 
-/** One value with at most `depthMax` arrays and objects inside each other; a repeated key keeps its last value. */
+/**
+ * Consumes and returns one value with at most `depthMax` nested arrays and objects. A repeated key keeps its last value.
+ * @throws ReplicaError ERR_JSON
+ */
 export function readValue(cursor: ParserCursor, depthMax: number = NODE_LIMITS.jsonDepthMax): Json {
   const open: Frame[] = []
   for (;;) {
@@ -134,7 +137,7 @@ function readScalar(cursor: ParserCursor): Json {
   return JsonNumber.read(takeNumber(cursor), cursor.numbers)
 }
 
-/** Consumes a number, whatever its size, and answers its token; the last thing that a value may be. */
+/** Consumes a number of any size and returns its token. Callers try all other kinds of values first. */
 function takeNumber(cursor: ParserCursor): string {
   const { text, at } = cursor
   NUMBER.lastIndex = at
@@ -169,7 +172,7 @@ function readString(cursor: ParserCursor): string {
   return escaped ? unescapeString(cursor, text.slice(start, at + 1)) : text.slice(start + 1, at)
 }
 
-/** JSON.parse knows the escapes; that surrogates come in pairs it leaves to us. */
+/** JSON.parse reads the escapes but accepts lone surrogates. */
 function unescapeString(cursor: ParserCursor, literal: string): string {
   let value: string
   try {
@@ -183,8 +186,9 @@ function unescapeString(cursor: ParserCursor, literal: string): string {
 }
 
 /**
- * The members of the object at the cursor, one by one: `onMember` gets each key and must consume its value.
- * Repeated keys are the caller's business.
+ * Reads the object at the cursor. Calls `onMember` with each key; the callback consumes the value. Repeated keys are
+ * reported each time.
+ * @throws ReplicaError ERR_JSON
  */
 export function readMembers(cursor: ParserCursor, onMember: (key: string) => void): void {
   expect(cursor, '{')
@@ -198,7 +202,10 @@ export function readMembers(cursor: ParserCursor, onMember: (key: string) => voi
   expect(cursor, '}')
 }
 
-/** The items of the array at the cursor: `onItem` gets each index and must consume the item. */
+/**
+ * Reads the array at the cursor. Calls `onItem` with each index; the callback consumes the item.
+ * @throws ReplicaError ERR_JSON
+ */
 export function readItems(cursor: ParserCursor, onItem: (index: number) => void): void {
   expect(cursor, '[')
   if (peek(cursor) !== ']') {
@@ -214,7 +221,11 @@ export function readItems(cursor: ParserCursor, onItem: (index: number) => void)
 const OBJECT = 1
 const ARRAY = 2
 
-/** Consumes one value. @throws ReplicaError ERR_JSON */
+/**
+ * Consumes one value that nobody uses, such as an unknown member of an event. As in the reference, only the syntax is
+ * checked: the value may be deeper than `readValue` allows, a number beyond any double, an escape half of a surrogate pair.
+ * @throws ReplicaError ERR_JSON
+ */
 export function skipValue(cursor: ParserCursor): void {
   const open = new Levels()
   for (;;) {
@@ -235,12 +246,12 @@ export function skipValue(cursor: ParserCursor): void {
   }
 }
 
-/** Which kinds of brackets are open: an array of strings would be eight times as large as a text of brackets alone. */
+/** A stack of open brackets, one byte each: an array of strings would take eight times the text. */
 class Levels {
   #kinds = new Uint8Array(64)
   #depth = 0
 
-  /** 0 when nothing is open. */
+  /** OBJECT, ARRAY, or 0 if nothing is open. */
   get top(): number {
     return this.#depth === 0 ? 0 : this.#kinds[this.#depth - 1]!
   }

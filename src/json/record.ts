@@ -1,5 +1,5 @@
-// Flat JSON records read strictly and without loss: members of known names and types, each at most once; members that a
-// record doesn't list are kept as they are, mean nothing here and are never signed (protocol/registry-entry.md, E3).
+// Strict, lossless reader of flat JSON records: members of known names and types, each at most once. Members that the record
+// does not list are kept as they are and are never signed. Spec: protocol/registry-entry.md, E3.
 
 import { isLowerHex } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
@@ -12,13 +12,20 @@ import type { NumberReading } from './number.ts'
 import { expectEnd, openCursor, type ParserCursor, peek, readMembers, readValue } from './parser.ts'
 import type { Json } from './value.ts'
 
-/** What a record is called in messages, and the code it is refused with. */
+/** How messages call a record, and the code of its errors. */
 export interface RecordForm {
   readonly what: string
   readonly code: ErrorCode
 }
 
-/** The members of one record, read by name; `rest` are those that nobody took. */
+/**
+ * The members of one record, read by name. Each reading method throws the form's code if the member has another type.
+ *
+ * @example
+ * const reader = readRecordText({ what: 'an entry', code: 'ERR_ENTRY' }, text)
+ * const owner = reader.hex('owner_pubkey', 32)
+ * const unknown = reader.rest()
+ */
 export class RecordReader {
   readonly #form: RecordForm
   readonly #members: Map<string, Json>
@@ -29,44 +36,48 @@ export class RecordReader {
     this.#members = members
   }
 
+  /** Returns an error with the code of the form. */
   refuse(reason: string): ReplicaError {
     return new ReplicaError(this.#form.code, `${this.#form.what}: ${reason}`)
   }
 
+  /** Returns the member, undefined if it is absent. */
   value(name: string): Json | undefined {
     this.#taken.add(name)
     return this.#members.get(name)
   }
 
+  /** Returns a string. */
   string(name: string): string {
     const value = this.value(name)
     if (typeof value === 'string') return value
     throw this.refuse(value === undefined ? `${name} is missing` : `${name} is not a string`)
   }
 
-  /** A string that is more than white space. */
+  /** Returns a string that is not blank. */
   words(name: string): string {
     return this.#where(this.string(name), text => !isBlank(text), `${name} is blank`)
   }
 
-  /** Absent or null is undefined. */
+  /** Returns undefined if the member is absent or null. */
   optional(name: string): string | undefined {
     return (this.value(name) ?? null) === null ? undefined : this.string(name)
   }
 
+  /** Returns a list of strings, empty if the member is absent. */
   strings(name: string): string[] {
     const value = this.value(name) ?? []
     if (Array.isArray(value) && value.every(item => typeof item === 'string')) return value as string[]
     throw this.refuse(`${name} is not a list of strings`)
   }
 
-  /** Exactly this text; also when the member is absent and may be. */
+  /** Checks that `schema` is `expected`. An optional member may be absent. Returns `expected`. */
   schema(expected: string, options: { required: boolean }): string {
     const found = options.required ? this.string('schema') : (this.optional('schema') ?? expected)
     return this.#where(found, text => text === expected, `schema is not ${expected}`)
   }
 
-  /** Lower-case hex of so many bytes. */
+  /** Returns lower-case hex of exactly `bytes` bytes. */
   hex(name: string, bytes: number): string {
     return this.#where(
       this.string(name),
@@ -75,7 +86,7 @@ export class RecordReader {
     )
   }
 
-  /** Text of RFC 3339; it is signed as text and therefore kept as text. */
+  /** Returns an RFC 3339 time as text, because it is signed as text. */
   instant(name: string): string {
     return this.#where(
       this.string(name),
@@ -84,10 +95,12 @@ export class RecordReader {
     )
   }
 
+  /** Returns a frontier id. */
   frontier(name: string): string {
     return this.#where(this.string(name), isFrontierId, `${name} is not a frontier name`)
   }
 
+  /** Returns the members that no method read. */
   rest(): Map<string, Json> {
     return new Map([...this.#members].filter(([name]) => !this.#taken.has(name)))
   }
@@ -110,7 +123,7 @@ export function readRecordText(
   return reader
 }
 
-/** The record at the cursor, where a list of records is read. */
+/** Reads the record at the cursor, as part of a list. @throws as `readRecordText` does */
 export function readRecordAt(
   form: RecordForm,
   cursor: ParserCursor,
@@ -131,7 +144,7 @@ export function readRecordAt(
   return reader
 }
 
-/** Canonical text of the members that are there, and of the rest. */
+/** Returns the canonical text of `rest` and of the members that are not undefined. */
 export function printRecord(
   members: Readonly<Record<string, Json | undefined>>,
   rest: ReadonlyMap<string, Json>,

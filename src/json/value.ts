@@ -1,13 +1,20 @@
-// What a JSON value is here when nothing may be lost: objects are Maps (so `__proto__` is a key like any other) and
-// numbers keep their canonical spelling (so 1.0 stays apart from 1, and 2^64 − 1 stays exact).
+// Lossless JSON values: objects are Maps, so `__proto__` is an ordinary key; numbers keep their canonical spelling, so 1.0
+// differs from 1 and 2^64 − 1 stays exact.
 
 import { ReplicaError } from '../base/errors.ts'
 import type { NumberReading } from './number.ts'
 import { canonicalNumber, printFloat } from './number.ts'
 
+/** A JSON value. */
 export type Json = null | boolean | string | JsonNumber | Json[] | Map<string, Json>
 
-/** A number by its canonical spelling, which alone tells the integer 1 from the float 1.0. */
+/**
+ * A number as its canonical spelling, which distinguishes the integer 1 from the float 1.0.
+ *
+ * @example
+ * JsonNumber.float(1).text // '1.0'
+ * JsonNumber.integer(2n ** 64n - 1n).text // '18446744073709551615'
+ */
 export class JsonNumber {
   readonly text: string
 
@@ -15,12 +22,12 @@ export class JsonNumber {
     this.text = text
   }
 
-  /** Of a JSON number token, for the reader. @throws ReplicaError ERR_JSON beyond the range of a double */
+  /** Reads a JSON number token. @throws ReplicaError ERR_JSON beyond the range of a double */
   static read(token: string, reading: NumberReading): JsonNumber {
     return new JsonNumber(canonicalNumber(token, reading))
   }
 
-  /** An integer from −2^63 to 2^64 − 1. @throws ReplicaError ERR_JSON outside */
+  /** Makes an integer from −2^63 to 2^64 − 1. @throws ReplicaError ERR_JSON for others */
   static integer(value: number | bigint): JsonNumber {
     const exact = BigInt(value)
     if (exact < -(2n ** 63n) || exact >= 2n ** 64n)
@@ -28,28 +35,29 @@ export class JsonNumber {
     return new JsonNumber(String(exact))
   }
 
-  /** A float, also where the value is whole: 1 becomes 1.0. @throws ReplicaError ERR_JSON when not finite */
+  /** Makes a float, also of a whole value: 1 becomes 1.0. @throws ReplicaError ERR_JSON unless finite */
   static float(value: number): JsonNumber {
     if (!Number.isFinite(value)) throw new ReplicaError('ERR_JSON', `${value} has no JSON form`)
     return new JsonNumber(printFloat(value))
   }
 
+  /** Whether the spelling is that of an integer. */
   get isInteger(): boolean {
     return !/[.e]/.test(this.text)
   }
 
-  /** The nearest double; exact for every float. */
+  /** Returns the nearest double, which is exact for every float. */
   toNumber(): number {
     return Number(this.text)
   }
 
-  /** The exact value of an integer; a RangeError or SyntaxError for a float. */
+  /** Returns the exact value of an integer. @throws RangeError or SyntaxError for a float */
   toBigInt(): bigint {
     return BigInt(this.text)
   }
 }
 
-/** True when surrogates come in pairs only. */
+/** Returns whether the text has no lone surrogate. */
 export function isUnicode(text: string): boolean {
   return !/\p{Surrogate}/u.test(text)
 }
