@@ -1,7 +1,6 @@
-// Reading strict DAG-CBOR by offsets (protocol/node.md, section "Strict DAG-CBOR"). A Reader walks over bytes it never
-// copies: heads in their shortest form only, no length longer than the bytes that are there, text that is UTF-8 to the
-// letter. Whatever is off is ERR_CBOR with the offset. Shared by the general decoder (cbor.ts) and the node scan (node.ts),
-// so that both mean the same by "strict". It knows no shape.
+// Offset-based reader of strict DAG-CBOR. It copies no bytes and accepts only heads in their shortest form, lengths within the
+// input, and valid UTF-8. Each error is ERR_CBOR with the offset. The general decoder (dag-cbor.ts) and the node decoder
+// (node/decoder.ts) share it, so that "strict" means the same in both. Spec: protocol/node.md, "Strict DAG-CBOR".
 
 import { isUtf8 } from 'node:buffer'
 import { asBuffer } from '../base/bytes.ts'
@@ -13,6 +12,16 @@ export const MAJOR = { uint: 0, negative: 1, bytes: 2, text: 3, array: 4, map: 5
 const SAFE_HIGH = 0x1fffff
 const SHORT = 24
 
+/**
+ * A position in a CBOR input.
+ *
+ * @example
+ * const reader = new Reader(bytes)
+ * const length = reader.head()
+ * if (reader.major !== MAJOR.bytes) reader.fail('not a byte string')
+ * const content = reader.take(length)
+ * reader.end()
+ */
 export class Reader {
   readonly bytes: Uint8Array
   /** Offset of the next byte. */
@@ -28,7 +37,7 @@ export class Reader {
     this.#offset = bytes.byteOffset
   }
 
-  /** Reads a head into `major` and answers its argument, at most 2^53-1. @throws ReplicaError ERR_CBOR */
+  /** Reads a head into `major` and returns its argument, at most 2^53 − 1. @throws ReplicaError ERR_CBOR */
   head(): number {
     const { bytes, at } = this
     if (at >= bytes.length) this.fail('the input ends where an item is expected')
@@ -40,7 +49,7 @@ export class Reader {
     return this.#argument(info)
   }
 
-  /** The next `length` bytes as a view. @throws ReplicaError ERR_CBOR when fewer are left. */
+  /** Consumes `length` bytes. Returns a view. @throws ReplicaError ERR_CBOR if fewer are left */
   take(length: number): Uint8Array {
     const { at } = this
     if (length > this.bytes.length - at) this.fail('a length goes past the end of the input')
@@ -48,23 +57,23 @@ export class Reader {
     return this.view(at, at + length)
   }
 
-  /** The bytes from `start` up to `end`, both within the input. */
+  /** Returns a view of the bytes from `start` up to `end`, both within the input. */
   view(start: number, end: number): Uint8Array {
     return new Uint8Array(this.#buffer, this.#offset + start, end - start)
   }
 
-  /** The next `length` bytes as a view, known to be text. @throws ReplicaError ERR_CBOR */
+  /** Consumes `length` bytes of text. Returns a view. @throws ReplicaError ERR_CBOR */
   takeText(length: number): Uint8Array {
     const view = this.take(length)
     if (!isText(view)) this.fail('text is not UTF-8, or begins with U+FEFF')
     return view
   }
 
-  /** The next `length` bytes as a string. @throws ReplicaError ERR_CBOR */
+  /** Consumes `length` bytes of text. Returns a string. @throws ReplicaError ERR_CBOR */
   text(length: number): string {
     const { bytes, at } = this
     if (length > SHORT || length > bytes.length - at) return this.#anyText(length)
-    // Keys and names: for a few ASCII letters this is several times as fast as the way through a view.
+    // For short ASCII keys and names, this is several times faster than a view.
     let text = ''
     for (let i = at; i < at + length; i += 1) {
       const byte = bytes[i]!
@@ -80,16 +89,17 @@ export class Reader {
     return asBuffer(view).toString('utf8')
   }
 
-  /** @throws ReplicaError ERR_CBOR unless every byte was read. */
+  /** @throws ReplicaError ERR_CBOR unless every byte was read */
   end(): void {
     if (this.at !== this.bytes.length) this.fail('extra bytes after the item')
   }
 
+  /** @throws ReplicaError ERR_CBOR with the current offset */
   fail(reason: string): never {
     throw new ReplicaError('ERR_CBOR', `not strict DAG-CBOR: ${reason}`, { facts: { at: this.at } })
   }
 
-  /** Arguments of 1, 2, 4 and 8 bytes, each only for values that no shorter head holds. */
+  /** Reads an argument of 1, 2, 4 or 8 bytes. Refuses values that fit a shorter head. */
   #argument(info: number): number {
     if (this.major === MAJOR.simple) this.fail('a float, or a simple value other than false, true and null')
     if (info === 24) return this.#shortest(this.#unsigned(1), 24)
@@ -116,7 +126,7 @@ export class Reader {
   }
 }
 
-/** UTF-8 without a leading U+FEFF: decoders in wide use strip that one, and then the bytes would not come back. */
+/** Returns whether the bytes are UTF-8 without a leading U+FEFF. Common decoders strip U+FEFF, which changes the bytes. */
 export function isText(view: Uint8Array): boolean {
   return isUtf8(view) && !(view[0] === 0xef && view[1] === 0xbb && view[2] === 0xbf)
 }

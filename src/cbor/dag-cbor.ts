@@ -1,7 +1,7 @@
-// DAG-CBOR for messages and records: null, booleans, integers in the safe range, text, bytes, arrays, maps. Decoding is
-// written here because the library alone lets other spellings of the same value pass (unsorted keys, short floats,
-// broken UTF-8) and overflows the stack on nested arrays: one value, one spelling, or ERR_CBOR. Byte strings come out as
-// views into the input. Encoding is the library's. The only file that imports @ipld/dag-cbor. Spec: protocol/node.md.
+// Strict DAG-CBOR for messages and records: null, booleans, safe integers, text, bytes, arrays, maps. Each value has one
+// encoding; any other is ERR_CBOR. The decoder is written here, because the library accepts other encodings of a value
+// (unsorted keys, short floats, invalid UTF-8) and overflows the stack on nested arrays. Byte strings are views into the
+// input. The library encodes. The only file that imports @ipld/dag-cbor. Spec: protocol/node.md.
 
 import * as dagCbor from '@ipld/dag-cbor'
 import { ReplicaError } from '../base/errors.ts'
@@ -9,26 +9,26 @@ import { NODE_LIMITS } from '../base/limits.ts'
 import { MAJOR, Reader } from './cbor-reader.ts'
 import { CODEC_BYTE } from './cid.ts'
 
-/** What a message may hold. Maps read from bytes inherit nothing, so no key of theirs means anything to JavaScript. */
+/** A value in a message. Decoded maps have no inherited members, so no key has a meaning for JavaScript. */
 export type CborValue = null | boolean | number | string | Uint8Array | CborValue[] | { [key: string]: CborValue }
 
 interface Walk {
   readonly reader: Reader
   readonly depthMax: number
   readonly links: boolean
-  /** Items that may still come: a bound on what a short input can make us allocate. */
+  /** Items that may still follow. Limits the memory that a short input can allocate. */
   itemsLeft: number
 }
 
-/** Where a key lies. */
+/** Position of a key. */
 interface Span {
   readonly at: number
   readonly length: number
 }
 
 /**
- * Maps that inherit nothing: their prototype is empty and has none itself. An object without any prototype would do the
- * same, but is a hash table to the engine, at five times the cost.
+ * A map without inherited members: its prototype is empty and has no prototype. An object without a prototype has the same
+ * effect, but the engine stores it as a hash table, at five times the cost.
  */
 class Bare {
   [key: string]: CborValue
@@ -37,9 +37,9 @@ Reflect.deleteProperty(Bare.prototype, 'constructor')
 Object.freeze(Object.setPrototypeOf(Bare.prototype, null))
 
 /**
- * The one encoding of `value`: keys sorted length-first, shortest heads.
- * @throws ReplicaError ERR_CBOR when a text or key is one that decoding would refuse.
- * @throws TypeError for what no message holds: floats, undefined, class instances, more depth than decoding admits.
+ * Returns the encoding of `value`: keys sorted by length, then by bytes; shortest heads.
+ * @throws ReplicaError ERR_CBOR for a text or key that `decodeCbor` refuses
+ * @throws TypeError for floats, undefined, class instances, and more levels or items than `decodeCbor` accepts
  */
 export function encodeCbor(value: CborValue): Uint8Array {
   let items = 0
@@ -50,7 +50,7 @@ export function encodeCbor(value: CborValue): Uint8Array {
     if (isPlain(value)) return
     if (depth === NODE_LIMITS.cborDepthMax) throw new TypeError(`nested deeper than ${depth} levels`)
     if (Array.isArray(value)) {
-      // By index: a hole counts as undefined.
+      // By index, so that a hole counts as undefined.
       for (let i = 0; i < value.length; i += 1) check(value[i], depth + 1)
       return
     }
@@ -66,14 +66,14 @@ export function encodeCbor(value: CborValue): Uint8Array {
 }
 
 /**
- * Decodes exactly one item that fills `bytes`. Views into `bytes`, no copies.
- * @throws ReplicaError ERR_CBOR for anything but the one strict encoding of a value; links are refused too.
+ * Decodes the one item that fills `bytes`. Byte strings are views into `bytes`.
+ * @throws ReplicaError ERR_CBOR for any other than the strict encoding of a value, and for links
  */
 export function decodeCbor(bytes: Uint8Array, options: { depthMax?: number } = {}): CborValue {
   return decode(bytes, { depthMax: options.depthMax ?? NODE_LIMITS.cborDepthMax, links: false })
 }
 
-/** Throws unless `bytes` are strict DAG-CBOR, links included. @throws ReplicaError ERR_CBOR */
+/** Checks that `bytes` are strict DAG-CBOR, links allowed. @throws ReplicaError ERR_CBOR */
 export function checkCbor(bytes: Uint8Array): void {
   decode(bytes, { depthMax: NODE_LIMITS.cborDepthMax, links: true })
 }
@@ -85,7 +85,7 @@ function decode(bytes: Uint8Array, options: { depthMax: number; links: boolean }
   return value
 }
 
-/** Recursion goes no deeper than `depthMax`: `enter` sees to it before each step down. */
+/** The recursion has at most `depthMax` levels: `enter` checks before each step down. */
 function readItem(walk: Walk, depth: number): CborValue {
   const { reader } = walk
   if (walk.itemsLeft < 1) reader.fail(`more than ${NODE_LIMITS.cborItemsMax} items`)
@@ -114,7 +114,7 @@ function readItem(walk: Walk, depth: number): CborValue {
   }
 }
 
-/** An item is at least one byte: a count beyond the bytes left is refused before anything is made for it. */
+/** Refuses a count of items beyond the bytes left, before memory is allocated: an item has at least one byte. */
 function enter({ reader, depthMax }: Walk, items: number, depth: number): void {
   if (items > reader.bytes.length - reader.at) reader.fail('more members than bytes left')
   if (depth >= depthMax) reader.fail(`nested deeper than ${depthMax} levels`)
@@ -144,7 +144,7 @@ function readMap(walk: Walk, length: number, depth: number): { [key: string]: Cb
   return map
 }
 
-/** A link inside a node (tag 42 over 0x00 and the 36 bytes of a CID); its value is the CID's bytes. */
+/** Reads a link inside a node (tag 42 over 0x00 and the 36 bytes of a CID). Returns the bytes of the CID. */
 function readLink({ reader, links }: Walk, tag: number): Uint8Array {
   if (tag !== 42) reader.fail('a tag other than 42')
   if (!links) reader.fail('a link where bytes are expected')
@@ -164,7 +164,7 @@ function readSimple(reader: Reader, value: number): null | boolean {
   return value === 21
 }
 
-/** Strictly ascending, shorter keys first, then by bytes. */
+/** Returns whether key `a` is before key `b`: shorter keys first, then by bytes. */
 function ascends(bytes: Uint8Array, a: Span, b: Span): boolean {
   if (a.length !== b.length) return a.length < b.length
   for (let i = 0; i < a.length; i += 1) {
@@ -175,8 +175,8 @@ function ascends(bytes: Uint8Array, a: Span, b: Span): boolean {
 }
 
 /**
- * `/` belongs to DAG-JSON, and the library takes a map with "/" and "bytes" for a link. A key of digits would be an
- * array index to JavaScript: an object with the one key "1023" takes 12 kB.
+ * Returns whether a key is reserved. `/` belongs to DAG-JSON, and the library reads a map with "/" and "bytes" as a link. A key
+ * of digits is an array index for JavaScript: an object with the single key "1023" takes 12 kB.
  */
 function isReserved(key: string): boolean {
   const first = key.charCodeAt(0)

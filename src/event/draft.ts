@@ -1,6 +1,6 @@
-// A draft of an event from JSON text that a person wrote (protocol/event.md, V20): the members of an event without id
-// and schema, most of them optional. Stricter than the reader of events: a misspelt member is refused instead of
-// dropped, and so is what says nothing, and a time that is none, since nobody has signed yet.
+// Drafts of events, written by people as JSON: the members of an event without id and schema, most of them optional. Stricter
+// than the reader of events, because nobody has signed the text yet: it refuses unknown members, blank texts and times
+// that are not RFC 3339. Spec: protocol/event.md, V20.
 
 import { excerpt, isBlank } from '../base/text.ts'
 import { parseInstant } from '../json/instant.ts'
@@ -25,7 +25,10 @@ const DRAFT_FIELDS = [
 ] as const
 const PART_FIELDS = ['type', 'id'] as const
 
-/** Whether a text gives a whole event, which has an id or is an array of values, and no draft. @throws ReplicaError ERR_JSON */
+/**
+ * Returns whether a text is a whole event and not a draft: it has an id or is an array of values.
+ * @throws ReplicaError ERR_JSON
+ */
 export function isWholeEvent(text: string | Uint8Array): boolean {
   const cursor = openCursor(text, 'exact')
   const opening = peek(cursor)
@@ -38,7 +41,7 @@ export function isWholeEvent(text: string | Uint8Array): boolean {
   return hasId
 }
 
-/** @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_INSTANT for a timestamp that is no instant */
+/** Reads a draft. @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_INSTANT for a timestamp that is not RFC 3339 */
 export function readDraft(text: string | Uint8Array): EventDraft {
   const cursor = openCursor(text, 'exact')
   if (peek(cursor) !== '{') throw shapeError('a draft must be an object')
@@ -48,14 +51,14 @@ export function readDraft(text: string | Uint8Array): EventDraft {
   return draftOf(fields, dropped)
 }
 
-/** The same of a value, as its text would be read. @throws as readDraft does */
+/** Reads a draft from a value, with the same result as from its text. @throws as `readDraft` does */
 export function draftOfValue(value: Json): EventDraft {
   if (!(value instanceof Map)) throw shapeError('a draft must be an object')
   const dropped = foreign(value, DRAFT_FIELDS)
   for (const name of ['target', 'actor']) {
     const part = value.get(name)
     if (part === undefined) continue
-    if (!(part instanceof Map)) return readDraft(printJson(value)) // an array of values, or nothing that is read
+    if (!(part instanceof Map)) return readDraft(printJson(value)) // an array of values, or an error
     dropped.push(...foreign(part, PART_FIELDS).map(member => `${name}.${member}`))
   }
   return draftOf(value, dropped)
@@ -72,9 +75,9 @@ function draftOf(fields: Fields, dropped: readonly string[]): EventDraft {
   const timestamp = optionalField(fields, 'timestamp')
   if (timestamp !== undefined) parseInstant(timestamp)
   return {
-    kind: saidField(fields, 'kind'),
-    target: { type: saidField(target, 'type', 'target.'), id: saidField(target, 'id', 'target.') },
-    actor: { id: saidField(actor, 'id', 'actor.'), ...optional(actor, 'type') },
+    kind: requiredField(fields, 'kind'),
+    target: { type: requiredField(target, 'type', 'target.'), id: requiredField(target, 'id', 'target.') },
+    actor: { id: requiredField(actor, 'id', 'actor.'), ...optional(actor, 'type') },
     reason: stringField(fields, 'reason'),
     payload: fields.get('payload') ?? null,
     caveats: stringList(fields, 'caveats'),
@@ -86,14 +89,14 @@ function draftOf(fields: Fields, dropped: readonly string[]): EventDraft {
   }
 }
 
-/** A text that is there and is more than white space. */
-function saidField(fields: Map<string, Json> | undefined, name: string, path = ''): string {
+/** Returns a text that is present and not blank. */
+function requiredField(fields: Map<string, Json> | undefined, name: string, path = ''): string {
   const text = stringField(fields, name, path)
   if (isBlank(text)) throw shapeError(`${path}${name} is blank`)
   return text
 }
 
-/** The member under its own name, or nothing: an absent option is not the same as undefined. */
+/** Returns an object with the member, or an empty one: an absent member differs from undefined. */
 function optional<Name extends string>(
   fields: Map<string, Json> | undefined,
   name: Name,

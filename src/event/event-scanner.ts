@@ -1,6 +1,6 @@
-// Offsets of the members of an event in stored form (protocol/event.md, V12). The form is canonical JSON with a fixed set of
-// members, so the text is a template: fixed bytes with strings, one list and one free value between them. One pass
-// along the template checks the whole form and finds all offsets, without decoding or building a value.
+// Offsets of the members of an event in stored form. The form is canonical JSON with a fixed set of members, so the text is a
+// template: fixed bytes with strings, one list and one free value between them. One pass along the template checks the
+// whole form and finds all offsets. It decodes and builds nothing. Spec: protocol/event.md, V12.
 
 import { asBuffer } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -13,6 +13,7 @@ export interface Span {
   readonly end: number
 }
 
+/** Where the members of a stored event are. */
 export interface EventLayout {
   readonly actorId: Span
   readonly actorType: Span
@@ -24,12 +25,9 @@ export interface EventLayout {
   readonly targetId: Span
   readonly targetType: Span
   readonly timestamp: Span
-  /** From `"id":` through its comma: what the content leaves out first. */
+  /** From `"id":` through its comma. The content omits it. */
   readonly idMember: Span
-  /**
-   * schema_artifact_id and signature, through the comma behind them: what content and signed text leave out. Maybe
-   * empty.
-   */
+  /** schema_artifact_id and signature with their commas; may be empty. Content and signed text omit them. */
   readonly unsigned: Span
 }
 
@@ -51,13 +49,13 @@ const TARGET_ID = ascii(',"target":{"id":')
 const TIMESTAMP = ascii('},"timestamp":')
 const CLOSE = ascii('}')
 
-/** A walk along the template. Once a step fails, `at` stays −1. */
+/** A position along the template. After a step fails, `at` stays −1. */
 interface Walk {
   readonly bytes: Uint8Array
   at: number
 }
 
-/** The layout of an event in stored form; undefined when the bytes are anything else. The bytes must be UTF-8. */
+/** Returns the layout of an event in stored form; undefined for any other bytes. The bytes must be UTF-8. */
 export function eventLayout(bytes: Uint8Array): EventLayout | undefined {
   const walk: Walk = { bytes, at: 0 }
   const actorId = stringAfter(walk, ACTOR_ID)
@@ -117,12 +115,12 @@ function stringAfter(walk: Walk, literal: Uint8Array): Span {
 function valueAfter(walk: Walk, literal: Uint8Array): Span {
   skip(walk, literal)
   const start = walk.at
-  // The event itself is the first level.
+  // The event is the first level.
   if (start >= 0) walk.at = valueEnd(walk.bytes, start, NODE_LIMITS.jsonDepthMax - 1)
   return { start, end: walk.at }
 }
 
-/** The strings of a list up to its bracket, which stays. */
+/** Steps over the strings of a list, up to but not over its closing bracket. */
 function strings(walk: Walk, literal: Uint8Array): void {
   const { bytes } = walk
   skip(walk, literal)
@@ -136,9 +134,9 @@ function strings(walk: Walk, literal: Uint8Array): void {
 
 const PARENTS = ascii('"parents":[')
 
-/** The spans of the strings in `payload.parents`, quotes included; undefined when the payload has no such list. */
+/** Returns the spans of the strings in `payload.parents`, quotes included; undefined if there is no such list. */
 export function parentSpans(bytes: Buffer, payload: Span): Span[] | undefined {
-  // Nearly no payload names parents: one fast search saves the walk.
+  // Few payloads name parents; one fast search avoids the walk.
   if (bytes[payload.start] !== 0x7b || bytes.indexOf(PARENTS, payload.start) < 0) return undefined
   let at = payload.start + 1
   while (at < payload.end) {
@@ -163,7 +161,11 @@ const QUOTE = 0x22
 const ID_MEMBER = Buffer.from('id":"vev_', 'latin1')
 const HEX_DIGITS = 16
 
-/** @throws ReplicaError ERR_EVENT_SHAPE for a text that no gate would have let in */
+/**
+ * Returns the 8 bytes of the id of a stored event, without parsing or checking the event again. A scan over canonical
+ * text, which ends at the top-level member `id`.
+ * @throws ReplicaError ERR_EVENT_SHAPE for a text that the gate would have refused
+ */
 export function eventIdPrefixOf(event: Uint8Array): Uint8Array {
   const text = asBuffer(event)
   let depth = 0
@@ -172,7 +174,7 @@ export function eventIdPrefixOf(event: Uint8Array): Uint8Array {
     if (byte === 0x7b || byte === 0x5b) depth++
     else if (byte === 0x7d || byte === 0x5d) depth--
     if (byte !== QUOTE) continue
-    // In canonical text a colon follows a member name and nothing else, so a value can't be taken for the name.
+    // In canonical text only a member name is followed by a colon, so a value cannot be taken for the name.
     if (depth === 1 && ID_MEMBER.equals(text.subarray(at + 1, at + 1 + ID_MEMBER.length))) {
       const digits = at + 1 + ID_MEMBER.length
       const label = Buffer.from(text.toString('latin1', digits, digits + HEX_DIGITS), 'hex')

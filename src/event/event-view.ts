@@ -1,4 +1,4 @@
-// An event as a reader sees it: what it says of itself, its exact bytes, and its payload, parsed on first use.
+// Stored events for readers: the head, the exact bytes, and the payload, which is parsed on first use.
 
 import { fromJson, parseJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
@@ -46,7 +46,7 @@ export class EventView implements EventHead {
   }
 
   /**
-   * The payload without loss: objects are Maps, and a number is a JsonNumber that keeps its spelling, so that 1 and 1.0
+   * Returns the payload without loss: objects are Maps, and a number is a JsonNumber that keeps its spelling, so that 1 and 1.0
    * differ and every 64-bit integer is exact. Parsed on first use.
    */
   get payload(): Json {

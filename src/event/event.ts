@@ -1,6 +1,6 @@
-// Events: the check that admission makes, the lenient reader for files, the maker, ids and signing bytes
-// (protocol/event.md, V11–V19). A node carries an event as text in stored form, and its bytes are all there is:
-// checkEvent hashes slices of them, nothing is ever printed again. Verifying signatures is the business of trust/.
+// Events: the check for admission, the lenient reader for files, the maker, ids and signing bytes. A node carries an event as
+// text in stored form. checkEvent hashes slices of these bytes and never prints them again. Signatures are verified
+// elsewhere, in crypto/. Spec: protocol/event.md, V11 to V19.
 
 import * as buffer from 'node:buffer'
 import { asBuffer, concat, type Digest, equals, fromHex, sha256, toHex, utf8 } from '../base/bytes.ts'
@@ -12,7 +12,7 @@ import type { Json } from '../json/value.ts'
 import { type EventLayout, eventLayout, parentSpans, type Span } from './event-scanner.ts'
 import { EVENT_SCHEMA, type EventRecord, eventTexts, NULL_HASH, readRecord, shapeError } from './fields.ts'
 
-/** What is to be known of an event without its payload. */
+/** An event without its payload. */
 export interface EventHead {
   readonly id: string
   readonly kind: string
@@ -20,9 +20,9 @@ export interface EventHead {
   readonly target: { readonly type: string; readonly id: string }
   readonly actor: { readonly id: string; readonly type: string }
   readonly reason: string
-  /** The strings of the list `payload.parents`; undefined when there is no such list. */
+  /** The strings of the list `payload.parents`; undefined if there is no such list. */
   readonly parents: string[] | undefined
-  /** It carries a signature member, verified by nobody yet. */
+  /** Whether the event has a signature member. It is not verified here. */
   readonly signed: boolean
 }
 
@@ -36,8 +36,8 @@ export interface LoggedEvent {
 declare const checked: unique symbol
 
 /**
- * An event that passed the check of admission. Only this file makes one, and its text is nobody else's, so whoever is handed
- * one need not read it again.
+ * An event that passed the check for admission. Only this file makes one, from its own copy of the text, so a receiver need
+ * not check it again.
  */
 export interface CheckedEvent {
   /** UTF-8 of the stored form. Must not be changed. */
@@ -45,13 +45,13 @@ export interface CheckedEvent {
   readonly head: EventHead
   /** SHA-256 of the text, 32 bytes. */
   readonly digest: Digest
-  /** The 8 bytes behind the `vev_` of its id. */
+  /** The 8 bytes of the id after `vev_`. */
   readonly label: Uint8Array
   readonly [checked]: true
 }
 
 /**
- * Admission: the bytes are an event in stored form, within the limits, and its id is its content's.
+ * Checks for admission that the bytes are an event in stored form, within the limits, and that its id is that of its content.
  * @throws ReplicaError ERR_EVENT_SIZE, ERR_JSON, ERR_JSON_CANONICAL, ERR_EVENT_SHAPE, ERR_EVENT_ID
  */
 export function checkEvent(text: Uint8Array): EventHead {
@@ -59,7 +59,7 @@ export function checkEvent(text: Uint8Array): EventHead {
   return headOf(text, layout)
 }
 
-/** The same check; answers only the event's label, the 8 bytes behind `vev_`. @throws as checkEvent does */
+/** The same check. Returns only the 8 bytes of the id. @throws as `checkEvent` does */
 export function checkedLabel(text: Uint8Array): Uint8Array {
   return eventIdPrefix(checkedLayout(text).id)
 }
@@ -73,20 +73,21 @@ function checkedLayout(text: Uint8Array): { layout: EventLayout; id: string } {
   return { layout, id }
 }
 
+/** The result of the lenient reader. */
 export interface EventReading {
   /** UTF-8 of the stored form, with the id that the text states. */
   readonly text: Uint8Array
   readonly head: EventHead
-  /** The id of the content; the caller compares it with `head.id`. */
+  /** Id of the content. The caller compares it with `head.id`. */
   readonly computedId: string
-  /** Members that no event has, left out: `zzz`, `target.zzz`. */
+  /** Unknown members that were left out: `zzz`, `target.zzz`. */
   readonly dropped: string[]
 }
 
 /**
- * The lenient reader: any JSON text that the reference implementation takes for an event, with the stored form and the
- * id that it would give it. A wrong id is not refused.
- * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_EVENT_SIZE when the stored form is over 1 MiB
+ * Reads any JSON text that the reference implementation accepts as an event. Returns the stored form and the id that the
+ * reference would compute. A wrong id is not refused.
+ * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_EVENT_SIZE if the stored form exceeds 1 MiB
  */
 export function readEvent(text: string | Uint8Array, options: ParseOptions = {}): EventReading {
   const { record, dropped } = readRecord(text, options.numbers ?? 'reference')
@@ -96,17 +97,17 @@ export function readEvent(text: string | Uint8Array, options: ParseOptions = {})
   return { text: stored, head: recordHead(record), computedId: contentId(utf8(texts.content)), dropped }
 }
 
-/** An event from a file: what was read, its id its content's. */
+/** An event from a file whose id is that of its content. */
 export interface ImportedEvent extends EventReading, CheckedEvent {
   readonly text: Uint8Array
   readonly head: EventHead
 }
 
 /**
- * The event that a file's text stands for: the reading under which its id is its content's. Writers hash a float as
- * they hold it, but the reference's reader may move it on the way back (V8), so where that reading misses the id, the
- * exact one decides.
- * @throws ReplicaError as readEvent does, and ERR_EVENT_ID when neither reading has the stated id
+ * Reads an event of a file, with the reading of numbers under which its id is that of its content. A writer hashes a float as
+ * it holds it, but the reader of the reference may change it (V8). If that reading gives another id, the exact reading is
+ * tried.
+ * @throws ReplicaError as `readEvent` does, and ERR_EVENT_ID if neither reading gives the stated id
  */
 export function importEvent(text: string | Uint8Array): ImportedEvent {
   if (typeof text !== 'string') {
@@ -125,8 +126,8 @@ function imported({ text, head, computedId, dropped }: EventReading): ImportedEv
 }
 
 /**
- * Text that is an event in stored form with its content's id already: nothing has to be read and printed again. A copy
- * of it is read, because the caller may use his bytes for the next one.
+ * Returns an event whose text is in stored form already, with the right id; undefined for any other. Such a text is not
+ * printed again. The result has a copy, because the caller may reuse its bytes.
  */
 function readStored(given: Uint8Array): EventReading | undefined {
   if (given.length > NODE_LIMITS.eventBytesMax) return undefined
@@ -139,25 +140,30 @@ function readStored(given: Uint8Array): EventReading | undefined {
   return computedId === head.id ? { text, head, computedId, dropped: [] } : undefined
 }
 
+/** The members of an event to make. */
 export interface EventDraft {
   readonly kind: string
   readonly target: { readonly type: string; readonly id: string }
-  /** The type is derived from the id where it is absent. */
+  /** Without `type`, `actorType(id)`. */
   readonly actor: { readonly id: string; readonly type?: string }
   readonly reason: string
-  /** Anything that toJson takes; null when absent. */
+  /** Any value that `toJson` accepts. Default: null. */
   readonly payload?: unknown
-  /** RFC 3339. makeEvent has no clock and needs it. */
+  /** RFC 3339. `makeEvent` has no clock and requires it. */
   readonly timestamp?: string
   readonly before_hash?: string
   readonly after_hash?: string
   readonly caveats?: readonly string[]
-  /** Not part of the id: make the event, sign eventSigningBytes, make it again with this. */
+  /** Not part of the id: make the event, sign `eventSigningBytes`, make it again with the signature. */
   readonly signature?: string
   readonly schema_artifact_id?: string
 }
 
-/** @throws ReplicaError ERR_JSON for values without a JSON form, ERR_EVENT_SIZE; TypeError without a timestamp */
+/**
+ * Makes an event with the id of its content.
+ * @throws ReplicaError ERR_JSON for values without a JSON form, ERR_EVENT_SIZE
+ * @throws TypeError without a timestamp
+ */
 export function makeEvent(draft: EventDraft): CheckedEvent {
   if (draft.timestamp === undefined) throw new TypeError('an event must have a timestamp')
   const texts = eventTexts({
@@ -180,25 +186,29 @@ export function makeEvent(draft: EventDraft): CheckedEvent {
   return { text, head, digest: sha256(text), label: eventIdPrefix(head.id) } as CheckedEvent
 }
 
-/** `agent` for ids that say so, else `human`. */
+/** Returns `agent` for ids `agent:…`, `sim:…`, `…-bot` and `…-sim`, else `human`. */
 export function actorType(id: string): 'agent' | 'human' {
   const last = id.slice(id.lastIndexOf(':') + 1)
   const isAgent = /^(?:agent|sim):/.test(id) || last.endsWith('-bot') || last.endsWith('-sim')
   return isAgent ? 'agent' : 'human'
 }
 
-/** SHA-256 of the stored form, 64 hex digits: the event hash of proof manifests. */
+/** Returns the SHA-256 of the stored form, 64 hex digits: the event hash of proof manifests. */
 export function eventHash(text: Uint8Array): string {
   return toHex(sha256(text))
 }
 
-/** The 8 bytes behind `vev_`: a label to look up by, never an identity. @throws ReplicaError ERR_EVENT_SHAPE */
+/**
+ * Returns the 8 bytes after `vev_`: an index key, not an identity.
+ * @throws ReplicaError ERR_EVENT_SHAPE unless `id` is `vev_` and 16 lower-case hex digits
+ */
 export function eventIdPrefix(id: string): Uint8Array {
   const label = /^vev_[0-9a-f]{16}$/.test(id) ? fromHex(id.slice(4)) : undefined
   if (label === undefined) throw shapeError('an event id must be vev_ and 16 lower-case hex digits')
   return label
 }
 
+/** Inverse of `eventIdPrefix`. @throws TypeError unless `label` has 8 bytes */
 export function eventIdFromPrefix(label: Uint8Array): string {
   if (label.length !== 8) throw new TypeError('a label has 8 bytes')
   return `vev_${toHex(label)}`
@@ -208,8 +218,9 @@ export function eventIdFromPrefix(label: Uint8Array): string {
 export type SignatureForm = 'bare' | 'dsse'
 
 /**
- * What an event's signature is made over: the stored form without signature and schema_artifact_id, framed for `dsse`.
- * @throws ReplicaError as checkEvent does, but for ERR_EVENT_ID
+ * Returns the bytes that the signature of an event covers: the stored form without signature and schema_artifact_id, in a
+ * DSSE frame for `dsse`.
+ * @throws ReplicaError as `checkEvent` does, except ERR_EVENT_ID
  */
 export function eventSigningBytes(text: Uint8Array, form: SignatureForm): Uint8Array {
   const { unsigned } = layoutOf(text)
@@ -217,7 +228,7 @@ export function eventSigningBytes(text: Uint8Array, form: SignatureForm): Uint8A
   return form === 'bare' ? body : concat([utf8(`DSSEv1 31 application/vnd.vela.event+json ${body.length} `), body])
 }
 
-/** The signature in an event, 64 bytes; undefined where there is none, or none of either form. */
+/** Returns the signature in an event, 64 bytes; undefined if there is none of either form. */
 export function eventSignature(text: Uint8Array): { form: SignatureForm; sig: Uint8Array } | undefined {
   const { signature } = layoutOf(text)
   if (signature === undefined) return undefined
@@ -248,7 +259,7 @@ function layoutOf(text: Uint8Array): EventLayout {
   return layout
 }
 
-/** Why the bytes are no event in stored form; slow, and only run on what is refused. */
+/** Returns why the bytes are not an event in stored form. Slow; only for refused input. */
 function explain(text: Uint8Array): ReplicaError {
   const canonical = canonicalize(text, { numbers: 'exact' })
   if (!equals(utf8(canonical), text)) return new ReplicaError('ERR_JSON_CANONICAL', 'the event is not canonical JSON')
@@ -258,7 +269,7 @@ function explain(text: Uint8Array): ReplicaError {
   )
 }
 
-/** The bytes without two ranges, the first of which ends before the second starts. */
+/** Returns the bytes without two ranges. The first ends before the second starts. */
 function without(text: Uint8Array, first: Span, second: Span): Uint8Array {
   return concat([text.subarray(0, first.start), text.subarray(first.end, second.start), text.subarray(second.end)])
 }
@@ -287,7 +298,7 @@ function parentsOf(payload: Json): string[] | undefined {
   return Array.isArray(parents) ? parents.filter(item => typeof item === 'string') : undefined
 }
 
-/** The text of a canonical string, whose escapes JSON.parse reads as they are meant. */
+/** Returns the text of a canonical string. */
 function readString(bytes: Buffer, span: Span): string {
   const text = bytes.toString('utf8', span.start + 1, span.end - 1)
   return text.includes('\\') ? JSON.parse(`"${text}"`) : text

@@ -1,6 +1,6 @@
-// Events as their fields: read leniently from any JSON text (protocol/event.md, V11, V16), and put together again in
-// stored form. The lenient reader follows the reference implementation; what it forgives never reaches a node, because
-// only the stored form does.
+// Events as fields: the lenient reader of any JSON text, and the printer of the stored form. The reader follows the reference
+// implementation. Its leniency never reaches a node, because a node carries only the stored form. Spec: protocol/event.md,
+// V11 and V16.
 
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
@@ -19,9 +19,12 @@ import {
 } from '../json/parser.ts'
 import type { Json } from '../json/value.ts'
 
+/** The only schema of events. */
 export const EVENT_SCHEMA = 'vela.event.v0.1'
+/** The hash of a target that does not exist. */
 export const NULL_HASH = 'sha256:null'
 
+/** All fields of an event. */
 export interface EventRecord {
   schema: string
   id: string
@@ -38,8 +41,8 @@ export interface EventRecord {
   schema_artifact_id: string | undefined
 }
 
-// In the order of the reference, which is also that of events given as arrays. Those from `payload` on
-// may be left out at the end of an array, and anywhere in an object.
+// In the order of the reference, which is also the order in events given as arrays. Fields from `payload` on are optional: at
+// the end of an array, and anywhere in an object.
 const EVENT_FIELDS = [
   'schema',
   'id',
@@ -61,7 +64,7 @@ const PARTS = new Map([
 ])
 
 /**
- * Reads one event; members that no event has are left out and listed as `zzz` or `target.zzz`.
+ * Reads one event. Unknown members are left out and listed in `dropped` as `zzz` or `target.zzz`.
  * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE
  */
 export function readRecord(
@@ -92,18 +95,20 @@ export function readRecord(
   return { record, dropped }
 }
 
+/** Values of fields by name. */
 export type Fields = Map<string, Json>
 
+/** Which fields an object may have. */
 export interface Expected {
-  /** What goes before a field's name in errors and in `dropped`: empty or `target.`. */
+  /** Prefix of field names in errors and in `dropped`: empty or for example `target.`. */
   readonly path: string
   readonly fields: readonly string[]
   readonly dropped: string[]
 }
 
 /**
- * An object with these fields, or an array with their values in order. Target and actor come back as maps of their
- * fields.
+ * Reads an object with these fields, or an array with their values in order. Target and actor are returned as Maps.
+ * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE
  */
 export function readFields(cursor: ParserCursor, expected: Expected): Fields {
   const { path, fields, dropped } = expected
@@ -136,16 +141,19 @@ export function readFields(cursor: ParserCursor, expected: Expected): Fields {
   return values
 }
 
+/** Returns a string. @throws ReplicaError ERR_EVENT_SHAPE */
 export function stringField(fields: Fields | undefined, name: string, path = ''): string {
   const value = fields?.get(name)
   if (typeof value === 'string') return value
   throw shapeError(value === undefined ? `${path}${name} is missing` : `${path}${name} is not a string`)
 }
 
+/** Returns a string, or undefined if the field is absent or null. @throws ReplicaError ERR_EVENT_SHAPE */
 export function optionalField(fields: Fields, name: string): string | undefined {
   return (fields.get(name) ?? null) === null ? undefined : stringField(fields, name)
 }
 
+/** Returns a list of strings, empty if the field is absent. @throws ReplicaError ERR_EVENT_SHAPE */
 export function stringList(fields: Fields, name: string): string[] {
   const value = fields.get(name)
   if (value === undefined) return []
@@ -153,18 +161,20 @@ export function stringList(fields: Fields, name: string): string[] {
   throw shapeError(`${name} is not a list of strings`)
 }
 
+/** Returns an ERR_EVENT_SHAPE. */
 export function shapeError(reason: string): ReplicaError {
   return new ReplicaError('ERR_EVENT_SHAPE', reason)
 }
 
+/** Canonical texts of an event. */
 export interface EventTexts {
-  /** What the id is a hash of: everything but id, signature and schema_artifact_id. */
+  /** The text that the id is a hash of: all fields except id, signature and schema_artifact_id. */
   readonly content: string
-  /** The stored form with the id given. */
+  /** Returns the stored form with this id. */
   stored(id: string): string
 }
 
-/** The canonical texts of an event. @throws ReplicaError ERR_JSON for lone surrogates and payloads that are too deep */
+/** Prints an event. @throws ReplicaError ERR_JSON for lone surrogates and payloads that are too deep */
 export function eventTexts(record: EventRecord): EventTexts {
   const { actor, target } = record
   const first =

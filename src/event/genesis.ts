@@ -1,5 +1,5 @@
-// The name of a frontier, `vfr_` and 16 hex digits, and the genesis event that names a new one (protocol/event.md, V22,
-// V23).
+// Frontier names and genesis events. The name of a frontier is `vfr_` and 16 hex digits (base/frontier-id.ts checks the form);
+// the genesis event of a new frontier determines it. Spec: protocol/event.md, V22 and V23.
 
 import { sha256, toHex, utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -11,19 +11,19 @@ import { type CheckedEvent, type EventReading, makeEvent, readEvent } from './ev
 
 const GENESIS_KIND = 'frontier.created'
 
-/** The schema version of frontiers that this implementation writes in a genesis event. */
+/** Schema version of frontiers that this implementation writes in a genesis event. */
 export const FRONTIER_SCHEMA_VERSION = '0.10.0'
 
 /**
- * The name that a log gives itself: the stored `frontier_id`; else that of its first event when it is a genesis event;
- * else that of the frontier file's name, compiled_at and compiler. Undefined when it has none of them.
- * @throws ReplicaError ERR_FRONTIER_ID for a stored id that is no frontier name; as readEvent does for the first event
+ * Returns the frontier name of a file: the stored `frontier_id`; else the name from the first event, if it is a genesis event;
+ * else the name from the meta data of the file. Undefined if the file has none of them.
+ * @throws ReplicaError ERR_FRONTIER_ID for a `frontier_id` of another form; as `readEvent` does for the first event
  */
 export function frontierNameOf(log: EventLog): string | undefined {
   return storedName(log) ?? firstEventName(log) ?? metaName(log)
 }
 
-/** The name of the frontier that this event begins; undefined when it is no genesis event. */
+/** Returns the name of the frontier that this genesis event starts; undefined for any other event. */
 export function genesisName(event: Pick<EventReading, 'head' | 'computedId'>): string | undefined {
   return event.head.kind === GENESIS_KIND ? event.computedId.replace('vev_', 'vfr_') : undefined
 }
@@ -67,15 +67,18 @@ export function nameOfMeta(meta: {
   return `vfr_${toHex(sha256(utf8(printJson(block))).subarray(0, 8))}`
 }
 
+/** Contents of a genesis event. */
 export interface Genesis {
   readonly name: string
-  /** The program that makes the frontier, as `replica/0.1.0`. */
+  /** Program that makes the frontier, for example `replica/0.1.0`. */
   readonly creator: string
+  /** RFC 3339. */
   readonly timestamp: string
+  /** Default: FRONTIER_SCHEMA_VERSION. */
   readonly schemaVersion?: string
 }
 
-/** The first event of a new frontier, and the frontier's name, whose digits are those of the event's id. */
+/** Makes the first event of a new frontier. The digits of the frontier's name are those of the event's id. */
 export function makeGenesis(genesis: Genesis): CheckedEvent & { readonly frontier: string } {
   const { name, creator, timestamp, schemaVersion = FRONTIER_SCHEMA_VERSION } = genesis
   const event = makeEvent({

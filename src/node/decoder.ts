@@ -1,7 +1,7 @@
-// Decoding a node: one pass by offsets that compares the fixed bytes in place, answers views and copies nothing, so an
-// accepted node is the only encoding of its fields. It judges form alone: not whether the event is canonical JSON, nor
-// the signature, nor the parents; those are the gate's steps. Anything off is a typed error; only then is the input read
-// a second time, to tell bytes that are not strict DAG-CBOR from those that are but make no node.
+// Strict decoder of nodes: one pass by offsets that compares the fixed bytes in place and returns views. An accepted node is
+// the only encoding of its fields. The decoder checks the form only; the gate checks the event, the signature and the
+// parents (admission/gate.ts). After an error, the input is read a second time, to distinguish bytes that are not strict
+// DAG-CBOR from those that are not a node. Spec: protocol/node.md.
 
 import { type Digest, HashedBlock } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
@@ -21,7 +21,7 @@ import {
 } from './schema.ts'
 
 /**
- * Reads a node, strictly: what it accepts re-encodes to the very same bytes.
+ * Decodes a node. Its byte members are views into `bytes`. The fields of an accepted node encode to the same bytes again.
  * @throws ReplicaError ERR_NODE_SIZE (node or event too long), ERR_CBOR (not strict DAG-CBOR), ERR_NODE_SHAPE (else)
  */
 export function decodeNode(input: Uint8Array | HashedBlock): Node {
@@ -99,7 +99,7 @@ function readCount(reader: Reader, max: number): number {
   return count
 }
 
-/** Reads link number `index` up to its digest and sees that it comes after the one before it. */
+/** Reads link number `index` up to its digest. Checks that it sorts after the previous link. */
 function readLink(reader: Reader, index: number): LinkCodec {
   const { bytes, at } = reader
   literal(reader, LINK_HEAD, 'link')
@@ -112,7 +112,7 @@ function readLink(reader: Reader, index: number): LinkCodec {
   return refuse(reader, 'a link of an unknown codec')
 }
 
-/** Whether the link at `a` is less than the one at `b`. Up to the codec they are equal; the digest decides early. */
+/** Returns whether the link at `a` sorts before the one at `b`. Both are equal up to the codec. */
 function ascends(bytes: Uint8Array, a: number, b: number): boolean {
   for (let i = LINK_HEAD.length; i < LINK_BYTES; i += 1) {
     const difference = bytes[a + i]! - (bytes[b + i] ?? 0)
@@ -121,7 +121,7 @@ function ascends(bytes: Uint8Array, a: number, b: number): boolean {
   return false
 }
 
-/** All nodes of a bulk read name the same frontier: they share one string. */
+/** Last name decoded. Nodes of a bulk read have the same frontier and share this string. A cache without effect on results. */
 let lastName = 'vfr_0000000000000000'
 
 function readFrontier(reader: Reader): string {
@@ -152,7 +152,7 @@ function uint(reader: Reader): number {
   return value
 }
 
-/** Steps over bytes that every node has here. */
+/** Steps over bytes that are the same in every node. */
 function literal(reader: Reader, expected: Uint8Array, member: string): void {
   const { bytes, at } = reader
   for (let i = 0; i < expected.length; i += 1) {
@@ -161,7 +161,7 @@ function literal(reader: Reader, expected: Uint8Array, member: string): void {
   reader.at = at + expected.length
 }
 
-/** ERR_CBOR where the input is no strict DAG-CBOR at all, else `code`. */
+/** Throws ERR_CBOR if the input is not strict DAG-CBOR, else `code`. */
 function refuse(reader: Reader, reason: string, code: ErrorCode = 'ERR_NODE_SHAPE'): never {
   checkCbor(reader.bytes)
   throw new ReplicaError(code, `not a node: ${reason}`, { facts: { at: reader.at } })

@@ -1,6 +1,6 @@
-// Documents as blocks (protocol/document.md). One of up to 256 KiB is a single raw block; a larger one is a list of its
-// chunks, strict DAG-CBOR `{size, chunks: [&raw …]}`, and the chunks: all of 256 KiB but the last. One sequence of bytes
-// has one form, hence one link. Written out by hand because a list holds links, which messages and records never do.
+// Documents as blocks. A document of up to 256 KiB is one raw block. A larger one is a chunk list, strict DAG-CBOR
+// `{size, chunks: [&raw …]}`, and its chunks: 256 KiB each except the last. Equal bytes have equal blocks and therefore the
+// same link. The list is encoded by hand, because it contains links and dag-cbor.ts encodes none. Spec: protocol/document.md.
 
 import { concat, type Digest, HashedBlock, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -12,19 +12,20 @@ import { type DocumentLink, LINK_BYTES, LINK_HASH, LINK_HEAD } from './schema.ts
 
 const { blockBytesMax, documentBytesMax } = DOCUMENT_LIMITS
 
-/** A document's bytes, a chunk of them, or a list of chunks: at most 256 KiB under their SHA-256. */
+/** A small document, a chunk or a chunk list: at most 256 KiB, with their SHA-256. */
 export interface DocumentBlock {
   readonly digest: Digest
   readonly bytes: Uint8Array
 }
 
-/** Of the empty document, which everybody has: a message carries no empty block. */
+/** Digest of the empty document. Every side has it, so no message carries it. */
 export const EMPTY_DIGEST: Digest = sha256(new Uint8Array(0))
 
+/** The chunks of a document above 256 KiB. */
 export interface ChunkList {
-  /** Bytes of the whole document. */
+  /** Size of the whole document in bytes. */
   readonly size: number
-  /** Digests of the chunks, in the document's order; one chunk may come more than once. */
+  /** Digests of the chunks in the order of the document. Repeats are allowed. */
   readonly chunks: readonly Digest[]
 }
 
@@ -33,7 +34,7 @@ const BEFORE_CHUNKS = Buffer.from('\x66chunks', 'latin1')
 const CHUNK_HEAD = concat([LINK_HEAD, Uint8Array.of(CODEC_BYTE.raw), LINK_HASH])
 
 /**
- * The one form of these bytes: what a node links, and the blocks to store, chunks before their list. The blocks are
+ * Returns the link of a document for a node, and the blocks to store, chunks before their list. The blocks of content are
  * views into `bytes`.
  * @throws ReplicaError ERR_DOCUMENT for more than 128 MiB
  */
@@ -51,7 +52,7 @@ export function chunkDocument(bytes: Uint8Array): { link: DocumentLink; blocks: 
   return { link: { codec: 'dag-cbor', digest: list.digest }, blocks: [...chunks, list] }
 }
 
-/** The bytes of a list. What is no list by `readChunkList` is the caller's mistake. */
+/** Returns the bytes of a chunk list. The argument is not checked. */
 export function encodeChunkList({ size, chunks }: ChunkList): Uint8Array {
   const count = Uint8Array.from(encodeCbor(chunks.length))
   count[0]! |= MAJOR.array << 5
@@ -59,7 +60,7 @@ export function encodeChunkList({ size, chunks }: ChunkList): Uint8Array {
   return concat([BEFORE_SIZE, encodeCbor(size), BEFORE_CHUNKS, count, ...links])
 }
 
-/** Reads a list, strictly: what it accepts is the only list of these chunks. @throws ReplicaError ERR_DOCUMENT */
+/** Reads a chunk list. Accepts only the one encoding of the list. @throws ReplicaError ERR_DOCUMENT */
 export function readChunkList(bytes: Uint8Array): ChunkList {
   const reader = new Reader(bytes)
   try {
@@ -83,7 +84,7 @@ export function readChunkList(bytes: Uint8Array): ChunkList {
   }
 }
 
-/** Bytes of chunk number `index`. */
+/** Returns the size of chunk number `index` in bytes. */
 export function chunkBytes({ size, chunks }: ChunkList, index: number): number {
   return index < chunks.length - 1 ? blockBytesMax : size - index * blockBytesMax
 }

@@ -1,6 +1,6 @@
-// Encoding a node: the signed DAG-CBOR block `{sig, body}` that carries one event (protocol/node.md). Written out by hand
-// because the form is rigid: an author signs exactly the bytes that every reader will accept. Fields that make no node
-// are refused, never put right; decoding is node-scan.ts.
+// Encoder of nodes: the signed DAG-CBOR block `{sig, body}` that carries one event. Written by hand, because the form is fixed
+// and an author must sign exactly the bytes that every reader accepts. Invalid fields are refused and never corrected.
+// decoder.ts reads nodes. Spec: protocol/node.md.
 
 import { compare, concat, type Digest } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
@@ -28,12 +28,12 @@ const FIXED_BYTES = [
   .reduce((sum, length) => sum + length, FRONTIER_DIGITS + 32)
 const BODY_AT = BEFORE.sig.length + 64 + BEFORE.body.length
 
-/** The bytes that a node's signature is made over. */
+/** Returns the bytes that the signature of a node covers. */
 export function signingBytes(body: Uint8Array): Uint8Array {
   return concat([NODE_DOMAIN, body])
 }
 
-/** Joins the bytes of a body, as `encodeBody` made them, and their signature of 64 bytes to a node. */
+/** Returns the node of a body from `encodeBody` and its signature. @throws TypeError unless `sig` has 64 bytes */
 export function encodeNode(body: Uint8Array, sig: Uint8Array): Uint8Array {
   const out = new Writer(BODY_AT + body.length)
   putSignature(out, sig)
@@ -42,9 +42,9 @@ export function encodeNode(body: Uint8Array, sig: Uint8Array): Uint8Array {
 }
 
 /**
- * A node of these fields, signed by `sign`, in one piece: where signature and the name of `body` will be, what is signed with
- * the body stands before it for a moment.
- * @throws ReplicaError as encodeBody does
+ * Returns a node with these fields, signed by `sign`, without a copy of the body. Before signing, the signature domain is
+ * written in front of the body, where signature and member name follow later.
+ * @throws ReplicaError as `encodeBody` does
  */
 export function encodeSigned(fields: NodeFields, sign: (message: Uint8Array) => Uint8Array): Uint8Array {
   const out = new Writer(BODY_AT + bodyBytes(fields))
@@ -66,7 +66,7 @@ function putSignature(out: Writer, sig: Uint8Array): void {
 }
 
 /**
- * The bytes of `body` for these fields.
+ * Returns the bytes of `body` for these fields.
  * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE (event too long), ERR_CBOR (event is not UTF-8)
  */
 export function encodeBody(fields: NodeFields): Uint8Array {
@@ -75,7 +75,7 @@ export function encodeBody(fields: NodeFields): Uint8Array {
   return out.bytes
 }
 
-/** The size of the body of these fields, which are checked. */
+/** Checks the fields. Returns the size of the body in bytes. */
 function bodyBytes(fields: NodeFields): number {
   checkFields(fields)
   const { event, links, height, parents } = fields
@@ -126,7 +126,7 @@ function checkFields({ key, event, links, height, parents, frontier }: NodeField
   want(isFrontierId(frontier), 'a frontier name must be vfr_ and 16 lower-case hex digits')
 }
 
-/** The order of links: their CIDs by bytes, so raw before dag-cbor, then by digest. */
+/** Compares links by the bytes of their CIDs: raw before dag-cbor, then by digest. */
 export function compareLinks(a: DocumentLink, b: DocumentLink): number {
   return CODEC_BYTE[a.codec] - CODEC_BYTE[b.codec] || compare(a.digest, b.digest)
 }
@@ -142,7 +142,7 @@ function headSize(argument: number): number {
   return argument < 2 ** 32 ? 5 : 9
 }
 
-/** Fills a buffer of known size from left to right. */
+/** Fills a buffer of fixed size from left to right. */
 class Writer {
   readonly bytes: Buffer
   #at = 0
@@ -175,7 +175,7 @@ class Writer {
     this.put(digest)
   }
 
-  /** The shortest head for an argument up to 2^53-1. */
+  /** Writes the shortest head for an argument up to 2^53 − 1. */
   head(major: number, argument: number): void {
     const { bytes } = this
     const size = headSize(argument)

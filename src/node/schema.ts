@@ -1,26 +1,27 @@
-// What a node is made of: its fields, and the bytes that are the same in every node (protocol/node.md). The encoder and
-// the decoder both take the form from here and from nowhere else.
+// Fields of a node, and the bytes that are the same in every node. The encoder and the decoder both use this file. Spec:
+// protocol/node.md.
 
 import type { Digest } from '../base/bytes.ts'
 import type { LinkCodec } from '../cbor/cid.ts'
 
-/** What a node's signature covers before the bytes of `body`. */
+/** Signature domain: the signature covers these bytes and then `body`. */
 export const NODE_DOMAIN: Uint8Array = latin1('replica/node/1\n')
 
-/** An attached document: `raw` for the bytes themselves, `dag-cbor` for a list of their chunks. */
+/** Link to a document: `raw` for its bytes, `dag-cbor` for its chunk list. */
 export interface DocumentLink {
   codec: LinkCodec
   digest: Digest
 }
 
+/** The signed fields of a node. */
 export interface NodeFields {
-  /** Ed25519 public key of the hub that made the node, 32 bytes. */
+  /** Ed25519 public key of the replica that made the node, 32 bytes. */
   key: Uint8Array
-  /** The event: UTF-8 of its canonical JSON. */
+  /** Canonical JSON of the event, UTF-8. */
   event: Uint8Array
   /** Ascending by codec (raw first), then digest; no repeats. */
   links: readonly DocumentLink[]
-  /** 0 without parents, else 1 more than the greatest height among them. */
+  /** 0 without parents, else the greatest height of a parent plus 1. */
   height: number
   /** Ascending, no repeats. */
   parents: readonly Digest[]
@@ -28,18 +29,18 @@ export interface NodeFields {
   frontier: string
 }
 
-/** A decoded node. Its byte members are views into `bytes`, in the order in which they lie there. */
+/** A decoded node. Its byte members are views into `bytes`. */
 export interface Node extends NodeFields {
   bytes: Uint8Array
-  /** SHA-256 of `bytes`: what the node's CID holds. Computed on first use. */
+  /** SHA-256 of `bytes`, which the CID of the node contains. Computed on first use. */
   readonly digest: Digest
   /** Ed25519 signature over NODE_DOMAIN and `body`, 64 bytes. */
   sig: Uint8Array
-  /** The bytes of the body map as they lie in the node. */
+  /** The bytes of the body map. */
   body: Uint8Array
 }
 
-/** The fixed bytes between the members, by the member they come before. A head holds major type and short length. */
+/** The fixed bytes between the members, by the member that follows them. */
 export const BEFORE = {
   sig: latin1('\xa2\x63sig\x58\x40'),
   body: latin1('\x64body'),
@@ -55,13 +56,14 @@ export const BEFORE = {
 /** The only version of the format. */
 export const NODE_VERSION = 1
 
-/** A link: tag 42 over 37 bytes, these being 0x00 (for binary), CID version 1, the codec … */
+/** Start of a link: tag 42, 37 bytes, 0x00 (binary), CID version 1. The codec follows. */
 export const LINK_HEAD: Uint8Array = latin1('\xd8\x2a\x58\x25\x00\x01')
-/** … sha2-256 and the length of the digest, which ends it. */
+/** After the codec: sha2-256 and the length of the digest. The digest follows. */
 export const LINK_HASH: Uint8Array = latin1('\x12\x20')
+/** Size of a link in bytes. */
 export const LINK_BYTES = LINK_HEAD.length + 1 + LINK_HASH.length + 32
 
-/** Hex digits after `vfr_`. */
+/** Hex digits of a frontier name after `vfr_`. */
 export const FRONTIER_DIGITS = 16
 
 function latin1(text: string): Uint8Array {
