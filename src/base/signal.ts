@@ -30,7 +30,10 @@ export function aborted(signal: AbortSignal): Promise<void> {
   })
 }
 
-/** Returns the error of a call that `signal` aborted: ERR_ABORTED, with the signal's reason as `cause`. */
+/**
+ * Returns the error of a call that `signal` aborted: ERR_ABORTED, with the signal's reason as
+ * `cause`.
+ */
 export function abortError(signal: AbortSignal, message: string): ReplicaError {
   return new ReplicaError('ERR_ABORTED', message, { cause: signal.reason })
 }

@@ -1,6 +1,7 @@
-// Offset-based reader of strict DAG-CBOR. It copies no bytes and accepts only heads in their shortest form, lengths within the
-// input, and valid UTF-8. Each error is ERR_CBOR with the offset. The general decoder (dag-cbor.ts) and the node decoder
-// (node/decoder.ts) share it, so that "strict" means the same in both. Spec: protocol/node.md, "Strict DAG-CBOR".
+// Offset-based reader of strict DAG-CBOR. It copies no bytes and accepts only heads in their
+// shortest form, lengths within the input, and valid UTF-8. Each error is ERR_CBOR with the offset.
+// The general decoder (dag-cbor.ts) and the node decoder (node/decoder.ts) share it, so that
+// "strict" means the same in both. Spec: protocol/node.md, "Strict DAG-CBOR".
 
 import { isUtf8 } from 'node:buffer'
 import { asBuffer } from '../base/bytes.ts'
@@ -37,7 +38,10 @@ export class Reader {
     this.#offset = bytes.byteOffset
   }
 
-  /** Reads a head into `major` and returns its argument, at most 2^53 − 1. @throws ReplicaError ERR_CBOR */
+  /**
+   * Reads a head into `major` and returns its argument, at most 2^53 − 1.
+   * @throws ReplicaError ERR_CBOR
+   */
   head(): number {
     const { bytes, at } = this
     if (at >= bytes.length) this.fail('the input ends where an item is expected')
@@ -126,7 +130,10 @@ export class Reader {
   }
 }
 
-/** Returns whether the bytes are UTF-8 without a leading U+FEFF. Common decoders strip U+FEFF, which changes the bytes. */
+/**
+ * Returns whether the bytes are UTF-8 without a leading U+FEFF. Common decoders strip U+FEFF, which
+ * changes the bytes.
+ */
 export function isText(view: Uint8Array): boolean {
   return isUtf8(view) && !(view[0] === 0xef && view[1] === 0xbb && view[2] === 0xbf)
 }

@@ -1,6 +1,7 @@
-// CIDs as text, for input and output; inside the library a node is its 32-byte digest. One form exists: version 1, codec
-// dag-cbor (nodes, chunk lists) or raw (documents), sha2-256, lower-case base32. So a digest has one CID per codec. The only
-// file that imports multiformats. Spec: protocol/node.md.
+// CIDs as text, for input and output; inside the library a node is its 32-byte digest. One form
+// exists: version 1, codec dag-cbor (nodes, chunk lists) or raw (documents), sha2-256, lower-case
+// base32. So a digest has one CID per codec. The only file that imports multiformats. Spec:
+// protocol/node.md.
 
 import { base32 } from 'multiformats/bases/base32'
 import type { Digest } from '../base/bytes.ts'
@@ -37,7 +38,8 @@ export function cidText(digest: Digest, codec: LinkCodec = 'dag-cbor'): string {
 
 /**
  * Returns codec and digest of a CID.
- * @throws ReplicaError ERR_CID for any other version, base, letter case, codec, hash function or length
+ * @throws ReplicaError ERR_CID for any other version, base, letter case, codec, hash function or
+ * length
  */
 export function parseCid(text: string): { codec: LinkCodec; digest: Digest } {
   // The length is checked before decoding, so a long text costs nothing.
@@ -70,7 +72,8 @@ function decodeBase32(text: string): Uint8Array {
   try {
     return base32.decode(text)
   } catch (cause) {
-    // The pattern has checked alphabet and length. Only the two spare bits of the last character can be wrong.
+    // The pattern has checked alphabet and length. Only the two spare bits of the last character
+    // can be wrong.
     throw new ReplicaError('ERR_CID', 'the last character of a CID has spare bits that are not zero', { cause })
   }
 }

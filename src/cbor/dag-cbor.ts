@@ -1,7 +1,8 @@
-// Strict DAG-CBOR for messages and records: null, booleans, safe integers, text, bytes, arrays, maps. Each value has one
-// encoding; any other is ERR_CBOR. The decoder is written here, because the library accepts other encodings of a value
-// (unsorted keys, short floats, invalid UTF-8) and overflows the stack on nested arrays. Byte strings are views into the
-// input. The library encodes. The only file that imports @ipld/dag-cbor. Spec: protocol/node.md.
+// Strict DAG-CBOR for messages and records: null, booleans, safe integers, text, bytes, arrays,
+// maps. Each value has one encoding; any other is ERR_CBOR. The decoder is written here, because
+// the library accepts other encodings of a value (unsorted keys, short floats, invalid UTF-8) and
+// overflows the stack on nested arrays. Byte strings are views into the input. The library encodes.
+// The only file that imports @ipld/dag-cbor. Spec: protocol/node.md.
 
 import * as dagCbor from '@ipld/dag-cbor'
 import { ReplicaError } from '../base/errors.ts'
@@ -9,7 +10,10 @@ import { NODE_LIMITS } from '../base/limits.ts'
 import { MAJOR, Reader } from './cbor-reader.ts'
 import { CODEC_BYTE } from './cid.ts'
 
-/** A value in a message. Decoded maps have no inherited members, so no key has a meaning for JavaScript. */
+/**
+ * A value in a message. Decoded maps have no inherited members, so no key has a meaning for
+ * JavaScript.
+ */
 export type CborValue = null | boolean | number | string | Uint8Array | CborValue[] | { [key: string]: CborValue }
 
 interface Walk {
@@ -27,8 +31,8 @@ interface Span {
 }
 
 /**
- * A map without inherited members: its prototype is empty and has no prototype. An object without a prototype has the same
- * effect, but the engine stores it as a hash table, at five times the cost.
+ * A map without inherited members: its prototype is empty and has no prototype. An object without a
+ * prototype has the same effect, but the engine stores it as a hash table, at five times the cost.
  */
 class Bare {
   [key: string]: CborValue
@@ -39,7 +43,8 @@ Object.freeze(Object.setPrototypeOf(Bare.prototype, null))
 /**
  * Returns the encoding of `value`: keys sorted by length, then by bytes; shortest heads.
  * @throws ReplicaError ERR_CBOR for a text or key that `decodeCbor` refuses
- * @throws TypeError for floats, undefined, class instances, and more levels or items than `decodeCbor` accepts
+ * @throws TypeError for floats, undefined, class instances, and more levels or items than
+ * `decodeCbor` accepts
  */
 export function encodeCbor(value: CborValue): Uint8Array {
   let items = 0
@@ -114,7 +119,10 @@ function readItem(walk: Walk, depth: number): CborValue {
   }
 }
 
-/** Refuses a count of items beyond the bytes left, before memory is allocated: an item has at least one byte. */
+/**
+ * Refuses a count of items beyond the bytes left, before memory is allocated: an item has at least
+ * one byte.
+ */
 function enter({ reader, depthMax }: Walk, items: number, depth: number): void {
   if (items > reader.bytes.length - reader.at) reader.fail('more members than bytes left')
   if (depth >= depthMax) reader.fail(`nested deeper than ${depthMax} levels`)
@@ -144,7 +152,10 @@ function readMap(walk: Walk, length: number, depth: number): { [key: string]: Cb
   return map
 }
 
-/** Reads a link inside a node (tag 42 over 0x00 and the 36 bytes of a CID). Returns the bytes of the CID. */
+/**
+ * Reads a link inside a node (tag 42 over 0x00 and the 36 bytes of a CID). Returns the bytes of the
+ * CID.
+ */
 function readLink({ reader, links }: Walk, tag: number): Uint8Array {
   if (tag !== 42) reader.fail('a tag other than 42')
   if (!links) reader.fail('a link where bytes are expected')
@@ -175,8 +186,9 @@ function ascends(bytes: Uint8Array, a: Span, b: Span): boolean {
 }
 
 /**
- * Returns whether a key is reserved. `/` belongs to DAG-JSON, and the library reads a map with "/" and "bytes" as a link. A key
- * of digits is an array index for JavaScript: an object with the single key "1023" takes 12 kB.
+ * Returns whether a key is reserved. `/` belongs to DAG-JSON, and the library reads a map with "/"
+ * and "bytes" as a link. A key of digits is an array index for JavaScript: an object with the
+ * single key "1023" takes 12 kB.
  */
 function isReserved(key: string): boolean {
   const first = key.charCodeAt(0)

@@ -1,6 +1,7 @@
-// Drafts of events, written by people as JSON: the members of an event without id and schema, most of them optional. Stricter
-// than the reader of events, because nobody has signed the text yet: it refuses unknown members, blank texts and times
-// that are not RFC 3339. Spec: protocol/event.md, V20.
+// Drafts of events, written by people as JSON: the members of an event without id and schema, most
+// of them optional. Stricter than the reader of events, because nobody has signed the text yet: it
+// refuses unknown members, blank texts and times that are not RFC 3339. Spec: protocol/event.md,
+// V20.
 
 import { excerpt, isBlank } from '../base/text.ts'
 import { parseInstant } from '../json/instant.ts'
@@ -41,7 +42,10 @@ export function isWholeEvent(text: string | Uint8Array): boolean {
   return hasId
 }
 
-/** Reads a draft. @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_INSTANT for a timestamp that is not RFC 3339 */
+/**
+ * Reads a draft.
+ * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_INSTANT for a timestamp that is not RFC 3339
+ */
 export function readDraft(text: string | Uint8Array): EventDraft {
   const cursor = openCursor(text, 'exact')
   if (peek(cursor) !== '{') throw shapeError('a draft must be an object')
@@ -51,7 +55,10 @@ export function readDraft(text: string | Uint8Array): EventDraft {
   return draftOf(fields, dropped)
 }
 
-/** Reads a draft from a value, with the same result as from its text. @throws as `readDraft` does */
+/**
+ * Reads a draft from a value, with the same result as from its text.
+ * @throws as `readDraft` does
+ */
 export function draftOfValue(value: Json): EventDraft {
   if (!(value instanceof Map)) throw shapeError('a draft must be an object')
   const dropped = foreign(value, DRAFT_FIELDS)

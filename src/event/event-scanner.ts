@@ -1,6 +1,7 @@
-// Offsets of the members of an event in stored form. The form is canonical JSON with a fixed set of members, so the text is a
-// template: fixed bytes with strings, one list and one free value between them. One pass along the template checks the
-// whole form and finds all offsets. It decodes and builds nothing. Spec: protocol/event.md, V12.
+// Offsets of the members of an event in stored form. The form is canonical JSON with a fixed set of
+// members, so the text is a template: fixed bytes with strings, one list and one free value between
+// them. One pass along the template checks the whole form and finds all offsets. It decodes and
+// builds nothing. Spec: protocol/event.md, V12.
 
 import { asBuffer } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -27,7 +28,10 @@ export interface EventLayout {
   readonly timestamp: Span
   /** From `"id":` through its comma. The content omits it. */
   readonly idMember: Span
-  /** schema_artifact_id and signature with their commas; may be empty. Content and signed text omit them. */
+  /**
+   * schema_artifact_id and signature with their commas; may be empty. Content and signed text omit
+   * them.
+   */
   readonly unsigned: Span
 }
 
@@ -55,7 +59,10 @@ interface Walk {
   at: number
 }
 
-/** Returns the layout of an event in stored form; undefined for any other bytes. The bytes must be UTF-8. */
+/**
+ * Returns the layout of an event in stored form; undefined for any other bytes. The bytes must be
+ * UTF-8.
+ */
 export function eventLayout(bytes: Uint8Array): EventLayout | undefined {
   const walk: Walk = { bytes, at: 0 }
   const actorId = stringAfter(walk, ACTOR_ID)
@@ -134,7 +141,10 @@ function strings(walk: Walk, literal: Uint8Array): void {
 
 const PARENTS = ascii('"parents":[')
 
-/** Returns the spans of the strings in `payload.parents`, quotes included; undefined if there is no such list. */
+/**
+ * Returns the spans of the strings in `payload.parents`, quotes included; undefined if there is no
+ * such list.
+ */
 export function parentSpans(bytes: Buffer, payload: Span): Span[] | undefined {
   // Few payloads name parents; one fast search avoids the walk.
   if (bytes[payload.start] !== 0x7b || bytes.indexOf(PARENTS, payload.start) < 0) return undefined
@@ -162,8 +172,8 @@ const ID_MEMBER = Buffer.from('id":"vev_', 'latin1')
 const HEX_DIGITS = 16
 
 /**
- * Returns the 8 bytes of the id of a stored event, without parsing or checking the event again. A scan over canonical
- * text, which ends at the top-level member `id`.
+ * Returns the 8 bytes of the id of a stored event, without parsing or checking the event again. A
+ * scan over canonical text, which ends at the top-level member `id`.
  * @throws ReplicaError ERR_EVENT_SHAPE for a text that the gate would have refused
  */
 export function eventIdPrefixOf(event: Uint8Array): Uint8Array {
@@ -174,7 +184,8 @@ export function eventIdPrefixOf(event: Uint8Array): Uint8Array {
     if (byte === 0x7b || byte === 0x5b) depth++
     else if (byte === 0x7d || byte === 0x5d) depth--
     if (byte !== QUOTE) continue
-    // In canonical text only a member name is followed by a colon, so a value cannot be taken for the name.
+    // In canonical text only a member name is followed by a colon, so a value cannot be taken for
+    // the name.
     if (depth === 1 && ID_MEMBER.equals(text.subarray(at + 1, at + 1 + ID_MEMBER.length))) {
       const digits = at + 1 + ID_MEMBER.length
       const label = Buffer.from(text.toString('latin1', digits, digits + HEX_DIGITS), 'hex')

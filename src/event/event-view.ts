@@ -1,4 +1,5 @@
-// Stored events for readers: the head, the exact bytes, and the payload, which is parsed on first use.
+// Stored events for readers: the head, the exact bytes, and the payload, which is parsed on first
+// use.
 
 import { fromJson, parseJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
@@ -27,11 +28,16 @@ export class EventView implements EventHead {
   readonly reason: string
   readonly parents: string[] | undefined
   readonly signed: boolean
-  /** Canonical JSON of the whole event, UTF-8, byte for byte as it was signed. Must not be changed. */
+  /**
+   * Canonical JSON of the whole event, UTF-8, byte for byte as it was signed. Must not be changed.
+   */
   readonly text: Uint8Array
   #payload: Json | undefined
 
-  /** @throws ReplicaError ERR_EVENT_SIZE, ERR_JSON, ERR_JSON_CANONICAL, ERR_EVENT_SHAPE, ERR_EVENT_ID */
+  /**
+   * @throws ReplicaError ERR_EVENT_SIZE, ERR_JSON, ERR_JSON_CANONICAL, ERR_EVENT_SHAPE,
+   * ERR_EVENT_ID
+   */
   constructor(text: Uint8Array) {
     const head = checkEvent(text)
     this.id = head.id
@@ -46,8 +52,8 @@ export class EventView implements EventHead {
   }
 
   /**
-   * Returns the payload without loss: objects are Maps, and a number is a JsonNumber that keeps its spelling, so that 1 and 1.0
-   * differ and every 64-bit integer is exact. Parsed on first use.
+   * Returns the payload without loss: objects are Maps, and a number is a JsonNumber that keeps its
+   * spelling, so that 1 and 1.0 differ and every 64-bit integer is exact. Parsed on first use.
    */
   get payload(): Json {
     if (this.#payload === undefined) {
@@ -58,9 +64,10 @@ export class EventView implements EventHead {
   }
 
   /**
-   * Returns the payload as a plain JavaScript value. Floats and integers become numbers, so that 1 and 1.0 are equal and a
-   * float loses its spelling; an integer beyond ±(2^53 − 1) becomes a bigint. The type is not checked: an event may have any
-   * payload. `PayloadByKind` of `frontier-replica/vela` has a type for each known kind.
+   * Returns the payload as a plain JavaScript value. Floats and integers become numbers, so that 1
+   * and 1.0 are equal and a float loses its spelling; an integer beyond ±(2^53 − 1) becomes a
+   * bigint. The type is not checked: an event may have any payload. `PayloadByKind` of
+   * `frontier-replica/vela` has a type for each known kind.
    */
   payloadAs<T>(): T {
     return fromJson(this.payload) as T

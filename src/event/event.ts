@@ -1,6 +1,7 @@
-// Events: the check for admission, the lenient reader for files, the maker, ids and signing bytes. A node carries an event as
-// text in stored form. checkEvent hashes slices of these bytes and never prints them again. Signatures are verified
-// elsewhere, in crypto/. Spec: protocol/event.md, V11 to V19.
+// Events: the check for admission, the lenient reader for files, the maker, ids and signing bytes.
+// A node carries an event as text in stored form. checkEvent hashes slices of these bytes and never
+// prints them again. Signatures are verified elsewhere, in crypto/. Spec: protocol/event.md, V11 to
+// V19.
 
 import * as buffer from 'node:buffer'
 import { asBuffer, concat, type Digest, equals, fromHex, sha256, toHex, utf8 } from '../base/bytes.ts'
@@ -36,8 +37,8 @@ export interface LoggedEvent {
 declare const checked: unique symbol
 
 /**
- * An event that passed the check for admission. Only this file makes one, from its own copy of the text, so a receiver need
- * not check it again.
+ * An event that passed the check for admission. Only this file makes one, from its own copy of the
+ * text, so a receiver need not check it again.
  */
 export interface CheckedEvent {
   /** UTF-8 of the stored form. Must not be changed. */
@@ -51,7 +52,8 @@ export interface CheckedEvent {
 }
 
 /**
- * Checks for admission that the bytes are an event in stored form, within the limits, and that its id is that of its content.
+ * Checks for admission that the bytes are an event in stored form, within the limits, and that its
+ * id is that of its content.
  * @throws ReplicaError ERR_EVENT_SIZE, ERR_JSON, ERR_JSON_CANONICAL, ERR_EVENT_SHAPE, ERR_EVENT_ID
  */
 export function checkEvent(text: Uint8Array): EventHead {
@@ -85,8 +87,8 @@ export interface EventReading {
 }
 
 /**
- * Reads any JSON text that the reference implementation accepts as an event. Returns the stored form and the id that the
- * reference would compute. A wrong id is not refused.
+ * Reads any JSON text that the reference implementation accepts as an event. Returns the stored
+ * form and the id that the reference would compute. A wrong id is not refused.
  * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE, ERR_EVENT_SIZE if the stored form exceeds 1 MiB
  */
 export function readEvent(text: string | Uint8Array, options: ParseOptions = {}): EventReading {
@@ -104,9 +106,9 @@ export interface ImportedEvent extends EventReading, CheckedEvent {
 }
 
 /**
- * Reads an event of a file, with the reading of numbers under which its id is that of its content. A writer hashes a float as
- * it holds it, but the reader of the reference may change it (V8). If that reading gives another id, the exact reading is
- * tried.
+ * Reads an event of a file, with the reading of numbers under which its id is that of its content.
+ * A writer hashes a float as it holds it, but the reader of the reference may change it (V8). If
+ * that reading gives another id, the exact reading is tried.
  * @throws ReplicaError as `readEvent` does, and ERR_EVENT_ID if neither reading gives the stated id
  */
 export function importEvent(text: string | Uint8Array): ImportedEvent {
@@ -126,8 +128,9 @@ function imported({ text, head, computedId, dropped }: EventReading): ImportedEv
 }
 
 /**
- * Returns an event whose text is in stored form already, with the right id; undefined for any other. Such a text is not
- * printed again. The result has a copy, because the caller may reuse its bytes.
+ * Returns an event whose text is in stored form already, with the right id; undefined for any
+ * other. Such a text is not printed again. The result has a copy, because the caller may reuse its
+ * bytes.
  */
 function readStored(given: Uint8Array): EventReading | undefined {
   if (given.length > NODE_LIMITS.eventBytesMax) return undefined
@@ -154,7 +157,9 @@ export interface EventDraft {
   readonly before_hash?: string
   readonly after_hash?: string
   readonly caveats?: readonly string[]
-  /** Not part of the id: make the event, sign `eventSigningBytes`, make it again with the signature. */
+  /**
+   * Not part of the id: make the event, sign `eventSigningBytes`, make it again with the signature.
+   */
   readonly signature?: string
   readonly schema_artifact_id?: string
 }
@@ -214,12 +219,15 @@ export function eventIdFromPrefix(label: Uint8Array): string {
   return `vev_${toHex(label)}`
 }
 
-/** `bare`: 128 hex digits over the signed text itself. `dsse`: `v1:` and 128 hex digits over the text in a DSSE frame. */
+/**
+ * `bare`: 128 hex digits over the signed text itself. `dsse`: `v1:` and 128 hex digits over the
+ * text in a DSSE frame.
+ */
 export type SignatureForm = 'bare' | 'dsse'
 
 /**
- * Returns the bytes that the signature of an event covers: the stored form without signature and schema_artifact_id, in a
- * DSSE frame for `dsse`.
+ * Returns the bytes that the signature of an event covers: the stored form without signature and
+ * schema_artifact_id, in a DSSE frame for `dsse`.
  * @throws ReplicaError as `checkEvent` does, except ERR_EVENT_ID
  */
 export function eventSigningBytes(text: Uint8Array, form: SignatureForm): Uint8Array {

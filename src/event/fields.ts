@@ -1,6 +1,6 @@
-// Events as fields: the lenient reader of any JSON text, and the printer of the stored form. The reader follows the reference
-// implementation. Its leniency never reaches a node, because a node carries only the stored form. Spec: protocol/event.md,
-// V11 and V16.
+// Events as fields: the lenient reader of any JSON text, and the printer of the stored form. The
+// reader follows the reference implementation. Its leniency never reaches a node, because a node
+// carries only the stored form. Spec: protocol/event.md, V11 and V16.
 
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
@@ -41,8 +41,8 @@ export interface EventRecord {
   schema_artifact_id: string | undefined
 }
 
-// In the order of the reference, which is also the order in events given as arrays. Fields from `payload` on are optional: at
-// the end of an array, and anywhere in an object.
+// In the order of the reference, which is also the order in events given as arrays. Fields from
+// `payload` on are optional: at the end of an array, and anywhere in an object.
 const EVENT_FIELDS = [
   'schema',
   'id',
@@ -107,7 +107,8 @@ export interface Expected {
 }
 
 /**
- * Reads an object with these fields, or an array with their values in order. Target and actor are returned as Maps.
+ * Reads an object with these fields, or an array with their values in order. Target and actor are
+ * returned as Maps.
  * @throws ReplicaError ERR_JSON, ERR_EVENT_SHAPE
  */
 export function readFields(cursor: ParserCursor, expected: Expected): Fields {
@@ -148,7 +149,10 @@ export function stringField(fields: Fields | undefined, name: string, path = '')
   throw shapeError(value === undefined ? `${path}${name} is missing` : `${path}${name} is not a string`)
 }
 
-/** Returns a string, or undefined if the field is absent or null. @throws ReplicaError ERR_EVENT_SHAPE */
+/**
+ * Returns a string, or undefined if the field is absent or null.
+ * @throws ReplicaError ERR_EVENT_SHAPE
+ */
 export function optionalField(fields: Fields, name: string): string | undefined {
   return (fields.get(name) ?? null) === null ? undefined : stringField(fields, name)
 }
@@ -174,7 +178,10 @@ export interface EventTexts {
   stored(id: string): string
 }
 
-/** Prints an event. @throws ReplicaError ERR_JSON for lone surrogates and payloads that are too deep */
+/**
+ * Prints an event.
+ * @throws ReplicaError ERR_JSON for lone surrogates and payloads that are too deep
+ */
 export function eventTexts(record: EventRecord): EventTexts {
   const { actor, target } = record
   const first =

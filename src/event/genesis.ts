@@ -1,5 +1,6 @@
-// Frontier names and genesis events. The name of a frontier is `vfr_` and 16 hex digits (base/frontier-id.ts checks the form);
-// the genesis event of a new frontier determines it. Spec: protocol/event.md, V22 and V23.
+// Frontier names and genesis events. The name of a frontier is `vfr_` and 16 hex digits
+// (base/frontier-id.ts checks the form); the genesis event of a new frontier determines it. Spec:
+// protocol/event.md, V22 and V23.
 
 import { sha256, toHex, utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -15,15 +16,19 @@ const GENESIS_KIND = 'frontier.created'
 export const FRONTIER_SCHEMA_VERSION = '0.10.0'
 
 /**
- * Returns the frontier name of a file: the stored `frontier_id`; else the name from the first event, if it is a genesis event;
- * else the name from the meta data of the file. Undefined if the file has none of them.
- * @throws ReplicaError ERR_FRONTIER_ID for a `frontier_id` of another form; as `readEvent` does for the first event
+ * Returns the frontier name of a file: the stored `frontier_id`; else the name from the first
+ * event, if it is a genesis event; else the name from the meta data of the file. Undefined if the
+ * file has none of them.
+ * @throws ReplicaError ERR_FRONTIER_ID for a `frontier_id` of another form; as `readEvent` does for
+ * the first event
  */
 export function frontierNameOf(log: EventLog): string | undefined {
   return storedName(log) ?? firstEventName(log) ?? metaName(log)
 }
 
-/** Returns the name of the frontier that this genesis event starts; undefined for any other event. */
+/**
+ * Returns the name of the frontier that this genesis event starts; undefined for any other event.
+ */
 export function genesisName(event: Pick<EventReading, 'head' | 'computedId'>): string | undefined {
   return event.head.kind === GENESIS_KIND ? event.computedId.replace('vev_', 'vfr_') : undefined
 }
@@ -55,7 +60,9 @@ function stringOf(block: ReadonlyMap<string, Json>, key: string): string | undef
   return typeof value === 'string' ? value : undefined
 }
 
-/** Returns the name that follows from a frontier's meta data; undefined unless all three are given. */
+/**
+ * Returns the name that follows from a frontier's meta data; undefined unless all three are given.
+ */
 export function nameOfMeta(meta: {
   readonly compiled_at?: string | undefined
   readonly compiler?: string | undefined
@@ -78,7 +85,10 @@ export interface Genesis {
   readonly schemaVersion?: string
 }
 
-/** Makes the first event of a new frontier. The digits of the frontier's name are those of the event's id. */
+/**
+ * Makes the first event of a new frontier. The digits of the frontier's name are those of the
+ * event's id.
+ */
 export function makeGenesis(genesis: Genesis): CheckedEvent & { readonly frontier: string } {
   const { name, creator, timestamp, schemaVersion = FRONTIER_SCHEMA_VERSION } = genesis
   const event = makeEvent({

@@ -1,4 +1,5 @@
-// Public names of `frontier-replica/event`: events, drafts, ids, logs in files and lossless canonical JSON. Re-exports only. Spec: protocol/event.md.
+// Public names of `frontier-replica/event`: events, drafts, ids, logs in files and lossless
+// canonical JSON. Re-exports only. Spec: protocol/event.md.
 
 export { isFrontierId } from '../base/frontier-id.ts'
 export { type EventLog, type RawEvent, readLog } from '../json/event-array-reader.ts'

@@ -1,10 +1,13 @@
-// Function types for signing and verifying. The caller passes the functions, so layers without cryptography know what is
-// signed and by whom, but not how. Strict records have keys and signatures in lower-case hex. Spec:
-// protocol/registry-entry.md, E2.
+// Function types for signing and verifying. The caller passes the functions, so layers without
+// cryptography know what is signed and by whom, but not how. Strict records have keys and
+// signatures in lower-case hex. Spec: protocol/registry-entry.md, E2.
 
 import { fromHex, isLowerHex, toHex } from '../base/bytes.ts'
 
-/** Returns whether `sig` (64 bytes) is valid over `message` under `key` (32 bytes). Rule: protocol/signature.md. */
+/**
+ * Returns whether `sig` (64 bytes) is valid over `message` under `key` (32 bytes). Rule:
+ * protocol/signature.md.
+ */
 export type Verify = (key: Uint8Array, message: Uint8Array, sig: Uint8Array) => boolean
 
 /** An object that signs, for example a `Key`. */
@@ -20,7 +23,10 @@ export function signHex(signer: Signer, message: Uint8Array): string {
   return toHex(signer.sign(message))
 }
 
-/** Returns whether a signature in hex is valid. False unless key and signature are lower-case hex of their length. */
+/**
+ * Returns whether a signature in hex is valid. False unless key and signature are lower-case hex of
+ * their length.
+ */
 export function verifiesHex(verify: Verify, signed: { key: string; message: Uint8Array; signature: string }): boolean {
   const { key, message, signature } = signed
   if (!isLowerHex(key, 32) || !isLowerHex(signature, 64)) return false

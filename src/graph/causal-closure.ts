@@ -65,7 +65,8 @@ export function causalClosure(received: readonly string[], pool: readonly IdPair
   const reached = new Set(received)
   const missing: string[] = []
   const ids: string[] = []
-  // A Set is walked in insertion order and sees what is added on the way: it is the queue of the walk as well.
+  // A Set is walked in insertion order and sees what is added on the way: it is the queue of the
+  // walk as well.
   for (const id of reached) {
     const parents = parentsOf.get(id)
     if (parents === undefined) {

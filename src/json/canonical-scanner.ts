@@ -1,6 +1,7 @@
-// Finds where canonical JSON tokens and values end. One pass over the bytes; nothing is decoded or built. Used by the
-// admission of events (event/event-scanner.ts) and by isCanonical. The caller checks that the bytes are UTF-8, because one call
-// of isUtf8 over the whole text is faster than a loop here. Spec: protocol/event.md, V10.
+// Finds where canonical JSON tokens and values end. One pass over the bytes; nothing is decoded or
+// built. Used by the admission of events (event/event-scanner.ts) and by isCanonical. The caller
+// checks that the bytes are UTF-8, because one call of isUtf8 over the whole text is faster than a
+// loop here. Spec: protocol/event.md, V10.
 
 import { NODE_LIMITS } from '../base/limits.ts'
 import { isCanonicalNumber } from './number.ts'
@@ -9,13 +10,16 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const DEPTH_MAX = NODE_LIMITS.jsonDepthMax
 
-// Scratch memory, one slot per level: whether it is an object, and the offsets of its last key. A scan is synchronous and
-// writes each slot before it reads it, so all scans share the memory.
+// Scratch memory, one slot per level: whether it is an object, and the offsets of its last key. A
+// scan is synchronous and writes each slot before it reads it, so all scans share the memory.
 const isObject = new Uint8Array(DEPTH_MAX)
 const keyStart = new Uint32Array(DEPTH_MAX)
 const keyEnd = new Uint32Array(DEPTH_MAX)
 
-/** Returns the end of the canonical value at `at` with at most `depthMax` levels; −1 if there is none. */
+/**
+ * Returns the end of the canonical value at `at` with at most `depthMax` levels; −1 if there is
+ * none.
+ */
 export function valueEnd(bytes: Uint8Array, at: number, depthMax: number = DEPTH_MAX): number {
   let depth = 0
   let i = at
@@ -49,7 +53,10 @@ export function valueEnd(bytes: Uint8Array, at: number, depthMax: number = DEPTH
   }
 }
 
-/** Returns the end of a key and its colon; −1 unless the key sorts after the previous one of its object. */
+/**
+ * Returns the end of a key and its colon; −1 unless the key sorts after the previous one of its
+ * object.
+ */
 function keyColonEnd(bytes: Uint8Array, at: number, level: number): number {
   const end = stringEnd(bytes, at)
   if (end < 0 || bytes[end] !== 0x3a) return -1
@@ -81,8 +88,8 @@ export function stringEnd(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * Returns the offset after the string whose opening quote is at `at`, or −1 without a closing quote. It skips escapes
- * and checks nothing else.
+ * Returns the offset after the string whose opening quote is at `at`, or −1 without a closing
+ * quote. It skips escapes and checks nothing else.
  */
 export function stringSpanEnd(bytes: Uint8Array, at: number): number {
   const { length } = bytes
@@ -95,8 +102,8 @@ export function stringSpanEnd(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * Returns the length of the canonical escape at `at`, 0 for any other: the short form if one exists, else \u00 and lower-case
- * hex.
+ * Returns the length of the canonical escape at `at`, 0 for any other: the short form if one
+ * exists, else \u00 and lower-case hex.
  */
 function escapeSize(bytes: Uint8Array, at: number): 0 | 2 | 6 {
   const kind = bytes[at + 1]
@@ -124,7 +131,10 @@ function escapeSize(bytes: Uint8Array, at: number): 0 | 2 | 6 {
   return short ? 0 : 6
 }
 
-/** Returns whether one string sorts strictly before another, compared by the bytes that the escapes stand for. */
+/**
+ * Returns whether one string sorts strictly before another, compared by the bytes that the escapes
+ * stand for.
+ */
 function sorts(bytes: Uint8Array, a: number, aEnd: number, b: number, bEnd: number): boolean {
   let i = a
   let j = b

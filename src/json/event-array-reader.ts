@@ -1,7 +1,8 @@
-// Slices a file into one byte range per event: a JSON array of events, JSON Lines, a frontier file (its `events`), or one
-// event. A file may be larger than a string can be, so the reader walks bytes, finds only where values begin and end, and
-// builds nothing. readEvent checks later whether a slice is JSON. Unused members of a frontier file are skipped by their
-// brackets. Spec: protocol/event.md, V21.
+// Slices a file into one byte range per event: a JSON array of events, JSON Lines, a frontier file
+// (its `events`), or one event. A file may be larger than a string can be, so the reader walks
+// bytes, finds only where values begin and end, and builds nothing. readEvent checks later whether
+// a slice is JSON. Unused members of a frontier file are skipped by their brackets. Spec:
+// protocol/event.md, V21.
 
 import { ReplicaError } from '../base/errors.ts'
 import { stringSpanEnd } from './canonical-scanner.ts'
@@ -19,7 +20,10 @@ export interface EventLog {
   readonly form: 'array' | 'lines' | 'frontier' | 'event'
   /** The value of `frontier_id` in a frontier file, as JSON text. */
   readonly frontierId: Uint8Array | undefined
-  /** The value of `frontier` (name, compiled_at, compiler and more) in a frontier file, as JSON text. */
+  /**
+   * The value of `frontier` (name, compiled_at, compiler and more) in a frontier file, as JSON
+   * text.
+   */
   readonly meta: Uint8Array | undefined
   /**
    * Starts from the first event at each call.
@@ -93,7 +97,10 @@ interface FoundMembers {
   readonly members: Partial<Record<(typeof MEMBERS)[number], Uint8Array>>
 }
 
-/** Returns the members in MEMBERS of the object that opens at `at`, and its end; undefined if it is not JSON. */
+/**
+ * Returns the members in MEMBERS of the object that opens at `at`, and its end; undefined if it is
+ * not JSON.
+ */
 function findMembers(bytes: Uint8Array, at: number): FoundMembers | undefined {
   const members: FoundMembers['members'] = {}
   let i = spaceEnd(bytes, at + 1)
@@ -142,7 +149,10 @@ function spaceEnd(bytes: Uint8Array, at: number): number {
   return i
 }
 
-/** Returns the end of any value at `at`: its closing quote or bracket, or the next delimiter; −1 if it does not end. */
+/**
+ * Returns the end of any value at `at`: its closing quote or bracket, or the next delimiter; −1 if
+ * it does not end.
+ */
 function valueSpanEnd(bytes: Uint8Array, at: number): number {
   const first = bytes[at]
   if (first === 0x22) return stringSpanEnd(bytes, at)

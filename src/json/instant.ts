@@ -1,12 +1,15 @@
-// RFC 3339 instants, exact to the nanosecond and compared as time. The order of the texts differs: `…18Z` sorts after
-// `…18.5+00:00`, and offsets change it completely. A leap second lies between the second before it and the next minute.
-// Spec: protocol/registry-entry.md, E1.
+// RFC 3339 instants, exact to the nanosecond and compared as time. The order of the texts differs:
+// `…18Z` sorts after `…18.5+00:00`, and offsets change it completely. A leap second lies between
+// the second before it and the next minute. Spec: protocol/registry-entry.md, E1.
 
 import { ReplicaError } from '../base/errors.ts'
 
 /** A point in time. */
 export interface Instant {
-  /** Seconds since 1970-01-01T00:00:00Z without leap seconds. A leap second has those of the second before it. */
+  /**
+   * Seconds since 1970-01-01T00:00:00Z without leap seconds. A leap second has those of the second
+   * before it.
+   */
   readonly seconds: number
   /** 0 to 999,999,999; 1,000,000,000 more in a leap second. */
   readonly nanos: number
@@ -65,7 +68,9 @@ function daysSince1970(year: number, month: number, day: number): number {
   return days - 719_162
 }
 
-/** Returns whether this is the last second of a month in UTC. A leap second can follow only there. */
+/**
+ * Returns whether this is the last second of a month in UTC. A leap second can follow only there.
+ */
 function endsMonth(seconds: number): boolean {
   const next = new Date((seconds + 1) * 1000)
   return (seconds + 1) % DAY === 0 && next.getUTCDate() === 1

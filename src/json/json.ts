@@ -1,6 +1,7 @@
-// Lossless JSON: `parseJson` reads text, `printJson` prints canonical text, `toJson` and `fromJson` convert plain JavaScript
-// values. Canonical JSON has one text per value; ids, hashes and signatures are made over it. Depth is limited everywhere,
-// so the recursion below is limited too. Spec: protocol/event.md, V1 to V10.
+// Lossless JSON: `parseJson` reads text, `printJson` prints canonical text, `toJson` and `fromJson`
+// convert plain JavaScript values. Canonical JSON has one text per value; ids, hashes and
+// signatures are made over it. Depth is limited everywhere, so the recursion below is limited too.
+// Spec: protocol/event.md, V1 to V10.
 
 import * as buffer from 'node:buffer'
 import { utf8 } from '../base/bytes.ts'
@@ -16,8 +17,8 @@ import { isUnicode, JsonNumber } from './value.ts'
 /** How JSON text is read. */
 export interface ParseOptions {
   /**
-   * `reference` (default): reads floats as the reference implementation reads a file. `exact`: rounds correctly; use it for
-   * text that is canonical already, such as a stored event.
+   * `reference` (default): reads floats as the reference implementation reads a file. `exact`:
+   * rounds correctly; use it for text that is canonical already, such as a stored event.
    */
   readonly numbers?: NumberReading
 }
@@ -30,7 +31,10 @@ export function parseJson(text: string | Uint8Array, options: ParseOptions = {})
   return value
 }
 
-/** Returns canonical JSON. @throws ReplicaError ERR_JSON for more than 127 levels or a lone surrogate */
+/**
+ * Returns canonical JSON.
+ * @throws ReplicaError ERR_JSON for more than 127 levels or a lone surrogate
+ */
 export function printJson(value: Json): string {
   return print(value, 0)
 }
@@ -46,7 +50,8 @@ function print(value: Json, depth: number): string {
 }
 
 /**
- * Returns the canonical JSON of a string. JSON.stringify escapes the same characters, and lone surrogates as well.
+ * Returns the canonical JSON of a string. JSON.stringify escapes the same characters, and lone
+ * surrogates as well.
  * @throws ReplicaError ERR_JSON for a lone surrogate
  */
 export function printString(text: string): string {
@@ -54,9 +59,10 @@ export function printString(text: string): string {
 }
 
 /**
- * Converts a plain JavaScript value. Bigints and whole numbers that fit 64 bits become integers, other numbers floats.
- * Lossless values inside stay as they are; undefined members are left out.
- * @throws ReplicaError ERR_JSON for NaN, infinities, lone surrogates and more than 127 levels (also for cycles)
+ * Converts a plain JavaScript value. Bigints and whole numbers that fit 64 bits become integers,
+ * other numbers floats. Lossless values inside stay as they are; undefined members are left out.
+ * @throws ReplicaError ERR_JSON for NaN, infinities, lone surrogates and more than 127 levels (also
+ * for cycles)
  * @throws TypeError for functions, symbols, undefined and instances of classes
  */
 export function toJson(value: unknown): Json {
@@ -94,7 +100,10 @@ function isWhole(value: number): boolean {
   return Number.isInteger(value) && !Object.is(value, -0) && value >= -(2 ** 63) && value < 2 ** 64
 }
 
-/** Converts to plain JavaScript for display. Floats and integers become numbers, integers beyond 2^53 bigints. */
+/**
+ * Converts to plain JavaScript for display. Floats and integers become numbers, integers beyond
+ * 2^53 bigints.
+ */
 export function fromJson(value: Json): unknown {
   return plain(value, 0)
 }
@@ -117,9 +126,9 @@ function checkDepth(depth: number): void {
 }
 
 /**
- * Returns the canonical form of a JSON text. By default, the result is byte for byte that of the reference implementation,
- * whose reader changes some long floats; a second call may change them again. With `{ numbers: 'exact' }` a canonical text
- * is its own canonical form.
+ * Returns the canonical form of a JSON text. By default, the result is byte for byte that of the
+ * reference implementation, whose reader changes some long floats; a second call may change them
+ * again. With `{ numbers: 'exact' }` a canonical text is its own canonical form.
  * @throws ReplicaError ERR_JSON unless the text is JSON of at most 127 levels
  */
 export function canonicalize(text: string | Uint8Array, options: ParseOptions = {}): string {

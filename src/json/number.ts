@@ -1,12 +1,14 @@
-// Numbers of canonical JSON: reads number tokens and prints doubles. Event ids are hashes over these spellings, so both follow
-// the reference implementation digit for digit: `1` and `1.0` differ, and its float reader does not round correctly. A
-// number is kept as its canonical token. Spec: protocol/event.md, V6 to V9.
+// Numbers of canonical JSON: reads number tokens and prints doubles. Event ids are hashes over
+// these spellings, so both follow the reference implementation digit for digit: `1` and `1.0`
+// differ, and its float reader does not round correctly. A number is kept as its canonical token.
+// Spec: protocol/event.md, V6 to V9.
 
 import { ReplicaError } from '../base/errors.ts'
 
 /**
- * How a float token becomes a double. `reference`: as the reference implementation reads it, with an error of up to a few
- * units in the last place. `exact`: correctly rounded, so that a canonical token is read as itself.
+ * How a float token becomes a double. `reference`: as the reference implementation reads it, with
+ * an error of up to a few units in the last place. `exact`: correctly rounded, so that a canonical
+ * token is read as itself.
  */
 export type NumberReading = 'reference' | 'exact'
 
@@ -16,7 +18,8 @@ const EXPONENT_MAX = 2 ** 31 - 1
 const POWERS_OF_TEN = Array.from({ length: 309 }, (_, exponent) => Number(`1e${exponent}`))
 
 /**
- * Returns the canonical spelling of a number token. The token follows the grammar of RFC 8259; that is not checked here.
+ * Returns the canonical spelling of a number token. The token follows the grammar of RFC 8259; that
+ * is not checked here.
  * @throws ReplicaError ERR_JSON for a number beyond the range of a double
  */
 export function canonicalNumber(token: string, reading: NumberReading): string {
@@ -34,8 +37,9 @@ export function isCanonicalNumber(token: string): boolean {
 }
 
 /**
- * Returns the shortest digits that read back as `value`: with a decimal point if the exponent of the first digit is −5 to
- * 15, else with an exponent and its sign. JavaScript uses the same spellings with other limits.
+ * Returns the shortest digits that read back as `value`: with a decimal point if the exponent of
+ * the first digit is −5 to 15, else with an exponent and its sign. JavaScript uses the same
+ * spellings with other limits.
  */
 export function printFloat(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0.0' : '0.0'
@@ -45,7 +49,8 @@ export function printFloat(value: number): string {
 }
 
 /**
- * Returns whether a token without leading zeros is an integer that fits u64 or i64. Such a token is canonical.
+ * Returns whether a token without leading zeros is an integer that fits u64 or i64. Such a token is
+ * canonical.
  */
 function isInteger(token: string): boolean {
   const negative = token.charCodeAt(0) === 0x2d
@@ -63,15 +68,19 @@ function fits(digits: string, max: string): boolean {
   return digits.length < max.length || (digits.length === max.length && digits <= max)
 }
 
-/** Returns whether both readings agree: no exponent, and so few digits that only one division rounds. */
+/**
+ * Returns whether both readings agree: no exponent, and so few digits that only one division
+ * rounds.
+ */
 function readsExactly(token: string): boolean {
   return token.length <= 16 && !/[eE]/.test(token)
 }
 
 /**
- * Reads as the reference does. It collects digits in a u64 until the next digit would overflow; further integer digits raise
- * the exponent, further fraction digits are ignored. Then it multiplies or divides once by a power of ten; below 1e-308 it
- * divides several times. Returns Infinity where the reference refuses.
+ * Reads as the reference does. It collects digits in a u64 until the next digit would overflow;
+ * further integer digits raise the exponent, further fraction digits are ignored. Then it
+ * multiplies or divides once by a power of ten; below 1e-308 it divides several times. Returns
+ * Infinity where the reference refuses.
  */
 function referenceDouble(token: string): number {
   const parts = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?)(\d+))?$/.exec(token)
@@ -85,7 +94,8 @@ function referenceDouble(token: string): number {
     significand = significand.slice(0, kept)
   }
   for (const digit of fraction) {
-    // Like the reference, this tries the first fraction digit even after integer digits were dropped.
+    // Like the reference, this tries the first fraction digit even after integer digits were
+    // dropped.
     const next = significand === '' && digit === '0' ? '' : significand + digit
     if (!fits(next, U64_MAX)) break
     significand = next
@@ -110,9 +120,9 @@ function scale(significand: number, exponent: number): number {
 }
 
 /**
- * Prints a double with a fixed number of decimals as the reference does: its exact value, rounded to nearest, ties to even.
- * The texts are parts of events and so of their ids. `toFixed` differs: it rounds ties up (0.0625 gives 0.063), loses the
- * sign of −0 and ends at 1e21.
+ * Prints a double with a fixed number of decimals as the reference does: its exact value, rounded
+ * to nearest, ties to even. The texts are parts of events and so of their ids. `toFixed` differs:
+ * it rounds ties up (0.0625 gives 0.063), loses the sign of −0 and ends at 1e21.
  * @throws TypeError for NaN and infinities
  */
 export function printFixed(value: number, decimals: number): string {

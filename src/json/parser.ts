@@ -1,6 +1,7 @@
-// Lossless JSON parser: numbers keep their canonical spelling, objects are Maps, strings are well-formed Unicode. It accepts
-// what the reference implementation accepts, is not recursive, and limits the depth. It consists of functions over a
-// cursor, so that a caller can read the members of an object one by one. Spec: protocol/event.md, V1 to V3 and V16.
+// Lossless JSON parser: numbers keep their canonical spelling, objects are Maps, strings are
+// well-formed Unicode. It accepts what the reference implementation accepts, is not recursive, and
+// limits the depth. It consists of functions over a cursor, so that a caller can read the members
+// of an object one by one. Spec: protocol/event.md, V1 to V3 and V16.
 
 import * as buffer from 'node:buffer'
 import { asBuffer } from '../base/bytes.ts'
@@ -18,7 +19,10 @@ export interface ParserCursor {
   readonly numbers: NumberReading
 }
 
-/** Returns a cursor at the start of `text`. @throws ReplicaError ERR_JSON unless `text` is well-formed Unicode */
+/**
+ * Returns a cursor at the start of `text`.
+ * @throws ReplicaError ERR_JSON unless `text` is well-formed Unicode
+ */
 export function openCursor(text: string | Uint8Array, numbers: NumberReading): ParserCursor {
   return { text: decode(text), at: 0, numbers }
 }
@@ -36,7 +40,9 @@ function fail(cursor: ParserCursor, reason: string): never {
   throw new ReplicaError('ERR_JSON', `${reason} at character ${cursor.at}`, { facts: { offset: cursor.at } })
 }
 
-/** Returns the next character after white space without consuming it; the empty string at the end. */
+/**
+ * Returns the next character after white space without consuming it; the empty string at the end.
+ */
 export function peek(cursor: ParserCursor): string {
   const { text } = cursor
   let at = cursor.at
@@ -66,7 +72,8 @@ interface Frame {
 }
 
 /**
- * Consumes and returns one value with at most `depthMax` nested arrays and objects. A repeated key keeps its last value.
+ * Consumes and returns one value with at most `depthMax` nested arrays and objects. A repeated key
+ * keeps its last value.
  * @throws ReplicaError ERR_JSON
  */
 export function readValue(cursor: ParserCursor, depthMax: number = NODE_LIMITS.jsonDepthMax): Json {
@@ -137,7 +144,9 @@ function readScalar(cursor: ParserCursor): Json {
   return JsonNumber.read(takeNumber(cursor), cursor.numbers)
 }
 
-/** Consumes a number of any size and returns its token. Callers try all other kinds of values first. */
+/**
+ * Consumes a number of any size and returns its token. Callers try all other kinds of values first.
+ */
 function takeNumber(cursor: ParserCursor): string {
   const { text, at } = cursor
   NUMBER.lastIndex = at
@@ -186,8 +195,8 @@ function unescapeString(cursor: ParserCursor, literal: string): string {
 }
 
 /**
- * Reads the object at the cursor. Calls `onMember` with each key; the callback consumes the value. Repeated keys are
- * reported each time.
+ * Reads the object at the cursor. Calls `onMember` with each key; the callback consumes the value.
+ * Repeated keys are reported each time.
  * @throws ReplicaError ERR_JSON
  */
 export function readMembers(cursor: ParserCursor, onMember: (key: string) => void): void {
@@ -222,8 +231,9 @@ const OBJECT = 1
 const ARRAY = 2
 
 /**
- * Consumes one value that nobody uses, such as an unknown member of an event. As in the reference, only the syntax is
- * checked: the value may be deeper than `readValue` allows, a number beyond any double, an escape half of a surrogate pair.
+ * Consumes one value that nobody uses, such as an unknown member of an event. As in the reference,
+ * only the syntax is checked: the value may be deeper than `readValue` allows, a number beyond any
+ * double, an escape half of a surrogate pair.
  * @throws ReplicaError ERR_JSON
  */
 export function skipValue(cursor: ParserCursor): void {

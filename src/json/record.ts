@@ -1,5 +1,6 @@
-// Strict, lossless reader of flat JSON records: members of known names and types, each at most once. Members that the record
-// does not list are kept as they are and are never signed. Spec: protocol/registry-entry.md, E3.
+// Strict, lossless reader of flat JSON records: members of known names and types, each at most
+// once. Members that the record does not list are kept as they are and are never signed. Spec:
+// protocol/registry-entry.md, E3.
 
 import { isLowerHex } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
@@ -19,7 +20,8 @@ export interface RecordForm {
 }
 
 /**
- * The members of one record, read by name. Each reading method throws the form's code if the member has another type.
+ * The members of one record, read by name. Each reading method throws the form's code if the member
+ * has another type.
  *
  * @example
  * const reader = readRecordText({ what: 'an entry', code: 'ERR_ENTRY' }, text)
@@ -111,7 +113,10 @@ export class RecordReader {
   }
 }
 
-/** @throws ReplicaError ERR_JSON; the form's code for a text that is no object or names a member twice */
+/**
+ * @throws ReplicaError ERR_JSON; the form's code for a text that is no object or names a member
+ * twice
+ */
 export function readRecordText(
   form: RecordForm,
   text: string | Uint8Array,

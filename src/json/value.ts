@@ -1,5 +1,5 @@
-// Lossless JSON values: objects are Maps, so `__proto__` is an ordinary key; numbers keep their canonical spelling, so 1.0
-// differs from 1 and 2^64 − 1 stays exact.
+// Lossless JSON values: objects are Maps, so `__proto__` is an ordinary key; numbers keep their
+// canonical spelling, so 1.0 differs from 1 and 2^64 − 1 stays exact.
 
 import { ReplicaError } from '../base/errors.ts'
 import type { NumberReading } from './number.ts'
@@ -35,7 +35,10 @@ export class JsonNumber {
     return new JsonNumber(String(exact))
   }
 
-  /** Makes a float, also of a whole value: 1 becomes 1.0. @throws ReplicaError ERR_JSON unless finite */
+  /**
+   * Makes a float, also of a whole value: 1 becomes 1.0.
+   * @throws ReplicaError ERR_JSON unless finite
+   */
   static float(value: number): JsonNumber {
     if (!Number.isFinite(value)) throw new ReplicaError('ERR_JSON', `${value} has no JSON form`)
     return new JsonNumber(printFloat(value))

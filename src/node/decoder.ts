@@ -1,7 +1,8 @@
-// Strict decoder of nodes: one pass by offsets that compares the fixed bytes in place and returns views. An accepted node is
-// the only encoding of its fields. The decoder checks the form only; the gate checks the event, the signature and the
-// parents (admission/gate.ts). After an error, the input is read a second time, to distinguish bytes that are not strict
-// DAG-CBOR from those that are not a node. Spec: protocol/node.md.
+// Strict decoder of nodes: one pass by offsets that compares the fixed bytes in place and returns
+// views. An accepted node is the only encoding of its fields. The decoder checks the form only; the
+// gate checks the event, the signature and the parents (admission/gate.ts). After an error, the
+// input is read a second time, to distinguish bytes that are not strict DAG-CBOR from those that
+// are not a node. Spec: protocol/node.md.
 
 import { type Digest, HashedBlock } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
@@ -21,8 +22,10 @@ import {
 } from './schema.ts'
 
 /**
- * Decodes a node. Its byte members are views into `bytes`. The fields of an accepted node encode to the same bytes again.
- * @throws ReplicaError ERR_NODE_SIZE (node or event too long), ERR_CBOR (not strict DAG-CBOR), ERR_NODE_SHAPE (else)
+ * Decodes a node. Its byte members are views into `bytes`. The fields of an accepted node encode to
+ * the same bytes again.
+ * @throws ReplicaError ERR_NODE_SIZE (node or event too long), ERR_CBOR (not strict DAG-CBOR),
+ * ERR_NODE_SHAPE (else)
  */
 export function decodeNode(input: Uint8Array | HashedBlock): Node {
   const block = input instanceof HashedBlock ? input : new HashedBlock(input)
@@ -121,7 +124,10 @@ function ascends(bytes: Uint8Array, a: number, b: number): boolean {
   return false
 }
 
-/** Last name decoded. Nodes of a bulk read have the same frontier and share this string. A cache without effect on results. */
+/**
+ * Last name decoded. Nodes of a bulk read have the same frontier and share this string. A cache
+ * without effect on results.
+ */
 let lastName = 'vfr_0000000000000000'
 
 function readFrontier(reader: Reader): string {

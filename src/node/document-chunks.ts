@@ -1,6 +1,7 @@
-// Documents as blocks. A document of up to 256 KiB is one raw block. A larger one is a chunk list, strict DAG-CBOR
-// `{size, chunks: [&raw …]}`, and its chunks: 256 KiB each except the last. Equal bytes have equal blocks and therefore the
-// same link. The list is encoded by hand, because it contains links and dag-cbor.ts encodes none. Spec: protocol/document.md.
+// Documents as blocks. A document of up to 256 KiB is one raw block. A larger one is a chunk list,
+// strict DAG-CBOR `{size, chunks: [&raw …]}`, and its chunks: 256 KiB each except the last. Equal
+// bytes have equal blocks and therefore the same link. The list is encoded by hand, because it
+// contains links and dag-cbor.ts encodes none. Spec: protocol/document.md.
 
 import { concat, type Digest, HashedBlock, sha256 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -34,8 +35,8 @@ const BEFORE_CHUNKS = Buffer.from('\x66chunks', 'latin1')
 const CHUNK_HEAD = concat([LINK_HEAD, Uint8Array.of(CODEC_BYTE.raw), LINK_HASH])
 
 /**
- * Returns the link of a document for a node, and the blocks to store, chunks before their list. The blocks of content are
- * views into `bytes`.
+ * Returns the link of a document for a node, and the blocks to store, chunks before their list. The
+ * blocks of content are views into `bytes`.
  * @throws ReplicaError ERR_DOCUMENT for more than 128 MiB
  */
 export function chunkDocument(bytes: Uint8Array): { link: DocumentLink; blocks: HashedBlock[] } {
@@ -60,7 +61,10 @@ export function encodeChunkList({ size, chunks }: ChunkList): Uint8Array {
   return concat([BEFORE_SIZE, encodeCbor(size), BEFORE_CHUNKS, count, ...links])
 }
 
-/** Reads a chunk list. Accepts only the one encoding of the list. @throws ReplicaError ERR_DOCUMENT */
+/**
+ * Reads a chunk list. Accepts only the one encoding of the list.
+ * @throws ReplicaError ERR_DOCUMENT
+ */
 export function readChunkList(bytes: Uint8Array): ChunkList {
   const reader = new Reader(bytes)
   try {

@@ -1,6 +1,7 @@
-// Encoder of nodes: the signed DAG-CBOR block `{sig, body}` that carries one event. Written by hand, because the form is fixed
-// and an author must sign exactly the bytes that every reader accepts. Invalid fields are refused and never corrected.
-// decoder.ts reads nodes. Spec: protocol/node.md.
+// Encoder of nodes: the signed DAG-CBOR block `{sig, body}` that carries one event. Written by
+// hand, because the form is fixed and an author must sign exactly the bytes that every reader
+// accepts. Invalid fields are refused and never corrected. decoder.ts reads nodes. Spec:
+// protocol/node.md.
 
 import { compare, concat, type Digest } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
@@ -33,7 +34,10 @@ export function signingBytes(body: Uint8Array): Uint8Array {
   return concat([NODE_DOMAIN, body])
 }
 
-/** Returns the node of a body from `encodeBody` and its signature. @throws TypeError unless `sig` has 64 bytes */
+/**
+ * Returns the node of a body from `encodeBody` and its signature.
+ * @throws TypeError unless `sig` has 64 bytes
+ */
 export function encodeNode(body: Uint8Array, sig: Uint8Array): Uint8Array {
   const out = new Writer(BODY_AT + body.length)
   putSignature(out, sig)
@@ -42,8 +46,9 @@ export function encodeNode(body: Uint8Array, sig: Uint8Array): Uint8Array {
 }
 
 /**
- * Returns a node with these fields, signed by `sign`, without a copy of the body. Before signing, the signature domain is
- * written in front of the body, where signature and member name follow later.
+ * Returns a node with these fields, signed by `sign`, without a copy of the body. Before signing,
+ * the signature domain is written in front of the body, where signature and member name follow
+ * later.
  * @throws ReplicaError as `encodeBody` does
  */
 export function encodeSigned(fields: NodeFields, sign: (message: Uint8Array) => Uint8Array): Uint8Array {
@@ -67,7 +72,8 @@ function putSignature(out: Writer, sig: Uint8Array): void {
 
 /**
  * Returns the bytes of `body` for these fields.
- * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE (event too long), ERR_CBOR (event is not UTF-8)
+ * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE (event too long), ERR_CBOR (event is not
+ * UTF-8)
  */
 export function encodeBody(fields: NodeFields): Uint8Array {
   const out = new Writer(bodyBytes(fields))

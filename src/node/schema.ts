@@ -1,5 +1,5 @@
-// Fields of a node, and the bytes that are the same in every node. The encoder and the decoder both use this file. Spec:
-// protocol/node.md.
+// Fields of a node, and the bytes that are the same in every node. The encoder and the decoder both
+// use this file. Spec: protocol/node.md.
 
 import type { Digest } from '../base/bytes.ts'
 import type { LinkCodec } from '../cbor/cid.ts'
