@@ -127,7 +127,7 @@ test('each npm package is imported by exactly one file, and every dependency is 
 })
 
 test('packages lie where the architecture puts them', () => {
-  const home = new Map([
+  const context = new Map([
     ['multiformats', /^src\/cbor\/cid\.ts$/],
     ['@ipld/dag-cbor', /^src\/cbor\/dag-cbor\.ts$/],
     ['level', /^src\/store\//],
@@ -138,7 +138,7 @@ test('packages lie where the architecture puts them', () => {
   const offences = []
   for (const source of all) {
     for (const specifier of specifiers(source.code)) {
-      const place = home.get(packageOf(specifier) ?? '')
+      const place = context.get(packageOf(specifier) ?? '')
       if (place !== undefined && !place.test(source.path)) offences.push(`${source.path} → ${specifier}`)
     }
   }

@@ -34,8 +34,8 @@ function opened(): Hub {
  * reading the store would cost more than the measured work.
  */
 function noteAges(): void {
-  const home = contextOf(opened().replica)
-  const followed = home.frontier(frontier)
+  const context = contextOf(opened().replica)
+  const followed = context.frontier(frontier)
   const { log, tail } = followed
   tail.join()
   let next = log.nodes

@@ -94,7 +94,7 @@ export class Hub {
       metrics: () => ({ sessions: this.sessions, links: this.links, residentBytes: options.residentBytes?.() }),
     })
     this.#port = this.#http.counters.counting(replicaPort(context, { openRead }))
-    this.#outbound = new OutboundLinks({ home: context, services: this.#port, tools: context.linkTools })
+    this.#outbound = new OutboundLinks({ context, port: this.#port, network: context.network })
     this.#inbound = new InboundSessions(context)
     const limits = {
       maxHeaderSize: headerBytesMax + 1, // Node refuses headers of this size

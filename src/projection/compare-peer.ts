@@ -67,16 +67,16 @@ export async function comparePeer(
   { frontier, from }: { readonly frontier: string; readonly from: CompareWith },
   options: CompareOptions = {},
 ): Promise<Comparison> {
-  const home = contextOf(replica)
-  home.frontier(frontier)
-  const theirs = await fetchTheirs(home, frontier, { from, options })
+  const context = contextOf(replica)
+  context.frontier(frontier)
+  const theirs = await fetchTheirs(context, frontier, { from, options })
   // Both sides by the same reading of numbers.
   const ours = readWhole((await exportFrontier(replica, frontier)).text)
-  const recorded = options.again === true ? [] : await detectedBefore(home, frontier)
-  const pass = { peer: theirs.peer, at: home.now(), frontier, recorded }
+  const recorded = options.again === true ? [] : await detectedBefore(context, frontier)
+  const pass = { peer: theirs.peer, at: context.now(), frontier, recorded }
   const observed = observe(ours, theirs.found, pass)
   const { report, events } = observed
-  if (options.dryRun !== true) await record(home, frontier, { observed, ours, found: theirs.found })
+  if (options.dryRun !== true) await record(context, frontier, { observed, ours, found: theirs.found })
   return {
     frontier,
     outcome: OUTCOMES[theirs.found.kind],
@@ -108,20 +108,20 @@ interface Wanted {
 }
 
 async function fetchTheirs(
-  home: ReplicaContext,
+  context: ReplicaContext,
   frontier: string,
   wanted: Wanted,
 ): Promise<{ peer: string; found: Found }> {
   const { from, options } = wanted
   if ('file' in from) return { peer: from.name, found: { kind: 'Frontier', file: readWhole(from.file) } }
-  const place = 'peer' in from ? peerPlace(home, frontier, from.peer) : { url: from.url, publicKey: undefined }
+  const place = 'peer' in from ? peerPlace(context, frontier, from.peer) : { url: from.url, publicKey: undefined }
   const peer = 'peer' in from ? from.peer : from.url
   if (options.viaHub !== true) {
     const fetched = await fetchPeerFrontier(place, frontier, options)
     if (fetched.kind === 'Fetched') return { peer, found: { kind: 'Frontier', file: readWhole(fetched.content) } }
     throw notFetched(fetched.url, fetched.reason, fetched.status)
   }
-  const ownerKey = options.ownerKey ?? (await new Owners(home).known(home.frontier(frontier)))
+  const ownerKey = options.ownerKey ?? (await new Owners(context).known(context.frontier(frontier)))
   const found = await discoverPeerFrontier(place.url, frontier, { ...options, ownerKey })
   switch (found.kind) {
     case 'Resolved':
@@ -141,8 +141,8 @@ function notFetched(url: string, reason: string, status: number): ReplicaError {
 }
 
 /** @throws ReplicaError ERR_PEER_UNKNOWN */
-function peerPlace(home: ReplicaContext, frontier: string, id: string): { url: string; publicKey: string } {
-  const peer = home
+function peerPlace(context: ReplicaContext, frontier: string, id: string): { url: string; publicKey: string } {
+  const peer = context
     .frontier(frontier)
     .registry.list()
     .find(one => one.id === id)
@@ -164,15 +164,16 @@ function bounded({ report, events }: ComparisonEvents): ComparisonEvents {
   return { report: { ...report, events_appended: most }, events: events.slice(0, most) }
 }
 
-async function detectedBefore(home: ReplicaContext, frontier: string): Promise<LoggedEvent[]> {
+async function detectedBefore(context: ReplicaContext, frontier: string): Promise<LoggedEvent[]> {
   const events: LoggedEvent[] = []
-  for await (const event of home.journal.events(frontier)) if (event.head.kind === CONFLICT_DETECTED) events.push(event)
+  for await (const event of context.journal.events(frontier))
+    if (event.head.kind === CONFLICT_DETECTED) events.push(event)
   return events
 }
 
 /** Each event as an entry of its own, and beside a conflict what both sides have, for who settles it. */
 async function record(
-  home: ReplicaContext,
+  context: ReplicaContext,
   frontier: string,
   pass: { observed: ComparisonEvents; ours: FrontierFile; found: Found },
 ): Promise<void> {
@@ -195,11 +196,11 @@ async function record(
     batch.push(entry)
     bytes += entry.event!.length + SETTLE_LIMITS.sideTextMax
     if (bytes < SETTLE_LIMITS.recordBatchBytes) continue
-    await home.journal.writeAll(frontier, batch)
+    await context.journal.writeAll(frontier, batch)
     batch = []
     bytes = 0
   }
-  await home.journal.writeAll(frontier, batch)
+  await context.journal.writeAll(frontier, batch)
 }
 
 function keyOf({ finding_id, kind }: { finding_id: string; kind: string }): string {

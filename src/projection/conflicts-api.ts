@@ -77,15 +77,15 @@ const WHY_RECORDED =
 const WHY_SETTLED = 'A person has settled it. The events of the conflict follow.'
 
 export class Conflicts {
-  readonly #home: ReplicaContext
+  readonly #context: ReplicaContext
   readonly #frontier: Frontier
   readonly #projection: FrontierProjection
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
   constructor(replica: Replica, frontier: string) {
-    this.#home = contextOf(replica)
-    this.#frontier = this.#home.frontier(frontier)
-    this.#projection = FrontierProjection.of(this.#home, frontier)
+    this.#context = contextOf(replica)
+    this.#frontier = this.#context.frontier(frontier)
+    this.#projection = FrontierProjection.of(this.#context, frontier)
   }
 
   /** Tells how far replay is while one of these calls has to wait for it. Answers how to end that. */
@@ -105,7 +105,7 @@ export class Conflicts {
 
   /** Those that events of the log and of the journal record, whether settled or not: by finding, kind and id. */
   recorded(options: { readonly findings?: Iterable<string> } = {}): Promise<RecordedConflict[]> {
-    return recordedConflicts(this.#home, this.#projection, options)
+    return recordedConflicts(this.#context, this.#projection, options)
   }
 
   /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open, or recorded */
@@ -191,7 +191,7 @@ export class Conflicts {
 
   #hubOf(key: Uint8Array): string | undefined {
     const { registry } = this.#frontier
-    return registry.ownKeys.includes(toHex(key)) ? this.#home.hubId : registry.byKey(key)?.id
+    return registry.ownKeys.includes(toHex(key)) ? this.#context.hubId : registry.byKey(key)?.id
   }
 }
 

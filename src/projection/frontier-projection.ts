@@ -30,7 +30,7 @@ export interface ViewParts {
   /** This replica's own. */
   readonly hubId: string
   /** Genesis and proposals for the log as it is now; nothing when absent. Asked at each refresh. */
-  readonly seeds?: (() => Promise<InitialState>) | undefined
+  readonly initialState?: (() => Promise<InitialState>) | undefined
 }
 
 /** The projections of one replica's frontiers: made on first use, updated after commits, closed with the replica. */
@@ -50,8 +50,8 @@ class Projections implements Resource {
     const { log, registry } = frontier
     const { journal, hubId } = this.#context
     const initial = new InitialStateReader(frontier)
-    const projection = new FrontierProjection({ log, registry, journal, hubId, seeds: () => initial.read() })
-    const timer = new CommitTimer(this.#context.linkTools.setTimer, () => this.#record(name, projection))
+    const projection = new FrontierProjection({ log, registry, journal, hubId, initialState: () => initial.read() })
+    const timer = new CommitTimer(this.#context.network.setTimer, () => this.#record(name, projection))
     const unsubscribe = frontier.onCommit(() => timer.onCommit())
     const stop = (): void => {
       unsubscribe()
@@ -211,17 +211,17 @@ export class FrontierProjection {
 
   /** Brings the view to the present, by way of what was noted and of `from`, so that what was before can be told from what came since. */
   async #advance(from = this.#noted): Promise<Replayer> {
-    const { log, registry, hubId, seeds } = this.#parts
+    const { log, registry, hubId, initialState } = this.#parts
     const to = log.nodes
     this.#isReplaying = true
     try {
       const target = {
-        seeds: seeds === undefined ? NO_SEEDS : await seeds(),
+        initialState: initialState === undefined ? NO_SEEDS : await initialState(),
         registry: registry.changes,
         standing: (key: Uint8Array) => isAuthoritativeKey(registry, hubId, key),
         onProgress: (progress: ReplayProgress) => this.#progress.emit(progress),
       }
-      this.#replaying ??= new Replayer(log, target.seeds)
+      this.#replaying ??= new Replayer(log, target.initialState)
       for (const stop of [Math.min(this.#noted, from), from])
         if (this.#replaying.nodes < stop) await this.#step(this.#replaying, { ...target, to: stop })
       await this.#step(this.#replaying, { ...target, to })

@@ -13,7 +13,7 @@ export {
   type RecordedConflict,
 } from './conflicts-api.ts'
 export { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier, type PeerPlace } from './fetch-frontier.ts'
-export { importFrontier, type WholeImportReport } from './files/import-file.ts'
+export { type FrontierImportReport, importFrontier } from './files/import-file.ts'
 export {
   type BaseView,
   baseDocuments,

@@ -15,9 +15,9 @@ import { payloadOf } from '../vela/payloads.ts'
 import { type ActorRecord, readActors } from '../vela/resolution/authority.ts'
 import { genesisOf } from '../vela/state/base-findings.ts'
 import { idOf, listOf } from './files/base-document.ts'
-import { basisOf } from './files/base-selection.ts'
+import { selectBase } from './files/base-selection.ts'
 import { proposalsIn } from './files/join.ts'
-import { readWholeLog } from './files/log-events.ts'
+import { readLogContents } from './files/log-events.ts'
 import type { InitialState } from './replayer.ts'
 
 interface Known {
@@ -25,7 +25,7 @@ interface Known {
   readonly nodes: number
   /** The keys of the frontier's owner, in order. */
   readonly owner: string
-  readonly seeds: InitialState
+  readonly initialState: InitialState
   /** Ids of the findings that no event brought. */
   readonly genesis: ReadonlySet<string>
 }
@@ -35,7 +35,7 @@ const NOTHING: InitialState = { genesis: [], proposals: [], actors: [] }
 /** Reads the initial state of one frontier, and keeps it as long as the log doesn't change it. */
 export class InitialStateReader {
   readonly #frontier: Frontier
-  #known: Known = { nodes: 0, owner: '', seeds: NOTHING, genesis: new Set() }
+  #known: Known = { nodes: 0, owner: '', initialState: NOTHING, genesis: new Set() }
 
   constructor(frontier: Frontier) {
     this.#frontier = frontier
@@ -47,13 +47,13 @@ export class InitialStateReader {
     const { nodes } = frontier.log
     const owner = [...(await founderKeys(frontier))].sort().join()
     const before = this.#known
-    if (before.nodes === nodes && before.owner === owner) return before.seeds
+    if (before.nodes === nodes && before.owner === owner) return before.initialState
     const differs =
       (before.nodes > 0 && before.owner !== owner) ||
       (await mayDiffer(frontier, { from: before.nodes, to: nodes, genesis: before.genesis }))
     const now = differs ? await readSeeds(frontier) : before
     this.#known = { ...now, nodes, owner }
-    return now.seeds
+    return now.initialState
   }
 }
 
@@ -84,11 +84,11 @@ function brings(event: Uint8Array, findings: ReadonlySet<string>): boolean {
 }
 
 async function readSeeds(frontier: Frontier): Promise<Omit<Known, 'nodes' | 'owner'>> {
-  const log = await readWholeLog(frontier)
-  const { members } = basisOf(log)
+  const log = await readLogContents(frontier)
+  const { members } = selectBase(log)
   const proposals = [...listOf(members, 'proposals'), ...proposalsIn(log.documents.values())]
   const seen = new Set<string>()
-  const seeds = proposals.flatMap((proposal): { id: string; payload: Json }[] => {
+  const initialState = proposals.flatMap((proposal): { id: string; payload: Json }[] => {
     const id = idOf(proposal)
     if (id === undefined || seen.has(id)) return []
     seen.add(id)
@@ -96,9 +96,9 @@ async function readSeeds(frontier: Frontier): Promise<Omit<Known, 'nodes' | 'own
   })
   const genesis = genesisOf(readFindings(listOf(members, 'findings'), []), log.events)
   const actors = actorsIn(members)
-  const isNothing = genesis.length === 0 && seeds.length === 0 && actors?.length === 0
+  const isNothing = genesis.length === 0 && initialState.length === 0 && actors?.length === 0
   return {
-    seeds: isNothing ? NOTHING : { genesis, proposals: seeds, actors },
+    initialState: isNothing ? NOTHING : { genesis, proposals: initialState, actors },
     genesis: new Set(genesis.flatMap(body => idOf(new Map(body)) ?? [])),
   }
 }

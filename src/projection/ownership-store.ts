@@ -28,12 +28,12 @@ import {
 const NOBODY = ''
 
 export class Owners {
-  readonly #home: ReplicaContext
+  readonly #context: ReplicaContext
   readonly #known = new Map<string, Promise<OwnershipState>>()
   readonly #mutex = new Mutex()
 
-  constructor(home: ReplicaContext) {
-    this.#home = home
+  constructor(context: ReplicaContext) {
+    this.#context = context
   }
 
   /**
@@ -47,7 +47,7 @@ export class Owners {
 
   /** Whether this replica's key speaks for the frontier. @throws ReplicaError ERR_NOT_FOUND */
   async isOwn(frontier: Frontier): Promise<boolean> {
-    return (await this.of(frontier)).owner === this.#home.key.publicKey
+    return (await this.of(frontier)).owner === this.#context.key.publicKey
   }
 
   /**
@@ -57,7 +57,7 @@ export class Owners {
   async known(frontier: Frontier): Promise<string | undefined> {
     if (frontier.log.nodes === 0) return undefined
     const { owner } = await this.of(frontier)
-    if (owner !== this.#home.key.publicKey) return owner
+    if (owner !== this.#context.key.publicKey) return owner
     const [row] = await frontier.log.read([0])
     return decodeNode(row!.bytes).links.length > 0 ? undefined : owner
   }
@@ -87,7 +87,7 @@ export class Owners {
       ['owner', owner],
       ['record', parseJson(printOwnershipRecord(record))],
     ])
-    await this.#home.store.records.write([{ key: recordKey(name, place), value: utf8(printJson(value)) }])
+    await this.#context.store.records.write([{ key: recordKey(name, place), value: utf8(printJson(value)) }])
     this.#known.set(name, Promise.resolve(after))
     return 'taken'
   }
@@ -107,7 +107,7 @@ export class Owners {
     const { name } = frontier.log
     let standing = initialOwnership(await founderOf(frontier))
     const limit = HTTP_LIMITS.ownershipRecordsMax
-    for (const { key, value } of await this.#home.store.records.list(`ownership/${name}/`, { limit })) {
+    for (const { key, value } of await this.#context.store.records.list(`ownership/${name}/`, { limit })) {
       const kept = parseJson(value)
       const [owner, record] = kept instanceof Map ? [kept.get('owner'), kept.get('record')] : []
       if (typeof owner !== 'string' || !(record instanceof Map))
@@ -123,7 +123,7 @@ export class Owners {
 
   /** The key that stands in place of this one now: itself, unless the registry says otherwise. */
   #successor({ registry }: Frontier, key: string): string {
-    const { ownKeys, key: own } = this.#home
+    const { ownKeys, key: own } = this.#context
     if (ownKeys.has(key)) return own.publicKey
     const verdict = registry.verdict(fromHex(key)!)
     return typeof verdict === 'string' ? key : (registry.get(verdict.cut.id)?.publicKey ?? NOBODY)

@@ -54,14 +54,14 @@ export interface RecordReport {
 
 export class Publisher {
   readonly #replica: Replica
-  readonly #home: ReplicaContext
+  readonly #context: ReplicaContext
   readonly #frontier: string
 
   /** @throws ReplicaError ERR_FRONTIER_UNKNOWN */
   constructor(replica: Replica, frontier: string) {
     this.#replica = replica
-    this.#home = contextOf(replica)
-    this.#frontier = this.#home.frontier(frontier).log.name
+    this.#context = contextOf(replica)
+    this.#frontier = this.#context.frontier(frontier).log.name
   }
 
   /**
@@ -81,7 +81,7 @@ export class Publisher {
 
   /** Says for good that nothing comes after this. @throws as publish does */
   deprecate(to: PublishTo, options: FetchOptions & { readonly reason: string }): Promise<RecordReport> {
-    const draft = { schema: DEPRECATION_SCHEMA, deprecated_at: this.#home.now(), reason: options.reason } as const
+    const draft = { schema: DEPRECATION_SCHEMA, deprecated_at: this.#context.now(), reason: options.reason } as const
     return this.#record('deprecate', to, { draft: { ...draft, vfr_id: this.#frontier }, options })
   }
 
@@ -94,7 +94,7 @@ export class Publisher {
     const draft = {
       schema: ROTATION_SCHEMA,
       new_owner_pubkey: publicKey,
-      rotated_at: this.#home.now(),
+      rotated_at: this.#context.now(),
       reason,
     } as const
     return this.#record('rotate-owner', to, { draft: { ...draft, vfr_id: this.#frontier }, options })
@@ -107,13 +107,13 @@ export class Publisher {
   ): Promise<RecordReport> {
     const url = this.#urlOf(to)
     const frontier = this.#frontier
-    const record = signOwnershipRecord(draft, this.#home.key)
+    const record = signOwnershipRecord(draft, this.#context.key)
     const answer = await post(`${url}/entries/${frontier}/${path}`, printOwnershipRecord(record), options)
     return { frontier, url, duplicate: answer.get('duplicate') === true, owner: textOr(answer.get('owner_pubkey'), '') }
   }
 
   async #entry(url: string, options: PublishOptions): Promise<RegistryEntry> {
-    const { key, hubId } = this.#home
+    const { key, hubId } = this.#context
     const frontier = this.#frontier
     const { file } = await exportFrontier(this.#replica, frontier)
     const meta = file.members.get('frontier')
@@ -124,7 +124,7 @@ export class Publisher {
       latest_snapshot_hash: snapshotHash(file),
       latest_event_log_hash: eventLogHash(file.events, 'full'),
       network_locator: options.locator ?? `${url}/entries/${frontier}/snapshot`,
-      signed_publish_at: this.#home.now(),
+      signed_publish_at: this.#context.now(),
       ...(options.license !== undefined && { license: options.license }),
     }
     return signEntry(draft, key)
@@ -132,7 +132,7 @@ export class Publisher {
 
   #urlOf(to: PublishTo): string {
     if ('url' in to) return plainUrl(to.url)
-    const peer = this.#home.frontier(this.#frontier).registry.get(to.peer)
+    const peer = this.#context.frontier(this.#frontier).registry.get(to.peer)
     if (peer !== undefined) return plainUrl(peer.url)
     throw new ReplicaError('ERR_PEER_UNKNOWN', `${to.peer} is not registered for ${this.#frontier}`)
   }

@@ -30,7 +30,7 @@ export interface RecordedConflict {
 
 /** By finding, kind and id; of these findings only, when given. */
 export async function recordedConflicts(
-  home: ReplicaContext,
+  context: ReplicaContext,
   projection: FrontierProjection,
   { findings }: { readonly findings?: Iterable<string> } = {},
 ): Promise<RecordedConflict[]> {
@@ -48,7 +48,7 @@ export async function recordedConflicts(
     found.set(id, { id, findingId, kind, peerId, detail, at, recordedIn, state, resolutions: resolved })
   }
   for (const event of events) add(event, 'log')
-  for await (const event of home.journal.events(projection.frontier))
+  for await (const event of context.journal.events(projection.frontier))
     if (event.head.kind === CONFLICT_DETECTED) add(event, 'journal')
   const order = (a: RecordedConflict, b: RecordedConflict): number =>
     compareText(a.findingId, b.findingId) || compareText(a.kind, b.kind) || compareText(a.id, b.id)

@@ -33,7 +33,7 @@ export interface InitialState {
 export interface ReplayStep {
   /** Nodes of the log that are to be in. */
   readonly to: number
-  readonly seeds: InitialState
+  readonly initialState: InitialState
   /** A number that is another after each change of the registry. */
   readonly registry: number
   readonly standing: (key: Uint8Array) => boolean
@@ -64,13 +64,13 @@ export class Replayer {
   /** The place of each event in the view. */
   readonly #places = new Map<number, number>()
   readonly #verify = validatedKeyVerifier()
-  #seeds: InitialState
+  #initialState: InitialState
   #registry: number | undefined
   #view: View
 
-  constructor(log: ReplayedLog, seeds: InitialState) {
+  constructor(log: ReplayedLog, initialState: InitialState) {
     this.#log = log
-    this.#seeds = seeds
+    this.#initialState = initialState
     this.#view = this.#empty()
   }
 
@@ -89,26 +89,27 @@ export class Replayer {
     const from = Math.min(await this.#order.settle(), this.#recheck(target, gained))
     let first = this.#arrange(from)
     for (const event of gained) first = Math.min(first, this.#places.get(event) ?? first)
-    if (target.seeds !== this.#seeds) first = Math.min(first, this.#reseed(target.seeds))
+    if (target.initialState !== this.#initialState) first = Math.min(first, this.#reseed(target.initialState))
     const touched = new Set(this.#findings.slice(first).flat())
     await this.#apply(first, touched, target)
     return touched
   }
 
   /** Answers from which event on the view has to be made again: only what was in want of a proposal, unless more has changed. */
-  #reseed(seeds: InitialState): number {
+  #reseed(initialState: InitialState): number {
     const isSame =
-      conflictList(seeds.genesis) === conflictList(this.#seeds.genesis) && actorsText(seeds) === actorsText(this.#seeds)
-    this.#seeds = seeds
-    const first = isSame ? addProposals(this.#view, seeds.proposals) : undefined
+      conflictList(initialState.genesis) === conflictList(this.#initialState.genesis) &&
+      actorsText(initialState) === actorsText(this.#initialState)
+    this.#initialState = initialState
+    const first = isSame ? addProposals(this.#view, initialState.proposals) : undefined
     if (first === undefined) this.#view = this.#empty()
     return first ?? 0
   }
 
   #empty(): View {
-    const { actors, ...seeds } = this.#seeds
+    const { actors, ...initialState } = this.#initialState
     const authorities = { actors, verify: this.#verify }
-    return emptyView({ ...seeds, authorities, precedes: (a, b) => this.#ancestry.precedes(a, b) })
+    return emptyView({ ...initialState, authorities, precedes: (a, b) => this.#ancestry.precedes(a, b) })
   }
 
   /** Answers the events that were here already and have a carrier more. */

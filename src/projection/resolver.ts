@@ -60,17 +60,17 @@ export interface AcceptedReport extends AppendReport {
 }
 
 export class ConflictResolver {
-  readonly #home: ReplicaContext
+  readonly #context: ReplicaContext
   readonly #name: string
   readonly #projection: FrontierProjection
   readonly #proposals: Proposals
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
   constructor(replica: Replica, frontier: string) {
-    this.#home = contextOf(replica)
-    this.#projection = FrontierProjection.of(this.#home, frontier)
+    this.#context = contextOf(replica)
+    this.#projection = FrontierProjection.of(this.#context, frontier)
     this.#name = frontier
-    this.#proposals = new Proposals(this.#home.store.records, frontier)
+    this.#proposals = new Proposals(this.#context.store.records, frontier)
   }
 
   /**
@@ -79,8 +79,8 @@ export class ConflictResolver {
    */
   async propose(draft: ResolveDraft): Promise<Proposal> {
     const { reason, reviewer, key } = draft
-    const created_at = this.#home.now()
-    const sources = await resolutionContext(this.#home, this.#projection)
+    const created_at = this.#context.now()
+    const sources = await resolutionContext(this.#context, this.#projection)
     if (key === undefined) checkReviewer(reviewer)
     else checkReviewerKey({ id: reviewer, signer: key, at: created_at }, actorsOf(sources.authorities))
     const computed = await this.#computed(draft.conflict, sources)
@@ -127,16 +127,16 @@ export class ConflictResolver {
 
   async #accept(id: string, by: { reviewer: string; key: Signer; reason?: string }): Promise<AcceptedReport> {
     const proposal = await this.#proposals.get(id)
-    const sources = await resolutionContext(this.#home, this.#projection)
+    const sources = await resolutionContext(this.#context, this.#projection)
     const acceptance = {
       frontier: this.#name,
       reviewer: by.reviewer,
       signer: by.key,
-      at: this.#home.now(),
+      at: this.#context.now(),
       ...(by.reason === undefined ? {} : { decision_reason: by.reason }),
     }
     const accepted = acceptResolution(proposal, acceptance, sources)
-    const made = await appendEvent(this.#home, this.#name, accepted.event.text)
+    const made = await appendEvent(this.#context, this.#name, accepted.event.text)
     await this.#proposals.update(accepted.proposal)
     const conflict = (proposal.payload as Map<string, Json>).get('conflict_event_id') as string
     return { ...made, proposal: accepted.proposal, conflict, applied: accepted.applied }
@@ -161,7 +161,7 @@ export class ConflictResolver {
 
   /** Which resolutions stand, and which conflicts they contest. */
   async resolutions(): Promise<ResolutionView> {
-    return (await resolutionContext(this.#home, this.#projection)).resolutions
+    return (await resolutionContext(this.#context, this.#projection)).resolutions
   }
 
   /** The computed conflict of this id, also where a resolution has settled it; undefined for a recorded one. */
@@ -200,7 +200,7 @@ export class ConflictResolver {
   }
 
   async #isOwn(event: string): Promise<boolean> {
-    const { log, registry } = this.#home.frontier(this.#name)
+    const { log, registry } = this.#context.frontier(this.#name)
     const rows = await rowsByReference(log, event)
     return rows.some(row => registry.ownKeys.includes(nodeView(row).key))
   }
@@ -209,7 +209,7 @@ export class ConflictResolver {
   async #recordedValue(conflict: string, side: 'ours' | 'theirs', subject: Chosen['subject']): Promise<Json> {
     const presence = subject && presenceOf(subject.kind, side)
     if (presence !== undefined) return presence
-    const sides = await recordedSides(this.#home, this.#name, conflict)
+    const sides = await recordedSides(this.#context, this.#name, conflict)
     if (sides === undefined)
       throw new ReplicaError(
         'ERR_PROPOSAL',
@@ -268,12 +268,12 @@ export interface ResolutionSources extends ResolutionContext {
 }
 
 export async function resolutionContext(
-  home: ReplicaContext,
+  context: ReplicaContext,
   projection: FrontierProjection,
 ): Promise<ResolutionSources> {
   const { events: logged, resolutions } = await projection.settled()
   const events = [...logged]
-  for await (const event of home.journal.events(projection.frontier))
+  for await (const event of context.journal.events(projection.frontier))
     if (event.head.kind === CONFLICT_DETECTED) events.push(event)
   const authorities = await projection.read(now => now.authorities)
   return { events, computed: await projection.conflicts(), authorities, resolutions }
@@ -283,13 +283,13 @@ const PAGE = 256
 
 /** What both sides had when the journal recorded this conflict; undefined where it doesn't say. */
 export async function recordedSides(
-  home: ReplicaContext,
+  context: ReplicaContext,
   frontier: string,
   conflict: string,
 ): Promise<Sides | undefined> {
   let after: number | undefined
   for (;;) {
-    const page = await home.journal.list(frontier, { ...(after === undefined ? {} : { after }), limit: PAGE })
+    const page = await context.journal.list(frontier, { ...(after === undefined ? {} : { after }), limit: PAGE })
     for (const { kind, event, facts } of page) {
       if (kind !== CONFLICT_DETECTED || event === undefined || checkEvent(event).id !== conflict) continue
       const { ours, theirs } = facts

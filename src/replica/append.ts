@@ -37,73 +37,73 @@ export interface AppendOptions {
 }
 
 export async function appendEvent(
-  home: ReplicaContext,
+  context: ReplicaContext,
   frontier: string,
   input: AppendInput,
   { links = [] }: AppendOptions = {},
 ): Promise<AppendReport> {
-  const target = home.frontier(frontier)
-  const event = prepareEvent(readInput(home, input), links)
-  return target.exclusive(() => addEvent(home, target, event))
+  const target = context.frontier(frontier)
+  const event = prepareEvent(readInput(context, input), links)
+  return target.exclusive(() => addEvent(context, target, event))
 }
 
 /** A new frontier: its genesis event names it. */
 export async function createFrontier(
-  home: ReplicaContext,
+  context: ReplicaContext,
   options: { name: string; creator?: string },
 ): Promise<AppendReport> {
   const { name, creator = `replica/${PACKAGE_VERSION}` } = options
   if (isBlank(name)) throw new ReplicaError('ERR_USAGE', 'a frontier must have a name')
-  const genesis = makeGenesis({ name, creator, timestamp: home.now() })
-  const target = await home.openFrontier(genesis.frontier)
-  return target.exclusive(() => addEvent(home, target, prepareEvent(genesis)))
+  const genesis = makeGenesis({ name, creator, timestamp: context.now() })
+  const target = await context.openFrontier(genesis.frontier)
+  return target.exclusive(() => addEvent(context, target, prepareEvent(genesis)))
 }
 
 /** A signed `frontier.merged` event that joins the heads; of more than a node can name, the first in byte order. */
 export async function mergeHeads(
-  home: ReplicaContext,
+  context: ReplicaContext,
   frontier: string,
   options: { reason: string; actor?: string },
 ): Promise<AppendReport> {
   const { reason, actor } = options
-  const { log } = home.frontier(frontier)
+  const { log } = context.frontier(frontier)
   if (isBlank(reason)) throw new ReplicaError('ERR_USAGE', 'a merge must have a reason')
   if (log.headCount < 2) {
     throw new ReplicaError('ERR_USAGE', `${frontier} has fewer than two heads: there is nothing to merge`)
   }
-  return appendEvent(home, frontier, {
+  return appendEvent(context, frontier, {
     kind: 'frontier.merged',
     target: { type: 'frontier', id: frontier },
-    actor: actor === undefined ? { id: home.hubId, type: 'system' } : { id: actor },
+    actor: actor === undefined ? { id: context.hubId, type: 'system' } : { id: actor },
     reason,
     payload: { heads: Math.min(log.headCount, NODE_LIMITS.parentsMax) },
   })
 }
 
-function readInput(home: ReplicaContext, input: AppendInput): CheckedEvent {
-  const made = (draft: EventDraft) => makeEvent({ timestamp: home.now(), ...draft })
+function readInput(context: ReplicaContext, input: AppendInput): CheckedEvent {
+  const made = (draft: EventDraft) => makeEvent({ timestamp: context.now(), ...draft })
   if (typeof input === 'string' || input instanceof Uint8Array)
     return isWholeEvent(input) ? importEvent(input) : made(readDraft(input))
   const value = toJson(input)
   return value instanceof Map && value.has('id') ? importEvent(printJson(value)) : made(draftOfValue(value))
 }
 
-async function addEvent(home: ReplicaContext, frontier: Frontier, event: PreparedEvent): Promise<AppendReport> {
-  const author = new NodeBuilder(frontier, home.key)
-  const [known = false] = await author.known([event])
-  const row = known ? await findRow(frontier.log, event) : await addNode(frontier.log, author, event)
+async function addEvent(context: ReplicaContext, frontier: Frontier, event: PreparedEvent): Promise<AppendReport> {
+  const builder = new NodeBuilder(frontier, context.key)
+  const [known = false] = await builder.known([event])
+  const row = known ? await findRow(frontier.log, event) : await addNode(frontier.log, builder, event)
   const { cid, height, parents, seq } = nodeView(row)
-  home.checkHeads(frontier.log.name)
+  context.checkHeads(frontier.log.name)
   return { frontier: frontier.log.name, cid, event: event.head.id, seq, height, parents, known }
 }
 
-async function addNode(log: FrontierStore, author: NodeBuilder, event: PreparedEvent): Promise<NodeRow> {
-  const made = await author.build(event)
+async function addNode(log: FrontierStore, builder: NodeBuilder, event: PreparedEvent): Promise<NodeRow> {
+  const made = await builder.build(event)
   if (made === undefined) {
     const named = event.head.parents?.join(', ')
     throw new ReplicaError('ERR_EVENT_PARENT', `the event has a parent that this store lacks: ${named}`)
   }
-  await author.drain()
+  await builder.drain()
   const [place] = await log.locate([made.digest])
   const [row] = await log.read([place!.seq])
   return row!

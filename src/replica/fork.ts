@@ -32,7 +32,7 @@ export interface ForkReport {
 
 /** @throws ReplicaError ERR_USAGE without a reason, or when the base has nothing at hand (D15) */
 export async function forkFrontier(
-  home: ReplicaContext,
+  context: ReplicaContext,
   parts: { base: Frontier; reason: string },
 ): Promise<ForkReport> {
   const { base, reason } = parts
@@ -41,10 +41,10 @@ export async function forkFrontier(
   if (base.log.nodes === 0 && held.length === 0)
     throw new ReplicaError('ERR_USAGE', `${base.log.name} has no events to fork from`)
   const missing = await missingParents(base, held)
-  const genesis = genesisOf(home, parts, missing)
+  const genesis = genesisOf(context, parts, missing)
   const frontier = `vfr_${genesis.head.id.slice('vev_'.length)}`
-  const target = await home.openFrontier(frontier)
-  const copy = new Copy({ base, target }, home.key, genesis)
+  const target = await context.openFrontier(frontier)
+  const copy = new Copy({ base, target }, context.key, genesis)
   for await (const rows of base.log.scan({ from: 0, to: base.log.nodes })) {
     for (const row of rows) await copy.add(decodeNode(row.bytes))
   }
@@ -54,7 +54,7 @@ export async function forkFrontier(
 }
 
 function genesisOf(
-  home: ReplicaContext,
+  context: ReplicaContext,
   parts: { base: Frontier; reason: string },
   missing: readonly Digest[],
 ): ReturnType<typeof makeEvent> {
@@ -62,9 +62,9 @@ function genesisOf(
   return makeEvent({
     kind: 'frontier.forked_from',
     target: { type: 'frontier', id: base.log.name },
-    actor: { id: home.hubId, type: 'system' },
+    actor: { id: context.hubId, type: 'system' },
     reason,
-    timestamp: home.now(),
+    timestamp: context.now(),
     payload: {
       base_frontier: base.log.name,
       base_root: toHex(base.log.headsDigest()),
@@ -114,24 +114,24 @@ class Copy {
   mapped = 0
   readonly #base: Frontier
   readonly #target: Frontier
-  readonly #author: NodeBuilder
+  readonly #builder: NodeBuilder
   readonly #root: BuiltNode
   readonly #made = new DigestMap<BuiltNode>()
 
   constructor({ base, target }: { base: Frontier; target: Frontier }, key: Key, genesis: CheckedEvent) {
     this.#base = base
     this.#target = target
-    this.#author = new NodeBuilder(target, key)
-    this.#root = this.#author.buildOn(genesis, [])
+    this.#builder = new NodeBuilder(target, key)
+    this.#root = this.#builder.buildOn(genesis, [])
     this.first = this.#root.digest
   }
 
   async add(node: Node): Promise<void> {
     const parents = node.parents.map(parent => this.#made.get(parent)).filter(parent => parent !== undefined)
     const on = parents.length === 0 ? [this.#root] : parents.slice(0, NODE_LIMITS.parentsMax)
-    this.#made.set(node.digest, this.#author.buildOn(importEvent(node.event), on, await this.#links(node)))
+    this.#made.set(node.digest, this.#builder.buildOn(importEvent(node.event), on, await this.#links(node)))
     this.mapped += 1
-    if (this.#author.pending >= CHUNK) await this.#author.flush()
+    if (this.#builder.pending >= CHUNK) await this.#builder.flush()
   }
 
   /** The documents that the base has go along; those of a held node that never came are left out like missing parents. */
@@ -145,6 +145,6 @@ class Copy {
   }
 
   async finish(): Promise<void> {
-    await this.#author.drain()
+    await this.#builder.drain()
   }
 }

@@ -33,7 +33,7 @@ export interface ContextOptions {
   /** The time of events made here; default the machine's clock. */
   readonly clock?: () => Date
   /** Network, timers and randomness of links, for tests. @internal */
-  readonly linkTools?: Partial<NetworkHooks>
+  readonly network?: Partial<NetworkHooks>
 }
 
 /** Something an operator may want to know. */

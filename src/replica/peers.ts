@@ -22,12 +22,12 @@ export interface NewPeer {
 }
 
 export class FrontierPeers {
-  readonly #home: ReplicaContext
+  readonly #context: ReplicaContext
   readonly #name: string
 
-  constructor(home: ReplicaContext, frontier: string) {
+  constructor(context: ReplicaContext, frontier: string) {
     checkFrontierId(frontier)
-    this.#home = home
+    this.#context = context
     this.#name = frontier
   }
 
@@ -37,10 +37,11 @@ export class FrontierPeers {
    * @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_PEER_EXISTS, ERR_PEER_KEY_CHANGED, ERR_KEY
    */
   async add(peer: NewPeer): Promise<{ peer: Peer; added: boolean; admitted: number }> {
-    const draft = { ...peer, addedAt: this.#home.now() }
+    const draft = { ...peer, addedAt: this.#context.now() }
     // What is refused keeps no frontier that was not kept.
-    if (!this.#home.frontiers.has(this.#name)) await (await this.#home.inMemoryFrontier(this.#name)).registry.add(draft)
-    const frontier = await this.#home.openFrontier(this.#name)
+    if (!this.#context.frontiers.has(this.#name))
+      await (await this.#context.inMemoryFrontier(this.#name)).registry.add(draft)
+    const frontier = await this.#context.openFrontier(this.#name)
     const { peer: stored, change } = await frontier.registry.add(draft)
     const { id, url, publicKey } = stored
     const added = change === 'added'
@@ -65,7 +66,7 @@ export class FrontierPeers {
   async remove(id: string): Promise<{ cut: Cut }> {
     const { registry, gate, log } = this.#frontier()
     // Within the gate's turn: no node of this peer slips in between the heads and the cut.
-    const cut = await gate.exclusive(() => registry.remove(id, { heads: log.heads(), at: this.#home.now() }))
+    const cut = await gate.exclusive(() => registry.remove(id, { heads: log.heads(), at: this.#context.now() }))
     await gate.reevaluateHeld()
     const { publicKey, heads } = cut
     await this.#note('peer.removed', { id, public_key: publicKey, heads: [...heads] })
@@ -76,7 +77,7 @@ export class FrontierPeers {
   async rotate(id: string, publicKey: string): Promise<{ peer: Peer; admitted: number }> {
     const { registry, gate, log } = this.#frontier()
     const { peer, cut } = await gate.exclusive(() =>
-      registry.rotate(id, publicKey, { heads: log.heads(), at: this.#home.now() }),
+      registry.rotate(id, publicKey, { heads: log.heads(), at: this.#context.now() }),
     )
     const { admitted } = await gate.reevaluateHeld()
     await this.#note('peer.rotated', { id, public_key: peer.publicKey, former: cut.publicKey })
@@ -99,10 +100,10 @@ export class FrontierPeers {
   }
 
   #frontier(): Frontier {
-    return this.#home.frontier(this.#name)
+    return this.#context.frontier(this.#name)
   }
 
   #note(kind: string, facts: JournalEntry['facts']): Promise<void> {
-    return this.#home.journal.write(this.#name, kind, facts)
+    return this.#context.journal.write(this.#name, kind, facts)
   }
 }

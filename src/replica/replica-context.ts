@@ -36,8 +36,8 @@ export class ReplicaContext {
   readonly verifier = new VerifierPool()
   readonly frontiers = new Map<string, Frontier>()
   readonly journal: Journal
-  readonly standings: PeerSyncTracker
-  readonly linkTools: NetworkHooks
+  readonly peerSync: PeerSyncTracker
+  readonly network: NetworkHooks
   /** Shared by all sessions of this replica, and by no other replica. */
   readonly scheduling: SessionScheduling
   readonly emit: (event: ReplicaEvent) => void
@@ -68,10 +68,10 @@ export class ReplicaContext {
     this.#replaced = opened.replaced
     this.#clock = options.clock ?? (() => new Date())
     this.emit = options.onEvent ?? (() => {})
-    this.linkTools = { ...NETWORK_HOOKS, ...options.linkTools }
-    const { setTimer, microsPerChannel } = this.linkTools
+    this.network = { ...NETWORK_HOOKS, ...options.network }
+    const { setTimer, microsPerChannel } = this.network
     this.scheduling = new SessionScheduling({ microsPerChannel })
-    this.standings = new PeerSyncTracker(this.store.records, { now: () => this.now(), setTimer })
+    this.peerSync = new PeerSyncTracker(this.store.records, { now: () => this.now(), setTimer })
     this.journal = new Journal(this.store.records, { clock: this.#clock, key: () => this.#key })
   }
 
@@ -121,7 +121,7 @@ export class ReplicaContext {
   recordExchange(name: string, key: Uint8Array, news: Channel | LiveRound): void {
     const frontier = this.frontiers.get(name)
     if (frontier?.registry.byKey(key) === undefined) return
-    this.standings.of(frontier, toHex(key)).then(
+    this.peerSync.of(frontier, toHex(key)).then(
       standing => ('direction' in news ? standing.round(news) : standing.channel(news)),
       () => {}, // a store that can't be read says so to whoever reads what matters
     )
@@ -251,7 +251,7 @@ export class ReplicaContext {
     this.#closing ??= (async () => {
       await Promise.allSettled([...this.#resources.values()].map(one => one.close()))
       await Promise.allSettled(this.#tasks)
-      await this.standings.flush().catch(() => {}) // what it keeps is known again after the next exchange
+      await this.peerSync.flush().catch(() => {}) // what it keeps is known again after the next exchange
       await Promise.allSettled([...this.frontiers.values()].map(frontier => frontier.exclusive(async () => {})))
       await this.verifier.close()
       await this.store.close()

@@ -209,10 +209,10 @@ export class Replica {
   }
 
   async status(): Promise<StatusReport> {
-    const home = this.#context
-    const frontiers = await Promise.all(this.frontiers().map(name => frontierStatus(home, name)))
-    const diskBytes = await home.store.diskBytes()
-    return { hubId: home.hubId, publicKey: home.key.publicKey, diskBytes, frontiers }
+    const context = this.#context
+    const frontiers = await Promise.all(this.frontiers().map(name => frontierStatus(context, name)))
+    const diskBytes = await context.store.diskBytes()
+    return { hubId: context.hubId, publicKey: context.key.publicKey, diskBytes, frontiers }
   }
 
   /** Reads everything once more; with `signatures` checks every signature too. */

@@ -121,15 +121,15 @@ export interface StatusReport {
   readonly frontiers: readonly FrontierStatus[]
 }
 
-export async function frontierStatus(home: ReplicaContext, name: string): Promise<FrontierStatus> {
-  const frontier = home.frontier(name)
+export async function frontierStatus(context: ReplicaContext, name: string): Promise<FrontierStatus> {
+  const frontier = context.frontier(name)
   const { log, registry, held } = frontier
   const { nodes, bytes } = held.usage(name)
   const waits = await held.listWaits(name, WAITS_LISTED_MAX)
   const peers = registry.list()
   const heldKeys = waits.filter(({ wait }) => wait.kind === 'key').map(({ wait }) => toHex(wait.id))
-  const now = home.now()
-  const standings = await Promise.all(peers.map(peer => home.standings.of(frontier, peer.publicKey)))
+  const now = context.now()
+  const peerSync = await Promise.all(peers.map(peer => context.peerSync.of(frontier, peer.publicKey)))
   return {
     frontier: name,
     nodes: log.nodes,
@@ -141,7 +141,7 @@ export async function frontierStatus(home: ReplicaContext, name: string): Promis
     heldBy: waits.map(({ wait, nodes: count }) => ({ kind: wait.kind, id: idOf(wait), nodes: count })),
     peers: peers.length,
     registryDigest: toHex(registry.digest()),
-    links: peers.map((peer, i) => peerStatus(peer, standings[i]!, { heldKeys, now })),
+    links: peers.map((peer, i) => peerStatus(peer, peerSync[i]!, { heldKeys, now })),
   }
 }
 

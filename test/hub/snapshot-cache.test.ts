@@ -26,17 +26,17 @@ class Clock {
 async function scene() {
   const options = { location: new MemoryStore() }
   const replica = await Replica.open(options)
-  const home = contextOf(replica)
-  const { frontier: name } = await createFrontier(home, { name: 'Captured' })
+  const context = contextOf(replica)
+  const { frontier: name } = await createFrontier(context, { name: 'Captured' })
   const clock = new Clock()
   return {
-    home,
+    context,
     replica,
-    frontier: home.frontier(name),
+    frontier: context.frontier(name),
     clock,
     captures: new SnapshotCache(replica, clock.read),
-    append: (reason: string) => appendEvent(home, name, draft(reason)),
-    [Symbol.asyncDispose]: () => home.close(),
+    append: (reason: string) => appendEvent(context, name, draft(reason)),
+    [Symbol.asyncDispose]: () => context.close(),
   }
 }
 
@@ -165,7 +165,7 @@ test('a former capture is made again, byte for byte, when it is no longer kept',
 
 test('a frontier without nodes has no capture', async () => {
   await using all = await scene()
-  const empty = await all.home.openFrontier('vfr_0000000000000000')
+  const empty = await all.context.openFrontier('vfr_0000000000000000')
   const code = await all.captures.current(empty).catch(error => error.code)
   assert.is(code, 'ERR_NOT_FOUND')
 })

@@ -31,17 +31,17 @@ interface Kept extends Setting {
   readonly journal: Journal
 }
 
-async function kept(options: { store?: Store; seeds?: () => Promise<InitialState> } = {}): Promise<Kept> {
+async function kept(options: { store?: Store; initialState?: () => Promise<InitialState> } = {}): Promise<Kept> {
   const parts = await setting({ peers: KEYS, ...(options.store === undefined ? {} : { store: options.store }) })
   const { log, registry, store, own } = parts
   const journal = new Journal(store.records, { clock: () => new Date(NOW), key: () => own })
-  const seeds = options.seeds ?? (async () => SEEDS)
-  return { ...parts, journal, view: new FrontierProjection({ log, registry, journal, hubId: 'hub:own', seeds }) }
+  const initialState = options.initialState ?? (async () => SEEDS)
+  return { ...parts, journal, view: new FrontierProjection({ log, registry, journal, hubId: 'hub:own', initialState }) }
 }
 
 /** Another projection of the same log. */
 function fresh({ log, registry, journal }: Kept): FrontierProjection {
-  return new FrontierProjection({ log, registry, journal, hubId: 'hub:own', seeds: async () => SEEDS })
+  return new FrontierProjection({ log, registry, journal, hubId: 'hub:own', initialState: async () => SEEDS })
 }
 
 /** A replay of the whole log, the plain way. */
@@ -266,7 +266,7 @@ test('values of an unknown finding are no conflict', async () => {
 
 test('a projection is current if the log is short or it is loaded; a waiting peer does not wait for a long log', async () => {
   let ready = Promise.resolve(SEEDS)
-  await using replica = await kept({ seeds: () => ready })
+  await using replica = await kept({ initialState: () => ready })
   await replica.admit([makeNode(KEYS[0]!, 'root')])
   const { view, log } = replica
   const currentAt = (nodes: number): boolean[] => {
@@ -348,18 +348,18 @@ test('an event that a registered hub carries too counts by that node', async () 
 })
 
 test('with another genesis the replay starts over', async () => {
-  let seeds: InitialState = { ...SEEDS, genesis: [] }
-  await using replica = await kept({ seeds: async () => seeds })
+  let initialState: InitialState = { ...SEEDS, genesis: [] }
+  await using replica = await kept({ initialState: async () => initialState })
   await replica.admit([makeNode(KEYS[0]!, '', [], { event: revise(1, 0.2) })])
   assert.equal(await replica.view.read(view => vela.viewProblems(view).map(({ code }) => code)), ['ERR_EVENT_TARGET'])
-  seeds = SEEDS
+  initialState = SEEDS
   assert.equal(await replica.view.read(view => vela.viewProblems(view)), [])
   assert.is(await replica.view.read(printView), await afresh(replica))
 })
 
 test('with other actors the replay starts over, and who has another key than the registered one settles nothing', async () => {
-  let seeds = SEEDS
-  await using replica = await kept({ seeds: async () => seeds })
+  let initialState = SEEDS
+  await using replica = await kept({ initialState: async () => initialState })
   const choice = { finding_id: 'vf_a', kind: 'confidence_diverged', value: 0.3 }
   await replica.admit([makeNode(KEYS[0]!, '', [], { event: resolution(choice, 9) })])
   const answer = () =>
@@ -370,11 +370,11 @@ test('with other actors the replay starts over, and who has another key than the
   assert.equal(await answer(), ['0.300000'])
   const registered = (key: string) =>
     vela.readActors(JSON.stringify([{ id: 'reviewer:ada', public_key: key, created_at: NOW }]))
-  seeds = { ...SEEDS, actors: registered(signer(2).publicKey) }
+  initialState = { ...SEEDS, actors: registered(signer(2).publicKey) }
   assert.equal(await answer(), ['0.700000', 'ERR_REVIEWER'])
-  seeds = { ...SEEDS, actors: undefined }
+  initialState = { ...SEEDS, actors: undefined }
   assert.equal(await answer(), ['0.700000', 'ERR_ACTOR'])
-  seeds = { ...SEEDS, actors: registered(ADA.publicKey) }
+  initialState = { ...SEEDS, actors: registered(ADA.publicKey) }
   assert.equal(await answer(), ['0.300000'])
 })
 
@@ -397,31 +397,31 @@ test('a proposal that comes late is taken in by the events that were in want of 
     const text = at === 200 ? thin : event({ kind: 'finding.noted', target, payload: note, at }).text
     chain.push(makeNode(KEYS[0]!, '', chain.slice(-1), { event: text }))
   }
-  let seeds = SEEDS
-  await using replica = await kept({ seeds: async () => seeds })
+  let initialState = SEEDS
+  await using replica = await kept({ initialState: async () => initialState })
   await replica.admit(chain)
   const before = await replica.view.update()
   assert.is(vela.viewProblems(before).length, 100)
-  seeds = { ...SEEDS, proposals: [proposal] }
+  initialState = { ...SEEDS, proposals: [proposal] }
   const after = await replica.view.update()
   assert.ok(after === before, 'the replay started over')
   assert.equal(vela.viewProblems(after), [])
-  await using afresh = await kept({ seeds: async () => seeds })
+  await using afresh = await kept({ initialState: async () => initialState })
   await afresh.admit(chain)
   assert.is(await replica.view.read(printView), await afresh.view.read(printView))
   // Another content under the same id is no addition.
-  seeds = { ...SEEDS, proposals: [{ ...proposal, payload: vela.toJson({}) }] }
+  initialState = { ...SEEDS, proposals: [{ ...proposal, payload: vela.toJson({}) }] }
   assert.ok((await replica.view.update()) !== after)
   assert.is(await replica.view.read(view => vela.viewProblems(view).length), 100)
 })
 
 test('a view that could not be read is made anew', async () => {
   let fails = true
-  const seeds = async () => {
+  const initialState = async () => {
     if (fails) throw new TypeError('not now')
     return SEEDS
   }
-  await using replica = await kept({ seeds })
+  await using replica = await kept({ initialState })
   await replica.admit([makeNode(KEYS[0]!, '', [], { event: revise(1, 0.2) })])
   await failsNow(replica.view.update())
   fails = false

@@ -48,7 +48,7 @@ function openVela(hubId: string): Promise<Replica> {
 /** A hub whose alarms ring when they are told to, and a laptop; both have the finding. */
 async function scene() {
   const rings = new Set<() => void>()
-  const linkTools = {
+  const network = {
     setTimer: (ms: number, ring: () => void) => {
       // Those of others keep waiting.
       if (ms === VIEW_LIMITS.noteQuietMs) rings.add(ring)
@@ -60,7 +60,7 @@ async function scene() {
     port: 0,
     hubId: 'hub:main',
     clock: () => NOW,
-    linkTools,
+    network,
   })
   const laptop = await openVela('hub:laptop')
   await introduce(hub, laptop)

@@ -22,13 +22,13 @@ async function laptopOfMain(): Promise<Local> {
 
 async function hold(at: Local, nodes: readonly Made[]): Promise<void> {
   const blocks = nodes.map(({ bytes }) => bytes)
-  const { held } = await at.home.frontier(FRONTIER).gate.admit(blocks, { from: keyOf('main').publicKeyBytes })
+  const { held } = await at.context.frontier(FRONTIER).gate.admit(blocks, { from: keyOf('main').publicKeyBytes })
   assert.is(held.length, nodes.length)
 }
 
 /** The fork, with the reasons of the events that are mapped, and how many parents each of their nodes has. */
 async function fork(at: Local) {
-  const report = await forkFrontier(at.home, { base: at.home.frontier(FRONTIER), reason: 'the archive is lost' })
+  const report = await forkFrontier(at.context, { base: at.context.frontier(FRONTIER), reason: 'the archive is lost' })
   const nodes: [reason: string, parents: number][] = []
   for await (const rows of logOf(at, report.frontier).scan({ from: 1 })) {
     for (const { bytes } of rows) {

@@ -81,7 +81,7 @@ export async function liveHub(
     hubId,
     clock: () => NOW,
     onEvent: event => void told.push(event),
-    linkTools: { setTimer, random: () => 0.5, ...tools },
+    network: { setTimer, random: () => 0.5, ...tools },
     ...options,
   })
   await hub.replica.track(FRONTIER)

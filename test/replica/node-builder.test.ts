@@ -21,15 +21,15 @@ test('an append after a crash succeeds though what it finds held has to wait on'
   await introduce(before, main)
   const parents = [node(main.key, 'left'), node(main.key, 'right')]
   const child = node(main.key, 'child', parents)
-  const { held } = await before.home.frontier(FRONTIER).gate.admit([child.bytes], { from: main.key.publicKeyBytes })
+  const { held } = await before.context.frontier(FRONTIER).gate.admit([child.bytes], { from: main.key.publicKeyBytes })
   // The parent that it waits for is committed, and the crash comes before that sets anything free.
   const waited = parents.find(({ digest }) => Buffer.compare(digest, held[0]!.wait.id) === 0)!
   const { event } = decodeNode(waited.bytes)
   const label = eventIdPrefix(checkEvent(event).id)
   await logOf(before).commit([{ ...waited, parents: [], label, event: sha256(event) }])
 
-  const { home } = await local('laptop', { store })
-  const { seq } = await appendEvent(home, FRONTIER, {
+  const { context } = await local('laptop', { store })
+  const { seq } = await appendEvent(context, FRONTIER, {
     kind: 'finding.noted',
     target: { type: 'finding', id: 'vf_1' },
     actor: { id: 'reviewer:one', type: 'human' },
@@ -40,7 +40,7 @@ test('an append after a crash succeeds though what it finds held has to wait on'
 })
 
 test('where signing fails or a flush does, nothing is on its way to the log any more once the author is closed', async () => {
-  const { home, key } = await local('laptop')
+  const { context, key } = await local('laptop')
   const admitted: number[] = []
   const gate = {
     admit: async (blocks: readonly unknown[]) => {
@@ -50,7 +50,7 @@ test('where signing fails or a flush does, nothing is on its way to the log any 
       return { refused: [], held: [] }
     },
   }
-  const author = new NodeBuilder({ log: home.frontier(FRONTIER).log, gate } as unknown as Frontier, key)
+  const author = new NodeBuilder({ log: context.frontier(FRONTIER).log, gate } as unknown as Frontier, key)
   for (const reason of ['one', 'two']) {
     author.buildOn(importEvent(decodeNode(node(key, reason).bytes).event), [])
     await author.flush()

@@ -50,7 +50,7 @@ test('what is kept is bounded in nodes and in bytes, and begins anew behind a ga
 })
 
 async function followed(at: Local, from: number, meanwhile: () => Promise<void> = async () => {}): Promise<string[]> {
-  const follow = followOf(at.home.frontier(FRONTIER), from)
+  const follow = followOf(at.context.frontier(FRONTIER), from)
   const digests: string[] = []
   for (let isLast = false; !isLast; ) {
     const { rows, last } = await follow.rows()
@@ -67,7 +67,7 @@ test('a log is followed to its end as it was, each node once, from the store and
   const all = nodes.map(({ digest }) => Buffer.from(digest).toString('hex'))
   await plant(at, nodes.slice(0, 20))
   assert.equal(await followed(at, 5), all.slice(5, 20))
-  at.home.frontier(FRONTIER).tail.join()
+  at.context.frontier(FRONTIER).tail.join()
   await plant(at, nodes.slice(20, 30))
   assert.equal(await followed(at, 5), all.slice(5, 30))
   assert.equal(await followed(at, 25), all.slice(25, 30))

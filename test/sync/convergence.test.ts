@@ -68,9 +68,9 @@ async function settled({ client, hub }: { client: Local; hub: Local }, history: 
   assert.equal(errors, [])
   const { base, client: mine, hub: theirs } = history
   assert.is(logOf(hub).nodes, base.length + mine.length + theirs.length)
-  assert.is(client.home.store.held.usage(FRONTIER).nodes, 2)
+  assert.is(client.context.store.held.usage(FRONTIER).nodes, 2)
   await introduce(client, await local('stranger'))
-  await client.home.frontier(FRONTIER).gate.release({ kind: 'key', id: keyOf('stranger').publicKeyBytes })
+  await client.context.frontier(FRONTIER).gate.release({ kind: 'key', id: keyOf('stranger').publicKeyBytes })
   assert.equal(logOf(client).heads(), logOf(hub).heads())
 }
 
@@ -147,8 +147,8 @@ test('what a wrong cursor hides behind a node that is held for its key comes wit
   const hidden = chain(hub!.key, 'event', 3)
   await plant(client!, hidden.slice(0, 1))
   await plant(hub!, [...hidden, node(stranger.key, 'odd', [hidden[2]!])])
-  const registry = client!.home.frontier(FRONTIER).registry.digest()
-  const cursor = { store: hub!.home.store.id, seq: 4 }
+  const registry = client!.context.frontier(FRONTIER).registry.digest()
+  const cursor = { store: hub!.context.store.id, seq: 4 }
   const identity = { hub: 'hub:main', key: hub!.key.publicKeyBytes, caps: [], limits: ownLimits() }
   await client!.services.remember(FRONTIER, identity, cursor, registry)
   const pull = { client: client!, hub: hub!, mode: 'pull' as const }
@@ -166,7 +166,7 @@ test('a cursor is not believed any more once the registry has changed', async ()
   await plant(hub!, [below, node(second.key, 'above', [below])])
   const pull = { client: client!, hub: hub!, mode: 'pull' as const }
   await meet(pull)
-  const { gate, registry, log, held } = client!.home.frontier(FRONTIER)
+  const { gate, registry, log, held } = client!.context.frontier(FRONTIER)
   assert.is(held.usage(FRONTIER).nodes, 2)
   // The lower node is let in and thrown out again: its maker was removed before anything of it was stored.
   await gate.exclusive(async () => {

@@ -91,7 +91,7 @@ test('a document is asked for as soon as its node has come, and the rest of the 
   assert.equal([report.admitted, report.heldCount, report.complete], [2, 0, true])
   assert.ok(equals((await logOf(at.laptop).documents.get(link.digest))!, text))
   // No plan of the source has documents, so that wanting one says nothing against the cursor.
-  const peer = { hub: at.hub.home.hubId, key: at.hub.key.publicKeyBytes, caps: [], limits: ownLimits() }
+  const peer = { hub: at.hub.context.hubId, key: at.hub.key.publicKeyBytes, caps: [], limits: ownLimits() }
   assert.is((await at.laptop.services.view(FRONTIER, peer))?.cursor?.seq, 2)
 })
 
@@ -175,12 +175,12 @@ test('a live channel brings the documents of what it brings, round after round',
   await first.caughtUp
   const parents: Made[] = []
   for (const [i, bytes] of [text, new Uint8Array(600 * 1024).fill(7), utf8('a third')].entries()) {
-    const whole = hub.home.frontier(FRONTIER)
+    const whole = hub.context.frontier(FRONTIER)
     const made = make(`event ${i}`, parents.slice(-1), [await whole.documents.put(bytes)])
     parents.push(made)
     const come = new Promise<void>(resolve => {
-      const { log } = laptop.home.frontier(FRONTIER)
-      const end = laptop.home.frontier(FRONTIER).onCommit(() => {
+      const { log } = laptop.context.frontier(FRONTIER)
+      const end = laptop.context.frontier(FRONTIER).onCommit(() => {
         if (log.nodes <= i) return
         end()
         resolve()
@@ -188,7 +188,7 @@ test('a live channel brings the documents of what it brings, round after round',
     })
     await whole.gate.admit([made.bytes], { from: hub.key.publicKeyBytes })
     await come
-    const read = await laptop.home.frontier(FRONTIER).documents.read(chunkDocument(bytes).link)
+    const read = await laptop.context.frontier(FRONTIER).documents.read(chunkDocument(bytes).link)
     assert.ok(equals(read, bytes))
   }
   await first.stop()

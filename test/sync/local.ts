@@ -25,7 +25,7 @@ const AT = '2026-01-01T00:00:00.000Z'
 export interface Local {
   readonly name: string
   readonly key: Key
-  readonly home: ReplicaContext
+  readonly context: ReplicaContext
   readonly services: ReplicaPort
 }
 
@@ -60,17 +60,17 @@ export async function local(
   const { frontiers = [FRONTIER], openRead = true, store = storeOf(name) } = options
   const key = keyOf(name)
   const opening = { location: store, clock: () => new Date(AT), ...options.open }
-  const home = new ReplicaContext({ location: '', store, key, hubId: `hub:${name}`, former: [] }, opening)
-  home.observer = mergeObserverOf(home)
-  await home.verifier.close()
-  Object.assign(home, { verifier: inPlace })
-  for (const frontier of frontiers) await home.openFrontier(frontier)
-  return { name, key, home, services: replicaPort(home, { openRead }) }
+  const context = new ReplicaContext({ location: '', store, key, hubId: `hub:${name}`, former: [] }, opening)
+  context.observer = mergeObserverOf(context)
+  await context.verifier.close()
+  Object.assign(context, { verifier: inPlace })
+  for (const frontier of frontiers) await context.openFrontier(frontier)
+  return { name, key, context, services: replicaPort(context, { openRead }) }
 }
 
 /** Registers each of `others` at `at`. */
 export async function introduce(at: Local, ...others: readonly Local[]): Promise<void> {
-  for (const { registry } of at.home.frontiers.values()) {
+  for (const { registry } of at.context.frontiers.values()) {
     for (const { name, key } of others) {
       const draft = { id: `hub:${name}`, url: `wss://${name}.example`, publicKey: key.publicKey, addedAt: AT }
       await registry.add(draft)
@@ -129,12 +129,12 @@ export function chain(key: Key, label: string, count: number, root?: Made): Made
 /** Puts nodes into a replica by its gate; it is a mistake of the test when one is held or refused. */
 export async function plant(at: Local, nodes: readonly Made[], frontier = FRONTIER): Promise<void> {
   const blocks = nodes.map(({ bytes }) => bytes)
-  const { held, refused } = await at.home.frontier(frontier).gate.admit(blocks, { from: at.key.publicKeyBytes })
+  const { held, refused } = await at.context.frontier(frontier).gate.admit(blocks, { from: at.key.publicKeyBytes })
   if (held.length + refused.length > 0) throw new TypeError(`${held.length} held, ${refused.length} refused`)
 }
 
 export function logOf(at: Local, frontier = FRONTIER): FrontierStore {
-  return at.home.frontier(frontier).log
+  return at.context.frontier(frontier).log
 }
 
 /** `at` as the client of `hub`. */
@@ -148,7 +148,7 @@ export function hubConfig(at: Local, more: Partial<HubConfig> = {}): HubConfig {
 
 function sideOf(at: Local, role: Role): SideConfig {
   return {
-    hub: at.home.hubId,
+    hub: at.context.hubId,
     key: at.key.publicKeyBytes,
     sign: message => at.key.sign(message),
     nonce: sha256(utf8(`nonce of ${at.name} as ${role}`)),

@@ -124,14 +124,14 @@ export class MeshHub {
       },
       crash: () => this.crash(),
     })
-    const linkTools = this.#tools(disk)
+    const network = this.#tools(disk)
     const onEvent = ({ message, facts }: ReplicaEvent): void => {
       if (facts.code === 'ERR_INTERNAL' && !disk.isGone) this.#world.fail(new TypeError(`${this.name}: ${message}`))
     }
-    const own = await local(this.name, { store: disk.open(this.#store), open: { linkTools, onEvent } })
+    const own = await local(this.name, { store: disk.open(this.#store), open: { network, onEvent } })
     const services = this.#checked(own.services)
     this.#process = { local: { ...own, services }, disk }
-    new OutboundLinks({ home: own.home, services, tools: own.home.linkTools }).start()
+    new OutboundLinks({ context: own.context, port: services, network: own.context.network }).start()
   }
 
   /** Time, chance and the net, which leave a process alone once it is gone. */
@@ -163,12 +163,12 @@ export class MeshHub {
     if (process === undefined) return
     this.#written += 1
     this.#writing += 1
-    const { home } = process.local
+    const { context } = process.local
     const reason = `${this.name} ${this.#written}`
     await this.#unlessGone(async () => {
       const document = Buffer.alloc(documentBytes, reason)
-      const links = documentBytes === 0 ? [] : [await home.frontier(FRONTIER).documents.put(document)]
-      const { cid } = await appendEvent(home, FRONTIER, { ...EVENT, reason }, { links })
+      const links = documentBytes === 0 ? [] : [await context.frontier(FRONTIER).documents.put(document)]
+      const { cid } = await appendEvent(context, FRONTIER, { ...EVENT, reason }, { links })
       this.acknowledged.add(digestKey(nodeDigest(cid)))
       this.documents.push(...links)
     })
@@ -195,7 +195,7 @@ export class MeshHub {
 
   /** Whether it has all of these, whole; only while a process runs. */
   async hasDocuments(links: readonly DocumentLink[]): Promise<boolean> {
-    const { documents } = this.local!.home.frontier(FRONTIER)
+    const { documents } = this.local!.context.frontier(FRONTIER)
     for (const link of links) if (!(await documents.has(link))) return false
     return true
   }
@@ -207,7 +207,7 @@ export class MeshHub {
       const process = this.#process
       if (process === undefined) continue // it has crashed since
       await this.#unlessGone(async () => {
-        await change(new FrontierPeers(process.local.home, FRONTIER))
+        await change(new FrontierPeers(process.local.context, FRONTIER))
         isDone = true
       })
     }

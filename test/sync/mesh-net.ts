@@ -71,7 +71,7 @@ export class Net {
       if (edge.isDown || local === undefined) throw new ReplicaError('ERR_SYNC_CONNECT', `${url} can't be reached`)
       const wire = this.#wire(edge)
       const { setTimer } = this.#world
-      const { scheduling } = local.home
+      const { scheduling } = local.context
       const link = this.#between(wire.hub, edge.to)
       const served = new Session(link, hubConfig(local), local.services, { setTimer, scheduling })
       served.done.catch(error => this.#ended(error))

@@ -66,7 +66,7 @@ test('a crash in a write leaves all of it or nothing on the disk, and nobody is 
     assert.ok(isCrashed && hasCode(error, 'ERR_STORE_CLOSED'))
     assert.is(store.frontier(FRONTIER).nodes, fate === 'crash after' ? 3 : 0)
     const again = await local('disk', { store })
-    assert.is(again.home.frontier(FRONTIER).log.nodes, store.frontier(FRONTIER).nodes)
+    assert.is(again.context.frontier(FRONTIER).log.nodes, store.frontier(FRONTIER).nodes)
   }
 })
 

@@ -136,8 +136,8 @@ async function acked(acks: readonly { nodes: number; bytes: number }[]): Promise
 export async function misled(nodes: number, seq: number): Promise<Parts> {
   const parts = await ready(nodes, 1)
   const { client, hub, scene } = parts
-  const registry = client.home.frontier(FRONTIER).registry.digest()
-  const cursor = { store: hub.home.store.id, seq }
+  const registry = client.context.frontier(FRONTIER).registry.digest()
+  const cursor = { store: hub.context.store.id, seq }
   await client.services.remember(FRONTIER, scene.client.connection.peer!, cursor, registry)
   return parts
 }
@@ -173,7 +173,7 @@ export const ancestors: Session[] = [
       await introduce(hub, await local('stranger'))
       await plant(hub, [theirs])
       const from = hub.key.publicKeyBytes
-      await client.home.frontier(FRONTIER).gate.admit([theirs.bytes, orphan!.bytes], { from })
+      await client.context.frontier(FRONTIER).gate.admit([theirs.bytes, orphan!.bytes], { from })
       await scene.sync('pull')
       if (!scene.sent('hub').some(({ t }) => t === 'lack')) throw new TypeError(`no lack of ${lost!.digest}`)
       return scene

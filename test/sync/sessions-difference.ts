@@ -102,7 +102,7 @@ export const difference: Session[] = [
     async run() {
       const { scene, client, hub } = await diverged()
       const theirs = node(keyOf('stranger'), 'by a stranger')
-      await hub.home.frontier(FRONTIER).gate.admit([theirs.bytes], { from: client.key.publicKeyBytes })
+      await hub.context.frontier(FRONTIER).gate.admit([theirs.bytes], { from: client.key.publicKeyBytes })
       await introduce(client, await local('stranger'))
       await plant(client, [theirs])
       return scene.sync('push')

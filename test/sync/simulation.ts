@@ -77,7 +77,7 @@ class Simulation {
     return {
       nodes: this.#all.length,
       heads: logOf(local).headCount,
-      held: local.home.store.held.usage(FRONTIER).nodes,
+      held: local.context.store.held.usage(FRONTIER).nodes,
       failed: this.#failed,
       sessions: this.#sessions,
       cleanSessions: this.#clean,
@@ -115,7 +115,7 @@ class Simulation {
   async #register(member: Member): Promise<void> {
     const { publicKey } = this.#stranger
     const peer = { id: 'hub:stranger', url: 'wss://stranger.example', publicKey, addedAt: '2026-01-01T00:00:00.000Z' }
-    await member.local.home.frontier(FRONTIER).registry.add(peer)
+    await member.local.context.frontier(FRONTIER).registry.add(peer)
     member.keys.add(publicKey)
   }
 
@@ -221,7 +221,7 @@ class Simulation {
           `${local.name} lacks ${missing.length} and has ${surplus.length} too many, such as ${first}`,
         )
       }
-      const held = local.home.store.held.usage(FRONTIER).nodes
+      const held = local.context.store.held.usage(FRONTIER).nodes
       if (held !== this.#all.length - wanted.size) {
         throw new TypeError(`${local.name} holds ${held} nodes, not ${this.#all.length - wanted.size}`)
       }
@@ -238,7 +238,7 @@ class Simulation {
   async #letTheStrangerIn(): Promise<void> {
     for (const member of this.#members) {
       await this.#register(member)
-      await member.local.home.frontier(FRONTIER).gate.release({ kind: 'key', id: this.#stranger.publicKeyBytes })
+      await member.local.context.frontier(FRONTIER).gate.release({ kind: 'key', id: this.#stranger.publicKeyBytes })
     }
     await this.#check()
   }

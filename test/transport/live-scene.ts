@@ -34,7 +34,7 @@ export async function join(loopback: Loopback, client: Local, hub: Local, option
 /** Makes events one after the other. */
 export async function write(at: Local, label: string, count: number, bytes = 0): Promise<void> {
   for (let i = 0; i < count; i += 1) {
-    await appendEvent(at.home, FRONTIER, {
+    await appendEvent(at.context, FRONTIER, {
       kind: 'finding.noted',
       target: { type: 'finding', id: 'vf_1' },
       actor: { id: 'reviewer:one', type: 'human' },

@@ -89,8 +89,8 @@ test('a lane lets so many in at once, the others in their order, one for each th
 
 test('two replicas in one process share no scheduling', async () => {
   const [one, other] = await Promise.all([local('main'), local('laptop')])
-  const { reads, rounds, links } = one.home.scheduling
-  const others = other.home.scheduling
+  const { reads, rounds, links } = one.context.scheduling
+  const others = other.context.scheduling
   assert.is.not(reads, others.reads)
   assert.is.not(rounds, others.rounds)
   assert.is.not(links, others.links)

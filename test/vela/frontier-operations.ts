@@ -5,7 +5,7 @@ import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { ReplicaError } from '../../src/base/errors.ts'
 import { chunkDocument } from '../../src/node/document-chunks.ts'
 import { type Base, linkText, printBase, readBase } from '../../src/projection/files/base-document.ts'
-import { basisOf } from '../../src/projection/files/base-selection.ts'
+import { selectBase } from '../../src/projection/files/base-selection.ts'
 import { joinFrontier, proposalsIn } from '../../src/projection/files/join.ts'
 import { splitFrontier, splitRepository } from '../../src/projection/files/split.ts'
 import { readFindings } from '../../src/vela/files/frontier-file.ts'
@@ -101,7 +101,7 @@ const frontierOperations: Record<string, (input: never) => Output> = {
     const log = logged(events).map(event => ({ ...event, digest: toHex(sha256(event.text)), counts: true }))
     const linked = documents.map((text): [string, Uint8Array] => [linkText(chunkDocument(utf8(text)).link), utf8(text)])
     const documentsBy = new Map(linked)
-    const basis = basisOf({ frontier, events: log, base: baseIn(base, frontier), documents: documentsBy })
+    const basis = selectBase({ frontier, events: log, base: baseIn(base, frontier), documents: documentsBy })
     const joined = joinFrontier(basis, log, {
       proposals: proposalsIn(documentsBy.values()),
       authorities: vela.NO_AUTHORITIES,

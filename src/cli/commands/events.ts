@@ -4,7 +4,7 @@ import { sha256, toHex } from '../../base/bytes.ts'
 import type { ExitCode } from '../../base/errors.ts'
 import { parseCid } from '../../cbor/cid.ts'
 import { canonicalize } from '../../json/json.ts'
-import type { importFrontier, WholeImportReport } from '../../projection/files/import-file.ts'
+import type { FrontierImportReport, importFrontier } from '../../projection/files/import-file.ts'
 import type { ImportOptions, ImportReport } from '../../replica/import/import-reader.ts'
 import type { Replica } from '../../replica/replica.ts'
 import type { Args } from '../args.ts'
@@ -70,7 +70,7 @@ async function runImport(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, io, out, signal, cwd } = context
   const input = await openEvents(args.argument(0), { cwd, stdin: io.stdin })
   const progress = new ProgressLine(io.stderr, out)
-  let report: ImportReport | WholeImportReport
+  let report: ImportReport | FrontierImportReport
   try {
     const frontier = frontierOf(args.text('frontier'), input)
     const options: ImportOptions = {
@@ -94,7 +94,7 @@ async function runImport(context: StoreContext, args: Args): Promise<ExitCode> {
   })
 }
 
-async function importWhole(...given: Parameters<typeof importFrontier>): Promise<WholeImportReport> {
+async function importWhole(...given: Parameters<typeof importFrontier>): Promise<FrontierImportReport> {
   const files = await import('../../projection/files/import-file.ts')
   return files.importFrontier(...given)
 }
@@ -118,7 +118,7 @@ function frontierOf(given: string | undefined, { frontier }: EventInput): string
 }
 
 function importFields(
-  report: ImportReport | WholeImportReport,
+  report: ImportReport | FrontierImportReport,
   input: EventInput,
   state: { heads: string[]; heads_digest: string },
 ): Parameters<StoreContext['out']['done']>[0]['fields'] {
@@ -139,11 +139,11 @@ function importFields(
   }
 }
 
-function baseFields({ base, baseKnown, baseCounts, documents }: WholeImportReport): { [key: string]: Printable } {
+function baseFields({ base, baseKnown, baseCounts, documents }: FrontierImportReport): { [key: string]: Printable } {
   return { document: base, known: baseKnown, counts: baseCounts, documents }
 }
 
-function importLines(report: ImportReport | WholeImportReport, input: EventInput): string[] {
+function importLines(report: ImportReport | FrontierImportReport, input: EventInput): string[] {
   const { refused, dropped } = report
   const lines = [
     `imported into ${report.frontier}`,

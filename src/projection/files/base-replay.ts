@@ -42,9 +42,9 @@ export interface Replayed {
 export function* replayLog({ members, log, based, precedes, authorities }: Replaying): CooperativeTask<Replayed> {
   const findings = readFindings(listOf(members, 'findings'), [])
   const proposals = listOf(members, 'proposals').flatMap(seedOf)
-  const seeds: ViewOptions = { proposals, authorities, ...(precedes !== undefined && { precedes }) }
-  const top = emptyView({ genesis: findings.map(({ body }) => body), ...seeds })
-  const whole = emptyView({ genesis: genesisOf(findings, log), ...seeds })
+  const initialState: ViewOptions = { proposals, authorities, ...(precedes !== undefined && { precedes }) }
+  const top = emptyView({ genesis: findings.map(({ body }) => body), ...initialState })
+  const whole = emptyView({ genesis: genesisOf(findings, log), ...initialState })
   const started = new Set<string>()
   const between = new Set<string>()
   const touched = new Set<string>()

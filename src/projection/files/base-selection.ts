@@ -9,12 +9,12 @@ import type { DocumentLink } from '../../node/schema.ts'
 import { byTimestamp } from '../../vela/hashes/target-hash-chain.ts'
 import { type Base, linkText } from './base-document.ts'
 import type { BaseDocument } from './join.ts'
-import type { LogEvent, WholeLog } from './log-events.ts'
+import type { LogContents, LogEvent } from './log-events.ts'
 import { repositoryMembers } from './repository.ts'
 import type { RepositoryFile } from './split.ts'
 
 /** What the base document says, with the documents that it names; of a log without one, what its events say. */
-export function basisOf(log: Omit<WholeLog, 'precedes' | 'bases'>): BaseDocument {
+export function selectBase(log: Omit<LogContents, 'precedes' | 'bases'>): BaseDocument {
   const { base } = log
   const bare = emptyBase(log.frontier, log.events, `replica/${PACKAGE_VERSION}`)
   if (base === undefined) return bare
@@ -28,14 +28,14 @@ export function basisOf(log: Omit<WholeLog, 'precedes' | 'bases'>): BaseDocument
   return { members, events: base.events }
 }
 
-export function filesOf({ files }: Base, log: Pick<WholeLog, 'documents'>): RepositoryFile[] | undefined {
+export function filesOf({ files }: Base, log: Pick<LogContents, 'documents'>): RepositoryFile[] | undefined {
   return files?.map(({ path, content }) => ({
     path,
     bytes: content instanceof Uint8Array ? content : documentAt(log, content),
   }))
 }
 
-function documentAt({ documents }: Pick<WholeLog, 'documents'>, link: DocumentLink): Uint8Array {
+function documentAt({ documents }: Pick<LogContents, 'documents'>, link: DocumentLink): Uint8Array {
   const bytes = documents.get(linkText(link))
   if (bytes !== undefined) return bytes
   throw new ReplicaError('ERR_NOT_FOUND', `no node of this store links the document ${linkText(link)}`)

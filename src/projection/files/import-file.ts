@@ -21,13 +21,13 @@ import { type PreparedEvent, prepareEvent } from '../../replica/node-builder.ts'
 import { contextOf, type Replica } from '../../replica/replica.ts'
 import type { ReplicaContext } from '../../replica/replica-context.ts'
 import { linkText } from './base-document.ts'
-import { CARRIED, readWholeLog } from './log-events.ts'
+import { CARRIED, readLogContents } from './log-events.ts'
 import type { Document, SplitFrontier } from './split.ts'
 
 /** Documents are written in batches of about this size, one sync each. */
 const BATCH_BYTES = COMMIT_LIMITS.bytesMax / 2
 
-export interface WholeImportReport extends ImportReport {
+export interface FrontierImportReport extends ImportReport {
   /** CID of the base document: all of the frontier that is no event. */
   readonly base: string
   /** Whether that was here already: linked by this replica, where the frontier is its own, else by anybody. */
@@ -43,27 +43,27 @@ export async function importFrontier(
   replica: Replica,
   { frontier: name, parts }: { frontier: string; parts: SplitFrontier },
   options: ImportOptions = {},
-): Promise<WholeImportReport> {
-  const home = contextOf(replica)
-  const refused = await refusedWhole(home, { frontier: name, parts }, options)
+): Promise<FrontierImportReport> {
+  const context = contextOf(replica)
+  const refused = await refusedImport(context, { frontier: name, parts }, options)
   if (refused !== undefined) return refused
-  const frontier = await home.openFrontier(name)
-  const report = await frontier.exclusive(() => importParts({ frontier, key: home.key, parts }, options))
-  home.checkHeads(name)
+  const frontier = await context.openFrontier(name)
+  const report = await frontier.exclusive(() => importParts({ frontier, key: context.key, parts }, options))
+  context.checkHeads(name)
   return report
 }
 
 /** What is refused keeps no frontier that was not kept. */
-async function refusedWhole(
-  home: ReplicaContext,
+async function refusedImport(
+  context: ReplicaContext,
   { frontier: name, parts }: { frontier: string; parts: SplitFrontier },
   options: ImportOptions,
-): Promise<WholeImportReport | undefined> {
-  if (home.frontiers.has(name)) return undefined
+): Promise<FrontierImportReport | undefined> {
+  if (context.frontiers.has(name)) return undefined
   const base = linkText(parts.base(name).link)
   if (options.strict !== true) return undefined
-  const frontier = await home.inMemoryFrontier(name)
-  const report = await dryRunImport({ frontier, key: home.key, log: () => parts.events }, options)
+  const frontier = await context.inMemoryFrontier(name)
+  const report = await dryRunImport({ frontier, key: context.key, log: () => parts.events }, options)
   if (report.refusedCount === 0) return undefined
   return { ...report, base, baseKnown: false, baseCounts: false, documents: 0 }
 }
@@ -71,17 +71,17 @@ async function refusedWhole(
 async function importParts(
   { frontier, key, parts }: { frontier: Frontier; key: Key; parts: SplitFrontier },
   options: ImportOptions,
-): Promise<WholeImportReport> {
+): Promise<FrontierImportReport> {
   const base = parts.base(frontier.log.name)
   const name = linkText(base.link)
   const owner = await founderKeys(frontier)
   const isOwn = owner.size === 0 || owner.has(key.publicKey)
   const known = await linkedIn(frontier, owner)
   const baseKnown = (isOwn ? known.byOwner : known.byAny).has(name)
-  const attachments = new WholeAttachments({ frontier, base, baseKnown, parts, known: known.byAny })
+  const attachments = new DocumentAttachments({ frontier, base, baseKnown, parts, known: known.byAny })
   const report = await importLog({ frontier, key, log: () => parts.events, attachments }, options)
   const isNew = isOwn && !baseKnown && attachments.linked > 0
-  const baseCounts = isNew || (await readWholeLog(frontier)).bases.some(one => one.document === name && one.counts)
+  const baseCounts = isNew || (await readLogContents(frontier)).bases.some(one => one.document === name && one.counts)
   return { ...report, base: name, baseKnown, baseCounts, documents: attachments.linked }
 }
 
@@ -106,7 +106,7 @@ async function linkedIn({ log }: Frontier, owner: ReadonlySet<string>): Promise<
   return { byAny, byOwner }
 }
 
-class WholeAttachments implements Attachments {
+class DocumentAttachments implements Attachments {
   linked = 0
   readonly #frontier: Frontier
   readonly #base: Document

@@ -58,20 +58,20 @@ interface JoinOptions {
 }
 
 /** What is no finding stays in its list, and no event is about it. */
-export function joinFrontier(basis: BaseDocument, log: readonly LogEvent[], options: JoinOptions): Joined {
-  return runToCompletion(joinFrontierInPieces(basis, log, options))
+export function joinFrontier(baseDocument: BaseDocument, log: readonly LogEvent[], options: JoinOptions): Joined {
+  return runToCompletion(joinFrontierInPieces(baseDocument, log, options))
 }
 
 /** The same with pauses. */
 export function* joinFrontierInPieces(
-  basis: BaseDocument,
+  baseDocument: BaseDocument,
   log: readonly LogEvent[],
   { proposals, precedes, authorities }: JoinOptions,
 ): CooperativeTask<Joined> {
   const own = new Map(log.map(event => [event.digest, event]))
   const based = new Set<string>()
   const events: { value: Json; event: LogEvent | undefined; path: string | undefined }[] = []
-  for (const [i, { digest, value, path }] of (basis.events ?? []).entries()) {
+  for (const [i, { digest, value, path }] of (baseDocument.events ?? []).entries()) {
     if (i % EVENTS_PER_PIECE === 0) yield
     const event = digest === undefined ? undefined : own.get(digest)
     if (digest !== undefined && event === undefined) continue // Not here, or no longer.
@@ -84,10 +84,10 @@ export function* joinFrontierInPieces(
     if (i % EVENTS_PER_PIECE === 0) yield
     events.push({ value: parseStored(event), event, path: undefined })
   }
-  const members = new Map(basis.members)
+  const members = new Map(baseDocument.members)
   const missing = newProposals(members, proposals)
   if (missing.length > 0) members.set('proposals', [...listOf(members, 'proposals'), ...missing])
-  const isRepository = basis.own === 'repository'
+  const isRepository = baseDocument.own === 'repository'
   const replaying = { members, log, based, precedes, authorities }
   const { changed, whole } =
     later.length > 0 || isRepository ? yield* replayLog(replaying) : { changed: NOTHING_CHANGED, whole: undefined }
@@ -95,9 +95,9 @@ export function* joinFrontierInPieces(
   for (const [table, objects] of changed) members.set(table, withObjects(listOf(members, table), objects))
   if (isRepository) for (const table of [...OBJECT_TABLES, 'proposals']) sortRecords(members, table)
   const counted = events.map(countedEvent)
-  if (basis.own === undefined && later.length > 0) recount(members, counted)
+  if (baseDocument.own === undefined && later.length > 0) recount(members, counted)
   return {
-    members: basis.own === undefined ? members : complete(members, counted),
+    members: baseDocument.own === undefined ? members : complete(members, counted),
     events: isRepository ? inOrderOfTime(events) : events,
     proposals: missing,
     later: later.length > 0 || missing.length > 0,

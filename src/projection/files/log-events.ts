@@ -39,7 +39,7 @@ export interface BaseLinked {
   readonly counts: boolean
 }
 
-export interface WholeLog {
+export interface LogContents {
   readonly frontier: string
   readonly events: readonly LogEvent[]
   /** The last in replay order of the owner's; where there is none, the last of any. */
@@ -66,10 +66,10 @@ export interface LogSource {
 }
 
 /** Without `standing` every event counts. */
-export async function readWholeLog(
+export async function readLogContents(
   frontier: LogSource,
   standing: (key: Uint8Array) => boolean = () => true,
-): Promise<WholeLog> {
+): Promise<LogContents> {
   const events: LogEvent[] = []
   const links = new Links(await founderKeys(frontier))
   const carriers = new Map<string, number[]>()
@@ -143,7 +143,7 @@ export function isOwn({ kind, text }: { kind: string; text: Uint8Array }): boole
 async function readDocuments(
   { documents, log }: LogSource,
   links: Links,
-): Promise<Pick<WholeLog, 'base' | 'bases' | 'documents'>> {
+): Promise<Pick<LogContents, 'base' | 'bases' | 'documents'>> {
   const read = new Map<string, Uint8Array>()
   const bases = new Map<string, Uint8Array>()
   let room = FETCH_LIMITS.frontierBytesMax * 2

@@ -14,9 +14,9 @@ import type { ReplicaContext } from '../../replica/replica-context.ts'
 import { type FrontierFile, readFrontierTask } from '../../vela/files/frontier-file.ts'
 import { isAuthoritativeKey } from '../event-index.ts'
 import { actorsIn } from '../initial-state.ts'
-import { basisOf, filesOf } from './base-selection.ts'
+import { filesOf, selectBase } from './base-selection.ts'
 import { type Joined, joinFrontierInPieces, proposalsIn } from './join.ts'
-import { readWholeLog, type WholeLog } from './log-events.ts'
+import { type LogContents, readLogContents } from './log-events.ts'
 import { repositoryFiles } from './repository.ts'
 import type { RepositoryFile } from './split.ts'
 
@@ -38,7 +38,7 @@ export async function exportFrontier(
   options: { nodes?: number } = {},
 ): Promise<FrontierSnapshot> {
   const log = await logOf(contextOf(replica), frontier, options.nodes)
-  const text = await runCooperatively(wholeText(log, await runCooperatively(joined(log))))
+  const text = await runCooperatively(snapshotText(log, await runCooperatively(joined(log))))
   return { file: await runCooperatively(readFrontierTask(text, { broken: 'keep' })), text }
 }
 
@@ -47,7 +47,7 @@ export async function exportRepository(replica: Replica, frontier: string): Prom
   const log = await logOf(contextOf(replica), frontier)
   const whole = await runCooperatively(joined(log))
   const files = log.base === undefined ? undefined : filesOf(log.base, log)
-  return repositoryFiles(whole, { frontier, files, text: await runCooperatively(wholeText(log, whole)) })
+  return repositoryFiles(whole, { frontier, files, text: await runCooperatively(snapshotText(log, whole)) })
 }
 
 export interface BaseView {
@@ -60,10 +60,10 @@ export interface BaseView {
 
 /** What looks like a base document, in the order of the last nodes that link it (F19). @throws ReplicaError ERR_FRONTIER_UNKNOWN */
 export async function baseDocuments(replica: Replica, frontier: string): Promise<BaseView[]> {
-  const home = contextOf(replica)
-  const { registry } = home.frontier(frontier)
-  const hubOf = (key: string) => (registry.ownKeys.includes(key) ? home.hubId : registry.byKey(fromHex(key)!)?.id)
-  const { bases } = await logOf(home, frontier)
+  const context = contextOf(replica)
+  const { registry } = context.frontier(frontier)
+  const hubOf = (key: string) => (registry.ownKeys.includes(key) ? context.hubId : registry.byKey(fromHex(key)!)?.id)
+  const { bases } = await logOf(context, frontier)
   return bases.map(({ document, counts, keys }) => ({
     document,
     counts,
@@ -71,23 +71,23 @@ export async function baseDocuments(replica: Replica, frontier: string): Promise
   }))
 }
 
-function logOf(home: ReplicaContext, name: string, nodes = home.frontier(name).log.nodes): Promise<WholeLog> {
-  const { log, registry, documents } = home.frontier(name)
+function logOf(context: ReplicaContext, name: string, nodes = context.frontier(name).log.nodes): Promise<LogContents> {
+  const { log, registry, documents } = context.frontier(name)
   const source = { log: log.snapshot(nodes), registry, documents }
-  return readWholeLog(source, key => isAuthoritativeKey(registry, home.hubId, key))
+  return readLogContents(source, key => isAuthoritativeKey(registry, context.hubId, key))
 }
 
-function* joined(log: WholeLog): CooperativeTask<Joined> {
-  const basis = basisOf(log)
-  return yield* joinFrontierInPieces(basis, log.events, {
-    authorities: { actors: actorsIn(basis.members), verify: validatedKeyVerifier() },
+function* joined(log: LogContents): CooperativeTask<Joined> {
+  const baseDocument = selectBase(log)
+  return yield* joinFrontierInPieces(baseDocument, log.events, {
+    authorities: { actors: actorsIn(baseDocument.members), verify: validatedKeyVerifier() },
     proposals: proposalsIn(log.documents.values()),
     precedes: log.precedes,
   })
 }
 
 /** Canonical JSON of all members; lists are printed a part at a time. */
-function* wholeText({ base }: WholeLog, { members, events }: Joined): CooperativeTask<Uint8Array> {
+function* snapshotText({ base }: LogContents, { members, events }: Joined): CooperativeTask<Uint8Array> {
   const hasNone = base !== undefined && base.events === undefined && events.length === 0
   // A frontier file keeps what it had among its events, even what is none.
   const list = base?.files === undefined ? events.map(({ value }) => value) : eventList(events)

@@ -21,7 +21,7 @@ export async function dryRunImport(
   { frontier, key, log }: { frontier: Frontier; key: Key; log: LogReader },
   { signal }: Pick<ImportOptions, 'signal'>,
 ): Promise<ImportReport> {
-  const author = new NodeBuilder(frontier, key)
+  const builder = new NodeBuilder(frontier, key)
   const reading = new ImportReader(log)
   const ids = new Set<string>()
   const fresh: Named[] = []
@@ -30,27 +30,27 @@ export async function dryRunImport(
     throw abortError(signal, `import aborted: events read ${reading.read}, added 0`)
   }
   for await (const chunk of reading.chunks(checkAborted)) {
-    const known = await author.known(chunk)
+    const known = await builder.known(chunk)
     for (const [i, { index, head }] of chunk.entries()) {
       ids.add(head.id)
       if (!known[i]) fresh.push({ index, head: { id: head.id, parents: head.parents } })
     }
   }
-  for (const event of fresh) await rehearseParents(event, { author, reading, ids })
+  for (const event of fresh) await rehearseParents(event, { builder, reading, ids })
   return reading.report(frontier.log.name, { added: 0, known: 0 })
 }
 
 /** What Author's `build` would find; the size of a node is in bounds where its event and its parents are. */
 async function rehearseParents(
   event: Named,
-  parts: { author: NodeBuilder; reading: ImportReader; ids: ReadonlySet<string> },
+  parts: { builder: NodeBuilder; reading: ImportReader; ids: ReadonlySet<string> },
 ): Promise<void> {
-  const { author, reading, ids } = parts
+  const { builder, reading, ids } = parts
   const names = new Set(event.head.parents)
   const nodes = new Set<string>()
   for (const parent of names) {
     if (names.size <= NODE_LIMITS.parentsMax && ids.has(parent)) continue
-    const stored = await author.stored(parent)
+    const stored = await builder.stored(parent)
     if (stored === undefined && !ids.has(parent)) {
       return reading.refuse(event, 'ERR_EVENT_PARENT', `has the unknown parent ${parent}`)
     }

@@ -55,7 +55,7 @@ export async function importLog(parts: ImportParts, options: ImportOptions = {})
 
 class Import {
   readonly #frontier: Frontier
-  readonly #author: NodeBuilder
+  readonly #builder: NodeBuilder
   readonly #reading: ImportReader
   readonly #attachments: Attachments | undefined
   readonly #options: ImportOptions
@@ -65,7 +65,7 @@ class Import {
 
   constructor({ frontier, key, log, attachments }: ImportParts, options: ImportOptions) {
     this.#frontier = frontier
-    this.#author = new NodeBuilder(frontier, key)
+    this.#builder = new NodeBuilder(frontier, key)
     this.#reading = new ImportReader(log)
     this.#attachments = attachments
     this.#options = options
@@ -81,20 +81,20 @@ class Import {
     for await (const chunk of this.#reading.chunks(() => this.#stopIfAborted())) await this.#makeAll(chunk)
     await this.#settle()
     for (const event of this.#attachments?.rest() ?? []) {
-      await this.#author.build(event)
+      await this.#builder.build(event)
       this.#attachments?.made(event.links)
     }
-    await this.#author.drain()
+    await this.#builder.drain()
   }
 
   /** Where the log broke, what was built until then becomes durable first, as far as the store lets it. */
   async end(): Promise<void> {
-    await this.#author.drain().catch(() => {})
-    await this.#author.close()
+    await this.#builder.drain().catch(() => {})
+    await this.#builder.close()
   }
 
   async #makeAll(entries: readonly LogEntry[]): Promise<void> {
-    const known = await this.#author.known(entries)
+    const known = await this.#builder.known(entries)
     if (entries.every(entry => this.#isPlain(entry))) return this.#chainAll(entries, known)
     // Within a chunk an event may stand twice: the second is known once the first is built, and that may be stored since.
     const made = new DigestSet()
@@ -119,24 +119,24 @@ class Import {
     const fresh = entries.filter(({ digest }, i) => !known[i] && once.add(digest))
     this.#known += entries.length - fresh.length
     this.#added += fresh.length
-    if (fresh.length > 0) await this.#author.appendToHeads(fresh)
+    if (fresh.length > 0) await this.#builder.appendToHeads(fresh)
     this.#tell()
   }
 
   async #flush(): Promise<void> {
-    await this.#author.flush()
+    await this.#builder.flush()
     this.#tell()
   }
 
   #tell(): void {
     const { read, verified } = this.#reading
-    this.#options.onProgress?.({ read, verified, durable: this.#author.durable })
+    this.#options.onProgress?.({ read, verified, durable: this.#builder.durable })
   }
 
   async #make(entry: LogEntry): Promise<'made' | 'waits' | 'refused'> {
     try {
       const links = this.#attachments?.linksOf(entry) ?? []
-      if ((await this.#author.build({ ...entry, links })) === undefined) return 'waits'
+      if ((await this.#builder.build({ ...entry, links })) === undefined) return 'waits'
       this.#attachments?.made(links)
       this.#added += 1
       return 'made'
@@ -149,7 +149,7 @@ class Import {
 
   /** Events that stood before their parents, each once all of these have their nodes. */
   async #settle(): Promise<void> {
-    let free = await this.#waiting.sort(id => this.#author.has(id))
+    let free = await this.#waiting.sort(id => this.#builder.has(id))
     while (free.length > 0) {
       await this.#stopIfAborted()
       const next: LogEntry[] = []
@@ -163,17 +163,17 @@ class Import {
 
   /** Builds events whose parents have their nodes, and answers those that waited for no more than these. */
   async #makeFree(entries: readonly LogEntry[]): Promise<LogEntry[]> {
-    const known = await this.#author.known(entries)
+    const known = await this.#builder.known(entries)
     const next: LogEntry[] = []
     for (const [i, entry] of entries.entries()) {
-      const outcome = known[i] || this.#author.made(entry) ? 'known' : await this.#make(entry)
+      const outcome = known[i] || this.#builder.made(entry) ? 'known' : await this.#make(entry)
       if (outcome === 'known') this.#known += 1
       if (outcome === 'waits') this.#reading.refuse(entry, 'ERR_EVENT_PARENT', lackOf(entry))
       if (outcome === 'waits' || outcome === 'refused') continue
       for (const child of this.#waiting.release(entry.head.id)) next.push(child)
     }
     // Where one follows the other each round has one: they share a commit all the same.
-    if (this.#author.pending >= CHUNK) await this.#flush()
+    if (this.#builder.pending >= CHUNK) await this.#flush()
     return next
   }
 
@@ -184,7 +184,7 @@ class Import {
 
   /** Makes durable what was built, so that the error can state its size. */
   async #stop(signal: AbortSignal): Promise<never> {
-    await this.#author.drain()
+    await this.#builder.drain()
     const { read } = this.#reading
     throw abortError(signal, `import aborted: events read ${read}, added and durable ${this.#added}`)
   }

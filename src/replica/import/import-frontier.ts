@@ -16,16 +16,16 @@ const BYTES_MAX = 8 * 1024 * 1024
 
 /** @throws ReplicaError ERR_FRONTIER_ID, ERR_ABORTED, ERR_JSON where the log is no log */
 export async function importFrontierEvents(
-  home: ReplicaContext,
+  context: ReplicaContext,
   { frontier, log }: { frontier: string; log: LogReader },
   options: ImportOptions,
 ): Promise<ImportReport> {
-  const sound = home.frontiers.has(frontier) ? { log } : await soundLog(home, { frontier, log }, options)
+  const sound = context.frontiers.has(frontier) ? { log } : await soundLog(context, { frontier, log }, options)
   if ('report' in sound) return sound.report
-  const target = await home.openFrontier(frontier)
-  const parts = { frontier: target, key: home.key, log: sound.log }
+  const target = await context.openFrontier(frontier)
+  const parts = { frontier: target, key: context.key, log: sound.log }
   const report = await target.exclusive(() => importLog(parts, { ...options, ...sound.checked }))
-  home.checkHeads(frontier)
+  context.checkHeads(frontier)
   return report
 }
 
@@ -33,11 +33,11 @@ type Sound = { readonly log: LogReader; readonly checked?: { readonly strict: fa
 
 /** The log to go on with, or the report where it can put nothing into an empty frontier. */
 async function soundLog(
-  home: ReplicaContext,
+  context: ReplicaContext,
   { frontier, log }: { frontier: string; log: LogReader },
   options: ImportOptions,
 ): Promise<Sound | { readonly report: ImportReport }> {
-  const parts = { frontier: await home.inMemoryFrontier(frontier), key: home.key }
+  const parts = { frontier: await context.inMemoryFrontier(frontier), key: context.key }
   if (options.strict === true) {
     const report = await dryRunImport({ ...parts, log }, options)
     return report.refusedCount > 0 ? { report } : { log, checked: { strict: false } }

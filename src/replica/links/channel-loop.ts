@@ -19,10 +19,10 @@ export interface ChannelHooks {
 
 export class LinkChannel {
   readonly ended: Promise<void>
-  readonly #exchange: Session
+  readonly #session: Session
   readonly #frontier: string
   readonly #standing: PeerSyncHandle
-  readonly #tools: NetworkHooks
+  readonly #network: NetworkHooks
   readonly #hooks: ChannelHooks
   #mode: LiveMode
   #open: LiveChannel | undefined
@@ -32,18 +32,18 @@ export class LinkChannel {
   readonly #wake = new Signal()
 
   constructor(parts: {
-    exchange: Session
+    session: Session
     frontier: string
     mode: LiveMode
     standing: PeerSyncHandle
-    tools: NetworkHooks
+    network: NetworkHooks
     hooks: ChannelHooks
   }) {
-    this.#exchange = parts.exchange
+    this.#session = parts.session
     this.#frontier = parts.frontier
     this.#mode = parts.mode
     this.#standing = parts.standing
-    this.#tools = parts.tools
+    this.#network = parts.network
     this.#hooks = parts.hooks
     this.ended = this.#run()
   }
@@ -96,9 +96,9 @@ export class LinkChannel {
 
   /** One channel from its opening to its end in good order. */
   async #follow(): Promise<void> {
-    const { setTimer, random } = this.#tools
+    const { setTimer, random } = this.#network
     this.#hooks.onPhase('catching up')
-    const open = this.#exchange.live(this.#frontier, this.#mode, {
+    const open = this.#session.live(this.#frontier, this.#mode, {
       onOpened: () => this.#standing.reached(),
       onRound: round => {
         this.#standing.round(round)
@@ -131,7 +131,7 @@ export class LinkChannel {
     this.#hooks.onPhase('waiting')
     this.#hooks.onRefused(known)
     if (this.#isOver) return
-    const { setTimer, random } = this.#tools
+    const { setTimer, random } = this.#network
     const woken = this.#wake.wait()
     const alarm = setTimer(reconnectDelayMs(this.#refusals - 1, known, random), () => this.#wake.notify())
     await woken

@@ -36,20 +36,20 @@ export interface LiveState {
  * by what came in meanwhile. @throws ReplicaError ERR_PEER_UNKNOWN
  */
 export async function followPeer(
-  home: ReplicaContext,
-  services: ReplicaPort,
+  context: ReplicaContext,
+  port: ReplicaPort,
   { frontier, peer }: { frontier: string; peer: string },
   options: LiveOptions,
 ): Promise<MergeReport> {
-  const { url, publicKey: key, live } = peerOf(home, frontier, peer)
+  const { url, publicKey: key, live } = peerOf(context, frontier, peer)
   const { mode = live ?? 'both', signal, onRound, onState } = options
   let phase: LinkPhase = 'connecting'
   let hasFailed = false
   let isReached = false
   let isComplete = false
   let admitted = 0
-  const from = await beginMerge(home, frontier)
-  const standing = await home.standings.of(home.frontier(frontier), key)
+  const from = await beginMerge(context, frontier)
+  const standing = await context.peerSync.of(context.frontier(frontier), key)
   const tell = (): void => {
     const { failureCode, failure } = standing.standing
     const why = hasFailed && isErrorCode(failureCode) ? { failure: new ReplicaError(failureCode, failure) } : {}
@@ -57,11 +57,11 @@ export async function followPeer(
     onState?.({ phase, equal, caughtUp: equal || (isReached && isComplete && mode !== 'both'), ...why })
   }
   const link = new PeerLink({
-    home,
-    services,
+    context,
+    port,
     url,
     key,
-    tools: home.linkTools,
+    network: context.network,
     isSupervised: false,
     hooks: {
       onRound: (_, round) => {
@@ -79,14 +79,14 @@ export async function followPeer(
       },
     },
   })
-  const until = signal === undefined ? home.closedSignal : AbortSignal.any([signal, home.closedSignal])
-  return home.runUntilClosed(async () => {
+  const until = signal === undefined ? context.closedSignal : AbortSignal.any([signal, context.closedSignal])
+  return context.runUntilClosed(async () => {
     if (!until.aborted) {
       await link.setSubscriptions([{ frontier, peer, mode }])
       await aborted(until)
     }
     await link.stop()
-    await home.standings.flush()
-    return home.observer.afterMerge({ frontier, peer, from, admitted, isAsked: false, isAwaited: false })
+    await context.peerSync.flush()
+    return context.observer.afterMerge({ frontier, peer, from, admitted, isAsked: false, isAwaited: false })
   })
 }

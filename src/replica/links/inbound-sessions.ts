@@ -11,36 +11,36 @@ import type { PeerSyncHandle } from '../sync/peer-sync-tracker.ts'
 
 /** The sessions of a hub. */
 export class InboundSessions {
-  readonly #home: ReplicaContext
+  readonly #context: ReplicaContext
   /** Sessions that are proven and open, by key in hex. */
   readonly #open = new Map<string, Set<InboundSession>>()
 
-  constructor(home: ReplicaContext) {
-    this.#home = home
+  constructor(context: ReplicaContext) {
+    this.#context = context
   }
 
   /** For a session that begins. */
   add(): InboundSession {
-    return new InboundSession(this.#home, this.#open)
+    return new InboundSession(this.#context, this.#open)
   }
 }
 
 export class InboundSession {
-  readonly #home: ReplicaContext
+  readonly #context: ReplicaContext
   readonly #open: Map<string, Set<InboundSession>>
   /** Frontiers with a live channel. */
   readonly #frontiers = new Set<string>()
   #key = ''
 
-  constructor(home: ReplicaContext, open: Map<string, Set<InboundSession>>) {
-    this.#home = home
+  constructor(context: ReplicaContext, open: Map<string, Set<InboundSession>>) {
+    this.#context = context
     this.#open = open
   }
 
   /** For the exchange of the session. */
   readonly onLive: NonNullable<SessionOptions['onLive']> = (frontier, news, peer) => {
     if (news === 'opened') return this.#opened(frontier, peer)
-    this.#home.recordExchange(frontier, peer.key, news)
+    this.#context.recordExchange(frontier, peer.key, news)
     if (!isRound(news)) this.#standing(frontier, standing => standing.guests.set(this, 'live'))
   }
 
@@ -77,9 +77,9 @@ export class InboundSession {
 
   /** In the order of the calls. Of a key that is no peer's nothing is kept. */
   #standing(name: string, note: (standing: PeerSyncHandle) => void): void {
-    const frontier = this.#home.frontiers.get(name)
+    const frontier = this.#context.frontiers.get(name)
     if (frontier?.registry.byKey(Buffer.from(this.#key, 'hex')) === undefined) return
-    this.#home.standings.of(frontier, this.#key).then(note, () => {}) // a store that can't be read says so to whoever reads what matters
+    this.#context.peerSync.of(frontier, this.#key).then(note, () => {}) // a store that can't be read says so to whoever reads what matters
   }
 }
 

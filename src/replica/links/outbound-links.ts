@@ -9,7 +9,7 @@ import type { NetworkHooks } from './backoff.ts'
 import { PeerLink, type Subscription } from './peer-link.ts'
 
 export class OutboundLinks {
-  readonly #parts: { home: ReplicaContext; services: ReplicaPort; tools: NetworkHooks }
+  readonly #parts: { context: ReplicaContext; port: ReplicaPort; network: NetworkHooks }
   readonly #links = new Map<string, PeerLink>()
   #unsubscribe: () => void = () => {}
   #planning: Promise<void> = Promise.resolve()
@@ -17,7 +17,7 @@ export class OutboundLinks {
   #isDue = false
   #isOver = false
 
-  constructor(parts: { home: ReplicaContext; services: ReplicaPort; tools: NetworkHooks }) {
+  constructor(parts: { context: ReplicaContext; port: ReplicaPort; network: NetworkHooks }) {
     this.#parts = parts
   }
 
@@ -27,7 +27,7 @@ export class OutboundLinks {
   }
 
   start(): void {
-    this.#unsubscribe = this.#parts.home.subscribe(() => this.#changed())
+    this.#unsubscribe = this.#parts.context.subscribe(() => this.#changed())
     this.#changed()
   }
 
@@ -54,7 +54,7 @@ export class OutboundLinks {
       })
       .catch((error: Error) => {
         // A store that fails; the links that are there go on as long as they can.
-        this.#parts.home.emit({
+        this.#parts.context.emit({
           kind: 'alarm',
           message: `can't apply the live settings of peers: ${error.message}`,
           facts: {},
@@ -63,7 +63,7 @@ export class OutboundLinks {
   }
 
   async #plan(): Promise<void> {
-    const wanted = wantedLinks(this.#parts.home)
+    const wanted = wantedLinks(this.#parts.context)
     for (const [name, link] of [...this.#links]) {
       if (wanted.has(name)) continue
       this.#links.delete(name)
@@ -88,10 +88,10 @@ interface WantedLink {
 }
 
 /** By address and key; a peer followed for more frontiers than a connection takes has several. */
-function wantedLinks(home: ReplicaContext): Map<string, WantedLink> {
+function wantedLinks(context: ReplicaContext): Map<string, WantedLink> {
   const all = new Map<string, WantedLink>()
-  for (const frontier of [...home.frontiers.keys()].sort()) {
-    for (const { id, url, publicKey: key, live } of home.frontier(frontier).registry.list()) {
+  for (const frontier of [...context.frontiers.keys()].sort()) {
+    for (const { id, url, publicKey: key, live } of context.frontier(frontier).registry.list()) {
       if (live === undefined || url === '') continue
       let name = ''
       for (let i = 0; name === '' || (all.get(name)?.list.length ?? 0) >= WIRE_LIMITS.channelsMax; i++) {

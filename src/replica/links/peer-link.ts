@@ -36,12 +36,12 @@ interface Carried {
 }
 
 export interface PeerLinkParts {
-  readonly home: ReplicaContext
-  readonly services: ReplicaPort
+  readonly context: ReplicaContext
+  readonly port: ReplicaPort
   readonly url: string
   /** 64 hex digits. */
   readonly key: string
-  readonly tools: NetworkHooks
+  readonly network: NetworkHooks
   /** The hub's own link, whose state `status` shows. */
   readonly isSupervised: boolean
   readonly hooks?: LinkHooks
@@ -53,7 +53,7 @@ export class PeerLink {
   /** Cuts the connection of the moment. */
   #cut = new AbortController()
   #running: Promise<void> | undefined
-  #exchange: Session | undefined
+  #session: Session | undefined
   #refusal: ReplicaError | undefined
   #stopping: Promise<void> | undefined
   #failures = 0
@@ -93,14 +93,14 @@ export class PeerLink {
       carried.channel?.turn(mode)
       return
     }
-    const { home, key } = this.#parts
-    const frontier: Frontier = home.frontier(name)
-    const standing = await home.standings.of(frontier, key)
+    const { context, key } = this.#parts
+    const frontier: Frontier = context.frontier(name)
+    const standing = await context.peerSync.of(frontier, key)
     if (this.#stopping !== undefined) return
     const unsubscribe = frontier.onCommit(() => standing.grown())
     const added: Carried = { wanted, standing, unsubscribe }
     this.#carried.set(name, added)
-    if (this.#exchange !== undefined) this.#openOn(this.#exchange, added)
+    if (this.#session !== undefined) this.#openOn(this.#session, added)
   }
 
   async #drop(name: string, carried: Carried): Promise<void> {
@@ -111,46 +111,46 @@ export class PeerLink {
   }
 
   async #run(): Promise<void> {
-    const { tools } = this.#parts
+    const { network } = this.#parts
     while (this.#stopping === undefined) {
-      const began = tools.elapsed()
-      const error = await this.#session()
+      const began = network.elapsed()
+      const error = await this.#runSession()
       if (this.#stopping !== undefined) break
-      if (tools.elapsed() - began >= LINK_LIMITS.settledMsMin) this.#failures = 0
+      if (network.elapsed() - began >= LINK_LIMITS.settledMsMin) this.#failures = 0
       this.#failed(error)
-      await this.#pause(reconnectDelayMs(this.#failures++, error, tools.random))
+      await this.#pause(reconnectDelayMs(this.#failures++, error, network.random))
     }
   }
 
   /** One connection from dialling to its end; answers with what ended it. */
-  async #session(): Promise<ReplicaError> {
-    const { home, services, url, key, tools } = this.#parts
+  async #runSession(): Promise<ReplicaError> {
+    const { context, port, url, key, network } = this.#parts
     this.#tellAll('connecting')
     this.#refusal = undefined
     this.#cut = new AbortController()
     const { signal } = this.#cut
     try {
       const expect = hubKey(key)
-      const { dial: connect, setTimer } = tools
+      const { dial: connect, setTimer } = network
       const dial = {
         url,
         expect,
-        key: home.key,
-        hubId: home.hubId,
-        services,
+        key: context.key,
+        hubId: context.hubId,
+        port,
         connect,
         setTimer,
-        scheduling: home.scheduling,
+        scheduling: context.scheduling,
       }
-      await withSession(dial, { signal }, async exchange => {
-        this.#exchange = exchange
-        for (const carried of this.#carried.values()) this.#openOn(exchange, carried)
-        await exchange.done
+      await withSession(dial, { signal }, async session => {
+        this.#session = session
+        for (const carried of this.#carried.values()) this.#openOn(session, carried)
+        await session.done
       })
     } catch (error) {
       return typed(error)
     } finally {
-      this.#exchange = undefined
+      this.#session = undefined
       const channels = [...this.#carried.values()].map(carried => carried.channel)
       for (const channel of channels) channel?.abandon()
       await Promise.all(channels.map(channel => channel?.ended))
@@ -159,30 +159,30 @@ export class PeerLink {
     return this.#refusal ?? new ReplicaError('ERR_SYNC_CLOSED', 'the peer closed the link')
   }
 
-  #openOn(exchange: Session, carried: Carried): void {
+  #openOn(session: Session, carried: Carried): void {
     const { wanted, standing } = carried
     const { frontier, mode } = wanted
-    const { tools, hooks } = this.#parts
+    const { network, hooks } = this.#parts
     carried.channel = new LinkChannel({
-      exchange,
+      session,
       frontier,
       mode,
       standing,
-      tools,
+      network,
       hooks: {
         onRound: round => hooks?.onRound?.(frontier, round),
         onPhase: phase => this.#phase(carried, phase),
-        onRefused: error => this.#refused(exchange, error),
+        onRefused: error => this.#refused(session, error),
       },
     })
   }
 
   #phase(carried: Carried, phase: LinkPhase): void {
-    const { home, hooks, isSupervised } = this.#parts
+    const { context, hooks, isSupervised } = this.#parts
     const { frontier, peer } = carried.wanted
     if (phase === 'live') this.#failures = 0
     if (phase === 'live' && this.#isTold) {
-      home.emit({ kind: 'session', message: `${peer} is reachable again`, facts: { frontier, peer } })
+      context.emit({ kind: 'session', message: `${peer} is reachable again`, facts: { frontier, peer } })
       this.#isTold = false
     }
     if (isSupervised) carried.standing.link = phase
@@ -190,23 +190,23 @@ export class PeerLink {
   }
 
   /** A connection on which everything is refused is not kept. */
-  #refused(exchange: Session, error: ReplicaError): void {
+  #refused(session: Session, error: ReplicaError): void {
     if (hasCode(error, 'ERR_SYNC_CLOSED')) return // the connection has ended by itself
     if ([...this.#carried.values()].some(({ channel }) => channel === undefined || !channel.refused)) return
     this.#refusal = error
-    exchange.close()
+    session.close()
   }
 
   /** Told once until the peer is reached again. */
   #failed(error: ReplicaError): void {
-    const { home, url } = this.#parts
+    const { context, url } = this.#parts
     for (const { standing } of this.#carried.values()) standing.failed(error)
     this.#tellAll('waiting')
     const [first] = this.#carried.values()
     if (this.#isTold || first === undefined) return
     this.#isTold = true
     const { peer } = first.wanted
-    home.emit({
+    context.emit({
       kind: 'alarm',
       message: `no link to ${peer}: ${error.message}`,
       facts: { peer, url, code: error.code },
@@ -219,17 +219,17 @@ export class PeerLink {
 
   async #pause(ms: number): Promise<void> {
     const woken = this.#wake.wait()
-    const alarm = this.#parts.tools.setTimer(ms, () => this.#wake.notify())
+    const alarm = this.#parts.network.setTimer(ms, () => this.#wake.notify())
     await woken
     alarm.stop()
   }
 
   async #stop(): Promise<void> {
     this.#wake.notify()
-    const exchange = this.#exchange
-    if (exchange !== undefined) {
+    const session = this.#session
+    if (session !== undefined) {
       await this.#bounded(Promise.all([...this.#carried.values()].map(({ channel }) => channel?.stop())))
-      exchange.close()
+      session.close()
     } else this.#cut.abort()
     await this.#bounded(this.#running)
     for (const { standing, unsubscribe } of this.#carried.values()) {
@@ -241,7 +241,7 @@ export class PeerLink {
 
   /** Waits for what ends by itself; after `drainMsMax` the connection is cut, which ends everything. */
   async #bounded(task: Promise<unknown> | undefined): Promise<void> {
-    const alarm = this.#parts.tools.setTimer(LINK_LIMITS.drainMsMax, () => this.#cut.abort())
+    const alarm = this.#parts.network.setTimer(LINK_LIMITS.drainMsMax, () => this.#cut.abort())
     await task
     alarm.stop()
   }

@@ -75,7 +75,7 @@ export interface Dial {
   readonly expect: Uint8Array
   readonly key: Key
   readonly hubId: string
-  readonly services: ReplicaPort
+  readonly port: ReplicaPort
   /** How a link is made; by WebSocket when absent. */
   readonly connect?: typeof connect
   readonly setTimer?: SetTimer
@@ -87,23 +87,23 @@ export interface Dial {
 export async function withSession<T>(
   dial: Dial,
   options: SyncOptions,
-  use: (exchange: Session) => Promise<T>,
+  use: (session: Session) => Promise<T>,
 ): Promise<T> {
   const dialled = await (dial.connect ?? connect)(dial.url, {
     signal: options.signal,
     links: dial.scheduling?.links,
   })
-  const exchange = new Session(dialled.link, clientConfig(dial, dialled), dial.services, {
+  const session = new Session(dialled.link, clientConfig(dial, dialled), dial.port, {
     signal: options.signal,
     setTimer: dial.setTimer,
     scheduling: dial.scheduling,
     onProgress: stats => options.onProgress?.(progressOf(stats)),
   })
   try {
-    await exchange.ready
-    return await use(exchange)
+    await session.ready
+    return await use(session)
   } finally {
-    exchange.close()
+    session.close()
   }
 }
 
@@ -129,16 +129,16 @@ function progressOf(stats: Readonly<SessionStats>): Progress {
 
 /** A channel as it ended, with the state of our log after it, as a report. */
 export function reportOf(
-  parts: { channel: Channel; exchange: Session; peer: string; mode: Mode },
+  parts: { channel: Channel; session: Session; peer: string; mode: Mode },
   log: { heads: readonly Uint8Array[]; headsDigest: Uint8Array; registry: Uint8Array },
 ): SyncReport {
-  const { channel, exchange, peer, mode } = parts
+  const { channel, session, peer, mode } = parts
   const tally = (mode === 'push' ? channel.source?.report : channel.sink?.result) as FlowReport
   const digest = toHex(log.headsDigest)
   const peerDigest = toHex(mode === 'push' ? tally.digest : channel.theirs!.digest)
   const equal = digest === peerDigest
   const note = equal ? undefined : whyDifferent(tally, mode)
-  const { stats } = exchange
+  const { stats } = session
   return {
     frontier: channel.frontier,
     peer,
@@ -224,73 +224,73 @@ export interface Syncing {
 }
 
 export async function syncWith(
-  home: ReplicaContext,
-  services: ReplicaPort,
+  context: ReplicaContext,
+  port: ReplicaPort,
   sync: Syncing,
   options: SyncOptions,
 ): Promise<SyncReport> {
-  const from = await beginMerge(home, sync.frontier)
-  const report = await runChannel(home, services, sync, options, parts => {
-    const { log, registry } = home.frontier(sync.frontier)
+  const from = await beginMerge(context, sync.frontier)
+  const report = await runChannel(context, port, sync, options, parts => {
+    const { log, registry } = context.frontier(sync.frontier)
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
     return { ...reportOf({ ...parts, ...sync }, ours), ...reportedByPeer(parts.channel) }
   })
   const { admitted, heldCount: held, refusedCount: refused, headsDigest } = report
   if (admitted + held + refused > 0) {
     const facts = { peer: sync.peer, admitted, held, refused, heads_digest: headsDigest }
-    await home.journal.write(sync.frontier, `sync.${sync.mode}`, facts)
+    await context.journal.write(sync.frontier, `sync.${sync.mode}`, facts)
   }
   if (sync.mode === 'push') return report // what that opened, the peer has told, and its journal has it
   const { frontier, peer } = sync
   const merge = { frontier, peer, from, admitted, isAsked: options.conflicts === true, isAwaited: false }
-  return { ...report, ...(await home.observer.afterMerge(merge)) }
+  return { ...report, ...(await context.observer.afterMerge(merge)) }
 }
 
 /** Tells the observer that nodes are about to be received. Returns the number of nodes before. */
-export async function beginMerge(home: ReplicaContext, frontier: string): Promise<number> {
-  const { log } = home.frontier(frontier)
-  await home.observer.beforeMerge(frontier)
+export async function beginMerge(context: ReplicaContext, frontier: string): Promise<number> {
+  const { log } = context.frontier(frontier)
+  await context.observer.beforeMerge(frontier)
   return log.nodes
 }
 
 /** One channel with a peer, from dialling to its end; what it told of how the peer stands is kept. */
 export async function runChannel<T>(
-  home: ReplicaContext,
-  services: ReplicaPort,
+  context: ReplicaContext,
+  port: ReplicaPort,
   { frontier, peer: id, mode }: Syncing,
   options: SyncOptions,
-  report: (parts: { channel: Channel; exchange: Session }) => T,
+  report: (parts: { channel: Channel; session: Session }) => T,
 ): Promise<T> {
-  const peer = peerOf(home, frontier, id)
-  const standing = await home.standings.of(home.frontier(frontier), peer.publicKey)
+  const peer = peerOf(context, frontier, id)
+  const standing = await context.peerSync.of(context.frontier(frontier), peer.publicKey)
   try {
-    return await withPeer({ home, services, peer }, options, async exchange => {
-      const channel = await exchange.open(frontier, mode)
+    return await withPeer({ context, port, peer }, options, async session => {
+      const channel = await session.open(frontier, mode)
       standing.channel(channel)
-      return report({ channel, exchange })
+      return report({ channel, session })
     })
   } catch (error) {
     if (hasCode(error) && !hasCode(error, 'ERR_ABORTED')) standing.failed(error)
     throw error
   } finally {
-    await home.standings.flush().catch(() => {}) // a store that can't be written says so to whoever writes what matters
+    await context.peerSync.flush().catch(() => {}) // a store that can't be written says so to whoever writes what matters
   }
 }
 
 export async function adoptRegistry(
-  home: ReplicaContext,
-  services: ReplicaPort,
+  context: ReplicaContext,
+  port: ReplicaPort,
   from: { frontier: string; peer: string; allowPlain: boolean },
   options: SyncOptions,
 ): Promise<AdoptReport> {
   const { frontier, allowPlain } = from
-  const peer = peerOf(home, frontier, from.peer)
-  const bytes = await withPeer({ home, services, peer }, options, exchange => exchange.registry(frontier))
-  const { registry, gate } = home.frontier(frontier)
+  const peer = peerOf(context, frontier, from.peer)
+  const bytes = await withPeer({ context, port, peer }, options, session => session.registry(frontier))
+  const { registry, gate } = context.frontier(frontier)
   const offer = registry.readOffer(bytes, hubKey(peer.publicKey))
-  const { added, cut, skipped } = await gate.exclusive(() => registry.adopt(offer, { at: home.now(), allowPlain }))
+  const { added, cut, skipped } = await gate.exclusive(() => registry.adopt(offer, { at: context.now(), allowPlain }))
   const { admitted } = await gate.reevaluateHeld()
-  await home.journal.write(frontier, 'registry.adopted', { peer: peer.id, adopted: added, cut })
+  await context.journal.write(frontier, 'registry.adopted', { peer: peer.id, adopted: added, cut })
   return { frontier, adopted: added, cut, skipped, admitted }
 }
 
@@ -298,15 +298,15 @@ export async function adoptRegistry(
 export async function connectAndChoose(
   url: string,
   options: CloneOptions,
-  services: ReplicaPort,
+  port: ReplicaPort,
 ): Promise<{ key: Key; hub: string; frontier: string }> {
   checkPeerUrl(url, { allowPlain: options.allowPlain === true })
   const key = options.ownKey ?? Key.generate()
   const hubId = options.hubId ?? `hub:${key.publicKey.slice(0, 8)}`
-  const dial = { url, expect: hubKey(options.key), key, hubId, services }
-  return withSession(dial, options, async exchange => {
-    const { hub } = await exchange.ready
-    return { key, hub, frontier: chooseFrontier(await exchange.list(), options.frontier) }
+  const dial = { url, expect: hubKey(options.key), key, hubId, port }
+  return withSession(dial, options, async session => {
+    const { hub } = await session.ready
+    return { key, hub, frontier: chooseFrontier(await session.list(), options.frontier) }
   })
 }
 
@@ -333,21 +333,21 @@ export async function finishClone(
 }
 
 /** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN */
-export function peerOf(home: ReplicaContext, frontier: string, id: string): Peer {
-  const peer = home.frontier(frontier).registry.get(id)
+export function peerOf(context: ReplicaContext, frontier: string, id: string): Peer {
+  const peer = context.frontier(frontier).registry.get(id)
   if (peer === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `${frontier} has no registered peer '${id}'`)
   return peer
 }
 
 function withPeer<T>(
-  parts: { home: ReplicaContext; services: ReplicaPort; peer: Peer },
+  parts: { context: ReplicaContext; port: ReplicaPort; peer: Peer },
   options: SyncOptions,
-  use: (exchange: Session) => Promise<T>,
+  use: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const { home, services, peer } = parts
+  const { context, port, peer } = parts
   const { url, publicKey } = peer
-  const { key, hubId, scheduling, linkTools } = home
-  const dial = { url, expect: hubKey(publicKey), key, hubId, services, connect: linkTools.dial, scheduling }
+  const { key, hubId, scheduling, network } = context
+  const dial = { url, expect: hubKey(publicKey), key, hubId, port, connect: network.dial, scheduling }
   return withSession(dial, options, use)
 }
 
@@ -363,17 +363,17 @@ export interface ExchangeReport extends Omit<SyncReport, keyof DirectionReport> 
 }
 
 export async function exchangeWith(
-  home: ReplicaContext,
-  services: ReplicaPort,
+  context: ReplicaContext,
+  port: ReplicaPort,
   sync: Syncing,
   options: SyncOptions,
 ): Promise<ExchangeReport> {
   const { frontier, peer, mode } = sync
-  const from = await beginMerge(home, frontier)
-  const report = await runChannel(home, services, sync, options, ({ channel, exchange }) => {
-    const { log, registry } = home.frontier(frontier)
+  const from = await beginMerge(context, frontier)
+  const report = await runChannel(context, port, sync, options, ({ channel, session }) => {
+    const { log, registry } = context.frontier(frontier)
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
-    const parts = { channel, exchange, peer }
+    const parts = { channel, session, peer }
     const came = channel.sink === undefined ? undefined : reportOf({ ...parts, mode: 'pull' }, ours)
     const went = channel.source === undefined ? undefined : reportOf({ ...parts, mode: 'push' }, ours)
     return join(mode, { came, went, told: reportedByPeer(channel) })
@@ -388,11 +388,11 @@ export async function exchangeWith(
       [`${way}_refused`]: refusedCount,
     })
   }
-  if (Object.keys(facts).length > 2) await home.journal.write(frontier, `sync.${mode}`, facts)
+  if (Object.keys(facts).length > 2) await context.journal.write(frontier, `sync.${mode}`, facts)
   if (report.in === undefined) return report
   const { admitted } = report.in
   const merge = { frontier, peer, from, admitted, isAsked: options.conflicts === true, isAwaited: false }
-  return { ...report, ...(await home.observer.afterMerge(merge)) }
+  return { ...report, ...(await context.observer.afterMerge(merge)) }
 }
 
 interface Ways {

@@ -41,19 +41,19 @@ export const emptyReplicaPort: ReplicaPort = {
 }
 
 /** `openRead`: a key that no registry names may read. */
-export function replicaPort(home: ReplicaContext, options: { openRead: boolean }): ReplicaPort {
-  const at = (frontier: string): Frontier => home.frontier(frontier)
+export function replicaPort(context: ReplicaContext, options: { openRead: boolean }): ReplicaPort {
+  const at = (frontier: string): Frontier => context.frontier(frontier)
   const mayRead = (frontier: Frontier, peer: PeerIdentity): boolean => options.openRead || isRegistered(frontier, peer)
   return {
     async view(name, peer): Promise<FrontierSummary | undefined> {
-      const frontier = home.frontiers.get(name)
+      const frontier = context.frontiers.get(name)
       if (frontier === undefined) return undefined
       const { log, registry } = frontier
-      const cursor = await readCursor(home.store.records, frontier, peer.key)
+      const cursor = await readCursor(context.store.records, frontier, peer.key)
       // Heads, digest and count are read in one turn of the loop: they belong together.
       const heads = log.heads()
       return {
-        store: home.store.id,
+        store: context.store.id,
         count: log.nodes,
         digest: log.headsDigest(),
         registry: registry.digest(),
@@ -114,11 +114,11 @@ export function replicaPort(home: ReplicaContext, options: { openRead: boolean }
           isAsked: false,
           isAwaited: true,
         }
-        return openedTally(await home.observer.afterMerge(merge))
+        return openedTally(await context.observer.afterMerge(merge))
       } catch (error) {
         if (!hasCode(error)) throw error
         // The nodes are in all the same, and that is what the peer is to hear.
-        home.emit({
+        context.emit({
           kind: 'alarm',
           message: `can't look for conflicts: ${error.message}`,
           facts: { frontier: name },
@@ -145,19 +145,19 @@ export function replicaPort(home: ReplicaContext, options: { openRead: boolean }
         throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may no longer write ${name}`)
       }
       const result = await at(name).gate.admitNodesAndDocuments(blocks, { from: peer.key })
-      if (result.admitted > 0) home.checkHeads(name)
+      if (result.admitted > 0) context.checkHeads(name)
       return result
     },
     async remember(name, peer, cursor, registry) {
       const value = packCursor(cursor, registry)
-      await home.store.records.write([{ key: cursorKey(name, peer.key), value }])
+      await context.store.records.write([{ key: cursorKey(name, peer.key), value }])
     },
     async list(peer) {
-      const readable = [...home.frontiers].filter(([, frontier]) => mayRead(frontier, peer))
+      const readable = [...context.frontiers].filter(([, frontier]) => mayRead(frontier, peer))
       return readable.map(([frontier, { log }]) => ({ frontier, count: log.nodes, digest: log.headsDigest() }))
     },
     async registry(name, peer) {
-      const frontier = home.frontiers.get(name)
+      const frontier = context.frontiers.get(name)
       return frontier === undefined || !mayRead(frontier, peer) ? undefined : frontier.registry.offer()
     },
   }
