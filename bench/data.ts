@@ -3,10 +3,10 @@
 // generated one by one with a bounded window of the past, so a million nodes need no more memory
 // than a thousand.
 
-import { compare, type Digest, sha256 } from '../src/base/bytes.ts'
+import { compare, type Digest } from '../src/base/bytes.ts'
 import type { Key } from '../src/crypto/key.ts'
 import { makeEvent } from '../src/event/event.ts'
-import { encodeBody, encodeNode, signingBytes } from '../src/node/node.ts'
+import { buildNode, type Made } from '../test/support/nodes.ts'
 import { events, type TimedDraft } from './event-data.ts'
 
 export { events, type TimedDraft } from './event-data.ts'
@@ -62,10 +62,7 @@ function wideStep(index: number): Step {
   return { writer: 0, parents: Array.from({ length: wideSiblings }, (_, sibling) => index - wideSiblings + sibling) }
 }
 
-export interface MadeNode {
-  readonly bytes: Uint8Array
-  readonly digest: Digest
-  readonly height: number
+export interface MadeNode extends Made {
   readonly parents: readonly Digest[]
 }
 
@@ -104,10 +101,6 @@ export function signedNode(
   frontier: string,
   below: readonly { digest: Digest; height: number }[],
 ): MadeNode {
-  const parents = below.map(parent => parent.digest).sort(compare)
-  const height = below.reduce((greatest, parent) => Math.max(greatest, parent.height + 1), 0)
-  const event = makeEvent(draft).text
-  const body = encodeBody({ key: key.publicKeyBytes, event, links: [], height, parents, frontier })
-  const bytes = encodeNode(body, key.sign(signingBytes(body)))
-  return { bytes, digest: sha256(bytes), height, parents }
+  const node = buildNode(key, { event: makeEvent(draft).text, frontier, parents: below })
+  return { ...node, parents: below.map(parent => parent.digest).sort(compare) }
 }

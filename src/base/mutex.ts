@@ -96,6 +96,7 @@ export class PendingRequests {
     this.#take(name)?.reject(error)
   }
 
+  /** Rejects every pending promise. */
   rejectAll(error: Error): void {
     for (const name of [...this.#requests.keys()]) this.reject(name, error)
   }

@@ -16,6 +16,7 @@ export class Signal {
     return this.#next.promise
   }
 
+  /** Resolves the promises of all current waiters. */
   notify(): void {
     this.#next?.resolve()
     this.#next = undefined

@@ -1,5 +1,6 @@
 // An injectable timer, so that a test can replace the clock and never waits for real time.
 
+/** A timer that runs. */
 export interface Timer {
   /** Starts the full interval again. */
   restart(): void

@@ -114,8 +114,8 @@ export class RecordReader {
 }
 
 /**
- * @throws ReplicaError ERR_JSON; the form's code for a text that is no object or names a member
- * twice
+ * Reads a text that is one record.
+ * @throws ReplicaError ERR_JSON; the form's code unless the text is an object with each member once
  */
 export function readRecordText(
   form: RecordForm,

@@ -1,33 +1,21 @@
-// Makes signed nodes for tests of the gate, from seeds: the same call gives the same bytes. A `Made` stands for a node that
-// others can be built on, whether it is ever admitted or not.
+// A gate on a store in memory, and signed nodes for it, made from seeds: equal calls give equal bytes.
 
 import { type AdmitReport, Gate } from '../../src/admission/gate.ts'
 import { Registry } from '../../src/admission/registry.ts'
-import { compare, type Digest, sha256, toHex } from '../../src/base/bytes.ts'
+import { sha256, toHex } from '../../src/base/bytes.ts'
 import { Key } from '../../src/crypto/key.ts'
 import { VerifierPool } from '../../src/crypto/verifier-pool.ts'
 import { makeEvent } from '../../src/event/event.ts'
-import { type DocumentLink, encodeBody, encodeNode, signingBytes } from '../../src/node/node.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { FrontierStore, NodeEntry, Store, Wait } from '../../src/store/store.ts'
+import { buildChain, buildNode, type Made, type NodeParts } from '../support/nodes.ts'
+
+export type { Made }
 
 export const FRONTIER = 'vfr_0123456789abcdef'
 export const NOW = '2026-06-01T00:00:00Z'
 
-export interface Made {
-  readonly bytes: Uint8Array
-  readonly digest: Digest
-  readonly height: number
-}
-
-export interface Deviation {
-  readonly frontier?: string
-  readonly height?: number
-  readonly links?: readonly DocumentLink[]
-  /** The event's text instead of a made one. */
-  readonly event?: Uint8Array
-  readonly sig?: Uint8Array
-}
+export type Deviation = Partial<Omit<NodeParts, 'parents'>>
 
 export function seededKey(seed: number): Key {
   return Key.fromSeed(new Uint8Array(32).fill(seed))
@@ -45,27 +33,12 @@ export function eventText(name: string): Uint8Array {
 
 /** A node by `key` that carries an event of this name. */
 export function makeNode(key: Key, name: string, parents: readonly Made[] = [], deviation: Deviation = {}): Made {
-  const height = deviation.height ?? parents.reduce((max, parent) => Math.max(max, parent.height + 1), 0)
-  const body = encodeBody({
-    key: key.publicKeyBytes,
-    event: deviation.event ?? eventText(name),
-    links: deviation.links ?? [],
-    height,
-    parents: parents.map(parent => parent.digest).sort(compare),
-    frontier: deviation.frontier ?? FRONTIER,
-  })
-  const bytes = encodeNode(body, deviation.sig ?? key.sign(signingBytes(body)))
-  return { bytes, digest: sha256(bytes), height }
+  return buildNode(key, { event: eventText(name), frontier: FRONTIER, ...deviation, parents })
 }
 
 export function makeChain(key: Key, count: number, options: { name?: string; on?: Made } = {}): Made[] {
   const { name = 'link', on } = options
-  const chain: Made[] = []
-  for (let i = 0; i < count; i++) {
-    const parent = chain.at(-1) ?? on
-    chain.push(makeNode(key, `${name} ${i}`, parent === undefined ? [] : [parent]))
-  }
-  return chain
+  return buildChain(count, on, (index, parents) => makeNode(key, `${name} ${index}`, parents))
 }
 
 /** One for all settings: a thread takes longer to start than most tests. It doesn't keep the process alive. */

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { compare, type Digest, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { compare, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { checkEvent, eventIdFromPrefix, eventIdPrefix, makeEvent } from '../../src/event/event.ts'
 import { eventIdPrefixOf } from '../../src/event/event-scanner.ts'
 import { topologicalOrder } from '../../src/graph/topological-sort.ts'
-import { encodeBody, encodeNode } from '../../src/node/node.ts'
 import { replaySeqs } from '../../src/replica/log-order.ts'
 import { ToyLog, toyDigest } from '../graph/toy-log.ts'
+import { buildNode, type Made } from '../support/nodes.ts'
 
 const test = suite('replica/log-order')
 
@@ -25,22 +25,12 @@ function eventId(name: string): string {
 /** A log whose nodes carry these events; signatures are blank, nobody checks them here. */
 function logOf(nodes: readonly { event: Uint8Array; parents: readonly number[]; salt?: number }[]): ToyLog {
   const log = new ToyLog()
-  const digests: Digest[] = []
-  const heights: number[] = []
+  const made: Made[] = []
   for (const { event, parents, salt = 0 } of nodes) {
-    const height = parents.reduce((max, parent) => Math.max(max, heights[parent]! + 1), 0)
-    const body = encodeBody({
-      key: new Uint8Array(32).fill(salt),
-      event,
-      links: [],
-      height,
-      parents: parents.map(parent => digests[parent]!).sort(compare),
-      frontier: 'vfr_0123456789abcdef',
-    })
-    const bytes = encodeNode(body, new Uint8Array(64))
-    heights.push(height)
-    digests.push(sha256(bytes))
-    log.add(digests.at(-1)!, parents, bytes)
+    const key = { publicKeyBytes: new Uint8Array(32).fill(salt), sign: () => new Uint8Array(64) }
+    const node = buildNode(key, { event, frontier: 'vfr_0123456789abcdef', parents: parents.map(at => made[at]!) })
+    made.push(node)
+    log.add(node.digest, parents, node.bytes)
   }
   return log
 }

@@ -5,6 +5,7 @@
 import { concat, type Digest, sha256, utf8 } from '../../src/base/bytes.ts'
 import type { DocumentBlock } from '../../src/node/document-chunks.ts'
 import type { HeldNode, NodeEntry, Wait } from '../../src/store/store.ts'
+import { buildChain } from '../support/nodes.ts'
 
 export interface MadeNode {
   /** Size of the node in bytes. Default 300. */
@@ -36,12 +37,7 @@ export function madeNode(name: string, parents: readonly NodeEntry[] = [], made:
 
 /** Returns a chain of `count` nodes. The first is a child of `root`. */
 export function madeChain(name: string, count: number, root?: NodeEntry, made: MadeNode = {}): NodeEntry[] {
-  const nodes: NodeEntry[] = []
-  for (let at = 0; at < count; at++) {
-    const parent = nodes.at(-1) ?? root
-    nodes.push(madeNode(`${name} ${at}`, parent === undefined ? [] : [parent], made))
-  }
-  return nodes
+  return buildChain(count, root, (index, parents) => madeNode(`${name} ${index}`, parents, made))
 }
 
 export function madeHeld(name: string, wait: Wait, made: { size?: number; from?: Uint8Array } = {}): HeldNode {

@@ -2,11 +2,10 @@
 // store ids made from names so that every run has the same bytes. Signatures are checked in place, without threads: what
 // happens then depends on the order of calls alone.
 
-import { compare, type Digest, sha256, utf8 } from '../../src/base/bytes.ts'
+import { sha256, utf8 } from '../../src/base/bytes.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
 import type { VerifierPool } from '../../src/crypto/verifier-pool.ts'
-import { encodeBody, encodeNode, signingBytes } from '../../src/node/node.ts'
 import { mergeObserverOf } from '../../src/projection/vela-merge-observer.ts'
 import type { ContextOptions } from '../../src/replica/open-replica.ts'
 import { ReplicaContext } from '../../src/replica/replica-context.ts'
@@ -17,6 +16,9 @@ import type { ClientConfig, HubConfig, SideConfig } from '../../src/sync/connect
 import type { Role } from '../../src/sync/handshake.ts'
 import type { ReplicaPort } from '../../src/transport/session.ts'
 import { type EventDraft, makeEvent } from '../../src/vela/index.ts'
+import { buildChain, buildNode, type Made } from '../support/nodes.ts'
+
+export type { Made }
 
 export const FRONTIER = 'vfr_00000000000000aa'
 export const HOST = 'hub.example'
@@ -85,12 +87,6 @@ export async function circle(...names: readonly string[]): Promise<Local[]> {
   return all
 }
 
-export interface Made {
-  readonly digest: Digest
-  readonly bytes: Uint8Array
-  readonly height: number
-}
-
 /** A signed node; `label` makes it what it is. */
 export function node(key: Key, label: string, parents: readonly Made[] = [], frontier = FRONTIER): Made {
   return carrier(key, { kind: 'finding.noted', reason: label }, parents, frontier)
@@ -109,21 +105,12 @@ export function carrier(
     timestamp: AT,
     ...event,
   })
-  const height = parents.length === 0 ? 0 : 1 + Math.max(...parents.map(parent => parent.height))
-  const digests = parents.map(parent => parent.digest).sort(compare)
-  const body = encodeBody({ key: key.publicKeyBytes, event: text, links: [], height, parents: digests, frontier })
-  const bytes = encodeNode(body, key.sign(signingBytes(body)))
-  return { digest: sha256(bytes), bytes, height }
+  return buildNode(key, { event: text, parents, frontier })
 }
 
 /** `count` nodes, each on the one before, the first on `root`. */
 export function chain(key: Key, label: string, count: number, root?: Made): Made[] {
-  const nodes: Made[] = []
-  for (let i = 0; i < count; i += 1) {
-    const parent = nodes.at(-1) ?? root
-    nodes.push(node(key, `${label} ${i}`, parent === undefined ? [] : [parent]))
-  }
-  return nodes
+  return buildChain(count, root, (index, parents) => node(key, `${label} ${index}`, parents))
 }
 
 /** Puts nodes into a replica by its gate; it is a mistake of the test when one is held or refused. */
