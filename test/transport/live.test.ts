@@ -4,9 +4,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../../src/base/limits.ts'
+import { Deferred } from '../../src/base/mutex.ts'
 import { type Link, memoryLinkPair } from '../../src/transport/link.ts'
 import { type LiveRound, Session } from '../../src/transport/session.ts'
-import { deferred } from '../sync/deferred.ts'
 import {
   chain,
   circle,
@@ -95,7 +95,7 @@ test('an event made while the first sync runs is neither lost nor sent twice', a
   await using loopback = await Loopback.listen()
   const [client, hub] = await two()
   await plant(hub, chain(keyOf('main'), 'event', 1500))
-  const gate = deferred()
+  const gate = new Deferred<void>()
   const { dialled, served } = await join(loopback, client, hub, {
     services: {
       client: {
@@ -181,8 +181,8 @@ test('nobody listens to a log any more when a channel is over, however it ended'
 test('a hub that goes away in the middle of a round makes it durable, reports it, and closes with 1001', async () => {
   const [client, hub] = await two()
   const [a, b] = memoryLinkPair()
-  const gate = deferred()
-  const admitting = deferred()
+  const gate = new Deferred<void>()
+  const admitting = new Deferred<void>()
   const dialled = new Session(a, clientConfig(client, hub), client.services)
   const served = new Session(b, hubConfig(hub), {
     ...hub.services,
@@ -291,7 +291,7 @@ test('a subscriber that stops reading costs the outbound buffer, slows nobody, a
   const other = await join(loopback, client, hub)
   const live = other.dialled.live(FRONTIER, 'pull')
   await Promise.all([slow.caughtUp, live.caughtUp])
-  const stop = deferred()
+  const stop = new Deferred<void>()
   gate.open = stop.promise
   let highest = 0
   for (let i = 1; i <= 40; i += 1) {

@@ -5,10 +5,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, utf8 } from '../../src/base/bytes.ts'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../../src/base/limits.ts'
+import { Deferred } from '../../src/base/mutex.ts'
 import { type Link, memoryLinkPair } from '../../src/transport/link.ts'
 import { type ReplicaPort, type SendPlan, Session } from '../../src/transport/session.ts'
 import { connect } from '../../src/transport/websocket-link.ts'
-import { deferred } from '../sync/deferred.ts'
 import { chain, circle, clientConfig, FRONTIER, hubConfig, keyOf, type Local, logOf, plant } from '../sync/local.ts'
 import { RawClient } from '../sync/raw-client.ts'
 import { Alarms, RawPeer } from '../sync/raw-peer.ts'
@@ -66,7 +66,7 @@ test('both ends count the same traffic, and progress is told with each chunk', a
 test('a hub that goes away lets admission come to its end, acks it, and closes with 1001', async () => {
   const [client, hub] = await circle('laptop', 'main')
   const [a, b] = memoryLinkPair()
-  const gate = deferred()
+  const gate = new Deferred<void>()
   const services: ReplicaPort = {
     ...hub!.services,
     async admit(...args) {
@@ -117,9 +117,9 @@ test('a session given up before it began says nothing at all', async () => {
 })
 
 test('a session is over only when what it started in the store is', async () => {
-  const gate = deferred()
+  const gate = new Deferred<void>()
   let isDone = false
-  const admitting = deferred()
+  const admitting = new Deferred<void>()
   const { client, dialled } = await pair(3, {
     services: {
       async admit(...args) {
@@ -177,7 +177,7 @@ test('a search for the difference is told when nobody wants it any more', async 
   const [client, hub] = await circle('laptop', 'main')
   await plant(hub!, chain(keyOf('main'), 'event', 1))
   const [a, b] = memoryLinkPair()
-  const searching = deferred<AbortSignal>()
+  const searching = new Deferred<AbortSignal>()
   const services: ReplicaPort = {
     ...hub!.services,
     plan: (_request, signal) => {
