@@ -3,7 +3,7 @@
 // generated one by one with a bounded window of the past, so a million nodes need no more memory
 // than a thousand.
 
-import { compare, type Digest } from '../src/base/bytes.ts'
+import type { Digest } from '../src/base/bytes.ts'
 import type { Key } from '../src/crypto/key.ts'
 import { makeEvent } from '../src/event/event.ts'
 import { buildNode, type Made } from '../test/support/nodes.ts'
@@ -62,9 +62,7 @@ function wideStep(index: number): Step {
   return { writer: 0, parents: Array.from({ length: wideSiblings }, (_, sibling) => index - wideSiblings + sibling) }
 }
 
-export interface MadeNode extends Made {
-  readonly parents: readonly Digest[]
-}
+export type MadeNode = Made
 
 /**
  * `keys`: the writer of a step signs with the key of its number, modulo their count. `on`: parents
@@ -101,6 +99,5 @@ export function signedNode(
   frontier: string,
   below: readonly { digest: Digest; height: number }[],
 ): MadeNode {
-  const node = buildNode(key, { event: makeEvent(draft).text, frontier, parents: below })
-  return { ...node, parents: below.map(parent => parent.digest).sort(compare) }
+  return buildNode(key, { event: makeEvent(draft).text, frontier, parents: below })
 }

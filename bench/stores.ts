@@ -5,13 +5,11 @@ import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { Gate } from '../src/admission/gate.ts'
 import { Registry } from '../src/admission/registry.ts'
-import { fromHex, sha256 } from '../src/base/bytes.ts'
+import { fromHex } from '../src/base/bytes.ts'
 import { Key } from '../src/crypto/key.ts'
 import { VerifierPool } from '../src/crypto/verifier-pool.ts'
-import { checkEvent, eventIdPrefix } from '../src/event/event.ts'
-import { decodeNode } from '../src/node/node.ts'
 import { Replica } from '../src/replica/replica.ts'
-import { createLevelDb, type NodeEntry, openLevelDb, type Store } from '../src/store/index.ts'
+import { createLevelDb, openLevelDb, type Store } from '../src/store/index.ts'
 import { type LogOptions, type MadeNode, type Shape, signedNodes } from './data.ts'
 
 export const frontier = 'vfr_00000000000be9c4'
@@ -76,13 +74,8 @@ export async function makePlainStore(folder: string, log: { shape: Shape; count:
   await using store = await createLevelDb(folder)
   const ours = await store.track(frontier)
   for (const chunk of chunks(signedNodes({ seed, frontier, keys: [unsigned], ...log }))) {
-    await ours.commit(chunk.map(entryOf))
+    await ours.commit(chunk)
   }
-}
-
-function entryOf({ bytes, digest, height, parents }: MadeNode): NodeEntry {
-  const { event } = decodeNode(bytes)
-  return { digest, bytes, parents, height, label: eventIdPrefix(checkEvent(event).id), event: sha256(event) }
 }
 
 function* chunks(nodes: Iterable<MadeNode>): Generator<MadeNode[]> {

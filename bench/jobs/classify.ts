@@ -50,7 +50,7 @@ async function incoming(log: FrontierStore, random: Random): Promise<IdPair[]> {
   const seqs = Array.from({ length: incomingEvents }, () => random.below(log.nodes))
   const rows = await log.read(seqs)
   return rows.map(({ bytes }, i) => {
-    const stored = checkEvent(decodeNode(bytes).event).id
+    const stored = checkEvent(decodeNode(bytes).text!).id
     return { id: newId(i), parents: i === 0 ? [stored] : [newId(i - 1), stored] }
   })
 }

@@ -3,7 +3,7 @@
 // checks that each node arrives once, in the hub's order.
 
 import { randomBytes } from 'node:crypto'
-import { type Digest, digestKey, sha256 } from '../../src/base/bytes.ts'
+import { type Digest, digestKey, type HashedBlock, sha256 } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { Key } from '../../src/crypto/key.ts'
 import type { Admission, LogState } from '../../src/sync/connection.ts'
@@ -116,11 +116,11 @@ export class Subscriber {
     return { count: this.count, digest: sha256(Buffer.concat(this.#log.heads(this.count))) }
   }
 
-  #admit(nodes: readonly Uint8Array[]): Admission {
+  #admit(blocks: readonly HashedBlock[]): Admission {
     const now = process.hrtime.bigint()
     let admitted = 0
-    for (const node of nodes) {
-      const place = this.#log.place(sha256(node))
+    for (const { bytes: node, digest } of blocks) {
+      const place = this.#log.place(digest)
       if (place === this.count) this.count += 1
       else this.outOfOrder += 1
       this.#latencies.add(ageMs(node, now))
@@ -148,7 +148,7 @@ export class Subscriber {
         return { stored, held: new Uint8Array(stored.length), state: this.#state() }
       },
       waits: async () => [],
-      admit: async (_, blocks) => this.#admit(blocks.map(({ bytes }) => bytes)),
+      admit: async (_, blocks) => this.#admit(blocks),
       remember: async () => {},
       watchRegistry: async () => () => {},
     }

@@ -25,15 +25,15 @@ const draft = `{
 }`
 const second = await replica.append(frontier, draft)
 const [node] = await replica.get(second.event)
-const { text } = node!.event
-console.log(node!.event.payloadAs<{ dose_mg: number }>().dose_mg) // → 1
+const { text } = node!.event!
+console.log(node!.event!.payloadAs<{ dose_mg: number }>().dose_mg) // → 1
 console.log(Buffer.from(text).includes('"dose_mg":1.0')) // → true
 
 // A whole event that is stored already is not added again.
 const again = await replica.append(frontier, text)
 console.log(again.known, again.cid === second.cid) // → true true
 
-for await (const { seq, event } of replica.nodes(frontier)) console.log(seq, event.kind, event.reason)
+for await (const { seq, event } of replica.nodes(frontier)) console.log(seq, event?.kind, event?.reason)
 // → 0 frontier.created frontier compiled
 // → 1 finding.noted first look
 // → 2 finding.noted second look

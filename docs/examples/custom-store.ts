@@ -103,6 +103,18 @@ class MeteredLog implements FrontierStore {
     return this.#log.documents
   }
 
+  texts(): ReturnType<FrontierStore['texts']> {
+    return this.#log.texts()
+  }
+
+  absent(...args: Parameters<FrontierStore['absent']>): ReturnType<FrontierStore['absent']> {
+    return this.#log.absent(...args)
+  }
+
+  setTexts(...args: Parameters<FrontierStore['setTexts']>): ReturnType<FrontierStore['setTexts']> {
+    return this.#log.setTexts(...args)
+  }
+
   heads(): ReturnType<FrontierStore['heads']> {
     return this.#log.heads()
   }

@@ -17,9 +17,9 @@ async function readNotes(since: number, last: string): Promise<number> {
   let next = since
   const changes = replica.changes(frontier, { since, kinds: ['finding.noted'], signal: stop.signal })
   for await (const { seq, event } of changes) {
-    console.log(seq, event.reason)
+    console.log(seq, event?.reason)
     next = seq + 1
-    if (event.reason === last) stop.abort() // ends the loop without an error
+    if (event?.reason === last) stop.abort() // ends the loop without an error
   }
   return next
 }

@@ -22,7 +22,7 @@ await north.replica.append(frontier, {
 })
 
 for await (const { event, key } of arrivals) {
-  console.log(event.reason) // → first look
+  console.log(event?.reason) // → first look
   console.log(key === north.replica.key.publicKey) // → true
 }
 console.log(north.replica.headsDigest(frontier) === south.replica.headsDigest(frontier)) // → true

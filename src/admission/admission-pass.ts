@@ -13,7 +13,7 @@ import { type Digest, DigestMap, DigestSet, digestKey, type HashedBlock } from '
 import type { ErrorCode } from '../base/errors.ts'
 import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import { missingParents } from '../graph/causal-closure.ts'
-import type { FrontierStore, HeldNode, HeldStore, NodeEntry, Wait } from '../store/store.ts'
+import type { FrontierStore, HeldNode, HeldStore, NodeEntry, TextChange, Wait } from '../store/store.ts'
 import { AdmissionCounter } from './admission-report.ts'
 import { type Candidate, readHeld } from './candidate.ts'
 import type { DocumentCheck, MissingBlocks } from './document-availability.ts'
@@ -52,6 +52,8 @@ export class AdmissionPass {
   readonly #frontier: string
   #staged: Candidate[] = []
   #stagedBytes = 0
+  /** Nodes that came with their texts and are stored already. */
+  readonly #offeredTexts: Candidate[] = []
   #heights = new DigestMap<number>()
   readonly #holds = new PendingHolds()
   /** Nodes of the held store that are decided. They are deleted after the next commit. */
@@ -102,11 +104,31 @@ export class AdmissionPass {
     for (const [i, candidate] of candidates.entries()) {
       if (this.#heightOf(candidate.digest, heights) !== undefined) {
         this.counter.known++
+        if (candidate.text !== 'wanted') this.#offeredTexts.push(candidate)
         continue
       }
       this.#decide({ candidate, from, wasHeld: held[i] === true }, heights)
       if (this.#isFull()) await this.#commit()
     }
+    await this.#supplyTexts()
+  }
+
+  /** Stores texts of nodes that are stored without, where this replica wants them. */
+  async #supplyTexts(): Promise<void> {
+    const { log } = this.#context
+    const offered = this.#offeredTexts.splice(0)
+    if (offered.length === 0 || log.texts().wanted === 0) return
+    const places = await log.locate(offered.map(({ digest }) => digest))
+    const seqs = places.flatMap(place => place?.seq ?? [])
+    const wanted = new Set((await log.read(seqs)).filter(({ text }) => text === 'wanted').map(({ seq }) => seq))
+    const changes = offered.flatMap(({ bytes, headerBytes, text }, i): TextChange[] => {
+      const seq = places[i]?.seq
+      if (seq === undefined || !wanted.delete(seq)) return []
+      return [text === 'here' ? { seq, text: bytes.subarray(headerBytes) } : { seq, state: 'void' }]
+    })
+    if (changes.length === 0) return
+    await log.setTexts(changes)
+    this.counter.texts += changes.filter(change => 'text' in change).length
   }
 
   /**
@@ -329,8 +351,8 @@ export class AdmissionPass {
     const holds = this.#holds.takeAll()
     if (holds.length === 0) return
     const nodes = holds.map(({ item, wait }) => {
-      const { digest, bytes, key } = item.candidate
-      return { digest, bytes, key, wait, from: item.from }
+      const { digest, bytes, headerBytes, event, key } = item.candidate
+      return { digest, bytes, headerBytes, event, key, wait, from: item.from }
     })
     const kept = await this.#context.held.put(this.#frontier, nodes)
     for (const [i, node] of nodes.entries()) {

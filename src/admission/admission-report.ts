@@ -28,6 +28,8 @@ export interface AdmitReport {
   readonly refused: readonly { readonly digest: Digest; readonly code: ErrorCode }[]
   /** Missing document blocks of the nodes of this call, at most 4,096: what to request. */
   readonly documents: readonly Digest[]
+  /** Texts that this call stored for nodes that were stored without. */
+  readonly texts: number
   /** Document blocks that this call stored. */
   readonly supplied: number
   /**
@@ -49,6 +51,8 @@ const LISTED_MAX = 65_536
 export class AdmissionCounter {
   /** See `AdmitReport.known`. */
   known = 0
+  /** See `AdmitReport.texts`. */
+  texts = 0
   /** See `AdmitReport.supplied`. */
   supplied = 0
   /** See `AdmitReport.unsolicited`. */
@@ -110,6 +114,7 @@ export class AdmissionCounter {
       released: this.#released,
       refused: this.#refused,
       documents: [...this.#documents],
+      texts: this.texts,
       supplied: this.supplied,
       unsolicited: this.unsolicited,
       unlisted: this.#unlisted,

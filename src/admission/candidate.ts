@@ -2,14 +2,13 @@
 // A candidate is what the gate needs of a node, read once.
 // Spec: protocol/admission.md, D29.
 
-import { type Digest, type HashedBlock, sha256 } from '../base/bytes.ts'
+import { type Digest, equals, type HashedBlock, sha256 } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import type { SignatureJob } from '../crypto/verifier-pool.ts'
 import { checkedLabel } from '../event/event.ts'
-import { eventIdPrefixOf } from '../event/event-scanner.ts'
 import { decodeNode, NODE_DOMAIN, type Node } from '../node/node.ts'
 import type { DocumentLink } from '../node/schema.ts'
-import type { NodeEntry } from '../store/store.ts'
+import type { NodeEntry, TextState } from '../store/store.ts'
 
 /** A node with valid form, before its signature is verified. */
 export interface Candidate extends NodeEntry {
@@ -37,9 +36,11 @@ export function examine(block: HashedBlock, frontier: string): Examined | Refusa
   try {
     const node = decodeNode(block)
     if (node.frontier !== frontier) return { digest: node.digest, code: 'ERR_NODE_FRONTIER' }
-    const label = checkedLabel(node.event)
+    if (node.text !== undefined && !equals(sha256(node.text), node.event)) {
+      return { digest: node.digest, code: 'ERR_NODE_TEXT' }
+    }
     const job = { key: node.key, sig: node.sig, message: [NODE_DOMAIN, node.body] }
-    return { candidate: candidateOf(node, label), job }
+    return { candidate: candidateOf(node, textState(node)), job }
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error
     return { digest: block.digest, code: error.code }
@@ -49,10 +50,25 @@ export function examine(block: HashedBlock, frontier: string): Examined | Refusa
 /** Reads a held block, which passed `examine` before it was held and still has the same digest. */
 export function readHeld(bytes: Uint8Array): Candidate {
   const node = decodeNode(bytes)
-  return candidateOf(node, eventIdPrefixOf(node.event))
+  return candidateOf(node, node.text === undefined ? 'wanted' : 'here')
 }
 
-function candidateOf(node: Node, label: Uint8Array): Candidate {
-  const { digest, bytes, parents, height, key, links, event } = node
-  return { digest, bytes, parents, height, key, links, label, event: sha256(event) }
+/**
+ * A text that breaks the rules of events is void: no replica keeps it, and its header stays a node
+ * like any other.
+ */
+function textState({ text, label }: Node): TextState {
+  if (text === undefined) return 'wanted'
+  try {
+    return equals(checkedLabel(text), label) ? 'here' : 'void'
+  } catch (error) {
+    if (error instanceof ReplicaError) return 'void'
+    throw error
+  }
+}
+
+function candidateOf(node: Node, text: TextState): Candidate {
+  const { digest, header, parents, height, key, links, label, event } = node
+  const bytes = text === 'here' ? node.bytes : header
+  return { digest, bytes, headerBytes: header.length, text, parents, height, key, links, label, event }
 }

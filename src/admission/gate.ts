@@ -21,6 +21,7 @@ import { ReplicaError } from '../base/errors.ts'
 import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
+import { blockOf } from '../node/decoder.ts'
 import type { FrontierStore, HeldStore, NodeEntry, Wait } from '../store/store.ts'
 import { type AdmissionContext, AdmissionPass } from './admission-pass.ts'
 import type { AdmitReport, HeldNodeRef } from './admission-report.ts'
@@ -230,7 +231,10 @@ export class Gate {
    */
   async #separate(blocks: readonly HashedBlock[]): Promise<{ documents: HashedBlock[]; nodes: HashedBlock[] }> {
     const awaited = await this.awaits(blocks.map(({ digest }) => digest))
-    const documents = blocks.filter((_, i) => awaited[i])
+    // A link may name a header: the document is the header alone.
+    const documents = blocks
+      .filter((_, i) => awaited[i])
+      .map(({ bytes, hashedBytes }) => new HashedBlock(bytes.subarray(0, hashedBytes)))
     const { name } = this.#context.log
     const nodes = blocks.filter((block, i) => !awaited[i] || 'candidate' in examine(block, name))
     return { documents, nodes }
@@ -316,5 +320,5 @@ export class Gate {
 }
 
 function hashed(block: Uint8Array | HashedBlock): HashedBlock {
-  return block instanceof HashedBlock ? block : new HashedBlock(block)
+  return block instanceof HashedBlock ? block : blockOf(block)
 }

@@ -5,18 +5,19 @@
 // Spec: protocol/admission.md, D29 and D30.
 
 import type { Worker } from 'node:worker_threads'
-import { sha256 } from '../base/bytes.ts'
+import { concat } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { type Key, seedOf } from '../crypto/key.ts'
 import {
-  type ChainNode,
   type ChainStart,
   type PackedChain,
-  type PackedNodes,
-  packBytes,
+  type PackedHeaders,
+  packTexts,
+  type SignedHeader,
   signChain,
-  signNode,
-  unpackNodes,
+  signHeader,
+  type TextReference,
+  unpackHeaders,
 } from '../crypto/node-signer.ts'
 import { startThread } from '../crypto/worker-thread.ts'
 import type { CheckedEvent } from '../event/event.ts'
@@ -24,7 +25,7 @@ import type { NodeFields } from '../node/node.ts'
 import type { Candidate, Refusal } from './candidate.ts'
 
 /** The fields of a node to sign; the key is the signer's. */
-export interface OwnFields extends Omit<NodeFields, 'key' | 'event'> {
+export interface OwnFields extends Omit<NodeFields, 'key' | 'size' | 'event' | 'label'> {
   readonly event: CheckedEvent
 }
 
@@ -33,7 +34,7 @@ export interface EventChain extends ChainStart {
   readonly events: readonly CheckedEvent[]
 }
 
-let newSignedNode: (key: Uint8Array, fields: OwnFields, node: ChainNode) => SignedNode
+let newSignedNode: (key: Uint8Array, fields: OwnFields, node: SignedHeader) => SignedNode
 
 /** A node that this process signed. */
 export class SignedNode {
@@ -47,9 +48,10 @@ export class SignedNode {
   }
 
   static {
-    newSignedNode = (key, { frontier, parents, height, links, event }, { bytes, digest }) => {
-      const { label, digest: carried } = event
-      return new SignedNode(frontier, { digest, bytes, parents, height, key, links, label, event: carried })
+    newSignedNode = (key, { frontier, parents, height, links, event }, { header, digest }) => {
+      const bytes = concat([header, event.text])
+      const node = { digest, bytes, headerBytes: header.length, text: 'here', parents, height, key, links } as const
+      return new SignedNode(frontier, { ...node, label: event.label, event: event.digest })
     }
   }
 
@@ -58,8 +60,7 @@ export class SignedNode {
    * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE
    */
   static make(key: Key, fields: OwnFields): SignedNode {
-    const bytes = signNode(key, { ...fields, event: fields.event.text })
-    return newSignedNode(key.publicKeyBytes, fields, { bytes, digest: sha256(bytes) })
+    return newSignedNode(key.publicKeyBytes, fields, signHeader(key, { ...fields, ...referenceTo(fields.event) }))
   }
 
   /** Does for an own node what `examine` does for others: only the frontier is left to check. */
@@ -69,9 +70,14 @@ export class SignedNode {
   }
 }
 
+/** Returns what a header says of an event's text. */
+function referenceTo({ text, digest, label }: CheckedEvent): TextReference {
+  return { size: text.length, event: digest, label }
+}
+
 /** The chain that the thread is signing. */
 interface PendingChain {
-  readonly resolve: (chain: PackedNodes) => void
+  readonly resolve: (chain: PackedHeaders) => void
   readonly reject: (error: Error) => void
 }
 
@@ -102,7 +108,7 @@ export class ChainSigner {
    */
   async sign({ events, ...start }: EventChain): Promise<SignedNode[]> {
     if (this.#inlineCount >= INLINE_NODES_MAX) this.#thread ??= this.#start()
-    const texts = events.map(({ text }) => text)
+    const texts = events.map(referenceTo)
     const nodes = this.#isThreadReady ? await this.#signInThread(start, texts) : this.#signInline(start, texts)
     const key = this.#key.publicKeyBytes
     const { frontier, parents, height } = start
@@ -112,31 +118,36 @@ export class ChainSigner {
     })
   }
 
+  /** Whether a thread is ready to sign. */
+  get usesThread(): boolean {
+    return this.#isThreadReady
+  }
+
   /** Ends the thread. A chain that it is signing fails. */
   async close(): Promise<void> {
     await this.#thread?.terminate()
   }
 
-  #signInline(start: ChainStart, texts: readonly Uint8Array[]): ChainNode[] {
+  #signInline(start: ChainStart, texts: readonly TextReference[]): SignedHeader[] {
     this.#inlineCount += texts.length
     return signChain(this.#key, start, texts)
   }
 
-  async #signInThread(start: ChainStart, texts: readonly Uint8Array[]): Promise<ChainNode[]> {
-    const chain: PackedChain = { ...start, ...packBytes(texts) }
-    const nodes = await new Promise<PackedNodes>((resolve, reject) => {
+  async #signInThread(start: ChainStart, texts: readonly TextReference[]): Promise<SignedHeader[]> {
+    const chain: PackedChain = { ...start, texts: packTexts(texts) }
+    const nodes = await new Promise<PackedHeaders>((resolve, reject) => {
       this.#pending = { resolve, reject }
       this.#thread!.ref()
-      this.#thread!.postMessage(chain, [chain.bytes.buffer, chain.ends.buffer])
+      this.#thread!.postMessage(chain, [chain.texts.buffer])
     })
-    return unpackNodes(nodes)
+    return unpackHeaders(nodes)
   }
 
   #start(): Worker {
     const thread = startThread('./sign-worker.js', 'sign')
     thread.once('message', () => {
       this.#isThreadReady = true
-      thread.on('message', (chain: PackedNodes) => this.#settle(pending => pending.resolve(chain)))
+      thread.on('message', (chain: PackedHeaders) => this.#settle(pending => pending.resolve(chain)))
     })
     thread.on('error', error => this.#onThreadEnd(error))
     thread.on('exit', code => this.#onThreadEnd(new Error(`exit code ${code}`)))

@@ -59,15 +59,18 @@ export function sha256(bytes: Uint8Array): Digest {
  */
 export class HashedBlock {
   readonly bytes: Uint8Array
+  /** The digest covers this many of the first bytes: of an item of a node, the header. */
+  readonly hashedBytes: number
   #digest: Digest | undefined
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, hashedBytes: number = bytes.length) {
     this.bytes = bytes
+    this.hashedBytes = hashedBytes
   }
 
   /** 32 bytes. */
   get digest(): Digest {
-    this.#digest ??= sha256(this.bytes)
+    this.#digest ??= sha256(this.bytes.subarray(0, this.hashedBytes))
     return this.#digest
   }
 }

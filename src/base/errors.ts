@@ -35,6 +35,7 @@ export const CODES = {
   // Nodes.
   ERR_NODE_SHAPE: { exit: 1 },
   ERR_NODE_SIZE: { exit: 1 },
+  ERR_NODE_TEXT: { exit: 1 },
   ERR_NODE_FRONTIER: { exit: 1 },
   ERR_NODE_HEIGHT: { exit: 1 },
   ERR_NODE_SIGNATURE: { exit: 1 },

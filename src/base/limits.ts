@@ -27,8 +27,16 @@ export const NODE_LIMITS = {
   cborItemsMax: 128 * KIB,
 } as const
 
-/** Bytes: one node: an event and the largest envelope → ERR_NODE_SIZE. */
-export const nodeBytesMax = NODE_LIMITS.eventBytesMax + (NODE_LIMITS.parentsMax + NODE_LIMITS.linksMax) * 43 + 512
+/**
+ * Bytes of a header: parents and links at 43 bytes each, key, signature, digest and names. A larger
+ * one is refused with ERR_NODE_SIZE.
+ */
+export const nodeHeaderBytesMax = (NODE_LIMITS.parentsMax + NODE_LIMITS.linksMax) * 43 + 512
+
+/**
+ * Bytes of an item, a header and the text beside it. A larger one is refused with ERR_NODE_SIZE.
+ */
+export const nodeBytesMax = NODE_LIMITS.eventBytesMax + nodeHeaderBytesMax
 
 /**
  * The wire. The members are advertised in hello; the value in a hello holds for its side. Spec:

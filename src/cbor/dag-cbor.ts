@@ -83,6 +83,15 @@ export function checkCbor(bytes: Uint8Array): void {
   decode(bytes, { depthMax: NODE_LIMITS.cborDepthMax, links: true })
 }
 
+/**
+ * Checks that `bytes` begins with one strict item, whatever follows it. Links are allowed.
+ * @throws ReplicaError ERR_CBOR
+ */
+export function checkCborStart(bytes: Uint8Array): void {
+  const options = { depthMax: NODE_LIMITS.cborDepthMax, links: true }
+  readItem({ reader: new Reader(bytes), ...options, itemsLeft: NODE_LIMITS.cborItemsMax }, 0)
+}
+
 function decode(bytes: Uint8Array, options: { depthMax: number; links: boolean }): CborValue {
   const reader = new Reader(bytes)
   const value = readItem({ reader, ...options, itemsLeft: NODE_LIMITS.cborItemsMax }, 0)

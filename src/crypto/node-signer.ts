@@ -1,25 +1,30 @@
-// Signs nodes: a single one, or a chain in which each node is the parent of the next. Also packs
-// events and nodes for the way between threads: byte strings are concatenated in one buffer, with
-// the offset at which each ends.
+// Signs headers: a single one, or a chain in which each node is the parent of the next. Also packs
+// what the signing thread needs and returns: signing covers the header only, so the thread never
+// sees a text.
 
 import { asBuffer, concat, type Digest, sha256 } from '../base/bytes.ts'
-import { encodeSigned, type NodeFields } from '../node/node.ts'
+import { encodeBody, encodeHeader, type NodeFields, signingBytes } from '../node/node.ts'
 import type { Key } from './key.ts'
 
-/**
- * Encodes and signs a node. Returns its bytes.
- * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE, ERR_CBOR
- */
-export function signNode(key: Key, fields: Omit<NodeFields, 'key'>): Uint8Array {
-  return encodeSigned({ ...fields, key: key.publicKeyBytes }, message => key.sign(message))
-}
-
-/** A signed node. */
-export interface ChainNode {
-  readonly bytes: Uint8Array
-  /** SHA-256 of `bytes`. */
+/** A signed header. */
+export interface SignedHeader {
+  readonly header: Uint8Array
+  /** SHA-256 of `header`. */
   readonly digest: Digest
 }
+
+/**
+ * Encodes and signs a header.
+ * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE
+ */
+export function signHeader(key: Key, fields: Omit<NodeFields, 'key'>): SignedHeader {
+  const body = encodeBody({ ...fields, key: key.publicKeyBytes })
+  const header = encodeHeader(body, key.sign(signingBytes(body)))
+  return { header, digest: sha256(header) }
+}
+
+/** The members of a header that are about its text. */
+export type TextReference = Pick<NodeFields, 'size' | 'event' | 'label'>
 
 /** The position of a chain of nodes in a frontier. */
 export interface ChainStart {
@@ -31,67 +36,79 @@ export interface ChainStart {
 }
 
 /**
- * Signs a chain with one node for each event.
- * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE, ERR_CBOR
+ * Signs a chain with one header for each text.
+ * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE
  */
-export function signChain(
-  key: Key,
-  { frontier, parents, height }: ChainStart,
-  events: readonly Uint8Array[],
-): ChainNode[] {
-  const nodes: ChainNode[] = []
-  for (const [i, event] of events.entries()) {
-    const nodeParents = i === 0 ? parents : [nodes[i - 1]!.digest]
-    const bytes = signNode(key, { frontier, event, links: [], parents: nodeParents, height: height + i })
-    nodes.push({ bytes, digest: sha256(bytes) })
+export function signChain(key: Key, start: ChainStart, texts: readonly TextReference[]): SignedHeader[] {
+  const { frontier, height } = start
+  const nodes: SignedHeader[] = []
+  for (const [i, { size, event, label }] of texts.entries()) {
+    const parents = i === 0 ? start.parents : [nodes[i - 1]!.digest]
+    nodes.push(signHeader(key, { frontier, size, event, label, links: [], parents, height: height + i }))
   }
   return nodes
 }
 
-/**
- * Concatenated byte strings in buffers of their own, which can be transferred to another thread.
- */
-export interface PackedBytes {
-  readonly bytes: Uint8Array<ArrayBuffer>
-  /** The offset at which each byte string ends. */
-  readonly ends: Uint32Array<ArrayBuffer>
+/** A chain for the signing thread. */
+export interface PackedChain extends ChainStart {
+  /** 44 bytes for each text: size (4), event (32), label (8). */
+  readonly texts: Uint8Array<ArrayBuffer>
 }
 
-/** Events for the signing thread. */
-export interface PackedChain extends PackedBytes, ChainStart {}
-
-/** Signed nodes of the signing thread. */
-export interface PackedNodes extends PackedBytes {
-  /** SHA-256 of each node (32 bytes), concatenated. */
+/** Signed headers of the signing thread, in buffers that can be transferred. */
+export interface PackedHeaders {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  /** The offset at which each header ends. */
+  readonly ends: Uint32Array<ArrayBuffer>
+  /** SHA-256 of each header (32 bytes), concatenated. */
   readonly digests: Uint8Array<ArrayBuffer>
 }
 
-/** Copies byte strings into new buffers. */
-export function packBytes(parts: readonly Uint8Array[]): PackedBytes {
-  const ends = new Uint32Array(parts.length)
+const TEXT_BYTES = 44
+
+/** Copies what headers say of their texts into a new buffer. */
+export function packTexts(texts: readonly TextReference[]): Uint8Array<ArrayBuffer> {
+  const packed = new Uint8Array(texts.length * TEXT_BYTES)
+  const view = new DataView(packed.buffer)
+  for (const [i, { size, event, label }] of texts.entries()) {
+    view.setUint32(i * TEXT_BYTES, size)
+    packed.set(event, i * TEXT_BYTES + 4)
+    packed.set(label, i * TEXT_BYTES + 36)
+  }
+  return packed
+}
+
+/** Returns the packed references, their bytes as views. */
+export function unpackTexts(packed: Uint8Array): TextReference[] {
+  const view = new DataView(packed.buffer, packed.byteOffset, packed.length)
+  return Array.from({ length: packed.length / TEXT_BYTES }, (_, i) => {
+    const at = i * TEXT_BYTES
+    return {
+      size: view.getUint32(at),
+      event: packed.subarray(at + 4, at + 36),
+      label: packed.subarray(at + 36, at + 44),
+    }
+  })
+}
+
+/** Copies signed headers into new buffers. */
+export function packHeaders(nodes: readonly SignedHeader[]): PackedHeaders {
+  const ends = new Uint32Array(nodes.length)
   let end = 0
-  for (const [i, part] of parts.entries()) {
-    end += part.length
+  for (const [i, { header }] of nodes.entries()) {
+    end += header.length
     ends[i] = end
   }
-  const bytes = new Uint8Array(end)
-  for (const [i, part] of parts.entries()) bytes.set(part, ends[i]! - part.length)
-  return { bytes, ends }
-}
-
-/** Returns views of the packed byte strings. */
-export function unpackBytes({ bytes, ends }: PackedBytes): Uint8Array[] {
-  return Array.from(ends, (end, i) => bytes.subarray(ends[i - 1] ?? 0, end))
-}
-
-/** Copies signed nodes into new buffers. */
-export function packNodes(nodes: readonly ChainNode[]): PackedNodes {
+  const bytes = Uint8Array.from(concat(nodes.map(({ header }) => header)))
   const digests = Uint8Array.from(concat(nodes.map(({ digest }) => digest)))
-  return { ...packBytes(nodes.map(({ bytes }) => bytes)), digests }
+  return { bytes, ends, digests }
 }
 
-/** Returns the packed nodes as views. */
-export function unpackNodes({ digests, ...nodes }: PackedNodes): ChainNode[] {
+/** Returns the packed headers as views. */
+export function unpackHeaders({ bytes, ends, digests }: PackedHeaders): SignedHeader[] {
   const all = asBuffer(digests)
-  return unpackBytes(nodes).map((bytes, i) => ({ bytes, digest: all.subarray(32 * i, 32 * (i + 1)) }))
+  return Array.from(ends, (end, i) => ({
+    header: bytes.subarray(ends[i - 1] ?? 0, end),
+    digest: all.subarray(32 * i, 32 * (i + 1)),
+  }))
 }

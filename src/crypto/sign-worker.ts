@@ -1,16 +1,16 @@
-// Worker thread that signs. Its first message is a seed, to which it replies `ready`; every further
-// message is a packed chain of events, to which it replies with the packed nodes. An error ends the
+// Worker thread that signs headers. Its first message is a seed, to which it replies `ready`; every
+// further message is a packed chain, to which it replies with the packed headers. An error ends the
 // thread.
 
 import { parentPort } from 'node:worker_threads'
 import { Key } from './key.ts'
-import { type PackedChain, packNodes, signChain, unpackBytes } from './node-signer.ts'
+import { type PackedChain, packHeaders, signChain, unpackTexts } from './node-signer.ts'
 
 parentPort!.once('message', (seed: Uint8Array) => {
   const key = Key.fromSeed(seed)
-  parentPort!.on('message', (chain: PackedChain) => {
-    const nodes = packNodes(signChain(key, chain, unpackBytes(chain)))
-    parentPort!.postMessage(nodes, [nodes.bytes.buffer, nodes.ends.buffer, nodes.digests.buffer])
+  parentPort!.on('message', ({ texts, ...start }: PackedChain) => {
+    const headers = packHeaders(signChain(key, start, unpackTexts(texts)))
+    parentPort!.postMessage(headers, [headers.bytes.buffer, headers.ends.buffer, headers.digests.buffer])
   })
   parentPort!.postMessage('ready')
 })

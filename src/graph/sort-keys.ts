@@ -2,7 +2,7 @@
 // digest; ten 32-bit words per node in one array. Ids have 64 bits, so two contents may share one;
 // then the digests decide. Spec: protocol/admission.md, D8 and D9.
 
-import { type Digest, sha256 } from '../base/bytes.ts'
+import type { Digest } from '../base/bytes.ts'
 import { yieldToEventLoop } from '../base/cooperative.ts'
 
 /** 32-bit words per key: two of the event id, four of the event digest, four of the node digest. */
@@ -16,8 +16,8 @@ export const EVENT_WORDS = 6
 export interface KeyedNode {
   /** The 8 bytes of the event id. */
   readonly label: Uint8Array
-  /** Text of the event, UTF-8. */
-  readonly event: Uint8Array
+  /** SHA-256 of the text. */
+  readonly event: Digest
   readonly digest: Digest
 }
 
@@ -25,7 +25,7 @@ export interface KeyedNode {
 export function writeKey(keys: Uint32Array, seq: number, node: KeyedNode): void {
   const at = seq * KEY_WORDS
   putWords(keys, at, node.label)
-  putWords(keys, at + LABEL_WORDS, sha256(node.event).subarray(0, 16))
+  putWords(keys, at + LABEL_WORDS, node.event.subarray(0, 16))
   putWords(keys, at + EVENT_WORDS, node.digest.subarray(0, 16))
 }
 

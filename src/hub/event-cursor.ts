@@ -3,10 +3,10 @@
 // node that carries it. A sequence number is not a cursor, because it means nothing at another hub
 // or at this one after a restore. Spec: protocol/http.md, H16.
 
-import { equals, sha256 } from '../base/bytes.ts'
+import { type Digest, equals } from '../base/bytes.ts'
 import { LruMap } from '../base/lru-map.ts'
 import { cidText, nodeDigest } from '../cbor/cid.ts'
-import { checkEvent, eventIdPrefix } from '../event/event.ts'
+import { checkEvent, eventIdFromPrefix, eventIdPrefix } from '../event/event.ts'
 import { decodeNode } from '../node/node.ts'
 import type { FrontierStore, NodeRow } from '../store/store.ts'
 import { badRequest, type RequestContext } from './router.ts'
@@ -63,9 +63,9 @@ export class EventCursors {
     const cursors = this.#of(log)
     const cached = cursors.get(seq)
     if (cached !== undefined) return cached
-    const { id } = checkEvent(decodeNode(bytes).event)
-    const [first] = await log.findByLabel(eventIdPrefix(id))
-    const cursor = first === seq ? id : cidText(sha256(bytes))
+    const { label, digest } = decodeNode(bytes)
+    const [first] = await log.findByLabel(label)
+    const cursor = first === seq ? eventIdFromPrefix(label) : cidText(digest)
     cursors.set(seq, cursor)
     return cursor
   }
@@ -89,23 +89,23 @@ export async function matchingEvent(
   row: Row,
   filter: EventFilter,
 ): Promise<Uint8Array | undefined> {
-  const text = decodeNode(row.bytes).event
+  const { text, event } = decodeNode(row.bytes)
+  if (text === undefined) return undefined
   // Most logs carry each event once, and then no lookup is needed.
   const mayRepeat = log.nodes !== log.events
   if (!mayRepeat && filter.kind === undefined && filter.target === undefined) return text
   const { id, kind, target } = checkEvent(text)
   if (filter.kind !== undefined && kind !== filter.kind) return undefined
   if (filter.target !== undefined && target.id !== filter.target) return undefined
-  return mayRepeat && (await isRepeated(log, row.seq, { id, text })) ? undefined : text
+  return mayRepeat && (await isRepeated(log, row.seq, { id, digest: event })) ? undefined : text
 }
 
 /** Whether a node before `seq` carries the same event. */
-async function isRepeated(log: FrontierStore, seq: number, event: { id: string; text: Uint8Array }): Promise<boolean> {
+async function isRepeated(log: FrontierStore, seq: number, event: { id: string; digest: Digest }): Promise<boolean> {
   const earlier = (await log.findByLabel(eventIdPrefix(event.id))).filter(other => other < seq)
   if (earlier.length === 0) return false
-  const digest = sha256(event.text)
   for (const row of await log.read(earlier)) {
-    if (equals(sha256(decodeNode(row.bytes).event), digest)) return true
+    if (equals(decodeNode(row.bytes).event, event.digest)) return true
   }
   return false
 }

@@ -1,19 +1,21 @@
-// Strict decoder of nodes: one pass by offsets that compares the fixed bytes in place and returns
-// views. An accepted node is the only encoding of its fields. The decoder checks the form only; the
-// gate checks the event, the signature and the parents (admission/gate.ts). After an error, the
-// input is read a second time, to distinguish bytes that are not strict DAG-CBOR from those that
-// are not a node. Spec: protocol/node.md.
+// Decodes headers and items in one pass by offsets. It compares the fixed bytes in place, returns
+// views and copies nothing, so an accepted header is the only encoding of its fields. It judges
+// form alone; the gate checks the text, the signature and the parents. An input that fails is read
+// a second time, to tell bytes that are not strict DAG-CBOR from those that are, but do not make a
+// header. Spec: protocol/node.md, N1 to N19 and N24.
 
 import { type Digest, HashedBlock } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
-import { NODE_LIMITS, nodeBytesMax } from '../base/limits.ts'
+import { NODE_LIMITS, nodeBytesMax, nodeHeaderBytesMax } from '../base/limits.ts'
 import { MAJOR, Reader } from '../cbor/cbor-reader.ts'
 import { CODEC_BYTE, type LinkCodec } from '../cbor/cid.ts'
-import { checkCbor } from '../cbor/dag-cbor.ts'
+import { checkCborStart } from '../cbor/dag-cbor.ts'
 import {
   BEFORE,
   type DocumentLink,
   FRONTIER_DIGITS,
+  type Header,
+  LABEL_BYTES,
   LINK_BYTES,
   LINK_HASH,
   LINK_HEAD,
@@ -22,16 +24,63 @@ import {
 } from './schema.ts'
 
 /**
- * Decodes a node. Its byte members are views into `bytes`. The fields of an accepted node encode to
- * the same bytes again.
- * @throws ReplicaError ERR_NODE_SIZE (node or event too long), ERR_CBOR (not strict DAG-CBOR),
- * ERR_NODE_SHAPE (else)
+ * Reads a header that fills `bytes`. An accepted header encodes to the very same bytes.
+ * @throws ReplicaError ERR_NODE_SIZE (header or text too long), ERR_CBOR (not strict DAG-CBOR),
+ *   ERR_NODE_SHAPE (else)
+ */
+export function decodeHeader(bytes: Uint8Array): Header {
+  if (bytes.length > nodeHeaderBytesMax) throw tooLong(`a header of more than ${nodeHeaderBytesMax} bytes`)
+  const reader = new Reader(bytes)
+  const { header, ...fields } = readHeader(reader)
+  reader.end()
+  const block = new HashedBlock(header)
+  return {
+    ...fields,
+    header,
+    get digest() {
+      return block.digest
+    },
+  }
+}
+
+/**
+ * Reads an item: a header, then either nothing or the text, whose hash the caller checks.
+ * @throws ReplicaError as `decodeHeader`; ERR_NODE_SHAPE where the rest is neither empty nor `size`
+ *   bytes long
  */
 export function decodeNode(input: Uint8Array | HashedBlock): Node {
-  const block = input instanceof HashedBlock ? input : new HashedBlock(input)
-  const { bytes } = block
-  if (bytes.length > nodeBytesMax) throw new ReplicaError('ERR_NODE_SIZE', `a node of more than ${nodeBytesMax} bytes`)
+  const bytes = input instanceof HashedBlock ? input.bytes : input
+  if (bytes.length > nodeBytesMax) throw tooLong(`a node of more than ${nodeBytesMax} bytes`)
   const reader = new Reader(bytes)
+  const { header, ...fields } = readHeader(reader)
+  const rest = bytes.length - header.length
+  if (rest !== 0 && rest !== fields.size) {
+    throw new ReplicaError('ERR_NODE_SHAPE', `not a node: ${rest} bytes after a header that says ${fields.size}`)
+  }
+  const isHashed = input instanceof HashedBlock && input.hashedBytes === header.length
+  const block = isHashed ? input : new HashedBlock(header)
+  return {
+    ...fields,
+    header,
+    bytes,
+    text: rest === 0 ? undefined : reader.view(header.length, bytes.length),
+    get digest() {
+      return block.digest
+    },
+  }
+}
+
+/** Returns the block of an item, which hashes the header alone; other bytes are hashed whole. */
+export function blockOf(bytes: Uint8Array): HashedBlock {
+  try {
+    return new HashedBlock(bytes, decodeNode(bytes).header.length)
+  } catch (error) {
+    if (error instanceof ReplicaError) return new HashedBlock(bytes)
+    throw error
+  }
+}
+
+function readHeader(reader: Reader): Omit<Header, 'digest'> {
   literal(reader, BEFORE.sig, 'sig')
   const sig = reader.take(64)
   literal(reader, BEFORE.body, 'body')
@@ -40,8 +89,12 @@ export function decodeNode(input: Uint8Array | HashedBlock): Node {
   if (uint(reader) !== NODE_VERSION) refuse(reader, `a version other than ${NODE_VERSION}`)
   literal(reader, BEFORE.key, 'key')
   const key = reader.take(32)
+  literal(reader, BEFORE.size, 'size')
+  const size = readSize(reader)
   literal(reader, BEFORE.event, 'event')
-  const event = readEvent(reader)
+  const event = reader.take(32)
+  literal(reader, BEFORE.label, 'label')
+  const label = reader.take(LABEL_BYTES)
   literal(reader, BEFORE.links, 'links')
   const links = readLinks(reader)
   literal(reader, BEFORE.height, 'height')
@@ -51,31 +104,21 @@ export function decodeNode(input: Uint8Array | HashedBlock): Node {
   if ((height === 0) !== (parents.length === 0)) refuse(reader, 'height must be 0 exactly if there are no parents')
   literal(reader, BEFORE.frontier, 'frontier')
   const frontier = readFrontier(reader)
-  reader.end()
-  const body = reader.view(bodyAt, bytes.length)
-  return {
-    bytes,
-    get digest() {
-      return block.digest
-    },
-    sig,
-    body,
-    key,
-    event,
-    links,
-    height,
-    parents,
-    frontier,
-  }
+  const body = reader.view(bodyAt, reader.at)
+  const header = reader.view(0, reader.at)
+  return { header, sig, body, key, size, event, label, links, height, parents, frontier }
 }
 
-function readEvent(reader: Reader): Uint8Array {
-  const length = reader.head()
-  if (reader.major !== MAJOR.text) refuse(reader, 'event is not text')
-  if (length > NODE_LIMITS.eventBytesMax) {
-    refuse(reader, `an event of more than ${NODE_LIMITS.eventBytesMax} bytes`, 'ERR_NODE_SIZE')
+function readSize(reader: Reader): number {
+  const size = uint(reader)
+  if (size > NODE_LIMITS.eventBytesMax) {
+    refuse(reader, `a text of more than ${NODE_LIMITS.eventBytesMax} bytes`, 'ERR_NODE_SIZE')
   }
-  return reader.takeText(length)
+  return size
+}
+
+function tooLong(reason: string): ReplicaError {
+  return new ReplicaError('ERR_NODE_SIZE', reason)
 }
 
 function readLinks(reader: Reader): DocumentLink[] {
@@ -102,7 +145,7 @@ function readCount(reader: Reader, max: number): number {
   return count
 }
 
-/** Reads link number `index` up to its digest. Checks that it sorts after the previous link. */
+/** Reads link number `index` up to its digest and checks that it sorts after the link before it. */
 function readLink(reader: Reader, index: number): LinkCodec {
   const { bytes, at } = reader
   literal(reader, LINK_HEAD, 'link')
@@ -115,7 +158,7 @@ function readLink(reader: Reader, index: number): LinkCodec {
   return refuse(reader, 'a link of an unknown codec')
 }
 
-/** Returns whether the link at `a` sorts before the one at `b`. Both are equal up to the codec. */
+/** Returns whether the link at `a` is less than the one at `b`. They are equal up to the codec. */
 function ascends(bytes: Uint8Array, a: number, b: number): boolean {
   for (let i = LINK_HEAD.length; i < LINK_BYTES; i += 1) {
     const difference = bytes[a + i]! - (bytes[b + i] ?? 0)
@@ -154,11 +197,11 @@ function isLastName(bytes: Uint8Array, at: number): boolean {
 
 function uint(reader: Reader): number {
   const value = reader.head()
-  if (reader.major !== MAJOR.uint) refuse(reader, 'v or height is not an unsigned integer')
+  if (reader.major !== MAJOR.uint) refuse(reader, 'v, size or height is not an unsigned integer')
   return value
 }
 
-/** Steps over bytes that are the same in every node. */
+/** Steps over bytes that every header has at this place. */
 function literal(reader: Reader, expected: Uint8Array, member: string): void {
   const { bytes, at } = reader
   for (let i = 0; i < expected.length; i += 1) {
@@ -167,8 +210,8 @@ function literal(reader: Reader, expected: Uint8Array, member: string): void {
   reader.at = at + expected.length
 }
 
-/** Throws ERR_CBOR if the input is not strict DAG-CBOR, else `code`. */
+/** Throws ERR_CBOR where the input does not begin with strict DAG-CBOR, else `code`. */
 function refuse(reader: Reader, reason: string, code: ErrorCode = 'ERR_NODE_SHAPE'): never {
-  checkCbor(reader.bytes)
+  checkCborStart(reader.bytes)
   throw new ReplicaError(code, `not a node: ${reason}`, { facts: { at: reader.at } })
 }

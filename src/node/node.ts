@@ -1,66 +1,61 @@
-// Encoder of nodes: the signed DAG-CBOR block `{sig, body}` that carries one event. Written by
-// hand, because the form is fixed and an author must sign exactly the bytes that every reader
-// accepts. Invalid fields are refused and never corrected. decoder.ts reads nodes. Spec:
-// protocol/node.md.
+// Encodes a header, the signed DAG-CBOR block `{sig, body}`, and joins it with the event's text to
+// an item. The form is rigid, so the bytes are written by hand: an author signs exactly the bytes
+// that every reader accepts. Fields that do not make a header are refused and never corrected;
+// decoder.ts reads headers. Spec: protocol/node.md, N11 to N24.
 
 import { compare, concat, type Digest } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import { isFrontierId } from '../base/frontier-id.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
-import { isText, MAJOR } from '../cbor/cbor-reader.ts'
+import { MAJOR } from '../cbor/cbor-reader.ts'
 import { CODEC_BYTE } from '../cbor/cid.ts'
 import type { DocumentLink, NodeFields } from './schema.ts'
-import { BEFORE, FRONTIER_DIGITS, LINK_BYTES, LINK_HASH, LINK_HEAD, NODE_DOMAIN, NODE_VERSION } from './schema.ts'
+import {
+  BEFORE,
+  FRONTIER_DIGITS,
+  LABEL_BYTES,
+  LINK_BYTES,
+  LINK_HASH,
+  LINK_HEAD,
+  NODE_DOMAIN,
+  NODE_VERSION,
+} from './schema.ts'
 
-export { decodeNode } from './decoder.ts'
-export type { DocumentLink, Node, NodeFields } from './schema.ts'
+export { decodeHeader, decodeNode } from './decoder.ts'
+export type { DocumentLink, Header, Node, NodeFields } from './schema.ts'
 export { NODE_DOMAIN } from './schema.ts'
 
 const FIXED_BYTES = [
   BEFORE.version,
   BEFORE.key,
+  BEFORE.size,
   BEFORE.event,
+  BEFORE.label,
   BEFORE.links,
   BEFORE.height,
   BEFORE.parents,
   BEFORE.frontier,
 ]
   .map(bytes => bytes.length)
-  .reduce((sum, length) => sum + length, FRONTIER_DIGITS + 32)
+  .reduce((sum, length) => sum + length, FRONTIER_DIGITS + 32 + 32 + LABEL_BYTES)
 const BODY_AT = BEFORE.sig.length + 64 + BEFORE.body.length
 
-/** Returns the bytes that the signature of a node covers. */
+/** Returns the message that a node's signature covers. */
 export function signingBytes(body: Uint8Array): Uint8Array {
   return concat([NODE_DOMAIN, body])
 }
 
-/**
- * Returns the node of a body from `encodeBody` and its signature.
- * @throws TypeError unless `sig` has 64 bytes
- */
-export function encodeNode(body: Uint8Array, sig: Uint8Array): Uint8Array {
+/** Returns the header of a body, as `encodeBody` made it, and its signature of 64 bytes. */
+export function encodeHeader(body: Uint8Array, sig: Uint8Array): Uint8Array {
   const out = new Writer(BODY_AT + body.length)
   putSignature(out, sig)
   out.put(body)
   return out.bytes
 }
 
-/**
- * Returns a node with these fields, signed by `sign`, without a copy of the body. Before signing,
- * the signature domain is written in front of the body, where signature and member name follow
- * later.
- * @throws ReplicaError as `encodeBody` does
- */
-export function encodeSigned(fields: NodeFields, sign: (message: Uint8Array) => Uint8Array): Uint8Array {
-  const out = new Writer(BODY_AT + bodyBytes(fields))
-  const signedAt = BODY_AT - NODE_DOMAIN.length
-  out.skip(signedAt)
-  out.put(NODE_DOMAIN)
-  putBody(out, fields)
-  const sig = sign(out.bytes.subarray(signedAt))
-  out.rewind()
-  putSignature(out, sig)
-  return out.bytes
+/** Returns the item of a header and its text. */
+export function encodeItem(header: Uint8Array, text: Uint8Array): Uint8Array {
+  return concat([header, text])
 }
 
 function putSignature(out: Writer, sig: Uint8Array): void {
@@ -72,8 +67,7 @@ function putSignature(out: Writer, sig: Uint8Array): void {
 
 /**
  * Returns the bytes of `body` for these fields.
- * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE (event too long), ERR_CBOR (event is not
- * UTF-8)
+ * @throws ReplicaError ERR_NODE_SHAPE, ERR_NODE_SIZE (text too long)
  */
 export function encodeBody(fields: NodeFields): Uint8Array {
   const out = new Writer(bodyBytes(fields))
@@ -81,23 +75,26 @@ export function encodeBody(fields: NodeFields): Uint8Array {
   return out.bytes
 }
 
-/** Checks the fields. Returns the size of the body in bytes. */
+/** Checks the fields and returns the size of their body in bytes. */
 function bodyBytes(fields: NodeFields): number {
   checkFields(fields)
-  const { event, links, height, parents } = fields
-  const heads = headSize(NODE_VERSION) + headSize(event.length) + headSize(links.length) + headSize(height)
+  const { size, links, height, parents } = fields
+  const heads = headSize(NODE_VERSION) + headSize(size) + headSize(links.length) + headSize(height)
   const linkBytes = (links.length + parents.length) * LINK_BYTES
-  return FIXED_BYTES + heads + headSize(parents.length) + event.length + linkBytes
+  return FIXED_BYTES + heads + headSize(parents.length) + linkBytes
 }
 
-function putBody(out: Writer, { key, event, links, height, parents, frontier }: NodeFields): void {
+function putBody(out: Writer, { key, size, event, label, links, height, parents, frontier }: NodeFields): void {
   out.put(BEFORE.version)
   out.head(MAJOR.uint, NODE_VERSION)
   out.put(BEFORE.key)
   out.put(key)
+  out.put(BEFORE.size)
+  out.head(MAJOR.uint, size)
   out.put(BEFORE.event)
-  out.head(MAJOR.text, event.length)
   out.put(event)
+  out.put(BEFORE.label)
+  out.put(label)
   out.put(BEFORE.links)
   out.head(MAJOR.array, links.length)
   for (const { codec, digest } of links) out.link(CODEC_BYTE[codec], digest)
@@ -110,10 +107,12 @@ function putBody(out: Writer, { key, event, links, height, parents, frontier }: 
   out.latin1(frontier.slice(-FRONTIER_DIGITS))
 }
 
-function checkFields({ key, event, links, height, parents, frontier }: NodeFields): void {
+function checkFields({ key, size, event, label, links, height, parents, frontier }: NodeFields): void {
   want(key.length === 32, 'a key must have 32 bytes')
-  want(event.length <= NODE_LIMITS.eventBytesMax, 'the event is too long', 'ERR_NODE_SIZE')
-  want(isText(event), 'the event is not UTF-8, or begins with U+FEFF', 'ERR_CBOR')
+  want(Number.isSafeInteger(size) && size >= 0, 'size is not an unsigned safe integer')
+  want(size <= NODE_LIMITS.eventBytesMax, 'the text is too long', 'ERR_NODE_SIZE')
+  want(event.length === 32, 'the digest of a text has 32 bytes')
+  want(label.length === LABEL_BYTES, `a label has ${LABEL_BYTES} bytes`)
   want(links.length <= NODE_LIMITS.linksMax, `more than ${NODE_LIMITS.linksMax} links`)
   want(parents.length <= NODE_LIMITS.parentsMax, `more than ${NODE_LIMITS.parentsMax} parents`)
   links.forEach(({ codec, digest }, i) => {
@@ -132,7 +131,7 @@ function checkFields({ key, event, links, height, parents, frontier }: NodeField
   want(isFrontierId(frontier), 'a frontier name must be vfr_ and 16 lower-case hex digits')
 }
 
-/** Compares links by the bytes of their CIDs: raw before dag-cbor, then by digest. */
+/** Compares links as their CIDs compare by bytes: raw before dag-cbor, then by digest. */
 export function compareLinks(a: DocumentLink, b: DocumentLink): number {
   return CODEC_BYTE[a.codec] - CODEC_BYTE[b.codec] || compare(a.digest, b.digest)
 }
@@ -160,14 +159,6 @@ class Writer {
   put(part: Uint8Array): void {
     this.bytes.set(part, this.#at)
     this.#at += part.length
-  }
-
-  skip(count: number): void {
-    this.#at += count
-  }
-
-  rewind(): void {
-    this.#at = 0
   }
 
   latin1(text: string): void {

@@ -1,8 +1,9 @@
-// The conflicts of a frontier as users ask for them: those that replay computes (protocol/replay.md, R15 to R19), those between
-// resolutions (protocol/resolution.md, G16), and those that events record. All of them, one by its id, and one explained: who said
-// what, why neither counts as later, and what would settle it. Nothing here settles anything.
+// The conflicts of a frontier as users ask for them: those that replay computes
+// (protocol/replay.md, R15 to R19), those between resolutions (protocol/resolution.md, G16), and
+// those that events record. All of them, one by its id, and one explained: who said what, why
+// neither counts as later, and what would settle it. Nothing here settles anything.
 
-import { equals, toHex } from '../base/bytes.ts'
+import { equals, sha256, toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { excerpt } from '../base/text.ts'
 import { cidText } from '../cbor/cid.ts'
@@ -26,9 +27,15 @@ export type { ComputedConflict, ListedConflict, RecordedConflict }
 /** `settled`: by the resolutions that are its events. */
 export interface ConflictView extends Omit<ListedConflict, 'state'> {
   readonly state: ListedConflict['state'] | 'settled'
-  /** What the view shows for the field meanwhile; undefined for a field that no member of the finding holds. */
+  /**
+   * What the view shows for the field meanwhile; undefined for a field that no member of the
+   * finding holds.
+   */
   readonly shown: Json | undefined
-  /** All events that stand for the field, in replay order: those of this conflict and, where there are more, of others. */
+  /**
+   * All events that stand for the field, in replay order: those of this conflict and, where there
+   * are more, of others.
+   */
   readonly standing: readonly string[]
   /** How an event recorded it; undefined for one that is computed alone. */
   readonly recorded: RecordedConflict | undefined
@@ -65,7 +72,10 @@ export interface ConflictExplained extends ConflictView {
   readonly settle: readonly string[]
 }
 
-/** A node of an event is found by this many sequence numbers at most; further carriers say nothing new. */
+/**
+ * A node of an event is found by this many sequence numbers at most; further carriers say nothing
+ * new.
+ */
 const CARRIERS_MAX = 16
 
 const WHY_APART =
@@ -88,14 +98,16 @@ export class Conflicts {
     this.#projection = FrontierProjection.of(this.#context, frontier)
   }
 
-  /** Tells how far replay is while one of these calls has to wait for it. Answers how to end that. */
+  /**
+   * Tells how far replay is while one of these calls has to wait for it. Answers how to end that.
+   */
   watch(tell: (progress: ReplayProgress) => void): () => void {
     return this.#projection.watch(tell)
   }
 
   /**
-   * Those that are computed, by finding, field and events, then those whose resolutions contest each other without setting a
-   * field apart; of these findings only, when given. At most 10,000.
+   * Those that are computed, by finding, field and events, then those whose resolutions contest
+   * each other without setting a field apart; of these findings only, when given. At most 10,000.
    */
   async list(options: { readonly findings?: Iterable<string> } = {}): Promise<ListedConflict[]> {
     const wanted = options.findings === undefined ? undefined : new Set(options.findings)
@@ -103,7 +115,10 @@ export class Conflicts {
     return listed.filter(({ findingId: id }) => wanted === undefined || (id !== undefined && wanted.has(id)))
   }
 
-  /** Those that events of the log and of the journal record, whether settled or not: by finding, kind and id. */
+  /**
+   * Those that events of the log and of the journal record, whether settled or not: by finding,
+   * kind and id.
+   */
   recorded(options: { readonly findings?: Iterable<string> } = {}): Promise<RecordedConflict[]> {
     return recordedConflicts(this.#context, this.#projection, options)
   }
@@ -167,7 +182,8 @@ export class Conflicts {
     const rows = nodes === undefined ? await this.#signedRows(event) : await log.read(nodes.slice(0, CARRIERS_MAX))
     const [first] = rows
     if (first === undefined) throw new ReplicaError('ERR_INTERNAL', `${event} is in the view but has no node`)
-    const { event: text } = decodeNode(first.bytes)
+    const { text } = decodeNode(first.bytes)
+    if (text === undefined) throw new ReplicaError('ERR_INTERNAL', `the text of ${event} is not here`)
     const { kind, actor, timestamp, reason } = checkEvent(text)
     const carriers = rows.map(row => this.#carrier(row))
     return { event, value: conflict.values[which]!, kind, actor, timestamp, reason, text, carriers }
@@ -180,7 +196,7 @@ export class Conflicts {
     const text = all.find(one => one.event === event)?.source.text
     const rows = await rowsByReference(this.#frontier.log, event)
     return rows
-      .filter(({ bytes }) => text !== undefined && equals(decodeNode(bytes).event, text))
+      .filter(({ bytes }) => text !== undefined && equals(decodeNode(bytes).event, sha256(text)))
       .slice(0, CARRIERS_MAX)
   }
 
@@ -207,7 +223,10 @@ function computedView(view: View, id: string): Pick<ConflictView, 'shown' | 'sta
   return { shown: shownValue(view, conflict), standing }
 }
 
-/** The nodes that carry each of the two events. Two events may share a label: then it is the second of them. */
+/**
+ * The nodes that carry each of the two events. Two events may share a label: then it is the second
+ * of them.
+ */
 function nodesOf(view: View, id: string): readonly (readonly number[])[] | undefined {
   const conflict = computedOf(view, id)
   if (conflict === undefined) return undefined

@@ -1,6 +1,7 @@
-// Which node carries which event, and which of them count in replay (protocol/replay.md, R20). An event is told apart by its text and
-// named by the first node that brought it here, which means something only beside this log. What a hub says of the frontier itself
-// counts only as long as that hub is registered: who was removed settles nothing.
+// Which node carries which event, and which of them count in replay (protocol/replay.md, R20). An
+// event is told apart by its text and named by the first node that brought it here, which means
+// something only beside this log. What a hub says of the frontier itself counts only as long as
+// that hub is registered: who was removed settles nothing.
 
 import type { Registry } from '../admission/registry.ts'
 import { asBuffer, toHex } from '../base/bytes.ts'
@@ -11,7 +12,10 @@ const OF_REGISTERED: readonly string[] = ['frontier.conflict_resolved', 'frontie
 /** Begins the kind of each of them in canonical text. */
 const HINT = Buffer.from('"kind":"frontier.')
 
-/** True for a key of this replica, a registered one, and one that its hub has put another in place of. */
+/**
+ * True for a key of this replica, a registered one, and one that its hub has put another in place
+ * of.
+ */
 export function isAuthoritativeKey(registry: Registry, hubId: string, key: Uint8Array): boolean {
   const verdict = registry.verdict(key)
   if (typeof verdict === 'string') return verdict === 'registered'
@@ -30,16 +34,22 @@ export class EventIndex {
   /** All carriers of events that have more than one. */
   readonly #twins = new Map<number, number[]>()
   readonly #restricted = new Map<number, Restricted>()
+  /** Nodes whose text is not here: they change nothing. */
+  readonly #absent = new Set<number>()
 
   /** Adds the next node; `eventKey` is equal for equal events. Answers the event. */
-  add(eventKey: string, node: { event: Uint8Array; key: Uint8Array; standing: (key: Uint8Array) => boolean }): number {
+  add(
+    eventKey: string,
+    node: { event: Uint8Array | undefined; key: Uint8Array; standing: (key: Uint8Array) => boolean },
+  ): number {
     const seq = this.#eventOf.length
     const event = this.#events.get(eventKey) ?? seq
     this.#eventOf.push(event)
     if (event === seq) this.#events.set(eventKey, seq)
     else this.#twins.set(event, [...(this.#twins.get(event) ?? [event]), seq])
     const key = node.key.slice()
-    if (needsRegisteredSigner(node.event)) this.#restricted.set(seq, { key, counts: node.standing(key) })
+    if (node.event === undefined) this.#absent.add(seq)
+    else if (needsRegisteredSigner(node.event)) this.#restricted.set(seq, { key, counts: node.standing(key) })
     return event
   }
 
@@ -48,7 +58,7 @@ export class EventIndex {
   }
 
   counts(seq: number): boolean {
-    return this.#restricted.get(seq)?.counts ?? true
+    return !this.#absent.has(seq) && (this.#restricted.get(seq)?.counts ?? true)
   }
 
   /** The nodes that carry the event and count. */
@@ -56,7 +66,10 @@ export class EventIndex {
     return (this.#twins.get(event) ?? [event]).filter(seq => this.counts(seq))
   }
 
-  /** Asks again who counts, after the registry changed; answers the nodes for which that is another now. */
+  /**
+   * Asks again who counts, after the registry changed; answers the nodes for which that is another
+   * now.
+   */
   recheck(standing: (key: Uint8Array) => boolean): number[] {
     const changed: number[] = []
     const known = new Map<string, boolean>()

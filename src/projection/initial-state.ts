@@ -1,6 +1,7 @@
-// What replay of a frontier starts from besides its events (protocol/frontier.md, F23): the findings of the base document that
-// no event brings, its actors, and the proposals that nodes link. Asked at each refresh of a view: new nodes are looked through, and only what
-// changes the answer has the log read again.
+// What replay of a frontier starts from besides its events (protocol/frontier.md, F23): the
+// findings of the base document that no event brings, its actors, and the proposals that nodes
+// link. Asked at each refresh of a view: new nodes are looked through, and only what changes the
+// answer has the log read again.
 
 import { asBuffer } from '../base/bytes.ts'
 import { hasCode } from '../base/errors.ts'
@@ -67,8 +68,8 @@ async function mayDiffer(
 ): Promise<boolean> {
   for await (const rows of log.scan(range)) {
     for (const { bytes } of rows) {
-      const { links, event } = decodeNode(bytes)
-      if (links.length > 0 || (range.genesis.size > 0 && brings(event, range.genesis))) return true
+      const { links, text } = decodeNode(bytes)
+      if (links.length > 0 || (range.genesis.size > 0 && text !== undefined && brings(text, range.genesis))) return true
     }
   }
   return false

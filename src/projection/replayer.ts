@@ -1,11 +1,12 @@
-// The replay of one frontier's log, kept in memory and brought further as nodes arrive (protocol/replay.md, R18, R20): the order of all
-// nodes, who is whose ancestor, who carries which event, and the view. An event goes into the view once, at the first place of a
-// node that carries it and counts, with all such nodes. New nodes cost what lies behind the first place that they change.
+// The replay of one frontier's log, kept in memory and brought further as nodes arrive
+// (protocol/replay.md, R18, R20): the order of all nodes, who is whose ancestor, who carries which
+// event, and the view. An event goes into the view once, at the first place of a node that carries
+// it and counts, with all such nodes. New nodes cost what lies behind the first place that they
+// change.
 
 import { setImmediate } from 'node:timers/promises'
 import { lowerBound } from '../base/binary-search.ts'
 import { validatedKeyVerifier } from '../crypto/validated-keys.ts'
-import { eventIdPrefixOf } from '../event/event-scanner.ts'
 import { Ancestry } from '../graph/ancestry.ts'
 import { IncrementalOrder } from '../graph/incremental-order.ts'
 import { printJson } from '../json/json.ts'
@@ -58,7 +59,10 @@ export class Replayer {
   readonly #order = new IncrementalOrder()
   readonly #ancestry = new Ancestry()
   readonly #carriers = new EventIndex()
-  /** Of each event in the view, in order, the node at its first place; and the findings it did something to. */
+  /**
+   * Of each event in the view, in order, the node at its first place; and the findings it did
+   * something to.
+   */
   #applied: number[] = []
   readonly #findings: (readonly string[])[] = []
   /** The place of each event in the view. */
@@ -83,7 +87,10 @@ export class Replayer {
     return this.#order.size
   }
 
-  /** Takes in nodes, and answers the findings that are not certainly as before. After an error this object is useless. */
+  /**
+   * Takes in nodes, and answers the findings that are not certainly as before. After an error this
+   * object is useless.
+   */
   async advance(target: ReplayStep): Promise<Set<string>> {
     const gained = await this.#gather(target)
     const from = Math.min(await this.#order.settle(), this.#recheck(target, gained))
@@ -117,10 +124,10 @@ export class Replayer {
     const gained = new Set<number>()
     for await (const rows of this.#log.scan({ from: this.nodes, to })) {
       for (const { seq, bytes, digest, parents } of rows) {
-        const { event, key } = decodeNode(bytes)
-        this.#order.add({ label: eventIdPrefixOf(event), event, digest, parents })
+        const { label, event, text, key } = decodeNode(bytes)
+        this.#order.add({ label, event, digest, parents })
         this.#ancestry.add(parents)
-        const carried = this.#carriers.add(this.#order.eventKey(seq), { event, key, standing })
+        const carried = this.#carriers.add(this.#order.eventKey(seq), { event: text, key, standing })
         if (carried !== seq) gained.add(carried)
       }
       onProgress?.({ read: this.nodes, total: to, replayed: 0 })
@@ -129,7 +136,10 @@ export class Replayer {
     return gained
   }
 
-  /** Where in the order the first node stands that counts since the registry changed, or doesn't any more. */
+  /**
+   * Where in the order the first node stands that counts since the registry changed, or doesn't any
+   * more.
+   */
   #recheck({ registry, standing }: ReplayStep, gained: Set<number>): number {
     if (registry === this.#registry) return this.nodes
     this.#registry = registry
@@ -141,7 +151,10 @@ export class Replayer {
     return first
   }
 
-  /** Lists the events anew from this place of the order on; answers the first that is another than before. */
+  /**
+   * Lists the events anew from this place of the order on; answers the first that is another than
+   * before.
+   */
   #arrange(from: number): number {
     const kept = this.#appliedBefore(from)
     const before = this.#applied.slice(kept)
@@ -170,7 +183,7 @@ export class Replayer {
     while (next < this.#applied.length) {
       for (const { seq, bytes } of await this.#log.read(this.#applied.slice(next, next + READ_BATCH))) {
         const nodes = this.#carriers.nodesOf(this.#carriers.eventOf(seq))
-        const { findings } = applyEvent(this.#view, { text: decodeNode(bytes).event, nodes })
+        const { findings } = applyEvent(this.#view, { text: decodeNode(bytes).text!, nodes })
         this.#findings.push(findings)
         if (next >= first) for (const finding of findings) touched.add(finding)
         next += 1

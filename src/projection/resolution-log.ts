@@ -1,5 +1,6 @@
-// The events of one log that record conflicts or resolve them, and what the resolutions amount to (protocol/resolution.md, G15 to G17). The
-// log only grows, so they are read once and added to; judged anew is only when there are more, or others may decide.
+// The events of one log that record conflicts or resolve them, and what the resolutions amount to
+// (protocol/resolution.md, G15 to G17). The log only grows, so they are read once and added to;
+// judged anew is only when there are more, or others may decide.
 
 import type { Registry } from '../admission/registry.ts'
 import type { Digest } from '../base/bytes.ts'
@@ -25,7 +26,10 @@ interface Logged extends LoggedEvent {
 
 /** What there was to settle, and what has been. */
 export interface Settled {
-  /** Those that record conflicts, and those that resolve them and count by their nodes (R20), in the order of the log. */
+  /**
+   * Those that record conflicts, and those that resolve them and count by their nodes (R20), in the
+   * order of the log.
+   */
   readonly events: readonly LoggedEvent[]
   readonly resolutions: ResolutionView
 }
@@ -50,7 +54,10 @@ export class ResolutionLog {
     this.#parts = parts
   }
 
-  /** Without resolutions that only a removed peer vouches for: replay doesn't count them either (R20). */
+  /**
+   * Without resolutions that only a removed peer vouches for: replay doesn't count them either
+   * (R20).
+   */
   async #counting(to: number): Promise<LoggedEvent[]> {
     const { registry, hubId } = this.#parts
     await this.#read(to)
@@ -59,7 +66,10 @@ export class ResolutionLog {
     return this.#events.filter(counts).map(({ text, head }) => ({ text, head }))
   }
 
-  /** What the first `to` nodes say, under these registered actors; the same object as long as nothing of it changes. */
+  /**
+   * What the first `to` nodes say, under these registered actors; the same object as long as
+   * nothing of it changes.
+   */
   async settled(actors: readonly ActorRecord[] | undefined, to = this.#parts.log.nodes): Promise<Settled> {
     const events = await this.#counting(to)
     const key = { events: events.length, to: this.#lastBefore(to), registry: this.#parts.registry.changes, actors }
@@ -72,7 +82,10 @@ export class ResolutionLog {
     return settled
   }
 
-  /** The place of the last event that counts among the first `to` nodes: what lies behind it changes nothing. */
+  /**
+   * The place of the last event that counts among the first `to` nodes: what lies behind it changes
+   * nothing.
+   */
   #lastBefore(to: number): number {
     return this.#events.findLast(({ seq }) => seq < to)?.seq ?? -1
   }
@@ -84,10 +97,11 @@ export class ResolutionLog {
     for await (const rows of this.#parts.log.scan({ from, to })) {
       for (const { seq, bytes } of rows) {
         if (!asBuffer(bytes).includes(HINT)) continue
-        const { event, key } = decodeNode(bytes)
-        const head = checkEvent(event)
+        const { text, key } = decodeNode(bytes)
+        if (text === undefined) continue
+        const head = checkEvent(text)
         const isWanted = head.kind === CONFLICT_DETECTED || head.kind === CONFLICT_RESOLVED
-        if (isWanted) fresh.push({ seq, text: event.slice(), head, key: key.slice() })
+        if (isWanted) fresh.push({ seq, text: text.slice(), head, key: key.slice() })
       }
     }
     // Somebody else may have read the same meanwhile.

@@ -1,6 +1,7 @@
-// What is merged into a frontier, as it is merged: nodes in this store's order, from a number on, without end. Nothing is
-// kept for a reader: the log has it all, a commit only wakes whoever has read to the end. So a slow reader costs one batch,
-// and one that left goes on later from the number after the last it saw. Specification: protocol/live.md, L14 and L15.
+// What is merged into a frontier, as it is merged: nodes in this store's order, from a number on,
+// without end. Nothing is kept for a reader: the log has it all, a commit only wakes whoever has
+// read to the end. So a slow reader costs one batch, and one that left goes on later from the
+// number after the last it saw. Specification: protocol/live.md, L14 and L15.
 
 import { ReplicaError } from '../base/errors.ts'
 import { Signal } from '../base/signal.ts'
@@ -14,7 +15,10 @@ const BATCH_BYTES = 256 * 1024
 const LONG_MS = 2 ** 31 - 1
 
 export interface ChangesOptions {
-  /** The first number to be told of; from the present end of the log on when absent. After a change, its `seq` and 1. */
+  /**
+   * The first number to be told of; from the present end of the log on when absent. After a change,
+   * its `seq` and 1.
+   */
   readonly since?: number
   /** Only events of these kinds. */
   readonly kinds?: readonly string[]
@@ -24,7 +28,10 @@ export interface ChangesOptions {
   readonly signal?: AbortSignal
 }
 
-/** `over`: the replica is being closed, which ends the changes too. @throws ReplicaError ERR_USAGE for a number past the end */
+/**
+ * `over`: the replica is being closed, which ends the changes too.
+ * @throws ReplicaError ERR_USAGE for a number past the end
+ */
 export function changesOf(frontier: Frontier, options: ChangesOptions, over: AbortSignal): AsyncGenerator<NodeView> {
   const { nodes, name } = frontier.log
   const { since = nodes, signal } = options
@@ -60,7 +67,7 @@ async function* read(
         if (until.aborted || left === 0) return
         const view = nodeView(row)
         seq = view.seq + 1
-        if (kinds !== undefined && !kinds.includes(view.event.kind)) continue
+        if (kinds !== undefined && !(view.event !== undefined && kinds.includes(view.event.kind))) continue
         left -= 1
         yield view
       }
@@ -71,7 +78,9 @@ async function* read(
   }
 }
 
-/** Waiting for a commit is work to be done: a process that does nothing else doesn't end meanwhile. */
+/**
+ * Waiting for a commit is work to be done: a process that does nothing else doesn't end meanwhile.
+ */
 async function awake(woken: Promise<void>): Promise<void> {
   const handle = setInterval(() => {}, LONG_MS)
   await woken

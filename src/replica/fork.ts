@@ -1,6 +1,7 @@
-// Forking, only when a person asks and says why: a new frontier whose first node carries `frontier.forked_from`, followed by
-// the events at hand as new nodes of this replica's key. Parents are mapped to the new nodes; ancestors that are missing
-// are left out and named in the first node. The base frontier stays as it is. Specification: protocol/admission.md.
+// Forking, only when a person asks and says why: a new frontier whose first node carries
+// `frontier.forked_from`, followed by the events at hand as new nodes of this replica's key.
+// Parents are mapped to the new nodes; ancestors that are missing are left out and named in the
+// first node. The base frontier stays as it is. Specification: protocol/admission.md.
 
 import { compare, type Digest, DigestMap, toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -74,7 +75,10 @@ function genesisOf(
   })
 }
 
-/** What lacks only ancestors or documents. What waits for a key or a cut has nobody registered who vouches for it. */
+/**
+ * What lacks only ancestors or documents. What waits for a key or a cut has nobody registered who
+ * vouches for it.
+ */
 async function heldNodes(base: Frontier): Promise<Node[]> {
   const nodes: Node[] = []
   let after: Digest | undefined
@@ -88,7 +92,10 @@ async function heldNodes(base: Frontier): Promise<Node[]> {
   }
 }
 
-/** The height that a held node states has been compared with nothing yet, so it does not say which comes first. */
+/**
+ * The height that a held node states has been compared with nothing yet, so it does not say which
+ * comes first.
+ */
 function parentsFirst(nodes: readonly Node[]): Node[] {
   const byId = new Map(nodes.map(node => [toHex(node.digest), node]))
   const pairs = Array.from(byId, ([id, { parents }]) => ({ id, parents: parents.map(toHex).filter(p => byId.has(p)) }))
@@ -129,12 +136,16 @@ class Copy {
   async add(node: Node): Promise<void> {
     const parents = node.parents.map(parent => this.#made.get(parent)).filter(parent => parent !== undefined)
     const on = parents.length === 0 ? [this.#root] : parents.slice(0, NODE_LIMITS.parentsMax)
-    this.#made.set(node.digest, this.#builder.buildOn(importEvent(node.event), on, await this.#links(node)))
+    if (node.text === undefined) return // its descendants are mapped as if it were missing
+    this.#made.set(node.digest, this.#builder.buildOn(importEvent(node.text), on, await this.#links(node)))
     this.mapped += 1
     if (this.#builder.pending >= CHUNK) await this.#builder.flush()
   }
 
-  /** The documents that the base has go along; those of a held node that never came are left out like missing parents. */
+  /**
+   * The documents that the base has go along; those of a held node that never came are left out
+   * like missing parents.
+   */
   async #links(node: Node): Promise<DocumentLink[]> {
     const links: DocumentLink[] = []
     for (const link of node.links) {

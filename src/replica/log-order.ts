@@ -1,18 +1,21 @@
-// The replay order of a stored log. One scan gathers 45 bytes a node in flat arrays (label, 16 bytes of event digest, 16
-// of node digest, number of parents) and 4 bytes a parent; then ranks replace them. The peak is near 60 bytes a node and 8 a parent,
-// 70 MB for a chain of a million. Ids are 64-bit labels: where two contents share one, the event digest decides, then the node
+// The replay order of a stored log. One scan gathers 45 bytes a node in flat arrays (label, 16
+// bytes of event digest, 16 of node digest, number of parents) and 4 bytes a parent; then ranks
+// replace them. The peak is near 60 bytes a node and 8 a parent, 70 MB for a chain of a million.
+// Ids are 64-bit labels: where two contents share one, the event digest decides, then the node
 // digest, both by their first 128 bits. Specification: protocol/admission.md, D8 and D9.
 
 import { yieldToEventLoop } from '../base/cooperative.ts'
 import { abortError } from '../base/signal.ts'
-import { eventIdPrefixOf } from '../event/event-scanner.ts'
 import { compareWords, EVENT_WORDS, KEY_WORDS, sortByKey, writeKey } from '../graph/sort-keys.ts'
 import { type Graph, topologicalSort } from '../graph/topological-sort.ts'
 import { decodeNode } from '../node/node.ts'
 import type { NodeReader } from '../store/store.ts'
 
 export interface ReplayOptions {
-  /** `once` (the default): nodes that carry one event appear once, at the first place. `all`: every node. */
+  /**
+   * `once` (the default): nodes that carry one event appear once, at the first place. `all`: every
+   * node.
+   */
   readonly twins?: 'once' | 'all'
   readonly signal?: AbortSignal
 }
@@ -52,8 +55,8 @@ async function gather(log: NodeReader, signal: AbortSignal | undefined): Promise
   for await (const rows of log.scan({ from: 0, to: count })) {
     if (signal?.aborted) throw abortError(signal, 'the replay order was aborted')
     for (const row of rows) {
-      const { event } = decodeNode(row.bytes)
-      writeKey(keys, row.seq, { label: eventIdPrefixOf(event), event, digest: row.digest })
+      const { label, event } = decodeNode(row.bytes)
+      writeKey(keys, row.seq, { label, event, digest: row.digest })
       degrees[row.seq] = row.parents.length
       if (edges + row.parents.length > parents.length) {
         const larger = new Uint32Array(parents.length + (parents.length >> 1) + row.parents.length)

@@ -1,6 +1,7 @@
-// Reading a stored log for people: rows in the order that every replica agrees on, the node behind a CID or a label, names.
+// Reading a stored log for people: rows in the order that every replica agrees on, the node behind
+// a CID or a label, names.
 
-import { type Digest, equals, sha256 } from '../base/bytes.ts'
+import { type Digest, equals } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { abortError } from '../base/signal.ts'
 import { nodeDigest } from '../cbor/cid.ts'
@@ -31,7 +32,7 @@ export async function* inReplayOrder(
 /** The first row that carries exactly this event. It must be there. */
 export async function findRow(log: FrontierStore, event: PreparedEvent): Promise<NodeRow> {
   for (const row of await log.read(await log.findByLabel(eventIdPrefix(event.head.id)))) {
-    if (equals(sha256(decodeNode(row.bytes).event), event.digest)) return row
+    if (equals(decodeNode(row.bytes).event, event.digest)) return row
   }
   throw new ReplicaError('ERR_INTERNAL', `the node of ${event.head.id} was admitted but is missing`)
 }
@@ -66,7 +67,10 @@ function digestOf(id: string): Digest | undefined {
   }
 }
 
-/** Which of the frontiers that a hub offers is meant. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE */
+/**
+ * Which of the frontiers that a hub offers is meant.
+ * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE
+ */
 export function chooseFrontier(offered: readonly { frontier: string }[], wanted: string | undefined): string {
   const names = offered.map(({ frontier }) => frontier)
   const facts = names.length === 0 ? {} : { frontiers: names }
@@ -82,12 +86,18 @@ export function chooseFrontier(offered: readonly { frontier: string }[], wanted:
   return only
 }
 
-/** Returns what has to be fetched before these events can be merged into the log. Ids are event ids or CIDs. */
+/**
+ * Returns what has to be fetched before these events can be merged into the log. Ids are event ids
+ * or CIDs.
+ */
 export function classifyStored(log: FrontierStore, incoming: readonly IdPair[]): Promise<Action> {
   return classifyAgainst(ids => storedIds(log, ids), incoming)
 }
 
-/** Rows of a CID, or of all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */
+/**
+ * Rows of a CID, or of all nodes whose event has this `vev_` id.
+ * @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE
+ */
 export async function rowsByReference(log: FrontierStore, reference: string): Promise<NodeRow[]> {
   const isLabel = reference.startsWith('vev_')
   const seqs = isLabel ? await log.findByLabel(eventIdPrefix(reference)) : await seqsOf(log, nodeDigest(reference))
@@ -97,7 +107,9 @@ export async function rowsByReference(log: FrontierStore, reference: string): Pr
 export interface NodesOptions {
   /** First sequence number; only in arrival order. */
   readonly since?: number
-  /** `arrival` (the default) is this store's order, `replay` the order that every replica agrees on. */
+  /**
+   * `arrival` (the default) is this store's order, `replay` the order that every replica agrees on.
+   */
   readonly order?: 'arrival' | 'replay'
   /** Children before parents. */
   readonly reverse?: boolean
@@ -118,7 +130,10 @@ export function eventsOf(log: FrontierStore, signal: AbortSignal | undefined): A
   return views(inReplayOrder(log, { reverse: false, twins: 'once' }), signal)
 }
 
-/** Rows from `from` on, in one batch that isn't empty if there are any; nothing of the store stays open. */
+/**
+ * Rows from `from` on, in one batch that isn't empty if there are any; nothing of the store stays
+ * open.
+ */
 export async function rowsAt(
   log: FrontierStore,
   options: { from: number; to: number; batchBytes: number },

@@ -1,38 +1,48 @@
-// Nodes as callers see them: CIDs and ids as text, bytes beside. Only here and at the edges of the API do CIDs exist as text.
+// Nodes as callers see them: CIDs and ids as text, bytes beside. Only here and at the edges of the
+// API do CIDs exist as text.
 
 import { toHex } from '../base/bytes.ts'
 import { cidText } from '../cbor/cid.ts'
+import { eventIdFromPrefix } from '../event/event.ts'
 import { EventView } from '../event/event-view.ts'
 import { decodeNode, type Node } from '../node/node.ts'
-import type { NodeRow } from '../store/store.ts'
+import type { NodeRow, TextState } from '../store/store.ts'
 
 /** A stored node. `seq` is its place in this store's log and means nothing elsewhere. */
 export interface NodeView {
   readonly seq: number
   readonly cid: string
+  /** Id of the event: `vev_` and the label in the header. */
+  readonly id: string
   readonly height: number
   readonly parents: readonly string[]
   readonly links: readonly string[]
   /** Public key that signed the node, 64 hex digits. */
   readonly key: string
   readonly frontier: string
+  /** The header: signed DAG-CBOR, whose SHA-256 is in the CID. */
   readonly bytes: Uint8Array
-  readonly event: EventView
+  /** Where the text is; `event` is there exactly if it is `here`. */
+  readonly text: TextState
+  readonly event: EventView | undefined
 }
 
 export function nodeView(row: NodeRow): NodeView {
   const node = decodeNode(row.bytes)
-  return { seq: row.seq, ...describe(node), event: new EventView(node.event) }
+  const { text } = node
+  const event = text === undefined ? undefined : new EventView(text)
+  return { seq: row.seq, ...describe(node), text: row.text, event }
 }
 
-function describe(node: Node): Omit<NodeView, 'seq' | 'event'> {
+function describe(node: Node): Omit<NodeView, 'seq' | 'text' | 'event'> {
   return {
+    id: eventIdFromPrefix(node.label),
     cid: cidText(node.digest),
     height: node.height,
     parents: node.parents.map(parent => cidText(parent)),
     links: node.links.map(link => cidText(link.digest, link.codec)),
     key: toHex(node.key),
     frontier: node.frontier,
-    bytes: node.bytes,
+    bytes: node.header,
   }
 }

@@ -1,5 +1,6 @@
-// Verifying a whole replica: the store's own faults (hashes, commit chain, index, heads), then each node once more as the
-// gate judged it: envelope, frontier, event and id, parents and height, documents; with `signatures` every signature too.
+// Verifying a whole replica: the store's own faults (hashes, commit chain, index, heads), then each
+// node once more as the gate judged it: envelope, frontier, event and id, parents and height,
+// documents; with `signatures` every signature too.
 
 import { DocumentCheck } from '../admission/document-availability.ts'
 import { toHex } from '../base/bytes.ts'
@@ -45,7 +46,10 @@ export interface VerifyReport {
   readonly sharedIds: readonly { readonly frontier: string; readonly event: string }[]
 }
 
-/** What signatures are checked with: those of nodes, and those of the journal by the replica's own keys, 64 hex digits each. */
+/**
+ * What signatures are checked with: those of nodes, and those of the journal by the replica's own
+ * keys, 64 hex digits each.
+ */
 export interface VerifyKeys {
   readonly verifier: VerifierPool
   readonly ownKeys: ReadonlySet<string>
@@ -117,7 +121,10 @@ async function checkJournal(
   }
 }
 
-/** All rows that can be read: past a damaged one, which the store's own check has named, one by one for a while. */
+/**
+ * All rows that can be read: past a damaged one, which the store's own check has named, one by one
+ * for a while.
+ */
 async function* readableRows(log: FrontierStore): AsyncGenerator<NodeRow[]> {
   let next = 0
   while (next < log.nodes) {
@@ -169,7 +176,7 @@ async function checkRows({ log, note }: Check, rows: readonly NodeRow[]): Promis
   for (const row of rows) {
     try {
       const node = decodeNode(row.bytes)
-      checkEvent(node.event)
+      if (node.text !== undefined) checkEvent(node.text)
       if (node.frontier !== log.name) throw new ReplicaError('ERR_NODE_FRONTIER', `it belongs to ${node.frontier}`)
       sound.push({ row, node })
     } catch (error) {

@@ -12,6 +12,7 @@ import { Heads, headsChange } from './heads.ts'
 import { LogSnapshot } from './log-snapshot.ts'
 import { type HeldLimits, HeldQuota } from './quota.ts'
 import type {
+  AbsentState,
   DocumentStore,
   Fault,
   FrontierStore,
@@ -25,6 +26,8 @@ import type {
   Records,
   ScanOptions,
   Store,
+  TextChange,
+  TextCounts,
   Wait,
 } from './store.ts'
 import {
@@ -34,6 +37,8 @@ import {
   checkKey,
   checkNodes,
   checkStreamName,
+  checkText,
+  checkTextChanges,
   checkWait,
   compareWaits,
   textBytes,
@@ -92,8 +97,8 @@ export class MemoryStore implements Store {
       for await (const rows of store.scan({ from: 0 })) {
         if (options.signal?.aborted)
           throw new ReplicaError('ERR_ABORTED', 'the check of the store was aborted', { cause: options.signal.reason })
-        for (const { seq, digest, bytes } of rows) {
-          if (compare(sha256(bytes), digest) !== 0)
+        for (const { seq, digest, bytes, headerBytes } of rows) {
+          if (compare(sha256(bytes.subarray(0, headerBytes)), digest) !== 0)
             yield { kind: 'node', frontier, seq, digest, reason: 'the bytes do not match the digest' }
         }
         nodes += rows.length
@@ -121,6 +126,7 @@ class MemoryFrontierStore implements FrontierStore {
   readonly #records: MemoryRecords
   readonly #mutex: Mutex
   readonly #rows: NodeRow[] = []
+  readonly #eventDigests: Uint8Array[] = []
   readonly #locations = new DigestMap<NodeLocation>()
   /** For each label, the sequence numbers and events of its nodes. */
   readonly #labels = new Map<string, { seq: number; event: string }[]>()
@@ -164,7 +170,7 @@ class MemoryFrontierStore implements FrontierStore {
     this.#mutex.assertOpen()
     return seqs.map(seq => {
       const row = this.#rows[seq]
-      if (row === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${this.name} does not have node ${seq}`)
+      if (row === undefined) throw this.#noNode(seq)
       return row
     })
   }
@@ -189,6 +195,45 @@ class MemoryFrontierStore implements FrontierStore {
 
   snapshot(nodes: number): NodeReader {
     return new LogSnapshot(this, nodes)
+  }
+
+  texts(): TextCounts {
+    const counts = { here: 0, wanted: 0, 'left-out': 0, erased: 0, void: 0 }
+    for (const { text } of this.#rows) counts[text]++
+    return counts
+  }
+
+  async absent(state: AbsentState, options: { after?: number; limit: number }): Promise<number[]> {
+    this.#mutex.assertOpen()
+    const { after = -1, limit } = options
+    const rows = this.#rows.filter(({ seq, text }) => text === state && seq > after)
+    return rows.slice(0, Math.max(0, limit)).map(({ seq }) => seq)
+  }
+
+  async setTexts(changes: readonly TextChange[]): Promise<void> {
+    checkTextChanges(changes)
+    await this.#mutex.run(async () => {
+      for (const { seq } of changes) if (this.#rows[seq] === undefined) throw this.#noNode(seq)
+      for (const change of changes) if ('text' in change) checkText(change.text, this.#eventOf(change.seq))
+      for (const change of changes) this.#setText(change)
+    })
+  }
+
+  #setText(change: TextChange): void {
+    const row = this.#rows[change.seq]!
+    const text = 'text' in change ? 'here' : change.state
+    if (row.text === text) return
+    const header = row.bytes.subarray(0, row.headerBytes)
+    const bytes = 'text' in change ? Buffer.concat([header, change.text]) : Buffer.from(header)
+    this.#rows[change.seq] = { ...row, bytes, text }
+  }
+
+  #eventOf(seq: number): Uint8Array {
+    return this.#eventDigests[seq]!
+  }
+
+  #noNode(seq: number): ReplicaError {
+    return new ReplicaError('ERR_NOT_FOUND', `${this.name} has no node ${seq}`)
   }
 
   async findByLabel(label: Uint8Array): Promise<number[]> {
@@ -240,8 +285,10 @@ class MemoryFrontierStore implements FrontierStore {
   #add(node: NodeEntry, parents: readonly number[]): void {
     const seq = this.nodes
     const digest = Buffer.from(node.digest)
-    this.#rows.push({ seq, digest, bytes: Buffer.from(node.bytes), parents })
+    const { headerBytes, text } = node
+    this.#rows.push({ seq, digest, bytes: Buffer.from(node.bytes), headerBytes, text, parents })
     this.#locations.set(digest, { seq, height: node.height })
+    this.#eventDigests.push(Buffer.from(node.event))
     const event = eventKey(node.label, node.event)
     if (!this.#events.has(event)) this.#events.set(event, seq)
     const label = digestKey(node.label)
@@ -402,6 +449,8 @@ function copyOf(node: HeldNode): HeldNode {
   return {
     digest: Buffer.from(node.digest),
     bytes: Buffer.from(node.bytes),
+    headerBytes: node.headerBytes,
+    event: Buffer.from(node.event),
     key: Buffer.from(node.key),
     wait: { kind: node.wait.kind, id: Buffer.from(node.wait.id) },
     from: Buffer.from(node.from),

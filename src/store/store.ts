@@ -24,12 +24,31 @@
 import type { Digest } from '../base/bytes.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
 
+/**
+ * Where the text of a node is (protocol/text.md, X1): `here` it is stored; `wanted` this replica
+ * asks its peers for it; `left-out` this replica chose not to keep it; `erased` an erasure covers
+ * it; `void` it breaks the rules of events.
+ */
+export type TextState = 'here' | 'wanted' | 'left-out' | 'erased' | 'void'
+export type AbsentState = Exclude<TextState, 'here'>
+
+/** How many texts are in each state. */
+export type TextCounts = Readonly<Record<TextState, number>>
+
+/** Puts a text into its node's row, or takes it out and says in which state that leaves it. */
+export type TextChange =
+  | { readonly seq: number; readonly text: Uint8Array }
+  | { readonly seq: number; readonly state: AbsentState }
+
 /** A node to commit. The gate has checked it completely. */
 export interface NodeEntry {
-  /** SHA-256 of `bytes`. */
+  /** SHA-256 of the header, which is the first `headerBytes` of `bytes`. */
   readonly digest: Digest
-  /** The encoded node. */
+  /** The item: the header, then the text if it is here. */
   readonly bytes: Uint8Array
+  readonly headerBytes: number
+  /** Where the text is: `here` exactly if it follows the header. */
+  readonly text: TextState
   /** Digests of the parents, at most 64. Each is stored or precedes the node in the same commit. */
   readonly parents: readonly Digest[]
   /** An integer from 0 to 2³² − 1: 0 without parents, otherwise 1 more than the highest parent. */
@@ -49,8 +68,10 @@ export interface NodeRow {
   readonly seq: number
   /** SHA-256 of `bytes`. */
   readonly digest: Digest
-  /** The encoded node. */
+  /** The item: the header, then the text if it is here. */
   readonly bytes: Uint8Array
+  readonly headerBytes: number
+  readonly text: TextState
   /**
    * Sequence numbers of the parents, in the order of the node's parents. All are less than `seq`.
    */
@@ -182,6 +203,22 @@ export interface FrontierStore extends NodeReader {
    * @throws TypeError if `nodes` is not an integer from 0 to the number of nodes
    */
   snapshot(nodes: number): NodeReader
+  /** Returns how many texts are in each state. */
+  texts(): TextCounts
+  /**
+   * Returns the sequence numbers of the nodes whose text is in this state, ascending, after
+   * `after`, at most `limit`.
+   */
+  absent(state: AbsentState, options: { after?: number; limit: number }): Promise<number[]>
+  /**
+   * Stores texts and takes texts out, durably, in one synced batch; a node that has the state
+   * already is left as it is. An `erased` text is gone from every file of the store when this
+   * returns. After a crash all changes hold or none, and an erasure that had begun is finished when
+   * the store is opened.
+   * @throws TypeError for more than COMMIT_LIMITS, or a text that is not the node's; ReplicaError
+   *   ERR_NOT_FOUND
+   */
+  setTexts(changes: readonly TextChange[]): Promise<void>
   /** Returns the sequence numbers of the nodes whose event has this label (8 bytes), ascending. */
   findByLabel(label: Uint8Array): Promise<number[]>
   /**
@@ -223,8 +260,11 @@ export interface Wait {
 export interface HeldNode {
   /** SHA-256 of `bytes`. */
   readonly digest: Digest
-  /** The encoded node. */
+  /** The item: the header, then the text if it came with it. Both count against the quota. */
   readonly bytes: Uint8Array
+  readonly headerBytes: number
+  /** SHA-256 of the text. */
+  readonly event: Digest
   /** Public key that signed the node, 32 bytes. */
   readonly key: Uint8Array
   /** The dependency of the node. */

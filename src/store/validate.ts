@@ -2,11 +2,11 @@
 // checks nodes before it commits them: it throws a TypeError before anything is changed. Only the
 // name of a frontier, which a person may have typed, is refused with a code.
 
-import { compare, type Digest, DigestMap, digestKey } from '../base/bytes.ts'
+import { compare, type Digest, DigestMap, digestKey, equals, sha256 } from '../base/bytes.ts'
 import { type ErrorFacts, ReplicaError } from '../base/errors.ts'
 import { COMMIT_LIMITS, DOCUMENT_LIMITS, NODE_LIMITS, STORE_LIMITS } from '../base/limits.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
-import type { HeldNode, NodeEntry, RecordChange, Wait } from './store.ts'
+import type { HeldNode, NodeEntry, RecordChange, TextChange, Wait } from './store.ts'
 
 /**
  * @throws ReplicaError ERR_FRONTIER_ID if `name` is not 1 to 64 printable ASCII characters without
@@ -66,7 +66,27 @@ export function checkNodes(nodes: readonly NodeEntry[], stored: number): ParentI
   return { outside, parents }
 }
 
+/** Checks the size of a change of texts. A node is named once. */
+export function checkTextChanges(changes: readonly TextChange[]): void {
+  if (changes.length > COMMIT_LIMITS.nodesMax) {
+    throw new TypeError(`a change of texts has at most ${COMMIT_LIMITS.nodesMax} nodes`)
+  }
+  if (new Set(changes.map(({ seq }) => seq)).size < changes.length) throw new TypeError('a node is changed twice')
+  const bytes = changes.reduce((sum, change) => sum + ('text' in change ? change.text.length : 0), 0)
+  if (bytes > COMMIT_LIMITS.bytesMax) throw new TypeError(`texts have at most ${COMMIT_LIMITS.bytesMax} bytes`)
+}
+
+/** @throws TypeError for a text that does not hash to `event` */
+export function checkText(text: Uint8Array, event: Digest): void {
+  if (text.length === 0 || !equals(sha256(text), event)) throw new TypeError('the text is not that of the node')
+}
+
 function checkNode(node: NodeEntry): void {
+  const { headerBytes } = node
+  if (!Number.isInteger(headerBytes) || headerBytes < 1 || headerBytes > node.bytes.length || headerBytes > 0xffff) {
+    throw new TypeError('the size of a header is within the item')
+  }
+  if ((node.text === 'here') !== node.bytes.length > headerBytes) throw new TypeError('the text is not where it says')
   checkLength(node.digest, 32, 'digest')
   checkLength(node.event, 32, 'event digest')
   checkLength(node.label, 8, 'label')

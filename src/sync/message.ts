@@ -12,13 +12,13 @@ import { type CborValue, decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
 import type { OpenedTally } from './flow-report.ts'
 
 /** Version of the protocol. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 /** WebSocket subprotocol. */
 export const SUBPROTOCOL = 'replica.sync.v1'
 /**
  * SHA-256 of protocol/replica.cddl. A change of the grammar requires a decision about the version.
  */
-export const CDDL_SHA256 = 'f0de88bcdbb5ed0c4214e5421ccfab6ac6d1d8270d2c075af8c4fe3d8a1fa779'
+export const CDDL_SHA256 = '4dcdd3d62d741e8ffd33cd44df796430860c4438ea02b9d7a816a74d0ed7bd6d'
 /** Bytes of the text of an error. */
 export const ERROR_TEXT_MAX = 1024
 /** Bytes of the id of the finding that an opened conflict names. */

@@ -8,6 +8,7 @@
 import { type Digest, DigestSet, equals, HashedBlock } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
+import { blockOf } from '../node/decoder.ts'
 import {
   type Admission,
   type Channel,
@@ -100,7 +101,7 @@ function onOffer(channel: Channel, sink: Sink, message: Message & { t: 'offer' }
 function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Effect[]): void {
   if (sink.offer !== undefined) throw protocolError(message, 'within an offer')
   if (sink.phase === 'reported') beginSinkRound(channel, sink, message)
-  const blocks = unpackBlocks(message).map(bytes => new HashedBlock(bytes))
+  const blocks = unpackBlocks(message).map(blockOf)
   const bytes = blocks.reduce((sum, block) => sum + block.bytes.length, 0)
   sink.openNodes += blocks.length
   sink.openBytes += bytes
@@ -120,12 +121,18 @@ function onBlocks(channel: Channel, sink: Sink, message: BlocksMessage, out: Eff
  * Every node must have been wanted by id, or found missing in an offer. Without offers and before
  * the end, it may also be part of the source's plan, which has at most as many nodes as the source.
  */
-function checkSolicited(channel: Channel, sink: Sink, blocks: readonly HashedBlock[]): void {
+function checkSolicited(channel: Channel, sink: Sink, blocks: HashedBlock[]): void {
   const byPlan = sink.needed === undefined && sink.phase === 'receiving'
   if (byPlan && sink.wanted.size === 0) sink.plannedNodes += blocks.length
   else {
-    for (const { digest } of blocks) {
-      if (sink.wanted.delete(digest) || sink.needed?.delete(digest)) continue
+    for (const [i, block] of blocks.entries()) {
+      if (sink.wanted.delete(block.digest) || sink.needed?.delete(block.digest)) continue
+      // A block of a document may have the form of an item.
+      const whole = new HashedBlock(block.bytes)
+      if (block.hashedBytes < block.bytes.length && sink.wanted.delete(whole.digest)) {
+        blocks[i] = whole
+        continue
+      }
       if (!byPlan) throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'a node came that was not asked for')
       sink.plannedNodes += 1
     }

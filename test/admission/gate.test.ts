@@ -3,13 +3,14 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { AdmitReport } from '../../src/admission/gate.ts'
 import { SignedNode } from '../../src/admission/own-node.ts'
-import { equals, HashedBlock, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
+import { concat, equals, HashedBlock, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { type ErrorCode, hasCode } from '../../src/base/errors.ts'
 import { nodeBytesMax } from '../../src/base/limits.ts'
 import { importEvent } from '../../src/event/event.ts'
+import { blockOf } from '../../src/node/decoder.ts'
 import { createLevelDb } from '../../src/store/leveldb/open-store.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
-import type { NodeEntry, Wait } from '../../src/store/store.ts'
+import type { Wait } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
 import {
   contents,
@@ -50,7 +51,7 @@ test('nodes of registered keys go in, parents first, in one commit, and the hook
 
 test('a block that was hashed before is not hashed again: its digest is the one that the gate commits and reports', async () => {
   await using at = await setting({ peers: [alice] })
-  const node = new HashedBlock(makeNode(alice, 'one').bytes)
+  const node = blockOf(makeNode(alice, 'one').bytes)
   const other = new HashedBlock(utf8('not a node'))
   const report = await at.gate.admitNodesAndDocuments([node, other], { from: alice.publicKeyBytes })
   assert.is(report.admitted, 1)
@@ -79,33 +80,22 @@ flipped[10] = flipped[10]! ^ 1
 
 const refusals: readonly { name: string; bytes: Uint8Array; code: ErrorCode }[] = [
   { name: 'bytes that are no CBOR', bytes: utf8('hello'), code: 'ERR_CBOR' },
-  { name: 'a node with something behind it', bytes: Buffer.concat([good.bytes, utf8('x')]), code: 'ERR_CBOR' },
+  {
+    name: 'a node with something behind it',
+    bytes: Buffer.concat([good.bytes, utf8('x')]),
+    code: 'ERR_NODE_SHAPE',
+  },
+  {
+    name: 'a header with the text of another',
+    bytes: concat([good.bytes.subarray(0, good.headerBytes), eventText('evil')]),
+    code: 'ERR_NODE_TEXT',
+  },
   { name: 'CBOR that is no node', bytes: Uint8Array.of(0xa0), code: 'ERR_NODE_SHAPE' },
   { name: 'a block larger than any node', bytes: new Uint8Array(nodeBytesMax + 1), code: 'ERR_NODE_SIZE' },
   {
     name: 'a node of another frontier',
     bytes: makeNode(alice, 'x', [], { frontier: 'vfr_ffffffffffffffff' }).bytes,
     code: 'ERR_NODE_FRONTIER',
-  },
-  {
-    name: 'an event that is not canonical',
-    bytes: makeNode(alice, 'x', [], { event: utf8(text.replace('{', '{ ')) }).bytes,
-    code: 'ERR_JSON_CANONICAL',
-  },
-  {
-    name: 'an event that is no JSON',
-    bytes: makeNode(alice, 'x', [], { event: utf8(text.slice(1)) }).bytes,
-    code: 'ERR_JSON',
-  },
-  {
-    name: 'an event without its fields',
-    bytes: makeNode(alice, 'x', [], { event: utf8('{}') }).bytes,
-    code: 'ERR_EVENT_SHAPE',
-  },
-  {
-    name: 'an event under an id that is not its own',
-    bytes: makeNode(alice, 'x', [], { event: utf8(text.replace(/vev_[0-9a-f]{16}/, 'vev_0123456789abcdef')) }).bytes,
-    code: 'ERR_EVENT_ID',
   },
   { name: 'a broken signature', bytes: flipped, code: 'ERR_NODE_SIGNATURE' },
   {
@@ -133,12 +123,52 @@ for (const { name, bytes, code } of refusals) {
     const report = await at.gate.admit([bytes], { from: alice.publicKeyBytes })
     assert.equal(
       report.refused.map(item => [toHex(item.digest), item.code]),
-      [[toHex(sha256(bytes)), code]],
+      [[toHex(blockOf(bytes).digest), code]],
     )
     assert.equal([report.admitted, report.held], [0, []])
     assert.is(await contents(at), before)
   })
 }
+
+const broken: readonly { name: string; text: Uint8Array }[] = [
+  { name: 'a text that is not canonical', text: utf8(text.replace('{', '{ ')) },
+  { name: 'a text that is not JSON', text: utf8(text.slice(1)) },
+  { name: 'a text without the fields of an event', text: utf8('{}') },
+  {
+    name: 'a text under an id that is not its own',
+    text: utf8(text.replace(/vev_[0-9a-f]{16}/, 'vev_0123456789abcdef')),
+  },
+]
+
+for (const { name, text: event } of broken) {
+  test(`${name} is void: the header is admitted with or without it, and the text is never kept`, async () => {
+    const node = makeNode(alice, 'x', [], { event })
+    const header = node.bytes.subarray(0, node.headerBytes)
+    await using whole = await setting({ peers: [alice] })
+    await using bare = await setting({ peers: [alice] })
+    for (const block of [node.bytes, header]) await whole.gate.admit([block], { from: alice.publicKeyBytes })
+    for (const block of [header, node.bytes]) await bare.gate.admit([block], { from: alice.publicKeyBytes })
+    assert.is(toHex(whole.log.headsDigest()), toHex(bare.log.headsDigest()))
+    for (const { log } of [whole, bare]) {
+      assert.equal(log.texts(), { here: 0, wanted: 0, 'left-out': 0, erased: 0, void: 1 })
+      assert.is((await log.read([0]))[0]!.bytes.length, node.headerBytes)
+    }
+  })
+}
+
+test('a text comes later than its header, from whoever has it, and another text is refused', async () => {
+  await using at = await setting({ peers: [alice] })
+  const [first, second] = makeChain(alice, 2)
+  const headers = [first!, second!].map(({ bytes, headerBytes }) => bytes.subarray(0, headerBytes))
+  assert.is((await at.gate.admit(headers, { from: alice.publicKeyBytes })).admitted, 2)
+  assert.equal(await at.log.absent('wanted', { limit: 9 }), [0, 1])
+  const forged = concat([headers[0]!, eventText('evil 0')])
+  const report = await at.gate.admit([forged, second!.bytes], { from: bob.publicKeyBytes })
+  assert.equal([report.admitted, report.known, report.texts], [0, 1, 1])
+  assert.equal(await at.log.absent('wanted', { limit: 9 }), [0])
+  assert.is((await at.gate.admit([first!.bytes], { from: bob.publicKeyBytes })).texts, 1)
+  assert.is(at.log.texts().here, 2)
+})
 
 test('a refused node leaves the others of its call alone, and its children wait for it', async () => {
   await using at = await setting({ peers: [alice] })
@@ -251,9 +281,7 @@ test('held nodes survive a crash between a commit and what it should have set fr
   const [a, b, c] = makeChain(alice, 3)
   await at.admit([b!, c!])
   // The log alone gets the parent, as if the process had died right after the commit; b is left in both stores.
-  const event = sha256(eventText('link 0'))
-  const entry: NodeEntry = { ...a!, parents: [], label: new Uint8Array(8), event }
-  await at.log.commit([entry])
+  await at.log.commit([a!])
   await using reopened = await setting({ store: at.store })
   const report = await reopened.admit([makeNode(alice, 'something else')])
   assert.is(report.admitted, 3, 'the two that had been held count in the turn that lets them in')
@@ -267,7 +295,7 @@ test('a node that is both stored and held after a crash is dropped from the held
   await at.admit([node])
   const wait = keyWait(bob)
   const { publicKeyBytes: key } = alice
-  await at.store.held.put(FRONTIER, [{ digest: node.digest, bytes: node.bytes, key, wait, from: key }])
+  await at.store.held.put(FRONTIER, [{ ...node, key, wait, from: key }])
   await using reopened = await setting({ store: at.store })
   await reopened.gate.reevaluateHeld()
   assert.is(at.store.held.usage(FRONTIER).nodes, 0)

@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { toHex, utf8 } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { createLevelDb, openLevelDb } from '../../src/store/index.ts'
-import type { NodeEntry, Store } from '../../src/store/store.ts'
+import type { NodeEntry, NodeRow, Store } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
 import { madeChain, madeHeld, madeKey } from '../store/made-nodes.ts'
 
@@ -154,7 +154,7 @@ async function expectNodes(store: Store, nodes: readonly NodeEntry[]): Promise<v
 }
 
 /** A stored node as far as it is needed to be a parent: these chains have heights like their numbers, which nobody checks. */
-function entry(row: { seq: number; digest: Uint8Array; bytes: Uint8Array }): NodeEntry {
+function entry(row: NodeRow): NodeEntry {
   return { ...row, parents: [], height: row.seq, label: new Uint8Array(8), event: new Uint8Array(32) }
 }
 

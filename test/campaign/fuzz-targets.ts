@@ -8,7 +8,7 @@ import { equals, toHex, utf8 } from '../../src/base/bytes.ts'
 import { ReplicaError } from '../../src/base/errors.ts'
 import { type CborValue, checkCbor, decodeCbor, encodeCbor } from '../../src/cbor/dag-cbor.ts'
 import { type ChunkList, encodeChunkList, readChunkList } from '../../src/node/document-chunks.ts'
-import { decodeNode, encodeBody, encodeNode, type Node } from '../../src/node/node.ts'
+import { decodeNode, encodeBody, encodeHeader, type Node } from '../../src/node/node.ts'
 import {
   canonicalize,
   checkEvent,
@@ -148,8 +148,10 @@ function insist(holds: boolean, what: string): void {
 }
 
 function checkNode(input: Uint8Array, node: Node): string {
-  insist(equals(encodeNode(encodeBody(node), node.sig), input), 'a node that re-encodes to other bytes')
-  insist(libraryAgrees(input), 'a node that the library encodes otherwise')
+  const { header } = node
+  insist(equals(encodeHeader(encodeBody(node), node.sig), header), 'a node that re-encodes to other bytes')
+  insist(header.length + (node.text?.length ?? 0) === input.length, 'a node with bytes that belong to nothing')
+  insist(libraryAgrees(header), 'a node that the library encodes otherwise')
   return `node of ${node.parents.length} parents, ${node.links.length} links, height ${Math.round(Math.log2(node.height))}`
 }
 

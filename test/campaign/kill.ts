@@ -259,8 +259,9 @@ function makeChunk(recent: readonly NodeEntry[], next: () => number, name: strin
       const parent = all[all.length - 1 - Math.floor(next() * Math.min(all.length, 30))]!
       parents.set(toHex(parent.digest), parent)
     }
-    const event = next() < 0.05 ? `event ${Math.floor(next() * 50)}` : `${name}.${at}`
     const bytes = next() < 0.01 ? 200_000 : 300 + Math.floor(next() * 1200)
+    const isShared = next() < 0.05 && bytes < 2000
+    const event = isShared ? `event ${Math.floor(next() * 50)}` : `${name}.${at}`
     chunk.push(madeNode(`${name}.${at}|${event}|${parents.size}`, [...parents.values()], { size: bytes, event }))
   }
   return chunk
@@ -271,7 +272,14 @@ async function lastNodes(log: FrontierStore): Promise<NodeEntry[]> {
   const digests: Digest[] = []
   for await (const rows of log.scan({ from: Math.max(0, log.nodes - 40) })) digests.push(...rows.map(row => row.digest))
   const places = await log.locate(digests)
-  const nothing = { bytes: new Uint8Array(), parents: [], label: new Uint8Array(8), event: new Uint8Array(32) }
+  const nothing = {
+    bytes: new Uint8Array(1),
+    headerBytes: 1,
+    text: 'wanted',
+    parents: [],
+    label: new Uint8Array(8),
+    event: new Uint8Array(32),
+  } as const
   return digests.map((digest, at) => ({ ...nothing, digest, height: places[at]!.height }))
 }
 

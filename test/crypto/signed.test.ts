@@ -5,14 +5,15 @@ import { setImmediate } from 'node:timers/promises' // timer: see untilThread
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ChainSigner, SignedNode } from '../../src/admission/own-node.ts'
-import { equals, sha256, toHex } from '../../src/base/bytes.ts'
+import { concat, equals, sha256, toHex } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { verify } from '../../src/crypto/ed25519.ts'
 import { Key } from '../../src/crypto/key.ts'
-import { packBytes, packNodes, signChain, unpackBytes, unpackNodes } from '../../src/crypto/node-signer.ts'
+import { packHeaders, packTexts, signChain, unpackHeaders, unpackTexts } from '../../src/crypto/node-signer.ts'
 import { type CheckedEvent, makeEvent } from '../../src/event/event.ts'
 import { decodeNode, signingBytes } from '../../src/node/node.ts'
 import { FRONTIER, NOW, seededKey } from '../admission/nodes.ts'
+import { referenceTo } from '../support/nodes.ts'
 
 const test = suite('crypto/signed')
 const key = seededKey(7)
@@ -37,33 +38,30 @@ async function untilThread(signer: ChainSigner): Promise<SignedNode[]> {
   const nodes: SignedNode[] = []
   for (;;) {
     const last = nodes.at(-1)?.candidate
-    if (last !== undefined && isFromThread(last)) return nodes
+    const { usesThread } = signer
     const on = last === undefined ? { parents: [], height: 0 } : { parents: [last.digest], height: last.height + 1 }
     nodes.push(...(await signer.sign({ frontier: FRONTIER, ...on, events: events(600, nodes.length) })))
+    if (usesThread) return nodes
     await setImmediate() // timer: the message that the thread is ready arrives as an event
   }
 }
 
-/** A thread returns its nodes in one block. */
-function isFromThread({ bytes }: { bytes: Uint8Array }): boolean {
-  return bytes.buffer.byteLength > 100_000
-}
-
 test('a chain has the right nodes, whichever thread signed it', async () => {
   const signer = new ChainSigner(key)
+  assert.not(signer.usesThread, 'the first are signed here')
   const nodes = await untilThread(signer)
   await signer.close()
-  assert.not(isFromThread(nodes[0]!.candidate), 'the first are signed here')
   for (const [i, { candidate }] of nodes.entries()) {
     const node = decodeNode(candidate.bytes)
-    assert.ok(equals(node.digest, candidate.digest) && equals(candidate.digest, sha256(candidate.bytes)))
+    assert.ok(equals(node.digest, candidate.digest) && equals(candidate.digest, sha256(node.header)))
+    assert.is(candidate.headerBytes, node.header.length)
     assert.equal(node.parents.map(toHex), i === 0 ? [] : [toHex(nodes[i - 1]!.candidate.digest)])
     assert.equal(candidate.parents.map(toHex), node.parents.map(toHex))
     assert.equal([candidate.height, node.height], [i, i])
     assert.ok(equals(candidate.key, key.publicKeyBytes) && equals(node.key, candidate.key))
-    assert.ok(equals(candidate.event, sha256(node.event)))
-    assert.ok(Buffer.from(node.event).includes(`"reason":"event ${i}"`))
-    assert.ok(Buffer.from(node.event).includes(`"id":"vev_${toHex(candidate.label)}"`))
+    assert.ok(equals(candidate.event, sha256(node.text!)) && equals(node.event, candidate.event))
+    assert.ok(Buffer.from(node.text!).includes(`"reason":"event ${i}"`))
+    assert.ok(Buffer.from(node.text!).includes(`"id":"vev_${toHex(candidate.label)}"`))
     if (i % 50 === 0) assert.ok(verify(node.key, signingBytes(node.body), node.sig))
   }
 })
@@ -72,18 +70,19 @@ test('a node signed alone has the same bytes as in a chain', () => {
   const [event] = events(1)
   const fields = { frontier: FRONTIER, links: [], parents: [], height: 0 }
   const alone = SignedNode.make(key, { ...fields, event: event! })
-  const [node] = unpackNodes(packNodes(signChain(key, fields, [event!.text])))
-  assert.is(toHex(node!.bytes), toHex(alone.candidate.bytes))
+  const texts = unpackTexts(packTexts([referenceTo(event!.text)]))
+  const [node] = unpackHeaders(packHeaders(signChain(key, fields, texts)))
+  assert.is(toHex(concat([node!.header, event!.text])), toHex(alone.candidate.bytes))
   assert.is(toHex(node!.digest), toHex(alone.candidate.digest))
 })
 
-test('byte strings are the same after packing and unpacking, also without any', () => {
-  const parts = [new Uint8Array(), Buffer.from('a'), new Uint8Array(), Buffer.from('bcd'), new Uint8Array()]
-  assert.equal(
-    unpackBytes(packBytes(parts)).map(part => Buffer.from(part).toString()),
-    ['', 'a', '', 'bcd', ''],
-  )
-  assert.equal(unpackBytes(packBytes([])), [])
+test('texts and headers are the same after packing and unpacking, also without any', () => {
+  const texts = ['a', 'bcd', ''].map(text => referenceTo(Buffer.from(text)))
+  const plain = (list: readonly { size: number; event: Uint8Array; label: Uint8Array }[]) =>
+    list.map(({ size, event, label }) => [size, toHex(event), toHex(label)])
+  assert.equal(plain(unpackTexts(packTexts(texts))), plain(texts))
+  assert.equal(unpackTexts(packTexts([])), [])
+  assert.equal(unpackHeaders(packHeaders([])), [])
 })
 
 test('a node of another frontier is refused before it is judged', () => {

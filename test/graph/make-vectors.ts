@@ -4,7 +4,7 @@
 import { compare, concat, toHex, utf8 } from '../../src/base/bytes.ts'
 import { type CborValue, encodeCbor } from '../../src/cbor/dag-cbor.ts'
 import type { Key } from '../../src/crypto/key.ts'
-import { eventText, FRONTIER, makeChain, makeNode, seededKey } from '../admission/nodes.ts'
+import { eventText, FRONTIER, type Made, makeChain, makeNode, seededKey } from '../admission/nodes.ts'
 
 const [own, alice, bob, carol] = [seededKey(1), seededKey(2), seededKey(3), seededKey(4)]
 
@@ -227,6 +227,11 @@ refuse(
 
 // The gate: alice is registered, carol is cut at `cut` when given; calls of blocks; what became of the last block.
 const hex = (node: { bytes: Uint8Array }): string => toHex(node.bytes)
+/** A node without its text. */
+function headerOf({ bytes, headerBytes }: Made): { bytes: Uint8Array } {
+  return { bytes: bytes.subarray(0, headerBytes) }
+}
+
 const admit = (calls: { bytes: Uint8Array }[][], cut?: { digest: Uint8Array }[]): object => ({
   op: 'admit',
   frontier: FRONTIER,
@@ -247,7 +252,19 @@ refuse(
   'ERR_NODE_FRONTIER',
 )
 const wrongId = utf8(new TextDecoder().decode(eventText('x')).replace(/vev_[0-9a-f]{16}/, 'vev_0123456789abcdef'))
-refuse('D29', 'an event under a wrong id', admit([[makeNode(alice, 'x', [], { event: wrongId })]]), 'ERR_EVENT_ID')
+const forged = makeNode(alice, 'x')
+const other = concat([forged.bytes.subarray(0, forged.headerBytes), eventText('y')])
+refuse('D29', 'another text of the same size', admit([[{ ...forged, bytes: other }]]), 'ERR_NODE_TEXT')
+const invalid = makeNode(alice, 'x', [], { event: wrongId })
+accept('D41', 'a text under a wrong id is void', admit([[invalid]]), { nodes: 1, last: 'admitted', void: 1 })
+const bare = { ...invalid, bytes: invalid.bytes.subarray(0, invalid.headerBytes) }
+accept('D41', 'its header alone', admit([[bare]]), { nodes: 1, last: 'admitted', wanted: 1 })
+refuse(
+  'D41',
+  'a header whose signature is not valid',
+  admit([[headerOf(makeNode(alice, 'x', [], { sig: new Uint8Array(64) }))]]),
+  'ERR_NODE_SIGNATURE',
+)
 accept('D30', 'a valid signature', admit([[root, child]]), { nodes: 2, last: 'admitted' })
 refuse('D30', 'an invalid one', admit([[makeNode(alice, 'x', [], { sig: new Uint8Array(64) })]]), 'ERR_NODE_SIGNATURE')
 refuse(

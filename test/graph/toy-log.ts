@@ -5,7 +5,15 @@ import { compare, concat, type Digest, DigestMap, sha256, utf8 } from '../../src
 import { Mutex } from '../../src/base/mutex.ts'
 import { LogSnapshot } from '../../src/store/log-snapshot.ts'
 import { MemoryDocumentStore } from '../../src/store/memory-store.ts'
-import type { FrontierStore, NodeEntry, NodeLocation, NodeReader, NodeRow, ScanOptions } from '../../src/store/store.ts'
+import type {
+  FrontierStore,
+  NodeEntry,
+  NodeLocation,
+  NodeReader,
+  NodeRow,
+  ScanOptions,
+  TextCounts,
+} from '../../src/store/store.ts'
 
 const ROW_BYTES = 1000
 
@@ -23,7 +31,7 @@ export class ToyLog implements FrontierStore {
   add(digest: Digest, parents: readonly number[], bytes: Uint8Array = new Uint8Array(0)): void {
     const seq = this.#rows.length
     const height = parents.reduce((max, parent) => Math.max(max, this.#heightAt(parent) + 1), 0)
-    this.#rows.push({ seq, digest, bytes, parents })
+    this.#rows.push({ seq, digest, bytes, headerBytes: bytes.length, text: 'wanted', parents })
     this.#places.set(digest, { seq, height })
     this.#heads.set(digest, digest)
     for (const parent of parents) this.#heads.delete(this.#rows[parent]!.digest)
@@ -35,6 +43,18 @@ export class ToyLog implements FrontierStore {
 
   get nodes(): number {
     return this.#rows.length
+  }
+
+  texts(): TextCounts {
+    return { here: 0, wanted: this.nodes, 'left-out': 0, erased: 0, void: 0 }
+  }
+
+  async absent(): Promise<number[]> {
+    return this.#rows.map(({ seq }) => seq)
+  }
+
+  async setTexts(): Promise<void> {
+    throw new TypeError('nothing is stored here')
   }
 
   get events(): number {

@@ -3,12 +3,13 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Registry } from '../../src/admission/registry.ts'
-import { type Digest, equals, fromHex, sha256, toHex } from '../../src/base/bytes.ts'
+import { type Digest, equals, fromHex, toHex } from '../../src/base/bytes.ts'
 import { hasCode, ReplicaError } from '../../src/base/errors.ts'
 import { Key } from '../../src/crypto/key.ts'
 import { readEvent } from '../../src/event/event.ts'
 import { causalClosure, classify, type IdPair, missingAncestors } from '../../src/graph/causal-closure.ts'
 import { topologicalOrder } from '../../src/graph/topological-sort.ts'
+import { blockOf } from '../../src/node/decoder.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { SetDifference } from '../../src/sync/difference.ts'
 import { FRONTIER, NOW, seededKey, setting, waitText } from '../admission/nodes.ts'
@@ -158,14 +159,15 @@ async function runGate({ registered, cut, calls }: Input): Promise<unknown> {
     if (refusal !== undefined && call === calls.at(-1) && isLastOrEarlier(refusal.digest, calls)) {
       throw new ReplicaError(refusal.code, toHex(refusal.digest))
     }
-    const held = report.held.find(item => equals(item.digest, sha256(blocks.at(-1)!)))
+    const held = report.held.find(item => equals(item.digest, blockOf(blocks.at(-1)!).digest))
     last = held === undefined ? 'admitted' : waitText(held.wait)
   }
-  return { nodes: at.log.nodes, last }
+  const { void: broken, wanted } = at.log.texts()
+  return { nodes: at.log.nodes, last, ...(broken > 0 ? { void: broken } : {}), ...(wanted > 0 ? { wanted } : {}) }
 }
 
 function isLastOrEarlier(digest: Digest, calls: readonly string[][]): boolean {
-  const isIn = (hex: string): boolean => equals(sha256(fromHex(hex)!), digest)
+  const isIn = (hex: string): boolean => equals(blockOf(fromHex(hex)!).digest, digest)
   return isIn(calls.at(-1)!.at(-1)!) || calls.slice(0, -1).flat().some(isIn)
 }
 

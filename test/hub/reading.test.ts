@@ -217,7 +217,7 @@ test('an event that two nodes carry is given once, and every cursor leads on', a
   const other = await serve()
   await using _ = other
   const log: Uint8Array[] = []
-  for await (const node of site.hub.replica.events(site.frontier)) log.push(node.event.text)
+  for await (const node of site.hub.replica.events(site.frontier)) log.push(node.event!.text)
   await other.hub.replica.import(site.frontier, () => log)
   await site.hub.replica
     .registry(site.frontier)

@@ -138,7 +138,7 @@ test('a node that carries an event once more is a place of its own, named by its
   await using site = await serve({ notes: 1 })
   await using other = await serve()
   const log: Uint8Array[] = []
-  for await (const node of site.hub.replica.events(site.frontier)) log.push(node.event.text)
+  for await (const node of site.hub.replica.events(site.frontier)) log.push(node.event!.text)
   await other.hub.replica.import(site.frontier, () => log)
   const peers = site.hub.replica.registry(site.frontier)
   await peers.add({ id: 'hub:other', url: other.hub.url, publicKey: other.hub.replica.key.publicKey })

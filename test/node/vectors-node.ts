@@ -1,6 +1,6 @@
-// Makes protocol/vectors/node.json. The nodes are built with the library, not with our encoder, so the vectors are a
-// second opinion on it; the key is fixed, so that anyone can make them again. Each negative breaks one thing of a node
-// that is otherwise right, and is signed like one.
+// Makes protocol/vectors/node.json. The library builds the headers, not our encoder, so the vectors are a second opinion
+// on it. The key is fixed, so that anyone can make them again. Each negative vector breaks one thing of a header that is
+// otherwise right and signed.
 
 import * as crypto from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'
@@ -20,7 +20,9 @@ export interface NodeVector {
 interface Body {
   v: unknown
   key: Uint8Array
+  size: unknown
   event: unknown
+  label: unknown
   links: unknown
   height: unknown
   parents: unknown
@@ -28,7 +30,7 @@ interface Body {
   note?: string
 }
 
-const domain = Buffer.from('replica/node/1\n')
+const domain = Buffer.from('replica/node/2\n')
 const frontier = 'vfr_228826dc9ec1a4fb'
 
 /** The seed of the vectors' key: bytes 00 to 1f. */
@@ -64,10 +66,19 @@ function event(text: string): string {
   return JSON.stringify(content).replace('"kind":', `"id":"vev_${digits}","kind":`)
 }
 
-const rootBody: Body = { v: 1, key, event: event('effect size'), links: [], height: 0, parents: [], frontier }
+/** The members of a body that are about its text. */
+function about(text: string): { size: number; event: Uint8Array; label: Uint8Array } {
+  const bytes = Buffer.from(text)
+  const label = Buffer.from(/"id":"vev_([0-9a-f]{16})"/.exec(text)?.[1] ?? '0'.repeat(16), 'hex')
+  return { size: bytes.length, event: sha256(bytes), label }
+}
+
+const rootText = event('effect size')
+const childText = event('is missing')
+const rootBody: Body = { v: 2, key, ...about(rootText), links: [], height: 0, parents: [], frontier }
 const rootBytes = signed(rootBody)
 const rootCid = CID.createV1(0x71, multihash.create(0x12, sha256(rootBytes)))
-const childBody: Body = { ...rootBody, event: event('is missing'), height: 1, parents: [rootCid] }
+const childBody: Body = { ...rootBody, ...about(childText), height: 1, parents: [rootCid] }
 
 function signed(body: Partial<Body>): Uint8Array {
   return dagCbor.encode({ sig: sign(dagCbor.encode(body)), body })
@@ -88,22 +99,28 @@ function patched(body: Body, from: string, to: string): Uint8Array {
 
 const text = (ascii: string): string => toHex(Buffer.from(ascii))
 
-function good(name: string, rule: string, body: Body): NodeVector {
+function good(name: string, rule: string, body: Body, text?: string): NodeVector {
   const bytes = signed(body)
-  const { event, links, parents } = body as { event: string; links: CID[]; parents: CID[] } & Body
+  const { size, event, label, links, parents } = body as ReturnType<typeof about> & {
+    links: CID[]
+    parents: CID[]
+  }
   const ok = {
     cid: CID.createV1(0x71, multihash.create(0x12, sha256(bytes))).toString(),
     key: toHex(body.key),
-    ...(event.length < 1000 ? { event } : { event_bytes: event.length }),
+    size,
+    event: toHex(event),
+    label: toHex(label),
     links: links.map(link => link.toString()),
     height: body.height,
     parents: parents.map(parent => parent.toString()),
     frontier: body.frontier,
+    ...(text === undefined ? {} : { text }),
   }
-  return { name, rule, in: shortened(bytes), ok }
+  return { name, rule, in: shortened(Buffer.concat([bytes, Buffer.from(text ?? '')])), ok }
 }
 
-/** A node that is refused. */
+/** A header or an item that is refused. */
 function bad(name: string, rule: string, bytes: Uint8Array, error = 'ERR_NODE_SHAPE'): NodeVector {
   return { name, rule, in: shortened(bytes), error }
 }
@@ -119,13 +136,14 @@ function shortened(bytes: Uint8Array): VectorBytes {
 }
 
 export function nodeVectors(): NodeVector[] {
-  return [...formVectors(), ...memberVectors(), ...sizeVectors(), ...signatureVectors()]
+  return [...formVectors(), ...memberVectors(), ...sizeVectors(), ...signatureVectors(), ...itemVectors()]
 }
 
 /** The map and its members: N11 to N13, and links as strict DAG-CBOR has them, N9. */
 function formVectors(): NodeVector[] {
   const root = toHex(rootBytes)
   const { links: _, ...withoutLinks } = rootBody
+  const { size: _size, ...withoutSize } = rootBody
   return [
     good('a node without parents', 'N11', rootBody),
     good('a node with one parent', 'N11', childBody),
@@ -137,17 +155,21 @@ function formVectors(): NodeVector[] {
     ),
     bad('body is text', 'N11', dagCbor.encode({ sig: new Uint8Array(64), body: 'body' })),
     bad('the node is an array', 'N11', dagCbor.encode([new Uint8Array(64), rootBody])),
-    bad('an eighth member in body', 'N11', signed({ ...rootBody, note: 'x' })),
+    bad('a tenth member in body', 'N11', signed({ ...rootBody, note: 'x' })),
     bad('links is missing', 'N11', signed(withoutLinks)),
-    bad('event is bytes', 'N11', signed({ ...rootBody, event: Buffer.from(event('effect size')) })),
+    bad('event is text', 'N11', signed({ ...rootBody, event: rootText })),
+    bad('size is missing', 'N11', signed(withoutSize)),
+    bad('label is text', 'N11', signed({ ...rootBody, label: 'vev_0123' })),
+    bad('size is bytes', 'N11', signed({ ...rootBody, size: Buffer.alloc(2) })),
     bad('links is null', 'N11', signed({ ...rootBody, links: null })),
     bad('parents is a link', 'N11', signed({ ...childBody, parents: rootCid })),
     bad('a parent is text', 'N11', signed({ ...childBody, parents: [rootCid.toString()] })),
     bad('a parent is bytes without a tag', 'N11', signed({ ...childBody, parents: [rootCid.bytes] })),
-    good('v is 1', 'N12', rootBody),
-    bad('v is 2', 'N12', signed({ ...rootBody, v: 2 })),
+    good('v is 2', 'N12', rootBody),
+    bad('v is 1', 'N12', signed({ ...rootBody, v: 1 })),
+    bad('v is 3', 'N12', signed({ ...rootBody, v: 3 })),
     bad('v is 0', 'N12', signed({ ...rootBody, v: 0 })),
-    bad('v is text', 'N12', signed({ ...rootBody, v: '1' })),
+    bad('v is text', 'N12', signed({ ...rootBody, v: '2' })),
     good('key and sig have their lengths', 'N13', rootBody),
     bad('key of 31 bytes', 'N13', signed({ ...rootBody, key: key.subarray(1) })),
     bad('key of 33 bytes', 'N13', signed({ ...rootBody, key: Buffer.concat([key, key.subarray(0, 1)]) })),
@@ -166,15 +188,15 @@ function formVectors(): NodeVector[] {
     ),
     bad('height is a float', 'N5', signed({ ...childBody, height: 1.5 }), 'ERR_CBOR'),
     bad(
-      'an event with a surrogate',
+      'a frontier name with a surrogate',
       'N6',
-      patched(rootBody, text('effect size'), `eda080${text('ect size')}`),
+      patched(rootBody, text('vfr_228826'), `${text('vfr_228')}eda080`),
       'ERR_CBOR',
     ),
     bad(
-      'an event with an overlong letter',
+      'a frontier name with an overlong letter',
       'N6',
-      patched(rootBody, text('effect size'), `c1a5${text('fect size')}`),
+      patched(rootBody, text('vfr_228826'), `${text('vfr_2288')}c1a5`),
       'ERR_CBOR',
     ),
     bad('body before sig', 'N7', bodyFirst(), 'ERR_CBOR'),
@@ -231,23 +253,38 @@ function memberVectors(): NodeVector[] {
 /** Sizes, and which fault is named where there are two: N14 and N19. */
 function sizeVectors(): NodeVector[] {
   const mib = 1024 * 1024
-  const long = { ...rootBody, event: 'a'.repeat(mib + 1) }
-  const huge = { ...rootBody, event: 'a'.repeat(1_095_872) }
+  const long = { ...rootBody, size: mib + 1 }
   return [
-    good('an event of letters beyond ASCII', 'N14', { ...rootBody, event: event('p < 0,05 · β-Amyloid · 𝛼') }),
-    good('an event of 1048576 bytes', 'N14', { ...rootBody, event: 'a'.repeat(mib) }),
-    bad('an event of 1048577 bytes', 'N14', signed(long), 'ERR_NODE_SIZE'),
-    good('a node of few bytes', 'N19', rootBody),
-    bad('a node of more bytes than any may have', 'N19', signed(huge), 'ERR_NODE_SIZE'),
-    bad('too long and not strict', 'N19', Buffer.concat([signed(huge), Buffer.alloc(1)]), 'ERR_NODE_SIZE'),
-    bad(
-      'not strict and of a wrong version',
-      'N19',
-      Buffer.concat([signed({ ...rootBody, v: 2 }), Buffer.alloc(1)]),
-      'ERR_CBOR',
-    ),
-    bad('not strict and an event too long', 'N19', Buffer.concat([signed(long), Buffer.alloc(1)]), 'ERR_CBOR'),
-    bad('another version and an event too long', 'N19', signed({ ...long, v: 2 })),
+    good('a text of 1048576 bytes', 'N14', { ...rootBody, size: mib }),
+    good('a text of no bytes', 'N14', { ...rootBody, size: 0 }),
+    bad('a text of 1048577 bytes', 'N14', signed(long), 'ERR_NODE_SIZE'),
+    bad('size -1', 'N14', signed({ ...rootBody, size: -1 })),
+    bad('a digest of 31 bytes', 'N14', signed({ ...rootBody, event: Buffer.alloc(31) })),
+    bad('a digest of 33 bytes', 'N14', signed({ ...rootBody, event: Buffer.alloc(33) })),
+    bad('a label of 7 bytes', 'N14', signed({ ...rootBody, label: Buffer.alloc(7) })),
+    bad('a label of 9 bytes', 'N14', signed({ ...rootBody, label: Buffer.alloc(9) })),
+    good('a header of few bytes', 'N19', rootBody),
+    bad('more bytes than any header has', 'N19', Buffer.concat([rootBytes, Buffer.alloc(47_296)]), 'ERR_NODE_SIZE'),
+    bad('a byte after a header of another version', 'N19', after(signed({ ...rootBody, v: 1 }))),
+    bad('a byte after a header with a text too long', 'N19', after(signed(long)), 'ERR_NODE_SIZE'),
+    bad('another version and a text too long', 'N19', signed({ ...long, v: 1 })),
+  ]
+}
+
+function after(bytes: Uint8Array): Uint8Array {
+  return Buffer.concat([bytes, Buffer.alloc(1)])
+}
+
+/** Headers with their text: N24. */
+function itemVectors(): NodeVector[] {
+  const item = (text: string): Uint8Array => Buffer.concat([rootBytes, Buffer.from(text)])
+  const letters = event('p < 0,05 · β-Amyloid · 𝛼')
+  return [
+    good('a header and its text', 'N24', rootBody, rootText),
+    good('a text of letters beyond ASCII', 'N24', { ...rootBody, ...about(letters) }, letters),
+    bad('a text of one byte less', 'N24', item(rootText.slice(0, -1))),
+    bad('a text of one byte more', 'N24', item(`${rootText} `)),
+    bad('another text of the same size', 'N24', item(rootText.replace('effect', 'affect')), 'ERR_NODE_TEXT'),
   ]
 }
 

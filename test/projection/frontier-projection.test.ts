@@ -51,7 +51,7 @@ async function afresh({ log }: Pick<Setting, 'log'>): Promise<string> {
   for await (const rows of log.scan({ from: 0 }))
     for (const { seq, bytes, parents } of rows) {
       ancestry.add(parents)
-      const text = toHex(decodeNode(bytes).event)
+      const text = toHex(decodeNode(bytes).text!)
       carriers.set(text, [...(carriers.get(text) ?? []), seq])
     }
   const authorities = { actors: [], verify }
@@ -61,7 +61,7 @@ async function afresh({ log }: Pick<Setting, 'log'>): Promise<string> {
     precedes: (a, b) => ancestry.precedes(a, b),
   })
   for (const { bytes } of await log.read([...(await replaySeqs(log))])) {
-    const { event: text } = decodeNode(bytes)
+    const text = decodeNode(bytes).text!
     vela.applyEvent(view, { text, nodes: carriers.get(toHex(text))! })
   }
   return printView(view)

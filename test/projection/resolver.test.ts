@@ -52,7 +52,7 @@ test('what was set apart is settled at one hub, and gone at both', async () => {
     [[conflict!.id, 'settled']],
   )
   const [node] = await right.replica.get(done.event, frontier)
-  const { text, actor } = node!.event
+  const { text, actor } = node!.event!
   assert.equal(actor, { id: 'reviewer:ada', type: 'human' })
   const signature = vela.eventSignature(text)!
   assert.is(signature.form, 'bare')
@@ -422,7 +422,7 @@ test('a reviewer who is a registered actor signs with the registered key, and no
   const { event: made } = await settling.accept(id, ADA)
   const [node] = await replica.get(made)
   const [record] = vela.readActors(JSON.stringify([actor]))
-  assert.is(vela.judgeEventSignature({ text: node!.event.text, head: node!.event }, [record!], verify), 'valid')
+  assert.is(vela.judgeEventSignature({ text: node!.event!.text, head: node!.event! }, [record!], verify), 'valid')
   const { file } = await exportFrontier(replica, mine.frontier)
   assert.equal(
     file.findings.map(({ retracted }) => retracted),

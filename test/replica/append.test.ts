@@ -47,7 +47,7 @@ test('a draft as JSON text keeps the spelling of its numbers', async () => {
     "reason":"numbers","payload":{"float":1.0,"integer":1,"large":18446744073709551615}}`
   const { cid } = await replica.append(FRONTIER, text)
   const [node] = await replica.get(cid)
-  const stored = Buffer.from(node!.event.text).toString('utf8')
+  const stored = Buffer.from(node!.event!.text).toString('utf8')
   assert.match(stored, '"payload":{"float":1.0,"integer":1,"large":18446744073709551615}')
 })
 
@@ -82,8 +82,8 @@ test('a draft as a value whose optional members are undefined is made as if they
   const input = { ...draft('one', { float: JsonNumber.float(1) }), timestamp: undefined, caveats: undefined } as unknown
   const { cid } = await replica.append(FRONTIER, input as EventDraft)
   const [node] = await replica.get(cid)
-  assert.is(node!.event.timestamp, NOW.toISOString())
-  assert.match(Buffer.from(node!.event.text).toString('utf8'), '"payload":{"float":1.0}')
+  assert.is(node!.event!.timestamp, NOW.toISOString())
+  assert.match(Buffer.from(node!.event!.text).toString('utf8'), '"payload":{"float":1.0}')
 })
 
 test('a whole event as a value is carried as it is, and refused under a foreign id', async () => {
@@ -116,7 +116,7 @@ test('a whole event as the array of its values is carried in its stored form', a
   const parts = [[target.type, target.id], [actor.id, actor.type], timestamp, reason, before_hash, after_hash, payload]
   const { cid } = await replica.append(FRONTIER, JSON.stringify([schema, id, kind, ...parts]))
   const [node] = await replica.get(cid)
-  assert.ok(equals(node!.event.text, text!))
+  assert.ok(equals(node!.event!.text, text!))
   const forged = JSON.stringify([schema, 'vev_0000000000000000', kind, ...parts])
   assert.is(await codeOf(replica.append(FRONTIER, forged)), 'ERR_EVENT_ID')
 })
@@ -128,7 +128,7 @@ test('a member that no event has is dropped from a whole event, whatever its val
   const more = `,"zzz":[1e999,"\\ud800",${'['.repeat(200)}${']'.repeat(200)}]}`
   const { cid } = await replica.append(FRONTIER, whole.slice(0, -1) + more)
   const [node] = await replica.get(cid)
-  assert.is(Buffer.from(node!.event.text).toString('utf8'), whole)
+  assert.is(Buffer.from(node!.event!.text).toString('utf8'), whole)
   const drafted = JSON.stringify(draft('drafted')).slice(0, -1) + more
   assert.is(await codeOf(replica.append(FRONTIER, drafted)), 'ERR_EVENT_SHAPE')
 })
@@ -167,8 +167,8 @@ test('a created frontier is named by its genesis event', async () => {
   assert.is(height, 0)
   assert.is(replica.frontier(), frontier)
   const [node] = await replica.get(event)
-  assert.is(node!.event.kind, 'frontier.created')
-  assert.is(node!.event.target.id, 'blood-brain barrier')
+  assert.is(node!.event!.kind, 'frontier.created')
+  assert.is(node!.event!.target.id, 'blood-brain barrier')
 })
 
 test('a merge joins the heads under one signed event, and needs two heads and a reason', async () => {

@@ -11,7 +11,7 @@ const test = suite('replica/changes')
 
 async function take(replica: Replica, options: ChangesOptions): Promise<[number, string][]> {
   const seen: [number, string][] = []
-  for await (const { seq, event } of replica.changes(FRONTIER, options)) seen.push([seq, event.reason])
+  for await (const { seq, event } of replica.changes(FRONTIER, options)) seen.push([seq, event!.reason])
   return seen
 }
 

@@ -61,7 +61,7 @@ export async function introduce(hub: Hub, laptop: Replica): Promise<void> {
 
 export async function reasons(replica: Replica): Promise<string[]> {
   const found: string[] = []
-  for await (const node of replica.events(FRONTIER)) found.push(node.event.reason)
+  for await (const node of replica.events(FRONTIER)) found.push(node.event!.reason)
   return found
 }
 

@@ -32,8 +32,8 @@ async function fork(at: Local) {
   const nodes: [reason: string, parents: number][] = []
   for await (const rows of logOf(at, report.frontier).scan({ from: 1 })) {
     for (const { bytes } of rows) {
-      const { event, parents } = decodeNode(bytes)
-      nodes.push([checkEvent(event).reason, parents.length])
+      const { text, parents } = decodeNode(bytes)
+      nodes.push([checkEvent(text!).reason, parents.length])
     }
   }
   return { ...report, nodes }

@@ -236,7 +236,7 @@ test('all 315 events of a real log go in, and come out as the same text', async 
   })
   assert.equal([report.read, report.added, report.refusedCount], [315, 315, 0])
   const ids: string[] = []
-  for await (const node of replica.events(FRONTIER)) ids.push(node.event.id)
+  for await (const node of replica.events(FRONTIER)) ids.push(node.event!.id)
   assert.equal(
     ids,
     JSON.parse(await fs.readFile(file, 'utf8')).map((event: { id: string }) => event.id),

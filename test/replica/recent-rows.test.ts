@@ -16,6 +16,8 @@ function entries(count: number, bytes = 10): NodeEntry[] {
   return Array.from({ length: count }, () => ({
     digest: empty,
     bytes: new Uint8Array(bytes),
+    headerBytes: bytes,
+    text: 'wanted',
     parents: [],
     height: 0,
     label: empty,

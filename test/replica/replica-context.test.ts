@@ -187,10 +187,10 @@ test('a fork is a new frontier with the events at hand; the base stays as it is'
   assert.equal([report.mapped, report.missing], [2, []])
   assert.is(replica.headsDigest(FRONTIER), before)
   const found: string[] = []
-  for await (const node of replica.events(report.frontier)) found.push(node.event.kind)
+  for await (const node of replica.events(report.frontier)) found.push(node.event!.kind)
   assert.equal(found, ['frontier.forked_from', 'finding.noted', 'finding.noted'])
   const [root] = await replica.get(report.cid)
-  const { payload } = JSON.parse(Buffer.from(root!.event.text).toString('utf8'))
+  const { payload } = JSON.parse(Buffer.from(root!.event!.text).toString('utf8'))
   assert.is(payload.base_frontier, FRONTIER)
   assert.is(payload.base_root, before)
 })

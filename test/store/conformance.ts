@@ -121,6 +121,67 @@ export function storeSuite(engine: Engine): void {
     assert.is(seen.length, nodes.length)
   })
 
+  test('texts are put in and taken out, and are counted and listed by their state', async () => {
+    await using opened = await engine.open()
+    const log = await opened.store.track(frontier)
+    const [first, ...rest] = madeChain('text', 3)
+    const wanted = madeNode('w', [rest.at(-1)!], { text: 'wanted' })
+    const leftOut = madeNode('l', [wanted], { text: 'left-out' })
+    await log.commit([first!, ...rest, wanted, leftOut])
+    const heads = toHex(log.headsDigest())
+    const none = { here: 0, wanted: 0, 'left-out': 0, erased: 0, void: 0 }
+    assert.equal(log.texts(), { ...none, here: 3, wanted: 1, 'left-out': 1 })
+    await log.setTexts([
+      { seq: 3, text: utf8('w') },
+      { seq: 0, state: 'erased' },
+      { seq: 1, state: 'left-out' },
+    ])
+    const again = (await opened.reopen()).frontier(frontier)
+    assert.equal(again.texts(), { ...none, here: 2, 'left-out': 2, erased: 1 })
+    assert.equal(await again.absent('left-out', { limit: 9 }), [1, 4])
+    assert.equal(await again.absent('left-out', { after: 1, limit: 9 }), [4])
+    assert.equal(await again.absent('left-out', { limit: 1 }), [1])
+    assert.equal(await again.absent('wanted', { limit: 9 }), [])
+    const rows = await again.read([0, 1, 2, 3, 4])
+    assert.equal(
+      rows.map(row => row.text),
+      ['erased', 'left-out', 'here', 'here', 'left-out'],
+    )
+    assert.equal(
+      rows.map(row => row.bytes.length > row.headerBytes),
+      [false, false, true, true, false],
+    )
+    assert.ok(equals(rows[3]!.bytes.subarray(rows[3]!.headerBytes), utf8('w')))
+    assert.is(toHex(again.headsDigest()), heads)
+    assert.equal(await again.locate([first!.digest]), [{ seq: 0, height: 0 }])
+    assert.equal(await faults(opened.store), [])
+  })
+
+  test('a text that is not the node’s, a node twice and a node beyond the end change nothing', async () => {
+    await using opened = await engine.open()
+    const log = await opened.store.track(frontier)
+    await log.commit([madeNode('a', [], { text: 'wanted' }), madeNode('b')])
+    const before = log.texts()
+    for (const changes of [
+      [{ seq: 0, text: utf8('b') }],
+      [{ seq: 0, text: new Uint8Array() }],
+      [
+        { seq: 0, state: 'erased' as const },
+        { seq: 0, text: utf8('a') },
+      ],
+    ]) {
+      await throwsTypeError('texts that do not fit', () => log.setTexts(changes))
+    }
+    await throwsCode('ERR_NOT_FOUND', () =>
+      log.setTexts([
+        { seq: 1, state: 'erased' },
+        { seq: 2, state: 'erased' },
+      ]),
+    )
+    await log.setTexts([{ seq: 1, text: utf8('b') }])
+    assert.equal(log.texts(), before)
+  })
+
   test('a snapshot has the first nodes of the log, in both directions, and no others', async () => {
     await using opened = await engine.open()
     const { nodes } = await mesh(opened.store)

@@ -1,18 +1,17 @@
 // Builds signed nodes for tests and benchmarks. Equal arguments give equal bytes.
 
-import { compare, type Digest, sha256 } from '../../src/base/bytes.ts'
+import { compare, concat, type Digest, sha256 } from '../../src/base/bytes.ts'
+import { ReplicaError } from '../../src/base/errors.ts'
 import type { Key } from '../../src/crypto/key.ts'
-import { type DocumentLink, encodeBody, encodeNode, signingBytes } from '../../src/node/node.ts'
+import { eventIdPrefixOf } from '../../src/event/event-scanner.ts'
+import { type DocumentLink, encodeBody, encodeHeader, signingBytes } from '../../src/node/node.ts'
+import type { NodeEntry } from '../../src/store/store.ts'
 
 /** A node that others can be built on, whether it is admitted or not. */
-export interface Made {
-  readonly bytes: Uint8Array
-  readonly digest: Digest
-  readonly height: number
-}
+export type Made = NodeEntry
 
 export interface NodeParts {
-  /** Canonical JSON of the event, UTF-8. */
+  /** The text, whatever it is. */
   readonly event: Uint8Array
   readonly frontier: string
   /** In any order. */
@@ -24,20 +23,30 @@ export interface NodeParts {
   readonly sig?: Uint8Array
 }
 
-/** Returns a node with these parts by `key`. */
+/** Returns what a header says of a text; a text without an id has a label of zeros. */
+export function referenceTo(text: Uint8Array): { size: number; event: Digest; label: Uint8Array } {
+  return { size: text.length, event: sha256(text), label: labelOf(text) }
+}
+
+function labelOf(text: Uint8Array): Uint8Array {
+  try {
+    return eventIdPrefixOf(text)
+  } catch (error) {
+    if (error instanceof ReplicaError) return new Uint8Array(8)
+    throw error
+  }
+}
+
+/** Returns a node with these parts by `key`, as the gate would commit it. */
 export function buildNode(key: Pick<Key, 'publicKeyBytes' | 'sign'>, parts: NodeParts): Made {
-  const { event, frontier, parents = [], links = [] } = parts
-  const height = parts.height ?? parents.reduce((max, parent) => Math.max(max, parent.height + 1), 0)
-  const body = encodeBody({
-    key: key.publicKeyBytes,
-    event,
-    links,
-    height,
-    parents: parents.map(parent => parent.digest).sort(compare),
-    frontier,
-  })
-  const bytes = encodeNode(body, parts.sig ?? key.sign(signingBytes(body)))
-  return { bytes, digest: sha256(bytes), height }
+  const { event: text, frontier, parents: on = [], links = [] } = parts
+  const height = parts.height ?? on.reduce((max, parent) => Math.max(max, parent.height + 1), 0)
+  const parents = on.map(parent => parent.digest).sort(compare)
+  const { size, event, label } = referenceTo(text)
+  const body = encodeBody({ key: key.publicKeyBytes, size, event, label, links, height, parents, frontier })
+  const header = encodeHeader(body, parts.sig ?? key.sign(signingBytes(body)))
+  const bytes = concat([header, text])
+  return { digest: sha256(header), bytes, headerBytes: header.length, text: 'here', parents, height, label, event }
 }
 
 /** Returns `count` nodes, each a child of the one before it, the first a child of `root`. */

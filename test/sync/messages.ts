@@ -53,7 +53,7 @@ type Broken = readonly [name: string, change: { readonly [member: string]: unkno
 /** Each message, and what is wrong with the others: members changed, added, or (undefined) taken away. */
 const messages: readonly (readonly [Message, ...Broken[]])[] = [
   [
-    { t: 'hello', versions: [1], hub: 'hub:main', key, nonce: id, caps: ['deflate'], limits },
+    { t: 'hello', versions: [2], hub: 'hub:main', key, nonce: id, caps: ['deflate'], limits },
     ['without a version', { versions: [] }],
     ['with a short nonce', { nonce: store }],
     ['with limits that lack one', { limits: { frame: 1, creditBytes: 1 } }],

@@ -5,7 +5,14 @@ import { sha256, utf8 } from '../../src/base/bytes.ts'
 import type { Key } from '../../src/crypto/key.ts'
 import { ownLimits } from '../../src/sync/connection.ts'
 import { proofBytes, type Role } from '../../src/sync/handshake.ts'
-import { decodeMessage, encodeMessage, type HelloMessage, type Message, SUBPROTOCOL } from '../../src/sync/message.ts'
+import {
+  decodeMessage,
+  encodeMessage,
+  type HelloMessage,
+  type Message,
+  PROTOCOL_VERSION,
+  SUBPROTOCOL,
+} from '../../src/sync/message.ts'
 
 export interface Closed {
   /** WebSocket close code. */
@@ -72,7 +79,7 @@ export class RawClient {
   hello(changes: Partial<HelloMessage> = {}): HelloMessage {
     return {
       t: 'hello',
-      versions: [1],
+      versions: [PROTOCOL_VERSION],
       hub: 'hub:raw',
       key: this.key.publicKeyBytes,
       nonce: sha256(utf8('raw nonce')),

@@ -5,7 +5,13 @@ import { hasCode, ReplicaError } from '../../src/base/errors.ts'
 import type { SetTimer } from '../../src/base/timer.ts'
 import { ownLimits, type SessionConfig } from '../../src/sync/connection.ts'
 import { proofBytes } from '../../src/sync/handshake.ts'
-import { decodeMessage, encodeMessage, type HelloMessage, type Message } from '../../src/sync/message.ts'
+import {
+  decodeMessage,
+  encodeMessage,
+  type HelloMessage,
+  type Message,
+  PROTOCOL_VERSION,
+} from '../../src/sync/message.ts'
 import type { Link } from '../../src/transport/link.ts'
 
 export class RawPeer {
@@ -29,7 +35,7 @@ export class RawPeer {
 
   hello(changes: Partial<HelloMessage> = {}): void {
     const { hub, key, nonce } = this.config
-    this.send({ t: 'hello', versions: [1], hub, key, nonce, caps: [], limits: ownLimits(), ...changes })
+    this.send({ t: 'hello', versions: [PROTOCOL_VERSION], hub, key, nonce, caps: [], limits: ownLimits(), ...changes })
   }
 
   prove(): void {

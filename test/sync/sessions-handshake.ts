@@ -1,7 +1,7 @@
 // Sessions of the handshake and of requests, S8 to S15.
 
 import type { SessionConfig } from '../../src/sync/connection.ts'
-import type { Message } from '../../src/sync/message.ts'
+import { type Message, PROTOCOL_VERSION } from '../../src/sync/message.ts'
 import { FRONTIER, keyOf } from './local.ts'
 import { Scene } from './scene.ts'
 import { madeUp, openOf, pair, ready, type Session } from './session-parts.ts'
@@ -57,7 +57,7 @@ export const handshake: Session[] = [
     async run() {
       const { scene } = await pair()
       await scene.feed('hub', { in: 'start' })
-      await scene.forge('hub', { ...helloOf(scene.client.config), versions: [2, 1], caps: ['telepathy'] })
+      await scene.forge('hub', { ...helloOf(scene.client.config), versions: [3, 2], caps: ['telepathy'] })
       return scene
     },
   },
@@ -69,7 +69,7 @@ export const handshake: Session[] = [
     async run() {
       const { scene } = await pair()
       await scene.feed('hub', { in: 'start' })
-      await scene.forge('hub', { ...helloOf(scene.client.config), versions: [2] })
+      await scene.forge('hub', { ...helloOf(scene.client.config), versions: [1] })
       return scene
     },
   },
@@ -186,7 +186,7 @@ export const handshake: Session[] = [
 function helloOf(config: SessionConfig): Message & { t: 'hello' } {
   const limits = { frame: 2_097_152, creditBytes: 2_097_152, creditNodes: 1024 }
   const { hub, key, nonce } = config
-  return { t: 'hello', versions: [1], hub, key, nonce, caps: ['deflate'], limits }
+  return { t: 'hello', versions: [PROTOCOL_VERSION], hub, key, nonce, caps: ['deflate'], limits }
 }
 
 function proofOf(scene: Scene, by: 'client' | 'hub'): Uint8Array {

@@ -122,7 +122,7 @@ async function* exportPieces(
     return { text, events: 1 }
   }
   for await (const { event } of replica.events(form.frontier, { signal }))
-    if (form.all || !isOwn(event)) yield piece(event.text)
+    if (event !== undefined && (form.all || !isOwn(event))) yield piece(event.text)
   if (form.journal) for await (const { text } of replica.journalEvents(form.frontier)) yield piece(text)
   if (isList) yield { text: between === '[\n' ? '[]\n' : '\n]\n', events: 0 }
 }

@@ -7,6 +7,7 @@ import type { CborValue } from '../../cbor/dag-cbor.ts'
 import type { JournalEntry } from '../../replica/journal.ts'
 import type { NodeView } from '../../replica/node-view.ts'
 import type { Replica } from '../../replica/replica.ts'
+import type { TextState } from '../../store/store.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION, type OptionSpec } from '../command-spec.ts'
@@ -128,7 +129,8 @@ async function* last<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<T
   yield* kept
 }
 
-function logCells({ cid, event }: NodeView): string[] {
+function logCells({ cid, id, text, event }: NodeView): string[] {
+  if (event === undefined) return [shortCid(cid), id, `(${textState(text)})`]
   return [shortCid(cid), event.id, event.timestamp.slice(0, 19), event.kind, event.actor.id, event.target.id]
 }
 
@@ -137,10 +139,20 @@ function graphLines(node: NodeView, graph: LogGraph): string[] {
   return [`${mark}  ${logCells(node).join('  ')}`, ...below]
 }
 
-/** Returns a node as JSON; the event is embedded as the signed text. */
+/** Returns the state of a text that is not here, in words. */
+export function textState(text: TextState): string {
+  return `text ${text === 'left-out' ? 'left out' : text}`
+}
+
+/**
+ * Returns a node as JSON; the event is embedded as the signed text, or null if its text is not
+ * here.
+ */
 export function nodeFields(node: NodeView): { [key: string]: Printable } {
-  const { seq, cid, height, parents, links, key, frontier, event } = node
-  return { cid, seq, height, parents, links, key, frontier, event: new RawJson(event.text) }
+  const { seq, cid, id, height, parents, links, key, frontier, text, event } = node
+  const place = { cid, seq, height, parents, links, key, frontier }
+  if (event === undefined) return { ...place, id, text, event: null }
+  return { ...place, event: new RawJson(event.text) }
 }
 
 async function runShow(context: StoreContext, args: Args): Promise<ExitCode> {
@@ -169,9 +181,11 @@ function nodeLines(node: NodeView, index: number): string[] {
       ['height', thousands(node.height)],
       ...node.parents.map((parent, i) => [i === 0 ? 'parents' : '', parent]),
       ...node.links.map((link, i) => [i === 0 ? 'links' : '', link]),
-      ['event', event.id],
+      ['event', node.id],
     ]),
-    ...indentJson(Buffer.from(event.text).toString('utf8')).map(line => `  ${line}`),
+    ...(event === undefined
+      ? [`  (${textState(node.text)})`]
+      : indentJson(Buffer.from(event.text).toString('utf8')).map(line => `  ${line}`)),
   ]
 }
 

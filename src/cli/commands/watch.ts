@@ -13,6 +13,7 @@ import { FRONTIER_OPTION } from '../command-spec.ts'
 import type { ShortLivedStore } from '../short-lived-store.ts'
 import { type Printable, RawJson } from '../terminal/json-output.ts'
 import { type Output, usage } from '../terminal/output.ts'
+import { textState } from './log.ts'
 
 const watch: Command = {
   name: 'watch',
@@ -148,8 +149,8 @@ async function readOn(replica: Replica, from: WatchPosition, kinds: readonly str
   for await (const node of replica.nodes(from.frontier, { since: cursor })) {
     if (nodes.length === from.left || bytes >= CLI_LIMITS.watchBytesMax) return read(false)
     cursor = node.seq + 1
-    if (kinds.length > 0 && !kinds.includes(node.event.kind)) continue
-    bytes += node.event.text.length
+    if (kinds.length > 0 && !(node.event !== undefined && kinds.includes(node.event.kind))) continue
+    bytes += node.event?.text.length ?? 0
     nodes.push(node)
   }
   return read(true)
@@ -174,11 +175,13 @@ async function printChange(out: Output, args: Args, node: NodeView): Promise<voi
 }
 
 /** Returns an event as JSON; `cursor` continues after it. */
-function changeFields({ seq, cid, height, key, parents, event }: NodeView): Printable {
+function changeFields({ seq, cid, id, height, key, parents, text, event }: NodeView): Printable {
+  if (event === undefined) return { cursor: seq + 1, seq, cid, height, key, parents, id, text, event: null }
   return { cursor: seq + 1, seq, cid, height, key, parents, event: new RawJson(event.text) }
 }
 
-function changeLine({ seq, event }: NodeView): string {
-  const { id, kind, actor, target, reason } = event
+function changeLine({ seq, id, text, event }: NodeView): string {
+  if (event === undefined) return [String(seq + 1).padStart(6), id, `(${textState(text)})`].join('  ')
+  const { kind, actor, target, reason } = event
   return [String(seq + 1).padStart(6), id, kind, `${target.type}:${target.id}`, actor.id, reason].join('  ')
 }

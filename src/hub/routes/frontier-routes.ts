@@ -33,7 +33,10 @@ export function heads(hub: HubContext, { params }: RequestContext): RouteRespons
   return jsonResponse(`${JSON.stringify(members)}\n`, { tag: digest })
 }
 
-/** Returns the bytes of a stored node, or of a block of a linked document, of any frontier. */
+/**
+ * Returns the header of a stored node, or the bytes of a block of a linked document, of any
+ * frontier.
+ */
 export async function block(hub: HubContext, { params }: RequestContext): Promise<RouteResponse> {
   const { codec, digest } = parseCid(params[0]!)
   for (const frontier of hub.context.frontiers.values()) {
@@ -47,7 +50,9 @@ export async function block(hub: HubContext, { params }: RequestContext): Promis
 
 async function nodeBytes({ log }: Frontier, digest: Digest): Promise<Uint8Array | undefined> {
   const [location] = await log.locate([digest])
-  return location === undefined ? undefined : (await log.read([location.seq]))[0]!.bytes
+  if (location === undefined) return undefined
+  const row = (await log.read([location.seq]))[0]!
+  return row.bytes.subarray(0, row.headerBytes)
 }
 
 /** Under a raw CID any document block is returned, under a DAG-CBOR CID only a list of chunks. */

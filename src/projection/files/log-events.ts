@@ -1,8 +1,9 @@
-// What a stored log holds of a whole frontier: its events in replay order, the base document that counts, which is its owner's, and the
-// proposals that its nodes link (protocol/frontier.md, F19). A link to anything else is left alone.
+// What a stored log holds of a whole frontier: its events in replay order, the base document that
+// counts, which is its owner's, and the proposals that its nodes link (protocol/frontier.md, F19).
+// A link to anything else is left alone.
 
 import type { Registry } from '../../admission/registry.ts'
-import { sha256, toHex } from '../../base/bytes.ts'
+import { toHex } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import { FETCH_LIMITS } from '../../base/limits.ts'
 import { checkEvent, type EventHead } from '../../event/event.ts'
@@ -25,9 +26,15 @@ export interface LogEvent {
   readonly head: EventHead
   /** SHA-256 of the text, 64 hex digits. */
   readonly digest: string
-  /** Whether it counts in replay: what hubs say of the frontier itself does only by a registered signer. */
+  /**
+   * Whether it counts in replay: what hubs say of the frontier itself does only by a registered
+   * signer.
+   */
   readonly counts: boolean
-  /** The nodes that carry it and count, by their places in replay order; absent where nothing is known of nodes. */
+  /**
+   * The nodes that carry it and count, by their places in replay order; absent where nothing is
+   * known of nodes.
+   */
   readonly nodes?: readonly number[]
 }
 
@@ -44,7 +51,9 @@ export interface LogContents {
   readonly events: readonly LogEvent[]
   /** The last in replay order of the owner's; where there is none, the last of any. */
   readonly base: Base | undefined
-  /** What looks like one, the one that counts among them, in the order of the nodes that link them. */
+  /**
+   * What looks like one, the one that counts among them, in the order of the nodes that link them.
+   */
   readonly bases: readonly BaseLinked[]
   /** By the text of their links, in the order of the nodes that link them. */
   readonly documents: ReadonlyMap<string, Uint8Array>
@@ -55,7 +64,10 @@ export interface LogContents {
 /** Kinds that are of this program and no part of a frontier that others read. */
 const OWN_KINDS: ReadonlySet<string> = new Set(['frontier.merged'])
 
-/** The member of a genesis event's payload by which it is no event of the frontier but carries a base document. */
+/**
+ * The member of a genesis event's payload by which it is no event of the frontier but carries a
+ * base document.
+ */
 export const CARRIED = 'base_document'
 
 /** What is read of a frontier. The log may be a snapshot; the registry is the present one. */
@@ -82,14 +94,16 @@ export async function readLogContents(
       const node = decodeNode(bytes)
       // Nodes that carry an event once more may link what the first one doesn't.
       for (const link of node.links) links.add(link, toHex(node.key))
-      const digest = toHex(sha256(node.event))
+      const { text } = node
+      if (text === undefined) continue
+      const digest = toHex(node.event)
       const others = carriers.get(digest)
-      const counting = !needsRegisteredSigner(node.event) || standing(node.key) ? [place] : []
+      const counting = !needsRegisteredSigner(text) || standing(node.key) ? [place] : []
       carriers.set(digest, [...(others ?? []), ...counting])
       if (others !== undefined) continue
-      const head = checkEvent(node.event)
-      const event = { text: node.event, head, digest, counts: true }
-      if (!isOwn({ kind: head.kind, text: node.event })) events.push(event)
+      const head = checkEvent(text)
+      const event = { text, head, digest, counts: true }
+      if (!isOwn({ kind: head.kind, text })) events.push(event)
     }
   }
   const judged = events.map(event => {
@@ -105,7 +119,10 @@ interface Linked {
   readonly keys: Set<string>
 }
 
-/** Documents by the text of their links, in the order of the last nodes that link them: the owner's, and all. */
+/**
+ * Documents by the text of their links, in the order of the last nodes that link them: the owner's,
+ * and all.
+ */
 class Links {
   readonly all = new Map<string, Linked>()
   readonly #owned = new Set<string>()
@@ -125,14 +142,19 @@ class Links {
     this.#owned.add(name)
   }
 
-  /** The owner's first, each part from the last on: what others link can't crowd out what counts. */
+  /**
+   * The owner's first, each part from the last on: what others link can't crowd out what counts.
+   */
   *weightiest(): Generator<[string, DocumentLink]> {
     const others = [...this.all.keys()].filter(name => !this.#owned.has(name))
     for (const name of [...this.#owned].reverse().concat(others.reverse())) yield [name, this.all.get(name)!.link]
   }
 }
 
-/** Whether an event is this program's own matter: it joins heads, or carries documents that no other node links. */
+/**
+ * Whether an event is this program's own matter: it joins heads, or carries documents that no other
+ * node links.
+ */
 export function isOwn({ kind, text }: { kind: string; text: Uint8Array }): boolean {
   if (OWN_KINDS.has(kind)) return true
   if (kind !== 'frontier.created') return false
@@ -171,7 +193,10 @@ function startsWith(bytes: Uint8Array, text: string): boolean {
   return Buffer.from(bytes.subarray(0, text.length)).toString('latin1') === text
 }
 
-/** Any registered peer may link what looks like a base; one that no frontier can be made of is passed over. */
+/**
+ * Any registered peer may link what looks like a base; one that no frontier can be made of is
+ * passed over.
+ */
 function firstUsable(
   bases: ReadonlyMap<string, Uint8Array>,
   { frontier, read }: { frontier: string; read: ReadonlyMap<string, Uint8Array> },

@@ -100,6 +100,11 @@ export interface Database {
   tables(): TableFile[]
   /** Moves all data from memory tables and the write-ahead log into table files. */
   flush(): Promise<void>
+  /**
+   * Removes from the files all former values of the keys from `first` to `last`. The former
+   * values must lie in table files when the keys are written: call `flush` before that write.
+   */
+  purge(first: Uint8Array, last: Uint8Array): Promise<void>
   /** Closes the database. */
   close(): Promise<void>
 }
@@ -208,15 +213,26 @@ class LevelDatabase implements Database {
     }))
   }
 
+  async purge(first: Uint8Array, last: Uint8Array): Promise<void> {
+    // The new value moves to a level above the former one, and the compaction of the range merges
+    // the two.
+    await this.#compact(first, last)
+    await this.flush()
+  }
+
   async flush(): Promise<void> {
     // To compact an empty range only moves the memory table. That does not report an error; the
     // write after it does.
     const beyond = Buffer.alloc(16, 0xff)
-    const level = this.#level as unknown as { compactRange(start: Uint8Array, end: Uint8Array): Promise<void> }
-    await this.#run(() => level.compactRange(beyond, beyond))
+    await this.#compact(beyond, beyond)
     const probe = new Batch()
     probe.delete(Buffer.alloc(1))
     await this.write(probe, { sync: false })
+  }
+
+  async #compact(first: Uint8Array, last: Uint8Array): Promise<void> {
+    const level = this.#level as unknown as { compactRange(start: Uint8Array, end: Uint8Array): Promise<void> }
+    await this.#run(() => level.compactRange(first, last))
   }
 
   async close(): Promise<void> {

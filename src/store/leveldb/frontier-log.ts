@@ -8,6 +8,7 @@ import { STORE_LIMITS } from '../../base/limits.ts'
 import { type Heads, type HeadsChange, headsChange } from '../heads.ts'
 import { LogSnapshot } from '../log-snapshot.ts'
 import type {
+  AbsentState,
   DocumentStore,
   FrontierStore,
   NodeEntry,
@@ -16,13 +17,16 @@ import type {
   NodeRow,
   RecordChange,
   ScanOptions,
+  TextChange,
+  TextCounts,
 } from '../store.ts'
-import { checkNodes, corruptionError } from '../validate.ts'
+import { checkNodes, checkText, checkTextChanges, corruptionError } from '../validate.ts'
 import type { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch } from './database.ts'
-import { decodeRow, encodeRow, indexKey, NODE, number32, readStreamKey, streamKey } from './keys.ts'
+import { decodeRow, encodeRow, indexKey, NODE, number32, readStreamKey, streamKey, withText } from './keys.ts'
 import type { NodeIndex } from './node-index.ts'
 import type { LevelDbRecords } from './records.ts'
+import { pendingKey, type TextIndex } from './text-index.ts'
 
 /** Parts of a frontier's log. */
 export interface FrontierParts {
@@ -32,6 +36,7 @@ export interface FrontierParts {
   readonly records: LevelDbRecords
   readonly heads: Heads
   readonly documents: DocumentStore
+  readonly texts: TextIndex
 }
 
 /** The log of one frontier. */
@@ -116,6 +121,48 @@ export class LevelDbFrontierStore implements FrontierStore {
     return new LogSnapshot(this, nodes)
   }
 
+  texts(): TextCounts {
+    return this.#parts.texts.counts(this.nodes)
+  }
+
+  async absent(state: AbsentState, options: { after?: number; limit: number }): Promise<number[]> {
+    this.#parts.writer.mutex.assertOpen()
+    const seqs = await this.#parts.texts.list(state, options)
+    return seqs.filter(seq => seq < this.nodes)
+  }
+
+  async setTexts(changes: readonly TextChange[]): Promise<void> {
+    checkTextChanges(changes)
+    await this.#parts.writer.mutex.run(() => this.#setTexts(changes))
+  }
+
+  async #setTexts(changes: readonly TextChange[]): Promise<void> {
+    const { writer, texts } = this.#parts
+    writer.assertWritable()
+    const beyond = changes.find(({ seq }) => !(seq >= 0 && seq < this.nodes))
+    if (beyond !== undefined) throw new ReplicaError('ERR_NOT_FOUND', `${this.name} has no node ${beyond.seq}`)
+    const keys = changes.map(({ seq }) => streamKey(this.#ordinal, seq, NODE))
+    const values = await writer.log.getMany(keys)
+    const batch = new Batch()
+    const seqs: number[] = []
+    let erases = false
+    for (const [at, change] of changes.entries()) {
+      const row = decodeRow(this.name, change.seq, values[at])
+      const state = 'text' in change ? 'here' : change.state
+      if (row.text === state) continue
+      const text = 'text' in change ? change.text : undefined
+      if (text !== undefined) checkText(text, row.event)
+      batch.put(keys[at]!, withText(row, state, text))
+      batch.put(pendingKey(this.#ordinal, change.seq), new Uint8Array())
+      seqs.push(change.seq)
+      erases ||= state === 'erased'
+    }
+    if (seqs.length === 0) return
+    if (erases) await writer.log.flush()
+    await writer.write(writer.log, batch, { sync: true })
+    await texts.settle(seqs)
+  }
+
   async findByLabel(label: Uint8Array): Promise<number[]> {
     this.#parts.writer.mutex.assertOpen()
     const seqs = await this.#parts.index.findByLabel(this.#ordinal, label)
@@ -144,17 +191,18 @@ export class LevelDbFrontierStore implements FrontierStore {
   }
 
   async #commit(nodes: readonly NodeEntry[], changes: readonly RecordChange[]): Promise<number> {
-    const { writer, stream, index, records, heads } = this.#parts
+    const { writer, stream, index, records, heads, texts } = this.#parts
     const first = this.nodes
     const found = checkNodes(nodes, first)
     const log = new Batch()
     const derived = new Batch()
-    const indexed = nodes.map(({ digest, height, label, event }, at) => ({
+    const indexed = nodes.map(({ digest, height, label, event, text }, at) => ({
       seq: first + at,
       digest,
       height,
       label,
       event,
+      text,
     }))
     const [outside, events, planned] = await Promise.all([
       this.#parentSeqs(found.outside),
@@ -178,6 +226,7 @@ export class LevelDbFrontierStore implements FrontierStore {
     })
     heads.apply(change)
     index.cacheLocations(this.#ordinal, indexed)
+    texts.add(nodes)
     planned.apply()
     return first
   }
@@ -211,8 +260,8 @@ export class LevelDbFrontierStore implements FrontierStore {
   }
 
   #row(seq: number, value: Uint8Array | undefined): NodeRow {
-    const { digest, bytes, parents } = decodeRow(this.name, seq, value)
-    return { seq, digest, bytes, parents }
+    const { digest, bytes, headerBytes, text, parents } = decodeRow(this.name, seq, value)
+    return { seq, digest, bytes, headerBytes, text, parents }
   }
 
   #missing(seq: number): ReplicaError {

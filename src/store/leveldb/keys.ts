@@ -6,8 +6,9 @@
 
 import * as zlib from 'node:zlib'
 import { asBuffer, type Digest, equals, sha256, toHex } from '../../base/bytes.ts'
-import type { HeldNode, NodeEntry, NodeLocation, NodeRow, Wait } from '../store.ts'
+import type { HeldNode, NodeEntry, NodeLocation, NodeRow, TextState, Wait } from '../store.ts'
 import { corruptionError, WAIT_KINDS } from '../validate.ts'
+import { TEXT_CODE, textStateOf } from './text-state.ts'
 
 // ## log/
 
@@ -48,24 +49,33 @@ export function tagKey(tag: string, rest: Uint8Array): Buffer {
   return Buffer.concat([head, rest])
 }
 
-const ROW_FIXED = 81
+const ROW_FIXED = 83
 
 /**
- * Encodes a row (T10): crc ‖ number of parents ‖ height ‖ label ‖ event ‖ digest ‖ parents ‖ node.
- * The part before the node is the head, which the checksum covers.
+ * Encodes a row (T10): crc ‖ number of parents ‖ height ‖ label ‖ event ‖ digest ‖ header size ‖
+ * parents ‖ state of the text ‖ item. The part before the state never changes. It is the head,
+ * which the checksum covers.
  */
 export function encodeRow(node: NodeEntry, parents: readonly number[]): { row: Buffer; head: Buffer } {
   const headBytes = ROW_FIXED + 4 * parents.length
-  const row = Buffer.allocUnsafe(headBytes + node.bytes.length)
+  const row = Buffer.allocUnsafe(headBytes + 1 + node.bytes.length)
   row[4] = parents.length
   row.writeUInt32BE(node.height, 5)
   row.set(node.label, 9)
   row.set(node.event, 17)
   row.set(node.digest, 49)
+  row.writeUInt16BE(node.headerBytes, 81)
   for (const [at, parent] of parents.entries()) row.writeUInt32BE(parent, ROW_FIXED + 4 * at)
   row.writeUInt32BE(zlib.crc32(row.subarray(4, headBytes)), 0)
-  row.set(node.bytes, headBytes)
+  row[headBytes] = TEXT_CODE[node.text]
+  row.set(node.bytes, headBytes + 1)
   return { row, head: row.subarray(0, headBytes) }
+}
+
+/** Returns a row with its text in another state; `text` goes with `here`. */
+export function withText(row: StoredRow, state: TextState, text: Uint8Array = new Uint8Array()): Buffer {
+  const { head, bytes, headerBytes } = row
+  return Buffer.concat([head, Buffer.of(TEXT_CODE[state]), bytes.subarray(0, headerBytes), text])
 }
 
 /** A row, with the members that the index needs. */
@@ -90,20 +100,28 @@ export function decodeRow(frontier: string, seq: number, stored: Uint8Array | un
   if (value.length < end || zlib.crc32(value.subarray(4, end)) !== value.readUInt32BE(0)) {
     throw fail('the head of its row is damaged')
   }
-  const bytes = value.subarray(end)
-  const digest = value.subarray(49, ROW_FIXED)
-  if (!equals(sha256(bytes), digest)) throw fail('its bytes are damaged')
+  const bytes = value.subarray(end + 1)
+  const headerBytes = value.readUInt16BE(81)
+  const digest = value.subarray(49, 81)
+  const event = value.subarray(17, 49)
+  const text = textStateOf(value[end])
+  if (text === undefined) throw fail('the state of its text is damaged')
+  if (!equals(sha256(bytes.subarray(0, headerBytes)), digest)) throw fail('its header is damaged')
+  if ((text === 'here') !== bytes.length > headerBytes) throw fail('its text is not what the row says')
+  if (text === 'here' && !equals(sha256(bytes.subarray(headerBytes)), event)) throw fail('its text is damaged')
   const parents: number[] = []
   for (let at = ROW_FIXED; at < end; at += 4) parents.push(value.readUInt32BE(at))
   return {
     seq,
     digest,
     bytes,
+    headerBytes,
+    text,
     parents,
     head: value.subarray(0, end),
     height: value.readUInt32BE(5),
     label: value.subarray(9, 17),
-    event: value.subarray(17, 49),
+    event,
   }
 }
 
@@ -190,9 +208,9 @@ export function unseal(key: Uint8Array, stored: Uint8Array): Buffer | undefined 
 
 /**
  * Tags of index/: `a` checksum of held/, `c` tail of a stream, `d` digest → location, `e` event →
- * first node, `h` head, `x` further node of an event.
+ * first node, `h` head, `t` text that is not here, `x` further node of an event.
  */
-export type IndexTag = 'a' | 'c' | 'd' | 'e' | 'h' | 'x'
+export type IndexTag = 'a' | 'c' | 'd' | 'e' | 'h' | 't' | 'x'
 
 /** Returns tag (1) ‖ ordinal (4) ‖ rest. */
 export function indexKey(tag: IndexTag, ordinal: number, ...rest: readonly Uint8Array[]): Buffer {
@@ -380,11 +398,11 @@ export function decodeShare(key: Uint8Array, stored: Uint8Array): QuotaShare | u
   return { from: bytes.subarray(0, 32), bytes: bytes.readUInt32BE(32) }
 }
 
-const HELD_HEAD_BYTES = 101
+const HELD_HEAD_BYTES = 135
 
 /**
- * Encodes a held node: crc (4) ‖ kind (1) ‖ id (32) ‖ key (32) ‖ from (32) ‖ node. The crc covers
- * the fields before the node.
+ * Encodes a held node: crc (4) ‖ kind (1) ‖ id (32) ‖ key (32) ‖ from (32) ‖ event (32) ‖ header
+ * size (2) ‖ item. The crc covers the fields before the item.
  */
 export function encodeHeld(node: HeldNode): Buffer {
   const value = Buffer.allocUnsafe(HELD_HEAD_BYTES + node.bytes.length)
@@ -392,6 +410,8 @@ export function encodeHeld(node: HeldNode): Buffer {
   value.set(node.wait.id, 5)
   value.set(node.key, 37)
   value.set(node.from, 69)
+  value.set(node.event, 101)
+  value.writeUInt16BE(node.headerBytes, 133)
   value.set(node.bytes, HELD_HEAD_BYTES)
   value.writeUInt32BE(zlib.crc32(value.subarray(4, HELD_HEAD_BYTES)), 0)
   return value
@@ -407,11 +427,22 @@ export function decodeHeld(digest: Digest, stored: Uint8Array): HeldNode {
   const headIsValid =
     value.length >= HELD_HEAD_BYTES && zlib.crc32(value.subarray(4, HELD_HEAD_BYTES)) === value.readUInt32BE(0)
   const bytes = value.subarray(HELD_HEAD_BYTES)
-  if (!headIsValid || kind === undefined || !equals(sha256(bytes), digest)) {
+  const headerBytes = headIsValid ? value.readUInt16BE(133) : 0
+  const event = value.subarray(101, 133)
+  if (!headIsValid || kind === undefined || !isWhole(bytes, { headerBytes, digest, event })) {
     throw corruptionError(`held node ${toHex(digest)} is damaged`, { digest: toHex(digest) })
   }
   const wait = { kind, id: value.subarray(5, 37) }
-  return { digest, bytes, key: value.subarray(37, 69), wait, from: value.subarray(69, HELD_HEAD_BYTES) }
+  return { digest, bytes, headerBytes, event, key: value.subarray(37, 69), wait, from: value.subarray(69, 101) }
+}
+
+/** Whether header and text, where there is one, hash to what is known of them. */
+function isWhole(
+  bytes: Uint8Array,
+  { headerBytes, digest, event }: { headerBytes: number; digest: Digest; event: Digest },
+): boolean {
+  if (!equals(sha256(bytes.subarray(0, headerBytes)), digest)) return false
+  return bytes.length <= headerBytes || equals(sha256(bytes.subarray(headerBytes)), event)
 }
 
 function heldStoreKey(tag: number, ordinal: number, ...rest: readonly Uint8Array[]): Buffer {

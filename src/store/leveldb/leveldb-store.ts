@@ -29,6 +29,7 @@ import { NodeIndex } from './node-index.ts'
 import { LevelDbRecords, trackDigest } from './records.ts'
 import { inspectStream, type RecoveredStream, readHeads, recoverStream } from './recovery.ts'
 import { type StreamVerifyOptions, type VerifyParts, verifyStream } from './stream-verify.ts'
+import { TextIndex } from './text-index.ts'
 
 /** Parts of a LevelDB store. */
 export interface StoreParts {
@@ -123,7 +124,7 @@ export class LevelDbStore implements Store {
       const key = nameKey(ordinal)
       log.put(key, seal(key, utf8(name)))
       await this.#records.append(trackDigest(key, utf8(name)), log)
-      return this.#add(await openStream(this.#parts, { writer: this.#writer, index: this.#index, ordinal, name }))
+      return await this.#add(await openStream(this.#parts, { writer: this.#writer, index: this.#index, ordinal, name }))
     })
   }
 
@@ -191,7 +192,7 @@ export class LevelDbStore implements Store {
         if (name === undefined || Buffer.compare(key, nameKey(ordinal)) !== 0) {
           this.#reportCorruption(`the name of stream ${ordinal} is missing or damaged`)
         } else {
-          this.#add(await openStream(this.#parts, { writer: this.#writer, index: this.#index, ordinal, name }))
+          await this.#add(await openStream(this.#parts, { writer: this.#writer, index: this.#index, ordinal, name }))
         }
         ordinal++
       }
@@ -218,11 +219,13 @@ export class LevelDbStore implements Store {
     this.#faults.push({ kind: 'commit', reason })
   }
 
-  #add(opened: OpenStream): LevelDbFrontierStore {
+  async #add(opened: OpenStream): Promise<LevelDbFrontierStore> {
     const { stream, recovered } = opened
     const documents = this.#documents.of(stream.ordinal)
     const parts = { writer: this.#writer, index: this.#index, records: this.#records, stream, heads: recovered.heads }
-    const handle = new LevelDbFrontierStore({ ...parts, documents })
+    const texts = new TextIndex(this.#writer, stream)
+    await texts.load()
+    const handle = new LevelDbFrontierStore({ ...parts, documents, texts })
     this.#frontiers.set(stream.name, { ...opened, handle })
     return handle
   }

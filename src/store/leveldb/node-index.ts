@@ -3,10 +3,11 @@
 
 import { type Digest, DigestMap, digestKey, equals, toHex } from '../../base/bytes.ts'
 import { STORE_LIMITS } from '../../base/limits.ts'
-import type { NodeLocation } from '../store.ts'
+import type { NodeLocation, TextState } from '../store.ts'
 import { corruptionError } from '../validate.ts'
 import type { Batch, Database } from './database.ts'
 import { decodeLocation, encodeLocation, indexKey, indexRange, number32, readNumber32, seal, unseal } from './keys.ts'
+import { putTextState } from './text-index.ts'
 
 /** The fields of a node that the index needs. */
 export interface IndexedNode {
@@ -15,6 +16,7 @@ export interface IndexedNode {
   readonly height: number
   readonly label: Uint8Array
   readonly event: Digest
+  readonly text: TextState
 }
 
 /** The entries of nodes in index/. Methods throw ERR_STORE_CORRUPT for a damaged entry. */
@@ -100,6 +102,7 @@ export class NodeIndex {
       const { seq, digest, label, event } = node
       const locationKey = indexKey('d', ordinal, digest)
       batch.put(locationKey, encodeLocation(locationKey, node))
+      putTextState(batch, ordinal, node)
       const eventKey = indexKey('e', ordinal, label, event)
       const first = stored[at] ?? fresh.get(eventKey) ?? seq
       if (first < seq) {

@@ -10,7 +10,7 @@ import { ReplicaError } from '../../base/errors.ts'
 import { corruptionError } from '../validate.ts'
 
 const format = 'frontier-replica/store'
-const version = 1
+const version = 2
 
 /** Writes store.json, durably and atomically. @throws the error of the file system */
 export async function writeStoreFile(folder: string, id: Uint8Array): Promise<void> {
@@ -44,7 +44,8 @@ export async function readStoreFile(folder: string): Promise<Uint8Array | undefi
   if (found?.format !== format || typeof found.version !== 'number')
     throw corruptionError(`${file} is not the store.json of a store`)
   if (found.version !== version) {
-    const message = `the store has layout version ${found.version}, but this program supports ${version}: use a newer program`
+    const advice = found.version > version ? 'use a newer program' : 'import or clone its frontiers into a new store'
+    const message = `the store has layout version ${found.version}, this program knows ${version}: ${advice}`
     throw new ReplicaError('ERR_STORE_VERSION', message, { facts: { version: found.version } })
   }
   const id = typeof found.id === 'string' ? fromHex(found.id) : undefined

@@ -22,6 +22,7 @@ import {
 } from './keys.ts'
 import type { NodeIndex } from './node-index.ts'
 import { StreamCheck } from './stream-check.ts'
+import { textStateOf } from './text-state.ts'
 
 /** A stream to verify. */
 export interface VerifyParts {
@@ -53,6 +54,7 @@ export async function* verifyStream(parts: VerifyParts, options: StreamVerifyOpt
   const indexEnd = indexed?.end ?? 0
   let faults: Fault[] = []
   let found = 0
+  const states: Record<string, number> = {}
   const start = { genesis: parts.genesis }
   const check = new StreamCheck({ name, start, onFault: fault => faults.push(fault) })
   const parents = new BitSet(tail.end)
@@ -65,7 +67,8 @@ export async function* verifyStream(parts: VerifyParts, options: StreamVerifyOpt
       const { seq, digest } = indexable[at]!
       if (reason !== undefined) faults.push({ kind: 'index', frontier: name, seq, digest, reason })
     }
-    for (const { seq, digest, parents: seqs } of rows) {
+    for (const { seq, digest, parents: seqs, text } of rows) {
+      states[text] = (states[text] ?? 0) + 1
       for (const parent of seqs) parents.add(parent)
       const head = heads.get(seq)
       if (head === undefined || equals(head, digest)) continue
@@ -85,10 +88,13 @@ export async function* verifyStream(parts: VerifyParts, options: StreamVerifyOpt
   if (name === '') return
   if (indexed === undefined) yield { kind: 'index', frontier: name, reason: 'the stream is not indexed' }
   // Heads and counts can be compared only if all nodes could be read.
-  else if (found + faults.length === 0 && indexed.end === tail.end) yield* verifyDerived(parts, parents)
+  else if (found + faults.length === 0 && indexed.end === tail.end) yield* verifyDerived(parts, { parents, states })
 }
 
-async function* verifyDerived(parts: VerifyParts, parents: BitSet): AsyncGenerator<Fault> {
+async function* verifyDerived(
+  parts: VerifyParts,
+  { parents, states }: { parents: BitSet; states: Readonly<Record<string, number>> },
+): AsyncGenerator<Fault> {
   const { writer, tail, heads, storedHeads } = parts
   const { name: frontier, ordinal } = parts.stream
   for (let seq = 0; seq < tail.end; seq++) {
@@ -111,6 +117,18 @@ async function* verifyDerived(parts: VerifyParts, parents: BitSet): AsyncGenerat
   let events = 0
   for await (const entries of writer.index.entries(indexRange('e', ordinal))) {
     events += entries.filter(([key, value]) => readNumber32(unseal(key, value) ?? new Uint8Array(4)) < tail.end).length
+  }
+  const listed: Record<string, number> = {}
+  for await (const entries of writer.index.entries({ ...indexRange('t', ordinal), keysOnly: true })) {
+    for (const [key] of entries) {
+      const state = readNumber32(key, 6) < tail.end ? (textStateOf(key[5]) ?? 'damaged') : 'later'
+      listed[state] = (listed[state] ?? 0) + 1
+    }
+  }
+  for (const state of ['wanted', 'left-out', 'erased', 'void', 'damaged']) {
+    const [inLog, inIndex] = [states[state] ?? 0, listed[state] ?? 0]
+    if (inLog === inIndex) continue
+    yield { kind: 'index', frontier, reason: `${inIndex} texts are indexed as ${state} of ${inLog}` }
   }
   if (nodes !== tail.end) yield { kind: 'index', frontier, reason: `${nodes} of ${tail.end} nodes are indexed` }
   if (events !== tail.events)
