@@ -1,4 +1,4 @@
-// Long work beside other things: what else is due has its turn between pieces, and the result is that of doing it at once.
+// Cooperative tasks: other work runs between steps, and the result is that of an uninterrupted run.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -19,7 +19,7 @@ function* busy(pieces: number): CooperativeTask<number> {
   return pieces
 }
 
-test('other things have their turn between pieces that take long', async () => {
+test('other work runs between long steps', async () => {
   let turns = 0
   const count = (): void => {
     turns += 1
@@ -31,7 +31,7 @@ test('other things have their turn between pieces that take long', async () => {
   assert.ok(turns >= 4, `${turns} turns`)
 })
 
-test('what the work throws is thrown', async () => {
+test('an error of the task is thrown', async () => {
   const broken = function* (): CooperativeTask<void> {
     yield
     throw new RangeError('broken')
@@ -40,7 +40,7 @@ test('what the work throws is thrown', async () => {
   assert.throws(() => runToCompletion(broken()), 'broken')
 })
 
-test('a frontier of many events is read and hashed in many pieces', async () => {
+test('a frontier of many events is read and hashed in many steps', async () => {
   await using site = await serve({ notes: 600 })
   const { text, file } = await exportFrontier(site.hub.replica, site.frontier)
   assert.is(file.events.length, 601)

@@ -52,7 +52,7 @@ test('a signal wakes all that wait, and forgets a notification that nobody waits
   assert.equal(woken, ['a', 'b'])
 })
 
-test('an aborted signal resolves, be it before or after the call', async () => {
+test('aborted() resolves whether the signal fires before or after the call', async () => {
   const controller = new AbortController()
   const before = aborted(controller.signal)
   controller.abort()

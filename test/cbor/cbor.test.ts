@@ -1,5 +1,6 @@
-// Strict DAG-CBOR of messages: what encoding refuses, views, bounds, keys that mean something to JavaScript; round trips
-// and mutations with the library as referee. Case by case: protocol/vectors/cbor.json, in vectors.test.ts.
+// Strict DAG-CBOR of messages: refused values, views, limits, keys with a meaning for JavaScript,
+// and round trips and mutations compared with the library. Single cases:
+// protocol/vectors/cbor.json, run by test/node/vectors.test.ts.
 
 import * as dagCbor from '@ipld/dag-cbor'
 import * as fc from 'fast-check'
@@ -31,12 +32,13 @@ const values: fc.Arbitrary<CborValue> = fc.letrec<{ value: CborValue }>(tie => (
   ),
 })).value
 
-test('a value comes back as it was encoded, and the library reads the same bytes alike', () => {
+test('a value decodes as it was encoded, and the library decodes the same', () => {
   fc.assert(
     fc.property(values, value => {
       const bytes = encodeCbor(value)
       const back = decodeCbor(bytes)
-      // uvu compares maps without a prototype by their keys; bytes are told apart by the second encoding.
+      // uvu compares maps without a prototype by their keys; bytes are told apart by the second
+      // encoding.
       assert.ok(equals(encodeCbor(back), bytes))
       assert.ok(equals(dagCbor.encode(dagCbor.decode(bytes)), bytes))
     }),
@@ -51,7 +53,7 @@ test('each kind of value decodes to itself', () => {
   assert.is(decodeCbor(encodeCbor(-0)), 0)
 })
 
-test('bytes with one byte changed, added or taken away are refused, or are the one encoding of another value', () => {
+test('bytes with one byte changed, added or removed are refused, or are the encoding of another value', () => {
   const sample = encodeCbor({
     t: 'want',
     ch: 3,
@@ -76,7 +78,7 @@ test('bytes with one byte changed, added or taken away are refused, or are the o
   assert.ok(accepted > 1000)
 })
 
-test('any bytes are refused with ERR_CBOR, or are the one encoding of a value', () => {
+test('random bytes are refused with ERR_CBOR, or are the encoding of a value', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), bytes => {
       if (codeOf(() => decodeCbor(bytes)) === undefined) assert.ok(libraryAgrees(bytes))
@@ -86,7 +88,7 @@ test('any bytes are refused with ERR_CBOR, or are the one encoding of a value', 
   )
 })
 
-test('byte strings are views into the input, wherever in its buffer the input lies', () => {
+test('byte strings are views into the input, at any offset of its buffer', () => {
   const frame = encodeCbor({ nodes: [hex('0102'), hex('')] })
   const room = Buffer.alloc(frame.length + 7)
   room.set(frame, 7)
@@ -96,7 +98,7 @@ test('byte strings are views into the input, wherever in its buffer the input li
   assert.is(nodes[1]!.length, 0)
 })
 
-test('a map of any keys has them as its own and reaches no prototype', () => {
+test('all keys of a map are own properties, and no key reaches a prototype', () => {
   const map = decodeCbor(hex('a2695f5f70726f746f5f5fa161780a6b636f6e7374727563746f7201')) as Record<string, unknown>
   assert.equal([map.constructor, 'hasOwnProperty' in map], [1, false])
   assert.equal(Object.keys(map), ['__proto__', 'constructor'])
@@ -105,7 +107,7 @@ test('a map of any keys has them as its own and reaches no prototype', () => {
   assert.is(toHex(encodeCbor(map as CborValue)), 'a2695f5f70726f746f5f5fa161780a6b636f6e7374727563746f7201')
 })
 
-test('the depth that is admitted can be set lower, and is counted in arrays and maps', () => {
+test('the depth limit can be lowered, and counts arrays and maps', () => {
   const three = encodeCbor([{ a: [1] }])
   assert.is(
     codeOf(() => decodeCbor(three, { depthMax: 3 })),
@@ -121,7 +123,7 @@ test('the depth that is admitted can be set lower, and is counted in arrays and 
   )
 })
 
-test('two megabytes of arrays, maps or nesting are refused without eating the memory', () => {
+test('two megabytes of arrays, maps or nesting are refused in little memory', () => {
   for (const byte of [0x80, 0xa0, 0x81, 0xd8, 0xf6]) {
     const input = Buffer.alloc(2 * 1024 * 1024, byte)
     input.set(hex('9a001ffffb'))
@@ -134,8 +136,9 @@ test('two megabytes of arrays, maps or nesting are refused without eating the me
   }
 })
 
-test('items are counted with the keys, and neither side admits one too many', () => {
-  // An array of n maps of one member is 1 + 3n items; up to two numbers in front move where the bound falls.
+test('keys count as items, and encoder and decoder have the same limit', () => {
+  // An array of n maps of one member is 1 + 3n items; up to two numbers in front move where the
+  // bound falls.
   for (const front of [0, 1, 2]) {
     const most = Math.floor((NODE_LIMITS.cborItemsMax - 1 - front) / 3)
     const bytesOf = (maps: number): Uint8Array => {
@@ -152,7 +155,7 @@ test('items are counted with the keys, and neither side admits one too many', ()
   }
 })
 
-test('a value that no message holds is a mistake of the caller', () => {
+test('a value that is not allowed in a message is a TypeError', () => {
   class Thing {}
   const circle: unknown[] = []
   circle.push(circle)
@@ -176,7 +179,7 @@ test('a value that no message holds is a mistake of the caller', () => {
   assert.throws(() => encodeCbor(new Array(131_072).fill(0)), isTypeError)
 })
 
-test('text that would not come back is refused when it is encoded', () => {
+test('the encoder refuses text that the decoder would refuse', () => {
   const refused: CborValue[] = [
     '\ud800',
     'a\udfff',

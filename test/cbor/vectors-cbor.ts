@@ -1,5 +1,5 @@
-// Makes protocol/vectors/cbor.json (strict DAG-CBOR as messages use it) and cid.json (the text form of CIDs). Written out
-// by hand: each negative is one fault, in as few bytes as show it.
+// Makes protocol/vectors/cbor.json (strict DAG-CBOR as messages use it) and cid.json (the text form
+// of CIDs). Written by hand: each negative vector has one fault, in as few bytes as possible.
 
 import { base58btc } from 'multiformats/bases/base58'
 import { CID } from 'multiformats/cid'

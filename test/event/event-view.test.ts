@@ -1,4 +1,4 @@
-// An event as a reader sees it: its head, its bytes, and its payload with and without loss.
+// Event views: the head, the bytes, and the payload with and without loss.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -44,7 +44,7 @@ test('the payload keeps the spelling of numbers and every integer', () => {
   assert.is(printJson(payload), '{"exact":0.1,"float":1.0,"integer":1,"long":9223372036854775808}')
 })
 
-test('as plain JavaScript numbers are doubles, and long integers bigints', () => {
+test('payloadAs returns doubles, and bigints for long integers', () => {
   const view = viewOf({ new_score: JsonNumber.float(1), count: 1, long: 2n ** 63n, list: [null, true, 'x'] })
   assert.equal(view.payloadAs(), { count: 1, list: [null, true, 'x'], long: 2n ** 63n, new_score: 1 })
   const { new_score } = view.payloadAs<PayloadByKind['finding.confidence_revised']>()

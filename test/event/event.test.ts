@@ -1,5 +1,5 @@
-// Events beyond what the vectors say: labels, views with an offset, signing an event that is made here, what errors
-// tell.
+// Events beyond the vectors: id prefixes, views with an offset, signing a new event, texts of
+// errors.
 
 import * as crypto from 'node:crypto'
 import { suite } from 'uvu'
@@ -29,7 +29,7 @@ function refusal(run: () => unknown, code: ErrorCode): Error {
   return seen as Error
 }
 
-test('labels are the eight bytes of an id', () => {
+test('an id prefix has the eight bytes of the id', () => {
   const label = eventIdPrefix('vev_0123456789abcdef')
   assert.is(toHex(label), '0123456789abcdef')
   assert.is(eventIdFromPrefix(label), 'vev_0123456789abcdef')
@@ -41,7 +41,7 @@ test('labels are the eight bytes of an id', () => {
   )
 })
 
-test('a view into other bytes is checked like a text of its own', () => {
+test('a view into other bytes is checked like a separate text', () => {
   const { text, head } = vela.makeEvent(draft)
   const around = new Uint8Array(text.length + 40).fill(0x7d)
   around.set(text, 17)
@@ -67,7 +67,7 @@ test('an event made, signed in either form and made again carries a signature th
   }
 })
 
-test('a draft without a timestamp is a mistake of the caller', () => {
+test('a draft without a timestamp is a TypeError', () => {
   const { timestamp: _, ...rest } = draft
   assert.throws(
     () => vela.makeEvent(rest),
@@ -75,7 +75,7 @@ test('a draft without a timestamp is a mistake of the caller', () => {
   )
 })
 
-test('refusals say which member is wrong, in few words however long it is', () => {
+test('errors name the wrong member, and shorten long names', () => {
   const text = Buffer.from(vela.makeEvent(draft).text).toString()
   const extra = text.replace('{"actor"', `{"${'a'.repeat(5000)}":1,"actor"`)
   const error = refusal(() => vela.checkEvent(Buffer.from(extra)), 'ERR_EVENT_SHAPE')
@@ -84,7 +84,7 @@ test('refusals say which member is wrong, in few words however long it is', () =
   assert.match(refusal(() => vela.readEvent(missing), 'ERR_EVENT_SHAPE').message, /^reason is missing$/)
 })
 
-test('a payload too deep or an event too large is never made', () => {
+test('a payload that is too deep and an event that is too large are refused', () => {
   let deep: unknown = null
   for (let i = 0; i < 127; i++) deep = [deep]
   refusal(() => vela.makeEvent({ ...draft, payload: deep }), 'ERR_JSON')

@@ -69,7 +69,7 @@ else {
   }
 }
 
-test('both orders are names of the package, with and without a store', () => {
+test('the package exports both orders', () => {
   assert.is(entry.topologicalOrder, topologicalOrder)
   assert.is(entry.compareByTime, compareByTime)
 })
@@ -80,7 +80,7 @@ const CHAIN: IdPair[] = [
   { id: 'c', parents: ['b'] },
 ]
 
-test('a closure takes the ancestors from the pool and nothing else', () => {
+test('a closure consists of the received ids and their ancestors in the pool', () => {
   const pool = [...CHAIN, { id: 'z', parents: [] }]
   assert.equal(causalClosure(['b'], pool), { ok: true, ids: ['a', 'b'] })
   assert.equal(causalClosure([], pool), { ok: true, ids: [] })
@@ -96,7 +96,7 @@ test('ids are ordered by code point, not by UTF-16 unit', () => {
   assert.equal(missingAncestors(events), ['\uff5e', '\u{1f600}'])
 })
 
-test('ids that JavaScript objects treat specially are ids like any other', () => {
+test('ids with a special meaning for JavaScript objects are ordinary ids', () => {
   const events = [
     { id: '__proto__', parents: [] },
     { id: 'constructor', parents: ['__proto__'] },
@@ -105,7 +105,7 @@ test('ids that JavaScript objects treat specially are ids like any other', () =>
   assert.equal(topologicalOrder(events), ['__proto__', 'constructor'])
 })
 
-test('a circle is closed, but has no order', () => {
+test('a cycle is closed, but has no order', () => {
   const events = [
     { id: 'a', parents: ['b'] },
     { id: 'b', parents: ['a'] },
@@ -114,7 +114,7 @@ test('a circle is closed, but has no order', () => {
   assert.is(topologicalOrder(events), undefined)
 })
 
-test('a fork is proposed only on request, and only where something is missing', () => {
+test('a fork is proposed only on request, and only if a parent is missing', () => {
   assert.equal(classify([], [CHAIN[1]!], { reason: 'the source is gone' }), {
     kind: 'fork',
     triggering_missing: ['a'],
@@ -155,7 +155,7 @@ test('incoming events are classified by looking up only the parents they name ou
   assert.is(log.located, 3)
 })
 
-test('all parents that are not incoming are looked up in one call, and none where there are none', async () => {
+test('all parents outside the incoming set are looked up in one call, and no call is made without such parents', async () => {
   const calls: (readonly string[])[] = []
   const has = async (ids: readonly string[]) => {
     calls.push(ids)

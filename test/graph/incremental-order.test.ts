@@ -1,4 +1,4 @@
-// The order that grows against the order of the whole log read at once.
+// The incremental order compared with the order of the whole log.
 
 import fc from 'fast-check'
 import { suite } from 'uvu'
@@ -48,7 +48,7 @@ function orderOf(order: IncrementalOrder): number[] {
   return Array.from({ length: order.size }, (_, place) => order.at(place))
 }
 
-test('nodes in any portions give the order of them all, and what is before the first difference stays', async () => {
+test('nodes added in any portions have the order of the whole log, and positions before the first difference stay', async () => {
   await fc.assert(
     fc.asyncProperty(
       logs,
@@ -75,7 +75,7 @@ test('nodes in any portions give the order of them all, and what is before the f
   )
 })
 
-test('what is built on the present heads goes to the end', async () => {
+test('a node on the current heads goes to the end', async () => {
   const order = new IncrementalOrder()
   const count = 5000
   for (let seq = 0; seq < count; seq++)

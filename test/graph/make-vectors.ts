@@ -1,5 +1,6 @@
-// Makes protocol/vectors/dag.json, by hand: `node dist/test/graph/make-vectors.js > protocol/vectors/dag.json`. What a vector
-// expects is written here and not computed by the code under test; only nodes and offers are signed by it.
+// Makes protocol/vectors/dag.json: `node dist/test/graph/make-vectors.js >
+// protocol/vectors/dag.json`. Expected results are written here and not computed by the code under
+// test, which only signs nodes and offers.
 
 import { compare, concat, toHex, utf8 } from '../../src/base/bytes.ts'
 import { type CborValue, encodeCbor } from '../../src/cbor/dag-cbor.ts'
@@ -225,7 +226,8 @@ refuse(
   'ERR_REGISTRY',
 )
 
-// The gate: alice is registered, carol is cut at `cut` when given; calls of blocks; what became of the last block.
+// The gate: alice is registered, carol is cut at `cut` when given; calls of blocks; what became of
+// the last block.
 const hex = (node: { bytes: Uint8Array }): string => toHex(node.bytes)
 /** A node without its text. */
 function headerOf({ bytes, headerBytes }: Made): { bytes: Uint8Array } {

@@ -1,5 +1,5 @@
-// A log of nodes without content for tests of the DAG part: digests are made from names, parents are given, nothing is
-// stored or hashed. It counts what it is asked, so that a test can hold a walk to its promise.
+// A log of nodes without content for tests of graph algorithms. Digests are made from names;
+// nothing is stored. The log counts calls, so that a test can check the cost of a walk.
 
 import { compare, concat, type Digest, DigestMap, sha256, utf8 } from '../../src/base/bytes.ts'
 import { Mutex } from '../../src/base/mutex.ts'

@@ -1,4 +1,4 @@
-// The vectors of admission, through the functions that run in production.
+// Runs the vectors of admission through the production functions.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -140,7 +140,10 @@ async function runRegistry({ own, steps }: Input): Promise<unknown> {
   return outcome
 }
 
-/** What became of the last block: admitted, held for something, or refused with the code that is thrown. */
+/**
+ * What became of the last block: admitted, held for something, or refused with the code that is
+ * thrown.
+ */
 async function runGate({ registered, cut, calls }: Input): Promise<unknown> {
   await using at = await setting({ ownSeed: 77 })
   for (const [i, publicKey] of registered.entries()) {

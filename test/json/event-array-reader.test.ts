@@ -1,5 +1,5 @@
-// Files of events: slices are views of the file, broken events cost the others nothing, errors name the index, and
-// neither depth nor length of foreign text does harm.
+// Files of events: slices are views of the file, a damaged event does not affect the others, errors
+// name the index, and untrusted text of any depth and length is safe.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -29,7 +29,7 @@ const event = (reason: string, payload: unknown = null): string =>
     }).text,
   ).toString()
 
-test('events are views into the file, numbered from 0, and come again at each call', () => {
+test('events are views into the file, numbered from 0, and each call starts again', () => {
   const file = bytes(`[${event('a')}, ${event('b')}]`)
   const log = readLog(file)
   const events = [...log.events()]
@@ -57,7 +57,7 @@ test('all forms of one log give the same events', () => {
   }
 })
 
-test('an error in the list names the index of the event that could not be reached', () => {
+test('an error in the list names the index of the first event that cannot be read', () => {
   const good = event('a')
   const texts: string[] = []
   assert.throws(
@@ -69,7 +69,7 @@ test('an error in the list names the index of the event that could not be reache
   assert.is(texts.length, 2)
 })
 
-test('a hundred thousand brackets and a list of a hundred thousand items are walked', () => {
+test('100,000 nested brackets and a list of 100,000 items are read', () => {
   const deep = '['.repeat(100_000)
   assert.throws(
     () => [...readLog(bytes(deep)).events()],
@@ -84,7 +84,7 @@ test('a hundred thousand brackets and a list of a hundred thousand items are wal
   assert.is(many.length, 100_000)
 })
 
-test('a genesis event names its frontier, and a log that begins with it', () => {
+test('a genesis event names its frontier and a log that starts with it', () => {
   const genesis = makeGenesis({ name: 'a name', creator: 'replica/0.1.0', timestamp: '2026-01-01T00:00:00.000Z' })
   assert.match(genesis.frontier, /^vfr_[0-9a-f]{16}$/)
   const text = Buffer.from(genesis.text).toString()

@@ -1,5 +1,5 @@
-// Lossless values: what goes in comes out, what has no JSON form is refused by a typed error or, where a program is
-// wrong, by a TypeError.
+// Lossless values: reading and printing keep every value. A value without a JSON form is a
+// ReplicaError, a programming mistake a TypeError.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -22,7 +22,7 @@ test('integers, floats and keys survive parsing and printing', () => {
   assert.is((value.get('__proto__') as JsonNumber).isInteger, false)
 })
 
-test('plain values turn into lossless ones: whole numbers to integers, others to floats', () => {
+test('toJson converts whole numbers to integers and other numbers to floats', () => {
   const date = { a: 1, b: 0.5, c: -0, d: 5n, e: [true, null, 'x'], f: undefined, g: 2 ** 53, h: 1e20 }
   const text = '{"a":1,"b":0.5,"c":-0.0,"d":5,"e":[true,null,"x"],"g":9007199254740992,"h":1e+20}'
   assert.is(printJson(toJson(date)), text)
@@ -35,7 +35,7 @@ test('lossless values inside plain ones stay as they are', () => {
   assert.is(printJson(toJson(parsed)), printJson(parsed))
 })
 
-test('views are plain JavaScript, with bigints where a number would round', () => {
+test('fromJson returns plain JavaScript, with bigints where a number would round', () => {
   const view = fromJson(parseJson('{"a":[1,1.0,0.5,null,"x",true],"b":18446744073709551615,"__proto__":{"c":1}}')) as {
     a: unknown
     b: unknown
@@ -46,7 +46,7 @@ test('views are plain JavaScript, with bigints where a number would round', () =
   assert.is(Object.getPrototypeOf(view), Object.prototype)
 })
 
-test('whether a text is canonical is the same question for a string and for its bytes', () => {
+test('a string and its bytes are both canonical or both not', () => {
   for (const text of ['{"a":1.0}', '"é😀"', '{"a": 1}', '1.00', '', '{"b":1,"a":2}'])
     assert.is(isCanonical(text), isCanonical(utf8(text)), text)
   assert.is(isCanonical('{"a":1.0}'), true)
@@ -60,12 +60,12 @@ test('values without a JSON form are refused', () => {
   refused(() => parseJson('"\ud800"'))
 })
 
-test('values that no caller can mean are a TypeError', () => {
+test('functions and class instances are a TypeError', () => {
   for (const value of [undefined, () => 1, Symbol('x'), [undefined], new Date(0), new Uint8Array(2)])
     mistaken(() => toJson(value))
 })
 
-test('values deeper than 127 levels are refused, circles included', () => {
+test('values deeper than 127 levels are refused, also cycles', () => {
   const nest = (levels: number): unknown[] => {
     let value: unknown[] = []
     for (let i = 1; i < levels; i++) value = [value]
@@ -80,7 +80,7 @@ test('values deeper than 127 levels are refused, circles included', () => {
   refused(() => fromJson(circle))
 })
 
-test('errors of the reader say where', () => {
+test('errors of the parser state the offset', () => {
   for (const [text, offset] of [
     ['[1,]', 3],
     ['{"a":1 "b"}', 7],
@@ -94,7 +94,7 @@ test('errors of the reader say where', () => {
     )
 })
 
-test('texts are ordered by code points', () => {
+test('texts are ordered by code point', () => {
   const sorted = [
     '',
     '\n',

@@ -1,5 +1,5 @@
-// Reading and printing of floats against a second implementation: the reading rule of protocol/event.md (V8) spelt out
-// digit by digit over bigints, and the printing rule checked by what it promises.
+// Reading and printing of floats compared with a second implementation: the reading rule of
+// protocol/event.md (V8) digit by digit with bigints, and the properties of printed floats.
 
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
@@ -44,7 +44,10 @@ function readAsReference(token: string): number | undefined {
 const digits = (min: number, max: number) =>
   fc.array(fc.integer({ min: 0, max: 9 }), { minLength: min, maxLength: max }).map(list => list.join(''))
 
-/** Float tokens around every edge of the rule: 19 and 20 digits, leading zeros, powers near 22, 308 and beyond. */
+/**
+ * Float tokens around every edge of the rule: 19 and 20 digits, leading zeros, powers near 22, 308
+ * and beyond.
+ */
 const floatTokens = fc
   .record({
     minus: fc.constantFrom('', '-'),
@@ -64,7 +67,7 @@ const floatTokens = fc
     return `${minus}${integer.replace(/^0+(?=\d)/, '')}${point}e${power}`
   })
 
-test('reference reading agrees with the rule spelt out over bigints', () => {
+test('the reference reading agrees with the rule in bigints', () => {
   fc.assert(
     fc.property(floatTokens, token => {
       const expected = readAsReference(token)
@@ -75,7 +78,7 @@ test('reference reading agrees with the rule spelt out over bigints', () => {
   )
 })
 
-test('short floats read the same either way', () => {
+test('both readings agree on short floats', () => {
   fc.assert(
     fc.property(fc.integer({ min: -(2 ** 53), max: 2 ** 53 }), fc.integer({ min: -22, max: 22 }), (digits, power) => {
       const token = `${digits}e${power}`
@@ -86,7 +89,7 @@ test('short floats read the same either way', () => {
 
 const doubles = fc.double({ noNaN: true, noDefaultInfinity: true })
 
-test('a printed float reads back as itself, in the one form there is for it', () => {
+test('a printed float reads back as itself and has one form', () => {
   fc.assert(
     fc.property(doubles, value => {
       const text = printFloat(value)

@@ -1,5 +1,5 @@
-// Documents as blocks: the vectors of chunk lists through the reader that runs in production, and documents of every size
-// around the borders, cut and put together again.
+// Documents as blocks: the vectors of chunk lists, and documents of sizes around the limits, split
+// and joined again.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -34,7 +34,7 @@ for (const { name, rule, in: input, ok, error } of vectors) {
   })
 }
 
-test('documents of any size are cut into the one form and come back whole', () => {
+test('a document of any size has one form and can be joined again', () => {
   for (const size of [0, 1, blockBytesMax - 1, blockBytesMax, blockBytesMax + 1, 2 * blockBytesMax, 600_000]) {
     const bytes = Uint8Array.from({ length: size }, (_, i) => (i * 7 + (i >> 9)) & 0xff)
     const { link, blocks } = chunkDocument(bytes)
@@ -60,7 +60,7 @@ test('documents of any size are cut into the one form and come back whole', () =
   }
 })
 
-test('the largest document fits, and one byte more does not', () => {
+test('the largest document is accepted, and one byte more is refused', () => {
   const { blocks } = chunkDocument(new Uint8Array(documentBytesMax))
   assert.is(blocks.length, documentBytesMax / blockBytesMax + 1)
   assert.ok(blocks.at(-1)!.bytes.length <= blockBytesMax)
@@ -70,7 +70,7 @@ test('the largest document fits, and one byte more does not', () => {
   )
 })
 
-test('a list cut at any byte, or with any bit changed that matters to its form, is no other list of this size', () => {
+test('a list cut at any byte, or with a bit of its form changed, is not another list of this size', () => {
   const { blocks } = chunkDocument(new Uint8Array(3 * blockBytesMax))
   const list = blocks.at(-1)!.bytes
   for (let at = 0; at < list.length; at += 1) {

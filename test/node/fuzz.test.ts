@@ -1,4 +1,4 @@
-// Two seconds of the fuzzer (test/campaign/fuzz.ts runs it for as long as one likes), and proof that it can fail.
+// Two seconds of the fuzzer of test/campaign/fuzz.ts, and a check that it can fail.
 
 import * as crypto from 'node:crypto'
 import { suite } from 'uvu'
@@ -7,7 +7,7 @@ import { FuzzFailure, fuzz } from '../campaign/fuzz-loop.ts'
 
 const test = suite('node/fuzz')
 
-test('two seconds of mutated nodes, DAG-CBOR and events meet typed errors only', () => {
+test('two seconds of mutated nodes, DAG-CBOR and events give typed errors only', () => {
   const seed = crypto.randomInt(2 ** 31)
   try {
     const reports = fuzz({ seconds: 2, seed })

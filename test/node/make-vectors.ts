@@ -1,5 +1,6 @@
-// `node dist/test/node/make-vectors.js [--write]`: makes the vectors of nodes, strict DAG-CBOR, CIDs and documents again, and writes
-// them, or says which files differ from what it makes (exit code 1).
+// `node dist/test/node/make-vectors.js [--write]`: makes the vectors of nodes, strict DAG-CBOR,
+// CIDs and documents. With `--write` it writes them; without, it lists the files that differ (exit
+// code 1).
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'

@@ -1,5 +1,5 @@
-// The node's encoder and decoder: round trips, every single-byte change, views, limits, and what the encoder refuses. Case
-// by case: protocol/vectors/node.json, in vectors.test.ts.
+// Encoder and decoder of nodes: round trips, every single-byte change, views, limits, refused
+// fields. Single cases: protocol/vectors/node.json, run by vectors.test.ts.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -80,7 +80,7 @@ function plain({ key, size, event, label, links, height, parents, frontier }: No
   return { ...bytes, size, links: named, height, parents: parents.map(toHex), frontier }
 }
 
-test('fields come back as they were encoded, and the library makes the same bytes of them', () => {
+test('fields decode as they were encoded, and the library encodes them to the same bytes', () => {
   fc.assert(
     fc.property(anyFields, fields => {
       const body = encodeBody(fields)
@@ -126,7 +126,7 @@ test('each one-bit change of a header that is accepted is accepted by the librar
   }
 })
 
-test('any bytes are refused with a typed error', () => {
+test('random bytes are refused with a typed error', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), bytes => {
       assert.ok(['ERR_CBOR', 'ERR_NODE_SHAPE'].includes(codeOf(() => decodeNode(bytes))!))
@@ -135,7 +135,7 @@ test('any bytes are refused with a typed error', () => {
   )
 })
 
-test('the members of a node are views into its bytes, wherever these lie', () => {
+test('the members of a node are views into its bytes, at any offset of their buffer', () => {
   const bytes = encodeHeader(encodeBody(full), sig)
   const room = new Uint8Array(bytes.length + 3)
   room.set(bytes, 3)
@@ -151,19 +151,19 @@ test('a header with two parents has at most 330 bytes', () => {
   assert.ok(encodeHeader(encodeBody(most), sig).length <= 330)
 })
 
-test('frontier names of nodes read in turn are not mixed up', () => {
+test('nodes of different frontiers, decoded alternately, keep their frontier names', () => {
   const names = ['vfr_0000000000000000', 'vfr_ffffffffffffffff', 'vfr_0000000000000001']
   const nodes = names.map(frontier => encodeHeader(encodeBody({ ...root, frontier }), sig))
   for (const i of [0, 1, 1, 0, 2, 1, 2]) assert.is(decodeNode(nodes[i]!).frontier, names[i])
 })
 
-test('the signed bytes are the domain and the body as it lies in the node', () => {
+test('the signed bytes are the domain and the bytes of the body', () => {
   const node = decodeNode(encodeHeader(encodeBody(full), sig))
   assert.is(Buffer.from(NODE_DOMAIN).toString('latin1'), 'replica/node/2\n')
   assert.ok(equals(signingBytes(node.body), Buffer.concat([NODE_DOMAIN, node.header.subarray(76)])))
 })
 
-test('a node at every limit is read, and one past each is refused by both sides', () => {
+test('a node at every limit is accepted; encoder and decoder refuse one beyond any limit', () => {
   const many = (count: number): Digest[] => Array.from({ length: count }, (_, i) => digestOf(`${i}`)).sort(compare)
   const at: NodeFields = {
     ...root,
@@ -220,7 +220,7 @@ function linksOf(count: number): Uint8Array {
   return Buffer.concat([bytes.subarray(0, place), hex(head + many.join('')), bytes.subarray(place + 1)])
 }
 
-test('the encoder refuses fields that make no node', () => {
+test('the encoder refuses invalid fields', () => {
   const [one, two] = parents as [Digest, Digest]
   const [raw, list] = links as [DocumentLink, DocumentLink]
   const refused: [string, Partial<NodeFields>][] = [

@@ -1,5 +1,5 @@
-// The library as referee: what our decoders accept, @ipld/dag-cbor decodes too, and encodes again to the same bytes. And
-// the inputs in which vectors write down bytes that are too long or too dull for hex.
+// Compares the decoders with the library: what they accept, @ipld/dag-cbor decodes as well and
+// encodes to the same bytes. Also reads inputs of vectors that are too long for hex.
 
 import * as dagCbor from '@ipld/dag-cbor'
 import { equals, fromHex } from '../../src/base/bytes.ts'
@@ -26,7 +26,10 @@ export function hex(text: string): Uint8Array {
   return bytes
 }
 
-/** The code of the ReplicaError that `f` throws; undefined when it returns; anything else is thrown on. */
+/**
+ * The code of the ReplicaError that `f` throws; undefined when it returns; anything else is thrown
+ * on.
+ */
 export function codeOf(f: () => unknown): string | undefined {
   try {
     f()

@@ -1,6 +1,6 @@
-// Strict DAG-CBOR against the collections of cases that others made: the 116 negative and positive cases, the 125 IPLD
-// fixtures with their negative one, the atproto data model. Messages have neither floats nor links, so each collection is
-// adapted; how, the test says.
+// Strict DAG-CBOR and three public collections of cases: 116 negative and positive cases, 125 IPLD
+// fixtures and a negative one, the atproto data model. Messages have neither floats nor links, so
+// each test adapts its collection.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -24,10 +24,16 @@ interface Case {
   code?: string
 }
 
-/** Tag 42 with codec raw is to be refused where links are nodes; a node here may link to raw documents. */
+/**
+ * Tag 42 with codec raw is to be refused where links are nodes; a node here may link to raw
+ * documents.
+ */
 const linkToDocument = 'tag 42 raw codec'
 
-/** What a message says: no floats and no links, all else as wanted; where it is ours to say, depth 32 and any key. */
+/**
+ * What a message says: no floats and no links, all else as wanted; where it is ours to say, depth
+ * 32 and any key.
+ */
 function isMessage({ want, code, hex }: Case): boolean {
   if (hex.startsWith('d82a')) return false
   if (want === 'policy') return code !== 'E_FLOAT'
@@ -44,7 +50,7 @@ if (negative === undefined) skip('the 116 DAG-CBOR cases', 'replica-own/dagcbor-
 else {
   const { cases } = JSON.parse(fs.readFileSync(negative, 'utf8')) as { cases: Case[] }
 
-  test('each of the 116 cases gets the wanted verdict', () => {
+  test('each of the 116 cases has the expected result', () => {
     for (const one of cases) {
       const bytes = hex(one.hex)
       assert.is(
@@ -100,7 +106,7 @@ function isOurLink({ version, code, multihash }: CID): boolean {
 const fixtures = shared('vectors/ipld-codec-fixtures/fixtures')
 if (fixtures === undefined) skip('the 125 IPLD fixtures', 'ipld-codec-fixtures is not there')
 else {
-  test('of the 125 IPLD fixtures the CIDs derive, and those without floats, great integers and links are messages', () => {
+  test('the CIDs of the 125 IPLD fixtures are right, and those without floats, large integers and links are messages', () => {
     const counts = { fixtures: 0, messages: 0, inNodes: 0, numbers: 0, links: 0, keys: 0 }
     for (const folder of fs.readdirSync(fixtures)) {
       for (const file of fs.readdirSync(path.join(fixtures, folder)).filter(name => name.endsWith('.dag-cbor'))) {
@@ -137,7 +143,7 @@ else {
 const repeated = shared('vectors/ipld-codec-fixtures/negative-fixtures/dag-cbor/decode/duplicate-keys.json')
 if (repeated === undefined) skip('the negative IPLD fixture', 'ipld-codec-fixtures is not there')
 else {
-  test('the negative IPLD fixture, a key repeated, is refused', () => {
+  test('the negative IPLD fixture, a repeated key, is refused', () => {
     const cases = JSON.parse(fs.readFileSync(repeated, 'utf8')) as { hex: string }[]
     assert.is(cases.length, 1)
     assert.is(
@@ -150,7 +156,7 @@ else {
 const dataModel = shared('vectors/atproto-interop/data-model/data-model-fixtures.json')
 if (dataModel === undefined) skip('the atproto data model', 'atproto-interop/data-model is not there')
 else {
-  test('blocks of the atproto data model have the CIDs stated and are strict, links included', () => {
+  test('blocks of the atproto data model have the stated CIDs and are strict, also with links', () => {
     const cases = JSON.parse(fs.readFileSync(dataModel, 'utf8')) as { cbor_base64: string; cid: string }[]
     assert.ok(cases.length > 0)
     for (const { cbor_base64, cid } of cases) {

@@ -1,4 +1,4 @@
-// Makes protocol/vectors/document.json: lists of chunks, each negative with one fault.
+// Makes protocol/vectors/document.json: chunk lists, each negative vector with one fault.
 
 import { concat, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { DOCUMENT_LIMITS } from '../../src/base/limits.ts'

@@ -1,6 +1,6 @@
-// Makes protocol/vectors/node.json. The library builds the headers, not our encoder, so the vectors are a second opinion
-// on it. The key is fixed, so that anyone can make them again. Each negative vector breaks one thing of a header that is
-// otherwise right and signed.
+// Makes protocol/vectors/node.json. The library builds the headers, not our encoder, so the vectors
+// are a second opinion on it. The key is fixed, so that anyone can make them again. Each negative
+// vector breaks one thing of a header that is otherwise right and signed.
 
 import * as crypto from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'

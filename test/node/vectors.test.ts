@@ -1,5 +1,5 @@
-// The vectors of nodes, strict DAG-CBOR and CIDs through the decoders that run in production, and their being what
-// make-vectors.ts makes, so that nobody edits one by hand.
+// Runs the vectors of nodes, strict DAG-CBOR and CIDs through the production decoders, and checks
+// that the files equal the output of make-vectors.ts.
 
 import * as crypto from 'node:crypto'
 import * as fs from 'node:fs'
@@ -24,7 +24,10 @@ function read<T>(name: string): T[] {
   return JSON.parse(fs.readFileSync(path.join(repository, 'protocol', 'vectors', name), 'utf8'))
 }
 
-/** Decodes a header, or an item where the rule is about items, then makes the last checks of a reader: text, signature. */
+/**
+ * Decodes a header, or an item where the rule is about items, then makes the last checks of a
+ * reader: text, signature.
+ */
 function readNode(bytes: Uint8Array, rule: string): Node {
   const node = rule === 'N24' ? decodeNode(bytes) : { ...decodeHeader(bytes), bytes, text: undefined }
   if (node.text !== undefined && !equals(sha256(node.text), node.event)) throw new ReplicaError('ERR_NODE_TEXT', 'bad')
