@@ -1,4 +1,4 @@
-// Adding single events: drafted by a person or a program, or whole events that exist already; genesis and merge events.
+// Appends single events: a draft, an existing event, a genesis event or a merge event.
 
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
@@ -16,23 +16,35 @@ import { NodeBuilder, type PreparedEvent, prepareEvent } from './node-builder.ts
 import { nodeView } from './node-view.ts'
 import type { ReplicaContext } from './replica-context.ts'
 
-/** A drafted event, or the JSON text of one, or of a whole event with its id. A value is taken as its JSON text would be. */
+/**
+ * A draft, or the JSON text of a draft or of a whole event with its id. A draft given as a value is
+ * read like its JSON text.
+ */
 export type AppendInput = EventDraft | string | Uint8Array
 
+/** The node that carries an appended event. */
 export interface AppendReport {
   readonly frontier: string
+  /** CID of the node. */
   readonly cid: string
-  /** The event's id, `vev_…`. */
+  /** Id of the event, `vev_` and 16 hex digits. */
   readonly event: string
+  /** Place of the node in this store's log, from 0. */
   readonly seq: number
+  /** Length of the longest path to a node without parents. */
   readonly height: number
+  /** CIDs of the parents. */
   readonly parents: readonly string[]
-  /** A node carries this very event already: nothing was added and that node is described. */
+  /**
+   * True if a node already carried this event. Then nothing was added, and the report describes
+   * that node.
+   */
   readonly known: boolean
 }
 
+/** What a node carries besides its event. */
 export interface AppendOptions {
-  /** Documents that the node links, put before: `documents(frontier).put`. */
+  /** Documents that the node links. Store them first with `documents(frontier).put`. */
   readonly links?: readonly DocumentLink[]
 }
 
@@ -47,7 +59,7 @@ export async function appendEvent(
   return target.exclusive(() => addEvent(context, target, event))
 }
 
-/** A new frontier: its genesis event names it. */
+/** Creates a frontier. Its name is made from the id of its genesis event. */
 export async function createFrontier(
   context: ReplicaContext,
   options: { name: string; creator?: string },
@@ -59,7 +71,10 @@ export async function createFrontier(
   return target.exclusive(() => addEvent(context, target, prepareEvent(genesis)))
 }
 
-/** A signed `frontier.merged` event that joins the heads; of more than a node can name, the first in byte order. */
+/**
+ * Appends a `frontier.merged` event that joins the heads. If a node cannot name all of them, it
+ * joins the first in byte order.
+ */
 export async function mergeHeads(
   context: ReplicaContext,
   frontier: string,

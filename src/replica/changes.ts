@@ -1,7 +1,7 @@
-// What is merged into a frontier, as it is merged: nodes in this store's order, from a number on,
-// without end. Nothing is kept for a reader: the log has it all, a commit only wakes whoever has
-// read to the end. So a slow reader costs one batch, and one that left goes on later from the
-// number after the last it saw. Specification: protocol/live.md, L14 and L15.
+// Streams committed nodes in the order of this store's log, without end. Nothing is kept per
+// reader: the log has all nodes, and a commit only wakes a reader at the end. A slow reader costs
+// one batch in memory, and a reader that stopped can continue after the last number it saw. Spec:
+// protocol/live.md, L14 and L15.
 
 import { ReplicaError } from '../base/errors.ts'
 import { Signal } from '../base/signal.ts'
@@ -9,28 +9,29 @@ import type { Frontier } from './frontier.ts'
 import { rowsAt } from './log-reader.ts'
 import { type NodeView, nodeView } from './node-view.ts'
 
-/** Read at once and kept while the reader is busy with it. Bytes; at least one node. */
+/** Bytes of one batch, which is kept in memory while the reader handles it. At least one node. */
 const BATCH_BYTES = 256 * 1024
-/** About the longest time that a timer takes. */
+/** Largest timer delay of Node, in ms. */
 const LONG_MS = 2 ** 31 - 1
 
+/** Which changes to read, and when to stop. */
 export interface ChangesOptions {
   /**
-   * The first number to be told of; from the present end of the log on when absent. After a change,
-   * its `seq` and 1.
+   * Sequence number of the first node; default: the present end of the log. To continue, use the
+   * last `seq` plus 1.
    */
   readonly since?: number
-  /** Only events of these kinds. */
+  /** Reads only events of these kinds. */
   readonly kinds?: readonly string[]
-  /** Ends after this many. */
+  /** Number of nodes after which the stream ends. */
   readonly limit?: number
-  /** Ends the changes, without an error. */
+  /** Ends the stream without an error. */
   readonly signal?: AbortSignal
 }
 
 /**
- * `over`: the replica is being closed, which ends the changes too.
- * @throws ReplicaError ERR_USAGE for a number past the end
+ * Returns the stream. It also ends when `over` fires, which means that the replica closes.
+ * @throws ReplicaError ERR_USAGE for a number after the end of the log
  */
 export function changesOf(frontier: Frontier, options: ChangesOptions, over: AbortSignal): AsyncGenerator<NodeView> {
   const { nodes, name } = frontier.log
@@ -78,9 +79,7 @@ async function* read(
   }
 }
 
-/**
- * Waiting for a commit is work to be done: a process that does nothing else doesn't end meanwhile.
- */
+/** Keeps the process alive while it waits for a commit. */
 async function awake(woken: Promise<void>): Promise<void> {
   const handle = setInterval(() => {}, LONG_MS)
   await woken

@@ -1,5 +1,6 @@
-// Documents of a frontier, whole: put before the node that links them is made, read by the link. Blocks, lists and their
-// checks are codec/document.ts; storing goes through the gate, which lets in what waited. Specification: protocol/document.md.
+// Stores and reads whole documents of a frontier. Blocks and chunk lists are checked in
+// node/document-chunks.ts. Writing goes through the gate, which releases nodes that waited for the
+// document. Spec: protocol/document.md.
 
 import { type MissingBlocks, missingBlocksOf } from '../admission/document-availability.ts'
 import type { Gate } from '../admission/gate.ts'
@@ -11,6 +12,14 @@ import type { DocumentStore } from '../store/store.ts'
 
 const BLOCKS_PER_TURN = 16
 
+/**
+ * Documents of one frontier. Store a document before you append the event that links it.
+ *
+ * @example
+ * const link = await replica.documents(frontier).put(bytes)
+ * await replica.append(frontier, draft, { links: [link] })
+ * const same = await replica.documents(frontier).read(link)
+ */
 export class Documents {
   readonly #store: DocumentStore
   readonly #gate: Gate
@@ -21,25 +30,28 @@ export class Documents {
   }
 
   /**
-   * Keeps a document and answers the link by which a node names it. Durable when it returns; the same bytes have the same
-   * link, and are stored once.
+   * Stores a document. Durable when it returns. Equal bytes have equal links and are stored once.
+   * @returns the link by which a node names the document
    * @throws ReplicaError ERR_DOCUMENT for more than 128 MiB
    */
   async put(bytes: Uint8Array): Promise<DocumentLink> {
     const { link, blocks } = chunkDocument(bytes)
-    // In pieces, the list last: admission goes on in between.
+    // In batches, the chunk list last, so that admission can run in between.
     for (let from = 0; from < blocks.length; from += BLOCKS_PER_TURN) {
       await this.#gate.storeDocuments(blocks.slice(from, from + BLOCKS_PER_TURN))
     }
     return link
   }
 
-  /** Whether it is stored whole. */
+  /** Returns whether all blocks of the document are stored. */
   async has(link: DocumentLink): Promise<boolean> {
     return (await this.#lack(link)).length === 0
   }
 
-  /** The whole document, at most 128 MiB. @throws ReplicaError ERR_NOT_FOUND, ERR_DOCUMENT, ERR_STORE_CORRUPT */
+  /**
+   * Returns the document, at most 128 MiB.
+   * @throws ReplicaError ERR_NOT_FOUND, ERR_DOCUMENT, ERR_STORE_CORRUPT
+   */
   async read(link: DocumentLink): Promise<Uint8Array> {
     const lack = await this.#lack(link)
     if (lack === 'malformed') throw new ReplicaError('ERR_DOCUMENT', 'the linked block is not a list of chunks')

@@ -1,7 +1,7 @@
-// Forking, only when a person asks and says why: a new frontier whose first node carries
-// `frontier.forked_from`, followed by the events at hand as new nodes of this replica's key.
-// Parents are mapped to the new nodes; ancestors that are missing are left out and named in the
-// first node. The base frontier stays as it is. Specification: protocol/admission.md.
+// Forks a frontier on request: a new frontier whose first node carries `frontier.forked_from`,
+// followed by the available events as new nodes of this replica's key. Parents are mapped to the
+// new nodes. Missing ancestors are left out and named in the first node. The base frontier does not
+// change. Spec: protocol/admission.md.
 
 import { compare, type Digest, DigestMap, toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -20,14 +20,15 @@ const CHUNK = 512
 const PAGE = 256
 const MISSING_LISTED_MAX = 1024
 
+/** A fork and what it could not copy. */
 export interface ForkReport {
-  /** The new frontier. */
+  /** Name of the new frontier. */
   readonly frontier: string
-  /** Its first node. */
+  /** CID of its first node. */
   readonly cid: string
-  /** CIDs of the ancestors that were not to be had. */
+  /** CIDs of the ancestors that are not available. */
   readonly missing: readonly string[]
-  /** Nodes made from nodes of the base, held ones included. */
+  /** Number of copied nodes, held ones included. */
   readonly mapped: number
 }
 
@@ -76,8 +77,8 @@ function genesisOf(
 }
 
 /**
- * What lacks only ancestors or documents. What waits for a key or a cut has nobody registered who
- * vouches for it.
+ * Returns held nodes that lack only ancestors or documents. Nodes that wait for a key or a cut are
+ * left out, because no registered peer vouches for them.
  */
 async function heldNodes(base: Frontier): Promise<Node[]> {
   const nodes: Node[] = []
@@ -92,10 +93,7 @@ async function heldNodes(base: Frontier): Promise<Node[]> {
   }
 }
 
-/**
- * The height that a held node states has been compared with nothing yet, so it does not say which
- * comes first.
- */
+/** Sorts by parents, because the height that a held node states is not verified. */
 function parentsFirst(nodes: readonly Node[]): Node[] {
   const byId = new Map(nodes.map(node => [toHex(node.digest), node]))
   const pairs = Array.from(byId, ([id, { parents }]) => ({ id, parents: parents.map(toHex).filter(p => byId.has(p)) }))
@@ -115,7 +113,7 @@ async function missingParents(base: Frontier, held: readonly Node[]): Promise<Di
   return [...missing].map(([id]) => id).sort(compare)
 }
 
-/** Writes the copy: 32 bytes and a height a node are kept, to map parents. */
+/** Writes the copied nodes. Keeps 32 bytes and a height per node to map parents. */
 class Copy {
   readonly first: Digest
   mapped = 0
@@ -143,8 +141,8 @@ class Copy {
   }
 
   /**
-   * The documents that the base has go along; those of a held node that never came are left out
-   * like missing parents.
+   * Copies the documents that the base has. Documents of held nodes that never arrived are left
+   * out.
    */
   async #links(node: Node): Promise<DocumentLink[]> {
     const links: DocumentLink[] = []

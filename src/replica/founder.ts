@@ -1,19 +1,22 @@
-// Whose a frontier is here (protocol/http.md, H13): that of the key of the first node stored of it, and of the keys that are one with
-// it. A replica's keys are one, the present and the former ones; so are those that a peer had one after the other (replay.md, R20).
+// Determines the owner of a frontier: the key of the first stored node, and the keys that belong to
+// the same party. Those are all keys of this replica, or all keys that a peer had one after the
+// other. Spec: protocol/http.md, H13; protocol/replay.md, R20.
 
 import type { Registry } from '../admission/registry.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { decodeNode } from '../node/node.ts'
 import type { NodeReader } from '../store/store.ts'
 
-/** The key of the first node stored, 64 hex digits; undefined for a frontier without nodes. */
+/**
+ * Returns the key of the first stored node, 64 hex digits; undefined for a frontier without nodes.
+ */
 export async function founderKey(log: NodeReader): Promise<string | undefined> {
   if (log.nodes === 0) return undefined
   const [row] = await log.read([0])
   return toHex(decodeNode(row!.bytes).key)
 }
 
-/** The keys by which the owner speaks, 64 hex digits each; none for a frontier without nodes. */
+/** Returns the owner's keys, 64 hex digits each; none for a frontier without nodes. */
 export async function founderKeys(frontier: {
   readonly log: NodeReader
   readonly registry: Registry

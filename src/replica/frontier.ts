@@ -16,7 +16,7 @@ export class Frontier {
   readonly registry: Registry
   readonly gate: Gate
   readonly documents: Documents
-  /** The last nodes, for those who follow. */
+  /** Recently committed rows, for live channels. */
   readonly tail = new RecentRows()
   readonly #commits = new Emitter()
   readonly #mutex = new Mutex()
@@ -42,7 +42,7 @@ export class Frontier {
     return this.#commits.on(listener)
   }
 
-  /** Runs `task` after every task given before it has settled. */
+  /** Runs a task after all earlier ones have settled. */
   exclusive<T>(task: () => Promise<T>): Promise<T> {
     return this.#mutex.run(task)
   }

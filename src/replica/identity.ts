@@ -1,6 +1,7 @@
-// A replica's own key: the file `key` in its folder, and what the store keeps about it: the public key, and those that the replica
-// signed with before. A key file that holds another key, for a flipped digit or a mix-up, is refused: who a replica is
-// changes only when somebody says so. Former keys stay as `key.<8 hex of the public key>.former`, readable by the owner only.
+// Keeps a replica's key: the file `key` in its folder, and in the store the public key and the
+// former ones. A key file with another key is refused, because a typing error or a mix-up must not
+// change the identity. Former keys stay as `key.<8 hex of the public key>.former`, readable by the
+// owner only.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -11,28 +12,31 @@ import { Key } from '../crypto/key.ts'
 import type { Records } from '../store/store.ts'
 
 const KEY_FILE = 'key'
-/** The next key, until it takes the place of the present one. */
+/** The next key, until it replaces the present one. */
 const NEXT_FILE = 'key.new'
-/** What lay in the place of a key and was none. */
+/** Backup of a file at the place of the key that was not a key. */
 const UNREADABLE_FILE = 'key.unreadable'
 const PUBLIC_KEY = 'self/public-key'
 const FORMER_KEYS = 'self/former-keys'
 
 export interface OwnKey {
   readonly key: Key
-  /** Public keys this replica signed with before, 64 hex digits each. */
+  /** Former public keys, 64 hex digits each. */
   readonly former: readonly string[]
-  /** The public key in whose place this one was just put. */
+  /** The public key that this one has just replaced. */
   readonly replaced?: string
 }
 
-/** Where a replica's key is: its folder, and the records of the store in it. */
+/** Where the key is: the folder, and the records of the store in it. */
 export interface KeyPlace {
   readonly folder: string
   readonly records: Records
 }
 
-/** A new store's key. @throws ReplicaError ERR_KEY_FILE */
+/**
+ * Stores the key of a new store.
+ * @throws ReplicaError ERR_KEY_FILE
+ */
 export async function makeOwnKey({ folder, records }: KeyPlace, key: Key): Promise<OwnKey> {
   await key.save(path.join(folder, KEY_FILE))
   await remember(records, { key, former: [] })
@@ -40,8 +44,8 @@ export async function makeOwnKey({ folder, records }: KeyPlace, key: Key): Promi
 }
 
 /**
- * The key of a store that is there. One that was made before stores remembered their key takes it on.
- * @throws ReplicaError ERR_KEY_FILE, also for another key than the store's
+ * Loads the key of an existing store. A store made before stores recorded their key records it now.
+ * @throws ReplicaError ERR_KEY_FILE, also if the file has another key than the store
  */
 export async function loadOwnKey({ folder, records }: KeyPlace): Promise<OwnKey> {
   const file = path.join(folder, KEY_FILE)
@@ -56,12 +60,15 @@ export async function loadOwnKey({ folder, records }: KeyPlace): Promise<OwnKey>
   if (present?.publicKey === known) return { key: present, former }
   const next = await loadable(path.join(folder, NEXT_FILE))
   if (next?.publicKey !== known) throw otherKey(file, present ?? (await Key.load(file)), known)
-  // It was to take the present one's place when the process ended.
+  // The process ended before the next key replaced the present one.
   await installNextKey(folder)
   return { key: next, former }
 }
 
-/** Puts a key in the place of the present one, which stays one's own. @throws ReplicaError ERR_KEY_FILE */
+/**
+ * Replaces the present key, which becomes a former one.
+ * @throws ReplicaError ERR_KEY_FILE
+ */
 export async function loadIdentity({ folder, records }: KeyPlace, key: Key): Promise<OwnKey> {
   const present = (await readPublicKey(records)) ?? (await loadable(path.join(folder, KEY_FILE)))?.publicKey
   const replaced = present === undefined || present === key.publicKey ? {} : { replaced: present }
@@ -70,13 +77,16 @@ export async function loadIdentity({ folder, records }: KeyPlace, key: Key): Pro
   const next = path.join(folder, NEXT_FILE)
   await fs.rm(next, { force: true })
   await key.save(next)
-  // From here on the store is the new key's; after a crash the next open moves the file.
+  // From here on the new key counts. After a crash the next open moves the file.
   await remember(records, { key, former })
   await installNextKey(folder)
   return { key, former, ...replaced }
 }
 
-/** Public keys that a replica signs and signed with, read without opening it for use. @throws ReplicaError ERR_KEY_FILE */
+/**
+ * Returns the present and former public keys without opening the replica.
+ * @throws ReplicaError ERR_KEY_FILE
+ */
 export async function readOwnKeys(folder: string, records: Records): Promise<ReadonlySet<string>> {
   const known = (await readPublicKey(records)) ?? (await Key.load(path.join(folder, KEY_FILE))).publicKey
   return new Set([known, ...(await readFormer(records))])
@@ -99,7 +109,7 @@ async function remember(records: Records, { key, former }: OwnKey): Promise<void
   ])
 }
 
-/** Moves the next key into the place of the present one. What lay there is kept beside it. */
+/** Moves the next key to the place of the present one, which is kept beside it. */
 async function installNextKey(folder: string): Promise<void> {
   const file = path.join(folder, KEY_FILE)
   const present = await loadable(file)
@@ -116,7 +126,7 @@ async function keepFormer(folder: string, key: Key): Promise<void> {
   }
 }
 
-/** The key in a file; undefined where the file is no key file. */
+/** Returns the key in a file; undefined if the file is not a key file. */
 async function loadable(file: string): Promise<Key | undefined> {
   try {
     return await Key.load(file)

@@ -1,6 +1,7 @@
-// One entry of the journal as bytes (protocol/journal.md, J1–J5): what was observed, signed with the replica's key and linked to the
-// entry before it by hash, so that nothing can be changed, left out or put between afterwards without being seen. Entries of stores made
-// before journals were signed have neither; they are read, and may only stand at the beginning.
+// Encodes and checks one journal entry: an observation, signed with the replica's key and linked to
+// the previous entry by hash, so that a change, removal or insertion is detected. Entries of stores
+// made before journals were signed have neither; they can be read, and may only come first. Spec:
+// protocol/journal.md, J1–J5.
 
 import { type Digest, equals, fromHex, sha256, toHex, utf8 } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
@@ -13,43 +14,49 @@ import { checkEvent } from '../event/event.ts'
 const DOMAIN = utf8('replica/journal/1\n')
 const VERSION = 1
 
+/** Values that an entry records, by name. */
 export type JournalFacts = { readonly [name: string]: CborValue }
 
-/** What is to be written. */
+/** An observation to write. */
 export interface Observation {
   readonly kind: string
   readonly facts: JournalFacts
-  /** Canonical JSON of a federation event that this entry records. */
+  /** Canonical JSON of the federation event that the entry records. */
   readonly event?: Uint8Array | undefined
 }
 
+/** One entry of the journal. */
 export interface JournalEntry {
   readonly number: number
-  /** RFC 3339, this machine's clock. */
+  /** RFC 3339, by this machine's clock. */
   readonly at: string
   readonly kind: string
   readonly facts: JournalFacts
-  /** SHA-256 of the entry's bytes, 64 hex digits: what the next one names. */
+  /** SHA-256 of the entry's bytes, 64 hex digits. The next entry names it. */
   readonly hash: string
-  /** Hash of the entry before; undefined for the first. */
+  /** Hash of the previous entry; undefined for the first. */
   readonly prev: string | undefined
-  /** Public key that signed it, 64 hex digits; undefined for an entry from before journals were signed. */
+  /** Public key that signed it, 64 hex digits; undefined for an unsigned entry of an old store. */
   readonly key: string | undefined
-  /** Canonical JSON of the event that it records. */
+  /** Canonical JSON of the recorded event. */
   readonly event?: Uint8Array
-  /** The entry as it is stored and signed. */
+  /** The stored, signed bytes. */
   readonly bytes: Uint8Array
 }
 
-/** Where an entry belongs. */
+/** The place of an entry in the journal. */
 export interface EntryPlace {
   readonly frontier: string
   readonly number: number
-  /** Hash of the entry before. */
+  /** Hash of the previous entry. */
   readonly prev: Digest | undefined
 }
 
-/** An entry's bytes. @throws ReplicaError ERR_JOURNAL when it is too large, ERR_EVENT_… for an event that is not whole and canonical */
+/**
+ * Returns the bytes of an entry.
+ * @throws ReplicaError ERR_JOURNAL if it is too large; ERR_EVENT_… if the event is not whole and
+ * canonical
+ */
 export function makeEntry(observed: Observation & { at: string }, place: EntryPlace, key: Key): Uint8Array {
   const { at, kind, facts, event } = observed
   if (event !== undefined) checkEvent(event)
@@ -71,7 +78,10 @@ export function makeEntry(observed: Observation & { at: string }, place: EntryPl
   return entry
 }
 
-/** The form alone, as far as reading needs it. @throws ReplicaError ERR_JOURNAL */
+/**
+ * Reads an entry and checks its form only.
+ * @throws ReplicaError ERR_JOURNAL
+ */
 export function readJournalEntry(bytes: Uint8Array, number: number): JournalEntry {
   const hash = toHex(sha256(bytes))
   const whole = mapOf(decode(bytes))
@@ -95,7 +105,8 @@ export function readJournalEntry(bytes: Uint8Array, number: number): JournalEntr
 const MEMBERS = ['at', 'facts', 'frontier', 'key', 'kind', 'number', 'prev', 'v']
 
 /**
- * Everything that an entry has to be at its place. `ownKeys`: the replica's key and those it had, 64 hex digits each.
+ * Checks an entry completely. `ownKeys`: present and former keys of the replica, 64 hex digits
+ * each.
  * @throws ReplicaError ERR_JOURNAL; ERR_EVENT_… for the event in it
  */
 export function checkEntry(

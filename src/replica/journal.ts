@@ -1,6 +1,7 @@
-// The replica's own observations, never sent to peers (protocol/journal.md): peers added and removed, keys rotated, registries adopted,
-// syncs that changed something, conflicts that they opened, passes over peers, forks. An entry is a record under
-// `journal/<frontier>/<number>`; numbers ascend without gaps, and a record beside them says where the journal ends.
+// Records what this replica observed, and never sends it to peers: changed peers and keys, adopted
+// registries, syncs, opened conflicts, comparisons, forks. An entry is a record under
+// `journal/<frontier>/<number>`. Numbers ascend without gaps, and a further record says where the
+// journal ends. Spec: protocol/journal.md.
 
 import { type Digest, sha256, toHex } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
@@ -25,7 +26,7 @@ export type { JournalEntry, JournalFacts, Observation }
 const DIGITS = 12
 const PAGE = 256
 
-/** How many entries there are, and the hash of the last. */
+/** Number of entries, and the hash of the last. */
 interface End {
   readonly count: number
   readonly last: Digest | undefined
@@ -38,7 +39,7 @@ export class Journal {
   readonly #ends = new Map<string, End>()
   readonly #mutex = new Mutex()
 
-  /** `key` gives the key that the replica has when an entry is made. */
+  /** `key` returns the replica's key at the time of the call. */
   constructor(records: Records, options: { readonly clock: () => Date; readonly key: () => Key }) {
     this.#records = records
     this.#clock = options.clock
@@ -46,15 +47,18 @@ export class Journal {
   }
 
   /**
-   * Writes an entry, with the canonical JSON of a federation event where it records one. Durable when it returns. Entries of
-   * all frontiers are written one after another.
+   * Writes an entry, with the canonical JSON of a federation event if it records one. Durable when
+   * it returns. Entries of all frontiers are written one after another.
    * @throws ReplicaError ERR_JOURNAL, ERR_EVENT_…
    */
   async write(frontier: string, kind: string, facts: JournalFacts, event?: Uint8Array): Promise<void> {
     await this.writeAll(frontier, [{ kind, facts, event }])
   }
 
-  /** Writes entries that belong together: all of them or, when it throws, none. @throws ReplicaError ERR_JOURNAL, ERR_EVENT_… */
+  /**
+   * Writes several entries in one batch: all, or none if it throws.
+   * @throws ReplicaError ERR_JOURNAL, ERR_EVENT_…
+   */
   writeAll(frontier: string, observed: readonly Observation[]): Promise<void> {
     const at = this.#clock().toISOString()
     return this.#mutex.run(async () => {
@@ -72,13 +76,19 @@ export class Journal {
     })
   }
 
-  /** Entries in order, after number `after`, at most `limit`. @throws ReplicaError ERR_JOURNAL for one that can't be read */
+  /**
+   * Returns entries in order, after number `after`, at most `limit`.
+   * @throws ReplicaError ERR_JOURNAL for an entry that can't be read
+   */
   async list(frontier: string, options: { after?: number; limit: number }): Promise<JournalEntry[]> {
     const rows = await rowsOf(this.#records, frontier, options)
     return rows.map(({ number, value }) => readJournalEntry(value, number))
   }
 
-  /** The federation events that entries record, oldest first. @throws ReplicaError ERR_JOURNAL, ERR_EVENT_… */
+  /**
+   * Yields the federation events that entries record, oldest first.
+   * @throws ReplicaError ERR_JOURNAL, ERR_EVENT_…
+   */
   async *events(frontier: string): AsyncGenerator<LoggedEvent> {
     for await (const { number, value } of allRows(this.#records, frontier)) {
       const { event } = readJournalEntry(value, number)
@@ -86,7 +96,7 @@ export class Journal {
     }
   }
 
-  /** By the record beside the entries; by the entries, where they are from before there was one. */
+  /** Reads the end record. A journal from before there was one is counted. */
   async #end(frontier: string): Promise<End> {
     const stored = await storedEnd(this.#records, frontier)
     if (stored !== undefined) return stored
@@ -97,7 +107,10 @@ export class Journal {
   }
 }
 
-/** What is wrong with a frontier's journal, at most `JOURNAL_LIMITS.faultsMax`. `ownKeys`: 64 hex digits each. */
+/**
+ * Returns the faults of a frontier's journal, at most `JOURNAL_LIMITS.faultsMax`. `ownKeys`: 64 hex
+ * digits each.
+ */
 export async function verifyJournal(
   records: Records,
   frontier: string,

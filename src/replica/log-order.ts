@@ -1,8 +1,8 @@
-// The replay order of a stored log. One scan gathers 45 bytes a node in flat arrays (label, 16
-// bytes of event digest, 16 of node digest, number of parents) and 4 bytes a parent; then ranks
-// replace them. The peak is near 60 bytes a node and 8 a parent, 70 MB for a chain of a million.
-// Ids are 64-bit labels: where two contents share one, the event digest decides, then the node
-// digest, both by their first 128 bits. Specification: protocol/admission.md, D8 and D9.
+// Computes the replay order of a stored log. One scan gathers 45 bytes per node in flat arrays
+// (label, 16 bytes each of event digest and node digest, number of parents) and 4 bytes per parent;
+// ranks then replace them. The peak is near 60 bytes per node and 8 per parent: 70 MB for a chain
+// of a million. Ids are 64-bit labels. If two events share one, the event digest decides, then the
+// node digest, by their first 128 bits. Spec: protocol/admission.md, D8 and D9.
 
 import { yieldToEventLoop } from '../base/cooperative.ts'
 import { abortError } from '../base/signal.ts'
@@ -13,15 +13,15 @@ import type { NodeReader } from '../store/store.ts'
 
 export interface ReplayOptions {
   /**
-   * `once` (the default): nodes that carry one event appear once, at the first place. `all`: every
-   * node.
+   * `once` (the default): nodes that carry the same event appear once, at the first place. `all`:
+   * every node appears.
    */
   readonly twins?: 'once' | 'all'
   readonly signal?: AbortSignal
 }
 
 /**
- * Sequence numbers in replay order, of the nodes stored when the call is made.
+ * Returns sequence numbers in replay order, of the nodes that are stored at the call.
  * @throws ReplicaError ERR_STORE_CORRUPT, ERR_ABORTED
  */
 export async function replaySeqs(log: NodeReader, options: ReplayOptions = {}): Promise<Uint32Array> {
@@ -70,7 +70,7 @@ async function gather(log: NodeReader, signal: AbortSignal | undefined): Promise
   return { keys, degrees, parents: parents.subarray(0, edges) }
 }
 
-/** Lets go of the keys: what comes after needs only their order. */
+/** Frees the keys: only their order is needed afterwards. */
 async function rank({ keys, degrees, parents }: Gathered): Promise<Ranked> {
   const sorted = await sortByKey(keys)
   const ranks = new Uint32Array(sorted.length)

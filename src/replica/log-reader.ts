@@ -1,5 +1,4 @@
-// Reading a stored log for people: rows in the order that every replica agrees on, the node behind
-// a CID or a label, names.
+// Reads a stored log for callers: rows in either order, the node of a CID or event id, names.
 
 import { type Digest, equals } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
@@ -14,10 +13,12 @@ import type { PreparedEvent } from './node-builder.ts'
 import { type NodeView, nodeView } from './node-view.ts'
 
 const READ_BATCH = 256
-/** Event ids that are looked up side by side. */
+/** Event ids that are looked up concurrently. */
 const LOOKUPS_AT_ONCE = 1024
 
-/** Rows in replay order; nodes that carry the same event once (at its first place) or all. */
+/**
+ * Yields rows in replay order; nodes that carry the same event once (at its first place) or all.
+ */
 export async function* inReplayOrder(
   log: NodeReader,
   options: { reverse: boolean; twins: 'once' | 'all' },
@@ -29,7 +30,7 @@ export async function* inReplayOrder(
   }
 }
 
-/** The first row that carries exactly this event. It must be there. */
+/** Returns the first row that carries exactly this event, which must be stored. */
 export async function findRow(log: FrontierStore, event: PreparedEvent): Promise<NodeRow> {
   for (const row of await log.read(await log.findByLabel(eventIdPrefix(event.head.id)))) {
     if (equals(decodeNode(row.bytes).event, event.digest)) return row
@@ -57,7 +58,7 @@ async function storedIds(log: FrontierStore, ids: readonly string[]): Promise<bo
   return ids.map(id => stored.has(id))
 }
 
-/** The digest of a node's CID; undefined for other text. */
+/** Returns the digest of a node's CID; undefined for other text. */
 function digestOf(id: string): Digest | undefined {
   try {
     return nodeDigest(id)
@@ -68,7 +69,7 @@ function digestOf(id: string): Digest | undefined {
 }
 
 /**
- * Which of the frontiers that a hub offers is meant.
+ * Returns the frontier to use of those that a hub offers.
  * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE
  */
 export function chooseFrontier(offered: readonly { frontier: string }[], wanted: string | undefined): string {
@@ -95,7 +96,7 @@ export function classifyStored(log: FrontierStore, incoming: readonly IdPair[]):
 }
 
 /**
- * Rows of a CID, or of all nodes whose event has this `vev_` id.
+ * Returns the row of a CID, or the rows of all nodes whose event has this `vev_` id.
  * @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE
  */
 export async function rowsByReference(log: FrontierStore, reference: string): Promise<NodeRow[]> {
@@ -104,14 +105,16 @@ export async function rowsByReference(log: FrontierStore, reference: string): Pr
   return log.read(seqs)
 }
 
+/** Which nodes to read, and in which order. */
 export interface NodesOptions {
-  /** First sequence number; only in arrival order. */
+  /** First sequence number; only with `order: 'arrival'`. */
   readonly since?: number
   /**
-   * `arrival` (the default) is this store's order, `replay` the order that every replica agrees on.
+   * `arrival` (the default) is the order of this store, `replay` the order on which all replicas
+   * agree.
    */
   readonly order?: 'arrival' | 'replay'
-  /** Children before parents. */
+  /** Children first. */
   readonly reverse?: boolean
   readonly signal?: AbortSignal
 }
@@ -125,14 +128,13 @@ export function nodesOf(log: FrontierStore, options: NodesOptions): AsyncGenerat
   return views(batches, signal)
 }
 
-/** The events in replay order, each once although several nodes may carry it. */
+/** Yields the events in replay order, each once even if several nodes carry it. */
 export function eventsOf(log: FrontierStore, signal: AbortSignal | undefined): AsyncGenerator<NodeView> {
   return views(inReplayOrder(log, { reverse: false, twins: 'once' }), signal)
 }
 
 /**
- * Rows from `from` on, in one batch that isn't empty if there are any; nothing of the store stays
- * open.
+ * Returns rows from `from` on in one batch, which is empty only at the end. No iterator stays open.
  */
 export async function rowsAt(
   log: FrontierStore,

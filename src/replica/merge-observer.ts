@@ -23,6 +23,7 @@ export interface OpenedConflict {
 }
 
 /** Both are undefined if the conflicts were not computed: nothing was merged before, or it would take too long. */
+/** A finished merge of received nodes. */
 export interface MergeReport {
   /** At most 256. */
   readonly conflictsOpened?: readonly OpenedConflict[]
@@ -44,7 +45,7 @@ export interface Merge {
   readonly isAwaited: boolean
 }
 
-/** Told of merges. Implementations may not change the log. */
+/** Looks for conflicts after merges. It must not change the log. */
 export interface MergeObserver {
   /** Called before nodes of a frontier are received. */
   beforeMerge(frontier: string): Promise<void>

@@ -1,6 +1,6 @@
-// Making nodes here: a drafted event, or an event that exists already, becomes a signed node of this replica's key on the
-// right parents, and goes through the gate like any other. Parents: the current heads; a log's events form a chain in
-// their order; an event that names its own parents gets the nodes of those events. Specification: protocol/admission.md.
+// Builds signed nodes of this replica's key and sends them through the gate like any other node.
+// Parents are the current heads; the events of a log form a chain in their order; an event that
+// names its own parents gets the nodes of those events. Spec: protocol/admission.md.
 
 import { ChainSigner, SignedNode } from '../admission/own-node.ts'
 import { compare, type Digest, DigestMap, DigestSet, toHex } from '../base/bytes.ts'
@@ -12,7 +12,9 @@ import { type CheckedEvent, eventIdPrefix } from '../event/event.ts'
 import { compareLinks, type DocumentLink } from '../node/node.ts'
 import type { Frontier } from './frontier.ts'
 
-/** An event to be carried, and the documents that its node is to link: stored already, in any order. */
+/**
+ * An event and the documents that its node links. The documents are stored already, in any order.
+ */
 export interface PreparedEvent extends CheckedEvent {
   readonly links: readonly DocumentLink[]
 }
@@ -21,30 +23,30 @@ export function prepareEvent(event: CheckedEvent, links: readonly DocumentLink[]
   return { ...event, links }
 }
 
-/** A node to build on: stored, or built in this run and not yet durable. */
+/** A node to build on: stored, or built in this run and not durable yet. */
 export interface BuiltNode {
   readonly digest: Digest
   readonly height: number
 }
 
-/** A run of a chain that is being signed. */
+/** A chain of nodes that is being signed. */
 interface Chain {
   readonly events: readonly PreparedEvent[]
   readonly nodes: Promise<SignedNode[]>
 }
 
-/** What was built since the last flush: found here until it is stored. */
+/** Nodes built since the last flush. They are found here until they are stored. */
 class Generation {
   readonly byId = new Map<string, BuiltNode>()
   readonly events = new DigestSet()
 }
 
-/** Flushes under way at once: one is committed while the next is verified and another is built. */
+/** Concurrent flushes: one is committed while the next is verified and another is built. */
 const FLUSHES_MAX = 2
 
 /**
- * Builds and signs nodes one on another; `flush` hands what was built to the gate while building goes on. What is neither
- * being built, nor in a flush under way, nor in the store, was not built.
+ * Builds and signs nodes; `flush` passes them to the gate while building goes on. A node is built
+ * if it is in a generation here or in the store.
  */
 export class NodeBuilder {
   readonly #frontier: Frontier
@@ -53,7 +55,7 @@ export class NodeBuilder {
   #parents: BuiltNode[] | undefined
   #chain: Chain | undefined
   #blocks: SignedNode[] = []
-  /** What is being built, then what each flush under way has. */
+  /** The present generation, then those of running flushes. */
   #generations = [new Generation()]
   #writing: Promise<void>[] = []
   #durable = 0
@@ -64,7 +66,7 @@ export class NodeBuilder {
     this.#signer = new ChainSigner(key)
   }
 
-  /** Nodes made here that are durable. */
+  /** Number of durable nodes made here. */
   get durable(): number {
     return this.#durable
   }
@@ -73,18 +75,18 @@ export class NodeBuilder {
     return this.#blocks.length
   }
 
-  /** Whether a node that carries the event of this id is stored or built. */
+  /** Returns whether a node with the event of this id is stored or built. */
   async has(id: string): Promise<boolean> {
     await this.#link()
     return this.#built(id) !== undefined || (await this.stored(id)) !== undefined
   }
 
-  /** Whether a node built and perhaps not yet stored carries exactly this event. */
+  /** Returns whether a node built here carries exactly this event. */
   made(event: PreparedEvent): boolean {
     return this.#generations.some(generation => generation.events.has(event.digest))
   }
 
-  /** Which of these events some node of the frontier carries already. */
+  /** Returns which of these events a node of the frontier carries. */
   async known(events: readonly PreparedEvent[]): Promise<boolean[]> {
     const asked = events.map(({ label, digest }) => ({ label, event: digest }))
     const stored = await this.#frontier.log.findByEvent(asked)
@@ -92,9 +94,10 @@ export class NodeBuilder {
   }
 
   /**
-   * Builds the node of an event that is not known. Undefined when it names a parent that is neither stored nor built:
-   * the caller tries again when more is there.
-   * @throws ReplicaError ERR_NOT_FOUND for a document that is not stored here whole, ERR_DOCUMENT for more than fit
+   * Builds the node of a new event. Returns undefined if it names a parent that is neither stored
+   * nor built; the caller tries again later.
+   * @throws ReplicaError ERR_NOT_FOUND for a document that is not stored whole, ERR_DOCUMENT for
+   * too many links
    */
   async build(event: PreparedEvent): Promise<BuiltNode | undefined> {
     await this.#link()
@@ -110,8 +113,9 @@ export class NodeBuilder {
   }
 
   /**
-   * Starts to build the nodes of events that are not known, name no parents and link nothing, each on the one before; many
-   * are signed in a thread of their own, while the caller makes the next ready and those before are admitted. Then `close`.
+   * Starts to build nodes of new events that name no parents and link nothing, each on the previous
+   * one. They are signed in a thread, while the caller prepares the next and earlier ones are
+   * admitted. Call `close` afterwards.
    */
   async appendToHeads(events: readonly PreparedEvent[]): Promise<void> {
     await this.#link()
@@ -124,12 +128,12 @@ export class NodeBuilder {
     for (const { digest } of events) this.#generations[0]!.events.add(digest)
   }
 
-  /** Builds a node on exactly these parents, which are stored or built, and with these documents, which are stored. */
+  /** Builds a node on exactly these parents and documents, which exist. */
   buildOn(event: CheckedEvent, parents: readonly BuiltNode[], links: readonly DocumentLink[] = []): BuiltNode {
     return this.#sign(event, parents, links)
   }
 
-  /** Starts to admit what was built; waits while more flushes than may be are under way. */
+  /** Starts to admit the built nodes; waits if too many flushes run. */
   async flush(): Promise<void> {
     while (this.#writing.length >= FLUSHES_MAX) await this.#oldest()
     const blocks = this.#blocks
@@ -141,20 +145,22 @@ export class NodeBuilder {
     this.#generations.unshift(new Generation())
   }
 
-  /** Everything built is durable. */
+  /** Waits until all built nodes are durable. */
   async drain(): Promise<void> {
     await this.#link()
     await this.flush()
     while (this.#writing.length > 0) await this.#oldest()
   }
 
-  /** Ends the thread that signs; what it has under way is lost. Flushes under way, whose failure is no matter any more, end first. */
+  /**
+   * Ends the signing thread and drops its work. Waits for running flushes and ignores their errors.
+   */
   async close(): Promise<void> {
     await this.#signer.close()
     await Promise.allSettled(this.#writing)
   }
 
-  /** Takes up the chain under way: from here on what follows can be built on it. */
+  /** Waits for the running chain, so that nodes can be built on it. */
   async #link(): Promise<void> {
     const chain = this.#chain
     if (chain === undefined) return
@@ -175,7 +181,7 @@ export class NodeBuilder {
     const { refused, held } = await this.#frontier.gate.admit(blocks, { from: this.#key.publicKeyBytes })
     this.#durable += blocks.length - refused.length - held.length
     if (refused.length + held.length === 0) return
-    // What was held before may have been judged again in the same turn: how that went is no matter of these.
+    // The same pass may also judge nodes that were held before. Those are ignored here.
     const own = new DigestSet(blocks.map(({ candidate }) => candidate.digest))
     const bad = refused.find(({ digest }) => own.has(digest))
     if (bad !== undefined) throw new ReplicaError(bad.code, `the gate refused a node made here: ${toHex(bad.digest)}`)
@@ -184,7 +190,7 @@ export class NodeBuilder {
     }
   }
 
-  /** A node whose documents are not here would be held by the gate for ever: nobody else has it. */
+  /** The gate would hold a node without its documents for ever, because no other peer has it. */
   async #checkLinks(links: readonly DocumentLink[]): Promise<void> {
     if (links.length > NODE_LIMITS.linksMax) {
       throw new ReplicaError('ERR_DOCUMENT', `a node can link at most ${NODE_LIMITS.linksMax} documents`)
@@ -208,7 +214,10 @@ export class NodeBuilder {
     return madeOf(node)
   }
 
-  /** The last node of the chain, or the heads; of more heads than a node may name, the first in byte order. */
+  /**
+   * Returns the last node of the chain, or the heads; if a node can't name all of them, the first
+   * in byte order.
+   */
   async #current(): Promise<BuiltNode[]> {
     if (this.#parents !== undefined) return this.#parents
     await this.drain()
@@ -239,7 +248,7 @@ export class NodeBuilder {
     return undefined
   }
 
-  /** The first node stored that carries the event of this id (or has this CID). */
+  /** Returns the first stored node with the event of this id or with this CID. */
   async stored(id: string): Promise<BuiltNode | undefined> {
     const { log } = this.#frontier
     if (id.startsWith('vev_')) {
@@ -272,7 +281,7 @@ function digestsOf(parents: readonly BuiltNode[]): Digest[] {
   return parents.map(parent => parent.digest).sort(compare)
 }
 
-/** Each link once, in the order that a node has them in. */
+/** Returns the links without duplicates, in the order of a node. */
 function inOrder(links: readonly DocumentLink[]): DocumentLink[] {
   const sorted = [...links].sort(compareLinks)
   return sorted.filter((link, i) => i === 0 || compareLinks(sorted[i - 1]!, link) !== 0)

@@ -1,5 +1,4 @@
-// Nodes as callers see them: CIDs and ids as text, bytes beside. Only here and at the edges of the
-// API do CIDs exist as text.
+// Nodes as callers see them: CIDs and ids as text, with the exact bytes.
 
 import { toHex } from '../base/bytes.ts'
 import { cidText } from '../cbor/cid.ts'
@@ -8,19 +7,24 @@ import { EventView } from '../event/event-view.ts'
 import { decodeNode, type Node } from '../node/node.ts'
 import type { NodeRow, TextState } from '../store/store.ts'
 
-/** A stored node. `seq` is its place in this store's log and means nothing elsewhere. */
+/** A stored node. */
 export interface NodeView {
+  /** Place in this store's log, from 0. It has no meaning in other stores. */
   readonly seq: number
   readonly cid: string
   /** Id of the event: `vev_` and the label in the header. */
   readonly id: string
+  /** Length of the longest path to a node without parents. */
   readonly height: number
+  /** CIDs of the parents, in byte order of their digests. */
   readonly parents: readonly string[]
+  /** CIDs of the linked documents. */
   readonly links: readonly string[]
   /** Public key that signed the node, 64 hex digits. */
   readonly key: string
   readonly frontier: string
   /** The header: signed DAG-CBOR, whose SHA-256 is in the CID. */
+  /** DAG-CBOR of the signed node. Must not be changed. */
   readonly bytes: Uint8Array
   /** Where the text is; `event` is there exactly if it is `here`. */
   readonly text: TextState

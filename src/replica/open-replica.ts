@@ -1,4 +1,4 @@
-// Opening a replica's folder: the store, the key beside it (own-key.ts), the replica's own name.
+// Opens a replica's folder: the store, the key beside it (identity.ts), and the replica's name.
 
 import * as fs from 'node:fs/promises'
 import { utf8 } from '../base/bytes.ts'
@@ -12,31 +12,36 @@ import type { NetworkHooks } from './links/backoff.ts'
 
 const HUB_ID = 'self/hub-id'
 
-/** Which store, and which key. */
+/** Which store to open, and with which key. */
 export interface StoreOptions {
-  /** A folder (LevelDB), or an engine that is open already; the replica closes it. */
+  /** A folder (LevelDB), or an open engine. The replica closes it. */
   readonly location: string | Store
-  /** Make the store, with a new key, when the folder holds none. */
+  /** Create the store, with a new key, if the folder has none. */
   readonly create?: boolean
-  /** The replica's own name, only when creating: `hub:` and up to 124 bytes. Default `hub:` and 8 hex of its public key. */
+  /**
+   * The replica's name, only when creating: `hub:` and up to 124 bytes. Default: `hub:` and 8 hex
+   * digits of the public key.
+   */
   readonly hubId?: string
-  /** The key to use with an engine, or to create a folder with; a new one when absent. */
+  /** The key of an engine or of a new folder. Default: a new key. */
   readonly key?: Key
-  /** From now on this key, in place of the one that a folder has; that one stays one's own. */
+  /** Replaces the key of the folder, which becomes a former key. */
   readonly useKey?: Key
 }
 
-/** What an open replica takes from its surroundings. */
+/** What an open replica uses of its environment. */
 export interface ContextOptions {
-  /** Alarms and progress for an operator; the library itself logs nothing. Must not throw. */
+  /**
+   * Receives alarms and progress for an operator. The library logs nothing itself. Must not throw.
+   */
   readonly onEvent?: (event: ReplicaEvent) => void
-  /** The time of events made here; default the machine's clock. */
+  /** Returns the time of events made here. Default: the machine's clock. */
   readonly clock?: () => Date
   /** Network, timers and randomness of links, for tests. @internal */
   readonly network?: Partial<NetworkHooks>
 }
 
-/** Something an operator may want to know. */
+/** An event for an operator. */
 export interface ReplicaEvent {
   readonly kind: 'session' | 'alarm'
   readonly message: string

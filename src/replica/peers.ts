@@ -1,5 +1,5 @@
-// A frontier's registry as users change it: every change is journaled, a removal takes the heads of that moment as its
-// cut, and a registration admits at once, without the network, what the key held back.
+// Changes a frontier's registry on behalf of users: each change is journaled, a removal takes the
+// present heads as its cut, and a registration admits at once the nodes held for the key.
 
 import type { LiveSetting } from '../admission/peer.ts'
 import type { Cut, Peer, PeerChange } from '../admission/registry.ts'
@@ -9,18 +9,30 @@ import type { Frontier } from './frontier.ts'
 import type { JournalEntry } from './journal.ts'
 import type { ReplicaContext } from './replica-context.ts'
 
+/** A peer to register. */
 export interface NewPeer {
+  /** Name for people, unique within the frontier's registry. */
   readonly id: string
-  /** `wss://` or `https://`; `ws://` and `http://` only for loopback hosts or with `allowPlain`. */
+  /**
+   * `wss://` or `https://`; `ws://` and `http://` only for loopback hosts, or with `allowPlain`.
+   */
   readonly url: string
   /** 64 hex digits. */
   readonly publicKey: string
   readonly note?: string
-  /** Whether a hub keeps a link to it, and which way nodes flow, seen from here; default off. */
+  /** Direction of the link that a hub keeps to the peer, seen from this side; default `off`. */
   readonly live?: LiveSetting
   readonly allowPlain?: boolean
 }
 
+/**
+ * The registered peers of one frontier.
+ *
+ * @example
+ * const peers = replica.registry(frontier)
+ * await peers.add({ id: 'hub:lab', url: 'wss://lab.example', publicKey })
+ * console.log(peers.list().length)
+ */
 export class FrontierPeers {
   readonly #context: ReplicaContext
   readonly #name: string
@@ -32,13 +44,13 @@ export class FrontierPeers {
   }
 
   /**
-   * Registers a peer and admits what its key held back; the frontier is kept from now on. The same again changes nothing.
-   * Adding a key that was removed lifts its cut.
+   * Registers a peer and admits the nodes held for its key. Creates the frontier if needed. The
+   * same peer again changes nothing. Adding a removed key lifts its cut.
    * @throws ReplicaError ERR_PEER_ID, ERR_PEER_URL, ERR_PEER_EXISTS, ERR_PEER_KEY_CHANGED, ERR_KEY
    */
   async add(peer: NewPeer): Promise<{ peer: Peer; added: boolean; admitted: number }> {
     const draft = { ...peer, addedAt: this.#context.now() }
-    // What is refused keeps no frontier that was not kept.
+    // A refused peer must not create the frontier.
     if (!this.#context.frontiers.has(this.#name))
       await (await this.#context.inMemoryFrontier(this.#name)).registry.add(draft)
     const frontier = await this.#context.openFrontier(this.#name)
@@ -51,7 +63,7 @@ export class FrontierPeers {
   }
 
   /**
-   * Gives a peer another URL or another setting of its link; a new URL is journaled.
+   * Changes the URL of a peer or the direction of its link. A new URL is journaled.
    * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL
    */
   async set(id: string, change: PeerChange): Promise<{ peer: Peer; changed: boolean }> {
@@ -62,10 +74,14 @@ export class FrontierPeers {
     return { peer, changed }
   }
 
-  /** Forgets a peer: what it made up to now stays, what it makes later is refused. @throws ReplicaError ERR_PEER_UNKNOWN */
+  /**
+   * Removes a peer. Its nodes up to now stay, later ones are refused.
+   * @throws ReplicaError ERR_PEER_UNKNOWN
+   */
   async remove(id: string): Promise<{ cut: Cut }> {
     const { registry, gate, log } = this.#frontier()
-    // Within the gate's turn: no node of this peer slips in between the heads and the cut.
+    // While the gate is locked, so that no node of this peer is committed between the heads and the
+    // cut.
     const cut = await gate.exclusive(() => registry.remove(id, { heads: log.heads(), at: this.#context.now() }))
     await gate.reevaluateHeld()
     const { publicKey, heads } = cut
@@ -73,7 +89,10 @@ export class FrontierPeers {
     return { cut }
   }
 
-  /** Gives a peer a new key; the old one is cut as by `remove`. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_EXISTS, ERR_KEY */
+  /**
+   * Replaces the key of a peer. The old key is cut as by `remove`.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_EXISTS, ERR_KEY
+   */
   async rotate(id: string, publicKey: string): Promise<{ peer: Peer; admitted: number }> {
     const { registry, gate, log } = this.#frontier()
     const { peer, cut } = await gate.exclusive(() =>
@@ -84,17 +103,26 @@ export class FrontierPeers {
     return { peer, admitted }
   }
 
-  /** Peers by id. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  /**
+   * Returns the peers by id.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN
+   */
   list(): Peer[] {
     return this.#frontier().registry.list()
   }
 
-  /** Keys that were removed, with the heads under which their nodes stay. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  /**
+   * Returns the removed keys, with the heads up to which their nodes stay.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN
+   */
   cuts(): Cut[] {
     return this.#frontier().registry.cuts()
   }
 
-  /** 64 hex digits; equal digests mean equal admission rules. @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+  /**
+   * Returns 64 hex digits. Equal digests mean equal admission rules.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN
+   */
   digest(): string {
     return toHex(this.#frontier().registry.digest())
   }

@@ -1,5 +1,5 @@
-// What an open replica is made of: store, key, journal, one verifier, and each frontier's log, registry and gate. There is
-// exactly one gate for a frontier in a process; everything that admits goes through it.
+// Parts of an open replica: store, key, journal, one verifier, and each frontier's log, registry
+// and gate. A process has exactly one gate per frontier, and everything that admits nodes uses it.
 
 import { Registry } from '../admission/registry.ts'
 import { toHex } from '../base/bytes.ts'
@@ -24,7 +24,7 @@ import { type MergeObserver, NO_OBSERVER } from './merge-observer.ts'
 import type { ContextOptions, OpenedReplica, ReplicaEvent } from './open-replica.ts'
 import { PeerSyncTracker } from './sync/peer-sync-tracker.ts'
 
-/** An object that lives as long as the replica that it was made for. */
+/** An object that is closed with its replica. */
 export interface Resource {
   close(): Promise<void>
 }
@@ -38,24 +38,24 @@ export class ReplicaContext {
   readonly journal: Journal
   readonly peerSync: PeerSyncTracker
   readonly network: NetworkHooks
-  /** Shared by all sessions of this replica, and by no other replica. */
+  /** Scheduling that all sessions of this replica share. */
   readonly scheduling: SessionScheduling
   readonly emit: (event: ReplicaEvent) => void
-  /** Where others reach this replica; undefined unless it is a hub that listens. */
+  /** URL under which others reach this replica; undefined unless a hub listens. */
   address: string | undefined
-  /** Told of merges; set once, before anything is merged. */
+  /** Called before and after merges. Set once, before the first merge. */
   observer: MergeObserver = NO_OBSERVER
   readonly #resources = new Map<unknown, Resource>()
   readonly #clock: () => Date
   readonly #over = new AbortController()
-  /** What goes on until `over` and has to end before the store is closed. */
+  /** Tasks that must end before the store is closed. */
   readonly #tasks = new Set<Promise<unknown>>()
   readonly #registryChanges = new Emitter()
   #key: Key
   #former: readonly string[]
-  /** The key in whose place the present one was put at this opening. */
+  /** The key that was replaced at this opening. */
   readonly #replaced: string | undefined
-  /** Opens one frontier at a time, so that no second gate is made. */
+  /** Opens one frontier at a time, so that none gets a second gate. */
   readonly #openMutex = new Mutex()
   #closing: Promise<void> | undefined
 
@@ -79,22 +79,22 @@ export class ReplicaContext {
     return this.#key
   }
 
-  /** Public keys that this replica signs and signed with, 64 hex digits each. */
+  /** Present and former public keys, 64 hex digits each. */
   get ownKeys(): ReadonlySet<string> {
     return new Set([this.#key.publicKey, ...this.#former])
   }
 
-  /** The time of what is made here, RFC 3339. */
+  /** Returns the present time, RFC 3339. */
   now(): string {
     return this.#clock().toISOString()
   }
 
-  /** Fires when the replica is being closed. */
+  /** Fires when the replica starts to close. */
   get closedSignal(): AbortSignal {
     return this.#over.signal
   }
 
-  /** Runs a task that goes on until `over`; the store stays open until it has ended. */
+  /** Runs a task that ends when `closedSignal` fires. The store stays open until then. */
   runUntilClosed<T>(task: () => Promise<T>): Promise<T> {
     const run = task()
     this.#tasks.add(run)
@@ -112,12 +112,15 @@ export class ReplicaContext {
     return made
   }
 
-  /** Tells of each change of a registry, and of frontiers that are kept from now on. Answers how to end it. */
+  /**
+   * Calls the listener after each change of a registry and when a frontier is opened.
+   * @returns a function that unsubscribes
+   */
   subscribe(listener: () => void): () => void {
     return this.#registryChanges.on(listener)
   }
 
-  /** A channel that a peer opened has caught up or ended, or had a round: what that told of how the peer stands is kept. */
+  /** Records the state of a peer after a channel that it opened caught up, ended or had a round. */
   recordExchange(name: string, key: Uint8Array, news: Channel | LiveRound): void {
     const frontier = this.frontiers.get(name)
     if (frontier?.registry.byKey(key) === undefined) return
@@ -127,7 +130,10 @@ export class ReplicaContext {
     )
   }
 
-  /** Reads all registries again. @throws ReplicaError ERR_STORE_CORRUPT */
+  /**
+   * Reads all registries again from the store.
+   * @throws ReplicaError ERR_STORE_CORRUPT
+   */
   async reload(): Promise<void> {
     for (const { registry } of this.frontiers.values()) await registry.reload()
   }
@@ -141,7 +147,10 @@ export class ReplicaContext {
     for (const name of this.store.frontiers()) await this.journal.write(name, 'key.rotated', facts)
   }
 
-  /** Starts to keep a frontier, or finds it kept already. Calls take turns, so that none makes a second gate. */
+  /**
+   * Opens a frontier, and creates it if needed. Calls are serialized, so that none makes a second
+   * gate.
+   */
   openFrontier(name: string): Promise<Frontier> {
     checkFrontierId(name)
     return this.#openMutex.run(async () => {
@@ -155,7 +164,9 @@ export class ReplicaContext {
     })
   }
 
-  /** A frontier of this name in memory, with nothing in it: what it refuses, one that is kept would refuse. */
+  /**
+   * Returns an empty frontier of this name in memory. It refuses the same input as a stored one.
+   */
   async inMemoryFrontier(name: string): Promise<Frontier> {
     checkFrontierId(name)
     return this.#make(name, new MemoryStore())
@@ -165,7 +176,7 @@ export class ReplicaContext {
     const { held } = this.store
     const frontier = await this.#make(name, this.store)
     await this.#retireFormer(frontier)
-    // A key put in place of another may own what was held until now.
+    // A new own key may be the author of nodes that were held until now.
     const ownNodes: Wait = { kind: 'key', id: this.#key.publicKeyBytes }
     if ((await held.findByWait(name, ownNodes, 1)).length > 0) await frontier.gate.release(ownNodes)
     return frontier
@@ -193,7 +204,10 @@ export class ReplicaContext {
     throw new ReplicaError('ERR_FRONTIER_UNKNOWN', `this store does not have ${name}`)
   }
 
-  /** The named frontier, or the only one. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE when it isn't clear which */
+  /**
+   * Returns the named frontier, or the only one.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN; ERR_USAGE if there are several
+   */
   resolveName(name: string | undefined): string {
     if (name !== undefined) return this.frontier(name).log.name
     const names = [...this.frontiers.keys()].sort(compareText)
@@ -208,7 +222,7 @@ export class ReplicaContext {
     return only
   }
 
-  /** Many heads make every handshake long: an operator should merge them. */
+  /** Emits an alarm if the frontier has many heads, which make every handshake long. */
   checkHeads(name: string): void {
     const { headCount } = this.frontier(name).log
     if (headCount < HEADS_ALARM) return
@@ -217,9 +231,10 @@ export class ReplicaContext {
   }
 
   /**
-   * A new key in place of the present one. What the former one signed up to now stays one's own; it is cut in each
-   * frontier at the heads of this moment. Durable at each step.
-   * @throws ReplicaError ERR_REGISTRY, before anything is changed, where a frontier has more heads than a cut may have
+   * Replaces the replica's key. The former key is cut in each frontier at the present heads, and
+   * its nodes up to there stay valid. Each step is durable.
+   * @throws ReplicaError ERR_REGISTRY, before any change, if a frontier has more heads than a cut
+   * may have
    */
   async renewKey(): Promise<{ key: Key; former: Key }> {
     if (this.location === '') throw new TypeError('a replica on a given store engine has no key file')
@@ -233,7 +248,10 @@ export class ReplicaContext {
     return { key, former: present }
   }
 
-  /** Cuts the own keys of before that are not cut yet, also after a crash in between. An empty log gives no heads for that. */
+  /**
+   * Cuts former own keys that are not cut yet, also after a crash. An empty log has no heads for a
+   * cut.
+   */
   async #retireFormer(frontier: Frontier): Promise<void> {
     const { registry, gate, log } = frontier
     const retire = async (): Promise<void> => {
@@ -242,7 +260,7 @@ export class ReplicaContext {
         await registry.retire(publicKey, { heads: log.heads(), at: this.now() })
     }
     if (registry.formerKeys.length === 0) return
-    // After what is being made now: it may be signed with the former key.
+    // After running local events, which may be signed with the former key.
     await frontier.exclusive(() => gate.exclusive(retire))
   }
 

@@ -1,6 +1,4 @@
-// A replica: a store with its key and, for each frontier, its registry of peers. Everything a user does with frontiers goes
-// through here: make and import events, push, pull and clone, register peers, look, verify. A hub is a replica that
-// listens (hub.ts). The work is done in replica/; this is the list of what can be asked for.
+// The public API of a replica. Each member delegates to a module of this folder.
 
 import type { LiveMode } from '../admission/peer.ts'
 import { toHex } from '../base/bytes.ts'
@@ -53,14 +51,29 @@ import {
 import { emptyReplicaPort, replicaPort } from './sync/sync-server.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './verify.ts'
 
+/** How to open a replica. */
 export interface OpenOptions extends StoreOptions, ContextOptions {
-  /** Makes the observer that looks for conflicts after merges; without one reports don't name any. */
+  /**
+   * Makes the observer that looks for conflicts after merges. Without one, reports name none.
+   * `velaMergeObserver` of `frontier-replica/vela` is one.
+   */
   readonly mergeObserver?: (replica: Replica) => MergeObserver
 }
 
 let contextIn: (replica: Replica) => ReplicaContext
 let construct: (opened: OpenedReplica, options: OpenOptions) => Replica
 
+/**
+ * A store with a key and, for each frontier, a log of signed events and a registry of peers. A hub
+ * serves a replica to others (`frontier-replica/hub`).
+ *
+ * @example
+ * await using replica = await Replica.open({ location: './replica', create: true })
+ * const { frontier } = await replica.createFrontier({ name: 'Example' })
+ * await replica.registry(frontier).add({ id: 'hub:lab', url: 'wss://lab.example', publicKey })
+ * const report = await replica.pull(frontier, 'hub:lab')
+ * console.log(report.admitted, report.equal)
+ */
 export class Replica {
   readonly #context: ReplicaContext
   readonly #port: ReplicaPort
@@ -77,8 +90,10 @@ export class Replica {
   }
 
   /**
-   * Opens the replica in a folder, or on an engine; with `create` it is made where there is none.
-   * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_VERSION, ERR_KEY_FILE
+   * Opens the replica in a folder, or on an engine. With `create` an empty folder becomes a
+   * replica.
+   * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_VERSION,
+   * ERR_KEY_FILE, ERR_PEER_ID
    */
   static async open(options: OpenOptions): Promise<Replica> {
     const replica = new Replica(await openParts(options), options)
@@ -91,42 +106,56 @@ export class Replica {
     }
   }
 
-  /** The folder; empty for a replica on a given engine. */
+  /** The folder; empty for a replica on an engine. */
   get location(): string {
     return this.#context.location
   }
 
+  /** Name of this replica, by which it registers at others: `hub:…`. */
   get hubId(): string {
     return this.#context.hubId
   }
 
+  /** Key that signs new nodes. */
   get key(): Key {
     return this.#context.key
   }
 
   // ## Frontiers and peers
 
-  /** Names of the frontiers kept here, in byte order. */
+  /** Returns the names of the frontiers, in byte order. */
   frontiers(): string[] {
     return this.#context.store.frontiers()
   }
 
-  /** The named frontier, or the only one. @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE when it isn't clear which */
+  /**
+   * Returns the name, or the name of the only frontier.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN; ERR_USAGE if there are several
+   */
   frontier(name?: string): string {
     return this.#context.resolveName(name)
   }
 
-  /** Makes a new frontier: its genesis event names it. */
+  /**
+   * Creates a frontier. Its name is made from the id of its genesis event.
+   * @throws ReplicaError ERR_USAGE for a blank name
+   */
   createFrontier(options: { name: string; creator?: string }): Promise<AppendReport> {
     return createFrontier(this.#context, options)
   }
 
-  /** Starts to keep a frontier. @throws ReplicaError ERR_FRONTIER_ID */
+  /**
+   * Accepts events of a frontier from now on.
+   * @throws ReplicaError ERR_FRONTIER_ID
+   */
   async track(frontier: string): Promise<void> {
     await this.#context.openFrontier(frontier)
   }
 
-  /** The peers of a frontier; asking for them tracks it. @throws ReplicaError ERR_FRONTIER_ID */
+  /**
+   * Returns the registry of a frontier. Its first `add` creates the frontier.
+   * @throws ReplicaError ERR_FRONTIER_ID
+   */
   registry(frontier: string): FrontierPeers {
     return new FrontierPeers(this.#context, frontier)
   }
@@ -134,29 +163,45 @@ export class Replica {
   // ## Making events
 
   /**
-   * Adds one event: a draft, or the JSON text of a draft or of a whole event. Both are read alike. Durable when it returns.
-   * @throws ReplicaError ERR_EVENT_SHAPE, ERR_EVENT_ID, ERR_EVENT_SIZE, ERR_EVENT_PARENT, ERR_JSON, ERR_FRONTIER_UNKNOWN
+   * Appends one event: a draft, or the JSON text of a draft or of a whole event. Durable when it
+   * returns.
+   * @throws ReplicaError ERR_EVENT_SHAPE, ERR_EVENT_ID, ERR_EVENT_SIZE, ERR_EVENT_PARENT, ERR_JSON,
+   * ERR_FRONTIER_UNKNOWN
    */
   append(frontier: string, event: AppendInput, options: AppendOptions = {}): Promise<AppendReport> {
     return appendEvent(this.#context, frontier, event, options)
   }
 
-  /** What nodes of the frontier link: put a document first, then append the event with its link. @throws ERR_FRONTIER_UNKNOWN */
+  /**
+   * Returns the documents of a frontier. Store a document first, then append the event that links
+   * it.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN
+   */
   documents(frontier: string): Documents {
     return this.#context.frontier(frontier).documents
   }
 
-  /** Adds the events of a log as a chain. `log` gives single events' JSON texts; with `strict` it is called twice. One that fails keeps no frontier that was not kept. */
+  /**
+   * Appends the events of a log as a chain. `log` returns the JSON texts of single events; with
+   * `strict` it is called twice. A failed import creates no frontier.
+   * @throws ReplicaError ERR_FRONTIER_ID, ERR_ABORTED, ERR_JSON
+   */
   import(frontier: string, log: LogReader, options: ImportOptions = {}): Promise<ImportReport> {
     return importFrontierEvents(this.#context, { frontier, log }, options)
   }
 
-  /** Joins the heads under a signed `frontier.merged` event. @throws ReplicaError ERR_USAGE with fewer than two heads */
+  /**
+   * Joins the heads with a signed `frontier.merged` event.
+   * @throws ReplicaError ERR_USAGE for fewer than two heads or a blank reason
+   */
   merge(frontier: string, options: { reason: string; actor?: string }): Promise<AppendReport> {
     return mergeHeads(this.#context, frontier, options)
   }
 
-  /** A new frontier from this one's events, where ancestors are not to be had. Only on request, with a reason. */
+  /**
+   * Makes a new frontier from the events of this one, whose missing ancestors are not available.
+   * @throws ReplicaError ERR_USAGE for a blank reason or a frontier without nodes
+   */
   async fork(frontier: string, options: { reason: string }): Promise<ForkReport> {
     const report = await forkFrontier(this.#context, { base: this.#context.frontier(frontier), reason: options.reason })
     await this.#context.journal.write(frontier, 'frontier.forked', { fork: report.frontier, reason: options.reason })
@@ -165,22 +210,35 @@ export class Replica {
 
   // ## Looking
 
-  /** Nodes, parents before their children unless `reverse`. */
+  /**
+   * Yields the nodes, parents before children unless `reverse` is set.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_ABORTED
+   */
   async *nodes(frontier: string, options: NodesOptions = {}): AsyncGenerator<NodeView> {
     yield* nodesOf(this.#context.frontier(frontier).log, options)
   }
 
-  /** The events in replay order, each once although several nodes may carry it. */
+  /**
+   * Yields the events in replay order, each once even if several nodes carry it.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_ABORTED
+   */
   async *events(frontier: string, options: { signal?: AbortSignal } = {}): AsyncGenerator<NodeView> {
     yield* eventsOf(this.#context.frontier(frontier).log, options.signal)
   }
 
-  /** Nodes as they are merged, without end, from number `since` (else from now) on; ends with the signal, or the replica. */
+  /**
+   * Yields nodes as they are committed, without end, from number `since`, else from now on. Ends
+   * when the signal fires or the replica closes.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_USAGE
+   */
   changes(frontier: string, options: ChangesOptions = {}): AsyncGenerator<NodeView> {
     return changesOf(this.#context.frontier(frontier), options, this.#context.closedSignal)
   }
 
-  /** The node of a CID, or all nodes whose event has this `vev_` id. @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE */
+  /**
+   * Returns the node of a CID, or all nodes whose event has this `vev_` id.
+   * @throws ReplicaError ERR_CID, ERR_EVENT_SHAPE
+   */
   async get(reference: string, frontier?: string): Promise<NodeView[]> {
     const names = frontier === undefined ? this.frontiers() : [this.frontier(frontier)]
     const found: NodeView[] = []
@@ -190,7 +248,10 @@ export class Replica {
     return found
   }
 
-  /** CIDs of the heads, in byte order of their digests. */
+  /**
+   * Returns the CIDs of the heads, in byte order of their digests.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN
+   */
   heads(frontier: string): string[] {
     return this.#context
       .frontier(frontier)
@@ -198,16 +259,25 @@ export class Replica {
       .map(head => cidText(head))
   }
 
-  /** SHA-256 over the sorted heads' digests, 64 hex digits. Equal digests: equal sets of nodes. */
+  /**
+   * Returns the SHA-256 over the sorted heads' digests, 64 hex digits. Equal digests mean equal
+   * sets of nodes.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN
+   */
   headsDigest(frontier: string): string {
     return toHex(this.#context.frontier(frontier).log.headsDigest())
   }
 
-  /** What would have to be fetched before these events could be merged; costs their number, not the log's. */
+  /**
+   * Returns what has to be fetched before these events can be merged. The cost depends on their
+   * number, not on the log.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN
+   */
   classify(frontier: string, incoming: readonly IdPair[]): Promise<Action> {
     return classifyStored(this.#context.frontier(frontier).log, incoming)
   }
 
+  /** Returns the state of the store, of each frontier, and of each peer. */
   async status(): Promise<StatusReport> {
     const context = this.#context
     const frontiers = await Promise.all(this.frontiers().map(name => frontierStatus(context, name)))
@@ -215,7 +285,10 @@ export class Replica {
     return { hubId: context.hubId, publicKey: context.key.publicKey, diskBytes, frontiers }
   }
 
-  /** Reads everything once more; with `signatures` checks every signature too. */
+  /**
+   * Checks the whole store; with `signatures` every signature too.
+   * @throws ReplicaError ERR_ABORTED
+   */
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     return verifyStore(
       this.#context.store,
@@ -224,29 +297,44 @@ export class Replica {
     )
   }
 
-  /** This replica's own observations of a frontier, oldest first, after number `after`. */
+  /**
+   * Returns journal entries of a frontier, oldest first, after number `after`.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_JOURNAL
+   */
   journal(frontier: string, options: { after?: number; limit: number }): Promise<JournalEntry[]> {
     return this.#context.journal.list(this.frontier(frontier), options)
   }
 
-  /** The federation events that this replica's journal records, oldest first. */
+  /**
+   * Yields the federation events that the journal records, oldest first.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_JOURNAL
+   */
   journalEvents(frontier: string): AsyncGenerator<LoggedEvent> {
     return this.#context.journal.events(this.frontier(frontier))
   }
 
   // ## Syncing
 
-  /** Sends a registered peer what it lacks. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_SYNC_… */
+  /**
+   * Sends a registered peer the nodes that it lacks.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_FRONTIER_UNKNOWN, ERR_ABORTED, ERR_SYNC_…
+   */
   push(frontier: string, peer: string, options: SyncOptions = {}): Promise<SyncReport> {
     return syncWith(this.#context, this.#port, { frontier, peer, mode: 'push' }, options)
   }
 
-  /** Takes from a registered peer what is lacking here. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_SYNC_… */
+  /**
+   * Receives from a registered peer the nodes that this replica lacks.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_FRONTIER_UNKNOWN, ERR_ABORTED, ERR_SYNC_…
+   */
   pull(frontier: string, peer: string, options: SyncOptions = {}): Promise<SyncReport> {
     return syncWith(this.#context, this.#port, { frontier, peer, mode: 'pull' }, options)
   }
 
-  /** Both at once, or one way, in one session. @throws ReplicaError ERR_PEER_UNKNOWN, ERR_SYNC_… */
+  /**
+   * Exchanges nodes both ways, or one way, in one session.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_FRONTIER_UNKNOWN, ERR_ABORTED, ERR_SYNC_…
+   */
   sync(
     frontier: string,
     peer: string,
@@ -255,12 +343,21 @@ export class Replica {
     return exchangeWith(this.#context, this.#port, { frontier, peer, mode: options.mode ?? 'both' }, options)
   }
 
-  /** Follows a peer until the signal: what either side merges flows on; a link that ends is dialled again. Then: what that opened here. */
+  /**
+   * Follows a peer until the signal fires: new nodes of both sides flow at once, and a link that
+   * ends is dialed again. Resolves with the conflicts that the received nodes opened.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_FRONTIER_UNKNOWN
+   */
   live(frontier: string, peer: string, options: LiveOptions = {}): Promise<MergeReport> {
     return followPeer(this.#context, this.#port, { frontier, peer }, options)
   }
 
-  /** Takes a peer's registry over as one's own declarations, because a person said so; admits what those keys held back. */
+  /**
+   * Copies a peer's registry into this one, as a person decided, and admits the nodes held for its
+   * keys.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_FRONTIER_UNKNOWN, ERR_REGISTRY, ERR_ABORTED,
+   * ERR_SYNC_…
+   */
   adopt(
     frontier: string,
     peer: string,
@@ -271,9 +368,10 @@ export class Replica {
   }
 
   /**
-   * A new replica of a hub's frontier. Without `adoptRegistry` it knows only the hub's key; what others made is held.
-   * Nothing is made on disk before the hub has proved its key; what a cut leaves is completed by `pull`.
-   * @throws ReplicaError ERR_PEER_URL before anything is dialled, ERR_KEY, ERR_STORE_EXISTS, and as `pull`
+   * Makes a new replica of a hub's frontier. Without `adoptRegistry` it knows only the hub's key,
+   * and holds nodes of all other keys. Nothing is written before the hub has proved its key; `pull`
+   * completes an interrupted clone.
+   * @throws ReplicaError ERR_PEER_URL before it dials, ERR_KEY, ERR_STORE_EXISTS, and as `pull`
    */
   static async clone(
     url: string,
@@ -297,7 +395,11 @@ export class Replica {
 
   // ## Key and end
 
-  /** A new key for what is made from now on. What the former one signed stays; peers have to rotate this replica's key. */
+  /**
+   * Replaces the key for new nodes. Nodes of the former key stay valid; peers have to rotate this
+   * replica's key.
+   * @throws ReplicaError ERR_REGISTRY
+   */
   async rotateKey(): Promise<{ publicKey: string; former: string }> {
     const { key, former } = await this.#context.renewKey()
     const facts = { public_key: key.publicKey, former: former.publicKey }
@@ -305,7 +407,7 @@ export class Replica {
     return { publicKey: key.publicKey, former: former.publicKey }
   }
 
-  /** Waits for what is being written and closes the store. */
+  /** Waits for running writes and closes the store. */
   close(): Promise<void> {
     return this.#context.close()
   }
@@ -315,12 +417,12 @@ export class Replica {
   }
 }
 
-/** A replica whose frontiers are not loaded yet: a hub learns its address first. */
+/** Returns a replica whose frontiers are not loaded yet: a hub learns its address first. */
 export function newReplica(opened: OpenedReplica, options: OpenOptions): Replica {
   return construct(opened, options)
 }
 
-/** The parts of a replica, for the packages built on it. Not part of the public API. */
+/** Returns the parts of a replica, for `projection` and `hub`. Not part of the public API. */
 export function contextOf(replica: Replica): ReplicaContext {
   return contextIn(replica)
 }

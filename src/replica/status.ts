@@ -1,5 +1,5 @@
-// What `status` says of a peer: one word for how it stands, the counts behind the word, and what the link to it is doing.
-// Specification: protocol/live.md, L11 to L13.
+// Builds the status report: the state of the store, of each frontier, and of each registered peer.
+// Spec: protocol/live.md, L11 to L13.
 
 import type { LiveSetting } from '../admission/peer.ts'
 import type { Peer } from '../admission/registry.ts'
@@ -10,33 +10,38 @@ import type { ReplicaContext } from './replica-context.ts'
 import { isEqual } from './sync/peer-sync-state.ts'
 import type { LinkPhase, PeerSyncHandle } from './sync/peer-sync-tracker.ts'
 
-/** In this order the first that is true: the peer fails now, no exchange was ever reported, the heads are the same, … */
+/**
+ * The first in this order that is true: the peer can't be reached now, no exchange was reported
+ * yet, the heads are equal, …
+ */
 export type PeerState = 'unreachable' | 'unknown' | 'in sync' | 'held' | 'forked' | 'behind' | 'ahead'
 
+/** State of a registered peer for one frontier, as of the last exchange. */
 export interface PeerStatus {
   readonly id: string
   readonly url: string
   readonly live: LiveSetting
   readonly state: PeerState
-  /** What a hub's link, or the peer's own to this hub, is doing; null where there is none. */
+  /** Phase of a link to the peer or from it; null if there is none. */
   readonly link: LinkPhase | null
-  /** Nodes that the peer has and this replica lacks, as far as the last exchange told. */
+  /** Nodes that only the peer has. */
   readonly behind: number
-  /** Nodes that the peer lacks. */
+  /** Nodes that only this replica has. */
   readonly ahead: number
-  /** Keys that nodes are held for, here or there, 64 hex digits each. */
+  /** Keys for which nodes are held here or at the peer, 64 hex digits each. */
   readonly heldKeys: readonly string[]
-  /** RFC 3339; null when never, or not now. */
+  /** Time of the last exchange, RFC 3339; null if there was none. */
   readonly lastExchange: string | null
+  /** RFC 3339; null if the peer can be reached. */
   readonly unreachableSince: string | null
   readonly failure: { readonly code: string; readonly message: string } | null
-  /** Nodes by which the two logs differ. */
+  /** Number of nodes by which the logs differ. */
   readonly lagEvents: number
-  /** Since when they differ; 0 while they don't, null when it isn't known. */
+  /** Seconds since they differ; 0 if they are equal, null if unknown. */
   readonly lagSeconds: number | null
 }
 
-/** `heldKeys`: keys for which nodes are held here now. */
+/** `heldKeys`: keys for which this replica holds nodes now. */
 export function peerStatus(
   { id, url, live }: Peer,
   known: PeerSyncHandle,
@@ -49,9 +54,9 @@ export function peerStatus(
   const heldHere = standing.heldHere > 0 ? heldKeys : []
   const common = Math.min(standing.common, log.count)
   const behind = equal ? 0 : standing.theirs.count - common
-  // Two logs with other heads differ by a node at least, also where the count of what they share is a little off.
+  // Logs with different heads differ by at least one node, even if the common count is inexact.
   const ahead = equal || !isExchanged ? 0 : Math.max(log.count - common, behind === 0 ? 1 : 0)
-  // A peer that is here by itself is not unreachable, whatever became of dialling it.
+  // A peer with an open session to this hub is reachable, even if dialing it fails.
   const isFailing = standing.failedAt !== '' && known.guests.size === 0
   const since = standing.differsAt || standing.exchangedAt
   return {
@@ -90,30 +95,32 @@ function lagOf({ equal, since, now }: { equal: boolean; since: string; now: stri
 
 const WAITS_LISTED_MAX = 100
 
-/** One thing that nodes wait for: a key as 64 hex digits; a parent, cut head or document as CID. */
+/** A reason why nodes are held: a key as 64 hex digits; a parent, cut head or document as CID. */
 export interface HeldBy {
   readonly kind: Wait['kind']
   readonly id: string
   readonly nodes: number
 }
 
+/** State of one frontier. */
 export interface FrontierStatus {
   readonly frontier: string
   readonly nodes: number
   readonly events: number
   readonly heads: number
   readonly headsDigest: string
-  /** Nodes kept aside, and their bytes. */
+  /** Held nodes, and their size in bytes. */
   readonly held: number
   readonly heldBytes: number
-  /** What holds them back, most first, at most 100. */
+  /** Reasons why they are held, most nodes first; at most 100. */
   readonly heldBy: readonly HeldBy[]
   readonly peers: number
   readonly registryDigest: string
-  /** How each registered peer stands. */
+  /** State of each registered peer. */
   readonly links: readonly PeerStatus[]
 }
 
+/** State of a replica. */
 export interface StatusReport {
   readonly hubId: string
   readonly publicKey: string

@@ -1,5 +1,5 @@
-// Verifying a whole replica: the store's own faults (hashes, commit chain, index, heads), then each
-// node once more as the gate judged it: envelope, frontier, event and id, parents and height,
+// Verifies a whole replica: the store's own checks (hashes, commit chain, index, heads), then each
+// node again as the gate checks it: envelope, frontier, event and id, parents and height,
 // documents; with `signatures` every signature too.
 
 import { DocumentCheck } from '../admission/document-availability.ts'
@@ -16,18 +16,20 @@ import { readOwnKeys } from './identity.ts'
 import { verifyJournal } from './journal.ts'
 
 const FAULTS_LISTED_MAX = 1000
-/** How many rows are read singly after a scan met a damaged one. */
+/** Rows that are read one by one after a scan met a damaged row. */
 const SINGLE_READS = 1024
-/** What helps where only the index is damaged. */
+/** Hint for a store of which only the index is damaged. */
 const REINDEX = 'to rebuild the index from the log, remove the folder index/ and open the store'
 
+/** What to verify. */
 export interface VerifyOptions {
-  /** Check every signature again; about 50 µs a node and core. */
+  /** Check every signature again: about 50 µs per node and core. */
   readonly signatures?: boolean
   readonly signal?: AbortSignal
   readonly onProgress?: (nodes: number) => void
 }
 
+/** A fault in a store. */
 export interface FaultView {
   readonly kind: Fault['kind']
   readonly frontier?: string
@@ -36,20 +38,18 @@ export interface FaultView {
   readonly reason: string
 }
 
+/** Result of a verification. */
 export interface VerifyReport {
   readonly ok: boolean
-  /** Nodes that could be read. */
+  /** Number of readable nodes. */
   readonly checked: number
-  /** At most 1,000. */
+  /** Faults; at most 1,000. */
   readonly faults: readonly FaultView[]
-  /** Event ids under which there are two or more contents, which is no fault; at most 1,000. */
+  /** Event ids that two or more contents share, which is not a fault; at most 1,000. */
   readonly sharedIds: readonly { readonly frontier: string; readonly event: string }[]
 }
 
-/**
- * What signatures are checked with: those of nodes, and those of the journal by the replica's own
- * keys, 64 hex digits each.
- */
+/** The verifier of nodes, and the replica's keys for the journal, 64 hex digits each. */
 export interface VerifyKeys {
   readonly verifier: VerifierPool
   readonly ownKeys: ReadonlySet<string>
@@ -68,7 +68,7 @@ export async function verifyStore(
   for await (const fault of store.verify(signal === undefined ? {} : { signal })) note(fault)
   let checked = 0
   let nodes = 0
-  // Threads check the signatures of one batch while the next is read.
+  // Threads verify one batch while the next is read.
   let signatures: Promise<void> = Promise.resolve()
   for (const name of store.frontiers()) {
     const log = store.frontier(name)
@@ -85,7 +85,7 @@ export async function verifyStore(
   }
   await signatures
   for (const name of store.frontiers()) await checkJournal(store, { name, ownKeys }, note)
-  // Bytes that steer a search may be damaged where every node is whole.
+  // An index may be damaged although every node is intact.
   if (faults.length === 0 && checked < nodes) {
     note({ kind: 'node', reason: `nodes that can't be found by their sequence numbers: ${nodes - checked}` })
   }
@@ -101,13 +101,13 @@ async function sharedIn(store: Store): Promise<{ frontier: string; event: string
       }
     }
   } catch (error) {
-    // An index that can't be read is a fault, and named as one already.
+    // An unreadable index is reported already.
     if (!hasCode(error, 'ERR_STORE_CORRUPT', 'ERR_STORE_IO')) throw error
   }
   return found
 }
 
-/** The journal is small beside the log, so all of it is checked, signatures too. */
+/** The journal is small compared with the log, so it is checked completely. */
 async function checkJournal(
   { records }: Store,
   { name, ownKeys }: { name: string; ownKeys: ReadonlySet<string> },
@@ -122,8 +122,8 @@ async function checkJournal(
 }
 
 /**
- * All rows that can be read: past a damaged one, which the store's own check has named, one by one
- * for a while.
+ * Yields all readable rows. After a damaged row, which the store's check reports, some rows are
+ * read one by one.
  */
 async function* readableRows(log: FrontierStore): AsyncGenerator<NodeRow[]> {
   let next = 0
@@ -151,7 +151,7 @@ async function readableRow(log: FrontierStore, seq: number): Promise<NodeRow[]> 
 }
 
 /**
- * Verifies the store in a folder that is too damaged to be opened for use: as it is, read only.
+ * Verifies a store that is too damaged to open, read-only.
  * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_VERSION, ERR_KEY_FILE
  */
 export async function verifyFolder(folder: string, options: VerifyOptions = {}): Promise<VerifyReport> {
@@ -170,7 +170,7 @@ interface Sound {
   readonly node: Node
 }
 
-/** Answers the rows whose form is good. */
+/** Returns the rows with a valid form. */
 async function checkRows({ log, note }: Check, rows: readonly NodeRow[]): Promise<Sound[]> {
   const sound: Sound[] = []
   for (const row of rows) {
@@ -207,7 +207,7 @@ async function checkParents({ log, note }: Check, sound: readonly Sound[]): Prom
     places = await log.locate(sound.flatMap(({ node }) => node.parents))
   } catch (error) {
     if (!hasCode(error, 'ERR_STORE_CORRUPT')) throw error
-    // One by one, to name the nodes whose parents' entries are damaged and to check all others.
+    // One by one, to report the nodes with damaged parents and to check all others.
     if (sound.length > 1) for (const one of sound) await checkParents({ log, note }, [one])
     else note({ kind: 'index', ...rowOf(log, sound[0]!), reason: `${error.message}; ${REINDEX}` })
     return
@@ -233,7 +233,7 @@ function rowOf({ name }: FrontierStore, { row }: { row: NodeRow }): Pick<Fault, 
   return { frontier: name, seq: row.seq, digest: row.digest }
 }
 
-/** What a stored node links is there; that it is whole is the store's own check. */
+/** Checks that linked documents are stored. The store checks that they are whole. */
 async function checkDocuments({ log, note }: Check, sound: readonly Sound[]): Promise<void> {
   for (const { node, row } of sound) {
     if (node.links.length === 0) continue
@@ -264,7 +264,7 @@ function viewOf(fault: Fault): FaultView {
   }
 }
 
-/** Blocks of documents have no place in the log; raw is what most of them are. */
+/** Blocks of documents have no sequence number; most are raw. */
 function nameOf({ kind, seq }: Fault, digest: Uint8Array): string {
   if (digest.length !== 32) return toHex(digest)
   return cidText(digest, kind === 'document' && seq === undefined ? 'raw' : 'dag-cbor')

@@ -1,5 +1,6 @@
-// A rehearsal of an import: reads everything, builds nothing, keeps no text, and refuses what the import would refuse but for the
-// children of these. With `strict` it decides whether anything goes in.
+// Checks an import without building nodes. It reads everything, keeps no text, and reports the
+// events that the import would refuse, except children of refused events. With `strict` it decides
+// whether the import starts.
 
 import { toHex } from '../../base/bytes.ts'
 import { NODE_LIMITS } from '../../base/limits.ts'
@@ -10,13 +11,16 @@ import type { Frontier } from '../frontier.ts'
 import { NodeBuilder, tooManyParents } from '../node-builder.ts'
 import { type ImportOptions, ImportReader, type ImportReport, type LogReader } from './import-reader.ts'
 
-/** What is kept of an event. */
+/** The part of an event that the check keeps. */
 interface Named {
   readonly index: number
   readonly head: Pick<EventHead, 'id' | 'parents'>
 }
 
-/** What a strict import would refuse. @throws ReplicaError ERR_ABORTED */
+/**
+ * Returns the report of a strict import.
+ * @throws ReplicaError ERR_ABORTED
+ */
 export async function dryRunImport(
   { frontier, key, log }: { frontier: Frontier; key: Key; log: LogReader },
   { signal }: Pick<ImportOptions, 'signal'>,
@@ -40,7 +44,10 @@ export async function dryRunImport(
   return reading.report(frontier.log.name, { added: 0, known: 0 })
 }
 
-/** What Author's `build` would find; the size of a node is in bounds where its event and its parents are. */
+/**
+ * Finds the missing parents that NodeBuilder would find. The size of a node is within the limit if
+ * its event and its parents are.
+ */
 async function rehearseParents(
   event: Named,
   parts: { builder: NodeBuilder; reading: ImportReader; ids: ReadonlySet<string> },

@@ -1,6 +1,6 @@
-// Importing a log of events: read each, check its id against its content, build nodes in order, admit them in chunks. While
-// one chunk is read, the one before is signed and the one before that is written. With `strict` one bad event keeps
-// everything out. Importing twice adds nothing.
+// Imports a log of events: reads each event, checks its id, builds nodes in order, and admits them
+// in chunks. While one chunk is read, the previous one is signed and the one before that is
+// written. With `strict`, one bad event keeps everything out. A second import adds nothing.
 
 import { DigestSet } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
@@ -20,15 +20,15 @@ import {
 } from './import-reader.ts'
 import { ParentQueue } from './parent-queue.ts'
 
-/** Documents that go in with a log (import-whole.ts). */
+/** Documents that are imported with a log (projection/files/import-file.ts). */
 export interface Attachments {
-  /** Before the first node is made. */
+  /** Called before the first node is built. */
   begin(): Promise<void>
-  /** What the node of this event is to link. */
+  /** Returns the links of the node of this event. */
   linksOf(event: PreparedEvent): readonly DocumentLink[]
-  /** A node that links these was made. */
+  /** Called when a node with these links was built. */
   made(links: readonly DocumentLink[]): void
-  /** After the last event: what else is to be made, to link the rest. */
+  /** Returns further events that carry the remaining links. Called after the last event. */
   rest(): Iterable<PreparedEvent>
 }
 
@@ -77,7 +77,7 @@ class Import {
 
   async run(): Promise<void> {
     await this.#attachments?.begin()
-    // The nodes of a chunk are admitted while the next is read.
+    // The nodes of a chunk are admitted while the next chunk is read.
     for await (const chunk of this.#reading.chunks(() => this.#stopIfAborted())) await this.#makeAll(chunk)
     await this.#settle()
     for (const event of this.#attachments?.rest() ?? []) {
@@ -87,7 +87,7 @@ class Import {
     await this.#builder.drain()
   }
 
-  /** Where the log broke, what was built until then becomes durable first, as far as the store lets it. */
+  /** If the log fails, nodes that were built become durable first, if the store allows it. */
   async end(): Promise<void> {
     await this.#builder.drain().catch(() => {})
     await this.#builder.close()
@@ -96,7 +96,7 @@ class Import {
   async #makeAll(entries: readonly LogEntry[]): Promise<void> {
     const known = await this.#builder.known(entries)
     if (entries.every(entry => this.#isPlain(entry))) return this.#chainAll(entries, known)
-    // Within a chunk an event may stand twice: the second is known once the first is built, and that may be stored since.
+    // An event may occur twice in a chunk: the second is known once the first is built.
     const made = new DigestSet()
     for (const [i, entry] of entries.entries()) {
       if (known[i] || made.has(entry.digest)) this.#known += 1
@@ -109,7 +109,10 @@ class Import {
     await this.#flush()
   }
 
-  /** Names no parents and is to link nothing: its node stands on the one before. */
+  /**
+   * Returns whether the event names no parents and links nothing. Its node then follows the
+   * previous one.
+   */
   #isPlain(entry: LogEntry): boolean {
     return entry.head.parents === undefined && (this.#attachments?.linksOf(entry) ?? []).length === 0
   }
@@ -147,7 +150,7 @@ class Import {
     }
   }
 
-  /** Events that stood before their parents, each once all of these have their nodes. */
+  /** Builds events that came before their parents, once all of these have nodes. */
   async #settle(): Promise<void> {
     let free = await this.#waiting.sort(id => this.#builder.has(id))
     while (free.length > 0) {
@@ -161,7 +164,7 @@ class Import {
     for (const entry of this.#waiting.rest()) this.#reading.refuse(entry, 'ERR_EVENT_PARENT', lackOf(entry))
   }
 
-  /** Builds events whose parents have their nodes, and answers those that waited for no more than these. */
+  /** Builds events whose parents have nodes. Returns the events that waited for them only. */
   async #makeFree(entries: readonly LogEntry[]): Promise<LogEntry[]> {
     const known = await this.#builder.known(entries)
     const next: LogEntry[] = []
@@ -172,7 +175,7 @@ class Import {
       if (outcome === 'waits' || outcome === 'refused') continue
       for (const child of this.#waiting.release(entry.head.id)) next.push(child)
     }
-    // Where one follows the other each round has one: they share a commit all the same.
+    // In a chain each round has one event. They still share a commit.
     if (this.#builder.pending >= CHUNK) await this.#flush()
     return next
   }

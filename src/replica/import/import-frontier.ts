@@ -1,5 +1,5 @@
-// Importing into a frontier that is perhaps not kept here yet. What fails leaves no empty frontier behind: the beginning
-// of the log is read, and what it wants refused is refused, against a frontier in memory, before the store keeps one.
+// Imports into a frontier that may not exist yet. A failed import leaves no empty frontier: the
+// beginning of the log is checked against a frontier in memory before the store creates one.
 
 import { hasCode } from '../../base/errors.ts'
 import { abortError } from '../../base/signal.ts'
@@ -9,9 +9,11 @@ import { dryRunImport } from './dry-run.ts'
 import { importLog } from './import-events.ts'
 import type { ImportOptions, ImportReport, LogReader } from './import-reader.ts'
 
-/** So many texts are read before a frontier is kept, and more while none of them can be a first event, */
+/**
+ * Texts that are read before the frontier is created; more if none of them can be a first event,
+ */
 const TEXTS_MIN = 512
-/** but no more than this. */
+/** Bytes at which that reading stops. */
 const BYTES_MAX = 8 * 1024 * 1024
 
 /** @throws ReplicaError ERR_FRONTIER_ID, ERR_ABORTED, ERR_JSON where the log is no log */
@@ -31,7 +33,7 @@ export async function importFrontierEvents(
 
 type Sound = { readonly log: LogReader; readonly checked?: { readonly strict: false } }
 
-/** The log to go on with, or the report where it can put nothing into an empty frontier. */
+/** Returns the log to import, or the report if the log can't add anything to an empty frontier. */
 async function soundLog(
   context: ReplicaContext,
   { frontier, log }: { frontier: string; log: LogReader },
@@ -50,7 +52,10 @@ async function soundLog(
   return report.refusedCount > 0 ? { report } : { log: () => read }
 }
 
-/** All texts of the log, the first of them read already, and whether some event may be the first of a frontier. */
+/**
+ * Returns all texts of the log, of which the first are read already, and whether an event can be
+ * the first of a frontier.
+ */
 async function beginning(
   log: LogReader,
   { signal }: ImportOptions,
@@ -85,7 +90,7 @@ async function* goOn(texts: readonly Uint8Array[], rest: ReturnType<typeof steps
   }
 }
 
-/** An event that names no parent. */
+/** Returns whether the event names no parent. */
 function isFirst(text: Uint8Array): boolean {
   try {
     return (importEvent(text).head.parents ?? []).length === 0

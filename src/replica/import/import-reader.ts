@@ -1,15 +1,17 @@
-// Reading a log that is to be imported: text by text, each event checked against its id, some hundred at a time. A bad one is
-// named with its index and reason and left out. What was read and refused is counted here, for whoever goes on with the rest.
+// Reads a log for an import: text by text, with the id of each event checked, some hundred at a
+// time. A bad event is listed with its index and reason and left out. Counts read and refused
+// events.
 
 import { type ErrorCode, hasCode } from '../../base/errors.ts'
 import { importEvent } from '../../event/event.ts'
 import type { PreparedEvent } from '../node-builder.ts'
 
-/** Events that are made nodes of together, and the bytes of text at which fewer are. */
+/** Events of one chunk, and the bytes of text at which a chunk has fewer. */
 export const CHUNK = 512
 const CHUNK_BYTES = 4 * 1024 * 1024
 const LISTED_MAX = 1000
 
+/** An event that an import left out. */
 export interface ImportFault {
   readonly index: number
   readonly id?: string
@@ -17,35 +19,40 @@ export interface ImportFault {
   readonly reason: string
 }
 
+/** The result of an import. */
 export interface ImportReport {
   readonly frontier: string
   readonly read: number
   readonly added: number
   readonly known: number
-  /** Events left out, at most 1,000 of them listed; `refusedCount` counts all. */
+  /** Events that were left out; at most 1,000 are listed, `refusedCount` counts all. */
   readonly refused: readonly ImportFault[]
   readonly refusedCount: number
-  /** Fields that Vela's event has not, dropped as Vela's own reader drops them; at most 1,000 listed. */
+  /**
+   * Fields that Vela's event does not have, dropped as in Vela's own reader; at most 1,000 are
+   * listed.
+   */
   readonly dropped: readonly { index: number; fields: readonly string[] }[]
 }
 
+/** How to import a log. */
 export interface ImportOptions {
-  /** One bad event keeps everything out. */
+  /** Import nothing if one event is bad. */
   readonly strict?: boolean
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: ImportProgress) => void
 }
 
-/** How far an import is; counts of events. */
+/** Progress of an import, in events. */
 export interface ImportProgress {
   readonly read: number
-  /** Of these, what is an event and has the id of its content. */
+  /** Events that are well formed and have the id of their content. */
   readonly verified: number
-  /** Nodes made of them that are durable. */
+  /** Durable nodes made of them. */
   readonly durable: number
 }
 
-/** Texts of single events, in the log's order. Called once, or twice with `strict`. */
+/** Returns the texts of single events in the log's order. Called once, or twice with `strict`. */
 export type LogReader = () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>
 
 export interface LogEntry extends PreparedEvent {
@@ -64,7 +71,10 @@ export class ImportReader {
     this.#log = log
   }
 
-  /** The events that can be read. `beforeEach` may end it by throwing; it is waited for only where it answers something. */
+  /**
+   * Yields chunks of readable events. `beforeEach` may throw to stop, and is awaited only if it
+   * returns a promise.
+   */
   async *chunks(beforeEach: () => Promise<void> | undefined): AsyncGenerator<LogEntry[]> {
     let chunk: LogEntry[] = []
     let bytes = 0
@@ -106,7 +116,7 @@ export class ImportReader {
     this.refused.push({ index: entry.index, ...id, code, reason })
   }
 
-  /** What became of the log, when so many of its events were made nodes and so many were known. */
+  /** Returns the report. */
   report(frontier: string, { added, known }: { added: number; known: number }): ImportReport {
     const { read, refused, refusedCount, dropped } = this
     return { frontier, read, added, known, refused, refusedCount, dropped }

@@ -1,11 +1,12 @@
-// Events of a log that stand before their parents: each is let go when the last of its parents has its node, so that a log in
-// any order costs what it costs in the right one. Kahn's algorithm with a list of children for each parent; nothing recurses.
+// Holds events that come before their parents. Each is released when the last of its parents has a
+// node, so that any order of the log has the same cost. Kahn's algorithm with a list of children
+// per parent; no recursion.
 
 import type { PreparedEvent } from '../node-builder.ts'
 
 export class ParentQueue<Entry extends PreparedEvent> {
   readonly #entries: Entry[] = []
-  /** By the id of a parent that has no node yet. */
+  /** Keyed by the id of a parent that has no node yet. */
   readonly #children = new Map<string, Entry[]>()
   readonly #lacking = new Map<Entry, number>()
 
@@ -13,7 +14,10 @@ export class ParentQueue<Entry extends PreparedEvent> {
     this.#entries.push(entry)
   }
 
-  /** Finds out what each waits for; `has` says which parents have their node. Answers those that wait for nothing any more. */
+  /**
+   * Sorts the added events; `has` says which parents have a node. Returns the events that wait for
+   * nothing.
+   */
   async sort(has: (id: string) => Promise<boolean>): Promise<Entry[]> {
     const ids = new Set(this.#entries.map(({ head }) => head.id))
     const free: Entry[] = []
@@ -32,7 +36,7 @@ export class ParentQueue<Entry extends PreparedEvent> {
     return free
   }
 
-  /** The event of this id has its node now: answers those that waited for it and for nothing else any more. */
+  /** Called when the event of this id has a node. Returns the events that waited for it only. */
   release(id: string): Entry[] {
     const children = this.#children.get(id) ?? []
     this.#children.delete(id)
@@ -44,7 +48,7 @@ export class ParentQueue<Entry extends PreparedEvent> {
     })
   }
 
-  /** Those whose parents never came, in the order they were added. */
+  /** Returns the events whose parents never came, in the order in which they were added. */
   rest(): Entry[] {
     return [...this.#lacking.keys()]
   }

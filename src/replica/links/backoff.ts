@@ -1,5 +1,5 @@
-// Time, chance and the way to a peer, as links need them; and how long a link that ended waits. Tests bring their own, so that
-// none waits for a real clock. Specification: protocol/live.md, L3 to L6.
+// Computes reconnect delays, and declares the network, timers and randomness that links use. Tests
+// replace them, so that no test waits for a real clock. Spec: protocol/live.md, L3 to L6.
 
 import { type ErrorCode, hasCode } from '../../base/errors.ts'
 import { LINK_LIMITS, LIVE_LIMITS } from '../../base/limits.ts'
@@ -11,9 +11,9 @@ const { retryMsMin, retryMsMax, refusedMsMax, reopenMsMin, reopenMsMax } = LINK_
 export interface NetworkHooks {
   readonly dial: typeof connect
   readonly setTimer: SetTimer
-  /** At least 0, below 1. */
+  /** Returns a number from 0 to below 1. */
   readonly random: () => number
-  /** Milliseconds on a clock that never goes back. */
+  /** Monotonic milliseconds. */
   readonly elapsed: () => number
   /** Microseconds that each live channel adds between two rounds of one channel. */
   readonly microsPerChannel: number
@@ -27,12 +27,15 @@ export const NETWORK_HOOKS: NetworkHooks = {
   microsPerChannel: LIVE_LIMITS.paceMicrosPerChannel,
 }
 
-/** Refusals that asking again soon doesn't change: a person has to do something, here or there. */
+/** Refusals that a retry does not change: a person has to act, here or at the peer. */
 const LASTING: readonly ErrorCode[] = ['ERR_SYNC_AUTH', 'ERR_SYNC_VERSION', 'ERR_SYNC_REMOTE', 'ERR_PEER_URL']
-/** Refusals that are over once the other side has registered this one, which is often done a little later. */
+/** Refusals that end when the other side registers this one, which often happens soon. */
 const UNREGISTERED: readonly ErrorCode[] = ['ERR_SYNC_FORBIDDEN', 'ERR_FRONTIER_UNKNOWN']
 
-/** Before the next attempt, after `failures` in a row: full jitter above the least, so that many don't come back at once. */
+/**
+ * Returns the delay in ms before the next attempt, after `failures` in a row: exponential backoff
+ * with full jitter above the minimum, so that clients don't reconnect at once.
+ */
 export function reconnectDelayMs(failures: number, error: unknown, random: () => number): number {
   if (hasCode(error, ...LASTING)) return retryMsMax * (0.75 + random() / 4)
   const longest = hasCode(error, ...UNREGISTERED) ? refusedMsMax : retryMsMax
@@ -40,7 +43,10 @@ export function reconnectDelayMs(failures: number, error: unknown, random: () =>
   return retryMsMin + random() * (most - retryMsMin)
 }
 
-/** After which a live channel is closed and opened again, so that both sides compare heads. */
+/**
+ * Returns the ms after which a live channel is closed and reopened, so that both sides compare
+ * heads.
+ */
 export function reopenDelayMs(random: () => number): number {
   return reopenMsMin + random() * (reopenMsMax - reopenMsMin)
 }

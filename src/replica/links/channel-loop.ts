@@ -1,6 +1,6 @@
-// One frontier on a link: a live channel that is opened, followed, and from time to time closed and opened again, so that both
-// sides compare heads even where nothing is written. A refused channel is asked for again after growing waits. All ends with the
-// session it runs on. Specification: protocol/live.md, L5 to L7.
+// Keeps a live channel of one frontier open on a session. It closes and reopens the channel from
+// time to time, so that both sides compare heads even if nothing is written, and retries a refused
+// channel with backoff. It ends with the session. Spec: protocol/live.md, L5 to L7.
 
 import type { LiveMode } from '../../admission/peer.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
@@ -9,11 +9,11 @@ import type { LiveChannel, LiveRound, Session } from '../../transport/session.ts
 import type { LinkPhase, PeerSyncHandle } from '../sync/peer-sync-tracker.ts'
 import { type NetworkHooks, reconnectDelayMs, reopenDelayMs } from './backoff.ts'
 
-/** What a channel tells its link; none may throw. */
+/** Callbacks of a channel. They must not throw. */
 export interface ChannelHooks {
   readonly onPhase: (phase: LinkPhase) => void
   readonly onRound: (round: LiveRound) => void
-  /** The other side, or this one, doesn't let the channel be. */
+  /** One side refused the channel. */
   readonly onRefused: (error: ReplicaError) => void
 }
 
@@ -27,7 +27,7 @@ export class LinkChannel {
   #mode: LiveMode
   #open: LiveChannel | undefined
   #isOver = false
-  /** Refusals in a row. */
+  /** Consecutive refusals. */
   #refusals = 0
   readonly #wake = new Signal()
 
@@ -48,12 +48,12 @@ export class LinkChannel {
     this.ended = this.#run()
   }
 
-  /** Whether it was refused and waits. */
+  /** Whether the channel was refused and waits to retry. */
   get refused(): boolean {
     return this.#refusals > 0
   }
 
-  /** From now on nodes flow this way. */
+  /** Changes the direction in which nodes flow. */
   turn(mode: LiveMode): void {
     if (mode === this.#mode) return
     this.#mode = mode
@@ -61,20 +61,20 @@ export class LinkChannel {
     this.#wake.notify()
   }
 
-  /** Asks at once again, if it was refused. */
+  /** Retries at once if the channel was refused. */
   retry(): void {
     this.#refusals = Math.min(this.#refusals, 1)
     this.#wake.notify()
   }
 
-  /** Lets what is under way come to its report and closes the channel. */
+  /** Closes the channel after the running round is reported. */
   stop(): Promise<void> {
     this.abandon()
     this.#stopOpen()
     return this.ended
   }
 
-  /** The session is over: nothing is opened any more. */
+  /** Called when the session has ended: no channel is opened any more. */
   abandon(): void {
     this.#isOver = true
     this.#wake.notify()
@@ -94,7 +94,7 @@ export class LinkChannel {
     }
   }
 
-  /** One channel from its opening to its end in good order. */
+  /** Runs one channel from open to its regular end. */
   async #follow(): Promise<void> {
     const { setTimer, random } = this.#network
     this.#hooks.onPhase('catching up')

@@ -1,4 +1,4 @@
-// Following one peer for one frontier as long as a caller wants: the same link that a hub keeps, without a hub.
+// Follows one peer for one frontier until a signal: the same link that a hub keeps, without a hub.
 
 import type { LiveMode } from '../../admission/peer.ts'
 import { isErrorCode, ReplicaError } from '../../base/errors.ts'
@@ -10,30 +10,42 @@ import type { LinkPhase } from '../sync/peer-sync-tracker.ts'
 import { beginMerge, peerOf } from '../sync/sync-client.ts'
 import { PeerLink } from './peer-link.ts'
 
+/** How to follow a peer. */
 export interface LiveOptions {
-  /** Which way nodes flow, seen from here; default as the peer is registered, else `both`. */
+  /**
+   * Direction of nodes, seen from this side. Default: the direction registered for the peer, else
+   * `both`.
+   */
   readonly mode?: LiveMode
-  /** Ends it in good order. */
+  /** Ends the link gracefully. */
   readonly signal?: AbortSignal
-  /** Told of each round that was reported; must not throw. */
+  /** Called after each reported round. Must not throw. */
   readonly onRound?: (round: LiveRound) => void
-  /** Told when the link, or what is known of the peer, has changed; must not throw. */
+  /** Called when the link, or the known state of the peer, has changed. Must not throw. */
   readonly onState?: (state: LiveState) => void
 }
 
+/** State of a followed peer. */
 export interface LiveState {
+  /** What the link is doing. */
   readonly phase: LinkPhase
-  /** Both sides have the same heads, as far as this link has told; false while the peer isn't reached. */
+  /**
+   * Both sides have equal heads, as far as this link knows. False while the peer can't be reached.
+   */
   readonly equal: boolean
-  /** Each side that takes nodes has all that the other had at its last round; with both ways the heads are the same. False while the peer isn't reached. */
+  /**
+   * Each receiving side has all that the other had at its last round; with `both` the heads are
+   * equal. False while the peer can't be reached.
+   */
   readonly caughtUp: boolean
-  /** Why the peer can't be followed, since the last attempt failed. */
+  /** Error of the last attempt; undefined if it succeeded. */
   readonly failure?: ReplicaError
 }
 
 /**
- * Resolves once the signal has fired, or the replica closes, and the link has ended, with the conflicts that were opened here
- * by what came in meanwhile. @throws ReplicaError ERR_PEER_UNKNOWN
+ * Follows a peer. Resolves when the signal has fired, or the replica closes, and the link has
+ * ended, with the conflicts that the received nodes opened.
+ * @throws ReplicaError ERR_PEER_UNKNOWN
  */
 export async function followPeer(
   context: ReplicaContext,

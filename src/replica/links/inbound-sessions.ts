@@ -1,6 +1,6 @@
-// Peers that dialled this hub: while a live channel of such a session is open the peer is reached, whoever dialled, and when the
-// session breaks it is not, unless it has another one. What that says of how a peer stands is noted as for own links.
-// Specification: protocol/live.md, L11 and L12.
+// Tracks the sessions that peers opened to this hub. A peer with an open live channel counts as
+// reached, whichever side dialed; after its last session breaks it does not. Spec:
+// protocol/live.md, L11 and L12.
 
 import { toHex } from '../../base/bytes.ts'
 import type { ReplicaError } from '../../base/errors.ts'
@@ -9,17 +9,17 @@ import type { LiveRound, SessionOptions } from '../../transport/session.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import type { PeerSyncHandle } from '../sync/peer-sync-tracker.ts'
 
-/** The sessions of a hub. */
+/** The inbound sessions of a hub. */
 export class InboundSessions {
   readonly #context: ReplicaContext
-  /** Sessions that are proven and open, by key in hex. */
+  /** Authenticated open sessions by public key, in hex. */
   readonly #open = new Map<string, Set<InboundSession>>()
 
   constructor(context: ReplicaContext) {
     this.#context = context
   }
 
-  /** For a session that begins. */
+  /** Returns the tracker of a new session. */
   add(): InboundSession {
     return new InboundSession(this.#context, this.#open)
   }
@@ -28,7 +28,7 @@ export class InboundSessions {
 export class InboundSession {
   readonly #context: ReplicaContext
   readonly #open: Map<string, Set<InboundSession>>
-  /** Frontiers with a live channel. */
+  /** Frontiers with an open live channel. */
   readonly #frontiers = new Set<string>()
   #key = ''
 
@@ -37,7 +37,7 @@ export class InboundSession {
     this.#open = open
   }
 
-  /** For the exchange of the session. */
+  /** Hook for the session. */
   readonly onLive: NonNullable<SessionOptions['onLive']> = (frontier, news, peer) => {
     if (news === 'opened') return this.#opened(frontier, peer)
     this.#context.recordExchange(frontier, peer.key, news)
@@ -55,13 +55,13 @@ export class InboundSession {
     })
   }
 
-  /** A channel has ended in good order. */
+  /** Called when a channel has ended regularly. */
   closed(frontier: string): void {
     this.#frontiers.delete(frontier)
     this.#standing(frontier, standing => standing.guests.delete(this))
   }
 
-  /** The session is over; `error` when it broke. */
+  /** Called when the session has ended; `error` if it broke. */
   left(error?: ReplicaError): void {
     const others = this.#open.get(this.#key)
     others?.delete(this)
@@ -75,7 +75,7 @@ export class InboundSession {
     }
   }
 
-  /** In the order of the calls. Of a key that is no peer's nothing is kept. */
+  /** Runs the updates in order. Sessions of unregistered keys are not tracked. */
   #standing(name: string, note: (standing: PeerSyncHandle) => void): void {
     const frontier = this.#context.frontiers.get(name)
     if (frontier?.registry.byKey(Buffer.from(this.#key, 'hex')) === undefined) return

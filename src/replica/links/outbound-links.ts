@@ -1,6 +1,7 @@
-// Keeps a hub's links: for each registered peer that is to be followed, and each address it is known by, one connection that
-// carries all its frontiers. Reads the registries whenever one changes, and starts, changes and ends links one after another,
-// so that no peer is ever dialled twice at once. Specification: protocol/live.md, L1, L2 and L9.
+// Keeps the links of a hub: one connection per followed peer and address, which carries all
+// frontiers of that peer. Reads the registries when one changes, and starts, changes and ends links
+// one after another, so that no peer is dialed twice at once. Spec: protocol/live.md, L1, L2 and
+// L9.
 
 import { WIRE_LIMITS } from '../../base/limits.ts'
 import type { ReplicaPort } from '../../transport/session.ts'
@@ -13,7 +14,7 @@ export class OutboundLinks {
   readonly #links = new Map<string, PeerLink>()
   #unsubscribe: () => void = () => {}
   #planning: Promise<void> = Promise.resolve()
-  /** A plan is waiting for its turn: it will see whatever changes until then. */
+  /** A plan is queued; it will see all changes made until it runs. */
   #isDue = false
   #isOver = false
 
@@ -21,7 +22,7 @@ export class OutboundLinks {
     this.#parts = parts
   }
 
-  /** Links that are kept. */
+  /** Number of links. */
   get size(): number {
     return this.#links.size
   }
@@ -31,12 +32,12 @@ export class OutboundLinks {
     this.#changed()
   }
 
-  /** Dials every peer that waits, and asks again for every channel that was refused, at once. */
+  /** Retries at once every waiting peer and every refused channel. */
   retry(): void {
     for (const link of this.#links.values()) link.retry()
   }
 
-  /** Dials no more, and ends all links in good order within `drainMsMax`. */
+  /** Ends all links gracefully within `drainMsMax` and dials no more. */
   async stop(): Promise<void> {
     this.#isOver = true
     this.#unsubscribe()
@@ -53,7 +54,7 @@ export class OutboundLinks {
         return this.#plan()
       })
       .catch((error: Error) => {
-        // A store that fails; the links that are there go on as long as they can.
+        // The store failed. Existing links go on while they can.
         this.#parts.context.emit({
           kind: 'alarm',
           message: `can't apply the live settings of peers: ${error.message}`,
@@ -87,7 +88,9 @@ interface WantedLink {
   readonly list: Subscription[]
 }
 
-/** By address and key; a peer followed for more frontiers than a connection takes has several. */
+/**
+ * Links by address and key. A peer followed for more frontiers than a connection takes has several.
+ */
 function wantedLinks(context: ReplicaContext): Map<string, WantedLink> {
   const all = new Map<string, WantedLink>()
   for (const frontier of [...context.frontiers.keys()].sort()) {

@@ -1,6 +1,6 @@
-// A link that is kept to a peer: one connection at a time that carries all frontiers wanted from it. It is dialled, and again
-// when it ends, with growing waits; each frontier on it is a channel of its own (link-channel.ts). There is one loop here, so
-// there are never two attempts at once. Specification: protocol/live.md, L2 to L8.
+// Keeps a connection to a peer: dials, reconnects with backoff, and carries each subscribed
+// frontier on a channel of its own (channel-loop.ts). One loop dials, so two attempts never run at
+// once. Spec: protocol/live.md, L2 to L8.
 
 import type { LiveMode } from '../../admission/peer.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
@@ -15,13 +15,13 @@ import { type NetworkHooks, reconnectDelayMs } from './backoff.ts'
 import { LinkChannel } from './channel-loop.ts'
 
 export interface LinkHooks {
-  /** Each round that was reported; must not throw. */
+  /** Called after each reported round. Must not throw. */
   readonly onRound?: (frontier: string, round: LiveRound) => void
-  /** What a frontier's channel is doing, after how the peer stands was noted; must not throw. */
+  /** Called when the phase of a frontier's channel has changed and is recorded. Must not throw. */
   readonly onPhase?: (frontier: string, phase: LinkPhase, standing: PeerSyncHandle) => void
 }
 
-/** A frontier to be kept on the link, and what the peer is called there. */
+/** A frontier to carry, and the peer's name there. */
 export interface Subscription {
   readonly frontier: string
   readonly peer: string
@@ -42,7 +42,7 @@ export interface PeerLinkParts {
   /** 64 hex digits. */
   readonly key: string
   readonly network: NetworkHooks
-  /** The hub's own link, whose state `status` shows. */
+  /** Whether a hub keeps the link and `status` shows its phase. */
   readonly isSupervised: boolean
   readonly hooks?: LinkHooks
 }
@@ -50,7 +50,7 @@ export interface PeerLinkParts {
 export class PeerLink {
   readonly #parts: PeerLinkParts
   readonly #carried = new Map<string, Carried>()
-  /** Cuts the connection of the moment. */
+  /** Aborts the present connection. */
   #cut = new AbortController()
   #running: Promise<void> | undefined
   #session: Session | undefined
@@ -64,7 +64,9 @@ export class PeerLink {
     this.#parts = parts
   }
 
-  /** What the link carries from now on; the first call dials. Calls come one after another. */
+  /**
+   * Sets the frontiers that the link carries. The first call dials. Calls run one after another.
+   */
   async setSubscriptions(list: readonly Subscription[]): Promise<void> {
     const names = new Set(list.map(({ frontier }) => frontier))
     for (const [name, carried] of [...this.#carried]) if (!names.has(name)) await this.#drop(name, carried)
@@ -72,14 +74,14 @@ export class PeerLink {
     if (this.#stopping === undefined) this.#running ??= this.#run()
   }
 
-  /** Dials at once, if it waits, asks again for channels that were refused, and begins again with the shortest wait. */
+  /** Retries at once: dials if the link waits, reopens refused channels, and resets the backoff. */
   retry(): void {
     this.#failures = 0
     this.#wake.notify()
     for (const { channel } of this.#carried.values()) channel?.retry()
   }
 
-  /** Ends all channels in good order, within a bounded time, and then the connection. */
+  /** Ends all channels gracefully, within a bounded time, and then the connection. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
     return this.#stopping
@@ -122,7 +124,7 @@ export class PeerLink {
     }
   }
 
-  /** One connection from dialling to its end; answers with what ended it. */
+  /** Runs one connection. Returns the error that ended it. */
   async #runSession(): Promise<ReplicaError> {
     const { context, port, url, key, network } = this.#parts
     this.#tellAll('connecting')
@@ -189,7 +191,7 @@ export class PeerLink {
     hooks?.onPhase?.(frontier, phase, carried.standing)
   }
 
-  /** A connection on which everything is refused is not kept. */
+  /** Closes a connection on which every channel is refused. */
   #refused(session: Session, error: ReplicaError): void {
     if (hasCode(error, 'ERR_SYNC_CLOSED')) return // the connection has ended by itself
     if ([...this.#carried.values()].some(({ channel }) => channel === undefined || !channel.refused)) return
@@ -197,7 +199,7 @@ export class PeerLink {
     session.close()
   }
 
-  /** Told once until the peer is reached again. */
+  /** Reports a failure once until the peer is reached again. */
   #failed(error: ReplicaError): void {
     const { context, url } = this.#parts
     for (const { standing } of this.#carried.values()) standing.failed(error)
@@ -239,7 +241,7 @@ export class PeerLink {
     this.#carried.clear()
   }
 
-  /** Waits for what ends by itself; after `drainMsMax` the connection is cut, which ends everything. */
+  /** Awaits a task. After `drainMsMax` the connection is aborted, which ends the task. */
   async #bounded(task: Promise<unknown> | undefined): Promise<void> {
     const alarm = this.#parts.network.setTimer(LINK_LIMITS.drainMsMax, () => this.#cut.abort())
     await task

@@ -1,5 +1,6 @@
-// What a live channel follows: a log from a sequence number to its end as it is now, read from the tail that is kept in mind where
-// that reaches, from the store otherwise, and the registry. Specification: protocol/sync.md, S46 and S51.
+// Reads what a live channel sends: the log from a sequence number to its present end, from recent
+// rows in memory if they reach back so far, else from the store. Also watches the registry. Spec:
+// protocol/sync.md, S46 and S51.
 
 import { type Digest, equals } from '../../base/bytes.ts'
 import { FRAME_FILL_BYTES } from '../../sync/frame-packing.ts'
@@ -8,7 +9,7 @@ import type { Frontier } from '../frontier.ts'
 import { rowsAt } from '../log-reader.ts'
 
 export function followOf({ log, tail }: Frontier, from: number): LogTail {
-  // Count and digest are read in one turn of the loop: they belong together.
+  // Count and digest are read in one iteration of the event loop, so that they are consistent.
   const count = log.nodes
   const digest = log.headsDigest()
   let next = from
@@ -25,7 +26,11 @@ export function followOf({ log, tail }: Frontier, from: number): LogTail {
   }
 }
 
-/** Tells once that the registry has another digest than `since`. A change is followed by a new look at what is held: that goes first. */
+/**
+ * Calls the listener once when the registry's digest differs from `since`, after held nodes were
+ * reevaluated.
+ * @returns a function that unsubscribes
+ */
 export function watchRegistry({ registry, gate }: Frontier, since: Digest, listener: () => void): () => void {
   let isOver = false
   const end = registry.subscribe(() => look())

@@ -1,6 +1,6 @@
-// How a peer stands to this replica for one frontier, as far as the last exchange told: what it had, how much of it is here,
-// what was held or refused on the way. Plain data with the rules by which it changes; standings.ts keeps it.
-// Specification: protocol/live.md, L11 to L13.
+// State of a peer for one frontier as of the last exchange: its log, the common nodes, and the
+// nodes held or refused on either side. Plain data, and the rules that change it. Spec:
+// protocol/live.md, L11 to L13.
 
 import { toHex } from '../../base/bytes.ts'
 import { hasCode, type ReplicaError } from '../../base/errors.ts'
@@ -9,33 +9,33 @@ import { type CborValue, decodeCbor, encodeCbor } from '../../cbor/dag-cbor.ts'
 import type { Channel, FlowReport, LogState } from '../../sync/connection.ts'
 import type { LiveRound } from '../../transport/session.ts'
 
-/** The state of a log: how many nodes, and the digest of its heads as 64 hex digits. */
+/** Number of nodes of a log, and the digest of its heads as 64 hex digits. */
 export interface LogPosition {
   readonly count: number
   readonly digest: string
 }
 
 export interface PeerSyncState {
-  /** When an exchange was last reported, RFC 3339; empty when none was. */
+  /** Time of the last reported exchange, RFC 3339; empty if there was none. */
   exchangedAt: string
-  /** When the heads were last known to be the same; empty when never. */
+  /** Time when the heads were last equal; empty if never. */
   equalAt: string
-  /** When they were first seen to differ after that; empty while they don't. */
+  /** Time when they first differed after that; empty while they are equal. */
   differsAt: string
-  /** The peer's log as it last said. */
+  /** The peer's log as last reported. */
   theirs: LogPosition
-  /** Nodes that both have, as far as is known. */
+  /** Number of nodes that both have, as far as known. */
   common: number
-  /** Nodes that this side, and that one, held or refused since the heads were last the same. */
+  /** Nodes that each side held or refused since the heads were last equal. */
   heldHere: number
   heldThere: number
   /** Keys for which the peer holds nodes, 64 hex digits each, at most `heldKeysMax`. */
   heldThereKeys: string[]
   refusedHere: number
   refusedThere: number
-  /** Since when the peer can't be reached or lets nobody in; empty while it does. */
+  /** Time since which the peer can't be reached or refuses; empty if it accepts. */
   failedAt: string
-  /** The error code, and the message for people. */
+  /** Error code and message of the failure. */
   failureCode: string
   failure: string
 }
@@ -58,7 +58,7 @@ export function newStanding(): PeerSyncState {
   }
 }
 
-/** A channel has been reported, or has caught up. `log` is ours now. */
+/** Updates the state after a channel was reported or has caught up. `log` is ours now. */
 export function afterChannel(standing: PeerSyncState, channel: Channel, log: LogPosition, now: string): void {
   const said = channel.source?.report
   const took = channel.sink?.result
@@ -74,7 +74,7 @@ export function afterChannel(standing: PeerSyncState, channel: Channel, log: Log
   settle(standing, log, now)
 }
 
-/** A round of a live channel has been reported. */
+/** Updates the state after a round of a live channel. */
 export function afterRound(standing: PeerSyncState, round: LiveRound, log: LogPosition, now: string): void {
   const { direction, tally, complete, stated } = round
   const theirs = direction === 'out' ? tally : stated
@@ -85,19 +85,19 @@ export function afterRound(standing: PeerSyncState, round: LiveRound, log: LogPo
   settle(standing, log, now)
 }
 
-/** Nothing can be exchanged with the peer; `since` stays at the first failure in a row. */
+/** Updates the state after a failure. `since` is that of the first consecutive failure. */
 export function afterFailure(standing: PeerSyncState, { code, message }: ReplicaError, now: string): void {
   if (standing.failedAt === '') standing.failedAt = now
   standing.failureCode = code
   standing.failure = message
 }
 
-/** The peer lets us in. */
+/** Updates the state after the peer accepted a channel. */
 export function afterReached(standing: PeerSyncState): void {
   standing.failedAt = standing.failureCode = standing.failure = ''
 }
 
-/** Our log has grown. */
+/** Updates the state after our log has grown. */
 export function afterCommit(standing: PeerSyncState, now: string): void {
   if (standing.differsAt === '') standing.differsAt = now
 }
@@ -133,7 +133,7 @@ function noteThere(standing: PeerSyncState, tally: FlowReport): void {
   standing.heldThereKeys = [...keys].slice(0, LINK_LIMITS.heldKeysMax)
 }
 
-/** What was said last: a log only grows. */
+/** Returns the latest of these states: a log only grows. */
 function latest(...states: readonly (LogState | undefined)[]): LogState | undefined {
   return states.reduce((last, state) => (state !== undefined && state.count >= (last?.count ?? 0) ? state : last))
 }
@@ -150,7 +150,7 @@ export function encodePeerSyncState({ theirs, ...rest }: PeerSyncState): Uint8Ar
   return encodeCbor({ ...rest, theirs: { ...theirs } })
 }
 
-/** A record of another form is as good as none: the next exchange makes it anew. */
+/** Returns undefined for a record of another form: the next exchange writes it again. */
 export function decodePeerSyncState(bytes: Uint8Array): PeerSyncState {
   const fresh = newStanding()
   try {
@@ -164,7 +164,7 @@ export function decodePeerSyncState(bytes: Uint8Array): PeerSyncState {
   }
 }
 
-/** The same members with values of the same types. */
+/** Returns whether both have the same members with values of the same types. */
 function isLike(value: CborValue, pattern: CborValue): boolean {
   if (Array.isArray(pattern)) return Array.isArray(value) && value.every(item => typeof item === 'string')
   if (typeof pattern !== 'object' || pattern === null) return typeof value === typeof pattern

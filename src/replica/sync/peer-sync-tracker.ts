@@ -1,6 +1,6 @@
-// Keeps how peers stand: in memory while the replica is open, and as a small record of each peer and frontier, so that a
-// replica that is opened later still knows. Records are written at most once a second each; what a crash takes is known again
-// after the next exchange.
+// Keeps the state of each peer and frontier: in memory while the replica is open, and as a small
+// record, so that a later process knows it. Each record is written at most once a second; the next
+// exchange restores what a crash lost.
 
 import { toHex } from '../../base/bytes.ts'
 import type { ReplicaError } from '../../base/errors.ts'
@@ -24,7 +24,7 @@ import {
   type PeerSyncState,
 } from './peer-sync-state.ts'
 
-/** What a hub's link to the peer is doing. */
+/** Phase of a link to a peer. */
 export type LinkPhase = 'connecting' | 'catching up' | 'live' | 'waiting'
 
 export class PeerSyncTracker {
@@ -42,7 +42,10 @@ export class PeerSyncTracker {
     this.#setTimer = options.setTimer
   }
 
-  /** `key`: the peer's public key, 64 hex digits. Only for registered peers: what is known is bounded by the registry. */
+  /**
+   * Returns the state of a registered peer. `key`: its public key, 64 hex digits. The registry
+   * bounds the number of states.
+   */
   of(frontier: Frontier, key: string): Promise<PeerSyncHandle> {
     const name = `standing/${frontier.log.name}/${key}`
     const known = this.#known.get(name)
@@ -67,7 +70,10 @@ export class PeerSyncTracker {
     })
   }
 
-  /** Writes what has changed. @throws ReplicaError ERR_STORE_IO, ERR_STORE_CLOSED */
+  /**
+   * Writes the changed records.
+   * @throws ReplicaError ERR_STORE_IO, ERR_STORE_CLOSED
+   */
   flush(): Promise<void> {
     this.#alarm?.stop()
     this.#alarm = undefined
@@ -85,9 +91,11 @@ export class PeerSyncTracker {
 export class PeerSyncHandle {
   readonly name: string
   readonly standing: PeerSyncState
-  /** Undefined where no link is kept by this process. */
+  /** Phase of the link that this process keeps; undefined if there is none. */
   link: LinkPhase | undefined
-  /** Sessions of the peer that it dialled itself and that have a live channel for the frontier, with what that is doing. */
+  /**
+   * Sessions that the peer opened and that have a live channel for the frontier, with their phase.
+   */
   readonly guests = new Map<object, LinkPhase>()
   readonly #frontier: Frontier
   readonly #now: () => string
@@ -122,31 +130,34 @@ export class PeerSyncHandle {
     this.#changed(this)
   }
 
-  /** A live channel is open. */
+  /** Called when a live channel is open. */
   reached(): void {
     if (this.standing.failedAt === '') return
     afterReached(this.standing)
     this.#changed(this)
   }
 
-  /** Our log has grown; not worth a record. */
+  /** Called when our log has grown. Writes no record. */
   grown(): void {
     if (this.standing.differsAt === '') afterCommit(this.standing, this.#now())
   }
 
-  /** What a live channel with the peer is doing, whoever dialled; undefined where there is none and no link is kept. */
+  /**
+   * Phase of a live channel with the peer, whichever side dialed; undefined if there is none and no
+   * link is kept.
+   */
   get phase(): LinkPhase | undefined {
     const [first, ...others] = this.guests.values()
     if (first === undefined || this.link === 'live') return this.link
     return others.includes('live') ? 'live' : first
   }
 
-  /** The heads are the same, as far as is known. */
+  /** Whether the heads are equal, as far as known. */
   get equal(): boolean {
     return isEqual(this.standing, this.log())
   }
 
-  /** Our log as it is now. */
+  /** Returns our log's present position. */
   log(): LogPosition {
     const { log } = this.#frontier
     return { count: log.nodes, digest: toHex(log.headsDigest()) }

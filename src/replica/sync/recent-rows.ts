@@ -1,5 +1,5 @@
-// The last nodes of a frontier's log, as they were committed: whoever follows it is given them without a look into the store,
-// however many follow. Only what is durable is here, and only while somebody follows.
+// Keeps the last committed nodes of a frontier in memory, so that any number of followers read them
+// without the store. Holds durable nodes only, and only while there is a follower.
 
 import { LIVE_LIMITS } from '../../base/limits.ts'
 import type { NodeEntry } from '../../store/store.ts'
@@ -17,7 +17,10 @@ export class RecentRows {
   #bytes = 0
   #users = 0
 
-  /** Somebody follows from now on; answers how to end it. */
+  /**
+   * Adds a follower.
+   * @returns a function that removes it
+   */
   join(): () => void {
     this.#users += 1
     return () => {
@@ -26,13 +29,13 @@ export class RecentRows {
     }
   }
 
-  /** Nodes just committed; `firstSeq` is the place of the first. */
+  /** Adds committed nodes; `firstSeq` is the place of the first. */
   add(nodes: readonly NodeEntry[], firstSeq: number): void {
     if (this.#users === 0) return
     if (firstSeq !== this.#from + this.#rows.length) this.#clear()
     if (this.#rows.length === 0) this.#from = firstSeq
     for (const { digest, bytes } of nodes) {
-      // Copies: what came in a frame is a view into all of it.
+      // Copies, because received bytes are views of a whole frame.
       this.#rows.push({ digest: Uint8Array.from(digest), bytes: Uint8Array.from(bytes) })
       this.#bytes += bytes.length
     }
@@ -46,7 +49,10 @@ export class RecentRows {
     this.#from += gone
   }
 
-  /** Rows from `from` on, up to `to` and about so many bytes; undefined where the first is not here. */
+  /**
+   * Returns rows from `from` to `to`, up to about `bytesMax`; undefined if the first is not in
+   * memory.
+   */
   take(from: number, to: number, bytesMax: number): RecentRow[] | undefined {
     if (from < this.#from || from >= this.#from + this.#rows.length) return undefined
     const rows: RecentRow[] = []

@@ -1,4 +1,5 @@
-// The client's end of a sync: dial a peer, prove keys, run a channel, and say what came of it in one report.
+// Client side of push, pull, sync, adopt and clone: dials a peer, proves keys, runs a channel, and
+// returns a report.
 
 import { randomBytes } from 'node:crypto'
 import { checkPeerUrl } from '../../admission/peer.ts'
@@ -19,39 +20,43 @@ import { type MergeReport, reportedByPeer } from '../merge-observer.ts'
 import type { FrontierPeers } from '../peers.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 
+/** How to run a sync. */
 export interface SyncOptions {
   readonly signal?: AbortSignal
-  /** Say which conflicts were opened here also where a long log has to be replayed for it. */
+  /** Report the opened conflicts even if a long log has to be replayed for it. */
   readonly conflicts?: boolean
   readonly onProgress?: (progress: Progress) => void
 }
 
-/** How far a sync is; counts of nodes, but for the two byte counts. */
+/** Progress of a sync: counts of nodes, and two counts of bytes. */
 export interface Progress {
   readonly phase: 'connect' | 'transfer'
   readonly received: number
-  /** Judged, signatures and all. */
+  /** Received nodes whose checks are done, signatures included. */
   readonly verified: number
   readonly admitted: number
   readonly sent: number
-  /** Durable at the peer. */
+  /** Sent nodes that are durable at the peer. */
   readonly acked: number
   readonly receivedBytes: number
   readonly sentBytes: number
 }
 
-/** What a push or pull did. For a push, admitted … refused and the conflicts say what the peer did with what we sent. */
+/**
+ * Result of a push or pull. For a push, `admitted` to `refusedCount` and the conflicts state what
+ * the peer did with the sent nodes.
+ */
 export interface SyncReport extends MergeReport {
   readonly frontier: string
   readonly peer: string
   readonly admitted: number
   readonly known: number
-  /** At most 256 of `held_count`. */
+  /** Held nodes, each with the key that signed it; at most 256 of `heldCount`. */
   readonly held: readonly { cid: string; key: string }[]
   readonly heldCount: number
   readonly refused: readonly { cid: string; code: string }[]
   readonly refusedCount: number
-  /** Bytes of messages, without WebSocket and TCP framing. */
+  /** Bytes of messages, without framing of WebSocket and TCP. */
   readonly sentBytes: number
   readonly receivedBytes: number
   readonly sentFrames: number
@@ -60,30 +65,30 @@ export interface SyncReport extends MergeReport {
   readonly heads: readonly string[]
   readonly headsDigest: string
   readonly peerHeadsDigest: string
-  /** Both sides have the same heads now. */
+  /** Both sides have equal heads now. */
   readonly equal: boolean
-  /** Both replicas follow the same admission rules (registered keys and cuts). */
+  /** Both replicas have the same admission rules: registered keys and cuts. */
   readonly sameRegistry: boolean
-  /** Why the heads differ, in words; absent when they don't. */
+  /** Why the heads differ, for people; absent if they are equal. */
   readonly note?: string
 }
 
-/** Who dials whom. */
+/** Parameters of a session. */
 export interface Dial {
   readonly url: string
-  /** The key that the hub must prove. */
+  /** Public key that the hub has to prove. */
   readonly expect: Uint8Array
   readonly key: Key
   readonly hubId: string
   readonly port: ReplicaPort
-  /** How a link is made; by WebSocket when absent. */
+  /** Opens the link; default: a WebSocket. */
   readonly connect?: typeof connect
   readonly setTimer?: SetTimer
-  /** Shared with the other sessions of the replica; of this session alone when absent. */
+  /** Scheduling shared with other sessions of the replica; default: none. */
   readonly scheduling?: SessionScheduling
 }
 
-/** Runs `use` in a session with a hub and closes it afterwards, whatever happens. */
+/** Runs `use` in a session with a hub, and closes the session afterwards. */
 export async function withSession<T>(
   dial: Dial,
   options: SyncOptions,
@@ -127,7 +132,7 @@ function progressOf(stats: Readonly<SessionStats>): Progress {
   return { phase: 'transfer', received, verified, admitted, sent, acked, receivedBytes, sentBytes }
 }
 
-/** A channel as it ended, with the state of our log after it, as a report. */
+/** Returns the report of a finished channel, with the state of our log after it. */
 export function reportOf(
   parts: { channel: Channel; session: Session; peer: string; mode: Mode },
   log: { heads: readonly Uint8Array[]; headsDigest: Uint8Array; registry: Uint8Array },
@@ -176,7 +181,10 @@ function nodeCount(count: number): string {
   return count === 1 ? '1 node' : `${count} nodes`
 }
 
-/** 64 hex digits as a 32-byte key. @throws ReplicaError ERR_KEY */
+/**
+ * Returns a key of 64 hex digits as 32 bytes.
+ * @throws ReplicaError ERR_KEY
+ */
 export function hubKey(hex: string): Uint8Array {
   const key = fromHex(hex)
   if (key?.length !== 32)
@@ -184,36 +192,42 @@ export function hubKey(hex: string): Uint8Array {
   return key
 }
 
+/** How to clone a hub's frontier. */
 export interface CloneOptions extends SyncOptions {
-  /** A folder, or an engine. */
+  /** Folder or engine of the new replica. */
   readonly location: string | Store
-  /** The hub's public key, 64 hex digits: from its operator, not from the wire. */
+  /** The hub's public key, 64 hex digits, as its operator states it. */
   readonly key: string
-  /** Which frontier, where the hub offers several. */
+  /** The frontier; required if the hub offers several. */
   readonly frontier?: string
-  /** Take the hub's registry over as one's own declarations. */
+  /** Copy the hub's registry into the new one. */
   readonly adoptRegistry?: boolean
   readonly hubId?: string
-  /** The new replica's own key; made when absent. With a lost replica's key and id, its peers have it back. */
+  /**
+   * The new replica's key; default: a new one. With a lost replica's key and id, its peers
+   * recognize it.
+   */
   readonly ownKey?: Key
-  /** Accept a `ws://` address that is not on this machine. */
+  /** Accept a `ws://` URL of another machine. */
   readonly allowPlain?: boolean
 }
 
+/** Result of adopting a registry. */
 export interface AdoptReport {
   readonly frontier: string
-  /** Ids registered now. */
+  /** Ids of the peers registered by this call. */
   readonly adopted: readonly string[]
-  /** Keys cut now, 64 hex digits each. */
+  /** Keys cut by this call, 64 hex digits each. */
   readonly cut: readonly string[]
   readonly skipped: readonly { id: string; reason: string }[]
-  /** Nodes that the newly registered keys had held back. */
+  /** Admitted nodes that were held for the new keys. */
   readonly admitted: number
 }
 
+/** Result of a clone. */
 export interface CloneReport {
   readonly report: SyncReport
-  /** Whom the hub's list had registered and cut; absent where it was not asked for. */
+  /** Result of adopting the registry; absent if it was not requested. */
   readonly adopted?: AdoptReport
 }
 
@@ -253,7 +267,7 @@ export async function beginMerge(context: ReplicaContext, frontier: string): Pro
   return log.nodes
 }
 
-/** One channel with a peer, from dialling to its end; what it told of how the peer stands is kept. */
+/** Runs one channel with a peer and records the peer's state. */
 export async function runChannel<T>(
   context: ReplicaContext,
   port: ReplicaPort,
@@ -294,7 +308,10 @@ export async function adoptRegistry(
   return { frontier, adopted: added, cut, skipped, admitted }
 }
 
-/** What a clone learns before anything is made: the hub proved its key, and which frontier is meant. @throws ERR_PEER_URL */
+/**
+ * Verifies the hub's key and chooses the frontier, before anything is written.
+ * @throws ReplicaError ERR_PEER_URL
+ */
 export async function connectAndChoose(
   url: string,
   options: CloneOptions,
@@ -310,7 +327,7 @@ export async function connectAndChoose(
   })
 }
 
-/** A replica that has nothing yet, as far as a clone needs it. */
+/** The part of a new replica that a clone needs. */
 interface Fresh {
   readonly hubId: string
   registry(frontier: string): Pick<FrontierPeers, 'add'>
@@ -318,7 +335,7 @@ interface Fresh {
   pull(frontier: string, peer: string, options: SyncOptions): Promise<SyncReport>
 }
 
-/** Registers the hub, adopts its list where that was asked for, and pulls. */
+/** Registers the hub, adopts its registry on request, and pulls. */
 export async function finishClone(
   fresh: Fresh,
   from: { url: string; hub: string; frontier: string },
@@ -351,14 +368,18 @@ function withPeer<T>(
   return withSession(dial, options, use)
 }
 
-/** What a sink did with the nodes of one way. */
+/** What the receiving side did with the nodes of one direction. */
 export type DirectionReport = Pick<SyncReport, 'admitted' | 'known' | 'held' | 'heldCount' | 'refused' | 'refusedCount'>
 
+/** Result of a sync in both directions, or in one. */
 export interface ExchangeReport extends Omit<SyncReport, keyof DirectionReport> {
   readonly mode: Mode
-  /** What this replica did with what came; absent when nothing was to come. */
+  /** What this replica did with the received nodes; absent if it received none by this mode. */
   readonly in?: DirectionReport
-  /** What the peer did with what went out, and which conflicts that opened there; absent when nothing was to go. */
+  /**
+   * What the peer did with the sent nodes, and the conflicts that they opened there; absent if none
+   * are sent by this mode.
+   */
   readonly out?: DirectionReport & MergeReport
 }
 
@@ -401,7 +422,7 @@ interface Ways {
   readonly told: MergeReport
 }
 
-/** The peer speaks of its heads last where it was sent something. */
+/** The report of the sent nodes states the peer's heads last, so it is preferred. */
 function join(mode: Mode, { came, went, told }: Ways): ExchangeReport {
   const { admitted, known, held, heldCount, refused, refusedCount, note, ...rest } = (went ?? came)!
   const why = rest.equal ? undefined : ((came?.refusedCount || came?.heldCount ? came.note : undefined) ?? note)

@@ -1,5 +1,6 @@
-// What sync sessions ask of this replica: views of a frontier, the difference to a peer, admission, cursors. The same
-// services stand behind a hub's sessions and a client's; only what a stranger may read differs.
+// Implements the port of sync sessions: summaries of a frontier, the difference to a peer,
+// admission, cursors. Hubs and clients use the same port; they differ in what an unregistered key
+// may read.
 
 import { type Digest, equals, toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
@@ -16,7 +17,10 @@ import type { ReplicaContext } from '../replica-context.ts'
 import { followOf, watchRegistry } from './log-follower.ts'
 
 const WAITS_LISTED_MAX = 1024
-/** Store id, sequence number, and the registry under which everything below was stored or held. */
+/**
+ * Store id, sequence number, and digest of the registry under which everything before was stored or
+ * held.
+ */
 const CURSOR_BYTES = 16 + 8 + 32
 
 async function noStore(): Promise<never> {
@@ -40,7 +44,7 @@ export const emptyReplicaPort: ReplicaPort = {
   registry: noStore,
 }
 
-/** `openRead`: a key that no registry names may read. */
+/** `openRead`: unregistered keys may read. */
 export function replicaPort(context: ReplicaContext, options: { openRead: boolean }): ReplicaPort {
   const at = (frontier: string): Frontier => context.frontier(frontier)
   const mayRead = (frontier: Frontier, peer: PeerIdentity): boolean => options.openRead || isRegistered(frontier, peer)
@@ -50,7 +54,8 @@ export function replicaPort(context: ReplicaContext, options: { openRead: boolea
       if (frontier === undefined) return undefined
       const { log, registry } = frontier
       const cursor = await readCursor(context.store.records, frontier, peer.key)
-      // Heads, digest and count are read in one turn of the loop: they belong together.
+      // Heads, digest and count are read in one iteration of the event loop, so that they are
+      // consistent.
       const heads = log.heads()
       return {
         store: context.store.id,
@@ -117,7 +122,7 @@ export function replicaPort(context: ReplicaContext, options: { openRead: boolea
         return openedTally(await context.observer.afterMerge(merge))
       } catch (error) {
         if (!hasCode(error)) throw error
-        // The nodes are in all the same, and that is what the peer is to hear.
+        // The nodes are admitted all the same, and the report must say so.
         context.emit({
           kind: 'alarm',
           message: `can't look for conflicts: ${error.message}`,
@@ -133,7 +138,7 @@ export function replicaPort(context: ReplicaContext, options: { openRead: boolea
       let bytes = 0
       for (const [i, place] of places.entries()) {
         if (bytes >= FRAME_FILL_BYTES) break
-        // What the store has of documents is linked by its nodes, or was put here to be.
+        // Documents in the store are linked by nodes, or stored to be linked.
         const block = place === undefined ? await log.documents.get(ids[i]!) : (await log.read([place.seq]))[0]!.bytes
         nodes.push(block)
         bytes += block?.length ?? 0
@@ -167,7 +172,10 @@ function isRegistered(frontier: Frontier, peer: PeerIdentity): boolean {
   return frontier.registry.verdict(peer.key) === 'registered'
 }
 
-/** Which of these are documents that held nodes wait for and that are stored meanwhile; not asked of the disk for nodes. */
+/**
+ * Returns which of these are stored documents for which held nodes wait. Nodes are not looked up on
+ * disk.
+ */
 async function storedDocuments({ gate, log }: Frontier, ids: readonly Digest[]): Promise<readonly boolean[]> {
   const awaited = await gate.awaits(ids)
   return awaited.includes(true) ? log.documents.has(ids) : awaited
@@ -177,7 +185,7 @@ function stateOf({ log }: Frontier): LogState {
   return { count: log.nodes, digest: log.headsDigest() }
 }
 
-/** The difference to the sink, read out in frames' worth of rows. */
+/** Returns the difference to the sink, in batches of about one frame. */
 async function planOf({ log }: Frontier, request: SendPlanRequest, signal: AbortSignal): Promise<SendPlan> {
   const difference = await SetDifference.open(log, {
     count: request.ownCount,
@@ -193,8 +201,8 @@ async function planOf({ log }: Frontier, request: SendPlanRequest, signal: Abort
     exact: difference.exact,
     next: max => difference.next(max),
     answer: has => difference.answer(has),
-    // Runs of neighbours are scanned, not looked up. No scan outlives the call: one that waits for a slow sink would keep what it
-    // read in memory, and in the store what is compacted meanwhile.
+    // Consecutive rows are scanned, others are read singly. No scan outlives the call: a scan that
+    // waits for a slow sink would keep memory, and compacted files in the store.
     async rows() {
       runs ??= runsOf(difference.missing())
       run ??= runs.next().value
@@ -207,13 +215,13 @@ async function planOf({ log }: Frontier, request: SendPlanRequest, signal: Abort
   }
 }
 
-/** Sequence numbers from `from` on, without `to`. */
+/** Sequence numbers from `from` up to `to`, exclusive. */
 interface Run {
   readonly from: number
   readonly to: number
 }
 
-/** Ascending numbers as runs. */
+/** Groups ascending numbers into runs. */
 function* runsOf(seqs: Iterable<number>): Generator<Run, undefined> {
   let from = -1
   let to = -1
@@ -241,7 +249,10 @@ function packCursor({ store, seq }: Cursor, registry: Digest): Uint8Array {
   return bytes
 }
 
-/** None since the registry has changed: what was held may have been refused meanwhile, and has to be looked for again. */
+/**
+ * Returns no cursor after a change of the registry: held nodes may have been refused since, and
+ * must be offered again.
+ */
 async function readCursor(records: Records, { log, registry }: Frontier, peer: Digest): Promise<Cursor | null> {
   const value = await records.get(cursorKey(log.name, peer))
   if (value === undefined || value.length !== CURSOR_BYTES) return null
