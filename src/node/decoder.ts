@@ -4,7 +4,7 @@
 // a second time, to tell bytes that are not strict DAG-CBOR from those that are, but do not make a
 // header. Spec: protocol/node.md, N1 to N19 and N24.
 
-import { type Digest, HashedBlock } from '../base/bytes.ts'
+import { asBuffer, type Digest, HashedBlock } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS, nodeBytesMax, nodeHeaderBytesMax } from '../base/limits.ts'
 import { MAJOR, Reader } from '../cbor/cbor-reader.ts'
@@ -167,32 +167,13 @@ function ascends(bytes: Uint8Array, a: number, b: number): boolean {
   return false
 }
 
-/**
- * Last name decoded. Nodes of a bulk read have the same frontier and share this string. A cache
- * without effect on results.
- */
-let lastName = 'vfr_0000000000000000'
-
 function readFrontier(reader: Reader): string {
-  const { bytes, at } = reader
-  if (isLastName(bytes, at)) {
-    reader.at = at + FRONTIER_DIGITS
-    return lastName
-  }
   const digits = reader.take(FRONTIER_DIGITS)
   for (const byte of digits) {
     const isDigit = (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66)
     if (!isDigit) refuse(reader, 'a frontier name must be vfr_ and 16 lower-case hex digits')
   }
-  lastName = `vfr_${String.fromCharCode(...digits)}`
-  return lastName
-}
-
-function isLastName(bytes: Uint8Array, at: number): boolean {
-  for (let i = 0; i < FRONTIER_DIGITS; i += 1) {
-    if (bytes[at + i] !== lastName.charCodeAt(4 + i)) return false
-  }
-  return true
+  return `vfr_${asBuffer(digits).toString('latin1')}`
 }
 
 function uint(reader: Reader): number {
