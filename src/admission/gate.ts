@@ -15,8 +15,8 @@
 // is satisfied.
 // Spec: protocol/admission.md, D28 to D40.
 
-import { setImmediate } from 'node:timers/promises'
 import { type Digest, DigestMap, DigestSet, HashedBlock } from '../base/bytes.ts'
+import { yieldToEventLoop } from '../base/cooperative.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
@@ -216,7 +216,7 @@ export class Gate {
       await pass.decideHeld(rows)
       after = rows.at(-1)?.digest
       if (after === undefined || signal?.aborted) return
-      await setImmediate()
+      await yieldToEventLoop()
     }
   }
 
@@ -274,7 +274,7 @@ export class Gate {
     const unchecked: Examined[] = []
     const malformed: Refusal[] = []
     for (const [i, block] of blocks.entries()) {
-      if (i > 0 && i % BLOCKS_PER_TURN === 0) await setImmediate()
+      if (i > 0 && i % BLOCKS_PER_TURN === 0) await yieldToEventLoop()
       const result = block instanceof SignedNode ? block.examined(log.name) : examine(hashed(block), log.name)
       if (!seen.add('candidate' in result ? result.candidate.digest : result.digest)) continue
       if ('candidate' in result) read.push(result.candidate)

@@ -3,8 +3,8 @@
 // are never adopted, and each adopted key is validated.
 // Spec: protocol/admission.md, D27.
 
-import { setImmediate } from 'node:timers/promises'
 import { fromHex } from '../base/bytes.ts'
+import { yieldToEventLoop } from '../base/cooperative.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { REGISTRY_LIMITS } from '../base/limits.ts'
 import { validatePublicKey } from '../crypto/key.ts'
@@ -40,7 +40,7 @@ export async function planAdoption(
   const plan: Adoption = { peers: [], cuts: [], skipped: [] }
   const planned = new Set<string>()
   for (const [i, { id, url, publicKey }] of [offer.hub, ...offer.peers].entries()) {
-    if (i % VALIDATIONS_PER_TURN === 0) await setImmediate()
+    if (i % VALIDATIONS_PER_TURN === 0) await yieldToEventLoop()
     const peer = { id, url, publicKey, addedAt: at, note: `adopted from ${offer.hub.id}` }
     const full = local.peers.size + plan.peers.length >= REGISTRY_LIMITS.peersMax
     const reason =

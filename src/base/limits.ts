@@ -28,14 +28,12 @@ export const NODE_LIMITS = {
 } as const
 
 /**
- * Bytes of a header: parents and links at 43 bytes each, key, signature, digest and names. A larger
- * one is refused with ERR_NODE_SIZE.
+ * Bytes: one header, with parents and links at 43 bytes each, key, signature, digest and names →
+ * ERR_NODE_SIZE.
  */
 export const nodeHeaderBytesMax = (NODE_LIMITS.parentsMax + NODE_LIMITS.linksMax) * 43 + 512
 
-/**
- * Bytes of an item, a header and the text beside it. A larger one is refused with ERR_NODE_SIZE.
- */
+/** Bytes: one item, a header and the text after it → ERR_NODE_SIZE. */
 export const nodeBytesMax = NODE_LIMITS.eventBytesMax + nodeHeaderBytesMax
 
 /**

@@ -1,5 +1,5 @@
 // Events: the check for admission, the lenient reader for files, the maker, ids and signing bytes.
-// A node carries an event as text in stored form. checkEvent hashes slices of these bytes and never
+// The text of a node is an event in stored form. checkEvent hashes slices of these bytes and never
 // prints them again. Signatures are verified elsewhere, in crypto/. Spec: protocol/event.md, V11 to
 // V19.
 

@@ -4,8 +4,8 @@
 // it and counts, with all such nodes. New nodes cost what lies behind the first place that they
 // change.
 
-import { setImmediate } from 'node:timers/promises'
 import { lowerBound } from '../base/binary-search.ts'
+import { yieldToEventLoop } from '../base/cooperative.ts'
 import { validatedKeyVerifier } from '../crypto/validated-keys.ts'
 import { Ancestry } from '../graph/ancestry.ts'
 import { IncrementalOrder } from '../graph/incremental-order.ts'
@@ -131,7 +131,7 @@ export class Replayer {
         if (carried !== seq) gained.add(carried)
       }
       onProgress?.({ read: this.nodes, total: to, replayed: 0 })
-      await setImmediate()
+      await yieldToEventLoop()
     }
     return gained
   }
@@ -189,7 +189,7 @@ export class Replayer {
         next += 1
       }
       onProgress?.({ read: this.nodes, total: to, replayed: next })
-      await setImmediate()
+      await yieldToEventLoop()
     }
   }
 }
