@@ -1,5 +1,6 @@
-// Calls a function when commits pause, at the latest some time after the first. Each commit restarts the short timer; the long one
-// bounds the delay of a log that never pauses. Specification: protocol/journal.md, J10.
+// Calls a function when commits pause, at the latest some time after the first. Each commit
+// restarts the short timer; the long one bounds the delay of a log that never pauses.
+// Specification: protocol/journal.md, J10.
 
 import { VIEW_LIMITS } from '../base/limits.ts'
 import type { SetTimer, Timer } from '../base/timer.ts'

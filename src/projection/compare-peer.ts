@@ -1,6 +1,6 @@
-// A pass over a peer (protocol/federation.md): our whole frontier beside the peer's, what differs, and the journal's events of it.
-// Nothing is merged and nothing is decided here. What couldn't be compared because its entry lies or leads nowhere is recorded as
-// such; a peer that wasn't reached says nothing, and nothing is recorded.
+// Compares a frontier with a peer's and journals the differences. Merges nothing and decides
+// nothing. An entry that is false or leads nowhere is recorded as such; a peer that can't be
+// reached is not recorded. Spec: protocol/federation.md.
 
 import { ReplicaError } from '../base/errors.ts'
 import { SETTLE_LIMITS } from '../base/limits.ts'
@@ -27,40 +27,47 @@ import { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier } from './fe
 import { exportFrontier } from './files/snapshot.ts'
 import { Owners } from './ownership-store.ts'
 
+/** How to compare. */
 export interface CompareOptions extends FetchOptions {
-  /** Through the hub's registry entry, in place of the peer's own manifest. */
+  /** Fetch through the hub's registry entry instead of the peer's own manifest. */
   readonly viaHub?: boolean
-  /** With `viaHub`: the key of the frontier's owner, 64 hex digits; when absent the one that is known here, and where none is, any. */
+  /**
+   * With `viaHub`: the key of the frontier's owner, 64 hex digits. Default: the key known here,
+   * else any.
+   */
   readonly ownerKey?: string
-  /** Records nothing. */
+  /** Compare without recording. */
   readonly dryRun?: boolean
-  /** Records also what an earlier pass over this peer recorded. */
+  /** Record also what an earlier comparison with this peer recorded. */
   readonly again?: boolean
 }
 
 /**
- * With what: a registered peer's frontier, that at a URL, or a file's content under a name for it. A file may be of a frontier of
- * another name: a person chose it.
+ * The other side: a registered peer, a URL, or the content of a file with a name for it. The file
+ * may be of a frontier with another name.
  */
 export type CompareWith =
   | { readonly peer: string }
   | { readonly url: string }
   | { readonly file: Uint8Array; readonly name: string }
 
+/** Result of a comparison. */
 export interface Comparison {
   readonly frontier: string
   readonly outcome: 'compared' | 'broken_locator' | 'unverified_peer_entry'
   readonly report: ComparisonReport
-  /** Ids of the events that record the pass, or with `dryRun` would. */
+  /** Ids of the events that record the comparison, or would with `dryRun`. */
   readonly events: readonly string[]
   readonly recorded: boolean
-  /** What couldn't be read of either frontier, and wasn't compared. */
+  /** Parts of either frontier that could not be read and were not compared. */
   readonly unread: readonly (Unread & { readonly side: 'ours' | 'theirs' })[]
 }
 
 /**
- * @throws ReplicaError ERR_FETCH when the peer's frontier is not to be had, ERR_NOT_FOUND when the hub has no entry for it,
- *   ERR_PEER_UNKNOWN, and as readFrontier does
+ * Compares this replica's frontier with another, and journals the differences unless `dryRun` is
+ * set.
+ * @throws ReplicaError ERR_FETCH if the peer's frontier can't be fetched, ERR_NOT_FOUND if the hub
+ * has no entry for it, ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN, ERR_ABORTED, and as `readFrontier`
  */
 export async function comparePeer(
   replica: Replica,
@@ -70,7 +77,7 @@ export async function comparePeer(
   const context = contextOf(replica)
   context.frontier(frontier)
   const theirs = await fetchTheirs(context, frontier, { from, options })
-  // Both sides by the same reading of numbers.
+  // Both sides with the same reading of numbers.
   const ours = readWhole((await exportFrontier(replica, frontier)).text)
   const recorded = options.again === true ? [] : await detectedBefore(context, frontier)
   const pass = { peer: theirs.peer, at: context.now(), frontier, recorded }
@@ -87,7 +94,7 @@ export async function comparePeer(
   }
 }
 
-/** One broken finding doesn't keep the others from being compared. */
+/** Reads a frontier; a broken finding does not prevent the comparison of others. */
 function readWhole(text: Uint8Array): FrontierFile {
   return readFrontier(text, { broken: 'keep' })
 }
@@ -157,7 +164,7 @@ function observe(ours: FrontierFile, found: Found, pass: ComparisonRun): Compari
     : recordUnverifiedEntry(ours, found, pass)
 }
 
-/** The first events of a pass; what is left is recorded by the next one. */
+/** Keeps the first events of a comparison. The next comparison records the rest. */
 function bounded({ report, events }: ComparisonEvents): ComparisonEvents {
   const most = 1 + SETTLE_LIMITS.conflictsRecordedMax
   if (events.length <= most) return { report, events }
@@ -171,7 +178,9 @@ async function detectedBefore(context: ReplicaContext, frontier: string): Promis
   return events
 }
 
-/** Each event as an entry of its own, and beside a conflict what both sides have, for who settles it. */
+/**
+ * Writes each event as an entry, and with a conflict the values of both sides, for its resolution.
+ */
 async function record(
   context: ReplicaContext,
   frontier: string,
@@ -211,7 +220,7 @@ function detected(text: Uint8Array): { finding_id: string; kind: string } {
   return JSON.parse(Buffer.from(text).toString('utf8')).payload
 }
 
-/** Canonical JSON of both sides; a side that has nothing there is null. */
+/** Canonical JSON of both sides' values; null for a missing value. */
 export interface Sides {
   readonly ours: string
   readonly theirs: string
@@ -219,7 +228,10 @@ export interface Sides {
 
 type Findings = { readonly findings: readonly Finding[] }
 
-/** For conflicts of `diffFrontiers` over these frontiers, in their order; undefined for those that have no sides. */
+/**
+ * Returns the sides of conflicts of `diffFrontiers`, in their order; undefined for a conflict
+ * without sides. Spec: protocol/resolution.md, G12.
+ */
 export function sidesOf(
   conflicts: readonly Conflict[],
   { ours, theirs }: { ours: Findings; theirs: Findings },
@@ -237,7 +249,7 @@ function sideOf(finding: Finding | undefined, kind: ConflictKind): Json | undefi
   if (finding === undefined) return undefined
   switch (kind) {
     case 'confidence_diverged': {
-      // As it is spelled, which a double may not be.
+      // In its spelling, which a double may not keep.
       const confidence = finding.body.get('confidence')
       return confidence instanceof Map ? confidence.get('score') : undefined
     }

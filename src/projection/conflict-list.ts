@@ -1,5 +1,6 @@
-// The conflicts of a frontier as they are listed: those that replay computes (protocol/replay.md, R16), and those whose resolutions contest
-// each other (protocol/resolution.md, G16) where replay has no conflict of these resolutions, since they set no field apart.
+// Lists the conflicts of a frontier: those that replay computes (protocol/replay.md, R16), and
+// those between resolutions of which replay computes none, because they set no field
+// (protocol/resolution.md, G16).
 
 import type { LoggedEvent } from '../event/event.ts'
 import type { Json } from '../json/value.ts'
@@ -10,26 +11,27 @@ import { type ComputedConflict, viewConflicts } from '../vela/state/field-confli
 import type { View } from '../vela/state/state.ts'
 import type { Settled } from './resolution-log.ts'
 
+/** An open conflict. */
 export interface ListedConflict {
-  /** `vcx_…`; of contested resolutions the id of the conflict that they are about. */
+  /** `vcx_…`; for conflicting resolutions the id of the conflict that they are about. */
   readonly id: string
-  /** Undefined where nothing here says it; so is `kind`. */
+  /** Undefined if nothing here states it. So is `kind`. */
   readonly findingId: string | undefined
   readonly kind: string | undefined
-  /** Undefined where resolutions contest each other and set no field apart. */
+  /** Undefined for a conflict between resolutions that set no field. */
   readonly field: Field | undefined
-  /** The two events made apart, or the resolutions that stand, in the order of their ids. */
+  /** The two concurrent events, or the effective resolutions; in the order of their ids. */
   readonly events: readonly string[]
-  /** What each of them set, or says. */
+  /** The value that each event set or states. */
   readonly values: readonly Json[]
-  /** `contested`: between resolutions, which were to settle it. */
+  /** `contested`: between resolutions. */
   readonly state: 'open' | 'contested'
 }
 
-/** What resolutions contest. */
+/** Conflicts between resolutions. */
 export interface ContestedConflict {
   readonly between: readonly ConflictResolutions[]
-  /** Those of which replay computes no conflict, by the ids of what they are about. */
+  /** Those of which replay computes none, by the ids of the conflicts that they are about. */
   readonly listed: readonly ListedConflict[]
 }
 
@@ -39,7 +41,10 @@ export function contestedIn(view: View, { events, resolutions }: Settled): Conte
   return { between, listed }
 }
 
-/** The computed ones, by finding, field and events, then the others; of these findings only, when given, and of those not known. */
+/**
+ * Yields the computed conflicts, by finding, field and events, then the others. With `findings`,
+ * only those of these findings and of unknown ones.
+ */
 export function* listConflicts(
   view: View,
   contested: ContestedConflict,
@@ -56,12 +61,12 @@ export function listedComputed(conflict: ComputedConflict, { between }: Conteste
   return { id, findingId, kind, field, events, values, state }
 }
 
-/** Both events are resolutions that stand against each other. */
+/** Returns whether both events are effective resolutions that conflict. */
 function isBetween({ events }: ComputedConflict, { standing }: ConflictResolutions): boolean {
   return events.every(event => standing.some(resolution => resolution.event === event))
 }
 
-/** Whether some of the resolutions set a field apart, which is a conflict by itself. */
+/** Returns whether replay computes a conflict of these resolutions. */
 function isComputed(view: View, contested: ConflictResolutions): boolean {
   const subject = subjectOf(contested)
   if (subject === undefined) return false
@@ -69,7 +74,7 @@ function isComputed(view: View, contested: ConflictResolutions): boolean {
   return false
 }
 
-/** `events`: those that record conflicts say what a conflict is about where no choice does. */
+/** `events`: recorded conflicts, which state the subject if no choice does. */
 function listedContested(contested: ConflictResolutions, events: readonly LoggedEvent[]): ListedConflict {
   const { conflict: id, standing } = contested
   const recorded = events.filter(({ head }) => head.id === id).map(readRecorded)
@@ -85,13 +90,13 @@ function listedContested(contested: ConflictResolutions, events: readonly Logged
   }
 }
 
-/** What is chosen, the event that is, the proposal that wins, or the note. */
+/** Returns what a resolution chooses: a value, an event, a proposal, or its note. */
 export function resolutionsOf({ choice, winner, note }: Resolution): Json {
   if (choice instanceof Map) return choice.get('value') ?? choice.get('event') ?? null
   return winner ?? note
 }
 
-/** At most so many of what may be many more. */
+/** Returns the first `most` items. */
 export function firstOf<T>(items: Iterable<T>, most: number): T[] {
   const first: T[] = []
   for (const item of items) {

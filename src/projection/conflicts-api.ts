@@ -1,7 +1,6 @@
-// The conflicts of a frontier as users ask for them: those that replay computes
-// (protocol/replay.md, R15 to R19), those between resolutions (protocol/resolution.md, G16), and
-// those that events record. All of them, one by its id, and one explained: who said what, why
-// neither counts as later, and what would settle it. Nothing here settles anything.
+// Lists, shows and explains the conflicts of a frontier: computed ones (protocol/replay.md, R15 to
+// R19), conflicts between resolutions (protocol/resolution.md, G16), and recorded ones. Settles
+// nothing.
 
 import { equals, sha256, toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -24,35 +23,31 @@ import type { ReplayProgress } from './replayer.ts'
 
 export type { ComputedConflict, ListedConflict, RecordedConflict }
 
-/** `settled`: by the resolutions that are its events. */
+/** A conflict with its present state. `settled`: by the resolutions that are its events. */
 export interface ConflictView extends Omit<ListedConflict, 'state'> {
   readonly state: ListedConflict['state'] | 'settled'
   /**
-   * What the view shows for the field meanwhile; undefined for a field that no member of the
-   * finding holds.
+   * Value that the view shows meanwhile; undefined for a field that no member of the finding holds.
    */
   readonly shown: Json | undefined
-  /**
-   * All events that stand for the field, in replay order: those of this conflict and, where there
-   * are more, of others.
-   */
+  /** All effective events of the field, in replay order, those of other conflicts included. */
   readonly standing: readonly string[]
-  /** How an event recorded it; undefined for one that is computed alone. */
+  /** The event that recorded it; undefined for a computed conflict. */
   readonly recorded: RecordedConflict | undefined
 }
 
-/** A node that carries an event, and who signed it. */
+/** A node that carries an event, and its signer. */
 export interface CarrierView {
   readonly cid: string
   readonly seq: number
   readonly height: number
   /** 64 hex digits. */
   readonly key: string
-  /** The hub that the key is registered for here; undefined when it isn't. */
+  /** Hub of the key; undefined if it is not registered. */
   readonly hub: string | undefined
 }
 
-/** One of the events. */
+/** One event of a conflict. */
 export interface ConflictSide {
   readonly event: string
   readonly value: Json
@@ -65,17 +60,15 @@ export interface ConflictSide {
   readonly carriers: readonly CarrierView[]
 }
 
+/** A conflict with both sides, the reason, and ways to settle it. */
 export interface ConflictExplained extends ConflictView {
   readonly sides: readonly ConflictSide[]
   readonly why: string
-  /** What would settle it, each a way of its own. */
+  /** Ways to settle it. */
   readonly settle: readonly string[]
 }
 
-/**
- * A node of an event is found by this many sequence numbers at most; further carriers say nothing
- * new.
- */
+/** At most this many nodes of an event are listed. */
 const CARRIERS_MAX = 16
 
 const WHY_APART =
@@ -86,6 +79,16 @@ const WHY_RECORDED =
   'A comparison of two frontiers recorded this difference. It is open until a person settles it, even if the frontiers no longer differ.'
 const WHY_SETTLED = 'A person has settled it. The events of the conflict follow.'
 
+/**
+ * The conflicts of one frontier.
+ *
+ * @example
+ * const conflicts = new Conflicts(replica, frontier)
+ * for (const { id, kind } of await conflicts.list()) {
+ *   const { why, sides } = await conflicts.explain(id)
+ *   console.log(kind, why, sides.map(side => side.actor.id))
+ * }
+ */
 export class Conflicts {
   readonly #context: ReplicaContext
   readonly #frontier: Frontier
@@ -99,15 +102,16 @@ export class Conflicts {
   }
 
   /**
-   * Tells how far replay is while one of these calls has to wait for it. Answers how to end that.
+   * Calls the listener with the progress of a replay that one of these calls waits for.
+   * @returns a function that unsubscribes
    */
   watch(tell: (progress: ReplayProgress) => void): () => void {
     return this.#projection.watch(tell)
   }
 
   /**
-   * Those that are computed, by finding, field and events, then those whose resolutions contest
-   * each other without setting a field apart; of these findings only, when given. At most 10,000.
+   * Returns the open conflicts: the computed ones by finding, field and events, then those between
+   * resolutions that set no field. With `findings`, only those of these findings. At most 10,000.
    */
   async list(options: { readonly findings?: Iterable<string> } = {}): Promise<ListedConflict[]> {
     const wanted = options.findings === undefined ? undefined : new Set(options.findings)
@@ -116,14 +120,17 @@ export class Conflicts {
   }
 
   /**
-   * Those that events of the log and of the journal record, whether settled or not: by finding,
+   * Returns the conflicts that events of the log or journal record, settled or not, by finding,
    * kind and id.
    */
   recorded(options: { readonly findings?: Iterable<string> } = {}): Promise<RecordedConflict[]> {
     return recordedConflicts(this.#context, this.#projection, options)
   }
 
-  /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open, or recorded */
+  /**
+   * Returns one conflict.
+   * @throws ReplicaError ERR_CONFLICT_UNKNOWN if no such conflict is open or recorded
+   */
   async show(id: string): Promise<ConflictView> {
     const recorded = (await this.recorded()).find(one => one.id === id)
     const found = await this.#projection.find(id)
@@ -137,7 +144,10 @@ export class Conflicts {
     throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `there is no open or recorded conflict ${excerpt(id)}`)
   }
 
-  /** @throws ReplicaError ERR_CONFLICT_UNKNOWN when no such conflict is open, or recorded */
+  /**
+   * Returns one conflict with both sides, the reason, and ways to settle it.
+   * @throws ReplicaError ERR_CONFLICT_UNKNOWN if no such conflict is open or recorded
+   */
   async explain(id: string): Promise<ConflictExplained> {
     const shown = await this.show(id)
     const nodes = shown.field === undefined ? undefined : await this.#projection.read(view => nodesOf(view, id))
@@ -146,7 +156,7 @@ export class Conflicts {
     return { ...shown, sides, why: whyOf(shown), settle: waysOut(shown) }
   }
 
-  /** With what the journal's events say where the log doesn't say what a conflict is about. */
+  /** Adds the subject from journaled events if the log does not state it. */
   async #named(listed: readonly ListedConflict[]): Promise<ListedConflict[]> {
     if (listed.every(({ findingId: id }) => id !== undefined)) return [...listed]
     const recorded = new Map((await this.recorded()).map(one => [one.id, one]))
@@ -175,7 +185,7 @@ export class Conflicts {
     }
   }
 
-  /** `nodes`: those that carry the event, where the view knows them. */
+  /** `nodes`: nodes that carry the event, if the view knows them. */
   async #side(conflict: ConflictView, which: number, nodes: readonly number[] | undefined): Promise<ConflictSide> {
     const { log } = this.#frontier
     const event = conflict.events[which]!
@@ -189,7 +199,10 @@ export class Conflicts {
     return { event, value: conflict.values[which]!, kind, actor, timestamp, reason, text, carriers }
   }
 
-  /** The nodes of a resolution that counts; the same without its signature has the same id. */
+  /**
+   * Returns the nodes of an effective resolution. The same resolution without its signature has the
+   * same id.
+   */
   async #signedRows(event: string): Promise<NodeRow[]> {
     const { resolutions } = await this.#projection.settled()
     const all = resolutions.conflicts.flatMap(({ standing }) => standing)
@@ -224,8 +237,8 @@ function computedView(view: View, id: string): Pick<ConflictView, 'shown' | 'sta
 }
 
 /**
- * The nodes that carry each of the two events. Two events may share a label: then it is the second
- * of them.
+ * Returns the nodes that carry each of the two events. If both share an id, the second is the later
+ * one.
  */
 function nodesOf(view: View, id: string): readonly (readonly number[])[] | undefined {
   const conflict = computedOf(view, id)

@@ -1,20 +1,18 @@
-// Which node carries which event, and which of them count in replay (protocol/replay.md, R20). An
-// event is told apart by its text and named by the first node that brought it here, which means
-// something only beside this log. What a hub says of the frontier itself counts only as long as
-// that hub is registered: who was removed settles nothing.
+// Index from nodes to events, and which nodes are authoritative in replay. Events are distinguished
+// by their text and named by the first node of this log that carries them. Events about the
+// frontier itself count only while their hub is registered. Spec: protocol/replay.md, R20.
 
 import type { Registry } from '../admission/registry.ts'
 import { asBuffer, toHex } from '../base/bytes.ts'
 import { checkEvent } from '../event/event.ts'
 
-/** Kinds that count only by a node of a registered signer. */
+/** Kinds that count only through a node of a registered signer. */
 const OF_REGISTERED: readonly string[] = ['frontier.conflict_resolved', 'frontier.merged', 'frontier.forked_from']
-/** Begins the kind of each of them in canonical text. */
+/** Prefix of each of these kinds in canonical text. */
 const HINT = Buffer.from('"kind":"frontier.')
 
 /**
- * True for a key of this replica, a registered one, and one that its hub has put another in place
- * of.
+ * Returns whether a key is one of this replica, a registered one, or one that its hub has replaced.
  */
 export function isAuthoritativeKey(registry: Registry, hubId: string, key: Uint8Array): boolean {
   const verdict = registry.verdict(key)
@@ -31,13 +29,13 @@ export class EventIndex {
   readonly #events = new Map<string, number>()
   /** The event of each node. */
   readonly #eventOf: number[] = []
-  /** All carriers of events that have more than one. */
+  /** All nodes of events that several nodes carry. */
   readonly #twins = new Map<number, number[]>()
   readonly #restricted = new Map<number, Restricted>()
   /** Nodes whose text is not here: they change nothing. */
   readonly #absent = new Set<number>()
 
-  /** Adds the next node; `eventKey` is equal for equal events. Answers the event. */
+  /** Adds the next node; equal events have equal `eventKey`s. Returns the event. */
   add(
     eventKey: string,
     node: { event: Uint8Array | undefined; key: Uint8Array; standing: (key: Uint8Array) => boolean },
@@ -61,15 +59,12 @@ export class EventIndex {
     return !this.#absent.has(seq) && (this.#restricted.get(seq)?.counts ?? true)
   }
 
-  /** The nodes that carry the event and count. */
+  /** Returns the authoritative nodes of an event. */
   nodesOf(event: number): number[] {
     return (this.#twins.get(event) ?? [event]).filter(seq => this.counts(seq))
   }
 
-  /**
-   * Asks again who counts, after the registry changed; answers the nodes for which that is another
-   * now.
-   */
+  /** Reevaluates all nodes after a change of the registry. Returns the nodes that changed. */
   recheck(standing: (key: Uint8Array) => boolean): number[] {
     const changed: number[] = []
     const known = new Map<string, boolean>()
@@ -85,7 +80,7 @@ export class EventIndex {
   }
 }
 
-/** Whether an event counts only by a node of a registered signer. */
+/** Returns whether an event counts only through a node of a registered signer. */
 export function needsRegisteredSigner(event: Uint8Array): boolean {
   if (!asBuffer(event).includes(HINT)) return false
   return OF_REGISTERED.includes(checkEvent(event).kind)

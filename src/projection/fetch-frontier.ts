@@ -1,6 +1,6 @@
-// Peers' frontiers fetched whole: through a hub's registry entry, or from a peer's documented place. The decisions are those of
-// vela/discover.ts and vela/peer-fetch.ts; here they get a network. What ends badly leaves nothing behind: bodies are kept in memory
-// until they are judged, and nothing is written.
+// Fetches frontiers of peers: through a hub's registry entry, or from a peer's documented place.
+// vela/federation decides, this file does the network. A failed fetch leaves nothing: bodies stay
+// in memory until they are verified.
 
 import { FETCH_LIMITS } from '../base/limits.ts'
 import { verify } from '../crypto/ed25519.ts'
@@ -17,18 +17,22 @@ import type { ContentHashes } from '../vela/files/received-file.ts'
 import { contentHashes } from '../vela/hashes/snapshot-hash.ts'
 import { type AnswerOptions, fetchAnswer } from './http-get.ts'
 
+/** Network limits and permissions of a fetch. */
 export interface FetchOptions extends Omit<AnswerOptions, 'policy' | 'send'> {
-  /** Every host of this machine and of private networks; without it only the one that the caller names itself. */
+  /**
+   * Allow all hosts of this machine and of private networks. Default: only the host that the caller
+   * names.
+   */
   readonly allowPrivate?: boolean
-  /** `http` to hosts that are not private. */
+  /** Allow `http` to public hosts. */
   readonly allowPlain?: boolean
 }
 
 /**
- * Finds a frontier through a hub's registry: its entry, then what the entry points to. `url` is one that a person gave; where the entry leads
- * is a stranger's word. `ownerKey` is the key of the frontier's owner, which is not the hub's: undefined
- * believes whoever signed the entry.
- * @throws ReplicaError ERR_FRONTIER_ID, ERR_ABORTED
+ * Finds a frontier through a hub's registry: its entry, then the content to which the entry points.
+ * A person gave `url`; the entry's locator is untrusted. `ownerKey` is the public key of the
+ * frontier's owner, 64 hex digits; with undefined any signer is accepted.
+ * @throws ReplicaError ERR_FRONTIER_ID, ERR_PEER_URL, ERR_ABORTED
  */
 export async function discoverPeerFrontier(
   url: string,
@@ -46,16 +50,18 @@ export async function discoverPeerFrontier(
   return step.result
 }
 
-/** Where a peer is, and the key that it is registered with; undefined for one that is not registered. */
+/**
+ * URL of a peer, and its registered public key, 64 hex digits; undefined if it is not registered.
+ */
 export interface PeerPlace {
   readonly url: string
   readonly publicKey: string | undefined
 }
 
 /**
- * A peer's frontier from `<url>/manifest/<frontier>.json`, with its signature beside it: a registered peer's has to be there and
- * to be made with the registered key.
- * @throws ReplicaError ERR_FRONTIER_ID, ERR_ABORTED
+ * Fetches a peer's frontier from `<url>/manifest/<frontier>.json`, with its signature. A registered
+ * peer's signature is required and must be made with the registered key.
+ * @throws ReplicaError ERR_FRONTIER_ID, ERR_PEER_URL, ERR_ABORTED
  */
 export async function fetchPeerFrontier(
   peer: PeerPlace,
@@ -69,13 +75,16 @@ export async function fetchPeerFrontier(
   return step.result
 }
 
-/** Hands JSON to a hub at a URL that a person gave. No redirect is followed. @throws ReplicaError ERR_ABORTED, ERR_PEER_URL */
+/**
+ * Posts JSON to a hub. Follows no redirect.
+ * @throws ReplicaError ERR_ABORTED, ERR_PEER_URL
+ */
 export function postTo(url: string, body: string, options: FetchOptions = {}): Promise<FetchOutcome> {
   const request = { url, bytesMax: FETCH_LIMITS.entryBytesMax }
   return fetchAnswer(request, { ...options, policy: policyOf(url, options), send: body })
 }
 
-/** A hub answers HTTP on the port of its WebSocket. */
+/** Returns the HTTP URL of a hub, which is on the port of its WebSocket. */
 export function webUrl(url: string): string {
   return url.replace(/^ws(?=s?:)/i, 'http')
 }
@@ -89,7 +98,7 @@ function answerTo(request: FetchRequest, policy: FetchPolicy, options: FetchOpti
   return fetchAnswer(request, { ...options, policy })
 }
 
-/** Both kinds of hashes come of one reading of the content, which may be large. */
+/** Computes both kinds of hashes in one reading of the content, which may be large. */
 function hashesOnce(): (content: Uint8Array) => ContentHashes {
   let of: Uint8Array | undefined
   let hashes: ContentHashes | undefined

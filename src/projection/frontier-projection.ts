@@ -1,6 +1,6 @@
-// What a frontier's stored log amounts to (protocol/replay.md): made when it is first asked for, kept in memory, brought up to date by what
-// has arrived since. Its conflicts can be listed, and after a merge it says which ones that merge opened, which goes into the
-// journal. It reads the log and the registry and changes neither.
+// In-memory projection of a frontier's log: the state that replay computes, loaded on first use and
+// updated by new nodes. It lists conflicts, and after a merge it returns the opened ones and writes
+// them to the journal. It changes neither log nor registry. Spec: protocol/replay.md.
 
 import type { Registry } from '../admission/registry.ts'
 import { Emitter } from '../base/emitter.ts'
@@ -27,13 +27,16 @@ export interface ViewParts {
   readonly log: FrontierStore
   readonly registry: Registry
   readonly journal: Journal
-  /** This replica's own. */
+  /** Name of this replica. */
   readonly hubId: string
-  /** Genesis and proposals for the log as it is now; nothing when absent. Asked at each refresh. */
+  /** Returns findings, proposals and actors besides the events. Called at each update. */
   readonly initialState?: (() => Promise<InitialState>) | undefined
 }
 
-/** The projections of one replica's frontiers: made on first use, updated after commits, closed with the replica. */
+/**
+ * The projections of one replica's frontiers: made on first use, updated after commits, closed with
+ * the replica.
+ */
 class Projections implements Resource {
   readonly #context: ReplicaContext
   readonly #projections = new Map<string, { projection: FrontierProjection; stop: () => void }>()
@@ -79,7 +82,7 @@ class Projections implements Resource {
 }
 
 export class FrontierProjection {
-  /** Serializes the acceptance of proposals: the second of two sees what the first made. */
+  /** Serializes the acceptance of proposals, so that each sees the results of earlier ones. */
   readonly acceptances = new Mutex()
   readonly #parts: ViewParts
   readonly #settleLog: ResolutionLog
@@ -87,7 +90,7 @@ export class FrontierProjection {
   #replaying: Replayer | undefined
   #isReplaying = false
   #openings = new ConflictTracker()
-  /** What was merged before this is not said to have opened anything; all behind it is looked at by whoever gives no number. */
+  /** Nodes before this number opened no conflicts. A call without a number looks from here on. */
   #noted: number
   readonly #mutex = new Mutex()
   readonly #progress = new Emitter<ReplayProgress>()
@@ -117,8 +120,9 @@ export class FrontierProjection {
   }
 
   /**
-   * Whether the present state is known without long work. A short log always is. A longer one is if the projection is loaded; a
-   * peer that waits (`isAwaited`) must not wait for an update that runs, nor for one of a long log, which may replay most of it.
+   * Whether the present state is known without long work. A short log always is. A longer one is if
+   * the projection is loaded; a peer that waits (`isAwaited`) must not wait for an update that
+   * runs, nor for one of a long log, which may replay most of it.
    */
   isCurrent({ isAwaited }: { isAwaited: boolean }): boolean {
     const { nodes } = this.#parts.log
@@ -127,28 +131,39 @@ export class FrontierProjection {
     return this.isLoaded && !this.#isReplaying && nodes <= VIEW_LIMITS.awaitedNodesMax
   }
 
-  /** Tells how far it is while it is brought up to date, for whomever. Answers how to end that. */
+  /**
+   * Calls the listener with the progress of updates.
+   * @returns a function that unsubscribes
+   */
   watch(tell: (progress: ReplayProgress) => void): () => void {
     return this.#progress.on(tell)
   }
 
-  /** The view of all that is stored. It changes with the next refresh: whoever waits for anything in between uses `read`. */
+  /**
+   * Updates and returns the view of all stored nodes. The next update changes the object; use
+   * `read` to hold it.
+   */
   update(): Promise<View> {
     return this.read(view => view)
   }
 
-  /** What `use` makes of the view, which must not change meanwhile: `use` doesn't wait for anything. */
+  /**
+   * Calls `use` with the updated view. `use` must be synchronous: the view may change afterwards.
+   */
   read<T>(use: (view: View) => T): Promise<T> {
     return this.#mutex.run(async () => use((await this.#advance()).view))
   }
 
-  /** The computed conflicts, by finding, field and events; of these findings only, when given. At most VIEW_LIMITS.listedMax. */
+  /**
+   * Returns the computed conflicts, by finding, field and events; with `findings`, of these only.
+   * At most VIEW_LIMITS.listedMax.
+   */
   conflicts(findings?: Iterable<string>): Promise<ComputedConflict[]> {
     return this.read(view => firstOf(viewConflicts(view, findings), VIEW_LIMITS.listedMax))
   }
 
   /**
-   * The same, and behind them the conflicts whose resolutions contest each other without setting a field apart, by their ids.
+   * Returns the computed conflicts, then those between resolutions that set no field, by their ids.
    * At most VIEW_LIMITS.listedMax.
    */
   listed(findings?: Iterable<string>): Promise<ListedConflict[]> {
@@ -159,7 +174,7 @@ export class FrontierProjection {
     })
   }
 
-  /** The one of this id among all that `listed` would list if it had no end. */
+  /** Returns the conflict of this id, from all conflicts. */
   find(id: string): Promise<ListedConflict | undefined> {
     return this.#mutex.run(async () => {
       const { view } = await this.#advance()
@@ -168,14 +183,14 @@ export class FrontierProjection {
     })
   }
 
-  /** What the log has of conflicts recorded and resolved, under the actors that are registered now. */
+  /** Returns recorded conflicts and resolutions of the log, under the present actors. */
   settled(): Promise<Settled> {
     return this.#mutex.run(async () => this.#settleLog.settled((await this.#advance()).view.authorities.actors))
   }
 
   /**
-   * Which conflicts were opened by the nodes from `fromSeq` on (all since the last call, when not given) and are open
-   * still. Those that the journal doesn't have are recorded there, with `facts` beside them.
+   * Returns the conflicts that the nodes from `fromSeq` on opened and that are still open; default:
+   * since the last call. Writes new ones to the journal, with `facts`.
    */
   openedSince(fromSeq?: number, facts: JournalFacts = {}): Promise<ConflictSummary[]> {
     return this.#mutex.run(() => this.#noteMerged(fromSeq ?? this.#noted, facts))
@@ -195,7 +210,7 @@ export class FrontierProjection {
     return found.map(({ conflict }) => conflict)
   }
 
-  /** Who looks at the end of the log only has not looked at what others merged before. */
+  /** A look at the end of the log does not cover earlier merges. */
   #looked(from: number, to: number): void {
     if (from <= this.#noted) this.#noted = Math.max(this.#noted, to)
   }
@@ -209,7 +224,10 @@ export class FrontierProjection {
     })
   }
 
-  /** Brings the view to the present, by way of what was noted and of `from`, so that what was before can be told from what came since. */
+  /**
+   * Updates the view in steps that end at the noted number and at `from`, so that earlier conflicts
+   * can be told from later ones.
+   */
   async #advance(from = this.#noted): Promise<Replayer> {
     const { log, registry, hubId, initialState } = this.#parts
     const to = log.nodes
@@ -227,7 +245,7 @@ export class FrontierProjection {
       await this.#step(this.#replaying, { ...target, to })
       return this.#replaying
     } catch (error) {
-      // What is half done is of no use; the next call starts over.
+      // A partial update is dropped; the next call starts again.
       this.#replaying = undefined
       this.#openings = new ConflictTracker()
       throw error
@@ -244,7 +262,7 @@ export class FrontierProjection {
   }
 }
 
-/** As the journal has it, where an entry has an end. */
+/** Returns the facts of a conflict in a journal entry, whose size is limited. */
 function factsOf({ id, findingId, kind, events, state }: ConflictSummary): JournalFacts {
   return {
     id: shortened(id),

@@ -1,6 +1,7 @@
-// One request over the network (protocol/registry-entry.md, E21 to E24): what it answers whole, or why there is nothing. No redirect is
-// followed here, nothing is decompressed, and each address that a name resolves to is judged when it is dialled, so that a name
-// can't be public when it is looked at and private when it is connected to. Every answer ends: by its size, its silence or its age.
+// Makes one HTTP request with a response of bounded size, silence and time. Follows no redirect and
+// decompresses nothing. Checks each resolved address when it is dialed, so that a name can't
+// resolve to a public address first and to a private one later. Spec: protocol/registry-entry.md,
+// E21 to E24.
 
 import { lookup } from 'node:dns/promises'
 import * as http from 'node:http'
@@ -12,27 +13,27 @@ import { abortError } from '../base/signal.ts'
 import { checkFetchUrl, type FetchPolicy, isPrivateAddress, mayBePrivate } from '../vela/federation/fetch-policy.ts'
 import type { FetchOutcome, FetchRequest } from '../vela/federation/http-exchange.ts'
 
-/** All addresses of a name. They are judged whoever finds them. */
+/** Resolves a name to all its addresses, which are checked afterwards. */
 export type Resolve = (host: string) => Promise<readonly { readonly address: string; readonly family: number }[]>
 
 export interface AnswerOptions {
   readonly policy: FetchPolicy
   readonly signal?: AbortSignal
-  /** JSON to be sent by POST: then an answer with any status has a body. */
+  /** JSON to POST. A response with any status then has a body. */
   readonly send?: string
-  /** PEM of authorities to trust in place of the usual ones, for closed networks. */
+  /** PEM of certificate authorities that replace the default ones, for closed networks. */
   readonly ca?: string
-  /** Default: as the operating system does. */
+  /** Default: the operating system's resolver. */
   readonly resolve?: Resolve
-  /** Of a frontier; default and most `frontierBytesMax`. */
+  /** Bytes of a frontier; default and maximum `frontierBytesMax`. */
   readonly bodyBytesMax?: number
-  /** Default and most `answerIdleMsMax` and `answerMsMax`. */
+  /** ms of silence, and in total; defaults and maxima `answerIdleMsMax` and `answerMsMax`. */
   readonly idleMsMax?: number
   readonly totalMsMax?: number
 }
 
 /**
- * Never throws for what is on the other side: that is an outcome.
+ * Makes the request. Faults of the other side are outcomes, not errors.
  * @throws ReplicaError ERR_ABORTED; ERR_PEER_URL for a URL that the policy refuses
  */
 export function fetchAnswer(request: FetchRequest, options: AnswerOptions): Promise<FetchOutcome> {
@@ -81,7 +82,7 @@ class Answer {
       },
       maxHeaderSize: FETCH_LIMITS.answerHeaderBytesMax,
       lookup: judgedLookup(options.resolve ?? resolveAll, allowPrivate),
-      // Whatever the environment says of certificates.
+      // Even if the environment disables certificate checks.
       rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca }),
     }
@@ -91,7 +92,7 @@ class Answer {
     this.#timers = [quiet, setTimeout(() => this.fail(`it took longer than ${total} ms`), total)]
     request.on('socket', socket => {
       socket.on('connect', () => {
-        // A literal address is not looked up, and so judged here too.
+        // A literal address is not resolved, so it is checked here too.
         if (!allowPrivate && isPrivateAddress(socket.remoteAddress ?? '')) this.fail(privateText(url.hostname))
       })
     })
@@ -106,7 +107,7 @@ class Answer {
     const status = response.statusCode ?? 0
     const { location } = response.headers
     response.on('error', error => this.fail(error.message))
-    // What such an answer says is of no use, and may have no end.
+    // The body of such a response is not used, and may be endless.
     if (status !== 200 && !always) {
       const body = new Uint8Array()
       return this.#end(location === undefined ? { status, body } : { status, body, location })
@@ -138,7 +139,7 @@ class Answer {
   }
 }
 
-/** Bytes in one piece from the start: a body in chunks of a byte each would cost a hundred times its size as a list. */
+/** One buffer from the start: a list of one-byte chunks would take a hundred times the size. */
 class Body {
   readonly #most: number
   #buffer: Uint8Array
@@ -149,7 +150,7 @@ class Body {
     this.#buffer = new Uint8Array(Math.min(most, FIRST_BYTES))
   }
 
-  /** False when it has become too long. */
+  /** Returns false if the body is too long. */
   add(chunk: Uint8Array): boolean {
     const length = this.#length + chunk.length
     if (length > this.#most) return false
@@ -170,7 +171,7 @@ class Body {
 
 const FIRST_BYTES = 64 * 1024
 
-/** What is refused before a byte of the body is read. */
+/** Returns a fault of the headers, before the body is read. */
 function headerFault(headers: http.IncomingHttpHeaders, bytesMax: number): string | undefined {
   const encoding = headers['content-encoding'] ?? 'identity'
   if (encoding !== 'identity') return `the body has the encoding ${encoding.slice(0, 40)}, which was not requested`
@@ -178,7 +179,9 @@ function headerFault(headers: http.IncomingHttpHeaders, bytesMax: number): strin
   return undefined
 }
 
-/** One private address among several is enough: whoever answers for the name chooses which is dialled. */
+/**
+ * One private address among several is refused, because the name's owner controls which is dialed.
+ */
 function judgedLookup(resolve: Resolve, allowPrivate: boolean): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname).then(

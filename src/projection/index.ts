@@ -1,5 +1,5 @@
-// Public names of `frontier-replica/vela`: Vela's rules (`src/vela`), and the objects and functions that apply them to a replica.
-// Re-exports only.
+// Public names of `frontier-replica/vela`: Vela's rules (`src/vela`), and the objects and functions
+// that apply them to a replica. Re-exports only.
 
 export * from '../vela/index.ts'
 export { type CompareOptions, type CompareWith, type Comparison, comparePeer } from './compare-peer.ts'

@@ -1,7 +1,6 @@
-// What replay of a frontier starts from besides its events (protocol/frontier.md, F23): the
-// findings of the base document that no event brings, its actors, and the proposals that nodes
-// link. Asked at each refresh of a view: new nodes are looked through, and only what changes the
-// answer has the log read again.
+// Reads the initial state of replay: findings of the base document that no event brings, its
+// actors, and linked proposals. At each update only new nodes are examined; the log is read again
+// only if they can change the result. Spec: protocol/frontier.md, F23.
 
 import { asBuffer } from '../base/bytes.ts'
 import { hasCode } from '../base/errors.ts'
@@ -22,9 +21,9 @@ import { readLogContents } from './files/log-events.ts'
 import type { InitialState } from './replayer.ts'
 
 interface Known {
-  /** Nodes looked through. */
+  /** Number of examined nodes. */
   readonly nodes: number
-  /** The keys of the frontier's owner, in order. */
+  /** Keys of the frontier's owner, sorted. */
   readonly owner: string
   readonly initialState: InitialState
   /** Ids of the findings that no event brought. */
@@ -33,7 +32,7 @@ interface Known {
 
 const NOTHING: InitialState = { genesis: [], proposals: [], actors: [] }
 
-/** Reads the initial state of one frontier, and keeps it as long as the log doesn't change it. */
+/** Reads and caches the initial state of one frontier. */
 export class InitialStateReader {
   readonly #frontier: Frontier
   #known: Known = { nodes: 0, owner: '', initialState: NOTHING, genesis: new Set() }
@@ -61,7 +60,10 @@ export class InitialStateReader {
 /** Kinds that bring a finding, in canonical text. */
 const BRINGERS = ['"kind":"finding.asserted"', '"kind":"finding.superseded"']
 
-/** Whether nodes of this range link documents, or bring findings that were taken as genesis. */
+/**
+ * Returns whether nodes of this range link documents, or bring findings that were taken from the
+ * base document.
+ */
 async function mayDiffer(
   { log }: Frontier,
   range: { from: number; to: number; genesis: ReadonlySet<string> },
@@ -75,7 +77,7 @@ async function mayDiffer(
   return false
 }
 
-/** Whether the event brings one of these, by its target or as what replaces it. */
+/** Returns whether the event brings one of these findings, by its target or its replacement. */
 function brings(event: Uint8Array, findings: ReadonlySet<string>): boolean {
   const text = asBuffer(event)
   if (!BRINGERS.some(kind => text.includes(kind))) return false
@@ -104,7 +106,7 @@ async function readSeeds(frontier: Frontier): Promise<Omit<Known, 'nodes' | 'own
   }
 }
 
-/** Undefined where the list is none that can be read: who is registered is not known then. */
+/** Returns the registered actors; undefined if the list can't be read. */
 export function actorsIn(members: ReadonlyMap<string, Json>): ActorRecord[] | undefined {
   const actors = members.get('actors')
   if (actors === undefined) return []

@@ -1,6 +1,6 @@
-// Which conflicts there are, by the findings they are about, and which were opened when: by comparing what is open before and after
-// nodes came in, only for the findings that they touched, and of those that resolutions contest. Bounded: of one finding the first conflicts are compared, of those opened
-// the latest are kept in mind.
+// Tracks when conflicts were opened: compares the open conflicts before and after new nodes, for
+// the findings that they touched and for contested resolutions. Bounded: per finding the first
+// conflicts are compared, and the latest opened ones are kept.
 
 import { VIEW_LIMITS } from '../base/limits.ts'
 import { excerpt } from '../base/text.ts'
@@ -8,25 +8,28 @@ import { viewConflicts } from '../vela/state/field-conflicts.ts'
 import type { View } from '../vela/state/state.ts'
 import { type ContestedConflict, firstOf, type ListedConflict, listedComputed } from './conflict-list.ts'
 
-/** A conflict as reports and the journal list it; its values are in the view. */
+/** A conflict as reports and the journal list it, without values. */
 export type ConflictSummary = Omit<ListedConflict, 'values'>
 
 interface Opening {
   readonly conflict: ConflictSummary
-  /** Whole, where the conflict has it shortened; undefined for what no replay computes. */
+  /**
+   * Full id of the finding, which the conflict may have shortened; undefined for a conflict that
+   * replay does not compute.
+   */
   readonly finding: string | undefined
-  /** How many nodes the log had when it was found. */
+  /** Number of nodes in the log when it was found. */
   readonly nodes: number
-  /** It is in the journal. */
+  /** Whether it is in the journal. */
   recorded: boolean
 }
 
 export class ConflictTracker {
-  /** Ids of the open conflicts of each finding that has some; under undefined those between resolutions alone. */
+  /** Ids of the open conflicts per finding; under undefined those between resolutions alone. */
   readonly #open = new Map<string | undefined, ReadonlySet<string>>()
   #latest: Opening[] = []
 
-  /** Takes over how these findings stand now that the log has so many nodes. */
+  /** Compares these findings with their state before; the log now has `nodes` nodes. */
   update(now: { view: View; contested: ContestedConflict }, findings: Iterable<string>, nodes: number): void {
     const { view, contested } = now
     for (const finding of findings) {
@@ -50,25 +53,25 @@ export class ConflictTracker {
     else this.#open.delete(finding)
   }
 
-  /** What was opened by nodes from this one on and is open still, in the order in which it was found. */
+  /** Returns the open conflicts that nodes from this one on opened, in the order of detection. */
   since(seq: number): Opening[] {
     return this.#latest.filter(({ nodes }) => nodes > seq)
   }
 
-  /** Drops what is settled, and the oldest of what is too much. */
+  /** Drops settled conflicts, and the oldest beyond the limit. */
   #forget(): void {
     const open = this.#latest.filter(({ finding, conflict }) => this.#open.get(finding)?.has(conflict.id))
     this.#latest = open.slice(-VIEW_LIMITS.openedKeptMax)
   }
 }
 
-/** An id of a finding may be as long as an event; a list of conflicts is for looking over. */
+/** Shortens the finding's id, which may be as long as an event. */
 export function brief({ values: _, ...conflict }: ListedConflict): ConflictSummary {
   const { findingId: id } = conflict
   return { ...conflict, findingId: id && shortened(id) }
 }
 
-/** So is the id of what resolutions contest, and its kind: they are whatever an event says. */
+/** Shortens text that an event may choose freely: ids and kinds. */
 export function shortened(text: string): string {
   return excerpt(text).replace(/[\ud800-\udbff](?=…$)/, '')
 }

@@ -1,7 +1,8 @@
-// Whose word stands for a frontier here. The first node's key is where it begins; then the registry counts, which puts a peer's
-// new key in place of its former one and cuts keys off, and the signed records that owners handed in: rotations, maintainers,
-// deprecation. Kept records were judged when they came, and each is kept with who was the owner then, so that a later change of
-// the registry undoes none. Specification: protocol/http.md, H13 and H21; protocol/registry-entry.md, E11 to E16.
+// Determines the owner of a frontier: first the key of the first node, then the registry, which
+// replaces and cuts keys, and the signed records of owners: rotations, maintainers, deprecation. A
+// record is judged when it arrives and stored with the owner of that time, so that later changes of
+// the registry do not undo it. Spec: protocol/http.md, H13 and H21; protocol/registry-entry.md, E11
+// to E16.
 
 import { fromHex, utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -24,7 +25,7 @@ import {
   readOwnershipRecord,
 } from '../vela/federation/ownership.ts'
 
-/** No key is empty text. */
+/** No key is the empty string. */
 const NOBODY = ''
 
 export class Owners {
@@ -37,7 +38,8 @@ export class Owners {
   }
 
   /**
-   * Who may publish now, 64 hex digits, empty when nobody may; and what the records say.
+   * Returns the key that may publish now, 64 hex digits, or an empty string; and the state of the
+   * records.
    * @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes
    */
   async of(frontier: Frontier): Promise<Ownership> {
@@ -45,14 +47,17 @@ export class Owners {
     return { ...ownership, owner: this.#successor(frontier, ownership.owner), refused: [] }
   }
 
-  /** Whether this replica's key speaks for the frontier. @throws ReplicaError ERR_NOT_FOUND */
+  /**
+   * Returns whether this replica owns the frontier.
+   * @throws ReplicaError ERR_NOT_FOUND
+   */
   async isOwn(frontier: Frontier): Promise<boolean> {
     return (await this.of(frontier)).owner === this.#context.key.publicKey
   }
 
   /**
-   * Whose entry may be believed when another hub has it: empty for nobody's, undefined where nothing says who the owner is: without
-   * nodes, and where the first of them is of this replica, which took the frontier in from a file.
+   * Returns the key whose entries at other hubs are accepted; empty for none. Undefined if the
+   * owner is unknown: the frontier has no nodes, or this replica imported it from a file.
    */
   async known(frontier: Frontier): Promise<string | undefined> {
     if (frontier.log.nodes === 0) return undefined
@@ -63,8 +68,9 @@ export class Owners {
   }
 
   /**
-   * Judges a record and keeps it. Durable when it returns; one after another.
-   * @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER, ERR_ENTRY_STALE, ERR_NOT_FOUND
+   * Checks and stores a record. Durable when it returns. Calls are serialized.
+   * @throws ReplicaError ERR_ENTRY, ERR_ENTRY_SIGNATURE, ERR_ENTRY_OWNER, ERR_ENTRY_STALE,
+   * ERR_NOT_FOUND
    */
   take(frontier: Frontier, record: OwnershipRecord): Promise<'taken' | 'duplicate'> {
     return this.#mutex.run(() => this.#take(frontier, record))
@@ -121,7 +127,7 @@ export class Owners {
     return standing
   }
 
-  /** The key that stands in place of this one now: itself, unless the registry says otherwise. */
+  /** Returns the key that replaced this one by the registry, or the key itself. */
   #successor({ registry }: Frontier, key: string): string {
     const { ownKeys, key: own } = this.#context
     if (ownKeys.has(key)) return own.publicKey
@@ -130,7 +136,10 @@ export class Owners {
   }
 }
 
-/** @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes */
+/**
+ * Returns the founder's key.
+ * @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes
+ */
 async function founderOf({ log }: Frontier): Promise<string> {
   const key = await founderKey(log)
   if (key === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${log.name} has no events here yet`)

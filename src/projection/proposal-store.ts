@@ -1,6 +1,7 @@
-// Proposals that wait for a person, kept beside the log and never sent: what comes of one goes to peers as an event. A record
-// under `proposal/<frontier>/<vpr>` is the proposal's canonical JSON. There are at most `proposalsMax` for a frontier; those that were
-// applied make room for new ones, since their events say all that they said.
+// Stores proposals that wait for a decision, beside the log. They are never sent; an accepted one
+// becomes an event. A record under `proposal/<frontier>/<vpr>` is the proposal's canonical JSON. A
+// frontier has at most `proposalsMax`; applied ones are dropped for new ones, because their events
+// state the same.
 
 import { utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -20,7 +21,7 @@ export class Proposals {
     this.#prefix = `proposal/${frontier}/`
   }
 
-  /** By id. */
+  /** Returns the proposals by id. */
   async list(): Promise<Proposal[]> {
     const rows = await this.#records.list(this.#prefix, { limit: proposalsMax })
     return rows.map(({ value }) => readProposal(value))
@@ -33,7 +34,10 @@ export class Proposals {
     return readProposal(value)
   }
 
-  /** Keeps a new proposal; one that is kept already stays as it is. Durable. @throws ReplicaError ERR_PROPOSAL when there is no room */
+  /**
+   * Stores a new proposal; an existing one does not change. Durable.
+   * @throws ReplicaError ERR_PROPOSAL if there is no room
+   */
   async add(proposal: Proposal): Promise<Proposal> {
     const kept = await this.#records.get(this.#prefix + proposal.id)
     if (kept !== undefined) return readProposal(kept)
@@ -52,7 +56,10 @@ export class Proposals {
     await this.drop(spent.id)
   }
 
-  /** @throws ReplicaError ERR_PROPOSAL when it is too large */
+  /**
+   * Replaces a stored proposal.
+   * @throws ReplicaError ERR_PROPOSAL if it is too large
+   */
   async update(proposal: Proposal): Promise<void> {
     const value = utf8(printProposal(proposal))
     if (value.length > proposalBytesMax)

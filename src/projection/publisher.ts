@@ -1,5 +1,5 @@
-// Publishing to a hub (protocol/http.md, H14 and H21): the entry of a frontier as it is here now, signed with this replica's key, and
-// the owner's records about it. The hub judges them; what it says is the answer, and nothing is kept here.
+// Publishes to a hub: the signed entry of a frontier in its present state, and the owner's records
+// about it. The hub decides; nothing is stored here. Spec: protocol/http.md, H14 and H21.
 
 import { hasCode, isErrorCode, ReplicaError } from '../base/errors.ts'
 import { parseJson } from '../json/json.ts'
@@ -19,39 +19,49 @@ import { snapshotHash } from '../vela/hashes/snapshot-hash.ts'
 import { type FetchOptions, postTo, webUrl } from './fetch-frontier.ts'
 import { exportFrontier } from './files/snapshot.ts'
 
-/** Of what a hub says why it refuses something, characters. */
+/** Characters kept of a hub's reason for a refusal. */
 const DETAIL_MAX = 500
 
-/** A registered peer, or the URL of a hub. */
+/** The hub: a registered peer or a URL. */
 export type PublishTo = { readonly peer: string } | { readonly url: string }
 
+/** Members of the entry, and options of the request. */
 export interface PublishOptions extends FetchOptions {
-  /** Where the content is; the hub's own snapshot when absent. */
+  /** URL of the content; default: the hub's own snapshot. */
   readonly locator?: string
-  /** Who publishes, for people; this replica's id when absent. */
+  /** Name of the publisher, for people; default: this replica's name. */
   readonly owner?: string
-  /** An SPDX expression. It is outside of the signature. */
+  /** SPDX license expression. The signature does not cover it. */
   readonly license?: string
 }
 
+/** Result of publishing an entry. */
 export interface PublishReport {
   readonly frontier: string
   readonly url: string
   readonly entry: RegistryEntry
-  /** The hub had this very entry. */
+  /** Whether the hub had this entry already. */
   readonly duplicate: boolean
-  /** Why the hub doesn't serve the entry yet; undefined when it does. */
+  /** Why the hub does not serve the entry yet; undefined if it does. */
   readonly waits: string | undefined
 }
 
+/** Result of sending an owner's record. */
 export interface RecordReport {
   readonly frontier: string
   readonly url: string
   readonly duplicate: boolean
-  /** The owner's key at the hub from now on. */
+  /** The owner's public key at the hub from now on. */
   readonly owner: string
 }
 
+/**
+ * Publishes one frontier to hubs.
+ *
+ * @example
+ * const publisher = new Publisher(replica, frontier)
+ * const { waits } = await publisher.publish({ peer: 'hub:lab' }, { license: 'CC-BY-4.0' })
+ */
 export class Publisher {
   readonly #replica: Replica
   readonly #context: ReplicaContext
@@ -65,8 +75,9 @@ export class Publisher {
   }
 
   /**
-   * Signs an entry for the frontier as it is now and hands it to a hub.
-   * @throws ReplicaError ERR_PEER_UNKNOWN; ERR_FETCH when the hub doesn't answer; what the hub refuses it with
+   * Signs an entry for the frontier's present state and sends it to a hub.
+   * @throws ReplicaError ERR_PEER_UNKNOWN; ERR_FETCH if the hub does not respond; ERR_ABORTED; the
+   * code with which the hub refuses
    */
   async publish(to: PublishTo, options: PublishOptions = {}): Promise<PublishReport> {
     const url = this.#urlOf(to)
@@ -79,13 +90,19 @@ export class Publisher {
     return { frontier: this.#frontier, url, entry, duplicate: answer.get('duplicate') === true, waits }
   }
 
-  /** Says for good that nothing comes after this. @throws as publish does */
+  /**
+   * Marks the frontier as deprecated, permanently.
+   * @throws ReplicaError as `publish`
+   */
   deprecate(to: PublishTo, options: FetchOptions & { readonly reason: string }): Promise<RecordReport> {
     const draft = { schema: DEPRECATION_SCHEMA, deprecated_at: this.#context.now(), reason: options.reason } as const
     return this.#record('deprecate', to, { draft: { ...draft, vfr_id: this.#frontier }, options })
   }
 
-  /** Gives the frontier to another key, for good. @throws as publish does */
+  /**
+   * Transfers the frontier to another key, permanently.
+   * @throws ReplicaError as `publish`
+   */
   rotateOwner(
     to: PublishTo,
     options: FetchOptions & { readonly publicKey: string; readonly reason: string },
@@ -142,7 +159,10 @@ function plainUrl(url: string): string {
   return webUrl(url).replace(/\/+$/, '')
 }
 
-/** The members of a hub's answer. @throws ReplicaError with the hub's code where it says one, else ERR_FETCH */
+/**
+ * Posts to a hub and returns the members of its response.
+ * @throws ReplicaError with the hub's code if it states one, else ERR_FETCH
+ */
 async function post(url: string, body: string, options: FetchOptions): Promise<ReadonlyMap<string, Json>> {
   const outcome = await postTo(url, body, options)
   if ('error' in outcome) throw new ReplicaError('ERR_FETCH', `${url}: ${outcome.error}`, { facts: { url, status: 0 } })
@@ -155,7 +175,7 @@ async function post(url: string, body: string, options: FetchOptions): Promise<R
   throw new ReplicaError(typeof code === 'string' && isErrorCode(code) ? code : 'ERR_FETCH', detail, { facts })
 }
 
-/** What is no JSON object says nothing. */
+/** Reads a response; one that is not a JSON object has no members. */
 function readAnswer(body: Uint8Array): ReadonlyMap<string, Json> {
   try {
     const value = parseJson(body)

@@ -1,5 +1,5 @@
-// Conflicts that events record: those of this replica's journal, and those that came in with the log. They say that two frontiers differed
-// when somebody compared them; whether they have been settled since, resolutions say (protocol/resolution.md, G11, G16).
+// Lists conflicts that events of the journal and of the log record: differences found by comparing
+// frontiers. Resolutions decide whether they are settled. Spec: protocol/resolution.md, G11, G16.
 
 import { compareText } from '../base/text.ts'
 import type { LoggedEvent } from '../event/event.ts'
@@ -24,11 +24,11 @@ export interface RecordedConflict {
   /** Where the event is. */
   readonly recordedIn: 'journal' | 'log'
   readonly state: 'open' | 'settled' | 'contested'
-  /** The resolutions that stand, in the order of their ids. */
+  /** Effective resolutions, by id. */
   readonly resolutions: readonly string[]
 }
 
-/** By finding, kind and id; of these findings only, when given. */
+/** Returns recorded conflicts by finding, kind and id; with `findings`, of these only. */
 export async function recordedConflicts(
   context: ReplicaContext,
   projection: FrontierProjection,

@@ -1,8 +1,7 @@
-// The replay of one frontier's log, kept in memory and brought further as nodes arrive
-// (protocol/replay.md, R18, R20): the order of all nodes, who is whose ancestor, who carries which
-// event, and the view. An event goes into the view once, at the first place of a node that carries
-// it and counts, with all such nodes. New nodes cost what lies behind the first place that they
-// change.
+// Replays one frontier's log incrementally: the order of all nodes, their ancestry, the events they
+// carry, and the view. An event enters the view once, at the first place of an authoritative node,
+// with all such nodes. New nodes cost the part after the first place that they change. Spec:
+// protocol/replay.md, R18, R20.
 
 import { lowerBound } from '../base/binary-search.ts'
 import { yieldToEventLoop } from '../base/cooperative.ts'
@@ -19,39 +18,39 @@ import { addProposals, applyEvent, emptyView, rewindView } from '../vela/state/r
 import type { View } from '../vela/state/state.ts'
 import { EventIndex } from './event-index.ts'
 
-/** Events applied before others have their turn: about 10 ms. */
+/** Events applied per iteration of the event loop: about 10 ms. */
 const READ_BATCH = 128
 
-/** What replay starts from. The same object as long as nothing of it changes. */
+/** State before the first event. The same object as long as nothing of it changes. */
 export interface InitialState {
   readonly genesis: Iterable<ReadonlyMap<string, Json>>
   readonly proposals: Iterable<Pick<Proposal, 'id' | 'payload'>>
-  /** The frontier's registered actors; undefined where their list can't be read. */
+  /** Registered actors of the frontier; undefined if their list can't be read. */
   readonly actors: readonly ActorRecord[] | undefined
 }
 
-/** How far to go, and what counts there. */
+/** How far to replay, and which keys are authoritative. */
 export interface ReplayStep {
-  /** Nodes of the log that are to be in. */
+  /** Number of nodes to include. */
   readonly to: number
   readonly initialState: InitialState
-  /** A number that is another after each change of the registry. */
+  /** A number that changes with each change of the registry. */
   readonly registry: number
   readonly standing: (key: Uint8Array) => boolean
-  /** Told now and then; cheap, must not throw. */
+  /** Called from time to time. Must be cheap and must not throw. */
   readonly onProgress?: ((progress: ReplayProgress) => void) | undefined
 }
 
-/** How far a replay is. */
+/** Progress of a replay. */
 export interface ReplayProgress {
-  /** Nodes that were read, of `total`. */
+  /** Nodes read, of `total`. */
   readonly read: number
   readonly total: number
-  /** Events that are in the view. */
+  /** Events in the view. */
   readonly replayed: number
 }
 
-/** What replay reads of a log. */
+/** The part of a log that replay reads. */
 export type ReplayedLog = Pick<FrontierStore, 'scan' | 'read'>
 
 export class Replayer {
@@ -59,13 +58,10 @@ export class Replayer {
   readonly #order = new IncrementalOrder()
   readonly #ancestry = new Ancestry()
   readonly #carriers = new EventIndex()
-  /**
-   * Of each event in the view, in order, the node at its first place; and the findings it did
-   * something to.
-   */
+  /** Per event in the view: the node at its first place, and the findings that it touched. */
   #applied: number[] = []
   readonly #findings: (readonly string[])[] = []
-  /** The place of each event in the view. */
+  /** Place of each event in the view. */
   readonly #places = new Map<number, number>()
   readonly #verify = validatedKeyVerifier()
   #initialState: InitialState
@@ -82,14 +78,14 @@ export class Replayer {
     return this.#view
   }
 
-  /** Nodes of the log that are in. */
+  /** Number of included nodes. */
   get nodes(): number {
     return this.#order.size
   }
 
   /**
-   * Takes in nodes, and answers the findings that are not certainly as before. After an error this
-   * object is useless.
+   * Includes nodes. Returns the findings that may have changed. The object is unusable after an
+   * error.
    */
   async advance(target: ReplayStep): Promise<Set<string>> {
     const gained = await this.#gather(target)
@@ -102,7 +98,10 @@ export class Replayer {
     return touched
   }
 
-  /** Answers from which event on the view has to be made again: only what was in want of a proposal, unless more has changed. */
+  /**
+   * Returns the first event from which the view has to be rebuilt. If only proposals were added,
+   * only events that lacked one are affected.
+   */
   #reseed(initialState: InitialState): number {
     const isSame =
       conflictList(initialState.genesis) === conflictList(this.#initialState.genesis) &&
@@ -119,7 +118,7 @@ export class Replayer {
     return emptyView({ ...initialState, authorities, precedes: (a, b) => this.#ancestry.precedes(a, b) })
   }
 
-  /** Answers the events that were here already and have a carrier more. */
+  /** Reads new nodes. Returns the known events that have a further node. */
   async #gather({ to, standing, onProgress }: ReplayStep): Promise<Set<number>> {
     const gained = new Set<number>()
     for await (const rows of this.#log.scan({ from: this.nodes, to })) {
@@ -136,10 +135,7 @@ export class Replayer {
     return gained
   }
 
-  /**
-   * Where in the order the first node stands that counts since the registry changed, or doesn't any
-   * more.
-   */
+  /** Returns the first place of a node whose authority changed with the registry. */
   #recheck({ registry, standing }: ReplayStep, gained: Set<number>): number {
     if (registry === this.#registry) return this.nodes
     this.#registry = registry
@@ -151,10 +147,7 @@ export class Replayer {
     return first
   }
 
-  /**
-   * Lists the events anew from this place of the order on; answers the first that is another than
-   * before.
-   */
+  /** Lists the events again from a place on. Returns the first one that changed. */
   #arrange(from: number): number {
     const kept = this.#appliedBefore(from)
     const before = this.#applied.slice(kept)
@@ -172,7 +165,7 @@ export class Replayer {
     return first
   }
 
-  /** How many of the events in the view stand before this place of the order. */
+  /** Returns the number of events in the view before a place of the order. */
   #appliedBefore(place: number): number {
     return lowerBound(this.#applied.length, index => this.#order.placeOf(this.#applied[index]!) < place)
   }

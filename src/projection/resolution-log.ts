@@ -1,6 +1,6 @@
-// The events of one log that record conflicts or resolve them, and what the resolutions amount to
-// (protocol/resolution.md, G15 to G17). The log only grows, so they are read once and added to;
-// judged anew is only when there are more, or others may decide.
+// Events of a log that record or resolve conflicts, and the resolutions in effect. The log is
+// append-only, so each event is read once; resolutions are judged again only if there are more
+// events or other actors. Spec: protocol/resolution.md, G15 to G17.
 
 import type { Registry } from '../admission/registry.ts'
 import type { Digest } from '../base/bytes.ts'
@@ -15,27 +15,26 @@ import type { ActorRecord } from '../vela/resolution/authority.ts'
 import { type ResolutionView, readResolutions } from '../vela/resolution/resolution-events.ts'
 import { isAuthoritativeKey } from './event-index.ts'
 
-/** Begins the kind of every event that is looked for, in canonical text. */
+/** Prefix of these kinds in canonical text. */
 const HINT = Buffer.from('"kind":"frontier.conflict_')
 
 interface Logged extends LoggedEvent {
   readonly seq: number
-  /** Of the node that carries it. */
+  /** Public key of the node that carries it. */
   readonly key: Digest
 }
 
-/** What there was to settle, and what has been. */
+/** Recorded conflicts and resolutions. */
 export interface Settled {
   /**
-   * Those that record conflicts, and those that resolve them and count by their nodes (R20), in the
-   * order of the log.
+   * Events that record conflicts, and resolutions with an authoritative node (R20), in log order.
    */
   readonly events: readonly LoggedEvent[]
   readonly resolutions: ResolutionView
 }
 
 interface Judged {
-  /** How many events were read, and what was asked for. */
+  /** Number of read events, and the parameters of the result. */
   readonly events: number
   readonly to: number
   readonly registry: number
@@ -55,8 +54,8 @@ export class ResolutionLog {
   }
 
   /**
-   * Without resolutions that only a removed peer vouches for: replay doesn't count them either
-   * (R20).
+   * Returns the events without resolutions that only a removed peer carries, which replay ignores
+   * too (R20).
    */
   async #counting(to: number): Promise<LoggedEvent[]> {
     const { registry, hubId } = this.#parts
@@ -67,8 +66,8 @@ export class ResolutionLog {
   }
 
   /**
-   * What the first `to` nodes say, under these registered actors; the same object as long as
-   * nothing of it changes.
+   * Returns the result for the first `to` nodes and these actors; the same object while nothing
+   * changes.
    */
   async settled(actors: readonly ActorRecord[] | undefined, to = this.#parts.log.nodes): Promise<Settled> {
     const events = await this.#counting(to)
@@ -83,7 +82,7 @@ export class ResolutionLog {
   }
 
   /**
-   * The place of the last event that counts among the first `to` nodes: what lies behind it changes
+   * Returns the place of the last authoritative event of the first `to` nodes; later nodes change
    * nothing.
    */
   #lastBefore(to: number): number {
@@ -104,7 +103,7 @@ export class ResolutionLog {
         if (isWanted) fresh.push({ seq, text: text.slice(), head, key: key.slice() })
       }
     }
-    // Somebody else may have read the same meanwhile.
+    // A concurrent call may have read the same rows.
     if (this.#next !== from) return this.#read(to)
     this.#next = to
     this.#events = [...this.#events, ...fresh]

@@ -1,6 +1,6 @@
-// Settling conflicts (protocol/resolution.md): a person chooses what is to stand, first as a proposal that is kept here, then, accepted and
-// signed, as an event of the log that goes to peers. Nothing in here decides anything: it looks up what a choice means, and has
-// the reviewer, the key and the state of the conflict checked before anything is written.
+// Resolves conflicts: a person's choice becomes a stored proposal, and an accepted, signed proposal
+// an event of the log. Looks up the meaning of a choice, and checks reviewer, key and state of the
+// conflict before it writes. Spec: protocol/resolution.md.
 
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { SETTLE_LIMITS } from '../base/limits.ts'
@@ -37,28 +37,40 @@ import type { Sides } from './compare-peer.ts'
 import { FrontierProjection } from './frontier-projection.ts'
 import { Proposals } from './proposal-store.ts'
 
-/** What is to stand: what one side had, what an event set, or a value, as JSON text. */
+/** The chosen value: that of one side, that of an event, or a value as JSON text. */
 export type Choice = { readonly side: 'ours' | 'theirs' } | { readonly event: string } | { readonly value: string }
 
+/** A proposed resolution. */
 export interface ResolveDraft {
-  /** The id of a recorded conflict's event, or of a computed conflict. */
+  /** Id of the event that recorded the conflict, or of a computed conflict. */
   readonly conflict: string
-  /** Only a conflict that is about no field is settled without one. */
+  /** Required unless the conflict concerns no field. */
   readonly choice?: Choice
   readonly reason: string
-  /** A person's id, `reviewer:ada`. */
+  /** Id of the person, such as `reviewer:ada`. */
   readonly reviewer: string
-  /** The reviewer's own key, when it is at hand: it has to be the registered one. */
+  /** The reviewer's key, if available. It must be the registered one. */
   readonly key?: Signer
 }
 
+/** The event of an accepted proposal. */
 export interface AcceptedReport extends AppendReport {
   readonly proposal: Proposal
   readonly conflict: string
-  /** `before`: this proposal had become this event already. */
+  /** `before`: the proposal was accepted earlier, and became this event. */
   readonly applied: 'now' | 'before'
 }
 
+/**
+ * Proposals and resolutions of one frontier.
+ *
+ * @example
+ * const resolver = new ConflictResolver(replica, frontier)
+ * const reviewer = 'reviewer:ada'
+ * const choice = { side: 'ours' } as const
+ * const { id } = await resolver.propose({ conflict, choice, reason: 'larger cohort', reviewer })
+ * await resolver.accept(id, { reviewer, key: await Key.load('ada.key') })
+ */
 export class ConflictResolver {
   readonly #context: ReplicaContext
   readonly #name: string
@@ -74,8 +86,9 @@ export class ConflictResolver {
   }
 
   /**
-   * Proposes to settle a conflict, and keeps the proposal. The same again is the same proposal.
-   * @throws ReplicaError ERR_REVIEWER, ERR_ACTOR, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED, ERR_PROPOSAL, ERR_EVENT_TARGET, ERR_JSON
+   * Stores a proposal to settle a conflict. An equal proposal is the same one.
+   * @throws ReplicaError ERR_REVIEWER, ERR_ACTOR, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED,
+   * ERR_PROPOSAL, ERR_EVENT_TARGET, ERR_JSON
    */
   async propose(draft: ResolveDraft): Promise<Proposal> {
     const { reason, reviewer, key } = draft
@@ -87,7 +100,7 @@ export class ConflictResolver {
     const conflict = underlying(draft.conflict, computed, sources)
     const subject = checkKnown(conflict, sources)
     const choice = await this.#choose(conflict, { subject, computed, draft }).catch((error: unknown) => {
-      // What can't be chosen of a conflict that is settled is a matter of its being settled.
+      // For a settled conflict, report that instead of an impossible choice.
       if (hasCode(error, 'ERR_PROPOSAL', 'ERR_EVENT_TARGET')) checkOpen(conflict, sources)
       throw error
     })
@@ -105,7 +118,10 @@ export class ConflictResolver {
     return this.#proposals.add(proposal)
   }
 
-  /** Keeps a proposal that was made elsewhere; who made it doesn't matter before it is accepted. @throws ReplicaError ERR_JSON, ERR_PROPOSAL */
+  /**
+   * Stores a proposal made elsewhere. Its author is checked on acceptance.
+   * @throws ReplicaError ERR_JSON, ERR_PROPOSAL
+   */
   add(text: string | Uint8Array): Promise<Proposal> {
     const proposal = readProposal(text)
     const { type, id } = proposal.target
@@ -115,8 +131,9 @@ export class ConflictResolver {
   }
 
   /**
-   * Makes a proposal a signed event of the log. Accepted again it gives the event that is there.
-   * @throws ReplicaError ERR_NOT_FOUND, ERR_REVIEWER, ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN, ERR_CONFLICT_SETTLED
+   * Makes a proposal a signed event of the log. A second call returns the existing event.
+   * @throws ReplicaError ERR_NOT_FOUND, ERR_REVIEWER, ERR_PROPOSAL, ERR_CONFLICT_UNKNOWN,
+   * ERR_CONFLICT_SETTLED
    */
   accept(
     proposal: string,
@@ -142,36 +159,45 @@ export class ConflictResolver {
     return { ...made, proposal: accepted.proposal, conflict, applied: accepted.applied }
   }
 
-  /** Kept proposals by id. */
+  /** Returns the stored proposals by id. */
   proposals(): Promise<Proposal[]> {
     return this.#proposals.list()
   }
 
-  /** @throws ReplicaError ERR_NOT_FOUND */
+  /**
+   * Returns one proposal.
+   * @throws ReplicaError ERR_NOT_FOUND
+   */
   proposal(id: string): Promise<Proposal> {
     return this.#proposals.get(id)
   }
 
-  /** Forgets a proposal; an event that came of it stays. @throws ReplicaError ERR_NOT_FOUND */
+  /**
+   * Removes a proposal. Its event, if any, stays.
+   * @throws ReplicaError ERR_NOT_FOUND
+   */
   async drop(id: string): Promise<Proposal> {
     const proposal = await this.#proposals.get(id)
     await this.#proposals.drop(id)
     return proposal
   }
 
-  /** Which resolutions stand, and which conflicts they contest. */
+  /** Returns the resolutions in effect and the conflicts that they contest. */
   async resolutions(): Promise<ResolutionView> {
     return (await resolutionContext(this.#context, this.#projection)).resolutions
   }
 
-  /** The computed conflict of this id, also where a resolution has settled it; undefined for a recorded one. */
+  /** Returns the computed conflict of this id, also a settled one; undefined for a recorded one. */
   async #computed(id: string, { computed }: ResolutionSources): Promise<ComputedConflict | undefined> {
     const found = computed.find(one => one.id === id)
     if (found !== undefined || !id.startsWith(COMPUTED_ID)) return found
     return this.#projection.read(view => settledConflict(view, id))
   }
 
-  /** As a value, however it was said: what an event set means the same in every replay, and at a peer that lacks the event. */
+  /**
+   * Returns the choice as a value, which means the same in every replay and at a peer that lacks
+   * the event.
+   */
   async #choose(conflict: string, from: Chosen): Promise<{ value: Json } | undefined> {
     const { subject, computed, draft } = from
     const { choice } = draft
@@ -189,7 +215,10 @@ export class ConflictResolver {
     return { value: await this.#sideOf(computed, choice.side) }
   }
 
-  /** Of two events set apart, the one that this replica's own hub made, or the other. @throws ReplicaError ERR_PROPOSAL */
+  /**
+   * Returns the value of the event that this hub made, or of the other.
+   * @throws ReplicaError ERR_PROPOSAL
+   */
   async #sideOf({ events, values }: ComputedConflict, side: 'ours' | 'theirs'): Promise<Json> {
     const own = await Promise.all(events.map(event => this.#isOwn(event)))
     if (own[0] === own[1]) {
@@ -205,7 +234,10 @@ export class ConflictResolver {
     return rows.some(row => registry.ownKeys.includes(nodeView(row).key))
   }
 
-  /** @throws ReplicaError ERR_PROPOSAL */
+  /**
+   * Returns the recorded value of one side.
+   * @throws ReplicaError ERR_PROPOSAL
+   */
   async #recordedValue(conflict: string, side: 'ours' | 'theirs', subject: Chosen['subject']): Promise<Json> {
     const presence = subject && presenceOf(subject.kind, side)
     if (presence !== undefined) return presence
@@ -218,7 +250,10 @@ export class ConflictResolver {
     return chosenValue(sides[side])
   }
 
-  /** What an event set that stands for the field, or did before a resolution. @throws ReplicaError ERR_EVENT_TARGET, ERR_PROPOSAL */
+  /**
+   * Returns the value that an event set, which is in effect or was before a resolution.
+   * @throws ReplicaError ERR_EVENT_TARGET, ERR_PROPOSAL
+   */
   async #valueSetBy(event: string, subject: Chosen['subject']): Promise<Json> {
     const field = subject && fieldOf(subject.kind)
     if (subject === undefined || field === undefined)
@@ -235,9 +270,9 @@ export class ConflictResolver {
   }
 }
 
-/** What a choice is made of. */
+/** Context of a choice. */
 interface Chosen {
-  /** Undefined where nothing here says it. */
+  /** Undefined if nothing here states it. */
   readonly subject: ConflictSubject | undefined
   /** Undefined for a conflict that is recorded. */
   readonly computed: ComputedConflict | undefined
@@ -251,7 +286,7 @@ function chosenValue(text: string): Json {
   return parseJson(text, { numbers: 'exact' })
 }
 
-/** A conflict between resolutions made apart is settled as the one that they contest, or have contested. */
+/** A conflict between concurrent resolutions is settled as the conflict that they contest. */
 function underlying(id: string, computed: ComputedConflict | undefined, { resolutions }: ResolutionSources): string {
   if (computed === undefined) return id
   const about = resolutions.conflicts.find(({ standing, superseded }) => {
@@ -261,7 +296,7 @@ function underlying(id: string, computed: ComputedConflict | undefined, { resolu
   return about?.conflict ?? id
 }
 
-/** Its events are those that record conflicts or resolve them, of the log and of the journal. */
+/** Its events record or resolve conflicts, in the log and in the journal. */
 export interface ResolutionSources extends ResolutionContext {
   readonly computed: readonly ComputedConflict[]
   readonly resolutions: ResolutionView
@@ -281,7 +316,10 @@ export async function resolutionContext(
 
 const PAGE = 256
 
-/** What both sides had when the journal recorded this conflict; undefined where it doesn't say. */
+/**
+ * Returns the values of both sides when the journal recorded the conflict; undefined if it does not
+ * state them.
+ */
 export async function recordedSides(
   context: ReplicaContext,
   frontier: string,

@@ -1,6 +1,7 @@
-// Conflicts in the reports of merges: what push, pull and live say about the conflicts that received nodes opened. They are computed
-// if the projection of the frontier is current; otherwise the report leaves them out, and `conflicts` lists them on request.
-// Specification: protocol/replay.md, R21, and protocol/sync.md, S38.
+// The merge observer of Vela: puts the conflicts that received nodes opened into the reports of push,
+// pull and live. They are computed if the projection of the frontier is current; otherwise the report
+// leaves them out, and `conflicts` lists them on request.
+// Spec: protocol/replay.md, R21; protocol/sync.md, S38.
 
 import { VIEW_LIMITS } from '../base/limits.ts'
 import type { Merge, MergeObserver, MergeReport } from '../replica/merge-observer.ts'
@@ -10,7 +11,10 @@ import { FrontierProjection } from './frontier-projection.ts'
 
 const NONE: MergeReport = { conflictsOpened: [], conflictsOpenedCount: 0 }
 
-/** The merge observer of Vela, to be given to `Replica.open`. Opened conflicts are also written to the journal. */
+/**
+ * The merge observer of Vela, to be given to `Replica.open`. Opened conflicts are also written to
+ * the journal.
+ */
 export function velaMergeObserver(replica: Replica): MergeObserver {
   return mergeObserverOf(contextOf(replica))
 }
@@ -26,7 +30,10 @@ export function mergeObserverOf(context: ReplicaContext): MergeObserver {
   }
 }
 
-/** Writes to the journal the conflicts that any peer's nodes open, in each frontier that the replica keeps or opens later. */
+/**
+ * Writes to the journal the conflicts that any peer's nodes open, in each frontier that the replica
+ * keeps or opens later.
+ */
 export function recordOpenedConflicts(context: ReplicaContext): void {
   const watch = (): void => {
     for (const name of context.frontiers.keys()) FrontierProjection.of(context, name)
@@ -39,7 +46,7 @@ export function recordOpenedConflicts(context: ReplicaContext): void {
 export async function mergeReportOf(projection: FrontierProjection, merge: Merge): Promise<MergeReport> {
   const { peer, from, admitted, isAsked, isAwaited } = merge
   if (admitted === 0) return NONE
-  if (from === 0 && !isAsked) return {} // the first merge opens nothing: all that it brought is to be listed
+  if (from === 0 && !isAsked) return {} // a first merge opens nothing
   if (!isAsked && !projection.isCurrent({ isAwaited })) return {}
   const opened = await projection.openedSince(from, peer === undefined ? {} : { peer })
   return {

@@ -42,7 +42,7 @@ export interface AppendReport {
   readonly known: boolean
 }
 
-/** What a node carries besides its event. */
+/** Options of an append. */
 export interface AppendOptions {
   /** Documents that the node links. Store them first with `documents(frontier).put`. */
   readonly links?: readonly DocumentLink[]

@@ -1,5 +1,5 @@
-// One frontier of an open replica: its log, registry, gate and documents, and a lock for local events, so that each is built on
-// the heads that it saw.
+// One frontier of an open replica: its log, registry, gate and documents, and a lock for local
+// events, so that each is built on the heads that it saw.
 
 import { Gate } from '../admission/gate.ts'
 import type { Registry } from '../admission/registry.ts'
@@ -35,7 +35,7 @@ export class Frontier {
   }
 
   /**
-   * Calls the listener after each durable commit, whatever made its nodes.
+   * Calls the listener after each durable commit, also of received nodes.
    * @returns a function that unsubscribes
    */
   onCommit(listener: () => void): () => void {

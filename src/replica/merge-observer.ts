@@ -1,5 +1,6 @@
-// Port to the code that interprets events: it looks for conflicts that newly admitted nodes opened. The core carries the result
-// into reports and the `opened` member of the wire, and neither makes nor reads it. Without an observer nothing is reported.
+// Port to the code that interprets events: it looks for conflicts that newly admitted nodes opened.
+// The core carries the result into reports and the `opened` member of the wire, and neither makes
+// nor reads it. Without an observer nothing is reported.
 
 import { WIRE_LIMITS } from '../base/limits.ts'
 import type { Channel } from '../sync/connection.ts'
@@ -22,8 +23,10 @@ export interface OpenedConflict {
   readonly state: 'open' | 'contested'
 }
 
-/** Both are undefined if the conflicts were not computed: nothing was merged before, or it would take too long. */
-/** A finished merge of received nodes. */
+/**
+ * Both are undefined if the conflicts were not computed: nothing was merged before, or it would
+ * take too long.
+ */
 export interface MergeReport {
   /** At most 256. */
   readonly conflictsOpened?: readonly OpenedConflict[]
@@ -31,6 +34,7 @@ export interface MergeReport {
   readonly conflictsOpenedCount?: number
 }
 
+/** A finished merge of received nodes. */
 export interface Merge {
   readonly frontier: string
   /** The peer that sent the nodes, if it is registered. */
@@ -49,7 +53,10 @@ export interface Merge {
 export interface MergeObserver {
   /** Called before nodes of a frontier are received. */
   beforeMerge(frontier: string): Promise<void>
-  /** Called after the nodes are admitted. Returns the conflicts that they opened; both members undefined if not computed. */
+  /**
+   * Called after the nodes are admitted. Returns the conflicts that they opened; both members
+   * undefined if not computed.
+   */
   afterMerge(merge: Merge): Promise<MergeReport>
 }
 
@@ -78,7 +85,10 @@ function itemOf({ id, kind, field, events, findingId: finding, state }: OpenedCo
   }
 }
 
-/** Cuts text to openedNameBytesMax bytes of UTF-8: an event may give a conflict an id or kind of any length. */
+/**
+ * Cuts text to openedNameBytesMax bytes of UTF-8: an event may give a conflict an id or kind of any
+ * length.
+ */
 function nameOf(text: string): string {
   const bytes = Buffer.from(text)
   if (bytes.length <= openedNameBytesMax) return text

@@ -123,7 +123,7 @@ export class NodeBuilder {
     const parents = await this.#current()
     const run = { frontier: this.#frontier.log.name, parents: digestsOf(parents), height: heightOn(parents), events }
     const nodes = this.#signer.sign(run)
-    nodes.catch(() => {}) // thrown by whoever awaits it
+    nodes.catch(() => {}) // the caller that awaits it gets the error
     this.#chain = { events, nodes }
     for (const { digest } of events) this.#generations[0]!.events.add(digest)
   }
@@ -140,7 +140,7 @@ export class NodeBuilder {
     if (blocks.length === 0) return
     this.#blocks = []
     const writing = this.#admit(blocks)
-    writing.catch(() => {}) // thrown by whoever awaits it
+    writing.catch(() => {}) // the caller that awaits it gets the error
     this.#writing.push(writing)
     this.#generations.unshift(new Generation())
   }

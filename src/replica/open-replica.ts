@@ -29,7 +29,7 @@ export interface StoreOptions {
   readonly useKey?: Key
 }
 
-/** What an open replica uses of its environment. */
+/** Environment of an open replica. */
 export interface ContextOptions {
   /**
    * Receives alarms and progress for an operator. The library logs nothing itself. Must not throw.
@@ -54,7 +54,10 @@ export interface OpenedReplica extends OwnKey {
   readonly hubId: string
 }
 
-/** @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_VERSION, ERR_KEY_FILE, ERR_PEER_ID */
+/**
+ * @throws ReplicaError ERR_STORE_MISSING, ERR_STORE_LOCKED, ERR_STORE_CORRUPT, ERR_STORE_VERSION,
+ * ERR_KEY_FILE, ERR_PEER_ID
+ */
 export async function openParts(options: StoreOptions): Promise<OpenedReplica> {
   const { location, hubId } = options
   if (hubId !== undefined) checkHubId(hubId)

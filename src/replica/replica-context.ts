@@ -103,7 +103,9 @@ export class ReplicaContext {
     return run
   }
 
-  /** Returns this replica's object of the given class: made on first use, closed with the replica. */
+  /**
+   * Returns this replica's object of the given class: made on first use, closed with the replica.
+   */
   resource<T extends Resource>(Type: new (context: ReplicaContext) => T): T {
     const existing = this.#resources.get(Type)
     if (existing !== undefined) return existing as T
@@ -126,7 +128,7 @@ export class ReplicaContext {
     if (frontier?.registry.byKey(key) === undefined) return
     this.peerSync.of(frontier, toHex(key)).then(
       standing => ('direction' in news ? standing.round(news) : standing.channel(news)),
-      () => {}, // a store that can't be read says so to whoever reads what matters
+      () => {}, // a store that can't be read fails other calls too
     )
   }
 
@@ -269,7 +271,7 @@ export class ReplicaContext {
     this.#closing ??= (async () => {
       await Promise.allSettled([...this.#resources.values()].map(one => one.close()))
       await Promise.allSettled(this.#tasks)
-      await this.peerSync.flush().catch(() => {}) // what it keeps is known again after the next exchange
+      await this.peerSync.flush().catch(() => {}) // the next exchange restores the records
       await Promise.allSettled([...this.frontiers.values()].map(frontier => frontier.exclusive(async () => {})))
       await this.verifier.close()
       await this.store.close()

@@ -21,7 +21,7 @@ const SINGLE_READS = 1024
 /** Hint for a store of which only the index is damaged. */
 const REINDEX = 'to rebuild the index from the log, remove the folder index/ and open the store'
 
-/** What to verify. */
+/** Options of a verification. */
 export interface VerifyOptions {
   /** Check every signature again: about 50 µs per node and core. */
   readonly signatures?: boolean

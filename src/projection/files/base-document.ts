@@ -1,6 +1,7 @@
-// The base document of a whole frontier (protocol/frontier.md, F17 to F19): all that came in with its events and is no event, and
-// how the events stood in it, so that what was imported can be given out again without loss. It is linked from a node of the
-// import and travels with it; proposals that an event points to are documents of their own, linked from that event's node.
+// Encodes the base document of an imported frontier: everything of it that is not an event, and the
+// form of its events, so that an export restores it without loss. A node of the import links it.
+// Proposals that an event names are documents of their own, linked from that event's node. Spec:
+// protocol/frontier.md, F17 to F19.
 
 import { utf8 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
@@ -11,41 +12,44 @@ import type { DocumentLink } from '../../node/schema.ts'
 
 const FORMAT = 'replica.frontier-base.v1'
 
-/** An event as it stood: SHA-256 of its stored form where it is in the log, and what else the file had. */
+/**
+ * An event of the imported file: the SHA-256 of its stored form if it is in the log, and its form
+ * in the file.
+ */
 export interface BaseEvent {
-  /** 64 hex digits; undefined for what was refused, which stays here alone. */
+  /** 64 hex digits; undefined for a refused event, which is kept here only. */
   readonly digest?: string
-  /** As it stood, where that isn't the stored form. */
+  /** Value in the file, if it differs from the stored form. */
   readonly value?: Json
-  /** Below a repository, where the file isn't `.vela/events/<id>.json`. */
+  /** Path in a repository, if it is not `.vela/events/<id>.json`. */
   readonly path?: string
 }
 
-/** A body kept here, or as a document of its own. */
+/** A value kept here, or in a document of its own. */
 export type BasePart = { readonly link: DocumentLink } | { readonly value: Json }
 
-/** A repository's file that holds no event. */
+/** A file of a repository that is not an event. */
 export interface BaseFile {
   readonly path: string
-  /** Its bytes; of a proposal's file perhaps a document. */
+  /** Bytes of the file, or a link to a document. */
   readonly content: Uint8Array | DocumentLink
 }
 
-/** How its canonical text begins: what doesn't need not be read. */
+/** Prefixes of the canonical text. A document without one is not a base document. */
 export const BASE_STARTS: readonly string[] = ['{"events":[', `{"format":"${FORMAT}"`]
 
 export interface Base {
   readonly frontier: string
-  /** Members of the frontier file but its events and its proposals; empty for a repository. */
+  /** Members of the frontier file except events and proposals; empty for a repository. */
   readonly members: ReadonlyMap<string, Json>
-  /** Undefined where the file had no such member; so below. */
+  /** Undefined if the file had no such member. So is `proposals`. */
   readonly events: readonly BaseEvent[] | undefined
   readonly proposals: readonly BasePart[] | undefined
   /** Undefined for a frontier file. */
   readonly files: readonly BaseFile[] | undefined
 }
 
-/** Canonical JSON, so that equal imports make one document. */
+/** Returns canonical JSON, so that equal imports give one document. */
 export function printBase({ frontier, members, events, proposals, files }: Base): Uint8Array {
   const document = new Map<string, Json>([
     ['format', FORMAT],
@@ -78,7 +82,10 @@ function printFile({ path, content }: BaseFile): Json {
   return mapOf(isText ? { path, text } : { path, base64: Buffer.from(content).toString('base64') })
 }
 
-/** What a document says as a base of this frontier; undefined when it is none: any node may link any document. */
+/**
+ * Reads a document as base of this frontier; returns undefined if it is not one, because any node
+ * may link any document.
+ */
 export function readBase(document: Uint8Array, frontier: string): Base | undefined {
   if (document[0] !== 0x7b) return undefined
   try {
@@ -133,7 +140,7 @@ function pathIn(value: Json | undefined): string {
   throw broken('path')
 }
 
-/** Below a folder: no way up, no root, no names that a system reads otherwise. */
+/** Returns whether a path is relative, stays in its folder, and has no special names. */
 export function isPlainPath(path: string): boolean {
   if (path.length > 1024 || path.includes('\\') || path.includes('\0') || path.includes(':')) return false
   return path.split('/').every(name => name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) <= 255)

@@ -1,4 +1,5 @@
-// Replay of a log over a base (protocol/frontier.md, F20): what later events made of its objects, and what all events amount to. Pure.
+// Replays a log over a base document: the changes of later events to its objects, and the view of
+// all events. Pure. Spec: protocol/frontier.md, F20.
 
 import type { CooperativeTask } from '../../base/cooperative.ts'
 import { hasCode } from '../../base/errors.ts'
@@ -28,16 +29,17 @@ interface Replaying {
 }
 
 export interface Replayed {
-  /** The objects that later events changed or made. */
+  /** Objects that later events changed or made. */
   readonly changed: Changed
   /** The view of all events. */
   readonly whole: View
 }
 
 /**
- * What later events changed, and what all of them amount to. Later ones are applied on top of the objects as the base has them, since these may have been changed outside of
- * the log; an object whose later events stand between those of the base in replay order, or that the base's list doesn't bring into
- * the view, is taken from the replay of the whole log.
+ * Computes the changes of later events and the view of all. Later events are applied on top of the
+ * objects of the base, which may have been changed outside of the log. An object is taken from the
+ * replay of the whole log if its later events precede events of the base in replay order, or if the
+ * base's list does not bring it into the view.
  */
 export function* replayLog({ members, log, based, precedes, authorities }: Replaying): CooperativeTask<Replayed> {
   const findings = readFindings(listOf(members, 'findings'), [])
@@ -56,7 +58,7 @@ export function* replayLog({ members, log, based, precedes, authorities }: Repla
       const onTop = apply(top, event)
       for (const id of [...ids, ...onTop.findings]) touched.add(id)
       for (const id of ids) started.add(id)
-      // It is about what events of the base said, such as a conflict between them.
+      // It concerns statements of the base's events, such as a conflict between them.
       if (onTop.problems > inWhole.problems) for (const id of ids) between.add(id)
     } else for (const id of ids) if (started.has(id)) between.add(id)
   }
@@ -69,7 +71,7 @@ export function* replayLog({ members, log, based, precedes, authorities }: Repla
   return { changed, whole }
 }
 
-/** Each at the first place of a node that counts. */
+/** Each event at the first place of an authoritative node. */
 function counting(log: readonly LogEvent[]): LogEvent[] {
   return log.filter(({ counts }) => counts).sort((a, b) => (a.nodes?.[0] ?? 0) - (b.nodes?.[0] ?? 0))
 }
@@ -87,7 +89,7 @@ function changedIn(
   return objects
 }
 
-/** An event that no replay can read changes nothing; the gate let it in as an event. */
+/** An event that replay can't read changes nothing. */
 function apply(view: View, event: LogEvent): { findings: readonly string[]; problems: number } {
   try {
     const { findings, problems } = applyEvent(view, event)

@@ -1,5 +1,6 @@
-// The basis of a whole frontier: what the base document that counts in its log says, with the documents that it names (protocol/frontier.md,
-// F19). Of a log without one it is what its events say.
+// Selects the base document of a frontier: the authoritative one of its log, with the documents
+// that it names; for a log without one, a base made from its events. Spec: protocol/frontier.md,
+// F19.
 
 import { ReplicaError } from '../../base/errors.ts'
 import { PACKAGE_VERSION } from '../../base/version.ts'
@@ -13,7 +14,7 @@ import type { LogContents, LogEvent } from './log-events.ts'
 import { repositoryMembers } from './repository.ts'
 import type { RepositoryFile } from './split.ts'
 
-/** What the base document says, with the documents that it names; of a log without one, what its events say. */
+/** Returns the base document with its documents, or a base made from the events of the log. */
 export function selectBase(log: Omit<LogContents, 'precedes' | 'bases'>): BaseDocument {
   const { base } = log
   const bare = emptyBase(log.frontier, log.events, `replica/${PACKAGE_VERSION}`)
@@ -45,7 +46,10 @@ function parsed(bytes: Uint8Array): Json {
   return parseJson(bytes, { numbers: 'exact' })
 }
 
-/** The frontier of a log that came without a base: its genesis says its name, the log the rest. */
+/**
+ * Returns the base of a log that came without one: its genesis event states the name, the log the
+ * rest. Spec: protocol/frontier.md, F21 and F24.
+ */
 export function emptyBase(frontier: string, log: readonly LogEvent[], compiler: string): BaseDocument {
   const genesis = log.find(({ head }) => head.kind === 'frontier.created')
   const first = genesis ?? byTimestamp(log)[0]

@@ -1,10 +1,10 @@
-// What a repository says of itself in `.vela/config.toml` and `frontier.yaml` (protocol/frontier.md, F16, F22): plain values of known
-// names, read from the lines that have them, and written in lines that are read the same. Of YAML this is the part that Vela writes.
+// Reads and writes `.vela/config.toml` and `frontier.yaml`: plain values of known names, one per
+// line, in the subset of YAML that Vela writes. Spec: protocol/frontier.md, F16, F22.
 
 import { printString } from '../../json/json.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 
-/** A file of a repository, its path relative and plain: `.vela/…`, or one of the visible files beside it. */
+/** A file of a repository. Its path is relative: `.vela/…`, or a visible file beside it. */
 export interface RepositoryFile {
   readonly path: string
   readonly bytes: Uint8Array
@@ -17,7 +17,7 @@ export interface Config {
   readonly compiler?: string
   readonly compiled_at?: string
   readonly papers_processed?: JsonNumber
-  /** Of frontier.yaml; objects with texts and nulls. */
+  /** From frontier.yaml; objects with strings and nulls. */
   readonly dependencies?: readonly Json[]
 }
 
@@ -26,7 +26,7 @@ const TEXTS = ['frontier_id', 'name', 'description', 'compiler', 'compiled_at'] 
 const TOML = '.vela/config.toml'
 const YAML = 'frontier.yaml'
 
-/** frontier.yaml has precedence. */
+/** Reads both files; frontier.yaml has precedence. */
 export function configOf(files: readonly RepositoryFile[]): Config {
   const linesOf = (path: string): string[] => {
     const file = files.find(one => one.path === path)
@@ -46,7 +46,7 @@ export function configOf(files: readonly RepositoryFile[]): Config {
   return config
 }
 
-/** The files that say so of a frontier, by its name and its member `frontier`. */
+/** Returns both files for a frontier, from its name and its member `frontier`. */
 export function configFiles(frontier: string, meta: Json | undefined): { path: string; text: string }[] {
   const own = meta instanceof Map ? meta : new Map<string, Json>()
   const lines = ['[project]', `frontier_id = ${tomlText(frontier)}`]
@@ -62,7 +62,7 @@ export function configFiles(frontier: string, meta: Json | undefined): { path: s
   return [...files, { path: YAML, text: manifestText(own, dependencies) }]
 }
 
-/** The raw values of the first table and of `[project]`. */
+/** Returns the raw values of the first table and of `[project]`. */
 function tomlValues(lines: readonly string[]): Map<string, string> {
   const values = new Map<string, string>()
   let section = 'project'
@@ -75,7 +75,10 @@ function tomlValues(lines: readonly string[]): Map<string, string> {
   return values
 }
 
-/** A basic string, whose escapes but for `\U` are JSON's, or a literal one; undefined for anything else. */
+/**
+ * Reads a basic or literal string; undefined for anything else. Except for `\U`, the escapes are
+ * those of JSON.
+ */
 function textIn(value: string | undefined): string | undefined {
   if (value?.startsWith("'")) return value.slice(1, -1)
   if (!value?.startsWith('"')) return undefined
@@ -92,7 +95,7 @@ function tomlText(text: string): string {
   return printString(text).replaceAll('\u007f', '\\u007f')
 }
 
-/** `name: value` on a line of its own, at its start: a text, or null. */
+/** Reads `name: value` at the start of a line: a string or null. */
 function yamlMember(line: string): [[string, Json]] | undefined {
   const member = /^(\w+):[ \t]+(.*?)[ \t]*$/.exec(line)
   const value = member === null ? undefined : yamlScalar(member[2]!)
@@ -105,12 +108,12 @@ function yamlScalar(text: string): Json | undefined {
   if (quoted !== null) return quoted[1]!.replaceAll("''", "'")
   const double = /^("(?:[^"\\]|\\.)*")(?:[ \t]+#.*)?$/.exec(text)
   if (double !== null) return textIn(double[1])
-  // What begins otherwise is no plain text: a block, a list, an object, an anchor.
+  // Other first characters start a block, list, object or anchor.
   const plain = text.replace(/[ \t]+#.*$/, '')
   return /^[^\s|>&*!%@`{[\]}#"',?-]/.test(plain) || /^-\S/.test(plain) ? plain : undefined
 }
 
-/** The items below `dependencies:`, or below `frontiers_v2:` in it: lists of flat objects. */
+/** Reads the items below `dependencies:`, or below `frontiers_v2:` in it: lists of flat objects. */
 function dependenciesIn(lines: readonly string[]): Json[] {
   const start = lines.findIndex(line => /^dependencies:\s*$/.test(line))
   if (start < 0) return []
@@ -128,7 +131,7 @@ function dependenciesIn(lines: readonly string[]): Json[] {
   return items
 }
 
-/** JSON's strings are YAML's. */
+/** JSON strings are YAML strings. */
 function manifestText(meta: ReadonlyMap<string, Json>, dependencies: readonly Json[]): string {
   const lines = ['schema: vela.frontier_manifest.v0.1', 'layout: vela.frontier_repo.v0.1', 'mode: split']
   for (const name of ['name', 'description']) {

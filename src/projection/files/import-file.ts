@@ -1,6 +1,7 @@
-// Importing a whole frontier (protocol/frontier.md, F16 to F19): its events go in as a log does, everything else as documents that the
-// nodes link: a proposal from the node of the event that points to it, the base document from the first new node. What no new
-// node can link, since all events are known already, a genesis event of its own carries; the same again is known and adds nothing.
+// Imports a whole frontier: its events as a log, everything else as documents that nodes link. The
+// node of an event links the proposals that it names; the first new node links the base document.
+// If all events are known already, a genesis event of its own carries the links. A second import
+// adds nothing. Spec: protocol/frontier.md, F16 to F19.
 
 import { type HashedBlock, toHex } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
@@ -24,21 +25,25 @@ import { linkText } from './base-document.ts'
 import { CARRIED, readLogContents } from './log-events.ts'
 import type { Document, SplitFrontier } from './split.ts'
 
-/** Documents are written in batches of about this size, one sync each. */
+/** Bytes of a batch of documents, which has one sync. */
 const BATCH_BYTES = COMMIT_LIMITS.bytesMax / 2
 
+/** Result of importing a whole frontier. */
 export interface FrontierImportReport extends ImportReport {
-  /** CID of the base document: all of the frontier that is no event. */
+  /** CID of the base document: everything of the frontier that is not an event. */
   readonly base: string
-  /** Whether that was here already: linked by this replica, where the frontier is its own, else by anybody. */
+  /** Whether it was linked already: by this replica if it owns the frontier, else by any. */
   readonly baseKnown: boolean
-  /** Whether it is the one that counts now; another's doesn't count where the frontier's owner has one. */
+  /** Whether it is the authoritative one now. If the owner has one, no other is. */
   readonly baseCounts: boolean
-  /** Documents newly linked, the base among them. */
+  /** Newly linked documents, the base document included. */
   readonly documents: number
 }
 
-/** @throws ReplicaError ERR_FRONTIER_ID, ERR_DOCUMENT over 128 MiB, ERR_ABORTED */
+/**
+ * Imports a whole frontier, as `splitFrontier` and `splitRepository` return it.
+ * @throws ReplicaError ERR_FRONTIER_ID, ERR_DOCUMENT over 128 MiB, ERR_ABORTED
+ */
 export async function importFrontier(
   replica: Replica,
   { frontier: name, parts }: { frontier: string; parts: SplitFrontier },
@@ -53,7 +58,7 @@ export async function importFrontier(
   return report
 }
 
-/** What is refused keeps no frontier that was not kept. */
+/** Checks a strict import into a new frontier, so that a refused one creates nothing. */
 async function refusedImport(
   context: ReplicaContext,
   { frontier: name, parts }: { frontier: string; parts: SplitFrontier },
@@ -87,11 +92,11 @@ async function importParts(
 
 interface LinkedDocuments {
   readonly byAny: ReadonlySet<string>
-  /** The frontier's owner: only what the owner links stands for the frontier. */
+  /** Linked by the owner: only these represent the frontier. */
   readonly byOwner: ReadonlySet<string>
 }
 
-/** The documents that nodes of the log link already. */
+/** Returns the documents that nodes of the log link. */
 async function linkedIn({ log }: Frontier, owner: ReadonlySet<string>): Promise<LinkedDocuments> {
   const byAny = new Set<string>()
   const byOwner = new Set<string>()
@@ -111,7 +116,7 @@ class DocumentAttachments implements Attachments {
   readonly #frontier: Frontier
   readonly #base: Document
   readonly #parts: SplitFrontier
-  /** What no node links yet, by the text of the link: the base first. */
+  /** Documents that no node links yet, by the text of the link; the base first. */
   readonly #open = new Map<string, Document>()
 
   constructor(parts: {
@@ -138,7 +143,7 @@ class DocumentAttachments implements Attachments {
     let batch: HashedBlock[] = []
     let size = 0
     for (const { bytes } of this.#open.values()) {
-      // Chunks before their list, as chunkDocument gives them.
+      // Chunks before their list, as `chunkDocument` returns them.
       for (const block of chunkDocument(bytes).blocks) {
         batch.push(block)
         size += block.bytes.length
@@ -162,7 +167,7 @@ class DocumentAttachments implements Attachments {
     this.linked += links.length
   }
 
-  /** Events that carry what is left, each as many links as a node may have. */
+  /** Yields events that carry the remaining links, as many per node as fit. */
   *rest(): Generator<PreparedEvent> {
     for (let part = 1; this.#open.size > 0; part++) {
       const documents = [...this.#open.values()].slice(0, NODE_LIMITS.linksMax)
@@ -173,7 +178,7 @@ class DocumentAttachments implements Attachments {
     }
   }
 
-  /** It depends on nothing but the base, so that two hubs that import the same make the same event. */
+  /** Depends on the base only, so that two hubs that import the same make the same event. */
   #carrier(part: number): CheckedEvent {
     const { log } = this.#frontier
     const creator = `replica/${PACKAGE_VERSION}`

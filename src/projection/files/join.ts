@@ -1,5 +1,6 @@
-// A whole frontier put together again (protocol/frontier.md, F20 to F22): what the base document kept, the events of the log in the
-// order that they came in and after them those that came later, and what the later ones made of findings and other objects. Pure.
+// Joins a whole frontier: the members of the base document, the events in their order, later events
+// after them, and the changes that later ones made to findings and other objects. Pure. Spec:
+// protocol/frontier.md, F20 to F22.
 
 import { sha256, toHex } from '../../base/bytes.ts'
 import { type CooperativeTask, runToCompletion } from '../../base/cooperative.ts'
@@ -21,25 +22,25 @@ import type { LogEvent } from './log-events.ts'
 
 type Members = Map<string, Json>
 
-/** What a frontier file says besides its events, and how these stood in it. */
+/** The parts of a frontier file besides its events, and the form of these. */
 export interface BaseDocument {
   readonly members: ReadonlyMap<string, Json>
   readonly events: readonly BaseEvent[] | undefined
-  /** The file is put together here and is not somebody's that was imported: of what a log says, or a repository's records. */
+  /** The file is made here and not imported: from a log, or from a repository's records. */
   readonly own?: 'log' | 'repository'
 }
 
 export interface Joined {
-  /** All members but the events. */
+  /** All members except the events. */
   readonly members: Members
   readonly events: readonly {
     readonly value: Json
     readonly event: LogEvent | undefined
     readonly path: string | undefined
   }[]
-  /** Proposals that came later. */
+  /** Proposals added later. */
   readonly proposals: readonly Json[]
-  /** Whether the log has events that the base doesn't. */
+  /** Whether the log has events that the base does not have. */
   readonly later: boolean
   /** The objects that later events changed or made, by table. */
   readonly changed: Changed
@@ -50,19 +51,19 @@ const EVENTS_PER_PIECE = 128
 const NOTHING_CHANGED: Changed = new Map()
 
 interface JoinOptions {
-  /** Who may settle. */
+  /** Keys and actors that may settle conflicts. */
   readonly authorities: ResolutionAuthorities
   readonly proposals: readonly Json[]
-  /** Ancestry of the events' nodes. */
+  /** Ancestry of the nodes of events. */
   readonly precedes?: Precedes
 }
 
-/** What is no finding stays in its list, and no event is about it. */
+/** Joins at once. Entries that are not findings stay in their list, and no event concerns them. */
 export function joinFrontier(baseDocument: BaseDocument, log: readonly LogEvent[], options: JoinOptions): Joined {
   return runToCompletion(joinFrontierInPieces(baseDocument, log, options))
 }
 
-/** The same with pauses. */
+/** Joins cooperatively, with pauses. */
 export function* joinFrontierInPieces(
   baseDocument: BaseDocument,
   log: readonly LogEvent[],
@@ -105,7 +106,10 @@ export function* joinFrontierInPieces(
   }
 }
 
-/** What a repository's events bring and none of its records has; of findings, where it has no records of them at all. */
+/**
+ * Adds objects that events bring and no record of the repository has; findings only if it has no
+ * records of findings.
+ */
 function addBrought(members: Members, whole: View): void {
   for (const table of OBJECT_TABLES) {
     const records = listOf(members, table)
@@ -116,7 +120,7 @@ function addBrought(members: Members, whole: View): void {
   }
 }
 
-/** By id, which names their files: so they stand in one order, whenever they came. */
+/** Sorts by id, which names the files, so that the order does not depend on arrival. */
 function sortRecords(members: Members, name: string): void {
   const records = listOf(members, name).map(record => ({ id: idOf(record), record }))
   if (records.length === 0) return
@@ -128,13 +132,13 @@ function sortRecords(members: Members, name: string): void {
   )
 }
 
-/** The order in which a repository's events are taken in; what is none of them last. */
+/** Sorts the events of a repository; entries that are not events come last. */
 function inOrderOfTime(events: Joined['events']): Joined['events'] {
   const own = events.flatMap(one => (one.event === undefined ? [] : [{ head: one.event.head, one }]))
   return [...byTimestamp(own).map(({ one }) => one), ...events.filter(({ event }) => event === undefined)]
 }
 
-/** How the base has an event, which must be that event; of what is not in the log, as it is. */
+/** Returns the event in the form of the base, if that is the same event, else as it is. */
 function asGiven(value: Json | undefined, event: LogEvent | undefined): Json | undefined {
   if (value === undefined || event === undefined) return value
   try {
@@ -145,7 +149,7 @@ function asGiven(value: Json | undefined, event: LogEvent | undefined): Json | u
   }
 }
 
-/** Proposals that the base doesn't have; a proposal's id is its label. */
+/** Returns the proposals that the base does not have, by id. */
 function newProposals(members: Members, proposals: readonly Json[]): Json[] {
   const known = new Set(listOf(members, 'proposals').map(idOf))
   return proposals.filter(proposal => {
@@ -156,7 +160,7 @@ function newProposals(members: Members, proposals: readonly Json[]): Json[] {
   })
 }
 
-/** Each object in its place, new ones at the end. */
+/** Returns the list with changed objects in place and new ones at the end. */
 function withObjects(list: readonly Json[], objects: ReadonlyMap<string, Members>): Json[] {
   const left = new Map(objects)
   const result = list.map(item => {
@@ -168,7 +172,7 @@ function withObjects(list: readonly Json[], objects: ReadonlyMap<string, Members
   return [...result, ...left.values()]
 }
 
-/** The counts that later events made wrong, where `stats` has them; what else it says is of its maker. */
+/** Corrects the counts in `stats` that later events changed, if they are there. */
 function recount(members: Members, events: readonly CountedEvent[]): void {
   const stats = members.get('stats')
   if (!(stats instanceof Map)) return
@@ -177,21 +181,21 @@ function recount(members: Members, events: readonly CountedEvent[]): void {
   members.set('stats', recounted)
 }
 
-/** What was refused as an event counts as one, and says nothing. */
+/** A refused event counts as one event without content. */
 function countedEvent({ event }: Joined['events'][number]): CountedEvent {
   if (event === undefined) return { kind: '', target: '', actor: '' }
   const { kind, target, actor } = event.head
   return { kind, target: target.id, actor: actor.id }
 }
 
-/** All members written out, and all of `stats`: what nobody else has published has no other form. */
+/** Writes all members and all of `stats`, because no other form of this frontier was published. */
 function complete(members: Members, events: readonly CountedEvent[]): Members {
   const counted = serializedForm(new Map(members).set('stats', frontierStats(members, events)))
   const others = [...members].filter(([name]) => !isHashed(name))
   return new Map([...others, ...counted])
 }
 
-/** The documents that are proposals: objects with an id of theirs. */
+/** Returns the documents that are proposals: objects with an id. */
 export function proposalsIn(documents: Iterable<Uint8Array>): Json[] {
   const proposals: Json[] = []
   for (const bytes of documents) {

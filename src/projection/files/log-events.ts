@@ -1,6 +1,6 @@
-// What a stored log holds of a whole frontier: its events in replay order, the base document that
-// counts, which is its owner's, and the proposals that its nodes link (protocol/frontier.md, F19).
-// A link to anything else is left alone.
+// Reads the parts of a whole frontier from a stored log: events in replay order, the authoritative
+// base document, which is that of the owner, and linked proposals. Ignores other links. Spec:
+// protocol/frontier.md, F19.
 
 import type { Registry } from '../../admission/registry.ts'
 import { toHex } from '../../base/bytes.ts'
@@ -27,14 +27,11 @@ export interface LogEvent {
   /** SHA-256 of the text, 64 hex digits. */
   readonly digest: string
   /**
-   * Whether it counts in replay: what hubs say of the frontier itself does only by a registered
+   * Whether it counts in replay. Events about the frontier itself count only through a registered
    * signer.
    */
   readonly counts: boolean
-  /**
-   * The nodes that carry it and count, by their places in replay order; absent where nothing is
-   * known of nodes.
-   */
+  /** Its authoritative nodes, by their places in replay order; absent if nodes are unknown. */
   readonly nodes?: readonly number[]
 }
 
@@ -49,35 +46,33 @@ export interface BaseLinked {
 export interface LogContents {
   readonly frontier: string
   readonly events: readonly LogEvent[]
-  /** The last in replay order of the owner's; where there is none, the last of any. */
+  /** The owner's last in replay order; if there is none, the last of any. */
   readonly base: Base | undefined
-  /**
-   * What looks like one, the one that counts among them, in the order of the nodes that link them.
-   */
+  /** All candidates, the authoritative one included, in the order of the nodes that link them. */
   readonly bases: readonly BaseLinked[]
-  /** By the text of their links, in the order of the nodes that link them. */
+  /** Documents by the text of their links, in the order of the nodes that link them. */
   readonly documents: ReadonlyMap<string, Uint8Array>
-  /** Ancestry of its nodes, by their places. */
+  /** Ancestry of nodes, by their places. */
   readonly precedes: Precedes
 }
 
-/** Kinds that are of this program and no part of a frontier that others read. */
+/** Kinds of this program, which are not part of an exported frontier. */
 const OWN_KINDS: ReadonlySet<string> = new Set(['frontier.merged'])
 
-/**
- * The member of a genesis event's payload by which it is no event of the frontier but carries a
- * base document.
- */
+/** Member of the payload that marks a genesis event as carrier of a base document. */
 export const CARRIED = 'base_document'
 
-/** What is read of a frontier. The log may be a snapshot; the registry is the present one. */
+/**
+ * The parts of a frontier that are read. The log may be a snapshot; the registry is the present
+ * one.
+ */
 export interface LogSource {
   readonly log: NodeReader
   readonly registry: Registry
   readonly documents: Pick<Documents, 'read'>
 }
 
-/** Without `standing` every event counts. */
+/** Reads a log. Without `standing` every event counts. */
 export async function readLogContents(
   frontier: LogSource,
   standing: (key: Uint8Array) => boolean = () => true,
@@ -92,7 +87,7 @@ export async function readLogContents(
       const place = ancestry.add(parents.map(parent => places.get(parent)!))
       places.set(seq, place)
       const node = decodeNode(bytes)
-      // Nodes that carry an event once more may link what the first one doesn't.
+      // Further nodes of an event may link other documents.
       for (const link of node.links) links.add(link, toHex(node.key))
       const { text } = node
       if (text === undefined) continue
@@ -120,8 +115,8 @@ interface Linked {
 }
 
 /**
- * Documents by the text of their links, in the order of the last nodes that link them: the owner's,
- * and all.
+ * Linked documents by the text of their links, in the order of the last nodes that link them: of
+ * the owner, and of all.
  */
 class Links {
   readonly all = new Map<string, Linked>()
@@ -143,7 +138,8 @@ class Links {
   }
 
   /**
-   * The owner's first, each part from the last on: what others link can't crowd out what counts.
+   * Yields the owner's links first, then the others, newest first, so that other peers' links
+   * cannot exhaust the limit.
    */
   *weightiest(): Generator<[string, DocumentLink]> {
     const others = [...this.all.keys()].filter(name => !this.#owned.has(name))
@@ -151,10 +147,7 @@ class Links {
   }
 }
 
-/**
- * Whether an event is this program's own matter: it joins heads, or carries documents that no other
- * node links.
- */
+/** Returns whether an event is internal to this program: it joins heads, or carries links. */
 export function isOwn({ kind, text }: { kind: string; text: Uint8Array }): boolean {
   if (OWN_KINDS.has(kind)) return true
   if (kind !== 'frontier.created') return false
@@ -194,8 +187,7 @@ function startsWith(bytes: Uint8Array, text: string): boolean {
 }
 
 /**
- * Any registered peer may link what looks like a base; one that no frontier can be made of is
- * passed over.
+ * Returns the first usable candidate. Any registered peer may link documents that look like one.
  */
 function firstUsable(
   bases: ReadonlyMap<string, Uint8Array>,

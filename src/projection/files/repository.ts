@@ -1,5 +1,6 @@
-// A `.vela` repository and a frontier file say the same in two ways (protocol/frontier.md, F21, F22): here one is made of the other.
-// Paths come from checked documents or from ids of a plain form, so that nothing is ever written outside of the folder. Pure.
+// Converts between a `.vela` repository and a frontier file. Paths come from checked documents or
+// from plain ids, so that no file is written outside the folder. Pure. Spec: protocol/frontier.md,
+// F21, F22.
 
 import { utf8 } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
@@ -12,7 +13,7 @@ import type { BaseDocument, Joined } from './join.ts'
 
 type Members = Map<string, Json>
 
-/** Folders with one record a file, and the members they are in a frontier file. */
+/** Folders with one record per file, and their members in a frontier file. */
 const FOLDERS: Readonly<Record<string, string>> = {
   findings: 'findings',
   proposals: 'proposals',
@@ -34,8 +35,8 @@ const FILES: Readonly<Record<string, string>> = {
 }
 
 /**
- * The members of a frontier that a repository amounts to, but for its events: those of the frontier.json beside it, and of its
- * own records wherever they have others than that.
+ * Returns the members of the frontier of a repository, without events: those of its frontier.json,
+ * replaced by its records if they differ.
  */
 export function repositoryMembers(
   files: readonly RepositoryFile[],
@@ -78,7 +79,7 @@ function configured(files: readonly RepositoryFile[], bare: ReadonlyMap<string, 
   return new Map(bare).set('frontier', meta)
 }
 
-/** As sets, by their canonical texts. */
+/** Compares as sets, by canonical texts. */
 function sameRecords(a: readonly Json[], b: readonly Json[]): boolean {
   const texts = new Set(a.map(printJson))
   return a.length === b.length && b.every(record => texts.has(printJson(record)))
@@ -94,17 +95,17 @@ function parsed(bytes: Uint8Array): Json[] {
 }
 
 interface RepositoryParts {
-  /** The frontier's name. */
+  /** Name of the frontier. */
   readonly frontier: string
-  /** Undefined for a frontier that came as a file, or as a log. */
+  /** Undefined for a frontier that was imported from a file or a log. */
   readonly files: readonly RepositoryFile[] | undefined
-  /** The whole frontier.json. */
+  /** Text of the frontier.json. */
   readonly text: Uint8Array
 }
 
 /**
- * The files of a repository: those that were imported, as they were, but for what later events changed; and for a frontier that
- * came as a file, the files that it amounts to.
+ * Returns the files of a repository: the imported ones with the changes of later events; for a
+ * frontier imported from a file, all files made from it.
  */
 export function repositoryFiles(joined: Joined, { frontier, files, text }: RepositoryParts): RepositoryFile[] {
   const result = new Map<string, Uint8Array>()
@@ -133,7 +134,7 @@ export function repositoryFiles(joined: Joined, { frontier, files, text }: Repos
     const usual = path ?? recordPath('events', value) ?? (event && `.vela/events/${event.head.id}.json`)
     const taken = usual !== undefined && result.has(usual) && event !== undefined
     const place = taken ? `.vela/events/${event.head.id}.${event.digest.slice(0, 16)}.json` : usual
-    // A refused file that was no JSON is kept as its text.
+    // A refused file that is not JSON is kept as its text.
     if (place !== undefined && typeof value === 'string') result.set(place, utf8(value))
     else if (place !== undefined) put(place, value)
   }
@@ -153,7 +154,10 @@ function describe(members: ReadonlyMap<string, Json>, put: (path: string, value:
   }
 }
 
-/** What has no id of a plain form has no file of its own; the frontier.json has it all the same. */
+/**
+ * Returns the path of a record; undefined for an id that is not plain. Such a record is in
+ * frontier.json only.
+ */
 function recordPath(folder: string, record: Json): string | undefined {
   const id = idOf(record)
   return id !== undefined && /^[a-z]{1,16}_[a-z0-9_-]{1,128}$/.test(id) ? `.vela/${folder}/${id}.json` : undefined

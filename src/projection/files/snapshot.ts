@@ -1,5 +1,5 @@
-// The whole frontier of what this replica holds now (protocol/frontier.md, F20 to F22): a frontier.json, or the files of a `.vela`
-// repository. Equal logs of one owner give equal bytes, on whatever replica.
+// Exports a whole frontier: a frontier.json, or the files of a `.vela` repository. Equal logs of
+// one owner give equal bytes on every replica. Spec: protocol/frontier.md, F20 to F22.
 
 import { concat, fromHex, utf8 } from '../../base/bytes.ts'
 import { type CooperativeTask, runCooperatively } from '../../base/cooperative.ts'
@@ -22,15 +22,18 @@ import type { RepositoryFile } from './split.ts'
 
 const ITEMS_PER_PIECE = 128
 
+/** A whole frontier at one moment. */
 export interface FrontierSnapshot {
+  /** The file, read. */
   readonly file: FrontierFile
-  /** Canonical JSON, UTF-8: the frontier.json. */
+  /** Canonical JSON of the frontier.json, UTF-8. */
   readonly text: Uint8Array
 }
 
 /**
- * With `nodes` as it was when the log had so many.
- * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_NOT_FOUND for a document that isn't here, ERR_STORE_CORRUPT
+ * Exports a frontier as a frontier.json; with `nodes`, of the log's first nodes.
+ * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_NOT_FOUND for a missing document,
+ * ERR_STORE_CORRUPT
  */
 export async function exportFrontier(
   replica: Replica,
@@ -42,7 +45,11 @@ export async function exportFrontier(
   return { file: await runCooperatively(readFrontierTask(text, { broken: 'keep' })), text }
 }
 
-/** The files of a repository, with the frontier.json among them where it came as a file or with one. @throws as wholeFrontier does */
+/**
+ * Exports a frontier as the files of a repository, with a frontier.json if it was imported with
+ * one.
+ * @throws ReplicaError as `exportFrontier`
+ */
 export async function exportRepository(replica: Replica, frontier: string): Promise<RepositoryFile[]> {
   const log = await logOf(contextOf(replica), frontier)
   const whole = await runCooperatively(joined(log))
@@ -50,15 +57,20 @@ export async function exportRepository(replica: Replica, frontier: string): Prom
   return repositoryFiles(whole, { frontier, files, text: await runCooperatively(snapshotText(log, whole)) })
 }
 
+/** A candidate for the base document of a frontier. */
 export interface BaseView {
   /** CID of the document. */
   readonly document: string
   readonly counts: boolean
-  /** Whose nodes link it; `hub` is undefined for a key that isn't registered. */
+  /** Signers of the nodes that link it; `hub` is undefined for an unregistered key. */
   readonly linkedBy: readonly { readonly hub: string | undefined; readonly key: string }[]
 }
 
-/** What looks like a base document, in the order of the last nodes that link it (F19). @throws ReplicaError ERR_FRONTIER_UNKNOWN */
+/**
+ * Returns the candidates for the base document, in the order of the last nodes that link them
+ * (F19).
+ * @throws ReplicaError ERR_FRONTIER_UNKNOWN
+ */
 export async function baseDocuments(replica: Replica, frontier: string): Promise<BaseView[]> {
   const context = contextOf(replica)
   const { registry } = context.frontier(frontier)
@@ -86,10 +98,10 @@ function* joined(log: LogContents): CooperativeTask<Joined> {
   })
 }
 
-/** Canonical JSON of all members; lists are printed a part at a time. */
+/** Prints all members as canonical JSON, lists in parts. */
 function* snapshotText({ base }: LogContents, { members, events }: Joined): CooperativeTask<Uint8Array> {
   const hasNone = base !== undefined && base.events === undefined && events.length === 0
-  // A frontier file keeps what it had among its events, even what is none.
+  // A frontier file keeps all entries of its events, even those that are not events.
   const list = base?.files === undefined ? events.map(({ value }) => value) : eventList(events)
   const all = hasNone ? members : new Map(members).set('events', list)
   const parts: Uint8Array[] = []
@@ -108,7 +120,7 @@ function* snapshotText({ base }: LogContents, { members, events }: Joined): Coop
 function* listText(list: readonly Json[], parts: Uint8Array[]): CooperativeTask<void> {
   parts.push(utf8('['))
   for (let at = 0; at < list.length; at += ITEMS_PER_PIECE) {
-    // As deep as they stand in the file.
+    // Printed at the depth that they have in the file.
     const inside = printJson([list.slice(at, at + ITEMS_PER_PIECE)]).slice(2, -2)
     parts.push(utf8(at === 0 ? inside : `,${inside}`))
     yield
@@ -116,7 +128,10 @@ function* listText(list: readonly Json[], parts: Uint8Array[]): CooperativeTask<
   parts.push(utf8(']'))
 }
 
-/** What a repository had among its events and is none is no event of a frontier file, which nobody could read with it. */
+/**
+ * Returns the list without entries that are not events, because no reader accepts a frontier file
+ * with them.
+ */
 function eventList(events: Joined['events']): Json[] {
   return events.filter(({ value, event }) => event !== undefined || isEvent(value)).map(({ value }) => value)
 }

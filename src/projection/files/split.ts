@@ -1,5 +1,6 @@
-// A whole frontier taken apart for import (protocol/frontier.md, F16 to F18): its events for the log, and everything else for documents.
-// Pure. Comes from a frontier file, or from the files of a `.vela` repository; joined again by whole-join.ts.
+// Splits a whole frontier for import: its events for the log, everything else for documents. The
+// source is a frontier file or the files of a `.vela` repository; join.ts is the inverse. Pure.
+// Spec: protocol/frontier.md, F16 to F18.
 
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
@@ -28,30 +29,37 @@ import { type Config, configOf, type RepositoryFile } from './config.ts'
 
 export type { RepositoryFile }
 
+/** A document with its link. */
 export interface Document {
   readonly link: DocumentLink
   readonly bytes: Uint8Array
 }
 
-/** A frontier taken apart. */
+/** A frontier split into events and documents. */
 export interface SplitFrontier {
-  /** The name that it gives itself. */
+  /** Name of the frontier, if it states one. */
   readonly frontier: string | undefined
-  /** Texts of the events as they came, in the order in which they become a chain. */
+  /** Texts of the events, in the order of the chain. */
   readonly events: readonly Uint8Array[]
-  /** The file that the event at this place came from, where each has its own. */
+  /** Returns the file of the event at an index, if each has its own. */
   readonly fileOf: (index: number) => string | undefined
-  /** What the base document says, when the frontier has this name. */
+  /** Returns the base document for a frontier of this name. */
   readonly base: (frontier: string) => Document
-  /** Proposals that are documents of their own, by the digest of the event that points to them, 64 hex digits. */
+  /**
+   * Proposals with a document of their own, by the digest of the event that names them, 64 hex
+   * digits.
+   */
   readonly proposals: ReadonlyMap<string, readonly Document[]>
-  /** When the frontier was compiled, where it says so. */
+  /** Time of compilation, if the frontier states it. */
   readonly compiledAt: string | undefined
-  /** Findings that are none: they are kept, and neither compared nor replayed. */
+  /** Unreadable findings: they are kept, but neither compared nor replayed. */
   readonly unread: readonly Unread[]
 }
 
-/** One event of the source: how it came, and how the log will have it; undefined where the log refuses it. */
+/**
+ * An event of the source, in its form there and in its stored form; undefined if the log refuses
+ * it.
+ */
 interface Entry {
   readonly raw: Uint8Array
   readonly path: string | undefined
@@ -59,10 +67,14 @@ interface Entry {
   readonly digest: string | undefined
 }
 
-/** @throws ReplicaError as readFrontier does; ERR_JSON for 127 levels, ERR_DOCUMENT for more than fits into a document */
+/**
+ * Splits a frontier.json.
+ * @throws ReplicaError as `readFrontier`; ERR_JSON for 127 levels, ERR_DOCUMENT for more than a
+ * document holds
+ */
 export function splitFrontier(bytes: Uint8Array): SplitFrontier {
   const { id, members, unread } = readFrontier(bytes, { numbers: 'exact', broken: 'keep' })
-  // Without the member the file would be read as one event.
+  // Without this member the file would be read as one event.
   const texts = members.has('events') ? readLog(bytes).events() : []
   const entries = Array.from(texts, ({ text }) => entryOf(text, undefined))
   const rest = new Map(members)
@@ -79,7 +91,7 @@ export function splitFrontier(bytes: Uint8Array): SplitFrontier {
   const events = members.has('events') ? entries.map(printed) : undefined
   const base = { members: rest, events, proposals: parts, files: undefined }
   const meta = members.get('frontier') as Map<string, Json>
-  // Made now, so that what is nested too deeply for a document is refused before anything is done with it.
+  // Made now, so that too deep nesting is refused before anything is written.
   const document = baseOf(base)(id)
   return {
     frontier: id,
@@ -95,7 +107,10 @@ export function splitFrontier(bytes: Uint8Array): SplitFrontier {
 const EVENTS = '.vela/events/'
 const PROPOSALS = '.vela/proposals/'
 
-/** @throws ReplicaError ERR_FRONTIER for a path that leads out of the folder */
+/**
+ * Splits the files of a `.vela` repository.
+ * @throws ReplicaError ERR_FRONTIER for a path that leaves the folder
+ */
 export function splitRepository(repository: readonly RepositoryFile[]): SplitFrontier {
   const files = [...repository].sort((a, b) => compareText(a.path, b.path))
   for (const { path } of files)
@@ -106,7 +121,8 @@ export function splitRepository(repository: readonly RepositoryFile[]): SplitFro
   const entries = ordered(found, frontierFile)
   const wanted = pointedTo(entries)
   const proposals = new Map<string, Document[]>()
-  // A refused one that is no text can't stand among the events of a document; it is kept as the file that it is.
+  // A refused file that is not text can't be listed among the events of a document. It is kept as a
+  // file.
   const kept = entries.filter(({ raw, reading }) => reading !== undefined || isText(raw))
   const places = new Set(kept.map(({ path }) => path))
   const rest = files
@@ -129,11 +145,11 @@ export function splitRepository(repository: readonly RepositoryFile[]): SplitFro
   }
 }
 
-/** By their order among the records of findings. */
+/** Returns unreadable findings by their order among the records. */
 function unreadRecords(files: readonly RepositoryFile[]): Unread[] {
   const records = files.filter(({ path }) => path.startsWith('.vela/findings/') && path.endsWith('.json'))
   const unread: Unread[] = []
-  // What is no JSON is no finding either.
+  // A record that is not JSON is an unreadable finding.
   readFindings(
     records.map(({ bytes }) => jsonIn(bytes) ?? null),
     unread,
@@ -159,7 +175,7 @@ function entryOf(raw: Uint8Array, path: string | undefined): Entry {
   }
 }
 
-/** How the base document has it. A refused file of a repository that is no JSON is kept as the text that it is. */
+/** Returns the entry in the base document. A refused file that is not JSON is kept as text. */
 function printed({ raw, path, reading, digest }: Entry): BaseEvent {
   const value = jsonIn(raw)
   const stored = reading === undefined ? undefined : Buffer.from(reading.text).toString('utf8')
@@ -181,7 +197,7 @@ function jsonIn(raw: Uint8Array): Json | undefined {
   }
 }
 
-/** The ids of proposals that events of the log point to, with the digests of those events. */
+/** Returns the ids of proposals that events of the log name, with the digests of those events. */
 function pointedTo(entries: readonly Entry[]): Map<Json | undefined, string[]> {
   const wanted = new Map<Json | undefined, string[]>()
   for (const { reading, digest } of entries) {
@@ -214,7 +230,10 @@ function baseOf(base: Omit<Base, 'frontier'>): (frontier: string) => Document {
   }
 }
 
-/** The order of the frontier.json beside them where it has the same events; else by (timestamp, id), what is refused last. */
+/**
+ * Sorts the events in the order of the frontier.json beside them if it has the same events, else by
+ * (timestamp, id), refused ones last.
+ */
 function ordered(entries: readonly Entry[], frontierFile: Uint8Array | undefined): Entry[] {
   const good = entries.filter(({ digest }) => digest !== undefined)
   const bad = entries.filter(({ digest }) => digest === undefined)
@@ -235,7 +254,10 @@ function digestsIn(frontierFile: Uint8Array): (string | undefined)[] {
   }
 }
 
-/** What names a repository: its configuration, the frontier.json beside it, its genesis event, its configuration's meta. */
+/**
+ * Returns the name of a repository: from its configuration, its frontier.json, its genesis event,
+ * or the configuration's metadata.
+ */
 function nameOf(parts: {
   meta: Config
   frontierFile: Uint8Array | undefined

@@ -16,7 +16,10 @@ const TEXTS_MIN = 512
 /** Bytes at which that reading stops. */
 const BYTES_MAX = 8 * 1024 * 1024
 
-/** @throws ReplicaError ERR_FRONTIER_ID, ERR_ABORTED, ERR_JSON where the log is no log */
+/**
+ * Imports a log, and creates the frontier if needed.
+ * @throws ReplicaError ERR_FRONTIER_ID, ERR_ABORTED, ERR_JSON if the input is not a log
+ */
 export async function importFrontierEvents(
   context: ReplicaContext,
   { frontier, log }: { frontier: string; log: LogReader },

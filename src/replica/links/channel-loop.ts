@@ -81,7 +81,7 @@ export class LinkChannel {
   }
 
   #stopOpen(): void {
-    this.#open?.stop().catch(() => {}) // whoever follows the channel sees how it ended
+    this.#open?.stop().catch(() => {}) // `#follow` sees the error too
   }
 
   async #run(): Promise<void> {

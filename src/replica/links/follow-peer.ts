@@ -27,7 +27,7 @@ export interface LiveOptions {
 
 /** State of a followed peer. */
 export interface LiveState {
-  /** What the link is doing. */
+  /** Phase of the link. */
   readonly phase: LinkPhase
   /**
    * Both sides have equal heads, as far as this link knows. False while the peer can't be reached.

@@ -79,7 +79,8 @@ export class InboundSession {
   #standing(name: string, note: (standing: PeerSyncHandle) => void): void {
     const frontier = this.#context.frontiers.get(name)
     if (frontier?.registry.byKey(Buffer.from(this.#key, 'hex')) === undefined) return
-    this.#context.peerSync.of(frontier, this.#key).then(note, () => {}) // a store that can't be read says so to whoever reads what matters
+    // A store that can't be read fails other calls too.
+    this.#context.peerSync.of(frontier, this.#key).then(note, () => {})
   }
 }
 

@@ -66,7 +66,7 @@ export class PeerSyncTracker {
     this.#unwritten.add(standing)
     this.#alarm ??= this.#setTimer(LINK_LIMITS.recordMsMin, () => {
       this.#alarm = undefined
-      this.flush().catch(() => {}) // a store that can't be written says so to whoever writes what matters
+      this.flush().catch(() => {}) // a store that can't be written fails other calls too
     })
   }
 

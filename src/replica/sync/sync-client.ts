@@ -254,7 +254,7 @@ export async function syncWith(
     const facts = { peer: sync.peer, admitted, held, refused, heads_digest: headsDigest }
     await context.journal.write(sync.frontier, `sync.${sync.mode}`, facts)
   }
-  if (sync.mode === 'push') return report // what that opened, the peer has told, and its journal has it
+  if (sync.mode === 'push') return report // the peer reported the opened conflicts and journals them
   const { frontier, peer } = sync
   const merge = { frontier, peer, from, admitted, isAsked: options.conflicts === true, isAwaited: false }
   return { ...report, ...(await context.observer.afterMerge(merge)) }
@@ -287,7 +287,7 @@ export async function runChannel<T>(
     if (hasCode(error) && !hasCode(error, 'ERR_ABORTED')) standing.failed(error)
     throw error
   } finally {
-    await context.peerSync.flush().catch(() => {}) // a store that can't be written says so to whoever writes what matters
+    await context.peerSync.flush().catch(() => {}) // fails other calls too
   }
 }
 
@@ -368,17 +368,17 @@ function withPeer<T>(
   return withSession(dial, options, use)
 }
 
-/** What the receiving side did with the nodes of one direction. */
+/** Result of one direction on its receiving side. */
 export type DirectionReport = Pick<SyncReport, 'admitted' | 'known' | 'held' | 'heldCount' | 'refused' | 'refusedCount'>
 
 /** Result of a sync in both directions, or in one. */
 export interface ExchangeReport extends Omit<SyncReport, keyof DirectionReport> {
   readonly mode: Mode
-  /** What this replica did with the received nodes; absent if it received none by this mode. */
+  /** Result for received nodes; absent if the mode does not receive. */
   readonly in?: DirectionReport
   /**
-   * What the peer did with the sent nodes, and the conflicts that they opened there; absent if none
-   * are sent by this mode.
+   * Result for sent nodes at the peer, with the conflicts that they opened there; absent if the
+   * mode does not send.
    */
   readonly out?: DirectionReport & MergeReport
 }
