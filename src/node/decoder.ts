@@ -4,7 +4,7 @@
 // a second time, to tell bytes that are not strict DAG-CBOR from those that are, but do not make a
 // header. Spec: protocol/node.md, N1 to N19 and N24.
 
-import { asBuffer, type Digest, HashedBlock } from '../base/bytes.ts'
+import { asBuffer, type Digest, HashedBlock, sha256 } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS, nodeBytesMax, nodeHeaderBytesMax } from '../base/limits.ts'
 import { MAJOR, Reader } from '../cbor/cbor-reader.ts'
@@ -31,16 +31,9 @@ import {
 export function decodeHeader(bytes: Uint8Array): Header {
   if (bytes.length > nodeHeaderBytesMax) throw tooLong(`a header of more than ${nodeHeaderBytesMax} bytes`)
   const reader = new Reader(bytes)
-  const { header, ...fields } = readHeader(reader)
+  const header = readHeader(reader)
   reader.end()
-  const block = new HashedBlock(header)
-  return {
-    ...fields,
-    header,
-    get digest() {
-      return block.digest
-    },
-  }
+  return header
 }
 
 /**
@@ -49,38 +42,45 @@ export function decodeHeader(bytes: Uint8Array): Header {
  *   bytes long
  */
 export function decodeNode(input: Uint8Array | HashedBlock): Node {
+  if (input instanceof NodeBlock) return input.node
   const bytes = input instanceof HashedBlock ? input.bytes : input
   if (bytes.length > nodeBytesMax) throw tooLong(`a node of more than ${nodeBytesMax} bytes`)
   const reader = new Reader(bytes)
-  const { header, ...fields } = readHeader(reader)
-  const rest = bytes.length - header.length
-  if (rest !== 0 && rest !== fields.size) {
-    throw new ReplicaError('ERR_NODE_SHAPE', `not a node: ${rest} bytes after a header that says ${fields.size}`)
+  const node = readHeader(reader) as Header & { bytes: Uint8Array; text: Uint8Array | undefined }
+  const rest = bytes.length - node.header.length
+  if (rest !== 0 && rest !== node.size) {
+    throw new ReplicaError('ERR_NODE_SHAPE', `not a node: ${rest} bytes after a header that says ${node.size}`)
   }
-  const isHashed = input instanceof HashedBlock && input.hashedBytes === header.length
-  const block = isHashed ? input : new HashedBlock(header)
-  return {
-    ...fields,
-    header,
-    bytes,
-    text: rest === 0 ? undefined : reader.view(header.length, bytes.length),
-    get digest() {
-      return block.digest
-    },
+  node.bytes = bytes
+  node.text = rest === 0 ? undefined : reader.view(node.header.length, bytes.length)
+  return node
+}
+
+/** The block of an item that was decoded: its digest is that of the header. */
+class NodeBlock extends HashedBlock {
+  readonly node: Node
+
+  constructor(node: Node) {
+    super(node.bytes, node.header.length)
+    this.node = node
+  }
+
+  override get digest(): Digest {
+    return this.node.digest
   }
 }
 
-/** Returns the block of an item, which hashes the header alone; other bytes are hashed whole. */
+/** Returns the block of an item, which is decoded and hashed once; other bytes are hashed whole. */
 export function blockOf(bytes: Uint8Array): HashedBlock {
   try {
-    return new HashedBlock(bytes, decodeNode(bytes).header.length)
+    return new NodeBlock(decodeNode(bytes))
   } catch (error) {
     if (error instanceof ReplicaError) return new HashedBlock(bytes)
     throw error
   }
 }
 
-function readHeader(reader: Reader): Omit<Header, 'digest'> {
+function readHeader(reader: Reader): Header {
   literal(reader, BEFORE.sig, 'sig')
   const sig = reader.take(64)
   literal(reader, BEFORE.body, 'body')
@@ -106,7 +106,24 @@ function readHeader(reader: Reader): Omit<Header, 'digest'> {
   const frontier = readFrontier(reader)
   const body = reader.view(bodyAt, reader.at)
   const header = reader.view(0, reader.at)
-  return { header, sig, body, key, size, event, label, links, height, parents, frontier }
+  let digest: Digest | undefined
+  return {
+    header,
+    get digest() {
+      digest ??= sha256(header)
+      return digest
+    },
+    sig,
+    body,
+    key,
+    size,
+    event,
+    label,
+    links,
+    height,
+    parents,
+    frontier,
+  }
 }
 
 function readSize(reader: Reader): number {
