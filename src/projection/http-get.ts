@@ -81,7 +81,7 @@ class Answer {
         ...(send !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(send) }),
       },
       maxHeaderSize: FETCH_LIMITS.answerHeaderBytesMax,
-      lookup: judgedLookup(options.resolve ?? resolveAll, allowPrivate),
+      lookup: judgedLookup(options.resolve ?? resolveAll, { allowPrivate }),
       // Even if the environment disables certificate checks.
       rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca }),
@@ -182,7 +182,7 @@ function headerFault(headers: http.IncomingHttpHeaders, bytesMax: number): strin
 /**
  * One private address among several is refused, because the name's owner controls which is dialed.
  */
-function judgedLookup(resolve: Resolve, allowPrivate: boolean): LookupFunction {
+function judgedLookup(resolve: Resolve, { allowPrivate }: { allowPrivate: boolean }): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname).then(
       found => {

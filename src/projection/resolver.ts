@@ -153,7 +153,7 @@ export class ConflictResolver {
       ...(by.reason === undefined ? {} : { decision_reason: by.reason }),
     }
     const accepted = acceptResolution(proposal, acceptance, sources)
-    const made = await appendEvent(this.#context, this.#name, accepted.event.text)
+    const made = await appendEvent(this.#context, { frontier: this.#name, event: accepted.event.text })
     await this.#proposals.update(accepted.proposal)
     const conflict = (proposal.payload as Map<string, Json>).get('conflict_event_id') as string
     return { ...made, proposal: accepted.proposal, conflict, applied: accepted.applied }

@@ -50,8 +50,7 @@ export interface AppendOptions {
 
 export async function appendEvent(
   context: ReplicaContext,
-  frontier: string,
-  input: AppendInput,
+  { frontier, event: input }: { readonly frontier: string; readonly event: AppendInput },
   { links = [] }: AppendOptions = {},
 ): Promise<AppendReport> {
   const target = context.frontier(frontier)
@@ -86,13 +85,14 @@ export async function mergeHeads(
   if (log.headCount < 2) {
     throw new ReplicaError('ERR_USAGE', `${frontier} has fewer than two heads: there is nothing to merge`)
   }
-  return appendEvent(context, frontier, {
+  const event: EventDraft = {
     kind: 'frontier.merged',
     target: { type: 'frontier', id: frontier },
     actor: actor === undefined ? { id: context.hubId, type: 'system' } : { id: actor },
     reason,
     payload: { heads: Math.min(log.headCount, NODE_LIMITS.parentsMax) },
-  })
+  }
+  return appendEvent(context, { frontier, event })
 }
 
 function readInput(context: ReplicaContext, input: AppendInput): CheckedEvent {

@@ -62,7 +62,7 @@ export async function openParts(options: StoreOptions): Promise<OpenedReplica> {
   const { location, hubId } = options
   if (hubId !== undefined) checkHubId(hubId)
   if (typeof location !== 'string') return openEngine(location, options)
-  const { store, created } = await openFolder(location, options.create === true)
+  const { store, created } = await openFolder(location, options)
   try {
     const own = await ownKey({ folder: location, records: store.records }, options, created ? 'new' : 'there')
     return { location, store, ...own, hubId: await nameOf(store, own.key, hubId) }
@@ -84,7 +84,10 @@ async function openEngine(store: Store, options: StoreOptions): Promise<OpenedRe
   return { location: '', store, key, former, hubId: await nameOf(store, key, options.hubId) }
 }
 
-async function openFolder(folder: string, create: boolean): Promise<{ store: Store; created: boolean }> {
+async function openFolder(
+  folder: string,
+  { create = false }: Pick<StoreOptions, 'create'>,
+): Promise<{ store: Store; created: boolean }> {
   try {
     return { store: await openLevelDb(folder), created: false }
   } catch (error) {

@@ -6,7 +6,6 @@ import { cidText } from '../cbor/cid.ts'
 import type { Key } from '../crypto/key.ts'
 import type { LoggedEvent } from '../event/event.ts'
 import type { Action, IdPair } from '../graph/causal-closure.ts'
-import type { ReplicaPort } from '../transport/session.ts'
 import {
   type AppendInput,
   type AppendOptions,
@@ -44,6 +43,7 @@ import {
   type ExchangeReport,
   exchangeWith,
   finishClone,
+  type LocalSide,
   type SyncOptions,
   type SyncReport,
   syncWith,
@@ -76,7 +76,7 @@ let construct: (opened: OpenedReplica, options: OpenOptions) => Replica
  */
 export class Replica {
   readonly #context: ReplicaContext
-  readonly #port: ReplicaPort
+  readonly #local: LocalSide
 
   static {
     contextIn = replica => replica.#context
@@ -85,7 +85,7 @@ export class Replica {
 
   private constructor(opened: OpenedReplica, options: OpenOptions) {
     this.#context = new ReplicaContext(opened, options)
-    this.#port = replicaPort(this.#context, { openRead: false })
+    this.#local = { context: this.#context, port: replicaPort(this.#context, { openRead: false }) }
     if (options.mergeObserver !== undefined) this.#context.observer = options.mergeObserver(this)
   }
 
@@ -169,7 +169,7 @@ export class Replica {
    * ERR_FRONTIER_UNKNOWN
    */
   append(frontier: string, event: AppendInput, options: AppendOptions = {}): Promise<AppendReport> {
-    return appendEvent(this.#context, frontier, event, options)
+    return appendEvent(this.#context, { frontier, event }, options)
   }
 
   /**
@@ -320,7 +320,7 @@ export class Replica {
    * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_FRONTIER_UNKNOWN, ERR_ABORTED, ERR_SYNC_…
    */
   push(frontier: string, peer: string, options: SyncOptions = {}): Promise<SyncReport> {
-    return syncWith(this.#context, this.#port, { frontier, peer, mode: 'push' }, options)
+    return syncWith(this.#local, { frontier, peer, mode: 'push' }, options)
   }
 
   /**
@@ -328,7 +328,7 @@ export class Replica {
    * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_FRONTIER_UNKNOWN, ERR_ABORTED, ERR_SYNC_…
    */
   pull(frontier: string, peer: string, options: SyncOptions = {}): Promise<SyncReport> {
-    return syncWith(this.#context, this.#port, { frontier, peer, mode: 'pull' }, options)
+    return syncWith(this.#local, { frontier, peer, mode: 'pull' }, options)
   }
 
   /**
@@ -340,7 +340,7 @@ export class Replica {
     peer: string,
     options: SyncOptions & { readonly mode?: LiveMode } = {},
   ): Promise<ExchangeReport> {
-    return exchangeWith(this.#context, this.#port, { frontier, peer, mode: options.mode ?? 'both' }, options)
+    return exchangeWith(this.#local, { frontier, peer, mode: options.mode ?? 'both' }, options)
   }
 
   /**
@@ -349,7 +349,7 @@ export class Replica {
    * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_FRONTIER_UNKNOWN
    */
   live(frontier: string, peer: string, options: LiveOptions = {}): Promise<MergeReport> {
-    return followPeer(this.#context, this.#port, { frontier, peer }, options)
+    return followPeer(this.#local, { frontier, peer }, options)
   }
 
   /**
@@ -364,7 +364,7 @@ export class Replica {
     options: SyncOptions & { readonly allowPlain?: boolean } = {},
   ): Promise<AdoptReport> {
     const { allowPlain = false } = options
-    return adoptRegistry(this.#context, this.#port, { frontier, peer, allowPlain }, options)
+    return adoptRegistry(this.#local, { frontier, peer, allowPlain }, options)
   }
 
   /**

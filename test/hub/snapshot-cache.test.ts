@@ -35,7 +35,7 @@ async function scene() {
     frontier: context.frontier(name),
     clock,
     captures: new SnapshotCache(replica, clock.read),
-    append: (reason: string) => appendEvent(context, name, draft(reason)),
+    append: (reason: string) => appendEvent(context, { frontier: name, event: draft(reason) }),
     [Symbol.asyncDispose]: () => context.close(),
   }
 }

@@ -26,11 +26,14 @@ test('an append after a crash succeeds though what it finds held has to wait on'
   await logOf(before).commit([waited])
 
   const { context } = await local('laptop', { store })
-  const { seq } = await appendEvent(context, FRONTIER, {
-    kind: 'finding.noted',
-    target: { type: 'finding', id: 'vf_1' },
-    actor: { id: 'reviewer:one', type: 'human' },
-    reason: 'made after the crash',
+  const { seq } = await appendEvent(context, {
+    frontier: FRONTIER,
+    event: {
+      kind: 'finding.noted',
+      target: { type: 'finding', id: 'vf_1' },
+      actor: { id: 'reviewer:one', type: 'human' },
+      reason: 'made after the crash',
+    },
   })
   assert.is(seq, 1)
   assert.is(store.held.usage(FRONTIER).nodes, 1)

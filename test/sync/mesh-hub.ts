@@ -168,7 +168,7 @@ export class MeshHub {
     await this.#unlessGone(async () => {
       const document = Buffer.alloc(documentBytes, reason)
       const links = documentBytes === 0 ? [] : [await context.frontier(FRONTIER).documents.put(document)]
-      const { cid } = await appendEvent(context, FRONTIER, { ...EVENT, reason }, { links })
+      const { cid } = await appendEvent(context, { frontier: FRONTIER, event: { ...EVENT, reason } }, { links })
       this.acknowledged.add(digestKey(nodeDigest(cid)))
       this.documents.push(...links)
     })

@@ -34,13 +34,16 @@ export async function join(loopback: Loopback, client: Local, hub: Local, option
 /** Makes events one after the other. */
 export async function write(at: Local, label: string, count: number, bytes = 0): Promise<void> {
   for (let i = 0; i < count; i += 1) {
-    await appendEvent(at.context, FRONTIER, {
-      kind: 'finding.noted',
-      target: { type: 'finding', id: 'vf_1' },
-      actor: { id: 'reviewer:one', type: 'human' },
-      reason: `${label} ${i}`,
-      timestamp: '2026-01-01T00:00:00.000Z',
-      payload: { text: 'x'.repeat(bytes) },
+    await appendEvent(at.context, {
+      frontier: FRONTIER,
+      event: {
+        kind: 'finding.noted',
+        target: { type: 'finding', id: 'vf_1' },
+        actor: { id: 'reviewer:one', type: 'human' },
+        reason: `${label} ${i}`,
+        timestamp: '2026-01-01T00:00:00.000Z',
+        payload: { text: 'x'.repeat(bytes) },
+      },
     })
   }
 }

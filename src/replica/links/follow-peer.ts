@@ -3,11 +3,10 @@
 import type { LiveMode } from '../../admission/peer.ts'
 import { isErrorCode, ReplicaError } from '../../base/errors.ts'
 import { aborted } from '../../base/signal.ts'
-import type { LiveRound, ReplicaPort } from '../../transport/session.ts'
+import type { LiveRound } from '../../transport/session.ts'
 import type { MergeReport } from '../merge-observer.ts'
-import type { ReplicaContext } from '../replica-context.ts'
 import type { LinkPhase } from '../sync/peer-sync-tracker.ts'
-import { beginMerge, peerOf } from '../sync/sync-client.ts'
+import { beginMerge, type LocalSide, peerOf } from '../sync/sync-client.ts'
 import { PeerLink } from './peer-link.ts'
 
 /** How to follow a peer. */
@@ -48,8 +47,7 @@ export interface LiveState {
  * @throws ReplicaError ERR_PEER_UNKNOWN
  */
 export async function followPeer(
-  context: ReplicaContext,
-  port: ReplicaPort,
+  { context, port }: LocalSide,
   { frontier, peer }: { frontier: string; peer: string },
   options: LiveOptions,
 ): Promise<MergeReport> {

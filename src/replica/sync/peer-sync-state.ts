@@ -58,8 +58,16 @@ export function newStanding(): PeerSyncState {
   }
 }
 
-/** Updates the state after a channel was reported or has caught up. `log` is ours now. */
-export function afterChannel(standing: PeerSyncState, channel: Channel, log: LogPosition, now: string): void {
+/** Our log and the time of an update. */
+export interface Moment {
+  readonly log: LogPosition
+  /** RFC 3339. */
+  readonly now: string
+}
+
+/** Updates the state after a channel was reported or has caught up. */
+export function afterChannel(standing: PeerSyncState, channel: Channel, at: Moment): void {
+  const { log } = at
   const said = channel.source?.report
   const took = channel.sink?.result
   const stated = latest(channel.theirs, said, channel.sink?.ended)
@@ -71,18 +79,18 @@ export function afterChannel(standing: PeerSyncState, channel: Channel, log: Log
   else standing.common = Math.min(log.count - lacking(said), standing.theirs.count - lacking(took))
   if (took !== undefined) noteHere(standing, took)
   if (said !== undefined) noteThere(standing, said)
-  settle(standing, log, now)
+  settle(standing, at)
 }
 
 /** Updates the state after a round of a live channel. */
-export function afterRound(standing: PeerSyncState, round: LiveRound, log: LogPosition, now: string): void {
+export function afterRound(standing: PeerSyncState, round: LiveRound, at: Moment): void {
   const { direction, tally, complete, stated } = round
   const theirs = direction === 'out' ? tally : stated
   if (theirs.count >= standing.theirs.count) standing.theirs = markOf(theirs)
   standing.common = complete ? Math.max(standing.common, stated.count) : standing.common + tally.admitted + tally.known
   if (direction === 'out') noteThere(standing, tally)
   else noteHere(standing, tally)
-  settle(standing, log, now)
+  settle(standing, at)
 }
 
 /** Updates the state after a failure. `since` is that of the first consecutive failure. */
@@ -106,7 +114,7 @@ export function isEqual(standing: PeerSyncState, log: LogPosition): boolean {
   return standing.theirs.digest === log.digest
 }
 
-function settle(standing: PeerSyncState, log: LogPosition, now: string): void {
+function settle(standing: PeerSyncState, { log, now }: Moment): void {
   standing.exchangedAt = now
   afterReached(standing)
   standing.common = Math.max(0, Math.min(standing.common, log.count, standing.theirs.count))

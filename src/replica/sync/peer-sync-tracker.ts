@@ -116,12 +116,12 @@ export class PeerSyncHandle {
   }
 
   channel(channel: Channel): void {
-    afterChannel(this.standing, channel, this.log(), this.#now())
+    afterChannel(this.standing, channel, { log: this.log(), now: this.#now() })
     this.#changed(this)
   }
 
   round(round: LiveRound): void {
-    afterRound(this.standing, round, this.log(), this.#now())
+    afterRound(this.standing, round, { log: this.log(), now: this.#now() })
     this.#changed(this)
   }
 

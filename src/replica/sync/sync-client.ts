@@ -231,20 +231,23 @@ export interface CloneReport {
   readonly adopted?: AdoptReport
 }
 
+/** A replica as one side of a session. */
+export interface LocalSide {
+  readonly context: ReplicaContext
+  readonly port: ReplicaPort
+}
+
 export interface Syncing {
   readonly frontier: string
   readonly peer: string
   readonly mode: Mode
 }
 
-export async function syncWith(
-  context: ReplicaContext,
-  port: ReplicaPort,
-  sync: Syncing,
-  options: SyncOptions,
-): Promise<SyncReport> {
+/** Pushes or pulls. Returns the report, and journals it if something was received or sent. */
+export async function syncWith(local: LocalSide, sync: Syncing, options: SyncOptions): Promise<SyncReport> {
+  const { context } = local
   const from = await beginMerge(context, sync.frontier)
-  const report = await runChannel(context, port, sync, options, parts => {
+  const report = await runChannel(local, { ...sync, options }, parts => {
     const { log, registry } = context.frontier(sync.frontier)
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
     return { ...reportOf({ ...parts, ...sync }, ours), ...reportedByPeer(parts.channel) }
@@ -268,11 +271,9 @@ export async function beginMerge(context: ReplicaContext, frontier: string): Pro
 }
 
 /** Runs one channel with a peer and records the peer's state. */
-export async function runChannel<T>(
-  context: ReplicaContext,
-  port: ReplicaPort,
-  { frontier, peer: id, mode }: Syncing,
-  options: SyncOptions,
+async function runChannel<T>(
+  { context, port }: LocalSide,
+  { frontier, peer: id, mode, options }: Syncing & { readonly options: SyncOptions },
   report: (parts: { channel: Channel; session: Session }) => T,
 ): Promise<T> {
   const peer = peerOf(context, frontier, id)
@@ -291,9 +292,9 @@ export async function runChannel<T>(
   }
 }
 
+/** Copies a peer's registry into this one. */
 export async function adoptRegistry(
-  context: ReplicaContext,
-  port: ReplicaPort,
+  { context, port }: LocalSide,
   from: { frontier: string; peer: string; allowPlain: boolean },
   options: SyncOptions,
 ): Promise<AdoptReport> {
@@ -383,15 +384,12 @@ export interface ExchangeReport extends Omit<SyncReport, keyof DirectionReport> 
   readonly out?: DirectionReport & MergeReport
 }
 
-export async function exchangeWith(
-  context: ReplicaContext,
-  port: ReplicaPort,
-  sync: Syncing,
-  options: SyncOptions,
-): Promise<ExchangeReport> {
+/** Exchanges nodes in one session. Returns the report, and journals it if something changed. */
+export async function exchangeWith(local: LocalSide, sync: Syncing, options: SyncOptions): Promise<ExchangeReport> {
+  const { context } = local
   const { frontier, peer, mode } = sync
   const from = await beginMerge(context, frontier)
-  const report = await runChannel(context, port, sync, options, ({ channel, session }) => {
+  const report = await runChannel(local, { ...sync, options }, ({ channel, session }) => {
     const { log, registry } = context.frontier(frontier)
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
     const parts = { channel, session, peer }

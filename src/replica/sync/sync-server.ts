@@ -44,10 +44,24 @@ export const emptyReplicaPort: ReplicaPort = {
   registry: noStore,
 }
 
-/** `openRead`: unregistered keys may read. */
+/** Parts of the port: the context, and the rule who may read. */
+interface PortScope {
+  readonly context: ReplicaContext
+  readonly mayRead: (frontier: Frontier, peer: PeerIdentity) => boolean
+}
+
+/** Returns the port of a replica's sessions. `openRead`: unregistered keys may read. */
 export function replicaPort(context: ReplicaContext, options: { openRead: boolean }): ReplicaPort {
-  const at = (frontier: string): Frontier => context.frontier(frontier)
   const mayRead = (frontier: Frontier, peer: PeerIdentity): boolean => options.openRead || isRegistered(frontier, peer)
+  const scope = { context, mayRead }
+  return { ...logPort(scope), ...lookupPort(scope), ...admissionPort(scope), ...peerPort(scope) }
+}
+
+type LogPort = Pick<ReplicaPort, 'view' | 'plan' | 'follow' | 'subscribe' | 'watchRegistry'>
+
+/** The log as a source reads it. */
+function logPort({ context, mayRead }: PortScope): LogPort {
+  const at = (frontier: string): Frontier => context.frontier(frontier)
   return {
     async view(name, peer): Promise<FrontierSummary | undefined> {
       const frontier = context.frontiers.get(name)
@@ -84,6 +98,13 @@ export function replicaPort(context: ReplicaContext, options: { openRead: boolea
     async watchRegistry(name, since, listener) {
       return watchRegistry(at(name), since, listener)
     },
+  }
+}
+
+/** Which nodes are stored or held, and which are missing. */
+function lookupPort({ context }: PortScope): Pick<ReplicaPort, 'have' | 'waits' | 'fetch'> {
+  const at = (frontier: string): Frontier => context.frontier(frontier)
+  return {
     async have(name, ids) {
       const { log, held: aside } = at(name)
       const [places, kept, documents] = await Promise.all([
@@ -107,6 +128,27 @@ export function replicaPort(context: ReplicaContext, options: { openRead: boolea
       const [places, kept] = await Promise.all([log.locate(parents), held.has(name, parents)])
       return [...parents.filter((_, i) => places[i] === undefined && !kept[i]), ...ids('document')]
     },
+    async fetch(name, ids) {
+      const { log } = at(name)
+      const places = await log.locate(ids)
+      const nodes: (Uint8Array | undefined)[] = []
+      let bytes = 0
+      for (const [i, place] of places.entries()) {
+        if (bytes >= FRAME_FILL_BYTES) break
+        // Documents in the store are linked by nodes, or stored to be linked.
+        const block = place === undefined ? await log.documents.get(ids[i]!) : (await log.read([place.seq]))[0]!.bytes
+        nodes.push(block)
+        bytes += block?.length ?? 0
+      }
+      return { ids: ids.slice(0, nodes.length), nodes }
+    },
+  }
+}
+
+/** Admission of received nodes, and what they opened. */
+function admissionPort({ context }: PortScope): Pick<ReplicaPort, 'conflicts' | 'admit'> {
+  const at = (frontier: string): Frontier => context.frontier(frontier)
+  return {
     async conflicts(name, since, { key }) {
       try {
         const { registry, log } = at(name)
@@ -131,20 +173,6 @@ export function replicaPort(context: ReplicaContext, options: { openRead: boolea
         return undefined
       }
     },
-    async fetch(name, ids) {
-      const { log } = at(name)
-      const places = await log.locate(ids)
-      const nodes: (Uint8Array | undefined)[] = []
-      let bytes = 0
-      for (const [i, place] of places.entries()) {
-        if (bytes >= FRAME_FILL_BYTES) break
-        // Documents in the store are linked by nodes, or stored to be linked.
-        const block = place === undefined ? await log.documents.get(ids[i]!) : (await log.read([place.seq]))[0]!.bytes
-        nodes.push(block)
-        bytes += block?.length ?? 0
-      }
-      return { ids: ids.slice(0, nodes.length), nodes }
-    },
     async admit(name, blocks, peer) {
       if (!isRegistered(at(name), peer)) {
         throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may no longer write ${name}`)
@@ -153,6 +181,12 @@ export function replicaPort(context: ReplicaContext, options: { openRead: boolea
       if (result.admitted > 0) context.checkHeads(name)
       return result
     },
+  }
+}
+
+/** Cursors, and what a peer may see of all frontiers. */
+function peerPort({ context, mayRead }: PortScope): Pick<ReplicaPort, 'remember' | 'list' | 'registry'> {
+  return {
     async remember(name, peer, cursor, registry) {
       const value = packCursor(cursor, registry)
       await context.store.records.write([{ key: cursorKey(name, peer.key), value }])
