@@ -411,6 +411,19 @@ class MemoryHeldStore implements HeldStore {
     })
   }
 
+  async purge(frontier: string, digests: readonly Uint8Array[]): Promise<void> {
+    await this.#mutex.run(async () => {
+      const held = this.#of(frontier)
+      for (const digest of digests) {
+        const node = held.get(digest)
+        if (node === undefined) continue
+        const bytes = node.bytes.slice(0, node.headerBytes)
+        held.set(digest, { ...node, bytes })
+        this.#quota.add(frontier, digestKey(node.from), { nodes: 0, bytes: bytes.length - node.bytes.length })
+      }
+    })
+  }
+
   async listWaits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]> {
     const counts = new Map<string, { wait: Wait; nodes: number }>()
     for (const { wait } of this.#sorted(frontier)) {

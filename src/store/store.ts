@@ -212,8 +212,8 @@ export interface FrontierStore extends NodeReader {
   absent(state: AbsentState, options: { after?: number; limit: number }): Promise<number[]>
   /**
    * Stores texts and takes texts out, durably, in one synced batch; a node that has the state
-   * already is left as it is. An `erased` text is gone from every file of the store when this
-   * returns. After a crash all changes hold or none, and an erasure that had begun is finished when
+   * already is left as it is. A text that is taken out is gone from every file of the store when
+   * this returns. After a crash all changes hold or none, and a change that had begun is finished when
    * the store is opened.
    * @throws TypeError for more than COMMIT_LIMITS, or a text that is not the node's; ReplicaError
    *   ERR_NOT_FOUND
@@ -302,6 +302,12 @@ export interface HeldStore {
    * that are not held.
    */
   delete(frontier: string, digests: readonly Digest[]): Promise<void>
+  /**
+   * Takes the texts of these nodes out, in one atomic, durable write, and returns their bytes to
+   * the quota. Then removes from the files every held text of the frontier that was taken out or
+   * deleted before. Ignores nodes that are not held.
+   */
+  purge(frontier: string, digests: readonly Digest[]): Promise<void>
   /**
    * Returns at most `limit` waits with the number of nodes that wait for each: most nodes first,
    * then by kind and id.

@@ -546,6 +546,27 @@ export function storeSuite(engine: Engine): void {
     }
   })
 
+  test('a purge takes texts of held nodes out and returns their bytes to the quota; others keep theirs', async () => {
+    await using opened = await engine.open()
+    await opened.store.track(frontier)
+    const nodes = ['a', 'b', 'c'].map(name => madeHeld(name, { kind: 'key', id: madeKey('k') }))
+    await opened.store.held.put(frontier, nodes)
+    const [a, b, c] = nodes.map(node => node.digest)
+    await opened.store.held.delete(frontier, [c!])
+    await opened.store.held.purge(frontier, [a!, a!, c!, madeKey('x')])
+    await opened.store.held.purge(frontier, [a!])
+    for await (const store of nowAndReopened(opened)) {
+      const [first, second] = await store.held.get(frontier, [a!, b!])
+      assert.is(toHex(first!.bytes), toHex(nodes[0]!.bytes.subarray(0, nodes[0]!.headerBytes)))
+      assert.is(toHex(second!.bytes), toHex(nodes[1]!.bytes))
+      assert.equal(store.held.usage(frontier), { nodes: 2, bytes: 300 + nodes[0]!.headerBytes })
+      assert.is((await store.held.listWaits(frontier, 9))[0]!.nodes, 2)
+      assert.equal(await faults(store), [])
+    }
+    await opened.store.held.delete(frontier, [a!, b!])
+    assert.equal(opened.store.held.usage(), { nodes: 0, bytes: 0 })
+  })
+
   test('a full quota refuses further nodes and evicts none', async () => {
     await using opened = await engine.open({ heldLimits: { bytesPerPeerMax: 1000, bytesMax: 1500 } })
     await opened.store.track(frontier)

@@ -10,7 +10,7 @@ import { concat, sha256 } from '../../src/base/bytes.ts'
 import { Batch, openDatabase } from '../../src/store/leveldb/database.ts'
 import { createLevelDb, openLevelDb } from '../../src/store/leveldb/open-store.ts'
 import { pendingKey } from '../../src/store/leveldb/text-index.ts'
-import type { NodeEntry, Store } from '../../src/store/store.ts'
+import type { NodeEntry, Store, Wait } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
 import { madeNode } from './made-nodes.ts'
 
@@ -78,6 +78,44 @@ test('an erased text is in no file, wherever it lay, and every other text stays'
   for (const text of erased) assert.equal(await filesWith(location, text), [])
   for (const text of kept) assert.ok((await filesWith(location, text)).length > 0)
   assert.is(store.frontier(frontier).texts().erased, erased.length)
+})
+
+test('a text that is left out is in no file either', async () => {
+  await using folder = await scratch()
+  const location = folder.join('store')
+  await using store = await createLevelDb(location)
+  const log = await store.track(frontier)
+  const { nodes, texts } = chain(20)
+  await log.commit(nodes)
+  await log.setTexts([{ seq: 3, state: 'left-out' }])
+  assert.equal(await filesWith(location, texts[3]!), [])
+  assert.ok((await filesWith(location, texts[4]!)).length > 0)
+  assert.equal(await faults(store), [])
+})
+
+test('a purge of held nodes leaves no text in a file that was taken out, or deleted before', async () => {
+  await using folder = await scratch()
+  const location = folder.join('store')
+  const { nodes, texts } = chain(6)
+  const wait: Wait = { kind: 'key', id: crypto.randomBytes(32) }
+  const held = nodes.map(node => ({ ...node, key: wait.id, from: wait.id, wait }))
+  for (const reopens of [false, true]) {
+    let store = await (reopens ? openLevelDb(location) : createLevelDb(location))
+    await store.track(frontier)
+    const [kept, deleted, taken] = reopens ? [0, 1, 2] : [3, 4, 5]
+    await store.held.put(frontier, [held[kept]!, held[deleted]!, held[taken]!])
+    await store.held.delete(frontier, [held[deleted]!.digest])
+    if (reopens) {
+      await store.close()
+      store = await openLevelDb(location)
+    }
+    await store.held.purge(frontier, [held[taken]!.digest])
+    assert.equal(await filesWith(location, texts[deleted]!), [])
+    assert.equal(await filesWith(location, texts[taken]!), [])
+    assert.ok((await filesWith(location, texts[kept]!)).length > 0)
+    assert.equal(await faults(store), [])
+    await store.close()
+  }
 })
 
 test('an erasure that was cut after the change of the row is finished by the next open', async () => {

@@ -145,7 +145,7 @@ export class LevelDbFrontierStore implements FrontierStore {
     const values = await writer.log.getMany(keys)
     const batch = new Batch()
     const seqs: number[] = []
-    let erases = false
+    const removed: number[] = []
     for (const [at, change] of changes.entries()) {
       const row = decodeRow(this.name, change.seq, values[at])
       const state = 'text' in change ? 'here' : change.state
@@ -155,12 +155,12 @@ export class LevelDbFrontierStore implements FrontierStore {
       batch.put(keys[at]!, withText(row, state, text))
       batch.put(pendingKey(this.#ordinal, change.seq), new Uint8Array())
       seqs.push(change.seq)
-      erases ||= state === 'erased'
+      if (row.text === 'here') removed.push(change.seq)
     }
     if (seqs.length === 0) return
-    if (erases) await writer.log.flush()
+    if (removed.length > 0) await writer.log.flush()
     await writer.write(writer.log, batch, { sync: true })
-    await texts.settle(seqs)
+    await texts.settle(seqs, removed)
   }
 
   async findByLabel(label: Uint8Array): Promise<number[]> {

@@ -133,6 +133,28 @@ export class LevelDbHeldStore implements HeldStore {
     })
   }
 
+  async purge(frontier: string, digests: readonly Digest[]): Promise<void> {
+    await this.#database.flush()
+    await this.#change(frontier, async (ordinal, batch) => {
+      for (const node of await this.#get(ordinal, [...new DigestSet(digests)])) {
+        if (node === undefined || node.bytes.length === node.headerBytes) continue
+        const header = { ...node, bytes: node.bytes.subarray(0, node.headerBytes) }
+        const key = heldWaitKey(ordinal, node.wait, node.digest)
+        batch.put(heldKey(ordinal, node.digest), encodeHeld(header))
+        batch.put(key, encodeShare(key, header))
+        const bytes = header.bytes.length - node.bytes.length
+        this.#quota.add(frontier, digestKey(node.from), { nodes: 0, bytes })
+      }
+    })
+    const { gte, lt } = heldRange(this.#ordinal(frontier))
+    // The files are merged only where a newer one overlaps them, so the range gets new bounds.
+    const bounds = new Batch()
+    bounds.delete(gte)
+    bounds.delete(lt)
+    await this.#parts.writer.write(this.#database, bounds, { sync: false })
+    await this.#database.purge(gte, lt)
+  }
+
   async listWaits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]> {
     let all: { wait: Wait; nodes: number }[] = []
     let last: { wait: Wait; nodes: number } | undefined

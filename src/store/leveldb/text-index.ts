@@ -1,6 +1,6 @@
 // Which texts of a frontier are not here, as index/ knows it: one key for each such node, by state,
 // then by number. The rows of log/ are the truth. A change is marked in log/ until index/ has it
-// and an erased text is gone from the files, so that an open finishes what a crash cut short. Spec:
+// and a removed text is gone from the files, so that an open finishes what a crash cut short. Spec:
 // protocol/store.md, T25 to T27.
 
 import type { AbsentState, TextCounts, TextState } from '../store.ts'
@@ -51,7 +51,7 @@ export class TextIndex {
     for await (const entries of this.#writer.log.entries(range)) {
       for (const [key] of entries) seqs.push(readNumber32(key, 9))
     }
-    if (seqs.length > 0 && this.#writer.writable) await this.settle(seqs)
+    if (seqs.length > 0 && this.#writer.writable) await this.settle(seqs, seqs)
   }
 
   counts(nodes: number): TextCounts {
@@ -78,10 +78,10 @@ export class TextIndex {
   }
 
   /**
-   * Brings index/ up to rows that were changed, removes erased texts from the files, and takes the
-   * marks away.
+   * Brings index/ up to rows that were changed, removes from the files the texts of `removed`, and
+   * takes the marks away.
    */
-  async settle(seqs: readonly number[]): Promise<void> {
+  async settle(seqs: readonly number[], removed: readonly number[]): Promise<void> {
     const { log, index } = this.#writer
     const values = await log.getMany(seqs.map(seq => streamKey(this.#ordinal, seq, NODE)))
     const states = seqs.map((seq, at) => decodeRow(this.#name, seq, values[at]).text)
@@ -98,10 +98,10 @@ export class TextIndex {
       marks.delete(pendingKey(this.#ordinal, seq))
     }
     await this.#writer.write(index, batch, { sync: true })
-    const erased = seqs.filter((_, at) => states[at] === 'erased')
-    if (erased.length > 0) {
-      const last = Math.max(...erased)
-      await log.purge(streamKey(this.#ordinal, Math.min(...erased), NODE), streamKey(this.#ordinal, last, NODE))
+    if (removed.length > 0) {
+      const bounds = [Math.min(...removed), Math.max(...removed)] as const
+      const [first, last] = bounds.map(seq => streamKey(this.#ordinal, seq, NODE))
+      await log.purge(first!, last!)
     }
     await this.#writer.write(log, marks, { sync: false })
   }
