@@ -282,9 +282,12 @@ test('each of these rules sees its own violation', () => {
   const many = Array.from({ length: 21 }, (_, i) => source(`src/a/f${i}.ts`, '// Sample.\n'))
   assert.equal(tooManyFiles(many), ['src/a: 21 files'])
   assert.equal(tooManyFiles(many.slice(1)), [])
-  const twins = [source('src/a/heap.ts', 'export class Heap {}'), source('src/b/heap.ts', 'export interface Heap {}')]
-  assert.equal(sharedBaseNames(twins), ['heap.ts: src/a/heap.ts, src/b/heap.ts'])
-  assert.equal(declaredTwice(twins), ['Heap: src/a/heap.ts, src/b/heap.ts'])
+  const duplicates = [
+    source('src/a/heap.ts', 'export class Heap {}'),
+    source('src/b/heap.ts', 'export interface Heap {}'),
+  ]
+  assert.equal(sharedBaseNames(duplicates), ['heap.ts: src/a/heap.ts, src/b/heap.ts'])
+  assert.equal(declaredTwice(duplicates), ['Heap: src/a/heap.ts, src/b/heap.ts'])
   assert.equal(declaredTwice([source('src/a.ts', 'export const A = 1\nexport type A = typeof A')]), [])
   assert.equal(fileFaults(source('src/a.ts', `import './b.ts'${'\n1'.repeat(500)}`)), [
     'src/a.ts: 501 lines',

@@ -36,15 +36,15 @@ function opened(): Hub {
 function noteAges(): void {
   const context = contextOf(opened().replica)
   const followed = context.frontier(frontier)
-  const { log, tail } = followed
-  tail.join()
+  const { log, recentRows } = followed
+  recentRows.join()
   let next = log.nodes
   let reading = Promise.resolve()
   followed.onCommit(() => {
     const now = process.hrtime.bigint()
     const [from, to] = [next, log.nodes]
     next = to
-    const kept = tail.take(from, to, Number.POSITIVE_INFINITY)
+    const kept = recentRows.take(from, to, Number.POSITIVE_INFINITY)
     if (kept?.length === to - from) return void setImmediate(() => note(kept, now)) // behind what is to be sent
     reading = reading.then(async () => {
       for await (const rows of log.scan({ from, to })) note(rows, now)

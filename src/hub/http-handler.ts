@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { HTTP_LIMITS, SOCKET_LIMITS } from '../base/limits.ts'
-import { Owners } from '../projection/ownership-store.ts'
+import { OwnershipStore } from '../projection/ownership-store.ts'
 import { contextOf, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { ConcurrencyLimit } from './concurrency-limit.ts'
@@ -67,7 +67,7 @@ export class HttpHandler {
     this.#context = context
     this.#openRead = options.openRead
     const snapshots = new SnapshotCache(replica)
-    const owners = new Owners(context)
+    const owners = new OwnershipStore(context)
     const published = new PublishedEntries(context.store.records)
     const { baseUrl } = options
     const hub: HubContext = {

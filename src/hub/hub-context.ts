@@ -1,6 +1,6 @@
 // State that the routes of a hub share. The HTTP handler makes one per hub.
 
-import type { Owners } from '../projection/ownership-store.ts'
+import type { OwnershipStore } from '../projection/ownership-store.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import type { HubCounters } from './counters.ts'
 import type { EventCursors } from './event-cursor.ts'
@@ -11,7 +11,7 @@ import type { SnapshotCache } from './snapshot-cache.ts'
 export interface HubContext {
   readonly context: ReplicaContext
   readonly snapshots: SnapshotCache
-  readonly owners: Owners
+  readonly owners: OwnershipStore
   readonly intake: PublicationIntake
   readonly served: ServedEntries
   readonly cursors: EventCursors

@@ -12,7 +12,7 @@ import { verify } from '../crypto/ed25519.ts'
 import { parseInstant } from '../json/instant.ts'
 import { parseJson, printJson } from '../json/json.ts'
 import { JsonNumber } from '../json/value.ts'
-import type { Owners } from '../projection/ownership-store.ts'
+import type { OwnershipStore } from '../projection/ownership-store.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import type { RecordChange, Records } from '../store/store.ts'
 import { judgePublication } from '../vela/federation/ownership.ts'
@@ -137,7 +137,7 @@ export type ReadContent = () => NonNullable<Parameters<typeof judgePublication>[
 
 export interface PublicationIntakeOptions {
   readonly context: ReplicaContext
-  readonly owners: Owners
+  readonly owners: OwnershipStore
   readonly published: PublishedEntries
 }
 

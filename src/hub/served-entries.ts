@@ -4,7 +4,7 @@
 // not match. Spec: protocol/http.md, H10 to H13.
 
 import { hasCode } from '../base/errors.ts'
-import type { Owners } from '../projection/ownership-store.ts'
+import type { OwnershipStore } from '../projection/ownership-store.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { type RegistryEntry, signEntry } from '../vela/federation/registry-entry.ts'
@@ -24,7 +24,7 @@ export type ServedEntry =
 export interface ServedEntriesOptions {
   readonly context: ReplicaContext
   readonly snapshots: SnapshotCache
-  readonly owners: Owners
+  readonly owners: OwnershipStore
   readonly published: PublishedEntries
   readonly baseUrl: () => string
 }

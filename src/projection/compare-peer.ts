@@ -25,7 +25,7 @@ import { CONFLICT_DETECTED } from '../vela/payloads.ts'
 import { ABSENT, isAboutPresence, PRESENT } from '../vela/resolution/field-values.ts'
 import { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier } from './fetch-frontier.ts'
 import { exportFrontier } from './files/snapshot.ts'
-import { Owners } from './ownership-store.ts'
+import { OwnershipStore } from './ownership-store.ts'
 
 /** How to compare. */
 export interface CompareOptions extends FetchOptions {
@@ -109,7 +109,7 @@ const OUTCOMES = {
   UnverifiedEntry: 'unverified_peer_entry',
 } as const
 
-interface Wanted {
+interface ComparisonRequest {
   readonly from: CompareWith
   readonly options: CompareOptions
 }
@@ -117,7 +117,7 @@ interface Wanted {
 async function fetchTheirs(
   context: ReplicaContext,
   frontier: string,
-  wanted: Wanted,
+  wanted: ComparisonRequest,
 ): Promise<{ peer: string; found: Found }> {
   const { from, options } = wanted
   if ('file' in from) return { peer: from.name, found: { kind: 'Frontier', file: readWhole(from.file) } }
@@ -128,7 +128,7 @@ async function fetchTheirs(
     if (fetched.kind === 'Fetched') return { peer, found: { kind: 'Frontier', file: readWhole(fetched.content) } }
     throw notFetched(fetched.url, fetched.reason, fetched.status)
   }
-  const ownerKey = options.ownerKey ?? (await new Owners(context).known(context.frontier(frontier)))
+  const ownerKey = options.ownerKey ?? (await new OwnershipStore(context).known(context.frontier(frontier)))
   const found = await discoverPeerFrontier(place.url, frontier, { ...options, ownerKey })
   switch (found.kind) {
     case 'Resolved':

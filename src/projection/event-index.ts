@@ -30,7 +30,7 @@ export class EventIndex {
   /** The event of each node. */
   readonly #eventOf: number[] = []
   /** All nodes of events that several nodes carry. */
-  readonly #twins = new Map<number, number[]>()
+  readonly #duplicates = new Map<number, number[]>()
   readonly #restricted = new Map<number, Restricted>()
   /** Nodes whose text is not here: they change nothing. */
   readonly #absent = new Set<number>()
@@ -38,16 +38,16 @@ export class EventIndex {
   /** Adds the next node; equal events have equal `eventKey`s. Returns the event. */
   add(
     eventKey: string,
-    node: { event: Uint8Array | undefined; key: Uint8Array; standing: (key: Uint8Array) => boolean },
+    node: { event: Uint8Array | undefined; key: Uint8Array; isAuthoritative: (key: Uint8Array) => boolean },
   ): number {
     const seq = this.#eventOf.length
     const event = this.#events.get(eventKey) ?? seq
     this.#eventOf.push(event)
     if (event === seq) this.#events.set(eventKey, seq)
-    else this.#twins.set(event, [...(this.#twins.get(event) ?? [event]), seq])
+    else this.#duplicates.set(event, [...(this.#duplicates.get(event) ?? [event]), seq])
     const key = node.key.slice()
     if (node.event === undefined) this.#absent.add(seq)
-    else if (needsRegisteredSigner(node.event)) this.#restricted.set(seq, { key, counts: node.standing(key) })
+    else if (needsRegisteredSigner(node.event)) this.#restricted.set(seq, { key, counts: node.isAuthoritative(key) })
     return event
   }
 
@@ -61,16 +61,16 @@ export class EventIndex {
 
   /** Returns the authoritative nodes of an event. */
   nodesOf(event: number): number[] {
-    return (this.#twins.get(event) ?? [event]).filter(seq => this.counts(seq))
+    return (this.#duplicates.get(event) ?? [event]).filter(seq => this.counts(seq))
   }
 
   /** Reevaluates all nodes after a change of the registry. Returns the nodes that changed. */
-  recheck(standing: (key: Uint8Array) => boolean): number[] {
+  recheck(isAuthoritative: (key: Uint8Array) => boolean): number[] {
     const changed: number[] = []
     const known = new Map<string, boolean>()
     for (const [seq, restricted] of this.#restricted) {
       const hex = toHex(restricted.key)
-      const counts = known.get(hex) ?? standing(restricted.key)
+      const counts = known.get(hex) ?? isAuthoritative(restricted.key)
       known.set(hex, counts)
       if (counts === restricted.counts) continue
       restricted.counts = counts

@@ -15,10 +15,10 @@ import type { FetchOutcome, FetchRequest } from '../vela/federation/http-exchang
 import { continuePeerFetch, type PeerFetchResult, startPeerFetch } from '../vela/federation/peer-fetch.ts'
 import type { ContentHashes } from '../vela/files/received-file.ts'
 import { contentHashes } from '../vela/hashes/snapshot-hash.ts'
-import { type AnswerOptions, fetchAnswer } from './http-get.ts'
+import { fetchOnce, type RequestOptions } from './http-get.ts'
 
 /** Network limits and permissions of a fetch. */
-export interface FetchOptions extends Omit<AnswerOptions, 'policy' | 'send'> {
+export interface FetchOptions extends Omit<RequestOptions, 'policy' | 'send'> {
   /**
    * Allow all hosts of this machine and of private networks. Default: only the host that the caller
    * names.
@@ -81,7 +81,7 @@ export async function fetchPeerFrontier(
  */
 export function postTo(url: string, body: string, options: FetchOptions = {}): Promise<FetchOutcome> {
   const request = { url, bytesMax: FETCH_LIMITS.entryBytesMax }
-  return fetchAnswer(request, { ...options, policy: policyOf(url, options), send: body })
+  return fetchOnce(request, { ...options, policy: policyOf(url, options), send: body })
 }
 
 /** Returns the HTTP URL of a hub, which is on the port of its WebSocket. */
@@ -95,7 +95,7 @@ function policyOf(url: string, { allowPrivate = false, allowPlain = false }: Fet
 }
 
 function answerTo(request: FetchRequest, policy: FetchPolicy, options: FetchOptions): Promise<FetchOutcome> {
-  return fetchAnswer(request, { ...options, policy })
+  return fetchOnce(request, { ...options, policy })
 }
 
 /** Computes both kinds of hashes in one reading of the content, which may be large. */

@@ -85,11 +85,11 @@ export class FrontierProjection {
   /** Serializes the acceptance of proposals, so that each sees the results of earlier ones. */
   readonly acceptances = new Mutex()
   readonly #parts: ViewParts
-  readonly #settleLog: ResolutionLog
+  readonly #resolutionLog: ResolutionLog
   #contested: ContestedConflict = { between: [], listed: [] }
-  #replaying: Replayer | undefined
-  #isReplaying = false
-  #openings = new ConflictTracker()
+  #replayer: Replayer | undefined
+  #isUpdating = false
+  #tracker = new ConflictTracker()
   /** Nodes before this number opened no conflicts. A call without a number looks from here on. */
   #noted: number
   readonly #mutex = new Mutex()
@@ -106,7 +106,7 @@ export class FrontierProjection {
   constructor(parts: ViewParts) {
     this.#parts = parts
     this.#noted = parts.log.nodes
-    this.#settleLog = new ResolutionLog(parts)
+    this.#resolutionLog = new ResolutionLog(parts)
   }
 
   /** Name of the frontier. */
@@ -116,7 +116,7 @@ export class FrontierProjection {
 
   /** Whether it is in memory: an update then costs what came since. */
   get isLoaded(): boolean {
-    return this.#replaying !== undefined
+    return this.#replayer !== undefined
   }
 
   /**
@@ -128,7 +128,7 @@ export class FrontierProjection {
     const { nodes } = this.#parts.log
     if (nodes <= VIEW_LIMITS.loadNodesMax) return true
     if (!isAwaited) return this.isLoaded
-    return this.isLoaded && !this.#isReplaying && nodes <= VIEW_LIMITS.awaitedNodesMax
+    return this.isLoaded && !this.#isUpdating && nodes <= VIEW_LIMITS.awaitedNodesMax
   }
 
   /**
@@ -185,7 +185,7 @@ export class FrontierProjection {
 
   /** Returns recorded conflicts and resolutions of the log, under the present actors. */
   settled(): Promise<Settled> {
-    return this.#mutex.run(async () => this.#settleLog.settled((await this.#advance()).view.authorities.actors))
+    return this.#mutex.run(async () => this.#resolutionLog.settled((await this.#advance()).view.authorities.actors))
   }
 
   /**
@@ -199,7 +199,7 @@ export class FrontierProjection {
   async #noteMerged(from: number, facts: JournalFacts): Promise<ConflictSummary[]> {
     const { nodes } = await this.#advance(from)
     this.#looked(from, nodes)
-    const found = this.#openings.since(from)
+    const found = this.#tracker.since(from)
     const fresh = found.filter(({ recorded }) => !recorded)
     if (fresh.length > 0)
       await this.#record(
@@ -231,34 +231,34 @@ export class FrontierProjection {
   async #advance(from = this.#noted): Promise<Replayer> {
     const { log, registry, hubId, initialState } = this.#parts
     const to = log.nodes
-    this.#isReplaying = true
+    this.#isUpdating = true
     try {
       const target = {
         initialState: initialState === undefined ? NO_SEEDS : await initialState(),
         registry: registry.changes,
-        standing: (key: Uint8Array) => isAuthoritativeKey(registry, hubId, key),
+        isAuthoritative: (key: Uint8Array) => isAuthoritativeKey(registry, hubId, key),
         onProgress: (progress: ReplayProgress) => this.#progress.emit(progress),
       }
-      this.#replaying ??= new Replayer(log, target.initialState)
+      this.#replayer ??= new Replayer(log, target.initialState)
       for (const stop of [Math.min(this.#noted, from), from])
-        if (this.#replaying.nodes < stop) await this.#step(this.#replaying, { ...target, to: stop })
-      await this.#step(this.#replaying, { ...target, to })
-      return this.#replaying
+        if (this.#replayer.nodes < stop) await this.#step(this.#replayer, { ...target, to: stop })
+      await this.#step(this.#replayer, { ...target, to })
+      return this.#replayer
     } catch (error) {
       // A partial update is dropped; the next call starts again.
-      this.#replaying = undefined
-      this.#openings = new ConflictTracker()
+      this.#replayer = undefined
+      this.#tracker = new ConflictTracker()
       throw error
     } finally {
-      this.#isReplaying = false
+      this.#isUpdating = false
     }
   }
 
   async #step(replaying: Replayer, target: Parameters<Replayer['advance']>[0]): Promise<void> {
     const touched = await replaying.advance(target)
     const { view } = replaying
-    this.#contested = contestedIn(view, await this.#settleLog.settled(view.authorities.actors, target.to))
-    this.#openings.update({ view, contested: this.#contested }, touched, target.to)
+    this.#contested = contestedIn(view, await this.#resolutionLog.settled(view.authorities.actors, target.to))
+    this.#tracker.update({ view, contested: this.#contested }, touched, target.to)
   }
 }
 

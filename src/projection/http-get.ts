@@ -16,7 +16,7 @@ import type { FetchOutcome, FetchRequest } from '../vela/federation/http-exchang
 /** Resolves a name to all its addresses, which are checked afterwards. */
 export type Resolve = (host: string) => Promise<readonly { readonly address: string; readonly family: number }[]>
 
-export interface AnswerOptions {
+export interface RequestOptions {
   readonly policy: FetchPolicy
   readonly signal?: AbortSignal
   /** JSON to POST. A response with any status then has a body. */
@@ -36,7 +36,7 @@ export interface AnswerOptions {
  * Makes the request. Faults of the other side are outcomes, not errors.
  * @throws ReplicaError ERR_ABORTED; ERR_PEER_URL for a URL that the policy refuses
  */
-export function fetchAnswer(request: FetchRequest, options: AnswerOptions): Promise<FetchOutcome> {
+export function fetchOnce(request: FetchRequest, options: RequestOptions): Promise<FetchOutcome> {
   const { policy, signal, bodyBytesMax = FETCH_LIMITS.frontierBytesMax } = options
   checkFetchUrl(request.url, policy)
   if (signal?.aborted) return Promise.reject(abortError(signal, 'the fetch was aborted'))
@@ -66,7 +66,7 @@ class Answer {
     this.#settle = settle
   }
 
-  ask(url: URL, options: AnswerOptions): void {
+  ask(url: URL, options: RequestOptions): void {
     const { policy, ca, send } = options
     const allowPrivate = mayBePrivate(url.href, policy)
     const idle = within(options.idleMsMax, FETCH_LIMITS.answerIdleMsMax)
@@ -81,7 +81,7 @@ class Answer {
         ...(send !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(send) }),
       },
       maxHeaderSize: FETCH_LIMITS.answerHeaderBytesMax,
-      lookup: judgedLookup(options.resolve ?? resolveAll, { allowPrivate }),
+      lookup: checkedLookup(options.resolve ?? resolveAll, { allowPrivate }),
       // Even if the environment disables certificate checks.
       rejectUnauthorized: true,
       ...(ca === undefined ? {} : { ca }),
@@ -182,7 +182,7 @@ function headerFault(headers: http.IncomingHttpHeaders, bytesMax: number): strin
 /**
  * One private address among several is refused, because the name's owner controls which is dialed.
  */
-function judgedLookup(resolve: Resolve, { allowPrivate }: { allowPrivate: boolean }): LookupFunction {
+function checkedLookup(resolve: Resolve, { allowPrivate }: { allowPrivate: boolean }): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname).then(
       found => {

@@ -11,7 +11,7 @@ import { type ContestedConflict, firstOf, type ListedConflict, listedComputed } 
 /** A conflict as reports and the journal list it, without values. */
 export type ConflictSummary = Omit<ListedConflict, 'values'>
 
-interface Opening {
+interface OpenedEntry {
   readonly conflict: ConflictSummary
   /**
    * Full id of the finding, which the conflict may have shortened; undefined for a conflict that
@@ -27,7 +27,7 @@ interface Opening {
 export class ConflictTracker {
   /** Ids of the open conflicts per finding; under undefined those between resolutions alone. */
   readonly #open = new Map<string | undefined, ReadonlySet<string>>()
-  #latest: Opening[] = []
+  #latest: OpenedEntry[] = []
 
   /** Compares these findings with their state before; the log now has `nodes` nodes. */
   update(now: { view: View; contested: ContestedConflict }, findings: Iterable<string>, nodes: number): void {
@@ -54,7 +54,7 @@ export class ConflictTracker {
   }
 
   /** Returns the open conflicts that nodes from this one on opened, in the order of detection. */
-  since(seq: number): Opening[] {
+  since(seq: number): OpenedEntry[] {
     return this.#latest.filter(({ nodes }) => nodes > seq)
   }
 

@@ -28,7 +28,7 @@ import {
 /** No key is the empty string. */
 const NOBODY = ''
 
-export class Owners {
+export class OwnershipStore {
   readonly #context: ReplicaContext
   readonly #known = new Map<string, Promise<OwnershipState>>()
   readonly #mutex = new Mutex()

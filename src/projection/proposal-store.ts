@@ -12,7 +12,7 @@ import { type Proposal, printProposal, readProposal } from '../vela/resolution/p
 
 const { proposalsMax, proposalBytesMax } = SETTLE_LIMITS
 
-export class Proposals {
+export class ProposalStore {
   readonly #records: Records
   readonly #prefix: string
 

@@ -36,7 +36,7 @@ export interface ReplayStep {
   readonly initialState: InitialState
   /** A number that changes with each change of the registry. */
   readonly registry: number
-  readonly standing: (key: Uint8Array) => boolean
+  readonly isAuthoritative: (key: Uint8Array) => boolean
   /** Called from time to time. Must be cheap and must not throw. */
   readonly onProgress?: ((progress: ReplayProgress) => void) | undefined
 }
@@ -119,14 +119,14 @@ export class Replayer {
   }
 
   /** Reads new nodes. Returns the known events that have a further node. */
-  async #gather({ to, standing, onProgress }: ReplayStep): Promise<Set<number>> {
+  async #gather({ to, isAuthoritative, onProgress }: ReplayStep): Promise<Set<number>> {
     const gained = new Set<number>()
     for await (const rows of this.#log.scan({ from: this.nodes, to })) {
       for (const { seq, bytes, digest, parents } of rows) {
         const { label, event, text, key } = decodeNode(bytes)
         this.#order.add({ label, event, digest, parents })
         this.#ancestry.add(parents)
-        const carried = this.#carriers.add(this.#order.eventKey(seq), { event: text, key, standing })
+        const carried = this.#carriers.add(this.#order.eventKey(seq), { event: text, key, isAuthoritative })
         if (carried !== seq) gained.add(carried)
       }
       onProgress?.({ read: this.nodes, total: to, replayed: 0 })
@@ -136,11 +136,11 @@ export class Replayer {
   }
 
   /** Returns the first place of a node whose authority changed with the registry. */
-  #recheck({ registry, standing }: ReplayStep, gained: Set<number>): number {
+  #recheck({ registry, isAuthoritative }: ReplayStep, gained: Set<number>): number {
     if (registry === this.#registry) return this.nodes
     this.#registry = registry
     let first = this.nodes
-    for (const seq of this.#carriers.recheck(standing)) {
+    for (const seq of this.#carriers.recheck(isAuthoritative)) {
       gained.add(this.#carriers.eventOf(seq))
       first = Math.min(first, this.#order.placeOf(seq))
     }

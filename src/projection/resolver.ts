@@ -35,7 +35,7 @@ import {
 } from '../vela/state/field-conflicts.ts'
 import type { Sides } from './compare-peer.ts'
 import { FrontierProjection } from './frontier-projection.ts'
-import { Proposals } from './proposal-store.ts'
+import { ProposalStore } from './proposal-store.ts'
 
 /** The chosen value: that of one side, that of an event, or a value as JSON text. */
 export type Choice = { readonly side: 'ours' | 'theirs' } | { readonly event: string } | { readonly value: string }
@@ -75,14 +75,14 @@ export class ConflictResolver {
   readonly #context: ReplicaContext
   readonly #name: string
   readonly #projection: FrontierProjection
-  readonly #proposals: Proposals
+  readonly #proposals: ProposalStore
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */
   constructor(replica: Replica, frontier: string) {
     this.#context = contextOf(replica)
     this.#projection = FrontierProjection.of(this.#context, frontier)
     this.#name = frontier
-    this.#proposals = new Proposals(this.#context.store.records, frontier)
+    this.#proposals = new ProposalStore(this.#context.store.records, frontier)
   }
 
   /**
@@ -198,7 +198,7 @@ export class ConflictResolver {
    * Returns the choice as a value, which means the same in every replay and at a peer that lacks
    * the event.
    */
-  async #choose(conflict: string, from: Chosen): Promise<{ value: Json } | undefined> {
+  async #choose(conflict: string, from: ChoiceContext): Promise<{ value: Json } | undefined> {
     const { subject, computed, draft } = from
     const { choice } = draft
     if (choice === undefined) {
@@ -238,7 +238,7 @@ export class ConflictResolver {
    * Returns the recorded value of one side.
    * @throws ReplicaError ERR_PROPOSAL
    */
-  async #recordedValue(conflict: string, side: 'ours' | 'theirs', subject: Chosen['subject']): Promise<Json> {
+  async #recordedValue(conflict: string, side: 'ours' | 'theirs', subject: ChoiceContext['subject']): Promise<Json> {
     const presence = subject && presenceOf(subject.kind, side)
     if (presence !== undefined) return presence
     const sides = await recordedSides(this.#context, this.#name, conflict)
@@ -254,7 +254,7 @@ export class ConflictResolver {
    * Returns the value that an event set, which is in effect or was before a resolution.
    * @throws ReplicaError ERR_EVENT_TARGET, ERR_PROPOSAL
    */
-  async #valueSetBy(event: string, subject: Chosen['subject']): Promise<Json> {
+  async #valueSetBy(event: string, subject: ChoiceContext['subject']): Promise<Json> {
     const field = subject && fieldOf(subject.kind)
     if (subject === undefined || field === undefined)
       throw new ReplicaError('ERR_PROPOSAL', 'no event sets the field of this conflict: choose a value')
@@ -271,7 +271,7 @@ export class ConflictResolver {
 }
 
 /** Context of a choice. */
-interface Chosen {
+interface ChoiceContext {
   /** Undefined if nothing here states it. */
   readonly subject: ConflictSubject | undefined
   /** Undefined for a conflict that is recorded. */

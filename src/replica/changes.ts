@@ -30,10 +30,10 @@ export interface ChangesOptions {
 }
 
 /**
- * Returns the stream. It also ends when `over` fires, which means that the replica closes.
+ * Returns the stream. It also ends when `closed` fires, which means that the replica closes.
  * @throws ReplicaError ERR_USAGE for a number after the end of the log
  */
-export function changesOf(frontier: Frontier, options: ChangesOptions, over: AbortSignal): AsyncGenerator<NodeView> {
+export function changesOf(frontier: Frontier, options: ChangesOptions, closed: AbortSignal): AsyncGenerator<NodeView> {
   const { nodes, name } = frontier.log
   const { since = nodes, signal } = options
   if (!Number.isSafeInteger(since) || since < 0) throw new ReplicaError('ERR_USAGE', `not a sequence number: ${since}`)
@@ -43,7 +43,7 @@ export function changesOf(frontier: Frontier, options: ChangesOptions, over: Abo
       facts,
     })
   }
-  const until = signal === undefined ? over : AbortSignal.any([signal, over])
+  const until = signal === undefined ? closed : AbortSignal.any([signal, closed])
   return read(frontier, { ...options, since }, until)
 }
 

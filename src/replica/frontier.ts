@@ -17,7 +17,7 @@ export class Frontier {
   readonly gate: Gate
   readonly documents: Documents
   /** Recently committed rows, for live channels. */
-  readonly tail = new RecentRows()
+  readonly recentRows = new RecentRows()
   readonly #commits = new Emitter()
   readonly #mutex = new Mutex()
 
@@ -27,7 +27,7 @@ export class Frontier {
     this.held = held
     this.registry = registry
     const onCommitted = (nodes: readonly NodeEntry[], firstSeq: number): void => {
-      this.tail.add(nodes, firstSeq)
+      this.recentRows.add(nodes, firstSeq)
       this.#commits.emit()
     }
     this.gate = new Gate({ ...parts, onCommitted })

@@ -16,7 +16,7 @@ export interface ReplayOptions {
    * `once` (the default): nodes that carry the same event appear once, at the first place. `all`:
    * every node appears.
    */
-  readonly twins?: 'once' | 'all'
+  readonly duplicates?: 'once' | 'all'
   readonly signal?: AbortSignal
 }
 
@@ -29,7 +29,7 @@ export async function replaySeqs(log: NodeReader, options: ReplayOptions = {}): 
   const walk = topologicalSort(graph)
   for (;;) {
     const step = walk.next()
-    if (step.done) return options.twins === 'all' ? step.value : firstOfEach(step.value, graph)
+    if (step.done) return options.duplicates === 'all' ? step.value : firstOfEach(step.value, graph)
     await yieldToEventLoop()
     if (options.signal?.aborted) throw abortError(options.signal, 'the replay order was aborted')
   }

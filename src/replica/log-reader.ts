@@ -21,9 +21,9 @@ const LOOKUPS_AT_ONCE = 1024
  */
 export async function* inReplayOrder(
   log: NodeReader,
-  options: { reverse: boolean; twins: 'once' | 'all' },
+  options: { reverse: boolean; duplicates: 'once' | 'all' },
 ): AsyncGenerator<NodeRow[]> {
-  const seqs = await replaySeqs(log, { twins: options.twins })
+  const seqs = await replaySeqs(log, { duplicates: options.duplicates })
   if (options.reverse) seqs.reverse()
   for (let from = 0; from < seqs.length; from += READ_BATCH) {
     yield await log.read([...seqs.subarray(from, from + READ_BATCH)])
@@ -124,13 +124,13 @@ export function nodesOf(log: FrontierStore, options: NodesOptions): AsyncGenerat
   const batches =
     order === 'arrival'
       ? log.scan({ from: since, to: log.nodes, reverse })
-      : inReplayOrder(log, { reverse, twins: 'all' })
+      : inReplayOrder(log, { reverse, duplicates: 'all' })
   return views(batches, signal)
 }
 
 /** Yields the events in replay order, each once even if several nodes carry it. */
 export function eventsOf(log: FrontierStore, signal: AbortSignal | undefined): AsyncGenerator<NodeView> {
-  return views(inReplayOrder(log, { reverse: false, twins: 'once' }), signal)
+  return views(inReplayOrder(log, { reverse: false, duplicates: 'once' }), signal)
 }
 
 /**

@@ -127,7 +127,7 @@ export class ReplicaContext {
     const frontier = this.frontiers.get(name)
     if (frontier?.registry.byKey(key) === undefined) return
     this.peerSync.of(frontier, toHex(key)).then(
-      standing => ('direction' in news ? standing.round(news) : standing.channel(news)),
+      syncState => ('direction' in news ? syncState.round(news) : syncState.channel(news)),
       () => {}, // a store that can't be read fails other calls too
     )
   }

@@ -47,18 +47,18 @@ export function peerStatus(
   known: PeerSyncHandle,
   { heldKeys, now }: { heldKeys: readonly string[]; now: string },
 ): PeerStatus {
-  const { standing } = known
+  const { syncState } = known
   const log = known.log()
-  const equal = isEqual(standing, log)
-  const isExchanged = standing.exchangedAt !== ''
-  const heldHere = standing.heldHere > 0 ? heldKeys : []
-  const common = Math.min(standing.common, log.count)
-  const behind = equal ? 0 : standing.theirs.count - common
+  const equal = isEqual(syncState, log)
+  const isExchanged = syncState.exchangedAt !== ''
+  const heldHere = syncState.heldHere > 0 ? heldKeys : []
+  const common = Math.min(syncState.common, log.count)
+  const behind = equal ? 0 : syncState.theirs.count - common
   // Logs with different heads differ by at least one node, even if the common count is inexact.
   const ahead = equal || !isExchanged ? 0 : Math.max(log.count - common, behind === 0 ? 1 : 0)
   // A peer with an open session to this hub is reachable, even if dialing it fails.
-  const isFailing = standing.failedAt !== '' && known.guests.size === 0
-  const since = standing.differsAt || standing.exchangedAt
+  const isFailing = syncState.failedAt !== '' && known.inbound.size === 0
+  const since = syncState.differsAt || syncState.exchangedAt
   return {
     id,
     url,
@@ -67,23 +67,23 @@ export function peerStatus(
     link: known.phase ?? null,
     behind,
     ahead,
-    heldKeys: equal ? [] : [...new Set([...heldHere, ...standing.heldThereKeys])],
-    lastExchange: standing.exchangedAt || null,
-    unreachableSince: isFailing ? standing.failedAt : null,
-    failure: isFailing ? { code: standing.failureCode, message: standing.failure } : null,
+    heldKeys: equal ? [] : [...new Set([...heldHere, ...syncState.heldThereKeys])],
+    lastExchange: syncState.exchangedAt || null,
+    unreachableSince: isFailing ? syncState.failedAt : null,
+    failure: isFailing ? { code: syncState.failureCode, message: syncState.failure } : null,
     lagEvents: behind + ahead,
     lagSeconds: lagOf({ equal: equal && isExchanged, since, now }),
   }
 }
 
 function wordFor(
-  { standing }: PeerSyncHandle,
+  { syncState }: PeerSyncHandle,
   { equal, heldHere, behind }: { equal: boolean; heldHere: boolean; behind: number },
 ): PeerState {
-  if (standing.exchangedAt === '') return 'unknown'
+  if (syncState.exchangedAt === '') return 'unknown'
   if (equal) return 'in sync'
-  if (heldHere || standing.heldThere > 0) return 'held'
-  if (standing.refusedHere > 0 || standing.refusedThere > 0) return 'forked'
+  if (heldHere || syncState.heldThere > 0) return 'held'
+  if (syncState.refusedHere > 0 || syncState.refusedThere > 0) return 'forked'
   return behind > 0 ? 'behind' : 'ahead'
 }
 

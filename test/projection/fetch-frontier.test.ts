@@ -9,7 +9,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ReplicaError } from '../../src/base/errors.ts'
 import { FETCH_LIMITS } from '../../src/base/limits.ts'
-import { fetchAnswer } from '../../src/projection/http-get.ts'
+import { fetchOnce } from '../../src/projection/http-get.ts'
 import { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier } from '../../src/projection/index.ts'
 import * as vela from '../../src/vela/index.ts'
 import { scratch, skip } from '../shared-data.ts'
@@ -110,12 +110,12 @@ test('a name that resolves to a private address is not dialled, also among publi
   const local = { address: '127.0.0.1', family: 4 }
   for (const found of [[local], [{ address: '93.184.215.14', family: 4 }, local], []]) {
     const policy = { allowPrivate: false, allowPlain: true, named: `http://hub.example:${server.port}` }
-    const outcome = await fetchAnswer({ url, bytesMax: 9999 }, { policy, resolve: async () => found })
+    const outcome = await fetchOnce({ url, bytesMax: 9999 }, { policy, resolve: async () => found })
     assert.match('error' in outcome ? outcome.error : '', /private network|no address/)
   }
   assert.equal(server.asked, [])
   const policy = { allowPrivate: true, allowPlain: true }
-  const outcome = await fetchAnswer({ url, bytesMax: 9999 }, { policy, resolve: async () => [local] })
+  const outcome = await fetchOnce({ url, bytesMax: 9999 }, { policy, resolve: async () => [local] })
   assert.ok('status' in outcome && outcome.status === 200)
 })
 
@@ -124,7 +124,7 @@ async function outcomeOf(answer: Answer, options: FetchOptions = {}) {
   await using server = await TestServer.open()
   server.answers.set('/', answer)
   const policy = { allowPrivate: true, allowPlain: true }
-  return await fetchAnswer({ url: `${server.url}/`, bytesMax: 1000 }, { policy, ...options })
+  return await fetchOnce({ url: `${server.url}/`, bytesMax: 1000 }, { policy, ...options })
 }
 
 async function errorOf(answer: Answer, options: FetchOptions = {}): Promise<string> {
@@ -182,7 +182,7 @@ test('a long body in small pieces comes out as it went in', async () => {
   await using server = await TestServer.open()
   server.answers.set('/', answer)
   const policy = { allowPrivate: true, allowPlain: true }
-  const outcome = await fetchAnswer({ url: `${server.url}/`, bytesMax: sent.length }, { policy })
+  const outcome = await fetchOnce({ url: `${server.url}/`, bytesMax: sent.length }, { policy })
   assert.ok('body' in outcome && sent.equals(outcome.body))
 })
 

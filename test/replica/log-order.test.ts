@@ -59,7 +59,7 @@ test('an event that two nodes carry stands once, at its first place, unless all 
     { event: b, parents: [2], salt: 1 },
   ])
   // a by the second hub is ready at once and least, then whichever b has the lesser digest of the two ready ones.
-  const every = [...(await replaySeqs(log, { twins: 'all' }))]
+  const every = [...(await replaySeqs(log, { duplicates: 'all' }))]
   assert.is(every.length, 4)
   assert.is(every[0], 2)
   const once = [...(await replaySeqs(log))]

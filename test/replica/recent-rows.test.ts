@@ -69,7 +69,7 @@ test('a log is followed to its end as it was, each node once, from the store and
   const all = nodes.map(({ digest }) => Buffer.from(digest).toString('hex'))
   await plant(at, nodes.slice(0, 20))
   assert.equal(await followed(at, 5), all.slice(5, 20))
-  at.context.frontier(FRONTIER).tail.join()
+  at.context.frontier(FRONTIER).recentRows.join()
   await plant(at, nodes.slice(20, 30))
   assert.equal(await followed(at, 5), all.slice(5, 30))
   assert.equal(await followed(at, 25), all.slice(25, 30))

@@ -81,7 +81,7 @@ export class EventStreams {
     const { log } = frontier
     const { stopping } = this.#hub
     const wake = (): void => writer.wake()
-    const unsubscribes = [frontier.tail.join(), frontier.onCommit(wake)]
+    const unsubscribes = [frontier.recentRows.join(), frontier.onCommit(wake)]
     this.#writers.add(writer)
     let next = options.from
     let isHeartbeatDue = true
@@ -134,8 +134,8 @@ export class EventStreams {
 /**
  * Returns rows from the recent ones in memory if they reach back to `from`, else from the store.
  */
-async function rowsFrom({ log, tail }: Frontier, from: number): Promise<readonly Pick<NodeRow, 'bytes'>[]> {
-  return tail.take(from, log.nodes, BATCH_BYTES) ?? rowsAt(log, { from, to: log.nodes, batchBytes: BATCH_BYTES })
+async function rowsFrom({ log, recentRows }: Frontier, from: number): Promise<readonly Pick<NodeRow, 'bytes'>[]> {
+  return recentRows.take(from, log.nodes, BATCH_BYTES) ?? rowsAt(log, { from, to: log.nodes, batchBytes: BATCH_BYTES })
 }
 
 /**

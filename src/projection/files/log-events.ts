@@ -72,17 +72,17 @@ export interface LogSource {
   readonly documents: Pick<Documents, 'read'>
 }
 
-/** Reads a log. Without `standing` every event counts. */
+/** Reads a log. Without `isAuthoritative` every event counts. */
 export async function readLogContents(
   frontier: LogSource,
-  standing: (key: Uint8Array) => boolean = () => true,
+  isAuthoritative: (key: Uint8Array) => boolean = () => true,
 ): Promise<LogContents> {
   const events: LogEvent[] = []
   const links = new Links(await founderKeys(frontier))
   const carriers = new Map<string, number[]>()
   const ancestry = new Ancestry()
   const places = new Map<number, number>()
-  for await (const rows of inReplayOrder(frontier.log, { reverse: false, twins: 'all' })) {
+  for await (const rows of inReplayOrder(frontier.log, { reverse: false, duplicates: 'all' })) {
     for (const { seq, bytes, parents } of rows) {
       const place = ancestry.add(parents.map(parent => places.get(parent)!))
       places.set(seq, place)
@@ -93,7 +93,7 @@ export async function readLogContents(
       if (text === undefined) continue
       const digest = toHex(node.event)
       const others = carriers.get(digest)
-      const counting = !needsRegisteredSigner(text) || standing(node.key) ? [place] : []
+      const counting = !needsRegisteredSigner(text) || isAuthoritative(node.key) ? [place] : []
       carriers.set(digest, [...(others ?? []), ...counting])
       if (others !== undefined) continue
       const head = checkEvent(text)

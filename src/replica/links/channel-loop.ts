@@ -21,7 +21,7 @@ export class LinkChannel {
   readonly ended: Promise<void>
   readonly #session: Session
   readonly #frontier: string
-  readonly #standing: PeerSyncHandle
+  readonly #syncState: PeerSyncHandle
   readonly #network: NetworkHooks
   readonly #hooks: ChannelHooks
   #mode: LiveMode
@@ -35,14 +35,14 @@ export class LinkChannel {
     session: Session
     frontier: string
     mode: LiveMode
-    standing: PeerSyncHandle
+    syncState: PeerSyncHandle
     network: NetworkHooks
     hooks: ChannelHooks
   }) {
     this.#session = parts.session
     this.#frontier = parts.frontier
     this.#mode = parts.mode
-    this.#standing = parts.standing
+    this.#syncState = parts.syncState
     this.#network = parts.network
     this.#hooks = parts.hooks
     this.ended = this.#run()
@@ -99,9 +99,9 @@ export class LinkChannel {
     const { setTimer, random } = this.#network
     this.#hooks.onPhase('catching up')
     const open = this.#session.live(this.#frontier, this.#mode, {
-      onOpened: () => this.#standing.reached(),
+      onOpened: () => this.#syncState.reached(),
       onRound: round => {
-        this.#standing.round(round)
+        this.#syncState.round(round)
         this.#hooks.onRound(round)
       },
     })
@@ -109,12 +109,12 @@ export class LinkChannel {
     try {
       const channel = await open.caughtUp
       this.#refusals = 0
-      this.#standing.channel(channel)
+      this.#syncState.channel(channel)
       this.#hooks.onPhase('live')
       const alarm = setTimer(reopenDelayMs(random), () => this.#stopOpen())
       if (this.#isOver) this.#stopOpen()
       try {
-        this.#standing.channel(await open.done)
+        this.#syncState.channel(await open.done)
       } finally {
         alarm.stop()
       }
@@ -127,7 +127,7 @@ export class LinkChannel {
     if (this.#isOver) return
     this.#refusals += 1
     const known = hasCode(error) ? error : new ReplicaError('ERR_INTERNAL', `unexpected: ${error}`, { cause: error })
-    this.#standing.failed(known)
+    this.#syncState.failed(known)
     this.#hooks.onPhase('waiting')
     this.#hooks.onRefused(known)
     if (this.#isOver) return

@@ -59,11 +59,11 @@ export async function followPeer(
   let isComplete = false
   let admitted = 0
   const from = await beginMerge(context, frontier)
-  const standing = await context.peerSync.of(context.frontier(frontier), key)
+  const syncState = await context.peerSync.of(context.frontier(frontier), key)
   const tell = (): void => {
-    const { failureCode, failure } = standing.standing
+    const { failureCode, failure } = syncState.syncState
     const why = hasFailed && isErrorCode(failureCode) ? { failure: new ReplicaError(failureCode, failure) } : {}
-    const equal = isReached && standing.equal
+    const equal = isReached && syncState.equal
     onState?.({ phase, equal, caughtUp: equal || (isReached && isComplete && mode !== 'both'), ...why })
   }
   const link = new PeerLink({

@@ -41,7 +41,7 @@ export class InboundSession {
   readonly onLive: NonNullable<SessionOptions['onLive']> = (frontier, news, peer) => {
     if (news === 'opened') return this.#opened(frontier, peer)
     this.#context.recordExchange(frontier, peer.key, news)
-    if (!isRound(news)) this.#standing(frontier, standing => standing.guests.set(this, 'live'))
+    if (!isRound(news)) this.#syncState(frontier, syncState => syncState.inbound.set(this, 'live'))
   }
 
   #opened(frontier: string, { key }: PeerIdentity): void {
@@ -49,16 +49,16 @@ export class InboundSession {
     const sessions = this.#open.get(this.#key) ?? new Set()
     this.#open.set(this.#key, sessions.add(this))
     this.#frontiers.add(frontier)
-    this.#standing(frontier, standing => {
-      standing.guests.set(this, 'catching up')
-      standing.reached()
+    this.#syncState(frontier, syncState => {
+      syncState.inbound.set(this, 'catching up')
+      syncState.reached()
     })
   }
 
   /** Called when a channel has ended regularly. */
   closed(frontier: string): void {
     this.#frontiers.delete(frontier)
-    this.#standing(frontier, standing => standing.guests.delete(this))
+    this.#syncState(frontier, syncState => syncState.inbound.delete(this))
   }
 
   /** Called when the session has ended; `error` if it broke. */
@@ -68,15 +68,15 @@ export class InboundSession {
     if (others?.size === 0) this.#open.delete(this.#key)
     const isGone = error !== undefined && !this.#open.has(this.#key)
     for (const frontier of this.#frontiers) {
-      this.#standing(frontier, standing => {
-        standing.guests.delete(this)
-        if (isGone && standing.link !== 'live') standing.failed(error)
+      this.#syncState(frontier, syncState => {
+        syncState.inbound.delete(this)
+        if (isGone && syncState.link !== 'live') syncState.failed(error)
       })
     }
   }
 
   /** Runs the updates in order. Sessions of unregistered keys are not tracked. */
-  #standing(name: string, note: (standing: PeerSyncHandle) => void): void {
+  #syncState(name: string, note: (syncState: PeerSyncHandle) => void): void {
     const frontier = this.#context.frontiers.get(name)
     if (frontier?.registry.byKey(Buffer.from(this.#key, 'hex')) === undefined) return
     // A store that can't be read fails other calls too.

@@ -18,7 +18,7 @@ export interface LinkHooks {
   /** Called after each reported round. Must not throw. */
   readonly onRound?: (frontier: string, round: LiveRound) => void
   /** Called when the phase of a frontier's channel has changed and is recorded. Must not throw. */
-  readonly onPhase?: (frontier: string, phase: LinkPhase, standing: PeerSyncHandle) => void
+  readonly onPhase?: (frontier: string, phase: LinkPhase, syncState: PeerSyncHandle) => void
 }
 
 /** A frontier to carry, and the peer's name there. */
@@ -30,7 +30,7 @@ export interface Subscription {
 
 interface Carried {
   wanted: Subscription
-  readonly standing: PeerSyncHandle
+  readonly syncState: PeerSyncHandle
   readonly unsubscribe: () => void
   channel?: LinkChannel
 }
@@ -97,10 +97,10 @@ export class PeerLink {
     }
     const { context, key } = this.#parts
     const frontier: Frontier = context.frontier(name)
-    const standing = await context.peerSync.of(frontier, key)
+    const syncState = await context.peerSync.of(frontier, key)
     if (this.#stopping !== undefined) return
-    const unsubscribe = frontier.onCommit(() => standing.grown())
-    const added: Carried = { wanted, standing, unsubscribe }
+    const unsubscribe = frontier.onCommit(() => syncState.grown())
+    const added: Carried = { wanted, syncState, unsubscribe }
     this.#carried.set(name, added)
     if (this.#session !== undefined) this.#openOn(this.#session, added)
   }
@@ -108,7 +108,7 @@ export class PeerLink {
   async #drop(name: string, carried: Carried): Promise<void> {
     this.#carried.delete(name)
     carried.unsubscribe()
-    if (this.#parts.isSupervised) carried.standing.link = undefined
+    if (this.#parts.isSupervised) carried.syncState.link = undefined
     await this.#bounded(carried.channel?.stop())
   }
 
@@ -162,14 +162,14 @@ export class PeerLink {
   }
 
   #openOn(session: Session, carried: Carried): void {
-    const { wanted, standing } = carried
+    const { wanted, syncState } = carried
     const { frontier, mode } = wanted
     const { network, hooks } = this.#parts
     carried.channel = new LinkChannel({
       session,
       frontier,
       mode,
-      standing,
+      syncState,
       network,
       hooks: {
         onRound: round => hooks?.onRound?.(frontier, round),
@@ -187,8 +187,8 @@ export class PeerLink {
       context.emit({ kind: 'session', message: `${peer} is reachable again`, facts: { frontier, peer } })
       this.#isTold = false
     }
-    if (isSupervised) carried.standing.link = phase
-    hooks?.onPhase?.(frontier, phase, carried.standing)
+    if (isSupervised) carried.syncState.link = phase
+    hooks?.onPhase?.(frontier, phase, carried.syncState)
   }
 
   /** Closes a connection on which every channel is refused. */
@@ -202,7 +202,7 @@ export class PeerLink {
   /** Reports a failure once until the peer is reached again. */
   #failed(error: ReplicaError): void {
     const { context, url } = this.#parts
-    for (const { standing } of this.#carried.values()) standing.failed(error)
+    for (const { syncState } of this.#carried.values()) syncState.failed(error)
     this.#tellAll('waiting')
     const [first] = this.#carried.values()
     if (this.#isTold || first === undefined) return
@@ -234,9 +234,9 @@ export class PeerLink {
       session.close()
     } else this.#cut.abort()
     await this.#bounded(this.#running)
-    for (const { standing, unsubscribe } of this.#carried.values()) {
+    for (const { syncState, unsubscribe } of this.#carried.values()) {
       unsubscribe()
-      if (this.#parts.isSupervised) standing.link = undefined
+      if (this.#parts.isSupervised) syncState.link = undefined
     }
     this.#carried.clear()
   }

@@ -8,7 +8,7 @@ import type { LogTail } from '../../transport/replica-port.ts'
 import type { Frontier } from '../frontier.ts'
 import { rowsAt } from '../log-reader.ts'
 
-export function followOf({ log, tail }: Frontier, from: number): LogTail {
+export function followOf({ log, recentRows }: Frontier, from: number): LogTail {
   // Count and digest are read in one iteration of the event loop, so that they are consistent.
   const count = log.nodes
   const digest = log.headsDigest()
@@ -18,7 +18,7 @@ export function followOf({ log, tail }: Frontier, from: number): LogTail {
     digest,
     async rows() {
       const rows =
-        tail.take(next, count, FRAME_FILL_BYTES) ??
+        recentRows.take(next, count, FRAME_FILL_BYTES) ??
         (await rowsAt(log, { from: next, to: count, batchBytes: FRAME_FILL_BYTES }))
       next += rows.length
       return { rows, last: next >= count }

@@ -66,79 +66,81 @@ export interface Moment {
 }
 
 /** Updates the state after a channel was reported or has caught up. */
-export function afterChannel(standing: PeerSyncState, channel: Channel, at: Moment): void {
+export function afterChannel(syncState: PeerSyncState, channel: Channel, at: Moment): void {
   const { log } = at
   const said = channel.source?.report
   const took = channel.sink?.result
   const stated = latest(channel.theirs, said, channel.sink?.ended)
   if (stated === undefined) return
-  forgetFaults(standing)
-  standing.theirs = markOf(stated)
-  if (took?.complete) standing.common = channel.sink!.ended.count
-  else if (said?.complete) standing.common = channel.source!.target.count
-  else standing.common = Math.min(log.count - lacking(said), standing.theirs.count - lacking(took))
-  if (took !== undefined) noteHere(standing, took)
-  if (said !== undefined) noteThere(standing, said)
-  settle(standing, at)
+  forgetFaults(syncState)
+  syncState.theirs = markOf(stated)
+  if (took?.complete) syncState.common = channel.sink!.ended.count
+  else if (said?.complete) syncState.common = channel.source!.target.count
+  else syncState.common = Math.min(log.count - lacking(said), syncState.theirs.count - lacking(took))
+  if (took !== undefined) noteHere(syncState, took)
+  if (said !== undefined) noteThere(syncState, said)
+  settle(syncState, at)
 }
 
 /** Updates the state after a round of a live channel. */
-export function afterRound(standing: PeerSyncState, round: LiveRound, at: Moment): void {
+export function afterRound(syncState: PeerSyncState, round: LiveRound, at: Moment): void {
   const { direction, tally, complete, stated } = round
   const theirs = direction === 'out' ? tally : stated
-  if (theirs.count >= standing.theirs.count) standing.theirs = markOf(theirs)
-  standing.common = complete ? Math.max(standing.common, stated.count) : standing.common + tally.admitted + tally.known
-  if (direction === 'out') noteThere(standing, tally)
-  else noteHere(standing, tally)
-  settle(standing, at)
+  if (theirs.count >= syncState.theirs.count) syncState.theirs = markOf(theirs)
+  syncState.common = complete
+    ? Math.max(syncState.common, stated.count)
+    : syncState.common + tally.admitted + tally.known
+  if (direction === 'out') noteThere(syncState, tally)
+  else noteHere(syncState, tally)
+  settle(syncState, at)
 }
 
 /** Updates the state after a failure. `since` is that of the first consecutive failure. */
-export function afterFailure(standing: PeerSyncState, { code, message }: ReplicaError, now: string): void {
-  if (standing.failedAt === '') standing.failedAt = now
-  standing.failureCode = code
-  standing.failure = message
+export function afterFailure(syncState: PeerSyncState, { code, message }: ReplicaError, now: string): void {
+  if (syncState.failedAt === '') syncState.failedAt = now
+  syncState.failureCode = code
+  syncState.failure = message
 }
 
 /** Updates the state after the peer accepted a channel. */
-export function afterReached(standing: PeerSyncState): void {
-  standing.failedAt = standing.failureCode = standing.failure = ''
+export function afterReached(syncState: PeerSyncState): void {
+  syncState.failedAt = syncState.failureCode = syncState.failure = ''
 }
 
 /** Updates the state after our log has grown. */
-export function afterCommit(standing: PeerSyncState, now: string): void {
-  if (standing.differsAt === '') standing.differsAt = now
+export function afterCommit(syncState: PeerSyncState, now: string): void {
+  if (syncState.differsAt === '') syncState.differsAt = now
 }
 
-export function isEqual(standing: PeerSyncState, log: LogPosition): boolean {
-  return standing.theirs.digest === log.digest
+export function isEqual(syncState: PeerSyncState, log: LogPosition): boolean {
+  return syncState.theirs.digest === log.digest
 }
 
-function settle(standing: PeerSyncState, { log, now }: Moment): void {
-  standing.exchangedAt = now
-  afterReached(standing)
-  standing.common = Math.max(0, Math.min(standing.common, log.count, standing.theirs.count))
-  if (!isEqual(standing, log)) return afterCommit(standing, now)
-  forgetFaults(standing)
-  standing.common = log.count
-  standing.equalAt = now
-  standing.differsAt = ''
+function settle(syncState: PeerSyncState, { log, now }: Moment): void {
+  syncState.exchangedAt = now
+  afterReached(syncState)
+  syncState.common = Math.max(0, Math.min(syncState.common, log.count, syncState.theirs.count))
+  if (!isEqual(syncState, log)) return afterCommit(syncState, now)
+  forgetFaults(syncState)
+  syncState.common = log.count
+  syncState.equalAt = now
+  syncState.differsAt = ''
 }
 
-function forgetFaults(standing: PeerSyncState): void {
-  Object.assign(standing, { heldHere: 0, heldThere: 0, heldThereKeys: [], refusedHere: 0, refusedThere: 0 })
+function forgetFaults(syncState: PeerSyncState): void {
+  Object.assign(syncState, { heldHere: 0, heldThere: 0, heldThereKeys: [], refusedHere: 0, refusedThere: 0 })
 }
 
-function noteHere(standing: PeerSyncState, tally: FlowReport): void {
-  standing.heldHere += tally.heldCount
-  standing.refusedHere += tally.refusedCount
+function noteHere(syncState: PeerSyncState, tally: FlowReport): void {
+  syncState.heldHere += tally.heldCount
+  syncState.refusedHere += tally.refusedCount
 }
 
-function noteThere(standing: PeerSyncState, tally: FlowReport): void {
-  standing.heldThere += tally.heldCount
-  standing.refusedThere += tally.refusedCount
-  const keys = new Set([...standing.heldThereKeys, ...tally.held.map(item => toHex(item.key))])
-  standing.heldThereKeys = [...keys].slice(0, LINK_LIMITS.heldKeysMax)
+function noteThere(syncState: PeerSyncState, tally: FlowReport): void {
+  syncState.heldThere += tally.heldCount
+  syncState.refusedThere += tally.refusedCount
+  const keys = new Set([...syncState.heldThereKeys, ...tally.held.map(item => toHex(item.key))])
+  syncState.heldThereKeys = [...keys].slice(0, LINK_LIMITS.heldKeysMax)
 }
 
 /** Returns the latest of these states: a log only grows. */
@@ -164,8 +166,8 @@ export function decodePeerSyncState(bytes: Uint8Array): PeerSyncState {
   try {
     const read = decodeCbor(bytes)
     if (!isLike(read, fresh as unknown as CborValue)) return fresh
-    const standing = read as unknown as PeerSyncState
-    return { ...standing, theirs: { ...standing.theirs } }
+    const syncState = read as unknown as PeerSyncState
+    return { ...syncState, theirs: { ...syncState.theirs } }
   } catch (error) {
     if (hasCode(error, 'ERR_CBOR')) return fresh
     throw error

@@ -58,12 +58,12 @@ export class PeerSyncTracker {
 
   async #open(name: string, frontier: Frontier): Promise<PeerSyncHandle> {
     const record = await this.#records.get(name)
-    const standing = decodePeerSyncState(record ?? new Uint8Array())
-    return new PeerSyncHandle({ name, frontier, standing, now: this.#now, changed: own => this.#changed(own) })
+    const syncState = decodePeerSyncState(record ?? new Uint8Array())
+    return new PeerSyncHandle({ name, frontier, syncState, now: this.#now, changed: own => this.#changed(own) })
   }
 
-  #changed(standing: PeerSyncHandle): void {
-    this.#unwritten.add(standing)
+  #changed(syncState: PeerSyncHandle): void {
+    this.#unwritten.add(syncState)
     this.#alarm ??= this.#setTimer(LINK_LIMITS.recordMsMin, () => {
       this.#alarm = undefined
       this.flush().catch(() => {}) // a store that can't be written fails other calls too
@@ -78,9 +78,9 @@ export class PeerSyncTracker {
     this.#alarm?.stop()
     this.#alarm = undefined
     return this.#writeMutex.run(async () => {
-      const changes = [...this.#unwritten].map(({ name, standing }) => ({
+      const changes = [...this.#unwritten].map(({ name, syncState }) => ({
         key: name,
-        value: encodePeerSyncState(standing),
+        value: encodePeerSyncState(syncState),
       }))
       this.#unwritten.clear()
       if (changes.length > 0) await this.#records.write(changes)
@@ -90,13 +90,13 @@ export class PeerSyncTracker {
 
 export class PeerSyncHandle {
   readonly name: string
-  readonly standing: PeerSyncState
+  readonly syncState: PeerSyncState
   /** Phase of the link that this process keeps; undefined if there is none. */
   link: LinkPhase | undefined
   /**
    * Sessions that the peer opened and that have a live channel for the frontier, with their phase.
    */
-  readonly guests = new Map<object, LinkPhase>()
+  readonly inbound = new Map<object, LinkPhase>()
   readonly #frontier: Frontier
   readonly #now: () => string
   readonly #changed: (own: PeerSyncHandle) => void
@@ -104,42 +104,42 @@ export class PeerSyncHandle {
   constructor(parts: {
     name: string
     frontier: Frontier
-    standing: PeerSyncState
+    syncState: PeerSyncState
     now: () => string
     changed: (own: PeerSyncHandle) => void
   }) {
     this.name = parts.name
-    this.standing = parts.standing
+    this.syncState = parts.syncState
     this.#frontier = parts.frontier
     this.#now = parts.now
     this.#changed = parts.changed
   }
 
   channel(channel: Channel): void {
-    afterChannel(this.standing, channel, { log: this.log(), now: this.#now() })
+    afterChannel(this.syncState, channel, { log: this.log(), now: this.#now() })
     this.#changed(this)
   }
 
   round(round: LiveRound): void {
-    afterRound(this.standing, round, { log: this.log(), now: this.#now() })
+    afterRound(this.syncState, round, { log: this.log(), now: this.#now() })
     this.#changed(this)
   }
 
   failed(error: ReplicaError): void {
-    afterFailure(this.standing, error, this.#now())
+    afterFailure(this.syncState, error, this.#now())
     this.#changed(this)
   }
 
   /** Called when a live channel is open. */
   reached(): void {
-    if (this.standing.failedAt === '') return
-    afterReached(this.standing)
+    if (this.syncState.failedAt === '') return
+    afterReached(this.syncState)
     this.#changed(this)
   }
 
   /** Called when our log has grown. Writes no record. */
   grown(): void {
-    if (this.standing.differsAt === '') afterCommit(this.standing, this.#now())
+    if (this.syncState.differsAt === '') afterCommit(this.syncState, this.#now())
   }
 
   /**
@@ -147,14 +147,14 @@ export class PeerSyncHandle {
    * link is kept.
    */
   get phase(): LinkPhase | undefined {
-    const [first, ...others] = this.guests.values()
+    const [first, ...others] = this.inbound.values()
     if (first === undefined || this.link === 'live') return this.link
     return others.includes('live') ? 'live' : first
   }
 
   /** Whether the heads are equal, as far as known. */
   get equal(): boolean {
-    return isEqual(this.standing, this.log())
+    return isEqual(this.syncState, this.log())
   }
 
   /** Returns our log's present position. */

@@ -237,14 +237,14 @@ export interface LocalSide {
   readonly port: ReplicaPort
 }
 
-export interface Syncing {
+export interface SyncRequest {
   readonly frontier: string
   readonly peer: string
   readonly mode: Mode
 }
 
 /** Pushes or pulls. Returns the report, and journals it if something was received or sent. */
-export async function syncWith(local: LocalSide, sync: Syncing, options: SyncOptions): Promise<SyncReport> {
+export async function syncWith(local: LocalSide, sync: SyncRequest, options: SyncOptions): Promise<SyncReport> {
   const { context } = local
   const from = await beginMerge(context, sync.frontier)
   const report = await runChannel(local, { ...sync, options }, parts => {
@@ -273,19 +273,19 @@ export async function beginMerge(context: ReplicaContext, frontier: string): Pro
 /** Runs one channel with a peer and records the peer's state. */
 async function runChannel<T>(
   { context, port }: LocalSide,
-  { frontier, peer: id, mode, options }: Syncing & { readonly options: SyncOptions },
+  { frontier, peer: id, mode, options }: SyncRequest & { readonly options: SyncOptions },
   report: (parts: { channel: Channel; session: Session }) => T,
 ): Promise<T> {
   const peer = peerOf(context, frontier, id)
-  const standing = await context.peerSync.of(context.frontier(frontier), peer.publicKey)
+  const syncState = await context.peerSync.of(context.frontier(frontier), peer.publicKey)
   try {
     return await withPeer({ context, port, peer }, options, async session => {
       const channel = await session.open(frontier, mode)
-      standing.channel(channel)
+      syncState.channel(channel)
       return report({ channel, session })
     })
   } catch (error) {
-    if (hasCode(error) && !hasCode(error, 'ERR_ABORTED')) standing.failed(error)
+    if (hasCode(error) && !hasCode(error, 'ERR_ABORTED')) syncState.failed(error)
     throw error
   } finally {
     await context.peerSync.flush().catch(() => {}) // fails other calls too
@@ -329,7 +329,7 @@ export async function connectAndChoose(
 }
 
 /** The part of a new replica that a clone needs. */
-interface Fresh {
+interface NewReplica {
   readonly hubId: string
   registry(frontier: string): Pick<FrontierPeers, 'add'>
   adopt(frontier: string, peer: string, options: CloneOptions): Promise<AdoptReport>
@@ -338,16 +338,16 @@ interface Fresh {
 
 /** Registers the hub, adopts its registry on request, and pulls. */
 export async function finishClone(
-  fresh: Fresh,
+  replica: NewReplica,
   from: { url: string; hub: string; frontier: string },
   options: CloneOptions,
 ): Promise<CloneReport> {
   const { url, hub, frontier } = from
   const { key: publicKey, allowPlain = false } = options
-  const id = hub === fresh.hubId ? `${hub}-origin` : hub
-  await fresh.registry(frontier).add({ id, url, publicKey, allowPlain })
-  const list = options.adoptRegistry === true ? { adopted: await fresh.adopt(frontier, id, options) } : {}
-  return { report: await fresh.pull(frontier, id, options), ...list }
+  const id = hub === replica.hubId ? `${hub}-origin` : hub
+  await replica.registry(frontier).add({ id, url, publicKey, allowPlain })
+  const list = options.adoptRegistry === true ? { adopted: await replica.adopt(frontier, id, options) } : {}
+  return { report: await replica.pull(frontier, id, options), ...list }
 }
 
 /** @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN */
@@ -385,7 +385,7 @@ export interface ExchangeReport extends Omit<SyncReport, keyof DirectionReport> 
 }
 
 /** Exchanges nodes in one session. Returns the report, and journals it if something changed. */
-export async function exchangeWith(local: LocalSide, sync: Syncing, options: SyncOptions): Promise<ExchangeReport> {
+export async function exchangeWith(local: LocalSide, sync: SyncRequest, options: SyncOptions): Promise<ExchangeReport> {
   const { context } = local
   const { frontier, peer, mode } = sync
   const from = await beginMerge(context, frontier)
@@ -393,18 +393,18 @@ export async function exchangeWith(local: LocalSide, sync: Syncing, options: Syn
     const { log, registry } = context.frontier(frontier)
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
     const parts = { channel, session, peer }
-    const came = channel.sink === undefined ? undefined : reportOf({ ...parts, mode: 'pull' }, ours)
-    const went = channel.source === undefined ? undefined : reportOf({ ...parts, mode: 'push' }, ours)
-    return join(mode, { came, went, told: reportedByPeer(channel) })
+    const received = channel.sink === undefined ? undefined : reportOf({ ...parts, mode: 'pull' }, ours)
+    const sent = channel.source === undefined ? undefined : reportOf({ ...parts, mode: 'push' }, ours)
+    return join(mode, { received, sent, reported: reportedByPeer(channel) })
   })
   const facts: { [name: string]: string | number } = { peer, heads_digest: report.headsDigest }
-  for (const way of ['in', 'out'] as const) {
-    const { admitted = 0, heldCount = 0, refusedCount = 0 } = report[way] ?? {}
+  for (const direction of ['in', 'out'] as const) {
+    const { admitted = 0, heldCount = 0, refusedCount = 0 } = report[direction] ?? {}
     if (admitted + heldCount + refusedCount === 0) continue
     Object.assign(facts, {
-      [`${way}_admitted`]: admitted,
-      [`${way}_held`]: heldCount,
-      [`${way}_refused`]: refusedCount,
+      [`${direction}_admitted`]: admitted,
+      [`${direction}_held`]: heldCount,
+      [`${direction}_refused`]: refusedCount,
     })
   }
   if (Object.keys(facts).length > 2) await context.journal.write(frontier, `sync.${mode}`, facts)
@@ -414,25 +414,27 @@ export async function exchangeWith(local: LocalSide, sync: Syncing, options: Syn
   return { ...report, ...(await context.observer.afterMerge(merge)) }
 }
 
-interface Ways {
-  readonly came: SyncReport | undefined
-  readonly went: SyncReport | undefined
-  readonly told: MergeReport
+interface Directions {
+  readonly received: SyncReport | undefined
+  readonly sent: SyncReport | undefined
+  readonly reported: MergeReport
 }
 
 /** The report of the sent nodes states the peer's heads last, so it is preferred. */
-function join(mode: Mode, { came, went, told }: Ways): ExchangeReport {
-  const { admitted, known, held, heldCount, refused, refusedCount, note, ...rest } = (went ?? came)!
-  const why = rest.equal ? undefined : ((came?.refusedCount || came?.heldCount ? came.note : undefined) ?? note)
+function join(mode: Mode, { received, sent, reported }: Directions): ExchangeReport {
+  const { admitted, known, held, heldCount, refused, refusedCount, note, ...rest } = (sent ?? received)!
+  const why = rest.equal
+    ? undefined
+    : ((received?.refusedCount || received?.heldCount ? received.note : undefined) ?? note)
   return {
     ...rest,
     mode,
-    ...(came === undefined ? {} : { in: wayOf(came) }),
-    ...(went === undefined ? {} : { out: { ...wayOf(went), ...told } }),
+    ...(received === undefined ? {} : { in: directionOf(received) }),
+    ...(sent === undefined ? {} : { out: { ...directionOf(sent), ...reported } }),
     ...(why === undefined ? {} : { note: why }),
   }
 }
 
-function wayOf({ admitted, known, held, heldCount, refused, refusedCount }: SyncReport): DirectionReport {
+function directionOf({ admitted, known, held, heldCount, refused, refusedCount }: SyncReport): DirectionReport {
   return { admitted, known, held, heldCount, refused, refusedCount }
 }

@@ -90,7 +90,7 @@ function logPort({ context, mayRead }: PortScope): LogPort {
     },
     async subscribe(name, listener) {
       const frontier = at(name)
-      const ends = [frontier.tail.join(), frontier.onCommit(listener)]
+      const ends = [frontier.recentRows.join(), frontier.onCommit(listener)]
       return () => {
         for (const end of ends.splice(0)) end()
       }
