@@ -5,6 +5,7 @@ import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { Gate } from '../src/admission/gate.ts'
 import { Registry } from '../src/admission/registry.ts'
+import { TextPolicy } from '../src/admission/text-policy.ts'
 import { fromHex } from '../src/base/bytes.ts'
 import { Key } from '../src/crypto/key.ts'
 import { VerifierPool } from '../src/crypto/verifier-pool.ts'
@@ -48,7 +49,8 @@ export async function addNodes(folder: string, log: LogOptions): Promise<void> {
   const ours = store.frontier(frontier)
   const key = await Key.load(path.join(folder, 'key'))
   const registry = await Registry.load(records, frontier, { id: hubId, key })
-  const gate = new Gate({ log: ours, held, registry, verifier })
+  const policy = await TextPolicy.load(records, frontier)
+  const gate = new Gate({ log: ours, held, registry, policy, verifier })
   const heads = ours.heads().slice(0, 64)
   const places = await ours.locate(heads)
   const on = heads.map((digest, index) => ({ digest, height: places[index]!.height }))

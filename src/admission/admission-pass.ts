@@ -20,6 +20,7 @@ import type { DocumentCheck, MissingBlocks } from './document-availability.ts'
 import { isSameWait, PendingHolds, type UndecidedNode } from './pending-holds.ts'
 import type { RecentCommits } from './recent-commits.ts'
 import type { Registry } from './registry.ts'
+import type { TextPolicy } from './text-policy.ts'
 import type { CutChanges, UnresolvedCuts } from './unresolved-cuts.ts'
 import type { WaitFilter } from './wait-filter.ts'
 
@@ -28,6 +29,7 @@ export interface AdmissionContext {
   readonly log: FrontierStore
   readonly held: HeldStore
   readonly registry: Registry
+  readonly policy: TextPolicy
   readonly recent: RecentCommits
   readonly awaited: WaitFilter
   readonly cuts: UnresolvedCuts
@@ -207,9 +209,10 @@ export class AdmissionPass {
   }
 
   #stage(item: UndecidedNode): void {
-    const { digest, bytes, height } = item.candidate
+    const candidate = this.#context.policy.apply(item.candidate)
+    const { digest, bytes, height } = candidate
     this.#unhold(item)
-    this.#staged.push(item.candidate)
+    this.#staged.push(candidate)
     this.#stagedBytes += bytes.length
     this.#heights.set(digest, height)
     if (this.#context.cuts.noteStored(digest)) this.#satisfiedWaits.push({ kind: 'cut', id: digest })
@@ -351,7 +354,7 @@ export class AdmissionPass {
     const holds = this.#holds.takeAll()
     if (holds.length === 0) return
     const nodes = holds.map(({ item, wait }) => {
-      const { digest, bytes, headerBytes, event, key } = item.candidate
+      const { digest, bytes, headerBytes, event, key } = this.#context.policy.apply(item.candidate)
       return { digest, bytes, headerBytes, event, key, wait, from: item.from }
     })
     const kept = await this.#context.held.put(this.#frontier, nodes)

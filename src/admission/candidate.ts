@@ -16,6 +16,8 @@ export interface Candidate extends NodeEntry {
   readonly key: Uint8Array
   /** The documents that it links. */
   readonly links: readonly DocumentLink[]
+  /** This process signed it. */
+  readonly isOwn?: true
 }
 
 /** A refused block, with the reason. */

@@ -30,6 +30,7 @@ import { DocumentCheck } from './document-availability.ts'
 import { SignedNode } from './own-node.ts'
 import { RecentCommits } from './recent-commits.ts'
 import type { Registry } from './registry.ts'
+import type { TextPolicy } from './text-policy.ts'
 import { UnresolvedCuts } from './unresolved-cuts.ts'
 import { WaitFilter } from './wait-filter.ts'
 
@@ -46,6 +47,8 @@ export interface GateOptions {
   readonly log: FrontierStore
   readonly held: HeldStore
   readonly registry: Registry
+  /** Which texts are kept. */
+  readonly policy: TextPolicy
   readonly verifier: VerifierPool
   /** Called after each commit is durable, in order. Must not throw. */
   readonly onCommitted?: (nodes: readonly NodeEntry[], firstSeq: number) => void
@@ -75,7 +78,7 @@ const RECHECK_PAGE = 256
  * The only writer of one frontier's log. A process has one gate per frontier.
  *
  * @example
- * const gate = new Gate({ log, held, registry, verifier })
+ * const gate = new Gate({ log, held, registry, policy, verifier })
  * const { admitted, held, refused } = await gate.admit(blocks, { from: peerKey })
  */
 export class Gate {
@@ -84,12 +87,12 @@ export class Gate {
   readonly #mutex = new Mutex()
   #recovered = false
 
-  constructor({ log, held, registry, verifier, onCommitted = () => {} }: GateOptions) {
+  constructor({ log, held, registry, policy, verifier, onCommitted = () => {} }: GateOptions) {
     this.#verifier = verifier
     const cuts = new UnresolvedCuts(registry)
     const documents = new DocumentCheck(log.documents)
     const recent = new RecentCommits(log.nodes)
-    this.#context = { log, held, registry, recent, awaited: new WaitFilter(), cuts, documents, onCommitted }
+    this.#context = { log, held, registry, policy, recent, awaited: new WaitFilter(), cuts, documents, onCommitted }
   }
 
   /**

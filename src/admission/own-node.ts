@@ -51,7 +51,7 @@ export class SignedNode {
     newSignedNode = (key, { frontier, parents, height, links, event }, { header, digest }) => {
       const bytes = concat([header, event.text])
       const node = { digest, bytes, headerBytes: header.length, text: 'here', parents, height, key, links } as const
-      return new SignedNode(frontier, { ...node, label: event.label, event: event.digest })
+      return new SignedNode(frontier, { ...node, label: event.label, event: event.digest, isOwn: true })
     }
   }
 

@@ -3,6 +3,7 @@
 
 import { Gate } from '../admission/gate.ts'
 import type { Registry } from '../admission/registry.ts'
+import type { TextPolicy } from '../admission/text-policy.ts'
 import { Emitter } from '../base/emitter.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
@@ -10,10 +11,19 @@ import type { FrontierStore, HeldStore, NodeEntry } from '../store/store.ts'
 import { Documents } from './documents.ts'
 import { RecentRows } from './sync/recent-rows.ts'
 
+interface FrontierParts {
+  readonly log: FrontierStore
+  readonly held: HeldStore
+  readonly registry: Registry
+  readonly policy: TextPolicy
+  readonly verifier: VerifierPool
+}
+
 export class Frontier {
   readonly log: FrontierStore
   readonly held: HeldStore
   readonly registry: Registry
+  readonly policy: TextPolicy
   readonly gate: Gate
   readonly documents: Documents
   /** Recently committed rows, for live channels. */
@@ -21,11 +31,12 @@ export class Frontier {
   readonly #commits = new Emitter()
   readonly #mutex = new Mutex()
 
-  constructor(parts: { log: FrontierStore; held: HeldStore; registry: Registry; verifier: VerifierPool }) {
-    const { log, held, registry } = parts
+  constructor(parts: FrontierParts) {
+    const { log, held, registry, policy } = parts
     this.log = log
     this.held = held
     this.registry = registry
+    this.policy = policy
     const onCommitted = (nodes: readonly NodeEntry[], firstSeq: number): void => {
       this.recentRows.add(nodes, firstSeq)
       this.#commits.emit()

@@ -2,6 +2,7 @@
 // and gate. A process has exactly one gate per frontier, and everything that admits nodes uses it.
 
 import { Registry } from '../admission/registry.ts'
+import { TextPolicy } from '../admission/text-policy.ts'
 import { toHex } from '../base/bytes.ts'
 import { Emitter } from '../base/emitter.ts'
 import { ReplicaError } from '../base/errors.ts'
@@ -194,6 +195,7 @@ export class ReplicaContext {
       log,
       held,
       registry,
+      policy: await TextPolicy.load(records, name),
       verifier: this.verifier,
     })
   }

@@ -2,6 +2,7 @@
 
 import { type AdmitReport, Gate } from '../../src/admission/gate.ts'
 import { Registry } from '../../src/admission/registry.ts'
+import { TextPolicy } from '../../src/admission/text-policy.ts'
 import { sha256, toHex } from '../../src/base/bytes.ts'
 import { Key } from '../../src/crypto/key.ts'
 import { VerifierPool } from '../../src/crypto/verifier-pool.ts'
@@ -49,6 +50,7 @@ export interface Setting {
   readonly log: FrontierStore
   readonly registry: Registry
   readonly gate: Gate
+  readonly policy: TextPolicy
   readonly own: Key
   /** Commits seen by the hook: sequence numbers of their first nodes, and the nodes. */
   readonly commits: { firstSeq: number; nodes: readonly NodeEntry[] }[]
@@ -72,7 +74,8 @@ export async function setting(
   const onCommitted = (nodes: readonly NodeEntry[], firstSeq: number): void => {
     commits.push({ firstSeq, nodes })
   }
-  const gate = new Gate({ log, held: store.held, registry, verifier, onCommitted })
+  const policy = await TextPolicy.load(store.records, FRONTIER)
+  const gate = new Gate({ log, held: store.held, registry, policy, verifier, onCommitted })
   const register = async (id: string, key: Key): Promise<void> => {
     await registry.add({ id, url: 'wss://peer.example', publicKey: key.publicKey, addedAt: NOW })
   }
@@ -82,6 +85,7 @@ export async function setting(
     log,
     registry,
     gate,
+    policy,
     own,
     commits,
     admit: (nodes, from = own) =>
