@@ -35,6 +35,7 @@ export interface AdmissionContext {
   readonly cuts: UnresolvedCuts
   readonly documents: DocumentCheck
   readonly onCommitted: (nodes: readonly NodeEntry[], firstSeq: number) => void
+  readonly onTexts: () => void
 }
 
 const PAGE = 1024
@@ -130,6 +131,7 @@ export class AdmissionPass {
     })
     if (changes.length === 0) return
     await log.setTexts(changes)
+    this.#context.onTexts()
     this.counter.texts += changes.filter(change => 'text' in change).length
   }
 

@@ -52,6 +52,8 @@ export interface GateOptions {
   readonly verifier: VerifierPool
   /** Called after each commit is durable, in order. Must not throw. */
   readonly onCommitted?: (nodes: readonly NodeEntry[], firstSeq: number) => void
+  /** Called after texts of stored nodes were changed. Must not throw. */
+  readonly onTexts?: () => void
 }
 
 /** A chunk of a call after steps 1 and 2. */
@@ -87,12 +89,13 @@ export class Gate {
   readonly #mutex = new Mutex()
   #recovered = false
 
-  constructor({ log, held, registry, policy, verifier, onCommitted = () => {} }: GateOptions) {
+  constructor({ log, held, registry, policy, verifier, onCommitted = () => {}, onTexts = () => {} }: GateOptions) {
     this.#verifier = verifier
     const cuts = new UnresolvedCuts(registry)
     const documents = new DocumentCheck(log.documents)
     const recent = new RecentCommits(log.nodes)
-    this.#context = { log, held, registry, policy, recent, awaited: new WaitFilter(), cuts, documents, onCommitted }
+    const shared = { recent, awaited: new WaitFilter(), cuts, documents }
+    this.#context = { log, held, registry, policy, ...shared, onCommitted, onTexts }
   }
 
   /**

@@ -55,6 +55,11 @@ export class IncrementalOrder {
     return String.fromCharCode(...halves)
   }
 
+  /** Returns the parents of a node. */
+  parentsOf(seq: number): Uint32Array {
+    return this.#parents.subarray(this.#starts[seq]!, this.#starts[seq + 1]!)
+  }
+
   /** Returns the node at a position of the order as of the last `settle`. */
   at(place: number): number {
     return this.#order[place]!
@@ -89,7 +94,7 @@ export class IncrementalOrder {
     let first = this.#settled
     for (let seq = this.#settled; seq < this.#count; seq++) {
       let at = 0
-      for (const parent of this.#parentsOf(seq))
+      for (const parent of this.parentsOf(seq))
         at = parent < this.#settled ? Math.max(at, this.#places[parent]! + 1) : this.#settled
       while (at < first && compareWords(this.#keys, this.#order[at]!, seq, 0, KEY_WORDS) < 0) at++
       first = Math.min(first, at)
@@ -113,7 +118,7 @@ export class IncrementalOrder {
     const degrees = new Uint32Array(members.length)
     const parents: number[] = []
     for (let i = 0; i < members.length; i++) {
-      for (const parent of this.#parentsOf(members[i]!)) {
+      for (const parent of this.parentsOf(members[i]!)) {
         const at = this.#places[parent]! - from
         if (at < 0) continue
         degrees[i] = degrees[i]! + 1
@@ -140,10 +145,6 @@ export class IncrementalOrder {
     for (const [i, seq] of members.entries())
       keys.set(this.#keys.subarray(seq * KEY_WORDS, (seq + 1) * KEY_WORDS), i * KEY_WORDS)
     return keys
-  }
-
-  #parentsOf(seq: number): Uint32Array {
-    return this.#parents.subarray(this.#starts[seq]!, this.#starts[seq + 1]!)
   }
 
   #grow(): void {

@@ -7,7 +7,7 @@ import type { Json } from '../json/value.ts'
 import { readRecorded, subjectOf } from '../vela/resolution/recorded-conflict.ts'
 import type { ConflictResolutions, Resolution } from '../vela/resolution/resolution-events.ts'
 import type { Field } from '../vela/state/contestable-fields.ts'
-import { type ComputedConflict, viewConflicts } from '../vela/state/field-conflicts.ts'
+import { type ComputedConflict, mayBeReplaced, viewConflicts } from '../vela/state/field-conflicts.ts'
 import type { View } from '../vela/state/state.ts'
 import type { Settled } from './resolution-log.ts'
 
@@ -35,8 +35,11 @@ export interface ContestedConflict {
   readonly listed: readonly ListedConflict[]
 }
 
-export function contestedIn(view: View, { events, resolutions }: Settled): ContestedConflict {
-  const between = resolutions.conflicts.filter(({ state }) => state === 'contested')
+export function contestedIn(view: View, { events, resolutions, nodes }: Settled): ContestedConflict {
+  // A resolution whose text is withheld may replace some of them.
+  const isSure = ({ standing }: ConflictResolutions): boolean =>
+    !standing.some(({ event }) => mayBeReplaced(view, nodes.get(event)))
+  const between = resolutions.conflicts.filter(one => one.state === 'contested' && isSure(one))
   const listed = between.filter(one => !isComputed(view, one)).map(one => listedContested(one, events))
   return { between, listed }
 }

@@ -8,7 +8,7 @@ import { VIEW_LIMITS, WIRE_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { Journal, JournalFacts } from '../replica/journal.ts'
 import type { ReplicaContext, Resource } from '../replica/replica-context.ts'
-import type { FrontierStore } from '../store/store.ts'
+import { type FrontierStore, withheldTexts } from '../store/store.ts'
 import { type ComputedConflict, viewConflicts } from '../vela/state/field-conflicts.ts'
 import type { View } from '../vela/state/state.ts'
 import { CommitTimer } from './commit-timer.ts'
@@ -55,9 +55,9 @@ class Projections implements Resource {
     const initial = new InitialStateReader(frontier)
     const projection = new FrontierProjection({ log, registry, journal, hubId, initialState: () => initial.read() })
     const timer = new CommitTimer(this.#context.network.setTimer, () => this.#record(name, projection))
-    const unsubscribe = frontier.onCommit(() => timer.onCommit())
+    const unsubscribes = [frontier.onCommit(() => timer.onCommit()), frontier.onTexts(() => projection.startOver())]
     const stop = (): void => {
-      unsubscribe()
+      for (const unsubscribe of unsubscribes) unsubscribe()
       timer.stop()
     }
     this.#projections.set(name, { projection, stop })
@@ -85,10 +85,13 @@ export class FrontierProjection {
   /** Serializes the acceptance of proposals, so that each sees the results of earlier ones. */
   readonly acceptances = new Mutex()
   readonly #parts: ViewParts
-  readonly #resolutionLog: ResolutionLog
+  #resolutionLog: ResolutionLog
   #contested: ContestedConflict = { between: [], listed: [] }
   #replayer: Replayer | undefined
   #isUpdating = false
+  /** Changes of texts so far, and those that the loaded view has seen. */
+  #textChanges = 0
+  #textsSeen = 0
   #tracker = new ConflictTracker()
   /** Nodes before this number opened no conflicts. A call without a number looks from here on. */
   #noted: number
@@ -112,6 +115,29 @@ export class FrontierProjection {
   /** Name of the frontier. */
   get frontier(): string {
     return this.#parts.log.name
+  }
+
+  /**
+   * Number of nodes whose text is not here, although no rule took it away: it is wanted, or was left
+   * out (protocol/text.md, X20). The view does not know what they say.
+   */
+  get withheld(): number {
+    return withheldTexts(this.#parts.log)
+  }
+
+  /**
+   * Drops what was computed, because texts of the log were changed. The next call computes it again.
+   */
+  startOver(): void {
+    this.#textChanges += 1
+    if (!this.#isUpdating) this.#drop()
+  }
+
+  #drop(): void {
+    this.#replayer = undefined
+    this.#contested = { between: [], listed: [] }
+    this.#tracker = new ConflictTracker()
+    this.#resolutionLog = new ResolutionLog(this.#parts)
   }
 
   /** Whether it is in memory: an update then costs what came since. */
@@ -231,6 +257,9 @@ export class FrontierProjection {
   async #advance(from = this.#noted): Promise<Replayer> {
     const { log, registry, hubId, initialState } = this.#parts
     const to = log.nodes
+    const texts = this.#textChanges
+    if (texts !== this.#textsSeen) this.#drop()
+    this.#textsSeen = texts
     this.#isUpdating = true
     try {
       const target = {
@@ -246,8 +275,9 @@ export class FrontierProjection {
       return this.#replayer
     } catch (error) {
       // A partial update is dropped; the next call starts again.
-      this.#replayer = undefined
-      this.#tracker = new ConflictTracker()
+      this.#drop()
+      // A text that the update had counted on was taken out meanwhile.
+      if (texts !== this.#textChanges) return this.#advance(from)
       throw error
     } finally {
       this.#isUpdating = false

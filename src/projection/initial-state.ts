@@ -23,6 +23,8 @@ import type { InitialState } from './replayer.ts'
 interface Known {
   /** Number of examined nodes. */
   readonly nodes: number
+  /** `Frontier.textChanges` when the nodes were read. */
+  readonly texts: number
   /** Keys of the frontier's owner, sorted. */
   readonly owner: string
   readonly initialState: InitialState
@@ -35,7 +37,7 @@ const NOTHING: InitialState = { genesis: [], proposals: [], actors: [] }
 /** Reads and caches the initial state of one frontier. */
 export class InitialStateReader {
   readonly #frontier: Frontier
-  #known: Known = { nodes: 0, owner: '', initialState: NOTHING, genesis: new Set() }
+  #known: Known = { nodes: 0, texts: 0, owner: '', initialState: NOTHING, genesis: new Set() }
 
   constructor(frontier: Frontier) {
     this.#frontier = frontier
@@ -45,14 +47,15 @@ export class InitialStateReader {
   async read(): Promise<InitialState> {
     const frontier = this.#frontier
     const { nodes } = frontier.log
+    const texts = frontier.textChanges
     const owner = [...(await founderKeys(frontier))].sort().join()
     const before = this.#known
-    if (before.nodes === nodes && before.owner === owner) return before.initialState
+    if (before.nodes === nodes && before.texts === texts && before.owner === owner) return before.initialState
     const differs =
-      (before.nodes > 0 && before.owner !== owner) ||
+      (before.nodes > 0 && (before.owner !== owner || before.texts !== texts)) ||
       (await mayDiffer(frontier, { from: before.nodes, to: nodes, genesis: before.genesis }))
     const now = differs ? await readSeeds(frontier) : before
-    this.#known = { ...now, nodes, owner }
+    this.#known = { ...now, nodes, texts, owner }
     return now.initialState
   }
 }
@@ -86,7 +89,7 @@ function brings(event: Uint8Array, findings: ReadonlySet<string>): boolean {
   return findings.has(checkEvent(event).target.id) || (typeof replacement === 'string' && findings.has(replacement))
 }
 
-async function readSeeds(frontier: Frontier): Promise<Omit<Known, 'nodes' | 'owner'>> {
+async function readSeeds(frontier: Frontier): Promise<Omit<Known, 'nodes' | 'texts' | 'owner'>> {
   const log = await readLogContents(frontier)
   const { members } = selectBase(log)
   const proposals = [...listOf(members, 'proposals'), ...proposalsIn(log.documents.values())]

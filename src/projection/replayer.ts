@@ -5,9 +5,11 @@
 
 import { lowerBound } from '../base/binary-search.ts'
 import { yieldToEventLoop } from '../base/cooperative.ts'
+import { ReplicaError } from '../base/errors.ts'
 import { validatedKeyVerifier } from '../crypto/validated-keys.ts'
 import { Ancestry } from '../graph/ancestry.ts'
 import { IncrementalOrder } from '../graph/incremental-order.ts'
+import { PagedFlags } from '../graph/paged-flags.ts'
 import { printJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
 import { decodeNode } from '../node/node.ts'
@@ -20,6 +22,10 @@ import { EventIndex } from './event-index.ts'
 
 /** Events applied per iteration of the event loop: about 10 ms. */
 const READ_BATCH = 128
+
+/** Flags of `#unsure`. */
+const BELOW = 1
+const TWIN = 2
 
 /** State before the first event. The same object as long as nothing of it changes. */
 export interface InitialState {
@@ -64,6 +70,12 @@ export class Replayer {
   /** Place of each event in the view. */
   readonly #places = new Map<number, number>()
   readonly #verify = validatedKeyVerifier()
+  /**
+   * By node: `BELOW` if the text of a descendant is withheld, which may have replaced what the node
+   * says; by event: `TWIN` if the text of one of its nodes is withheld, which others have seen.
+   */
+  readonly #unsure = new PagedFlags()
+  #newlyUnsure: number[] = []
   #initialState: InitialState
   #registry: number | undefined
   #view: View
@@ -95,6 +107,10 @@ export class Replayer {
     if (target.initialState !== this.#initialState) first = Math.min(first, this.#reseed(target.initialState))
     const touched = new Set(this.#findings.slice(first).flat())
     await this.#apply(first, touched, target)
+    for (const seq of this.#newlyUnsure.splice(0)) {
+      const place = this.#places.get(this.#carriers.eventOf(seq))
+      for (const finding of (place === undefined ? undefined : this.#findings[place]) ?? []) touched.add(finding)
+    }
     return touched
   }
 
@@ -115,24 +131,55 @@ export class Replayer {
   #empty(): View {
     const { actors, ...initialState } = this.#initialState
     const authorities = { actors, verify: this.#verify }
-    return emptyView({ ...initialState, authorities, precedes: (a, b) => this.#ancestry.precedes(a, b) })
+    return emptyView({
+      ...initialState,
+      authorities,
+      precedes: (a, b) => this.#ancestry.precedes(a, b),
+      mayBeReplaced: node => this.#isUnsure(node),
+    })
   }
 
   /** Reads new nodes. Returns the known events that have a further node. */
   async #gather({ to, isAuthoritative, onProgress }: ReplayStep): Promise<Set<number>> {
     const gained = new Set<number>()
     for await (const rows of this.#log.scan({ from: this.nodes, to })) {
-      for (const { seq, bytes, digest, parents } of rows) {
+      for (const { seq, bytes, digest, parents, text: state } of rows) {
         const { label, event, text, key } = decodeNode(bytes)
         this.#order.add({ label, event, digest, parents })
         this.#ancestry.add(parents)
         const carried = this.#carriers.add(this.#order.eventKey(seq), { event: text, key, isAuthoritative })
         if (carried !== seq) gained.add(carried)
+        if (state === 'wanted' || state === 'left-out') this.#noteWithheld(seq, carried)
       }
       onProgress?.({ read: this.nodes, total: to, replayed: 0 })
       await yieldToEventLoop()
     }
     return gained
+  }
+
+  #isUnsure(node: number): boolean {
+    return (this.#unsure.get(node) & BELOW) !== 0 || (this.#unsure.get(this.#carriers.eventOf(node)) & TWIN) !== 0
+  }
+
+  /**
+   * Marks the event and the ancestors of a node whose text is withheld. A walk ends at marked
+   * ancestors, so that all walks together visit each node once.
+   */
+  #noteWithheld(seq: number, event: number): void {
+    this.#mark(event, TWIN)
+    const left = [seq]
+    for (let at = left.pop(); at !== undefined; at = left.pop()) {
+      for (const parent of this.#order.parentsOf(at)) {
+        if ((this.#unsure.get(parent) & BELOW) !== 0) continue
+        this.#mark(parent, BELOW)
+        left.push(parent)
+      }
+    }
+  }
+
+  #mark(seq: number, flag: number): void {
+    this.#unsure.set(seq, this.#unsure.get(seq) | flag)
+    this.#newlyUnsure.push(seq)
   }
 
   /** Returns the first place of a node whose authority changed with the registry. */
@@ -176,7 +223,9 @@ export class Replayer {
     while (next < this.#applied.length) {
       for (const { seq, bytes } of await this.#log.read(this.#applied.slice(next, next + READ_BATCH))) {
         const nodes = this.#carriers.nodesOf(this.#carriers.eventOf(seq))
-        const { findings } = applyEvent(this.#view, { text: decodeNode(bytes).text!, nodes })
+        const { text } = decodeNode(bytes)
+        if (text === undefined) throw new ReplicaError('ERR_ABORTED', 'a text was taken out during replay')
+        const { findings } = applyEvent(this.#view, { text, nodes })
         this.#findings.push(findings)
         if (next >= first) for (const finding of findings) touched.add(finding)
         next += 1

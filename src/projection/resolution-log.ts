@@ -31,6 +31,8 @@ export interface Settled {
    */
   readonly events: readonly LoggedEvent[]
   readonly resolutions: ResolutionView
+  /** The nodes of these events, by the ids of the events. */
+  readonly nodes: ReadonlyMap<string, readonly number[]>
 }
 
 interface Judged {
@@ -57,12 +59,12 @@ export class ResolutionLog {
    * Returns the events without resolutions that only a removed peer carries, which replay ignores
    * too (R20).
    */
-  async #counting(to: number): Promise<LoggedEvent[]> {
+  async #counting(to: number): Promise<Logged[]> {
     const { registry, hubId } = this.#parts
     await this.#read(to)
     const counts = ({ seq, head, key }: Logged): boolean =>
       seq < to && (head.kind !== CONFLICT_RESOLVED || isAuthoritativeKey(registry, hubId, key))
-    return this.#events.filter(counts).map(({ text, head }) => ({ text, head }))
+    return this.#events.filter(counts)
   }
 
   /**
@@ -70,13 +72,15 @@ export class ResolutionLog {
    * changes.
    */
   async settled(actors: readonly ActorRecord[] | undefined, to = this.#parts.log.nodes): Promise<Settled> {
-    const events = await this.#counting(to)
+    const counting = await this.#counting(to)
+    const events = counting.map(({ text, head }) => ({ text, head }))
     const key = { events: events.length, to: this.#lastBefore(to), registry: this.#parts.registry.changes, actors }
     const before = this.#judged
     const isSame =
       before !== undefined && (['events', 'to', 'registry', 'actors'] as const).every(n => before[n] === key[n])
     if (isSame) return before.settled
-    const settled = { events, resolutions: readResolutions(events, { actors, verify: this.#verify }) }
+    const resolutions = readResolutions(events, { actors, verify: this.#verify })
+    const settled = { events, resolutions, nodes: nodesById(counting) }
     this.#judged = { ...key, settled }
     return settled
   }
@@ -108,4 +112,10 @@ export class ResolutionLog {
     this.#next = to
     this.#events = [...this.#events, ...fresh]
   }
+}
+
+function nodesById(events: readonly Logged[]): Map<string, number[]> {
+  const nodes = new Map<string, number[]>()
+  for (const { seq, head } of events) nodes.set(head.id, [...(nodes.get(head.id) ?? []), seq])
+  return nodes
 }

@@ -7,7 +7,7 @@ import type { TextPolicy } from '../admission/text-policy.ts'
 import { Emitter } from '../base/emitter.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
-import type { FrontierStore, HeldStore, NodeEntry } from '../store/store.ts'
+import type { FrontierStore, HeldStore, NodeEntry, TextChange } from '../store/store.ts'
 import { Documents } from './documents.ts'
 import { RecentRows } from './sync/recent-rows.ts'
 
@@ -29,6 +29,8 @@ export class Frontier {
   /** Recently committed rows, for live channels. */
   readonly recentRows = new RecentRows()
   readonly #commits = new Emitter()
+  readonly #texts = new Emitter()
+  #textChanges = 0
   readonly #mutex = new Mutex()
 
   constructor(parts: FrontierParts) {
@@ -41,7 +43,8 @@ export class Frontier {
       this.recentRows.add(nodes, firstSeq)
       this.#commits.emit()
     }
-    this.gate = new Gate({ ...parts, onCommitted })
+    const onTexts = (): void => this.#noteTexts()
+    this.gate = new Gate({ ...parts, onCommitted, onTexts })
     this.documents = new Documents(log.documents, this.gate)
   }
 
@@ -51,6 +54,31 @@ export class Frontier {
    */
   onCommit(listener: () => void): () => void {
     return this.#commits.on(listener)
+  }
+
+  /**
+   * Calls the listener after each change of the texts of stored nodes: texts that arrived, were
+   * dropped or were erased. A view that was computed before is out of date.
+   * @returns a function that unsubscribes
+   */
+  onTexts(listener: () => void): () => void {
+    return this.#texts.on(listener)
+  }
+
+  /** Number of changes of texts since the replica was opened. */
+  get textChanges(): number {
+    return this.#textChanges
+  }
+
+  /** Changes texts in the log and tells the listeners. Throws as `FrontierStore.setTexts`. */
+  async setTexts(changes: readonly TextChange[]): Promise<void> {
+    await this.log.setTexts(changes)
+    this.#noteTexts()
+  }
+
+  #noteTexts(): void {
+    this.#textChanges += 1
+    this.#texts.emit()
   }
 
   /** Runs a task after all earlier ones have settled. */

@@ -35,6 +35,15 @@ export type AbsentState = Exclude<TextState, 'here'>
 /** How many texts are in each state. */
 export type TextCounts = Readonly<Record<TextState, number>>
 
+/**
+ * Returns the number of nodes whose text is withheld: it exists, but this replica does not have it.
+ * An erased or void text is not withheld, because no replica has it. Spec: protocol/text.md, X20.
+ */
+export function withheldTexts(log: { texts(): TextCounts }): number {
+  const { wanted, 'left-out': leftOut } = log.texts()
+  return wanted + leftOut
+}
+
 /** Puts a text into its node's row, or takes it out and says in which state that leaves it. */
 export type TextChange =
   | { readonly seq: number; readonly text: Uint8Array }

@@ -51,7 +51,7 @@ export function* viewContested(view: View, findings?: Iterable<string>): Generat
       const state = states[field]
       // A contested polarity may have no conflict of its own, if every pair conflicts in another
       // field.
-      if (state?.contested && !conflictingPairs(states, field).next().done)
+      if (state?.contested && !conflictingPairs(states, field, view).next().done)
         yield { finding_id, field, events: state.writers.map(({ event }) => event), droppedCount: state.droppedCount }
     }
   }
@@ -65,13 +65,18 @@ export function* viewContested(view: View, findings?: Iterable<string>): Generat
 export function* viewConflicts(view: View, findings?: Iterable<string>): Generator<ComputedConflict> {
   for (const [finding_id, states] of contestedFindings(view, findings)) {
     for (const field of FIELDS) {
-      if (states[field]?.contested) yield* conflictsInField(finding_id, field, states)
+      if (states[field]?.contested) yield* conflictsInField(view, finding_id, { field, states })
     }
   }
 }
 
-function* conflictsInField(finding_id: string, field: Field, states: FieldStates): Generator<ComputedConflict> {
-  for (const [a, b] of conflictingPairs(states, field)) {
+/** Without a view, also conflicts that content which is not known may have settled. */
+function* conflictsInField(
+  view: View | undefined,
+  finding_id: string,
+  { field, states }: { field: Field; states: FieldStates },
+): Generator<ComputedConflict> {
+  for (const [a, b] of conflictingPairs(states, field, view)) {
     const [events, values] = [[a.event, b.event] as const, [a.value, b.value] as const]
     const id = conflictId({ finding_id, field, events })
     yield { id, finding_id, kind: FIELD_KINDS[field], field, events, values }
@@ -85,7 +90,8 @@ function* conflictsInField(finding_id: string, field: Field, states: FieldStates
 export function settledConflict(view: View, id: string): ComputedConflict | undefined {
   for (const [, { finding_id, field, replaced }] of view.settled.entries()) {
     const states = { [field]: { writers: replaced, droppedCount: 0, contested: true } satisfies FieldState }
-    for (const conflict of conflictsInField(finding_id, field, states)) if (conflict.id === id) return conflict
+    for (const conflict of conflictsInField(undefined, finding_id, { field, states }))
+      if (conflict.id === id) return conflict
   }
   return undefined
 }
@@ -144,11 +150,21 @@ function* contestedFindings(view: View, findings?: Iterable<string>): Generator<
   }
 }
 
-function* conflictingPairs(states: FieldStates, field: Field): Generator<[FieldWriter, FieldWriter]> {
-  const writers = [...(states[field]?.writers ?? [])].sort((a, b) => compareText(a.event, b.event))
+function* conflictingPairs(
+  states: FieldStates,
+  field: Field,
+  view: View | undefined,
+): Generator<[FieldWriter, FieldWriter]> {
+  const known = (states[field]?.writers ?? []).filter(writer => !mayBeReplaced(view, writer.nodes))
+  const writers = [...known].sort((a, b) => compareText(a.event, b.event))
   for (const [at, a] of writers.entries()) {
     for (const b of writers.slice(at + 1)) if (valuesConflict(field, a, b) && !verdictsDiffer(a, b)) yield [a, b]
   }
+}
+
+/** Whether content that is not known may have replaced what these nodes say. */
+export function mayBeReplaced(view: View | undefined, nodes: readonly number[] | undefined): boolean {
+  return nodes?.some(node => view?.mayBeReplaced?.(node)) === true
 }
 
 /**

@@ -44,6 +44,11 @@ export interface ViewOptions {
    */
   readonly precedes?: Precedes
   /**
+   * Whether a node has a descendant whose content is not known, and which may have replaced what the
+   * node says. A conflict of such nodes is not reported. Without it all content is known.
+   */
+  readonly mayBeReplaced?: ((node: number) => boolean) | undefined
+  /**
    * Actors that may resolve conflicts. Default: none, so resolutions that must be signed do not
    * count.
    */
@@ -63,10 +68,10 @@ export interface Applied {
  * @throws ReplicaError ERR_FRONTIER for a malformed genesis finding
  */
 export function emptyView(options: ViewOptions = {}): View {
-  const { genesis = [], proposals = [], precedes, authorities = NO_AUTHORITIES } = options
+  const { genesis = [], proposals = [], precedes, mayBeReplaced, authorities = NO_AUTHORITIES } = options
   const payloads = new Map<string, Body>()
   for (const { id, payload } of proposals) if (payload instanceof Map) payloads.set(id, payload)
-  const view = new View({ proposals: payloads, precedes, authorities })
+  const view = new View({ proposals: payloads, precedes, mayBeReplaced, authorities })
   for (const body of genesis) view.objects.findings.set(readFinding(body as Map<string, Json>).id, body)
   return view
 }

@@ -80,12 +80,15 @@ export class View {
   readonly missingProposals = new Map<string, number>()
   /** @internal */
   readonly precedes: Precedes | undefined
+  /** @internal */
+  readonly mayBeReplaced: ((node: number) => boolean) | undefined
   /** Actors that may resolve conflicts. @internal */
   readonly authorities: ResolutionAuthorities
 
   constructor(parts: {
     readonly proposals: Map<string, Body>
     readonly precedes: Precedes | undefined
+    readonly mayBeReplaced: ((node: number) => boolean) | undefined
     readonly authorities: ResolutionAuthorities
   }) {
     const { undoLog } = this
@@ -99,6 +102,7 @@ export class View {
     this.problems = new VersionedTable(undoLog)
     this.proposals = parts.proposals
     this.precedes = parts.precedes
+    this.mayBeReplaced = parts.mayBeReplaced
     this.authorities = parts.authorities
   }
 }
