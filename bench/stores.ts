@@ -50,7 +50,7 @@ export async function addNodes(folder: string, log: LogOptions): Promise<void> {
   const key = await Key.load(path.join(folder, 'key'))
   const registry = await Registry.load(records, frontier, { id: hubId, key })
   const policy = await TextPolicy.load(records, frontier)
-  const gate = new Gate({ log: ours, held, registry, policy, verifier })
+  const gate = new Gate({ log: ours, held, records, registry, policy, verifier })
   const heads = ours.heads().slice(0, 64)
   const places = await ours.locate(heads)
   const on = heads.map((digest, index) => ({ digest, height: places[index]!.height }))

@@ -13,10 +13,21 @@ import { type Digest, DigestMap, DigestSet, digestKey, type HashedBlock } from '
 import type { ErrorCode } from '../base/errors.ts'
 import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import { missingParents } from '../graph/causal-closure.ts'
-import type { FrontierStore, HeldNode, HeldStore, NodeEntry, TextChange, Wait } from '../store/store.ts'
+import type {
+  FrontierStore,
+  HeldNode,
+  HeldStore,
+  NodeEntry,
+  Records,
+  TextChange,
+  TextState,
+  Wait,
+} from '../store/store.ts'
 import { AdmissionCounter } from './admission-report.ts'
 import { type Candidate, readHeld } from './candidate.ts'
 import type { DocumentCheck, MissingBlocks } from './document-availability.ts'
+import { isErasure } from './erasure-event.ts'
+import type { Erasures } from './erasures.ts'
 import { isSameWait, PendingHolds, type UndecidedNode } from './pending-holds.ts'
 import type { RecentCommits } from './recent-commits.ts'
 import type { Registry } from './registry.ts'
@@ -34,6 +45,8 @@ export interface AdmissionContext {
   readonly awaited: WaitFilter
   readonly cuts: UnresolvedCuts
   readonly documents: DocumentCheck
+  readonly records: Records
+  readonly erasures: Erasures
   readonly onCommitted: (nodes: readonly NodeEntry[], firstSeq: number) => void
   readonly onTexts: () => void
 }
@@ -118,21 +131,38 @@ export class AdmissionPass {
 
   /** Stores texts of nodes that are stored without, where this replica wants them. */
   async #supplyTexts(): Promise<void> {
-    const { log } = this.#context
+    const { log, records, erasures, onTexts } = this.#context
     const offered = this.#offeredTexts.splice(0)
-    if (offered.length === 0 || log.texts().wanted === 0) return
+    if (offered.length === 0 || log.texts().here === log.nodes) return
     const places = await log.locate(offered.map(({ digest }) => digest))
-    const seqs = places.flatMap(place => place?.seq ?? [])
-    const wanted = new Set((await log.read(seqs)).filter(({ text }) => text === 'wanted').map(({ seq }) => seq))
-    const changes = offered.flatMap(({ bytes, headerBytes, text }, i): TextChange[] => {
+    const rows = await log.read(places.flatMap(place => place?.seq ?? []))
+    const states = new Map(rows.map(({ seq, text }) => [seq, text]))
+    const accepted: Candidate[] = []
+    const changes = offered.flatMap((candidate, i): TextChange[] => {
       const seq = places[i]?.seq
-      if (seq === undefined || !wanted.delete(seq)) return []
-      return [text === 'here' ? { seq, text: bytes.subarray(headerBytes) } : { seq, state: 'void' }]
+      if (seq === undefined || !this.#accepts(candidate, states.get(seq))) return []
+      states.delete(seq)
+      if (candidate.text !== 'here') return [{ seq, state: 'void' }]
+      accepted.push(candidate)
+      return [{ seq, text: candidate.bytes.subarray(candidate.headerBytes) }]
     })
     if (changes.length === 0) return
-    await log.setTexts(changes)
-    this.#context.onTexts()
-    this.counter.texts += changes.filter(change => 'text' in change).length
+    const noted = erasures.note(accepted)
+    await this.#written(noted.found, async () => {
+      if (noted.records.length > 0) await records.write(noted.records)
+      await log.setTexts(changes)
+    })
+    this.counter.texts += accepted.length
+    onTexts()
+    await erasures.settle()
+  }
+
+  /** Whether a text may be stored for a node in this state. The text of an erasure always may. */
+  #accepts(candidate: Candidate, state: TextState | undefined): boolean {
+    const { text, bytes, headerBytes } = candidate
+    if (state === undefined || state === 'here' || state === 'void') return false
+    if (text === 'here' && isErasure(bytes.subarray(headerBytes))) return true
+    return state === 'wanted' && this.#context.erasures.stateFor(candidate) === undefined
   }
 
   /**
@@ -333,22 +363,39 @@ export class AdmissionPass {
     return this.#staged.length >= COMMIT_LIMITS.nodesMax || this.#stagedBytes > COMMIT_LIMITS.bytesMax / 2
   }
 
-  /** Makes the staged nodes durable, then deletes them from the held store. */
+  /** Makes the staged nodes durable, applies erasures among them, then deletes held ones. */
   async #commit(): Promise<void> {
-    const { log, held, recent, onCommitted } = this.#context
-    const nodes = this.#staged
-    if (nodes.length > 0) {
-      const firstSeq = await log.commit(nodes)
-      recent.add(nodes, firstSeq)
-      this.#staged = []
-      this.#stagedBytes = 0
-      this.#heights = new DigestMap()
-      this.counter.admit(nodes.length, firstSeq)
-      onCommitted(nodes, firstSeq)
+    const { held, erasures } = this.#context
+    if (this.#staged.length > 0) {
+      await this.#commitStaged()
+      await erasures.settle()
     }
     const unheld = this.#toDelete
     this.#toDelete = new DigestSet()
     if (unheld.size > 0) await held.delete(this.#frontier, [...unheld])
+  }
+
+  async #commitStaged(): Promise<void> {
+    const { log, recent, erasures, onCommitted } = this.#context
+    const { found, records } = erasures.note(this.#staged)
+    const nodes = this.#staged.map(node => erasures.strip(node))
+    const firstSeq = await this.#written(found, () => log.commit(nodes, records))
+    recent.add(nodes, firstSeq)
+    this.#staged = []
+    this.#stagedBytes = 0
+    this.#heights = new DigestMap()
+    this.counter.admit(nodes.length, firstSeq)
+    onCommitted(nodes, firstSeq)
+  }
+
+  /** Runs a write with these erasures, and forgets them if it fails. */
+  async #written<T>(found: readonly Digest[], write: () => Promise<T>): Promise<T> {
+    try {
+      return await write()
+    } catch (error) {
+      this.#context.erasures.forget(found)
+      throw error
+    }
   }
 
   /** Writes the holds. A node beyond the quota is refused for now; its peer may offer it again. */
@@ -356,7 +403,9 @@ export class AdmissionPass {
     const holds = this.#holds.takeAll()
     if (holds.length === 0) return
     const nodes = holds.map(({ item, wait }) => {
-      const { digest, bytes, headerBytes, event, key } = this.#context.policy.apply(item.candidate)
+      const { digest, bytes, headerBytes, event, key } = this.#context.erasures.strip(
+        this.#context.policy.apply(item.candidate),
+      )
       return { digest, bytes, headerBytes, event, key, wait, from: item.from }
     })
     const kept = await this.#context.held.put(this.#frontier, nodes)

@@ -22,11 +22,13 @@ import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
 import { blockOf } from '../node/decoder.ts'
-import type { FrontierStore, HeldStore, NodeEntry, Wait } from '../store/store.ts'
+import type { FrontierStore, HeldStore, NodeEntry, Records, Wait } from '../store/store.ts'
 import { type AdmissionContext, AdmissionPass } from './admission-pass.ts'
 import type { AdmitReport, HeldNodeRef } from './admission-report.ts'
 import { type Candidate, type Examined, examine, type Refusal } from './candidate.ts'
 import { DocumentCheck } from './document-availability.ts'
+import type { ErasedText } from './erasure-event.ts'
+import { Erasures } from './erasures.ts'
 import { SignedNode } from './own-node.ts'
 import { RecentCommits } from './recent-commits.ts'
 import type { Registry } from './registry.ts'
@@ -46,13 +48,15 @@ export type Block = Uint8Array | HashedBlock | SignedNode
 export interface GateOptions {
   readonly log: FrontierStore
   readonly held: HeldStore
+  /** Records of the store, for the list of erasures. */
+  readonly records: Records
   readonly registry: Registry
   /** Which texts are kept. */
   readonly policy: TextPolicy
   readonly verifier: VerifierPool
   /** Called after each commit is durable, in order. Must not throw. */
   readonly onCommitted?: (nodes: readonly NodeEntry[], firstSeq: number) => void
-  /** Called after texts of stored nodes were changed. Must not throw. */
+  /** Called after texts of stored nodes were changed, durably. Must not throw. */
   readonly onTexts?: () => void
 }
 
@@ -80,22 +84,27 @@ const RECHECK_PAGE = 256
  * The only writer of one frontier's log. A process has one gate per frontier.
  *
  * @example
- * const gate = new Gate({ log, held, registry, policy, verifier })
+ * const gate = new Gate({ log, held, records, registry, policy, verifier })
  * const { admitted, held, refused } = await gate.admit(blocks, { from: peerKey })
  */
 export class Gate {
+  /** The erasures of the frontier, to ask; only the gate changes them. */
+  readonly erasures: Erasures
   readonly #verifier: VerifierPool
   readonly #context: AdmissionContext
   readonly #mutex = new Mutex()
   #recovered = false
 
-  constructor({ log, held, registry, policy, verifier, onCommitted = () => {}, onTexts = () => {} }: GateOptions) {
+  constructor(options: GateOptions) {
+    const { log, held, registry, policy, verifier, onCommitted = () => {}, onTexts = () => {} } = options
     this.#verifier = verifier
+    this.erasures = new Erasures({ ...options, onTexts })
     const cuts = new UnresolvedCuts(registry)
     const documents = new DocumentCheck(log.documents)
     const recent = new RecentCommits(log.nodes)
-    const shared = { recent, awaited: new WaitFilter(), cuts, documents }
-    this.#context = { log, held, registry, policy, ...shared, onCommitted, onTexts }
+    const { records } = options
+    const shared = { recent, awaited: new WaitFilter(), cuts, documents, erasures: this.erasures }
+    this.#context = { log, held, records, registry, policy, ...shared, onCommitted, onTexts }
   }
 
   /**
@@ -173,6 +182,22 @@ export class Gate {
   }
 
   /**
+   * Deletes a text here only, from all nodes that carry it, and refuses it from now on. Peers do
+   * not learn of it.
+   */
+  async leaveOut(text: ErasedText): Promise<void> {
+    await this.#runPass(() => this.erasures.leaveOut(text))
+  }
+
+  /** Finishes erasures that a crash interrupted. Called when the frontier is opened. */
+  async finishErasures(): Promise<void> {
+    await this.exclusive(async () => {
+      await this.erasures.load()
+      await this.erasures.settle()
+    })
+  }
+
+  /**
    * Runs `task` while no node is being admitted. The registry removes a peer this way, so that the
    * cut has exactly the heads under which its nodes were admitted. The task must not call the gate
    * and wait for it: that never ends.
@@ -184,6 +209,8 @@ export class Gate {
   #runPass(task: (pass: AdmissionPass) => Promise<void>): Promise<AdmitReport> {
     return this.exclusive(async () => {
       try {
+        await this.erasures.load()
+        await this.erasures.settle()
         const pass = new AdmissionPass(this.#context)
         pass.applyCutChanges(await this.#context.cuts.refresh(this.#context.log))
         await this.#recover(pass)

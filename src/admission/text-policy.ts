@@ -7,6 +7,7 @@ import { utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import type { Records } from '../store/store.ts'
 import type { Candidate } from './candidate.ts'
+import { isErasure } from './erasure-event.ts'
 
 /** The texts that a replica keeps. */
 export type KeptTexts = 'all' | 'none'
@@ -43,11 +44,13 @@ export class TextPolicy {
 
   /**
    * Returns the node as it is stored: without its text if this replica does not keep it. The text
-   * of a node that this process made stays, because no other replica has it yet.
+   * of a node that this process made stays, because no other replica has it yet. The text of an
+   * erasure stays, because it says what is erased.
    */
   apply(candidate: Candidate): Candidate {
     const { text, bytes, headerBytes, isOwn } = candidate
     if (this.#keeps === 'all' || isOwn === true || text === 'void' || text === 'erased') return candidate
+    if (text === 'here' && isErasure(bytes.subarray(headerBytes))) return candidate
     return { ...candidate, bytes: bytes.subarray(0, headerBytes), text: 'left-out' }
   }
 }

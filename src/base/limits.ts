@@ -210,6 +210,12 @@ export const HELD_LIMITS = {
   bytesMax: 512 * MIB,
 } as const
 
+/** Erasures of texts. Spec: protocol/text.md. */
+export const ERASURE_LIMITS = {
+  /** Bytes: the payload of an erasure → the event erases nothing. */
+  payloadBytesMax: 8 * KIB,
+} as const
+
 /**
  * One commit. The gate splits a larger merge into several commits, each down-closed. Spec:
  * protocol/store.md.

@@ -2,13 +2,13 @@
 // actors, and linked proposals. At each update only new nodes are examined; the log is read again
 // only if they can change the result. Spec: protocol/frontier.md, F23.
 
+import { founderKeys } from '../admission/founder.ts'
 import { asBuffer } from '../base/bytes.ts'
 import { hasCode } from '../base/errors.ts'
 import { checkEvent } from '../event/event.ts'
 import { printJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
 import { decodeNode } from '../node/node.ts'
-import { founderKeys } from '../replica/founder.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import { readFindings } from '../vela/files/frontier-file.ts'
 import { payloadOf } from '../vela/payloads.ts'

@@ -4,6 +4,7 @@
 // the registry do not undo it. Spec: protocol/http.md, H13 and H21; protocol/registry-entry.md, E11
 // to E16.
 
+import { founderKey } from '../admission/founder.ts'
 import { fromHex, utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { HTTP_LIMITS } from '../base/limits.ts'
@@ -11,7 +12,6 @@ import { Mutex } from '../base/mutex.ts'
 import { verify } from '../crypto/ed25519.ts'
 import { parseJson, printJson } from '../json/json.ts'
 import { decodeNode } from '../node/node.ts'
-import { founderKey } from '../replica/founder.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import {

@@ -7,13 +7,14 @@ import type { TextPolicy } from '../admission/text-policy.ts'
 import { Emitter } from '../base/emitter.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
-import type { FrontierStore, HeldStore, NodeEntry, TextChange } from '../store/store.ts'
+import type { FrontierStore, HeldStore, NodeEntry, Records, TextChange } from '../store/store.ts'
 import { Documents } from './documents.ts'
 import { RecentRows } from './sync/recent-rows.ts'
 
 interface FrontierParts {
   readonly log: FrontierStore
   readonly held: HeldStore
+  readonly records: Records
   readonly registry: Registry
   readonly policy: TextPolicy
   readonly verifier: VerifierPool
@@ -77,6 +78,7 @@ export class Frontier {
   }
 
   #noteTexts(): void {
+    this.recentRows.clear()
     this.#textChanges += 1
     this.#texts.emit()
   }

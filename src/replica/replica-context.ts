@@ -179,6 +179,7 @@ export class ReplicaContext {
     const { held } = this.store
     const frontier = await this.#make(name, this.store)
     await this.#retireFormer(frontier)
+    await frontier.gate.finishErasures()
     // A new own key may be the author of nodes that were held until now.
     const ownNodes: Wait = { kind: 'key', id: this.#key.publicKeyBytes }
     if ((await held.findByWait(name, ownNodes, 1)).length > 0) await frontier.gate.release(ownNodes)
@@ -191,13 +192,8 @@ export class ReplicaContext {
     const url = this.address === undefined ? {} : { url: this.address }
     const own = { id: this.hubId, key: this.#key, former: this.#former, ...url }
     const registry = await Registry.load(records, name, own)
-    return new Frontier({
-      log,
-      held,
-      registry,
-      policy: await TextPolicy.load(records, name),
-      verifier: this.verifier,
-    })
+    const policy = await TextPolicy.load(records, name)
+    return new Frontier({ log, held, records, registry, policy, verifier: this.verifier })
   }
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */

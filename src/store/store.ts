@@ -222,8 +222,8 @@ export interface FrontierStore extends NodeReader {
   /**
    * Stores texts and takes texts out, durably, in one synced batch; a node that has the state
    * already is left as it is. A text that is taken out is gone from every file of the store when
-   * this returns. After a crash all changes hold or none, and a change that had begun is finished when
-   * the store is opened.
+   * this returns. After a crash all changes hold or none, and a change that had begun is finished
+   * when the store is opened.
    * @throws TypeError for more than COMMIT_LIMITS, or a text that is not the node's; ReplicaError
    *   ERR_NOT_FOUND
    */

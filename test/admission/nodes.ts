@@ -1,6 +1,6 @@
 // A gate on a store in memory, and signed nodes for it, made from seeds: equal calls give equal bytes.
 
-import { type AdmitReport, Gate } from '../../src/admission/gate.ts'
+import { type AdmitReport, Gate, type GateOptions } from '../../src/admission/gate.ts'
 import { Registry } from '../../src/admission/registry.ts'
 import { TextPolicy } from '../../src/admission/text-policy.ts'
 import { sha256, toHex } from '../../src/base/bytes.ts'
@@ -61,9 +61,18 @@ export interface Setting {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+/** Parts of the gate other than those of the store. */
+export type GateParts = Partial<Pick<GateOptions, 'log' | 'held' | 'records'>>
+
 /** A gate on a memory store; its own key has seed 1. */
 export async function setting(
-  options: { store?: Store; ownSeed?: number; peers?: readonly Key[]; heldBytesPerPeer?: number } = {},
+  options: {
+    store?: Store
+    ownSeed?: number
+    peers?: readonly Key[]
+    heldBytesPerPeer?: number
+    parts?: GateParts
+  } = {},
 ): Promise<Setting> {
   const heldLimits = { bytesPerPeerMax: options.heldBytesPerPeer ?? 1 << 26, bytesMax: 1 << 29 }
   const store = options.store ?? new MemoryStore({ heldLimits })
@@ -75,7 +84,8 @@ export async function setting(
     commits.push({ firstSeq, nodes })
   }
   const policy = await TextPolicy.load(store.records, FRONTIER)
-  const gate = new Gate({ log, held: store.held, registry, policy, verifier, onCommitted })
+  const { held, records } = store
+  const gate = new Gate({ log, held, records, registry, policy, verifier, onCommitted, ...options.parts })
   const register = async (id: string, key: Key): Promise<void> => {
     await registry.add({ id, url: 'wss://peer.example', publicKey: key.publicKey, addedAt: NOW })
   }

@@ -3,6 +3,7 @@
 // If all events are known already, a genesis event of its own carries the links. A second import
 // adds nothing. Spec: protocol/frontier.md, F16 to F19.
 
+import { founderKeys } from '../../admission/founder.ts'
 import { type HashedBlock, toHex } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import { COMMIT_LIMITS, NODE_LIMITS } from '../../base/limits.ts'
@@ -13,7 +14,6 @@ import { parseInstant } from '../../json/instant.ts'
 import { chunkDocument } from '../../node/document-chunks.ts'
 import { decodeNode } from '../../node/node.ts'
 import type { DocumentLink } from '../../node/schema.ts'
-import { founderKeys } from '../../replica/founder.ts'
 import type { Frontier } from '../../replica/frontier.ts'
 import { dryRunImport } from '../../replica/import/dry-run.ts'
 import { type Attachments, importLog } from '../../replica/import/import-events.ts'

@@ -2,6 +2,7 @@
 // base document, which is that of the owner, and linked proposals. Ignores other links. Spec:
 // protocol/frontier.md, F19.
 
+import { founderKeys } from '../../admission/founder.ts'
 import type { Registry } from '../../admission/registry.ts'
 import { toHex } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
@@ -12,7 +13,6 @@ import { printJson } from '../../json/json.ts'
 import { decodeNode } from '../../node/node.ts'
 import type { DocumentLink } from '../../node/schema.ts'
 import type { Documents } from '../../replica/documents.ts'
-import { founderKeys } from '../../replica/founder.ts'
 import { inReplayOrder } from '../../replica/log-reader.ts'
 import type { NodeReader } from '../../store/store.ts'
 import { readFrontier } from '../../vela/files/frontier-file.ts'

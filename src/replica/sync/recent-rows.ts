@@ -25,14 +25,14 @@ export class RecentRows {
     this.#users += 1
     return () => {
       this.#users -= 1
-      if (this.#users === 0) this.#clear()
+      if (this.#users === 0) this.clear()
     }
   }
 
   /** Adds committed nodes; `firstSeq` is the place of the first. */
   add(nodes: readonly NodeEntry[], firstSeq: number): void {
     if (this.#users === 0) return
-    if (firstSeq !== this.#from + this.#rows.length) this.#clear()
+    if (firstSeq !== this.#from + this.#rows.length) this.clear()
     if (this.#rows.length === 0) this.#from = firstSeq
     for (const { digest, bytes } of nodes) {
       // Copies, because received bytes are views of a whole frame.
@@ -66,7 +66,8 @@ export class RecentRows {
     return rows
   }
 
-  #clear(): void {
+  /** Forgets all rows: texts of some came or went. */
+  clear(): void {
     this.#rows = []
     this.#bytes = 0
   }

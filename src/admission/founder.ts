@@ -1,11 +1,11 @@
 // Determines the owner of a frontier: the key of the first stored node, and the keys that belong to
 // the same party. Those are all keys of this replica, or all keys that a peer had one after the
-// other. Spec: protocol/http.md, H13; protocol/replay.md, R20.
+// other. Spec: protocol/http.md, H13; protocol/replay.md, R20; protocol/text.md, X13.
 
-import type { Registry } from '../admission/registry.ts'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { decodeNode } from '../node/node.ts'
 import type { NodeReader } from '../store/store.ts'
+import type { Registry } from './registry.ts'
 
 /**
  * Returns the key of the first stored node, 64 hex digits; undefined for a frontier without nodes.
@@ -21,9 +21,12 @@ export async function founderKeys(frontier: {
   readonly log: NodeReader
   readonly registry: Registry
 }): Promise<ReadonlySet<string>> {
-  const { log, registry } = frontier
-  const first = await founderKey(log)
-  if (first === undefined) return new Set()
+  const first = await founderKey(frontier.log)
+  return first === undefined ? new Set() : ownerKeys(first, frontier.registry)
+}
+
+/** Returns the keys of the party that has or had the key `first`. */
+export function ownerKeys(first: string, registry: Registry): ReadonlySet<string> {
   if (registry.ownKeys.includes(first)) return new Set(registry.ownKeys)
   const cuts = registry.cuts()
   const id = registry.byKey(fromHex(first)!)?.id ?? cuts.find(cut => cut.publicKey === first)?.id
