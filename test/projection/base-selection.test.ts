@@ -1,5 +1,5 @@
-// The whole frontier of what was made here, without anybody's file: it has all that other readers require, its counts are those of its
-// state, and its snapshot hash is that of the file as it stands.
+// The export of a frontier made here: it has all members that other readers require, correct
+// counts, and the snapshot hash of its file.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -16,7 +16,7 @@ const test = suite('projection/base-selection')
 const target = 'vf_0000000000000001'
 const about = { target: { type: 'finding', id: target }, actor: { id: 'reviewer:ada' }, reason: 'r' }
 
-/** SHA-256 of a file's canonical text without what no snapshot hash is about. */
+/** SHA-256 of a file's canonical text without the members that no snapshot hash covers. */
 function plainHash(text: string | Uint8Array): string {
   const members = new Map(vela.parseJson(text, { numbers: 'exact' }) as Map<string, vela.Json>)
   for (const name of ['events', 'signatures', 'proof_state']) members.delete(name)
@@ -30,7 +30,7 @@ async function withFinding(replica: Replica): Promise<string> {
   return frontier
 }
 
-test('a frontier made here has every member of stats, and they are of its state', async () => {
+test('a frontier made here has every member of stats, computed from its state', async () => {
   await using replica = await Replica.open({ location: new MemoryStore() })
   const { frontier } = await replica.createFrontier({ name: 'Empty' })
   const stats = async (name: string): Promise<Record<string, number>> => {
@@ -48,7 +48,7 @@ test('a frontier made here has every member of stats, and they are of its state'
   assert.equal([now.findings, now.contested, now.human_reviewed, now.event_count], [1, 1, 1, 3])
 })
 
-test('the snapshot hash of what was made here is that of the file as it stands, by every reader', async () => {
+test('every reader computes the snapshot hash of an exported frontier from its file', async () => {
   await using replica = await Replica.open({ location: new MemoryStore() })
   const frontier = await withFinding(replica)
   const { file, text } = await exportFrontier(replica, frontier)

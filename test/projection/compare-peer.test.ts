@@ -1,5 +1,5 @@
-// A pass over a peer from end to end: whole frontiers fetched from a real server, a hub or a file, compared, and recorded in the journal
-// once; what can't be compared recorded as that; and what says nothing, not recorded.
+// Comparisons end to end: frontiers fetched from a real server, a hub or a file, compared, and
+// journaled once; also failures.
 
 import * as fs from 'node:fs'
 import { suite } from 'uvu'
@@ -33,13 +33,13 @@ async function replicaOf(text: string | Uint8Array): Promise<Replica> {
   return replica
 }
 
-/** Kinds and texts of the events that the journal records. */
+/** Returns kinds and texts of the journaled events. */
 async function recorded(replica: Replica): Promise<string[]> {
   const entries = await replica.journal(frontier, { limit: 256 })
   return entries.flatMap(({ event }) => (event === undefined ? [] : [Buffer.from(event).toString()]))
 }
 
-test('a registered peer’s signed manifest is compared, and each disagreement is recorded once', async () => {
+test('a registered peer’s signed manifest is compared, and each difference is recorded once', async () => {
   await using server = await TestServer.open()
   await using replica = await replicaOf(mine.text)
   const key = signer(8)
@@ -62,7 +62,7 @@ test('a registered peer’s signed manifest is compared, and each disagreement i
   const { snapshots } = vela.contentHashes(Buffer.from(peers.text))
   assert.is(first.report.peer_snapshot_hash, snapshots[0])
   assert.equal([first.outcome, first.report.events_appended, first.events.length], ['compared', 4, 4])
-  // The very events that the reference would have made of these two frontiers then.
+  // The events that the reference makes of these frontiers.
   const ours = vela.readFrontier((await exportFrontier(replica, frontier)).text)
   const pass = { peer: 'hub:far', at: NOW.toISOString(), frontier }
   const { events } = vela.syncWithPeer(ours, vela.readFrontier(peers.text), pass)
@@ -73,14 +73,14 @@ test('a registered peer’s signed manifest is compared, and each disagreement i
   assert.is((await recorded(replica)).length, 5)
   const again = await comparePeer(replica, { frontier, from: { peer: 'hub:far' } }, { again: true })
   assert.is(again.report.events_appended, 4)
-  // Another peer's disagreement is another one.
+  // A difference with another peer is recorded too.
   const other = await comparePeer(replica, { frontier, from: { file: Buffer.from(peers.text), name: 'a file' } })
   assert.is(other.report.events_appended, 4)
   assert.equal(replica.heads(frontier), heads)
   assert.ok((await replica.verify()).ok)
 })
 
-test('a peer that is not registered with this key, or isn’t there, is not compared and leaves nothing', async () => {
+test('a peer with another key, or one that can’t be reached, is not compared and leaves no record', async () => {
   await using server = await TestServer.open()
   await using replica = await replicaOf(mine.text)
   const path = `/manifest/${frontier}`
@@ -98,7 +98,7 @@ test('a peer that is not registered with this key, or isn’t there, is not comp
   assert.equal(await recorded(replica), [])
 })
 
-test('through a hub’s entry: compared, broken and unverified are recorded as what they are', async () => {
+test('comparisons through a hub’s entry record broken and unverified entries as such', async () => {
   await using server = await TestServer.open()
   await using replica = await replicaOf(mine.text)
   const locator = `${server.url}/there`
@@ -127,7 +127,7 @@ test('through a hub’s entry: compared, broken and unverified are recorded as w
   assert.is((await recorded(replica)).length, 2 + 4 + 2)
 })
 
-test('through a hub’s entry the owner is who is known here, also after the registry has put another key in its place', async () => {
+test('through a hub’s entry the owner is the one known here, also after its key was rotated', async () => {
   await using server = await TestServer.open()
   await using owner = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:owner', clock: () => NOW })
   await using replica = await Replica.open({ location: new MemoryStore(), clock: () => NOW })
@@ -191,7 +191,7 @@ else
     assert.equal(report.conflicts, direct)
   })
 
-test('the reference’s names are there, the pure ones also among the pure rules', () => {
+test('the reference’s names are exported, the pure ones also by the pure rules', () => {
   const pure = [
     'classifyPeerEventSet',
     'diffFrontiers',
@@ -208,7 +208,7 @@ test('the reference’s names are there, the pure ones also among the pure rules
   assert.equal(vela.classifyPeerEventSet([base], [child, { id: 'vev_2', parents: [] }]), { kind: 'proceed' })
 })
 
-test('a file that is no frontier is refused', async () => {
+test('a file that is not a frontier is refused', async () => {
   await using replica = await replicaOf(mine.text)
   const file = Buffer.from('{}')
   const error = await comparePeer(replica, { frontier, from: { file, name: 'x' } }).catch((reason: unknown) => reason)

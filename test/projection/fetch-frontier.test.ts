@@ -1,5 +1,5 @@
-// Discovery and fetching over real HTTP on this machine: the five endings, and servers that lie, dawdle, never end, break off,
-// send somewhere else, or aren't who they say.
+// Discovery and fetching over real HTTP: the five outcomes, and servers that lie, stall, never end,
+// break off, redirect, or are not who they claim.
 
 import * as childProcess from 'node:child_process'
 import * as fs from 'node:fs'
@@ -23,7 +23,7 @@ const { frontier } = file
 const entryPath = `/entries/${frontier}`
 const snapshotPath = `${entryPath}/snapshot`
 
-/** A server with an entry and its frontier. */
+/** Starts a server with an entry and its frontier. */
 async function published(changes: Partial<vela.EntryDraft> = {}): Promise<TestServer> {
   const server = await TestServer.open()
   server.serve(entryPath, entryFor(file, `${server.url}${snapshotPath}`, changes))
@@ -35,7 +35,7 @@ function discover(server: Pick<TestServer, 'url'>, options: FetchOptions & { own
   return discoverPeerFrontier(server.url, frontier, { ownerKey: OWNER.publicKey, ...options })
 }
 
-test('a frontier that its owner published resolves', async () => {
+test('a frontier published by its owner resolves', async () => {
   await using server = await published()
   const result = await discover(server)
   assert.is(result.kind, 'Resolved')
@@ -43,12 +43,12 @@ test('a frontier that its owner published resolves', async () => {
   assert.equal(server.asked, [entryPath, snapshotPath])
 })
 
-test('a hub without the entry says so', async () => {
+test('a hub without the entry gives EntryNotFound', async () => {
   await using server = await TestServer.open()
   assert.equal(await discover(server), { kind: 'EntryNotFound', vfr_id: frontier, status: 404 })
 })
 
-test('a hub that is not there, or fails, is unreachable', async () => {
+test('a hub that does not respond, or fails, is unreachable', async () => {
   const server = await TestServer.open()
   server.answers.set(entryPath, (_, response) => response.writeHead(503).end())
   const failed = await discover(server)
@@ -59,7 +59,7 @@ test('a hub that is not there, or fails, is unreachable', async () => {
   assert.ok(gone.kind === 'Unreachable' && /ECONNREFUSED/.test(gone.error))
 })
 
-test('an entry of another owner, or one that its content contradicts, is unverified', async () => {
+test('an entry of another owner, or with other content, is unverified', async () => {
   await using server = await published()
   const other = signer(9).publicKey
   const stranger = await discover(server, { ownerKey: other })
@@ -73,7 +73,7 @@ test('an entry of another owner, or one that its content contradicts, is unverif
   assert.ok(changed.kind === 'UnverifiedEntry' && changed.reason.startsWith('snapshot hash '))
 })
 
-test('a locator that leads nowhere is broken, with its status', async () => {
+test('a locator without content is broken, with its status', async () => {
   await using server = await published()
   server.answers.delete(snapshotPath)
   const locator = `${server.url}${snapshotPath}`
@@ -82,7 +82,7 @@ test('a locator that leads nowhere is broken, with its status', async () => {
   assert.equal(await discover(server), { kind: 'BrokenLocator', vfr_id: frontier, locator, status: 0 })
 })
 
-test('a redirect is followed on the same host, and to no other', async () => {
+test('a redirect is followed on the same host only', async () => {
   await using elsewhere = await published()
   await using server = await published()
   server.answers.set(snapshotPath, (_, response) => response.writeHead(302, { location: '/moved' }).end())
@@ -95,7 +95,7 @@ test('a redirect is followed on the same host, and to no other', async () => {
   assert.equal(elsewhere.asked, [])
 })
 
-test('what an entry points to may not be a private host but the one that was named', async () => {
+test('a locator must not name a private host, except the named one', async () => {
   await using elsewhere = await published()
   await using server = await published({ network_locator: `${elsewhere.url}${snapshotPath}` })
   const result = await discover(server)
@@ -104,7 +104,7 @@ test('what an entry points to may not be a private host but the one that was nam
   assert.is((await discover(server, { allowPrivate: true })).kind, 'Resolved')
 })
 
-test('a name that resolves to a private address is not dialled, also among public ones', async () => {
+test('a name with a private address is not dialed, also if it has public ones', async () => {
   await using server = await published()
   const url = `http://hub.example:${server.port}${entryPath}`
   const local = { address: '127.0.0.1', family: 4 }
@@ -119,7 +119,7 @@ test('a name that resolves to a private address is not dialled, also among publi
   assert.ok('status' in outcome && outcome.status === 200)
 })
 
-/** What one GET of a server's answer comes to. */
+/** Returns the outcome of one GET. */
 async function outcomeOf(answer: Answer, options: FetchOptions = {}) {
   await using server = await TestServer.open()
   server.answers.set('/', answer)
@@ -140,7 +140,7 @@ const endless: Answer = (_, response) => {
   more()
 }
 
-test('a body that is too long, endless, compressed or of another length is no body', async () => {
+test('a body that is too long, endless, compressed or of another length is refused', async () => {
   const tooLong = 'the body has more than 1000 bytes'
   assert.is(await errorOf((_, response) => response.end(Buffer.alloc(1001))), tooLong)
   assert.is(await errorOf(endless), tooLong)
@@ -173,7 +173,7 @@ test('a body that is too long, endless, compressed or of another length is no bo
   assert.is('body' in whole && whole.body.length, 1000)
 })
 
-test('a long body in small pieces comes out as it went in', async () => {
+test('a long body in small pieces is received unchanged', async () => {
   const sent = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 251))
   const answer: Answer = (_, response) => {
     for (let at = 0; at < sent.length; at += 1_000) response.write(sent.subarray(at, at + 1_000))
@@ -186,7 +186,7 @@ test('a long body in small pieces comes out as it went in', async () => {
   assert.ok('body' in outcome && sent.equals(outcome.body))
 })
 
-test('silence, slowness and long headers end a fetch', async () => {
+test('timeouts and long headers end a fetch', async () => {
   assert.match(await errorOf(() => {}, { idleMsMax: 50 }), /received nothing for 50 ms/)
   const silent: Answer = (_, response) => response.writeHead(200, { 'content-length': '5' }).write('a')
   assert.match(await errorOf(silent, { idleMsMax: 50 }), /received nothing for 50 ms/)
@@ -200,7 +200,7 @@ test('silence, slowness and long headers end a fetch', async () => {
   assert.match(await errorOf(header), /Header overflow/i)
 })
 
-test('a status without its body is the whole answer, and only 200 brings a body', async () => {
+test('only a response with status 200 has a body', async () => {
   assert.equal(await outcomeOf((request, response) => endless(request, response.writeHead(500))), {
     status: 500,
     body: new Uint8Array(),
@@ -209,7 +209,7 @@ test('a status without its body is the whole answer, and only 200 brings a body'
   assert.ok('status' in partial && partial.status === 206 && partial.body.length === 0)
 })
 
-test('a fetch can be given up', async () => {
+test('a fetch can be aborted', async () => {
   await using server = await published()
   const controller = new AbortController()
   server.answers.set(entryPath, () => controller.abort())
@@ -219,7 +219,7 @@ test('a fetch can be given up', async () => {
   )
 })
 
-test('a peer’s frontier is taken with the peer’s signature, and from a registered peer only so', async () => {
+test('a peer’s frontier needs a signature of the registered key, if there is one', async () => {
   await using server = await TestServer.open()
   const path = `/manifest/${frontier}`
   const hub = signer(8)
@@ -242,13 +242,13 @@ test('a peer’s frontier is taken with the peer’s signature, and from a regis
   assert.ok(signed.kind === 'Fetched' && signed.signer === hub.publicKey)
 })
 
-test('a certificate that nobody vouches for is no hub', async () => {
+test('a certificate of an unknown authority is refused', async () => {
   await using folder = await scratch()
   const [key, cert] = [folder.join('key.pem'), folder.join('cert.pem')]
   const words = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost'
   const names = ['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1', '-keyout', key, '-out', cert]
   if (childProcess.spawnSync('openssl', [...words.split(' '), ...names]).status !== 0)
-    return skip('a certificate that nobody vouches for is no hub', 'there is no openssl command')
+    return skip('a certificate of an unknown authority is refused', 'there is no openssl command')
   const pem = { key: fs.readFileSync(key, 'utf8'), cert: fs.readFileSync(cert, 'utf8') }
   const server = https.createServer(pem, (_, response) => response.writeHead(404).end())
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

@@ -1,5 +1,5 @@
-// What the tests of fetching and comparing share: a small HTTP server on this machine that answers what a test wants, also
-// badly, and a frontier with its owner's entry for it.
+// Shared by the tests of fetching and comparing: a small HTTP server with given responses, also
+// faulty ones, and a frontier with its owner's entry.
 
 import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,7 +8,7 @@ import { signer } from '../vela/signers.ts'
 
 export type Answer = (request: http.IncomingMessage, response: http.ServerResponse) => void
 
-/** Answers by path; 404 elsewhere. */
+/** Responds by path; 404 elsewhere. */
 export class TestServer {
   readonly answers = new Map<string, Answer>()
   readonly asked: string[] = []
@@ -38,7 +38,7 @@ export class TestServer {
     return `http://127.0.0.1:${this.port}`
   }
 
-  /** `path` answers these bytes. */
+  /** Serves these bytes at `path`. */
   serve(path: string, body: string | Uint8Array): void {
     this.answers.set(path, (_, response) => response.end(body))
   }
@@ -58,7 +58,7 @@ export interface FindingDraft {
   readonly retracted?: boolean
 }
 
-/** A whole frontier file with these findings; its name is that of its genesis event. */
+/** Returns a frontier file with these findings, named by its genesis event. */
 export function frontierFile(
   findings: readonly FindingDraft[],
   options: { name?: string; actors?: readonly unknown[] } = {},
@@ -84,7 +84,7 @@ export function frontierFile(
   return { frontier: made.frontier, text, event }
 }
 
-/** The owner's entry for a frontier file. */
+/** Returns the owner's entry for a frontier file. */
 export function entryFor(
   file: { frontier: string; text: string },
   locator: string,

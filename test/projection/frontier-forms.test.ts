@@ -1,4 +1,5 @@
-// One frontier in both of its forms, file and repository: what goes out in either comes in again as the same, also with later events.
+// One frontier as file and as repository: an export of either is imported as the same frontier,
+// also with later events.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -22,7 +23,9 @@ const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8'
 const frontier = 'vfr_00000000000000ff'
 const about = { target: { type: 'finding', id: 'vf_1' }, actor: { id: 'reviewer:ada' }, reason: 'r' }
 
-/** A frontier file with records of several kinds, among them a configuration that takes care to write. */
+/**
+ * Returns a frontier file with records of several kinds, and a configuration that needs quoting.
+ */
 function small(): { text: string; dependency: Record<string, string | null> } {
   const dependency = { name: "B's: #1", source: 'vela.hub', version: null, vfr_id: 'vfr_00000000000000bb' }
   const meta = {
@@ -50,7 +53,7 @@ function small(): { text: string; dependency: Record<string, string | null> } {
   return { text: vela.printJson(members), dependency }
 }
 
-/** Takes a frontier in, and gives it out whole and as a repository. */
+/** Imports a frontier, and exports it as file and as repository. */
 async function through(parts: SplitFrontier): Promise<{ replica: Replica; text: string; files: RepositoryFile[] }> {
   const replica = await Replica.open({ location: new MemoryStore() })
   await importFrontier(replica, { frontier, parts })
@@ -58,7 +61,7 @@ async function through(parts: SplitFrontier): Promise<{ replica: Replica; text: 
   return { replica, text: textOf(text), files: await exportRepository(replica, frontier) }
 }
 
-test('the repository of a frontier file is the same frontier without its frontier.json', async () => {
+test('the repository of a frontier file gives the same frontier without its frontier.json', async () => {
   const { text, dependency } = small()
   const one = await through(splitFrontier(utf8(text)))
   await using _ = one.replica
@@ -69,14 +72,14 @@ test('the repository of a frontier file is the same frontier without its frontie
   const [first, second] = [one, two].map(({ text: own }) => JSON.parse(own))
   for (const member of ['frontier', 'events', 'artifacts', 'vela_version', 'schema'])
     assert.equal(second[member], first[member], member)
-  // Members that say nothing are written out where nobody gave a file.
+  // Empty members are written for a frontier made here.
   const hashes = (own: string) => vela.readFrontier(own).findings.map(({ body }) => vela.findingHash(body))
   assert.equal(hashes(two.text), hashes(one.text))
   assert.equal(second.frontier.dependencies, [dependency])
   assert.equal([second.stats.findings, second.stats.event_count, second.stats.proposal_count], [2, 1, 0])
 })
 
-test('a repository without frontier.json has what its events bring beside findings, and is counted', async () => {
+test('a repository without frontier.json has the objects of its events, and is counted', async () => {
   const bring = { kind: 'negative_result.asserted', timestamp: '2026-01-01T00:00:00Z' }
   const made = ['vnr_b', 'vnr_a'].map(id =>
     vela.makeEvent({ ...about, ...bring, payload: { negative_result: { id } } }),
@@ -92,7 +95,7 @@ test('a repository without frontier.json has what its events bring beside findin
   assert.is(stats.event_count, 2)
 })
 
-test('what came later is the same frontier again, from the repository that it goes out as and from its file', async () => {
+test('a changed frontier is the same from its repository and from its file', async () => {
   const withFile = await through(splitFrontier(utf8(small().text)))
   await using first = withFile.replica
   const without = await through(splitRepository(withFile.files.filter(({ path }) => path !== 'frontier.json')))

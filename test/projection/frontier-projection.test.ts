@@ -1,5 +1,5 @@
-// The view that is kept of a stored log: whatever the order and the portions in which nodes are admitted, it is the view that a replay
-// of the whole log gives, byte for byte; and it says which conflicts a merge opened.
+// The projection of a stored log: for any order and batches of arrival it equals a replay of the
+// whole log, byte for byte; and it reports the conflicts that a merge opened.
 
 import fc from 'fast-check'
 import { suite } from 'uvu'
@@ -39,12 +39,12 @@ async function kept(options: { store?: Store; initialState?: () => Promise<Initi
   return { ...parts, journal, view: new FrontierProjection({ log, registry, journal, hubId: 'hub:own', initialState }) }
 }
 
-/** Another projection of the same log. */
+/** Returns another projection of the same log. */
 function fresh({ log, registry, journal }: Kept): FrontierProjection {
   return new FrontierProjection({ log, registry, journal, hubId: 'hub:own', initialState: async () => SEEDS })
 }
 
-/** A replay of the whole log, the plain way. */
+/** Replays the whole log at once. */
 async function afresh({ log }: Pick<Setting, 'log'>): Promise<string> {
   const ancestry = new vela.Ancestry()
   const carriers = new Map<string, number[]>()
@@ -71,7 +71,7 @@ interface Plan {
   readonly picks: readonly number[]
   readonly near: boolean
   readonly key: number
-  /** Carries the event of another node again. */
+  /** Carries the event of another node. */
   readonly twin: number | undefined
   readonly choice: number
   readonly target: number
@@ -118,21 +118,21 @@ function resolution(choice: { finding_id: string; kind: string; value: number },
   return signed(draft, ADA).text
 }
 
-/** Signed nodes with their parents' places. */
+/** Returns signed nodes with their parents' places. */
 function nodesOf(list: readonly Plan[]): { made: Made; parents: readonly number[] }[] {
   const nodes: { made: Made; parents: readonly number[]; event: Uint8Array }[] = []
   for (const [at, plan] of list.entries()) {
     const reach = plan.near ? Math.min(at, 4) : at
     const parents = at === 0 ? [] : [...new Set(plan.picks.map(pick => at - 1 - (pick % reach)))]
     const text = plan.twin === undefined || at === 0 ? eventOf(plan, at) : nodes[plan.twin % at]!.event
-    // Two nodes may turn out to be one: the same event by the same key on the same parents.
+    // Two nodes may be equal: the same event, key and parents.
     const below = [...new Map(parents.map(place => [toHex(nodes[place]!.made.digest), nodes[place]!.made])).values()]
     nodes.push({ made: makeNode(KEYS[plan.key]!, '', below, { event: text }), parents, event: text })
   }
   return nodes
 }
 
-/** Places in an order in which parents come first, otherwise as `keys` say. */
+/** Returns places with parents first, otherwise in the order of `keys`. */
 function arrival(nodes: readonly { parents: readonly number[] }[], keys: readonly number[]): number[] {
   const left = new Set(nodes.keys())
   const order: number[] = []
@@ -148,7 +148,7 @@ function arrival(nodes: readonly { parents: readonly number[] }[], keys: readonl
 const orders = fc.array(fc.nat(1000), { minLength: 30, maxLength: 30 })
 const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 30, maxLength: 30 })
 
-test('any order of arrival in any portions gives the same view and the same conflicts, byte for byte', async () => {
+test('any order of arrival in any batches gives the same view and conflicts, byte for byte', async () => {
   await fc.assert(
     fc.asyncProperty(plans, orders, orders, sizes, async (list, one, two, portions) => {
       const nodes = nodesOf(list)
@@ -168,7 +168,7 @@ test('any order of arrival in any portions gives the same view and the same conf
   )
 })
 
-test('a store on disk gives the same', async () => {
+test('a store on disk gives the same view', async () => {
   await using dir = await scratch()
   await using store = await createLevelDb(dir.join('store'))
   await using onDisk = await kept({ store })
@@ -189,7 +189,7 @@ test('a store on disk gives the same', async () => {
 const revise = (at: number, score: number, target = 'vf_a') =>
   event({ kind: 'finding.confidence_revised', target, payload: { new_score: score }, at }).text
 
-test('a merge says which conflicts it opened, once for the journal, and not those that were there', async () => {
+test('a merge reports the conflicts that it opened, and journals them once', async () => {
   await using replica = await kept()
   const { view, journal } = replica
   const root = makeNode(KEYS[0]!, 'root')
@@ -210,21 +210,21 @@ test('a merge says which conflicts it opened, once for the journal, and not thos
   assert.equal(values.map(vela.printJson).sort(), ['0.2', '0.8'])
   assert.is(listed!.id, vela.conflictId(listed!))
   assert.match(listed!.id, /^vcx_[0-9a-f]{16}$/)
-  // Asked again, for the same nodes or for later ones.
+  // A second call, for the same nodes or for later ones.
   assert.equal(await view.openedSince(before), opened)
   assert.equal(await view.openedSince(), [])
   const entries = await journal.list(FRONTIER, { limit: 10 })
   assert.is(entries.length, 1)
   const { kind, facts } = entries[0]!
   assert.equal([kind, facts.peer, facts.count], ['conflicts.opened', 'hub:peer-1', 1])
-  // Who saw both settles it.
+  // An event that has seen both settles it.
   await replica.admit([makeNode(KEYS[0]!, '', [low, high], { event: revise(3, 0.4) })])
   assert.equal(await view.openedSince(), [])
   assert.equal(await view.conflicts(), [])
   assert.equal(await view.openedSince(before), [], 'a conflict that is settled is not said to have been opened')
 })
 
-test('what a merge opened in a long log is found and recorded once, whoever asks', async () => {
+test('conflicts opened in a long log are found by each call and recorded once', async () => {
   await using replica = await kept()
   const chain = [makeNode(KEYS[0]!, 'root')]
   for (let at = 1; at < 400; at++) chain.push(makeNode(KEYS[0]!, `node ${at}`, [chain[at - 1]!]))
@@ -243,7 +243,8 @@ test('what a merge opened in a long log is found and recorded once, whoever asks
     entries.map(({ kind, facts }) => [kind, facts.peer, facts.count]),
     [['conflicts.opened', 'hub:peer-1', 1]],
   )
-  // A second node of an old event opens nothing new, and an event that has seen all others settles it.
+  // A second node of an old event opens nothing new, and an event that has seen all others settles
+  // it.
   const old = makeNode(KEYS[0]!, '', [chain[3]!], { event: revise(3, 0.7) })
   await replica.admit([old])
   const marked = replica.log.nodes
@@ -303,7 +304,7 @@ test('a projection is current if the log is short or it is loaded; a waiting pee
   await running
 })
 
-test('a view that nobody asked for before tells what was there from what came', async () => {
+test('a view that is loaded late distinguishes earlier conflicts from opened ones', async () => {
   await using replica = await kept()
   const root = makeNode(KEYS[0]!, 'root')
   const at = (second: number, score: number) =>
@@ -315,7 +316,7 @@ test('a view that nobody asked for before tells what was there from what came', 
   assert.is((await replica.view.conflicts()).length, 3)
 })
 
-test('what a hub says of the frontier counts while it is registered, also by a former key', async () => {
+test('events about the frontier count while their hub is registered, also by a former key', async () => {
   await using replica = await kept()
   const { view, registry, gate, log } = replica
   const root = makeNode(KEYS[0]!, 'root')
@@ -334,7 +335,7 @@ test('what a hub says of the frontier counts while it is registered, also by a f
   assert.equal([await score(), (await view.conflicts()).length], ['0.300000', 0])
 })
 
-test('an event that a registered hub carries too counts by that node', async () => {
+test('an event counts through any node of a registered hub', async () => {
   await using replica = await kept()
   const root = makeNode(KEYS[0]!, 'root')
   const choice = { finding_id: 'vf_a', kind: 'confidence_diverged', value: 0.3 }
@@ -347,7 +348,7 @@ test('an event that a registered hub carries too counts by that node', async () 
   assert.is(await score(), '0.700000')
 })
 
-test('with another genesis the replay starts over', async () => {
+test('with another base document the replay starts again', async () => {
   let initialState: InitialState = { ...SEEDS, genesis: [] }
   await using replica = await kept({ initialState: async () => initialState })
   await replica.admit([makeNode(KEYS[0]!, '', [], { event: revise(1, 0.2) })])
@@ -357,7 +358,7 @@ test('with another genesis the replay starts over', async () => {
   assert.is(await replica.view.read(printView), await afresh(replica))
 })
 
-test('with other actors the replay starts over, and who has another key than the registered one settles nothing', async () => {
+test('with other actors the replay starts again, and an unregistered key settles nothing', async () => {
   let initialState = SEEDS
   await using replica = await kept({ initialState: async () => initialState })
   const choice = { finding_id: 'vf_a', kind: 'confidence_diverged', value: 0.3 }
@@ -378,7 +379,7 @@ test('with other actors the replay starts over, and who has another key than the
   assert.equal(await answer(), ['0.300000'])
 })
 
-test('a proposal that comes late is taken in by the events that were in want of it, and by no others', async () => {
+test('a late proposal is applied by the events that lacked it, and by no others', async () => {
   const late = finding('vf_late')
   const proposal = { id: 'vpr_0000000000000001', payload: vela.toJson({ finding: late }) }
   const thin = makeEvent({
@@ -409,13 +410,13 @@ test('a proposal that comes late is taken in by the events that were in want of 
   await using afresh = await kept({ initialState: async () => initialState })
   await afresh.admit(chain)
   assert.is(await replica.view.read(printView), await afresh.view.read(printView))
-  // Another content under the same id is no addition.
+  // Other content under the same id replaces the proposal.
   initialState = { ...SEEDS, proposals: [{ ...proposal, payload: vela.toJson({}) }] }
   assert.ok((await replica.view.update()) !== after)
   assert.is(await replica.view.read(view => vela.viewProblems(view).length), 100)
 })
 
-test('a view that could not be read is made anew', async () => {
+test('a view that could not be read is made again', async () => {
   let fails = true
   const initialState = async () => {
     if (fails) throw new TypeError('not now')

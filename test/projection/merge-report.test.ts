@@ -1,4 +1,5 @@
-// What a sync says about conflicts: those that came in by it, on the side where they came in, in the report and in the journal of both.
+// Conflicts in reports of syncs: those that received nodes opened, on the receiving side, in the
+// reports and journals of both.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -40,17 +41,17 @@ const asserted = draft(
 )
 const revised = (new_score: number) => draft('finding.confidence_revised', { new_score }, `to ${new_score}`)
 
-/** A replica that interprets events. */
+/** Opens a replica with Vela's observer. */
 function openVela(hubId: string): Promise<Replica> {
   return Replica.open({ location: new MemoryStore(), hubId, clock: () => NOW, mergeObserver: velaMergeObserver })
 }
 
-/** A hub whose alarms ring when they are told to, and a laptop; both have the finding. */
+/** Opens a hub whose timers fire by hand, and a laptop; both have the finding. */
 async function scene() {
   const rings = new Set<() => void>()
   const network = {
     setTimer: (ms: number, ring: () => void) => {
-      // Those of others keep waiting.
+      // Other timers do not fire.
       if (ms === VIEW_LIMITS.noteQuietMs) rings.add(ring)
       return { restart: () => {}, stop: () => void rings.delete(ring) }
     },
@@ -85,7 +86,7 @@ async function opened(replica: Replica): Promise<unknown[]> {
   return entries.filter(({ kind }) => kind === 'conflicts.opened').map(({ facts }) => JSON.parse(JSON.stringify(facts)))
 }
 
-test('a pull says which conflicts came in by it, a push opens them at the peer, and both sides journal them', async () => {
+test('a pull reports the conflicts that it opened, a push those at the peer, and both sides journal them', async () => {
   await using both = await scene()
   const { hub, laptop } = both
   const one = await hub.replica.append(FRONTIER, revised(0.2))
@@ -115,7 +116,7 @@ test('a pull says which conflicts came in by it, a push opens them at the peer, 
   assert.equal(await opened(hub.replica), [{ peer: 'hub:laptop', count: 1, conflicts: listed }])
 })
 
-test('a push to a hub that went on meanwhile names what it opened there, though nothing of it is here', async () => {
+test('a push to a hub with newer nodes reports the conflicts that it opened there', async () => {
   await using both = await scene()
   const { hub, laptop } = both
   const one = await hub.replica.append(FRONTIER, revised(0.2))
@@ -138,7 +139,7 @@ test('a push to a hub that went on meanwhile names what it opened there, though 
   assert.is((await opened(hub.replica)).length, 1, 'it is recorded once')
 })
 
-test('resolutions may contest what has a long name: a push that opens that says it shortened, and the journal likewise', async () => {
+test('long names of contested conflicts are shortened in reports and in the journal', async () => {
   await using both = await scene()
   const { hub, laptop } = both
   const resolved = (who: string, name: string): EventDraft => ({
@@ -165,7 +166,7 @@ test('resolutions may contest what has a long name: a push that opens that says 
   assert.is((await opened(laptop)).length, 1)
 })
 
-test('what one peer opened over a live link goes into the journal, though another pushes before the hub has looked', async () => {
+test('conflicts opened over a live link are journaled, also if another peer pushes first', async () => {
   for (const isThere of [false, true]) {
     await using both = await scene()
     const { hub, laptop } = both
@@ -199,7 +200,7 @@ test('what one peer opened over a live link goes into the journal, though anothe
   }
 })
 
-test('a session both ways tells what was opened on either side', async () => {
+test('a session both ways reports the conflicts opened on either side', async () => {
   await using both = await scene()
   const { hub, laptop } = both
   await hub.replica.append(FRONTIER, revised(0.2))
@@ -210,7 +211,7 @@ test('a session both ways tells what was opened on either side', async () => {
   assert.equal([report.in!.admitted, report.out!.admitted, report.out!.conflictsOpenedCount], [1, 1, 1])
 })
 
-test('a live link tells at its end what came in by it and opened conflicts', async () => {
+test('a live link reports at its end the conflicts that it opened', async () => {
   await using both = await scene()
   const { hub, laptop } = both
   const ended = new AbortController()
@@ -227,7 +228,7 @@ test('a live link tells at its end what came in by it and opened conflicts', asy
   assert.is(report.conflictsOpened![0]!.kind, 'confidence_diverged')
 })
 
-test('a conflict is explained by both events, their values, and who signed them; who saw both settles it', async () => {
+test('an explanation has both events, their values and signers; a later event settles the conflict', async () => {
   await using both = await scene()
   const { hub, laptop } = both
   await hub.replica.append(FRONTIER, revised(0.2))

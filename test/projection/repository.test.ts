@@ -1,4 +1,4 @@
-// `.vela` repositories in and out, frontiers on two hubs, and both on the command line.
+// Imports and exports of `.vela` repositories, with two hubs and on the command line.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -20,7 +20,7 @@ const test = suite('projection/repository')
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
 const exact = (bytes: Uint8Array): string => vela.printJson(vela.parseJson(bytes, { numbers: 'exact' }))
 
-/** The files below a folder, JSON as its canonical text. */
+/** Returns the files below a folder, JSON as canonical text. */
 function contents(root: string): Record<string, string> {
   const found: Record<string, string> = {}
   for (const name of fs.readdirSync(root, { recursive: true, encoding: 'utf8' }).sort()) {
@@ -32,7 +32,7 @@ function contents(root: string): Record<string, string> {
   return found
 }
 
-/** One file for each record of a bundle, pretty, as Vela writes them. */
+/** Writes one file per record of a bundle, indented as Vela does. */
 function unbundle(folder: string, bundle: string): void {
   fs.mkdirSync(folder, { recursive: true })
   for (const record of vela.parseJson(fs.readFileSync(bundle), { numbers: 'exact' }) as Map<string, vela.Json>[])
@@ -42,7 +42,7 @@ function unbundle(folder: string, bundle: string): void {
 const bundles = shared('vela/bbb-flagship.events.json')
 const frontier = 'vfr_1d802563e4c4b1d8'
 
-/** The repository that the bundles were made of. */
+/** Writes the repository of the bundles. */
 function flagship(root: string): void {
   for (const kind of ['events', 'findings', 'proposals'])
     unbundle(path.join(root, '.vela', kind), bundles!.replace('.events.', `.${kind}.`))
@@ -63,7 +63,7 @@ async function imported(dir: Scratch, name: string, root: string): Promise<Repli
 
 if (bundles === undefined) skip('the repository of bbb-flagship', 'vela/bbb-flagship.events.json is not at hand')
 else {
-  test('a repository comes out file for file, and as a frontier with its log in the order of time', async () => {
+  test('a repository is exported file for file, and as a frontier with its log in time order', async () => {
     await using dir = await scratch()
     flagship(dir.join('in'))
     await using replica = await imported(dir, 'one', dir.join('in'))
@@ -87,7 +87,7 @@ else {
     assert.is(textOf((await exportFrontier(asFile, frontier)).text), textOf(text))
   })
 
-  test('a clone has it all, byte for byte, and so has a hub that it is pushed to', async () => {
+  test('a clone exports it byte for byte, and so does a hub that received a push', async () => {
     await using dir = await scratch()
     flagship(dir.join('in'))
     await using hub = await Hub.listen({ location: dir.join('hub'), create: true, port: 0 })
@@ -135,7 +135,7 @@ else {
     })
   }
 
-  test('a frontier file goes out as a repository and comes back as the same frontier, on the command line', async () => {
+  test('on the command line a frontier file exported as repository is imported as the same frontier', async () => {
     await using desk = await Desk.open()
     const source = path.join(gits, fs.readdirSync(gits)[0]!, 'frontier.json')
     await desk.run('lab', ['init'])
@@ -155,7 +155,7 @@ else {
   })
 }
 
-test('what stands among the events of a repository and is none comes out as it went in', async () => {
+test('entries among the events of a repository that are not events are exported unchanged', async () => {
   await using dir = await scratch()
   const place = (name: string) => path.join('repo/.vela/events', name)
   fs.mkdirSync(dir.join('repo/.vela/events'), { recursive: true })
@@ -175,7 +175,7 @@ test('what stands among the events of a repository and is none comes out as it w
   assert.is((await exportFrontier(replica, frontier)).file.events.length, 0)
 })
 
-test('what only carries the documents of a frontier is in no list of its events', async () => {
+test('events that only carry documents are in no list of events', async () => {
   await using desk = await Desk.open()
   await desk.run('lab', ['init'])
   const meta = { name: 'Empty', description: '', compiled_at: '2026-01-01T00:00:00Z', compiler: 'vela/0.40.0' }
@@ -193,7 +193,7 @@ test('what only carries the documents of a frontier is in no list of its events'
   assert.is((await desk.run('ben', ['import', '../events', '--frontier', value.frontier])).exit, 0)
 })
 
-test('links, keys and special files of a repository are left out and named, and nothing outside of it is read', async () => {
+test('links, keys and special files of a repository are left out and listed, and nothing outside is read', async () => {
   await using dir = await scratch()
   fs.mkdirSync(dir.join('repo/.vela/events'), { recursive: true })
   fs.mkdirSync(dir.join('repo/sources'))
@@ -214,7 +214,7 @@ test('links, keys and special files of a repository are left out and named, and 
   assert.is(await velaRoot(dir.join('repo/sources')), undefined)
 })
 
-test('a folder too deep is refused, and so is a path that leads out of the folder', async () => {
+test('too deep folders and paths that leave the folder are refused', async () => {
   await using dir = await scratch()
   fs.mkdirSync(dir.join(`repo/.vela/${'d/'.repeat(20)}`), { recursive: true })
   fs.writeFileSync(dir.join(`repo/.vela/${'d/'.repeat(20)}x`), '')
@@ -230,7 +230,7 @@ test('a folder too deep is refused, and so is a path that leads out of the folde
     )
 })
 
-test('nothing is written where something is, and nothing is left behind', async () => {
+test('an export into a used folder writes nothing', async () => {
   await using dir = await scratch()
   fs.mkdirSync(dir.join('full'))
   fs.writeFileSync(dir.join('full/mine'), 'mine')

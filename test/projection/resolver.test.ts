@@ -1,5 +1,5 @@
-// Settling between real hubs: what a person decides at one goes to the other and has the same effect there; what two people decided
-// apart is a conflict of its own; and nobody decides who may not.
+// Resolutions between real hubs: a decision at one has the same effect at the other; two concurrent
+// decisions are a conflict; and unauthorized ones are refused.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -17,7 +17,7 @@ import * as vela from '../../src/vela/index.ts'
 import { NOW } from '../replica/drafts.ts'
 import { signed, verify } from '../vela/signers.ts'
 import { frontierFile } from './fetch-server.ts'
-import { ADA, ada, BEN, ben, FINDING, Hubs, reviewed, revised } from './settle-hubs.ts'
+import { ADA, ada, BEN, ben, FINDING, Hubs, reviewed, revised } from './resolution-hubs.ts'
 
 const test = suite('projection/resolver')
 
@@ -28,7 +28,7 @@ async function refused(task: Promise<unknown>, code: ErrorCode): Promise<void> {
   )
 }
 
-test('what was set apart is settled at one hub, and gone at both', async () => {
+test('a conflict settled at one hub is gone at both', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const { left, right, frontier } = hubs
   const [conflict, ...more] = await hubs.conflicts(left)
@@ -58,7 +58,7 @@ test('what was set apart is settled at one hub, and gone at both', async () => {
   assert.is(signature.form, 'bare')
 })
 
-test('ours and theirs are what each hub made, and a pick is one of the events', async () => {
+test('ours and theirs name the side of a hub, and a pick names one of the events', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const { left, right } = hubs
   const [conflict] = await hubs.conflicts(left)
@@ -82,7 +82,7 @@ test('ours and theirs are what each hub made, and a pick is one of the events', 
   assert.equal([await hubs.score(left), await hubs.score(right)], [0.1, 0.1])
 })
 
-test('two different resolutions made apart are a conflict at both, and one more that names both settles it', async () => {
+test('two concurrent resolutions are a conflict at both hubs, and one that names both settles it', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const { left, right, frontier } = hubs
   const [conflict] = await hubs.conflicts(left)
@@ -120,7 +120,7 @@ function chosen({ payload }: vela.Proposal): unknown {
   return vela.fromJson((payload as Map<string, vela.Json>).get('choice')!)
 }
 
-/** A conflict about no field, recorded in the log that both have. */
+/** Records a conflict about no field in the log of both. */
 async function recordedPresence({ left, frontier }: Hubs, kind = 'missing_locally') {
   const missing = 'vf_0000000000000002'
   const { event: recorded } = await left.replica.append(frontier, {
@@ -139,7 +139,7 @@ async function recordedPresence({ left, frontier }: Hubs, kind = 'missing_locall
   return { missing, recorded }
 }
 
-/** The same, and what each person said of it apart. */
+/** Records the same, with a concurrent resolution at each hub. */
 async function contestedPresence(hubs: Hubs) {
   const { left, right } = hubs
   const { missing, recorded } = await recordedPresence(hubs)
@@ -152,7 +152,7 @@ async function contestedPresence(hubs: Hubs) {
   return { missing, recorded, events: said.map(({ event }) => event), values: said.map(({ value }) => value) }
 }
 
-test('resolutions of a conflict about no field that contest each other are listed, reported and settled as any other', async () => {
+test('contested resolutions of a conflict about no field are listed, reported and settled', async () => {
   await using hubs = await Hubs.open({ apart: false })
   const { left, right, frontier } = hubs
   const { missing, recorded: id, events, values } = await contestedPresence(hubs)
@@ -206,7 +206,7 @@ test('resolutions of a conflict about no field that contest each other are liste
   }
 })
 
-test('what is recorded is listed with its state, from the journal and from the log', async () => {
+test('recorded conflicts are listed with their state, from the journal and the log', async () => {
   await using hubs = await Hubs.open({ apart: false })
   const { left, frontier } = hubs
   const peer = frontierFile([{ id: FINDING, score: 0.9 }])
@@ -250,7 +250,10 @@ test('a conflict is settled once, and the same proposal accepted again gives the
   await refused(hubs.propose(left, { conflict: conflict!.id, choice: { value: '0.7' } }), 'ERR_CONFLICT_SETTLED')
 })
 
-/** Settles, and says the same once more, here and at a peer that has the events; then something else. */
+/**
+ * Settles a conflict, then repeats the choice here and at a peer that has the events, then makes
+ * another choice.
+ */
 async function settledTwice(hubs: Hubs, conflict: string, choices: { made: Choice; other: Choice }): Promise<void> {
   const { left, right, frontier } = hubs
   const { made, other } = choices
@@ -273,7 +276,7 @@ async function settledTwice(hubs: Hubs, conflict: string, choices: { made: Choic
 }
 
 for (const how of ['ours', 'theirs', 'pick', 'value'] as const) {
-  test(`the same resolution of a computed conflict by ${how}, said again, is the same proposal and the same event`, async () => {
+  test(`an equal resolution of a computed conflict by ${how} is the same proposal and event`, async () => {
     await using hubs = await Hubs.open({ apart: true })
     const [conflict] = await hubs.conflicts(hubs.left)
     const [one, two] = conflict!.events as [string, string]
@@ -287,7 +290,7 @@ for (const how of ['ours', 'theirs', 'pick', 'value'] as const) {
   })
 }
 
-test('the same resolution of a recorded conflict, said again, is the same proposal and the same event', async () => {
+test('an equal resolution of a recorded conflict is the same proposal and event', async () => {
   await using hubs = await Hubs.open({ apart: false })
   const { left, right, frontier } = hubs
   const { event: own } = await left.replica.append(frontier, revised(0.8))
@@ -316,7 +319,7 @@ test('the same resolution of a recorded conflict, said again, is the same propos
   await settledTwice(hubs, at(6, SCORE), { made: { value: '0.25' }, other: ours })
 })
 
-test('while a conflict is contested the same again is a decision about that, and said once more it is the same', async () => {
+test('an equal choice for a contested conflict decides the contest once', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const { left, right } = hubs
   const [conflict] = await hubs.conflicts(left)
@@ -334,7 +337,7 @@ test('while a conflict is contested the same again is a decision about that, and
   await refused(hubs.propose(left, { conflict: between!.id, choice: { side: 'theirs' } }), 'ERR_CONFLICT_SETTLED')
 })
 
-test('a side that has no review state, or lacks the finding, can be what stands', async () => {
+test('a missing review state or finding can be chosen', async () => {
   await using hubs = await Hubs.open({ apart: false })
   const { left, right, frontier } = hubs
   const peer = frontierFile([{ id: FINDING, review_state: 'rejected' }, { id: 'vf_0000000000000002' }])
@@ -364,7 +367,7 @@ test('a side that has no review state, or lacks the finding, can be what stands'
   await refused(hubs.propose(right, { conflict: inLog, choice: { value: '"perhaps"' } }), 'ERR_PROPOSAL')
 })
 
-test('a score that is chosen is one from 0 to 1', async () => {
+test('a chosen score is from 0 to 1', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const [{ id: conflict } = { id: '' }] = await hubs.conflicts(hubs.left)
   for (const value of ['7.5', '-0.1', '1.0000001', '2'])
@@ -372,7 +375,7 @@ test('a score that is chosen is one from 0 to 1', async () => {
   for (const value of ['0', '1', '1.0']) await hubs.propose(hubs.left, { conflict, choice: { value } })
 })
 
-test('who may not decide is refused, when proposing and when accepting', async () => {
+test('an unauthorized reviewer can’t propose or accept', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const { left, frontier } = hubs
   const [{ id: conflict } = { id: '' }] = await hubs.conflicts(left)
@@ -396,7 +399,7 @@ test('who may not decide is refused, when proposing and when accepting', async (
   assert.is((await new ConflictResolver(left.replica, frontier).proposal(id)).status, 'pending_review')
 })
 
-test('a reviewer who is a registered actor signs with the registered key, and nobody with somebody else’s', async () => {
+test('a registered reviewer must sign with the registered key', async () => {
   const actor = { id: 'reviewer:ada', public_key: ada.publicKey, created_at: '2026-01-01T00:00:00Z' }
   const revoked = { ...actor, id: 'reviewer:eve', public_key: Key.fromSeed(new Uint8Array(32).fill(3)).publicKey }
   const actors = [actor, { ...revoked, revoked_at: '2026-02-01T00:00:00Z' }]
@@ -430,7 +433,7 @@ test('a reviewer who is a registered actor signs with the registered key, and no
   )
 })
 
-test('a resolution that nobody signed, or somebody else than it says, settles nothing anywhere and is shown', async () => {
+test('a resolution without a valid signature of its reviewer settles nothing and is listed', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const { left, right, frontier } = hubs
   const [conflict] = await hubs.conflicts(left)
@@ -462,7 +465,7 @@ test('a resolution that nobody signed, or somebody else than it says, settles no
   assert.equal([await hubs.score(left), await hubs.score(right)], [0.3, 0.3])
 })
 
-test('what is no conflict, no value of its field, or no choice where one is needed, is no proposal', async () => {
+test('an unknown conflict, an invalid value and a missing choice are refused', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const { left } = hubs
   const [{ id: conflict } = { id: '' }] = await hubs.conflicts(left)
@@ -480,7 +483,7 @@ test('what is no conflict, no value of its field, or no choice where one is need
   await refused(hubs.propose(left, { conflict, choice: { side: 'ours' }, reason: ' ' }), 'ERR_PROPOSAL')
 })
 
-test('a conflict that a comparison recorded is settled by what each side had', async () => {
+test('a conflict recorded by a comparison is settled by the value of a side', async () => {
   await using hubs = await Hubs.open({ apart: false })
   const { left, right, frontier } = hubs
   const peer = frontierFile([
@@ -507,7 +510,7 @@ test('a conflict that a comparison recorded is settled by what each side had', a
   await refused(hubs.propose(left, { conflict: events[0]!, choice: { side: 'ours' } }), 'ERR_CONFLICT_UNKNOWN')
 })
 
-test('a proposal made elsewhere is kept, shown, accepted and dropped; another frontier’s is refused', async () => {
+test('a proposal made elsewhere is stored, shown, accepted and dropped; another frontier’s is refused', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const { left, right, frontier } = hubs
   const [{ id: conflict } = { id: '' }] = await hubs.conflicts(left)
@@ -528,7 +531,7 @@ test('a proposal made elsewhere is kept, shown, accepted and dropped; another fr
   )
 })
 
-test('proposals are bounded, and those that were applied make room', async () => {
+test('proposals are limited in number, and applied ones are dropped first', async () => {
   await using hubs = await Hubs.open({ apart: true })
   const { left, frontier } = hubs
   const settling = new ConflictResolver(left.replica, frontier)

@@ -1,5 +1,5 @@
-// Whole frontiers in and out: what comes out of an import is what went in, on another replica too, and what later events changed
-// is in it.
+// Imports and exports of whole frontiers: an export equals its import, on other replicas too, and
+// has later changes.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -25,7 +25,7 @@ const test = suite('projection/snapshot')
 const exact = (bytes: Uint8Array | string): string => vela.printJson(vela.parseJson(bytes, { numbers: 'exact' }))
 const textOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString('utf8')
 
-/** Every frontier file below the shared data. */
+/** Returns all frontier files of the shared data. */
 function frontierFiles(): string[] {
   const root = shared('vela')
   if (root === undefined) return []
@@ -44,7 +44,7 @@ if (files.length === 0) skip('whole frontiers of other people', 'shared/vela is 
 
 for (const file of files) {
   const name = path.relative(shared('vela')!, file)
-  test(`${name} comes out as it went in, and going in again adds nothing`, async () => {
+  test(`${name} is exported as it was imported, and a second import adds nothing`, async () => {
     await using dir = await scratch()
     const bytes = fs.readFileSync(file)
     await using replica = await Replica.open({ location: dir.join('one'), create: true })
@@ -68,7 +68,10 @@ for (const file of files) {
 
 const target = 'vf_0000000000000001'
 
-/** A small frontier with everything in it: events in an order of their own, one with members left out, and a thin one. */
+/**
+ * Returns a small frontier with every feature: unsorted events, one with missing members, and a
+ * thin one.
+ */
 function small(): { text: string; frontier: string; body: Map<string, vela.Json> } {
   const body = finding(target)
   const proposal = {
@@ -114,7 +117,7 @@ async function open(dir: Scratch, name: string): Promise<Replica> {
   return Replica.open({ location: dir.join(name), create: true })
 }
 
-test('a proposal is a document of the event that points to it, the base one of the first event', async () => {
+test('the event that names a proposal links it, and the first event the base document', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
@@ -126,7 +129,7 @@ test('a proposal is a document of the event that points to it, the base one of t
   assert.is(textOf((await exportFrontier(replica, frontier)).text), text)
 })
 
-test('what came later is in the frontier that comes out, and the rest of it is as it was', async () => {
+test('an export has later changes, and everything else unchanged', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
@@ -155,14 +158,14 @@ test('what came later is in the frontier that comes out, and the rest of it is a
   )
   assert.is(vela.printJson(file.members.get('_meta')!), '{"big":18446744073709551615,"number":1.0}')
   assert.is(vela.printJson(file.members.get('stats')!), '{"event_count":3,"findings":2}')
-  // What came out goes into another replica as what it is.
+  // The export is imported by another replica as the same frontier.
   await using other = await open(dir, 'two')
   const printed = (await exportFrontier(replica, frontier)).text
   await importFrontier(other, { frontier, parts: splitFrontier(printed) })
   assert.is(textOf((await exportFrontier(other, frontier)).text), textOf(printed))
 })
 
-test('a newer version of a frontier brings its new events and its rest; one with no new event is carried all the same', async () => {
+test('a newer version of a frontier is imported, also if it has no new event', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
@@ -176,7 +179,7 @@ test('a newer version of a frontier brings its new events and its rest; one with
   assert.is(replica.headsDigest(frontier), heads)
 })
 
-test('an event that is refused stays out of the log and in the frontier', async () => {
+test('a refused event is kept in the base document and not in the log', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
@@ -190,7 +193,7 @@ test('an event that is refused stays out of the log and in the frontier', async 
   assert.is(textOf((await exportFrontier(replica, frontier)).text), wrong)
 })
 
-test('a finding that is none and an event that is none take nothing else with them', async () => {
+test('an unreadable finding or event does not affect others', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
@@ -217,7 +220,7 @@ test('a finding that is none and an event that is none take nothing else with th
   )
   assert.is(report.added, 2)
   assert.is(textOf((await exportFrontier(replica, frontier)).text), odd)
-  // Later events find what can be read, and the rest stays where it was.
+  // Later events apply to readable parts; the rest is unchanged.
   const about = { actor: { id: 'reviewer:ben' }, reason: 'r', payload: {} }
   for (const id of [target, 'vf_0000000000000002'])
     await replica.append(frontier, { kind: 'finding.retracted', target: { type: 'finding', id }, ...about })
@@ -232,7 +235,7 @@ test('a finding that is none and an event that is none take nothing else with th
   )
 })
 
-test('a frontier without events or proposals keeps having none', async () => {
+test('a frontier without events or proposals is exported without them', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
@@ -244,7 +247,7 @@ test('a frontier without events or proposals keeps having none', async () => {
   assert.is(textOf((await exportFrontier(replica, frontier)).text), bare)
 })
 
-test('a frontier one level too deep for a document is refused, and one that just fits is not', () => {
+test('a frontier that is one level too deep for a document is refused', () => {
   const { text } = small()
   const nested = (levels: number): Uint8Array =>
     utf8(text.replace('"_meta":', `"_deep":${'['.repeat(levels)}${']'.repeat(levels)},"_meta":`))
@@ -255,7 +258,7 @@ test('a frontier one level too deep for a document is refused, and one that just
   )
 })
 
-test('what looks like a base document, and makes no frontier, is passed over', async () => {
+test('an unusable candidate for the base document is ignored', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
@@ -296,7 +299,7 @@ function splitMembers(text: string): Map<string, vela.Json> {
   return members
 }
 
-test('a log without a base document comes out as a frontier of its findings', async () => {
+test('a log without a base document is exported as a frontier of its findings', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { frontier } = await replica.createFrontier({ name: 'Bare' })
@@ -318,7 +321,10 @@ test('a log without a base document comes out as a frontier of its findings', as
   assert.is(file.events.length, 2)
 })
 
-/** Two hubs that have each other's events, after each revised the same score; with the two events in replay order. */
+/**
+ * Opens two hubs with each other's events, after each revised the same score; with both events in
+ * replay order.
+ */
 async function wentOnApart(dir: Scratch) {
   const hub = await Hub.listen({ location: dir.join('hub'), create: true, port: 0 })
   const { text, frontier } = small()
@@ -358,7 +364,7 @@ async function wentOnApart(dir: Scratch) {
   return { hub, other, frontier, made, sync, [Symbol.asyncDispose]: close }
 }
 
-test('two hubs that went on apart give the same bytes once they have each other’s events', async () => {
+test('two hubs that diverged give the same bytes after a sync', async () => {
   await using dir = await scratch()
   await using apart = await wentOnApart(dir)
   const { hub, other, frontier, made } = apart
@@ -369,7 +375,7 @@ test('two hubs that went on apart give the same bytes once they have each other�
 })
 
 for (const pick of [0, 1])
-  test(`a choice of the ${pick === 0 ? 'former' : 'latter'} of two events that were made apart is in what comes out`, async () => {
+  test(`a choice of the ${pick === 0 ? 'former' : 'latter'} of two concurrent events is exported`, async () => {
     await using dir = await scratch()
     await using apart = await wentOnApart(dir)
     const { hub, other, frontier, made, sync } = apart
@@ -395,7 +401,7 @@ for (const pick of [0, 1])
     }
   })
 
-/** What a peer may try: a base of its own, with other findings and other actors. */
+/** Returns a file with other findings and actors, as a peer may import it. */
 function replaced(text: string, id: string): string {
   const actors = [{ id, public_key: signer(9).publicKey, created_at: '2026-01-01T00:00:00Z' }]
   const members = new Map(vela.parseJson(text, { numbers: 'exact' }) as Map<string, vela.Json>)
@@ -407,7 +413,7 @@ function replaced(text: string, id: string): string {
 const documentsOf = async (replica: Replica, frontier: string) =>
   (await baseDocuments(replica, frontier)).map(({ counts, linkedBy }) => [counts, linkedBy.map(({ hub }) => hub)])
 
-test('a peer’s base document is kept and shown, and that of the owner counts at both, also after the owner’s key was changed', async () => {
+test('the owner’s base document is authoritative at both hubs, also after a key rotation', async () => {
   await using dir = await scratch()
   await using apart = await wentOnApart(dir)
   const { hub, other, frontier, sync } = apart
@@ -437,7 +443,7 @@ test('a peer’s base document is kept and shown, and that of the owner counts a
   for (const replica of [hub.replica, other]) assert.is(nameOf(await exportFrontier(replica, frontier)), 'Renamed')
 })
 
-test('what the owner imports counts though a peer has linked it before, and a frontier without the owner’s has the last of any', async () => {
+test('an owner’s import is authoritative even if a peer linked it before; without one the last of any is', async () => {
   await using dir = await scratch()
   await using apart = await wentOnApart(dir)
   const { hub, other, frontier, sync } = apart
@@ -464,7 +470,7 @@ function nameOf({ file }: { file: vela.FrontierFile }): unknown {
   return (file.members.get('frontier') as Map<string, vela.Json>).get('name')
 }
 
-test('an event that stands before the base’s in replay order counts where it stands', async () => {
+test('an event that precedes the base’s events in replay order counts at its place', async () => {
   const { text } = small()
   const parts = splitFrontier(utf8(text))
   const base = readBase(parts.base(parts.frontier!).bytes, parts.frontier!)!
@@ -488,12 +494,12 @@ test('an event that stands before the base’s in replay order counts where it s
     const { members } = joinFrontier(basis, events.map(entry), { proposals, authorities: vela.NO_AUTHORITIES })
     return (members.get('findings') as Map<string, vela.Json>[]).map(one => vela.readFinding(one).retracted)
   }
-  // After the base's events it retracts; before the one that asserts the finding there is nothing to retract.
+  // After the base's events it retracts; before the assertion of the finding it has no effect.
   assert.equal(joined([...log, early]), [true, false])
   assert.equal(joined([early, ...log]), [false, false])
 })
 
-test('a view of what was imported starts from its findings and its proposals', async () => {
+test('the view of an import starts from its findings and proposals', async () => {
   await using dir = await scratch()
   await using replica = await open(dir, 'one')
   const { text, frontier } = small()
@@ -509,7 +515,7 @@ test('a view of what was imported starts from its findings and its proposals', a
   )
 })
 
-test('a base document that is none of ours, or broken, is no base', () => {
+test('a foreign or broken document is not a base document', () => {
   const frontier = 'vfr_00000000000000ff'
   const good = printBase({ frontier, members: new Map(), events: [], proposals: undefined, files: undefined })
   assert.ok(readBase(good, frontier))

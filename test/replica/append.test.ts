@@ -1,4 +1,5 @@
-// Adding single events: parents, heights, twins, drafts as values and as text, genesis and merge events.
+// Appending single events: parents, heights, duplicates, drafts as values and as text, genesis and
+// merge events.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -21,7 +22,7 @@ test('an event is built on the heads of its frontier and becomes the only head',
   assert.equal(replica.heads(FRONTIER), [second.cid])
 })
 
-test('appending the same event again adds nothing and names the node that carries it', async () => {
+test('appending an event again adds nothing and describes its node', async () => {
   await using replica = await memoryReplica()
   await replica.track(FRONTIER)
   const first = await replica.append(FRONTIER, draft('one'))
@@ -153,7 +154,7 @@ test('an event that names an unknown parent is refused and nothing is written', 
   assert.equal(replica.heads(FRONTIER), [])
 })
 
-test('a frontier that is not kept here is refused; a name that is none is refused differently', async () => {
+test('an unknown frontier and an invalid name are refused with different codes', async () => {
   await using replica = await memoryReplica()
   assert.is(await codeOf(replica.append(FRONTIER, draft('one'))), 'ERR_FRONTIER_UNKNOWN')
   assert.is(await codeOf(replica.track('frontier')), 'ERR_FRONTIER_ID')

@@ -1,4 +1,4 @@
-// How long links wait: the bounds of the waits, and which refusals wait longest.
+// Delays of links: their bounds, and the refusals with the longest delays.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -13,14 +13,14 @@ const least = (): number => 0
 const most = (): number => 1 - 2 ** -53
 const down = new ReplicaError('ERR_SYNC_CONNECT', 'down')
 
-test('a wait is at least the least, also the first is drawn from a range, and its bound doubles up to the most', () => {
+test('a delay is at least the minimum and jittered, and its bound doubles up to the maximum', () => {
   const bounds = Array.from({ length: 12 }, (_, failures) => Math.round(reconnectDelayMs(failures, down, most)))
   assert.equal(bounds.slice(0, 7), [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000])
   assert.ok(bounds.slice(6).every(ms => ms === retryMsMax))
   for (const failures of [0, 5, 1_000_000]) assert.is(reconnectDelayMs(failures, down, least), retryMsMin)
 })
 
-test('who is not registered asks again soon, and then with growing waits well below half a minute', () => {
+test('an unregistered peer retries soon, and then with delays well below half a minute', () => {
   for (const code of ['ERR_SYNC_FORBIDDEN', 'ERR_FRONTIER_UNKNOWN'] as const) {
     const refused = new ReplicaError(code, 'not yet')
     const bounds = Array.from({ length: 8 }, (_, refusals) => Math.round(reconnectDelayMs(refusals, refused, most)))
@@ -30,7 +30,7 @@ test('who is not registered asks again soon, and then with growing waits well be
   assert.ok(refusedMsMax <= 20_000)
 })
 
-test('what only a person can change is asked for again after about the longest wait', () => {
+test('a refusal that only a person can change is retried after about the longest delay', () => {
   const lasting: ErrorCode[] = ['ERR_SYNC_AUTH', 'ERR_SYNC_REMOTE', 'ERR_SYNC_VERSION', 'ERR_PEER_URL']
   for (const code of lasting) {
     const error = new ReplicaError(code, 'no')
@@ -39,7 +39,7 @@ test('what only a person can change is asked for again after about the longest w
   }
 })
 
-test('channels are opened again within their bounds', () => {
+test('channels are reopened within their bounds', () => {
   assert.is(reopenDelayMs(least), reopenMsMin)
   assert.ok(reopenDelayMs(most) <= reopenMsMax)
 })

@@ -1,5 +1,5 @@
-// What is merged, as it is merged: from now or from a number on, resumed, filtered, ended; and following one peer from a
-// replica that does not listen.
+// The stream of commits: from now or from a number on, resumed, filtered, ended; and following a
+// peer without a hub.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -22,7 +22,7 @@ async function written(count: number): Promise<Replica> {
   return replica
 }
 
-test('changes begin at the number asked for and go on with what is merged later', async () => {
+test('changes begin at a given number and continue with later commits', async () => {
   await using replica = await written(3)
   const seen = take(replica, { since: 1, limit: 4 })
   await replica.append(FRONTIER, draft('event 3'))
@@ -35,7 +35,7 @@ test('changes begin at the number asked for and go on with what is merged later'
   ])
 })
 
-test('without a number they begin with what comes after the call, also before the first is asked for', async () => {
+test('without a number changes begin after the call, also before the first is read', async () => {
   await using replica = await written(2)
   const changes = replica.changes(FRONTIER)
   await replica.append(FRONTIER, draft('new'))
@@ -44,7 +44,7 @@ test('without a number they begin with what comes after the call, also before th
   await changes.return(undefined)
 })
 
-test('a reader that left goes on after the last it saw, and misses nothing of a thousand', async () => {
+test('a reader that stopped continues after the last node it saw, without a gap', async () => {
   await using replica = await written(0)
   const writing = (async () => {
     for (let i = 0; i < 1000; i += 1) await replica.append(FRONTIER, draft(`event ${i}`))
@@ -64,14 +64,14 @@ test('a reader that left goes on after the last it saw, and misses nothing of a 
   )
 })
 
-test('only the kinds that were asked for', async () => {
+test('changes can be limited to kinds', async () => {
   await using replica = await written(1)
   await replica.append(FRONTIER, { ...draft('another kind'), kind: 'finding.reviewed' })
   await replica.append(FRONTIER, draft('the last'))
   assert.equal(await take(replica, { since: 0, kinds: ['finding.reviewed'], limit: 1 }), [[1, 'another kind']])
 })
 
-test('they end with the signal and with the replica, and not by an error', async () => {
+test('changes end without an error with the signal and with the replica', async () => {
   const replica = await written(1)
   const controller = new AbortController()
   const first = take(replica, { since: 0, signal: controller.signal })
@@ -83,12 +83,12 @@ test('they end with the signal and with the replica, and not by an error', async
   assert.equal(await second, [[0, 'event 0']])
 })
 
-test('a number past the end, or none at all, is refused', async () => {
+test('a number after the end and an invalid number are refused', async () => {
   await using replica = await written(1)
   for (const since of [2, -1, 0.5]) assert.is(await codeOf(take(replica, { since })), 'ERR_USAGE')
 })
 
-test('sync runs both ways in one session and says what went which way', async () => {
+test('sync exchanges both ways in one session and reports each direction', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   await hub.replica.append(FRONTIER, draft('there'))

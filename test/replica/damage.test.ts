@@ -1,4 +1,5 @@
-// Verifying a replica whose disk changed a byte: the fault is named, the rest is checked, and nothing damaged is served.
+// Verification of a replica with a changed byte on disk: the fault is reported, the rest is
+// checked, and nothing damaged is served.
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
@@ -14,7 +15,7 @@ import { codeOf, draft, FRONTIER, texts } from './drafts.ts'
 
 const test = suite('replica/damage')
 
-test('a damaged node is named, and all others are checked', async () => {
+test('a damaged node is reported, and all others are checked', async () => {
   await using dir = await scratch()
   const location = await made(dir.join('store'))
   await damage(location, 20)
@@ -28,7 +29,7 @@ test('a damaged node is named, and all others are checked', async () => {
   assert.is(await codeOf(Replica.open({ location })), 'ERR_STORE_CORRUPT')
 })
 
-test('a damaged entry of the index is named with what helps, and all nodes are checked', async () => {
+test('a damaged index entry is reported with a hint, and all nodes are checked', async () => {
   await using dir = await scratch()
   const location = await made(dir.join('store'))
   await damageIndex(location, 20)
@@ -42,7 +43,7 @@ test('a damaged entry of the index is named with what helps, and all nodes are c
   assert.is((await replica.verify()).ok, true)
 })
 
-test('where the end of the log cannot be read, the rest is reported on', async () => {
+test('if the end of the log can’t be read, the rest is checked', async () => {
   await using dir = await scratch()
   const location = await made(dir.join('store'))
   await damage(location, 39)
@@ -51,20 +52,20 @@ test('where the end of the log cannot be read, the rest is reported on', async (
   assert.is(report.checked, 39)
 })
 
-test('a sound folder verifies as it does when it is open', async () => {
+test('an intact folder verifies like an open store', async () => {
   await using dir = await scratch()
   const location = await made(dir.join('store'))
   assert.equal(await verifyFolder(location, { signatures: true }), { ok: true, checked: 40, faults: [], sharedIds: [] })
 })
 
-/** A store of 40 nodes, closed. */
+/** Makes a closed store of 40 nodes. */
 async function made(location: string): Promise<string> {
   await using replica = await Replica.open({ location, create: true })
   await replica.import(FRONTIER, () => texts(...Array.from({ length: 40 }, (_, i) => draft(`event ${i}`))))
   return location
 }
 
-/** Flips one bit of a node's signature where it lies in a table. */
+/** Flips one bit of a node's signature in a table file. */
 async function damage(location: string, seq: number): Promise<void> {
   const store = await openLevelDb(location)
   const [row] = await store.frontier(FRONTIER).read([seq])
@@ -73,7 +74,7 @@ async function damage(location: string, seq: number): Promise<void> {
   for (const name of await fs.readdir(path.join(location, 'log'))) {
     const file = path.join(location, 'log', name)
     const bytes = await fs.readFile(file)
-    // Compression leaves random bytes as they are, but may cut them in two.
+    // Compression keeps random bytes, but may split them.
     const at = Math.max(bytes.indexOf(sig.subarray(0, 24)), bytes.indexOf(sig.subarray(40)))
     if (!name.endsWith('.ldb') || at < 0) continue
     bytes[at + 5]! ^= 0x40
@@ -83,7 +84,7 @@ async function damage(location: string, seq: number): Promise<void> {
   assert.unreachable('no table holds these bytes')
 }
 
-/** Flips one bit of the value under which the index has a node's place, where it lies in a table. */
+/** Flips one bit of a node's location in a table file of the index. */
 async function damageIndex(location: string, seq: number): Promise<void> {
   const store = await openLevelDb(location)
   const [row] = await store.frontier(FRONTIER).read([seq])

@@ -1,5 +1,5 @@
-// Documents from end to end: put, linked, pushed, pulled and cloned between real hubs, and what hostile or incomplete sources
-// can and can't do about them.
+// Documents end to end: stored, linked, pushed, pulled and cloned between real hubs, and the limits
+// of hostile or incomplete sources.
 
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
@@ -17,7 +17,7 @@ const test = suite('replica/documents')
 
 const KIB = 1024
 const short = utf8('ten bytes.')
-/** Bytes without a period of 256 KiB, so that no two chunks are the same. */
+/** Bytes without a period of 256 KiB, so that chunks differ. */
 const long = Uint8Array.from({ length: 600 * KIB }, (_, i) => Math.imul(i, 2654435761) >>> 24)
 
 async function appendWith(
@@ -36,7 +36,7 @@ async function sameBytes(replica: Replica, link: DocumentLink, bytes: Uint8Array
   assert.ok(equals(await replica.documents(FRONTIER).read(link), bytes))
 }
 
-test('a short document is one raw block, a long one a list with its chunks, and both are read as they were put', async () => {
+test('a short document is one raw block, a long one a list of chunks, and both are read unchanged', async () => {
   await using dir = await scratch()
   await using replica = await Replica.open({ location: dir.join('r'), create: true, clock: () => NOW })
   const [one, two] = await appendWith(replica, 'with two', short, long)
@@ -49,7 +49,7 @@ test('a short document is one raw block, a long one a list with its chunks, and 
   assert.equal(await replica.documents(FRONTIER).put(long), two)
 })
 
-test('an event can only be appended with documents that are here whole', async () => {
+test('an event can be appended only with documents that are stored whole', async () => {
   await using both = await pair()
   const { laptop } = both
   await laptop.track(FRONTIER)
@@ -93,7 +93,7 @@ test('a push, a pull and a clone bring the documents along with the nodes', asyn
   assert.ok((await clone.verify({ signatures: true })).ok)
 })
 
-test('one document that many nodes link is asked for once', async () => {
+test('a document that many nodes link is requested once', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   for (let i = 0; i < 20; i += 1) await appendWith(hub.replica, `event ${i}`, long)
@@ -102,7 +102,7 @@ test('one document that many nodes link is asked for once', async () => {
   assert.ok(report.receivedBytes < long.length + 100 * KIB, `${report.receivedBytes} bytes`)
 })
 
-test('nodes of an unregistered key have no document fetched, and all of it comes once the key is registered', async () => {
+test('documents of an unregistered key are fetched only after its registration', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   const [link] = await appendWith(laptop, 'by the laptop', long)
@@ -123,7 +123,7 @@ test('nodes of an unregistered key have no document fetched, and all of it comes
   await sameBytes(clone, link!, long)
 })
 
-test('nodes wait over a restart for documents, and a later pull brings them', async () => {
+test('nodes wait for documents across a restart, and a later pull brings them', async () => {
   await using dir = await scratch()
   await using both = await pair()
   const { hub } = both
@@ -134,7 +134,7 @@ test('nodes wait over a restart for documents, and a later pull brings them', as
   for await (const node of hub.replica.nodes(FRONTIER)) nodes.push(node.bytes)
   await using third = await Hub.listen({ location, create: true, port: 0, clock: () => NOW })
   await introduceOne(third.replica, hub)
-  // As a source without the document would have left it.
+  // The state that a source without the document leaves.
   const inside = contextOf(third.replica).frontier(FRONTIER)
   const report = await inside.gate.admit(nodes, { from: hub.replica.key.publicKeyBytes })
   assert.equal([report.admitted, report.held.length, report.documents.length], [0, 2, 1])
@@ -147,7 +147,7 @@ test('nodes wait over a restart for documents, and a later pull brings them', as
   assert.is((await again.status()).frontiers[0]!.held, 0)
 })
 
-test('verify names the nodes whose documents are gone', async () => {
+test('verify reports the nodes of missing documents', async () => {
   await using dir = await scratch()
   const location = dir.join('r')
   const replica = await Replica.open({ location, create: true, clock: () => NOW })
@@ -167,7 +167,7 @@ test('verify names the nodes whose documents are gone', async () => {
   )
 })
 
-test('a fork takes documents along', async () => {
+test('a fork copies documents', async () => {
   await using both = await pair()
   const { laptop } = both
   const [one, two] = await appendWith(laptop, 'with two', short, long)

@@ -1,5 +1,5 @@
-// What the tests of the replica layer share: drafts of events, replicas on memory or in a folder, and a hub with a client
-// that know each other.
+// Shared by the tests of the replica layer: drafts of events, replicas in memory or in a folder,
+// and a hub with a registered client.
 
 import { Hub } from '../../src/hub/hub.ts'
 import { type EventDraft, Replica } from '../../src/index.ts'
@@ -20,7 +20,7 @@ export function draft(reason: string, payload?: unknown): EventDraft {
   }
 }
 
-/** Texts of events as a log file has them. */
+/** Returns texts of events as in a log file. */
 export function texts(...drafts: readonly EventDraft[]): Uint8Array[] {
   return drafts.map(item => makeEvent(item).text)
 }
@@ -38,7 +38,7 @@ export interface Pair extends AsyncDisposable {
   readonly laptop: Replica
 }
 
-/** A hub that listens and a laptop, both on memory, registered with each other for FRONTIER. */
+/** Opens a hub and a laptop in memory, registered with each other for FRONTIER. */
 export async function pair(): Promise<Pair> {
   const hub = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:main', clock: () => NOW })
   const laptop = await Replica.open({ location: new MemoryStore(), hubId: 'hub:laptop', clock: () => NOW })
@@ -65,7 +65,7 @@ export async function reasons(replica: Replica): Promise<string[]> {
   return found
 }
 
-/** The code of the ReplicaError that `task` rejects with. */
+/** Returns the code of the ReplicaError with which `task` rejects. */
 export async function codeOf(task: Promise<unknown>): Promise<string> {
   try {
     await task

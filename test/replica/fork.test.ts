@@ -1,4 +1,4 @@
-// Forks of what is only held: what is at hand is in them, and what nobody vouches for is not.
+// Forks of held nodes: available nodes are copied, nodes without a registered key are not.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -13,7 +13,7 @@ import { chain, FRONTIER, introduce, keyOf, type Local, local, logOf, type Made,
 
 const test = suite('replica/fork')
 
-/** A laptop that knows the hub `main`. */
+/** Returns a laptop that knows the hub `main`. */
 async function laptopOfMain(): Promise<Local> {
   const laptop = await local('laptop')
   await introduce(laptop, await local('main'))
@@ -26,7 +26,10 @@ async function hold(at: Local, nodes: readonly Made[]): Promise<void> {
   assert.is(held.length, nodes.length)
 }
 
-/** The fork, with the reasons of the events that are mapped, and how many parents each of their nodes has. */
+/**
+ * Forks; returns the fork with the reasons of the copied events and the number of parents of each
+ * node.
+ */
 async function fork(at: Local) {
   const report = await forkFrontier(at.context, { base: at.context.frontier(FRONTIER), reason: 'the archive is lost' })
   const nodes: [reason: string, parents: number][] = []
@@ -39,7 +42,7 @@ async function fork(at: Local) {
   return { ...report, nodes }
 }
 
-test('a frontier of which everything is held can be forked', async () => {
+test('a frontier with held nodes only can be forked', async () => {
   const laptop = await laptopOfMain()
   const [lost, ...rest] = chain(keyOf('main'), 'link', 4)
   await hold(laptop, rest)
@@ -52,7 +55,7 @@ test('a frontier of which everything is held can be forked', async () => {
   ])
 })
 
-test('a node that waits for a document is at hand, and so is what was built on it', async () => {
+test('a fork includes nodes that wait for a document, and their descendants', async () => {
   const laptop = await laptopOfMain()
   const key = keyOf('main')
   const links = [{ codec: 'raw' as const, digest: sha256(utf8('never came')) }]
@@ -66,7 +69,7 @@ test('a node that waits for a document is at hand, and so is what was built on i
   ])
 })
 
-test('what waits for a key is not at hand: a fork registers nobody', async () => {
+test('a fork excludes nodes that wait for a key', async () => {
   const laptop = await laptopOfMain()
   const strange = node(keyOf('stranger'), 'by a stranger')
   await hold(laptop, [strange])
@@ -81,7 +84,7 @@ test('what waits for a key is not at hand: a fork registers nobody', async () =>
   assert.equal(nodes, [['built on it', 1]])
 })
 
-test('held nodes are mapped parents first, whatever heights they state', async () => {
+test('held nodes are copied parents first, regardless of their stated heights', async () => {
   const laptop = await laptopOfMain()
   const key = keyOf('main')
   const [, ...rest] = chain(key, 'link', 3)

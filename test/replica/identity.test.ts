@@ -1,4 +1,4 @@
-// A replica's own key: who it is changes only when somebody says so, and a crash in between leaves one of the two.
+// A replica's key: it changes only on request, and a crash leaves either the old or the new one.
 
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
@@ -13,7 +13,7 @@ import { codeOf, draft, FRONTIER, introduce, NOW, reasons } from './drafts.ts'
 
 const test = suite('replica/identity')
 
-/** A store with one event, closed; its public key. */
+/** Makes a closed store with one event; returns its public key. */
 async function made(location: string): Promise<string> {
   await using replica = await Replica.open({ location, create: true })
   await replica.track(FRONTIER)
@@ -21,7 +21,7 @@ async function made(location: string): Promise<string> {
   return replica.key.publicKey
 }
 
-/** The public key of a replica that opens. */
+/** Opens the replica and returns its public key. */
 async function keyIn(location: string): Promise<string> {
   await using replica = await Replica.open({ location })
   return replica.key.publicKey
@@ -32,7 +32,7 @@ async function flipDigit(file: string): Promise<void> {
   await fs.writeFile(file, (text.startsWith('0') ? '1' : '0') + text.slice(1))
 }
 
-test('a key file with a flipped digit is refused, and its copy makes it good', async () => {
+test('a key file with a wrong digit is refused, and its backup restores it', async () => {
   await using dir = await scratch()
   const location = dir.join('store')
   const publicKey = await made(location)
@@ -49,7 +49,7 @@ test('a key file with a flipped digit is refused, and its copy makes it good', a
   assert.is(await keyIn(location), publicKey)
 })
 
-test('a store that was made before stores remembered their key takes it on when it is opened', async () => {
+test('a store without a recorded key records it when it is opened', async () => {
   await using dir = await scratch()
   const location = dir.join('store')
   const publicKey = await made(location)
@@ -64,7 +64,7 @@ test('a store that was made before stores remembered their key takes it on when 
   assert.is(await codeOf(Replica.open({ location })), 'ERR_KEY_FILE')
 })
 
-test('a key that is to be used takes the place of the present one, which stays one’s own', async () => {
+test('a given key replaces the present one, which becomes a former key', async () => {
   await using dir = await scratch()
   const location = dir.join('store')
   const first = await made(location)
@@ -86,7 +86,7 @@ test('a key that is to be used takes the place of the present one, which stays o
   assert.equal(await reasons(replica), ['by the first key', 'by the second key'])
 })
 
-test('where the key file is lost or damaged, a key that is to be used makes the store open again', async () => {
+test('a given key opens a store whose key file is lost or damaged', async () => {
   await using dir = await scratch()
   const location = dir.join('store')
   await made(location)
@@ -102,7 +102,7 @@ test('where the key file is lost or damaged, a key that is to be used makes the 
   assert.is(replica.key.publicKey, copy.publicKey)
 })
 
-test('a rotation that a crash interrupted is finished when the store is opened, or has not begun', async () => {
+test('a rotation that a crash interrupted is finished at the next opening, or did not begin', async () => {
   await using dir = await scratch()
   const location = dir.join('store')
   const first = await made(location)
@@ -111,7 +111,7 @@ test('a rotation that a crash interrupted is finished when the store is opened, 
   await key.save(`${location}/key.new`)
   assert.is(await keyIn(location), first, 'the store has not heard of the new key')
   await (await Replica.open({ location, useKey: key })).close()
-  // As it is between the store's hearing of it and the file's move.
+  // The state between the record in the store and the move of the file.
   await fs.rename(`${location}/key`, `${location}/key.new`)
   await fs.copyFile(dir.join('copy'), `${location}/key`)
   assert.is(await keyIn(location), key.publicKey)

@@ -1,4 +1,5 @@
-// Importing logs: chains, faults by index and reason, strictness, named parents in any order, importing twice, real data.
+// Imports of logs: chains, faults by index and reason, strict imports, named parents in any order,
+// repeated imports, real data.
 
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
@@ -11,7 +12,7 @@ import { codeOf, draft, FRONTIER, idOf, memoryReplica, NOW, reasons, texts } fro
 
 const test = suite('replica/import')
 
-test('a log becomes a chain in its order, on the heads that were there', async () => {
+test('a log becomes a chain in its order, on the present heads', async () => {
   await using replica = await memoryReplica()
   await replica.track(FRONTIER)
   await replica.append(FRONTIER, draft('before'))
@@ -21,7 +22,7 @@ test('a log becomes a chain in its order, on the heads that were there', async (
   assert.is(replica.heads(FRONTIER).length, 1)
 })
 
-test('importing twice adds nothing, also when an event stands twice in the log', async () => {
+test('importing twice adds nothing, also if the log has an event twice', async () => {
   await using replica = await memoryReplica()
   const log = () => texts(draft('a'), draft('b'), draft('a'))
   const first = await replica.import(FRONTIER, log)
@@ -30,7 +31,7 @@ test('importing twice adds nothing, also when an event stands twice in the log',
   assert.equal([second.read, second.added, second.known], [3, 0, 3])
 })
 
-test('an event that stands twice is made once, also where what was made is stored in between', async () => {
+test('an event that occurs twice is built once, also across a flush', async () => {
   await using replica = await memoryReplica()
   const [first] = texts(draft('a'))
   const [child] = texts(draft('child', { parents: [idOf(first!)] }))
@@ -40,13 +41,13 @@ test('an event that stands twice is made once, also where what was made is store
   assert.is((await replica.status()).frontiers[0]!.nodes, 3)
 })
 
-test('a long log is one chain in its order, whatever stands in it twice or names its parents', async () => {
+test('a long log is one chain in its order, with duplicates and named parents', async () => {
   await using replica = await memoryReplica()
   const drafts = Array.from({ length: 4000 }, (_, i) => draft(`${i}`))
   const plain = texts(...drafts)
   const child = draft('child', { parents: [idOf(plain[2599]!)] })
   const late = texts(child, draft('after'))
-  // 700 again near and far from its first place; the child stands on a node that is being signed.
+  // Number 700 occurs again near and far from its first place; the child's parent is being signed.
   const log = [
     ...plain.slice(0, 705),
     plain[700]!,
@@ -82,7 +83,7 @@ test('a reader may use one buffer for all its texts', async () => {
   )
 })
 
-test('a bad event is named with its index, id and reason, and the rest goes in', async () => {
+test('a bad event is reported with its index, id and reason, and the rest is imported', async () => {
   await using replica = await memoryReplica()
   const [good, next] = texts(draft('a'), draft('b'))
   const forged = Buffer.from(Buffer.from(next!).toString('utf8').replace('"reason":"b"', '"reason":"x"'))
@@ -98,7 +99,7 @@ test('a bad event is named with its index, id and reason, and the rest goes in',
   assert.equal(await reasons(replica), ['a', 'b'])
 })
 
-test('with strict one bad event keeps everything out', async () => {
+test('with strict one bad event imports nothing', async () => {
   await using replica = await memoryReplica()
   const [good] = texts(draft('a'))
   const report = await replica.import(FRONTIER, () => [good!, Buffer.from('[]')], { strict: true })
@@ -107,7 +108,7 @@ test('with strict one bad event keeps everything out', async () => {
   assert.equal(replica.frontiers(), [])
 })
 
-test('with strict an unknown parent keeps everything out too', async () => {
+test('with strict an unknown parent imports nothing', async () => {
   await using replica = await memoryReplica()
   const log = () => texts(draft('a'), draft('b', { parents: ['vev_0000000000000000'] }))
   const report = await replica.import(FRONTIER, log, { strict: true })
@@ -118,7 +119,7 @@ test('with strict an unknown parent keeps everything out too', async () => {
   )
 })
 
-test('with strict an event of more parents than a node has room for keeps everything out', async () => {
+test('with strict an event with too many parents imports nothing', async () => {
   await using replica = await memoryReplica()
   const roots = Array.from({ length: 65 }, (_, i) => texts(draft(`root ${i}`, { parents: [] }))[0]!)
   const [full, over] = [64, 65].map(count => texts(draft('join', { parents: roots.slice(0, count).map(idOf) }))[0]!)
@@ -134,7 +135,7 @@ test('with strict an event of more parents than a node has room for keeps everyt
   assert.equal([again.added, again.refusedCount], [0, 1])
 })
 
-test('with strict what is known already is not judged again', async () => {
+test('with strict known events are not checked again', async () => {
   await using replica = await memoryReplica()
   const [root] = texts(draft('root', { parents: [] }))
   const [child] = texts(draft('child', { parents: [idOf(root!)] }))
@@ -143,7 +144,7 @@ test('with strict what is known already is not judged again', async () => {
   assert.equal([report.known, report.added], [1, 1])
 })
 
-test('events that name their parents get them, also when children stand first in the log', async () => {
+test('events get their named parents, also if children come first', async () => {
   await using replica = await memoryReplica()
   const [root] = texts(draft('root', { parents: [] }))
   const [left, right] = texts(draft('left', { parents: [idOf(root!)] }), draft('right', { parents: [idOf(root!)] }))
@@ -156,7 +157,7 @@ test('events that name their parents get them, also when children stand first in
   assert.is(replica.heads(FRONTIER).length, 1)
 })
 
-test('a long log whose children stand before their parents costs as few commits as one in order', async () => {
+test('a long log in reverse order costs as few commits as one in order', async () => {
   const store = new MemoryStore()
   await using replica = await Replica.open({ location: store, clock: () => NOW })
   await replica.track(FRONTIER)
@@ -174,14 +175,14 @@ test('a long log whose children stand before their parents costs as few commits 
   assert.ok(commits <= 4, `${commits} commits`)
 })
 
-test('an event that stands twice before its parent is made once', async () => {
+test('an event that occurs twice before its parent is built once', async () => {
   await using replica = await memoryReplica()
   const chain = chainOf(3)
   const report = await replica.import(FRONTIER, () => [...chain, ...chain].reverse())
   assert.equal([report.read, report.added, report.known], [6, 3, 3])
 })
 
-test('an event whose parent is nowhere is refused with its children, and the rest goes in', async () => {
+test('an event with an unknown parent is refused with its children, and the rest is imported', async () => {
   await using replica = await memoryReplica()
   const [orphan, good] = texts(draft('orphan', { parents: ['vev_0000000000000000'] }), draft('good'))
   const [child] = texts(draft('child', { parents: [idOf(orphan!)] }))
@@ -207,10 +208,10 @@ test('chunks and chains of several hundred events keep their order', async () =>
   )
 })
 
-test('two contents under one event id are both kept, and named by verify, which calls them no fault', async () => {
+test('two contents under one event id are both stored, and verify lists them without a fault', async () => {
   await using replica = await memoryReplica()
   const [plain] = texts(draft('one'))
-  // A signature is content, but no part of what the id is made of.
+  // The id of an event does not cover its signature.
   const signed = [1, 2].map(digit => texts({ ...draft('one'), signature: `${digit}`.repeat(128) })[0]!)
   await replica.import(FRONTIER, () => [plain!, ...texts(draft('two'))])
   assert.equal((await replica.verify()).sharedIds, [])
@@ -220,13 +221,13 @@ test('two contents under one event id are both kept, and named by verify, which 
   assert.equal([ok, sharedIds], [true, [{ frontier: FRONTIER, event: idOf(plain!) }]])
 })
 
-test('an aborted import keeps what was durable and says so', async () => {
+test('an aborted import keeps durable events and states their number', async () => {
   await using replica = await memoryReplica()
   const task = replica.import(FRONTIER, () => texts(draft('a')), { signal: AbortSignal.abort() })
   assert.is(await codeOf(task), 'ERR_ABORTED')
 })
 
-test('all 315 events of a real log go in, and come out as the same text', async () => {
+test('all 315 events of a real log are imported and exported unchanged', async () => {
   const file = shared('vela/bbb-flagship.events.json')
   if (file === undefined) return skip('all 315 events of a real log go in', 'no shared data')
   await using replica = await memoryReplica()
@@ -243,7 +244,7 @@ test('all 315 events of a real log go in, and come out as the same text', async 
   )
 })
 
-/** Events each of which names the one before as its parent, the first none. */
+/** Returns events that each name the previous one as parent. */
 function chainOf(count: number): Uint8Array[] {
   const chain: Uint8Array[] = []
   for (let at = 0; at < count; at += 1) {

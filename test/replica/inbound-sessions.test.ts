@@ -1,5 +1,5 @@
-// How a peer stands at the hub that it dials, and at the one that dials it before anything is reported: reached as soon as a channel is
-// open, unreachable when the session breaks.
+// State of a peer at the hub that it dials, and at the one that dials it: reached while a channel
+// is open, unreachable after the session breaks.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -12,7 +12,7 @@ import { equal, eventually, know, linkOf, liveHub } from './link-scene.ts'
 
 const test = suite('replica/inbound-sessions')
 
-/** What the tests do to the links that a hub dials. */
+/** Wraps the links that a hub dials. */
 function dialling(between: (link: Link) => Link = link => link): { dial: typeof connect; links: Link[] } {
   const links: Link[] = []
   const dial: typeof connect = async (url, options) => {
@@ -23,7 +23,7 @@ function dialling(between: (link: Link) => Link = link => link): { dial: typeof 
   return { dial, links }
 }
 
-test('the hub that is dialled shows a peer as live, and as unreachable once its session has broken', async () => {
+test('the dialed hub shows a peer as live, and as unreachable after its session broke', async () => {
   const { dial, links } = dialling()
   await using a = await liveHub('hub:a', {}, { dial })
   await using b = await liveHub('hub:b')
@@ -46,7 +46,7 @@ test('the hub that is dialled shows a peer as live, and as unreachable once its 
   assert.is((await linkOf(b.hub.replica, 'hub:a')).failure, null, 'an end in good order is no failure')
 })
 
-test('a session that breaks while the peer has another one open is no failure', async () => {
+test('a broken session is not a failure while the peer has another one', async () => {
   const { dial, links } = dialling()
   await using a = await liveHub('hub:a', {}, { dial })
   await using b = await liveHub('hub:b')
@@ -66,7 +66,7 @@ test('a session that breaks while the peer has another one open is no failure', 
   await following
 })
 
-test('a peer that has opened the channel is reached, however long the first round takes', async () => {
+test('a peer that opened a channel counts as reached during a long first round', async () => {
   let isLost = true
   const { dial, links } = dialling(link => ({
     ...bound(link),
@@ -98,7 +98,7 @@ test('a peer that has opened the channel is reached, however long the first roun
   await until(() => equal(a.hub.replica, b.hub.replica))
 })
 
-/** A link's methods as members of a plain object. */
+/** Returns a link's methods as members of a plain object. */
 function bound(link: Link): Link {
   return {
     remote: link.remote,

@@ -1,4 +1,4 @@
-// The journal: its vectors, what it keeps and in which order, and that a check finds whatever was changed in it afterwards.
+// The journal: vectors, entries and their order, and the detection of later changes.
 
 import * as fs from 'node:fs'
 import { suite } from 'uvu'
@@ -28,7 +28,7 @@ interface Vector {
   readonly error?: string
 }
 
-test('the vector file is what make-vectors.ts makes', () => {
+test('the vector file equals the output of make-vectors.ts', () => {
   assert.is(fs.readFileSync(VECTOR_FILE, 'utf8'), vectorText())
 })
 
@@ -93,7 +93,7 @@ test('entries are linked across keys and openings, and verify', async () => {
   assert.is((await verifyJournal(store.records, FRONTIER, new Set([key.publicKey]))).length, 3)
 })
 
-test('events are kept byte for byte and come out in order, all or none', async () => {
+test('events are stored byte for byte, in order, all or none', async () => {
   await using store = new MemoryStore()
   const journal = journalOn(store, () => seededKey(1))
   const [one, two] = [eventText('one'), eventText('two')]
@@ -118,7 +118,7 @@ test('events are kept byte for byte and come out in order, all or none', async (
 
 const recordKey = (number: number) => `journal/${FRONTIER}/${String(number).padStart(12, '0')}`
 
-test('whatever is changed, taken out or put in afterwards is found', async () => {
+test('any change, removal or insertion is detected', async () => {
   const changes: [string, (store: MemoryStore) => Promise<void>][] = [
     ['entry 1 is missing', store => store.records.write([{ key: recordKey(1), value: undefined }])],
     ['does not end at entry', store => store.records.write([{ key: recordKey(3), value: undefined }])],
@@ -163,7 +163,7 @@ test('whatever is changed, taken out or put in afterwards is found', async () =>
   }
 })
 
-test('a journal from before it was signed is read, linked to and verified', async () => {
+test('an unsigned journal of an old store is read, continued and verified', async () => {
   await using store = new MemoryStore()
   const old = (n: number) => encodeCbor({ at: NOW, kind: 'sync.pull', facts: { n } })
   await store.records.write([0, 1].map(n => ({ key: recordKey(n), value: old(n) })))

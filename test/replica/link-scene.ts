@@ -1,5 +1,5 @@
-// What the tests of links share: hubs on memory with alarms that ring when a test says so, registered with each other, and
-// waiting for a state instead of for a time.
+// Shared by the tests of links: registered hubs in memory with timers that fire by hand, and
+// waiting for a state.
 
 import { LINK_LIMITS, SOCKET_LIMITS } from '../../src/base/limits.ts'
 import type { SetTimer, Timer } from '../../src/base/timer.ts'
@@ -11,12 +11,12 @@ import { FRONTIER, NOW } from './drafts.ts'
 
 const { reopenMsMin, reopenMsMax, drainMsMax, recordMsMin } = LINK_LIMITS
 const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
-/** Chance is 0.5 in these tests, so a channel is opened again after exactly this long. */
+/** Random numbers are 0.5 here, so a channel is reopened after exactly this time. */
 const REOPEN_MS = (reopenMsMin + reopenMsMax) / 2
-/** Alarms for other ends than to try again. */
+/** Timers other than retries. */
 const OTHERS = [drainMsMax, recordMsMin, handshakeMsMax, idleMsMax, REOPEN_MS]
 
-/** Alarms of a hub's links, which ring by hand. */
+/** Timers of a hub's links, fired by hand. */
 export class Alarms {
   readonly #waiting = new Set<{ ms: number; ring: () => void }>()
 
@@ -29,7 +29,7 @@ export class Alarms {
     }
   }
 
-  /** Waits before something is dialled, or a refused channel asked for, again. */
+  /** Returns delays before dialing, or before reopening a refused channel. */
   #retries(): { ms: number; ring: () => void }[] {
     return [...this.#waiting].filter(({ ms }) => !OTHERS.includes(ms))
   }
@@ -61,12 +61,12 @@ export class Alarms {
 export interface Scene extends AsyncDisposable {
   readonly hub: Hub
   readonly alarms: Alarms
-  /** What an operator was told. */
+  /** Events for an operator. */
   readonly told: ReplicaEvent[]
   readonly stop: () => Promise<void>
 }
 
-/** A hub on memory, or on a given engine, with alarms of its own. */
+/** Opens a hub in memory, or on a given engine, with its own timers. */
 export async function liveHub(
   hubId: string,
   options: Partial<HubOptions> = {},
@@ -89,7 +89,7 @@ export async function liveHub(
   return { hub, alarms, told, stop, [Symbol.asyncDispose]: stop }
 }
 
-/** `knower` registers `known` and follows it this way. */
+/** Registers `known` at `knower`, with a link in this direction. */
 export async function know(knower: Replica, known: Hub, live: LiveSetting = 'off'): Promise<void> {
   const { publicKey } = known.replica.key
   await knower.registry(FRONTIER).add({ id: known.replica.hubId, url: known.url, publicKey, live })
@@ -100,18 +100,18 @@ export function equal(...replicas: readonly Replica[]): boolean {
   return others.every(digest => digest === first)
 }
 
-/** What `status` says of a peer. */
+/** Returns the status of a peer. */
 export async function linkOf(replica: Replica, id: string): Promise<PeerStatus> {
   const { frontiers } = await replica.status()
   return frontiers.find(one => one.frontier === FRONTIER)!.links.find(link => link.id === id)!
 }
 
-/** Turns of the event loop until something is so; a test file has a limit of its own. */
+/** Waits until a condition holds; the test file has a time limit. */
 export async function eventually(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) await new Promise(resolve => setImmediate(resolve))
 }
 
-/** All its links are live. */
+/** Returns whether all links are live. */
 export async function isFollowing(replica: Replica): Promise<boolean> {
   const { frontiers } = await replica.status()
   const links = frontiers.flatMap(one => one.links).filter(link => link.live !== 'off')

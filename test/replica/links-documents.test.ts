@@ -1,5 +1,5 @@
-// Documents over links: what several nodes of several hubs link is asked for wherever it is, while the links stay open. Real
-// hubs on real sockets; no alarm rings, so nothing is found by opening a channel again.
+// Documents over links: documents that several nodes of several hubs link are found while the links
+// stay open. Real hubs on real sockets; no timer fires, so no channel is reopened.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -9,12 +9,12 @@ import { equal, eventually, isFollowing, know, linkOf, liveHub } from './link-sc
 
 const test = suite('replica/links-documents')
 
-/** Two megabytes and a little: more than the credit of a channel, no two chunks the same. */
+/** Returns a little over 2 MB, more than the credit of a channel, with distinct chunks. */
 function big(seed: number): Uint8Array {
   return Uint8Array.from({ length: 2_200_000 }, (_, i) => (i >> 18) * 16 + seed)
 }
 
-test('a document that events of two hubs share lets none of them wait', async () => {
+test('a document shared by events of two hubs blocks neither of them', async () => {
   const scenes = []
   for (let i = 0; i < 3; i += 1) scenes.push(await liveHub(`hub:${i}`))
   const hubs: Hub[] = scenes.map(({ hub }) => hub)

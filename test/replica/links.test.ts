@@ -1,5 +1,5 @@
-// Links that hubs keep to their peers: becoming and staying equal, coming back after a cut, and what they do about refusals,
-// changes of the registry and the end of the hub. Real hubs on real sockets; time and chance are the test's.
+// Links of hubs: becoming and staying equal, reconnecting, refusals, changes of the registry, and
+// shutdown. Real hubs on real sockets; timers and random numbers are those of the test.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -14,7 +14,7 @@ import { equal, eventually, isFollowing, know, linkOf, liveHub } from './link-sc
 
 const test = suite('replica/links')
 
-test('two hubs become equal by themselves and stay so, whoever writes', async () => {
+test('two hubs become equal and stay equal while both write', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
   await a.hub.replica.append(FRONTIER, draft('before at a'))
@@ -31,7 +31,7 @@ test('two hubs become equal by themselves and stay so, whoever writes', async ()
   assert.equal((await reasons(b.hub.replica)).sort(), ['before at a', 'before at b', 'later at a', 'later at b'])
 })
 
-test('the side that is dialled knows how its peer stands while the link is open', async () => {
+test('the dialed side knows the state of its peer while the link is open', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
   await know(b.hub.replica, a.hub)
@@ -48,7 +48,7 @@ test('the side that is dialled knows how its peer stands while the link is open'
   )
 })
 
-test('two hubs that dial each other have two links, and nothing comes of it but that', async () => {
+test('two hubs that dial each other have two links, without further effect', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
   await know(b.hub.replica, a.hub, 'both')
@@ -58,8 +58,8 @@ test('two hubs that dial each other have two links, and nothing comes of it but 
   assert.is((await reasons(a.hub.replica)).length, 5)
 })
 
-test('a hub that was away is dialled again with growing waits, and catches up by the difference', async () => {
-  // Where b is; another program may take its port while it is away.
+test('a hub that was down is dialed with backoff, and receives the difference', async () => {
+  // URL of b; another program may take its port while it is down.
   let place: string | undefined
   const dial: typeof connect = async (asked, options) => {
     if (place === '') throw new ReplicaError('ERR_SYNC_CLOSED', 'nobody is there')
@@ -99,7 +99,7 @@ test('a hub that was away is dialled again with growing waits, and catches up by
   )
 })
 
-test('a channel is opened again from time to time: heads that differ without a new write become equal', async () => {
+test('a reopened channel makes heads equal that differ without a new write', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
   await using c = await liveHub('hub:c')
@@ -124,7 +124,7 @@ test('a channel is opened again from time to time: heads that differ without a n
   await until(() => equal(a.hub.replica, b.hub.replica, c.hub.replica))
 })
 
-test('a peer that is registered late lets in what was held, and it flows on', async () => {
+test('a late registration admits held nodes, which are sent on', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
   await using c = await liveHub('hub:c')
@@ -142,7 +142,7 @@ test('a peer that is registered late lets in what was held, and it flows on', as
   await until(() => equal(a.hub.replica, b.hub.replica, c.hub.replica))
 })
 
-test('who is not registered yet asks again with waits that stay short, and is let in at the next', async () => {
+test('an unregistered hub retries with short delays, and is accepted at the next attempt', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
   await a.hub.replica.append(FRONTIER, draft('one'))
@@ -163,7 +163,7 @@ test('who is not registered yet asks again with waits that stay short, and is le
   await until(() => equal(a.hub.replica, b.hub.replica))
 })
 
-test('a peer that proves another key is not believed, however often it is asked', async () => {
+test('a peer that proves another key is refused at each attempt', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
   await using c = await liveHub('hub:c')
@@ -175,7 +175,7 @@ test('a peer that proves another key is not believed, however often it is asked'
   assert.equal([link.failure?.code, a.alarms.retryMs() >= 0.75 * LINK_LIMITS.retryMsMax], ['ERR_SYNC_AUTH', true])
 })
 
-test('links follow the registry: another address, another way, off, removed', async () => {
+test('links follow changes of the registry: address, direction, off, removal', async () => {
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
   await know(b.hub.replica, a.hub)
@@ -233,7 +233,7 @@ test('one connection carries all frontiers of a peer, and one loop dials it', as
   assert.equal([a.hub.links, b.hub.sessions, dialled], [1, 1, 1])
 })
 
-test('a hang-up asks again for a channel that was refused, on the connection that others are on', async () => {
+test('a reload retries a refused channel on the connection of the others', async () => {
   const other = 'vfr_00000000000000aa'
   await using a = await liveHub('hub:a')
   await using b = await liveHub('hub:b')
@@ -252,7 +252,7 @@ test('a hang-up asks again for a channel that was refused, on the connection tha
   assert.is(b.hub.sessions, 1)
 })
 
-test('a hub that stops ends its links in good order, also while one is being dialled', async () => {
+test('a hub that stops ends its links gracefully, also during dialing', async () => {
   await using b = await liveHub('hub:b')
   const a = await liveHub('hub:a')
   await know(b.hub.replica, a.hub)

@@ -13,7 +13,10 @@ import { buildNode, type Made } from '../support/nodes.ts'
 
 const test = suite('replica/log-order')
 
-/** A text that has an id where a stored event has it; what the content says is of no matter to the order. */
+/**
+ * Returns a text with an id at the place of a stored event's id. The content does not affect the
+ * order.
+ */
 function eventText(id: string, reason = ''): Uint8Array {
   return utf8(`{"actor":{"id":"vev_not this","type":"human"},"caveats":[],"id":"${id}","reason":"${reason}"}`)
 }
@@ -22,7 +25,7 @@ function eventId(name: string): string {
   return `vev_${createHash('sha256').update(name).digest('hex').slice(0, 16)}`
 }
 
-/** A log whose nodes carry these events; signatures are blank, nobody checks them here. */
+/** Returns a log whose nodes carry these events, with blank signatures. */
 function logOf(nodes: readonly { event: Uint8Array; parents: readonly number[]; salt?: number }[]): ToyLog {
   const log = new ToyLog()
   const made: Made[] = []
@@ -35,7 +38,7 @@ function logOf(nodes: readonly { event: Uint8Array; parents: readonly number[]; 
   return log
 }
 
-test('the order is topological, and the least event id goes first', async () => {
+test('the order is topological, with the smallest event id first', async () => {
   const ids = ['vev_cccccccccccccccc', 'vev_bbbbbbbbbbbbbbbb', 'vev_aaaaaaaaaaaaaaaa', 'vev_0000000000000000']
   const log = logOf([
     { event: eventText(ids[0]!), parents: [] },
@@ -50,7 +53,7 @@ test('an empty log has an empty order', async () => {
   assert.equal([...(await replaySeqs(new ToyLog()))], [])
 })
 
-test('an event that two nodes carry stands once, at its first place, unless all are asked for', async () => {
+test('an event of two nodes appears once, at its first place, unless all are requested', async () => {
   const [a, b] = [eventText('vev_00000000000000aa'), eventText('vev_00000000000000bb')]
   const log = logOf([
     { event: b, parents: [] },
@@ -58,7 +61,7 @@ test('an event that two nodes carry stands once, at its first place, unless all 
     { event: a, parents: [], salt: 1 },
     { event: b, parents: [2], salt: 1 },
   ])
-  // a by the second hub is ready at once and least, then whichever b has the lesser digest of the two ready ones.
+  // Event a of the second hub is ready and smallest, then the b with the smaller digest.
   const every = [...(await replaySeqs(log, { duplicates: 'all' }))]
   assert.is(every.length, 4)
   assert.is(every[0], 2)
@@ -75,7 +78,7 @@ test('two contents under one label are two events, ordered by their digests', as
   assert.equal([...(await replaySeqs(log))], expected)
 })
 
-test('the order depends on the DAG alone, and equals the plain one over ids', async () => {
+test('the order depends on the DAG only, and equals the simple order over ids', async () => {
   const dags = fc.array(fc.array(fc.nat(1000), { maxLength: 3 }), { maxLength: 60 })
   await fc.assert(
     fc.asyncProperty(dags, fc.array(fc.nat(), { minLength: 60, maxLength: 60 }), async (picks, dice) => {
@@ -89,7 +92,7 @@ test('the order depends on the DAG alone, and equals the plain one over ids', as
         [...(await replaySeqs(logOf(nodes)))].map(seq => ids[seq]!),
         expected,
       )
-      // The same nodes in another arrival order.
+      // The same nodes in another order of arrival.
       const arrival: number[] = []
       for (let left = [...nodes.keys()]; left.length > 0; ) {
         const ready = left.filter(i => parents[i]!.every(parent => arrival.includes(parent)))
@@ -118,7 +121,7 @@ test('an aborted order ends with ERR_ABORTED', async () => {
   assert.unreachable()
 })
 
-test('the label of a stored event is found behind texts that look like it', () => {
+test('the label of a stored event is found after texts that resemble it', () => {
   const { text, head } = makeEvent({
     kind: 'finding.noted',
     target: { type: 'finding', id: 'vev_1111111111111111' },
@@ -142,7 +145,7 @@ test('a text without an id at its top level has no label', () => {
   }
 })
 
-test('the digests of a toy log are not all alike', () => {
+test('the digests of a toy log differ', () => {
   assert.is.not(toHex(toyDigest(1)), toHex(toyDigest(2)))
 })
 

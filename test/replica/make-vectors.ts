@@ -1,5 +1,6 @@
-// Makes protocol/vectors/journal.json: `node dist/test/replica/make-vectors.js`. The entries are put together here from their parts, not
-// by the code under test; a test compares the file with what this makes.
+// Makes protocol/vectors/journal.json: `node dist/test/replica/make-vectors.js`. Entries are
+// assembled from their parts, without the code under test; a test compares the file with this
+// output.
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
@@ -23,7 +24,7 @@ interface Deviation {
   readonly beside?: Members
 }
 
-/** The entry behind these. */
+/** Returns the entry after these. */
 function entry(before: readonly Uint8Array[], kind: string, deviation: Deviation = {}): Uint8Array {
   const { key = own } = deviation
   const last = before.at(-1)

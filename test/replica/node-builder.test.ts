@@ -1,4 +1,4 @@
-// Making nodes beside what is held. The rest of appending is in append.test.ts.
+// Building nodes while others are held. The other tests of appending are in append.test.ts.
 
 import { setImmediate } from 'node:timers/promises' // timer: see below
 import { suite } from 'uvu'
@@ -14,14 +14,14 @@ import { codeOf } from './drafts.ts'
 
 const test = suite('replica/node-builder')
 
-test('an append after a crash succeeds though what it finds held has to wait on', async () => {
+test('an append after a crash succeeds while held nodes keep waiting', async () => {
   const store = storeOf('laptop')
   const [before, main] = [await local('laptop', { store }), await local('main')]
   await introduce(before, main)
   const parents = [node(main.key, 'left'), node(main.key, 'right')]
   const child = node(main.key, 'child', parents)
   const { held } = await before.context.frontier(FRONTIER).gate.admit([child.bytes], { from: main.key.publicKeyBytes })
-  // The parent that it waits for is committed, and the crash comes before that sets anything free.
+  // The missing parent is committed, and a crash prevents the release.
   const waited = parents.find(({ digest }) => Buffer.compare(digest, held[0]!.wait.id) === 0)!
   await logOf(before).commit([waited])
 
@@ -39,7 +39,7 @@ test('an append after a crash succeeds though what it finds held has to wait on'
   assert.is(store.held.usage(FRONTIER).nodes, 1)
 })
 
-test('where signing fails or a flush does, nothing is on its way to the log any more once the author is closed', async () => {
+test('after an error of signing or flushing, a closed builder writes nothing', async () => {
   const { context, key } = await local('laptop')
   const admitted: number[] = []
   const gate = {

@@ -1,5 +1,4 @@
-// How a peer stands, in each word that `status` has for it: after real exchanges, while a link is kept and after the replica was
-// closed and opened again.
+// Each state of a peer in `status`: after real exchanges, with a link, and after a restart.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -14,7 +13,7 @@ import { eventually, linkOf } from './link-scene.ts'
 const test = suite('replica/peer-sync-state')
 const now = NOW.toISOString()
 
-test('unknown before any exchange, then behind, in sync and ahead by what the last exchange told', async () => {
+test('a peer is unknown before an exchange, then behind, in sync or ahead', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   const stands = async (): Promise<unknown[]> => {
@@ -36,7 +35,7 @@ test('unknown before any exchange, then behind, in sync and ahead by what the la
   await eventually(async () => (await linkOf(hub.replica, 'hub:laptop')).state === 'in sync') // the hub keeps it too
 })
 
-test('held by a key, here and there, until it is registered', async () => {
+test('a peer is held while nodes wait for a key on either side', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   await using third = await Replica.open({ location: new MemoryStore(), hubId: 'hub:third', clock: () => NOW })
@@ -52,7 +51,7 @@ test('held by a key, here and there, until it is registered', async () => {
   assert.is((await linkOf(laptop, 'hub:main')).state, 'in sync')
 })
 
-test('forked when one side refuses what the other has', async () => {
+test('a peer is forked if one side refuses nodes of the other', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   await using third = await Replica.open({ location: new MemoryStore(), hubId: 'hub:third', clock: () => NOW })
@@ -67,7 +66,7 @@ test('forked when one side refuses what the other has', async () => {
   assert.equal([state, behind], ['forked', 1])
 })
 
-test('unreachable since the first failure in a row, also after the replica was opened again', async () => {
+test('a peer is unreachable since the first consecutive failure, also after a restart', async () => {
   await using dir = await scratch()
   const location = dir.join('laptop')
   const hub = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:main', clock: () => NOW })
@@ -90,7 +89,7 @@ test('unreachable since the first failure in a row, also after the replica was o
   assert.equal([link.lastExchange, link.link, link.lagEvents], [now, null, 0])
 })
 
-test('a record of another form is as good as none', () => {
+test('a record of another form is ignored', () => {
   const standing = { ...newStanding(), exchangedAt: now, heldThereKeys: ['ab'], theirs: { count: 3, digest: 'cd' } }
   assert.equal(decodePeerSyncState(encodePeerSyncState(standing)), standing)
   for (const bytes of [

@@ -1,4 +1,4 @@
-// What long calls tell of themselves on the way: counts that only grow, and end at what the report says.
+// Progress of long calls: counts only grow, and end at those of the report.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -16,7 +16,7 @@ function grows<T>(seen: readonly T[], name: keyof T): void {
   for (let i = 1; i < seen.length; i += 1) assert.ok(seen[i]![name] >= seen[i - 1]![name], String(name))
 }
 
-test('a push tells what the peer has kept, a pull what was verified here', async () => {
+test('a push reports durable nodes at the peer, a pull verified nodes here', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   const pushed: Progress[] = []
@@ -35,7 +35,7 @@ test('a push tells what the peer has kept, a pull what was verified here', async
   assert.equal([received, verified, admitted], [MANY, MANY, MANY])
 })
 
-test('an import tells what was verified and what is durable, which comes later', async () => {
+test('an import reports verified events and, later, durable ones', async () => {
   await using replica = await memoryReplica()
   const seen: ImportProgress[] = []
   const log = [Buffer.from('{'), ...texts(...Array.from({ length: MANY }, (_, i) => draft(`${i}`)))]
@@ -45,7 +45,7 @@ test('an import tells what was verified and what is durable, which comes later',
   assert.equal([seen.at(-1)!.read, seen.at(-1)!.verified], [MANY + 1, MANY])
 })
 
-test('whoever asks for conflicts can watch the replay that this takes', async () => {
+test('the replay for a list of conflicts can be watched', async () => {
   await using replica = await memoryReplica()
   await replica.import(FRONTIER, () => texts(...Array.from({ length: MANY }, (_, i) => draft(`${i}`))))
   const seen: ReplayProgress[] = []

@@ -1,4 +1,4 @@
-// The last nodes of a log as they are kept in mind, and following a log with and without them.
+// Recent rows in memory, and following a log with and without them.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -25,7 +25,7 @@ function entries(count: number, bytes = 10): NodeEntry[] {
   }))
 }
 
-test('nothing is kept while nobody follows', () => {
+test('no rows are kept without a follower', () => {
   const tail = new RecentRows()
   tail.add(entries(3), 0)
   assert.is(tail.take(0, 3, 1000), undefined)
@@ -36,7 +36,7 @@ test('nothing is kept while nobody follows', () => {
   assert.is(tail.take(3, 6, 1000), undefined)
 })
 
-test('what is kept is bounded in nodes and in bytes, and begins anew behind a gap', () => {
+test('kept rows are limited in number and bytes, and restart after a gap', () => {
   const tail = new RecentRows()
   tail.join()
   tail.add(entries(tailNodesMax), 0)
@@ -63,7 +63,7 @@ async function followed(at: Local, from: number, meanwhile: () => Promise<void> 
   return digests
 }
 
-test('a log is followed to its end as it was, each node once, from the store and from the tail', async () => {
+test('a log is read to its end at the call, each node once, from store and memory', async () => {
   const at = await local('main')
   const nodes = chain(at.key, 'event', 40)
   const all = nodes.map(({ digest }) => Buffer.from(digest).toString('hex'))

@@ -1,4 +1,4 @@
-// What holds a replica together: opening, names, keys, the journal, forks, verification, and a hub's health.
+// A replica as a whole: opening, names, keys, journal, forks, verification, and a hub's health.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -14,7 +14,7 @@ import { codeOf, draft, FRONTIER, introduce, memoryReplica, NOW, pair, reasons, 
 
 const test = suite('replica/replica-context')
 
-test('a replica made in a folder is the same after it is closed and opened again', async () => {
+test('a replica in a folder is the same after it is reopened', async () => {
   await using dir = await scratch()
   const location = dir.join('store')
   assert.is(await codeOf(Replica.open({ location })), 'ERR_STORE_MISSING')
@@ -28,14 +28,14 @@ test('a replica made in a folder is the same after it is closed and opened again
   assert.equal(again.heads(FRONTIER), [cid])
 })
 
-test('a second owner of a store is told that it is locked', async () => {
+test('a second process gets ERR_STORE_LOCKED', async () => {
   await using dir = await scratch()
   await using first = await Replica.open({ location: dir.join('store'), create: true })
   assert.is(await codeOf(Replica.open({ location: dir.join('store') })), 'ERR_STORE_LOCKED')
   assert.equal(first.frontiers(), [])
 })
 
-test('a new key signs from now on, the former stays one’s own, and peers go on after rotating', async () => {
+test('a new key signs new nodes, the former stays valid, and peers continue after a rotation', async () => {
   await using dir = await scratch()
   await using hub = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:main', clock: () => NOW })
   await using laptop = await Replica.open({ location: dir.join('store'), create: true, hubId: 'hub:laptop' })
@@ -54,7 +54,7 @@ test('a new key signs from now on, the former stays one’s own, and peers go on
   assert.is((await laptop.verify({ signatures: true })).ok, true)
 })
 
-test('a key that was replaced can sign nothing more, neither here nor where the hub’s list is adopted', async () => {
+test('a replaced key can’t sign new nodes, here or where the registry was adopted', async () => {
   await using dir = await scratch()
   const location = dir.join('hub')
   const first = await Replica.open({ location, create: true, hubId: 'hub:main', clock: () => NOW })
@@ -86,7 +86,7 @@ test('a key that was replaced can sign nothing more, neither here nor where the 
   }
 })
 
-/** A hub that has a leaked key registered still, and holds what a thief made with it. */
+/** Opens a hub that still registers a leaked key and has nodes that a thief made. */
 async function misled(hub: Hub, leaked: Key): Promise<Hub> {
   const relay = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:relay', clock: () => NOW })
   const main = { id: 'hub:main', url: hub.url, publicKey: hub.replica.key.publicKey }
@@ -104,7 +104,7 @@ async function misled(hub: Hub, leaked: Key): Promise<Hub> {
   return relay
 }
 
-test('a rotation that was cut off before the former key was cut is completed when the store is opened', async () => {
+test('a rotation interrupted before the cut is completed when the store is opened', async () => {
   await using dir = await scratch()
   const location = dir.join('store')
   const made = await Replica.open({ location, create: true, clock: () => NOW })
@@ -119,7 +119,7 @@ test('a rotation that was cut off before the former key was cut is completed whe
   )
   assert.equal(made.registry('vfr_00000000000000aa').cuts(), [], 'an empty log has no heads to cut at')
   await made.close()
-  // What a crash between the key file and the cut leaves.
+  // The state after a crash between the key file and the cut.
   const store = await openLevelDb(location)
   await store.records.write([{ key: `registry/${FRONTIER}/cut/${former}`, value: undefined }])
   await store.close()
@@ -127,7 +127,7 @@ test('a rotation that was cut off before the former key was cut is completed whe
   assert.equal(again.registry(FRONTIER).cuts(), cuts)
 })
 
-test('the alarm about heads is given at ten thousand, and not before', async () => {
+test('an alarm is emitted from ten thousand heads on', async () => {
   const alarms: string[] = []
   const onEvent = ({ kind, message }: ReplicaEvent): void => {
     if (kind === 'alarm') alarms.push(message)
@@ -144,7 +144,7 @@ test('the alarm about heads is given at ten thousand, and not before', async () 
   assert.is(alarms.at(-1), `${FRONTIER} has 10001 heads: merge them`)
 })
 
-test('a key that takes the place of another owns again what a clone without it had held', async () => {
+test('a restored key admits its nodes that a clone without it held', async () => {
   await using dir = await scratch()
   await using hub = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:main', clock: () => NOW })
   await using laptop = await Replica.open({ location: new MemoryStore(), hubId: 'hub:laptop', clock: () => NOW })
@@ -160,7 +160,7 @@ test('a key that takes the place of another owns again what a clone without it h
   assert.is(again.key.publicKey, laptop.key.publicKey)
 })
 
-test('the journal keeps what was changed, in order, and can be read on from a number', async () => {
+test('the journal records changes in order, and can be read from a number on', async () => {
   await using both = await pair()
   const { laptop } = both
   await laptop.append(FRONTIER, draft('one'))
@@ -176,7 +176,7 @@ test('the journal keeps what was changed, in order, and can be read on from a nu
   assert.equal(await laptop.journal(FRONTIER, { after: 1, limit: 10 }), [])
 })
 
-test('a fork is a new frontier with the events at hand; the base stays as it is', async () => {
+test('a fork is a new frontier with the available events; the base does not change', async () => {
   await using replica = await memoryReplica()
   await replica.track(FRONTIER)
   await replica.append(FRONTIER, draft('one'))
@@ -195,7 +195,7 @@ test('a fork is a new frontier with the events at hand; the base stays as it is'
   assert.is(payload.base_root, before)
 })
 
-test('held nodes that the disk lost are an alarm when the replica is opened', async () => {
+test('lost held nodes give an alarm when the replica is opened', async () => {
   const store = new MemoryStore()
   Object.defineProperty(store.held, 'loss', { value: 'held/ has lost what was written to it' })
   const events: string[] = []
@@ -205,7 +205,7 @@ test('held nodes that the disk lost are an alarm when the replica is opened', as
   assert.equal(replica.frontiers(), [])
 })
 
-test('classifying asks for the ancestors that neither the events nor the store have', async () => {
+test('classify returns the ancestors that neither the events nor the store have', async () => {
   await using replica = await memoryReplica()
   await replica.track(FRONTIER)
   const { event } = await replica.append(FRONTIER, draft('one'))
@@ -218,14 +218,14 @@ test('classifying asks for the ancestors that neither the events nor the store h
   assert.equal(await replica.classify(FRONTIER, incoming), { kind: 'fetch', missing: ['not an id', b] })
 })
 
-test('verification finds nothing in a sound store, and counts every node', async () => {
+test('verification of an intact store has no fault and counts every node', async () => {
   await using replica = await memoryReplica()
   await replica.track(FRONTIER)
   for (let i = 0; i < 10; i += 1) await replica.append(FRONTIER, draft(`event ${i}`))
   assert.equal(await replica.verify({ signatures: true }), { ok: true, checked: 10, faults: [], sharedIds: [] })
 })
 
-test('a hub says that it is well, and nothing else over HTTP', async () => {
+test('the health of a hub is the whole response', async () => {
   await using hub = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:main' })
   const base = hub.url.replace('ws:', 'http:')
   const health = await fetch(`${base}/healthz`)
@@ -235,7 +235,7 @@ test('a hub says that it is well, and nothing else over HTTP', async () => {
   assert.is((await fetch(`${base}/healthz`, { method: 'POST' })).status, 405)
 })
 
-test('an address that is taken is refused, and the store is closed again', async () => {
+test('an address in use is refused, and the store is closed again', async () => {
   await using dir = await scratch()
   await using hub = await Hub.listen({ location: new MemoryStore(), port: 0 })
   const port = Number(new URL(hub.url).port)

@@ -1,5 +1,5 @@
-// Push, pull, clone and adopt between real replicas over real sockets on this machine: what the reports say and what is
-// where afterwards. Faults of the link are the business of test/sync and test/transport.
+// Push, pull, clone and adopt between real replicas on real sockets: their reports and effects.
+// Faults of the link are tested in test/sync and test/transport.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -22,7 +22,7 @@ test('a push gives the hub what it lacks, and a second push has nothing to send'
   assert.equal([again.admitted, again.known, again.equal], [0, 0, true])
 })
 
-test('a pull takes only what is lacking, and its cost follows the difference', async () => {
+test('a pull transfers only missing nodes, and its cost depends on the difference', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   await hub.replica.import(FRONTIER, () => [])
@@ -78,7 +78,7 @@ test('nodes of an unregistered key are held, and registering it admits them with
   assert.equal(hub.replica.heads(FRONTIER), laptop.heads(FRONTIER))
 })
 
-test('a removed peer may not push, and what it had made stays', async () => {
+test('a removed peer may not push, and its earlier nodes stay', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   await laptop.append(FRONTIER, draft('before'))
@@ -89,7 +89,7 @@ test('a removed peer may not push, and what it had made stays', async () => {
   assert.equal(await reasons(hub.replica), ['before'])
 })
 
-test('a stranger may not push, may read an open hub, and may not even read a closed one', async () => {
+test('an unregistered replica may not push, and may read only an open hub', async () => {
   for (const read of ['anyone', 'registered'] as const) {
     await using hub = await Hub.listen({ location: new MemoryStore(), port: 0, read, clock: () => NOW })
     await hub.replica.track(FRONTIER)
@@ -105,7 +105,7 @@ test('a stranger may not push, may read an open hub, and may not even read a clo
   }
 })
 
-test('a hub with another key than the registered one is not believed', async () => {
+test('a hub with another key than the registered one is refused', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   const peer = { id: 'hub:false', url: hub.url, publicKey: 'a'.repeat(64) }
@@ -115,7 +115,7 @@ test('a hub with another key than the registered one is not believed', async () 
   assert.is(await codeOf(laptop.pull(FRONTIER, 'hub:false')), 'ERR_SYNC_AUTH')
 })
 
-test('a push to a hub that stops is told so, and the same push goes on when the hub is back', async () => {
+test('a push to a stopping hub fails with its code, and continues when the hub is back', async () => {
   await using laptop = await Replica.open({ location: new MemoryStore(), hubId: 'hub:laptop', clock: () => NOW })
   await using dir = await scratch()
   const serve = (port: number): Promise<Hub> =>
@@ -139,7 +139,7 @@ test('a push to a hub that stops is told so, and the same push goes on when the 
   assert.ok(had < 5000, `${had} nodes had arrived`)
 })
 
-test('a clone holds what others made until their keys are known; adopting the registry admits it', async () => {
+test('a clone holds nodes of unknown keys, and adopting the registry admits them', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   await laptop.append(FRONTIER, draft('by the laptop'))
@@ -159,7 +159,7 @@ test('a clone holds what others made until their keys are known; adopting the re
   assert.equal(clone.heads(FRONTIER), hub.replica.heads(FRONTIER))
 })
 
-test('a clone of a hub that keeps several frontiers has to name one', async () => {
+test('a clone of a hub with several frontiers has to name one', async () => {
   await using both = await pair()
   const { hub } = both
   await hub.replica.createFrontier({ name: 'second' })
@@ -170,7 +170,7 @@ test('a clone of a hub that keeps several frontiers has to name one', async () =
   assert.equal(clone.frontiers(), [FRONTIER])
 })
 
-test('a revoked key that the adopted registry cuts: its nodes below the cut come in, in any order', async () => {
+test('nodes of a revoked key below its cut are admitted with the adopted registry', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   await laptop.append(FRONTIER, draft('before the cut'))
@@ -188,7 +188,7 @@ test('a revoked key that the adopted registry cuts: its nodes below the cut come
   assert.equal(clone.heads(FRONTIER), hub.replica.heads(FRONTIER))
 })
 
-test('a frontier that the peer does not keep, and a peer that is not there, are told apart', async () => {
+test('an unknown frontier and an unreachable peer give different codes', async () => {
   await using both = await pair()
   const { hub, laptop } = both
   const { frontier } = await laptop.createFrontier({ name: 'mine' })

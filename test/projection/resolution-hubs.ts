@@ -1,4 +1,5 @@
-// What the tests of settling share: two real hubs with one finding, which may have been judged apart, and two people with keys.
+// Shared by the tests of resolutions: two real hubs with one finding, with or without a conflict,
+// and two reviewers with keys.
 
 import * as assert from 'uvu/assert'
 import { Hub } from '../../src/hub/hub.ts'
@@ -44,7 +45,7 @@ export class Hubs {
     this.right = right
   }
 
-  /** Two hubs that know each other and hold one finding; `apart` makes them revise it before they meet again. */
+  /** Opens two registered hubs with one finding; with `apart` each revises it before they sync. */
   static async open(options: { apart: boolean }): Promise<Hubs> {
     const listen = (hubId: string) => Hub.listen({ location: new MemoryStore(), port: 0, hubId, clock: () => NOW })
     const [left, right] = [await listen('hub:left'), await listen('hub:right')]
@@ -67,7 +68,7 @@ export class Hubs {
     return hubs
   }
 
-  /** Both end with what both have. */
+  /** Syncs both hubs. */
   async meet(): Promise<void> {
     await this.left.replica.pull(this.frontier, 'hub:right')
     await this.left.replica.push(this.frontier, 'hub:right')

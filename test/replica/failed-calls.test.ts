@@ -1,4 +1,4 @@
-// Calls that fail keep no frontier that was not kept before: nobody could take it away again.
+// Failed calls create no frontier, because no command could remove it.
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -6,13 +6,13 @@ import { hasCode, ReplicaError } from '../../src/base/errors.ts'
 import { Key } from '../../src/crypto/key.ts'
 import { codeOf, draft, FRONTIER, memoryReplica, texts } from './drafts.ts'
 
-const test = suite('replica/unkept')
+const test = suite('replica/failed-calls')
 
 const [good, other] = texts(draft('good'), draft('other'))
 const [orphan] = texts(draft('orphan', { parents: ['vev_00000000000000aa'] }))
 const bad = Buffer.from('{"kind":')
 
-test('a strict import that is refused keeps no frontier, and one that is not goes in whole', async () => {
+test('a refused strict import creates no frontier', async () => {
   await using replica = await memoryReplica()
   const refused = await replica.import(FRONTIER, () => [good!, bad, other!], { strict: true })
   assert.equal([refused.read, refused.added, refused.refusedCount], [3, 0, 1])
@@ -21,7 +21,7 @@ test('a strict import that is refused keeps no frontier, and one that is not goe
   assert.equal([taken.read, taken.added, taken.refusedCount], [2, 2, 0])
 })
 
-test('an import of which nothing can go in keeps no frontier, and names each event as one into a frontier does', async () => {
+test('an import without a valid event creates no frontier, and reports each event', async () => {
   const log = [bad, orphan!, bad]
   await using replica = await memoryReplica()
   const report = await replica.import(FRONTIER, () => log)
@@ -32,7 +32,7 @@ test('an import of which nothing can go in keeps no frontier, and names each eve
   assert.is(report.refusedCount, 3)
 })
 
-test('a log that breaks before anything is durable keeps no frontier; what is durable stays', async () => {
+test('a log that fails before anything is durable creates no frontier', async () => {
   await using replica = await memoryReplica()
   const broken = function* (count: number): Generator<Uint8Array> {
     yield* texts(...Array.from({ length: count }, (_, i) => draft(`${i}`)))
@@ -44,7 +44,7 @@ test('a log that breaks before anything is durable keeps no frontier; what is du
   assert.ok((await replica.status()).frontiers[0]!.nodes > 0)
 })
 
-test('bad events before the first good one do not keep the rest out, and each text is read once', async () => {
+test('bad events before the first good one do not block the rest, and each text is read once', async () => {
   await using replica = await memoryReplica()
   const many = texts(...Array.from({ length: 1500 }, (_, i) => draft(`${i}`)))
   let read = 0
@@ -59,7 +59,7 @@ test('bad events before the first good one do not keep the rest out, and each te
   assert.is(report.refused[599]!.index, 599)
 })
 
-test('an import that is interrupted says how much is durable, and keeps no frontier for nothing', async () => {
+test('an interrupted import states what is durable, and creates no empty frontier', async () => {
   await using replica = await memoryReplica()
   const many = texts(...Array.from({ length: 3000 }, (_, i) => draft(`${i}`)))
   const stopped = async (after: number): Promise<string> => {
@@ -82,7 +82,7 @@ test('an import that is interrupted says how much is durable, and keeps no front
   assert.match(message, `added and durable ${nodes}`)
 })
 
-test('a peer that is refused keeps no frontier, whatever speaks against it', async () => {
+test('a refused peer creates no frontier', async () => {
   await using replica = await memoryReplica()
   const { publicKey } = Key.generate()
   const peer = { id: 'hub:x', url: 'wss://x.example', publicKey }
