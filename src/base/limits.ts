@@ -57,6 +57,8 @@ export const WIRE_LIMITS = {
   wantsOutstandingMax: 1024,
   /** Count: wanted ids per channel, in total → ERR_SYNC_LIMIT. */
   wantsPerChannelMax: 65_536,
+  /** Count: texts requested per round of a channel → ERR_SYNC_LIMIT. */
+  textsPerRoundMax: 1024,
   /**
    * Count: ids per kind remembered for one channel → no error: ids beyond are not remembered (S28).
    */

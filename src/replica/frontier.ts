@@ -10,6 +10,7 @@ import type { VerifierPool } from '../crypto/verifier-pool.ts'
 import type { FrontierStore, HeldStore, NodeEntry, Records, TextChange } from '../store/store.ts'
 import { Documents } from './documents.ts'
 import { RecentRows } from './sync/recent-rows.ts'
+import { TextRequests } from './sync/text-requests.ts'
 
 interface FrontierParts {
   readonly log: FrontierStore
@@ -29,6 +30,8 @@ export class Frontier {
   readonly documents: Documents
   /** Recently committed rows, for live channels. */
   readonly recentRows = new RecentRows()
+  /** Which texts to request from which peer. */
+  readonly textRequests: TextRequests
   readonly #commits = new Emitter()
   readonly #texts = new Emitter()
   #textChanges = 0
@@ -40,6 +43,7 @@ export class Frontier {
     this.held = held
     this.registry = registry
     this.policy = policy
+    this.textRequests = new TextRequests(log)
     const onCommitted = (nodes: readonly NodeEntry[], firstSeq: number): void => {
       this.recentRows.add(nodes, firstSeq)
       this.#commits.emit()

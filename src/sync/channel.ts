@@ -76,6 +76,7 @@ export function onChannelMessage(connection: Connection, message: Message, out: 
     case 'have':
     case 'ack':
     case 'want':
+    case 'texts':
     case 'report':
       if (channel.source === undefined) throw protocolError(message, 'on a channel where this side sends nothing')
       return source.onSourceMessage(connection, channel, channel.source, message, out)
@@ -220,6 +221,7 @@ function sendView(channel: Channel, view: FrontierSummary, out: Effect[]): void 
     heads: heads.slice(0, headsPerFrameMax),
     more: heads.length > headsPerFrameMax,
     cursor: view.cursor,
+    ...(view.texts === undefined ? {} : { texts: view.texts }),
   }
   const live = channel.live === undefined ? {} : { live: true as const }
   send(out, channel.initiator ? { t: 'open', ch, frontier, mode, ...live, ...fields } : { t: 'opened', ch, ...fields })

@@ -63,6 +63,8 @@ export interface FrontierSummary {
   readonly registry: Digest
   readonly heads: readonly Digest[]
   readonly cursor: Cursor | null
+  /** This side keeps headers only. */
+  readonly texts?: 'none'
   readonly mayRead: boolean
   readonly mayWrite: boolean
 }
@@ -148,7 +150,13 @@ export interface Source {
   wants: Digest[]
   /** Ids that the sink wanted in this round. */
   wanted: number
+  /** Nodes whose texts the sink requested and that are not read yet. */
+  texts: Digest[]
+  /** Texts that the sink requested in this round. */
+  textsRequested: number
   isFetching: boolean
+  /** The ids that are fetched are of `texts`, not of `wants`. */
+  isFetchingTexts: boolean
   /** Ids that the sink holds already; they are not sent again. At most `sinkIdsMax`. */
   heldBySink: DigestSet
   sentNodes: number
@@ -188,6 +196,10 @@ export interface Sink {
   plannedNodes: number
   /** Wanted ids without a reply. */
   wanted: DigestSet
+  /** Nodes whose texts were requested and not answered. They are in `wanted` too. */
+  wantedTexts: DigestSet
+  /** The store was asked in this round which texts it wants. */
+  textsListed: boolean
   /** All ids wanted in this round: none is wanted twice. */
   asked: DigestSet
   /** Ancestors and documents to look up, then to want. */
@@ -278,7 +290,10 @@ export type Input =
       stored: Uint8Array
       held: Uint8Array
       state: LogState
+      /** Texts of stored nodes are wanted. */
+      wantsTexts?: true
     }
+  | { in: 'texts'; ch: number; ids: readonly Digest[] }
   | { in: 'waits'; ch: number; parents: readonly Digest[] }
   | { in: 'opened'; ch: number; opened: OpenedTally | undefined }
   | { in: 'admitted'; ch: number; nodes: number; bytes: number; result: Admission }
@@ -321,8 +336,12 @@ export type Effect =
   | { do: 'live'; ch: number; channel: Channel }
   | { do: 'offers'; ch: number; max: number }
   | { do: 'answer'; ch: number; has: Uint8Array }
-  | { do: 'rows'; ch: number }
-  | { do: 'fetch'; ch: number; frontier: string; ids: readonly Digest[] }
+  /** `headersOnly`: without the texts. */
+  | { do: 'rows'; ch: number; headersOnly?: true }
+  /** `texts`: only nodes whose text is here. */
+  | { do: 'fetch'; ch: number; frontier: string; ids: readonly Digest[]; texts?: true }
+  /** Requests the nodes whose texts to request from the peer. */
+  | { do: 'texts'; ch: number; frontier: string }
   | { do: 'have'; ch: number; frontier: string; why: Why; ids: readonly Digest[] }
   | { do: 'waits'; ch: number; frontier: string }
   /** Requests the conflicts that nodes from `since` on opened. */
@@ -371,7 +390,10 @@ export function newSource({ count, digest }: LogState): Source {
     isExhausted: false,
     wants: [],
     wanted: 0,
+    texts: [],
+    textsRequested: 0,
     isFetching: false,
+    isFetchingTexts: false,
     heldBySink: new DigestSet(),
     sentNodes: 0,
     sentBytes: 0,
@@ -394,6 +416,8 @@ export function newSink({ count, digest }: LogState): Sink {
     needed: undefined,
     plannedNodes: 0,
     wanted: new DigestSet(),
+    wantedTexts: new DigestSet(),
+    textsListed: false,
     asked: new DigestSet(),
     missing: new DigestSet(),
     documents: new DigestSet(),

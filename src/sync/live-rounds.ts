@@ -55,6 +55,7 @@ export function beginSourceRound(source: Source, target: Source['target']): void
   source.sentBefore = source.sentNodes
   source.heldBySink = new DigestSet()
   source.wanted = 0
+  source.textsRequested = 0
 }
 
 /** Ends the work of a source: it can take `grew`, or the channel can stop. */
@@ -76,6 +77,7 @@ export function beginSinkRound(channel: Channel, sink: Sink, message: { readonly
   sink.needed = undefined
   sink.plannedNodes = sink.admitted = sink.known = sink.refusedCount = 0
   sink.asked = new DigestSet()
+  sink.textsListed = false
   sink.documents = new DigestSet() // the store still has those it found before
   sink.refused = []
   sink.heldInRound = []

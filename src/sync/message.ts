@@ -18,7 +18,7 @@ export const SUBPROTOCOL = 'replica.sync.v1'
 /**
  * SHA-256 of protocol/replica.cddl. A change of the grammar requires a decision about the version.
  */
-export const CDDL_SHA256 = '4dcdd3d62d741e8ffd33cd44df796430860c4438ea02b9d7a816a74d0ed7bd6d'
+export const CDDL_SHA256 = '995a717e3be23412bb0c3797d9ef72a91764b5cd4a76b65f269a44748b42a05a'
 /** Bytes of the text of an error. */
 export const ERROR_TEXT_MAX = 1024
 /** Bytes of the id of the finding that an opened conflict names. */
@@ -56,6 +56,8 @@ export interface FrontierSummaryFields {
   readonly heads: readonly Digest[]
   readonly more: boolean
   readonly cursor: Cursor | null
+  /** The side keeps headers only. */
+  readonly texts?: 'none'
 }
 
 /** Limits that a side states in its hello. */
@@ -113,6 +115,7 @@ export type Message =
   | { t: 'packed'; ch: number; size: number; data: Uint8Array }
   | { t: 'ack'; ch: number; nodes: number; bytes: number }
   | { t: 'want'; ch: number; ids: readonly Digest[] }
+  | { t: 'texts'; ch: number; ids: readonly Digest[] }
   | { t: 'lack'; ch: number; ids: readonly Digest[] }
   | { t: 'end'; ch: number; seq: number; digest: Digest; nodes: number }
   | ReportMessage
@@ -194,6 +197,7 @@ const SHAPES: Readonly<Record<Message['t'], Shape>> = {
   packed: { ch: uint, size: uint, data: bytesUpTo(frameBytesMax) },
   ack: { ch: uint, nodes: uint, bytes: uint },
   want: { ch: uint, ids: array(idsPerWantMax, bytes(32), 1) },
+  texts: { ch: uint, ids: array(idsPerWantMax, bytes(32), 1) },
   lack: { ch: uint, ids: array(idsPerWantMax, bytes(32), 1) },
   end: { ch: uint, seq: uint, digest: bytes(32), nodes: uint },
   report: {
@@ -226,9 +230,11 @@ const OPENED: Shape = {
     }),
   ),
 }
+const texts: Check = value => value === 'none'
 /** Optional members. */
 const OPTIONAL: { readonly [t in Message['t']]?: Shape } = {
-  open: { live: value => value === true },
+  open: { live: value => value === true, texts },
+  opened: { texts },
   report: { opened: map(OPENED) },
 }
 

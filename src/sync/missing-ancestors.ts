@@ -92,6 +92,7 @@ export function onLack(channel: Channel, sink: Sink, ids: readonly Digest[]): vo
     if (!sink.wanted.delete(id)) {
       throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'a lack names an id that was not wanted')
     }
+    if (sink.wantedTexts.delete(id)) continue
     if (sink.rounds === 0 && includesSorted(channel.theirHeads, id)) {
       throw new ReplicaError('ERR_SYNC_HEADS', `${channel.frontier}: the source lacks a head that it stated`)
     }

@@ -28,11 +28,12 @@ import { type BlocksMessage, unpackBlocks } from './frame-packing.ts'
 import { beginSinkRound, finishFlow, isComplete, recordReceivedFromPeer } from './live-rounds.ts'
 import { bit, CAP_CONFLICTS, type Message } from './message.ts'
 import { onLack, recordDocument, recordMissing, requestMissing, sendWants, takeMissing } from './missing-ancestors.ts'
+import { checkRequestedText, listTexts, requestTexts } from './wanted-texts.ts'
 
 const { creditBytes, creditNodes, sinkIdsMax, reportItemsMax } = WIRE_LIMITS
 
 type SinkMessage = Message & { t: 'offer' | 'blocks' | 'packed' | 'lack' | 'end' }
-type SinkInput = Extract<Input, { in: 'having' | 'waits' | 'admitted' | 'opened' }>
+type SinkInput = Extract<Input, { in: 'having' | 'waits' | 'texts' | 'admitted' | 'opened' }>
 
 /** Starts a sink. With equal heads no node may arrive. */
 export function startSink(channel: Channel, sink: Sink): void {
@@ -75,6 +76,10 @@ export function onSinkInput(
     case 'waits':
       sink.isLookingUp = false
       for (const parent of input.parents) recordMissing(sink, parent)
+      break
+    case 'texts':
+      sink.isLookingUp = false
+      requestTexts(channel, sink, input.ids, out)
       break
     case 'having':
       onHaving(connection, channel, sink, input, out)
@@ -126,6 +131,7 @@ function checkSolicited(channel: Channel, sink: Sink, blocks: HashedBlock[]): vo
   if (byPlan && sink.wanted.size === 0) sink.plannedNodes += blocks.length
   else {
     for (const [i, block] of blocks.entries()) {
+      if (sink.wantedTexts.size > 0) checkRequestedText(sink, block)
       if (sink.wanted.delete(block.digest) || sink.needed?.delete(block.digest)) continue
       // A block of a document may have the form of an item.
       const whole = new HashedBlock(block.bytes)
@@ -230,8 +236,9 @@ function onHeadsLookedUp(
   { input, missing }: { input: HavingInput; missing: readonly Digest[] },
   out: Effect[],
 ): void {
+  if (sink.rounds === 0 && requestMissing(sink, missing)) return
+  if (input.wantsTexts && !sink.textsListed) return listTexts(channel, sink, out)
   if (sink.rounds > 0) return reportRound(connection, channel, sink, input.state, out)
-  if (requestMissing(sink, missing)) return
   const { ids, stored } = input
   const allStored = ids.every((_, i) => bit(stored, i))
   if (!allStored && !sink.waitsRequested) {

@@ -22,7 +22,8 @@ import { FRAME_FILL_BYTES, FRAME_FILL_NODES, packBlocks } from './frame-packing.
 import { becomeIdle, beginSourceRound } from './live-rounds.ts'
 import { bit, CAP_DEFLATE, type Message, type ReportMessage } from './message.ts'
 
-const { idsPerOfferMax, idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
+const { idsPerOfferMax, idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax, textsPerRoundMax } =
+  WIRE_LIMITS
 
 /** Starts a source. */
 export function startSource(channel: Channel, source: Source, out: Effect[]): void {
@@ -47,7 +48,7 @@ export function startSource(channel: Channel, source: Source, out: Effect[]): vo
   })
 }
 
-type SourceMessage = Message & { t: 'have' | 'ack' | 'want' | 'report' }
+type SourceMessage = Message & { t: 'have' | 'ack' | 'want' | 'texts' | 'report' }
 
 /**
  * Takes a message of the sink.
@@ -68,6 +69,9 @@ export function onSourceMessage(
       break
     case 'want':
       onWant(source, message)
+      break
+    case 'texts':
+      onTexts(source, message)
       break
     case 'report':
       onReport(channel, source, message)
@@ -171,13 +175,24 @@ function onWant(source: Source, message: Message & { t: 'want' }): void {
   source.wants.push(...message.ids)
 }
 
+/** Takes a request for texts of nodes that the sink stores without them. */
+function onTexts(source: Source, message: Message & { t: 'texts' }): void {
+  if (source.phase !== 'ended') throw protocolError(message, 'before the end')
+  source.textsRequested += message.ids.length
+  if (source.textsRequested > textsPerRoundMax) {
+    throw new ReplicaError('ERR_SYNC_LIMIT', `more than ${textsPerRoundMax} texts in one round`)
+  }
+  source.texts.push(...message.ids)
+}
+
 /**
  * Takes the report of a round. In the first round everything was acked before; in later rounds the
  * report acks it.
  */
 function onReport(channel: Channel, source: Source, message: ReportMessage): void {
-  const { phase, wants, queue, sentNodes, ackedNodes, rounds } = source
-  if (phase !== 'ended' || wants.length > 0 || queue.length > 0 || (rounds === 0 && sentNodes !== ackedNodes)) {
+  const { phase, wants, texts, queue, sentNodes, ackedNodes, rounds } = source
+  const isBusy = wants.length + texts.length + queue.length > 0
+  if (phase !== 'ended' || isBusy || (rounds === 0 && sentNodes !== ackedNodes)) {
     throw protocolError(message, 'before everything was sent and acked')
   }
   const { opened } = message
@@ -213,7 +228,8 @@ function onRoundReported(connection: Connection, channel: Channel, source: Sourc
 function onFetched(channel: Channel, source: Source, input: Extract<Input, { in: 'fetched' }>, out: Effect[]): void {
   source.isFetching = false
   const missing = input.ids.filter((_, i) => input.nodes[i] === undefined)
-  source.wants.splice(0, input.ids.length)
+  if (source.isFetchingTexts) source.texts.splice(0, input.ids.length)
+  else source.wants.splice(0, input.ids.length)
   for (const node of input.nodes) if (node !== undefined) source.queue.push(node)
   if (missing.length > 0) send(out, { t: 'lack', ch: channel.ch, ids: missing })
 }
@@ -238,11 +254,18 @@ function pump(connection: Connection, channel: Channel, source: Source, out: Eff
   if (source.isReading || source.isFetching) return
   if (source.wants.length > 0) {
     source.isFetching = true
+    source.isFetchingTexts = false
     const ids = source.wants.slice(0, idsPerWantMax)
     out.push({ do: 'fetch', ch: channel.ch, frontier: channel.frontier, ids })
+  } else if (source.texts.length > 0) {
+    source.isFetching = true
+    source.isFetchingTexts = true
+    const ids = source.texts.slice(0, idsPerWantMax)
+    out.push({ do: 'fetch', ch: channel.ch, frontier: channel.frontier, ids, texts: true })
   } else if (!source.isExhausted) {
     source.isReading = true
-    out.push({ do: 'rows', ch: channel.ch })
+    const headersOnly = channel.theirs!.texts === 'none'
+    out.push({ do: 'rows', ch: channel.ch, ...(headersOnly ? { headersOnly } : {}) })
   } else if (source.phase === 'sending') {
     const isEmptyRound = source.rounds > 0 && source.sentNodes === source.sentBefore
     if (isEmptyRound) becomeIdle(connection, channel, source, out)

@@ -24,7 +24,7 @@
 //            ◀───────────────────────  opened(heads, cursor)
 //   then, for each flow:
 //     source: offer(ids) … if it can't tell what is missing; blocks, parents first; end
-//     sink:   have(bits); ack when durable; want(ids) for missing ancestors; report
+//     sink:   have(bits); ack when durable; want(ids) for missing ancestors; texts(ids); report
 //     client: close
 //   A live channel continues with rounds of blocks, end and report, until both sides sent stop.
 //

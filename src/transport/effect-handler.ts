@@ -6,7 +6,7 @@ import { ReplicaError } from '../base/errors.ts'
 import type { SetTimer } from '../base/timer.ts'
 import type { Effect, Input, PeerIdentity } from '../sync/connection.ts'
 import { CursorWriter, type SaveCursor } from './cursor-writer.ts'
-import type { LogTail, ReplicaPort, SendPlan, SendPlanRequest } from './replica-port.ts'
+import type { LogTail, ReplicaPort, SendPlan, SendPlanRequest, SendRow } from './replica-port.ts'
 
 /** Effects whose result the session awaits before it does anything else. */
 export type StoreRequest = Extract<
@@ -22,6 +22,7 @@ export type StoreRequest = Extract<
       | 'answer'
       | 'have'
       | 'waits'
+      | 'texts'
       | 'conflicts'
       | 'remember'
   }
@@ -73,6 +74,8 @@ export class EffectHandler {
       }
       case 'waits':
         return { in: 'waits', ch: request.ch, parents: await port.waits(request.frontier) }
+      case 'texts':
+        return { in: 'texts', ch: request.ch, ids: await port.texts(request.frontier, peer) }
       case 'conflicts': {
         const { ch, frontier, since } = request
         return { in: 'opened', ch, opened: await port.conflicts(frontier, since, peer) }
@@ -84,17 +87,21 @@ export class EffectHandler {
   }
 
   /** Reads the next nodes of a channel's send plan or log tail. */
-  async rows(ch: number): Promise<Input> {
+  async rows({ ch, headersOnly }: Extract<Effect, { do: 'rows' }>): Promise<Input> {
     const plan = this.#tails.get(ch) ?? this.#plans.get(ch)
     // The channel has failed in the meantime.
     if (plan === undefined) return { in: 'rows', ch, rows: [], last: true }
     const { rows, last } = await plan.rows()
-    return { in: 'rows', ch, rows: rows.map(({ digest, bytes }) => ({ digest, bytes })), last }
+    const sent = ({ digest, bytes, headerBytes }: SendRow) => ({
+      digest,
+      bytes: headersOnly ? bytes.subarray(0, headerBytes) : bytes,
+    })
+    return { in: 'rows', ch, rows: rows.map(sent), last }
   }
 
   /** Reads nodes by digest. */
-  async fetch({ ch, frontier, ids }: Extract<Effect, { do: 'fetch' }>): Promise<Input> {
-    return { in: 'fetched', ch, ...(await this.#port.fetch(frontier, ids)) }
+  async fetch({ ch, frontier, ids, texts }: Extract<Effect, { do: 'fetch' }>): Promise<Input> {
+    return { in: 'fetched', ch, ...(await this.#port.fetch(frontier, ids, texts ? { texts } : {})) }
   }
 
   /** Hands blocks to the gate. */

@@ -7,6 +7,11 @@ import type { Admission, Effect, FrontierSummary, LogState, PeerIdentity, Row } 
 import type { OpenedTally } from '../sync/flow-report.ts'
 import type { Cursor } from '../sync/message.ts'
 
+/** A node to send, and the size of its header. */
+export interface SendRow extends Row {
+  readonly headerBytes: number
+}
+
 /** Finds and reads what a sink lacks, for the source of one flow. One call at a time. */
 export interface SendPlan {
   /** Whether the plan is known without offers to the sink. */
@@ -19,13 +24,13 @@ export interface SendPlan {
    */
   answer(has: Uint8Array): void
   /** Returns the next nodes to send, parents first: about one frame. `last`: no node follows. */
-  rows(): Promise<{ rows: readonly Row[]; last: boolean }>
+  rows(): Promise<{ rows: readonly SendRow[]; last: boolean }>
 }
 
 /** The log from one sequence number to its end at that moment: the content of a later round. */
 export interface LogTail extends LogState {
   /** Returns the next nodes in log order: about one frame. `last` comes with the last of them. */
-  rows(): Promise<{ rows: readonly Row[]; last: boolean }>
+  rows(): Promise<{ rows: readonly SendRow[]; last: boolean }>
 }
 
 /** The input of a send plan. */
@@ -57,7 +62,15 @@ export interface ReplicaPort {
    */
   watchRegistry(frontier: string, since: Digest, listener: () => void): Promise<() => void>
   /** Returns which ids are stored or held, one bit each, and the state of the log. */
-  have(frontier: string, ids: readonly Digest[]): Promise<{ stored: Uint8Array; held: Uint8Array; state: LogState }>
+  have(
+    frontier: string,
+    ids: readonly Digest[],
+  ): Promise<{ stored: Uint8Array; held: Uint8Array; state: LogState; wantsTexts?: true }>
+  /**
+   * Returns stored nodes whose texts to request from this peer, oldest first: a bounded number, and
+   * none that was requested from it a short time ago.
+   */
+  texts(frontier: string, peer: PeerIdentity): Promise<readonly Digest[]>
   /**
    * Returns parents and documents that held nodes wait for and that are neither stored nor held; a
    * bounded number.
@@ -69,11 +82,13 @@ export interface ReplicaPort {
   conflicts(frontier: string, since: number, peer: PeerIdentity): Promise<OpenedTally | undefined>
   /**
    * Reads nodes and document blocks, in order: as many of the first ids as fit about one frame, at
-   * least one. Undefined stands for a block that is not stored.
+   * least one. Undefined stands for a block that is not stored; with `texts`, also for a node whose
+   * text is not here.
    */
   fetch(
     frontier: string,
     ids: readonly Digest[],
+    options?: { readonly texts?: true },
   ): Promise<{ ids: readonly Digest[]; nodes: readonly (Uint8Array | undefined)[] }>
   /**
    * Hands blocks to the gate.

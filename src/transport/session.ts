@@ -320,7 +320,7 @@ export class Session {
         return this.#pending.resolve('request', effect.data)
       case 'rows':
         return this.#reads.add({
-          read: () => this.#effects.rows(effect.ch),
+          read: () => this.#effects.rows(effect),
           isBulk: !isLogTail(this.#connection, effect.ch),
         })
       case 'fetch':

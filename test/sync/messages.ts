@@ -81,6 +81,7 @@ const messages: readonly (readonly [Message, ...Broken[]])[] = [
     ['in a mode that is none', { mode: 'live' }],
     ['that says that it is not live', { live: false }],
     ['without a cursor', { cursor: undefined }],
+    ['that keeps all texts by name', { texts: 'all' }],
     ['with 1,025 heads', { heads: Array.from({ length: 1025 }, () => id) }],
   ],
   [{ t: 'open', ch: 1, frontier: FRONTIER, mode: 'both', live: true, ...view }, ['live by a number', { live: 1 }]],
@@ -90,6 +91,7 @@ const messages: readonly (readonly [Message, ...Broken[]])[] = [
     ['with a frontier', { frontier: FRONTIER }],
     ['with a cursor of no store', { cursor: { seq: 2 } }],
   ],
+  [{ t: 'opened', ch: 1, ...view, texts: 'none' }, ['that keeps no texts by a flag', { texts: false }]],
   [{ t: 'heads', ch: 1, heads: [id], more: true }, ['with a head of 31 bytes', { heads: [id.subarray(1)] }]],
   [{ t: 'offer', ch: 1, ids: [id] }, ['of nothing', { ids: [] }]],
   [
@@ -105,6 +107,7 @@ const messages: readonly (readonly [Message, ...Broken[]])[] = [
   [{ t: 'packed', ch: 1, size: 300, data: utf8('packed') }, ['with a negative size', { size: -1 }]],
   [{ t: 'ack', ch: 1, nodes: 3, bytes: 900 }, ['without bytes', { bytes: undefined }]],
   [{ t: 'want', ch: 1, ids: [id] }, ['of 257 ids', { ids: Array.from({ length: 257 }, () => id) }]],
+  [{ t: 'texts', ch: 1, ids: [id] }, ['of no node', { ids: [] }]],
   [{ t: 'lack', ch: 1, ids: [id] }, ['of one id that is no list', { ids: id }]],
   [{ t: 'end', ch: 1, seq: 3, digest: id, nodes: 2 }, ['with a digest as text', { digest: toHex(id) }]],
   [
@@ -149,6 +152,11 @@ function nested(depth: number): Uint8Array {
   return Buffer.concat([Buffer.from('a16174', 'hex'), Buffer.alloc(depth, 0x81), Uint8Array.of(0)])
 }
 
+function nameOf(message: Message): string {
+  if (message.t === 'open' && message.live) return 'live open'
+  return message.t === 'opened' && message.texts ? 'opened without texts' : message.t
+}
+
 export function messageVectors(): MessageVector[] {
   const vectors: MessageVector[] = [
     { name: 'the shortest message', rule: 'S3', in: toHex(encodeMessage({ t: 'list' })), ok: { t: 'list' } },
@@ -156,7 +164,7 @@ export function messageVectors(): MessageVector[] {
   for (const [rule, name, frame] of notMessages) vectors.push({ name, rule, in: toHex(frame), error: 'ERR_SYNC_FRAME' })
   for (const [message, ...broken] of messages) {
     const { t } = message
-    const name = t === 'open' && message.live ? 'live open' : t
+    const name = nameOf(message)
     vectors.push({ name: `a message '${name}'`, rule: 'S4', in: toHex(encodeMessage(message)), ok: { t } })
     vectors.push({ name: `the members of '${name}'`, rule: 'S5', in: toHex(encodeMessage(message)), ok: { t } })
     for (const [how, change] of broken) {

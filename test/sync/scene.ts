@@ -142,7 +142,7 @@ export class Scene {
         desk.drop(effect.ch)
         return undefined
       case 'rows':
-        return desk.rows(effect.ch)
+        return desk.rows(effect)
       case 'fetch':
         return desk.fetch(effect)
       case 'admit': {

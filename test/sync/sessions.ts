@@ -8,6 +8,7 @@ import { difference } from './sessions-difference.ts'
 import { ends } from './sessions-end.ts'
 import { handshake, requests } from './sessions-handshake.ts'
 import { live } from './sessions-live.ts'
+import { texts } from './sessions-texts.ts'
 
 export const sessions: readonly Session[] = [
   ...handshake,
@@ -18,4 +19,5 @@ export const sessions: readonly Session[] = [
   ...ancestors,
   ...ends,
   ...live,
+  ...texts,
 ]

@@ -228,7 +228,8 @@ function endless(hub: Local): { services: ReplicaPort; read: () => number } {
     answer: () => {},
     async rows() {
       read += batch
-      return { rows: Array.from({ length: batch / node.length }, () => ({ digest, bytes: node })), last: false }
+      const row = { digest, bytes: node, headerBytes: node.length }
+      return { rows: Array.from({ length: batch / node.length }, () => row), last: false }
     },
   }
   const view: ReplicaPort['view'] = async (frontier, peer) => ({

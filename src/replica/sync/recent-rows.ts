@@ -9,6 +9,7 @@ const { tailBytesMax, tailNodesMax } = LIVE_LIMITS
 export interface RecentRow {
   readonly digest: Uint8Array
   readonly bytes: Uint8Array
+  readonly headerBytes: number
 }
 
 export class RecentRows {
@@ -34,9 +35,9 @@ export class RecentRows {
     if (this.#users === 0) return
     if (firstSeq !== this.#from + this.#rows.length) this.clear()
     if (this.#rows.length === 0) this.#from = firstSeq
-    for (const { digest, bytes } of nodes) {
+    for (const { digest, bytes, headerBytes } of nodes) {
       // Copies, because received bytes are views of a whole frame.
-      this.#rows.push({ digest: Uint8Array.from(digest), bytes: Uint8Array.from(bytes) })
+      this.#rows.push({ digest: Uint8Array.from(digest), bytes: Uint8Array.from(bytes), headerBytes })
       this.#bytes += bytes.length
     }
     let gone = 0

@@ -4,7 +4,7 @@
 
 import { type Digest, equals, toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
-import type { Records, Wait } from '../../store/store.ts'
+import type { NodeRow, Records, Wait } from '../../store/store.ts'
 import type { FrontierSummary, LogState, PeerIdentity } from '../../sync/connection.ts'
 import { SetDifference } from '../../sync/difference.ts'
 import { FRAME_FILL_BYTES } from '../../sync/frame-packing.ts'
@@ -36,6 +36,7 @@ export const emptyReplicaPort: ReplicaPort = {
   watchRegistry: noStore,
   have: noStore,
   waits: noStore,
+  texts: noStore,
   conflicts: noStore,
   fetch: noStore,
   admit: noStore,
@@ -66,7 +67,7 @@ function logPort({ context, mayRead }: PortScope): LogPort {
     async view(name, peer): Promise<FrontierSummary | undefined> {
       const frontier = context.frontiers.get(name)
       if (frontier === undefined) return undefined
-      const { log, registry } = frontier
+      const { log, registry, policy } = frontier
       const cursor = await readCursor(context.store.records, frontier, peer.key)
       // Heads, digest and count are read in one iteration of the event loop, so that they are
       // consistent.
@@ -78,6 +79,7 @@ function logPort({ context, mayRead }: PortScope): LogPort {
         registry: registry.digest(),
         heads,
         cursor,
+        ...(policy.keeps === 'none' ? { texts: 'none' as const } : {}),
         mayRead: mayRead(frontier, peer),
         mayWrite: isRegistered(frontier, peer),
       }
@@ -102,7 +104,7 @@ function logPort({ context, mayRead }: PortScope): LogPort {
 }
 
 /** Which nodes are stored or held, and which are missing. */
-function lookupPort({ context }: PortScope): Pick<ReplicaPort, 'have' | 'waits' | 'fetch'> {
+function lookupPort({ context }: PortScope): Pick<ReplicaPort, 'have' | 'texts' | 'waits' | 'fetch'> {
   const at = (frontier: string): Frontier => context.frontier(frontier)
   return {
     async have(name, ids) {
@@ -118,8 +120,10 @@ function lookupPort({ context }: PortScope): Pick<ReplicaPort, 'have' | 'waits' 
         if (places[i] !== undefined || documents[i]) setBit(stored, i)
         else if (kept[i]) setBit(held, i)
       })
-      return { stored, held, state: stateOf(at(name)) }
+      const wantsTexts = log.texts().wanted > 0
+      return { stored, held, state: stateOf(at(name)), ...(wantsTexts ? { wantsTexts } : {}) }
     },
+    texts: (name, peer) => at(name).textRequests.next(peer.key, Date.parse(context.now())),
     async waits(name) {
       const { log, held } = at(name)
       const waits = await held.listWaits(name, WAITS_LISTED_MAX)
@@ -128,15 +132,16 @@ function lookupPort({ context }: PortScope): Pick<ReplicaPort, 'have' | 'waits' 
       const [places, kept] = await Promise.all([log.locate(parents), held.has(name, parents)])
       return [...parents.filter((_, i) => places[i] === undefined && !kept[i]), ...ids('document')]
     },
-    async fetch(name, ids) {
+    async fetch(name, ids, { texts } = {}) {
       const { log } = at(name)
       const places = await log.locate(ids)
       const nodes: (Uint8Array | undefined)[] = []
       let bytes = 0
       for (const [i, place] of places.entries()) {
         if (bytes >= FRAME_FILL_BYTES) break
+        const row = place === undefined ? undefined : (await log.read([place.seq]))[0]!
         // Documents in the store are linked by nodes, or stored to be linked.
-        const block = place === undefined ? await log.documents.get(ids[i]!) : (await log.read([place.seq]))[0]!.bytes
+        const block = texts ? textOf(row) : (row?.bytes ?? (await log.documents.get(ids[i]!)))
         nodes.push(block)
         bytes += block?.length ?? 0
       }
@@ -200,6 +205,11 @@ function peerPort({ context, mayRead }: PortScope): Pick<ReplicaPort, 'remember'
       return frontier === undefined || !mayRead(frontier, peer) ? undefined : frontier.registry.offer()
     },
   }
+}
+
+/** Returns the item of a node whose text is here. */
+function textOf(row: NodeRow | undefined): Uint8Array | undefined {
+  return row?.text === 'here' ? row.bytes : undefined
 }
 
 function isRegistered(frontier: Frontier, peer: PeerIdentity): boolean {
