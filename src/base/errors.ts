@@ -56,6 +56,7 @@ export const CODES = {
   ERR_FRONTIER: { exit: 1 },
   ERR_FRONTIER_UNKNOWN: { exit: 2, close: 4404 },
   ERR_NOT_FOUND: { exit: 1 },
+  ERR_TEXT_WITHHELD: { exit: 1 },
   // Entries, actors, proposals and resolutions.
   ERR_INSTANT: { exit: 1 },
   ERR_ENTRY: { exit: 1 },

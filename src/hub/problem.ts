@@ -32,6 +32,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   ERR_FRONTIER_UNKNOWN: 404,
   ERR_NOT_FOUND: 404,
   ERR_ENTRY_STALE: 409,
+  ERR_TEXT_WITHHELD: 409,
   ERR_STORE_CLOSED: 503,
 }
 

@@ -68,7 +68,7 @@ export class ServedEntries {
     if (matched === undefined) return this.#matchLatest(frontier, latest)
     const served = await this.#matchLatest(frontier, latest).catch(error => {
       // The matched entry is served even while the current state has no snapshot.
-      if (hasCode(error, 'ERR_HTTP_BUSY') || hasCode(error, 'ERR_HTTP_LIMIT')) return { fault: error.message }
+      if (hasCode(error, 'ERR_HTTP_BUSY', 'ERR_HTTP_LIMIT', 'ERR_TEXT_WITHHELD')) return { fault: error.message }
       throw error
     })
     return 'fault' in served ? this.#serveMatched(frontier, matched) : served

@@ -5,13 +5,12 @@
 // made again from the first nodes of the log where a published entry needs them.
 // Spec: protocol/http.md, H10 to H12.
 
-import type { Registry } from '../admission/registry.ts'
 import { sha256, toHex } from '../base/bytes.ts'
 import { runCooperatively } from '../base/cooperative.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { FETCH_LIMITS, HTTP_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
-import { exportFrontier } from '../projection/files/snapshot.ts'
+import { absentTexts, exportFrontier, requireTexts } from '../projection/files/snapshot.ts'
 import type { Frontier } from '../replica/frontier.ts'
 import type { Replica } from '../replica/replica.ts'
 import type { ContentHashes } from '../vela/files/received-file.ts'
@@ -86,6 +85,8 @@ export class SnapshotCache {
   /** LRU by frontier and file hash, least recently used first. */
   readonly #cached = new Map<string, { snapshot: Snapshot; at: number }>()
   #cachedBytes = 0
+  /** `Frontier.textChanges` of the cached snapshots of each frontier. */
+  readonly #textChanges = new Map<string, number>()
   /** One snapshot at a time over all frontiers, because each needs the thread and memory. */
   readonly #mutex = new Mutex()
 
@@ -103,6 +104,7 @@ export class SnapshotCache {
    */
   async pair(frontier: Frontier, half: PairHalf): Promise<Snapshot> {
     const { name } = frontier.log
+    this.#dropOutdated(frontier)
     let pair = this.#pairs.get(name)
     const since = half === 'first' ? pair?.madeAt : pair?.firstReadAt
     if (pair === undefined || since === undefined || this.#clock() - since >= captureMsMax) {
@@ -131,12 +133,14 @@ export class SnapshotCache {
   /**
    * Returns the current state of the frontier, or a recent one where it changes faster than its
    * token bucket allows.
-   * @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes, ERR_HTTP_LIMIT, ERR_HTTP_BUSY
+   * @throws ReplicaError ERR_NOT_FOUND for a frontier without nodes, ERR_TEXT_WITHHELD,
+   * ERR_HTTP_LIMIT, ERR_HTTP_BUSY
    */
   async current(frontier: Frontier): Promise<Snapshot> {
     const { name } = frontier.log
     for (;;) {
-      const state = stateOf({ nodes: frontier.log.nodes, registry: frontier.registry })
+      this.#dropOutdated(frontier)
+      const state = stateOf(frontier, frontier.log.nodes)
       const latest = this.#latest.get(name)
       if (latest?.state === state) return this.#cache(latest.snapshot)
       const making = this.#making.get(name)
@@ -168,6 +172,7 @@ export class SnapshotCache {
    * @throws ReplicaError ERR_NOT_FOUND when neither has the hash, and as `current`
    */
   async byHash(frontier: Frontier, hash: string): Promise<Snapshot> {
+    this.#dropOutdated(frontier)
     const found = this.find(frontier.log.name, hash) ?? (await this.current(frontier))
     if (found.fileHash === hash) return found
     throw new ReplicaError('ERR_NOT_FOUND', 'no snapshot with this hash: the frontier has changed since')
@@ -180,6 +185,7 @@ export class SnapshotCache {
    */
   async former(frontier: Frontier, nodes: number): Promise<Snapshot> {
     const { name } = frontier.log
+    this.#dropOutdated(frontier)
     for (const { snapshot } of this.#cached.values())
       if (snapshot.frontier === name && snapshot.nodes === nodes) return this.#cache(snapshot)
     const key = `${name} ${nodes}`
@@ -215,12 +221,17 @@ export class SnapshotCache {
     }
   }
 
-  async #export({ log, registry }: Frontier, options: { nodes: number; bucket: TokenBucket }): Promise<StatedSnapshot> {
+  async #export(of: Frontier, options: { nodes: number; bucket: TokenBucket }): Promise<StatedSnapshot> {
+    const { log, textChanges } = of
     const { nodes, bucket } = options
+    requireTexts(absentTexts(this.#replica, log.name), log.name)
     const started = this.#clock()
-    const state = stateOf({ nodes, registry })
+    const state = stateOf(of, nodes)
     const frontier = log.name
-    const { file, text } = await exportFrontier(this.#replica, frontier, { nodes })
+    const { file, text, absent } = await exportFrontier(this.#replica, frontier, { nodes })
+    requireTexts(absent, frontier)
+    if (of.textChanges !== textChanges)
+      throw new ReplicaError('ERR_HTTP_BUSY', 'texts of the frontier changed while its snapshot was made')
     if (text.length > FETCH_LIMITS.frontierBytesMax) throw tooLarge()
     const meta = file.members.get('frontier')
     const name = meta instanceof Map ? meta.get('name') : undefined
@@ -267,6 +278,15 @@ export class SnapshotCache {
     return snapshot
   }
 
+  /** Drops the snapshots of a frontier whose texts changed since: they may contain erased texts. */
+  #dropOutdated({ log: { name }, textChanges }: Frontier): void {
+    if ((this.#textChanges.get(name) ?? 0) === textChanges) return
+    this.#textChanges.set(name, textChanges)
+    this.#latest.delete(name)
+    this.#pairs.delete(name)
+    for (const [key, { snapshot }] of this.#cached) if (snapshot.frontier === name) this.#remove(key)
+  }
+
   #remove(key: string): void {
     const cached = this.#cached.get(key)
     if (cached === undefined) return
@@ -288,9 +308,9 @@ function keyOf({ frontier, fileHash }: Snapshot): string {
   return `${frontier} ${fileHash}`
 }
 
-/** The inputs of a whole frontier: the first nodes of its log, and the registry. */
-function stateOf({ nodes, registry }: { nodes: number; registry: Registry }): string {
-  return `${nodes} ${toHex(registry.digest())}`
+/** The inputs of a whole frontier: the first nodes of its log, their texts, and the registry. */
+function stateOf({ registry, textChanges }: Frontier, nodes: number): string {
+  return `${nodes} ${textChanges} ${toHex(registry.digest())}`
 }
 
 function checkSize({ log }: Frontier): void {

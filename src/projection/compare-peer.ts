@@ -24,7 +24,7 @@ import { type Finding, type FrontierFile, readFrontier, type Unread, unreadOf } 
 import { CONFLICT_DETECTED } from '../vela/payloads.ts'
 import { ABSENT, isAboutPresence, PRESENT } from '../vela/resolution/field-values.ts'
 import { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier } from './fetch-frontier.ts'
-import { exportFrontier } from './files/snapshot.ts'
+import { absentTexts, exportFrontier, requireTexts } from './files/snapshot.ts'
 import { OwnershipStore } from './ownership-store.ts'
 
 /** How to compare. */
@@ -59,6 +59,8 @@ export interface Comparison {
   /** Ids of the events that record the comparison, or would with `dryRun`. */
   readonly events: readonly string[]
   readonly recorded: boolean
+  /** Nodes of this replica whose text is not here; not 0 only with `dryRun`. */
+  readonly withheld: number
   /** Parts of either frontier that could not be read and were not compared. */
   readonly unread: readonly (Unread & { readonly side: 'ours' | 'theirs' })[]
 }
@@ -67,7 +69,7 @@ export interface Comparison {
  * Compares this replica's frontier with another, and journals the differences unless `dryRun` is
  * set.
  * @throws ReplicaError ERR_FETCH if the peer's frontier can't be fetched, ERR_NOT_FOUND if the hub
- * has no entry for it, ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN, ERR_ABORTED, and as `readFrontier`
+ * has no entry for it, ERR_TEXT_WITHHELD if texts of this replica are not here, ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN, ERR_ABORTED, and as `readFrontier`
  */
 export async function comparePeer(
   replica: Replica,
@@ -75,7 +77,9 @@ export async function comparePeer(
   options: CompareOptions = {},
 ): Promise<Comparison> {
   const context = contextOf(replica)
-  context.frontier(frontier)
+  const absent = absentTexts(replica, frontier)
+  // A difference that only an absent text makes must not be recorded as a conflict.
+  if (options.dryRun !== true) requireTexts(absent, frontier)
   const theirs = await fetchTheirs(context, frontier, { from, options })
   // Both sides with the same reading of numbers.
   const ours = readWhole((await exportFrontier(replica, frontier)).text)
@@ -87,6 +91,7 @@ export async function comparePeer(
   return {
     frontier,
     outcome: OUTCOMES[theirs.found.kind],
+    withheld: absent.withheld,
     report,
     events: events.map(({ head }) => head.id),
     recorded: options.dryRun !== true,

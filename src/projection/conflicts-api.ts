@@ -102,6 +102,14 @@ export class Conflicts {
   }
 
   /**
+   * Number of nodes whose text is not here. What they say is not considered, and a conflict that
+   * one of them may have settled is not listed.
+   */
+  get withheld(): number {
+    return this.#projection.withheld
+  }
+
+  /**
    * Calls the listener with the progress of a replay that one of these calls waits for.
    * @returns a function that unsubscribes
    */

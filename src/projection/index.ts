@@ -15,6 +15,8 @@ export {
 export { discoverPeerFrontier, type FetchOptions, fetchPeerFrontier, type PeerPlace } from './fetch-frontier.ts'
 export { type FrontierImportReport, importFrontier } from './files/import-file.ts'
 export {
+  type AbsentTexts,
+  absentTexts,
   type BaseView,
   baseDocuments,
   exportFrontier,

@@ -17,7 +17,7 @@ import { printEntry, type RegistryEntry, signEntry } from '../vela/federation/re
 import { eventLogHash } from '../vela/hashes/event-log-hash.ts'
 import { snapshotHash } from '../vela/hashes/snapshot-hash.ts'
 import { type FetchOptions, postTo, webUrl } from './fetch-frontier.ts'
-import { exportFrontier } from './files/snapshot.ts'
+import { exportFrontier, requireTexts } from './files/snapshot.ts'
 
 /** Characters kept of a hub's reason for a refusal. */
 const DETAIL_MAX = 500
@@ -132,7 +132,8 @@ export class Publisher {
   async #entry(url: string, options: PublishOptions): Promise<RegistryEntry> {
     const { key, hubId } = this.#context
     const frontier = this.#frontier
-    const { file } = await exportFrontier(this.#replica, frontier)
+    const { file, absent } = await exportFrontier(this.#replica, frontier)
+    requireTexts(absent, frontier)
     const meta = file.members.get('frontier')
     const draft = {
       vfr_id: frontier,

@@ -13,6 +13,7 @@ import { isFrontierReference, openFrontierFile, readFrontierFile } from '../file
 import type { Printable } from '../terminal/json-output.ts'
 import { columns, plural, thousands } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
+import { withheldFields, withheldLines } from '../terminal/withheld.ts'
 
 const LISTED_MAX = 200
 
@@ -62,8 +63,8 @@ const diff: Command = {
     run: (context, args) =>
       runDiff(context, args, async name => {
         const { exportFrontier } = await import('../../projection/files/snapshot.ts')
-        const { text } = await exportFrontier(context.replica, name)
-        return readFrontier(text, { broken: 'keep' })
+        const { text, absent } = await exportFrontier(context.replica, name)
+        return { file: readFrontier(text, { broken: 'keep' }), withheld: absent.withheld }
       }),
   },
 }
@@ -100,8 +101,14 @@ async function runCompare(context: StoreContext, args: Args): Promise<ExitCode> 
       report: { ...rest, conflicts: conflictFields(conflicts) },
       events: [...found.events],
       unread: unreadFields(found.unread),
+      ...withheldFields(found.withheld),
     },
-    lines: [...conflictLines(conflicts), ...unreadLines(found.unread), summaryOf(found)],
+    lines: [
+      ...conflictLines(conflicts),
+      ...unreadLines(found.unread),
+      summaryOf(found),
+      ...withheldLines(found.withheld),
+    ],
   })
 }
 
@@ -133,13 +140,15 @@ function summaryOf({ outcome, report, events, recorded }: Comparison): string {
 async function runDiff(
   { out, cwd, io }: Context,
   args: Args,
-  stored: (name: string) => Promise<FrontierFile>,
+  stored: (name: string) => Promise<DiffSide>,
 ): Promise<ExitCode> {
   const place = { cwd, stdin: io.stdin }
-  const side = async (word: string): Promise<FrontierFile> =>
-    isFrontierReference(word) ? stored(word) : openFrontierFile(word, place)
+  const side = async (word: string): Promise<DiffSide> =>
+    isFrontierReference(word) ? stored(word) : { file: await openFrontierFile(word, place), withheld: 0 }
   if (args.argument(0) === '-' && args.argument(1) === '-') throw usage('only one side can be stdin')
-  const [ours, theirs] = [await side(args.argument(0)), await side(args.argument(1))]
+  const sides = [await side(args.argument(0)), await side(args.argument(1))] as const
+  const [ours, theirs] = [sides[0].file, sides[1].file]
+  const withheld = sides[0].withheld + sides[1].withheld
   const conflicts = diffFrontiers(ours, theirs)
   const unread = unreadOf({ ours, theirs })
   return out.done({
@@ -150,12 +159,24 @@ async function runDiff(
       count: conflicts.length,
       conflicts: conflictFields(conflicts),
       unread: unreadFields(unread),
+      ...withheldFields(withheld),
     },
-    lines: [...conflictLines(conflicts), ...unreadLines(unread), plural(conflicts.length, 'conflict')],
+    lines: [
+      ...conflictLines(conflicts),
+      ...unreadLines(unread),
+      plural(conflicts.length, 'conflict'),
+      ...withheldLines(withheld),
+    ],
   })
 }
 
-async function noStore(name: string): Promise<FrontierFile> {
+/** One side of a diff, and the number of its nodes whose text is not here. */
+interface DiffSide {
+  readonly file: FrontierFile
+  readonly withheld: number
+}
+
+async function noStore(name: string): Promise<DiffSide> {
   throw usage(`${name} names a frontier of a store`)
 }
 

@@ -18,6 +18,7 @@ import { FRONTIER_OPTION } from '../command-spec.ts'
 import { type Printable, RawJson, toJsonNames } from '../terminal/json-output.ts'
 import { columns, plural, shortCid } from '../terminal/layout.ts'
 import { ProgressLine } from '../terminal/progress.ts'
+import { withheldFields, withheldLines } from '../terminal/withheld.ts'
 
 const ID = { name: 'id', help: 'a conflict, vcx_…, or the event that recorded it, vev_…' }
 
@@ -92,9 +93,13 @@ async function runList(context: StoreContext, args: Args): Promise<ExitCode> {
   const frontier = replica.frontier(args.text('frontier'))
   const finding = args.text('finding')
   const only = finding === undefined ? {} : { findings: [finding] }
-  const conflicts = await withReplayProgress(context, frontier, all => all.list(only))
-  const fields = { frontier, conflicts: conflicts.map(conflictFields) }
-  if (!args.has('recorded')) return out.done({ fields, lines: listLines(frontier, conflicts) })
+  const { conflicts, withheld } = await withReplayProgress(context, frontier, async all => {
+    const listed = await all.list(only)
+    return { conflicts: listed, withheld: all.withheld }
+  })
+  const fields = { frontier, conflicts: conflicts.map(conflictFields), ...withheldFields(withheld) }
+  const about = withheldLines(withheld)
+  if (!args.has('recorded')) return out.done({ fields, lines: [...listLines(frontier, conflicts), ...about] })
   const recorded = await withReplayProgress(context, frontier, all => all.recorded(only))
   const { ConflictResolver } = await import('../../projection/resolver.ts')
   const { ignored } = await new ConflictResolver(replica, frontier).resolutions()
@@ -103,6 +108,7 @@ async function runList(context: StoreContext, args: Args): Promise<ExitCode> {
     lines: [
       ...recordedLines(frontier, recorded),
       ...ignored.map(({ event, reason }) => `${event} has no effect: ${reason}`),
+      ...about,
     ],
   })
 }

@@ -4,6 +4,7 @@ import * as path from 'node:path'
 import type { ExitCode } from '../../base/errors.ts'
 import { CLI_LIMITS } from '../../base/limits.ts'
 import { isOwn } from '../../projection/files/log-events.ts'
+import type { AbsentTexts } from '../../projection/files/snapshot.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
@@ -22,6 +23,7 @@ const exportCommand: Command = {
     'Events are in replay order, each once: parents first, then by id. The JSON values are unchanged, including numbers. Two replicas with the same heads print the same bytes.',
     'A whole frontier is the imported one with all later events and their effects; its events are in order of arrival. A folder is created under a temporary name and then renamed; a folder that is not empty is not changed.',
     'Some events are specific to this program: frontier.merged, which other readers do not support, and events that only carry the documents of a whole frontier. Whole frontiers do not include them; lists do with --all.',
+    'Events whose text is erased or not here are left out, with a notice on stderr. Hashes of such an export differ from those of the complete frontier.',
     'Events of the journal have the actor federation and record what this replica observed of its peers. --with-journal appends them.',
   ],
   options: [
@@ -63,21 +65,22 @@ async function runExport(context: StoreContext, args: Args): Promise<ExitCode> {
   const pieces = withProgress(inBatches(source), progress)
   if (name === undefined) {
     for await (const { text } of pieces) await out.data(text)
+    await out.notice(absentLines(await absentOf(context, frontier)))
     return 0
   }
   const file = path.resolve(cwd, name)
   const written = await writeFile(file, pieces)
+  const absent = await absentOf(context, frontier)
+  await out.notice(absentLines(absent))
+  const place = { file, heads_digest: replica.headsDigest(frontier) }
   return out.done({
-    fields: { frontier, format, ...written, file, heads_digest: replica.headsDigest(frontier) },
+    fields: { frontier, format, ...written, ...place, ...absentFields(absent) },
     lines: [`exported ${plural(written.events, 'event')}, ${size(written.bytes)}, to ${file}`],
   })
 }
 
-async function exportRepository(
-  { replica, io, out, cwd }: StoreContext,
-  frontier: string,
-  name?: string,
-): Promise<ExitCode> {
+async function exportRepository(context: StoreContext, frontier: string, name?: string): Promise<ExitCode> {
+  const { replica, io, out, cwd } = context
   if (name === undefined) throw usage('a repository must be written to a folder: --out <folder>')
   const file = path.resolve(cwd, name)
   const files = await new ProgressLine(io.stderr, out).during('export', async () => {
@@ -88,10 +91,31 @@ async function exportRepository(
   })
   const events = files.filter(({ path: place }) => place.startsWith('.vela/events/')).length
   const bytes = files.reduce((sum, { bytes: content }) => sum + content.length, 0)
+  const absent = await absentOf(context, frontier)
+  await out.notice(absentLines(absent))
+  const place = { file, heads_digest: replica.headsDigest(frontier) }
   return out.done({
-    fields: { frontier, format: 'vela-repo', events, bytes, file, heads_digest: replica.headsDigest(frontier) },
+    fields: { frontier, format: 'vela-repo', events, bytes, ...place, ...absentFields(absent) },
     lines: [`exported ${plural(files.length, 'file')}, ${plural(events, 'event')}, ${size(bytes)}, to ${file}`],
   })
+}
+
+async function absentOf({ replica }: StoreContext, frontier: string): Promise<AbsentTexts> {
+  const { absentTexts } = await import('../../projection/files/snapshot.ts')
+  return absentTexts(replica, frontier)
+}
+
+function absentFields({ withheld, erased }: AbsentTexts): { [key: string]: number } {
+  return { ...(withheld > 0 && { withheld }), ...(erased > 0 && { erased }) }
+}
+
+function absentLines({ withheld, erased }: AbsentTexts): string[] {
+  const lines: string[] = []
+  if (withheld > 0)
+    lines.push(`left out: ${plural(withheld, 'event')} whose text is not here; the export is not complete`)
+  if (erased > 0)
+    lines.push(`left out: ${plural(erased, 'erased event')}; hashes differ from those that were published before`)
+  return lines
 }
 
 async function* wholePieces(

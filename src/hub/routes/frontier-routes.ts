@@ -101,7 +101,11 @@ export async function conflicts(hub: HubContext, { params, query }: RequestConte
   const page = all.slice(from, from + limit)
   const next = from + page.length < all.length ? printString(page.at(-1)!.id) : 'null'
   const texts = page.map(conflictText).join(',')
-  return jsonResponse(`{"conflicts":[${texts}],"count":${page.length},"frontier":"${name}","next_cursor":${next}}`)
+  const { withheld } = projection
+  const rest = withheld === 0 ? '' : `,"withheld":${withheld}`
+  return jsonResponse(
+    `{"conflicts":[${texts}],"count":${page.length},"frontier":"${name}","next_cursor":${next}${rest}}`,
+  )
 }
 
 function conflictText({ events, values, ...conflict }: ListedConflict): string {

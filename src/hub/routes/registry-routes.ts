@@ -141,9 +141,9 @@ function hasSameContent(a: RegistryEntry, b: RegistryEntry): boolean {
   return a.latest_snapshot_hash === b.latest_snapshot_hash && a.latest_event_log_hash === b.latest_event_log_hash
 }
 
-/** Whether the frontier is too large for a snapshot, or has none at the moment. */
+/** Whether the frontier is too large for a snapshot, lacks texts, or has none at the moment. */
 function isWithoutSnapshot(error: unknown): error is ReplicaError {
-  return hasCode(error, 'ERR_HTTP_LIMIT') || hasCode(error, 'ERR_HTTP_BUSY')
+  return hasCode(error, 'ERR_HTTP_LIMIT', 'ERR_HTTP_BUSY', 'ERR_TEXT_WITHHELD')
 }
 
 /** Removes the null that replaced the content; it is not a member of the entry. */

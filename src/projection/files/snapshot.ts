@@ -3,7 +3,7 @@
 
 import { concat, fromHex, utf8 } from '../../base/bytes.ts'
 import { type CooperativeTask, runCooperatively } from '../../base/cooperative.ts'
-import { hasCode } from '../../base/errors.ts'
+import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { compareText } from '../../base/text.ts'
 import { validatedKeyVerifier } from '../../crypto/validated-keys.ts'
 import { readEvent } from '../../event/event.ts'
@@ -11,6 +11,7 @@ import { printJson, printString } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
 import { contextOf, type Replica } from '../../replica/replica.ts'
 import type { ReplicaContext } from '../../replica/replica-context.ts'
+import { withheldTexts } from '../../store/store.ts'
 import { type FrontierFile, readFrontierTask } from '../../vela/files/frontier-file.ts'
 import { isAuthoritativeKey } from '../event-index.ts'
 import { actorsIn } from '../initial-state.ts'
@@ -28,6 +29,34 @@ export interface FrontierSnapshot {
   readonly file: FrontierFile
   /** Canonical JSON of the frontier.json, UTF-8. */
   readonly text: Uint8Array
+  readonly absent: AbsentTexts
+}
+
+/** Numbers of nodes whose events a result leaves out. */
+export interface AbsentTexts {
+  /** The text exists, but is not here: the result is not complete. */
+  readonly withheld: number
+  /** Nobody has the text any more: hashes differ from those that were published before. */
+  readonly erased: number
+}
+
+/**
+ * Returns how many nodes of a frontier have no text here.
+ * @throws ReplicaError ERR_FRONTIER_UNKNOWN
+ */
+export function absentTexts(replica: Replica, frontier: string): AbsentTexts {
+  const { log } = contextOf(replica).frontier(frontier)
+  return { withheld: withheldTexts(log), erased: log.texts().erased }
+}
+
+/**
+ * Checks that the texts of all nodes are here, or erased.
+ * @throws ReplicaError ERR_TEXT_WITHHELD, with the number of those that are not
+ */
+export function requireTexts({ withheld }: AbsentTexts, frontier: string): void {
+  if (withheld === 0) return
+  const message = `${frontier} is not complete here: number of withheld texts: ${withheld}`
+  throw new ReplicaError('ERR_TEXT_WITHHELD', message, { facts: { frontier, withheld } })
 }
 
 /**
@@ -42,7 +71,8 @@ export async function exportFrontier(
 ): Promise<FrontierSnapshot> {
   const log = await logOf(contextOf(replica), frontier, options.nodes)
   const text = await runCooperatively(snapshotText(log, await runCooperatively(joined(log))))
-  return { file: await runCooperatively(readFrontierTask(text, { broken: 'keep' })), text }
+  const file = await runCooperatively(readFrontierTask(text, { broken: 'keep' }))
+  return { file, text, absent: absentTexts(replica, frontier) }
 }
 
 /**

@@ -44,8 +44,8 @@ export interface ViewOptions {
    */
   readonly precedes?: Precedes
   /**
-   * Whether a node has a descendant whose content is not known, and which may have replaced what the
-   * node says. A conflict of such nodes is not reported. Without it all content is known.
+   * Whether content that is not known may have replaced what a node says. A conflict of such nodes
+   * is not reported. Without it all content is known.
    */
   readonly mayBeReplaced?: ((node: number) => boolean) | undefined
   /**

@@ -1,0 +1,67 @@
+// What a hub serves of a frontier whose texts are not all here. Spec: protocol/text.md, X20, X23.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { HTTP_LIMITS } from '../../src/base/limits.ts'
+import { contextOf } from '../../src/replica/replica.ts'
+import type { AbsentState } from '../../src/store/store.ts'
+import { type Json, type Served, serve, skipTime } from './site.ts'
+
+const test = suite('hub/withheld')
+
+function take(site: Served, seq: number, state: AbsentState): Promise<void> {
+  return contextOf(site.hub.replica).frontier(site.frontier).setTexts([{ seq, state }])
+}
+
+test('a frontier with withheld texts is not served as a whole, and the refusal says why', async () => {
+  await using site = await serve({ notes: 3 })
+  const { frontier } = site
+  const before = await site.json(`/entries/${frontier}/snapshot`)
+  assert.is(before.events.length, 4)
+  assert.not('withheld' in (await site.json(`/frontiers/${frontier}/conflicts`)))
+  await take(site, 2, 'left-out')
+  for (const path of [
+    `/entries/${frontier}`,
+    `/entries/${frontier}/snapshot`,
+    `/manifest/${frontier}.json`,
+    `/manifest/${frontier}.sig`,
+  ]) {
+    const response = await site.get(path)
+    const { code, detail } = (await response.json()) as Json
+    assert.equal([response.status, code], [409, 'ERR_TEXT_WITHHELD'], path)
+    assert.match(detail, /withheld texts: 1$/)
+  }
+  assert.equal((await site.json('/entries')).entries, [])
+  assert.is((await site.json(`/frontiers/${frontier}/conflicts`)).withheld, 1)
+})
+
+test('pages of events skip a node without a text, and a cursor leads on past it', async () => {
+  await using site = await serve({ notes: 3 })
+  const { frontier } = site
+  const all = (await site.json(`/entries/${frontier}/events`)).events
+  await take(site, 2, 'wanted')
+  assert.equal((await site.json(`/entries/${frontier}/events`)).events, [all[0], all[1], all[3]])
+  const after = await site.json(`/entries/${frontier}/events?since=${all[2].id}`)
+  assert.equal(after.events, [all[3]])
+  const [node] = await site.hub.replica.get(all[2].id)
+  const response = await site.get(`/blocks/${node!.cid}`)
+  assert.equal(new Uint8Array(await response.arrayBuffer()), new Uint8Array(node!.bytes))
+})
+
+test('an erased text is served nowhere, and the rest is served as a whole', async () => {
+  await using site = await serve({ notes: 3 })
+  const { frontier } = site
+  const first = await site.get(`/entries/${frontier}/snapshot`)
+  const erased = ((await first.clone().json()) as Json).events[2]
+  const { etag } = Object.fromEntries(first.headers)
+  await take(site, 2, 'erased')
+  const text = await (await site.get(`/entries/${frontier}/snapshot`)).text()
+  assert.not.ok(text.includes(erased.id))
+  assert.is(JSON.parse(text).events.length, 3)
+  const named = await site.get(`/entries/${frontier}/snapshot?sha256=${etag!.slice(1, -1)}`)
+  assert.is(named.status, 404)
+  skipTime(HTTP_LIMITS.captureMsMax)
+  assert.is((await site.json('/entries')).entries.length, 1)
+})
+
+test.run()
