@@ -23,11 +23,11 @@ export interface NodeView {
   /** Public key that signed the node, 64 hex digits. */
   readonly key: string
   readonly frontier: string
-  /** The header: signed DAG-CBOR, whose SHA-256 is in the CID. */
-  /** DAG-CBOR of the signed node. Must not be changed. */
+  /** The header: signed DAG-CBOR, whose SHA-256 is in the CID. Must not be changed. */
   readonly bytes: Uint8Array
-  /** Where the text is; `event` is there exactly if it is `here`. */
+  /** Where the text is. */
   readonly text: TextState
+  /** The event; undefined unless the text is `here`. */
   readonly event: EventView | undefined
 }
 
