@@ -84,7 +84,7 @@ export function checkCbor(bytes: Uint8Array): void {
 }
 
 /**
- * Checks that `bytes` begins with one strict item, whatever follows it. Links are allowed.
+ * Checks that `bytes` begins with one strict item; other bytes may follow it. Links are allowed.
  * @throws ReplicaError ERR_CBOR
  */
 export function checkCborStart(bytes: Uint8Array): void {

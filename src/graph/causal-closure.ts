@@ -18,7 +18,7 @@ export interface IdPair {
 /** The closure of some ids, or the ids that it lacks. Both lists are sorted and without repeats. */
 export type Closure = { readonly ok: true; readonly ids: string[] } | { readonly ok: false; readonly missing: string[] }
 
-/** What to do with an incoming set. The member names are the reference's JSON. */
+/** Verdict on an incoming set. The member names are the reference's JSON. */
 export type Action =
   | { readonly kind: 'proceed' }
   | { readonly kind: 'fetch'; readonly missing: string[] }

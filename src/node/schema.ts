@@ -23,7 +23,7 @@ export interface NodeFields {
   size: number
   /** SHA-256 of the event's text, 32 bytes. */
   event: Digest
-  /** The 8 bytes behind `vev_` in the event's id: a label to look up by, never an identity. */
+  /** The 8 bytes after `vev_` in the event's id: a label to look up by, never an identity. */
   label: Uint8Array
   /** Ascending by codec (raw first), then by digest; no repeats. */
   links: readonly DocumentLink[]

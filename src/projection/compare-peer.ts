@@ -69,7 +69,8 @@ export interface Comparison {
  * Compares this replica's frontier with another, and journals the differences unless `dryRun` is
  * set.
  * @throws ReplicaError ERR_FETCH if the peer's frontier can't be fetched, ERR_NOT_FOUND if the hub
- * has no entry for it, ERR_TEXT_WITHHELD if texts of this replica are not here, ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN, ERR_ABORTED, and as `readFrontier`
+ *   has no entry for it, ERR_TEXT_WITHHELD if texts of this replica are not here,
+ *   ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN, ERR_ABORTED, and as `readFrontier`
  */
 export async function comparePeer(
   replica: Replica,

@@ -102,7 +102,7 @@ export class Conflicts {
   }
 
   /**
-   * Number of nodes whose text is not here. What they say is not considered, and a conflict that
+   * Number of nodes whose text is not here. Their events are not considered, and a conflict that
    * one of them may have settled is not listed.
    */
   get withheld(): number {

@@ -118,15 +118,16 @@ export class FrontierProjection {
   }
 
   /**
-   * Number of nodes whose text is not here, although no rule took it away: it is wanted, or was left
-   * out (protocol/text.md, X20). The view does not know what they say.
+   * Number of nodes whose text is not here, although no rule took it away: it is wanted, or was
+   * left out (protocol/text.md, X20). The view does not know what they say.
    */
   get withheld(): number {
     return withheldTexts(this.#parts.log)
   }
 
   /**
-   * Drops what was computed, because texts of the log were changed. The next call computes it again.
+   * Drops what was computed, because texts of the log were changed. The next call computes it
+   * again.
    */
   startOver(): void {
     this.#textChanges += 1

@@ -1,6 +1,6 @@
-// The merge observer of Vela: puts the conflicts that received nodes opened into the reports of push,
-// pull and live. They are computed if the projection of the frontier is current; otherwise the report
-// leaves them out, and `conflicts` lists them on request.
+// The merge observer of Vela: puts the conflicts that received nodes opened into the reports of
+// push, pull and live. They are computed if the projection of the frontier is current; otherwise
+// the report leaves them out, and `conflicts` lists them on request.
 // Spec: protocol/replay.md, R21; protocol/sync.md, S38.
 
 import { VIEW_LIMITS } from '../base/limits.ts'
