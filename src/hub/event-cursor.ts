@@ -100,12 +100,12 @@ export async function matchingEvent(
   return mayRepeat && (await isRepeated(log, row.seq, { id, digest: event })) ? undefined : text
 }
 
-/** Whether a node before `seq` carries the same event. */
+/** Whether a node before `seq` carries the same event, with its text. */
 async function isRepeated(log: FrontierStore, seq: number, event: { id: string; digest: Digest }): Promise<boolean> {
   const earlier = (await log.findByLabel(eventIdPrefix(event.id))).filter(other => other < seq)
   if (earlier.length === 0) return false
   for (const row of await log.read(earlier)) {
-    if (equals(decodeNode(row.bytes).event, event.digest)) return true
+    if (row.text === 'here' && equals(decodeNode(row.bytes).event, event.digest)) return true
   }
   return false
 }

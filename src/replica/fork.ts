@@ -121,7 +121,8 @@ class Copy {
   readonly #target: Frontier
   readonly #builder: NodeBuilder
   readonly #root: BuiltNode
-  readonly #made = new DigestMap<BuiltNode>()
+  /** The copy of each node; of a node whose text is not here, the copies of its parents. */
+  readonly #made = new DigestMap<readonly BuiltNode[]>()
 
   constructor({ base, target }: { base: Frontier; target: Frontier }, key: Key, genesis: CheckedEvent) {
     this.#base = base
@@ -132,10 +133,13 @@ class Copy {
   }
 
   async add(node: Node): Promise<void> {
-    const parents = node.parents.map(parent => this.#made.get(parent)).filter(parent => parent !== undefined)
-    const on = parents.length === 0 ? [this.#root] : parents.slice(0, NODE_LIMITS.parentsMax)
-    if (node.text === undefined) return // its descendants are mapped as if it were missing
-    this.#made.set(node.digest, this.#builder.buildOn(importEvent(node.text), on, await this.#links(node)))
+    const copies = new Set(node.parents.flatMap(parent => this.#made.get(parent) ?? []))
+    const parents = [...copies].slice(0, NODE_LIMITS.parentsMax)
+    const on = parents.length === 0 ? [this.#root] : parents
+    // Its descendants stay descendants of its parents, so that nothing becomes concurrent.
+    if (node.text === undefined) return this.#made.set(node.digest, parents)
+    const copy = this.#builder.buildOn(importEvent(node.text), on, await this.#links(node))
+    this.#made.set(node.digest, [copy])
     this.mapped += 1
     if (this.#builder.pending >= CHUNK) await this.#builder.flush()
   }

@@ -1,13 +1,13 @@
 // Reads a stored log for callers: rows in either order, the node of a CID or event id, names.
 
-import { type Digest, equals } from '../base/bytes.ts'
+import { type Digest, DigestSet, equals } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { abortError } from '../base/signal.ts'
 import { nodeDigest } from '../cbor/cid.ts'
 import { eventIdPrefix } from '../event/event.ts'
 import { type Action, classifyAgainst, type IdPair } from '../graph/causal-closure.ts'
 import { decodeNode } from '../node/node.ts'
-import type { FrontierStore, NodeReader, NodeRow } from '../store/store.ts'
+import type { FrontierStore, NodeEntry, NodeReader, NodeRow } from '../store/store.ts'
 import { replaySeqs } from './log-order.ts'
 import type { PreparedEvent } from './node-builder.ts'
 import { type NodeView, nodeView } from './node-view.ts'
@@ -128,9 +128,33 @@ export function nodesOf(log: FrontierStore, options: NodesOptions): AsyncGenerat
   return views(batches, signal)
 }
 
-/** Yields the events in replay order, each once even if several nodes carry it. */
+/**
+ * Yields the events in replay order, each once even if several nodes carry it: the first node whose
+ * text is here, else the first of all.
+ */
 export function eventsOf(log: FrontierStore, signal: AbortSignal | undefined): AsyncGenerator<NodeView> {
-  return views(inReplayOrder(log, { reverse: false, duplicates: 'once' }), signal)
+  const isPlain = log.nodes === log.events || log.texts().here === log.nodes
+  return views(isPlain ? inReplayOrder(log, { reverse: false, duplicates: 'once' }) : eventRows(log), signal)
+}
+
+async function* eventRows(log: FrontierStore): AsyncGenerator<NodeRow[]> {
+  const seen = new DigestSet()
+  for await (const rows of inReplayOrder(log, { reverse: false, duplicates: 'all' })) {
+    const first: NodeRow[] = []
+    for (const row of rows) {
+      const { event, label } = decodeNode(row.bytes)
+      if (seen.has(event) || (row.text !== 'here' && (await hasText(log, { event, label })))) continue
+      seen.add(event)
+      first.push(row)
+    }
+    yield first
+  }
+}
+
+/** Whether the text of a node with this event is here. */
+async function hasText(log: FrontierStore, { event, label }: Pick<NodeEntry, 'event' | 'label'>): Promise<boolean> {
+  const rows = await log.read(await log.findByLabel(label))
+  return rows.some(({ text, bytes }) => text === 'here' && equals(decodeNode(bytes).event, event))
 }
 
 /**

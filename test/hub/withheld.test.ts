@@ -3,8 +3,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { HTTP_LIMITS } from '../../src/base/limits.ts'
+import { decodeNode } from '../../src/node/node.ts'
 import { contextOf } from '../../src/replica/replica.ts'
 import type { AbsentState } from '../../src/store/store.ts'
+import { buildNode } from '../support/nodes.ts'
 import { type Json, type Served, serve, skipTime } from './site.ts'
 
 const test = suite('hub/withheld')
@@ -62,6 +64,29 @@ test('an erased text is served nowhere, and the rest is served as a whole', asyn
   assert.is(named.status, 404)
   skipTime(HTTP_LIMITS.captureMsMax)
   assert.is((await site.json('/entries')).entries.length, 1)
+})
+
+test('an event is read from the node whose text is here, if another node of it has none', async () => {
+  await using site = await serve({ notes: 2 })
+  const { frontier, hub } = site
+  const context = contextOf(hub.replica)
+  const { log, gate } = context.frontier(frontier)
+  const [row] = await log.read([1])
+  const first = decodeNode(row!.bytes)
+  const parts = { event: first.text!, frontier, parents: [{ digest: log.heads()[0]!, height: 2 }] }
+  await gate.admit([buildNode(context.key, parts).bytes], { from: context.key.publicKeyBytes })
+  assert.equal([log.nodes, log.events], [4, 3])
+  const read = async (): Promise<(string | undefined)[]> => {
+    const ids: (string | undefined)[] = []
+    for await (const { event } of hub.replica.events(frontier)) ids.push(event?.id)
+    return ids
+  }
+  const before = await read()
+  await take(site, 1, 'left-out')
+  assert.equal([...(await read())].sort(), [...before].sort())
+  assert.is((await site.json(`/entries/${frontier}/events`)).events.length, 3)
+  await take(site, 3, 'left-out')
+  assert.equal((await read()).filter(id => id !== undefined).length, 2)
 })
 
 test.run()

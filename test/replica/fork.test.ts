@@ -99,4 +99,25 @@ test('held nodes are copied parents first, regardless of their stated heights', 
   assert.is(compare(decodeNode(child!.bytes).parents[0]!, parent!.digest), 0)
 })
 
+test('a fork leaves out an event whose text is not here, and its descendants stay descendants', async () => {
+  const laptop = await laptopOfMain()
+  const nodes = chain(keyOf('main'), 'link', 4)
+  const frontier = laptop.context.frontier(FRONTIER)
+  await frontier.gate.admit(
+    nodes.map(({ bytes }) => bytes),
+    { from: keyOf('main').publicKeyBytes },
+  )
+  await frontier.setTexts([
+    { seq: 1, state: 'left-out' },
+    { seq: 2, state: 'erased' },
+  ])
+  const report = await fork(laptop)
+  assert.is(report.mapped, 2)
+  const rows = await logOf(laptop, report.frontier).read([1, 2])
+  assert.equal(
+    rows.map(({ parents }) => parents),
+    [[0], [1]],
+  )
+})
+
 test.run()
