@@ -44,12 +44,12 @@ export function decodeHeader(bytes: Uint8Array): Header {
 export function decodeNode(input: Uint8Array | HashedBlock): Node {
   if (input instanceof NodeBlock) return input.node
   const bytes = input instanceof HashedBlock ? input.bytes : input
-  if (bytes.length > nodeBytesMax) throw tooLong(`a node of more than ${nodeBytesMax} bytes`)
+  if (bytes.length > nodeBytesMax) throw tooLong(`an item of more than ${nodeBytesMax} bytes`)
   const reader = new Reader(bytes)
   const node = readHeader(reader) as Header & { bytes: Uint8Array; text: Uint8Array | undefined }
   const rest = bytes.length - node.header.length
   if (rest !== 0 && rest !== node.size) {
-    throw new ReplicaError('ERR_NODE_SHAPE', `not a node: ${rest} bytes after a header that says ${node.size}`)
+    throw new ReplicaError('ERR_NODE_SHAPE', `not an item: ${rest} bytes after a header that says ${node.size}`)
   }
   node.bytes = bytes
   node.text = rest === 0 ? undefined : reader.view(node.header.length, bytes.length)
@@ -203,7 +203,7 @@ function uint(reader: Reader): number {
 function literal(reader: Reader, expected: Uint8Array, member: string): void {
   const { bytes, at } = reader
   for (let i = 0; i < expected.length; i += 1) {
-    if (bytes[at + i] !== expected[i]) refuse(reader, `the bytes of "${member}" are not as a node must have them`)
+    if (bytes[at + i] !== expected[i]) refuse(reader, `the bytes of "${member}" are not as a header must have them`)
   }
   reader.at = at + expected.length
 }
@@ -211,5 +211,5 @@ function literal(reader: Reader, expected: Uint8Array, member: string): void {
 /** Throws ERR_CBOR where the input does not begin with strict DAG-CBOR, else `code`. */
 function refuse(reader: Reader, reason: string, code: ErrorCode = 'ERR_NODE_SHAPE'): never {
   checkCborStart(reader.bytes)
-  throw new ReplicaError(code, `not a node: ${reason}`, { facts: { at: reader.at } })
+  throw new ReplicaError(code, `not a header: ${reason}`, { facts: { at: reader.at } })
 }

@@ -137,7 +137,7 @@ export function compareLinks(a: DocumentLink, b: DocumentLink): number {
 }
 
 function want(holds: boolean, reason: string, code: ErrorCode = 'ERR_NODE_SHAPE'): void {
-  if (!holds) throw new ReplicaError(code, `not a node: ${reason}`)
+  if (!holds) throw new ReplicaError(code, `not a header: ${reason}`)
 }
 
 function headSize(argument: number): number {

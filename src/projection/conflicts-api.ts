@@ -149,7 +149,8 @@ export class Conflicts {
     }
     if (listed !== undefined) return { ...listed, shown: undefined, standing: listed.events, recorded }
     if (recorded !== undefined) return this.#recordedView(recorded)
-    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `there is no open or recorded conflict ${excerpt(id)}`)
+    const facts = this.withheld === 0 ? {} : { withheld: this.withheld }
+    throw new ReplicaError('ERR_CONFLICT_UNKNOWN', `there is no open or recorded conflict ${excerpt(id)}`, { facts })
   }
 
   /**

@@ -45,10 +45,10 @@ const show: Command = {
   where: 'store',
   summary: 'show a node and its event',
   about: [
-    'An event id is a short label: if several nodes have it, all are shown. --raw writes the bytes of one node, but not on a terminal.',
+    'An event id is a short label: if several nodes have it, all are shown. --raw writes the header of one node, but not on a terminal.',
   ],
   arguments: [{ name: 'cid|vev', help: "a node's CID, or an event's id" }],
-  options: [{ name: 'raw', help: 'write the bytes of the node' }, FRONTIER_OPTION],
+  options: [{ name: 'raw', help: 'write the header of the node' }, FRONTIER_OPTION],
   examples: ['replica show vev_01d80143725060ef', 'replica show bafyrei… --raw > node.cbor'],
   run: runShow,
 }
