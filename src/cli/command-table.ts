@@ -6,6 +6,7 @@ import { COMPARE_COMMANDS } from './commands/compare.ts'
 import { CONFLICT_COMMANDS } from './commands/conflicts.ts'
 import { DAG_COMMANDS } from './commands/dag.ts'
 import { DOCUMENT_COMMANDS } from './commands/documents.ts'
+import { ERASE_COMMANDS } from './commands/erase.ts'
 import { EVENT_COMMANDS } from './commands/events.ts'
 import { EXPORT_COMMANDS } from './commands/export.ts'
 import { FRONTIER_COMMANDS } from './commands/frontiers.ts'
@@ -40,6 +41,7 @@ export const COMMANDS: readonly Command[] = [
   ...LOG_COMMANDS,
   ...CONFLICT_COMMANDS,
   ...DAG_COMMANDS,
+  ...ERASE_COMMANDS,
   VERSION_COMMAND,
   helpCommand(() => COMMANDS),
 ]

@@ -16,6 +16,7 @@ import {
 } from './append.ts'
 import { type ChangesOptions, changesOf } from './changes.ts'
 import type { Documents } from './documents.ts'
+import { type EraseOptions, type EraseReport, type ErasureView, eraseText, erasuresOf } from './erase.ts'
 import { type ForkReport, forkFrontier } from './fork.ts'
 import { importFrontierEvents } from './import/import-frontier.ts'
 import type { ImportOptions, ImportReport, LogReader } from './import/import-reader.ts'
@@ -208,6 +209,26 @@ export class Replica {
     return report
   }
 
+  /**
+   * Erases the text of an event, given by its `vev_` id or the CID of a node: every replica that
+   * admits the signed erasure deletes the text from its files. The key that signed a node erases
+   * its text; the owner of the frontier erases the text at all nodes. With `local` the text is
+   * deleted here only.
+   * @throws ReplicaError ERR_NOT_FOUND; ERR_USAGE for a blank reason, an id of several events, the
+   * text of an erasure, or a text that this replica may not erase
+   */
+  erase(frontier: string, reference: string, options: EraseOptions): Promise<EraseReport> {
+    return eraseText(this.#context, { frontier, reference }, options)
+  }
+
+  /**
+   * Returns the erasures that cover the node of a CID: who erased its text, and why.
+   * @throws ReplicaError ERR_CID, ERR_FRONTIER_UNKNOWN
+   */
+  erasures(frontier: string, cid: string): Promise<ErasureView[]> {
+    return erasuresOf(this.#context.frontier(frontier), cid)
+  }
+
   // ## Looking
 
   /**
@@ -286,13 +307,14 @@ export class Replica {
   }
 
   /**
-   * Checks the whole store; with `signatures` every signature too.
+   * Checks the whole store; with `signatures` every signature too, with `erased` that no file
+   * contains an erased text.
    * @throws ReplicaError ERR_ABORTED
    */
   verify(options: VerifyOptions = {}): Promise<VerifyReport> {
     return verifyStore(
       this.#context.store,
-      { verifier: this.#context.verifier, ownKeys: this.#context.ownKeys },
+      { verifier: this.#context.verifier, ownKeys: this.#context.ownKeys, folder: this.location },
       options,
     )
   }

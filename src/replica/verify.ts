@@ -3,7 +3,7 @@
 // documents; with `signatures` every signature too.
 
 import { DocumentCheck } from '../admission/document-availability.ts'
-import { toHex } from '../base/bytes.ts'
+import { type Digest, DigestSet, equals, toHex } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { abortError } from '../base/signal.ts'
 import { cidText } from '../cbor/cid.ts'
@@ -11,11 +11,13 @@ import { VerifierPool } from '../crypto/verifier-pool.ts'
 import { checkEvent, eventIdFromPrefix } from '../event/event.ts'
 import { decodeNode, type Node, signingBytes } from '../node/node.ts'
 import { openLevelDb } from '../store/index.ts'
-import type { Fault, FrontierStore, NodeLocation, NodeRow, Store } from '../store/store.ts'
+import { findTexts, type SoughtText } from '../store/leveldb/text-search.ts'
+import type { Fault, FrontierStore, HeldStore, NodeLocation, NodeRow, Store } from '../store/store.ts'
 import { readOwnKeys } from './identity.ts'
 import { verifyJournal } from './journal.ts'
 
 const FAULTS_LISTED_MAX = 1000
+const PAGE = 256
 /** Rows that are read one by one after a scan met a damaged row. */
 const SINGLE_READS = 1024
 /** Hint for a store of which only the index is damaged. */
@@ -25,6 +27,8 @@ const REINDEX = 'to rebuild the index from the log, remove the folder index/ and
 export interface VerifyOptions {
   /** Check every signature again: about 50 µs per node and core. */
   readonly signatures?: boolean
+  /** Search all files of the store for erased texts. */
+  readonly erased?: boolean
   readonly signal?: AbortSignal
   readonly onProgress?: (nodes: number) => void
 }
@@ -45,19 +49,25 @@ export interface VerifyReport {
   readonly checked: number
   /** Faults; at most 1,000. */
   readonly faults: readonly FaultView[]
+  /** Number of erased texts that were searched for; 0 without `erased`. */
+  readonly searched: number
   /** Event ids that two or more contents share, which is not a fault; at most 1,000. */
   readonly sharedIds: readonly { readonly frontier: string; readonly event: string }[]
 }
 
-/** The verifier of nodes, and the replica's keys for the journal, 64 hex digits each. */
-export interface VerifyKeys {
+/**
+ * The verifier of nodes, the replica's keys for the journal, 64 hex digits each, and its folder,
+ * which is empty for a store in memory.
+ */
+export interface VerifiedReplica {
+  readonly folder: string
   readonly verifier: VerifierPool
   readonly ownKeys: ReadonlySet<string>
 }
 
 export async function verifyStore(
   store: Store,
-  { verifier, ownKeys }: VerifyKeys,
+  { verifier, ownKeys, folder }: VerifiedReplica,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
   const faults: FaultView[] = []
@@ -85,11 +95,51 @@ export async function verifyStore(
   }
   await signatures
   for (const name of store.frontiers()) await checkJournal(store, { name, ownKeys }, note)
+  const erased = options.erased && folder !== '' ? await erasedTexts(store) : []
+  if (erased.length > 0) {
+    for await (const { file, ...text } of findTexts(folder, erased))
+      note({ kind: 'node', ...text, reason: `the erased text is in the file ${file}` })
+  }
   // An index may be damaged although every node is intact.
   if (faults.length === 0 && checked < nodes) {
     note({ kind: 'node', reason: `nodes that can't be found by their sequence numbers: ${nodes - checked}` })
   }
-  return { ok: faults.length === 0, checked, faults, sharedIds: await sharedIn(store) }
+  return { ok: faults.length === 0, checked, faults, searched: erased.length, sharedIds: await sharedIn(store) }
+}
+
+/** Returns the texts that are erased at one node and here at none. */
+async function erasedTexts(store: Store): Promise<SoughtText[]> {
+  const sought: SoughtText[] = []
+  for (const frontier of store.frontiers()) {
+    const log = store.frontier(frontier)
+    const held = await heldTexts(store.held, frontier)
+    let after = -1
+    for (;;) {
+      const seqs = await log.absent('erased', { after, limit: PAGE })
+      for (const { seq, digest, bytes } of await log.read(seqs)) {
+        const { label, event, size } = decodeNode(bytes)
+        const carriers = await log.read(await log.findByLabel(label))
+        const isHere = carriers.some(row => row.text === 'here' && equals(decodeNode(row.bytes).event, event))
+        if (!isHere && !held.has(event)) sought.push({ frontier, seq, digest, label, event, size })
+      }
+      const last = seqs.at(-1)
+      if (last === undefined) break
+      after = last
+    }
+  }
+  return sought
+}
+
+/** Returns the digests of the texts of held nodes. */
+async function heldTexts(held: HeldStore, frontier: string): Promise<DigestSet> {
+  const found = new DigestSet()
+  let after: Digest | undefined
+  for (;;) {
+    const rows = await held.list(frontier, after === undefined ? { limit: PAGE } : { after, limit: PAGE })
+    for (const { bytes, headerBytes, event } of rows) if (bytes.length > headerBytes) found.add(event)
+    after = rows.at(-1)?.digest
+    if (after === undefined) return found
+  }
 }
 
 async function sharedIn(store: Store): Promise<{ frontier: string; event: string }[]> {
@@ -157,7 +207,7 @@ async function readableRow(log: FrontierStore, seq: number): Promise<NodeRow[]> 
 export async function verifyFolder(folder: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   await using store = await openLevelDb(folder, { check: 'report' })
   await using verifier = new VerifierPool()
-  return await verifyStore(store, { verifier, ownKeys: await readOwnKeys(folder, store.records) }, options)
+  return await verifyStore(store, { verifier, ownKeys: await readOwnKeys(folder, store.records), folder }, options)
 }
 
 interface Check {

@@ -88,7 +88,10 @@ const verify: Command = {
   about: [
     'Hashes every node, checks its form and event, and compares the indexes with the log. The exit code is 1 if there are faults.',
   ],
-  options: [{ name: 'signatures', help: 'also check all signatures' }],
+  options: [
+    { name: 'signatures', help: 'also check all signatures' },
+    { name: 'erased', help: 'also search all files of the store for erased texts' },
+  ],
   run: (context, args) => runVerify(context, args, options => context.replica.verify(options)),
   async runDamaged(context, args) {
     const { verifyFolder } = await import('../../replica/verify.ts')
@@ -148,7 +151,7 @@ async function runVerify(
   const onProgress = (nodes: number): void => progress.update({ phase: 'verify', verified: nodes })
   let report: VerifyReport
   try {
-    report = await verify({ signatures: args.has('signatures'), signal, onProgress })
+    report = await verify({ signatures: args.has('signatures'), erased: args.has('erased'), signal, onProgress })
   } finally {
     await progress.clear()
   }
@@ -158,6 +161,7 @@ async function runVerify(
     fields: {
       checked: report.checked,
       signatures: args.has('signatures'),
+      ...(args.has('erased') && { erased_texts: report.searched }),
       faults: faults as Printable,
       shared_ids: report.sharedIds as Printable,
     },
@@ -171,6 +175,7 @@ async function runVerify(
         ({ frontier, event }) =>
           `notice  ${frontier}  several events with different content have the id ${event}; all are kept`,
       ),
+      ...(args.has('erased') ? [`${plural(report.searched, 'erased text')} searched for in all files`] : []),
       `${plural(report.checked, 'node')} checked, ${faults.length === 0 ? 'no faults' : plural(faults.length, 'fault')}`,
     ],
   })

@@ -4,6 +4,7 @@ import { toHex } from '../../base/bytes.ts'
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
 import { CLI_LIMITS } from '../../base/limits.ts'
 import type { CborValue } from '../../cbor/dag-cbor.ts'
+import type { ErasureView } from '../../replica/erase.ts'
 import type { JournalEntry } from '../../replica/journal.ts'
 import type { NodeView } from '../../replica/node-view.ts'
 import type { Replica } from '../../replica/replica.ts'
@@ -161,13 +162,37 @@ async function runShow(context: StoreContext, args: Args): Promise<ExitCode> {
   const nodes = await replica.get(reference, args.text('frontier'))
   const first = nodes[0]
   if (first === undefined) throw new ReplicaError('ERR_NOT_FOUND', `${reference} is not in this store`)
-  if (!args.has('raw')) return out.done({ fields: { nodes: nodes.map(nodeFields) }, lines: nodes.flatMap(nodeLines) })
+  if (!args.has('raw')) {
+    const erasures = await Promise.all(nodes.map(node => erasuresOf(replica, node)))
+    return out.done({
+      fields: { nodes: nodes.map((node, i) => ({ ...nodeFields(node), ...erasureFields(erasures[i]!) })) },
+      lines: nodes.flatMap((node, i) => [...nodeLines(node, i), ...erasures[i]!.flatMap(erasureLines)]),
+    })
+  }
   if (out.json) throw usage('--raw and --json exclude each other')
   if (nodes.length > 1) throw usage(`${nodes.length} nodes have ${reference}: name one by its CID`)
   if (io.stdout.terminal)
     throw usage("can't print binary data on a terminal", 'write it to a file: replica show … --raw > node.cbor')
   await io.stdout.write(first.bytes)
   return 0
+}
+
+/** Returns who erased the text of a node, and why. */
+async function erasuresOf(replica: Replica, { text, frontier, cid }: NodeView): Promise<ErasureView[]> {
+  return text === 'erased' ? await replica.erasures(frontier, cid) : []
+}
+
+function erasureFields(erasures: readonly ErasureView[]): { [key: string]: Printable } {
+  return erasures.length === 0 ? {} : { erasures: erasures.map(erasure => ({ ...erasure })) }
+}
+
+function erasureLines({ cid, key, actor, timestamp, reason }: ErasureView): string[] {
+  return columns([
+    ['erased', cid],
+    ['  by', `${actor}, key ${key}`],
+    ['  at', timestamp],
+    ['  reason', reason],
+  ])
 }
 
 function nodeLines(node: NodeView, index: number): string[] {

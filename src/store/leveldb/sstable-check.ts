@@ -14,7 +14,7 @@ import * as fs from 'node:fs/promises'
 const tailBytes = 24 * 1024
 /** Files checked at a time. */
 const filesAtOnce = 8
-const footerBytes = 48
+export const footerBytes = 48
 const magic = '57fb808b247547db'
 
 /** A table file in the manifest of a database. */
@@ -85,7 +85,7 @@ async function frameFault(table: TableBytes): Promise<string | undefined> {
   return undefined
 }
 
-interface Handle {
+export interface Handle {
   readonly offset: number
   readonly size: number
 }
@@ -118,17 +118,18 @@ function filterHandle({ content, plain }: { content: Buffer; plain: boolean }): 
   return readHandle(reader)
 }
 
-interface Reader {
+export interface Reader {
   readonly bytes: Buffer
   at: number
 }
 
-function readHandle(reader: Reader): Handle {
+/** Reads the position of a block. */
+export function readHandle(reader: Reader): Handle {
   return { offset: readNumber(reader), size: readNumber(reader) }
 }
 
 /** Reads a varint: seven bits a byte, least significant first. Returns NaN if it does not end. */
-function readNumber(reader: Reader): number {
+export function readNumber(reader: Reader): number {
   let value = 0
   for (let scale = 1; scale < 2 ** 49; scale *= 128) {
     const byte = reader.bytes[reader.at++]
