@@ -85,7 +85,7 @@ async function frameFault(table: TableBytes): Promise<string | undefined> {
   return undefined
 }
 
-export interface Handle {
+export interface BlockHandle {
   readonly offset: number
   readonly size: number
 }
@@ -96,7 +96,7 @@ export interface Handle {
  */
 async function readBlock(
   table: TableBytes,
-  { offset, size }: Handle,
+  { offset, size }: BlockHandle,
 ): Promise<{ content: Buffer; plain: boolean } | undefined> {
   if (!(offset + size + 5 <= table.size)) return undefined
   const bytes = await table.block(offset, size + 5)
@@ -110,7 +110,7 @@ async function readBlock(
  * Returns the position of the filter. The directory has one entry or none. Also returns undefined
  * if the directory is compressed, which does not occur with one entry.
  */
-function filterHandle({ content, plain }: { content: Buffer; plain: boolean }): Handle | undefined {
+function filterHandle({ content, plain }: { content: Buffer; plain: boolean }): BlockHandle | undefined {
   const reader = { bytes: content, at: 0 }
   const [shared, keyBytes, valueBytes] = [readNumber(reader), readNumber(reader), readNumber(reader)]
   if (!plain || shared !== 0 || valueBytes === 0 || content.length < reader.at + keyBytes + valueBytes) return undefined
@@ -118,18 +118,18 @@ function filterHandle({ content, plain }: { content: Buffer; plain: boolean }): 
   return readHandle(reader)
 }
 
-export interface Reader {
+export interface BlockReader {
   readonly bytes: Buffer
   at: number
 }
 
 /** Reads the position of a block. */
-export function readHandle(reader: Reader): Handle {
+export function readHandle(reader: BlockReader): BlockHandle {
   return { offset: readNumber(reader), size: readNumber(reader) }
 }
 
 /** Reads a varint: seven bits a byte, least significant first. Returns NaN if it does not end. */
-export function readNumber(reader: Reader): number {
+export function readNumber(reader: BlockReader): number {
   let value = 0
   for (let scale = 1; scale < 2 ** 49; scale *= 128) {
     const byte = reader.bytes[reader.at++]

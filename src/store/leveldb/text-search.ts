@@ -7,7 +7,7 @@
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { type Digest, equals, sha256, toHex } from '../../base/bytes.ts'
-import { footerBytes, type Handle, type Reader, readHandle, readNumber } from './sstable-check.ts'
+import { type BlockHandle, type BlockReader, footerBytes, readHandle, readNumber } from './sstable-check.ts'
 
 /** A text to search for. */
 export interface SoughtText {
@@ -100,10 +100,10 @@ function logContent(bytes: Buffer): Buffer {
   return Buffer.concat(fragments)
 }
 
-/** Yields the blocks of a table, without compression. A damaged block is left out: `verify` reports it. */
+/** Yields the decompressed blocks of a table, without damaged ones, which `verify` reports. */
 function* tableBlocks(bytes: Buffer): Generator<Buffer> {
   if (bytes.length < footerBytes) return
-  const footer: Reader = { bytes: bytes.subarray(bytes.length - footerBytes), at: 0 }
+  const footer: BlockReader = { bytes: bytes.subarray(bytes.length - footerBytes), at: 0 }
   readHandle(footer)
   const index = blockAt(bytes, readHandle(footer))
   if (index === undefined) return
@@ -114,10 +114,10 @@ function* tableBlocks(bytes: Buffer): Generator<Buffer> {
 }
 
 /** Yields the positions in an index block: entries of a shortened key and a position. */
-function* handlesIn(index: Buffer): Generator<Handle> {
+function* handlesIn(index: Buffer): Generator<BlockHandle> {
   if (index.length < 4) return
   const restarts = index.readUInt32LE(index.length - 4)
-  const reader: Reader = { bytes: index.subarray(0, Math.max(0, index.length - 4 - 4 * restarts)), at: 0 }
+  const reader: BlockReader = { bytes: index.subarray(0, Math.max(0, index.length - 4 - 4 * restarts)), at: 0 }
   while (reader.at < reader.bytes.length) {
     readNumber(reader)
     const keyBytes = readNumber(reader)
@@ -129,7 +129,7 @@ function* handlesIn(index: Buffer): Generator<Handle> {
   }
 }
 
-function blockAt(bytes: Buffer, { offset, size }: Handle): Buffer | undefined {
+function blockAt(bytes: Buffer, { offset, size }: BlockHandle): Buffer | undefined {
   if (!(offset + size < bytes.length)) return undefined
   const content = bytes.subarray(offset, offset + size)
   return bytes[offset + size] === 0 ? content : decompress(content)
@@ -137,7 +137,7 @@ function blockAt(bytes: Buffer, { offset, size }: Handle): Buffer | undefined {
 
 /** Decompresses a Snappy block; undefined if it is damaged. */
 export function decompress(bytes: Buffer): Buffer | undefined {
-  const reader: Reader = { bytes, at: 0 }
+  const reader: BlockReader = { bytes, at: 0 }
   const length = readNumber(reader)
   if (!(length <= blockBytesMax)) return undefined
   const out = Buffer.alloc(length)
@@ -163,7 +163,7 @@ interface Element {
 }
 
 /** Reads an element; undefined if the input ends before it. */
-function readElement(reader: Reader): Element | undefined {
+function readElement(reader: BlockReader): Element | undefined {
   const { bytes } = reader
   const tag = bytes[reader.at++]!
   const kind = tag & 3
@@ -179,7 +179,7 @@ function readElement(reader: Reader): Element | undefined {
 }
 
 /** Returns NaN if the input ends before the number. */
-function littleEndian(reader: Reader, count: number): number {
+function littleEndian(reader: BlockReader, count: number): number {
   const at = reader.at
   reader.at += count
   return reader.at <= reader.bytes.length ? reader.bytes.readUIntLE(at, count) : Number.NaN
