@@ -35,7 +35,7 @@ export interface EraseReport {
   readonly cid: string | undefined
   /** CIDs of the nodes that lose the text. */
   readonly nodes: readonly string[]
-  /** CIDs of nodes that carry the same text and keep it, because the erasure does not cover them. */
+  /** CIDs of nodes that carry the same text and keep it: the erasure does not cover them. */
   readonly kept: readonly string[]
 }
 
