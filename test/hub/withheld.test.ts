@@ -21,6 +21,7 @@ test('a frontier with withheld texts is not served as a whole, and the refusal s
   const before = await site.json(`/entries/${frontier}/snapshot`)
   assert.is(before.events.length, 4)
   assert.not('withheld' in (await site.json(`/frontiers/${frontier}/conflicts`)))
+  assert.not.match(await (await site.get('/metrics')).text(), 'frontier_texts')
   await take(site, 2, 'left-out')
   for (const path of [
     `/entries/${frontier}`,
@@ -35,6 +36,8 @@ test('a frontier with withheld texts is not served as a whole, and the refusal s
   }
   assert.equal((await site.json('/entries')).entries, [])
   assert.is((await site.json(`/frontiers/${frontier}/conflicts`)).withheld, 1)
+  const metrics = await (await site.get('/metrics')).text()
+  assert.ok(metrics.includes(`replica_frontier_texts{frontier="${frontier}",state="left_out"} 1\n`))
 })
 
 test('pages of events skip a node without a text, and a cursor leads on past it', async () => {

@@ -5,6 +5,7 @@
 import { HTTP_LIMITS } from '../../base/limits.ts'
 import { compareText } from '../../base/text.ts'
 import { PACKAGE_VERSION } from '../../base/version.ts'
+import type { FrontierStore } from '../../store/store.ts'
 import type { HubContext } from '../hub-context.ts'
 import type { RouteResponse } from '../response.ts'
 
@@ -91,5 +92,15 @@ function frontierMetrics({ context, openRead }: HubContext): Metric[] {
     { name: 'frontier_nodes', type: 'gauge', help: 'Nodes stored.', value: each(log => log.nodes) },
     { name: 'frontier_events', type: 'gauge', help: 'Distinct events stored.', value: each(log => log.events) },
     { name: 'frontier_heads', type: 'gauge', help: 'Heads.', value: each(log => log.headCount) },
+    { name: 'frontier_texts', type: 'gauge', help: 'Texts by state, if some are not here.', value: textsOf(logs) },
   ]
+}
+
+function textsOf(logs: readonly FrontierStore[]): (readonly [labels: string, value: number])[] {
+  const partial = logs.filter(log => log.texts().here < log.nodes)
+  return partial.flatMap(log =>
+    Object.entries(log.texts()).map(
+      ([state, count]) => [`{frontier="${log.name}",state="${state.replace('-', '_')}"}`, count] as const,
+    ),
+  )
 }
