@@ -52,8 +52,8 @@ export function recordWriter(
 }
 
 /**
- * Without a causal order a later event has seen all earlier ones. If several nodes carry it, one
- * that has seen suffices.
+ * Without a causal order, a later event has seen all earlier ones. If several nodes carry an event,
+ * one pair of nodes in causal order is enough.
  */
 function hasSeen({ precedes }: View, later: FieldWriter, earlier: FieldWriter): boolean {
   if (precedes === undefined || later.nodes === undefined || earlier.nodes === undefined) return true
@@ -62,8 +62,8 @@ function hasSeen({ precedes }: View, later: FieldWriter, earlier: FieldWriter): 
 }
 
 /**
- * An event of several nodes is replayed at the first of them, so by another it may have seen an
- * event replayed later.
+ * An event of several nodes is replayed at the first of them. Through another of its nodes, it may
+ * have seen an event that is replayed later.
  */
 function hasSeenLater(view: View, earlier: FieldWriter, later: FieldWriter): boolean {
   return (earlier.nodes?.length ?? 0) > 1 && later.nodes !== undefined && hasSeen(view, earlier, later)
