@@ -9,6 +9,7 @@
 // Spec: protocol/text.md, X10 to X17.
 
 import { concat, type Digest, DigestMap, equals, fromHex, toHex } from '../base/bytes.ts'
+import { hasCode } from '../base/errors.ts'
 import { COMMIT_LIMITS } from '../base/limits.ts'
 import { decodeNode, type Node } from '../node/node.ts'
 import type {
@@ -68,7 +69,7 @@ export class Erasures {
   readonly #parts: ErasureParts
   readonly #byEvent = new DigestMap<Entry[]>()
   /** Entries whose level may be too low. */
-  #due = new Set<Entry>()
+  readonly #due = new Set<Entry>()
   #owner: ReadonlySet<string> = new Set()
   #founder: string | undefined
   #isLoaded = false
@@ -156,33 +157,58 @@ export class Erasures {
   async settle(): Promise<void> {
     if (this.#byEvent.size === 0) return
     await this.#refreshOwner()
-    if (this.#due.size === 0) return
-    const due = [...this.#due]
-    await this.#takeOut(due)
+    const done: Entry[] = []
+    const changes: TextChange[] = []
+    for (const entry of this.#due) {
+      const found = await this.#changesOf(entry)
+      if (found === undefined) continue
+      done.push(entry)
+      changes.push(...found)
+    }
+    if (done.length === 0) return
+    await this.#takeOut(changes)
     await this.#purgeHeld()
-    for (let from = 0; from < due.length; from += PAGE) {
-      const some = due.slice(from, from + PAGE)
+    for (let from = 0; from < done.length; from += PAGE) {
+      const some = done.slice(from, from + PAGE)
       await this.#parts.records.write(some.map(entry => this.#recordOf(entry, this.#levelOf(entry))))
     }
-    for (const entry of due) entry.level = this.#levelOf(entry)
-    this.#due = new Set()
+    for (const entry of done) {
+      entry.level = this.#levelOf(entry)
+      this.#due.delete(entry)
+    }
   }
 
-  /** Takes the texts out of the stored nodes that carry them. */
-  async #takeOut(due: readonly Entry[]): Promise<void> {
+  /** Takes texts out of stored nodes. */
+  async #takeOut(changes: readonly TextChange[]): Promise<void> {
+    const unique = [...new Map(changes.map(change => [change.seq, change])).values()]
+    for (let from = 0; from < unique.length; from += COMMIT_LIMITS.nodesMax) {
+      await this.#parts.log.setTexts(unique.slice(from, from + COMMIT_LIMITS.nodesMax))
+      this.#parts.onTexts()
+    }
+  }
+
+  /**
+   * Returns how an erasure changes stored nodes; undefined if one that may carry the text is
+   * damaged. Such an erasure stays unfinished, and does not prevent the admission of nodes.
+   */
+  async #changesOf({ label }: Entry): Promise<TextChange[] | undefined> {
     const { log } = this.#parts
-    const seqs = new Set<number>()
-    for (const { label } of due) for (const seq of await log.findByLabel(label)) seqs.add(seq)
-    const sorted = [...seqs].sort((a, b) => a - b)
+    const seqs = await log.findByLabel(label)
     const changes: TextChange[] = []
-    for (let from = 0; from < sorted.length; from += ROWS) {
-      const rows = await log.read(sorted.slice(from, from + ROWS))
+    for (let from = 0; from < seqs.length; from += ROWS) {
+      const rows = await this.#readIfSound(seqs.slice(from, from + ROWS))
+      if (rows === undefined) return undefined
       changes.push(...rows.flatMap(row => this.#changeOf(row) ?? []))
     }
-    for (let from = 0; from < changes.length; from += COMMIT_LIMITS.nodesMax) {
-      const some = changes.slice(from, from + COMMIT_LIMITS.nodesMax)
-      await log.setTexts(some)
-      this.#parts.onTexts()
+    return changes
+  }
+
+  async #readIfSound(seqs: readonly number[]): Promise<NodeRow[] | undefined> {
+    try {
+      return await this.#parts.log.read(seqs)
+    } catch (error) {
+      if (hasCode(error, 'ERR_STORE_CORRUPT')) return undefined
+      throw error
     }
   }
 

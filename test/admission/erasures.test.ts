@@ -250,14 +250,31 @@ test('an erasure that was interrupted at any write is finished by the next open'
   }
 })
 
+test('an erasure of a damaged node waits, and other nodes are admitted meanwhile', async () => {
+  const store = new MemoryStore()
+  const log = await store.track(FRONTIER)
+  let isDamaged = true
+  const read = (seqs?: unknown): void => {
+    if (isDamaged && (seqs as number[]).includes(1)) throw new ReplicaError('ERR_STORE_CORRUPT', 'node 1 is damaged')
+  }
+  await using at = await setting({ store, peers, parts: { log: intercept(log, ['read'], read) } })
+  await at.admit([root, secret])
+  await at.admit([erasure(bob, secret, [secret])])
+  assert.is((await at.admit([makeNode(dave, 'later', [root])])).admitted, 1)
+  assert.is(log.texts().erased, 0)
+  isDamaged = false
+  await at.gate.finishErasures()
+  assert.is(log.texts().erased, 1)
+})
+
 /** The same object, except that some methods call `before` first. */
-function intercept<T extends object>(of: T, methods: readonly string[], before: () => void): T {
+function intercept<T extends object>(of: T, methods: readonly string[], before: (argument?: unknown) => void): T {
   return new Proxy(of, {
     get(target, name) {
       const member = Reflect.get(target, name, target)
       if (typeof member !== 'function') return member
       return (...args: unknown[]) => {
-        if (methods.includes(String(name))) before()
+        if (methods.includes(String(name))) before(args[0])
         return member.apply(target, args)
       }
     },
