@@ -6,7 +6,7 @@ import { ReplicaError } from '../base/errors.ts'
 import type { SetTimer } from '../base/timer.ts'
 import type { Effect, Input, PeerIdentity } from '../sync/connection.ts'
 import { CursorWriter, type SaveCursor } from './cursor-writer.ts'
-import type { LogTail, ReplicaPort, SendPlan, SendPlanRequest, SendRow } from './replica-port.ts'
+import type { LogTail, ReplicaPort, SendPlan, SendPlanRequest } from './replica-port.ts'
 
 /** Effects whose result the session awaits before it does anything else. */
 export type StoreRequest = Extract<
@@ -91,12 +91,8 @@ export class EffectHandler {
     const plan = this.#tails.get(ch) ?? this.#plans.get(ch)
     // The channel has failed in the meantime.
     if (plan === undefined) return { in: 'rows', ch, rows: [], last: true }
-    const { rows, last } = await plan.rows()
-    const sent = ({ digest, bytes, headerBytes }: SendRow) => ({
-      digest,
-      bytes: headersOnly ? bytes.subarray(0, headerBytes) : bytes,
-    })
-    return { in: 'rows', ch, rows: rows.map(sent), last }
+    const { rows, last } = await plan.rows({ headersOnly: headersOnly === true })
+    return { in: 'rows', ch, rows: rows.map(({ digest, bytes }) => ({ digest, bytes })), last }
   }
 
   /** Reads nodes by digest. */

@@ -7,9 +7,10 @@ import type { Admission, Effect, FrontierSummary, LogState, PeerIdentity, Row } 
 import type { OpenedTally } from '../sync/flow-report.ts'
 import type { Cursor } from '../sync/message.ts'
 
-/** A node to send, and the size of its header. */
-export interface SendRow extends Row {
-  readonly headerBytes: number
+/** How a source reads nodes. */
+export interface RowsOptions {
+  /** Without the texts, except those of erasures. */
+  readonly headersOnly: boolean
 }
 
 /** Finds and reads what a sink lacks, for the source of one flow. One call at a time. */
@@ -24,13 +25,13 @@ export interface SendPlan {
    */
   answer(has: Uint8Array): void
   /** Returns the next nodes to send, parents first: about one frame. `last`: no node follows. */
-  rows(): Promise<{ rows: readonly SendRow[]; last: boolean }>
+  rows(options: RowsOptions): Promise<{ rows: readonly Row[]; last: boolean }>
 }
 
 /** The log from one sequence number to its end at that moment: the content of a later round. */
 export interface LogTail extends LogState {
   /** Returns the next nodes in log order: about one frame. `last` comes with the last of them. */
-  rows(): Promise<{ rows: readonly SendRow[]; last: boolean }>
+  rows(options: RowsOptions): Promise<{ rows: readonly Row[]; last: boolean }>
 }
 
 /** The input of a send plan. */

@@ -95,7 +95,7 @@ export function node(key: Key, label: string, parents: readonly Made[] = [], fro
 /** A signed node that carries an event about the finding `vf_1`. */
 export function carrier(
   key: Key,
-  event: Pick<EventDraft, 'kind' | 'reason' | 'payload'>,
+  event: Pick<EventDraft, 'kind' | 'reason' | 'payload'> & Partial<Pick<EventDraft, 'target'>>,
   parents: readonly Made[] = [],
   frontier = FRONTIER,
 ): Made {

@@ -3,8 +3,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { equals, toHex } from '../../src/base/bytes.ts'
+import { decodeNode } from '../../src/node/node.ts'
 import { TextRequests } from '../../src/replica/sync/text-requests.ts'
-import { chain, circle, FRONTIER, type Local, logOf, plant } from './local.ts'
+import { carrier, chain, circle, FRONTIER, type Local, logOf, plant } from './local.ts'
 import { meet, Tape } from './meeting.ts'
 
 const test = suite('sync/texts')
@@ -51,6 +52,18 @@ test('a source sends a skeleton headers only', async () => {
   await meet({ client: skeleton, hub: one, mode: 'pull', fate: tape.fate })
   const headerBytes = (await headers(one)).reduce((sum, hex) => sum + hex.length / 2, 0)
   assert.is(tape.nodeBytes, headerBytes)
+})
+
+test('a source sends a skeleton the texts of erasures, which say what is erased', async () => {
+  const { skeleton, one } = await skeletonAndHubs()
+  const [node] = chain(one.key, 'event', 1)
+  const { event } = decodeNode(node!.bytes)
+  const target = { type: 'event', id: 'vev_0123456789abcdef' }
+  const payload = { event: `sha256:${toHex(event)}`, reason: 'a mistake' }
+  const erasure = carrier(one.key, { kind: 'frontier.text_erased', reason: '', target, payload }, [node!])
+  await plant(one, [node!, erasure])
+  await met(skeleton, one)
+  assert.is(logOf(skeleton).texts().here, 1)
 })
 
 test('a text that nobody has ends no session, and is not requested again at once', async () => {

@@ -228,7 +228,7 @@ function endless(hub: Local): { services: ReplicaPort; read: () => number } {
     answer: () => {},
     async rows() {
       read += batch
-      const row = { digest, bytes: node, headerBytes: node.length }
+      const row = { digest, bytes: node }
       return { rows: Array.from({ length: batch / node.length }, () => row), last: false }
     },
   }

@@ -2,11 +2,13 @@
 // rows in memory if they reach back so far, else from the store. Also watches the registry. Spec:
 // protocol/sync.md, S46 and S51.
 
+import { isErasure } from '../../admission/erasure-event.ts'
 import { type Digest, equals } from '../../base/bytes.ts'
 import { FRAME_FILL_BYTES } from '../../sync/frame-packing.ts'
-import type { LogTail } from '../../transport/replica-port.ts'
+import type { LogTail, RowsOptions } from '../../transport/replica-port.ts'
 import type { Frontier } from '../frontier.ts'
 import { rowsAt } from '../log-reader.ts'
+import type { RecentRow } from './recent-rows.ts'
 
 export function followOf({ log, recentRows }: Frontier, from: number): LogTail {
   // Count and digest are read in one iteration of the event loop, so that they are consistent.
@@ -16,14 +18,23 @@ export function followOf({ log, recentRows }: Frontier, from: number): LogTail {
   return {
     count,
     digest,
-    async rows() {
+    async rows(options) {
       const rows =
         recentRows.take(next, count, FRAME_FILL_BYTES) ??
         (await rowsAt(log, { from: next, to: count, batchBytes: FRAME_FILL_BYTES }))
       next += rows.length
-      return { rows, last: next >= count }
+      return { rows: sentRows(rows, options), last: next >= count }
     },
   }
+}
+
+/** Returns rows as a source sends them. A replica that keeps no texts needs those of erasures. */
+export function sentRows(rows: readonly RecentRow[], { headersOnly }: RowsOptions): readonly RecentRow[] {
+  if (!headersOnly) return rows
+  return rows.map(row => {
+    const { bytes, headerBytes } = row
+    return isErasure(bytes.subarray(headerBytes)) ? row : { ...row, bytes: bytes.subarray(0, headerBytes) }
+  })
 }
 
 /**

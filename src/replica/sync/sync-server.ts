@@ -14,7 +14,7 @@ import type { Frontier } from '../frontier.ts'
 import { rowsAt } from '../log-reader.ts'
 import { openedTally } from '../merge-observer.ts'
 import type { ReplicaContext } from '../replica-context.ts'
-import { followOf, watchRegistry } from './log-follower.ts'
+import { followOf, sentRows, watchRegistry } from './log-follower.ts'
 
 const WAITS_LISTED_MAX = 1024
 /**
@@ -247,14 +247,14 @@ async function planOf({ log }: Frontier, request: SendPlanRequest, signal: Abort
     answer: has => difference.answer(has),
     // Consecutive rows are scanned, others are read singly. No scan outlives the call: a scan that
     // waits for a slow sink would keep memory, and compacted files in the store.
-    async rows() {
+    async rows(options) {
       runs ??= runsOf(difference.missing())
       run ??= runs.next().value
       if (run === undefined) return { rows: [], last: true }
       const rows = await rowsAt(log, { ...run, batchBytes: FRAME_FILL_BYTES })
       const from = run.from + rows.length
       run = from < run.to ? { from, to: run.to } : undefined
-      return { rows, last: false }
+      return { rows: sentRows(rows, options), last: false }
     },
   }
 }
