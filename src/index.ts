@@ -4,6 +4,7 @@
 
 export type { LiveMode, LiveSetting } from './admission/peer.ts'
 export type { Cut, Peer, PeerChange } from './admission/registry.ts'
+export type { KeptTexts } from './admission/text-policy.ts'
 export type { Digest } from './base/bytes.ts'
 export type { ErrorCode, ErrorFacts, ExitCode } from './base/errors.ts'
 export { CODES, hasCode, ReplicaError } from './base/errors.ts'
@@ -55,6 +56,7 @@ export type {
   SyncOptions,
   SyncReport,
 } from './replica/sync/sync-client.ts'
+export type { TextDropOptions, TextFetchOptions, TextStatus, Texts } from './replica/texts.ts'
 export type { FaultView, VerifyOptions, VerifyReport } from './replica/verify.ts'
 export type { FlowReport, LogState, OpenedItem, OpenedTally } from './sync/flow-report.ts'
 export type { Mode } from './sync/message.ts'

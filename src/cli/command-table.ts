@@ -19,6 +19,7 @@ import { SERVE_COMMANDS } from './commands/serve.ts'
 import { STATUS_COMMANDS } from './commands/status.ts'
 import { STORE_COMMANDS } from './commands/store.ts'
 import { SYNC_COMMANDS } from './commands/sync.ts'
+import { TEXT_COMMANDS } from './commands/texts.ts'
 import { helpCommand, VERSION_COMMAND } from './commands/version.ts'
 import { WATCH_COMMANDS } from './commands/watch.ts'
 
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   ...EVENT_COMMANDS,
   ...EXPORT_COMMANDS,
   ...DOCUMENT_COMMANDS,
+  ...TEXT_COMMANDS,
   ...SERVE_COMMANDS,
   ...SYNC_COMMANDS,
   ...LIVE_COMMANDS,

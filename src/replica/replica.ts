@@ -50,6 +50,7 @@ import {
   syncWith,
 } from './sync/sync-client.ts'
 import { emptyReplicaPort, replicaPort } from './sync/sync-server.ts'
+import { Texts } from './texts.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './verify.ts'
 
 /** How to open a replica. */
@@ -180,6 +181,20 @@ export class Replica {
    */
   documents(frontier: string): Documents {
     return this.#context.frontier(frontier).documents
+  }
+
+  /**
+   * Returns the texts of a frontier: which are here, and how to fetch and drop them.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN
+   */
+  texts(frontier: string): Texts {
+    const context = this.#context
+    return new Texts({
+      frontier: context.frontier(frontier),
+      ownKeys: context.ownKeys,
+      now: () => context.now(),
+      pull: (peer, options) => this.pull(frontier, peer, options),
+    })
   }
 
   /**

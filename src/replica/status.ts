@@ -5,10 +5,11 @@ import type { LiveSetting } from '../admission/peer.ts'
 import type { Peer } from '../admission/registry.ts'
 import { toHex } from '../base/bytes.ts'
 import { cidText } from '../cbor/cid.ts'
-import type { TextCounts, Wait } from '../store/store.ts'
+import type { Wait } from '../store/store.ts'
 import type { ReplicaContext } from './replica-context.ts'
 import { isEqual } from './sync/peer-sync-state.ts'
 import type { LinkPhase, PeerSyncHandle } from './sync/peer-sync-tracker.ts'
+import { type TextStatus, textStatus } from './texts.ts'
 
 /**
  * The first in this order that is true: the peer can't be reached now, no exchange was reported
@@ -112,10 +113,10 @@ export interface FrontierStatus {
   /** Held nodes, and their size in bytes. */
   readonly held: number
   readonly heldBytes: number
-  /** Number of texts in each state; undefined if all are here. */
-  readonly texts?: TextCounts
   /** Reasons why they are held, most nodes first; at most 100. */
   readonly heldBy: readonly HeldBy[]
+  /** How many texts are in each state; absent if all are here and all are kept. */
+  readonly texts?: TextStatus
   readonly peers: number
   readonly registryDigest: string
   /** State of each registered peer. */
@@ -134,7 +135,8 @@ export async function frontierStatus(context: ReplicaContext, name: string): Pro
   const frontier = context.frontier(name)
   const { log, registry, held } = frontier
   const { nodes, bytes } = held.usage(name)
-  const texts = log.texts()
+  const texts = textStatus(frontier)
+  const hasAll = texts.here === log.nodes && texts.keeps === 'all'
   const waits = await held.listWaits(name, WAITS_LISTED_MAX)
   const peers = registry.list()
   const heldKeys = waits.filter(({ wait }) => wait.kind === 'key').map(({ wait }) => toHex(wait.id))
@@ -148,7 +150,7 @@ export async function frontierStatus(context: ReplicaContext, name: string): Pro
     headsDigest: toHex(log.headsDigest()),
     held: nodes,
     heldBytes: bytes,
-    ...(texts.here < log.nodes && { texts }),
+    ...(!hasAll && { texts }),
     heldBy: waits.map(({ wait, nodes: count }) => ({ kind: wait.kind, id: idOf(wait), nodes: count })),
     peers: peers.length,
     registryDigest: toHex(registry.digest()),

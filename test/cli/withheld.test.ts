@@ -42,7 +42,7 @@ test('lists, comparisons, exports and the status state withheld texts, and only 
     assert.is(value.withheld, command[0] === 'diff' ? 2 : 1, command.join(' '))
   }
   const { texts } = (await desk.json('lab', ['status'])).value.frontiers[0]
-  assert.equal(texts, { here: 2, wanted: 0, erased: 0, void: 0, left_out: 1 })
+  assert.equal(texts, { keeps: 'all', complete: true, here: 2, wanted: 0, left_out: 1, erased: 0, void: 0 })
   assert.match((await desk.run('lab', ['status'])).stdout, /texts of vfr_\w+: 2 here, 1 left out/)
   assert.match((await desk.run('lab', ['conflicts'])).stdout, /withheld: the texts of 1 node/)
   assert.match((await desk.run('lab', ['export'])).stderr, /1 event whose text is not here/)

@@ -30,6 +30,7 @@ const clone: Command = {
     { name: 'key', value: 'hex', required: true, help: "the hub's public key, 64 hex digits" },
     { name: 'frontier', value: 'vfr', help: 'frontier to clone, if the hub has several' },
     { name: 'adopt-registry', help: "register all peers of the hub's list" },
+    { name: 'headers', help: 'keep headers only: texts are left out until `replica texts fetch`' },
     { name: 'hub-id', value: 'hub:name', help: 'id of the new replica (default: made from its key)' },
     {
       name: 'key-file',
@@ -115,6 +116,7 @@ function cloneOptions(args: Args): Omit<CloneOptions, 'location'> {
   const hubId = args.text('hub-id')
   return {
     key: args.required('key'),
+    ...(args.has('headers') ? { texts: 'none' as const } : {}),
     adoptRegistry: args.has('adopt-registry'),
     allowPlain: args.has('allow-plain'),
     ...(frontier === undefined ? {} : { frontier }),

@@ -2,12 +2,12 @@
 
 import type { ExitCode } from '../../base/errors.ts'
 import type { FrontierStatus, HeldBy } from '../../replica/status.ts'
-import type { TextCounts } from '../../store/store.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
 import { type Printable, toJsonNames } from '../terminal/json-output.ts'
 import { columns, plural, shortHex, size, thousands } from '../terminal/layout.ts'
 import { linkFields, linkLines } from '../terminal/link-lines.ts'
+import { textFields, textLines } from './texts.ts'
 
 const status: Command = {
   name: 'status',
@@ -81,7 +81,7 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
   if (rows.length === 0) lines.push('', 'no frontiers yet: create, track, import or clone one')
   else lines.push('', ...columns([titles, ...rows], { right: [1, 2, 3, 4, 5] }))
   for (const one of frontiers) lines.push(...linkLines(one))
-  for (const one of frontiers) lines.push(...textLines(one))
+  for (const { frontier, texts } of frontiers) if (texts !== undefined) lines.push('', ...textLines(frontier, texts))
   for (const one of frontiers) if (one.held > 0) lines.push('', ...heldLines(one))
   return context.out.done({
     fields: {
@@ -100,25 +100,6 @@ function statusFields(one: FrontierStatus): { [key: string]: Printable } {
   const { heldBy: _, links, texts, ...rest } = one
   const counts = texts === undefined ? {} : { texts: textFields(texts) }
   return toJsonNames({ ...rest, ...counts, ...heldFields(one), links: links.map(linkFields) })
-}
-
-function textFields({ 'left-out': leftOut, ...counts }: TextCounts): { [key: string]: Printable } {
-  return { ...counts, leftOut }
-}
-
-const TEXT_STATES: readonly (readonly [keyof TextCounts, string])[] = [
-  ['here', 'here'],
-  ['wanted', 'wanted'],
-  ['left-out', 'left out'],
-  ['erased', 'erased'],
-  ['void', 'void'],
-]
-
-function textLines({ frontier, texts }: FrontierStatus): string[] {
-  if (texts === undefined) return []
-  const parts = TEXT_STATES.filter(([state]) => texts[state] > 0 || state === 'here')
-  const counts = parts.map(([state, word]) => `${thousands(texts[state])} ${word}`)
-  return ['', `texts of ${frontier}: ${counts.join(', ')}`]
 }
 
 function heldFields({ held, heldBytes, heldBy }: FrontierStatus): { [key: string]: Printable } {

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { checkPeerUrl } from '../../admission/peer.ts'
 import type { Peer } from '../../admission/registry.ts'
+import type { KeptTexts } from '../../admission/text-policy.ts'
 import { fromHex, toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import type { SetTimer } from '../../base/timer.ts'
@@ -210,6 +211,8 @@ export interface CloneOptions extends SyncOptions {
   readonly ownKey?: Key
   /** Accept a `ws://` URL of another machine. */
   readonly allowPlain?: boolean
+  /** Texts that the new replica keeps; default: `all`. With `none` it receives headers only. */
+  readonly texts?: KeptTexts
 }
 
 /** Result of adopting a registry. */
@@ -332,6 +335,7 @@ export async function connectAndChoose(
 interface NewReplica {
   readonly hubId: string
   registry(frontier: string): Pick<FrontierPeers, 'add'>
+  texts(frontier: string): { keep(keeps: KeptTexts): Promise<void> }
   adopt(frontier: string, peer: string, options: CloneOptions): Promise<AdoptReport>
   pull(frontier: string, peer: string, options: SyncOptions): Promise<SyncReport>
 }
@@ -346,6 +350,7 @@ export async function finishClone(
   const { key: publicKey, allowPlain = false } = options
   const id = hub === replica.hubId ? `${hub}-origin` : hub
   await replica.registry(frontier).add({ id, url, publicKey, allowPlain })
+  if (options.texts === 'none') await replica.texts(frontier).keep('none')
   const list = options.adoptRegistry === true ? { adopted: await replica.adopt(frontier, id, options) } : {}
   return { report: await replica.pull(frontier, id, options), ...list }
 }

@@ -32,11 +32,26 @@ export class TextRequests {
     let after = -1
     while (seqs.length < textsPerRoundMax) {
       const page = await this.#log.absent('wanted', { after, limit: textsPerRoundMax })
-      for (const seq of page) if (seqs.length < textsPerRoundMax && this.#isDue(peer, seq, now)) seqs.push(seq)
+      for (const seq of page) {
+        if (seqs.length === textsPerRoundMax) break
+        if (this.#isDue(peer, seq, now)) seqs.push(seq)
+      }
       if (page.length < textsPerRoundMax) break
       after = page.at(-1)!
     }
+    for (const seq of seqs) this.#note(peer, seq, now)
     return (await this.#log.read(seqs)).map(({ digest }) => digest)
+  }
+
+  /** Returns whether a text is to be requested from a peer now. */
+  async hasDue(peer: Uint8Array, now: number): Promise<boolean> {
+    let after = -1
+    for (;;) {
+      const page = await this.#log.absent('wanted', { after, limit: textsPerRoundMax })
+      if (page.some(seq => this.#isDue(peer, seq, now))) return true
+      if (page.length < textsPerRoundMax) return false
+      after = page.at(-1)!
+    }
   }
 
   /** Forgets the requests, so that every wanted text is due. */
@@ -44,13 +59,19 @@ export class TextRequests {
     this.#requests = new LruMap(REMEMBERED_MAX)
   }
 
-  /** Returns whether a text is due, and notes that it is requested. */
   #isDue(peer: Uint8Array, seq: number, now: number): boolean {
-    const key = `${digestKey(peer)} ${seq}`
+    const last = this.#requests.get(requestKey(peer, seq))
+    return last === undefined || now >= last.due
+  }
+
+  #note(peer: Uint8Array, seq: number, now: number): void {
+    const key = requestKey(peer, seq)
     const last = this.#requests.get(key)
-    if (last !== undefined && now < last.due) return false
     const delay = last === undefined ? DELAY_MS_MIN : Math.min(2 * last.delay, DELAY_MS_MAX)
     this.#requests.set(key, { due: now + delay, delay })
-    return true
   }
+}
+
+function requestKey(peer: Uint8Array, seq: number): string {
+  return `${digestKey(peer)} ${seq}`
 }

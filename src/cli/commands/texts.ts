@@ -1,0 +1,113 @@
+// The commands for the texts of events: texts status, fetch and drop.
+
+import type { ExitCode } from '../../base/errors.ts'
+import type { TextStatus } from '../../replica/texts.ts'
+import type { Args } from '../args.ts'
+import type { Command, StoreContext } from '../command.ts'
+import { FRONTIER_OPTION } from '../command-spec.ts'
+import { type Printable, toJsonNames } from '../terminal/json-output.ts'
+import { columns, plural, size, thousands } from '../terminal/layout.ts'
+import { usage } from '../terminal/output.ts'
+
+const status: Command = {
+  name: 'texts status',
+  group: 'look',
+  where: 'store',
+  isDefault: true,
+  summary: 'count the texts of events by state',
+  about: [
+    'A node is a signed header with the text of its event beside it. A text is here, wanted from peers, left out by choice, erased, or void because it is not a valid event.',
+  ],
+  options: [FRONTIER_OPTION],
+  run: runStatus,
+}
+
+const fetch: Command = {
+  name: 'texts fetch',
+  group: 'sync',
+  where: 'store',
+  summary: 'fetch texts that are left out from peers',
+  about: ['A text that no peer has stays wanted, and each later pull requests it again.'],
+  arguments: [{ name: 'vev|cid', optional: true, help: "an event's id, or a node's CID" }],
+  options: [
+    { name: 'all', help: 'fetch all texts' },
+    { name: 'peer', value: 'id', help: 'fetch from this peer (default: each registered peer)' },
+    FRONTIER_OPTION,
+  ],
+  examples: ['replica texts fetch vev_01d80143725060ef', 'replica texts fetch --all --peer hub:lab'],
+  run: runFetch,
+}
+
+const drop: Command = {
+  name: 'texts drop',
+  group: 'log',
+  where: 'store',
+  summary: 'leave texts out, oldest first',
+  about: [
+    'The headers stay, so the log stays whole and verifiable. Texts of nodes that this store made and of erasures stay. A dropped text can be fetched again while a peer has it.',
+  ],
+  options: [
+    { name: 'budget', value: 'bytes', help: 'keep the newest texts up to this size (default: 0)' },
+    { name: 'keep', value: 'vev', repeated: true, help: 'keep the text of this event; can be repeated' },
+    FRONTIER_OPTION,
+  ],
+  examples: ['replica texts drop --budget 1000000000 --keep vev_01d80143725060ef'],
+  run: runDrop,
+}
+
+export const TEXT_COMMANDS: readonly Command[] = [status, fetch, drop]
+
+async function runStatus({ replica, out }: StoreContext, args: Args): Promise<ExitCode> {
+  const frontier = replica.frontier(args.text('frontier'))
+  const texts = replica.texts(frontier).status()
+  return out.done({ fields: { frontier, ...textFields(texts) }, lines: columns(textRows(texts)) })
+}
+
+async function runFetch({ replica, out, signal }: StoreContext, args: Args): Promise<ExitCode> {
+  const frontier = replica.frontier(args.text('frontier'))
+  const id = args.positionals[0]
+  if ((id === undefined) !== args.has('all')) throw usage('name an event, or fetch --all texts')
+  const peer = args.text('peer')
+  const texts = replica.texts(frontier)
+  const { fetched } = await texts.fetch(id === undefined ? 'all' : [id], {
+    signal,
+    ...(peer === undefined ? {} : { peer }),
+  })
+  const { wanted } = texts.status()
+  const rest = wanted === 0 ? [] : [`${plural(wanted, 'text')} still wanted: no peer that was reached has more`]
+  const lines = [`fetched ${plural(fetched, 'text')}`, ...rest]
+  return out.done({ exit: wanted === 0 ? 0 : 1, fields: { frontier, fetched, wanted }, lines })
+}
+
+async function runDrop({ replica, out }: StoreContext, args: Args): Promise<ExitCode> {
+  const frontier = replica.frontier(args.text('frontier'))
+  const options = { budgetBytes: args.count('budget', 0), keep: args.all('keep') }
+  const { dropped, bytes } = await replica.texts(frontier).drop(options)
+  return out.done({
+    fields: { frontier, dropped, bytes },
+    lines: [`dropped ${plural(dropped, 'text')} of ${size(bytes)}`],
+  })
+}
+
+/** Returns the members of `texts` in JSON. */
+export function textFields(texts: TextStatus): { [key: string]: Printable | undefined } {
+  return toJsonNames({ ...texts })
+}
+
+function textRows({ keeps, here, wanted, leftOut, erased, void: broken }: TextStatus): string[][] {
+  return [
+    ['keeps', keeps],
+    ['here', thousands(here)],
+    ['wanted', thousands(wanted)],
+    ['left out', thousands(leftOut)],
+    ['erased', thousands(erased)],
+    ['void', thousands(broken)],
+  ]
+}
+
+/** Returns the lines of `status` about the texts of a frontier. */
+export function textLines(frontier: string, texts: TextStatus): string[] {
+  const absent = textRows(texts).filter(([name, count]) => name !== 'keeps' && name !== 'here' && count !== '0')
+  const counts = [['here', thousands(texts.here)], ...absent].map(([name, count]) => `${count} ${name}`)
+  return [`texts of ${frontier}: ${counts.join(', ')}${texts.complete ? '' : '; not complete'}`]
+}

@@ -1,0 +1,203 @@
+// Which texts of a frontier are here: counts them, fetches left-out ones from peers, and drops
+// texts that take too much space.
+// Spec: protocol/text.md, X1 to X9.
+
+import { isErasure } from '../admission/erasure-event.ts'
+import type { KeptTexts } from '../admission/text-policy.ts'
+import { toHex } from '../base/bytes.ts'
+import { hasCode, ReplicaError } from '../base/errors.ts'
+import { decodeNode } from '../node/node.ts'
+import type { NodeRow, TextChange } from '../store/store.ts'
+import type { Frontier } from './frontier.ts'
+import { rowsByReference } from './log-reader.ts'
+import type { SyncOptions } from './sync/sync-client.ts'
+
+const CHANGES_MAX = 1024
+
+/** How many texts are in each state at this replica. */
+export interface TextStatus {
+  /** The texts of new nodes that this replica keeps. */
+  readonly keeps: KeptTexts
+  /** Whether no text is wanted. */
+  readonly complete: boolean
+  readonly here: number
+  readonly wanted: number
+  readonly leftOut: number
+  readonly erased: number
+  readonly void: number
+}
+
+/** From where to fetch texts. */
+export interface TextFetchOptions extends SyncOptions {
+  /** The peer to fetch from. Default: each registered peer, until no text is wanted. */
+  readonly peer?: string
+}
+
+/** Which texts stay. */
+export interface TextDropOptions {
+  /** Drop the oldest texts until the others have at most this many bytes. Default: 0. */
+  readonly budgetBytes?: number
+  /** Event ids and CIDs of nodes whose texts stay. */
+  readonly keep?: readonly string[]
+}
+
+/** Parts of the replica that texts need. */
+export interface TextsParts {
+  readonly frontier: Frontier
+  /** Present and former own public keys, 64 hex digits each. */
+  readonly ownKeys: ReadonlySet<string>
+  /** Returns the present time, RFC 3339. */
+  readonly now: () => string
+  readonly pull: (peer: string, options: SyncOptions) => Promise<unknown>
+}
+
+/** Counts the texts of a frontier by state. */
+export function textStatus({ log, policy }: Pick<Frontier, 'log' | 'policy'>): TextStatus {
+  const { here, wanted, 'left-out': leftOut, erased, void: broken } = log.texts()
+  return { keeps: policy.keeps, complete: wanted === 0, here, wanted, leftOut, erased, void: broken }
+}
+
+/**
+ * The texts of one frontier.
+ *
+ * @example
+ * const texts = replica.texts(frontier)
+ * await texts.fetch(['vev_01d80143725060ef'])
+ * console.log(texts.status().here)
+ */
+export class Texts {
+  readonly #parts: TextsParts
+
+  constructor(parts: TextsParts) {
+    this.#parts = parts
+  }
+
+  /** Returns how many texts are in each state. */
+  status(): TextStatus {
+    return textStatus(this.#parts.frontier)
+  }
+
+  /** Sets which texts of new nodes this replica keeps. The texts of stored nodes stay as they are. */
+  keep(keeps: KeptTexts): Promise<void> {
+    const { gate, policy } = this.#parts.frontier
+    return gate.exclusive(() => policy.set(keeps))
+  }
+
+  /**
+   * Fetches the left-out and wanted texts of these nodes, or of all, from peers. A text that no
+   * peer has stays wanted.
+   * @returns the number of texts that arrived
+   * @throws ReplicaError ERR_NOT_FOUND, ERR_PEER_UNKNOWN, ERR_SYNC_… if no peer can be reached
+   */
+  async fetch(what: readonly string[] | 'all', options: TextFetchOptions = {}): Promise<{ fetched: number }> {
+    const { log, registry, textRequests } = this.#parts.frontier
+    const { peer, ...sync } = options
+    if (what === 'all') await this.#wantAll()
+    else await this.#want(await this.#rowsOf(what))
+    textRequests.reset()
+    const before = log.texts().here
+    const peers = peer === undefined ? registry.list().map(({ id }) => id) : [peer]
+    let failure: unknown
+    let reached = 0
+    for (const id of peers) {
+      if (log.texts().wanted === 0) break
+      try {
+        await this.#pullTexts(id, sync)
+        reached += 1
+      } catch (error) {
+        if (!hasCode(error) || hasCode(error, 'ERR_ABORTED')) throw error
+        failure ??= error
+      }
+    }
+    if (reached === 0 && failure !== undefined) throw failure
+    return { fetched: Math.max(0, log.texts().here - before) }
+  }
+
+  /**
+   * Drops texts, oldest first: they are left out. Texts of nodes that this replica made and of
+   * erasures stay.
+   * @throws ReplicaError ERR_NOT_FOUND
+   */
+  async drop({ budgetBytes = 0, keep = [] }: TextDropOptions = {}): Promise<{ dropped: number; bytes: number }> {
+    const { frontier } = this.#parts
+    const pinned = new Set((await this.#rowsOf(keep)).map(({ seq }) => seq))
+    let excess = (await this.#bytesHere()) - budgetBytes
+    let dropped = 0
+    let bytes = 0
+    let changes: TextChange[] = []
+    const write = async (): Promise<void> => {
+      const batch = changes
+      changes = []
+      if (batch.length > 0) await frontier.gate.exclusive(() => frontier.setTexts(batch))
+    }
+    for await (const rows of frontier.log.scan({ from: 0 })) {
+      for (const row of rows) {
+        if (excess <= 0 || pinned.has(row.seq) || !this.#mayDrop(row)) continue
+        changes.push({ seq: row.seq, state: 'left-out' })
+        const size = row.bytes.length - row.headerBytes
+        dropped += 1
+        bytes += size
+        excess -= size
+        if (changes.length === CHANGES_MAX) await write()
+      }
+      if (excess <= 0) break
+    }
+    await write()
+    return { dropped, bytes }
+  }
+
+  #mayDrop({ text, bytes, headerBytes }: NodeRow): boolean {
+    if (text !== 'here' || isErasure(bytes.subarray(headerBytes))) return false
+    return !this.#parts.ownKeys.has(toHex(decodeNode(bytes).key))
+  }
+
+  async #bytesHere(): Promise<number> {
+    let sum = 0
+    for await (const rows of this.#parts.frontier.log.scan({ from: 0 })) {
+      for (const { bytes, headerBytes } of rows) sum += bytes.length - headerBytes
+    }
+    return sum
+  }
+
+  /** Pulls until every wanted text was requested from this peer once. */
+  async #pullTexts(peer: string, options: SyncOptions): Promise<void> {
+    const { registry, textRequests } = this.#parts.frontier
+    const key = registry.get(peer)?.publicKey
+    if (key === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `no registered peer '${peer}'`)
+    const isDue = (): Promise<boolean> => textRequests.hasDue(Buffer.from(key, 'hex'), Date.parse(this.#parts.now()))
+    while (await isDue()) await this.#parts.pull(peer, options)
+  }
+
+  async #rowsOf(references: readonly string[]): Promise<NodeRow[]> {
+    const found: NodeRow[] = []
+    for (const reference of references) {
+      const rows = await rowsByReference(this.#parts.frontier.log, reference)
+      if (rows.length === 0) throw new ReplicaError('ERR_NOT_FOUND', `no node has the id ${reference}`)
+      found.push(...rows)
+    }
+    return found
+  }
+
+  async #wantAll(): Promise<void> {
+    const { log } = this.#parts.frontier
+    let after = -1
+    for (;;) {
+      const seqs = await log.absent('left-out', { after, limit: CHANGES_MAX })
+      if (seqs.length === 0) return
+      await this.#want(await log.read(seqs))
+      after = seqs.at(-1)!
+    }
+  }
+
+  /** A text that an erasure leaves out here stays left out. */
+  async #want(rows: readonly NodeRow[]): Promise<void> {
+    const { gate, log } = this.#parts.frontier
+    const wanted = rows.filter(
+      ({ text, bytes }) => text === 'left-out' && gate.erasures.stateFor(decodeNode(bytes)) === undefined,
+    )
+    const changes = wanted.map(({ seq }): TextChange => ({ seq, state: 'wanted' }))
+    for (let from = 0; from < changes.length; from += CHANGES_MAX) {
+      await gate.exclusive(() => log.setTexts(changes.slice(from, from + CHANGES_MAX)))
+    }
+  }
+}

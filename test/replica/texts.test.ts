@@ -1,0 +1,100 @@
+// Replicas without texts: clone headers, fetch and drop texts, push from a skeleton.
+
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Hub } from '../../src/hub/hub.ts'
+import { Replica } from '../../src/index.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
+import { codeOf, draft, FRONTIER, introduce, NOW } from './drafts.ts'
+
+const test = suite('replica/texts')
+
+interface Site {
+  readonly hub: Hub
+  readonly skeleton: Replica
+  /** CIDs of the nodes at the hub, oldest first. */
+  readonly cids: readonly string[]
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+async function site(events: number): Promise<Site> {
+  const hub = await Hub.listen({ location: new MemoryStore(), port: 0, hubId: 'hub:main', clock: () => NOW })
+  await hub.replica.track(FRONTIER)
+  for (let i = 0; i < events; i += 1) await hub.replica.append(FRONTIER, draft(`event ${i}`))
+  const { replica: skeleton, report } = await Replica.clone(hub.url, {
+    ...{ location: new MemoryStore(), key: hub.replica.key.publicKey, frontier: FRONTIER, hubId: 'hub:skeleton' },
+    texts: 'none',
+  })
+  assert.equal([report.admitted, report.equal], [events, true])
+  await introduce(hub, skeleton)
+  const cids: string[] = []
+  for await (const { cid } of hub.replica.nodes(FRONTIER)) cids.push(cid)
+  return {
+    hub,
+    skeleton,
+    cids,
+    async [Symbol.asyncDispose]() {
+      await skeleton.close()
+      await hub.close()
+    },
+  }
+}
+
+function counts(replica: Replica): number[] {
+  const { here, wanted, leftOut } = replica.texts(FRONTIER).status()
+  return [here, wanted, leftOut]
+}
+
+test('a clone of headers has every node and no text, and verifies whole', async () => {
+  await using at = await site(3)
+  const { skeleton } = at
+  assert.equal(counts(skeleton), [0, 0, 3])
+  const { faults, checked } = await skeleton.verify({ signatures: true })
+  assert.equal([faults, checked], [[], 3])
+  const [status] = (await skeleton.status()).frontiers
+  assert.equal([status!.texts!.keeps, status!.texts!.complete], ['none', true])
+})
+
+test('texts are fetched one by one, then all, also more than one session carries', async () => {
+  await using at = await site(1100)
+  const { skeleton, cids } = at
+  assert.equal(await skeleton.texts(FRONTIER).fetch([cids[2]!]), { fetched: 1 })
+  assert.equal(counts(skeleton), [1, 0, 1099])
+  assert.equal(await skeleton.texts(FRONTIER).fetch('all', { peer: 'hub:main' }), { fetched: 1099 })
+  assert.equal(counts(skeleton), [1100, 0, 0])
+})
+
+test('a text that no peer has stays wanted, and the status is not complete', async () => {
+  await using at = await site(2)
+  const { hub, skeleton } = at
+  await skeleton.append(FRONTIER, draft('own'))
+  await skeleton.push(FRONTIER, 'hub:main')
+  assert.equal(counts(hub.replica), [3, 0, 0])
+  assert.is((await hub.replica.texts(FRONTIER).drop()).dropped, 1)
+  const { key } = hub.replica
+  const { replica: third } = await Replica.clone(hub.url, {
+    ...{ location: new MemoryStore(), key: key.publicKey, frontier: FRONTIER, adoptRegistry: true, allowPlain: true },
+  })
+  await using full = third
+  assert.equal(counts(full), [2, 1, 0])
+  assert.equal(await full.texts(FRONTIER).fetch('all', { peer: 'hub:main' }), { fetched: 0 })
+  const [status] = (await full.status()).frontiers
+  assert.equal([status!.texts!.complete, status!.texts!.wanted], [false, 1])
+})
+
+test('a budget drops the oldest texts, and keeps those named', async () => {
+  await using at = await site(4)
+  const { skeleton, cids } = at
+  const texts = skeleton.texts(FRONTIER)
+  await texts.fetch('all')
+  const { bytes } = await texts.drop({ keep: cids.slice(1) })
+  assert.equal(counts(skeleton), [3, 0, 1])
+  const { dropped } = await texts.drop({ budgetBytes: 2 * bytes, keep: [cids[1]!] })
+  assert.is(dropped, 1)
+  const states: string[] = []
+  for await (const { text } of skeleton.nodes(FRONTIER)) states.push(text)
+  assert.equal(states, ['left-out', 'here', 'left-out', 'here'])
+  assert.is(await codeOf(texts.drop({ keep: ['vev_0000000000000000'] })), 'ERR_NOT_FOUND')
+})
+
+test.run()
