@@ -77,7 +77,7 @@ export class Texts {
     return textStatus(this.#parts.frontier)
   }
 
-  /** Sets which texts of new nodes this replica keeps. The texts of stored nodes stay as they are. */
+  /** Sets which texts of new nodes this replica keeps. The texts of stored nodes do not change. */
   keep(keeps: KeptTexts): Promise<void> {
     const { gate, policy } = this.#parts.frontier
     return gate.exclusive(() => policy.set(keeps))

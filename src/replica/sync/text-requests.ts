@@ -43,7 +43,7 @@ export class TextRequests {
     return (await this.#log.read(seqs)).map(({ digest }) => digest)
   }
 
-  /** Returns whether a text is to be requested from a peer now. */
+  /** Returns whether there is a text to request from a peer now. */
   async hasDue(peer: Uint8Array, now: number): Promise<boolean> {
     let after = -1
     for (;;) {
