@@ -50,7 +50,7 @@ import {
   syncWith,
 } from './sync/sync-client.ts'
 import { emptyReplicaPort, replicaPort } from './sync/sync-server.ts'
-import { Texts } from './texts.ts'
+import { Texts } from './sync/texts.ts'
 import { type VerifyOptions, type VerifyReport, verifyStore } from './verify.ts'
 
 /** How to open a replica. */

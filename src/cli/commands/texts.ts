@@ -1,7 +1,7 @@
 // The commands for the texts of events: texts status, fetch and drop.
 
 import type { ExitCode } from '../../base/errors.ts'
-import type { TextStatus } from '../../replica/texts.ts'
+import type { TextStatus } from '../../replica/sync/texts.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'

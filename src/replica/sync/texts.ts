@@ -2,15 +2,15 @@
 // texts that take too much space.
 // Spec: protocol/text.md, X1 to X9.
 
-import { isErasure } from '../admission/erasure-event.ts'
-import type { KeptTexts } from '../admission/text-policy.ts'
-import { toHex } from '../base/bytes.ts'
-import { hasCode, ReplicaError } from '../base/errors.ts'
-import { decodeNode } from '../node/node.ts'
-import type { NodeRow, TextChange } from '../store/store.ts'
-import type { Frontier } from './frontier.ts'
-import { rowsByReference } from './log-reader.ts'
-import type { SyncOptions } from './sync/sync-client.ts'
+import { isErasure } from '../../admission/erasure-event.ts'
+import type { KeptTexts } from '../../admission/text-policy.ts'
+import { toHex } from '../../base/bytes.ts'
+import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { decodeNode } from '../../node/node.ts'
+import type { NodeRow, TextChange } from '../../store/store.ts'
+import type { Frontier } from '../frontier.ts'
+import { rowsByReference } from '../log-reader.ts'
+import type { SyncOptions } from './sync-client.ts'
 
 const CHANGES_MAX = 1024
 
