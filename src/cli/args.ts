@@ -187,7 +187,7 @@ function checkComplete(
   const hint = command === undefined ? 'replica help' : `replica help ${command.name}`
   const missing = wanted.find((argument, i) => !argument.optional && positionals[i] === undefined)
   if (missing !== undefined) throw usage(`missing argument <${missing.name}>`, hint)
-  const extra = positionals[wanted.length]
+  const extra = wanted.at(-1)?.repeated ? undefined : positionals[wanted.length]
   if (extra !== undefined) throw usage(`unexpected argument ${JSON.stringify(extra)}`, hint)
   const option = command?.options?.find(spec => spec.required && !values.has(spec.name))
   if (option !== undefined) throw usage(`missing option --${option.name} <${option.value}>`, hint)

@@ -15,6 +15,8 @@ export interface OptionSpec {
 export interface ArgumentSpec {
   readonly name: string
   readonly optional?: boolean
+  /** Takes all further words; only for the last argument. */
+  readonly repeated?: boolean
   readonly help: string
 }
 

@@ -17,8 +17,10 @@ const GROUPS: readonly { group: CommandSpec['group']; title: string }[] = [
 /** `replica peer add <id> <url> --key <hex> [--note <text>]` */
 export function usageLine(command: CommandSpec): string {
   const words = ['replica', command.name]
-  for (const argument of command.arguments ?? [])
-    words.push(argument.optional ? `[${argument.name}]` : `<${argument.name}>`)
+  for (const argument of command.arguments ?? []) {
+    const name = argument.repeated ? `${argument.name}…` : argument.name
+    words.push(argument.optional ? `[${name}]` : `<${name}>`)
+  }
   for (const option of command.options ?? []) {
     const word = shortestForm(option)
     words.push(option.required ? word : `[${word}]`)

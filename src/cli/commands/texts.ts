@@ -28,7 +28,7 @@ const fetch: Command = {
   where: 'store',
   summary: 'fetch texts that are left out from peers',
   about: ['A text that no peer has stays wanted, and each later pull requests it again.'],
-  arguments: [{ name: 'vev|cid', optional: true, help: "an event's id, or a node's CID" }],
+  arguments: [{ name: 'vev|cid', optional: true, repeated: true, help: 'ids of events, or CIDs of nodes' }],
   options: [
     { name: 'all', help: 'fetch all texts' },
     { name: 'peer', value: 'id', help: 'fetch from this peer (default: each registered peer)' },
@@ -65,11 +65,11 @@ async function runStatus({ replica, out }: StoreContext, args: Args): Promise<Ex
 
 async function runFetch({ replica, out, signal }: StoreContext, args: Args): Promise<ExitCode> {
   const frontier = replica.frontier(args.text('frontier'))
-  const id = args.positionals[0]
-  if ((id === undefined) !== args.has('all')) throw usage('name an event, or fetch --all texts')
+  const ids = args.positionals
+  if ((ids.length === 0) !== args.has('all')) throw usage('name an event, or fetch --all texts')
   const peer = args.text('peer')
   const texts = replica.texts(frontier)
-  const { fetched } = await texts.fetch(id === undefined ? 'all' : [id], {
+  const { fetched } = await texts.fetch(ids.length === 0 ? 'all' : ids, {
     signal,
     ...(peer === undefined ? {} : { peer }),
   })
