@@ -6,6 +6,7 @@ import { isErasure } from '../../admission/erasure-event.ts'
 import type { KeptTexts } from '../../admission/text-policy.ts'
 import { toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { WIRE_LIMITS } from '../../base/limits.ts'
 import { decodeNode } from '../../node/node.ts'
 import type { NodeRow, TextChange } from '../../store/store.ts'
 import type { Frontier } from '../frontier.ts'
@@ -159,13 +160,19 @@ export class Texts {
     return sum
   }
 
-  /** Pulls until every wanted text was requested from this peer once. */
+  /**
+   * Pulls until every wanted text was requested from this peer once. The number of sessions is
+   * bounded, because requests for very many texts are not all remembered.
+   */
   async #pullTexts(peer: string, options: SyncOptions): Promise<void> {
-    const { registry, textRequests } = this.#parts.frontier
+    const { log, registry, textRequests } = this.#parts.frontier
     const key = registry.get(peer)?.publicKey
     if (key === undefined) throw new ReplicaError('ERR_PEER_UNKNOWN', `no registered peer '${peer}'`)
     const isDue = (): Promise<boolean> => textRequests.hasDue(Buffer.from(key, 'hex'), Date.parse(this.#parts.now()))
-    while (await isDue()) await this.#parts.pull(peer, options)
+    const sessionsMax = Math.ceil(log.texts().wanted / WIRE_LIMITS.textsPerRoundMax)
+    for (let session = 0; session < sessionsMax && (await isDue()); session += 1) {
+      await this.#parts.pull(peer, options)
+    }
   }
 
   async #rowsOf(references: readonly string[]): Promise<NodeRow[]> {
