@@ -6,16 +6,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex } from '../../src/base/bytes.ts'
 import { type Database, openDatabase } from '../../src/store/leveldb/database.ts'
-import {
-  decodeRow,
-  decodeTail,
-  FIRST_FRONTIER,
-  indexKey,
-  NODE,
-  streamKey,
-  type Tail,
-} from '../../src/store/leveldb/keys.ts'
+import { decodeTail, FIRST_FRONTIER, indexKey, NODE, streamKey, type Tail } from '../../src/store/leveldb/keys.ts'
 import { NodeIndex } from '../../src/store/leveldb/node-index.ts'
+import { decodeRow } from '../../src/store/row.ts'
 import { madeChain } from './made-nodes.ts'
 import { frontier, StoreFolder } from './store-folder.ts'
 

@@ -4,8 +4,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { concat, type Digest, sha256 } from '../../src/base/bytes.ts'
-import { COMMIT, encodeCommit, encodeRow, NODE } from '../../src/store/leveldb/keys.ts'
+import { encodeCommit } from '../../src/store/commit-record.ts'
+import { COMMIT, NODE } from '../../src/store/leveldb/keys.ts'
 import { StreamCheck } from '../../src/store/leveldb/stream-check.ts'
+import { encodeRow } from '../../src/store/row.ts'
 import type { Fault } from '../../src/store/store.ts'
 import { madeChain } from './made-nodes.ts'
 

@@ -6,8 +6,9 @@
 import { type Digest, sha256 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { Mutex } from '../../base/mutex.ts'
+import { encodeCommit } from '../commit-record.ts'
 import { Batch, type Database } from './database.ts'
-import { COMMIT, type CommitRef, encodeCommit, encodeTail, indexKey, lastCommit, streamKey, type Tail } from './keys.ts'
+import { COMMIT, type CommitRef, encodeTail, indexKey, lastCommit, streamKey, type Tail } from './keys.ts'
 
 /** A stream. Everything up to `tail` is durable and indexed. */
 export class Stream {

@@ -7,6 +7,7 @@ import { ReplicaError } from '../../base/errors.ts'
 import { STORE_LIMITS } from '../../base/limits.ts'
 import { type Heads, type HeadsChange, headsChange } from '../heads.ts'
 import { LogSnapshot } from '../log-snapshot.ts'
+import { decodeRow, encodeRow, withText } from '../row.ts'
 import type {
   AbsentState,
   DocumentStore,
@@ -23,7 +24,7 @@ import type {
 import { checkNodes, checkText, checkTextChanges, corruptionError } from '../validate.ts'
 import type { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch } from './database.ts'
-import { decodeRow, encodeRow, indexKey, NODE, number32, readStreamKey, streamKey, withText } from './keys.ts'
+import { indexKey, NODE, number32, readStreamKey, streamKey } from './keys.ts'
 import type { NodeIndex } from './node-index.ts'
 import type { LevelDbRecords } from './records.ts'
 import { pendingKey, type TextIndex } from './text-index.ts'

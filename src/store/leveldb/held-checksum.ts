@@ -5,9 +5,10 @@
 // Spec: protocol/store.md, T25.
 
 import { equals, sha256 } from '../../base/bytes.ts'
+import { seal, unseal } from '../checksum.ts'
 import { xorInto } from '../heads.ts'
 import { Batch, type Database } from './database.ts'
-import { indexKey, STORE_STREAM, seal, unseal } from './keys.ts'
+import { indexKey, STORE_STREAM } from './keys.ts'
 
 const HELD_KEY = Buffer.from('a')
 const INDEX_KEY = indexKey('a', STORE_STREAM)

@@ -6,9 +6,9 @@
 
 import * as zlib from 'node:zlib'
 import { asBuffer, type Digest, equals, sha256, toHex } from '../../base/bytes.ts'
-import type { HeldNode, NodeEntry, NodeLocation, NodeRow, TextState, Wait } from '../store.ts'
+import { seal, unseal } from '../checksum.ts'
+import type { HeldNode, NodeLocation, Wait } from '../store.ts'
 import { corruptionError, WAIT_KINDS } from '../validate.ts'
-import { TEXT_CODE, textStateOf } from './text-state.ts'
 
 // ## log/
 
@@ -49,130 +49,6 @@ export function tagKey(tag: string, rest: Uint8Array): Buffer {
   return Buffer.concat([head, rest])
 }
 
-const ROW_FIXED = 83
-
-/**
- * Encodes a row (T10): crc ‖ number of parents ‖ height ‖ label ‖ event ‖ digest ‖ header size ‖
- * parents ‖ state of the text ‖ item. The part before the state never changes. It is the head,
- * which the checksum covers.
- */
-export function encodeRow(node: NodeEntry, parents: readonly number[]): { row: Buffer; head: Buffer } {
-  const headBytes = ROW_FIXED + 4 * parents.length
-  const row = Buffer.allocUnsafe(headBytes + 1 + node.bytes.length)
-  row[4] = parents.length
-  row.writeUInt32BE(node.height, 5)
-  row.set(node.label, 9)
-  row.set(node.event, 17)
-  row.set(node.digest, 49)
-  row.writeUInt16BE(node.headerBytes, 81)
-  for (const [at, parent] of parents.entries()) row.writeUInt32BE(parent, ROW_FIXED + 4 * at)
-  row.writeUInt32BE(zlib.crc32(row.subarray(4, headBytes)), 0)
-  row[headBytes] = TEXT_CODE[node.text]
-  row.set(node.bytes, headBytes + 1)
-  return { row, head: row.subarray(0, headBytes) }
-}
-
-/** Returns a row with its text in another state; `text` goes with `here`. */
-export function withText(row: StoredRow, state: TextState, text: Uint8Array = new Uint8Array()): Buffer {
-  const { head, bytes, headerBytes } = row
-  return Buffer.concat([head, Buffer.of(TEXT_CODE[state]), bytes.subarray(0, headerBytes), text])
-}
-
-/** A row, with the members that the index needs. */
-export interface StoredRow extends NodeRow {
-  /** The encoded row without the node's bytes. */
-  readonly head: Buffer
-  readonly height: number
-  readonly label: Buffer
-  readonly event: Buffer
-}
-
-/**
- * Decodes a row and verifies checksum and digest.
- * @throws ReplicaError ERR_STORE_CORRUPT if `stored` is undefined or damaged
- */
-export function decodeRow(frontier: string, seq: number, stored: Uint8Array | undefined): StoredRow {
-  const fail = (reason: string) => corruptionError(`node ${seq} of ${frontier}: ${reason}`, { frontier, seq })
-  if (stored === undefined) throw fail('it is missing')
-  const value = asBuffer(stored)
-  const count = value[4] ?? 0
-  const end = ROW_FIXED + 4 * count
-  if (value.length < end || zlib.crc32(value.subarray(4, end)) !== value.readUInt32BE(0)) {
-    throw fail('the head of its row is damaged')
-  }
-  const bytes = value.subarray(end + 1)
-  const headerBytes = value.readUInt16BE(81)
-  const digest = value.subarray(49, 81)
-  const event = value.subarray(17, 49)
-  const text = textStateOf(value[end])
-  if (text === undefined) throw fail('the state of its text is damaged')
-  if (!equals(sha256(bytes.subarray(0, headerBytes)), digest)) throw fail('its header is damaged')
-  if ((text === 'here') !== bytes.length > headerBytes) throw fail('its text is not what the row says')
-  if (text === 'here' && !equals(sha256(bytes.subarray(headerBytes)), event)) throw fail('its text is damaged')
-  const parents: number[] = []
-  for (let at = ROW_FIXED; at < end; at += 4) parents.push(value.readUInt32BE(at))
-  return {
-    seq,
-    digest,
-    bytes,
-    headerBytes,
-    text,
-    parents,
-    head: value.subarray(0, end),
-    height: value.readUInt32BE(5),
-    label: value.subarray(9, 17),
-    event,
-  }
-}
-
-/** A commit record (T11). The next record of the stream has its hash in `previous`. */
-export interface CommitRecord {
-  /** 0, 1, 2 … within the stream. */
-  readonly number: number
-  /** SHA-256 of the previous record, or the genesis link. */
-  readonly previous: Digest
-  /** Number of nodes; 0 only in the store's own stream. */
-  readonly count: number
-  /** SHA-256 over the heads of the rows, concatenated. */
-  readonly rows: Digest
-  /** SHA-256 over the record changes; undefined without changes. */
-  readonly changes: Digest | undefined
-}
-
-/** Encodes a commit record: 74 bytes, or 106 with `changes`. */
-export function encodeCommit(commit: CommitRecord): Buffer {
-  const value = Buffer.alloc(commit.changes === undefined ? 74 : 106)
-  value.writeUIntBE(commit.number, 0, 6)
-  value.set(commit.previous, 6)
-  value.writeUInt32BE(commit.count, 38)
-  value.set(commit.rows, 42)
-  if (commit.changes !== undefined) value.set(commit.changes, 74)
-  return value
-}
-
-/** Decodes a commit record. Returns undefined if the length is wrong. */
-export function decodeCommit(stored: Uint8Array): CommitRecord | undefined {
-  const value = asBuffer(stored)
-  if (value.length !== 74 && value.length !== 106) return undefined
-  return {
-    number: value.readUIntBE(0, 6),
-    previous: value.subarray(6, 38),
-    count: value.readUInt32BE(38),
-    rows: value.subarray(42, 74),
-    changes: value.length === 106 ? value.subarray(74) : undefined,
-  }
-}
-
-/**
- * Returns `previous` of a stream's first commit. It binds the stream to the store and to the name
- * of the frontier.
- */
-export function genesisLink(id: Uint8Array, ordinal: number, name: string): Digest {
-  const number = Buffer.alloc(4)
-  number.writeUInt32BE(ordinal)
-  return sha256(Buffer.concat([Buffer.from('replica/store/1\n'), id, number, Buffer.from(name)]))
-}
-
 /** Returns the key of a frontier's name; the value is the sealed name. */
 export function nameKey(ordinal: number): Buffer {
   const number = Buffer.alloc(4)
@@ -182,27 +58,6 @@ export function nameKey(ordinal: number): Buffer {
 
 /** Greater than the keys of all names. */
 export const NAMES_END = tagKey('g', new Uint8Array())
-
-// ## Checksums
-
-/**
- * Returns `bytes` after a checksum over `key` and `bytes`, because LevelDB does not verify either
- * when it reads.
- */
-export function seal(key: Uint8Array, bytes: Uint8Array): Buffer {
-  const value = Buffer.allocUnsafe(4 + bytes.length)
-  value.set(bytes, 4)
-  value.writeUInt32BE(zlib.crc32(bytes, zlib.crc32(key)), 0)
-  return value
-}
-
-/** Returns the bytes of a sealed value; undefined if the key or the value is damaged. */
-export function unseal(key: Uint8Array, stored: Uint8Array): Buffer | undefined {
-  const value = asBuffer(stored)
-  if (value.length < 4) return undefined
-  const bytes = value.subarray(4)
-  return zlib.crc32(bytes, zlib.crc32(key)) === value.readUInt32BE(0) ? bytes : undefined
-}
 
 // ## index/
 

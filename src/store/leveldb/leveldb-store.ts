@@ -5,6 +5,8 @@ import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { type Digest, utf8 } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
+import { seal, unseal } from '../checksum.ts'
+import { genesisLink } from '../commit-record.ts'
 import type { HeldLimits } from '../quota.ts'
 import type { Fault, FrontierStore, HeldStore, Records, Store } from '../store.ts'
 import { checkStreamName, corruptionError, unknownFrontier } from '../validate.ts'
@@ -13,18 +15,7 @@ import { Batch, type Database } from './database.ts'
 import { LevelDbDocuments } from './document-store.ts'
 import { LevelDbFrontierStore } from './frontier-log.ts'
 import { LevelDbHeldStore } from './held-store.ts'
-import {
-  FIRST_FRONTIER,
-  genesisLink,
-  LOG_END,
-  NAMES_END,
-  nameKey,
-  readStreamKey,
-  STORE_STREAM,
-  seal,
-  streamKey,
-  unseal,
-} from './keys.ts'
+import { FIRST_FRONTIER, LOG_END, NAMES_END, nameKey, readStreamKey, STORE_STREAM, streamKey } from './keys.ts'
 import { NodeIndex } from './node-index.ts'
 import { LevelDbRecords, trackDigest } from './records.ts'
 import { inspectStream, type RecoveredStream, readHeads, recoverStream } from './recovery.ts'

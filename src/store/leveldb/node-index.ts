@@ -3,10 +3,11 @@
 
 import { type Digest, DigestMap, digestKey, equals, toHex } from '../../base/bytes.ts'
 import { STORE_LIMITS } from '../../base/limits.ts'
+import { seal, unseal } from '../checksum.ts'
 import type { NodeLocation, TextState } from '../store.ts'
 import { corruptionError } from '../validate.ts'
 import type { Batch, Database } from './database.ts'
-import { decodeLocation, encodeLocation, indexKey, indexRange, number32, readNumber32, seal, unseal } from './keys.ts'
+import { decodeLocation, encodeLocation, indexKey, indexRange, number32, readNumber32 } from './keys.ts'
 import { putTextState } from './text-index.ts'
 
 /** The fields of a node that the index needs. */

@@ -4,12 +4,13 @@
 // Spec: protocol/store.md, T9, T11 and T12.
 
 import { asBuffer, concat, type Digest, sha256 } from '../../base/bytes.ts'
+import { seal, unseal } from '../checksum.ts'
 import { xorInto } from '../heads.ts'
 import type { Fault, RecordChange, Records } from '../store.ts'
 import { checkChanges, checkKey, corruptionError, textBytes } from '../validate.ts'
 import type { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch } from './database.ts'
-import { number32, readNumber32, seal, tagKey, unseal } from './keys.ts'
+import { number32, readNumber32, tagKey } from './keys.ts'
 
 /** Number of records and their checksum. */
 interface Summary {

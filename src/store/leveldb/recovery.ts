@@ -8,6 +8,7 @@
 import { type Digest, equals } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import { Heads } from '../heads.ts'
+import type { StoredRow } from '../row.ts'
 import { corruptionError } from '../validate.ts'
 import { type CommitWriter, putTail } from './commit-writer.ts'
 import { Batch, type DatabaseEntry } from './database.ts'
@@ -20,7 +21,6 @@ import {
   lastCommit,
   readNumber32,
   readStreamKey,
-  type StoredRow,
   streamKey,
   type Tail,
 } from './keys.ts'

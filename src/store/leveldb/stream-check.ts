@@ -8,8 +8,10 @@
 import * as crypto from 'node:crypto'
 import { type Digest, equals, sha256 } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
+import { type CommitRecord, decodeCommit } from '../commit-record.ts'
+import { decodeRow, type StoredRow } from '../row.ts'
 import type { Fault } from '../store.ts'
-import { COMMIT, type CommitRecord, type CommitRef, decodeCommit, decodeRow, type StoredRow } from './keys.ts'
+import { COMMIT, type CommitRef } from './keys.ts'
 
 /** The start of a check: before the first commit, or at a commit with a known hash. */
 export type CheckStart = { readonly genesis: Digest } | { readonly commit: CommitRef }

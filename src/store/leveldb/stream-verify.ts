@@ -4,25 +4,15 @@
 
 import { type Digest, equals } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { unseal } from '../checksum.ts'
 import type { Heads } from '../heads.ts'
+import { type StoredRow, textStateOf } from '../row.ts'
 import type { Fault } from '../store.ts'
 import type { CommitWriter, Stream } from './commit-writer.ts'
 import type { DatabaseEntry } from './database.ts'
-import {
-  COMMIT,
-  decodeLocation,
-  indexRange,
-  NODE,
-  readNumber32,
-  readStreamKey,
-  type StoredRow,
-  streamKey,
-  type Tail,
-  unseal,
-} from './keys.ts'
+import { COMMIT, decodeLocation, indexRange, NODE, readNumber32, readStreamKey, streamKey, type Tail } from './keys.ts'
 import type { NodeIndex } from './node-index.ts'
 import { StreamCheck } from './stream-check.ts'
-import { textStateOf } from './text-state.ts'
 
 /** A stream to verify. */
 export interface VerifyParts {

@@ -3,12 +3,12 @@
 // and a removed text is gone from the files, so that an open finishes what a crash cut short. Spec:
 // protocol/store.md, T25 to T27.
 
+import { decodeRow, TEXT_CODE, textStateOf } from '../row.ts'
 import type { AbsentState, TextCounts, TextState } from '../store.ts'
 import { corruptionError } from '../validate.ts'
 import type { CommitWriter } from './commit-writer.ts'
 import { Batch } from './database.ts'
-import { decodeRow, indexKey, indexRange, NODE, number32, readNumber32, streamKey, tagKey } from './keys.ts'
-import { TEXT_CODE, textStateOf } from './text-state.ts'
+import { indexKey, indexRange, NODE, number32, readNumber32, streamKey, tagKey } from './keys.ts'
 
 const ABSENT: readonly AbsentState[] = ['wanted', 'left-out', 'erased', 'void']
 
