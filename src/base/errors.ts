@@ -77,6 +77,7 @@ export const CODES = {
   ERR_STORE_CORRUPT: { exit: 4, close: 4500 },
   ERR_STORE_IO: { exit: 4, close: 4500 },
   ERR_STORE_CLOSED: { exit: 4, close: 4500 },
+  ERR_STORE_REPLACED: { exit: 4, close: 4500 },
   // Sync.
   ERR_SYNC_FRAME: { exit: 3, close: 4400 },
   ERR_SYNC_VERSION: { exit: 3, close: 4406 },

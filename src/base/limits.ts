@@ -243,6 +243,18 @@ export const STORE_LIMITS = {
   scanBatchBytes: MIB,
   /** Count: cached locations of nodes → the older half leaves the cache. */
   placesCachedMax: 100_000,
+  /** ms: interval at which an open store looks at its folder and the disk → no error: fixed interval. */
+  watchMs: 500,
+  /** Bytes: free on the disk → ERR_STORE_IO for every write, until there is more. */
+  roomBytesMin: 4 * MIB,
+  /** Bytes: free on the disk after such a refusal → writes stay refused. */
+  roomAgainBytesMin: 8 * MIB,
+  /** Bytes: file that a hub keeps to have room for a close and an open → no error: fixed size. */
+  reserveBytes: MIB,
+  /** ms: between two attempts of a hub to open its store again → no error: fixed interval. */
+  reopenMsMin: 1_000,
+  /** ms: the same after repeated failures, exponential → no error: it does not grow further. */
+  reopenMsMax: 60_000,
 } as const
 
 /** Registries of peers. Spec: protocol/admission.md. */

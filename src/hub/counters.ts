@@ -1,7 +1,6 @@
 // Counts what a hub does and measures its event loop, for its metrics.
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
-import { hasCode } from '../base/errors.ts'
 import type { ReplicaPort } from '../transport/session.ts'
 
 const RESOLUTION_MS = 10
@@ -23,8 +22,6 @@ export class HubCounters {
   known = 0
   held = 0
   refused = 0
-  /** True after a failed write: the store then refuses writes until it is opened again. */
-  writesFailed = false
   readonly #startedAt = performance.now()
   #resetAt = performance.now()
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
@@ -43,22 +40,13 @@ export class HubCounters {
     return {
       ...port,
       admit: async (frontier, blocks, peer) => {
-        const admission = await this.#watchWrites(port.admit(frontier, blocks, peer))
+        const admission = await port.admit(frontier, blocks, peer)
         this.admitted += admission.admitted
         this.known += admission.known
         this.held += admission.held.length
         this.refused += admission.refused.length
         return admission
       },
-    }
-  }
-
-  async #watchWrites<T>(writing: Promise<T>): Promise<T> {
-    try {
-      return await writing
-    } catch (error) {
-      if (hasCode(error, 'ERR_STORE_IO')) this.writesFailed = true
-      throw error
     }
   }
 

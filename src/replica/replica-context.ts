@@ -14,6 +14,7 @@ import { Key } from '../crypto/key.ts'
 import { VerifierPool } from '../crypto/verifier-pool.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import type { FrontierStore, Store, Wait } from '../store/store.ts'
+import type { WriteRefusal } from '../store/store-health.ts'
 import type { Channel } from '../sync/connection.ts'
 import { SessionScheduling } from '../transport/scheduler.ts'
 import type { LiveRound } from '../transport/session.ts'
@@ -69,6 +70,7 @@ export class ReplicaContext {
     this.#replaced = opened.replaced
     this.#clock = options.clock ?? (() => new Date())
     this.emit = options.onEvent ?? (() => {})
+    this.store.health?.onChange(refusal => this.#tellHealth(refusal))
     this.network = { ...NETWORK_HOOKS, ...options.network }
     const { setTimer, microsPerChannel } = this.network
     this.scheduling = new SessionScheduling({ microsPerChannel })
@@ -220,6 +222,15 @@ export class ReplicaContext {
       throw new ReplicaError('ERR_USAGE', 'the store has several frontiers: name one with --frontier', { facts })
     }
     return only
+  }
+
+  /** Emits an alarm when the store begins to refuse writes, and a notice when it accepts them again. */
+  #tellHealth(refusal: WriteRefusal | undefined): void {
+    if (refusal === undefined)
+      return this.emit({ kind: 'session', message: 'the store accepts writes again', facts: {} })
+    const { code, message, facts } = refusal.error
+    const hint = typeof facts.hint === 'string' ? `; ${facts.hint}` : ''
+    this.emit({ kind: 'alarm', message: `the store refuses writes: ${message}${hint}`, facts: { code } })
   }
 
   /** Emits an alarm if the frontier has many heads, which make every handshake long. */

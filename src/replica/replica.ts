@@ -34,7 +34,7 @@ import {
 } from './open-replica.ts'
 import { FrontierPeers } from './peers.ts'
 import { ReplicaContext } from './replica-context.ts'
-import { frontierStatus, type StatusReport } from './status.ts'
+import { frontierStatus, type StatusReport, storeStatus } from './status.ts'
 import {
   type AdoptReport,
   adoptRegistry,
@@ -318,7 +318,13 @@ export class Replica {
     const context = this.#context
     const frontiers = await Promise.all(this.frontiers().map(name => frontierStatus(context, name)))
     const diskBytes = await context.store.diskBytes()
-    return { hubId: context.hubId, publicKey: context.key.publicKey, diskBytes, frontiers }
+    return {
+      hubId: context.hubId,
+      publicKey: context.key.publicKey,
+      diskBytes,
+      ...storeStatus(context.store),
+      frontiers,
+    }
   }
 
   /**

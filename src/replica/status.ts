@@ -5,7 +5,7 @@ import type { LiveSetting } from '../admission/peer.ts'
 import type { Peer } from '../admission/registry.ts'
 import { toHex } from '../base/bytes.ts'
 import { cidText } from '../cbor/cid.ts'
-import type { Wait } from '../store/store.ts'
+import type { Store, Wait } from '../store/store.ts'
 import type { ReplicaContext } from './replica-context.ts'
 import { isEqual } from './sync/peer-sync-state.ts'
 import type { LinkPhase, PeerSyncHandle } from './sync/peer-sync-tracker.ts'
@@ -123,11 +123,23 @@ export interface FrontierStatus {
   readonly links: readonly PeerStatus[]
 }
 
+/** Returns whether the store of a replica accepts writes, and why not. */
+export function storeStatus({ health }: Store): Pick<StatusReport, 'writable' | 'refusal'> {
+  const error = health?.refusal?.error
+  if (error === undefined) return { writable: true, refusal: null }
+  const { code, message, facts } = error
+  return { writable: false, refusal: { code, message, hint: typeof facts.hint === 'string' ? facts.hint : null } }
+}
+
 /** State of a replica. */
 export interface StatusReport {
   readonly hubId: string
   readonly publicKey: string
   readonly diskBytes: number
+  /** Whether the store accepts writes. */
+  readonly writable: boolean
+  /** The reason if it does not; null if it does. */
+  readonly refusal: { readonly code: string; readonly message: string; readonly hint: string | null } | null
   readonly frontiers: readonly FrontierStatus[]
 }
 

@@ -23,6 +23,7 @@
 
 import type { Digest } from '../base/bytes.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
+import type { StoreHealth } from './store-health.ts'
 
 /**
  * Where the text of a node is (protocol/text.md, X1): `here` it is stored; `wanted` this replica
@@ -361,6 +362,8 @@ export interface Store {
    * same id.
    */
   readonly id: Uint8Array
+  /** Whether the store accepts writes. An engine without this member always accepts them. */
+  readonly health?: StoreHealth
   /** Records of the store. */
   readonly records: Records
   /** Held nodes of all frontiers. */

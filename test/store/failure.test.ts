@@ -4,25 +4,15 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toHex, utf8 } from '../../src/base/bytes.ts'
-import { ReplicaError } from '../../src/base/errors.ts'
-import { type Database, openDatabase } from '../../src/store/leveldb/database.ts'
-import { openLevelDbWith } from '../../src/store/leveldb/open-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { throwsCode } from './conformance.ts'
+import { type DatabaseName, type Fault, openFailing } from './failing-store.ts'
 import { madeBlock, madeChain, madeHeld, madeKey } from './made-nodes.ts'
 import { frontier, StoreFolder } from './store-folder.ts'
 
 const test = suite('store/failure')
 
-type Name = 'log' | 'index' | 'held' | 'documents'
-
-/** Makes the next write to one database fail, before or after it is executed. */
-interface Fault {
-  database: Name | undefined
-  after: boolean
-}
-
-const failures: { database: Name; after: boolean; durable: boolean }[] = [
+const failures: { database: DatabaseName; after: boolean; durable: boolean }[] = [
   { database: 'log', after: false, durable: false },
   { database: 'log', after: true, durable: true },
   { database: 'index', after: false, durable: true },
@@ -57,7 +47,7 @@ test('after a failed write, further writes fail and reads continue', async () =>
 })
 
 test('a failed write of records, of a name or of held nodes has the same effect', async () => {
-  const attempts: [Name, (store: Store) => Promise<unknown>][] = [
+  const attempts: [DatabaseName, (store: Store) => Promise<unknown>][] = [
     ['log', store => store.records.write([{ key: 'a', value: utf8('b') }])],
     ['log', store => store.track('vfr_other')],
     ['held', store => store.held.put(frontier, [madeHeld('a', { kind: 'key', id: madeKey('k') })])],
@@ -98,27 +88,7 @@ async function prepared(folder: StoreFolder): Promise<{ store: Store; fault: Fau
   await folder.commit(store, 20)
   await store.close()
   const fault: Fault = { database: undefined, after: false }
-  const opener: typeof openDatabase = async (location, options) => {
-    const database = await openDatabase(location, options)
-    return failing(database, location.split('/').at(-1) as Name, fault)
-  }
-  return { store: await openLevelDbWith(opener, folder.path, {}), fault }
-}
-
-function failing(database: Database, name: Name, fault: Fault): Database {
-  const write: Database['write'] = async (batch, options) => {
-    if (fault.database !== name) return database.write(batch, options)
-    fault.database = undefined
-    if (fault.after) await database.write(batch, options)
-    throw new ReplicaError('ERR_STORE_IO', 'the disk is on fire')
-  }
-  return new Proxy(database, {
-    get(target, property) {
-      if (property === 'write') return write
-      const value: unknown = Reflect.get(target, property)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
+  return { store: await openFailing(folder.path, fault), fault }
 }
 
 async function refusesWrites(store: Store): Promise<void> {

@@ -16,6 +16,7 @@ const status: Command = {
   summary: 'show the content of the store, held nodes and the state of peers',
   about: [
     'A peer is in sync, behind or ahead as of the last exchange, held or forked if one side holds or refuses nodes of the other, or unreachable. If no hub serves the store, this is the last recorded state.',
+    'If the store refuses writes, for example because the disk is full, the reason is shown and the exit code is 4.',
   ],
   run: runStatus,
 }
@@ -78,18 +79,26 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
     ['store', `${context.location}, ${size(report.diskBytes)}`],
     ...(context.servedAt === undefined ? [] : [['serving', context.servedAt]]),
   ])
+  const { refusal } = report
+  if (refusal !== null) {
+    lines.push('', `the store refuses writes: ${refusal.message} (${refusal.code})`)
+    if (refusal.hint !== null) lines.push(`  hint: ${refusal.hint}`)
+  }
   if (rows.length === 0) lines.push('', 'no frontiers yet: create, track, import or clone one')
   else lines.push('', ...columns([titles, ...rows], { right: [1, 2, 3, 4, 5] }))
   for (const one of frontiers) lines.push(...linkLines(one))
   for (const { frontier, texts } of frontiers) if (texts !== undefined) lines.push('', ...textLines(frontier, texts))
   for (const one of frontiers) if (one.held > 0) lines.push('', ...heldLines(one))
   return context.out.done({
+    exit: refusal === null ? 0 : 4,
     fields: {
       dir: context.location,
       hub_id: report.hubId,
       public_key: report.publicKey,
       serving: context.servedAt ?? null,
       disk_bytes: report.diskBytes,
+      writable: report.writable,
+      refusal: refusal === null ? null : { ...refusal },
       frontiers: frontiers.map(one => statusFields(one)),
     },
     lines,

@@ -5,9 +5,16 @@ import { HTTP_LIMITS, NODE_LIMITS } from '../../base/limits.ts'
 import { PACKAGE_VERSION } from '../../base/version.ts'
 import { toJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
+import type { WriteRefusal } from '../../store/store-health.ts'
 import { signManifest } from '../../vela/federation/hub-manifest.ts'
 import type { HubContext } from '../hub-context.ts'
 import { jsonResponse, type RouteResponse, uncachedJson } from '../response.ts'
+
+/** Returns the error of the operating system, else the code: no path of this machine is shown. */
+function reasonOf({ error }: WriteRefusal): string {
+  const { errno } = error.facts
+  return typeof errno === 'string' ? errno : error.code
+}
 
 /** Version of Vela's hub protocol that the manifest follows. */
 const HUB_PROTOCOL = '0.48'
@@ -38,17 +45,19 @@ export class HealthRoutes {
     return uncachedJson({ ok, hub_id: context.hubId, sessions: this.#sessions() }, { status: ok ? 200 : 503 })
   }
 
-  /** Returns 200 while the store is readable and no write to it has failed. */
+  /** Returns 200 while the store is readable and accepts writes. */
   async ready(): Promise<RouteResponse> {
-    const { context, stopping, counters } = this.#hub
+    const { context, stopping } = this.#hub
     const readable = await context.store.records.get('self/hub-id').then(
       () => true,
       () => false,
     )
-    const writable = readable && !counters.writesFailed
+    const refusal = context.store.health?.refusal
+    const writable = readable && refusal === undefined
     const ok = writable && !stopping.aborted
     const frontiers = context.frontiers.size
-    return uncachedJson({ ok, readable, writable, frontiers }, { status: ok ? 200 : 503 })
+    const reason = refusal === undefined ? {} : { reason: reasonOf(refusal) }
+    return uncachedJson({ ok, readable, writable, ...reason, frontiers }, { status: ok ? 200 : 503 })
   }
 
   /**

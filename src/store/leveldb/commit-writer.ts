@@ -4,10 +4,13 @@
 // Spec: protocol/store.md, T15 and T16.
 
 import { type Digest, sha256 } from '../../base/bytes.ts'
+import { diskError } from '../../base/disk-error.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { Mutex } from '../../base/mutex.ts'
 import { encodeCommit } from '../commit-record.ts'
+import { StoreHealth } from '../store-health.ts'
 import { Batch, type Database } from './database.ts'
+import type { FolderGuard } from './guard/folder-guard.ts'
 import { COMMIT, type CommitRef, encodeTail, indexKey, lastCommit, streamKey, type Tail } from './keys.ts'
 
 /** A stream. Everything up to `tail` is durable and indexed. */
@@ -49,6 +52,13 @@ export interface PreparedCommit {
 /** Commits within this many bytes of log/ share one entry of `Stream.unflushed`. */
 const unflushedStepBytes = 256 * 1024
 
+/** Whether the store accepts writes, and the guard of its folder. */
+export interface WriteState {
+  readonly health: StoreHealth
+  /** Undefined for databases without a folder of a store. */
+  readonly folder?: FolderGuard
+}
+
 /** Writes the two databases log/ and index/. */
 export class CommitWriter {
   /** Database log/. */
@@ -57,31 +67,34 @@ export class CommitWriter {
   readonly index: Database
   /** Serializes the writes to log/ and index/. */
   readonly mutex = new Mutex()
-  #refusal: ReplicaError | undefined
+  readonly #health: StoreHealth
+  readonly #folder: FolderGuard | undefined
   #logBytes = 0
   #indexBytes = 0
   #batchBytesMax = 0
 
-  constructor(log: Database, index: Database) {
+  constructor(log: Database, index: Database, state: WriteState = { health: new StoreHealth() }) {
     this.log = log
     this.index = index
-  }
-
-  /** Makes every further write fail with `reason`. Reads continue. */
-  refuseWrites(reason: ReplicaError): void {
-    this.#refusal ??= reason
+    this.#health = state.health
+    this.#folder = state.folder
   }
 
   /** Whether writes are allowed. */
   get writable(): boolean {
-    return this.#refusal === undefined
+    this.#checkFolder()
+    return this.#health.refusal === undefined
   }
 
-  /** @throws ReplicaError with the code of `refuseWrites`, if it was called */
+  /** @throws ReplicaError with the code of the refusal, if writes are refused */
   assertWritable(): void {
-    if (this.#refusal === undefined) return
-    const { code, message, facts } = this.#refusal
-    throw new ReplicaError(code, message, { cause: this.#refusal, facts })
+    this.#checkFolder()
+    this.#health.assertWritable()
+  }
+
+  #checkFolder(): void {
+    const error = this.#folder?.fault()
+    if (error !== undefined) this.#health.refuse({ cause: 'folder', error })
   }
 
   /**
@@ -94,9 +107,9 @@ export class CommitWriter {
     try {
       await database.write(batch, options)
     } catch (error) {
-      const message = 'a write to the store failed; no more writes until the store is opened again'
-      this.refuseWrites(new ReplicaError('ERR_STORE_IO', message, { cause: error }))
-      throw new ReplicaError('ERR_STORE_IO', message, { cause: error })
+      const failure = writeFailure(error)
+      this.#health.refuse({ cause: 'failed', error: failure })
+      throw failure
     }
   }
 
@@ -166,6 +179,15 @@ export class CommitWriter {
       stream.unflushed.shift()
     }
   }
+}
+
+/** Returns the error of a failed write: the cause in words, and what helps. */
+function writeFailure(cause: unknown): ReplicaError {
+  const found = diskError(cause instanceof Error ? cause.message : '')
+  const why = found === undefined ? '' : `: ${found.words}`
+  const message = `a write to the store failed${why}; no more writes until the store is opened again`
+  const facts = found === undefined ? {} : { errno: found.errno, hint: found.hint }
+  return new ReplicaError('ERR_STORE_IO', message, { cause, facts })
 }
 
 /** Adds the tail of a stream to a batch of index/. */

@@ -6,6 +6,7 @@
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { Level } from 'level'
+import { diskError } from '../../base/disk-error.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { corruptionError } from '../validate.ts'
 import type { TableFile } from './sstable-check.ts'
@@ -14,6 +15,8 @@ import type { TableFile } from './sstable-check.ts'
 export interface DatabaseOptions {
   /** Creates a missing database. If false, a missing database is an error. */
   readonly create: boolean
+  /** Path in messages. Default: the location. */
+  readonly shownPath?: string
   /** Compresses blocks with Snappy. */
   readonly compression: boolean
   /** Size of a memory table in bytes. LevelDB has at most two in memory. */
@@ -128,7 +131,7 @@ export async function openDatabase(location: string, options: DatabaseOptions): 
   try {
     await level.open()
   } catch (error) {
-    throw openError(error, location)
+    throw openError(error, { location, shown: options.shownPath ?? location })
   }
   return new LevelDatabase(level, options)
 }
@@ -151,9 +154,11 @@ const syncReadKeysMax = 4
 class LevelDatabase implements Database {
   readonly writeBufferBytes: number
   readonly #level: Level<Uint8Array, Uint8Array>
+  readonly #place: Place
 
   constructor(level: Level<Uint8Array, Uint8Array>, options: DatabaseOptions) {
     this.#level = level
+    this.#place = { location: level.location, shown: options.shownPath ?? level.location }
     this.writeBufferBytes = options.writeBufferBytes
   }
 
@@ -188,7 +193,7 @@ class LevelDatabase implements Database {
     try {
       return this.#batches(this.#level.iterator(options))
     } catch (error) {
-      throw operationError(error, this.path)
+      throw operationError(error, this.#place)
     }
   }
 
@@ -243,7 +248,7 @@ class LevelDatabase implements Database {
     try {
       return await operation()
     } catch (error) {
-      throw operationError(error, this.path)
+      throw operationError(error, this.#place)
     }
   }
 }
@@ -259,37 +264,53 @@ interface LevelError {
   readonly cause?: LevelError
 }
 
-function openError(thrown: unknown, location: string): ReplicaError {
-  const error = thrown as LevelError
-  const cause = error.cause ?? error
-  if (cause.code === 'LEVEL_LOCKED') {
-    const message = `the store is open in another process (${location}): stop that process, or use it`
-    return new ReplicaError('ERR_STORE_LOCKED', message, { cause: thrown })
-  }
-  if (cause.code === 'LEVEL_IO_ERROR' && !missingFile.test(cause.message))
-    return ioError(location, cause.message, thrown)
-  return corruptionError(`cannot open ${location}: ${cause.message}`, {}, thrown)
+/** The folder of a database, and its path in messages. */
+interface Place {
+  readonly location: string
+  readonly shown: string
 }
 
-function operationError(thrown: unknown, location: string): unknown {
-  const { code, message } = thrown as LevelError
-  if (missingFile.test(message)) return corruptionError(`${location} is damaged: ${message}`, {}, thrown)
+function openError(thrown: unknown, place: Place): ReplicaError {
+  const error = thrown as LevelError
+  const cause = error.cause ?? error
+  const { shown } = place
+  const message = shownIn(cause.message, place)
+  if (cause.code === 'LEVEL_LOCKED') {
+    const advice = `the store is open in another process (${shown}): stop that process, or use it`
+    return new ReplicaError('ERR_STORE_LOCKED', advice, { cause: thrown })
+  }
+  if (cause.code === 'LEVEL_IO_ERROR' && !missingFile.test(message)) return ioError(shown, message, thrown)
+  return corruptionError(`cannot open ${shown}: ${message}`, {}, thrown)
+}
+
+function operationError(thrown: unknown, place: Place): unknown {
+  const { code, message: raw } = thrown as LevelError
+  const message = shownIn(raw, place)
+  const { shown } = place
+  if (missingFile.test(message)) return corruptionError(`${shown} is damaged: ${message}`, {}, thrown)
   switch (code) {
     case 'LEVEL_CORRUPTION':
-      return corruptionError(`${location} is damaged: ${message}`, {}, thrown)
+      return corruptionError(`${shown} is damaged: ${message}`, {}, thrown)
     case 'LEVEL_DATABASE_NOT_OPEN':
     case 'LEVEL_ITERATOR_NOT_OPEN':
     case 'LEVEL_BATCH_NOT_OPEN':
       return new ReplicaError('ERR_STORE_CLOSED', 'the store is closed', { cause: thrown })
     default:
       // A TypeError is a mistake of the caller. Any other error of LevelDB is an error of the disk.
-      return thrown instanceof TypeError ? thrown : ioError(location, message, thrown)
+      return thrown instanceof TypeError ? thrown : ioError(shown, message, thrown)
   }
 }
 
 /** A file in the manifest of LevelDB is missing. That is damage, not an error of the disk. */
 const missingFile = /No such file/
 
-function ioError(location: string, message: string, cause: unknown): ReplicaError {
-  return new ReplicaError('ERR_STORE_IO', `cannot read or write ${location}: ${message}`, { cause })
+function ioError(shown: string, message: string, cause: unknown): ReplicaError {
+  const found = diskError(message)
+  const why = found === undefined ? message : `${found.words}; ${message}`
+  const facts = found === undefined ? {} : { errno: found.errno, hint: found.hint }
+  return new ReplicaError('ERR_STORE_IO', `cannot read or write ${shown}: ${why}`, { cause, facts })
+}
+
+function shownIn(message: string, { location, shown }: Place): string {
+  return message.replaceAll(location, shown)
 }

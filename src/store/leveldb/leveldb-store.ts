@@ -9,11 +9,14 @@ import { seal, unseal } from '../checksum.ts'
 import { genesisLink } from '../commit-record.ts'
 import type { HeldLimits } from '../quota.ts'
 import type { Fault, FrontierStore, HeldStore, Records, Store } from '../store.ts'
+import type { StoreHealth } from '../store-health.ts'
 import { checkStreamName, corruptionError, unknownFrontier } from '../validate.ts'
 import { CommitWriter, Stream } from './commit-writer.ts'
 import { Batch, type Database } from './database.ts'
 import { LevelDbDocuments } from './document-store.ts'
 import { LevelDbFrontierStore } from './frontier-log.ts'
+import type { FolderGuard } from './guard/folder-guard.ts'
+import { StoreWatch } from './guard/store-watch.ts'
 import { LevelDbHeldStore } from './held-store.ts'
 import { FIRST_FRONTIER, LOG_END, NAMES_END, nameKey, readStreamKey, STORE_STREAM, streamKey } from './keys.ts'
 import { NodeIndex } from './node-index.ts'
@@ -24,7 +27,6 @@ import { TextIndex } from './text-index.ts'
 
 /** Parts of a LevelDB store. */
 export interface StoreParts {
-  readonly folder: string
   readonly id: Uint8Array
   readonly log: Database
   readonly index: Database
@@ -36,6 +38,8 @@ export interface StoreParts {
    * the damage.
    */
   readonly check: 'strict' | 'report'
+  readonly health: StoreHealth
+  readonly guard: FolderGuard
   /** Called after the databases are closed. */
   readonly onClosed: () => void
 }
@@ -59,19 +63,22 @@ export class LevelDbStore implements Store {
   readonly #records: LevelDbRecords
   readonly #held: LevelDbHeldStore
   readonly #documents: LevelDbDocuments
+  readonly #watch: StoreWatch
   readonly #frontiers = new Map<string, OpenFrontier>()
   /** Faults of the open that `verify` would not find again. */
   readonly #faults: Fault[] = []
 
   /** Loads a store from open databases. @throws ReplicaError ERR_STORE_CORRUPT, ERR_STORE_IO */
   static async load(parts: StoreParts): Promise<LevelDbStore> {
-    const writer = new CommitWriter(parts.log, parts.index)
+    const { health, guard: folder } = parts
+    const writer = new CommitWriter(parts.log, parts.index, { health, folder })
     const index = new NodeIndex(parts.index)
     const own = await openStream(parts, { writer, index, ordinal: STORE_STREAM, name: '' })
     const store = new LevelDbStore(parts, { writer, index, own })
     await store.#load()
     if (parts.check === 'report')
-      writer.refuseWrites(corruptionError('the store was opened for a check, not for writing'))
+      health.refuse({ cause: 'check', error: corruptionError('the store was opened for a check, not for writing') })
+    store.#watch.start()
     return store
   }
 
@@ -85,7 +92,12 @@ export class LevelDbStore implements Store {
     this.#records = new LevelDbRecords(writer, own.stream)
     const ordinalOf = (name: string) => this.#openFrontier(name).stream.ordinal
     this.#documents = new LevelDbDocuments(parts.documents, writer)
+    this.#watch = new StoreWatch(parts)
     this.#held = new LevelDbHeldStore({ database: parts.held, writer, limits: parts.heldLimits, ordinalOf })
+  }
+
+  get health(): StoreHealth {
+    return this.#parts.health
   }
 
   get records(): Records {
@@ -139,15 +151,16 @@ export class LevelDbStore implements Store {
 
   async diskBytes(): Promise<number> {
     this.#writer.mutex.assertOpen()
-    const { folder, log, index, held, documents } = this.#parts
+    const { guard, log, index, held, documents } = this.#parts
     const sizes = [log, index, held, documents].map(database => folderBytes(database.path))
-    const all = await Promise.all([...sizes, fileBytes(path.join(folder, 'store.json'))])
+    const all = await Promise.all([...sizes, fileBytes(path.join(guard.path, 'store.json'))])
     return all.reduce((sum, bytes) => sum + bytes, 0)
   }
 
   close(): Promise<void> {
     return this.#writer.mutex.close(async () => {
       const { log, index, held, documents, onClosed } = this.#parts
+      this.#watch.stop()
       await Promise.all([this.#held.close(), this.#documents.close()])
       try {
         // Acknowledged data is durable without this. The flush saves the next open the check of the

@@ -11,8 +11,10 @@ import { ReplicaError } from '../../base/errors.ts'
 import { HELD_LIMITS } from '../../base/limits.ts'
 import type { HeldLimits } from '../quota.ts'
 import type { Store } from '../store.ts'
+import { StoreHealth } from '../store-health.ts'
 import { corruptionError } from '../validate.ts'
 import { type Database, type DatabaseOptions, databaseExists, openDatabase } from './database.ts'
+import { FolderGuard } from './guard/folder-guard.ts'
 import { LevelDbStore, type StoreParts } from './leveldb-store.ts'
 import { rebuildHint } from './recovery.ts'
 import { tableFaults } from './sstable-check.ts'
@@ -99,8 +101,8 @@ export async function createLevelDb(folder: string, options: LevelDbOptions = {}
   await fs.mkdir(folder, { recursive: true })
   if ((await readStoreFile(folder)) !== undefined) throw exists(folder)
   const id = crypto.randomBytes(16)
-  return openAll({ folder, id, options }, async name => {
-    const database = await openDatabase(path.join(folder, name), { ...settings[name], create: true })
+  return openAll({ folder, id, options }, async (name, { location, shownPath }) => {
+    const database = await openDatabase(location, { ...settings[name], create: true, shownPath })
     // Without store.json, an earlier create did not finish, or store.json was removed. Only an
     // empty database may be used.
     const all = { gte: Buffer.alloc(0), lt: Buffer.alloc(64, 0xff), limit: 1 }
@@ -135,20 +137,22 @@ export async function openLevelDbWith(open: OpenDatabase, folder: string, option
     }
     throw corruptionError(`store.json is missing in ${folder}`, { hint: restoreHint })
   }
-  return openAll({ folder, id, options }, async name => {
-    const location = path.join(folder, name)
+  return openAll({ folder, id, options }, async (name, { location, shownPath }) => {
     // Only a completely missing index/ is rebuilt. A store of a program without documents does not
     // have documents/, nor a node that links any.
     const create = (name === 'index' || name === 'documents') && !(await pathExists(location))
     if (!create && !(await databaseExists(location))) {
-      throw corruptionError(`${location} is missing or damaged`, { hint: name === 'index' ? rebuildHint : restoreHint })
+      throw corruptionError(`${shownPath} is missing or damaged`, {
+        hint: name === 'index' ? rebuildHint : restoreHint,
+      })
     }
-    const database = await open(location, { ...settings[name], create })
+    const database = await open(location, { ...settings[name], create, shownPath })
     const faults = await tableFaults(database.tables())
     if (faults.length === 0) return database
     await database.close()
     const hint = name === 'index' ? `; ${rebuildHint}` : ''
-    throw corruptionError(`tables are damaged: ${faults.slice(0, 5).join('; ')}${hint}`, { files: faults.length })
+    const named = faults.slice(0, 5).join('; ').replaceAll(location, shownPath)
+    throw corruptionError(`tables are damaged: ${named}${hint}`, { files: faults.length })
   })
 }
 
@@ -165,24 +169,41 @@ const openFolders = new Set<string>()
 
 async function openAll(
   { folder, id, options }: { folder: string; id: Uint8Array; options: LevelDbOptions },
-  open: (name: DatabaseName) => Promise<Database>,
+  open: (name: DatabaseName, at: { location: string; shownPath: string }) => Promise<Database>,
 ): Promise<Store> {
   const real = await fs.realpath(folder)
   if (openFolders.has(real)) {
     throw new ReplicaError('ERR_STORE_LOCKED', `the store in ${folder} is already open in this process`)
   }
   openFolders.add(real)
+  const guard = guardOf(real)
   const opened: Partial<Record<DatabaseName, Database>> = {}
   try {
-    for (const name of names) opened[name] = await open(name)
+    for (const name of names)
+      opened[name] = await open(name, { location: path.join(guard.path, name), shownPath: path.join(folder, name) })
+    guard.remember()
     const { log, index, held, documents } = opened as Record<DatabaseName, Database>
     const { check = 'strict', heldLimits = HELD_LIMITS } = options
-    const onClosed = () => void openFolders.delete(real)
-    const parts: StoreParts = { folder, id, log, index, held, documents, check, heldLimits, onClosed }
+    const onClosed = () => {
+      guard.close()
+      openFolders.delete(real)
+    }
+    const health = new StoreHealth()
+    const parts: StoreParts = { id, guard, health, log, index, held, documents, check, heldLimits, onClosed }
     return await LevelDbStore.load(parts)
   } catch (error) {
     for (const database of Object.values(opened)) await database.close()
+    guard.close()
     openFolders.delete(real)
+    throw error
+  }
+}
+
+function guardOf(folder: string): FolderGuard {
+  try {
+    return new FolderGuard(folder)
+  } catch (error) {
+    openFolders.delete(folder)
     throw error
   }
 }
