@@ -171,7 +171,7 @@ test('versions are exact and the lock file agrees, without naming where packages
 })
 
 test('the types say which TypeScript and which Node types they need', () => {
-  assert.equal(manifest.peerDependencies, { '@types/node': '>=20', typescript: '>=5.7' })
+  assert.equal(manifest.peerDependencies, { '@types/node': '>=20', pg: '>=8.16', typescript: '>=5.7' })
   for (const name of Object.keys(manifest.peerDependencies))
     assert.is(manifest.peerDependenciesMeta[name].optional, true, name)
 })

@@ -78,6 +78,10 @@ export const CODES = {
   ERR_STORE_IO: { exit: 4, close: 4500 },
   ERR_STORE_CLOSED: { exit: 4, close: 4500 },
   ERR_STORE_REPLACED: { exit: 4, close: 4500 },
+  ERR_STORE_BEHIND: { exit: 4, close: 4500 },
+  ERR_STORE_UNKNOWN: { exit: 4, close: 4500 },
+  ERR_STORE_FENCED: { exit: 4, close: 4500 },
+  ERR_STORE_ASYNC: { exit: 4 },
   // Sync.
   ERR_SYNC_FRAME: { exit: 3, close: 4400 },
   ERR_SYNC_VERSION: { exit: 3, close: 4406 },

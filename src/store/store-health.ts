@@ -8,9 +8,10 @@ import { ReplicaError } from '../base/errors.ts'
 /**
  * Why writes are refused, the weakest first. `space`: the disk is nearly full; writes are allowed
  * again when there is room. `failed`: a write failed; the store must be opened again. `check`: the
- * store was opened for a check only. `folder`: its folder was replaced, removed or opened elsewhere.
+ * store was opened for a check only. `folder`: its folder was replaced, removed or opened
+ * elsewhere. `fenced`: its database lost acknowledged commits.
  */
-const CAUSES = ['space', 'failed', 'check', 'folder'] as const
+const CAUSES = ['space', 'failed', 'check', 'folder', 'fenced'] as const
 
 /** The cause and the error with which writes are refused. */
 export interface WriteRefusal {

@@ -251,7 +251,9 @@ export interface FrontierStore extends NodeReader {
    * @throws TypeError for more than 1024 nodes or 8 MiB, a parent that is neither stored nor
    *   earlier in `nodes`, a node that is stored or occurs twice, or changes that `Records.write`
    *   rejects
-   * @throws ReplicaError ERR_STORE_IO if the write fails or an earlier one failed
+   * @throws ReplicaError ERR_STORE_IO if the write fails or an earlier one failed; of a shared
+   *   store also ERR_STORE_BEHIND if another process wrote first, which changes nothing, and
+   *   ERR_STORE_UNKNOWN if the outcome can't be found out
    */
   commit(nodes: readonly NodeEntry[], records?: readonly RecordChange[]): Promise<number>
 }
@@ -353,10 +355,36 @@ export interface Fault {
 }
 
 /**
+ * A change that another process made, after it is visible here: nodes were appended, texts of nodes
+ * or held nodes of a frontier changed, records changed, or a frontier was added.
+ */
+export type ForeignChange =
+  | { readonly kind: 'log' | 'texts' | 'held' | 'frontier'; readonly frontier: string }
+  | { readonly kind: 'records'; readonly keys: readonly string[] }
+
+/** Coordination of several processes that have one store open. */
+export interface StoreSharing {
+  /**
+   * Runs a task while no other process runs one under the same name. Before it starts, everything
+   * that other processes wrote is visible here, and their changes were reported. Tasks of one name
+   * must not be nested.
+   * @throws ReplicaError ERR_STORE_LOCKED if another process keeps the name for a minute
+   */
+  exclusive<T>(name: string, task: () => Promise<T>): Promise<T>
+  /**
+   * Calls `listener` after each change that another process made. It must not throw.
+   * @returns a function that unsubscribes
+   */
+  subscribe(listener: (change: ForeignChange) => void): () => void
+}
+
+/**
  * A store engine: the logs of its frontiers, held nodes and records. One process has a store open
- * at a time.
+ * at a time, unless the engine has `sharing`.
  */
 export interface Store {
+  /** Coordination with other processes; undefined if one process has the store open at a time. */
+  readonly sharing?: StoreSharing
   /**
    * 16 random bytes, made when the store is created. A cursor is valid only for the store with the
    * same id.
