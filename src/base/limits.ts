@@ -118,6 +118,10 @@ export const SOCKET_LIMITS = {
   closeMsMax: 5_000,
   /** Count: connections to a hub → HTTP status 503, or the TCP connection is dropped. */
   connectionsMax: 1_200,
+  /** Count: the same where the process may open few files → HTTP status 503, as above. */
+  connectionsMin: 8,
+  /** Count: open files that a hub leaves to its store and itself → connectionsMax is reduced. */
+  reservedFiles: 64,
   /** Count: connections to a hub before the client proof → HTTP status 503. */
   unprovenMax: 64,
   /** Count: the same, per client address → HTTP status 503. */
@@ -138,8 +142,16 @@ export const SOCKET_LIMITS = {
 export const LINK_LIMITS = {
   /** ms: shortest reconnect delay (exponential backoff) → no error: lower bound. */
   retryMsMin: 500,
-  /** ms: longest reconnect delay → no error: the backoff stops growing. */
-  retryMsMax: 60_000,
+  /**
+   * ms: longest reconnect delay to a peer that can't be reached → no error: the backoff stops
+   * growing.
+   */
+  retryMsMax: 4_000,
+  /**
+   * ms: the same where a person must act first, and to a peer without a free place → no error: the
+   * backoff stops growing.
+   */
+  patientMsMax: 60_000,
   /**
    * ms: longest delay while the peer has not registered this side → no error: the backoff stops
    * growing.
@@ -161,6 +173,10 @@ export const LINK_LIMITS = {
   recordMsMin: 1_000,
   /** ms: graceful shutdown of the channels of a link → the connection is cut. */
   drainMsMax: 8_000,
+  /** ms: interval at which the links look at the clock → no error: fixed interval. */
+  clockMs: 1_000,
+  /** ms: by which that look is late → the process was suspended: every link is dialed again. */
+  suspendedMsMin: 5_000,
   /** Count: keys in the record of a peer whose nodes it holds → further keys are left out. */
   heldKeysMax: 16,
 } as const

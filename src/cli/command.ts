@@ -23,6 +23,8 @@ export interface Context {
     readonly pid: number
     readonly node: string
     readonly residentBytes?: () => number
+    /** Files that this process may open; undefined if unknown. */
+    readonly openFilesMax?: number | undefined
     /** Registers a callback for SIGHUP. Returns a function that removes it. */
     readonly onReload?: (reload: () => void) => () => void
   }

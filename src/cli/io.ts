@@ -39,7 +39,8 @@ export interface Io {
 export function streamSink(stream: Writable & { isTTY?: boolean; columns?: number }): OutputStream {
   let failure: Error | undefined
   const fail = (error: unknown): void => {
-    failure ??= outputError(error)
+    // A terminal that was closed fails with EIO.
+    failure ??= hasErrno(error, 'EIO') ? closedError() : outputError(error)
   }
   stream.on('error', fail)
   const isOver = (): boolean => failure !== undefined || stream.destroyed
@@ -88,10 +89,14 @@ export function fileSink(descriptor: number): OutputStream {
   }
 }
 
+function closedError(): OutputClosed {
+  return new OutputClosed('the reader closed the output')
+}
+
 /** Converts an output error: a closed reader is OutputClosed, all others are ERR_STORE_IO. */
 function outputError(error: unknown): Error {
   if (!(error instanceof Error) || hasErrno(error, 'EPIPE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_PREMATURE_CLOSE'))
-    return new OutputClosed('the reader closed the output')
+    return closedError()
   return new ReplicaError('ERR_STORE_IO', `can't write the output: ${error.message}`, { cause: error })
 }
 

@@ -28,8 +28,18 @@ function stop(): void {
 }
 
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, stop)
+/** Standard streams that are a terminal. */
+const terminals = [0, 1, 2].filter(descriptor => isatty(descriptor))
+
+/** The terminals that were closed: their descriptors no longer are one. */
+function closedTerminals(): number[] {
+  return terminals.filter(descriptor => !isatty(descriptor))
+}
+
 process.on('SIGHUP', () => {
-  if (reloaders.size === 0) stop()
+  // The system sends SIGHUP when the terminal closes; an operator sends it to reload.
+  // The system and the shell may both send it, so a second one is not the wish to end at once.
+  if (reloaders.size === 0 || closedTerminals().length > 0) return controller.signal.aborted ? undefined : stop()
   for (const reload of reloaders) reload()
 })
 
@@ -40,6 +50,18 @@ for (const name of ['uncaughtException', 'unhandledRejection'] as const) {
   })
 }
 
+/** Returns the limit of open files of this process; undefined where the system does not show it. */
+function openFilesMax(): number | undefined {
+  let limits: string
+  try {
+    limits = fs.readFileSync('/proc/self/limits', 'utf8')
+  } catch {
+    return undefined
+  }
+  const found = /^Max open files\s+([0-9]+)/m.exec(limits)
+  return found === null ? undefined : Number(found[1])
+}
+
 const exit = await runProgram(process.argv.slice(2), {
   io: { stdin: streamSource(isatty(0), () => process.stdin, controller.signal), stdout, stderr },
   cwd: process.cwd(),
@@ -47,6 +69,7 @@ const exit = await runProgram(process.argv.slice(2), {
   runtime: {
     pid: process.pid,
     node: process.versions.node,
+    openFilesMax: openFilesMax(),
     residentBytes: () => process.memoryUsage.rss(),
     onReload: reload => {
       reloaders.add(reload)
@@ -57,4 +80,6 @@ const exit = await runProgram(process.argv.slice(2), {
 })
 // A failed write to stdout was already reported and is in the exit code.
 await Promise.allSettled([stdout.flush(), stderr.flush()])
+// Node aborts at the exit if it can't restore the settings of a terminal that was closed.
+for (const descriptor of closedTerminals()) fs.closeSync(descriptor)
 process.exit(exit)

@@ -21,9 +21,11 @@ import type { SessionConfig } from '../sync/connection.ts'
 import { EventLoopBudget } from '../transport/scheduler.ts'
 import { type ReplicaPort, Session } from '../transport/session.ts'
 import { SocketServer, type WebSocketConnection } from '../transport/websocket-link.ts'
+import { connectionPlaces } from './connection-places.ts'
 import { HttpHandler } from './http-handler.ts'
+import { checkTlsPair, type TlsPair } from './tls-pair.ts'
 
-const { connectionsMax, unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
+const { unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
 const { bodyMsMax } = SOCKET_LIMITS
 const DRAIN_MS = 10_000
 const TIMEOUT_CHECK_MS = 1_000
@@ -43,7 +45,7 @@ export interface HubOptions extends OpenOptions {
    * PEM texts. With them the hub terminates TLS itself, and sessions are bound to the TLS
    * connection.
    */
-  readonly tls?: { readonly cert: string; readonly key: string }
+  readonly tls?: TlsPair
   /** Public address, `ws://…` or `wss://…`; default the address on which it listens. */
   readonly url?: string
   /**
@@ -51,6 +53,11 @@ export interface HubOptions extends OpenOptions {
    * `process`.
    */
   readonly residentBytes?: () => number
+  /**
+   * Files that this process may open. A hub accepts fewer connections than that, so that its store
+   * can always open files. Default: no such limit.
+   */
+  readonly openFilesMax?: number
 }
 
 /**
@@ -72,6 +79,8 @@ export class Hub {
   readonly #sessions = new Set<Session>()
   readonly #http: HttpHandler
   readonly #port: ReplicaPort
+  /** Connections that it accepts. */
+  readonly #places: number
   /** Handshakes without a proven key, by client address. */
   readonly #unproven = new Map<string, number>()
   /** The last response of each connection. */
@@ -104,7 +113,8 @@ export class Hub {
     }
     this.#server =
       options.tls === undefined ? http.createServer(limits) : https.createServer({ ...limits, ...options.tls })
-    this.#server.maxConnections = connectionsMax
+    this.#places = connectionPlaces(options.openFilesMax)
+    this.#server.maxConnections = this.#places
     this.#server.on('connection', socket => this.#onConnection(socket))
     this.#server.on('request', (request, response) => {
       this.#responses.set(request.socket, response)
@@ -119,9 +129,10 @@ export class Hub {
   /**
    * Opens the replica and listens.
    * @throws ReplicaError as Replica.open; ERR_PEER_URL for a `url` that a peer could not register;
-   * ERR_USAGE if the hub cannot listen on the address
+   * ERR_USAGE if the hub cannot listen on the address, or cannot use the certificate and the key
    */
   static async listen(options: HubOptions): Promise<Hub> {
+    if (options.tls !== undefined) checkTlsPair(options.tls)
     // A peer that registers this hub decides whether it accepts a plain address.
     if (options.url !== undefined) checkPeerUrl(options.url, { allowPlain: true })
     const replica = newReplica(await openParts(options), { mergeObserver: velaMergeObserver, ...options })
@@ -143,6 +154,11 @@ export class Hub {
     return this.#context.address ?? ''
   }
 
+  /** The port on which it listens. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo | null)?.port ?? 0
+  }
+
   /** Inbound sessions that are open. */
   get sessions(): number {
     return this.#sessions.size
@@ -160,6 +176,16 @@ export class Hub {
   async reload(): Promise<void> {
     await this.#context.reload()
     this.#outbound.retry()
+  }
+
+  /**
+   * Uses another certificate and key for new connections. Open connections go on.
+   * @throws ReplicaError ERR_USAGE for a pair that cannot be used; the hub then keeps the former one
+   */
+  renewTls(pair: TlsPair): void {
+    checkTlsPair(pair)
+    if (!(this.#server instanceof https.Server)) throw new TypeError('this hub does not terminate TLS')
+    this.#server.setSecureContext({ cert: pair.cert, key: pair.key })
   }
 
   /**
@@ -214,7 +240,7 @@ export class Hub {
     const address = request.socket.remoteAddress ?? 'unknown'
     const ofAddress = this.#unproven.get(address) ?? 0
     const isFull = this.#unprovenCount >= unprovenMax || ofAddress >= unprovenPerAddressMax
-    if (this.#draining || isFull || this.#sessions.size >= connectionsMax)
+    if (this.#draining || isFull || this.#sessions.size >= this.#places)
       return refuse(socket, '503 Service Unavailable')
     if (!SocketServer.wants(request)) return refuse(socket, '400 Bad Request')
     this.#unproven.set(address, ofAddress + 1)

@@ -9,12 +9,12 @@ import type { NetworkHooks } from '../../src/replica/links/backoff.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { FRONTIER, NOW } from './drafts.ts'
 
-const { reopenMsMin, reopenMsMax, drainMsMax, recordMsMin } = LINK_LIMITS
+const { reopenMsMin, reopenMsMax, drainMsMax, recordMsMin, clockMs } = LINK_LIMITS
 const { handshakeMsMax, idleMsMax } = SOCKET_LIMITS
 /** Random numbers are 0.5 here, so a channel is reopened after exactly this time. */
 const REOPEN_MS = (reopenMsMin + reopenMsMax) / 2
 /** Timers other than retries. */
-const OTHERS = [drainMsMax, recordMsMin, handshakeMsMax, idleMsMax, REOPEN_MS]
+const OTHERS = [drainMsMax, recordMsMin, clockMs, handshakeMsMax, idleMsMax, REOPEN_MS]
 
 /** Timers of a hub's links, fired by hand. */
 export class Alarms {

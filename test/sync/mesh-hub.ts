@@ -140,6 +140,7 @@ export class MeshHub {
     return {
       random: () => random.next(),
       elapsed: () => this.#world.now,
+      wallMs: () => this.#world.now,
       setTimer: (ms, ring) => setTimer(ms, () => disk.isGone || ring()),
       // Each hub stands for a process of its own whose few channels are not paced: pacing goes by the machine's clock.
       microsPerChannel: 0,

@@ -3,15 +3,18 @@
 
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
-import { type ExitCode, ReplicaError } from '../../base/errors.ts'
-import { aborted } from '../../base/signal.ts'
+import { type ExitCode, hasCode, ReplicaError } from '../../base/errors.ts'
+import type { Hub } from '../../hub/hub.ts'
+import type { TlsPair } from '../../hub/tls-pair.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context } from '../command.ts'
 import { connectHub } from '../control/control-client.ts'
 import { ControlServer } from '../control/control-server.ts'
 import { fileError } from '../error-hints.ts'
 import { findStore, retryWhileLocked } from '../find-store.ts'
-import { usage } from '../terminal/output.ts'
+import type { RunningHub } from '../hub-keeper.ts'
+import { OutputClosed } from '../io.ts'
+import { type Output, usage } from '../terminal/output.ts'
 
 const serve: Command = {
   name: 'serve',
@@ -20,7 +23,8 @@ const serve: Command = {
   summary: 'run a hub: let others push, pull and clone',
   about: [
     'Prints one line when it listens and runs until SIGTERM or SIGINT, which start a graceful shutdown; a second signal ends the process at once. The same port serves HTTP: GET /healthz, /metrics, /entries and more.',
-    'The hub follows peers registered with --live: it keeps one connection to each and reconnects. SIGHUP reloads the registries and reconnects at once.',
+    'The hub follows peers registered with --live: it keeps one connection to each and reconnects. SIGHUP reloads the registries and the TLS certificate, and reconnects at once.',
+    'If a write fails, for example because the disk is full, the hub serves reads and opens the store again as soon as the cause is gone. If the folder of the store is replaced or removed, the hub stops with exit code 4.',
     'All other commands still work in the same folder: they run inside the hub.',
     'Only registered keys may write. Anyone may read, unless --read registered is given.',
   ],
@@ -47,39 +51,89 @@ export const SERVE_COMMANDS: readonly Command[] = [serve]
 const DEFAULT_ADDRESS = '127.0.0.1:7777'
 
 async function runServe(context: Context, args: Args): Promise<ExitCode> {
-  const { out, signal, cwd, dir, runtime, runInside } = context
+  const { out, signal, cwd, dir, runtime } = context
   const options = await hubOptions(cwd, args)
   const location = await findStore({ cwd, dir })
+  // A log that can't be written, for example because its reader ended, does not stop the hub.
+  const tell = (...lines: string[]): void => void out.notice(lines).catch(() => {})
+  const { HubKeeper } = await import('../hub-keeper.ts')
+  const listening = { ...options }
+  const open = async (): Promise<RunningHub> => {
+    const running = await openHub(context, { ...listening, location, tell })
+    listening.port = running.hub.port
+    return running
+  }
+  const keeper = await HubKeeper.start({ location, signal, open, tell })
+  const { hub } = keeper
+  const reload = async (): Promise<void> => {
+    try {
+      await keeper.hub?.reload()
+      tell('the registries were reloaded')
+    } catch (error) {
+      tell(`can't reload the registries: ${messageOf(error)}`)
+    }
+    try {
+      listening.tls = await readTls(cwd, args)
+      if (listening.tls === undefined) return
+      keeper.hub?.renewTls(listening.tls)
+      tell('the TLS certificate was reloaded')
+    } catch (error) {
+      tell(`can't reload the TLS certificate, the former one stays in use: ${messageOf(error)}`)
+    }
+  }
+  const forget = runtime.onReload?.(() => void reload())
+  try {
+    await announce(hub!, { out, pid: runtime.pid, tell })
+    await keeper.run()
+  } finally {
+    forget?.()
+  }
+  return 0
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** Prints where the hub listens. Without a reader of stdout the hub serves all the same. */
+async function announce(hub: Hub, to: { out: Output; pid: number; tell: (line: string) => void }): Promise<void> {
+  const { url, replica } = hub
+  const { hubId, key } = replica
+  try {
+    await to.out.done({
+      fields: { url, hub_id: hubId, public_key: key.publicKey, pid: to.pid },
+      lines: [`listening on ${url}  ${hubId}  key ${key.publicKey}`],
+    })
+  } catch (error) {
+    if (!(error instanceof OutputClosed) && !hasCode(error, 'ERR_STORE_IO')) throw error
+    to.tell(`${error.message}; the hub listens on ${url}`)
+  }
+}
+
+type OpenHubOptions = HubListenOptions & { readonly location: string; readonly tell: (line: string) => void }
+
+async function openHub({ signal, runtime, runInside }: Context, options: OpenHubOptions): Promise<RunningHub> {
+  const { location, tell, tls, ...rest } = options
   const { Hub } = await import('../../hub/hub.ts')
   const hub = await retryWhileLocked(signal, async () => {
     await refuseSecondHub(location, signal)
     return Hub.listen({
-      ...options,
+      ...rest,
+      ...(tls === undefined ? {} : { tls }),
       ...(runtime.residentBytes === undefined ? {} : { residentBytes: runtime.residentBytes }),
+      ...(runtime.openFilesMax === undefined ? {} : { openFilesMax: runtime.openFilesMax }),
       location,
-      onEvent: ({ kind, message }) => void out.notice([`${kind}: ${message}`]),
+      onEvent: ({ kind, message }) => tell(`${kind}: ${message}`),
     })
   })
-  const reload = (): void => {
-    hub.reload().then(
-      () => out.notice(['the registries were reloaded']),
-      (error: Error) => out.notice([`can't reload the registries: ${error.message}`]),
-    )
-  }
-  const forget = runtime.onReload?.(reload)
   try {
     const host = { replica: hub.replica, location, servedAt: hub.url, runtime }
-    await using _control = await ControlServer.open(location, (request, session) => runInside(request, host, session))
-    await out.done({
-      fields: { url: hub.url, hub_id: hub.replica.hubId, public_key: hub.replica.key.publicKey, pid: runtime.pid },
-      lines: [`listening on ${hub.url}  ${hub.replica.hubId}  key ${hub.replica.key.publicKey}`],
-    })
-    await aborted(signal)
-  } finally {
-    forget?.()
+    const control = await ControlServer.open(location, (request, session) => runInside(request, host, session))
+    return { hub, control }
+  } catch (error) {
     await hub.close()
+    throw error
   }
-  return 0
 }
 
 /** @throws ReplicaError ERR_STORE_LOCKED if a hub already serves the store */
@@ -92,40 +146,51 @@ async function refuseSecondHub(location: string, signal: AbortSignal): Promise<v
   })
 }
 
-interface HubOptions {
+interface HubListenOptions {
   readonly host: string
-  readonly port: number
+  port: number
   readonly read: 'anyone' | 'registered'
   readonly url?: string
-  readonly tls?: { cert: string; key: string }
+  tls?: TlsPair | undefined
 }
 
-async function hubOptions(cwd: string, args: Args): Promise<HubOptions> {
+async function hubOptions(cwd: string, args: Args): Promise<HubListenOptions> {
   const read = args.text('read') ?? 'anyone'
   if (read !== 'anyone' && read !== 'registered')
     throw usage(`--read must be anyone or registered, not ${JSON.stringify(read)}`)
-  const cert = args.text('tls-cert')
-  const key = args.text('tls-key')
-  if ((cert === undefined) !== (key === undefined)) throw usage('--tls-cert and --tls-key must be given together')
   const url = args.text('url')
   return {
     ...readAddress(args.text('listen') ?? DEFAULT_ADDRESS),
     read,
     ...(url === undefined ? {} : { url }),
-    ...(cert === undefined || key === undefined ? {} : { tls: await readPair(cwd, { cert, key }) }),
+    tls: await readTls(cwd, args),
   }
 }
 
-async function readPair(cwd: string, files: { cert: string; key: string }): Promise<{ cert: string; key: string }> {
-  const read = async (name: string): Promise<string> => {
-    const file = path.resolve(cwd, name)
-    try {
-      return await fs.readFile(file, 'utf8')
-    } catch (error) {
-      throw fileError(error, file)
-    }
+/** Reads the files of --tls-cert and --tls-key. @throws ReplicaError ERR_USAGE that names the files */
+async function readTls(cwd: string, args: Args): Promise<TlsPair | undefined> {
+  const files = { cert: args.text('tls-cert'), key: args.text('tls-key') }
+  if ((files.cert === undefined) !== (files.key === undefined))
+    throw usage('--tls-cert and --tls-key must be given together')
+  if (files.cert === undefined || files.key === undefined) return undefined
+  const pair = { cert: await readText(cwd, files.cert), key: await readText(cwd, files.key) }
+  const { checkTlsPair } = await import('../../hub/tls-pair.ts')
+  try {
+    checkTlsPair(pair)
+  } catch (error) {
+    if (!hasCode(error, 'ERR_USAGE')) throw error
+    throw usage(`${error.message} (--tls-cert ${files.cert}, --tls-key ${files.key})`)
   }
-  return { cert: await read(files.cert), key: await read(files.key) }
+  return pair
+}
+
+async function readText(cwd: string, name: string): Promise<string> {
+  const file = path.resolve(cwd, name)
+  try {
+    return await fs.readFile(file, 'utf8')
+  } catch (error) {
+    throw fileError(error, file)
+  }
 }
 
 /** Parses `127.0.0.1:7777`, `[::1]:0`, `:7777` or `7777`. @throws ReplicaError ERR_USAGE */

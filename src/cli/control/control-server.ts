@@ -50,10 +50,13 @@ export class ControlServer {
     session.run(isFull ? refuseBusy : run).finally(() => this.#sessions.delete(session))
   }
 
-  /** Stops to accept commands, aborts the running ones and waits until they have ended. */
-  async close(): Promise<void> {
+  /**
+   * Stops to accept commands, aborts the running ones and waits until they have ended. With
+   * `keepsSocket` it changes nothing in the folder of the store.
+   */
+  async close({ keepsSocket = false }: { readonly keepsSocket?: boolean } = {}): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
-    await this.#socketPath.remove()
+    if (!keepsSocket) await this.#socketPath.remove()
     for (const session of this.#sessions) session.abort()
     // A suspended shell does not read output; its command must not block the shutdown.
     const timer = setTimeout(() => {

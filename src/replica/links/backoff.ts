@@ -6,7 +6,7 @@ import { LINK_LIMITS, LIVE_LIMITS } from '../../base/limits.ts'
 import { type SetTimer, systemTimer } from '../../base/timer.ts'
 import { connect } from '../../transport/websocket-link.ts'
 
-const { retryMsMin, retryMsMax, refusedMsMax, reopenMsMin, reopenMsMax } = LINK_LIMITS
+const { retryMsMin, retryMsMax, patientMsMax, refusedMsMax, reopenMsMin, reopenMsMax } = LINK_LIMITS
 
 export interface NetworkHooks {
   readonly dial: typeof connect
@@ -15,6 +15,8 @@ export interface NetworkHooks {
   readonly random: () => number
   /** Monotonic milliseconds. */
   readonly elapsed: () => number
+  /** Milliseconds of a clock that also runs while the process or the machine is suspended. */
+  readonly wallMs: () => number
   /** Microseconds that each live channel adds between two rounds of one channel. */
   readonly microsPerChannel: number
 }
@@ -24,6 +26,7 @@ export const NETWORK_HOOKS: NetworkHooks = {
   setTimer: systemTimer,
   random: Math.random,
   elapsed: () => performance.now(),
+  wallMs: Date.now,
   microsPerChannel: LIVE_LIMITS.paceMicrosPerChannel,
 }
 
@@ -37,10 +40,18 @@ const UNREGISTERED: readonly ErrorCode[] = ['ERR_SYNC_FORBIDDEN', 'ERR_FRONTIER_
  * with full jitter above the minimum, so that clients don't reconnect at once.
  */
 export function reconnectDelayMs(failures: number, error: unknown, random: () => number): number {
-  if (hasCode(error, ...LASTING)) return retryMsMax * (0.75 + random() / 4)
-  const longest = hasCode(error, ...UNREGISTERED) ? refusedMsMax : retryMsMax
+  if (hasCode(error, ...LASTING)) return patientMsMax * (0.75 + random() / 4)
+  const longest = hasCode(error, ...UNREGISTERED) ? refusedMsMax : longestMs(error)
   const most = Math.min(longest, retryMsMin * 2 ** Math.min(failures + 1, 16))
   return retryMsMin + random() * (most - retryMsMin)
+}
+
+/**
+ * Many clients at once would keep a full peer busy with handshakes. A peer that can't be reached
+ * costs little, and the link is back soon after the peer.
+ */
+function longestMs(error: unknown): number {
+  return hasCode(error, 'ERR_SYNC_BUSY') ? patientMsMax : retryMsMax
 }
 
 /**

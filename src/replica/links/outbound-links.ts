@@ -8,9 +8,11 @@ import type { ReplicaPort } from '../../transport/session.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import type { NetworkHooks } from './backoff.ts'
 import { PeerLink, type Subscription } from './peer-link.ts'
+import { SuspensionWatch } from './suspension-watch.ts'
 
 export class OutboundLinks {
   readonly #parts: { context: ReplicaContext; port: ReplicaPort; network: NetworkHooks }
+  readonly #suspensions: SuspensionWatch
   readonly #links = new Map<string, PeerLink>()
   #unsubscribe: () => void = () => {}
   #planning: Promise<void> = Promise.resolve()
@@ -20,6 +22,7 @@ export class OutboundLinks {
 
   constructor(parts: { context: ReplicaContext; port: ReplicaPort; network: NetworkHooks }) {
     this.#parts = parts
+    this.#suspensions = new SuspensionWatch(parts.network, () => this.#reconnect())
   }
 
   /** Number of links. */
@@ -28,6 +31,7 @@ export class OutboundLinks {
   }
 
   start(): void {
+    this.#suspensions.start()
     this.#unsubscribe = this.#parts.context.subscribe(() => this.#changed())
     this.#changed()
   }
@@ -40,9 +44,14 @@ export class OutboundLinks {
   /** Ends all links gracefully within `drainMsMax` and dials no more. */
   async stop(): Promise<void> {
     this.#isOver = true
+    this.#suspensions.stop()
     this.#unsubscribe()
     await Promise.all([...this.#links.values()].map(link => link.stop()))
     await this.#planning
+  }
+
+  #reconnect(): void {
+    for (const link of this.#links.values()) link.reconnect()
   }
 
   #changed(): void {

@@ -81,6 +81,12 @@ export class PeerLink {
     for (const { channel } of this.#carried.values()) channel?.retry()
   }
 
+  /** Ends the present connection, which may be lost without a sign, and dials again. */
+  reconnect(): void {
+    this.#cut.abort()
+    this.retry()
+  }
+
   /** Ends all channels gracefully, within a bounded time, and then the connection. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
