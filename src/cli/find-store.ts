@@ -8,8 +8,8 @@ import * as fs from 'node:fs/promises'
 import * as os from 'node:os'
 import * as path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { CLI_LIMITS } from '../base/cli-limits.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
-import { CLI_LIMITS } from '../base/limits.ts'
 
 export const STORE_FOLDER = '.replica'
 

@@ -4,8 +4,8 @@
 
 import * as fs from 'node:fs'
 import { addAbortSignal, type Readable, type Writable } from 'node:stream'
+import { CLI_LIMITS } from '../base/cli-limits.ts'
 import { ReplicaError } from '../base/errors.ts'
-import { CLI_LIMITS } from '../base/limits.ts'
 import { hasErrno } from './error-hints.ts'
 
 /** The reader closed stdout (`replica log | head`): the command stops without a message. */

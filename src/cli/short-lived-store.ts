@@ -4,8 +4,8 @@
 
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { CLI_LIMITS } from '../base/cli-limits.ts'
 import { hasCode } from '../base/errors.ts'
-import { CLI_LIMITS } from '../base/limits.ts'
 import type { Replica } from '../replica/replica.ts'
 import { changeToken } from '../store/leveldb/change-detector.ts'
 

@@ -180,7 +180,7 @@ export class Hub {
 
   /**
    * Uses another certificate and key for new connections. Open connections go on.
-   * @throws ReplicaError ERR_USAGE for a pair that cannot be used; the hub then keeps the former one
+   * @throws ReplicaError ERR_USAGE for a pair that cannot be used; the former one stays in use
    */
   renewTls(pair: TlsPair): void {
     checkTlsPair(pair)

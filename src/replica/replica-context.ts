@@ -224,7 +224,7 @@ export class ReplicaContext {
     return only
   }
 
-  /** Emits an alarm when the store begins to refuse writes, and a notice when it accepts them again. */
+  /** Emits an alarm when the store begins to refuse writes, and an event when it accepts them. */
   #tellHealth(refusal: WriteRefusal | undefined): void {
     if (refusal === undefined)
       return this.emit({ kind: 'session', message: 'the store accepts writes again', facts: {} })

@@ -1,5 +1,5 @@
 // Whether a store accepts writes, and the reason if it does not. The store itself keeps this state,
-// so readiness, metrics, status and alarms agree whatever call failed. Spec: protocol/store.md, T4
+// so readiness, metrics, status and alarms agree, for a failure of any call. Spec: protocol/store.md, T4
 // and T29 to T31.
 
 import { Emitter } from '../base/emitter.ts'

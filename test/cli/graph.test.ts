@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { CLI_LIMITS } from '../../src/base/limits.ts'
+import { CLI_LIMITS } from '../../src/base/cli-limits.ts'
 import { LogGraph } from '../../src/cli/terminal/graph.ts'
 
 const test = suite('cli/graph')

@@ -4,7 +4,7 @@
 import * as fs from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { CLI_LIMITS } from '../../src/base/limits.ts'
+import { CLI_LIMITS } from '../../src/base/cli-limits.ts'
 import { COMMON_OPTIONS } from '../../src/cli/command-spec.ts'
 import { COMMANDS } from '../../src/cli/command-table.ts'
 import { helpWithoutCommonOptions, overview, usageLine } from '../../src/cli/help.ts'

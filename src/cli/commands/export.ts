@@ -1,8 +1,8 @@
 // The command export: writes events and whole frontiers.
 
 import * as path from 'node:path'
+import { CLI_LIMITS } from '../../base/cli-limits.ts'
 import type { ExitCode } from '../../base/errors.ts'
-import { CLI_LIMITS } from '../../base/limits.ts'
 import { isOwn } from '../../projection/files/log-events.ts'
 import type { AbsentTexts } from '../../projection/files/snapshot.ts'
 import type { Args } from '../args.ts'

@@ -1,8 +1,8 @@
 // The commands that list nodes and journal entries of a frontier: log, show and journal.
 
 import { toHex } from '../../base/bytes.ts'
+import { CLI_LIMITS } from '../../base/cli-limits.ts'
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
-import { CLI_LIMITS } from '../../base/limits.ts'
 import type { CborValue } from '../../cbor/dag-cbor.ts'
 import type { ErasureView } from '../../replica/erase.ts'
 import type { JournalEntry } from '../../replica/journal.ts'

@@ -167,7 +167,10 @@ async function hubOptions(cwd: string, args: Args): Promise<HubListenOptions> {
   }
 }
 
-/** Reads the files of --tls-cert and --tls-key. @throws ReplicaError ERR_USAGE that names the files */
+/**
+ * Reads the files of --tls-cert and --tls-key.
+ * @throws ReplicaError ERR_USAGE that names the files
+ */
 async function readTls(cwd: string, args: Args): Promise<TlsPair | undefined> {
   const files = { cert: args.text('tls-cert'), key: args.text('tls-key') }
   if ((files.cert === undefined) !== (files.key === undefined))

@@ -3,8 +3,8 @@
 // closes it before it prints.
 // Spec: protocol/live.md, L14 to L16.
 
+import { CLI_LIMITS } from '../../base/cli-limits.ts'
 import type { ExitCode } from '../../base/errors.ts'
-import { CLI_LIMITS } from '../../base/limits.ts'
 import type { NodeView } from '../../replica/node-view.ts'
 import type { Replica } from '../../replica/replica.ts'
 import type { Args } from '../args.ts'

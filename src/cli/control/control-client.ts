@@ -3,8 +3,8 @@
 // is sent only on request of the command.
 
 import * as net from 'node:net'
+import { CLI_LIMITS } from '../../base/cli-limits.ts'
 import { type ExitCode, isErrorCode, ReplicaError } from '../../base/errors.ts'
-import { CLI_LIMITS } from '../../base/limits.ts'
 import { Deferred } from '../../base/mutex.ts'
 import { hasErrno } from '../error-hints.ts'
 import type { Io } from '../io.ts'

@@ -3,8 +3,8 @@
 // If the shell disconnects, the command is aborted. An unexpected frame ends only its own session.
 
 import * as net from 'node:net'
+import { CLI_LIMITS } from '../../base/cli-limits.ts'
 import { type ExitCode, ReplicaError } from '../../base/errors.ts'
-import { CLI_LIMITS } from '../../base/limits.ts'
 import { Deferred } from '../../base/mutex.ts'
 import { type InputStream, type Io, OutputClosed, type OutputStream, pieces } from '../io.ts'
 import { type ControlRequest, decodeRequest } from './control-client.ts'

@@ -3,8 +3,8 @@
 // are processes of the same user; lengths are still limited, and an unknown kind ends the session.
 // Spec: protocol/cli.md, "Control socket".
 
+import { CLI_LIMITS } from '../../base/cli-limits.ts'
 import { ReplicaError } from '../../base/errors.ts'
-import { CLI_LIMITS } from '../../base/limits.ts'
 
 const KINDS = {
   // Shell to hub.

@@ -7,7 +7,7 @@
 import * as fs from 'node:fs/promises'
 import * as os from 'node:os'
 import * as path from 'node:path'
-import { CLI_LIMITS } from '../../base/limits.ts'
+import { CLI_LIMITS } from '../../base/cli-limits.ts'
 import { hasErrno } from '../error-hints.ts'
 
 const SOCKET = 'control.sock'

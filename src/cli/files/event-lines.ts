@@ -1,8 +1,8 @@
 // Reads JSON Lines as a stream with one event per line, for files of any length. `readLog` reads
 // the other forms at once.
 
+import { CLI_LIMITS } from '../../base/cli-limits.ts'
 import { ReplicaError } from '../../base/errors.ts'
-import { CLI_LIMITS } from '../../base/limits.ts'
 
 const NEWLINE = 0x0a
 

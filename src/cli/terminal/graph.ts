@@ -3,7 +3,7 @@
 // whose parent is beyond the end of the list ends there. Rows wider than `graphColumnsMax` are
 // truncated and marked.
 
-import { CLI_LIMITS } from '../../base/limits.ts'
+import { CLI_LIMITS } from '../../base/cli-limits.ts'
 
 export interface GraphRow {
   /** The row with the node. */

@@ -2,7 +2,7 @@
 // is overwritten in place and is removed when the call ends. Without a terminal on stderr, or with
 // --quiet, nothing is shown.
 
-import { CLI_LIMITS } from '../../base/limits.ts'
+import { CLI_LIMITS } from '../../base/cli-limits.ts'
 import type { OutputStream } from '../io.ts'
 import { escapeText } from './escape.ts'
 import { thousands } from './layout.ts'

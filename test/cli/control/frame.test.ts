@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { CLI_LIMITS } from '../../../src/base/cli-limits.ts'
 import { hasCode } from '../../../src/base/errors.ts'
-import { CLI_LIMITS } from '../../../src/base/limits.ts'
 import { CONTROL_VERSION, decodeRequest, encodeRequest } from '../../../src/cli/control/control-client.ts'
 import { encodeFrame, type Frame, type FrameKind, FrameReader } from '../../../src/cli/control/frame.ts'
 

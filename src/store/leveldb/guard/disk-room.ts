@@ -1,5 +1,6 @@
 // The room on the disk of a store. Writes are refused while little room is left, because LevelDB
-// cannot go on after a failed write. A reserve file keeps some room for the close and the next open.
+// cannot go on after a failed write. A reserve file keeps some room for the close and the next
+// open.
 // Spec: protocol/store.md, T31.
 
 import { randomBytes } from 'node:crypto'
@@ -12,7 +13,10 @@ import { STORE_LIMITS } from '../../../base/limits.ts'
 const RESERVE = 'reserve'
 const { roomBytesMin, roomAgainBytesMin, reserveBytes } = STORE_LIMITS
 
-/** Returns the bytes that this user may still write in `folder`. @throws the error of the file system */
+/**
+ * Returns the bytes that this user may still write in `folder`.
+ * @throws the error of the file system
+ */
 export function roomIn(folder: string): number {
   const { bavail, bsize } = fs.statfsSync(folder)
   return bavail * bsize
