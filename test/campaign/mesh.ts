@@ -1,4 +1,4 @@
-// `node dist/test/campaign/mesh.js [--seeds N] [--from SEED]`: many simulations of five hubs that follow each other live through
+// `node dist/test/campaign/mesh.js [--seeds N] [--from SEED] [--texts]`: many simulations of five hubs that follow each other live through
 // faults; prints each seed that fails, with the command that repeats it, and exits with 1 when one did.
 // Short form: test/sync/mesh.test.ts
 
@@ -9,19 +9,24 @@ import { type MeshOutcome, simulateMesh } from '../sync/mesh-simulation.ts'
 const TRACE_LINES = 12
 
 const { values } = parseArgs({
-  options: { seeds: { type: 'string', default: '10000' }, from: { type: 'string', default: '1' } },
+  options: {
+    seeds: { type: 'string', default: '10000' },
+    from: { type: 'string', default: '1' },
+    texts: { type: 'boolean', default: false },
+  },
 })
 const [count, from] = [Number(values.seeds), Number(values.from)]
+const { texts } = values
 const outcomes: MeshOutcome[] = []
 const started = performance.now()
 let bad = 0
 for (let seed = from; seed < from + count; seed += 1) {
   try {
-    outcomes.push(await simulateMesh(seed))
+    outcomes.push(await simulateMesh(seed, { texts }))
   } catch (error) {
     bad += 1
     const { message, cause } = error as Error & { cause?: Error }
-    console.log(`${message}\n  node dist/test/campaign/mesh.js --seeds 1 --from ${seed}`)
+    console.log(`${message}\n  node dist/test/campaign/mesh.js --seeds 1 --from ${seed}${texts ? ' --texts' : ''}`)
     if (count === 1) console.log((cause?.stack ?? '').split('\n').slice(0, TRACE_LINES).join('\n'))
   }
   if ((seed - from + 1) % 500 === 0) console.log(`… ${seed - from + 1} seeds, ${bad} failed, ${seconds()} s`)
@@ -38,6 +43,13 @@ console.log(
     `equal after at most ` +
     `${(most(one => one.settledMs) / 1000).toFixed(1)} virtual s; ${seconds()} s`,
 )
+if (texts) {
+  console.log(
+    `${sum(one => one.texts!.erasures)} signed erasures acknowledged, ${sum(one => one.texts!.ownerErasures)} of them by the ` +
+      `owner, ${sum(one => one.texts!.deletions)} local deletions, ${sum(one => one.texts!.fetched)} texts fetched by name, ` +
+      `${sum(one => one.texts!.dropped)} dropped`,
+  )
+}
 process.exitCode = bad === 0 ? 0 : 1
 
 function seconds(): string {

@@ -7,7 +7,7 @@ import { ReplicaError } from '../../src/base/errors.ts'
 import type { Store } from '../../src/store/store.ts'
 
 /** Calls that write; all others only read. */
-const WRITES = new Set(['commit', 'write', 'put', 'delete'])
+const WRITES = new Set(['commit', 'write', 'put', 'delete', 'setTexts', 'purge'])
 /** What is handed out is guarded too. */
 const PARTS = new Set(['records', 'held', 'documents'])
 

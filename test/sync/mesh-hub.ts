@@ -4,12 +4,14 @@
 import { type Digest, digestKey, toHex } from '../../src/base/bytes.ts'
 import { nodeDigest } from '../../src/cbor/cid.ts'
 import type { Key } from '../../src/crypto/key.ts'
+import type { EventDraft } from '../../src/event/index.ts'
 import type { DocumentLink } from '../../src/node/node.ts'
 import { appendEvent } from '../../src/replica/append.ts'
 import type { NetworkHooks } from '../../src/replica/links/backoff.ts'
 import { OutboundLinks } from '../../src/replica/links/outbound-links.ts'
 import type { ReplicaEvent } from '../../src/replica/open-replica.ts'
 import { FrontierPeers } from '../../src/replica/peers.ts'
+import type { ReplicaContext } from '../../src/replica/replica-context.ts'
 import type { MemoryStore } from '../../src/store/memory-store.ts'
 import type { FrontierStore } from '../../src/store/store.ts'
 import type { ReplicaPort } from '../../src/transport/session.ts'
@@ -24,6 +26,9 @@ const EVENT = {
   actor: { id: 'reviewer:one', type: 'human' },
   timestamp: '2026-01-01T00:00:00.000Z',
 } as const
+/** When the world begins. */
+const EPOCH = Date.UTC(2026, 0, 1)
+
 export interface Risk {
   /** Probability, per write, that the process crashes in it. */
   crash: number
@@ -35,6 +40,19 @@ export interface MeshHubOptions {
   readonly risk: Risk
   readonly onCrash: (hub: MeshHub) => void
   readonly dialler: (hub: MeshHub) => NetworkHooks['dial']
+}
+
+/** An event that changes the confidence of a finding. Two hubs that make the same one carry one text. */
+export interface Revision {
+  readonly finding: string
+  readonly score: number
+  readonly isShared: boolean
+}
+
+function revise({ finding, score, isShared }: Revision, name: string): EventDraft {
+  const reason = isShared ? `shared ${score}` : name
+  const target = { type: 'finding', id: finding }
+  return { ...EVENT, kind: 'finding.confidence_revised', target, reason, payload: { new_score: score / 10 } }
 }
 
 export class MeshHub {
@@ -128,7 +146,10 @@ export class MeshHub {
     const onEvent = ({ message, facts }: ReplicaEvent): void => {
       if (facts.code === 'ERR_INTERNAL' && !disk.isGone) this.#world.fail(new TypeError(`${this.name}: ${message}`))
     }
-    const own = await local(this.name, { store: disk.open(this.#store), open: { network, onEvent } })
+    const own = await local(this.name, {
+      store: disk.open(this.#store),
+      open: { network, onEvent, clock: () => new Date(EPOCH + this.#world.now) },
+    })
     const services = this.#checked(own.services)
     this.#process = { local: { ...own, services }, disk }
     new OutboundLinks({ context: own.context, port: services, network: own.context.network }).start()
@@ -159,7 +180,7 @@ export class MeshHub {
   }
 
   /** Makes an event with a document of so many bytes, or none, if a process runs and lives long enough. */
-  async write(documentBytes: number): Promise<void> {
+  async write(documentBytes: number, revision?: Revision): Promise<void> {
     const process = this.#process
     if (process === undefined) return
     this.#written += 1
@@ -169,11 +190,38 @@ export class MeshHub {
     await this.#unlessGone(async () => {
       const document = Buffer.alloc(documentBytes, reason)
       const links = documentBytes === 0 ? [] : [await context.frontier(FRONTIER).documents.put(document)]
-      const { cid } = await appendEvent(context, { frontier: FRONTIER, event: { ...EVENT, reason } }, { links })
+      const event = revision === undefined ? { ...EVENT, reason } : revise(revision, reason)
+      const { cid, known } = await appendEvent(context, { frontier: FRONTIER, event }, { links })
       this.acknowledged.add(digestKey(nodeDigest(cid)))
-      this.documents.push(...links)
+      if (!known) this.documents.push(...links)
     })
     this.#writing -= 1
+  }
+
+  /** Calls the replica, if a process runs; undefined if there is none or it dies meanwhile. */
+  async attempt<T>(call: (context: ReplicaContext) => Promise<T>): Promise<T | undefined> {
+    const process = this.#process
+    if (process === undefined) return undefined
+    this.#writing += 1
+    const result = await this.#unlessGone(() => call(process.local.context))
+    this.#writing -= 1
+    return result
+  }
+
+  /** Calls the replica again and again until a process has lived to say that it is done. */
+  async insist(call: (context: ReplicaContext) => Promise<unknown>): Promise<void> {
+    for (let isDone = false; !isDone; ) {
+      await this.start()
+      await this.attempt(async context => {
+        await call(context)
+        isDone = true
+      })
+    }
+  }
+
+  /** Takes a node of another hub, as from a clone. */
+  async plant(node: Uint8Array, from: Uint8Array): Promise<void> {
+    await this.insist(context => context.frontier(FRONTIER).gate.admit([node], { from }))
   }
 
   /** `isFollowed`: a link to it is kept from now on. */
@@ -201,17 +249,8 @@ export class MeshHub {
     return true
   }
 
-  /** What an operator does, again and again until a process has lived to say that it is done. */
-  async #operate(change: (peers: FrontierPeers) => Promise<unknown>): Promise<void> {
-    for (let isDone = false; !isDone; ) {
-      await this.start()
-      const process = this.#process
-      if (process === undefined) continue // it has crashed since
-      await this.#unlessGone(async () => {
-        await change(new FrontierPeers(process.local.context, FRONTIER))
-        isDone = true
-      })
-    }
+  #operate(change: (peers: FrontierPeers) => Promise<unknown>): Promise<void> {
+    return this.insist(context => change(new FrontierPeers(context, FRONTIER)))
   }
 
   /** What fails because the process has crashed is no failure of the run. */

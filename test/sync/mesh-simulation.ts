@@ -10,11 +10,15 @@ import { checkLog } from './mesh-log.ts'
 import { type Climate, Net } from './mesh-net.ts'
 import { Revocation } from './mesh-revocation.ts'
 import { joinAll, SHAPES, type Shape } from './mesh-shapes.ts'
+import { TextCheck } from './mesh-text-check.ts'
+import { type MeshTally, MeshTexts } from './mesh-texts.ts'
 import { World } from './mesh-world.ts'
 import { Random } from './random.ts'
 
 /** All honest hubs are equal so long after the last fault; virtual milliseconds. */
 const SETTLE_MS_MAX = 30_000
+/** Texts that were requested in vain are requested again after 30 s, then after a minute, and so on. */
+const TEXTS_MS_MAX = 900_000
 /** Once they are equal they are left alone for so long, and nothing may move. */
 const STILL_MS = 6_000
 /** Bytes of documents; the last is more than a block. */
@@ -45,11 +49,18 @@ export interface MeshOutcome {
   readonly crossedMost: number
   /** From the last fault until all were equal; virtual milliseconds. */
   readonly settledMs: number
+  /** In a run with texts. */
+  readonly texts: MeshTally | undefined
 }
 
-export async function simulateMesh(seed: number): Promise<MeshOutcome> {
+export interface MeshOptions {
+  /** One hub keeps no texts and one a part, and texts are erased: see mesh-texts.ts. */
+  readonly texts: boolean
+}
+
+export async function simulateMesh(seed: number, options: MeshOptions = { texts: false }): Promise<MeshOutcome> {
   try {
-    return await new MeshSimulation(seed).run()
+    return await new MeshSimulation(seed, options).run()
   } catch (error) {
     throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error })
   }
@@ -75,10 +86,13 @@ class MeshSimulation {
   /** Goes on taking the outcast's nodes: the liar, where there is one. */
   readonly #harbour: MeshHub | undefined
   readonly #revocation: Revocation | undefined
+  readonly #textRandom: Random | undefined
+  #texts: MeshTexts | undefined
   #crashesLeft = 4
 
-  constructor(seed: number) {
+  constructor(seed: number, { texts }: MeshOptions) {
     const random = new Random(seed)
+    if (texts) this.#textRandom = new Random(seed ^ 0x5eed)
     this.#random = random
     this.#world = new World(random)
     this.#byzantine = new Byzantine(random)
@@ -108,6 +122,7 @@ class MeshSimulation {
     await this.#setUp()
     const stormMs = 4_000 + this.#random.below(6_000)
     this.#planWrites(stormMs)
+    this.#texts?.plan(stormMs)
     if (!this.#isFaultless) this.#planFaults(stormMs)
     await this.#world.run(stormMs)
     const settledMs = await this.#settle()
@@ -132,6 +147,10 @@ class MeshSimulation {
       const hub = this.#random.pick(this.#honest)
       if (!this.#net.joins(this.#harbour, hub)) this.#net.join(this.#harbour, hub)
     }
+    if (this.#textRandom !== undefined) {
+      const parts = { world: this.#world, net: this.#net, honest: this.#honest, odd, late: this.#late }
+      this.#texts = new MeshTexts({ ...parts, random: this.#textRandom })
+    }
     for (const hub of this.#all) await hub.start()
     for (const hub of this.#all) {
       for (const other of this.#all) {
@@ -139,6 +158,7 @@ class MeshSimulation {
       }
     }
     for (const other of this.#all) if (this.#late !== undefined && !this.#honest.includes(other)) await this.#register(other, this.#late) // biome-ignore format: one thought
+    await this.#texts?.setUp()
     for (let count = this.#random.below(4); count > 0; count -= 1) await this.#write(this.#random.pick(this.#honest))
   }
 
@@ -164,7 +184,7 @@ class MeshSimulation {
     if (hub === this.#liar && this.#world.now > 3_000) return
     if (hub === this.#harbour && this.#revocation?.isBegun) return
     if (hub === this.#outcast && this.#revocation?.isUnderWay) return
-    await hub.write(this.#documentBytes())
+    await hub.write(this.#documentBytes(), this.#texts?.revision())
   }
 
   #documentBytes(): number {
@@ -227,11 +247,12 @@ class MeshSimulation {
     Object.assign(this.#risk, { crash: 0, writeMs: 0 })
     const world = this.#world
     for (const hub of this.#honest) world.start(() => hub.start())
-    await world.run(world.now + SETTLE_MS_MAX, () => this.#revocation?.isUnderWay !== true)
+    await world.run(world.now + SETTLE_MS_MAX, () => !this.#revocation?.isUnderWay && !this.#texts?.isRunning)
     const started = world.now
     await world.run(started + SETTLE_MS_MAX, () => this.#areEqual())
     if (!this.#areEqual()) throw new TypeError(`not equal ${SETTLE_MS_MAX} ms after the last fault: ${this.#states()}`)
     const settledMs = world.now - started
+    if (this.#texts !== undefined) await this.#settleTexts(this.#texts)
     if (this.#revocation !== undefined) await this.#letOutcastSpeak()
     if (this.#odd.length > 0) return settledMs // they may have something to say yet
     const before = this.#honest.map(hub => hub.headsDigest)
@@ -243,6 +264,17 @@ class MeshSimulation {
       throw new TypeError('heads changed after all were equal')
     }
     return settledMs
+  }
+
+  /** Waits until each text is where it must be. */
+  async #settleTexts(texts: MeshTexts): Promise<void> {
+    const last = this.#world.now + TEXTS_MS_MAX
+    for (;;) {
+      const fault = (await TextCheck.of(texts)).fault()
+      if (fault === undefined) return
+      if (this.#world.now >= last) throw new TypeError(fault)
+      await this.#world.run(this.#world.now + STILL_MS)
+    }
   }
 
   /** What it makes once it is revoked changes nothing, however it comes. */
@@ -272,11 +304,14 @@ class MeshSimulation {
       if (!(await hub.stores(acknowledged))) throw new TypeError(`${hub.name} lacks what was acknowledged`)
       if (!(await hub.hasDocuments(documents))) throw new TypeError(`${hub.name} lacks a document`)
     }
+    if (this.#texts !== undefined) await (await TextCheck.of(this.#texts)).finish()
     const keys = new Set(this.#all.map(hub => hub.key.publicKey))
     await this.#checkLog(this.#honest[0]!, key => keys.has(key)) // the others have the same
     // Where there is one way only between any two, nothing may come back over it.
     const { crossedMost, edges } = this.#net
-    const crossedMax = edges.length === this.#honest.length - 1 ? 1 : 2
+    const { fetched, dropped } = this.#texts?.tally ?? { fetched: 0, dropped: 0 }
+    const again = dropped > 0 ? fetched : 0 // a text that was dropped comes again
+    const crossedMax = again + (edges.length === this.#honest.length - 1 ? 1 : 2)
     if (this.#isFaultless && crossedMost > crossedMax) {
       throw new TypeError(`a node crossed a link ${crossedMost} times of a net with ${edges.length} links`)
     }
@@ -308,6 +343,7 @@ class MeshSimulation {
       crossed,
       crossedMost,
       settledMs,
+      texts: this.#texts?.tally,
     }
   }
 }

@@ -9,6 +9,7 @@ import { chain, FRONTIER, keyOf, local, plant, storeOf } from './local.ts'
 import { Disk } from './mesh-disk.ts'
 import { SHAPES } from './mesh-shapes.ts'
 import { type MeshOutcome, simulateMesh } from './mesh-simulation.ts'
+import type { MeshTally } from './mesh-texts.ts'
 import { World } from './mesh-world.ts'
 import { Random } from './random.ts'
 
@@ -17,6 +18,7 @@ const test = suite('sync/mesh')
 /** Seeds with which a simulation failed once. */
 const keptSeeds: readonly number[] = [1199, 5412]
 const SEEDS = 200
+const TEXT_SEEDS = 25
 
 test('hubs that follow each other through cuts, crashes, lies, late and lost registrations end equal', async () => {
   const failures: string[] = []
@@ -45,8 +47,29 @@ test('hubs that follow each other through cuts, crashes, lies, late and lost reg
   assert.ok(sum(one => one.faultless) > SEEDS / 10, 'too few runs without a fault')
 })
 
+test('headers are equal everywhere, texts are exactly where they must be, and erased ones are nowhere', async () => {
+  const tallies: MeshTally[] = []
+  const failures: string[] = []
+  for (let seed = 1; seed <= TEXT_SEEDS; seed += 1) {
+    try {
+      tallies.push((await simulateMesh(seed, { texts: true })).texts!)
+    } catch (error) {
+      failures.push(`${(error as Error).message}\n  node dist/test/campaign/mesh.js --seeds 1 --from ${seed} --texts`)
+    }
+  }
+  assert.is(failures.join('\n'), '')
+  const sum = (of: (tally: MeshTally) => number): number => tallies.reduce((total, one) => total + of(one), 0)
+  assert.ok(sum(one => one.erasures) > TEXT_SEEDS, 'too few erasures')
+  assert.ok(sum(one => one.ownerErasures) > TEXT_SEEDS / 4, 'too few erasures by the owner')
+  assert.ok(sum(one => one.deletions) > TEXT_SEEDS / 10, 'too few local deletions')
+  assert.ok(sum(one => one.fetched) > TEXT_SEEDS / 2, 'too few texts were fetched')
+  assert.ok(sum(one => one.dropped) > TEXT_SEEDS / 2, 'too few texts were dropped')
+})
+
 test('a seed gives the same run each time', async () => {
   for (const seed of [3, 5]) assert.equal(await simulateMesh(seed), await simulateMesh(seed))
+  const texts = { texts: true }
+  assert.equal(await simulateMesh(3, texts), await simulateMesh(3, texts))
 })
 
 test('a crash in a write leaves all of it or nothing on the disk, and nobody is told that it is there', async () => {
