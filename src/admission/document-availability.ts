@@ -74,6 +74,11 @@ export class DocumentCheck {
     this.#awaited.delete(digest)
   }
 
+  /** Takes every block for awaited: another process holds nodes that this one has not seen. */
+  awaitUnknown(): void {
+    this.#overflowed = true
+  }
+
   /** Forgets all awaited blocks: nothing is held any more. */
   clear(): void {
     this.#awaited.clear()

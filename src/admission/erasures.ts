@@ -67,7 +67,7 @@ const ROWS = 16
 /** The erasures of one frontier. Calls that change something run inside the mutex of the gate. */
 export class Erasures {
   readonly #parts: ErasureParts
-  readonly #byEvent = new DigestMap<Entry[]>()
+  #byEvent = new DigestMap<Entry[]>()
   /** Entries whose level may be too low. */
   readonly #due = new Set<Entry>()
   #owner: ReadonlySet<string> = new Set()
@@ -81,6 +81,8 @@ export class Erasures {
   /** Reads the records. @throws ReplicaError ERR_STORE_CORRUPT */
   async load(): Promise<void> {
     if (this.#isLoaded) return
+    this.#byEvent = new DigestMap()
+    this.#due.clear()
     const prefix = `erasure/${this.#parts.log.name}/`
     let after: string | undefined
     for (;;) {
@@ -92,6 +94,11 @@ export class Erasures {
     }
     await this.#refreshOwner()
     this.#isLoaded = true
+  }
+
+  /** Reads the records again before the next use: another process changed them. */
+  invalidate(): void {
+    this.#isLoaded = false
   }
 
   /** Returns the erasures that cover a node, oldest record first. */

@@ -22,7 +22,7 @@ import { COMMIT_LIMITS, DOCUMENT_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
 import { blockOf } from '../node/decoder.ts'
-import type { FrontierStore, HeldStore, NodeEntry, Records, Wait } from '../store/store.ts'
+import type { FrontierStore, HeldStore, NodeEntry, Records, StoreSharing, Wait } from '../store/store.ts'
 import { type AdmissionContext, AdmissionPass } from './admission-pass.ts'
 import type { AdmitReport, HeldNodeRef } from './admission-report.ts'
 import { type Candidate, type Examined, examine, type Refusal } from './candidate.ts'
@@ -54,6 +54,8 @@ export interface GateOptions {
   /** Which texts are kept. */
   readonly policy: TextPolicy
   readonly verifier: VerifierPool
+  /** Coordination with other processes that write to the same store. */
+  readonly sharing?: StoreSharing | undefined
   /** Called after each commit is durable, in order. Must not throw. */
   readonly onCommitted?: (nodes: readonly NodeEntry[], firstSeq: number) => void
   /** Called after texts of stored nodes were changed, durably. Must not throw. */
@@ -93,11 +95,15 @@ export class Gate {
   readonly #verifier: VerifierPool
   readonly #context: AdmissionContext
   readonly #mutex = new Mutex()
+  readonly #sharing: StoreSharing | undefined
   #recovered = false
+  /** Whether the registry and the policy must be read again before the next pass. */
+  #isStale = false
 
   constructor(options: GateOptions) {
     const { log, held, registry, policy, verifier, onCommitted = () => {}, onTexts = () => {} } = options
     this.#verifier = verifier
+    this.#sharing = options.sharing
     this.erasures = new Erasures({ ...options, onTexts })
     const cuts = new UnresolvedCuts(registry)
     const documents = new DocumentCheck(log.documents)
@@ -198,17 +204,38 @@ export class Gate {
   }
 
   /**
-   * Runs `task` while no node is being admitted. The registry removes a peer this way, so that the
-   * cut has exactly the heads under which its nodes were admitted. The task must not call the gate
-   * and wait for it: that never ends.
+   * Takes a change into account that another process made. Passes after it see what that process
+   * wrote.
+   */
+  noteForeign(change: 'log' | 'held' | 'records'): void {
+    const { recent, log, cuts, awaited, documents } = this.#context
+    if (change === 'log') {
+      recent.reset(log.nodes)
+      cuts.invalidate()
+    } else if (change === 'held') {
+      awaited.fill()
+      documents.awaitUnknown()
+    } else {
+      this.erasures.invalidate()
+      this.#isStale = true
+    }
+  }
+
+  /**
+   * Runs `task` while no node is being admitted, here or by another process that has the store
+   * open. The registry removes a peer this way, so that the cut has exactly the heads under which
+   * its nodes were admitted. The task must not call the gate and wait for it: that never ends.
    */
   exclusive<T>(task: () => Promise<T>): Promise<T> {
-    return this.#mutex.run(task)
+    const sharing = this.#sharing
+    if (sharing === undefined) return this.#mutex.run(task)
+    return this.#mutex.run(() => sharing.exclusive(`gate/${this.#context.log.name}`, task))
   }
 
   #runPass(task: (pass: AdmissionPass) => Promise<void>): Promise<AdmitReport> {
     return this.exclusive(async () => {
       try {
+        await this.#refresh()
         await this.erasures.load()
         await this.erasures.settle()
         const pass = new AdmissionPass(this.#context)
@@ -222,6 +249,14 @@ export class Gate {
         throw error
       }
     })
+  }
+
+  async #refresh(): Promise<void> {
+    if (!this.#isStale) return
+    this.#isStale = false
+    const { registry, policy } = this.#context
+    await registry.reload()
+    await policy.reload()
   }
 
   /**

@@ -33,6 +33,12 @@ export class RecentCommits {
     }
   }
 
+  /** Forgets all commits: another process has written to the log, which now ends at `from`. */
+  reset(from: number): void {
+    for (const { digests } of this.#chunks.splice(0)) for (const digest of digests) this.#heights.delete(digest)
+    this.#from = from
+  }
+
   /** Returns the height of a node; undefined if it is not among the recent ones. */
   height(digest: Digest): number | undefined {
     return this.#heights.get(digest)

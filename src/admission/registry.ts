@@ -12,7 +12,7 @@ import { REGISTRY_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
 import { encodeCbor } from '../cbor/dag-cbor.ts'
 import { type Key, parsePublicKey } from '../crypto/key.ts'
-import type { RecordChange, Records } from '../store/store.ts'
+import type { RecordChange, Records, StoreSharing } from '../store/store.ts'
 import { changePeer, type Peer, type PeerChange, type PeerDraft, readPeerDraft } from './peer.ts'
 import { type LocalDeclarations, planAdoption } from './registry-adoption.ts'
 import { decodeOffer, encodeOffer, type OfferedCut, type OfferedPeer, type RegistryOffer } from './registry-offer.ts'
@@ -32,6 +32,8 @@ export interface OwnIdentity {
   readonly url?: string
   /** Keys that this replica signed with before, 64 hex digits each. Their nodes stay admitted. */
   readonly former?: readonly string[]
+  /** Coordination with other processes that have the store open. */
+  readonly sharing?: StoreSharing | undefined
 }
 
 /** Result of `add`. */
@@ -100,13 +102,26 @@ export class Registry {
    * @throws ReplicaError ERR_STORE_CORRUPT
    */
   reload(): Promise<void> {
-    return this.#mutex.run(async () => {
-      const { peers, cuts } = await loadEntries(this.#records, this.frontier)
-      for (const map of [this.#peers, this.#byKey, this.#cuts]) map.clear()
-      for (const peer of peers) this.#index(peer)
-      for (const cut of cuts) this.#cuts.set(cut.publicKey, cut)
-      this.#changed()
-    })
+    return this.#mutex.run(() => this.#load())
+  }
+
+  async #load(): Promise<void> {
+    const { peers, cuts } = await loadEntries(this.#records, this.frontier)
+    for (const map of [this.#peers, this.#byKey, this.#cuts]) map.clear()
+    for (const peer of peers) this.#index(peer)
+    for (const cut of cuts) this.#cuts.set(cut.publicKey, cut)
+    this.#changed()
+  }
+
+  /** Runs a check and its write: one at a time, also among the processes that share the store. */
+  #change<T>(task: () => Promise<T>): Promise<T> {
+    const { sharing } = this.#own
+    if (sharing === undefined) return this.#mutex.run(task)
+    const refreshed = async (): Promise<T> => {
+      await this.#load()
+      return await task()
+    }
+    return this.#mutex.run(() => sharing.exclusive(`registry/${this.frontier}`, refreshed))
   }
 
   /**
@@ -171,7 +186,7 @@ export class Registry {
    * ERR_REGISTRY
    */
   add(draft: PeerDraft): Promise<AddedPeer> {
-    return this.#mutex.run(async () => {
+    return this.#change(async () => {
       const peer = readPeerDraft(draft)
       const before = this.#peers.get(peer.id)
       const isSame = before?.publicKey === peer.publicKey && before.url === peer.url && before.note === peer.note
@@ -188,7 +203,7 @@ export class Registry {
    * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL
    */
   change(id: string, change: PeerChange): Promise<{ peer: Peer; before: Peer }> {
-    return this.#mutex.run(async () => {
+    return this.#change(async () => {
       const before = this.#requirePeer(id)
       const peer = changePeer(before, change)
       if (peer.url !== before.url || peer.live !== before.live) await this.#apply({ peers: [peer] })
@@ -201,7 +216,7 @@ export class Registry {
    * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY
    */
   remove(id: string, draft: CutDraft): Promise<Cut> {
-    return this.#mutex.run(async () => {
+    return this.#change(async () => {
       const peer = this.#requirePeer(id)
       const cut = makeCut(peer, draft)
       await this.#apply({ cuts: [cut], removed: peer })
@@ -215,7 +230,7 @@ export class Registry {
    * to a peer or this replica, or was removed)
    */
   rotate(id: string, publicKey: string, draft: CutDraft): Promise<{ peer: Peer; cut: Cut }> {
-    return this.#mutex.run(async () => {
+    return this.#change(async () => {
       const before = this.#requirePeer(id)
       const peer = { ...before, publicKey: toHex(parsePublicKey(publicKey)), addedAt: draft.at }
       this.#checkKeyFree(peer.publicKey)
@@ -236,7 +251,7 @@ export class Registry {
    * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_REGISTRY
    */
   retire(publicKey: string, draft: CutDraft): Promise<Cut> {
-    return this.#mutex.run(async () => {
+    return this.#change(async () => {
       const hex = publicKey.toLowerCase()
       if (hex === this.#own.key.publicKey || !this.#ownKeys.has(hex)) {
         throw new ReplicaError('ERR_PEER_UNKNOWN', 'not a former key of this replica')
@@ -298,7 +313,7 @@ export class Registry {
    * with the reason.
    */
   adopt(offer: RegistryOffer, options: { at: string; allowPlain?: boolean }): Promise<AdoptedRegistry> {
-    return this.#mutex.run(async () => {
+    return this.#change(async () => {
       const { peers, cuts, skipped } = await planAdoption(offer, this.#local(), options)
       await this.#apply({ peers, cuts })
       return { added: peers.map(peer => peer.id), cut: cuts.map(cut => cut.publicKey), skipped }

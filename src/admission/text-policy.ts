@@ -31,6 +31,12 @@ export class TextPolicy {
     throw new ReplicaError('ERR_STORE_CORRUPT', `the record of the kept texts of ${frontier} is damaged`)
   }
 
+  /** Reads the record again: another process changed it. @throws ReplicaError ERR_STORE_CORRUPT */
+  async reload(): Promise<void> {
+    const { keeps } = await TextPolicy.load(this.#records, this.#frontier)
+    this.#keeps = keeps
+  }
+
   get keeps(): KeptTexts {
     return this.#keeps
   }

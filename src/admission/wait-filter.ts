@@ -18,6 +18,11 @@ export class WaitFilter {
     this.#bits[at >>> 3] = this.#bits[at >>> 3]! | (1 << (at & 7))
   }
 
+  /** Adds every digest: another process holds nodes that this one has not seen. */
+  fill(): void {
+    this.#bits = new Uint8Array(1 << (BITS - 3)).fill(0xff)
+  }
+
   /** Returns false if no held node waits for the digest. */
   mightContain(digest: Digest): boolean {
     if (this.#bits === undefined) return false

@@ -7,7 +7,15 @@ import type { TextPolicy } from '../admission/text-policy.ts'
 import { Emitter } from '../base/emitter.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
-import type { FrontierStore, HeldStore, NodeEntry, Records, TextChange } from '../store/store.ts'
+import type {
+  ForeignChange,
+  FrontierStore,
+  HeldStore,
+  NodeEntry,
+  Records,
+  StoreSharing,
+  TextChange,
+} from '../store/store.ts'
 import { Documents } from './documents.ts'
 import { RecentRows } from './sync/recent-rows.ts'
 import { TextRequests } from './sync/text-requests.ts'
@@ -19,6 +27,8 @@ interface FrontierParts {
   readonly registry: Registry
   readonly policy: TextPolicy
   readonly verifier: VerifierPool
+  /** Coordination with other processes that have the store open. */
+  readonly sharing: StoreSharing | undefined
 }
 
 export class Frontier {
@@ -73,6 +83,28 @@ export class Frontier {
   /** Number of changes of texts since the replica was opened. */
   get textChanges(): number {
     return this.#textChanges
+  }
+
+  /** Takes a change into account that another process made. */
+  noteForeign(change: ForeignChange): void {
+    if (change.kind === 'log') {
+      this.gate.noteForeign('log')
+      this.#commits.emit()
+    } else if (change.kind === 'texts') this.#noteTexts()
+    else if (change.kind === 'held') this.gate.noteForeign('held')
+    else if (change.kind === 'records' && change.keys.some(key => this.#decides(key))) {
+      this.gate.noteForeign('records')
+      // For sessions that open before the gate reads them again. A store that can't be read fails
+      // other calls too.
+      this.registry.reload().catch(() => {})
+    }
+  }
+
+  /** Whether the gate decides by this record. */
+  #decides(key: string): boolean {
+    return [`registry/${this.log.name}/`, `erasure/${this.log.name}/`, `texts/${this.log.name}`].some(prefix =>
+      key.startsWith(prefix),
+    )
   }
 
   /** Changes texts in the log and tells the listeners. Throws as `FrontierStore.setTexts`. */

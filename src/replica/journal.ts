@@ -11,7 +11,7 @@ import { decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
 import type { Key } from '../crypto/key.ts'
 import type { LoggedEvent } from '../event/event.ts'
 import { checkEvent } from '../event/event.ts'
-import type { RecordChange, Records } from '../store/store.ts'
+import type { RecordChange, Records, StoreSharing } from '../store/store.ts'
 import {
   checkEntry,
   type JournalEntry,
@@ -36,12 +36,17 @@ export class Journal {
   readonly #records: Records
   readonly #clock: () => Date
   readonly #key: () => Key
+  readonly #sharing: StoreSharing | undefined
   readonly #ends = new Map<string, End>()
   readonly #mutex = new Mutex()
 
   /** `key` returns the replica's key at the time of the call. */
-  constructor(records: Records, options: { readonly clock: () => Date; readonly key: () => Key }) {
+  constructor(
+    records: Records,
+    options: { readonly clock: () => Date; readonly key: () => Key; readonly sharing?: StoreSharing | undefined },
+  ) {
     this.#records = records
+    this.#sharing = options.sharing
     this.#clock = options.clock
     this.#key = options.key
   }
@@ -61,7 +66,7 @@ export class Journal {
    */
   writeAll(frontier: string, observed: readonly Observation[]): Promise<void> {
     const at = this.#clock().toISOString()
-    return this.#mutex.run(async () => {
+    return this.#exclusive(frontier, async () => {
       let { count, last } = this.#ends.get(frontier) ?? (await this.#end(frontier))
       const changes: RecordChange[] = []
       for (const one of observed) {
@@ -72,8 +77,14 @@ export class Journal {
       }
       if (last === undefined || changes.length === 0) return
       await this.#records.write([...changes, { key: endKey(frontier), value: encodeCbor({ count, last }) }])
-      this.#ends.set(frontier, { count, last })
+      // Other processes write to the journal of a shared store.
+      if (this.#sharing === undefined) this.#ends.set(frontier, { count, last })
     })
+  }
+
+  #exclusive(frontier: string, task: () => Promise<void>): Promise<void> {
+    const sharing = this.#sharing
+    return this.#mutex.run(() => (sharing === undefined ? task() : sharing.exclusive(`journal/${frontier}`, task)))
   }
 
   /**

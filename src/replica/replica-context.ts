@@ -13,7 +13,7 @@ import { compareText } from '../base/text.ts'
 import { Key } from '../crypto/key.ts'
 import { VerifierPool } from '../crypto/verifier-pool.ts'
 import { MemoryStore } from '../store/memory-store.ts'
-import type { FrontierStore, Store, Wait } from '../store/store.ts'
+import type { ForeignChange, FrontierStore, Store, Wait } from '../store/store.ts'
 import type { WriteRefusal } from '../store/store-health.ts'
 import type { Channel } from '../sync/connection.ts'
 import { SessionScheduling } from '../transport/scheduler.ts'
@@ -70,12 +70,14 @@ export class ReplicaContext {
     this.#replaced = opened.replaced
     this.#clock = options.clock ?? (() => new Date())
     this.emit = options.onEvent ?? (() => {})
+    this.store.sharing?.subscribe(change => this.#noteForeign(change))
     this.store.health?.onChange(refusal => this.#tellHealth(refusal))
     this.network = { ...NETWORK_HOOKS, ...options.network }
     const { setTimer, microsPerChannel } = this.network
     this.scheduling = new SessionScheduling({ microsPerChannel })
     this.peerSync = new PeerSyncTracker(this.store.records, { now: () => this.now(), setTimer })
-    this.journal = new Journal(this.store.records, { clock: this.#clock, key: () => this.#key })
+    const { records, sharing } = this.store
+    this.journal = new Journal(records, { clock: this.#clock, key: () => this.#key, sharing })
   }
 
   get key(): Key {
@@ -189,13 +191,23 @@ export class ReplicaContext {
   }
 
   async #make(name: string, store: Store): Promise<Frontier> {
-    const { held, records } = store
+    const { held, records, sharing } = store
     const log = await store.track(name)
     const url = this.address === undefined ? {} : { url: this.address }
     const own = { id: this.hubId, key: this.#key, former: this.#former, ...url }
-    const registry = await Registry.load(records, name, own)
+    const registry = await Registry.load(records, name, { ...own, sharing })
     const policy = await TextPolicy.load(records, name)
-    return new Frontier({ log, held, records, registry, policy, verifier: this.verifier })
+    return new Frontier({ log, held, records, registry, policy, verifier: this.verifier, sharing })
+  }
+
+  /** Takes a change into account that another process made. */
+  #noteForeign(change: ForeignChange): void {
+    if (change.kind === 'frontier') {
+      // A frontier that can't be opened fails the calls that name it.
+      this.openFrontier(change.frontier).catch(() => {})
+    } else if (change.kind === 'records') {
+      for (const frontier of this.frontiers.values()) frontier.noteForeign(change)
+    } else this.frontiers.get(change.frontier)?.noteForeign(change)
   }
 
   /** @throws ReplicaError ERR_FRONTIER_ID, ERR_FRONTIER_UNKNOWN */

@@ -3,6 +3,7 @@
 
 import type { Client, QueryConfig } from 'pg'
 import { ReplicaError } from '../../base/errors.ts'
+import { Mutex } from '../../base/mutex.ts'
 
 /** A column in text format; null for SQL's NULL. */
 export type PgColumn = string | null
@@ -43,6 +44,8 @@ export class PgConnectionLost extends Error {
 /** One connection to a server. */
 export class PgConnection {
   readonly #client: Client
+  /** One query at a time. */
+  readonly #mutex = new Mutex()
   #isLost = false
   #warnings = 0
   #notified: (payload: string) => void = () => {}
@@ -95,7 +98,11 @@ export class PgConnection {
    * Runs one query. `name` prepares it once for each connection.
    * @throws the error of the driver or of the server; a connection without an answer is lost
    */
-  async query(text: string, values: readonly PgValue[] = [], name?: string): Promise<PgRow[]> {
+  query(text: string, values: readonly PgValue[] = [], name?: string): Promise<PgRow[]> {
+    return this.#mutex.run(() => this.#query(text, values, name))
+  }
+
+  async #query(text: string, values: readonly PgValue[], name: string | undefined): Promise<PgRow[]> {
     const config: QueryConfig = { text, values: values.map(toParameter), ...(name !== undefined && { name }) }
     try {
       const result = await this.#client.query<PgColumn[]>({ ...config, rowMode: 'array', types: UNPARSED })
@@ -111,7 +118,7 @@ export class PgConnection {
 
   /** Runs several statements without values. */
   async script(text: string): Promise<void> {
-    await this.#client.query(text)
+    await this.#mutex.run(() => this.#client.query(text))
   }
 
   /** Closes the connection in good order. */

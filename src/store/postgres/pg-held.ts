@@ -23,12 +23,22 @@ export class PgHeldStore implements HeldStore {
   readonly #parts: PgParts
   readonly #limits: HeldLimits
   readonly #ordinalOf: (frontier: string) => number
+  readonly #onChange: (frontier: string) => void
   #usage = new Map<number, HeldUsage>()
 
-  constructor(parts: PgParts, options: { limits: HeldLimits; ordinalOf: (frontier: string) => number }) {
+  constructor(
+    parts: PgParts,
+    options: {
+      limits: HeldLimits
+      ordinalOf: (frontier: string) => number
+      /** Called after this process changed held nodes. */
+      onChange: (frontier: string) => void
+    },
+  ) {
     this.#parts = parts
     this.#limits = options.limits
     this.#ordinalOf = options.ordinalOf
+    this.#onChange = options.onChange
   }
 
   async put(frontier: string, nodes: readonly HeldNode[]): Promise<boolean[]> {
@@ -42,7 +52,7 @@ export class PgHeldStore implements HeldStore {
       ...[this.#limits.bytesPerPeerMax, this.#limits.bytesMax],
     ]
     const sql = `SELECT put_held(${values.map((_, at) => `$${at + 1}`).join(', ')})`
-    const rows = await this.#write(sql, values, 'put_held')
+    const rows = await this.#write(frontier, { sql, values })
     return pgArray(onlyRow(rows)[0]).map(pgBool)
   }
 
@@ -76,11 +86,13 @@ export class PgHeldStore implements HeldStore {
   }
 
   async delete(frontier: string, digests: readonly Digest[]): Promise<void> {
-    await this.#write('SELECT delete_held($1, $2)', [this.#open(frontier), byteArray(digests)], 'delete_held')
+    const values = [this.#open(frontier), byteArray(digests)]
+    await this.#write(frontier, { sql: 'SELECT delete_held($1, $2)', values })
   }
 
   async purge(frontier: string, digests: readonly Digest[]): Promise<void> {
-    await this.#write('SELECT purge_held($1, $2)', [this.#open(frontier), byteArray(digests)], 'purge_held')
+    const values = [this.#open(frontier), byteArray(digests)]
+    await this.#write(frontier, { sql: 'SELECT purge_held($1, $2)', values })
   }
 
   async listWaits(frontier: string, limit: number): Promise<{ wait: Wait; nodes: number }[]> {
@@ -157,9 +169,10 @@ export class PgHeldStore implements HeldStore {
     return this.#parts.sessions.read(connection => connection.query(sql, values, name))
   }
 
-  #write(sql: string, values: readonly PgValue[], name: string): Promise<PgRow[]> {
+  #write(frontier: string, { sql, values }: { sql: string; values: readonly PgValue[] }): Promise<PgRow[]> {
     return this.#parts.mutex.run(async () => {
-      const rows = await this.#parts.sessions.write(connection => connection.query(sql, values, name))
+      const rows = await this.#parts.sessions.write(connection => connection.query(sql, values))
+      this.#onChange(frontier)
       await this.load()
       return rows
     })

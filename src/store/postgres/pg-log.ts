@@ -237,6 +237,11 @@ export class PgLog implements FrontierStore {
     return this.#mutex.run(() => this.#catchUp())
   }
 
+  /** Counts a change of held nodes that this process made. */
+  noteHeldChange(): void {
+    this.#end = { ...this.#end, heldChanges: this.#end.heldChanges + 1 }
+  }
+
   /** Waits for running writes. */
   async close(): Promise<void> {
     await this.#mutex.close()

@@ -91,6 +91,7 @@ export class PgStore implements Store {
     this.#held = new PgHeldStore(this.#parts, {
       limits: options.heldLimits,
       ordinalOf: name => this.#log(name).ordinal,
+      onChange: name => this.#log(name).noteHeldChange(),
     })
   }
 
