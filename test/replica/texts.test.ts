@@ -2,9 +2,14 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { cidText } from '../../src/cbor/cid.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { Replica } from '../../src/index.ts'
+import { appendEvent } from '../../src/replica/append.ts'
+import { eraseText } from '../../src/replica/erase.ts'
+import { Texts } from '../../src/replica/sync/texts.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { chain, FRONTIER as LOCAL_FRONTIER, local, plant, introduce as register } from '../sync/local.ts'
 import { codeOf, draft, FRONTIER, introduce, NOW } from './drafts.ts'
 
 const test = suite('replica/texts')
@@ -95,6 +100,33 @@ test('a budget drops the oldest texts, and keeps those named', async () => {
   for await (const { text } of skeleton.nodes(FRONTIER)) states.push(text)
   assert.equal(states, ['left-out', 'here', 'left-out', 'here'])
   assert.is(await codeOf(texts.drop({ keep: ['vev_0000000000000000'] })), 'ERR_NOT_FOUND')
+})
+
+test('an erasure that comes between the choice of texts and their change wins over a drop and a fetch', async () => {
+  const at = await local('one')
+  const two = await local('two')
+  await register(at, two)
+  const frontier = at.context.frontier(LOCAL_FRONTIER)
+  await appendEvent(at.context, { frontier: LOCAL_FRONTIER, event: draft('first, so this key is the owner') })
+  const nodes = chain(two.key, 'event', 2)
+  await plant(at, nodes)
+  const texts = new Texts({ frontier, ownKeys: at.context.ownKeys, now: () => at.context.now(), pull: async () => {} })
+  const { gate } = frontier
+  const exclusive = gate.exclusive.bind(gate)
+  const eraseFirst = (node: Uint8Array): void => {
+    gate.exclusive = async task => {
+      gate.exclusive = exclusive
+      const target = { frontier: LOCAL_FRONTIER, reference: cidText(node) }
+      await eraseText(at.context, target, { reason: 'withdrawn' })
+      return exclusive(task)
+    }
+  }
+  eraseFirst(nodes[0]!.digest)
+  assert.equal((await texts.drop()).dropped, 1)
+  assert.equal(frontier.log.texts(), { here: 2, wanted: 0, 'left-out': 1, erased: 1, void: 0 })
+  eraseFirst(nodes[1]!.digest)
+  await texts.fetch('all')
+  assert.equal(frontier.log.texts(), { here: 3, wanted: 0, 'left-out': 0, erased: 2, void: 0 })
 })
 
 test.run()

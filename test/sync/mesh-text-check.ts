@@ -89,13 +89,15 @@ export class TextCheck {
   }
 
   /**
-   * Only a hub that is not honest has the text: nothing obliges it to give the text. Or the text was
-   * fetched by name, and every peer has deleted it or keeps none.
+   * Only a hub that is not honest has the text: nothing obliges it to give the text. Or it was fetched
+   * by name, or deleted at some hub for itself, and no peer has it.
    */
-  #isOutOfReach({ hub, chosen }: Keeper, { digest }: NodeRow, { key }: Node): boolean {
-    const name = digestKey(digest)
-    if (!this.#holders.has(name)) return !this.#honest.has(toHex(key))
-    return chosen.get(name) === true && !this.#holders.get(name)!.some(other => this.#texts.isLinked(hub, other))
+  #isOutOfReach({ hub, chosen }: Keeper, { digest }: NodeRow, { key, event }: Node): boolean {
+    const holders = this.#holders.get(digestKey(digest))
+    if (holders === undefined) return !this.#honest.has(toHex(key))
+    const isCut = this.#texts.keepers.some(({ deleted }) => deleted.has(digestKey(event)))
+    const mayLack = isCut || chosen.get(digestKey(digest)) === true
+    return mayLack && !holders.some(other => this.#texts.isLinked(hub, other))
   }
 
   /** @throws TypeError if headers differ, views differ, or an erased text is anywhere */

@@ -8,12 +8,14 @@ import { toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { WIRE_LIMITS } from '../../base/limits.ts'
 import { decodeNode } from '../../node/node.ts'
-import type { NodeRow, TextChange } from '../../store/store.ts'
+import type { AbsentState, NodeRow, TextChange } from '../../store/store.ts'
 import type { Frontier } from '../frontier.ts'
 import { rowsByReference } from '../log-reader.ts'
 import type { SyncOptions } from './sync-client.ts'
 
 const CHANGES_MAX = 1024
+/** Rows read at a time, because each has a text of up to 1 MiB. */
+const ROWS = 16
 
 /** How many texts are in each state at this replica. */
 export interface TextStatus {
@@ -125,21 +127,19 @@ export class Texts {
     let excess = (await this.#bytesHere()) - budgetBytes
     let dropped = 0
     let bytes = 0
-    let changes: TextChange[] = []
+    let due: number[] = []
     const write = async (): Promise<void> => {
-      const batch = changes
-      changes = []
-      if (batch.length > 0) await frontier.gate.exclusive(() => frontier.setTexts(batch))
+      const done = await this.#change(due, { state: 'left-out', isDue: row => this.#mayDrop(row) })
+      dropped += done.texts
+      bytes += done.bytes
+      due = []
     }
     for await (const rows of frontier.log.scan({ from: 0 })) {
       for (const row of rows) {
         if (excess <= 0 || pinned.has(row.seq) || !this.#mayDrop(row)) continue
-        changes.push({ seq: row.seq, state: 'left-out' })
-        const size = row.bytes.length - row.headerBytes
-        dropped += 1
-        bytes += size
-        excess -= size
-        if (changes.length === CHANGES_MAX) await write()
+        due.push(row.seq)
+        excess -= row.bytes.length - row.headerBytes
+        if (due.length === CHANGES_MAX) await write()
       }
       if (excess <= 0) break
     }
@@ -198,13 +198,37 @@ export class Texts {
 
   /** A text that an erasure leaves out here stays left out. */
   async #want(rows: readonly NodeRow[]): Promise<void> {
-    const { gate, log } = this.#parts.frontier
-    const wanted = rows.filter(
-      ({ text, bytes }) => text === 'left-out' && gate.erasures.stateFor(decodeNode(bytes)) === undefined,
-    )
-    const changes = wanted.map(({ seq }): TextChange => ({ seq, state: 'wanted' }))
-    for (let from = 0; from < changes.length; from += CHANGES_MAX) {
-      await gate.exclusive(() => log.setTexts(changes.slice(from, from + CHANGES_MAX)))
+    const { gate } = this.#parts.frontier
+    const isDue = ({ text, bytes }: NodeRow): boolean =>
+      text === 'left-out' && gate.erasures.stateFor(decodeNode(bytes)) === undefined
+    const seqs = rows.filter(isDue).map(({ seq }) => seq)
+    for (let from = 0; from < seqs.length; from += CHANGES_MAX) {
+      await this.#change(seqs.slice(from, from + CHANGES_MAX), { state: 'wanted', isDue })
     }
+  }
+
+  /**
+   * Gives a state to the texts of those nodes that are still due. It reads them again inside the
+   * mutex of the gate, because an erasure may have come since the caller read them.
+   */
+  async #change(
+    seqs: readonly number[],
+    { state, isDue }: { state: AbsentState; isDue: (row: NodeRow) => boolean },
+  ): Promise<{ texts: number; bytes: number }> {
+    const { frontier } = this.#parts
+    const changes: TextChange[] = []
+    let bytes = 0
+    if (seqs.length === 0) return { texts: 0, bytes }
+    await frontier.gate.exclusive(async () => {
+      for (let from = 0; from < seqs.length; from += ROWS) {
+        for (const row of await frontier.log.read(seqs.slice(from, from + ROWS))) {
+          if (!isDue(row)) continue
+          changes.push({ seq: row.seq, state })
+          bytes += row.bytes.length - row.headerBytes
+        }
+      }
+      if (changes.length > 0) await frontier.setTexts(changes)
+    })
+    return { texts: changes.length, bytes }
   }
 }
