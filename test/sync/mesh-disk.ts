@@ -28,6 +28,8 @@ export class Disk {
   readonly #hooks: DiskHooks
   /** Frontier stores, so that each is one object however often it is asked for. */
   readonly #guarded = new Map<object, object>()
+  /** Writes that have not ended. */
+  readonly #underWay = new Set<Promise<unknown>>()
   #isGone = false
 
   constructor(hooks: DiskHooks) {
@@ -49,6 +51,11 @@ export class Disk {
     this.#isGone = true
   }
 
+  /** Resolves when no write is under way. The next process finds what the last one wrote. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
+  }
+
   #guard<T extends object>(target: T): T {
     const known = this.#guarded.get(target)
     if (known !== undefined) return known as T
@@ -66,7 +73,7 @@ export class Disk {
   #method(target: object, name: string, method: Method): Method {
     return (...args) => {
       this.#hooks.moved()
-      if (WRITES.has(name)) return this.#write(() => method.apply(target, args) as Promise<unknown>)
+      if (WRITES.has(name)) return this.#track(this.#write(() => method.apply(target, args) as Promise<unknown>))
       const answer = method.apply(target, args)
       if (!(answer instanceof Promise)) return name === 'frontier' ? this.#guard(answer as object) : answer
       return this.#read(name, answer)
@@ -79,6 +86,15 @@ export class Disk {
     this.#hooks.moved()
     this.#check()
     return name === 'track' ? this.#guard(value as object) : value
+  }
+
+  async #track(write: Promise<unknown>): Promise<unknown> {
+    this.#underWay.add(write)
+    try {
+      return await write
+    } finally {
+      this.#underWay.delete(write)
+    }
   }
 
   async #write(write: () => Promise<unknown>): Promise<unknown> {

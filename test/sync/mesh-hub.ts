@@ -70,6 +70,8 @@ export class MeshHub {
   readonly #dial: NetworkHooks['dial']
   #process: { local: Local; disk: Disk } | undefined
   #starting: Promise<void> | undefined
+  /** The disk of the last process. */
+  #left: Disk | undefined
   #written = 0
   #writing = 0
   crashes = 0
@@ -126,6 +128,7 @@ export class MeshHub {
 
   async #start(): Promise<void> {
     const { random } = this.#world
+    await this.#left?.ended()
     const disk = new Disk({
       moved: () => this.#world.moved(),
       fate: () => {
@@ -173,6 +176,7 @@ export class MeshHub {
   crash(): void {
     if (this.#process === undefined) return
     this.#process.disk.take()
+    this.#left = this.#process.disk
     this.#process = undefined
     this.crashes += 1
     for (const wire of [...this.wires]) wire.cut()
