@@ -3,6 +3,7 @@
 // becomes a message and an exit code.
 
 import { type ExitCode, hasCode, ReplicaError } from '../base/errors.ts'
+import { readPgPlace } from '../store/postgres/pg-place.ts'
 import { type Args, type CommandMatch, findCommand, readArgs, wantsJson } from './args.ts'
 import type { Command, Context, RunInside, StoreCommand } from './command.ts'
 import { COMMANDS } from './command-table.ts'
@@ -156,7 +157,8 @@ async function runOnStore(
   })
   if (owner === undefined) return await command.runDamaged!({ ...context, location }, args)
   if (owner.hub !== undefined) return runInHub(owner.hub, { argv, cwd }, { io, signal })
-  if (command.runUnserved === undefined) {
+  // Other processes may use a store in a database meanwhile.
+  if (command.runUnserved === undefined || (await readPgPlace(location)) !== undefined) {
     await using replica = owner.replica
     return await command.run({ ...context, replica, location }, args)
   }

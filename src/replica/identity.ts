@@ -44,6 +44,22 @@ export async function makeOwnKey({ folder, records }: KeyPlace, key: Key): Promi
 }
 
 /**
+ * Stores the key of an existing store in a new folder: of another process that shares the store.
+ * @throws ReplicaError ERR_KEY_FILE without a key, or for another key than the store's
+ */
+export async function joinOwnKey({ folder, records }: KeyPlace, key: Key | undefined): Promise<OwnKey> {
+  const known = await readPublicKey(records)
+  if (known === undefined) return makeOwnKey({ folder, records }, key ?? Key.generate())
+  if (key?.publicKey !== known) {
+    const hint = 'copy the key file from a machine that has it, and give it with --key'
+    const message = `the store has the key ${known}: all its processes use one key`
+    throw new ReplicaError('ERR_KEY_FILE', message, { facts: { hint } })
+  }
+  await key.save(path.join(folder, KEY_FILE))
+  return { key, former: await readFormer(records) }
+}
+
+/**
  * Loads the key of an existing store. A store made before stores recorded their key records it now.
  * @throws ReplicaError ERR_KEY_FILE, also if the file has another key than the store
  */

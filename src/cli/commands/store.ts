@@ -3,10 +3,14 @@
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
+import type { OpenOptions } from '../../replica/replica.ts'
+import { isPostgresUrl } from '../../store/postgres/pg-address.ts'
+import type { Args } from '../args.ts'
 import type { Command } from '../command.ts'
 import { fileError, hasErrno } from '../error-hints.ts'
 import { findStore, STORE_FOLDER, storeIn } from '../find-store.ts'
 import { columns } from '../terminal/layout.ts'
+import { usage } from '../terminal/output.ts'
 
 const init: Command = {
   name: 'init',
@@ -15,22 +19,46 @@ const init: Command = {
   summary: 'create a store and its key',
   about: [
     `The store is the folder ${STORE_FOLDER} inside <folder> (default: the working folder). Later commands find it from there and from all folders below. The key is created once, stays in that folder, and only its owner can read it.`,
+    'With --store the store is in a PostgreSQL database, and the folder has only the key and the address. Several machines may use one store: each runs `replica init --store` with the same address and, after the first, with --key.',
   ],
   arguments: [{ name: 'folder', optional: true, help: 'created if it does not exist' }],
-  options: [{ name: 'hub-id', value: 'hub:name', help: 'id of this replica (default: made from its key)' }],
-  examples: ['replica init lab', 'replica init --hub-id hub:lab'],
+  options: [
+    { name: 'hub-id', value: 'hub:name', help: 'id of this replica (default: made from its key)' },
+    { name: 'store', value: 'url', help: 'postgres://user@host[,host]/database: keep the store there' },
+    { name: 'key', value: 'file', help: 'key file to copy instead of a new key' },
+    { name: 'allow-async', help: 'accept a database that commits on one machine only' },
+  ],
+  examples: [
+    'replica init lab',
+    'replica init --hub-id hub:lab',
+    'replica init --store postgres://replica@db1,db2/replica',
+  ],
   async run(context, args) {
     const location = storeIn(context.cwd, args.positionals[0] ?? context.dir ?? '.')
     await makeFolder(location)
     const { Replica } = await import('../../replica/replica.ts')
-    const hubId = args.text('hub-id')
-    const options = { location, create: true, ...(hubId === undefined ? {} : { hubId }) }
+    const options = { location, create: true, ...(await initOptions(context.cwd, args)) }
     await using replica = await Replica.open(options).catch(error => removeIfEmpty(location, error))
     return context.out.done({
       fields: { dir: location, hub_id: replica.hubId, public_key: replica.key.publicKey },
       lines: [`created ${location}`, ...identity(replica.hubId, replica.key.publicKey)],
     })
   },
+}
+
+async function initOptions(
+  cwd: string,
+  args: Args,
+): Promise<Pick<OpenOptions, 'hubId' | 'store' | 'key' | 'allowAsync'>> {
+  const [hubId, store, key] = ['hub-id', 'store', 'key'].map(name => args.text(name))
+  if (store !== undefined && !isPostgresUrl(store)) throw usage('--store must be an address postgres://…')
+  if (store === undefined && args.has('allow-async')) throw usage('--allow-async goes with --store')
+  const { Key } = await import('../../crypto/key.ts')
+  return {
+    ...(hubId === undefined ? {} : { hubId }),
+    ...(store === undefined ? {} : { store, allowAsync: args.has('allow-async') }),
+    ...(key === undefined ? {} : { key: await Key.load(path.resolve(cwd, key)) }),
+  }
 }
 
 const keysShow: Command = {

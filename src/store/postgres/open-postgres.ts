@@ -5,7 +5,7 @@ import { HELD_LIMITS } from '../../base/limits.ts'
 import { readPgAddress } from './pg-address.ts'
 import { migratePgSchema, readPgSchema } from './pg-schema.ts'
 import { PgSessions } from './pg-sessions.ts'
-import { PgStore, type PgStoreOptions } from './pg-store.ts'
+import { PgStore, type PgStoreOptions, waitsForStandby } from './pg-store.ts'
 
 const PATIENCE_MS = 30_000
 
@@ -38,6 +38,7 @@ export async function createPostgres(url: string, options: PgStoreOptions = {}):
   const address = await readPgAddress(url)
   await eachSchema(url, options, async (connection, found) => {
     if (found !== undefined) throw new ReplicaError('ERR_STORE_EXISTS', 'the database has a store already')
+    await waitsForStandby(connection, options.allowAsync ?? false)
     await migratePgSchema(connection, address.schema, undefined)
   })
   return await PgStore.open(address, withDefaults(options))

@@ -196,14 +196,7 @@ export class PgStore implements Store {
   }
 
   async #load(allowAsync: boolean): Promise<void> {
-    const sql = "SELECT current_setting('synchronous_standby_names'), current_setting('fsync')"
-    const [row] = await this.#parts.sessions.read(connection => connection.query(sql))
-    this.#isAsync = pgText(row?.[0]).trim() === '' || pgText(row?.[1]) !== 'on'
-    if (this.#isAsync && !allowAsync) {
-      const message =
-        'the server does not wait for a second machine (synchronous_standby_names is empty or fsync is off): --allow-async accepts that'
-      throw new ReplicaError('ERR_STORE_ASYNC', message)
-    }
+    this.#isAsync = !(await this.#parts.sessions.read(connection => waitsForStandby(connection, allowAsync)))
     await this.#records.load()
     await this.#loadLogs()
     await this.#held.load()
@@ -267,4 +260,17 @@ export class PgStore implements Store {
     if (log === undefined) throw unknownFrontier(name)
     return log
   }
+}
+
+/**
+ * Returns whether the server acknowledges a commit only when a second machine has it.
+ * @throws ReplicaError ERR_STORE_ASYNC if it does not and that was not accepted
+ */
+export async function waitsForStandby(connection: PgConnection, allowAsync: boolean): Promise<boolean> {
+  const sql = "SELECT current_setting('synchronous_standby_names'), current_setting('fsync')"
+  const [row] = await connection.query(sql)
+  const isSafe = pgText(row?.[0]).trim() !== '' && pgText(row?.[1]) === 'on'
+  if (isSafe || allowAsync) return isSafe
+  const message = 'the server does not wait for a second machine: synchronous_standby_names is empty, or fsync is off'
+  throw new ReplicaError('ERR_STORE_ASYNC', message, { facts: { hint: 'to accept that: --allow-async' } })
 }
