@@ -1,6 +1,6 @@
 // A child process commits chunks to a store and says which are acknowledged; it is killed with SIGKILL at some moment,
 // the store is opened again and compared with what was acknowledged, and the next child goes on. Nothing
-// acknowledged may be lost, no node may lack a parent, and counts, events, heads, records and held nodes must be what
+// acknowledged may be lost, no node may lack a parent, a batch of changed texts is there whole or not at all, and counts, events, heads, records and held nodes must be what
 // a recomputation from the log gives. kill -9 does not empty the disk's caches: this is about the order of writes
 // and about recovery, not about fsync.
 // Run: node dist/test/campaign/kill.js [--rounds 200] [--seed 1]. Short form: test/store/kill.test.ts
@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { concat, type Digest, sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { createLevelDb, openLevelDb } from '../../src/store/index.ts'
-import type { FrontierStore, NodeEntry, NodeRow, Store } from '../../src/store/store.ts'
+import type { FrontierStore, NodeEntry, NodeRow, Store, TextChange } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
 import { madeHeld, madeKey, madeNode } from '../store/made-nodes.ts'
 
@@ -22,6 +22,8 @@ export interface KillTotals {
   killedInOpen: number
   acknowledgedNodes: number
   acknowledgedHeld: number
+  /** Texts that were taken out or put back. */
+  acknowledgedTexts: number
   /** Nodes found that were durable but not acknowledged yet. */
   unacknowledged: number
   /** What went wrong, in sentences. */
@@ -58,6 +60,7 @@ export async function killCampaign(options: {
     killedInOpen: 0,
     acknowledgedNodes: 0,
     acknowledgedHeld: 0,
+    acknowledgedTexts: 0,
     unacknowledged: 0,
     failures: [],
   }
@@ -76,7 +79,10 @@ export async function killCampaign(options: {
     for (const digest of said.held) held.add(digest)
     try {
       await using reopened = await openLevelDb(location)
-      for (const model of models.values()) totals.unacknowledged += await model.check(reopened, said.nodes)
+      for (const model of models.values()) {
+        totals.unacknowledged += await model.check(reopened, said.nodes)
+        await model.checkTexts(reopened, said.texts)
+      }
       await checkHeld(reopened, held)
       if (round % 20 === 19 || round === options.rounds - 1) {
         for await (const fault of reopened.verify()) throw new TypeError(`verify: ${fault.kind} ${fault.reason}`)
@@ -87,6 +93,7 @@ export async function killCampaign(options: {
     }
     totals.acknowledgedNodes += said.nodes.reduce((sum, { count }) => sum + count, 0)
     totals.acknowledgedHeld = held.size
+    for (const { changes, isDone } of said.texts) if (isDone) totals.acknowledgedTexts += changes.length
     options.onRound?.(
       `round ${round}: ${said.nodes.length} commits acknowledged, killed ${said.opened ? 'at work' : 'while it opened'}`,
     )
@@ -102,8 +109,17 @@ interface Acknowledged {
   digest: string
 }
 
+/** A batch of changed texts. */
+interface ChangedTexts {
+  frontier: string
+  changes: { seq: number; state: string }[]
+  /** Acknowledged; the last one of a round may not be. */
+  isDone: boolean
+}
+
 interface Said {
   opened: boolean
+  texts: ChangedTexts[]
   nodes: Acknowledged[]
   held: string[]
   failure: string | undefined
@@ -116,7 +132,7 @@ async function runAndKill(
 ): Promise<Said> {
   const args = [self, '--child', location, '--seed', `${plan.seed}`, '--round', `${plan.round}`]
   const child = childProcess.spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const said: Said = { opened: false, nodes: [], held: [], failure: undefined }
+  const said: Said = { opened: false, texts: [], nodes: [], held: [], failure: undefined }
   const ended = new Promise<NodeJS.Signals | null>(resolve => child.once('close', (_, signal) => resolve(signal)))
   let errors = ''
   child.stderr.on('data', data => (errors += data))
@@ -133,7 +149,12 @@ async function runAndKill(
     } else if (word === 'nodes') {
       const [frontier, first, count, digest] = rest
       said.nodes.push({ frontier: frontier!, first: Number(first), count: Number(count), digest: digest! })
-    } else if (word === 'held') said.held.push(rest[0]!)
+    } else if (word === 'texts') {
+      const changes = rest.slice(1).map(change => change.split(':'))
+      const list = changes.map(([seq, state]) => ({ seq: Number(seq), state: state! }))
+      said.texts.push({ frontier: rest[0]!, changes: list, isDone: false })
+    } else if (word === 'changed') said.texts.at(-1)!.isDone = true
+    else if (word === 'held') said.held.push(rest[0]!)
   }
   const signal = await ended
   if (signal !== 'SIGKILL') said.failure = errors.slice(0, 500) || `ended by ${signal}`
@@ -146,6 +167,8 @@ class Model {
   readonly #digests: string[] = []
   readonly #heads = new Set<string>()
   readonly #events = new Set<string>()
+  /** States of the texts that are not here, by the number of the node. */
+  readonly #absent = new Map<number, string>()
 
   constructor(name: string) {
     this.#name = name
@@ -171,6 +194,33 @@ class Model {
     expect(Number(Buffer.from(record ?? '0').toString()) === log.nodes, 'the record is not the one of the last commit')
     await this.#locate(log, before)
     return log.nodes - certain
+  }
+
+  /** Compares the states of texts with the acknowledged ones; a batch under way holds whole or not at all. */
+  async checkTexts(store: Store, batches: readonly ChangedTexts[]): Promise<void> {
+    const log = store.frontier(this.#name)
+    const own = batches.filter(({ frontier }) => frontier === this.#name)
+    for (const { changes, isDone } of own) {
+      if (!isDone && !(await this.#isApplied(log, changes))) continue
+      for (const { seq, state } of changes) state === 'here' ? this.#absent.delete(seq) : this.#absent.set(seq, state)
+    }
+    const counts = { here: log.nodes - this.#absent.size, wanted: 0, 'left-out': 0, erased: 0, void: 0 }
+    for (const state of this.#absent.values()) counts[state as keyof typeof counts] += 1
+    expect(JSON.stringify(log.texts()) === JSON.stringify(counts), 'the states of texts are miscounted')
+    for await (const rows of log.scan({ from: 0 })) {
+      for (const { seq, text, bytes, headerBytes } of rows) {
+        const due = this.#absent.get(seq) ?? 'here'
+        expect(text === due, `text ${seq} is ${text}, not ${due}`)
+        expect(bytes.length > headerBytes === (text === 'here'), `text ${seq} is ${text}, and its bytes say otherwise`)
+      }
+    }
+  }
+
+  async #isApplied(log: FrontierStore, changes: ChangedTexts['changes']): Promise<boolean> {
+    const rows = await log.read(changes.map(({ seq }) => seq))
+    const applied = rows.filter(({ text }, i) => text === changes[i]!.state).length
+    expect(applied === 0 || applied === rows.length, 'a change of texts holds by half')
+    return applied > 0
   }
 
   async #locate(log: FrontierStore, from: number): Promise<void> {
@@ -231,6 +281,7 @@ async function work(location: string, options: { seed: number; round: number }):
   // Written at once: what is said must have been said when the process dies.
   const say = (...words: unknown[]) => fs.writeSync(1, `${words.join(' ')}\n`)
   say('opened')
+  const leftOut = new Map<string, Uint8Array>()
   const recent = new Map<string, NodeEntry[]>()
   for (const name of frontiers) recent.set(name, await lastNodes(store.frontier(name)))
   for (let step = 0; ; step++) {
@@ -240,6 +291,7 @@ async function work(location: string, options: { seed: number; round: number }):
     const first = await store.frontier(name).commit(chunk, [{ key: `nodes/${name}`, value: utf8(`${count}`) }])
     say('nodes', name, first, chunk.length, toHex(sha256(concat(chunk.map(node => node.digest)))))
     recent.set(name, [...recent.get(name)!, ...chunk].slice(-40))
+    if (next() < 0.3) await changeTexts(store.frontier(name), { next, say, leftOut })
     if (next() < 0.1) {
       const wait = { kind: 'key', id: madeKey(`k${step % 3}`) } as const
       const node = madeHeld(`held ${options.round}.${step}`, wait)
@@ -247,6 +299,33 @@ async function work(location: string, options: { seed: number; round: number }):
       if (kept === true) say('held', toHex(node.digest))
     }
   }
+}
+
+/** Takes some texts out, for ever or to put them back later. */
+async function changeTexts(
+  log: FrontierStore,
+  tools: { next: () => number; say: (...words: unknown[]) => void; leftOut: Map<string, Uint8Array> },
+): Promise<void> {
+  const { next, say, leftOut } = tools
+  const seqs = new Set(Array.from({ length: 1 + Math.floor(next() * 5) }, () => Math.floor(next() * log.nodes)))
+  const known = [...leftOut.keys()].filter(key => key.startsWith(`${log.name} `)).slice(0, 2)
+  for (const key of known) seqs.add(Number(key.split(' ')[1]))
+  const changes = (await log.read([...seqs])).flatMap(({ seq, text, bytes, headerBytes }): TextChange[] => {
+    const key = `${log.name} ${seq}`
+    const kept = leftOut.get(key)
+    if (text === 'left-out' && kept !== undefined) {
+      leftOut.delete(key)
+      return [{ seq, text: kept }]
+    }
+    if (text !== 'here') return []
+    if (next() < 0.4) return [{ seq, state: 'erased' }]
+    leftOut.set(key, bytes.slice(headerBytes))
+    return [{ seq, state: 'left-out' }]
+  })
+  if (changes.length === 0) return
+  say('texts', log.name, ...changes.map(change => `${change.seq}:${'state' in change ? change.state : 'here'}`))
+  await log.setTexts(changes)
+  say('changed')
 }
 
 function makeChunk(recent: readonly NodeEntry[], next: () => number, name: string): NodeEntry[] {

@@ -12,6 +12,7 @@ test('a writer killed at any moment loses no acknowledged data', async () => {
   assert.equal(totals.failures, [])
   assert.is(totals.rounds, 10)
   assert.ok(totals.acknowledgedNodes > 0)
+  assert.ok(totals.acknowledgedTexts > 0)
 })
 
 test.run()
