@@ -4,6 +4,7 @@
 
 import * as fs from 'node:fs'
 import * as path from 'node:path'
+import { ERASURE_KIND, type ErasedText, readErasure } from '../../src/admission/erasure-event.ts'
 import { equals, toHex, utf8 } from '../../src/base/bytes.ts'
 import { ReplicaError } from '../../src/base/errors.ts'
 import { type CborValue, checkCbor, decodeCbor, encodeCbor } from '../../src/cbor/dag-cbor.ts'
@@ -198,6 +199,24 @@ function checkAdmitted(input: Uint8Array, head: EventHead): string {
   return `event ${eventSignature(input)?.form} ${head.parents?.length}`
 }
 
+/** An erasure, and the same event of forms that erase nothing. */
+function erasureInputs(): Uint8Array[] {
+  const event = `sha256:${'ab'.repeat(32)}`
+  const payloads = [{ event, reason: 'x' }, { event, reason: 'x', more: 1 }, { event: 'sha256:', reason: 'x' }, null]
+  const target = { type: 'event', id: 'vev_0123456789abcdef' }
+  const draft = { kind: ERASURE_KIND, target, actor: { id: 'hub:one' }, timestamp: '2026-11-02T09:00:00Z', reason: 'x' }
+  return payloads.map(payload => makeEvent({ ...draft, payload }).text)
+}
+
+function checkErasure(input: Uint8Array, erased: ErasedText | undefined): string {
+  if (erased === undefined) return 'erases nothing'
+  const text = Buffer.from(input)
+  insist(isCanonical(input), 'an erasure that is not canonical')
+  insist(text.includes(`"event":"sha256:${toHex(erased.event)}","reason":`), 'an erasure of another text')
+  insist(text.includes(`"id":"vev_${toHex(erased.label)}"`), 'an erasure of another event')
+  return 'erases a text'
+}
+
 function checkReading(input: Uint8Array, { text, dropped }: EventReading): string {
   insist(isCanonical(text), 'an event read to a form that is not canonical')
   insist(equals(readEvent(text, { numbers: 'exact' }).text, text), 'an event that reads differently a second time')
@@ -220,6 +239,7 @@ export function fuzzTargets(): Target[] {
     { name: 'readChunkList', seeds: lists, tokens: cbor, run: into(readChunkList, checkList) },
     { name: 'canonicalize', seeds: events, tokens: json, run: into(readExact(canonicalize), checkCanonical) },
     { name: 'checkEvent', seeds: events, tokens: json, run: into(checkEvent, checkAdmitted) },
+    { name: 'readErasure', seeds: erasureInputs(), tokens: json, run: into(readErasure, checkErasure) },
     { name: 'readEvent', seeds: events, tokens: json, run: into(readExact(readEvent), checkReading) },
   ]
 }

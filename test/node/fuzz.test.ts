@@ -11,7 +11,7 @@ test('two seconds of mutated nodes, DAG-CBOR and events give typed errors only',
   const seed = crypto.randomInt(2 ** 31)
   try {
     const reports = fuzz({ seconds: 2, seed })
-    assert.is(reports.length, 6)
+    assert.is(reports.length, 7)
     for (const { target, inputs, classes } of reports)
       assert.ok(inputs > 500 && classes > 5, `${target} ${inputs} ${classes}`)
   } catch (error) {
