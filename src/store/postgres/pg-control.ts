@@ -79,7 +79,8 @@ export class PgControl {
         return await task()
       } finally {
         this.#tokens.delete(name)
-        await this.#release(key)
+        // The next task of this name uses the same connection, so it comes after the release.
+        void this.#release(key)
       }
     })
   }
@@ -139,7 +140,9 @@ export class PgControl {
 
   async #listen(): Promise<PgConnection> {
     const connection = await this.#sessions.connect()
-    connection.onNotification(() => this.#onNews())
+    connection.onNotification(backend => {
+      if (!this.#sessions.owns(backend)) this.#onNews()
+    })
     // A lock that a crash of the server forgets needs no standby: its holder is gone too.
     await connection.script(`SET synchronous_commit = off; LISTEN "${this.#channel}"`)
     return connection

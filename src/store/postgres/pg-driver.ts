@@ -48,7 +48,7 @@ export class PgConnection {
   readonly #mutex = new Mutex()
   #isLost = false
   #warnings = 0
-  #notified: (payload: string) => void = () => {}
+  #notified: (backend: number) => void = () => {}
 
   /** Connects. @throws the error of the driver or of the server */
   static async open(url: string, timeouts: PgTimeouts): Promise<PgConnection> {
@@ -76,7 +76,7 @@ export class PgConnection {
     client.on('notice', notice => {
       if (notice.severity === 'WARNING') this.#warnings += 1
     })
-    client.on('notification', ({ payload }) => this.#notified(payload ?? ''))
+    client.on('notification', ({ processId }) => this.#notified(processId))
   }
 
   /** Whether the connection can't be used any more. */
@@ -89,8 +89,13 @@ export class PgConnection {
     return this.#warnings
   }
 
-  /** Calls `listener` with the payload of each notification. */
-  onNotification(listener: (payload: string) => void): void {
+  /** Number of the server's process for this connection. */
+  get backend(): number {
+    return (this.#client as Client & { processID?: number | null }).processID ?? 0
+  }
+
+  /** Calls `listener` at each notification, with the number of the sender's server process. */
+  onNotification(listener: (backend: number) => void): void {
     this.#notified = listener
   }
 

@@ -25,7 +25,6 @@ export interface PgParts {
 
 export class PgRecords implements Records {
   readonly #parts: PgParts
-  /** Version of the last change that is known here. */
   #version = 0
 
   constructor(parts: PgParts) {
@@ -76,6 +75,11 @@ export class PgRecords implements Records {
       connection.query('SELECT coalesce(max(version), 0)::bigint FROM record'),
     )
     this.#version = pgInt(rows[0]?.[0])
+  }
+
+  /** Version of the last change that is known here. */
+  get version(): number {
+    return this.#version
   }
 
   /** Returns the keys that other processes changed since the last call, at most `PAGE`. */

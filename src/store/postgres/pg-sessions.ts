@@ -29,6 +29,8 @@ export class PgSessions {
   readonly #hooks: PgSessionHooks
   readonly #permits = new Semaphore(CONNECTIONS_MAX)
   readonly #idle: PgConnection[] = []
+  /** Server processes of open connections. */
+  readonly #backends = new Map<number, PgConnection>()
   /** Server of the last connection. */
   #current: PgServer | undefined
   #timeline = 0
@@ -42,6 +44,11 @@ export class PgSessions {
   /** Name of the server that was the primary last. */
   get server(): string {
     return this.#current?.name ?? this.#address.servers[0]!.name
+  }
+
+  /** Returns whether a server process is that of a connection of this store. */
+  owns(backend: number): boolean {
+    return this.#backends.get(backend)?.isLost === false
   }
 
   /**
@@ -152,6 +159,8 @@ export class PgSessions {
     }
     this.#current = server
     this.#timeline = timeline
+    for (const [backend, { isLost }] of this.#backends) if (isLost) this.#backends.delete(backend)
+    this.#backends.set(connection.backend, connection)
     return connection
   }
 

@@ -13,7 +13,7 @@ import { checkStreamName, unknownFrontier } from '../validate.ts'
 import type { PgAddress } from './pg-address.ts'
 import { PgControl } from './pg-control.ts'
 import { PgDocuments } from './pg-documents.ts'
-import type { PgConnection } from './pg-driver.ts'
+import type { PgConnection, PgRow } from './pg-driver.ts'
 import { PgHeldStore } from './pg-held.ts'
 import { PG_END, PgLog, readPgEnd } from './pg-log.ts'
 import { type PgParts, PgRecords } from './pg-records.ts'
@@ -231,21 +231,30 @@ export class PgStore implements Store {
   }
 
   async #lookOnce(): Promise<void> {
-    const changes: ForeignChange[] = (await this.#loadLogs()).map(frontier => ({ kind: 'frontier', frontier }))
-    for (let isAll = false; !isAll; ) {
+    const { version, rows } = await this.#summary()
+    const isKnown = rows.every(([name]) => this.#logs.has(pgText(name)))
+    const added = isKnown ? [] : await this.#loadLogs()
+    const changes: ForeignChange[] = added.map(frontier => ({ kind: 'frontier', frontier }))
+    for (let isAll = version === this.#records.version; !isAll; ) {
       const news = await this.#records.news()
       isAll = news.isAll
       if (news.keys.length > 0) changes.push({ kind: 'records', keys: news.keys })
     }
-    for (const log of await this.#changedLogs()) changes.push(...(await log.catchUp()))
+    for (const log of this.#changedLogs(rows)) changes.push(...(await log.catchUp()))
     if (changes.some(({ kind }) => kind === 'held')) await this.#held.load()
     for (const change of changes) for (const listener of this.#listeners) listener(change)
   }
 
+  /** Reads the newest version of the records, and where each log ends, in one query. */
+  async #summary(): Promise<{ version: number; rows: PgRow[] }> {
+    const sql = `SELECT name, nodes, text_changes, held_changes, coalesce((SELECT max(version) FROM record), 0)
+      FROM (SELECT 1) AS one LEFT JOIN frontier ON true`
+    const rows = await this.#parts.sessions.read(connection => connection.query(sql, [], 'summary'))
+    return { version: pgInt(rows[0]?.[4]), rows: rows.filter(([name]) => name !== null) }
+  }
+
   /** Returns the logs whose row differs from what is known here. */
-  async #changedLogs(): Promise<PgLog[]> {
-    const sql = 'SELECT name, nodes, text_changes, held_changes FROM frontier'
-    const rows = await this.#parts.sessions.read(connection => connection.query(sql, [], 'ends'))
+  #changedLogs(rows: readonly PgRow[]): PgLog[] {
     return rows.flatMap(([name, nodes, texts, held]) => {
       const log = this.#logs.get(pgText(name))
       if (log === undefined) return []
