@@ -447,8 +447,13 @@ export const JOURNAL_LIMITS = {
 export const VERIFY_LIMITS = {
   /** Count: worker threads → no error: further batches wait. */
   workersMax: 4,
-  /** Count: signatures checked on the calling thread → more signatures go to a worker thread. */
-  inlineJobsMax: 3,
+  /** Count: signatures checked on the calling thread at once → more go to a worker thread. */
+  inlineJobsMax: 16,
+  /**
+   * Count: signatures that a pool checks on the calling thread, in parts, before it starts a thread
+   * → more queued signatures start one.
+   */
+  jobsBeforeThread: 1024,
   /**
    * Count: queued signatures before the calling thread helps → no error: from this count on it
    * helps.

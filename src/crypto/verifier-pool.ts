@@ -1,11 +1,12 @@
 // Verifies many signatures on worker threads: off the main thread, which is busy with sockets,
 // hashing and the store, and off the thread pool of libuv, which LevelDB needs. A few signatures
 // are verified at once on the calling thread, because the way to a worker and back costs as much.
-// More are cut into batches for a small pool of threads, started on demand. The number of batches
-// of a worker is bounded; further jobs wait in their call, uncopied. Calls take turns (round
-// robin), so a large push does not delay a small one. If many jobs wait, the calling thread
-// verifies a few itself in each event-loop iteration: with few cores it would often be idle. A job
-// that cannot be verified fails its call; there is no default result.
+// The start of a thread costs as much as a thousand signatures, so a pool verifies its first ones
+// on the calling thread, a few in each event-loop iteration. Further ones are cut into batches for
+// a small pool of threads. The number of batches of a worker is bounded; further jobs wait in their
+// call, uncopied. Calls take turns (round robin), so a large push does not delay a small one. If
+// many jobs wait, the calling thread verifies a few as before: with few cores it would often be
+// idle. A job that cannot be verified fails its call; there is no default result.
 
 import { availableParallelism } from 'node:os'
 import type { Worker } from 'node:worker_threads'
@@ -13,7 +14,7 @@ import { concat } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { VERIFY_LIMITS } from '../base/limits.ts'
 import { verify } from './ed25519.ts'
-import { measureBatch, messageBytes, packBatch, type SignatureJob, verifyBatch } from './verify-batch.ts'
+import { measureBatch, messageBytes, packBatch, type SignatureJob } from './verify-batch.ts'
 import { startThread } from './worker-thread.ts'
 
 export type { SignatureJob }
@@ -57,17 +58,22 @@ export class VerifierPool {
   /** Calls with jobs that are not in a batch, in round-robin order. */
   readonly #queue: Call[] = []
   #inlineTimer: NodeJS.Immediate | undefined
+  /** Jobs that this thread verifies before it starts another one. */
+  #jobsBeforeThread: number
   #closed = false
 
   /**
    * @param options.workers maximum number of threads, at least 1. Default: one less than the number
    *   of cores, from 1 to 4
+   * @param options.jobsBeforeThread jobs that the pool verifies on the calling thread before it
+   *   starts a thread. Default: `VERIFY_LIMITS.jobsBeforeThread`
    * @throws TypeError if `workers` is not an integer of at least 1
    */
-  constructor(options: { workers?: number } = {}) {
+  constructor(options: { workers?: number; jobsBeforeThread?: number } = {}) {
     const workers = options.workers ?? Math.max(1, Math.min(VERIFY_LIMITS.workersMax, availableParallelism() - 1))
     if (!Number.isInteger(workers) || workers < 1) throw new TypeError('workers is an integer of at least 1')
     this.#workersMax = workers
+    this.#jobsBeforeThread = options.jobsBeforeThread ?? VERIFY_LIMITS.jobsBeforeThread
   }
 
   /**
@@ -78,7 +84,10 @@ export class VerifierPool {
    */
   async check(jobs: readonly SignatureJob[]): Promise<Uint8Array> {
     if (this.#closed) throw closedError()
-    if (isSmall(jobs)) return Uint8Array.from(jobs, job => (verify(job.key, joined(job.message), job.sig) ? 1 : 0))
+    if (isSmall(jobs)) {
+      this.#jobsBeforeThread -= jobs.length
+      return Uint8Array.from(jobs, verdictOf)
+    }
     return new Promise((resolve, reject) => {
       const verdicts = new Uint8Array(jobs.length)
       this.#queue.push({
@@ -109,56 +118,64 @@ export class VerifierPool {
   }
 
   #dispatch(): void {
-    for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift()) {
-      if (call.failed) continue
-      try {
-        const worker = this.#availableWorker()
-        if (worker === undefined) {
-          this.#queue.unshift(call)
-          if (this.#isOverloaded()) this.#inlineTimer ??= setImmediate(() => this.#verifyInline())
-          return
+    for (let call = this.#queue[0]; call !== undefined; call = this.#queue[0]) {
+      if (!call.failed) {
+        try {
+          const worker = this.#availableWorker()
+          if (worker === undefined) {
+            if (this.#verifiesInline()) this.#inlineTimer ??= setImmediate(() => this.#verifyInline())
+            return
+          }
+          this.#post(worker, call)
+        } catch (error) {
+          // No thread can be started, or jobs of a wrong type. Other calls continue.
+          fail(call, error as Error)
         }
-        this.#post(worker, call)
-      } catch (error) {
-        // No thread can be started, or jobs of a wrong type. Other calls continue.
-        fail(call, error as Error)
-        continue
       }
-      if (call.next < call.jobs.length) this.#queue.push(call)
+      this.#queue.shift()
+      if (!call.failed && call.next < call.jobs.length) this.#queue.push(call)
     }
   }
 
   /** With this many queued jobs, throughput matters more than the latency of the calling thread. */
-  #isOverloaded(): boolean {
-    return this.#queue.reduce((sum, { jobs, next }) => sum + jobs.length - next, 0) >= VERIFY_LIMITS.helpFromJobs
+  #verifiesInline(): boolean {
+    return this.#workers.size === 0 || this.#queuedJobs() >= VERIFY_LIMITS.helpFromJobs
+  }
+
+  #queuedJobs(): number {
+    return this.#queue.reduce((sum, { jobs, next }) => sum + jobs.length - next, 0)
   }
 
   /** Verifies a few jobs of the first call on this thread. A large job waits for a worker. */
   #verifyInline(): void {
     this.#inlineTimer = undefined
     const [call] = this.#queue
-    if (call === undefined || !this.#isOverloaded()) return
+    if (call === undefined || !this.#verifiesInline()) return
     try {
       const { inlineBytesMax, helpJobsMax } = VERIFY_LIMITS
       const { count, bytes } = measureBatch(call.jobs, call.next, { jobs: helpJobsMax, bytes: inlineBytesMax })
-      if (bytes > inlineBytesMax) return
-      const block = new ArrayBuffer(bytes)
-      packBatch(block, call.jobs, { from: call.next, count })
-      verifyBatch(block)
-      call.verdicts.set(new Uint8Array(block, 0, count), call.next)
+      if (bytes > inlineBytesMax) return this.#needThread()
+      const jobs = call.jobs.slice(call.next, call.next + count)
+      call.verdicts.set(jobs.map(verdictOf), call.next)
       call.next += count
+      this.#jobsBeforeThread -= count
       this.#settle(call, count)
     } catch (error) {
       fail(call, error as Error) // jobs of a wrong type
     }
     this.#queue.shift()
-    if (call.next < call.jobs.length) this.#queue.push(call)
+    if (!call.failed && call.next < call.jobs.length) this.#queue.push(call)
     this.#dispatch()
+  }
+
+  #needThread(): void {
+    this.#jobsBeforeThread = 0
+    if (this.#workers.size === 0) this.#dispatch()
   }
 
   /**
    * Returns an idle worker, else a new one, else the one with the fewest batches; undefined if all
-   * are full.
+   * are full or no thread is worth its start yet.
    */
   #availableWorker(): PoolWorker | undefined {
     let least: PoolWorker | undefined
@@ -166,6 +183,7 @@ export class VerifierPool {
       if (least === undefined || worker.batches.length < least.batches.length) least = worker
     }
     if (least?.batches.length === 0) return least
+    if (this.#workers.size === 0 && this.#queuedJobs() <= this.#jobsBeforeThread) return undefined
     if (this.#workers.size < this.#workersMax) return this.#start()
     return least !== undefined && least.batches.length < VERIFY_LIMITS.batchesPerWorkerMax ? least : undefined
   }
@@ -221,6 +239,10 @@ export class VerifierPool {
 function isSmall(jobs: readonly SignatureJob[]): boolean {
   if (jobs.length > VERIFY_LIMITS.inlineJobsMax) return false
   return jobs.reduce((sum, job) => sum + messageBytes(job), 0) <= VERIFY_LIMITS.inlineBytesMax
+}
+
+function verdictOf({ key, message, sig }: SignatureJob): number {
+  return verify(key, joined(message), sig) ? 1 : 0
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {

@@ -19,10 +19,10 @@ import { bytes, vectorsOf } from './signature-vectors.ts'
 const test = suite('crypto/verifier')
 
 const key = Key.fromSeed(new Uint8Array(32).fill(1))
-const { inlineJobsMax, jobsPerBatchMax, batchBytes } = VERIFY_LIMITS
+const { inlineJobsMax, jobsBeforeThread, jobsPerBatchMax, batchBytes } = VERIFY_LIMITS
 
 test('threads return the stated result of every vector, in order', async () => {
-  await using verifier = new VerifierPool({ workers: 2 })
+  await using verifier = new VerifierPool({ workers: 2, jobsBeforeThread: 0 })
   const vectors = vectorsOf('K1', 'K2', 'K3', 'K4', 'K5', 'K6')
   const jobs = vectors.map(({ in: { key, message, sig } }) => {
     return { key: bytes(key), sig: bytes(sig), message: [bytes(message)] }
@@ -32,7 +32,7 @@ test('threads return the stated result of every vector, in order', async () => {
 })
 
 test('every number of jobs around the bounds gets a result for each job, in order', async () => {
-  await using verifier = new VerifierPool({ workers: 2 })
+  await using verifier = new VerifierPool({ workers: 2, jobsBeforeThread: 0 })
   const around = (n: number) => [n - 1, n, n + 1]
   for (const count of [0, ...around(inlineJobsMax), ...around(jobsPerBatchMax), ...around(2 * jobsPerBatchMax), 300]) {
     const jobs = Array.from({ length: count }, (_, index) => job(index, index % 7 !== 3))
@@ -41,7 +41,7 @@ test('every number of jobs around the bounds gets a result for each job, in orde
 })
 
 test('messages of any size, up to many times a block, are verified in one call', async () => {
-  await using verifier = new VerifierPool({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1, jobsBeforeThread: 0 })
   const sizes = [0, 1, batchBytes - 105, batchBytes - 104, batchBytes - 103, 1 << 20, 3, batchBytes, 1 << 20, 0]
   const jobs = sizes.map((size, index) => signed(new Uint8Array(size).fill(index), index % 2 === 0))
   assert.equal(
@@ -51,19 +51,19 @@ test('messages of any size, up to many times a block, are verified in one call',
 })
 
 test('a message in parts has the same result as in one piece, inline and on a thread', async () => {
-  await using verifier = new VerifierPool({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1, jobsBeforeThread: 0 })
   const message = Uint8Array.from({ length: 1000 }, (_, index) => index)
   const sig = key.sign(message)
   const parts = [message.subarray(0, 0), message.subarray(0, 1), message.subarray(1, 600), message.subarray(600)]
   const one = { key: key.publicKeyBytes, sig, message: parts }
   assert.equal([...(await verifier.check([one]))], [1])
-  assert.equal([...(await verifier.check(new Array(10).fill(one)))], new Array(10).fill(1))
+  assert.equal([...(await verifier.check(new Array(20).fill(one)))], new Array(20).fill(1))
   const swapped = { ...one, message: [...parts].reverse() }
-  assert.equal([...(await verifier.check(new Array(10).fill(swapped)))], new Array(10).fill(0))
+  assert.equal([...(await verifier.check(new Array(20).fill(swapped)))], new Array(20).fill(0))
 })
 
 test('keys and signatures of a wrong length are not valid and do not affect other jobs', async () => {
-  await using verifier = new VerifierPool({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1, jobsBeforeThread: 0 })
   const good = job(1, true)
   const bad = [0, 31, 33, 64].map(length => ({ ...good, key: new Uint8Array(length) }))
   const worse = [0, 32, 63].map(length => ({ ...good, sig: good.sig.subarray(0, length) }))
@@ -75,10 +75,10 @@ test('keys and signatures of a wrong length are not valid and do not affect othe
   )
   for (const one of [...bad, ...worse]) assert.equal([...(await verifier.check([one]))], [0])
   // A block of valid jobs is reused: they must not influence the results.
-  assert.equal([...(await verifier.check(new Array(10).fill(good)))], new Array(10).fill(1))
+  assert.equal([...(await verifier.check(new Array(20).fill(good)))], new Array(20).fill(1))
   for (const one of [...bad, ...worse]) {
-    const wrong = new Array(10).fill({ ...one, message: good.message })
-    assert.equal([...(await verifier.check(wrong))], new Array(10).fill(0))
+    const wrong = new Array(20).fill({ ...one, message: good.message })
+    assert.equal([...(await verifier.check(wrong))], new Array(20).fill(0))
   }
 })
 
@@ -113,7 +113,7 @@ test('a packed batch has the same results as verify for each job', () => {
 })
 
 test('concurrent calls get their own results, and a small call overtakes a large one', async () => {
-  await using verifier = new VerifierPool({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1, jobsBeforeThread: 0 })
   const ended: number[] = []
   const calls = [1000, 300, 20, 5, 20].map(async (count, index) => {
     const jobs = Array.from({ length: count }, (_, at) => job(at, at % 7 !== 3))
@@ -126,7 +126,7 @@ test('concurrent calls get their own results, and a small call overtakes a large
 })
 
 test('the calling thread verifies some jobs with the same results in order, and leaves large ones to a worker', async () => {
-  await using verifier = new VerifierPool({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1, jobsBeforeThread: 0 })
   await verifier.check(manyJobs()) // the thread is started
   const large = signed(new Uint8Array(batchBytes + 1), true)
   const mixed = Array.from({ length: 1500 }, (_, index) => (index % 300 === 299 ? large : job(index, index % 7 !== 3)))
@@ -144,7 +144,7 @@ test('the calling thread verifies some jobs with the same results in order, and 
 })
 
 test('if a thread ends, its call fails with a code, and another thread does the waiting calls', async () => {
-  await using verifier = new VerifierPool({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1, jobsBeforeThread: 0 })
   const started = once(process, 'worker')
   const doomed = failsWith(verifier.check(manyJobs()), 'ERR_INTERNAL')
   const waiting = verifier.check(manyJobs())
@@ -156,7 +156,7 @@ test('if a thread ends, its call fails with a code, and another thread does the 
 })
 
 test('the end of an idle thread is not an error', async () => {
-  await using verifier = new VerifierPool({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1, jobsBeforeThread: 0 })
   const started = once(process, 'worker')
   await verifier.check(manyJobs())
   const [worker] = (await started) as [Worker]
@@ -165,7 +165,7 @@ test('the end of an idle thread is not an error', async () => {
 })
 
 test('jobs of a wrong type fail only their own call', async () => {
-  await using verifier = new VerifierPool({ workers: 1 })
+  await using verifier = new VerifierPool({ workers: 1, jobsBeforeThread: 0 })
   const good = verifier.check(manyJobs())
   const bad = new Array(200).fill({ key: undefined, sig: undefined, message: [] }) as SignatureJob[]
   let error: unknown
@@ -177,7 +177,7 @@ test('jobs of a wrong type fail only their own call', async () => {
 })
 
 test('close fails pending calls, rejects further ones, and may be called twice', async () => {
-  const verifier = new VerifierPool({ workers: 1 })
+  const verifier = new VerifierPool({ workers: 1, jobsBeforeThread: 0 })
   const waiting = [verifier.check(manyJobs()), verifier.check(manyJobs())]
   const outcome = Promise.all(waiting.map(call => failsWith(call, 'ERR_ABORTED')))
   await verifier.close()
@@ -187,17 +187,38 @@ test('close fails pending calls, rejects further ones, and may be called twice',
   await failsWith(verifier.check(manyJobs()), 'ERR_ABORTED')
 })
 
-test('a few jobs do not start a thread', async () => {
-  await using verifier = new VerifierPool()
-  let started = 0
-  const count = () => void started++
-  process.on('worker', count)
-  try {
+test('a small call never starts a thread', async () => {
+  await using verifier = new VerifierPool({ jobsBeforeThread: 0 })
+  const started = await threadsStartedBy(async () => {
     for (let i = 0; i < 10; i++) await verifier.check([job(i, true)])
-  } finally {
-    process.off('worker', count)
-  }
+  })
   assert.is(started, 0)
+})
+
+test('the first jobs of a pool start no thread, the ones after them do', async () => {
+  await using verifier = new VerifierPool({ workers: 1 })
+  const jobs = Array.from({ length: jobsBeforeThread }, (_, at) => job(at % 50, at % 7 !== 3))
+  const expected = expectedOf(jobsBeforeThread)
+  const first = await threadsStartedBy(async () => {
+    const halves = [jobs.slice(0, 500), jobs.slice(500)]
+    const verdicts = await Promise.all(halves.map(half => verifier.check(half)))
+    assert.equal([...concat(verdicts)], expected)
+  })
+  assert.is(first, 0)
+  const second = await threadsStartedBy(async () => {
+    assert.equal([...(await verifier.check(jobs))], expected)
+  })
+  assert.is(second, 1)
+})
+
+test('more queued jobs than a pool verifies itself, and a job with a large message, start a thread', async () => {
+  await using verifier = new VerifierPool({ workers: 1 })
+  const many = new Array<SignatureJob>(jobsBeforeThread + 1).fill(job(1, true))
+  assert.is(await threadsStartedBy(async () => void (await verifier.check(many))), 1)
+  await using other = new VerifierPool({ workers: 1 })
+  const large = [signed(new Uint8Array(batchBytes), true), job(3, false)]
+  const started = await threadsStartedBy(async () => assert.equal([...(await other.check(large))], [1, 0]))
+  assert.is(started, 1)
 })
 
 test('a process with an idle pool exits, and one that waits for results gets them first', () => {
@@ -216,6 +237,18 @@ test('a process with an idle pool exits, and one that waits for results gets the
 test('an invalid number of workers is a TypeError', () => {
   for (const workers of [0, -1, 1.5, Number.NaN]) assert.throws(() => new VerifierPool({ workers }), TypeError)
 })
+
+async function threadsStartedBy(use: () => Promise<void>): Promise<number> {
+  let started = 0
+  const count = () => void started++
+  process.on('worker', count)
+  try {
+    await use()
+  } finally {
+    process.off('worker', count)
+  }
+  return started
+}
 
 function job(index: number, valid: boolean): SignatureJob {
   return signed(
