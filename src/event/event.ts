@@ -4,7 +4,7 @@
 // V19.
 
 import * as buffer from 'node:buffer'
-import { asBuffer, concat, type Digest, equals, fromHex, sha256, toHex, utf8 } from '../base/bytes.ts'
+import { asBuffer, concat, type Digest, equals, fromHex, sha256, sha256Hex, toHex, utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
 import { excerpt } from '../base/text.ts'
@@ -200,7 +200,7 @@ export function actorType(id: string): 'agent' | 'human' {
 
 /** Returns the SHA-256 of the stored form, 64 hex digits: the event hash of proof manifests. */
 export function eventHash(text: Uint8Array): string {
-  return toHex(sha256(text))
+  return sha256Hex(text)
 }
 
 /**
@@ -258,7 +258,7 @@ function wrongId(stated: string, computed: string): ReplicaError {
 }
 
 function contentId(content: Uint8Array): string {
-  return `vev_${asBuffer(sha256(content)).toString('hex', 0, 8)}`
+  return `vev_${sha256Hex(content).slice(0, 16)}`
 }
 
 function layoutOf(text: Uint8Array): EventLayout {

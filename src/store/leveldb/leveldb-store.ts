@@ -226,6 +226,7 @@ export class LevelDbStore implements Store {
   async #add(opened: OpenStream): Promise<LevelDbFrontierStore> {
     const { stream, recovered } = opened
     const documents = this.#documents.of(stream.ordinal)
+    if (stream.tail.end === 0) this.#index.noteEmpty(stream.ordinal)
     const parts = { writer: this.#writer, index: this.#index, records: this.#records, stream, heads: recovered.heads }
     const texts = new TextIndex(this.#writer, stream)
     await texts.load()

@@ -7,6 +7,7 @@ import { seal, unseal } from '../checksum.ts'
 import type { NodeLocation, TextState } from '../store.ts'
 import { corruptionError } from '../validate.ts'
 import type { Batch, Database } from './database.ts'
+import { DigestFilter } from './digest-filter.ts'
 import { decodeLocation, encodeLocation, indexKey, indexRange, number32, readNumber32 } from './keys.ts'
 import { putTextState } from './text-index.ts'
 
@@ -24,9 +25,16 @@ export interface IndexedNode {
 export class NodeIndex {
   readonly #database: Database
   readonly #recent = new LocationCache()
+  /** The digests of nodes and events, of each stream that was empty when it was opened. */
+  readonly #filters = new Map<number, DigestFilter>()
 
   constructor(database: Database) {
     this.#database = database
+  }
+
+  /** Notes that the index has no entry of a stream. Later lookups use what `plan` adds. */
+  noteEmpty(ordinal: number): void {
+    this.#filters.set(ordinal, new DigestFilter())
   }
 
   /**
@@ -34,7 +42,11 @@ export class NodeIndex {
    */
   async locate(ordinal: number, digests: readonly Digest[]): Promise<(NodeLocation | undefined)[]> {
     const locations = digests.map(digest => this.#recent.get(ordinal, digest))
-    const unknown = locations.flatMap((location, at) => (location === undefined ? [at] : []))
+    const filter = this.#filters.get(ordinal)
+    const unknown: number[] = []
+    for (const [at, digest] of digests.entries()) {
+      if (locations[at] === undefined && filter?.mightContain(digest) !== false) unknown.push(at)
+    }
     if (unknown.length === 0) return locations
     const keys = unknown.map(at => indexKey('d', ordinal, digests[at]!))
     const values = await this.#database.getMany(keys)
@@ -53,7 +65,7 @@ export class NodeIndex {
    * probably not stored.
    */
   async has(ordinal: number, digests: readonly Digest[]): Promise<boolean[]> {
-    const values = await this.#database.getMany(digests.map(digest => indexKey('d', ordinal, digest)))
+    const values = await this.#lookUp(ordinal, digests, at => indexKey('d', ordinal, digests[at]!))
     return values.map(value => value !== undefined)
   }
 
@@ -96,16 +108,22 @@ export class NodeIndex {
    * events no earlier node carries. Existing entries of the same nodes do not change the result.
    */
   async plan(ordinal: number, nodes: readonly IndexedNode[], batch: Batch): Promise<number> {
-    const stored = await this.findFirstNodes(ordinal, nodes)
+    const keys = nodes.map(({ label, event }) => indexKey('e', ordinal, label, event))
+    const eventDigests = nodes.map(({ event }) => event)
+    const stored = await this.#lookUp(ordinal, eventDigests, at => keys[at]!)
+    const filter = this.#filters.get(ordinal)
     const fresh = new DigestMap<number>()
     let events = 0
     for (const [at, node] of nodes.entries()) {
       const { seq, digest, label, event } = node
+      filter?.add(digest)
+      filter?.add(event)
       const locationKey = indexKey('d', ordinal, digest)
       batch.put(locationKey, encodeLocation(locationKey, node))
       putTextState(batch, ordinal, node)
-      const eventKey = indexKey('e', ordinal, label, event)
-      const first = stored[at] ?? fresh.get(eventKey) ?? seq
+      const eventKey = keys[at]!
+      const before = stored[at]
+      const first = before === undefined ? (fresh.get(eventKey) ?? seq) : readSeq(eventKey, before)
       if (first < seq) {
         batch.put(indexKey('x', ordinal, label, number32(seq)), new Uint8Array())
         continue
@@ -151,6 +169,22 @@ export class NodeIndex {
     const keys = events.map(({ label, event }) => indexKey('e', ordinal, label, event))
     const values = await this.#database.getMany(keys)
     return values.map((value, at) => (value === undefined ? undefined : readSeq(keys[at]!, value)))
+  }
+
+  /** Returns the values of keys that contain these digests, without a read where none was added. */
+  async #lookUp(
+    ordinal: number,
+    digests: readonly Digest[],
+    keyAt: (at: number) => Uint8Array,
+  ): Promise<(Uint8Array | undefined)[]> {
+    const filter = this.#filters.get(ordinal)
+    if (filter === undefined) return this.#database.getMany(digests.map((_, at) => keyAt(at)))
+    const possible = digests.flatMap((digest, at) => (filter.mightContain(digest) ? [at] : []))
+    const found: (Uint8Array | undefined)[] = digests.map(() => undefined)
+    if (possible.length === 0) return found
+    const values = await this.#database.getMany(possible.map(keyAt))
+    for (const [which, at] of possible.entries()) found[at] = values[which]
+    return found
   }
 }
 
