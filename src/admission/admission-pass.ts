@@ -216,7 +216,7 @@ export class AdmissionPass {
    * so that only the documents of an otherwise admissible node are fetched.
    */
   #decide(item: UndecidedNode, heights: DigestMap<number>): void {
-    const { digest, key, parents, height } = item.candidate
+    const { digest, key, height } = item.candidate
     const verdict = this.#context.registry.verdict(key)
     if (verdict === 'unknown') return this.#hold(item, { kind: 'key', id: key })
     if (verdict !== 'registered') {
@@ -224,10 +224,13 @@ export class AdmissionPass {
       if (side === 'above') return this.#refuse(item, 'ERR_NODE_REVOKED')
       if (side !== 'below') return this.#hold(item, { kind: 'cut', id: side.head })
     }
-    const heightOf = (parent: Digest) => this.#heightOf(parent, heights)
-    const [parent] = missingParents([item.candidate], id => heightOf(id) !== undefined)
+    let highest = -1
+    const [parent] = missingParents([item.candidate], id => {
+      const parentHeight = this.#heightOf(id, heights)
+      highest = Math.max(highest, parentHeight ?? -1)
+      return parentHeight !== undefined
+    })
     if (parent !== undefined) return this.#hold(item, { kind: 'parent', id: parent })
-    const highest = parents.reduce((max, id) => Math.max(max, heightOf(id)!), -1)
     if (height !== highest + 1) return this.#refuse(item, 'ERR_NODE_HEIGHT')
     const missing = this.#missingBlocks.get(digest)
     if (missing === 'malformed') return this.#refuse(item, 'ERR_DOCUMENT')
@@ -352,7 +355,8 @@ export class AdmissionPass {
   }
 
   #heightOf(digest: Digest, heights: DigestMap<number>): number | undefined {
-    return this.#heights.get(digest) ?? this.#context.recent.height(digest) ?? heights.get(digest)
+    const key = digestKey(digest)
+    return this.#heights.getByKey(key) ?? this.#context.recent.height(key) ?? heights.getByKey(key)
   }
 
   #holdsAny(): boolean {

@@ -39,9 +39,9 @@ export class RecentCommits {
     this.#from = from
   }
 
-  /** Returns the height of a node; undefined if it is not among the recent ones. */
-  height(digest: Digest): number | undefined {
-    return this.#heights.get(digest)
+  /** Returns the height of a recent node, by its `digestKey`; undefined if it is not one. */
+  height(key: string): number | undefined {
+    return this.#heights.getByKey(key)
   }
 
   /** Returns whether all nodes from this sequence number on are here. */

@@ -152,6 +152,11 @@ export class DigestMap<V> {
     return this.#map.size > 0 ? this.#map.get(digestKey(digest)) : undefined
   }
 
+  /** Returns the value of a digest by its `digestKey`: for one digest and several maps. */
+  getByKey(key: string): V | undefined {
+    return this.#map.get(key)
+  }
+
   has(digest: Digest): boolean {
     return this.#map.size > 0 && this.#map.has(digestKey(digest))
   }

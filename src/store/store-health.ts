@@ -1,6 +1,6 @@
 // Whether a store accepts writes, and the reason if it does not. The store itself keeps this state,
-// so readiness, metrics, status and alarms agree, for a failure of any call. Spec: protocol/store.md, T4
-// and T29 to T31.
+// so readiness, metrics, status and alarms agree, for a failure of any call. Spec:
+// protocol/store.md, T4 and T29 to T31.
 
 import { Emitter } from '../base/emitter.ts'
 import { ReplicaError } from '../base/errors.ts'

@@ -1,6 +1,6 @@
-// Bloom filter of the digests in the index of one stream. It exists only for a stream that was empty
-// when the store was opened, so it has every digest of the stream. A clone into a new store then
-// looks up nothing: a lookup of an absent key reads a block of every level of LevelDB.
+// Bloom filter of the digests in the index of one stream. It exists only for a stream that was
+// empty when the store was opened, so it has every digest of the stream. A clone into a new store
+// then looks up nothing: a lookup of an absent key reads a block of every level of LevelDB.
 // A Bloom filter cannot grow, so a full one is followed by another of eight times the size. Digests
 // are SHA-256, so their own bits are the hashes. A peer that grinds digests causes lookups and
 // nothing else.
