@@ -143,8 +143,10 @@ export class AdmissionPass {
       if (seq === undefined || !this.#accepts(candidate, states.get(seq))) return []
       states.delete(seq)
       if (candidate.text !== 'here') return [{ seq, state: 'void' }]
+      const text = candidate.bytes.subarray(candidate.headerBytes)
+      if (!this.#context.policy.keepsWanted(candidate.digest, text)) return [{ seq, state: 'left-out' }]
       accepted.push(candidate)
-      return [{ seq, text: candidate.bytes.subarray(candidate.headerBytes) }]
+      return [{ seq, text }]
     })
     if (changes.length === 0) return
     const noted = erasures.note(accepted)

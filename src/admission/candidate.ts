@@ -18,6 +18,8 @@ export interface Candidate extends NodeEntry {
   readonly links: readonly DocumentLink[]
   /** This process signed it. */
   readonly isOwn?: true
+  /** Its source has the text and did not send it, because it does not match the filter. */
+  readonly isTextAside?: true
 }
 
 /** A refused block, with the reason. */
@@ -42,7 +44,8 @@ export function examine(block: HashedBlock, frontier: string): Examined | Refusa
       return { digest: node.digest, code: 'ERR_NODE_TEXT' }
     }
     const job = { key: node.key, sig: node.sig, message: [NODE_DOMAIN, node.body] }
-    return { candidate: candidateOf(node, textState(node)), job }
+    const candidate = candidateOf(node, textState(node))
+    return { candidate: node.isTextAside ? { ...candidate, isTextAside: true } : candidate, job }
   } catch (error) {
     if (!(error instanceof ReplicaError)) throw error
     return { digest: block.digest, code: error.code }

@@ -21,6 +21,7 @@ import {
   LINK_HEAD,
   NODE_VERSION,
   type Node,
+  TEXT_ASIDE,
 } from './schema.ts'
 
 /**
@@ -37,7 +38,8 @@ export function decodeHeader(bytes: Uint8Array): Header {
 }
 
 /**
- * Reads an item: a header, then either nothing or the text, whose hash the caller checks.
+ * Reads an item: a header, then nothing, or the text, whose hash the caller checks, or the byte
+ * that stands for a text that the source has and does not send.
  * @throws ReplicaError as `decodeHeader`; ERR_NODE_SHAPE where the rest is neither empty nor `size`
  *   bytes long
  */
@@ -48,6 +50,9 @@ export function decodeNode(input: Uint8Array | HashedBlock): Node {
   const reader = new Reader(bytes)
   const node = readHeader(reader) as Header & { bytes: Uint8Array; text: Uint8Array | undefined }
   const rest = bytes.length - node.header.length
+  if (rest === 1 && node.size !== 1 && bytes.at(-1) === TEXT_ASIDE) {
+    return Object.assign(node, { bytes: node.header, text: undefined, isTextAside: true as const })
+  }
   if (rest !== 0 && rest !== node.size) {
     throw new ReplicaError('ERR_NODE_SHAPE', `not an item: ${rest} bytes after a header that says ${node.size}`)
   }

@@ -19,6 +19,7 @@ import {
   LINK_HEAD,
   NODE_DOMAIN,
   NODE_VERSION,
+  TEXT_ASIDE,
 } from './schema.ts'
 
 export { decodeHeader, decodeNode } from './decoder.ts'
@@ -51,6 +52,11 @@ export function encodeHeader(body: Uint8Array, sig: Uint8Array): Uint8Array {
   putSignature(out, sig)
   out.put(body)
   return out.bytes
+}
+
+/** Returns the item of a header whose text the source has and does not send. */
+export function withTextAside(header: Uint8Array): Uint8Array {
+  return concat([header, Uint8Array.of(TEXT_ASIDE)])
 }
 
 /** Returns the item of a header and its text. */

@@ -58,7 +58,12 @@ export interface Node extends Header {
    * not checked here.
    */
   text: Uint8Array | undefined
+  /** The source has the text and did not send it, because it does not match the filter. */
+  isTextAside?: true
 }
+
+/** The byte after a header that stands for a text that the source has and does not send. */
+export const TEXT_ASIDE = 0
 
 /** The fixed bytes in front of each member. A head holds major type and short length. */
 export const BEFORE = {

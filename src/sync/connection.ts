@@ -8,6 +8,7 @@
 import { type Digest, DigestMap, DigestSet, type HashedBlock } from '../base/bytes.ts'
 import { type ErrorCode, ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
+import type { TextFilter } from '../base/text-filter.ts'
 import type { Wait } from '../store/store.ts'
 import type { FlowReport, LogState, OpenedTally } from './flow-report.ts'
 import {
@@ -17,6 +18,7 @@ import {
   type Limits,
   type Message,
   type Mode,
+  type SentTexts,
 } from './message.ts'
 
 export type { FlowReport, LogState }
@@ -63,8 +65,8 @@ export interface FrontierSummary {
   readonly registry: Digest
   readonly heads: readonly Digest[]
   readonly cursor: Cursor | null
-  /** This side keeps headers only. */
-  readonly texts?: 'none'
+  /** This side keeps no texts, or those that match a filter. */
+  readonly texts?: SentTexts
   readonly mayRead: boolean
   readonly mayWrite: boolean
 }
@@ -154,6 +156,8 @@ export interface Source {
   texts: Digest[]
   /** Texts that the sink requested in this round. */
   textsRequested: number
+  /** The filter of the last request for texts. */
+  textsMatch: TextFilter | undefined
   isFetching: boolean
   /** The ids that are fetched are of `texts`, not of `wants`. */
   isFetchingTexts: boolean
@@ -293,7 +297,7 @@ export type Input =
       /** Texts of stored nodes are wanted. */
       wantsTexts?: true
     }
-  | { in: 'texts'; ch: number; ids: readonly Digest[] }
+  | { in: 'texts'; ch: number; ids: readonly Digest[]; match?: TextFilter }
   | { in: 'waits'; ch: number; parents: readonly Digest[] }
   | { in: 'opened'; ch: number; opened: OpenedTally | undefined }
   | { in: 'admitted'; ch: number; nodes: number; bytes: number; result: Admission }
@@ -336,10 +340,10 @@ export type Effect =
   | { do: 'live'; ch: number; channel: Channel }
   | { do: 'offers'; ch: number; max: number }
   | { do: 'answer'; ch: number; has: Uint8Array }
-  /** `headersOnly`: without the texts. */
-  | { do: 'rows'; ch: number; headersOnly?: true }
-  /** `texts`: only nodes whose text is here. */
-  | { do: 'fetch'; ch: number; frontier: string; ids: readonly Digest[]; texts?: true }
+  /** `texts`: the texts to send; default: all that are here. */
+  | { do: 'rows'; ch: number; texts?: SentTexts }
+  /** `texts`: only nodes whose text is here and matches. */
+  | { do: 'fetch'; ch: number; frontier: string; ids: readonly Digest[]; texts?: 'all' | TextFilter }
   /** Requests the nodes whose texts to request from the peer. */
   | { do: 'texts'; ch: number; frontier: string }
   | { do: 'have'; ch: number; frontier: string; why: Why; ids: readonly Digest[] }
@@ -392,6 +396,7 @@ export function newSource({ count, digest }: LogState): Source {
     wanted: 0,
     texts: [],
     textsRequested: 0,
+    textsMatch: undefined,
     isFetching: false,
     isFetchingTexts: false,
     heldBySink: new DigestSet(),

@@ -8,6 +8,7 @@ import type { Digest } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { isFrontierId } from '../base/frontier-id.ts'
 import { REGISTRY_LIMITS, WIRE_LIMITS } from '../base/limits.ts'
+import { isTextFilter, type TextFilter } from '../base/text-filter.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
 import type { OpenedTally } from './flow-report.ts'
 
@@ -18,7 +19,7 @@ export const SUBPROTOCOL = 'replica.sync.v1'
 /**
  * SHA-256 of protocol/replica.cddl. A change of the grammar requires a decision about the version.
  */
-export const CDDL_SHA256 = '995a717e3be23412bb0c3797d9ef72a91764b5cd4a76b65f269a44748b42a05a'
+export const CDDL_SHA256 = '579815fa879e6a447f45f371bdeb21caaa414cb1c10c60434222f641e28c2ab7'
 /** Bytes of the text of an error. */
 export const ERROR_TEXT_MAX = 1024
 /** Bytes of the id of the finding that an opened conflict names. */
@@ -56,9 +57,12 @@ export interface FrontierSummaryFields {
   readonly heads: readonly Digest[]
   readonly more: boolean
   readonly cursor: Cursor | null
-  /** The side keeps headers only. */
-  readonly texts?: 'none'
+  /** The side keeps no texts, or those that match a filter. */
+  readonly texts?: SentTexts
 }
+
+/** The texts that a source sends to a side that does not keep all. */
+export type SentTexts = 'none' | TextFilter
 
 /** Limits that a side states in its hello. */
 export interface Limits {
@@ -115,7 +119,8 @@ export type Message =
   | { t: 'packed'; ch: number; size: number; data: Uint8Array }
   | { t: 'ack'; ch: number; nodes: number; bytes: number }
   | { t: 'want'; ch: number; ids: readonly Digest[] }
-  | { t: 'texts'; ch: number; ids: readonly Digest[] }
+  /** `match`: only texts of matching events. */
+  | { t: 'texts'; ch: number; ids: readonly Digest[]; match?: TextFilter }
   | { t: 'lack'; ch: number; ids: readonly Digest[] }
   | { t: 'end'; ch: number; seq: number; digest: Digest; nodes: number }
   | ReportMessage
@@ -230,11 +235,12 @@ const OPENED: Shape = {
     }),
   ),
 }
-const texts: Check = value => value === 'none'
+const texts: Check = value => value === 'none' || isTextFilter(value)
 /** Optional members. */
 const OPTIONAL: { readonly [t in Message['t']]?: Shape } = {
   open: { live: value => value === true, texts },
   opened: { texts },
+  texts: { match: isTextFilter },
   report: { opened: map(OPENED) },
 }
 

@@ -79,7 +79,7 @@ export function onSinkInput(
       break
     case 'texts':
       sink.isLookingUp = false
-      requestTexts(channel, sink, input.ids, out)
+      requestTexts(channel, sink, input, out)
       break
     case 'having':
       onHaving(connection, channel, sink, input, out)

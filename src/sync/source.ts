@@ -183,6 +183,7 @@ function onTexts(source: Source, message: Message & { t: 'texts' }): void {
     throw new ReplicaError('ERR_SYNC_LIMIT', `more than ${textsPerRoundMax} texts in one round`)
   }
   source.texts.push(...message.ids)
+  source.textsMatch = message.match
 }
 
 /**
@@ -261,11 +262,12 @@ function pump(connection: Connection, channel: Channel, source: Source, out: Eff
     source.isFetching = true
     source.isFetchingTexts = true
     const ids = source.texts.slice(0, idsPerWantMax)
-    out.push({ do: 'fetch', ch: channel.ch, frontier: channel.frontier, ids, texts: true })
+    const texts = source.textsMatch ?? 'all'
+    out.push({ do: 'fetch', ch: channel.ch, frontier: channel.frontier, ids, texts })
   } else if (!source.isExhausted) {
     source.isReading = true
-    const headersOnly = channel.theirs!.texts === 'none'
-    out.push({ do: 'rows', ch: channel.ch, ...(headersOnly ? { headersOnly } : {}) })
+    const { texts } = channel.theirs!
+    out.push({ do: 'rows', ch: channel.ch, ...(texts === undefined ? {} : { texts }) })
   } else if (source.phase === 'sending') {
     const isEmptyRound = source.rounds > 0 && source.sentNodes === source.sentBefore
     if (isEmptyRound) becomeIdle(connection, channel, source, out)

@@ -6,6 +6,7 @@
 import type { Digest, HashedBlock } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
+import type { TextFilter } from '../base/text-filter.ts'
 import { type Channel, type Effect, type Sink, send } from './connection.ts'
 
 const { idsPerWantMax, textsPerRoundMax } = WIRE_LIMITS
@@ -18,14 +19,20 @@ export function listTexts({ ch, frontier }: Channel, sink: Sink, out: Effect[]):
 }
 
 /** Requests texts by the digests of their nodes. */
-export function requestTexts({ ch }: Channel, sink: Sink, ids: readonly Digest[], out: Effect[]): void {
+export function requestTexts(
+  { ch }: Channel,
+  sink: Sink,
+  { ids, match }: { readonly ids: readonly Digest[]; readonly match?: TextFilter },
+  out: Effect[],
+): void {
   const requested = ids.slice(0, textsPerRoundMax)
+  const filter = match === undefined ? {} : { match }
   for (const id of requested) {
     sink.wanted.add(id)
     sink.wantedTexts.add(id)
   }
   for (let from = 0; from < requested.length; from += idsPerWantMax) {
-    send(out, { t: 'texts', ch, ids: requested.slice(from, from + idsPerWantMax) })
+    send(out, { t: 'texts', ch, ids: requested.slice(from, from + idsPerWantMax), ...filter })
   }
 }
 

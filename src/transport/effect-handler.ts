@@ -75,7 +75,7 @@ export class EffectHandler {
       case 'waits':
         return { in: 'waits', ch: request.ch, parents: await port.waits(request.frontier) }
       case 'texts':
-        return { in: 'texts', ch: request.ch, ids: await port.texts(request.frontier, peer) }
+        return { in: 'texts', ch: request.ch, ...(await port.texts(request.frontier, peer)) }
       case 'conflicts': {
         const { ch, frontier, since } = request
         return { in: 'opened', ch, opened: await port.conflicts(frontier, since, peer) }
@@ -87,11 +87,11 @@ export class EffectHandler {
   }
 
   /** Reads the next nodes of a channel's send plan or log tail. */
-  async rows({ ch, headersOnly }: Extract<Effect, { do: 'rows' }>): Promise<Input> {
+  async rows({ ch, texts }: Extract<Effect, { do: 'rows' }>): Promise<Input> {
     const plan = this.#tails.get(ch) ?? this.#plans.get(ch)
     // The channel has failed in the meantime.
     if (plan === undefined) return { in: 'rows', ch, rows: [], last: true }
-    const { rows, last } = await plan.rows({ headersOnly: headersOnly === true })
+    const { rows, last } = await plan.rows({ texts: texts ?? 'all' })
     return { in: 'rows', ch, rows: rows.map(({ digest, bytes }) => ({ digest, bytes })), last }
   }
 

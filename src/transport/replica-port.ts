@@ -3,14 +3,21 @@
 // depends on frames or sockets.
 
 import type { Digest, HashedBlock } from '../base/bytes.ts'
+import type { KeptTexts, TextFilter } from '../base/text-filter.ts'
 import type { Admission, Effect, FrontierSummary, LogState, PeerIdentity, Row } from '../sync/connection.ts'
 import type { OpenedTally } from '../sync/flow-report.ts'
 import type { Cursor } from '../sync/message.ts'
 
 /** How a source reads nodes. */
 export interface RowsOptions {
-  /** Without the texts, except those of erasures. */
-  readonly headersOnly: boolean
+  /** The texts that come with the nodes, besides those of erasures. */
+  readonly texts: KeptTexts
+}
+
+/** Nodes whose texts to request from a peer. `match`: only texts of matching events. */
+export interface TextRequest {
+  readonly ids: readonly Digest[]
+  readonly match?: TextFilter
 }
 
 /** Finds and reads what a sink lacks, for the source of one flow. One call at a time. */
@@ -71,7 +78,7 @@ export interface ReplicaPort {
    * Returns stored nodes whose texts to request from this peer, oldest first: a bounded number, and
    * none that was requested from it a short time ago.
    */
-  texts(frontier: string, peer: PeerIdentity): Promise<readonly Digest[]>
+  texts(frontier: string, peer: PeerIdentity): Promise<TextRequest>
   /**
    * Returns parents and documents that held nodes wait for and that are neither stored nor held; a
    * bounded number.
@@ -89,7 +96,7 @@ export interface ReplicaPort {
   fetch(
     frontier: string,
     ids: readonly Digest[],
-    options?: { readonly texts?: true },
+    options?: { readonly texts?: 'all' | TextFilter },
   ): Promise<{ ids: readonly Digest[]; nodes: readonly (Uint8Array | undefined)[] }>
   /**
    * Hands blocks to the gate.

@@ -2,8 +2,10 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { type Candidate, examine } from '../../src/admission/candidate.ts'
 import { SignedNode } from '../../src/admission/own-node.ts'
 import { TextPolicy } from '../../src/admission/text-policy.ts'
+import { HashedBlock } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { importEvent } from '../../src/event/event.ts'
 import { eventText, FRONTIER, type Made, makeChain, makeNode, type Setting, seededKey, setting } from './nodes.ts'
@@ -72,5 +74,71 @@ test('the policy is a record of the store', async () => {
     assert.ok(hasCode(error, 'ERR_STORE_CORRUPT'))
   }
 })
+
+test('a replica with a filter keeps what matches, and believes a source only about texts that it leaves out', async () => {
+  await using at = await setting({ peers: [alice] })
+  const [first, second, third, fourth] = makeChain(alice, 4)
+  const { kind, target } = JSON.parse(Buffer.from(eventText('link 0')).toString())
+  const from = alice.publicKeyBytes
+  await at.policy.set({ kinds: ['other', kind], targets: [target.id], since: '2000-01-01T00:00:00Z' })
+  await at.gate.admit([first!.bytes, bare(second!)], { from })
+  await at.policy.set({ kinds: ['other'] })
+  const aside = Buffer.concat([bare(third!), Uint8Array.of(0)])
+  await at.gate.admit([aside, fourth!.bytes], { from })
+  assert.equal(await states(at), ['here true', 'wanted false', 'left-out false', 'left-out false'])
+  await at.gate.admit([second!.bytes], { from })
+  assert.equal((await states(at))[1], 'left-out false')
+})
+
+test('a full replica wants a text that a source keeps back', async () => {
+  await using at = await setting({ peers: [alice] })
+  const [node] = makeChain(alice, 1)
+  await at.gate.admit([Buffer.concat([bare(node!), Uint8Array.of(0)])], { from: alice.publicKeyBytes })
+  assert.equal(await states(at), ['wanted false'])
+})
+
+test('an event matches a filter by time, kind and target', async () => {
+  await using at = await setting({ peers: [alice] })
+  const [node] = makeChain(alice, 1)
+  const { kind, target, timestamp } = JSON.parse(Buffer.from(eventText('link 0')).toString())
+  const later = new Date(Date.parse(timestamp) + 1).toISOString()
+  for (const [filter, isKept] of [
+    [{ since: timestamp }, true],
+    [{ since: later }, false],
+    [{ kinds: [kind] }, true],
+    [{ kinds: ['x'] }, false],
+    [{ targets: ['x', target.id] }, true],
+    [{ targets: [target.type] }, false],
+    [{ kinds: [kind], since: later }, false],
+  ] as const) {
+    await at.policy.set(filter)
+    const item = { ...decodeItem(node!.bytes) }
+    assert.is(at.policy.apply(item).text === 'here', isKept, JSON.stringify(filter))
+  }
+})
+
+test('a filter survives a reload, and a malformed one changes nothing', async () => {
+  await using at = await setting({})
+  const filter = { targets: ['vf_1'], since: '2026-01-01T00:00:00Z' }
+  await at.policy.set(filter)
+  for (const [bad, code] of [
+    [{}, 'ERR_USAGE'],
+    [{ kinds: [] }, 'ERR_USAGE'],
+    [{ before: 'x' }, 'ERR_USAGE'],
+    [{ since: 'yesterday' }, 'ERR_INSTANT'],
+  ] as const) {
+    await at.policy.set(bad as { since: string }).then(
+      () => assert.unreachable(JSON.stringify(bad)),
+      error => assert.ok(hasCode(error, code)),
+    )
+  }
+  assert.equal((await TextPolicy.load(at.store.records, FRONTIER)).keeps, filter)
+})
+
+function decodeItem(bytes: Uint8Array): Candidate {
+  const result = examine(new HashedBlock(bytes), FRONTIER)
+  if (!('candidate' in result)) throw new TypeError(result.code)
+  return result.candidate
+}
 
 test.run()

@@ -55,7 +55,7 @@ async function followed(at: Local, from: number, meanwhile: () => Promise<void> 
   const follow = followOf(at.context.frontier(FRONTIER), from)
   const digests: string[] = []
   for (let isLast = false; !isLast; ) {
-    const { rows, last } = await follow.rows({ headersOnly: false })
+    const { rows, last } = await follow.rows({ texts: 'all' })
     digests.push(...rows.map(({ digest }) => Buffer.from(digest).toString('hex')))
     isLast = last
     await meanwhile()

@@ -110,7 +110,12 @@ test('an erasure that comes between the choice of texts and their change wins ov
   await appendEvent(at.context, { frontier: LOCAL_FRONTIER, event: draft('first, so this key is the owner') })
   const nodes = chain(two.key, 'event', 2)
   await plant(at, nodes)
-  const texts = new Texts({ frontier, ownKeys: at.context.ownKeys, now: () => at.context.now(), pull: async () => {} })
+  const texts = new Texts({
+    frontier,
+    ownKeys: at.context.ownKeys,
+    now: () => at.context.now(),
+    pull: async () => {},
+  })
   const { gate } = frontier
   const exclusive = gate.exclusive.bind(gate)
   const eraseFirst = (node: Uint8Array): void => {
@@ -127,6 +132,57 @@ test('an erasure that comes between the choice of texts and their change wins ov
   eraseFirst(nodes[1]!.digest)
   await texts.fetch('all')
   assert.equal(frontier.log.texts(), { here: 3, wanted: 0, 'left-out': 0, erased: 2, void: 0 })
+})
+
+test('a clone with a filter receives matching texts only, and is complete', async () => {
+  await using at = await site(0)
+  const { hub } = at
+  const other = { ...draft('of another kind'), kind: 'finding.caveated' }
+  for (const one of [draft('one'), other, draft('two'), other]) {
+    await hub.replica.append(FRONTIER, { ...one, reason: `${one.reason} ${Math.random()}` })
+  }
+  const filter = { kinds: ['finding.noted'] }
+  const options = { location: new MemoryStore(), key: hub.replica.key.publicKey, frontier: FRONTIER, texts: filter }
+  const { replica: part, report } = await Replica.clone(hub.url, options)
+  await using closing = part
+  assert.equal([report.admitted, report.equal], [4, true])
+  assert.equal(counts(part), [2, 0, 2])
+  assert.equal(part.texts(FRONTIER).status().keeps, filter)
+  assert.ok(report.receivedBytes < 4000)
+  const peer = { id: part.hubId, url: 'wss://part.example', publicKey: part.key.publicKey }
+  await hub.replica.registry(FRONTIER).add(peer)
+  await hub.replica.append(FRONTIER, draft('three'))
+  await hub.replica.append(FRONTIER, other)
+  await part.pull(FRONTIER, hub.replica.hubId)
+  assert.equal(counts(closing), [3, 0, 3])
+  assert.is((await part.texts(FRONTIER).fetch('all')).fetched, 3)
+  assert.equal(counts(part), [6, 0, 0])
+})
+
+test('a fetch by filter brings the texts that match, and leaves the others out', async () => {
+  await using at = await site(3)
+  const { hub, skeleton } = at
+  await hub.replica.append(FRONTIER, { ...draft('of another kind'), kind: 'finding.caveated' })
+  await skeleton.pull(FRONTIER, 'hub:main')
+  const texts = skeleton.texts(FRONTIER)
+  assert.is((await texts.fetch({ kinds: ['finding.caveated'] })).fetched, 1)
+  assert.equal(counts(skeleton), [1, 0, 3])
+  assert.is((await texts.fetch({ since: '2030-01-01T00:00:00Z' })).fetched, 0)
+  assert.is((await texts.fetch({ targets: ['vf_04f7f6513eaa1b4d'] })).fetched, 3)
+  assert.is(await codeOf(texts.fetch({})), 'ERR_USAGE')
+})
+
+test('a text that was fetched by name stays when room is made, until it is dropped by name', async () => {
+  await using at = await site(3)
+  const { skeleton, cids } = at
+  const texts = skeleton.texts(FRONTIER)
+  await texts.fetch([cids[1]!])
+  await texts.fetch('all')
+  assert.is((await texts.drop()).dropped, 2)
+  assert.equal(counts(skeleton), [1, 0, 2])
+  assert.is((await texts.drop({ events: [cids[1]!] })).dropped, 1)
+  await texts.fetch('all')
+  assert.is((await texts.drop()).dropped, 3)
 })
 
 test.run()

@@ -12,7 +12,7 @@ import type { NodeRow, TextState } from '../../src/store/store.ts'
 import { finding, printView } from '../vela/state/logs.ts'
 import { FRONTIER } from './local.ts'
 import type { MeshHub } from './mesh-hub.ts'
-import { FINDINGS, isErasureRow, type Keeper, type MeshTexts, rowsOf } from './mesh-texts.ts'
+import { FILTERED, FINDINGS, isErasureRow, type Keeper, type MeshTexts, rowsOf } from './mesh-texts.ts'
 
 const HELD_MAX = 1000
 const SEEDS: InitialState = { genesis: FINDINGS.map(id => finding(id)), proposals: [], actors: [] }
@@ -29,6 +29,8 @@ export class TextCheck {
   /** By digest key: erasures, and the honest hubs at which a text is here. */
   readonly #erasures = new Map<string, Erased>()
   readonly #holders = new Map<string, MeshHub[]>()
+  /** Findings of the events whose text is anywhere, by the digest key of the event. */
+  readonly #findings = new Map<string, string>()
   readonly #rows = new Map<Keeper, NodeRow[]>()
 
   private constructor(texts: MeshTexts) {
@@ -50,6 +52,8 @@ export class TextCheck {
     if (row.text !== 'here') return
     const key = digestKey(row.digest)
     this.#holders.set(key, [...(this.#holders.get(key) ?? []), hub])
+    const { target } = JSON.parse(Buffer.from(row.bytes.subarray(row.headerBytes)).toString())
+    this.#findings.set(digestKey(decodeNode(row.bytes).event), target.id)
     if (!isErasureRow(row)) return
     const { payload } = JSON.parse(Buffer.from(row.bytes.subarray(row.headerBytes)).toString())
     const event = digestKey(Buffer.from(payload.event.slice('sha256:'.length), 'hex'))
@@ -63,7 +67,9 @@ export class TextCheck {
         const node = decodeNode(row.bytes)
         const due = this.#due(keeper, row.digest, node)
         const isFine =
-          row.text === due || (row.text === 'wanted' && due === 'here' && this.#isOutOfReach(keeper, row, node))
+          row.text === due ||
+          (row.text === 'wanted' && due === 'here' && this.#isOutOfReach(keeper, row, node)) ||
+          (row.text === 'wanted' && keeper.part === FILTERED && this.#isUndecided(keeper, row))
         if (!isFine) return `${keeper.hub.name} (${keeper.part.name}): text ${row.seq} is ${row.text}, not ${due}`
         if (due !== 'here' && row.bytes.length > row.headerBytes) return `${keeper.hub.name}: bytes of text ${row.seq}`
       }
@@ -77,7 +83,7 @@ export class TextCheck {
     if (this.isErased(node)) return 'erased'
     if (deleted.has(digestKey(node.event))) return 'left-out'
     if (toHex(node.key) === hub.key.publicKey) return 'here'
-    return (chosen.get(key) ?? part.keeps(node)) ? 'here' : 'left-out'
+    return (chosen.get(key) ?? part.keeps(this.#findings.get(digestKey(node.event)))) ? 'here' : 'left-out'
   }
 
   isErased(node: Node): boolean {
@@ -98,6 +104,12 @@ export class TextCheck {
     const isCut = this.#texts.keepers.some(({ deleted }) => deleted.has(digestKey(event)))
     const mayLack = isCut || chosen.get(digestKey(digest)) === true
     return mayLack && !holders.some(other => this.#texts.isLinked(hub, other))
+  }
+
+  /** No peer has the text, so nobody can tell whether it matches the filter. */
+  #isUndecided({ hub }: Keeper, { digest }: NodeRow): boolean {
+    const holders = this.#holders.get(digestKey(digest)) ?? []
+    return !holders.some(other => this.#texts.isLinked(hub, other))
   }
 
   /** @throws TypeError if headers differ, views differ, or an erased text is anywhere */
@@ -146,7 +158,7 @@ export class TextCheck {
   }
 
   async #fetched({ local }: MeshHub, digests: readonly Digest[], texts: boolean): Promise<Uint8Array[]> {
-    const { nodes } = await local!.services.fetch(FRONTIER, digests, texts ? { texts } : {})
+    const { nodes } = await local!.services.fetch(FRONTIER, digests, texts ? { texts: 'all' } : {})
     return nodes.filter(bytes => bytes !== undefined)
   }
 

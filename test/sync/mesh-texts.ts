@@ -6,7 +6,7 @@ import { ERASURE_KIND } from '../../src/admission/erasure-event.ts'
 import { digestKey, toHex } from '../../src/base/bytes.ts'
 import { Mutex } from '../../src/base/mutex.ts'
 import { cidText } from '../../src/cbor/cid.ts'
-import { decodeNode, type Node } from '../../src/node/node.ts'
+import { decodeNode } from '../../src/node/node.ts'
 import { FrontierProjection } from '../../src/projection/frontier-projection.ts'
 import { eraseText } from '../../src/replica/erase.ts'
 import type { ReplicaContext } from '../../src/replica/replica-context.ts'
@@ -23,16 +23,21 @@ const NAMED_MAX = 4
 /** The subjects of the events. */
 export const FINDINGS = ['vf_1', 'vf_2']
 
-/** Which texts a hub keeps. A policy with a filter is one more of these. */
+/** Which texts a hub keeps. */
 export interface KeptPart {
   readonly name: string
   /** Sets the policy, before the first node arrives. */
   readonly setUp: (texts: Texts) => Promise<void>
-  /** Whether the text of a node of another key is here at the end, unless a call changed it. */
-  readonly keeps: (node: Node) => boolean
+  /** Whether the text of another key's event about this finding is here at the end, unless a call changed it. */
+  readonly keeps: (finding: string | undefined) => boolean
 }
 
 export const FULL: KeptPart = { name: 'full', setUp: async () => {}, keeps: () => true }
+export const FILTERED: KeptPart = {
+  name: 'filtered',
+  setUp: texts => texts.keep({ targets: [FINDINGS[0]!] }),
+  keeps: finding => finding === FINDINGS[0],
+}
 export const SKELETON: KeptPart = { name: 'skeleton', setUp: texts => texts.keep('none'), keeps: () => false }
 
 /** What happened to texts in a run. */
@@ -82,7 +87,7 @@ export class MeshTexts {
     const [skeleton, part] = this.#chooseParts()
     const kept = new Map<MeshHub, KeptPart>([
       [skeleton, SKELETON],
-      [part, random.chance(0.5) ? SKELETON : FULL],
+      [part, random.pick([SKELETON, FILTERED, FULL])],
     ])
     this.keepers = honest.map(hub => ({
       hub,
@@ -205,7 +210,8 @@ export class MeshTexts {
       const key = digestKey(row.digest)
       const was = before.find(({ seq }) => seq === row.seq)
       const isOwn = toHex(decodeNode(row.bytes).key) === hub.key.publicKey
-      const mayGo = was?.text === 'here' && !isOwn && !isErasureRow(was) && !keep.has(key)
+      const isPinned = chosen.get(key) === true
+      const mayGo = was?.text === 'here' && !isOwn && !isPinned && !isErasureRow(was) && !keep.has(key)
       if (mayGo && row.text === 'here') throw new TypeError(`${hub.name} still has a text that it dropped`)
       if (keep.has(key) && was?.text === 'here' && row.text === 'left-out' && this.#part.deleted.size === 0) {
         throw new TypeError(`${hub.name} dropped a text that was to stay`)

@@ -22,6 +22,34 @@ export const texts: Session[] = [
   {
     file: 'texts',
     rule: 'S54',
+    name: 'a pull by a side with a filter: texts that match, and the byte 00 for others',
+    async run() {
+      const { scene, client } = await ready(2)
+      await client.context.frontier(logOf(client).name).policy.set({ kinds: ['finding.unheard'] })
+      await scene.sync('pull')
+      const counts = logOf(client).texts()
+      if (counts['left-out'] !== 2) throw new TypeError(`${counts['left-out']} texts are left out`)
+      return scene
+    },
+  },
+  {
+    file: 'texts',
+    rule: 'S55',
+    name: 'a request of texts that match a filter: one has the kind, one does not',
+    async run() {
+      const { scene, nodes } = await lacking()
+      const kind = JSON.parse(Buffer.from(decodeNode(nodes[0]!.bytes).text!).toString()).kind
+      await scene.forge('hub', openOf('pull', { heads: [nodes.at(-1)!.digest], count: 2 }))
+      await scene.forge('hub', { t: 'texts', ch: 1, ids: [nodes[0]!.digest], match: { kinds: [kind] } })
+      await scene.forge('hub', { t: 'texts', ch: 1, ids: [nodes[1]!.digest], match: { kinds: ['other'] } })
+      const lacks = scene.sent('hub').filter(({ t }) => t === 'lack').length
+      if (lacks !== 1) throw new TypeError(`${lacks} lacks`)
+      return scene
+    },
+  },
+  {
+    file: 'texts',
+    rule: 'S54',
     name: 'an open with a choice of texts that is none',
     error: 'ERR_SYNC_FRAME',
     async run() {

@@ -7,8 +7,10 @@ import type { AdoptReport, CloneOptions, CloneReport, SyncOptions } from '../../
 import type { Args } from '../args.ts'
 import type { Command, Context } from '../command.ts'
 import { fileError, hasErrno } from '../error-hints.ts'
+import { FILTER_OPTIONS, filterOf } from '../filter-options.ts'
 import { storeIn } from '../find-store.ts'
 import { plural } from '../terminal/layout.ts'
+import { usage } from '../terminal/output.ts'
 import { ProgressLine } from '../terminal/progress.ts'
 import { follow, heldLocally, printSyncReport } from '../terminal/sync-report.ts'
 import { adoptionFields, adoptionLines } from './peers.ts'
@@ -31,6 +33,7 @@ const clone: Command = {
     { name: 'frontier', value: 'vfr', help: 'frontier to clone, if the hub has several' },
     { name: 'adopt-registry', help: "register all peers of the hub's list" },
     { name: 'headers', help: 'keep headers only: texts are left out until `replica texts fetch`' },
+    ...FILTER_OPTIONS,
     { name: 'hub-id', value: 'hub:name', help: 'id of the new replica (default: made from its key)' },
     {
       name: 'key-file',
@@ -116,12 +119,19 @@ function cloneOptions(args: Args): Omit<CloneOptions, 'location'> {
   const hubId = args.text('hub-id')
   return {
     key: args.required('key'),
-    ...(args.has('headers') ? { texts: 'none' as const } : {}),
+    ...keptTexts(args),
     adoptRegistry: args.has('adopt-registry'),
     allowPlain: args.has('allow-plain'),
     ...(frontier === undefined ? {} : { frontier }),
     ...(hubId === undefined ? {} : { hubId }),
   }
+}
+
+function keptTexts(args: Args): Pick<CloneOptions, 'texts'> {
+  const filter = filterOf(args)
+  if (filter === undefined) return args.has('headers') ? { texts: 'none' } : {}
+  if (args.has('headers')) throw usage('--headers keeps no texts: leave out --since, --kind and --target')
+  return { texts: filter }
 }
 
 /** Creates the folder of a clone. @throws ReplicaError ERR_STORE_EXISTS if it is not empty */

@@ -5,6 +5,7 @@ import type { TextStatus } from '../../replica/sync/texts.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
+import { FILTER_OPTIONS, filterOf, filterText } from '../filter-options.ts'
 import { type Printable, toJsonNames } from '../terminal/json-output.ts'
 import { columns, plural, size, thousands } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
@@ -27,14 +28,22 @@ const fetch: Command = {
   group: 'sync',
   where: 'store',
   summary: 'fetch texts that are left out from peers',
-  about: ['A text that no peer has stays wanted, and each later pull requests it again.'],
+  about: [
+    'A text that was named and that no peer has stays wanted, and each later pull requests it again. A named text stays when `replica texts drop` makes room.',
+    'With --since, --kind and --target, the peers send the texts of events that match all of them.',
+  ],
   arguments: [{ name: 'vev|cid', optional: true, repeated: true, help: 'ids of events, or CIDs of nodes' }],
   options: [
     { name: 'all', help: 'fetch all texts' },
+    ...FILTER_OPTIONS,
     { name: 'peer', value: 'id', help: 'fetch from this peer (default: each registered peer)' },
     FRONTIER_OPTION,
   ],
-  examples: ['replica texts fetch vev_01d80143725060ef', 'replica texts fetch --all --peer hub:lab'],
+  examples: [
+    'replica texts fetch vev_01d80143725060ef',
+    'replica texts fetch --all --peer hub:lab',
+    'replica texts fetch --kind finding.reviewed --since 2026-01-01',
+  ],
   run: runFetch,
 }
 
@@ -44,8 +53,10 @@ const drop: Command = {
   where: 'store',
   summary: 'leave texts out, oldest first',
   about: [
-    'The headers stay, so the log stays whole and verifiable. Texts of nodes that this store made and of erasures stay. A dropped text can be fetched again while a peer has it.',
+    'The headers stay, so the log stays whole and verifiable. Texts of nodes that this store made, of erasures, and texts that were fetched by name stay. A dropped text can be fetched again while a peer has it.',
+    'With names, only these texts are dropped, also those that were fetched by name.',
   ],
+  arguments: [{ name: 'vev|cid', optional: true, repeated: true, help: 'ids of events, or CIDs of nodes' }],
   options: [
     { name: 'budget', value: 'bytes', help: 'keep the newest texts up to this size (default: 0)' },
     { name: 'keep', value: 'vev', repeated: true, help: 'keep the text of this event; can be repeated' },
@@ -66,10 +77,12 @@ async function runStatus({ replica, out }: StoreContext, args: Args): Promise<Ex
 async function runFetch({ replica, out, signal }: StoreContext, args: Args): Promise<ExitCode> {
   const frontier = replica.frontier(args.text('frontier'))
   const ids = args.positionals
-  if ((ids.length === 0) !== args.has('all')) throw usage('name an event, or fetch --all texts')
+  const filter = filterOf(args)
+  const ways = [ids.length > 0, args.has('all'), filter !== undefined].filter(Boolean).length
+  if (ways !== 1) throw usage('name events, or give a filter, or fetch --all texts')
   const peer = args.text('peer')
   const texts = replica.texts(frontier)
-  const { fetched } = await texts.fetch(ids.length === 0 ? 'all' : ids, {
+  const { fetched } = await texts.fetch(filter ?? (ids.length === 0 ? 'all' : ids), {
     signal,
     ...(peer === undefined ? {} : { peer }),
   })
@@ -81,7 +94,11 @@ async function runFetch({ replica, out, signal }: StoreContext, args: Args): Pro
 
 async function runDrop({ replica, out }: StoreContext, args: Args): Promise<ExitCode> {
   const frontier = replica.frontier(args.text('frontier'))
-  const options = { budgetBytes: args.count('budget', 0), keep: args.all('keep') }
+  const ids = args.positionals
+  if (ids.length > 0 && (args.has('budget') || args.has('keep')))
+    throw usage('drop named texts, or those beyond --budget')
+  const oldest = { budgetBytes: args.count('budget', 0), keep: args.all('keep') }
+  const options = ids.length > 0 ? { events: ids } : oldest
   const { dropped, bytes } = await replica.texts(frontier).drop(options)
   return out.done({
     fields: { frontier, dropped, bytes },
@@ -91,12 +108,13 @@ async function runDrop({ replica, out }: StoreContext, args: Args): Promise<Exit
 
 /** Returns the members of `texts` in JSON. */
 export function textFields(texts: TextStatus): { [key: string]: Printable | undefined } {
-  return toJsonNames({ ...texts })
+  const { keeps, ...counts } = texts
+  return toJsonNames({ keeps: typeof keeps === 'string' ? keeps : { ...keeps }, ...counts })
 }
 
 function textRows({ keeps, here, wanted, leftOut, erased, void: broken }: TextStatus): string[][] {
   return [
-    ['keeps', keeps],
+    ['keeps', typeof keeps === 'string' ? keeps : filterText(keeps)],
     ['here', thousands(here)],
     ['wanted', thousands(wanted)],
     ['left out', thousands(leftOut)],

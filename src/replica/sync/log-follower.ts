@@ -4,6 +4,8 @@
 
 import { isErasure } from '../../admission/erasure-event.ts'
 import { type Digest, equals } from '../../base/bytes.ts'
+import { eventMatcher } from '../../event/event-filter.ts'
+import { withTextAside } from '../../node/node.ts'
 import { FRAME_FILL_BYTES } from '../../sync/frame-packing.ts'
 import type { LogTail, RowsOptions } from '../../transport/replica-port.ts'
 import type { Frontier } from '../frontier.ts'
@@ -28,12 +30,19 @@ export function followOf({ log, recentRows }: Frontier, from: number): LogTail {
   }
 }
 
-/** Returns rows as a source sends them. A replica that keeps no texts needs those of erasures. */
-export function sentRows(rows: readonly RecentRow[], { headersOnly }: RowsOptions): readonly RecentRow[] {
-  if (!headersOnly) return rows
+/**
+ * Returns rows as a source sends them. A replica that does not keep all texts needs those of
+ * erasures.
+ */
+export function sentRows(rows: readonly RecentRow[], { texts }: RowsOptions): readonly RecentRow[] {
+  if (texts === 'all') return rows
+  const matches = texts === 'none' ? () => false : eventMatcher(texts)
   return rows.map(row => {
     const { bytes, headerBytes } = row
-    return isErasure(bytes.subarray(headerBytes)) ? row : { ...row, bytes: bytes.subarray(0, headerBytes) }
+    const text = bytes.subarray(headerBytes)
+    if (text.length === 0 || isErasure(text) || matches(text)) return row
+    const header = bytes.subarray(0, headerBytes)
+    return { ...row, bytes: texts === 'none' ? header : withTextAside(header) }
   })
 }
 

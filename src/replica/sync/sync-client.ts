@@ -211,7 +211,10 @@ export interface CloneOptions extends SyncOptions {
   readonly ownKey?: Key
   /** Accept a `ws://` URL of another machine. */
   readonly allowPlain?: boolean
-  /** Texts that the new replica keeps; default: `all`. With `none` it receives headers only. */
+  /**
+   * Texts that the new replica keeps; default: `all`. With `none` it receives headers only, with a
+   * filter the texts of matching events.
+   */
   readonly texts?: KeptTexts
 }
 
@@ -350,7 +353,7 @@ export async function finishClone(
   const { key: publicKey, allowPlain = false } = options
   const id = hub === replica.hubId ? `${hub}-origin` : hub
   await replica.registry(frontier).add({ id, url, publicKey, allowPlain })
-  if (options.texts === 'none') await replica.texts(frontier).keep('none')
+  if (options.texts !== undefined) await replica.texts(frontier).keep(options.texts)
   const list = options.adoptRegistry === true ? { adopted: await replica.adopt(frontier, id, options) } : {}
   return { report: await replica.pull(frontier, id, options), ...list }
 }

@@ -4,6 +4,7 @@
 
 import { type Digest, equals, toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
+import { eventMatcher } from '../../event/event-filter.ts'
 import type { NodeRow, Records, Wait } from '../../store/store.ts'
 import type { FrontierSummary, LogState, PeerIdentity } from '../../sync/connection.ts'
 import { SetDifference } from '../../sync/difference.ts'
@@ -79,7 +80,7 @@ function logPort({ context, mayRead }: PortScope): LogPort {
         registry: registry.digest(),
         heads,
         cursor,
-        ...(policy.keeps === 'none' ? { texts: 'none' as const } : {}),
+        ...(policy.keeps === 'all' ? {} : { texts: policy.keeps }),
         mayRead: mayRead(frontier, peer),
         mayWrite: isRegistered(frontier, peer),
       }
@@ -123,7 +124,12 @@ function lookupPort({ context }: PortScope): Pick<ReplicaPort, 'have' | 'texts' 
       const wantsTexts = log.texts().wanted > 0
       return { stored, held, state: stateOf(at(name)), ...(wantsTexts ? { wantsTexts } : {}) }
     },
-    texts: (name, peer) => at(name).textRequests.next(peer.key, Date.parse(context.now())),
+    async texts(name, peer) {
+      const { textRequests } = at(name)
+      const ids = await textRequests.next(peer.key, Date.parse(context.now()))
+      const { match } = textRequests
+      return { ids, ...(match === undefined ? {} : { match }) }
+    },
     async waits(name) {
       const { log, held } = at(name)
       const waits = await held.listWaits(name, WAITS_LISTED_MAX)
@@ -134,6 +140,7 @@ function lookupPort({ context }: PortScope): Pick<ReplicaPort, 'have' | 'texts' 
     },
     async fetch(name, ids, { texts } = {}) {
       const { log } = at(name)
+      const matches = texts === undefined || texts === 'all' ? () => true : eventMatcher(texts)
       const places = await log.locate(ids)
       const nodes: (Uint8Array | undefined)[] = []
       let bytes = 0
@@ -141,7 +148,7 @@ function lookupPort({ context }: PortScope): Pick<ReplicaPort, 'have' | 'texts' 
         if (bytes >= FRAME_FILL_BYTES) break
         const row = place === undefined ? undefined : (await log.read([place.seq]))[0]!
         // Documents in the store are linked by nodes, or stored to be linked.
-        const block = texts ? textOf(row) : (row?.bytes ?? (await log.documents.get(ids[i]!)))
+        const block = texts ? textOf(row, matches) : (row?.bytes ?? (await log.documents.get(ids[i]!)))
         nodes.push(block)
         bytes += block?.length ?? 0
       }
@@ -207,9 +214,10 @@ function peerPort({ context, mayRead }: PortScope): Pick<ReplicaPort, 'remember'
   }
 }
 
-/** Returns the item of a node whose text is here. */
-function textOf(row: NodeRow | undefined): Uint8Array | undefined {
-  return row?.text === 'here' ? row.bytes : undefined
+/** Returns the item of a node whose text is here and matches. */
+function textOf(row: NodeRow | undefined, matches: (text: Uint8Array) => boolean): Uint8Array | undefined {
+  if (row?.text !== 'here') return undefined
+  return matches(row.bytes.subarray(row.headerBytes)) ? row.bytes : undefined
 }
 
 function isRegistered(frontier: Frontier, peer: PeerIdentity): boolean {

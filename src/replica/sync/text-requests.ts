@@ -5,6 +5,7 @@
 import { type Digest, digestKey } from '../../base/bytes.ts'
 import { WIRE_LIMITS } from '../../base/limits.ts'
 import { LruMap } from '../../base/lru-map.ts'
+import type { TextFilter } from '../../base/text-filter.ts'
 import type { FrontierStore } from '../../store/store.ts'
 
 const { textsPerRoundMax } = WIRE_LIMITS
@@ -21,6 +22,8 @@ export class TextRequests {
   readonly #log: FrontierStore
   /** By the peer's key and the sequence number of the node. */
   #requests = new LruMap<string, Request>(REMEMBERED_MAX)
+  /** Only texts of matching events, while a fetch by filter runs. */
+  match: TextFilter | undefined
 
   constructor(log: FrontierStore) {
     this.#log = log

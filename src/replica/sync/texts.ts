@@ -3,10 +3,11 @@
 // Spec: protocol/text.md, X1 to X9.
 
 import { isErasure } from '../../admission/erasure-event.ts'
-import type { KeptTexts } from '../../admission/text-policy.ts'
 import { toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { WIRE_LIMITS } from '../../base/limits.ts'
+import { isTextFilter, type KeptTexts, type TextFilter } from '../../base/text-filter.ts'
+import { eventMatcher } from '../../event/event-filter.ts'
 import { decodeNode } from '../../node/node.ts'
 import type { AbsentState, NodeRow, TextChange } from '../../store/store.ts'
 import type { Frontier } from '../frontier.ts'
@@ -42,6 +43,8 @@ export interface TextDropOptions {
   readonly budgetBytes?: number
   /** Event ids and CIDs of nodes whose texts stay. */
   readonly keep?: readonly string[]
+  /** Event ids and CIDs of the nodes whose texts to drop. Default: the oldest. */
+  readonly events?: readonly string[]
 }
 
 /** Parts of the replica that texts need. */
@@ -52,6 +55,10 @@ export interface TextsParts {
   /** Returns the present time, RFC 3339. */
   readonly now: () => string
   readonly pull: (peer: string, options: SyncOptions) => Promise<unknown>
+}
+
+function isNameList(what: readonly string[] | 'all' | TextFilter): what is readonly string[] {
+  return Array.isArray(what)
 }
 
 /** Counts the texts of a frontier by state. */
@@ -70,6 +77,8 @@ export function textStatus({ log, policy }: Pick<Frontier, 'log' | 'policy'>): T
  */
 export class Texts {
   readonly #parts: TextsParts
+  /** Fetches that run. */
+  #fetches = 0
 
   constructor(parts: TextsParts) {
     this.#parts = parts
@@ -87,18 +96,77 @@ export class Texts {
   }
 
   /**
-   * Fetches the left-out and wanted texts of these nodes, or of all, from peers. A text that no
-   * peer has stays wanted.
+   * Fetches left-out and wanted texts from peers: of these nodes, of all, or of matching events. A
+   * text that was named and that no peer has stays wanted; a named text is pinned.
    * @returns the number of texts that arrived
-   * @throws ReplicaError ERR_NOT_FOUND, ERR_PEER_UNKNOWN, ERR_SYNC_… if no peer can be reached
+   * @throws ReplicaError ERR_NOT_FOUND, ERR_USAGE, ERR_INSTANT, ERR_PEER_UNKNOWN, ERR_SYNC_… if no
+   *   peer can be reached
    */
-  async fetch(what: readonly string[] | 'all', options: TextFetchOptions = {}): Promise<{ fetched: number }> {
+  async fetch(
+    what: readonly string[] | 'all' | TextFilter,
+    options: TextFetchOptions = {},
+  ): Promise<{ fetched: number }> {
+    const { log, policy } = this.#parts.frontier
+    const before = log.texts().here
+    this.#fetches += 1
+    try {
+      await this.#fetch(what, options)
+    } finally {
+      this.#fetches -= 1
+      if (this.#fetches === 0) {
+        policy.fetched.clear()
+        policy.fetchesAll = false
+      }
+    }
+    return { fetched: Math.max(0, log.texts().here - before) }
+  }
+
+  async #fetch(what: readonly string[] | 'all' | TextFilter, options: TextFetchOptions): Promise<void> {
+    if (what === 'all') {
+      this.#parts.frontier.policy.fetchesAll = true
+      await this.#wantAll()
+    } else if (isNameList(what)) {
+      const rows = await this.#rowsOf(what)
+      await this.#parts.frontier.policy.pins.add(rows.map(({ digest }) => digest))
+      await this.#want(rows)
+    } else await this.#fetchMatching(what, options)
+    if (what === 'all' || isNameList(what)) await this.#fetchWanted(options)
+  }
+
+  /**
+   * Requests left-out texts page by page. The peers decide which ones match, because a header does
+   * not show it. The others are left out again.
+   */
+  async #fetchMatching(filter: TextFilter, options: TextFetchOptions): Promise<void> {
+    const { log, textRequests, gate, policy } = this.#parts.frontier
+    if (!isTextFilter(filter)) throw new ReplicaError('ERR_USAGE', 'a filter has a time, or 1 to 64 kinds or targets')
+    const matches = eventMatcher(filter)
+    textRequests.match = filter
+    try {
+      for (let after = -1; ; ) {
+        const seqs = await log.absent('left-out', { after, limit: WIRE_LIMITS.textsPerRoundMax })
+        if (seqs.length === 0) return
+        const rows = await log.read(seqs)
+        for (const { digest } of rows) policy.fetched.add(digest)
+        await this.#want(rows)
+        await this.#fetchWanted(options)
+        const isAside = ({ text, bytes, headerBytes }: NodeRow): boolean =>
+          text === 'wanted' || (text === 'here' && !matches(bytes.subarray(headerBytes)))
+        await this.#change(seqs, {
+          state: 'left-out',
+          isDue: row => isAside(row) && gate.erasures.stateFor(decodeNode(row.bytes)) === undefined,
+        })
+        after = seqs.at(-1)!
+      }
+    } finally {
+      textRequests.match = undefined
+    }
+  }
+
+  async #fetchWanted(options: TextFetchOptions): Promise<void> {
     const { log, registry, textRequests } = this.#parts.frontier
     const { peer, ...sync } = options
-    if (what === 'all') await this.#wantAll()
-    else await this.#want(await this.#rowsOf(what))
     textRequests.reset()
-    const before = log.texts().here
     const peers = peer === undefined ? registry.list().map(({ id }) => id) : [peer]
     let failure: unknown
     let reached = 0
@@ -113,17 +181,28 @@ export class Texts {
       }
     }
     if (reached === 0 && failure !== undefined) throw failure
-    return { fetched: Math.max(0, log.texts().here - before) }
   }
 
   /**
-   * Drops texts, oldest first: they are left out. Texts of nodes that this replica made and of
-   * erasures stay.
+   * Drops texts: they are left out. Without names the oldest go first, and texts that were fetched
+   * by name stay; a text that is dropped by name is no longer pinned. Texts of nodes that this
+   * replica made and of erasures always stay.
    * @throws ReplicaError ERR_NOT_FOUND
    */
-  async drop({ budgetBytes = 0, keep = [] }: TextDropOptions = {}): Promise<{ dropped: number; bytes: number }> {
+  async drop(options: TextDropOptions = {}): Promise<{ dropped: number; bytes: number }> {
+    const { events } = options
+    if (events === undefined) return await this.#dropOldest(options)
+    const rows = await this.#rowsOf(events)
+    await this.#parts.frontier.policy.pins.remove(rows.map(({ digest }) => digest))
+    const seqs = rows.map(({ seq }) => seq)
+    const done = await this.#change(seqs, { state: 'left-out', isDue: row => this.#mayDrop(row) })
+    return { dropped: done.texts, bytes: done.bytes }
+  }
+
+  async #dropOldest({ budgetBytes = 0, keep = [] }: TextDropOptions): Promise<{ dropped: number; bytes: number }> {
     const { frontier } = this.#parts
     const pinned = new Set((await this.#rowsOf(keep)).map(({ seq }) => seq))
+    const { pins } = frontier.policy
     let excess = (await this.#bytesHere()) - budgetBytes
     let dropped = 0
     let bytes = 0
@@ -136,7 +215,7 @@ export class Texts {
     }
     for await (const rows of frontier.log.scan({ from: 0 })) {
       for (const row of rows) {
-        if (excess <= 0 || pinned.has(row.seq) || !this.#mayDrop(row)) continue
+        if (excess <= 0 || pinned.has(row.seq) || pins.has(row.digest) || !this.#mayDrop(row)) continue
         due.push(row.seq)
         excess -= row.bytes.length - row.headerBytes
         if (due.length === CHANGES_MAX) await write()
