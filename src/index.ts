@@ -56,7 +56,8 @@ export type {
   SyncOptions,
   SyncReport,
 } from './replica/sync/sync-client.ts'
-export type { TextDropOptions, TextFetchOptions, TextStatus, Texts } from './replica/sync/texts.ts'
+export type { TextStatus } from './replica/sync/text-status.ts'
+export type { TextDropOptions, TextFetchOptions, Texts } from './replica/sync/texts.ts'
 export type { FaultView, VerifyOptions, VerifyReport } from './replica/verify.ts'
 export type { FlowReport, LogState, OpenedItem, OpenedTally } from './sync/flow-report.ts'
 export type { Mode } from './sync/message.ts'

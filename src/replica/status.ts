@@ -9,7 +9,7 @@ import type { Store, Wait } from '../store/store.ts'
 import type { ReplicaContext } from './replica-context.ts'
 import { isEqual } from './sync/peer-sync-state.ts'
 import type { LinkPhase, PeerSyncHandle } from './sync/peer-sync-tracker.ts'
-import { type TextStatus, textStatus } from './sync/texts.ts'
+import { type TextStatus, textStatus } from './sync/text-status.ts'
 
 /**
  * The first in this order that is true: the peer can't be reached now, no exchange was reported

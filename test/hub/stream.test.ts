@@ -6,7 +6,7 @@ import * as net from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { HTTP_LIMITS } from '../../src/base/limits.ts'
-import { Replica } from '../../src/replica/replica.ts'
+import { contextOf, Replica } from '../../src/replica/replica.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { draft } from '../replica/drafts.ts'
 import { type Json, type Served, serve } from './site.ts'
@@ -93,6 +93,21 @@ test('a stream gives all events in arrival order, then says that it is idle, the
   await site.append('new', 'newer')
   assert.equal((await reader.take(2)).map(reasonOf), ['new', 'newer'])
   reader.close()
+})
+
+test('a stream says how many texts are in each state when some are not here, and after each change', async () => {
+  await using site = await serve({ notes: 2 })
+  const frontier = contextOf(site.hub.replica).frontier(site.frontier)
+  const counts = { vfr_id: site.frontier, here: 2, wanted: 1, erased: 0, void: 0, left_out: 0 }
+  const whole = await Reader.open(site)
+  await whole.take(3)
+  assert.is((await whole.next())!.event, 'heartbeat')
+  await frontier.setTexts([{ seq: 1, state: 'wanted' }])
+  assert.equal(await whole.next(), { event: 'texts', id: undefined, data: counts })
+  const part = await Reader.open(site)
+  assert.is((await part.take(2)).length, 2)
+  assert.equal((await part.next())!.data, counts)
+  for (const reader of [whole, part]) reader.close()
 })
 
 test('a reader goes on behind the event that it saw last, by header or by parameter', async () => {

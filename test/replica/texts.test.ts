@@ -147,6 +147,7 @@ test('a clone with a filter receives matching texts only, and is complete', asyn
   await using closing = part
   assert.equal([report.admitted, report.equal], [4, true])
   assert.equal(counts(part), [2, 0, 2])
+  assert.equal([report.texts!.here, report.texts!.leftOut, report.texts!.complete], [2, 2, true])
   assert.equal(part.texts(FRONTIER).status().keeps, filter)
   assert.ok(report.receivedBytes < 4000)
   const peer = { id: part.hubId, url: 'wss://part.example', publicKey: part.key.publicKey }

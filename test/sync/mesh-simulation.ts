@@ -310,7 +310,8 @@ class MeshSimulation {
     // Where there is one way only between any two, nothing may come back over it.
     const { crossedMost, edges } = this.#net
     const { fetched, dropped } = this.#texts?.tally ?? { fetched: 0, dropped: 0 }
-    const again = dropped > 0 ? fetched : 0 // a text that was dropped comes again
+    // A text that was dropped comes again, and one that a skeleton could not send comes later.
+    const again = (dropped > 0 ? fetched : 0) + (this.#texts === undefined ? 0 : 1)
     const crossedMax = again + (edges.length === this.#honest.length - 1 ? 1 : 2)
     if (this.#isFaultless && crossedMost > crossedMax) {
       throw new TypeError(`a node crossed a link ${crossedMost} times of a net with ${edges.length} links`)

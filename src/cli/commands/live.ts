@@ -14,6 +14,7 @@ import { columns, plural, size, thousands } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
 import { ProgressLine } from '../terminal/progress.ts'
 import { conflictRows, follow, openedMembers, openedRemotely } from '../terminal/sync-report.ts'
+import { textFields } from '../terminal/text-counts.ts'
 
 const sync: Command = {
   name: 'sync',
@@ -88,9 +89,10 @@ async function runOnce({ replica, io, out, signal }: StoreContext, request: Sync
 }
 
 function reportFields(report: ExchangeReport): { [key: string]: Printable | undefined } {
-  const { in: came, out: went, heads, conflictsOpened: _, ...rest } = report
+  const { in: came, out: went, heads, texts, conflictsOpened: _, ...rest } = report
   const ways = { in: came && directionFields(came), out: went && directionFields(went) }
-  return toJsonNames({ ...rest, heads: [...heads], ...ways, ...openedMembers(report) })
+  const counts = texts === undefined ? {} : { texts: textFields(texts) }
+  return toJsonNames({ ...rest, heads: [...heads], ...ways, ...counts, ...openedMembers(report) })
 }
 
 function directionFields(report: DirectionReport & MergeReport): { [key: string]: Printable | undefined } {

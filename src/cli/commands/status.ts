@@ -7,7 +7,7 @@ import { FRONTIER_OPTION } from '../command-spec.ts'
 import { type Printable, toJsonNames } from '../terminal/json-output.ts'
 import { columns, plural, shortHex, size, thousands } from '../terminal/layout.ts'
 import { linkFields, linkLines } from '../terminal/link-lines.ts'
-import { textFields, textLines } from './texts.ts'
+import { textFields, textLines } from '../terminal/text-counts.ts'
 
 const status: Command = {
   name: 'status',

@@ -1,14 +1,13 @@
 // The commands for the texts of events: texts status, fetch and drop.
 
 import type { ExitCode } from '../../base/errors.ts'
-import type { TextStatus } from '../../replica/sync/texts.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
-import { FILTER_OPTIONS, filterOf, filterText } from '../filter-options.ts'
-import { type Printable, toJsonNames } from '../terminal/json-output.ts'
-import { columns, plural, size, thousands } from '../terminal/layout.ts'
+import { FILTER_OPTIONS, filterOf } from '../filter-options.ts'
+import { columns, plural, size } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
+import { textFields, textRows } from '../terminal/text-counts.ts'
 
 const status: Command = {
   name: 'texts status',
@@ -104,28 +103,4 @@ async function runDrop({ replica, out }: StoreContext, args: Args): Promise<Exit
     fields: { frontier, dropped, bytes },
     lines: [`dropped ${plural(dropped, 'text')} of ${size(bytes)}`],
   })
-}
-
-/** Returns the members of `texts` in JSON. */
-export function textFields(texts: TextStatus): { [key: string]: Printable | undefined } {
-  const { keeps, ...counts } = texts
-  return toJsonNames({ keeps: typeof keeps === 'string' ? keeps : { ...keeps }, ...counts })
-}
-
-function textRows({ keeps, here, wanted, leftOut, erased, void: broken }: TextStatus): string[][] {
-  return [
-    ['keeps', typeof keeps === 'string' ? keeps : filterText(keeps)],
-    ['here', thousands(here)],
-    ['wanted', thousands(wanted)],
-    ['left out', thousands(leftOut)],
-    ['erased', thousands(erased)],
-    ['void', thousands(broken)],
-  ]
-}
-
-/** Returns the lines of `status` about the texts of a frontier. */
-export function textLines(frontier: string, texts: TextStatus): string[] {
-  const absent = textRows(texts).filter(([name, count]) => name !== 'keeps' && name !== 'here' && count !== '0')
-  const counts = [['here', thousands(texts.here)], ...absent].map(([name, count]) => `${count} ${name}`)
-  return [`texts of ${frontier}: ${counts.join(', ')}${texts.complete ? '' : '; not complete'}`]
 }

@@ -9,6 +9,7 @@ import type { Context } from '../command.ts'
 import { type Printable, toJsonNames } from './json-output.ts'
 import { columns, plural, size, thousands } from './layout.ts'
 import type { ProgressLine } from './progress.ts'
+import { textCounts, textFields } from './text-counts.ts'
 
 type SyncVerb = 'push' | 'pull' | 'clone'
 
@@ -38,7 +39,7 @@ export async function printSyncReport(
 }
 
 function reportFields(report: SyncReport): { [key: string]: Printable | undefined } {
-  const { frontier, peer, admitted, known, held, refused, conflictsOpened: _, ...rest } = report
+  const { frontier, peer, admitted, known, held, refused, texts, conflictsOpened: _, ...rest } = report
   return toJsonNames({
     frontier,
     peer,
@@ -47,6 +48,7 @@ function reportFields(report: SyncReport): { [key: string]: Printable | undefine
     held: held.map(({ cid, key }) => ({ cid, key })),
     refused: refused.map(({ cid, code }) => ({ cid, code })),
     ...rest,
+    ...(texts === undefined ? {} : { texts: textFields(texts) }),
     ...openedMembers(report),
   })
 }
@@ -86,6 +88,7 @@ function rows(way: SyncVerb, report: SyncReport): string[][] {
     ['wire', `${size(report.sentBytes)} out, ${size(report.receivedBytes)} in, ${plural(roundTrips, 'round trip')}`],
     ['heads', `${thousands(report.heads.length)}, ${report.equal ? 'equal on both sides' : 'different on both sides'}`],
     ...(report.note === undefined ? [] : [['', report.note]]),
+    ...(report.texts === undefined ? [] : [['texts', textCounts(report.texts)]]),
     ...(way === 'pull' ? conflictRows(report) : []),
     ...(way === 'push' ? openedRemotely(report.peer, report) : []),
     ...(report.sameRegistry ? [] : [['registry', 'peer lists differ: see `replica peer adopt`']]),

@@ -81,10 +81,11 @@ export class EventStreams {
     const { log } = frontier
     const { stopping } = this.#hub
     const wake = (): void => writer.wake()
-    const unsubscribes = [frontier.recentRows.join(), frontier.onCommit(wake)]
+    const unsubscribes = [frontier.recentRows.join(), frontier.onCommit(wake), frontier.onTexts(wake)]
     this.#writers.add(writer)
     let next = options.from
     let isHeartbeatDue = true
+    let textsSeen = -1
     try {
       await writer.write(': the events of this frontier, as they come\n\n')
       while (!writer.isClosed && !stopping.aborted) {
@@ -93,6 +94,11 @@ export class EventStreams {
           await writer.writeAll(batch.bytes)
           next = batch.next
           continue
+        }
+        if (textsSeen !== frontier.textChanges) {
+          const isPartial = textsSeen >= 0 || log.texts().here < log.nodes
+          textsSeen = frontier.textChanges
+          if (isPartial) await writer.write(textCounts(log))
         }
         if (isHeartbeatDue) await writer.write(heartbeat(log.name, await this.#lastCursor(log, next)))
         isHeartbeatDue = !(await writer.pause(streamHeartbeatMs))
@@ -136,6 +142,12 @@ export class EventStreams {
  */
 async function rowsFrom({ log, recentRows }: Frontier, from: number): Promise<readonly Pick<NodeRow, 'bytes'>[]> {
   return recentRows.take(from, log.nodes, BATCH_BYTES) ?? rowsAt(log, { from, to: log.nodes, batchBytes: BATCH_BYTES })
+}
+
+/** Returns the event that says how many texts are in each state. */
+function textCounts(log: FrontierStore): string {
+  const { 'left-out': left_out, ...counts } = log.texts()
+  return `event: texts\ndata: ${JSON.stringify({ vfr_id: log.name, ...counts, left_out })}\n\n`
 }
 
 /**

@@ -20,6 +20,7 @@ import { chooseFrontier } from '../log-reader.ts'
 import { type MergeReport, reportedByPeer } from '../merge-observer.ts'
 import type { FrontierPeers } from '../peers.ts'
 import type { ReplicaContext } from '../replica-context.ts'
+import { type TextStatus, textStatus } from './text-status.ts'
 
 /** How to run a sync. */
 export interface SyncOptions {
@@ -70,6 +71,8 @@ export interface SyncReport extends MergeReport {
   readonly equal: boolean
   /** Both replicas have the same admission rules: registered keys and cuts. */
   readonly sameRegistry: boolean
+  /** How many texts are in each state here; absent if all are here and all are kept. */
+  readonly texts?: TextStatus
   /** Why the heads differ, for people; absent if they are equal. */
   readonly note?: string
 }
@@ -254,9 +257,10 @@ export async function syncWith(local: LocalSide, sync: SyncRequest, options: Syn
   const { context } = local
   const from = await beginMerge(context, sync.frontier)
   const report = await runChannel(local, { ...sync, options }, parts => {
-    const { log, registry } = context.frontier(sync.frontier)
+    const { log, registry, policy } = context.frontier(sync.frontier)
     const ours = { heads: log.heads(), headsDigest: log.headsDigest(), registry: registry.digest() }
-    return { ...reportOf({ ...parts, ...sync }, ours), ...reportedByPeer(parts.channel) }
+    const texts = log.texts().here === log.nodes && policy.keeps === 'all' ? {} : { texts: textStatus({ log, policy }) }
+    return { ...reportOf({ ...parts, ...sync }, ours), ...reportedByPeer(parts.channel), ...texts }
   })
   const { admitted, heldCount: held, refusedCount: refused, headsDigest } = report
   if (admitted + held + refused > 0) {

@@ -13,23 +13,11 @@ import type { AbsentState, NodeRow, TextChange } from '../../store/store.ts'
 import type { Frontier } from '../frontier.ts'
 import { rowsByReference } from '../log-reader.ts'
 import type { SyncOptions } from './sync-client.ts'
+import { type TextStatus, textStatus } from './text-status.ts'
 
 const CHANGES_MAX = 1024
 /** Rows read at a time, because each has a text of up to 1 MiB. */
 const ROWS = 16
-
-/** How many texts are in each state at this replica. */
-export interface TextStatus {
-  /** The texts of new nodes that this replica keeps. */
-  readonly keeps: KeptTexts
-  /** Whether no text is wanted. */
-  readonly complete: boolean
-  readonly here: number
-  readonly wanted: number
-  readonly leftOut: number
-  readonly erased: number
-  readonly void: number
-}
 
 /** From where to fetch texts. */
 export interface TextFetchOptions extends SyncOptions {
@@ -59,12 +47,6 @@ export interface TextsParts {
 
 function isNameList(what: readonly string[] | 'all' | TextFilter): what is readonly string[] {
   return Array.isArray(what)
-}
-
-/** Counts the texts of a frontier by state. */
-export function textStatus({ log, policy }: Pick<Frontier, 'log' | 'policy'>): TextStatus {
-  const { here, wanted, 'left-out': leftOut, erased, void: broken } = log.texts()
-  return { keeps: policy.keeps, complete: wanted === 0, here, wanted, leftOut, erased, void: broken }
 }
 
 /**
