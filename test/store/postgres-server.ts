@@ -6,6 +6,7 @@ import * as fs from 'node:fs'
 import * as net from 'node:net'
 import * as path from 'node:path'
 import { scratch } from '../shared-data.ts'
+import { killAtExit } from '../support/kill-at-exit.ts'
 
 /** Returns the folder of the server's programs; undefined if PostgreSQL is not installed. */
 export function postgresPrograms(): string | undefined {
@@ -40,9 +41,14 @@ export class PostgresServer implements AsyncDisposable {
   readonly folder: string
   readonly port: number
   readonly #dispose: () => Promise<void>
+  readonly #settings: readonly string[]
   #process: childProcess.ChildProcess | undefined
 
-  private constructor(place: { folder: string; port: number; dispose: () => Promise<void> }) {
+  private constructor(
+    place: { folder: string; port: number; dispose: () => Promise<void> },
+    settings: readonly string[],
+  ) {
+    this.#settings = settings
     this.folder = place.folder
     this.port = place.port
     this.#dispose = place.dispose
@@ -57,21 +63,25 @@ export class PostgresServer implements AsyncDisposable {
     fs.chmodSync(base.path, 0o755)
     if (owner !== undefined) fs.chownSync(base.path, owner.uid, owner.gid)
     const place = { folder: base.join('data'), port: await freePort(), dispose: () => base[Symbol.asyncDispose]() }
-    const server = new PostgresServer(place)
+    const server = new PostgresServer(place, options.settings ?? [])
     if (options.primary === undefined) run('initdb', ['-D', server.folder, '-A', 'trust', '-U', 'replica', '-N'])
     else server.#copyOf(options.primary)
+    server.#configure()
+    await server.run()
+    return server
+  }
+
+  #configure(): void {
     const settings = [
-      `port=${server.port}`,
+      `port=${this.port}`,
       "listen_addresses='127.0.0.1'",
-      `unix_socket_directories='${base.path}'`,
+      `unix_socket_directories='${path.dirname(this.folder)}'`,
       'shared_buffers=32MB',
       'wal_keep_size=256MB',
       "wal_sender_timeout='5s'",
-      ...(options.settings ?? []),
+      ...this.#settings,
     ]
-    fs.appendFileSync(path.join(server.folder, 'postgresql.conf'), `${settings.join('\n')}\n`)
-    await server.run()
-    return server
+    fs.appendFileSync(path.join(this.folder, 'postgresql.conf'), `${settings.join('\n')}\n`)
   }
 
   get url(): string {
@@ -100,7 +110,7 @@ export class PostgresServer implements AsyncDisposable {
       stdio: process.env.PG_LOG === undefined ? 'ignore' : 'inherit',
     })
     const child = this.#process
-    process.once('exit', () => child.kill('SIGKILL'))
+    killAtExit(child)
     for (let tries = 0; tries < 600; tries++) {
       if (this.#process.exitCode !== null) break
       const ready = spawn('pg_isready', ['-h', '127.0.0.1', '-p', `${this.port}`])
@@ -121,9 +131,39 @@ export class PostgresServer implements AsyncDisposable {
     if (signal === 'SIGKILL') await new Promise(resolve => setTimeout(resolve, 200))
   }
 
+  /** Stops and continues the server with its children. */
+  signalAll(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    const children = childProcess.spawnSync('pgrep', ['-P', `${this.pid}`], { encoding: 'utf8' }).stdout
+    for (const pid of [this.pid, ...children.split('\n').filter(Boolean).map(Number)]) process.kill(pid, signal)
+  }
+
   /** Makes a standby the primary. */
   promote(): void {
     run('pg_ctl', ['promote', '-D', this.folder, '-w'])
+  }
+
+  /** Makes a standby follow another primary. */
+  follow(primary: PostgresServer): void {
+    const from = primary.#connectionOf(this)
+    this.sql(`ALTER SYSTEM SET primary_conninfo = '${from}'`)
+    this.sql('SELECT pg_reload_conf()')
+  }
+
+  /** Replaces the data by a copy of the primary and starts as its standby. */
+  async rebuild(primary: PostgresServer): Promise<void> {
+    await this.end('SIGKILL')
+    fs.rmSync(this.folder, { recursive: true, force: true })
+    this.#copyOf(primary)
+    this.#configure()
+    await this.run()
+  }
+
+  /** Runs a statement and returns what it prints. */
+  sql(statement: string): string {
+    const args = ['-h', '127.0.0.1', '-p', `${this.port}`, '-U', 'replica', '-d', 'postgres', '-tAc', statement]
+    const { status, stdout, stderr } = spawn('psql', args)
+    if (status !== 0) throw new Error(`psql failed: ${stderr}`)
+    return stdout.trim()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -132,9 +172,14 @@ export class PostgresServer implements AsyncDisposable {
   }
 
   #copyOf(primary: PostgresServer): void {
-    const name = path.basename(path.dirname(this.folder)).replace(/[^A-Za-z0-9]/g, '_')
-    const from = `host=127.0.0.1 port=${primary.port} user=replica application_name=${name}`
+    const from = primary.#connectionOf(this)
     run('pg_basebackup', ['-D', this.folder, '-d', from, '-R', '-X', 'stream', '-c', 'fast'])
+  }
+
+  /** How a standby connects to this server. */
+  #connectionOf({ folder }: PostgresServer): string {
+    const name = path.basename(path.dirname(folder)).replace(/[^A-Za-z0-9]/g, '_')
+    return `host=127.0.0.1 port=${this.port} user=replica application_name=${name}`
   }
 }
 
