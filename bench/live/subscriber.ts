@@ -150,7 +150,7 @@ export class Subscriber {
       waits: async () => [],
       admit: async (_, blocks) => this.#admit(blocks),
       remember: async () => {},
-      watchRegistry: async () => () => {},
+      watch: async () => () => {},
     }
     return own as ReplicaPort
   }

@@ -5,7 +5,7 @@
 
 import type { ReplicaError } from '../base/errors.ts'
 import type { PendingRequests } from '../base/mutex.ts'
-import type { Channel, Connection, Effect, FlowReport, Input, LogState } from '../sync/connection.ts'
+import type { Channel, Connection, Effect, FlowReport, Input, LogState, PeerIdentity } from '../sync/connection.ts'
 import type { ReplicaPort } from './replica-port.ts'
 import type { RoundScheduler, RoundSlot } from './round-scheduler.ts'
 
@@ -69,6 +69,8 @@ export interface LiveChannelsOptions {
   readonly onLive: (ch: number, progress: LiveProgress) => void
   /** Queues an input for `step`. */
   readonly push: (input: Input) => void
+  /** Returns the peer, after the handshake. */
+  readonly peer: () => PeerIdentity
 }
 
 /** The live channels of one session. */
@@ -78,18 +80,20 @@ export class LiveChannels {
   readonly #rounds: RoundScheduler
   readonly #onLive: LiveChannelsOptions['onLive']
   readonly #push: (input: Input) => void
+  readonly #peer: () => PeerIdentity
   readonly #hooks = new Map<number, LiveHooks>()
   readonly #followers = new Map<number, Follower>()
-  /** Functions that unsubscribe from a registry, by channel. */
+  /** Functions that end a watch, by channel. */
   readonly #watches = new Map<number, () => void>()
   #hasLeft = false
 
-  constructor({ port, pending, rounds, onLive, push }: LiveChannelsOptions) {
+  constructor({ port, pending, rounds, onLive, push, peer }: LiveChannelsOptions) {
     this.#port = port
     this.#pending = pending
     this.#rounds = rounds
     this.#onLive = onLive
     this.#push = push
+    this.#peer = peer
   }
 
   /** Opens a live channel. */
@@ -109,8 +113,8 @@ export class LiveChannels {
   }
 
   /**
-   * Reports that a channel has caught up, and stops it once the registry changes: a sink compares
-   * held nodes only when a channel opens, so the channel has to be opened again.
+   * Reports that a channel has caught up, and stops it when it has to be opened again: a sink
+   * compares held nodes, and requests texts that it requested before, only when a channel opens.
    */
   async caughtUp({ ch, channel }: Extract<Effect, { do: 'live' }>): Promise<undefined> {
     const now = snapshot(channel)
@@ -118,7 +122,8 @@ export class LiveChannels {
     this.#pending.resolve(`live ${ch}`, now)
     if (channel.sink === undefined || this.#hasLeft) return
     const stop = (): void => this.#push({ in: 'stop', ch })
-    this.#watches.set(ch, await this.#port.watchRegistry(channel.frontier, channel.mine!.registry, stop))
+    const about = { since: channel.mine!.registry, peer: this.#peer() }
+    this.#watches.set(ch, await this.#port.watch(channel.frontier, about, stop))
   }
 
   /** Reports an opened channel or a round. */

@@ -64,11 +64,16 @@ export interface ReplicaPort {
    */
   subscribe(frontier: string, listener: () => void): Promise<() => void>
   /**
-   * Calls `listener` once when the registry's digest differs from `since`, after held nodes were
-   * decided by the new registry.
+   * Calls `listener` once when a live channel with a peer is to be opened again: the registry's
+   * digest differs from `since`, and held nodes were decided by the new registry; or a wanted text
+   * can be requested from the peer again.
    * @returns a function that unsubscribes
    */
-  watchRegistry(frontier: string, since: Digest, listener: () => void): Promise<() => void>
+  watch(
+    frontier: string,
+    about: { readonly since: Digest; readonly peer: PeerIdentity },
+    listener: () => void,
+  ): Promise<() => void>
   /** Returns which ids are stored or held, one bit each, and the state of the log. */
   have(
     frontier: string,

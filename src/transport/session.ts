@@ -119,6 +119,7 @@ export class Session {
         if (channel !== undefined) options.onLive?.(channel.frontier, progress, this.#connection.peer!)
       },
       push: input => this.#push(input),
+      peer: () => this.#connection.peer!,
     })
     this.#reads = new ReadQueue({
       link,

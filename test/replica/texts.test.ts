@@ -7,6 +7,7 @@ import { Hub } from '../../src/hub/hub.ts'
 import { Replica } from '../../src/index.ts'
 import { appendEvent } from '../../src/replica/append.ts'
 import { eraseText } from '../../src/replica/erase.ts'
+import { watchTexts } from '../../src/replica/sync/log-follower.ts'
 import { Texts } from '../../src/replica/sync/texts.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { chain, FRONTIER as LOCAL_FRONTIER, local, plant, introduce as register } from '../sync/local.ts'
@@ -184,6 +185,39 @@ test('a text that was fetched by name stays when room is made, until it is dropp
   assert.is((await texts.drop({ events: [cids[1]!] })).dropped, 1)
   await texts.fetch('all')
   assert.is((await texts.drop()).dropped, 3)
+})
+
+test('a live channel is opened again when a text can be requested once more, and not before', async () => {
+  const at = await local('one')
+  const two = await local('two')
+  await register(at, two)
+  const frontier = at.context.frontier(LOCAL_FRONTIER)
+  await plant(at, chain(two.key, 'event', 1))
+  let now = 1_000_000
+  const alarms: (() => void)[] = []
+  const peer = two.key.publicKeyBytes
+  const setTimer = (_: number, ring: () => void) => {
+    alarms.push(ring)
+    return { restart: () => {}, stop: () => {} }
+  }
+  let calls = 0
+  const end = watchTexts(frontier, { peer, now: () => now, setTimer }, () => {
+    calls += 1
+  })
+  const look = async (): Promise<number> => {
+    alarms.shift()!()
+    for (let i = 0; i < 5; i += 1) await new Promise(resolve => setImmediate(resolve))
+    return calls
+  }
+  assert.is(await look(), 0, 'no text is wanted')
+  await frontier.log.setTexts([{ seq: 0, state: 'wanted' }])
+  await frontier.textRequests.next(peer, now)
+  now += 29_999
+  assert.is(await look(), 0, 'the delay is not over')
+  now += 1
+  assert.is(await look(), 1)
+  assert.is(alarms.length, 0)
+  end()
 })
 
 test.run()

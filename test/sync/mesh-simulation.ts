@@ -15,10 +15,13 @@ import { type MeshTally, MeshTexts } from './mesh-texts.ts'
 import { World } from './mesh-world.ts'
 import { Random } from './random.ts'
 
-/** All honest hubs are equal so long after the last fault; virtual milliseconds. */
-const SETTLE_MS_MAX = 30_000
+/**
+ * All honest hubs are equal so long after the last fault; virtual milliseconds. A link whose attempts failed often
+ * waits for up to half a minute.
+ */
+const SETTLE_MS_MAX = 60_000
 /** Texts that were requested in vain are requested again after 30 s, then after a minute, and so on. */
-const TEXTS_MS_MAX = 900_000
+const TEXTS_MS_MAX = 7_200_000
 /** Once they are equal they are left alone for so long, and nothing may move. */
 const STILL_MS = 6_000
 /** Bytes of documents; the last is more than a block. */
@@ -304,7 +307,10 @@ class MeshSimulation {
       if (!(await hub.stores(acknowledged))) throw new TypeError(`${hub.name} lacks what was acknowledged`)
       if (!(await hub.hasDocuments(documents))) throw new TypeError(`${hub.name} lacks a document`)
     }
-    if (this.#texts !== undefined) await (await TextCheck.of(this.#texts)).finish()
+    if (this.#texts !== undefined) {
+      await this.#settleTexts(this.#texts) // a hub that is not honest may have sent a text meanwhile
+      await (await TextCheck.of(this.#texts)).finish()
+    }
     const keys = new Set(this.#all.map(hub => hub.key.publicKey))
     await this.#checkLog(this.#honest[0]!, key => keys.has(key)) // the others have the same
     // Where there is one way only between any two, nothing may come back over it.

@@ -4,6 +4,7 @@
 
 import { isErasure } from '../../admission/erasure-event.ts'
 import { type Digest, equals } from '../../base/bytes.ts'
+import type { SetTimer } from '../../base/timer.ts'
 import { eventMatcher } from '../../event/event-filter.ts'
 import { withTextAside } from '../../node/node.ts'
 import { FRAME_FILL_BYTES } from '../../sync/frame-packing.ts'
@@ -11,6 +12,9 @@ import type { LogTail, RowsOptions } from '../../transport/replica-port.ts'
 import type { Frontier } from '../frontier.ts'
 import { rowsAt } from '../log-reader.ts'
 import type { RecentRow } from './recent-rows.ts'
+
+/** ms between two looks for wanted texts. */
+const TEXTS_LOOK_MS = 30_000
 
 export function followOf({ log, recentRows }: Frontier, from: number): LogTail {
   // Count and digest are read in one iteration of the event loop, so that they are consistent.
@@ -66,5 +70,30 @@ export function watchRegistry({ registry, gate }: Frontier, since: Digest, liste
   return () => {
     isOver = true
     end()
+  }
+}
+
+/**
+ * Calls the listener once when a wanted text can be requested from the peer again, because the
+ * delay since the last request is over. Looks every 30 s, and only while a text is wanted.
+ * @returns a function that ends this
+ */
+export function watchTexts(
+  { log, textRequests }: Pick<Frontier, 'log' | 'textRequests'>,
+  { peer, now, setTimer }: { readonly peer: Uint8Array; readonly now: () => number; readonly setTimer: SetTimer },
+  listener: () => void,
+): () => void {
+  let isOver = false
+  const look = async (): Promise<void> => {
+    if (isOver) return
+    const isDue = log.texts().wanted > 0 && (await textRequests.hasDue(peer, now()).catch(() => false))
+    if (isOver) return
+    if (isDue) listener()
+    else timer = setTimer(TEXTS_LOOK_MS, () => void look())
+  }
+  let timer = setTimer(TEXTS_LOOK_MS, () => void look())
+  return () => {
+    isOver = true
+    timer.stop()
   }
 }

@@ -15,7 +15,7 @@ import type { Frontier } from '../frontier.ts'
 import { rowsAt } from '../log-reader.ts'
 import { openedTally } from '../merge-observer.ts'
 import type { ReplicaContext } from '../replica-context.ts'
-import { followOf, sentRows, watchRegistry } from './log-follower.ts'
+import { followOf, sentRows, watchRegistry, watchTexts } from './log-follower.ts'
 
 const WAITS_LISTED_MAX = 1024
 /**
@@ -34,7 +34,7 @@ export const emptyReplicaPort: ReplicaPort = {
   plan: noStore,
   follow: noStore,
   subscribe: noStore,
-  watchRegistry: noStore,
+  watch: noStore,
   have: noStore,
   waits: noStore,
   texts: noStore,
@@ -59,7 +59,7 @@ export function replicaPort(context: ReplicaContext, options: { openRead: boolea
   return { ...logPort(scope), ...lookupPort(scope), ...admissionPort(scope), ...peerPort(scope) }
 }
 
-type LogPort = Pick<ReplicaPort, 'view' | 'plan' | 'follow' | 'subscribe' | 'watchRegistry'>
+type LogPort = Pick<ReplicaPort, 'view' | 'plan' | 'follow' | 'subscribe' | 'watch'>
 
 /** The log as a source reads it. */
 function logPort({ context, mayRead }: PortScope): LogPort {
@@ -98,8 +98,13 @@ function logPort({ context, mayRead }: PortScope): LogPort {
         for (const end of ends.splice(0)) end()
       }
     },
-    async watchRegistry(name, since, listener) {
-      return watchRegistry(at(name), since, listener)
+    async watch(name, { since, peer }, listener) {
+      const frontier = at(name)
+      const texts = { peer: peer.key, now: () => Date.parse(context.now()), setTimer: context.network.setTimer }
+      const ends = [watchRegistry(frontier, since, listener), watchTexts(frontier, texts, listener)]
+      return () => {
+        for (const end of ends.splice(0)) end()
+      }
     },
   }
 }
