@@ -64,7 +64,7 @@ export interface ReplicaPort {
    */
   subscribe(frontier: string, listener: () => void): Promise<() => void>
   /**
-   * Calls `listener` once when a live channel with a peer is to be opened again: the registry's
+   * Calls `listener` once when a live channel with a peer has to be opened again: the registry's
    * digest differs from `since`, and held nodes were decided by the new registry; or a wanted text
    * can be requested from the peer again.
    * @returns a function that unsubscribes
