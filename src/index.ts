@@ -23,7 +23,7 @@ export {
   missingAncestors,
 } from './graph/causal-closure.ts'
 export type { DocumentLink } from './node/node.ts'
-export type { AppendInput, AppendOptions, AppendReport } from './replica/append.ts'
+export type { AppendInput, AppendInputs, AppendOptions, AppendReport } from './replica/append.ts'
 export type { ChangesOptions } from './replica/changes.ts'
 export type { Documents } from './replica/documents.ts'
 export type { EraseOptions, EraseReport, ErasureView } from './replica/erase.ts'

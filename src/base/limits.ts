@@ -245,6 +245,16 @@ export const COMMIT_LIMITS = {
   bytesMax: 8 * MIB,
 } as const
 
+/** Appends that share one commit. */
+export const APPEND_LIMITS = {
+  /** Count: events of one group → further events are the next group. */
+  groupEventsMax: 512,
+  /** Bytes: texts at which a group is full → further events are the next group. */
+  groupBytes: 4 * MIB,
+  /** Count: events built in one event-loop iteration → the rest wait for the next iteration. */
+  eventsPerTurn: 128,
+} as const
+
 /** The store. Sequence numbers have 32 bits. Spec: protocol/store.md. */
 export const STORE_LIMITS = {
   /** Count: sequence numbers of one frontier; greatest height → TypeError. */

@@ -55,14 +55,25 @@ export class Deferred<T> {
   readonly promise: Promise<T>
   resolve!: (value: T) => void
   reject!: (reason: unknown) => void
+  #isSettled = false
 
   constructor() {
     this.promise = new Promise<T>((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
+      this.resolve = value => {
+        this.#isSettled = true
+        resolve(value)
+      }
+      this.reject = reason => {
+        this.#isSettled = true
+        reject(reason)
+      }
     })
     // A rejection that nobody waits for is not an error of the process.
     this.promise.catch(() => {})
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled
   }
 }
 

@@ -29,6 +29,12 @@ export interface BuiltNode {
   readonly height: number
 }
 
+/** A node that was built in this run. */
+export interface MadeNode extends BuiltNode {
+  /** In byte order. */
+  readonly parents: readonly Digest[]
+}
+
 /** A chain of nodes that is being signed. */
 interface Chain {
   readonly events: readonly PreparedEvent[]
@@ -99,7 +105,7 @@ export class NodeBuilder {
    * @throws ReplicaError ERR_NOT_FOUND for a document that is not stored whole, ERR_DOCUMENT for
    * too many links
    */
-  async build(event: PreparedEvent): Promise<BuiltNode | undefined> {
+  async build(event: PreparedEvent): Promise<MadeNode | undefined> {
     await this.#link()
     const { parents: names } = event.head
     const parents = names === undefined ? await this.#current() : await this.#named(names)
@@ -202,7 +208,7 @@ export class NodeBuilder {
     }
   }
 
-  #sign(event: CheckedEvent, parents: readonly BuiltNode[], links: readonly DocumentLink[]): BuiltNode {
+  #sign(event: CheckedEvent, parents: readonly BuiltNode[], links: readonly DocumentLink[]): MadeNode {
     const node = SignedNode.make(this.#key, {
       event,
       links: inOrder(links),
@@ -269,8 +275,8 @@ export function tooManyParents(count: number): string {
   return `an event has ${count} parents, more than ${NODE_LIMITS.parentsMax}`
 }
 
-function madeOf({ candidate: { digest, height } }: SignedNode): BuiltNode {
-  return { digest, height }
+function madeOf({ candidate: { digest, height, parents } }: SignedNode): MadeNode {
+  return { digest, height, parents }
 }
 
 function heightOn(parents: readonly BuiltNode[]): number {

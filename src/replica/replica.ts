@@ -8,9 +8,11 @@ import type { LoggedEvent } from '../event/event.ts'
 import type { Action, IdPair } from '../graph/causal-closure.ts'
 import {
   type AppendInput,
+  type AppendInputs,
   type AppendOptions,
   type AppendReport,
   appendEvent,
+  appendEvents,
   createFrontier,
   mergeHeads,
 } from './append.ts'
@@ -166,12 +168,21 @@ export class Replica {
 
   /**
    * Appends one event: a draft, or the JSON text of a draft or of a whole event. Durable when it
-   * returns.
+   * returns. Calls that wait at the same time share one commit.
    * @throws ReplicaError ERR_EVENT_SHAPE, ERR_EVENT_ID, ERR_EVENT_SIZE, ERR_EVENT_PARENT, ERR_JSON,
    * ERR_FRONTIER_UNKNOWN
    */
   append(frontier: string, event: AppendInput, options: AppendOptions = {}): Promise<AppendReport> {
     return appendEvent(this.#context, { frontier, event }, options)
+  }
+
+  /**
+   * Appends events in their order, some hundred in one commit. All are durable when it returns. It
+   * stops at the first event that fails, and events before that one stay.
+   * @throws ReplicaError as `append`
+   */
+  appendAll(frontier: string, events: AppendInputs): Promise<AppendReport[]> {
+    return appendEvents(this.#context, { frontier, events })
   }
 
   /**

@@ -4,8 +4,12 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { equals } from '../../src/base/bytes.ts'
+import { ReplicaError } from '../../src/base/errors.ts'
+import { APPEND_LIMITS } from '../../src/base/limits.ts'
 import type { EventDraft } from '../../src/index.ts'
+import { appendEvent } from '../../src/replica/append.ts'
 import { JsonNumber } from '../../src/vela/index.ts'
+import { FRONTIER as LOCAL, local } from '../sync/local.ts'
 import { codeOf, draft, FRONTIER, idOf, memoryReplica, NOW, reasons, texts } from './drafts.ts'
 
 const test = suite('replica/append')
@@ -39,6 +43,77 @@ test('many events appended at once form one chain, whatever the order in which t
   const reports = await Promise.all(Array.from({ length: 20 }, (_, i) => replica.append(FRONTIER, draft(`event ${i}`))))
   assert.is(replica.heads(FRONTIER).length, 1)
   assert.equal(new Set(reports.map(report => report.height)).size, 20)
+})
+
+/** Returns a replica whose commits are counted, with an empty frontier. */
+async function counted() {
+  const { context } = await local('laptop')
+  let commits = 0
+  context.frontier(LOCAL).onCommit(() => commits++)
+  const append = (event: EventDraft | string) => appendEvent(context, { frontier: LOCAL, event })
+  return { context, append, log: context.frontier(LOCAL).log, commits: () => commits }
+}
+
+test('events appended at once share a commit, and full groups begin another', async () => {
+  const { append, log, commits } = await counted()
+  const first = await append(draft('first'))
+  assert.is(commits(), 1)
+  const count = 2 * APPEND_LIMITS.groupEventsMax
+  const reports = await Promise.all(Array.from({ length: count }, (_, i) => append(draft(`event ${i}`))))
+  assert.is(commits(), 3)
+  assert.is(log.nodes, 1 + count)
+  for (const [i, { seq, height, parents, known }] of reports.entries()) {
+    assert.equal([seq, height, known], [1 + i, 1 + i, false])
+    assert.equal(parents, [(reports[i - 1] ?? first).cid])
+  }
+})
+
+test('an event of a group that cannot be appended fails alone, and one that occurs twice is added once', async () => {
+  const { append, log, commits } = await counted()
+  const calls = [
+    append(draft('one')),
+    append(draft('orphan', { parents: ['vev_00000000000000aa'] })),
+    append(draft('one')),
+    append(draft('two')),
+  ]
+  const [one, again, two] = await Promise.all([calls[0]!, calls[2]!, calls[3]!])
+  assert.is(await codeOf(calls[1]!), 'ERR_EVENT_PARENT')
+  assert.equal([one.known, again.known], [false, true])
+  assert.is(again.cid, one.cid)
+  assert.equal(two.parents, [one.cid])
+  assert.equal([log.nodes, commits()], [2, 1])
+})
+
+test('every event of a group whose commit fails is rejected', async () => {
+  const { append, log } = await counted()
+  Object.assign(log, { commit: () => Promise.reject(new ReplicaError('ERR_STORE_IO', 'the disk is full')) })
+  const settled = await Promise.allSettled(['one', 'two', 'three'].map(reason => append(draft(reason))))
+  assert.equal(
+    settled.map(one => one.status === 'rejected' && one.reason.code),
+    ['ERR_STORE_IO', 'ERR_STORE_IO', 'ERR_STORE_IO'],
+  )
+})
+
+test('a replica that is closed stores the events that were appended before', async () => {
+  const { context, append, log } = await counted()
+  const reports = Promise.all(['one', 'two', 'three'].map(reason => append(draft(reason))))
+  await context.close()
+  assert.is((await reports).length, 3)
+  assert.is(log.nodes, 3)
+})
+
+test('a list of events is appended in its order, up to the first one that fails', async () => {
+  await using replica = await memoryReplica()
+  await replica.track(FRONTIER)
+  const many = Array.from({ length: 1500 }, (_, i) => draft(`event ${i}`))
+  const reports = await replica.appendAll(FRONTIER, many)
+  assert.equal(
+    reports.map(({ seq }) => seq),
+    many.map((_, i) => i),
+  )
+  const fails = [draft('good'), '{"kind":', draft('after')]
+  assert.is(await codeOf(replica.appendAll(FRONTIER, fails)), 'ERR_JSON')
+  assert.is((await replica.status()).frontiers[0]!.nodes, 1501)
 })
 
 test('a draft as JSON text keeps the spelling of its numbers', async () => {
