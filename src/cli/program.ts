@@ -3,6 +3,8 @@
 // becomes a message and an exit code.
 
 import { type ExitCode, hasCode, ReplicaError } from '../base/errors.ts'
+import type { MergeObserver } from '../replica/merge-observer.ts'
+import type { Replica } from '../replica/replica.ts'
 import { readPgPlace } from '../store/postgres/pg-place.ts'
 import { type Args, type CommandMatch, findCommand, readArgs, wantsJson } from './args.ts'
 import type { Command, Context, RunInside, StoreCommand } from './command.ts'
@@ -189,8 +191,20 @@ async function findOwner(location: string, signal: AbortSignal): Promise<StoreOw
   if (hub !== undefined) return { hub }
   // A dynamic import: a command that runs inside a hub does not load the database and cryptography.
   const { Replica } = await import('../replica/replica.ts')
-  const { velaMergeObserver } = await import('../projection/vela-merge-observer.ts')
-  const replica = await Replica.open({ location, mergeObserver: velaMergeObserver })
+  const replica = await Replica.open({ location, mergeObserver: lazyMergeObserver })
   await removeSocket(location)
   return { replica }
+}
+
+/** The merge observer of Vela, loaded at the first merge: most commands receive no nodes. */
+function lazyMergeObserver(replica: Replica): MergeObserver {
+  let loaded: Promise<MergeObserver> | undefined
+  const observer = (): Promise<MergeObserver> => {
+    loaded ??= import('../projection/vela-merge-observer.ts').then(module => module.velaMergeObserver(replica))
+    return loaded
+  }
+  return {
+    beforeMerge: async frontier => (await observer()).beforeMerge(frontier),
+    afterMerge: async merge => (await observer()).afterMerge(merge),
+  }
 }

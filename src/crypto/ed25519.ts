@@ -16,6 +16,9 @@ import { type SignatureProvider, strictVerifier, type VerifySignature } from './
  */
 let chosen: { readonly provider: SignatureProvider; readonly verify: VerifySignature } | undefined
 
+/** The provider for public keys of this thread: a cache as well. */
+let keys: SignatureProvider | undefined
+
 /**
  * Returns whether `sig` (64 bytes) is a valid signature of `message` under the public key `key` (32
  * bytes), by K1 to K6. Returns false for a value of a wrong type or length.
@@ -31,6 +34,16 @@ export function verify(key: Uint8Array, message: Uint8Array, sig: Uint8Array): b
  */
 export function signatureProvider(): SignatureProvider {
   return choice().provider
+}
+
+/**
+ * Returns a provider for public keys. OpenSSL is loaded already, and a command that signs and
+ * verifies nothing needs no other.
+ * @throws ReplicaError ERR_INTERNAL if no provider passes the self-test
+ */
+export function keyProvider(): SignatureProvider {
+  keys ??= chosen?.provider ?? chooseProvider([createOpensslProvider(), nobleProvider])
+  return keys
 }
 
 /** Returns every provider that is available in this process, fastest first. */

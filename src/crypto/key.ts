@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { inspect, types } from 'node:util'
 import { fromHex, toHex } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
-import { signatureProvider } from './ed25519.ts'
+import { keyProvider, signatureProvider } from './ed25519.ts'
 import { readKeyFile, writeKeyFile } from './key-file.ts'
 import { isPrimeOrderPoint } from './provider-noble.ts'
 import { isCanonicalPoint, isSmallOrder, keyBytes, seedBytes, unshared } from './strict-verification.ts'
@@ -30,7 +30,7 @@ export let seedOf: (key: Key) => Uint8Array
 export class Key {
   readonly #seed: Uint8Array
   readonly #publicKey: Uint8Array
-  readonly #sign: (message: Uint8Array) => Uint8Array
+  #sign: ((message: Uint8Array) => Uint8Array) | undefined
   /** The public key as 64 lowercase hex digits. */
   readonly publicKey: string
 
@@ -39,10 +39,8 @@ export class Key {
   }
 
   private constructor(seed: Uint8Array) {
-    const provider = signatureProvider()
     this.#seed = seed
-    this.#publicKey = provider.publicKey(seed)
-    this.#sign = provider.signer(seed)
+    this.#publicKey = keyProvider().publicKey(seed)
     this.publicKey = toHex(this.#publicKey)
   }
 
@@ -95,6 +93,7 @@ export class Key {
     if (!types.isUint8Array(message)) throw new TypeError('a message must be a Uint8Array')
     // Signing hashes the message twice. If another thread changes it in between, the signature
     // reveals the secret key.
+    this.#sign ??= signatureProvider().signer(this.#seed)
     return this.#sign(unshared(message))
   }
 

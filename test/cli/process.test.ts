@@ -6,6 +6,7 @@ import * as fs from 'node:fs/promises'
 import * as net from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { signatureProvider } from '../../src/crypto/ed25519.ts'
 import { makeEvent } from '../../src/event/event.ts'
 import { Desk } from './in-process.ts'
 import { mainFile } from './shell.ts'
@@ -183,6 +184,26 @@ test('a process neither prints the key of a store nor has it in its environment'
     const { stdout, stderr } = await start(cwd, ...argv).ended
     assert.not((stdout + stderr).includes(seed))
   }
+})
+
+test('a command that reads the log loads neither sockets nor libsodium', async () => {
+  await using desk = await Desk.open()
+  const cwd = await withFrontier(desk)
+  const list = "process.on('exit', () => console.error(Object.keys(Module._cache).join('\\n')))"
+  const preload = `data:text/javascript,import Module from 'node:module'; ${encodeURIComponent(list)}`
+  const loadedBy = async (...argv: string[]): Promise<string[]> => {
+    const child = spawn(process.execPath, ['--import', preload, mainFile, ...argv], { cwd })
+    const chunks: Buffer[] = []
+    child.stderr.on('data', chunk => chunks.push(chunk))
+    const [exit] = await once(child, 'close')
+    assert.is(exit, 0)
+    const packages = ['classic-level', 'sodium-native', 'ws']
+    const files = Buffer.concat(chunks).toString()
+    return packages.filter(name => files.includes(`/node_modules/${name}/`))
+  }
+  assert.equal(await loadedBy('heads'), ['classic-level'])
+  const signs = ['append', '--kind', 'k', '--target', 't:i', '--actor', 'a', '--reason', 'r']
+  assert.is((await loadedBy(...signs)).includes('sodium-native'), signatureProvider().name === 'sodium')
 })
 
 test.run()

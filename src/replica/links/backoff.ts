@@ -4,7 +4,7 @@
 import { type ErrorCode, hasCode } from '../../base/errors.ts'
 import { LINK_LIMITS, LIVE_LIMITS } from '../../base/limits.ts'
 import { type SetTimer, systemTimer } from '../../base/timer.ts'
-import { connect } from '../../transport/websocket-link.ts'
+import type { connect } from '../../transport/websocket-link.ts'
 
 const { retryMsMin, retryMsMax, patientMsMax, refusedMsMax, reopenMsMin, reopenMsMax } = LINK_LIMITS
 
@@ -21,8 +21,14 @@ export interface NetworkHooks {
   readonly microsPerChannel: number
 }
 
+/** Connects. Loads the code of sockets first: a process that dials nobody does not need it. */
+export const dialSocket: typeof connect = async (...target) => {
+  const { connect } = await import('../../transport/websocket-link.ts')
+  return connect(...target)
+}
+
 export const NETWORK_HOOKS: NetworkHooks = {
-  dial: connect,
+  dial: dialSocket,
   setTimer: systemTimer,
   random: Math.random,
   elapsed: () => performance.now(),

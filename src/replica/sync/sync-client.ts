@@ -15,7 +15,8 @@ import type { Channel, FlowReport, SessionConfig } from '../../sync/connection.t
 import type { Mode } from '../../sync/message.ts'
 import type { SessionScheduling } from '../../transport/scheduler.ts'
 import { type ReplicaPort, Session, type SessionStats } from '../../transport/session.ts'
-import { connect, type WebSocketConnection } from '../../transport/websocket-link.ts'
+import type { connect, WebSocketConnection } from '../../transport/websocket-link.ts'
+import { dialSocket } from '../links/backoff.ts'
 import { chooseFrontier } from '../log-reader.ts'
 import { type MergeReport, reportedByPeer } from '../merge-observer.ts'
 import type { FrontierPeers } from '../peers.ts'
@@ -98,7 +99,7 @@ export async function withSession<T>(
   options: SyncOptions,
   use: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const dialled = await (dial.connect ?? connect)(dial.url, {
+  const dialled = await (dial.connect ?? dialSocket)(dial.url, {
     signal: options.signal,
     links: dial.scheduling?.links,
   })
