@@ -148,6 +148,10 @@ export class ReplicaContext {
   async load(): Promise<void> {
     const { loss } = this.store.held
     if (loss !== undefined) this.emit({ kind: 'alarm', message: `${loss}; peers offer it again`, facts: {} })
+    if (this.store.sharing?.isReplicated === false) {
+      const message = 'the database acknowledges commits before a second machine has them'
+      this.emit({ kind: 'alarm', message, facts: {} })
+    }
     for (const name of this.store.frontiers()) await this.openFrontier(name)
     if (this.#replaced === undefined) return
     const facts = { public_key: this.#key.publicKey, former: this.#replaced }

@@ -329,11 +329,13 @@ export class Replica {
     const context = this.#context
     const frontiers = await Promise.all(this.frontiers().map(name => frontierStatus(context, name)))
     const diskBytes = await context.store.diskBytes()
+    const shared = await context.store.sharing?.status()
     return {
       hubId: context.hubId,
       publicKey: context.key.publicKey,
       diskBytes,
       ...storeStatus(context.store),
+      ...(shared === undefined ? {} : { sharing: shared }),
       frontiers,
     }
   }

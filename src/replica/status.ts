@@ -5,7 +5,7 @@ import type { LiveSetting } from '../admission/peer.ts'
 import type { Peer } from '../admission/registry.ts'
 import { toHex } from '../base/bytes.ts'
 import { cidText } from '../cbor/cid.ts'
-import type { Store, Wait } from '../store/store.ts'
+import type { SharingStatus, Store, Wait } from '../store/store.ts'
 import type { ReplicaContext } from './replica-context.ts'
 import { isEqual } from './sync/peer-sync-state.ts'
 import type { LinkPhase, PeerSyncHandle } from './sync/peer-sync-tracker.ts'
@@ -138,6 +138,8 @@ export interface StatusReport {
   readonly diskBytes: number
   /** Whether the store accepts writes. */
   readonly writable: boolean
+  /** The database of a shared store. */
+  readonly sharing?: SharingStatus
   /** The reason if it does not; null if it does. */
   readonly refusal: { readonly code: string; readonly message: string; readonly hint: string | null } | null
   readonly frontiers: readonly FrontierStatus[]

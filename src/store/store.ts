@@ -362,8 +362,26 @@ export type ForeignChange =
   | { readonly kind: 'log' | 'texts' | 'held' | 'frontier'; readonly frontier: string }
   | { readonly kind: 'records'; readonly keys: readonly string[] }
 
+/** State of the database of a shared store, as this process sees it. */
+export interface SharingStatus {
+  /** The primary server: host and port. */
+  readonly server: string
+  /** Whether a commit is acknowledged only when a second machine has it. */
+  readonly isReplicated: boolean
+  /** Writes whose outcome could not be found out, since the store was opened. */
+  readonly unknownWrites: number
+  /** ms since this process last looked at what others wrote. */
+  readonly feedAgeMs: number
+  /** Bytes of the log that the most advanced standby lacks; undefined without one. */
+  readonly lagBytes: number | undefined
+}
+
 /** Coordination of several processes that have one store open. */
 export interface StoreSharing {
+  /** Whether a commit is acknowledged only when a second machine has it. */
+  readonly isReplicated: boolean
+  /** Asks the database for its state. @throws ReplicaError ERR_STORE_IO */
+  status(): Promise<SharingStatus>
   /**
    * Runs a task while no other process runs one under the same name. Before it starts, everything
    * that other processes wrote is visible here, and their changes were reported. Tasks of one name

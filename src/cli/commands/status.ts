@@ -2,6 +2,7 @@
 
 import type { ExitCode } from '../../base/errors.ts'
 import type { FrontierStatus, HeldBy } from '../../replica/status.ts'
+import type { SharingStatus } from '../../store/store.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
 import { type Printable, toJsonNames } from '../terminal/json-output.ts'
@@ -79,7 +80,8 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
     ['store', `${context.location}, ${size(report.diskBytes)}`],
     ...(context.servedAt === undefined ? [] : [['serving', context.servedAt]]),
   ])
-  const { refusal } = report
+  const { refusal, sharing } = report
+  if (sharing !== undefined) lines.push(...databaseLines(sharing))
   if (refusal !== null) {
     lines.push('', `the store refuses writes: ${refusal.message} (${refusal.code})`)
     if (refusal.hint !== null) lines.push(`  hint: ${refusal.hint}`)
@@ -98,11 +100,18 @@ async function runStatus(context: StoreContext): Promise<ExitCode> {
       serving: context.servedAt ?? null,
       disk_bytes: report.diskBytes,
       writable: report.writable,
+      ...(sharing === undefined ? {} : { database: toJsonNames({ ...sharing, lagBytes: sharing.lagBytes ?? null }) }),
       refusal: refusal === null ? null : { ...refusal },
       frontiers: frontiers.map(one => statusFields(one)),
     },
     lines,
   })
+}
+
+function databaseLines({ server, isReplicated, unknownWrites }: SharingStatus): string[] {
+  const safety = isReplicated ? 'commits wait for a second machine' : 'commits do NOT wait for a second machine'
+  const unknown = unknownWrites === 0 ? '' : `, ${plural(unknownWrites, 'write')} of unknown outcome`
+  return ['', `database ${server}: ${safety}${unknown}`]
 }
 
 function statusFields(one: FrontierStatus): { [key: string]: Printable } {

@@ -5,6 +5,7 @@ import { HTTP_LIMITS, NODE_LIMITS } from '../../base/limits.ts'
 import { PACKAGE_VERSION } from '../../base/version.ts'
 import { toJson } from '../../json/json.ts'
 import type { Json } from '../../json/value.ts'
+import type { Records } from '../../store/store.ts'
 import type { WriteRefusal } from '../../store/store-health.ts'
 import { signManifest } from '../../vela/federation/hub-manifest.ts'
 import type { HubContext } from '../hub-context.ts'
@@ -15,6 +16,22 @@ function reasonOf({ error }: WriteRefusal): string {
   const { errno } = error.facts
   return typeof errno === 'string' ? errno : error.code
 }
+
+/** A database that can't be reached is waited for by other calls, but not by this one. */
+async function isReadable(records: Records): Promise<boolean> {
+  const read = records.get('self/hub-id').then(
+    () => true,
+    () => false,
+  )
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>(resolve => {
+    timer = setTimeout(resolve, READ_MS_MAX, false)
+  })
+  return Promise.race([read, late]).finally(() => clearTimeout(timer))
+}
+
+/** ms that the check of readiness waits for a read. */
+const READ_MS_MAX = 2000
 
 /** Version of Vela's hub protocol that the manifest follows. */
 const HUB_PROTOCOL = '0.48'
@@ -48,16 +65,15 @@ export class HealthRoutes {
   /** Returns 200 while the store is readable and accepts writes. */
   async ready(): Promise<RouteResponse> {
     const { context, stopping } = this.#hub
-    const readable = await context.store.records.get('self/hub-id').then(
-      () => true,
-      () => false,
-    )
+    const readable = await isReadable(context.store.records)
     const refusal = context.store.health?.refusal
     const writable = readable && refusal === undefined
     const ok = writable && !stopping.aborted
     const frontiers = context.frontiers.size
     const reason = refusal === undefined ? {} : { reason: reasonOf(refusal) }
-    return uncachedJson({ ok, readable, writable, ...reason, frontiers }, { status: ok ? 200 : 503 })
+    const { sharing } = context.store
+    const replicated = sharing === undefined ? {} : { replicated: sharing.isReplicated }
+    return uncachedJson({ ok, readable, writable, ...replicated, ...reason, frontiers }, { status: ok ? 200 : 503 })
   }
 
   /**

@@ -5,7 +5,7 @@
 import { HTTP_LIMITS } from '../../base/limits.ts'
 import { compareText } from '../../base/text.ts'
 import { PACKAGE_VERSION } from '../../base/version.ts'
-import type { FrontierStore } from '../../store/store.ts'
+import type { FrontierStore, SharingStatus } from '../../store/store.ts'
 import type { HubContext } from '../hub-context.ts'
 import type { RouteResponse } from '../response.ts'
 
@@ -31,7 +31,9 @@ export async function metrics(
   measured: HubMetrics & { readonly streams: number },
 ): Promise<RouteResponse> {
   const diskBytes = await hub.context.store.diskBytes()
-  const all = [...hubMetrics(hub, measured), ...storeMetrics(hub, diskBytes), ...frontierMetrics(hub)]
+  const shared = await hub.context.store.sharing?.status()
+  const parts = [hubMetrics(hub, measured), storeMetrics(hub, diskBytes), sharingMetrics(shared), frontierMetrics(hub)]
+  const all = parts.flat()
   const headers = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8', 'cache-control': 'no-store' }
   return { status: 200, headers, body: all.map(print).join('') }
 }
@@ -82,6 +84,23 @@ function storeMetrics({ context }: HubContext, diskBytes: number): Metric[] {
     { name: 'held_nodes', type: 'gauge', help: 'Nodes kept aside.', value: held.nodes },
     { name: 'held_bytes', type: 'gauge', help: 'The same, in bytes.', value: held.bytes },
     { name: 'frontiers', type: 'gauge', help: 'Frontiers kept.', value: context.frontiers.size },
+  ]
+}
+
+function sharingMetrics(shared: SharingStatus | undefined): Metric[] {
+  if (shared === undefined) return []
+  const { isReplicated, unknownWrites, feedAgeMs, lagBytes } = shared
+  const lag = lagBytes === undefined ? [] : ([['', lagBytes]] as const)
+  return [
+    {
+      name: 'store_replicated',
+      type: 'gauge',
+      help: '1 if a commit waits for a second machine.',
+      value: isReplicated ? 1 : 0,
+    },
+    { name: 'store_unknown_writes_total', type: 'counter', help: 'Writes of unknown outcome.', value: unknownWrites },
+    { name: 'store_feed_age_seconds', type: 'gauge', help: 'Since the last look at others.', value: feedAgeMs / 1000 },
+    { name: 'store_lag_bytes', type: 'gauge', help: 'What the best standby lacks.', value: lag },
   ]
 }
 

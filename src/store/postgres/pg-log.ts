@@ -31,7 +31,7 @@ import { type PgConnection, PgConnectionLost, type PgRow, type PgValue, sqlState
 import { PgRecentPlaces } from './pg-recent-places.ts'
 import { type PgParts, recordArrays } from './pg-records.ts'
 import { LOCK_LOST } from './pg-schema.ts'
-import { ioError, unknownError, withoutWarning } from './pg-sessions.ts'
+import { ioError, withoutWarning } from './pg-sessions.ts'
 import { byteArray, intArray, onlyRow, pgArray, pgBytes, pgInt } from './pg-values.ts'
 
 /** Order of the counts in the column `texts`. */
@@ -334,7 +334,9 @@ export class PgLog implements FrontierStore {
       const [record, events] = onlyRow(rows)
       if (record && equals(sha256(pgBytes(record)), link)) return pgInt(events)
     } catch (error) {
-      throw hasCode(error, 'ERR_STORE_FENCED', 'ERR_STORE_CLOSED') ? error : unknownError(error)
+      throw hasCode(error, 'ERR_STORE_FENCED', 'ERR_STORE_CLOSED', 'ERR_STORE_UNKNOWN')
+        ? error
+        : this.#parts.sessions.unknown(error)
     }
     await this.#catchUp()
     throw behindError(this.name)

@@ -35,10 +35,23 @@ export class PgSessions {
   #current: PgServer | undefined
   #timeline = 0
   #isClosed = false
+  #unknownWrites = 0
 
   constructor(address: PgAddress, hooks: PgSessionHooks) {
     this.#address = address
     this.#hooks = hooks
+  }
+
+  /** Writes whose outcome could not be found out. */
+  get unknownWrites(): number {
+    return this.#unknownWrites
+  }
+
+  /** Counts a write whose outcome could not be found out. Returns the error. */
+  unknown(cause: unknown): ReplicaError {
+    this.#unknownWrites += 1
+    const message = 'the outcome of a write is unknown: the connection to the database was lost before its answer'
+    return new ReplicaError('ERR_STORE_UNKNOWN', message, { cause })
   }
 
   /** Name of the server that was the primary last. */
@@ -77,7 +90,7 @@ export class PgSessions {
         return await withoutWarning(connection, task)
       })
     } catch (error) {
-      if (isSent && (error instanceof PgConnectionLost || hasCode(error, 'ERR_STORE_IO'))) throw unknownError(error)
+      if (isSent && (error instanceof PgConnectionLost || hasCode(error, 'ERR_STORE_IO'))) throw this.unknown(error)
       throw ioError(error)
     }
   }
@@ -243,11 +256,6 @@ export async function withoutWarning<T>(
 /** Lost connections, and conflicts that the server asks to repeat. */
 function isPassing(error: unknown): boolean {
   return error instanceof PgConnectionLost || /^(40001|40P01|55P03)$/.test(sqlState(error) ?? '')
-}
-
-export function unknownError(cause: unknown): ReplicaError {
-  const message = 'the outcome of a write is unknown: the connection to the database was lost before its answer'
-  return new ReplicaError('ERR_STORE_UNKNOWN', message, { cause })
 }
 
 /** Whether the server said no for a reason that time does not change. */

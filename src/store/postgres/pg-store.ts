@@ -7,7 +7,16 @@ import * as crypto from 'node:crypto'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { Mutex } from '../../base/mutex.ts'
 import type { HeldLimits } from '../quota.ts'
-import type { Fault, ForeignChange, FrontierStore, HeldStore, Records, Store, StoreSharing } from '../store.ts'
+import type {
+  Fault,
+  ForeignChange,
+  FrontierStore,
+  HeldStore,
+  Records,
+  SharingStatus,
+  Store,
+  StoreSharing,
+} from '../store.ts'
 import { StoreHealth } from '../store-health.ts'
 import { checkStreamName, unknownFrontier } from '../validate.ts'
 import type { PgAddress } from './pg-address.ts'
@@ -59,6 +68,7 @@ export class PgStore implements Store {
   /** A look that waits to begin: later wishes join it. */
   #nextLook: Promise<void> | undefined
   #isAsync = false
+  #lookedAt = performance.now()
 
   /** Opens the store of a database that has one. @throws ReplicaError ERR_STORE_…, ERR_USAGE */
   static async open(address: PgAddress, options: Required<PgStoreOptions>): Promise<PgStore> {
@@ -86,7 +96,15 @@ export class PgStore implements Store {
     this.#schema = options.schema
     const control = new PgControl(sessions, { schema: options.schema, onNews: () => void this.#look().catch(() => {}) })
     this.#parts = { sessions, control, mutex: new Mutex(), writer: crypto.randomBytes(16) }
-    this.sharing = { exclusive: (name, task) => this.#exclusive(name, task), subscribe: one => this.#subscribe(one) }
+    const isReplicated = (): boolean => !this.#isAsync
+    this.sharing = {
+      get isReplicated() {
+        return isReplicated()
+      },
+      status: () => this.#status(),
+      exclusive: (name, task) => this.#exclusive(name, task),
+      subscribe: one => this.#subscribe(one),
+    }
     this.#records = new PgRecords(this.#parts)
     this.#held = new PgHeldStore(this.#parts, {
       limits: options.heldLimits,
@@ -101,11 +119,6 @@ export class PgStore implements Store {
 
   get held(): HeldStore {
     return this.#held
-  }
-
-  /** Whether the server acknowledges commits that no second machine has. */
-  get isAsync(): boolean {
-    return this.#isAsync
   }
 
   frontiers(): string[] {
@@ -190,6 +203,19 @@ export class PgStore implements Store {
     })
   }
 
+  async #status(): Promise<SharingStatus> {
+    const sql = 'SELECT min(pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn))::bigint FROM pg_stat_replication'
+    const [row] = await this.#parts.sessions.read(connection => connection.query(sql))
+    const lag = row?.[0] ?? null
+    return {
+      server: this.#parts.sessions.server,
+      isReplicated: !this.#isAsync,
+      unknownWrites: this.#parts.sessions.unknownWrites,
+      feedAgeMs: Math.round(performance.now() - this.#lookedAt),
+      lagBytes: lag === null ? undefined : pgInt(lag),
+    }
+  }
+
   #subscribe(listener: (change: ForeignChange) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
@@ -232,6 +258,7 @@ export class PgStore implements Store {
 
   async #lookOnce(): Promise<void> {
     const { version, rows } = await this.#summary()
+    this.#lookedAt = performance.now()
     const isKnown = rows.every(([name]) => this.#logs.has(pgText(name)))
     const added = isKnown ? [] : await this.#loadLogs()
     const changes: ForeignChange[] = added.map(frontier => ({ kind: 'frontier', frontier }))
