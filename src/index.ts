@@ -25,6 +25,7 @@ export {
 export type { DocumentLink } from './node/node.ts'
 export type { AppendInput, AppendInputs, AppendOptions, AppendReport } from './replica/append.ts'
 export type { ChangesOptions } from './replica/changes.ts'
+export { type CopyTarget, copyReplica } from './replica/copy/backup.ts'
 export type { Documents } from './replica/documents.ts'
 export type { EraseOptions, EraseReport, ErasureView } from './replica/erase.ts'
 export type { ForkReport } from './replica/fork.ts'

@@ -4,6 +4,7 @@ import type { Command } from './command.ts'
 import { CLONE_COMMANDS } from './commands/clone.ts'
 import { COMPARE_COMMANDS } from './commands/compare.ts'
 import { CONFLICT_COMMANDS } from './commands/conflicts.ts'
+import { COPY_COMMANDS } from './commands/copy.ts'
 import { DAG_COMMANDS } from './commands/dag.ts'
 import { DOCUMENT_COMMANDS } from './commands/documents.ts'
 import { ERASE_COMMANDS } from './commands/erase.ts'
@@ -25,6 +26,7 @@ import { WATCH_COMMANDS } from './commands/watch.ts'
 
 export const COMMANDS: readonly Command[] = [
   ...STORE_COMMANDS,
+  ...COPY_COMMANDS,
   ...FRONTIER_COMMANDS,
   ...PEER_COMMANDS,
   ...EVENT_COMMANDS,

@@ -6,6 +6,7 @@ import { cidText } from '../cbor/cid.ts'
 import type { Key } from '../crypto/key.ts'
 import type { LoggedEvent } from '../event/event.ts'
 import type { Action, IdPair } from '../graph/causal-closure.ts'
+import type { CopyOptions, CopyReport } from '../store/copy-store.ts'
 import {
   type AppendInput,
   type AppendInputs,
@@ -17,6 +18,7 @@ import {
   mergeHeads,
 } from './append.ts'
 import { type ChangesOptions, changesOf } from './changes.ts'
+import { backUp } from './copy/backup.ts'
 import type { Documents } from './documents.ts'
 import { type EraseOptions, type EraseReport, type ErasureView, eraseText, erasuresOf } from './erase.ts'
 import { type ForkReport, forkFrontier } from './fork.ts'
@@ -322,6 +324,15 @@ export class Replica {
    */
   classify(frontier: string, incoming: readonly IdPair[]): Promise<Action> {
     return classifyStored(this.#context.frontier(frontier).log, incoming)
+  }
+
+  /**
+   * Copies the store, with the key, to a folder while the replica is in use. The same call
+   * continues an interrupted copy, and brings an earlier one up to date.
+   * @throws ReplicaError ERR_STORE_EXISTS if the folder has another store, ERR_ABORTED, ERR_STORE_…
+   */
+  backup(folder: string, options: CopyOptions = {}): Promise<CopyReport> {
+    return backUp(this.#context, folder, options)
   }
 
   /** Returns the state of the store, of each frontier, and of each peer. */

@@ -1,6 +1,7 @@
 // Public entry point `frontier-replica/store`: the contract of a store engine, and the engines.
 
 export type { DocumentBlock } from '../node/document-chunks.ts'
+export { type CopyOptions, type CopyReport, copyStore } from './copy-store.ts'
 export { createLevelDb, type LevelDbOptions, openLevelDb } from './leveldb/open-store.ts'
 export { LogSnapshot } from './log-snapshot.ts'
 export { MemoryStore } from './memory-store.ts'

@@ -30,6 +30,8 @@ export interface LevelDbOptions {
   readonly check?: 'strict' | 'report'
   /** Limits of held nodes. Default `HELD_LIMITS`: 64 MiB for each peer, 512 MiB in total. */
   readonly heldLimits?: HeldLimits
+  /** The id of a store that is created, 16 bytes, for a copy. Default: random. */
+  readonly id?: Uint8Array
 }
 
 const KIB = 1024
@@ -100,7 +102,7 @@ type DatabaseName = keyof typeof settings
 export async function createLevelDb(folder: string, options: LevelDbOptions = {}): Promise<Store> {
   await fs.mkdir(folder, { recursive: true })
   if ((await readStoreFile(folder)) !== undefined) throw exists(folder)
-  const id = crypto.randomBytes(16)
+  const id = options.id ?? crypto.randomBytes(16)
   return openAll({ folder, id, options }, async (name, { location, shownPath }) => {
     const database = await openDatabase(location, { ...settings[name], create: true, shownPath })
     // Without store.json, an earlier create did not finish, or store.json was removed. Only an

@@ -22,7 +22,7 @@ const PATIENCE_MS = 30_000
 export async function openPostgres(url: string, options: PgStoreOptions = {}): Promise<PgStore> {
   const address = await readPgAddress(url)
   await eachSchema(url, options, async (connection, found) => {
-    if (found !== undefined) await migratePgSchema(connection, address.schema, found)
+    if (found !== undefined) await migratePgSchema(connection, address.schema, { version: found.version })
   })
   return await PgStore.open(address, withDefaults(options))
 }
@@ -39,7 +39,7 @@ export async function createPostgres(url: string, options: PgStoreOptions = {}):
   await eachSchema(url, options, async (connection, found) => {
     if (found !== undefined) throw new ReplicaError('ERR_STORE_EXISTS', 'the database has a store already')
     await waitsForStandby(connection, options.allowAsync ?? false)
-    await migratePgSchema(connection, address.schema, undefined)
+    await migratePgSchema(connection, address.schema, { ...(options.id === undefined ? {} : { id: options.id }) })
   })
   return await PgStore.open(address, withDefaults(options))
 }
@@ -60,6 +60,6 @@ async function eachSchema(url: string, options: PgStoreOptions, task: SchemaTask
   }
 }
 
-function withDefaults(options: PgStoreOptions): Required<PgStoreOptions> {
+function withDefaults(options: PgStoreOptions): Required<Omit<PgStoreOptions, 'id'>> {
   return { heldLimits: HELD_LIMITS, allowAsync: false, patienceMs: PATIENCE_MS, ...options }
 }

@@ -3,6 +3,7 @@
 // round trip and is one transaction. Spec: protocol/store.md, T51 to T55.
 
 import * as crypto from 'node:crypto'
+import { toHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { genesisLink } from '../commit-record.ts'
 import type { PgConnection } from './pg-driver.ts'
@@ -307,14 +308,14 @@ export async function readPgSchema(
 export async function migratePgSchema(
   connection: PgConnection,
   schema: string,
-  present: { readonly version: number } | undefined,
+  { version: present, id }: { readonly version?: number; readonly id?: Uint8Array },
 ): Promise<void> {
-  const from = present?.version ?? 0
+  const from = present ?? 0
   if (from === PG_SCHEMA_VERSION) return
   const version = `'${PG_SCHEMA_VERSION}'::bytea`
   const meta =
     present === undefined
-      ? `INSERT INTO meta VALUES ('version', ${version}), ('id', '\\x${crypto.randomBytes(16).toString('hex')}')`
+      ? `INSERT INTO meta VALUES ('version', ${version}), ('id', '\\x${toHex(id ?? crypto.randomBytes(16))}')`
       : `UPDATE meta SET value = ${version} WHERE key = 'version'`
   const create = present === undefined ? [`CREATE SCHEMA IF NOT EXISTS ${schema}`] : []
   const steps = [...create, `SET LOCAL search_path = ${schema}`, ...MIGRATIONS.slice(from), meta]

@@ -42,6 +42,8 @@ export interface PgStoreOptions {
   readonly allowAsync?: boolean
   /** ms that an operation waits for a primary server before it fails. Default 30,000. */
   readonly patienceMs?: number
+  /** The id of a store that is created, 16 bytes, for a copy. Default: random. */
+  readonly id?: Uint8Array
 }
 
 const ROUNDS_MAX = 1000
@@ -71,7 +73,7 @@ export class PgStore implements Store {
   #lookedAt = performance.now()
 
   /** Opens the store of a database that has one. @throws ReplicaError ERR_STORE_…, ERR_USAGE */
-  static async open(address: PgAddress, options: Required<PgStoreOptions>): Promise<PgStore> {
+  static async open(address: PgAddress, options: Required<Omit<PgStoreOptions, 'id'>>): Promise<PgStore> {
     let opened: PgStore | undefined
     const hooks = {
       check: async (connection: PgConnection) => opened?.checkServer(connection),
