@@ -435,6 +435,8 @@ export const VIEW_LIMITS = {
    * the conflicts out.
    */
   awaitedNodesMax: 20_000,
+  /** ms: without a reader before a projection is dropped → the next reader replays the log. */
+  idleMsMax: 30_000,
   /** Count: conflicts compared per finding → further conflicts of the finding are not compared. */
   comparedPerFindingMax: 1024,
   /** Count: opened conflicts kept in memory for reports → the oldest are forgotten. */

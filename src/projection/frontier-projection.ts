@@ -6,6 +6,7 @@ import type { Registry } from '../admission/registry.ts'
 import { Emitter } from '../base/emitter.ts'
 import { VIEW_LIMITS, WIRE_LIMITS } from '../base/limits.ts'
 import { Mutex } from '../base/mutex.ts'
+import type { Timer } from '../base/timer.ts'
 import type { Journal, JournalFacts } from '../replica/journal.ts'
 import type { ReplicaContext, Resource } from '../replica/replica-context.ts'
 import { type FrontierStore, withheldTexts } from '../store/store.ts'
@@ -54,11 +55,18 @@ class Projections implements Resource {
     const { journal, hubId } = this.#context
     const initial = new InitialStateReader(frontier)
     const projection = new FrontierProjection({ log, registry, journal, hubId, initialState: () => initial.read() })
-    const timer = new CommitTimer(this.#context.network.setTimer, () => this.#record(name, projection))
+    const { setTimer } = this.#context.network
+    const timer = new CommitTimer(setTimer, () => this.#record(name, projection))
+    let idle: Timer | undefined
+    projection.onRead(() => {
+      idle?.stop()
+      idle = setTimer(VIEW_LIMITS.idleMsMax, () => projection.release())
+    })
     const unsubscribes = [frontier.onCommit(() => timer.onCommit()), frontier.onTexts(() => projection.startOver())]
     const stop = (): void => {
       for (const unsubscribe of unsubscribes) unsubscribe()
       timer.stop()
+      idle?.stop()
     }
     this.#projections.set(name, { projection, stop })
     return projection
@@ -93,10 +101,13 @@ export class FrontierProjection {
   #textChanges = 0
   #textsSeen = 0
   #tracker = new ConflictTracker()
+  /** Number of nodes that the tracker has seen. */
+  #trackedNodes = 0
   /** Nodes before this number opened no conflicts. A call without a number looks from here on. */
   #noted: number
   readonly #mutex = new Mutex()
   readonly #progress = new Emitter<ReplayProgress>()
+  readonly #reads = new Emitter()
 
   /**
    * Returns the projection of a frontier. There is one in each replica, made on first use.
@@ -134,10 +145,28 @@ export class FrontierProjection {
     if (!this.#isUpdating) this.#drop()
   }
 
+  /**
+   * Releases the memory; the next call computes the view again. An update that runs ends first.
+   */
+  release(): void {
+    this.#mutex.run(async () => this.#unload()).catch(() => {})
+  }
+
+  /** Calls the listener whenever the view is read, which an idle time is counted from. */
+  onRead(listener: () => void): () => void {
+    return this.#reads.on(listener)
+  }
+
   #drop(): void {
+    this.#unload()
+    this.#tracker = new ConflictTracker()
+    this.#trackedNodes = 0
+  }
+
+  /** Keeps which conflicts were opened and are in the journal; that is bounded. */
+  #unload(): void {
     this.#replayer = undefined
     this.#contested = { between: [], listed: [] }
-    this.#tracker = new ConflictTracker()
     this.#resolutionLog = new ResolutionLog(this.#parts)
   }
 
@@ -178,7 +207,7 @@ export class FrontierProjection {
    * Calls `use` with the updated view. `use` must be synchronous: the view may change afterwards.
    */
   read<T>(use: (view: View) => T): Promise<T> {
-    return this.#mutex.run(async () => use((await this.#advance()).view))
+    return this.#forReader(async () => use((await this.#advance()).view))
   }
 
   /**
@@ -195,7 +224,7 @@ export class FrontierProjection {
    */
   listed(findings?: Iterable<string>): Promise<ListedConflict[]> {
     const wanted = findings === undefined ? undefined : new Set(findings)
-    return this.#mutex.run(async () => {
+    return this.#forReader(async () => {
       const { view } = await this.#advance()
       return firstOf(listConflicts(view, this.#contested, wanted), VIEW_LIMITS.listedMax)
     })
@@ -203,7 +232,7 @@ export class FrontierProjection {
 
   /** Returns the conflict of this id, from all conflicts. */
   find(id: string): Promise<ListedConflict | undefined> {
-    return this.#mutex.run(async () => {
+    return this.#forReader(async () => {
       const { view } = await this.#advance()
       for (const conflict of listConflicts(view, this.#contested)) if (conflict.id === id) return conflict
       return undefined
@@ -212,7 +241,7 @@ export class FrontierProjection {
 
   /** Returns recorded conflicts and resolutions of the log, under the present actors. */
   settled(): Promise<Settled> {
-    return this.#mutex.run(async () => this.#resolutionLog.settled((await this.#advance()).view.authorities.actors))
+    return this.#forReader(async () => this.#resolutionLog.settled((await this.#advance()).view.authorities.actors))
   }
 
   /**
@@ -220,7 +249,14 @@ export class FrontierProjection {
    * since the last call. Writes new ones to the journal, with `facts`.
    */
   openedSince(fromSeq?: number, facts: JournalFacts = {}): Promise<ConflictSummary[]> {
+    if (fromSeq !== undefined) this.#reads.emit()
     return this.#mutex.run(() => this.#noteMerged(fromSeq ?? this.#noted, facts))
+  }
+
+  /** Runs a task after earlier ones. The idle time begins again. */
+  #forReader<T>(task: () => Promise<T>): Promise<T> {
+    this.#reads.emit()
+    return this.#mutex.run(task)
   }
 
   async #noteMerged(from: number, facts: JournalFacts): Promise<ConflictSummary[]> {
@@ -271,7 +307,8 @@ export class FrontierProjection {
       }
       this.#replayer ??= new Replayer(log, target.initialState)
       for (const stop of [Math.min(this.#noted, from), from])
-        if (this.#replayer.nodes < stop) await this.#step(this.#replayer, { ...target, to: stop })
+        if (this.#replayer.nodes < stop && stop >= this.#trackedNodes)
+          await this.#step(this.#replayer, { ...target, to: stop })
       await this.#step(this.#replayer, { ...target, to })
       return this.#replayer
     } catch (error) {
@@ -290,6 +327,7 @@ export class FrontierProjection {
     const { view } = replaying
     this.#contested = contestedIn(view, await this.#resolutionLog.settled(view.authorities.actors, target.to))
     this.#tracker.update({ view, contested: this.#contested }, touched, target.to)
+    this.#trackedNodes = target.to
   }
 }
 

@@ -7,8 +7,11 @@ import { VIEW_LIMITS } from '../../src/base/limits.ts'
 import { Hub } from '../../src/hub/hub.ts'
 import { type EventDraft, Replica } from '../../src/index.ts'
 import { Conflicts } from '../../src/projection/conflicts-api.ts'
+import { FrontierProjection } from '../../src/projection/frontier-projection.ts'
 import { mergeReportOf, velaMergeObserver } from '../../src/projection/vela-merge-observer.ts'
+import { contextOf } from '../../src/replica/replica.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { viewRows } from '../../src/vela/index.ts'
 import { codeOf, FRONTIER, introduce, NOW } from '../replica/drafts.ts'
 
 const test = suite('projection/merge-report')
@@ -286,6 +289,27 @@ test('a replica without an observer reports no conflicts, and a hub tells it tho
   assert.is((await plain.push(FRONTIER, 'hub:main')).conflictsOpenedCount, 1)
   const pulled = await plain.pull(FRONTIER, 'hub:main')
   assert.equal([pulled.admitted, pulled.conflictsOpened, pulled.conflictsOpenedCount], [1, undefined, undefined])
+})
+
+test('a projection is dropped when nobody has read it for some time, and the next reader loads it again', async () => {
+  const idle = new Set<() => void>()
+  const setTimer = (ms: number, ring: () => void) => {
+    if (ms === VIEW_LIMITS.idleMsMax) idle.add(ring)
+    return { restart: () => {}, stop: () => void idle.delete(ring) }
+  }
+  await using replica = await Replica.open({ location: new MemoryStore(), clock: () => NOW, network: { setTimer } })
+  await replica.track(FRONTIER)
+  await replica.append(FRONTIER, asserted)
+  const projection = FrontierProjection.of(contextOf(replica), FRONTIER)
+  const rows = () => projection.read(view => viewRows(view).findings.length)
+  const count = await rows()
+  assert.is(await rows(), count)
+  assert.equal([projection.isLoaded, idle.size], [true, 1])
+  for (const ring of idle) ring()
+  await projection.acceptances.run(async () => {}) // the drop waits for running updates only
+  assert.is(projection.isLoaded, false)
+  assert.is(await rows(), count)
+  assert.is(projection.isLoaded, true)
 })
 
 test.run()
