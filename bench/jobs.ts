@@ -4,10 +4,11 @@ import type { Job } from './job.ts'
 import { append } from './jobs/append.ts'
 import { classify } from './jobs/classify.ts'
 import { clone } from './jobs/clone.ts'
+import { cluster } from './jobs/cluster.ts'
 import { diverged } from './jobs/diverged.ts'
 import { importing } from './jobs/import.ts'
 import { live } from './jobs/live.ts'
 import { pull } from './jobs/pull.ts'
 import { verify } from './jobs/verify.ts'
 
-export const jobs: readonly Job[] = [append, importing, clone, pull, diverged, classify, verify, live]
+export const jobs: readonly Job[] = [append, importing, clone, pull, diverged, classify, verify, live, cluster]

@@ -23,6 +23,7 @@ async function runCi(script: Script, readme = 'npm ci && npm test\n'): Promise<{
   const cases = Object.entries(script).map(([words, commands]) => `  '${words}') ${commands} ;;`)
   const npm = `#!/usr/bin/env bash\necho "did $*"\ncase "$*" in\n${cases.join('\n')}\nesac\n`
   fs.writeFileSync(dir.join('bin', 'npm'), npm, { mode: 0o755 })
+  fs.writeFileSync(dir.join('bin', 'apt-get'), '#!/bin/sh\nexit 1\n', { mode: 0o755 })
   const env = { ...process.env, PATH: `${dir.join('bin')}${path.delimiter}${process.env.PATH}`, TMPDIR: dir.path }
   const { status, stdout } = childProcess.spawnSync(dir.join('.ci', 'run'), {
     cwd: '/',

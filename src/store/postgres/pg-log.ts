@@ -24,51 +24,21 @@ import type {
   ScanOptions,
   TextChange,
   TextCounts,
-  TextState,
 } from '../store.ts'
 import { checkChanges, checkNodes, checkText, checkTextChanges, corruptionError } from '../validate.ts'
 import { type PgConnection, PgConnectionLost, type PgRow, type PgValue, sqlState } from './pg-driver.ts'
+import { PG_END, PG_STATES, type PgLogEnd, readPgEnd } from './pg-log-end.ts'
 import { PgRecentPlaces } from './pg-recent-places.ts'
 import { type PgParts, recordArrays } from './pg-records.ts'
 import { LOCK_LOST } from './pg-schema.ts'
 import { ioError, withoutWarning } from './pg-sessions.ts'
 import { byteArray, intArray, onlyRow, pgArray, pgBytes, pgInt } from './pg-values.ts'
 
-/** Order of the counts in the column `texts`. */
-const STATES = ['here', 'wanted', 'left-out', 'erased', 'void'] as const satisfies readonly TextState[]
 /** Nodes that are read one after another to catch up; beyond that the heads are loaded again. */
 const CATCH_UP_NODES_MAX = 4096
-/** Columns of `frontier` that describe the end of a log. */
-export const PG_END = 'nodes, events, commits, link, texts, text_changes, held_changes'
 /** The part of a row with the numbers of its parents, at most 64. */
 const ROW_HEAD_MAX = 83 + 4 * 64
 const ATTEMPTS_MAX = 5
-
-/** The end of a log, as of one commit. */
-export interface PgLogEnd {
-  readonly nodes: number
-  readonly events: number
-  readonly commits: number
-  /** SHA-256 of the last commit record, or the genesis link. */
-  readonly link: Digest
-  readonly texts: readonly number[]
-  readonly textChanges: number
-  readonly heldChanges: number
-}
-
-/** Reads the columns of `PG_END`. */
-export function readPgEnd(row: PgRow): PgLogEnd {
-  const [nodes, events, commits, link, texts, textChanges, heldChanges] = row
-  return {
-    nodes: pgInt(nodes),
-    events: pgInt(events),
-    commits: pgInt(commits),
-    link: Buffer.from(pgBytes(link)),
-    texts: pgArray(texts).map(pgInt),
-    textChanges: pgInt(textChanges),
-    heldChanges: pgInt(heldChanges),
-  }
-}
 
 /** The log of one frontier. */
 export class PgLog implements FrontierStore {
@@ -80,6 +50,10 @@ export class PgLog implements FrontierStore {
   readonly #places = new PgRecentPlaces()
   #end: PgLogEnd
   #heads = new Heads()
+  /** Mean size of the rows that were read last. */
+  #rowBytes = 1024
+  /** Rows that are read before they are asked for. */
+  #ahead: { low: number; high: number; textChanges: number; rows: Promise<NodeRow[]> } | undefined
 
   constructor(
     parts: PgParts,
@@ -142,18 +116,18 @@ export class PgLog implements FrontierStore {
     if (!(from >= 0 && from < to)) return
     let low = from
     let high = to
-    let perRow = 1024
     while (low < high) {
       // About as many rows as fit into a batch, as the rows before suggest.
-      const count = Math.max(1, Math.min(1024, Math.ceil(batchBytes / perRow)))
+      const count = Math.max(1, Math.min(1024, Math.ceil(batchBytes / this.#rowBytes)))
       const range = reverse ? { low: Math.max(low, high - count), high } : { low, high: Math.min(high, low + count) }
-      const rows = await this.#readRange(range, reverse)
-      const bytes = rows.reduce((sum, row) => sum + row.bytes.length, 0)
-      perRow = Math.max(1, bytes / rows.length)
-      yield* batchesOf(rows, batchBytes)
+      const rows = reverse ? await this.#readRange(range, true) : await this.#take(range)
+      const batch = firstBatch(rows, batchBytes)
+      this.#rowBytes = Math.max(1, rows.reduce((sum, row) => sum + row.bytes.length, 0) / rows.length)
+      if (reverse) high -= batch.length
+      else low += batch.length
+      if (!reverse && low < high) this.#readAhead({ low, high: Math.min(high, low + count) })
+      yield batch
       this.#parts.mutex.assertOpen()
-      if (reverse) high = range.low
-      else low = range.high
     }
   }
 
@@ -162,7 +136,7 @@ export class PgLog implements FrontierStore {
   }
 
   texts(): TextCounts {
-    const counts = STATES.map((state, at) => [state, this.#end.texts[at] ?? 0])
+    const counts = PG_STATES.map((state, at) => [state, this.#end.texts[at] ?? 0])
     return Object.fromEntries(counts) as TextCounts
   }
 
@@ -280,7 +254,7 @@ export class PgLog implements FrontierStore {
     })
     const link = sha256(record)
     const change = this.#heads.narrow(headsChange(nodes, parents, first))
-    const texts = STATES.map((state, at) => end.texts[at]! + nodes.filter(({ text }) => text === state).length)
+    const texts = PG_STATES.map((state, at) => end.texts[at]! + nodes.filter(({ text }) => text === state).length)
     const names = concat(nodes.flatMap(({ digest, label, event }) => [digest, label, event]))
     const values = [
       ...[this.ordinal, first, end.link, record, link],
@@ -374,8 +348,8 @@ export class PgLog implements FrontierStore {
       const row = rows[at]!
       const state = 'text' in change ? 'here' : change.state
       if (row.text === state) continue
-      texts[STATES.indexOf(row.text)]! -= 1
-      texts[STATES.indexOf(state)]! += 1
+      texts[PG_STATES.indexOf(row.text)]! -= 1
+      texts[PG_STATES.indexOf(state)]! += 1
       const body = withText(row, state, 'text' in change ? change.text : undefined)
       written.push({ seq: row.seq, row: body, code: TEXT_CODE[state] })
     }
@@ -451,6 +425,23 @@ export class PgLog implements FrontierStore {
     return seqs.map(seq => decodeRow(this.name, seq, bodies.get(seq)))
   }
 
+  /** Returns the rows of a range, from the one that was read ahead if it has them. */
+  async #take(range: { low: number; high: number }): Promise<NodeRow[]> {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    const isFit = ahead?.low === range.low && ahead.high >= range.high && ahead.textChanges === this.#end.textChanges
+    if (!isFit) return await this.#readRange(range, false)
+    const rows = await ahead.rows.catch(() => undefined)
+    return rows?.slice(0, range.high - range.low) ?? (await this.#readRange(range, false))
+  }
+
+  /** Begins to read the rows that a reader of a log asks for next. */
+  #readAhead(range: { low: number; high: number }): void {
+    const rows = this.#readRange(range, false)
+    rows.catch(() => {}) // `#take` reads again
+    this.#ahead = { ...range, textChanges: this.#end.textChanges, rows }
+  }
+
   async #readRange({ low, high }: { low: number; high: number }, reverse: boolean): Promise<NodeRow[]> {
     const sql = 'SELECT body FROM node WHERE ordinal = $1 AND seq >= $2 AND seq < $3 ORDER BY seq'
     const found = await this.#read(sql, [this.ordinal, low, high], 'range')
@@ -470,18 +461,14 @@ function publicRow({ seq, digest, bytes, headerBytes, text, parents }: StoredRow
   return { seq, digest, bytes, headerBytes, text, parents }
 }
 
-function* batchesOf(rows: readonly NodeRow[], batchBytes: number): Iterable<NodeRow[]> {
-  let batch: NodeRow[] = []
+/** Returns the rows up to the one with which they reach `batchBytes`. */
+function firstBatch(rows: readonly NodeRow[], batchBytes: number): NodeRow[] {
   let bytes = 0
-  for (const row of rows) {
-    batch.push(row)
+  const end = rows.findIndex(row => {
     bytes += row.bytes.length
-    if (bytes < batchBytes) continue
-    yield batch
-    batch = []
-    bytes = 0
-  }
-  if (batch.length > 0) yield batch
+    return bytes >= batchBytes
+  })
+  return rows.slice(0, end < 0 ? rows.length : end + 1)
 }
 
 /** Returns the numbers of the parents from the head of a row (T10). */
