@@ -48,6 +48,21 @@ test('a frontier made here has every member of stats, computed from its state', 
   assert.equal([now.findings, now.contested, now.human_reviewed, now.event_count], [1, 1, 1, 3])
 })
 
+test('the compiler of a frontier made here has the form that the reference requires', async () => {
+  const expected = [
+    ['vela/0.735.0', 'vela/0.735.0'],
+    ['replica/0.1.0', 'vela/0.700.0'],
+    ['vela/0.7', 'vela/0.700.0'],
+    ['vela/0.700.0-dev', 'vela/0.700.0'],
+  ] as const
+  for (const [creator, compiler] of expected) {
+    await using replica = await Replica.open({ location: new MemoryStore() })
+    const { frontier } = await replica.createFrontier({ name: 'Made here', creator })
+    const { text } = await exportFrontier(replica, frontier)
+    assert.is(JSON.parse(Buffer.from(text).toString('utf8')).frontier.compiler, compiler, creator)
+  }
+})
+
 test('every reader computes the snapshot hash of an exported frontier from its file', async () => {
   await using replica = await Replica.open({ location: new MemoryStore() })
   const frontier = await withFinding(replica)

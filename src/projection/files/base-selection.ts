@@ -3,7 +3,6 @@
 // F19.
 
 import { ReplicaError } from '../../base/errors.ts'
-import { PACKAGE_VERSION } from '../../base/version.ts'
 import { parseJson } from '../../json/json.ts'
 import { type Json, JsonNumber } from '../../json/value.ts'
 import type { DocumentLink } from '../../node/schema.ts'
@@ -14,10 +13,13 @@ import type { LogContents, LogEvent } from './log-events.ts'
 import { repositoryMembers } from './repository.ts'
 import type { RepositoryFile } from './split.ts'
 
+/** The compiler of a file that no program of the form `vela/X.Y.Z` began. */
+const COMPILER = 'vela/0.700.0'
+
 /** Returns the base document with its documents, or a base made from the events of the log. */
 export function selectBase(log: Omit<LogContents, 'precedes' | 'bases'>): BaseDocument {
   const { base } = log
-  const bare = emptyBase(log.frontier, log.events, `replica/${PACKAGE_VERSION}`)
+  const bare = emptyBase(log.frontier, log.events)
   if (base === undefined) return bare
   const files = filesOf(base, log)
   if (files !== undefined) return { ...repositoryMembers(files, bare.members), events: base.events }
@@ -50,7 +52,7 @@ function parsed(bytes: Uint8Array): Json {
  * Returns the base of a log that came without one: its genesis event states the name, the log the
  * rest. Spec: protocol/frontier.md, F21 and F24.
  */
-export function emptyBase(frontier: string, log: readonly LogEvent[], compiler: string): BaseDocument {
+export function emptyBase(frontier: string, log: readonly LogEvent[]): BaseDocument {
   const genesis = log.find(({ head }) => head.kind === 'frontier.created')
   const first = genesis ?? byTimestamp(log)[0]
   const count = (value: number): Json => JsonNumber.integer(value)
@@ -58,7 +60,7 @@ export function emptyBase(frontier: string, log: readonly LogEvent[], compiler: 
     ['name', genesis?.head.target.id ?? frontier],
     ['description', ''],
     ['compiled_at', first?.head.timestamp ?? '1970-01-01T00:00:00Z'],
-    ['compiler', genesis?.head.actor.id ?? compiler],
+    ['compiler', compilerOf(genesis?.head.actor.id)],
     ['papers_processed', count(0)],
     ['errors', count(0)],
     ['dependencies', []],
@@ -77,4 +79,9 @@ export function emptyBase(frontier: string, log: readonly LogEvent[], compiler: 
     ['signatures', []],
   ])
   return { members, events: [], own: 'log' }
+}
+
+/** The reference refuses a file whose compiler has another form. Spec: protocol/frontier.md, F21. */
+function compilerOf(creator: string | undefined): string {
+  return creator !== undefined && /^vela\/[0-9]+\.[0-9]+\.[0-9]+$/.test(creator) ? creator : COMPILER
 }
