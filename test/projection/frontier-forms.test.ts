@@ -79,6 +79,17 @@ test('the repository of a frontier file gives the same frontier without its fron
   assert.equal([second.stats.findings, second.stats.event_count, second.stats.proposal_count], [2, 1, 0])
 })
 
+test('a frontier.yaml written here has the members that the reference requires', async () => {
+  const { replica, files } = await through(splitFrontier(utf8(small().text)))
+  await using _ = replica
+  const yaml = textOf(files.find(({ path }) => path === 'frontier.yaml')!.bytes)
+  const members = yaml.split('\n').flatMap(line => /^(\w+):/.exec(line)?.[1] ?? [])
+  for (const name of ['schema', 'layout', 'name', 'carina', 'vela', 'paths']) assert.ok(members.includes(name), name)
+  // The compiler of this file names no version of the reference.
+  assert.match(yaml, /^vela:\n {2}reducer: vela@0\.700\.0$/m)
+  assert.match(yaml, /^paths:\n {2}state: frontier\.json\n/m)
+})
+
 test('a repository without frontier.json has the objects of its events, and is counted', async () => {
   const bring = { kind: 'negative_result.asserted', timestamp: '2026-01-01T00:00:00Z' }
   const made = ['vnr_b', 'vnr_a'].map(id =>

@@ -26,6 +26,16 @@ const TEXTS = ['frontier_id', 'name', 'description', 'compiler', 'compiled_at'] 
 const TOML = '.vela/config.toml'
 const YAML = 'frontier.yaml'
 
+/** The places of a repository, as the reference names them. */
+const PATHS = [
+  ['state', 'frontier.json'],
+  ['sources', 'sources/'],
+  ['artifacts', 'artifacts/'],
+  ['review', 'review/'],
+  ['proof', 'proof/'],
+  ['exports', 'exports/'],
+] as const
+
 /** Reads both files; frontier.yaml has precedence. */
 export function configOf(files: readonly RepositoryFile[]): Config {
   const linesOf = (path: string): string[] => {
@@ -131,6 +141,12 @@ function dependenciesIn(lines: readonly string[]): Json[] {
   return items
 }
 
+/** The reference names its reducer as its compiler, with another sign between. */
+function reducerOf(compiler: Json | undefined): string {
+  const version = typeof compiler === 'string' ? /^vela\/([0-9]+\.[0-9]+\.[0-9]+)$/.exec(compiler)?.[1] : undefined
+  return `vela@${version ?? '0.700.0'}`
+}
+
 /** JSON strings are YAML strings. */
 function manifestText(meta: ReadonlyMap<string, Json>, dependencies: readonly Json[]): string {
   const lines = ['schema: vela.frontier_manifest.v0.1', 'layout: vela.frontier_repo.v0.1', 'mode: split']
@@ -138,6 +154,8 @@ function manifestText(meta: ReadonlyMap<string, Json>, dependencies: readonly Js
     const value = meta.get(name)
     if (typeof value === 'string') lines.push(`${name}: ${printString(value)}`)
   }
+  lines.push('carina:', '  kernel: carina@0.1.0', 'vela:', `  reducer: ${reducerOf(meta.get('compiler'))}`, 'paths:')
+  lines.push(...PATHS.map(([name, place]) => `  ${name}: ${place}`))
   lines.push('dependencies:', '  frontiers: []', '  packages: []', '  adapters: []', '  frontiers_v2:')
   for (const dependency of dependencies) {
     if (!(dependency instanceof Map)) continue
