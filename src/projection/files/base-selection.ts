@@ -81,7 +81,7 @@ export function emptyBase(frontier: string, log: readonly LogEvent[]): BaseDocum
   return { members, events: [], own: 'log' }
 }
 
-/** The reference refuses a file whose compiler has another form. Spec: protocol/frontier.md, F21. */
+/** The reference refuses a compiler of another form. Spec: protocol/frontier.md, F21. */
 function compilerOf(creator: string | undefined): string {
   return creator !== undefined && /^vela\/[0-9]+\.[0-9]+\.[0-9]+$/.test(creator) ? creator : COMPILER
 }
