@@ -4,7 +4,7 @@
 
 import { yieldToEventLoop } from '../base/cooperative.ts'
 import { ReplicaError } from '../base/errors.ts'
-import { APPEND_LIMITS, NODE_LIMITS } from '../base/limits.ts'
+import { APPEND_LIMITS } from '../base/limits.ts'
 import { Deferred } from '../base/mutex.ts'
 import { isBlank } from '../base/text.ts'
 import { PACKAGE_VERSION } from '../base/version.ts'
@@ -104,8 +104,7 @@ export async function createFrontier(
 }
 
 /**
- * Appends a `frontier.merged` event that joins the heads. If a node cannot name all of them, it
- * joins the first in byte order.
+ * Appends a `frontier.merged` event that joins all heads.
  */
 export async function mergeHeads(
   context: ReplicaContext,
@@ -123,7 +122,7 @@ export async function mergeHeads(
     target: { type: 'frontier', id: frontier },
     actor: actor === undefined ? { id: context.hubId, type: 'system' } : { id: actor },
     reason,
-    payload: { heads: Math.min(log.headCount, NODE_LIMITS.parentsMax) },
+    payload: { heads: log.headCount },
   }
   return appendEvent(context, { frontier, event })
 }
@@ -194,7 +193,7 @@ export class AppendGroups {
 
 /** Appends the events of a group and settles their reports. Does not throw. */
 async function appendGroup(context: ReplicaContext, frontier: Frontier, waiting: readonly Waiting[]): Promise<void> {
-  const builder = new NodeBuilder(frontier, context.key)
+  const builder = new NodeBuilder(frontier, context)
   try {
     const made = await buildAll(builder, waiting)
     await builder.drain()

@@ -8,12 +8,11 @@ import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
 import { isBlank } from '../base/text.ts'
 import { cidText } from '../cbor/cid.ts'
-import type { Key } from '../crypto/key.ts'
 import { type CheckedEvent, importEvent, makeEvent } from '../event/event.ts'
 import { topologicalOrder } from '../graph/topological-sort.ts'
 import { type DocumentLink, decodeNode, type Node } from '../node/node.ts'
 import type { Frontier } from './frontier.ts'
-import { type BuiltNode, NodeBuilder } from './node-builder.ts'
+import { type Author, type BuiltNode, NodeBuilder } from './node-builder.ts'
 import type { ReplicaContext } from './replica-context.ts'
 
 const CHUNK = 512
@@ -46,7 +45,7 @@ export async function forkFrontier(
   const genesis = genesisOf(context, parts, missing)
   const frontier = `vfr_${genesis.head.id.slice('vev_'.length)}`
   const target = await context.openFrontier(frontier)
-  const copy = new Copy({ base, target }, context.key, genesis)
+  const copy = new Copy({ base, target }, context, genesis)
   for await (const rows of base.log.scan({ from: 0, to: base.log.nodes })) {
     for (const row of rows) await copy.add(decodeNode(row.bytes))
   }
@@ -124,10 +123,10 @@ class Copy {
   /** The copy of each node; of a node whose text is not here, the copies of its parents. */
   readonly #made = new DigestMap<readonly BuiltNode[]>()
 
-  constructor({ base, target }: { base: Frontier; target: Frontier }, key: Key, genesis: CheckedEvent) {
+  constructor({ base, target }: { base: Frontier; target: Frontier }, author: Author, genesis: CheckedEvent) {
     this.#base = base
     this.#target = target
-    this.#builder = new NodeBuilder(target, key)
+    this.#builder = new NodeBuilder(target, author)
     this.#root = this.#builder.buildOn(genesis, [])
     this.first = this.#root.digest
   }

@@ -1,14 +1,15 @@
 // Builds signed nodes of this replica's key and sends them through the gate like any other node.
-// Parents are the current heads; the events of a log form a chain in their order; an event that
-// names its own parents gets the nodes of those events. Spec: protocol/admission.md.
+// Parents are the current heads; more heads than a node can name are folded by merge nodes first.
+// The events of a log form a chain in their order; an event that names its own parents gets the
+// nodes of those events. Spec: protocol/admission.md, D14.
 
 import { ChainSigner, SignedNode } from '../admission/own-node.ts'
-import { compare, type Digest, DigestMap, DigestSet, toHex } from '../base/bytes.ts'
+import { compare, concat, type Digest, DigestMap, DigestSet, sha256, toHex } from '../base/bytes.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
 import { cidText, nodeDigest } from '../cbor/cid.ts'
 import type { Key } from '../crypto/key.ts'
-import { type CheckedEvent, eventIdPrefix } from '../event/event.ts'
+import { type CheckedEvent, eventIdPrefix, makeEvent } from '../event/event.ts'
 import { compareLinks, type DocumentLink } from '../node/node.ts'
 import type { Frontier } from './frontier.ts'
 
@@ -35,6 +36,15 @@ export interface MadeNode extends BuiltNode {
   readonly parents: readonly Digest[]
 }
 
+/** The maker of nodes, as `ReplicaContext` has it. */
+export interface Author {
+  readonly key: Key
+  /** The actor of merge nodes. */
+  readonly hubId: string
+  /** Returns the present time, RFC 3339. */
+  now(): string
+}
+
 /** A chain of nodes that is being signed. */
 interface Chain {
   readonly events: readonly PreparedEvent[]
@@ -47,6 +57,9 @@ class Generation {
   readonly events = new DigestSet()
 }
 
+/** Merge nodes that are built before the gate gets them. */
+const MERGES_PER_FLUSH = 512
+
 /** Concurrent flushes: one is committed while the next is verified and another is built. */
 const FLUSHES_MAX = 2
 
@@ -57,6 +70,7 @@ const FLUSHES_MAX = 2
 export class NodeBuilder {
   readonly #frontier: Frontier
   readonly #key: Key
+  readonly #author: Author
   readonly #signer: ChainSigner
   #parents: BuiltNode[] | undefined
   #chain: Chain | undefined
@@ -66,9 +80,11 @@ export class NodeBuilder {
   #writing: Promise<void>[] = []
   #durable = 0
 
-  constructor(frontier: Frontier, key: Key) {
+  constructor(frontier: Frontier, author: Author) {
+    const { key } = author
     this.#frontier = frontier
     this.#key = key
+    this.#author = author
     this.#signer = new ChainSigner(key)
   }
 
@@ -220,17 +236,43 @@ export class NodeBuilder {
     return madeOf(node)
   }
 
-  /**
-   * Returns the last node of the chain, or the heads; if a node can't name all of them, the first
-   * in byte order.
-   */
+  /** Returns the last node of the chain, or the heads, folded if a node can't name all of them. */
   async #current(): Promise<BuiltNode[]> {
     if (this.#parents !== undefined) return this.#parents
     await this.drain()
     const { log } = this.#frontier
-    const heads = log.heads().slice(0, NODE_LIMITS.parentsMax)
+    const heads = log.heads()
     const places = await log.locate(heads)
-    return heads.map((digest, i) => ({ digest, height: places[i]!.height }))
+    return this.#fold(heads.map((digest, i) => ({ digest, height: places[i]!.height })))
+  }
+
+  /** Joins nodes by merge nodes, in groups, until one node can name all of them. */
+  async #fold(heads: BuiltNode[]): Promise<BuiltNode[]> {
+    const { parentsMax } = NODE_LIMITS
+    let level = heads
+    while (level.length > parentsMax) {
+      const next: BuiltNode[] = []
+      for (let from = 0; from < level.length; from += parentsMax) {
+        const group = level.slice(from, from + parentsMax)
+        next.push(group.length === 1 ? group[0]! : this.#sign(this.#mergeOf(group), group, []))
+        if (this.#blocks.length >= MERGES_PER_FLUSH) await this.flush()
+      }
+      level = next
+    }
+    return level
+  }
+
+  #mergeOf(group: readonly BuiltNode[]): CheckedEvent {
+    const { hubId } = this.#author
+    return makeEvent({
+      kind: 'frontier.merged',
+      target: { type: 'frontier', id: this.#frontier.log.name },
+      actor: { id: hubId, type: 'system' },
+      reason: 'more heads than a node can name',
+      timestamp: this.#author.now(),
+      // The digest makes the events of a fold different from each other.
+      payload: { heads: group.length, heads_digest: `sha256:${toHex(sha256(concat(digestsOf(group))))}` },
+    })
   }
 
   async #named(ids: readonly string[]): Promise<BuiltNode[] | undefined> {

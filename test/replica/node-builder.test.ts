@@ -50,7 +50,7 @@ test('after an error of signing or flushing, a closed builder writes nothing', a
       return { refused: [], held: [] }
     },
   }
-  const author = new NodeBuilder({ log: context.frontier(FRONTIER).log, gate } as unknown as Frontier, key)
+  const author = new NodeBuilder({ log: context.frontier(FRONTIER).log, gate } as unknown as Frontier, context)
   for (const reason of ['one', 'two']) {
     author.buildOn(importEvent(decodeNode(node(key, reason).bytes).text!), [])
     await author.flush()

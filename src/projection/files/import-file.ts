@@ -8,7 +8,6 @@ import { type HashedBlock, toHex } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import { COMMIT_LIMITS, NODE_LIMITS } from '../../base/limits.ts'
 import { PACKAGE_VERSION } from '../../base/version.ts'
-import type { Key } from '../../crypto/key.ts'
 import { type CheckedEvent, makeEvent } from '../../event/event.ts'
 import { parseInstant } from '../../json/instant.ts'
 import { chunkDocument } from '../../node/document-chunks.ts'
@@ -18,6 +17,7 @@ import type { Frontier } from '../../replica/frontier.ts'
 import { dryRunImport } from '../../replica/import/dry-run.ts'
 import { type Attachments, importLog } from '../../replica/import/import-events.ts'
 import type { ImportOptions, ImportReport } from '../../replica/import/import-reader.ts'
+import type { Author } from '../../replica/node-builder.ts'
 import { type PreparedEvent, prepareEvent } from '../../replica/node-builder.ts'
 import { contextOf, type Replica } from '../../replica/replica.ts'
 import type { ReplicaContext } from '../../replica/replica-context.ts'
@@ -53,7 +53,7 @@ export async function importFrontier(
   const refused = await refusedImport(context, { frontier: name, parts }, options)
   if (refused !== undefined) return refused
   const frontier = await context.openFrontier(name)
-  const report = await frontier.exclusive(() => importParts({ frontier, key: context.key, parts }, options))
+  const report = await frontier.exclusive(() => importParts({ frontier, author: context, parts }, options))
   context.checkHeads(name)
   return report
 }
@@ -68,23 +68,23 @@ async function refusedImport(
   const base = linkText(parts.base(name).link)
   if (options.strict !== true) return undefined
   const frontier = await context.inMemoryFrontier(name)
-  const report = await dryRunImport({ frontier, key: context.key, log: () => parts.events }, options)
+  const report = await dryRunImport({ frontier, author: context, log: () => parts.events }, options)
   if (report.refusedCount === 0) return undefined
   return { ...report, base, baseKnown: false, baseCounts: false, documents: 0 }
 }
 
 async function importParts(
-  { frontier, key, parts }: { frontier: Frontier; key: Key; parts: SplitFrontier },
+  { frontier, author, parts }: { frontier: Frontier; author: Author; parts: SplitFrontier },
   options: ImportOptions,
 ): Promise<FrontierImportReport> {
   const base = parts.base(frontier.log.name)
   const name = linkText(base.link)
   const owner = await founderKeys(frontier)
-  const isOwn = owner.size === 0 || owner.has(key.publicKey)
+  const isOwn = owner.size === 0 || owner.has(author.key.publicKey)
   const known = await linkedIn(frontier, owner)
   const baseKnown = (isOwn ? known.byOwner : known.byAny).has(name)
   const attachments = new DocumentAttachments({ frontier, base, baseKnown, parts, known: known.byAny })
-  const report = await importLog({ frontier, key, log: () => parts.events, attachments }, options)
+  const report = await importLog({ frontier, author, log: () => parts.events, attachments }, options)
   const isNew = isOwn && !baseKnown && attachments.linked > 0
   const baseCounts = isNew || (await readLogContents(frontier)).bases.some(one => one.document === name && one.counts)
   return { ...report, base: name, baseKnown, baseCounts, documents: attachments.linked }

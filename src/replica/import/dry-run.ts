@@ -5,10 +5,9 @@
 import { toHex } from '../../base/bytes.ts'
 import { NODE_LIMITS } from '../../base/limits.ts'
 import { abortError } from '../../base/signal.ts'
-import type { Key } from '../../crypto/key.ts'
 import type { EventHead } from '../../event/event.ts'
 import type { Frontier } from '../frontier.ts'
-import { NodeBuilder, tooManyParents } from '../node-builder.ts'
+import { type Author, NodeBuilder, tooManyParents } from '../node-builder.ts'
 import { type ImportOptions, ImportReader, type ImportReport, type LogReader } from './import-reader.ts'
 
 /** The part of an event that the check keeps. */
@@ -22,10 +21,10 @@ interface Named {
  * @throws ReplicaError ERR_ABORTED
  */
 export async function dryRunImport(
-  { frontier, key, log }: { frontier: Frontier; key: Key; log: LogReader },
+  { frontier, author, log }: { frontier: Frontier; author: Author; log: LogReader },
   { signal }: Pick<ImportOptions, 'signal'>,
 ): Promise<ImportReport> {
-  const builder = new NodeBuilder(frontier, key)
+  const builder = new NodeBuilder(frontier, author)
   const reading = new ImportReader(log)
   const ids = new Set<string>()
   const fresh: Named[] = []

@@ -5,10 +5,9 @@
 import { DigestSet } from '../../base/bytes.ts'
 import { hasCode } from '../../base/errors.ts'
 import { abortError } from '../../base/signal.ts'
-import type { Key } from '../../crypto/key.ts'
 import type { DocumentLink } from '../../node/schema.ts'
 import type { Frontier } from '../frontier.ts'
-import { NodeBuilder, type PreparedEvent } from '../node-builder.ts'
+import { type Author, NodeBuilder, type PreparedEvent } from '../node-builder.ts'
 import { dryRunImport } from './dry-run.ts'
 import {
   CHUNK,
@@ -34,7 +33,7 @@ export interface Attachments {
 
 export interface ImportParts {
   readonly frontier: Frontier
-  readonly key: Key
+  readonly author: Author
   readonly log: LogReader
   readonly attachments?: Attachments
 }
@@ -63,9 +62,9 @@ class Import {
   #added = 0
   #known = 0
 
-  constructor({ frontier, key, log, attachments }: ImportParts, options: ImportOptions) {
+  constructor({ frontier, author, log, attachments }: ImportParts, options: ImportOptions) {
     this.#frontier = frontier
-    this.#builder = new NodeBuilder(frontier, key)
+    this.#builder = new NodeBuilder(frontier, author)
     this.#reading = new ImportReader(log)
     this.#attachments = attachments
     this.#options = options

@@ -28,7 +28,7 @@ export async function importFrontierEvents(
   const sound = context.frontiers.has(frontier) ? { log } : await soundLog(context, { frontier, log }, options)
   if ('report' in sound) return sound.report
   const target = await context.openFrontier(frontier)
-  const parts = { frontier: target, key: context.key, log: sound.log }
+  const parts = { frontier: target, author: context, log: sound.log }
   const report = await target.exclusive(() => importLog(parts, { ...options, ...sound.checked }))
   context.checkHeads(frontier)
   return report
@@ -42,7 +42,7 @@ async function soundLog(
   { frontier, log }: { frontier: string; log: LogReader },
   options: ImportOptions,
 ): Promise<Sound | { readonly report: ImportReport }> {
-  const parts = { frontier: await context.inMemoryFrontier(frontier), key: context.key }
+  const parts = { frontier: await context.inMemoryFrontier(frontier), author: context }
   if (options.strict === true) {
     const report = await dryRunImport({ ...parts, log }, options)
     return report.refusedCount > 0 ? { report } : { log, checked: { strict: false } }
