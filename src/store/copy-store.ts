@@ -8,7 +8,17 @@ import { COMMIT_LIMITS } from '../base/limits.ts'
 import type { DocumentBlock } from '../node/document-chunks.ts'
 import { readChunkList } from '../node/document-chunks.ts'
 import { decodeHeader } from '../node/node.ts'
-import type { FrontierStore, HeldNode, NodeEntry, NodeRow, RecordChange, Records, Store, TextChange } from './store.ts'
+import {
+  CURSOR_RECORDS,
+  type FrontierStore,
+  type HeldNode,
+  type NodeEntry,
+  type NodeRow,
+  type RecordChange,
+  type Records,
+  type Store,
+  type TextChange,
+} from './store.ts'
 
 /** Progress and abort of a copy. */
 export interface CopyOptions {
@@ -38,18 +48,22 @@ const ROUNDS_MAX = 10
  */
 export async function copyStore(from: Store, to: Store, options: CopyOptions = {}): Promise<CopyReport> {
   if (!equals(from.id, to.id)) throw new ReplicaError('ERR_STORE_EXISTS', 'the target is another store')
+  // A cursor of a source in use promises nodes that are held or stored before it is written, and a
+  // held node may move to the log: hence this order.
+  const cursors = await cursorsOf(from.records)
   let nodes = 0
   let held = 0
   const names = from.frontiers()
   for (const name of names) {
     const source = from.frontier(name)
     const target = await to.track(name)
+    const kept = await copyHeld(from, to, name)
     await copyLog(source, target, { ...options, onProgress: count => options.onProgress?.(nodes + count) })
     await copyTexts(source, target)
     nodes += target.nodes
-    held += await copyHeld(from, to, name)
+    held += await dropHeld(to, target, kept)
   }
-  const records = await copyRecords(from.records, to.records)
+  const records = await copyRecords(from.records, to.records, cursors)
   return { frontiers: names.length, nodes, held, records }
 }
 
@@ -119,13 +133,7 @@ async function copyBlock(
 
 /** Gives each copied node the text, or the state of its text, that it has in the source. */
 async function copyTexts(source: FrontierStore, target: FrontierStore): Promise<void> {
-  const [a, b] = [source.texts(), target.texts()]
-  if (
-    source.nodes === target.nodes &&
-    Object.entries(a).every(([state, count]) => b[state as keyof typeof b] === count)
-  ) {
-    return
-  }
+  if (source.texts().here === source.nodes && target.texts().here === target.nodes) return
   for (let from = 0; from < target.nodes; from += ROWS) {
     const seqs = Array.from({ length: Math.min(ROWS, target.nodes - from) }, (_, at) => from + at)
     const [here, there] = await Promise.all([source.read(seqs), target.read(seqs)])
@@ -137,20 +145,29 @@ async function copyTexts(source: FrontierStore, target: FrontierStore): Promise<
   }
 }
 
-async function copyHeld(from: Store, to: Store, name: string): Promise<number> {
-  let count = 0
+/** Copies the held nodes. Returns their digests. */
+async function copyHeld(from: Store, to: Store, name: string): Promise<DigestSet> {
   const kept = new DigestSet()
   for await (const page of heldPages(from, name)) {
     const stored = await to.held.put(name, page)
     if (stored.includes(false)) throw new ReplicaError('ERR_HELD_FULL', 'the target has no room for the held nodes')
     for (const { digest } of page) kept.add(digest)
-    count += page.length
   }
-  for await (const page of heldPages(to, name)) {
-    const gone = page.map(({ digest }) => digest).filter(digest => !kept.has(digest))
-    if (gone.length > 0) await to.held.delete(name, gone)
+  return kept
+}
+
+/**
+ * Drops the held nodes of an earlier copy, and those that the log has now.
+ * @returns how many are left
+ */
+async function dropHeld(to: Store, target: FrontierStore, kept: DigestSet): Promise<number> {
+  for await (const page of heldPages(to, target.name)) {
+    const digests = page.map(({ digest }) => digest)
+    const places = await target.locate(digests)
+    const gone = digests.filter((digest, at) => places[at] !== undefined || !kept.has(digest))
+    if (gone.length > 0) await to.held.delete(target.name, gone)
   }
-  return count
+  return to.held.usage(target.name).nodes
 }
 
 async function* heldPages({ held }: Store, name: string): AsyncGenerator<HeldNode[]> {
@@ -163,13 +180,28 @@ async function* heldPages({ held }: Store, name: string): AsyncGenerator<HeldNod
   }
 }
 
+type Cursors = ReadonlyMap<string, Uint8Array>
+
+/** Returns the cursors of peers: a small record for each registered peer. */
+async function cursorsOf(records: Records): Promise<Cursors> {
+  const found = new Map<string, Uint8Array>()
+  for (let after: string | undefined; ; ) {
+    const options = after === undefined ? { limit: PAGE } : { after, limit: PAGE }
+    const page = await records.list(CURSOR_RECORDS, options)
+    for (const { key, value } of page) found.set(key, value)
+    if (page.length < PAGE) return found
+    after = page.at(-1)!.key
+  }
+}
+
 /**
- * Copies the records. A source in use may change between two pages, so they are compared again
- * until nothing differs, which holds at one moment.
+ * Copies the records, with the cursors as they were before the logs were copied. A source in use
+ * may change between two pages, so the rest is compared again until nothing differs, which holds at
+ * one moment.
  */
-async function copyRecords(from: Records, to: Records): Promise<number> {
+async function copyRecords(from: Records, to: Records, cursors: Cursors): Promise<number> {
   for (let round = 0; ; round++) {
-    const { changes, count } = await difference(from, to)
+    const { changes, count } = await difference(from, to, cursors)
     if (changes.length === 0) return count
     if (round === ROUNDS_MAX) {
       throw new ReplicaError('ERR_STORE_IO', 'the records change all the time: copy them when the store is at rest')
@@ -179,7 +211,11 @@ async function copyRecords(from: Records, to: Records): Promise<number> {
 }
 
 /** Returns the changes that make the records of a target equal to those of a source. */
-async function difference(from: Records, to: Records): Promise<{ changes: RecordChange[]; count: number }> {
+async function difference(
+  from: Records,
+  to: Records,
+  cursors: Cursors,
+): Promise<{ changes: RecordChange[]; count: number }> {
   const changes: RecordChange[] = []
   let count = 0
   let after: string | undefined
@@ -188,13 +224,15 @@ async function difference(from: Records, to: Records): Promise<{ changes: Record
     const page = await from.list('', options)
     const until = page.length < PAGE ? undefined : page.at(-1)!.key
     const there = await range(to, after, until)
-    for (const { key, value } of page) {
+    for (const { key, value: present } of page) {
+      const value = key.startsWith(CURSOR_RECORDS) ? cursors.get(key) : present
       const known = there.get(key)
+      if (value === undefined) continue
       there.delete(key)
       if (known === undefined || compare(known, value) !== 0) changes.push({ key, value })
+      count += 1
     }
     for (const key of there.keys()) changes.push({ key, value: undefined })
-    count += page.length
     if (until === undefined) return { changes, count }
     after = until
   }

@@ -105,6 +105,12 @@ export interface RecordChange {
 }
 
 /**
+ * Keys of the records with cursors start with this. A cursor says how far the log of a peer was
+ * read: everything before is stored or held.
+ */
+export const CURSOR_RECORDS = 'cursor/'
+
+/**
  * Small named values beside the nodes: registries, cursors, the journal. They belong to the store,
  * not to a frontier.
  */

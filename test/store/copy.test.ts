@@ -2,7 +2,7 @@
 
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { toHex, utf8 } from '../../src/base/bytes.ts'
+import { sha256, toHex, utf8 } from '../../src/base/bytes.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { Key, Replica } from '../../src/index.ts'
 import { copyStore, createLevelDb, createPostgres, MemoryStore, openLevelDb } from '../../src/store/index.ts'
@@ -13,6 +13,9 @@ import { madeHeld, madeKey } from './made-nodes.ts'
 import { PostgresServer, postgresMissing } from './postgres-server.ts'
 
 const test = suite('store/copy')
+
+/** Texts that `fill` takes out, by the digest of their node. */
+const texts = new Map<string, string>()
 
 /** Fills a store: nodes with documents, held nodes, records, and texts that are not here. */
 async function fill(store: Store, events: number): Promise<void> {
@@ -25,6 +28,8 @@ async function fill(store: Store, events: number): Promise<void> {
   await replica.erase(FRONTIER, (await replica.get((await firstId(replica)) as string))[0]!.cid, {
     reason: 'withdrawn',
   })
+  const [row] = await store.frontier(FRONTIER).read([2])
+  texts.set(toHex(row!.digest), Buffer.from(row!.bytes.subarray(row!.headerBytes)).toString())
   await store.frontier(FRONTIER).setTexts([{ seq: 2, state: 'left-out' }])
   await store.held.put(FRONTIER, [madeHeld('held', { kind: 'key', id: madeKey('k') })])
   await store.records.write([{ key: 'a record', value: utf8('x') }])
@@ -89,6 +94,60 @@ test('a copy on LevelDB has everything, and an interrupted copy continues', asyn
   await source.frontier(FRONTIER).setTexts([{ seq: 3, state: 'left-out' }])
   await expectCopy(source, target)
   await target.close()
+})
+
+test('a copy of a store in use has no cursor that promises nodes which it lacks', async () => {
+  await using folder = await scratch()
+  await using source = new MemoryStore()
+  await using target = await createLevelDb(folder.join('copy'), { id: source.id })
+  await fill(source, 4)
+  const key = `cursor/${FRONTIER}/peer`
+  await source.records.write([{ key, value: utf8('4 nodes') }])
+  let late: Promise<unknown> | undefined
+  const onProgress = (): void => {
+    late ??= source.records.write([
+      { key, value: utf8('5 nodes') },
+      { key: `cursor/${FRONTIER}/other`, value: utf8('5 nodes') },
+      { key: 'late', value: utf8('x') },
+    ])
+  }
+  await copyStore(source, target, { onProgress })
+  await late
+  const cursors = await target.records.list('cursor/', { limit: 10 })
+  assert.equal(cursors, [{ key, value: utf8('4 nodes') }])
+  await copyStore(source, target)
+  assert.equal(await contentOf(target), await contentOf(source))
+})
+
+test('a held node that was admitted after an earlier copy is not held in the next one', async () => {
+  await using folder = await scratch()
+  await using source = new MemoryStore()
+  await using target = await createLevelDb(folder.join('copy'), { id: source.id })
+  await fill(source, 3)
+  const { digest, bytes, headerBytes } = (await source.frontier(FRONTIER).read([1]))[0]!
+  const event = sha256(bytes.subarray(headerBytes))
+  const held = { ...madeHeld('x', { kind: 'key', id: madeKey('k') }), digest, bytes, headerBytes, event }
+  await source.held.put(FRONTIER, [held]) // as between a commit and the deletion of the held node
+  const { held: count } = await copyStore(source, target)
+  assert.is(count, 1)
+  assert.equal(await target.held.has(FRONTIER, [digest]), [false])
+})
+
+test('an earlier copy is brought up to date when as many texts are here as before', async () => {
+  await using folder = await scratch()
+  await using source = new MemoryStore()
+  await using target = await createLevelDb(folder.join('copy'), { id: source.id })
+  await fill(source, 6)
+  await copyStore(source, target)
+  const log = source.frontier(FRONTIER)
+  const [row] = await log.read([2])
+  assert.is(row!.text, 'left-out')
+  const text = utf8(texts.get(toHex(row!.digest))!)
+  await log.setTexts([{ seq: 2, text }])
+  await log.setTexts([{ seq: 3, state: 'left-out' }])
+  assert.equal(log.texts(), target.frontier(FRONTIER).texts())
+  await copyStore(source, target)
+  assert.equal(await contentOf(target), await contentOf(source))
 })
 
 test('a target that is another store, or has another log, is refused', async () => {

@@ -5,7 +5,7 @@
 import { type Digest, equals, toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { eventMatcher } from '../../event/event-filter.ts'
-import type { NodeRow, Records, Wait } from '../../store/store.ts'
+import { CURSOR_RECORDS, type NodeRow, type Records, type Wait } from '../../store/store.ts'
 import type { FrontierSummary, LogState, PeerIdentity } from '../../sync/connection.ts'
 import { SetDifference } from '../../sync/difference.ts'
 import { FRAME_FILL_BYTES } from '../../sync/frame-packing.ts'
@@ -295,7 +295,7 @@ function* runsOf(seqs: Iterable<number>): Generator<Run, undefined> {
 }
 
 function cursorKey(frontier: string, peer: Uint8Array): string {
-  return `cursor/${frontier}/${toHex(peer)}`
+  return `${CURSOR_RECORDS}${frontier}/${toHex(peer)}`
 }
 
 function packCursor({ store, seq }: Cursor, registry: Digest): Uint8Array {
