@@ -101,6 +101,7 @@ export const CODES = {
   ERR_FETCH: { exit: 3 },
   // HTTP.
   ERR_HTTP_REQUEST: { exit: 3 },
+  ERR_HTTP_HOST: { exit: 3 },
   ERR_HTTP_METHOD: { exit: 3 },
   ERR_HTTP_LIMIT: { exit: 3 },
   ERR_HTTP_BUSY: { exit: 3 },

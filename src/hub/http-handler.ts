@@ -10,6 +10,7 @@ import { HTTP_LIMITS, SOCKET_LIMITS } from '../base/limits.ts'
 import { OwnershipStore } from '../projection/ownership-store.ts'
 import { contextOf, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
+import type { BrowserGuard } from './browser-guard.ts'
 import { ConcurrencyLimit } from './concurrency-limit.ts'
 import { HubCounters } from './counters.ts'
 import { EventCursors } from './event-cursor.ts'
@@ -30,8 +31,7 @@ import { ServedEntries } from './served-entries.ts'
 import { SnapshotCache } from './snapshot-cache.ts'
 
 const { answersMax, answersPerAddressMax } = HTTP_LIMITS
-/** Pages of any site may read what anyone may read. They may not publish. */
-const CORS = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'ETag, Retry-After' }
+const EXPOSED = { 'access-control-expose-headers': 'ETag, Retry-After' }
 const PREFLIGHT = { 'access-control-allow-headers': 'If-None-Match, Last-Event-ID', 'access-control-max-age': '600' }
 
 /** The concurrency slot of a request, once it has one. */
@@ -44,6 +44,8 @@ export interface HttpHandlerOptions {
   /** Public HTTP address, without a slash at the end. */
   readonly baseUrl: () => string
   readonly metrics: () => HubMetrics
+  /** Keeps pages of other sites away. */
+  readonly guard: BrowserGuard
 }
 
 /**
@@ -57,6 +59,7 @@ export class HttpHandler {
   readonly counters = new HubCounters()
   readonly #context: ReplicaContext
   readonly #openRead: boolean
+  readonly #guard: BrowserGuard
   readonly #routes: readonly Route[]
   readonly #limit = new ConcurrencyLimit({ max: answersMax, perAddressMax: answersPerAddressMax })
   readonly #malformed = new MalformedRequests()
@@ -66,6 +69,7 @@ export class HttpHandler {
     const context = contextOf(replica)
     this.#context = context
     this.#openRead = options.openRead
+    this.#guard = options.guard
     const snapshots = new SnapshotCache(replica)
     const owners = new OwnershipStore(context)
     const published = new PublishedEntries(context.store.records)
@@ -120,6 +124,7 @@ export class HttpHandler {
   async #respond(message: IncomingMessage, slot: Slot): Promise<RouteResponse> {
     let headers = {}
     try {
+      checkHost(this.#guard.hostFault(message))
       const { segments, query } = readTarget(message.url ?? '')
       const match = matchRoute(this.#routes, segments)
       const { method = '' } = message
@@ -128,8 +133,11 @@ export class HttpHandler {
       if (match === undefined) throw new ReplicaError('ERR_NOT_FOUND', 'no resource at this path')
       const { GET, POST, open } = match.route
       const reads = GET !== undefined && (method === 'GET' || method === 'HEAD')
-      if (reads) headers = CORS
-      if (method === 'OPTIONS') return preflight(match)
+      const readers = this.#readers(message)
+      if (reads) headers = readers
+      if (method === 'OPTIONS') return preflight(match, readers)
+      if (!reads && !this.#guard.mayAct(message))
+        throw new ReplicaError('ERR_SYNC_FORBIDDEN', 'pages of other sites may only read')
       const handler = reads ? GET : method === 'POST' ? POST : undefined
       if (handler === undefined) return notAllowed(match)
       if (!this.#openRead && open === undefined)
@@ -145,6 +153,13 @@ export class HttpHandler {
       if (isHubFault(error)) this.#alarm(error)
       return withHeaders(problemOf(error), headers)
     }
+  }
+
+  /** Headers of a response to a read, for the page that sent it. */
+  #readers(message: IncomingMessage): Record<string, string> {
+    const origin = this.#guard.readOrigin(message)
+    if (origin === undefined) return {}
+    return { 'access-control-allow-origin': origin, ...EXPOSED, ...(origin === '*' ? {} : { vary: 'Origin' }) }
   }
 
   #alarm(error: unknown): void {
@@ -187,9 +202,17 @@ function routesOf(hub: HubContext, options: HttpHandlerOptions): Route[] {
 }
 
 /** Pages of other sites may read only. */
-function preflight(match: Match): RouteResponse {
-  const reads = { 'access-control-allow-methods': 'GET, HEAD', ...PREFLIGHT, ...CORS }
-  return { status: 204, headers: { allow: allowed(match), ...(match.route.GET && reads) }, body: '' }
+function preflight(match: Match, readers: Record<string, string>): RouteResponse {
+  const mayRead = match.route.GET !== undefined && Object.keys(readers).length > 0
+  const reads = { 'access-control-allow-methods': 'GET, HEAD', ...PREFLIGHT, ...readers }
+  return { status: 204, headers: { allow: allowed(match), ...(mayRead && reads) }, body: '' }
+}
+
+/** @throws ReplicaError ERR_HTTP_REQUEST, ERR_HTTP_HOST */
+function checkHost(fault: ReturnType<BrowserGuard['hostFault']>): void {
+  if (fault === 'several hosts') throw new ReplicaError('ERR_HTTP_REQUEST', 'more than one Host header')
+  if (fault === undefined) return
+  throw new ReplicaError('ERR_HTTP_HOST', 'this hub is not known by the name in the Host header')
 }
 
 function allowed({ route }: Match): string {

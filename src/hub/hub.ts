@@ -21,6 +21,7 @@ import type { SessionConfig } from '../sync/connection.ts'
 import { EventLoopBudget } from '../transport/scheduler.ts'
 import { type ReplicaPort, Session } from '../transport/session.ts'
 import { SocketServer, type WebSocketConnection } from '../transport/websocket-link.ts'
+import { BrowserGuard } from './browser-guard.ts'
 import { connectionPlaces } from './connection-places.ts'
 import { HttpHandler } from './http-handler.ts'
 import { checkTlsPair, type TlsPair } from './tls-pair.ts'
@@ -48,6 +49,16 @@ export interface HubOptions extends OpenOptions {
   readonly tls?: TlsPair
   /** Public address, `ws://…` or `wss://…`; default the address on which it listens. */
   readonly url?: string
+  /**
+   * Names under which a hub that listens on a loopback address may be reached, besides those of
+   * loopback and of `url`.
+   */
+  readonly allowHosts?: readonly string[]
+  /**
+   * Origins of web pages that may write, open WebSockets, and read from a hub on a loopback
+   * address: `https://site.example`, or `*`.
+   */
+  readonly allowOrigins?: readonly string[]
   /**
    * Returns the memory of this process in bytes, for the metrics. The library does not use
    * `process`.
@@ -78,6 +89,7 @@ export class Hub {
   readonly #eventLoopBudget = new EventLoopBudget()
   readonly #sessions = new Set<Session>()
   readonly #http: HttpHandler
+  readonly #guard: BrowserGuard
   readonly #port: ReplicaPort
   /** Connections that it accepts. */
   readonly #places: number
@@ -97,9 +109,12 @@ export class Hub {
     const context = this.#context
     this.#sockets = new SocketServer(context.scheduling.links)
     const openRead = options.read !== 'registered'
+    const { host = '127.0.0.1', url, allowHosts, allowOrigins } = options
+    this.#guard = new BrowserGuard({ host, url, allowHosts, allowOrigins })
     this.#http = new HttpHandler(replica, {
       openRead,
       baseUrl: () => webAddress(this.url),
+      guard: this.#guard,
       metrics: () => ({ sessions: this.sessions, links: this.links, residentBytes: options.residentBytes?.() }),
     })
     this.#port = this.#http.counters.counting(replicaPort(context, { openRead }))
@@ -242,7 +257,10 @@ export class Hub {
     const isFull = this.#unprovenCount >= unprovenMax || ofAddress >= unprovenPerAddressMax
     if (this.#draining || isFull || this.#sessions.size >= this.#places)
       return refuse(socket, '503 Service Unavailable')
-    if (!SocketServer.wants(request)) return refuse(socket, '400 Bad Request')
+    const fault = this.#guard.hostFault(request)
+    if (fault === 'several hosts' || !SocketServer.wants(request)) return refuse(socket, '400 Bad Request')
+    if (fault !== undefined) return refuse(socket, '421 Misdirected Request')
+    if (!this.#guard.mayAct(request)) return refuse(socket, '403 Forbidden')
     this.#unproven.set(address, ofAddress + 1)
     this.#unprovenCount += 1
     let isCounted = true

@@ -11,6 +11,7 @@ import type { RouteResponse } from './response.ts'
 const STATUS: Partial<Record<ErrorCode, number>> = {
   ERR_HTTP_REQUEST: 400,
   ERR_HTTP_METHOD: 405,
+  ERR_HTTP_HOST: 421,
   ERR_HTTP_LIMIT: 413,
   ERR_HTTP_BUSY: 503,
   ERR_USAGE: 400,

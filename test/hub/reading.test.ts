@@ -348,7 +348,7 @@ test('HEAD answers as GET does, without the body', async () => {
 })
 
 test('pages of other sites may read, and may not publish', async () => {
-  await using site = await serve()
+  await using site = await serve({ host: '0.0.0.0' })
   const read = await site.get('/entries', { origin: 'https://other.example' })
   assert.is(read.headers.get('access-control-allow-origin'), '*')
   const preflight = await fetch(`${site.base}/entries`, { method: 'OPTIONS' })

@@ -68,5 +68,5 @@ export async function answerTo(base: string, ...pieces: (string | Uint8Array)[])
 
 /** Answers of one connection to which a request with `Connection: close` was written last. */
 export function request(line: string, ...headers: string[]): string {
-  return [line, 'Host: x', 'Connection: close', ...headers, '\r\n'].join('\r\n')
+  return [line, 'Host: localhost', 'Connection: close', ...headers, '\r\n'].join('\r\n')
 }

@@ -218,7 +218,7 @@ test('a reader that stops reading costs the hub a buffer, and the others get eve
   const socket = net.connect(Number(new URL(site.base).port), '127.0.0.1')
   socket.on('error', () => {})
   await once(socket, 'connect')
-  socket.write(`GET /entries/${site.frontier}/events/stream HTTP/1.1\r\nHost: x\r\n\r\n`)
+  socket.write(`GET /entries/${site.frontier}/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   await once(socket, 'readable')
   const reader = await Reader.open(site)
   const count = 300

@@ -36,6 +36,18 @@ const serve: Command = {
     },
     { name: 'read', value: 'who', help: 'anyone (default) or registered' },
     { name: 'url', value: 'url', help: 'public address of this hub' },
+    {
+      name: 'allow-host',
+      value: 'name',
+      repeated: true,
+      help: 'accept this Host on a loopback address; can be repeated',
+    },
+    {
+      name: 'allow-origin',
+      value: 'origin',
+      repeated: true,
+      help: 'let web pages of this origin do what programs may; can be repeated',
+    },
     { name: 'tls-cert', value: 'file', help: 'PEM certificate: listen for wss://' },
     { name: 'tls-key', value: 'file', help: 'PEM key of the certificate' },
   ],
@@ -151,6 +163,8 @@ interface HubListenOptions {
   port: number
   readonly read: 'anyone' | 'registered'
   readonly url?: string
+  readonly allowHosts: readonly string[]
+  readonly allowOrigins: readonly string[]
   tls?: TlsPair | undefined
 }
 
@@ -163,6 +177,8 @@ async function hubOptions(cwd: string, args: Args): Promise<HubListenOptions> {
     ...readAddress(args.text('listen') ?? DEFAULT_ADDRESS),
     read,
     ...(url === undefined ? {} : { url }),
+    allowHosts: args.all('allow-host'),
+    allowOrigins: args.all('allow-origin'),
     tls: await readTls(cwd, args),
   }
 }
