@@ -60,6 +60,17 @@ export class HubProcess {
     if (this.#port === 0) throw new Error('the hub did not start')
   }
 
+  /** Returns the number of nodes that the hub serves; undefined if it does not respond. */
+  async nodes(frontier: string): Promise<number | undefined> {
+    try {
+      const options = { signal: AbortSignal.timeout(5000) }
+      const response = await fetch(`${this.base}/frontiers/${frontier}/heads`, options)
+      return response.ok ? ((await response.json()) as { nodes: number }).nodes : undefined
+    } catch {
+      return undefined
+    }
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#process?.kill(signal)
   }

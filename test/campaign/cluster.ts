@@ -61,6 +61,9 @@ class Cluster implements AsyncDisposable {
   readonly #dispose: () => Promise<void>
   readonly #stop = new AbortController()
   #running: Promise<unknown>[] = []
+  #frontier = ''
+  /** Nodes that each hub served last. */
+  readonly #counts: number[] = []
 
   static async start(seed: number): Promise<Cluster> {
     const folder = await scratch()
@@ -101,6 +104,7 @@ class Cluster implements AsyncDisposable {
     const key = await this.#hubs[0]!.init(urls[0]!)
     for (const at of [1, 2]) await this.#hubs[at]!.init(urls[at]!, this.#hubs[0]!.keyFile)
     const frontier = await this.#hubs[0]!.createFrontier()
+    this.#frontier = frontier
     for (const at of [0, 1, 2]) {
       const writer = await Writer.open({ frontier, hubKey: key, ...(at === 0 ? { folder: laptop } : {}) })
       this.#writers.push(writer)
@@ -122,6 +126,7 @@ class Cluster implements AsyncDisposable {
     await pause(300 + 700 * this.#random())
     await this.#doFault(fault)
     await this.#recover()
+    await this.#checkCounts()
     this.#totals.rounds += 1
     this.#totals.faults[fault]! += 1
     return `${fault}: ${this.#acknowledged() - before} acknowledged`
@@ -190,6 +195,17 @@ class Cluster implements AsyncDisposable {
         return
       }
       await pause(100)
+    }
+  }
+
+  /** No hub may serve fewer nodes than it did before. */
+  async #checkCounts(): Promise<void> {
+    for (const [at, hub] of this.#hubs.entries()) {
+      const nodes = await hub.nodes(this.#frontier)
+      if (nodes === undefined) continue
+      const before = this.#counts[at] ?? 0
+      if (nodes < before) this.#totals.failures.push(`a hub served ${nodes} nodes after ${before}`)
+      this.#counts[at] = nodes
     }
   }
 
