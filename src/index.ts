@@ -4,10 +4,10 @@
 
 export type { LiveMode, LiveSetting } from './admission/peer.ts'
 export type { Cut, Peer, PeerChange } from './admission/registry.ts'
-export type { KeptTexts } from './admission/text-policy.ts'
 export type { Digest } from './base/bytes.ts'
 export type { ErrorCode, ErrorFacts, ExitCode } from './base/errors.ts'
 export { CODES, hasCode, ReplicaError } from './base/errors.ts'
+export type { KeptTexts, TextFilter } from './base/text-filter.ts'
 export { PACKAGE_VERSION } from './base/version.ts'
 export type { LinkCodec } from './cbor/cid.ts'
 export type { CborValue } from './cbor/dag-cbor.ts'

@@ -26,6 +26,8 @@ import { connectionPlaces } from './connection-places.ts'
 import { HttpHandler } from './http-handler.ts'
 import { checkTlsPair, type TlsPair } from './tls-pair.ts'
 
+export type { TlsPair } from './tls-pair.ts'
+
 const { unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
 const { bodyMsMax } = SOCKET_LIMITS
 const DRAIN_MS = 10_000

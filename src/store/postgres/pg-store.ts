@@ -77,7 +77,9 @@ export class PgStore implements Store {
   static async open(address: PgAddress, options: Required<Omit<PgStoreOptions, 'id'>>): Promise<PgStore> {
     let opened: PgStore | undefined
     const hooks = {
-      check: async (connection: PgConnection) => opened?.checkServer(connection),
+      check: async (connection: PgConnection) => {
+        if (opened !== undefined) await opened.#checkServer(connection)
+      },
       patienceMs: options.patienceMs,
     }
     const sessions = new PgSessions(address, hooks)
@@ -189,7 +191,7 @@ export class PgStore implements Store {
    * does nothing more.
    * @throws ReplicaError ERR_STORE_FENCED
    */
-  async checkServer(connection: PgConnection): Promise<void> {
+  async #checkServer(connection: PgConnection): Promise<void> {
     this.health.assertWritable()
     try {
       for (const log of this.#logs.values()) await log.checkServer(connection)
