@@ -29,6 +29,8 @@ const shown: readonly Shown[] = [
   { says: 'append together', job: 'append', what: 'batched', ...chain },
   { says: 'import a file', job: 'import', what: '', ...chain },
   { says: 'clone', job: 'clone', what: '', ...mesh },
+  { says: 'the signatures of a clone alone', job: 'clone', what: 'signatures alone', ...mesh },
+  { says: 'clone, headers only', job: 'headers', what: '', ...mesh },
   { says: 'pull, 10 missing', job: 'pull', what: '10 missing', ...mesh },
   { says: 'pull, 1,000 missing', job: 'pull', what: '1,000 missing', ...mesh },
   { says: 'pull, each lacks 1,000 of the other', job: 'diverged', what: '1,000 each, first meeting', ...mesh },

@@ -3,7 +3,7 @@
 import type { Job } from './job.ts'
 import { append } from './jobs/append.ts'
 import { classify } from './jobs/classify.ts'
-import { clone } from './jobs/clone.ts'
+import { clone, headers } from './jobs/clone.ts'
 import { cluster } from './jobs/cluster.ts'
 import { diverged } from './jobs/diverged.ts'
 import { importing } from './jobs/import.ts'
@@ -11,4 +11,4 @@ import { live } from './jobs/live.ts'
 import { pull } from './jobs/pull.ts'
 import { verify } from './jobs/verify.ts'
 
-export const jobs: readonly Job[] = [append, importing, clone, pull, diverged, classify, verify, live, cluster]
+export const jobs: readonly Job[] = [append, importing, clone, headers, pull, diverged, classify, verify, live, cluster]
