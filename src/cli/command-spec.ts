@@ -43,6 +43,11 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
     value: 'folder',
     help: 'the store or its parent folder (default: REPLICA_DIR, else search from here upwards)',
   },
+  {
+    name: 'store',
+    value: 'url',
+    help: 'postgres://…: use this database instead of the one that the folder remembers',
+  },
   { name: 'json', help: 'print one JSON object on stdout' },
   { name: 'quiet', short: 'q', help: 'print no progress and no notices on stderr' },
   { name: 'help', short: 'h', help: 'print this help' },

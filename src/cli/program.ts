@@ -153,7 +153,8 @@ async function runOnStore(
 ): Promise<ExitCode> {
   const { io, signal, cwd, dir } = context
   const location = await findStore({ cwd, dir })
-  const owner = await waitForOwner(location, signal).catch(error => {
+  const store = args.text('store')
+  const owner = await waitForOwner({ location, store, signal }).catch(error => {
     if (command.runDamaged !== undefined && hasCode(error, 'ERR_STORE_CORRUPT')) return undefined
     throw error
   })
@@ -167,7 +168,7 @@ async function runOnStore(
   await using shortLived = new ShortLivedStore(owner.replica, {
     location,
     signal,
-    find: () => findOwner(location, signal),
+    find: () => findOwner({ location, store, signal }),
   })
   const ended = await command.runUnserved(context, args, shortLived)
   return typeof ended === 'number' ? ended : runOnStore(command, parseAgain(ended), { argv: ended, context })
@@ -178,20 +179,28 @@ function parseAgain(words: readonly string[]): Args {
   return readArgs(rest, command)
 }
 
-async function waitForOwner(location: string, signal: AbortSignal): Promise<StoreOwner> {
-  return retryWhileLocked(signal, () => findOwner(location, signal))
+/** A folder, and the address of its store if the command line has one. */
+interface StorePlace {
+  readonly location: string
+  readonly store: string | undefined
+  readonly signal: AbortSignal
+}
+
+async function waitForOwner(place: StorePlace): Promise<StoreOwner> {
+  return retryWhileLocked(place.signal, () => findOwner(place))
 }
 
 /**
  * Returns the hub that serves the store, or opens the store.
  * @throws ReplicaError as Replica.open
  */
-async function findOwner(location: string, signal: AbortSignal): Promise<StoreOwner> {
+async function findOwner({ location, store, signal }: StorePlace): Promise<StoreOwner> {
   const hub = await connectHub(location, signal)
   if (hub !== undefined) return { hub }
   // A dynamic import: a command that runs inside a hub does not load the database and cryptography.
   const { Replica } = await import('../replica/replica.ts')
-  const replica = await Replica.open({ location, mergeObserver: lazyMergeObserver })
+  const at = store === undefined ? {} : { store }
+  const replica = await Replica.open({ location, ...at, mergeObserver: lazyMergeObserver })
   await removeSocket(location)
   return { replica }
 }

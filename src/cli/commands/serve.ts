@@ -163,6 +163,7 @@ interface HubListenOptions {
   port: number
   readonly read: 'anyone' | 'registered'
   readonly url?: string
+  readonly store?: string
   readonly allowHosts: readonly string[]
   readonly allowOrigins: readonly string[]
   tls?: TlsPair | undefined
@@ -172,11 +173,12 @@ async function hubOptions(cwd: string, args: Args): Promise<HubListenOptions> {
   const read = args.text('read') ?? 'anyone'
   if (read !== 'anyone' && read !== 'registered')
     throw usage(`--read must be anyone or registered, not ${JSON.stringify(read)}`)
-  const url = args.text('url')
+  const [url, store] = [args.text('url'), args.text('store')]
   return {
     ...readAddress(args.text('listen') ?? DEFAULT_ADDRESS),
     read,
     ...(url === undefined ? {} : { url }),
+    ...(store === undefined ? {} : { store }),
     allowHosts: args.all('allow-host'),
     allowOrigins: args.all('allow-origin'),
     tls: await readTls(cwd, args),
