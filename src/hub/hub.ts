@@ -244,6 +244,10 @@ export class Hub {
     const { port: actual } = this.#server.address() as AddressInfo
     const name = host.includes(':') ? `[${host}]` : host
     this.#context.address = url ?? `${tls === undefined ? 'ws' : 'wss'}://${name}:${actual}`
+    if (url === undefined && /^(0\.0\.0\.0|\[::\])$/.test(name)) {
+      const message = `entries signed here name ${this.#context.address}, which no other machine can reach: set the public address (--url)`
+      this.#context.emit({ kind: 'alarm', message, facts: {} })
+    }
   }
 
   #onConnection(socket: Socket): void {

@@ -36,4 +36,20 @@ test('after a failed append of the operator, the hub is not ready and says why',
   assert.match(alarms[0]!.message, /^the store refuses writes: .*EDQUOT.*; raise the user's quota/)
 })
 
+test('a hub on all addresses without a public one says that its entries lead nowhere', async () => {
+  for (const [options, isTold] of [
+    [{ host: '0.0.0.0' }, true],
+    [{ host: '0.0.0.0', url: 'wss://hub.example' }, false],
+    [{}, false],
+  ] as const) {
+    const alarms: string[] = []
+    await using site = await serve({ ...options, onEvent: ({ message }) => alarms.push(message) })
+    assert.is(
+      alarms.some(message => message.includes('--url')),
+      isTold,
+      site.base,
+    )
+  }
+})
+
 test.run()
