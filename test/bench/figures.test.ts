@@ -156,6 +156,7 @@ test('the whole program measures a small log, writes its figures and finds them 
     rows.map((row: Row) => [row.job, row.what, row.counts.nodes]),
     [
       ['clone', '', 40],
+      ['clone', 'signatures alone', 40],
       ['verify', 'without signatures', 40],
       ['verify', 'with signatures', 40],
     ],

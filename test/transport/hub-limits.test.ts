@@ -47,7 +47,7 @@ function closed(socket: net.Socket): Promise<void> {
 
 // Begun now, looked at last.
 const slowHub = listen()
-const slowHeader = slowHub.then(hub => answerTo(hub, 'GET /healthz HTTP/1.1\r\nHost: x\r\nX-Half-'))
+const slowHeader = slowHub.then(hub => answerTo(hub, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Half-'))
 
 test('so many connections of one address may be without a proof, and one more is told to come later', async () => {
   await using hub = await listen()
@@ -76,7 +76,7 @@ test('so many connections in all may be without a proof, and one more is told to
     waiting.push(await RawClient.connect(hub.url, keyOf(`client ${i}`), address))
   }
   assert.is(await connect(hub.url).catch(code), 'ERR_SYNC_BUSY')
-  const { answer } = await answerTo(hub, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  const { answer } = await answerTo(hub, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
   assert.match(answer, /^HTTP\/1\.1 200 /)
   waiting[0]!.terminate()
   await until(() => hub.sessions === unprovenMax - 1)
@@ -95,10 +95,10 @@ test('so many sockets may be open, and one more is not even read', async () => {
     sockets.push(socket)
     if (i % 100 === 99) await once(socket, 'connect')
   }
-  const { answer } = await answerTo(hub, 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n')
+  const { answer } = await answerTo(hub, 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
   assert.is(answer, '')
   sockets[0]!.destroy()
-  const request = 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'
+  const request = 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
   let after = ''
   while (after === '') after = (await answerTo(hub, request)).answer // the hub has to see the end of the other first
   assert.match(after, /^HTTP\/1\.1 200 /)
@@ -109,9 +109,9 @@ test('headers of exactly as many bytes as may be are read, and one more is refus
   await using hub = await listen()
   for (const path of ['/healthz', '/healthz?x=1', `/healthz?${'x'.repeat(3000)}`]) {
     // What counts: the target, and each header's name and value.
-    const counted = [path, 'Host', 'x', 'Connection', 'close', 'X'].join('').length
+    const counted = [path, 'Host', 'localhost', 'Connection', 'close', 'X'].join('').length
     const request = (bytes: number): string =>
-      `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: ${'a'.repeat(bytes - counted)}\r\n\r\n`
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX: ${'a'.repeat(bytes - counted)}\r\n\r\n`
     assert.match((await answerTo(hub, request(headerBytesMax))).answer, /^HTTP\/1\.1 [24]00 /)
     const { answer } = await answerTo(hub, request(headerBytesMax + 1))
     assert.ok(answer === '' || answer.startsWith('HTTP/1.1 431 '), answer)
@@ -121,7 +121,7 @@ test('headers of exactly as many bytes as may be are read, and one more is refus
 test('a body of exactly as many bytes as may be is dropped where nobody reads it, and one more is refused at once', async () => {
   await using hub = await listen()
   const head = (method: string, target: string, bytes: number): string =>
-    `${method} ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${bytes}\r\n\r\n`
+    `${method} ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${bytes}\r\n\r\n`
   for (const [method, path, status] of [
     ['GET', '/healthz', 200],
     ['OPTIONS', '/entries', 204],
@@ -140,7 +140,7 @@ test('an upgrade without the subprotocol is refused, also when its sender is gon
   await using hub = await listen()
   const upgrade = [
     'GET / HTTP/1.1',
-    'Host: x',
+    'Host: localhost',
     'Connection: Upgrade',
     'Upgrade: websocket',
     'Sec-WebSocket-Version: 13',
@@ -155,7 +155,9 @@ test('an upgrade without the subprotocol is refused, also when its sender is gon
     socket.write(upgrade)
     socket.resetAndDestroy()
   }
-  const badKey = upgrade.replace('Host: x', 'Host: x\r\nSec-WebSocket-Protocol: replica.sync.v1').replace('dGhl', '')
+  const badKey = upgrade
+    .replace('Host: localhost', 'Host: localhost\r\nSec-WebSocket-Protocol: replica.sync.v1')
+    .replace('dGhl', '')
   assert.match((await answerTo(hub, badKey)).answer, /^HTTP\/1\.1 400 /)
   const client = await RawClient.ready(hub.url, keyOf('client'))
   client.close()
@@ -166,10 +168,10 @@ test('an upgrade without the subprotocol is refused, also when its sender is gon
 test('a request for a path that is no path is answered and harms nobody', async () => {
   await using hub = await listen()
   for (const path of ['//', '//[', '/%', 'http://', '*', '/healthz/../x']) {
-    const { answer } = await answerTo(hub, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+    const { answer } = await answerTo(hub, `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
     assert.match(answer, /^HTTP\/1\.1 4\d\d /, path)
   }
-  const { answer } = await answerTo(hub, 'GET /healthz?x=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+  const { answer } = await answerTo(hub, 'GET /healthz?x=1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
   assert.match(answer, /^HTTP\/1\.1 200 /)
 })
 

@@ -124,11 +124,13 @@ class LogCheck {
   }
 
   async *#checkHeads(): AsyncIterable<Fault> {
-    if (this.#log.end.commits !== this.#end.commits) return // commits ran meanwhile: the next check compares them
-    const sql = 'SELECT seq, digest FROM head WHERE ordinal = $1'
+    // One snapshot of the server: a commit may end at any moment.
+    const sql = `SELECT f.commits, h.seq, h.digest FROM frontier f LEFT JOIN head h ON h.ordinal = f.ordinal
+      WHERE f.ordinal = $1`
     const rows = await this.#sessions.read(connection => connection.query(sql, [this.#log.ordinal]))
-    if (this.#log.end.commits !== this.#end.commits) return
-    const stored = new Map(rows.map(([seq, digest]) => [pgInt(seq), toHex(pgBytes(digest))]))
+    if (pgInt(rows[0]?.[0]) !== this.#end.commits) return // the next check compares them
+    const heads = rows.filter(([, seq]) => seq !== null)
+    const stored = new Map(heads.map(([, seq, digest]) => [pgInt(seq), toHex(pgBytes(digest))]))
     const isSame = stored.size === this.#heads.size && [...stored].every(([seq, hex]) => this.#heads.get(seq) === hex)
     if (!isSame) yield this.#fault('heads', 'the heads are not the nodes without children')
   }
