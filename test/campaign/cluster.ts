@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { scratch } from '../shared-data.ts'
 import { PostgresServer, postgresMissing } from '../store/postgres-server.ts'
+import { Random } from '../sync/random.ts'
 import { Subscriber, Writer } from './cluster-clients.ts'
 import { HubProcess } from './cluster-hub.ts'
 import { TcpProxy } from './tcp-proxy.ts'
@@ -56,7 +57,7 @@ class Cluster implements AsyncDisposable {
   readonly #hubs: HubProcess[]
   readonly #writers: Writer[] = []
   readonly #subscribers: Subscriber[] = []
-  readonly #random: () => number
+  readonly #random: Random
   readonly #totals: ClusterTotals
   readonly #dispose: () => Promise<void>
   readonly #stop = new AbortController()
@@ -87,7 +88,7 @@ class Cluster implements AsyncDisposable {
   ) {
     this.#servers = servers
     this.#primary = servers[0]!
-    this.#random = randomOf(seed)
+    this.#random = new Random(seed)
     this.#proxies = Array.from({ length: 3 }, () => servers.map(({ port }) => new TcpProxy(port)))
     this.#hubs = this.#proxies.map((_, at) => new HubProcess(folder.join(`hub${at}`)))
     this.#dispose = () => folder[Symbol.asyncDispose]()
@@ -113,7 +114,7 @@ class Cluster implements AsyncDisposable {
     await Promise.all(this.#hubs.map(hub => hub.start()))
     for (const hub of this.#hubs) this.#subscribers.push(new Subscriber(frontier, hub))
     for (const writer of this.#writers) await writer.meet(this.#hubs[0]!.url, this.#writers)
-    const urlOf = (): string => this.#pick(this.#hubs).url
+    const urlOf = (): string => this.#random.pick(this.#hubs).url
     this.#running = [
       ...this.#writers.map(writer => writer.run(urlOf, this.#stop.signal)),
       ...this.#subscribers.map(subscriber => subscriber.run(this.#stop.signal)),
@@ -121,9 +122,9 @@ class Cluster implements AsyncDisposable {
   }
 
   async round(): Promise<string> {
-    const fault = this.#pick(FAULTS)
+    const fault = this.#random.pick(FAULTS)
     const before = this.#acknowledged()
-    await pause(300 + 700 * this.#random())
+    await pause(300 + 700 * this.#random.next())
     await this.#doFault(fault)
     await this.#recover()
     await this.#checkCounts()
@@ -134,8 +135,8 @@ class Cluster implements AsyncDisposable {
 
   async #doFault(fault: FaultName): Promise<void> {
     const primary = this.#primary
-    const standby = this.#pick(this.#servers.filter(server => server !== primary))
-    const hub = this.#pick(this.#hubs)
+    const standby = this.#random.pick(this.#servers.filter(server => server !== primary))
+    const hub = this.#random.pick(this.#hubs)
     if (fault === 'kill primary') {
       await primary.end('SIGKILL')
       await this.#failOver()
@@ -149,7 +150,7 @@ class Cluster implements AsyncDisposable {
       await hub.start()
     } else if (fault === 'stop primary') {
       primary.signalAll('SIGSTOP')
-      await pause(1000 + 2000 * this.#random())
+      await pause(1000 + 2000 * this.#random.next())
       primary.signalAll('SIGCONT')
     } else if (fault === 'stop and replace primary') {
       primary.signalAll('SIGSTOP')
@@ -159,12 +160,12 @@ class Cluster implements AsyncDisposable {
       await primary.rebuild(this.#primary)
     } else if (fault === 'stop hub') {
       hub.signal('SIGSTOP')
-      await pause(1000 + 12_000 * this.#random() ** 4)
+      await pause(1000 + 12_000 * this.#random.next() ** 4)
       hub.signal('SIGCONT')
     } else if (fault === 'cut a hub') {
       const proxies = this.#proxies[this.#hubs.indexOf(hub)]!
       for (const proxy of proxies) proxy.cut()
-      await pause(500 + 2000 * this.#random())
+      await pause(500 + 2000 * this.#random.next())
       for (const proxy of proxies) proxy.restore()
     }
   }
@@ -262,10 +263,6 @@ class Cluster implements AsyncDisposable {
     }
     await this.#dispose()
   }
-
-  #pick<T>(all: readonly T[]): T {
-    return all[Math.floor(this.#random() * all.length)]!
-  }
 }
 
 function lsnOf(server: PostgresServer): bigint {
@@ -275,16 +272,6 @@ function lsnOf(server: PostgresServer): bigint {
 
 function pause(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms)) // timer: how long a fault lasts
-}
-
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 async function main(): Promise<void> {

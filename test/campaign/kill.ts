@@ -15,6 +15,7 @@ import { createLevelDb, openLevelDb } from '../../src/store/index.ts'
 import type { FrontierStore, NodeEntry, NodeRow, Store, TextChange } from '../../src/store/store.ts'
 import { scratch } from '../shared-data.ts'
 import { madeHeld, madeKey, madeNode } from '../store/made-nodes.ts'
+import { Random } from '../sync/random.ts'
 
 export interface KillTotals {
   rounds: number
@@ -33,17 +34,6 @@ export interface KillTotals {
 const frontiers = ['vfr_00000000000000aa', 'vfr_00000000000000bb'] as const
 const self = fileURLToPath(import.meta.url)
 
-/** Deterministic numbers from 0 to 1. */
-function random(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t)
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 export async function killCampaign(options: {
   rounds: number
   seed: number
@@ -54,7 +44,8 @@ export async function killCampaign(options: {
   const store = await createLevelDb(location)
   for (const name of frontiers) await store.track(name)
   await store.close()
-  const next = random(options.seed)
+  const random = new Random(options.seed)
+  const next = () => random.next()
   const totals: KillTotals = {
     rounds: 0,
     killedInOpen: 0,
@@ -276,7 +267,8 @@ function parse(bytes: Uint8Array): { parents: string[]; event: string } {
 
 /** What the child does until it is killed. */
 async function work(location: string, options: { seed: number; round: number }): Promise<void> {
-  const next = random(options.seed)
+  const random = new Random(options.seed)
+  const next = () => random.next()
   await using store = await openLevelDb(location)
   // Written at once: what is said must have been said when the process dies.
   const say = (...words: unknown[]) => fs.writeSync(1, `${words.join(' ')}\n`)

@@ -3,27 +3,18 @@
 // layout is refused before anything is changed.
 // Spec: protocol/store.md, T8.
 
-import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { fromHex, toHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
+import { readFolderFile, writeFolderFile } from '../folder-file.ts'
 import { corruptionError } from '../validate.ts'
 
 const format = 'frontier-replica/store'
 const version = 2
 
 /** Writes store.json, durably and atomically. @throws the error of the file system */
-export async function writeStoreFile(folder: string, id: Uint8Array): Promise<void> {
-  const file = path.join(folder, 'store.json')
-  const next = `${file}.new`
-  await fs.writeFile(next, `${JSON.stringify({ format, version, id: toHex(id) })}\n`, { flush: true })
-  await fs.rename(next, file)
-  const handle = await fs.open(folder)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+export function writeStoreFile(folder: string, id: Uint8Array): Promise<void> {
+  return writeFolderFile(path.join(folder, 'store.json'), { format, version, id: toHex(id) })
 }
 
 /**
@@ -32,16 +23,9 @@ export async function writeStoreFile(folder: string, id: Uint8Array): Promise<vo
  */
 export async function readStoreFile(folder: string): Promise<Uint8Array | undefined> {
   const file = path.join(folder, 'store.json')
-  let text: string
-  try {
-    text = await fs.readFile(file, 'utf8')
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw new ReplicaError('ERR_STORE_IO', `cannot read ${file}: ${message}`, { cause: error })
-  }
-  const found = parse(text)
-  if (found?.format !== format || typeof found.version !== 'number')
+  const found = await readFolderFile(file)
+  if (found === undefined) return undefined
+  if (found.format !== format || typeof found.version !== 'number')
     throw corruptionError(`${file} is not the store.json of a store`)
   if (found.version !== version) {
     const advice = found.version > version ? 'use a newer program' : 'import or clone its frontiers into a new store'
@@ -51,14 +35,4 @@ export async function readStoreFile(folder: string): Promise<Uint8Array | undefi
   const id = typeof found.id === 'string' ? fromHex(found.id) : undefined
   if (id?.length !== 16) throw corruptionError(`${file} does not have a valid id`)
   return id
-}
-
-function parse(text: string): { format?: unknown; version?: unknown; id?: unknown } | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? value : undefined
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined
-    throw error
-  }
 }

@@ -5,7 +5,6 @@
 import * as crypto from 'node:crypto'
 import { toHex } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
-import { genesisLink } from '../commit-record.ts'
 import type { PgConnection } from './pg-driver.ts'
 import { pgBool, pgBytes, pgText } from './pg-values.ts'
 
@@ -327,9 +326,4 @@ export async function migratePgSchema(
     await connection.query('ROLLBACK').catch(() => {})
     throw error
   }
-}
-
-/** Returns `previous` of the first commit of a frontier. */
-export function firstPgLink(id: Uint8Array, ordinal: number, name: string): Uint8Array {
-  return genesisLink(id, ordinal, name)
 }

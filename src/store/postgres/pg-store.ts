@@ -6,6 +6,7 @@
 import * as crypto from 'node:crypto'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
 import { Mutex } from '../../base/mutex.ts'
+import { genesisLink } from '../commit-record.ts'
 import type { HeldLimits } from '../quota.ts'
 import type {
   Fault,
@@ -27,7 +28,7 @@ import { PgHeldStore } from './pg-held.ts'
 import { PgLog } from './pg-log.ts'
 import { PG_END, readPgEnd } from './pg-log-end.ts'
 import { type PgParts, PgRecords } from './pg-records.ts'
-import { firstPgLink, readPgSchema } from './pg-schema.ts'
+import { readPgSchema } from './pg-schema.ts'
 import { PgSessions } from './pg-sessions.ts'
 import { pgInt, pgText } from './pg-values.ts'
 import { verifyPgLog } from './pg-verify.ts'
@@ -141,7 +142,7 @@ export class PgStore implements Store {
       const known = this.#logs.get(name)
       if (known !== undefined) return known
       const ordinal = Math.max(1, ...[...this.#logs.values()].map(log => log.ordinal)) + 1
-      const values = [name, ordinal, firstPgLink(this.id, ordinal, name)]
+      const values = [name, ordinal, genesisLink(this.id, ordinal, name)]
       await this.#parts.sessions.write(connection => connection.query('SELECT track($1, $2, $3)', values))
       await this.#look()
     }

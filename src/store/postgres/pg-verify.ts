@@ -4,12 +4,11 @@
 import { createHash } from 'node:crypto'
 import { type Digest, equals, sha256, toHex } from '../../base/bytes.ts'
 import { hasCode, ReplicaError } from '../../base/errors.ts'
-import { decodeCommit } from '../commit-record.ts'
+import { decodeCommit, genesisLink } from '../commit-record.ts'
 import { decodeRow, type StoredRow, TEXT_CODE } from '../row.ts'
 import type { Fault } from '../store.ts'
 import type { PgRow } from './pg-driver.ts'
 import type { PgLog } from './pg-log.ts'
-import { firstPgLink } from './pg-schema.ts'
 import type { PgSessions } from './pg-sessions.ts'
 import { pgBytes, pgInt } from './pg-values.ts'
 
@@ -45,7 +44,7 @@ class LogCheck {
   }
 
   async *run(): AsyncIterable<Fault> {
-    let link: Digest = firstPgLink(this.#options.id, this.#log.ordinal, this.#log.name)
+    let link: Digest = genesisLink(this.#options.id, this.#log.ordinal, this.#log.name)
     let number = 0
     while (number < this.#end.commits) {
       const rows = await this.#commits(number)
