@@ -9,7 +9,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { sha256, utf8 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { Mutex } from '../../base/mutex.ts'
-import { type PgConnection, PgConnectionLost } from './pg-driver.ts'
+import { type PgConnection, PgConnectionLost, sqlState } from './pg-driver.ts'
+import { LOCK_LOST } from './pg-schema.ts'
 import type { PgSessions } from './pg-sessions.ts'
 import { pgBool } from './pg-values.ts'
 
@@ -63,6 +64,27 @@ export class PgControl {
     const names = [...this.#tokens.keys()].map(name => `"${name}"`)
     const tokens = [...this.#tokens.values()].map(token => `"\\\\x${token.toString('hex')}"`)
     return [`{${names.join(',')}}`, `{${tokens.join(',')}}`]
+  }
+
+  /**
+   * Runs a write that checks the locks which are held. It runs again if a lock was lost because its
+   * task ended meanwhile: the write did not belong to that task.
+   * @throws ReplicaError ERR_STORE_LOCKED if another process took over a lock whose task runs;
+   *   errors of `write`
+   */
+  async guarded<T>(write: (locks: [names: string, tokens: string]) => Promise<T>): Promise<T> {
+    for (;;) {
+      const sent = [...this.#tokens]
+      try {
+        return await write(this.locks())
+      } catch (error) {
+        if (sqlState(error instanceof ReplicaError ? error.cause : error) !== LOCK_LOST) throw error
+        if (sent.every(([name, token]) => this.#tokens.get(name) === token)) {
+          const message = 'another process took over a lock that this one held in silence'
+          throw new ReplicaError('ERR_STORE_LOCKED', message, { cause: error })
+        }
+      }
+    }
   }
 
   /**

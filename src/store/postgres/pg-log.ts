@@ -29,7 +29,7 @@ import { checkChanges, checkNodes, checkText, checkTextChanges, corruptionError 
 import { type PgConnection, PgConnectionLost, type PgRow, type PgValue, sqlState } from './pg-driver.ts'
 import { PG_END, PG_STATES, type PgLogEnd, readPgEnd } from './pg-log-end.ts'
 import { PgRecentPlaces } from './pg-recent-places.ts'
-import { type PgParts, recordArrays } from './pg-records.ts'
+import { type PgParts, recordArrays, writeRecords } from './pg-records.ts'
 import { LOCK_LOST } from './pg-schema.ts'
 import { ioError, withoutWarning } from './pg-sessions.ts'
 import { byteArray, intArray, onlyRow, pgArray, pgBytes, pgInt } from './pg-values.ts'
@@ -196,7 +196,7 @@ export class PgLog implements FrontierStore {
     return this.#mutex.run(async () => {
       checkChanges(records)
       if (nodes.length > 0) return await this.#commit(nodes, records)
-      if (records.length > 0) await this.#writeRecords(records)
+      if (records.length > 0) await writeRecords(this.#parts, records)
       return this.nodes
     })
   }
@@ -331,13 +331,6 @@ export class PgLog implements FrontierStore {
     })
   }
 
-  async #writeRecords(records: readonly RecordChange[]): Promise<void> {
-    const { sessions, control, writer } = this.#parts
-    const values = [...control.locks(), writer, ...recordArrays(records)]
-    const sql = 'SELECT write_records($1, $2, $3, $4, $5)'
-    await sessions.write(connection => connection.query(sql, values, 'write_records'))
-  }
-
   /** Returns false if another process changed texts first. */
   async #setTexts(changes: readonly TextChange[]): Promise<boolean> {
     const rows = await this.#readRows(changes.map(({ seq }) => seq))
@@ -357,10 +350,12 @@ export class PgLog implements FrontierStore {
     const values = [
       ...[this.ordinal, this.#end.textChanges, intArray(written.map(({ seq }) => seq))],
       ...[byteArray(written.map(({ row }) => row)), intArray(written.map(({ code }) => code)), intArray(texts)],
-      ...this.#parts.control.locks(),
     ]
     const sql = 'SELECT set_texts($1, $2, $3, $4, $5, $6, $7, $8)'
-    const result = await this.#parts.sessions.write(connection => connection.query(sql, values, 'set_texts'))
+    const { sessions, control } = this.#parts
+    const result = await control.guarded(locks =>
+      sessions.write(connection => connection.query(sql, [...values, ...locks], 'set_texts')),
+    )
     const textChanges = pgInt(onlyRow(result)[0])
     if (textChanges < 0) return false
     this.#end = { ...this.#end, texts, textChanges }

@@ -40,13 +40,8 @@ export class PgRecords implements Records {
   }
 
   async write(changes: readonly RecordChange[]): Promise<void> {
-    const { mutex, sessions, control, writer } = this.#parts
     checkChanges(changes)
-    await mutex.run(async () => {
-      const values = [...control.locks(), writer, ...recordArrays(changes)]
-      const sql = 'SELECT write_records($1, $2, $3, $4, $5)'
-      await sessions.write(connection => connection.query(sql, values, 'write_records'))
-    })
+    await this.#parts.mutex.run(() => writeRecords(this.#parts, changes))
   }
 
   async list(
@@ -110,6 +105,15 @@ export class PgRecords implements Records {
       after = Buffer.from(pgBytes(last[0]))
     }
   }
+}
+
+/** Writes changes of records in one transaction. */
+export async function writeRecords(parts: PgParts, changes: readonly RecordChange[]): Promise<void> {
+  const arrays = [parts.writer, ...recordArrays(changes)]
+  const sql = 'SELECT write_records($1, $2, $3, $4, $5)'
+  await parts.control.guarded(locks =>
+    parts.sessions.write(connection => connection.query(sql, [...locks, ...arrays], 'write_records')),
+  )
 }
 
 /** Returns keys and sealed values of changes as two arrays of SQL. */
