@@ -68,7 +68,7 @@ export const WIRE_LIMITS = {
   /** Bytes: nodes sent and not yet acked → the source waits for an `ack`; else ERR_SYNC_CREDIT. */
   creditBytes: 2 * MIB,
   /** Count: nodes sent and not yet acked → the source waits for an `ack`; else ERR_SYNC_CREDIT. */
-  creditNodes: 1024,
+  creditNodes: 4096,
   /**
    * Count: open channels of one connection → the client opens another connection; else
    * ERR_SYNC_LIMIT.
@@ -483,7 +483,7 @@ export const VERIFY_LIMITS = {
   /** Bytes: messages in one batch → the batch ends; one larger job is a batch alone. */
   batchBytes: 128 * KIB,
   /** Count: batches queued at one worker → further batches wait. */
-  batchesPerWorkerMax: 2,
+  batchesPerWorkerMax: 6,
   /** Count: cached validated keys → the least recently used leaves the cache. */
   keysCachedMax: 1024,
   /** Bytes: a key file → ERR_KEY_FILE. */

@@ -146,7 +146,8 @@ test('the calling thread verifies some jobs with the same results in order, and 
 test('if a thread ends, its call fails with a code, and another thread does the waiting calls', async () => {
   await using verifier = new VerifierPool({ workers: 1, jobsBeforeThread: 0 })
   const started = once(process, 'worker')
-  const doomed = failsWith(verifier.check(manyJobs()), 'ERR_INTERNAL')
+  // More jobs than one worker takes at a time, so that the second call waits.
+  const doomed = failsWith(verifier.check([...manyJobs(), ...manyJobs(), ...manyJobs()]), 'ERR_INTERNAL')
   const waiting = verifier.check(manyJobs())
   const [worker] = (await started) as [Worker]
   await worker.terminate()

@@ -46,7 +46,7 @@ const conflict = {
   contested: false,
 }
 const unknown = { ...conflict, kind: null, field: null, finding: null, contested: true }
-const limits = { frame: 2_097_152, creditBytes: 2_097_152, creditNodes: 1024 }
+const limits = { frame: 2_097_152, creditBytes: 2_097_152, creditNodes: 4096 }
 
 type Broken = readonly [name: string, change: { readonly [member: string]: unknown }]
 

@@ -90,9 +90,9 @@ export const blocks: Session[] = [
     error: 'ERR_SYNC_CREDIT',
     async run() {
       const { scene } = await ready()
-      await scene.forge('hub', openOf('push', { heads: [madeUp('one')], count: 2000 }))
+      await scene.forge('hub', openOf('push', { heads: [madeUp('one')], count: 8000 }))
       scene.slow = true
-      await scene.forge('hub', { t: 'blocks', ch: 1, nodes: Array.from({ length: 1024 }, () => Uint8Array.of(0)) })
+      await scene.forge('hub', { t: 'blocks', ch: 1, nodes: Array.from({ length: 4096 }, () => Uint8Array.of(0)) })
       await scene.forge('hub', { t: 'blocks', ch: 1, nodes: [Uint8Array.of(0)] })
       return scene
     },

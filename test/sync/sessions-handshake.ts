@@ -93,7 +93,7 @@ export const handshake: Session[] = [
     async run() {
       const { scene } = await pair()
       await scene.feed('hub', { in: 'start' })
-      const limits = { frame: 2_097_151, creditBytes: 2_097_152, creditNodes: 1024 }
+      const limits = { frame: 2_097_151, creditBytes: 2_097_152, creditNodes: 4096 }
       await scene.forge('hub', { ...helloOf(scene.client.config), limits })
       return scene
     },
@@ -184,7 +184,7 @@ export const handshake: Session[] = [
 ]
 
 function helloOf(config: SessionConfig): Message & { t: 'hello' } {
-  const limits = { frame: 2_097_152, creditBytes: 2_097_152, creditNodes: 1024 }
+  const limits = { frame: 2_097_152, creditBytes: 2_097_152, creditNodes: 4096 }
   const { hub, key, nonce } = config
   return { t: 'hello', versions: [PROTOCOL_VERSION], hub, key, nonce, caps: ['deflate'], limits }
 }

@@ -168,7 +168,7 @@ breach({
   error: 'ERR_SYNC_LIMIT',
   close: 4413,
   unproven: client =>
-    client.send(client.hello({ limits: { frame: frameBytesMax, creditBytes: 2 * 1024 * 1024, creditNodes: 1023 } })),
+    client.send(client.hello({ limits: { frame: frameBytesMax, creditBytes: 2 * 1024 * 1024, creditNodes: 4095 } })),
 })
 breach({
   name: 'a proof that nobody signed',
