@@ -85,6 +85,12 @@ const settings = {
   },
 } as const satisfies Record<string, Omit<DatabaseOptions, 'create'>>
 
+/**
+ * Size of the memory table of a new index. A new store is mostly filled by a clone or an import,
+ * whose random keys LevelDB would otherwise sort into its tables several times.
+ */
+const NEW_INDEX_BUFFER_BYTES = 32 * MIB
+
 /** A function that opens one database. Tests pass one whose database fails. */
 export type OpenDatabase = typeof openDatabase
 
@@ -104,7 +110,8 @@ export async function createLevelDb(folder: string, options: LevelDbOptions = {}
   if ((await readStoreFile(folder)) !== undefined) throw exists(folder)
   const id = options.id ?? crypto.randomBytes(16)
   return openAll({ folder, id, options }, async (name, { location, shownPath }) => {
-    const database = await openDatabase(location, { ...settings[name], create: true, shownPath })
+    const writeBufferBytes = name === 'index' ? NEW_INDEX_BUFFER_BYTES : settings[name].writeBufferBytes
+    const database = await openDatabase(location, { ...settings[name], writeBufferBytes, create: true, shownPath })
     // Without store.json, an earlier create did not finish, or store.json was removed. Only an
     // empty database may be used.
     const all = { gte: Buffer.alloc(0), lt: Buffer.alloc(64, 0xff), limit: 1 }
