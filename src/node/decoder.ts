@@ -48,10 +48,11 @@ export function decodeNode(input: Uint8Array | HashedBlock): Node {
   const bytes = input instanceof HashedBlock ? input.bytes : input
   if (bytes.length > nodeBytesMax) throw tooLong(`an item of more than ${nodeBytesMax} bytes`)
   const reader = new Reader(bytes)
-  const node = readHeader(reader) as Header & { bytes: Uint8Array; text: Uint8Array | undefined }
+  const node = readHeader(reader)
   const rest = bytes.length - node.header.length
   if (rest === 1 && node.size !== 1 && bytes.at(-1) === TEXT_ASIDE) {
-    return Object.assign(node, { bytes: node.header, text: undefined, isTextAside: true as const })
+    node.isTextAside = true
+    return node
   }
   if (rest !== 0 && rest !== node.size) {
     throw new ReplicaError('ERR_NODE_SHAPE', `not an item: ${rest} bytes after a header that says ${node.size}`)
@@ -85,7 +86,7 @@ export function blockOf(bytes: Uint8Array): HashedBlock {
   }
 }
 
-function readHeader(reader: Reader): Header {
+function readHeader(reader: Reader): DecodedNode {
   literal(reader, BEFORE.sig, 'sig')
   const sig = reader.take(64)
   literal(reader, BEFORE.body, 'body')
@@ -111,23 +112,46 @@ function readHeader(reader: Reader): Header {
   const frontier = readFrontier(reader)
   const body = reader.view(bodyAt, reader.at)
   const header = reader.view(0, reader.at)
-  let digest: Digest | undefined
-  return {
-    header,
-    get digest() {
-      digest ??= sha256(header)
-      return digest
-    },
-    sig,
-    body,
-    key,
-    size,
-    event,
-    label,
-    links,
-    height,
-    parents,
-    frontier,
+  return new DecodedNode({ header, sig, body, key, size, event, label, links, height, parents, frontier })
+}
+
+/** A header that was read, and the text of its item. One class, so that all have one layout. */
+class DecodedNode implements Node {
+  readonly header: Uint8Array
+  readonly sig: Uint8Array
+  readonly body: Uint8Array
+  readonly key: Uint8Array
+  readonly size: number
+  readonly event: Digest
+  readonly label: Uint8Array
+  readonly links: readonly DocumentLink[]
+  readonly height: number
+  readonly parents: readonly Digest[]
+  readonly frontier: string
+  bytes: Uint8Array
+  text: Uint8Array | undefined
+  declare isTextAside?: true
+  #digest: Digest | undefined
+
+  constructor(fields: Omit<Header, 'digest'>) {
+    this.header = fields.header
+    this.sig = fields.sig
+    this.body = fields.body
+    this.key = fields.key
+    this.size = fields.size
+    this.event = fields.event
+    this.label = fields.label
+    this.links = fields.links
+    this.height = fields.height
+    this.parents = fields.parents
+    this.frontier = fields.frontier
+    this.bytes = fields.header
+    this.text = undefined
+  }
+
+  get digest(): Digest {
+    this.#digest ??= sha256(this.header)
+    return this.#digest
   }
 }
 

@@ -29,7 +29,7 @@ function read<T>(name: string): T[] {
  * reader: text, signature.
  */
 function readNode(bytes: Uint8Array, rule: string): Node {
-  const node = rule === 'N24' ? decodeNode(bytes) : { ...decodeHeader(bytes), bytes, text: undefined }
+  const node = rule === 'N24' ? decodeNode(bytes) : Object.assign(decodeHeader(bytes), { bytes, text: undefined })
   if (node.text !== undefined && !equals(sha256(node.text), node.event)) throw new ReplicaError('ERR_NODE_TEXT', 'bad')
   const spki = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), node.key])
   const key = crypto.createPublicKey({ key: spki, format: 'der', type: 'spki' })
