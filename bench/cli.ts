@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-export const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
+export const program = fileURLToPath(new URL('../bin/main.js', import.meta.url))
 const outputBytesMax = 1 << 30
 
 /** The output of a command with `--json`. */

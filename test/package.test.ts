@@ -56,7 +56,7 @@ async function installed(): Promise<Scratch> {
 
 test('the package holds the library, the protocol, the pages for users and LICENSE, and nothing else', async () => {
   const files = await packed()
-  const code = /^(?:dist\/src\/.+\.(?:js|d\.ts)|docs\/examples\/[\w-]+\.ts)$/
+  const code = /^(?:dist\/bin\/[\w-]+\.js|dist\/src\/(?!cli\/).+\.(?:js|d\.ts)|docs\/examples\/[\w-]+\.ts)$/
   const pages =
     /^(?:protocol\/.+\.(?:md|cddl|json)|docs\/[\w-]+\.md|(?:ARCHITECTURE|CHANGELOG|README|SECURITY)\.md|LICENSE)$/
   none(files.filter(file => !code.test(file) && !pages.test(file) && file !== 'package.json'))

@@ -13,7 +13,7 @@ import { readText } from './sources.ts'
 
 const test = suite('readme-tour')
 
-const program = fileURLToPath(new URL('../src/cli/main.js', import.meta.url))
+const program = fileURLToPath(new URL('../bin/main.js', import.meta.url))
 
 /** The `sh` blocks below the heading of the command line. */
 function tour(): string[] {

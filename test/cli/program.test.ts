@@ -428,7 +428,7 @@ test('an interrupted clone keeps its nodes, and a pull fetches the rest', async 
   const frontier = await lab(desk)
   const { stdout } = await desk.run('lab', ['export', '--format', 'jsonl'])
   const { makeEvent } = await import('../../src/event/event.ts')
-  const many = Array.from({ length: 4000 }, (_, i) =>
+  const many = Array.from({ length: 12_000 }, (_, i) =>
     Buffer.from(
       makeEvent({
         kind: 'k',
@@ -443,16 +443,16 @@ test('an interrupted clone keeps its nodes, and a pull fetches the rest', async 
   await good(desk.run('lab', ['import', '../many.jsonl']))
   await using hub = await desk.serve('lab')
   const { url, public_key } = hub.value
-  await using proxy = await CuttingProxy.open(Number(new URL(url).port), 1_500_000)
+  await using proxy = await CuttingProxy.open(Number(new URL(url).port), 4_500_000)
   const { exit, value } = await desk.json('.', ['clone', proxy.url, 'ben', '--key', public_key])
   assert.is(exit, 3)
   assert.match(value.error.facts.hint, 'received so far')
   assert.match(value.error.facts.hint, 'run there: replica pull hub:lab')
   const before = (await desk.json('ben', ['status'])).value.frontiers[0].nodes
-  assert.ok(before > 0 && before < 4003, `${before} nodes`)
+  assert.ok(before > 0 && before < 12_003, `${before} nodes`)
   proxy.bytesMax = Number.POSITIVE_INFINITY
   const pull = await desk.json('ben', ['pull', (await desk.json('ben', ['peer', 'list'])).value.peers[0].id])
-  assert.is(pull.value.admitted, 4003 - before)
+  assert.is(pull.value.admitted, 12_003 - before)
   assert.is((await desk.run('ben', ['heads'])).stdout, (await desk.run('lab', ['heads'])).stdout)
   assert.is(pull.value.frontier, frontier)
 })

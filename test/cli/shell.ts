@@ -9,7 +9,7 @@ import { type Scratch, scratch } from '../shared-data.ts'
 import { matches, type Step } from './document.ts'
 
 /** The command line of the output folder of these tests. */
-export const mainFile = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+export const mainFile = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
 
 const STEP_MS_MAX = 30_000
 
