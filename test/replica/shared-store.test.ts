@@ -125,6 +125,22 @@ else {
     }
   })
 
+  test('a hub on a database that does not wait for a second machine says so', async () => {
+    await using all = await cluster()
+    const web = new URL('/', all.first.url.replace('ws', 'http')).origin
+    const ready = await fetch(`${web}/readyz`)
+    assert.is(ready.status, 200)
+    assert.is(((await ready.json()) as { replicated: boolean }).replicated, false)
+    const metrics = await (await fetch(`${web}/metrics`)).text()
+    for (const [name, value] of [
+      ['replicated', '0'],
+      ['unknown_writes_total', '0'],
+      ['feed_age_seconds', '\\d+(\\.\\d+)?'],
+    ]) {
+      assert.match(metrics, new RegExp(`^replica_store_${name} ${value}$`, 'm'))
+    }
+  })
+
   test('the server of these tests ends in good order', async () => {
     const started = await server!
     await started.end()
