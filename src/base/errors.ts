@@ -63,6 +63,7 @@ export const CODES = {
   ERR_ENTRY_SIGNATURE: { exit: 1 },
   ERR_ENTRY_OWNER: { exit: 1 },
   ERR_ENTRY_STALE: { exit: 1 },
+  ERR_PUBLISH: { exit: 1 },
   ERR_ACTOR: { exit: 1 },
   ERR_PROPOSAL: { exit: 1 },
   ERR_REVIEWER: { exit: 1 },

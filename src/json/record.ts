@@ -73,9 +73,12 @@ export class RecordReader {
     throw this.refuse(`${name} is not a list of strings`)
   }
 
-  /** Checks that `schema` is `expected`. An optional member may be absent. Returns `expected`. */
+  /**
+   * Checks that `schema` is `expected`. An optional member may be absent, not null. Returns
+   * `expected`.
+   */
   schema(expected: string, options: { required: boolean }): string {
-    const found = options.required ? this.string('schema') : (this.optional('schema') ?? expected)
+    const found = options.required || this.value('schema') !== undefined ? this.string('schema') : expected
     return this.#where(found, text => text === expected, `schema is not ${expected}`)
   }
 

@@ -76,10 +76,18 @@ export async function fetchPeerFrontier(
 }
 
 /**
+ * Gets a body of at most `bytesMax` bytes from a hub that a person named. Follows no redirect.
+ * @throws ReplicaError ERR_ABORTED, ERR_PEER_URL
+ */
+export function getFrom(url: string, bytesMax: number, options: FetchOptions = {}): Promise<FetchOutcome> {
+  return fetchOnce({ url, bytesMax }, { ...options, policy: policyOf(url, options) })
+}
+
+/**
  * Posts JSON to a hub. Follows no redirect.
  * @throws ReplicaError ERR_ABORTED, ERR_PEER_URL
  */
-export function postTo(url: string, body: string, options: FetchOptions = {}): Promise<FetchOutcome> {
+export function postTo(url: string, body: string | Uint8Array, options: FetchOptions = {}): Promise<FetchOutcome> {
   const request = { url, bytesMax: FETCH_LIMITS.entryBytesMax }
   return fetchOnce(request, { ...options, policy: policyOf(url, options), send: body })
 }

@@ -19,8 +19,11 @@ export type Resolve = (host: string) => Promise<readonly { readonly address: str
 export interface RequestOptions {
   readonly policy: FetchPolicy
   readonly signal?: AbortSignal
-  /** JSON to POST. A response with any status then has a body. */
-  readonly send?: string
+  /**
+   * JSON to POST. A response with any status then has a body. The silence while a frontier is sent
+   * and examined is limited by the total time only.
+   */
+  readonly send?: string | Uint8Array
   /** PEM of certificate authorities that replace the default ones, for closed networks. */
   readonly ca?: string
   /** Default: the operating system's resolver. */
@@ -69,8 +72,10 @@ class Answer {
   ask(url: URL, options: RequestOptions): void {
     const { policy, ca, send } = options
     const allowPrivate = mayBePrivate(url.href, policy)
-    const idle = within(options.idleMsMax, FETCH_LIMITS.answerIdleMsMax)
     const total = within(options.totalMsMax, FETCH_LIMITS.answerMsMax)
+    const sentBytes = send === undefined ? 0 : Buffer.byteLength(send)
+    const sendsFrontier = sentBytes > FETCH_LIMITS.entryBytesMax
+    const idle = sendsFrontier ? total : within(options.idleMsMax, FETCH_LIMITS.answerIdleMsMax)
     const asked: https.RequestOptions = {
       method: send === undefined ? 'GET' : 'POST',
       agent: false,
@@ -78,7 +83,7 @@ class Answer {
         accept: 'application/json',
         'accept-encoding': 'identity',
         connection: 'close',
-        ...(send !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(send) }),
+        ...(send !== undefined && { 'content-type': 'application/json', 'content-length': sentBytes }),
       },
       maxHeaderSize: FETCH_LIMITS.answerHeaderBytesMax,
       lookup: checkedLookup(options.resolve ?? resolveAll, { allowPrivate }),

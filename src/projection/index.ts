@@ -31,7 +31,13 @@ export {
   splitRepository,
 } from './files/split.ts'
 export type { Resolve } from './http-get.ts'
-export { Publisher, type PublishOptions, type PublishReport, type PublishTo, type RecordReport } from './publisher.ts'
+export {
+  Publisher,
+  type PublishOptions,
+  type PublishReport,
+  type PublishTo,
+  type RecordReport,
+} from './publishing/publisher.ts'
 export type { ReplayProgress } from './replayer.ts'
 export { type AcceptedReport, type Choice, ConflictResolver, type ResolveDraft } from './resolver.ts'
 export { velaMergeObserver } from './vela-merge-observer.ts'

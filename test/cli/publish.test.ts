@@ -57,12 +57,14 @@ test('an owner’s entry is served by a hub with the same nodes, and waits on a 
   await at.ada('push', 'hub:lab')
   const first = await at.ada('publish', 'hub:lab', '--owner', 'reviewer:ada', '--license', 'CC0-1.0')
   assert.equal([first.exit, first.value.served, first.value.duplicate], [0, true, false])
+  assert.is(first.value.with_content, false)
   const served = (await (await fetch(`${at.web}/entries/${at.frontier}`)).json()) as Json
   assert.equal([served.owner_actor_id, served.license, served.name], ['reviewer:ada', 'CC0-1.0', 'Of Ada'])
   assert.is(served.latest_snapshot_hash, first.value.snapshot_hash)
   await at.ada(...note)
   const early = await at.ada('publish', at.web)
-  assert.equal([early.exit, early.value.served], [0, false])
+  assert.equal([early.exit, early.value.served], [1, false])
+  assert.match(early.value.served_now, first.value.signed_publish_at)
   assert.match(early.value.waits, 'hashes')
   await at.ada('push', 'hub:lab')
   const now = (await (await fetch(`${at.web}/entries/${at.frontier}`)).json()) as Json

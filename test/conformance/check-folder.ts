@@ -8,6 +8,7 @@ import { type DataFile, Folder, isObject } from './folder.ts'
 import { checkLock } from './lock-checks.ts'
 import { checkLog, checkPasses, checkProof, checkSignatures, eventsOf, logBeside } from './log-checks.ts'
 import * as peers from './peer-checks.ts'
+import * as real from './real-checks.ts'
 import * as state from './state-checks.ts'
 import * as suites from './suite-checks.ts'
 import { Tally } from './tally.ts'
@@ -98,6 +99,7 @@ const LISTS: readonly { members: readonly string[]; prefix?: string; check: Chec
   { members: ['id', 'assertion', 'confidence'], check: state.checkFindings },
   { members: ['id', 'url', 'public_key'], check: peers.checkPeerList },
   { members: ['id', 'public_key', 'created_at'], check: peers.checkActorList },
+  { members: ['file', 'sha256', 'versions'], check: real.checkVersionHashes },
 ]
 
 function listCheck(list: readonly unknown[]): Check | undefined {
@@ -112,6 +114,7 @@ function objectCheck(value: Record<string, unknown>): Check | undefined {
   const [first] = Array.isArray(value.cases) ? value.cases.filter(isObject) : []
   if (has('event_log', 'expected_states')) return checkFixture
   if (has('fixtures')) return checkFixtureManifest
+  if (has('exchanges')) return real.checkExchanges
   if (has('findings', 'frontier', 'stats')) return state.checkFrontier
   if (has('latest_packet')) return state.checkProofState
   if (has('vectors')) return suites.checkCanonicalVectors

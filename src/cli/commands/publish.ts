@@ -2,7 +2,7 @@
 // deprecates the frontier or moves it to another key.
 
 import type { ExitCode } from '../../base/errors.ts'
-import type { PublishReport, PublishTo, RecordReport } from '../../projection/publisher.ts'
+import type { PublishReport, PublishTo, RecordReport } from '../../projection/publishing/publisher.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
@@ -14,7 +14,8 @@ const publish: Command = {
   where: 'store',
   summary: "sign the frontier's registry entry and publish it at a hub",
   about: [
-    'The entry has the hashes of the frontier in this store and is signed with the store’s key. A hub accepts it only from the frontier’s owner and serves it when it has the same nodes: push them first.',
+    'The entry has the hashes of the frontier in this store and is signed with the store’s key. A hub of this project accepts it only from the frontier’s owner and serves it when it has the same nodes: push them first.',
+    'A hub of Vela gets the whole frontier with the entry, and nothing if it could not serve it: a frontier of more than 128 MiB, a served entry of another key or a later one, a deprecated frontier. In both cases entry and snapshot are read back; the exit code is 0 only if the hub serves them and they match.',
     '--deprecate and --rotate-to publish a permanent record instead of an entry: the frontier ends, or it belongs to another key.',
   ],
   arguments: [{ name: 'to', help: 'a registered peer, or the http(s):// or ws(s):// URL of a hub' }],
@@ -26,6 +27,10 @@ const publish: Command = {
     },
     { name: 'locator', value: 'url', help: 'URL of the content (default: the hub’s snapshot)' },
     { name: 'license', value: 'spdx', help: 'the licence, for people; not part of the signed content' },
+    {
+      name: 'successor',
+      help: 'at a hub of Vela: the served entry is of a key that transferred the frontier to this store’s key',
+    },
     { name: 'deprecate', help: 'deprecate the frontier permanently' },
     { name: 'rotate-to', value: 'hex', help: 'transfer the frontier permanently to this public key' },
     { name: 'reason', value: 'text', help: 'with --deprecate or --rotate-to: the reason' },
@@ -49,7 +54,7 @@ export const PUBLISH_COMMANDS: readonly Command[] = [publish]
 async function runPublish(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, signal } = context
   const frontier = replica.frontier(args.text('frontier'))
-  const { Publisher } = await import('../../projection/publisher.ts')
+  const { Publisher } = await import('../../projection/publishing/publisher.ts')
   const publishing = new Publisher(replica, frontier)
   const to = publishTarget(args.argument(0))
   const fetching = { allowPrivate: args.has('allow-private'), allowPlain: args.has('allow-plain'), signal }
@@ -66,6 +71,7 @@ async function runPublish(context: StoreContext, args: Args): Promise<ExitCode> 
     ...(owner !== undefined && { owner }),
     ...(locator !== undefined && { locator }),
     ...(license !== undefined && { license }),
+    successor: args.has('successor'),
   }
   return printEntryReport(context, await publishing.publish(to, options))
 }
@@ -90,10 +96,10 @@ function publishTarget(word: string): PublishTo {
 }
 
 function printEntryReport({ out }: StoreContext, report: PublishReport): Promise<ExitCode> {
-  const { frontier, url, entry, duplicate, waits } = report
+  const { frontier, url, entry, duplicate, withContent, waits, servedNow } = report
   const { name, signed_publish_at, latest_snapshot_hash, latest_event_log_hash, network_locator } = entry
   return out.done({
-    exit: 0,
+    exit: waits === undefined ? 0 : 1,
     fields: {
       frontier,
       url,
@@ -105,12 +111,16 @@ function printEntryReport({ out }: StoreContext, report: PublishReport): Promise
       locator: network_locator,
       signed_publish_at,
       duplicate,
+      with_content: withContent,
       served: waits === undefined,
+      served_now: servedNow,
       ...(waits !== undefined && { waits }),
     },
     lines: [
       `${frontier} published at ${url}, as of ${signed_publish_at}`,
-      ...(waits === undefined ? [] : [`not served yet: ${waits}; push the missing nodes`]),
+      ...(waits === undefined
+        ? ['the hub serves it: entry and snapshot were read back and match']
+        : [`not served: ${waits}${withContent ? '' : '; push the missing nodes'}`, `served now: ${servedNow}`]),
     ],
   })
 }
