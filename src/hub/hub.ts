@@ -22,7 +22,7 @@ import { EventLoopBudget } from '../transport/scheduler.ts'
 import { type ReplicaPort, Session } from '../transport/session.ts'
 import { SocketServer, type WebSocketConnection } from '../transport/websocket-link.ts'
 import { BrowserGuard } from './browser-guard.ts'
-import { connectionPlaces } from './connection-places.ts'
+import { connectionPlaces } from './clients/connection-places.ts'
 import { HttpHandler } from './http-handler.ts'
 import { checkTlsPair, type TlsPair } from './tls-pair.ts'
 

@@ -16,7 +16,7 @@ import type { Replica } from '../replica/replica.ts'
 import type { ContentHashes } from '../vela/files/received-file.ts'
 import { eventLogHash } from '../vela/hashes/event-log-hash.ts'
 import { contentHashesTask, snapshotHash } from '../vela/hashes/snapshot-hash.ts'
-import { TokenBucket } from './token-bucket.ts'
+import { TokenBucket } from './clients/token-bucket.ts'
 
 const { capturesBytesMax, capturesKeptMax, captureMsMax, captureBurstMs, capturePart, snapshotNodesMax } = HTTP_LIMITS
 

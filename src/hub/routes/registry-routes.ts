@@ -11,7 +11,7 @@ import { compareEntries, printEntry, type RegistryEntry, readEntry } from '../..
 import { REGISTRY_SCHEMA } from '../../vela/federation/registry-file.ts'
 import { readFrontier } from '../../vela/files/frontier-file.ts'
 import { contentHashes } from '../../vela/hashes/snapshot-hash.ts'
-import { ConcurrencyLimit } from '../concurrency-limit.ts'
+import { ConcurrencyLimit } from '../clients/concurrency-limit.ts'
 import type { HubContext } from '../hub-context.ts'
 import { problemOf } from '../problem.ts'
 import { checkJsonBody, readBody, splitPublication } from '../publication-body.ts'

@@ -1,6 +1,6 @@
 // How many connections a hub accepts, so that its store can always open files.
 
-import { SOCKET_LIMITS } from '../base/limits.ts'
+import { SOCKET_LIMITS } from '../../base/limits.ts'
 
 const { connectionsMax, connectionsMin, reservedFiles } = SOCKET_LIMITS
 /** LevelDB keeps up to a fifth of the open files of a process for table files. */
