@@ -15,6 +15,8 @@ import { ConcurrencyLimit } from './clients/concurrency-limit.ts'
 import { HubCounters } from './counters.ts'
 import { EventCursors } from './event-cursor.ts'
 import type { HubContext } from './hub-context.ts'
+import { script, styleSheet } from './page/page-frame.ts'
+import { PageRoutes } from './page/page-routes.ts'
 import { isHubFault, MalformedRequests, problemOf } from './problem.ts'
 import { PublicationIntake, PublishedEntries } from './published-entries.ts'
 import { type RouteResponse, sendResponse } from './response.ts'
@@ -173,7 +175,13 @@ function routesOf(hub: HubContext, options: HttpHandlerOptions): Route[] {
   const entries = new EntryRoutes(hub)
   const streams = new EventStreams(hub)
   const health = new HealthRoutes(hub, () => options.metrics().sessions)
+  const pages = new PageRoutes(hub)
   return [
+    { path: '/', GET: () => pages.home() },
+    { path: '/page.css', GET: () => styleSheet() },
+    { path: '/page.js', GET: () => script() },
+    { path: '/view/{frontier}', GET: request => pages.frontier(request) },
+    { path: '/view/{frontier}/{finding}', GET: request => pages.finding(request) },
     { path: '/healthz', open: true, GET: () => health.health() },
     { path: '/readyz', open: true, GET: () => health.ready() },
     { path: '/metrics', open: true, GET: () => metrics(hub, { ...options.metrics(), streams: streams.count }) },
