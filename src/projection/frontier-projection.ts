@@ -108,6 +108,8 @@ export class FrontierProjection {
   readonly #mutex = new Mutex()
   readonly #progress = new Emitter<ReplayProgress>()
   readonly #reads = new Emitter()
+  /** Those that need it in memory. */
+  readonly #holders = new Set<object>()
 
   /**
    * Returns the projection of a frontier. There is one in each replica, made on first use.
@@ -146,9 +148,23 @@ export class FrontierProjection {
   }
 
   /**
-   * Releases the memory; the next call computes the view again. An update that runs ends first.
+   * Keeps it in memory until the returned function is called, which may be done twice.
+   * @returns a function that ends this
+   */
+  hold(): () => void {
+    const holder = {}
+    this.#holders.add(holder)
+    return () => {
+      if (this.#holders.delete(holder)) this.#reads.emit()
+    }
+  }
+
+  /**
+   * Releases the memory unless somebody holds it; the next call computes the view again. An update
+   * that runs ends first.
    */
   release(): void {
+    if (this.#holders.size > 0) return
     this.#mutex.run(async () => this.#unload()).catch(() => {})
   }
 

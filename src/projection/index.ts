@@ -30,6 +30,7 @@ export {
   splitFrontier,
   splitRepository,
 } from './files/split.ts'
+export { type FrontierState, FrontierView, type ViewedFinding } from './frontier-view.ts'
 export type { Resolve } from './http-get.ts'
 export {
   Publisher,
