@@ -7,6 +7,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sha256, toHex, utf8 } from '../src/base/bytes.ts'
 import * as cliLimits from '../src/base/cli-limits.ts'
+import * as clientLimits from '../src/base/client-limits.ts'
 import { CODES, isErrorCode } from '../src/base/errors.ts'
 import * as otherLimits from '../src/base/limits.ts'
 import * as pageLimits from '../src/base/page-limits.ts'
@@ -120,7 +121,7 @@ test('every code is used somewhere', () => {
   none(Object.keys(CODES).filter(name => !code.some(source => source.code.includes(`'${name}'`))))
 })
 
-const limits = { ...otherLimits, ...cliLimits, ...pageLimits }
+const limits = { ...otherLimits, ...cliLimits, ...clientLimits, ...pageLimits }
 
 /** `group.name` → value for all numbers that limits.ts exports; those outside of a group stand under their own name. */
 function numbersInCode(): Map<string, number> {

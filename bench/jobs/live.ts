@@ -22,7 +22,6 @@ const lagMsMax = 1_000
 /** The writer may be slower than requested by this factor. */
 const writerSlack = 1.05
 const patienceMs = 120_000
-/** The hub accepts four concurrent handshakes of unregistered peers from one address. */
 const abreast = 2
 const catchingUp = { subscribers: 100, events: 10_000 }
 const stormSubscribers = 500

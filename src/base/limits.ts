@@ -116,16 +116,12 @@ export const SOCKET_LIMITS = {
   inputsPerTurn: 4,
   /** ms: for the peer to answer a WebSocket close → the socket is destroyed. */
   closeMsMax: 5_000,
-  /** Count: connections to a hub → HTTP status 503, or the TCP connection is dropped. */
+  /** Count: connections to a hub → the oldest one of a stranger is closed (protocol/clients.md). */
   connectionsMax: 1_200,
-  /** Count: the same where the process may open few files → HTTP status 503, as above. */
+  /** Count: the same where the process may open few files → as above. */
   connectionsMin: 8,
   /** Count: open files that a hub leaves to its store and itself → connectionsMax is reduced. */
   reservedFiles: 64,
-  /** Count: connections to a hub before the client proof → HTTP status 503. */
-  unprovenMax: 64,
-  /** Count: the same, per client address → HTTP status 503. */
-  unprovenPerAddressMax: 4,
   /** Bytes: header of an HTTP request → HTTP status 431. */
   headerBytesMax: 8 * KIB,
   /** ms: until the header of a request is complete → HTTP status 408. */

@@ -17,7 +17,6 @@ const DELAY_WINDOW_MS = 60_000
 export class HubCounters {
   /** HTTP responses by the first digit of their status. */
   readonly responses = new Map<string, number>([1, 2, 3, 4, 5].map(digit => [`${digit}xx`, 0]))
-  connections = 0
   admitted = 0
   known = 0
   held = 0

@@ -11,6 +11,7 @@ import { OwnershipStore } from '../projection/ownership-store.ts'
 import { contextOf, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import type { BrowserGuard } from './browser-guard.ts'
+import type { ClientAddress } from './clients/client-address.ts'
 import { ConcurrencyLimit } from './clients/concurrency-limit.ts'
 import { HubCounters } from './counters.ts'
 import { EventCursors } from './event-cursor.ts'
@@ -38,6 +39,9 @@ const PREFLIGHT = { 'access-control-allow-headers': 'If-None-Match, Last-Event-I
 
 /** The concurrency slot of a request, once it has one. */
 interface Slot {
+  readonly client: ClientAddress
+  /** Ends the request at once. */
+  readonly end: () => void
   release?: (() => void) | undefined
 }
 
@@ -55,7 +59,7 @@ export interface HttpHandlerOptions {
  *
  * @example
  * const handler = new HttpHandler(replica, options)
- * server.on('request', (message, target) => handler.serve(message, target))
+ * server.on('request', (message, target) => handler.serve(message, target, client))
  */
 export class HttpHandler {
   readonly counters = new HubCounters()
@@ -97,8 +101,9 @@ export class HttpHandler {
     this.counters.close()
   }
 
-  async serve(message: IncomingMessage, target: ServerResponse): Promise<void> {
-    const slot: Slot = {}
+  /** Responds to a request of this client. */
+  async serve(message: IncomingMessage, target: ServerResponse, client: ClientAddress): Promise<void> {
+    const slot: Slot = { client, end: () => target.destroy() }
     target.on('error', () => target.destroy())
     try {
       const response = await this.#respond(message, slot)
@@ -144,12 +149,12 @@ export class HttpHandler {
       if (handler === undefined) return notAllowed(match)
       if (!this.#openRead && open === undefined)
         throw new ReplicaError('ERR_SYNC_FORBIDDEN', 'only registered keys may read frontiers of this hub: use sync')
-      const address = message.socket.remoteAddress ?? 'unknown'
+      const { group } = slot.client
       if (open === undefined) {
-        slot.release = this.#limit.acquire(address)
+        slot.release = this.#limit.acquire(group, slot.end)
         if (slot.release === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'too many concurrent requests')
       }
-      const request: RequestContext = { params: match.params, query, message, address }
+      const request: RequestContext = { params: match.params, query, message, group }
       return withHeaders(await handler(request), headers)
     } catch (error) {
       if (isHubFault(error)) this.#alarm(error)

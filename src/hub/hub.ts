@@ -5,10 +5,10 @@
 import { randomBytes } from 'node:crypto'
 import * as http from 'node:http'
 import * as https from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { checkPeerUrl } from '../admission/peer.ts'
-import { ReplicaError } from '../base/errors.ts'
+import { hasCode, ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS } from '../base/limits.ts'
 import { recordOpenedConflicts, velaMergeObserver } from '../projection/vela-merge-observer.ts'
 import { InboundSessions } from '../replica/links/inbound-sessions.ts'
@@ -17,21 +17,24 @@ import { openParts } from '../replica/open-replica.ts'
 import { contextOf, newReplica, type OpenOptions, type Replica } from '../replica/replica.ts'
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { replicaPort } from '../replica/sync/sync-server.ts'
-import type { SessionConfig } from '../sync/connection.ts'
+import type { PeerIdentity, SessionConfig } from '../sync/connection.ts'
 import { EventLoopBudget } from '../transport/scheduler.ts'
 import { type ReplicaPort, Session } from '../transport/session.ts'
 import { SocketServer, type WebSocketConnection } from '../transport/websocket-link.ts'
 import { BrowserGuard } from './browser-guard.ts'
+import { ClientConnections } from './clients/client-connections.ts'
+import type { Place } from './clients/client-places.ts'
 import { connectionPlaces } from './clients/connection-places.ts'
 import { HttpHandler } from './http-handler.ts'
 import { checkTlsPair, type TlsPair } from './tls-pair.ts'
 
 export type { TlsPair } from './tls-pair.ts'
 
-const { unprovenMax, unprovenPerAddressMax, headerBytesMax, headerMsMax } = SOCKET_LIMITS
-const { bodyMsMax } = SOCKET_LIMITS
+const { headerBytesMax, headerMsMax, bodyMsMax } = SOCKET_LIMITS
 const DRAIN_MS = 10_000
 const TIMEOUT_CHECK_MS = 1_000
+/** Closed connections that the system still counts while it accepts new ones. */
+const CLOSING_CONNECTIONS = 32
 
 /** Options of `Hub.listen`, with those of the replica that it opens. */
 export interface HubOptions extends OpenOptions {
@@ -71,6 +74,11 @@ export interface HubOptions extends OpenOptions {
    * can always open files. Default: no such limit.
    */
   readonly openFilesMax?: number
+  /**
+   * Proxies that name their clients in `Forwarded` or `X-Forwarded-For`: addresses and networks as
+   * `10.0.0.0/8`. Limits per address then count these clients.
+   */
+  readonly trustedProxies?: readonly string[]
 }
 
 /**
@@ -93,13 +101,9 @@ export class Hub {
   readonly #http: HttpHandler
   readonly #guard: BrowserGuard
   readonly #port: ReplicaPort
-  /** Connections that it accepts. */
-  readonly #places: number
-  /** Handshakes without a proven key, by client address. */
-  readonly #unproven = new Map<string, number>()
+  readonly #connections: ClientConnections
   /** The last response of each connection. */
   readonly #responses = new WeakMap<Duplex, http.ServerResponse>()
-  #unprovenCount = 0
   #draining = false
   readonly #outbound: OutboundLinks
   readonly #inbound: InboundSessions
@@ -117,7 +121,20 @@ export class Hub {
       openRead,
       baseUrl: () => webAddress(this.url),
       guard: this.#guard,
-      metrics: () => ({ sessions: this.sessions, links: this.links, residentBytes: options.residentBytes?.() }),
+      metrics: () => ({
+        sessions: this.sessions,
+        links: this.links,
+        connections: this.#connections.count,
+        evicted: this.#connections.evicted,
+        residentBytes: options.residentBytes?.(),
+      }),
+    })
+    const places = connectionPlaces(options.openFilesMax)
+    this.#connections = new ClientConnections({
+      max: places,
+      trustedProxies: options.trustedProxies ?? [],
+      isRegistered: peer => isRegisteredAnywhere(context, peer),
+      onPressure: (message, facts) => context.emit({ kind: 'alarm', message, facts }),
     })
     this.#port = this.#http.counters.counting(replicaPort(context, { openRead }))
     this.#outbound = new OutboundLinks({ context, port: this.#port, network: context.network })
@@ -130,12 +147,12 @@ export class Hub {
     }
     this.#server =
       options.tls === undefined ? http.createServer(limits) : https.createServer({ ...limits, ...options.tls })
-    this.#places = connectionPlaces(options.openFilesMax)
-    this.#server.maxConnections = this.#places
-    this.#server.on('connection', socket => this.#onConnection(socket))
+    this.#server.maxConnections = places + CLOSING_CONNECTIONS
+    this.#server.on('connection', socket => this.#connections.opened(socket))
+    this.#server.on('secureConnection', socket => this.#connections.secured(socket))
     this.#server.on('request', (request, response) => {
       this.#responses.set(request.socket, response)
-      this.#http.serve(request, response)
+      this.#http.serve(request, response, this.#connections.requested(request, response))
     })
     this.#server.on('clientError', (error, socket) =>
       this.#http.respondMalformed(error, socket, this.#responses.get(socket)),
@@ -222,6 +239,7 @@ export class Hub {
 
   async #stop(): Promise<void> {
     this.#draining = true
+    this.#connections.stop()
     this.#http.stop()
     if (this.#server.listening) this.#server.close()
     const sessions = [...this.#sessions]
@@ -250,39 +268,19 @@ export class Hub {
     }
   }
 
-  #onConnection(socket: Socket): void {
-    this.#http.counters.connections += 1
-    socket.once('close', () => {
-      this.#http.counters.connections -= 1
-    })
-  }
-
   #onUpgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): void {
-    const address = request.socket.remoteAddress ?? 'unknown'
-    const ofAddress = this.#unproven.get(address) ?? 0
-    const isFull = this.#unprovenCount >= unprovenMax || ofAddress >= unprovenPerAddressMax
-    if (this.#draining || isFull || this.#sessions.size >= this.#places)
-      return refuse(socket, '503 Service Unavailable')
+    if (this.#draining) return refuse(socket, '503 Service Unavailable')
     const fault = this.#guard.hostFault(request)
     if (fault === 'several hosts' || !SocketServer.wants(request)) return refuse(socket, '400 Bad Request')
     if (fault !== undefined) return refuse(socket, '421 Misdirected Request')
     if (!this.#guard.mayAct(request)) return refuse(socket, '403 Forbidden')
-    this.#unproven.set(address, ofAddress + 1)
-    this.#unprovenCount += 1
-    let isCounted = true
-    const uncount = (): void => {
-      if (!isCounted) return
-      isCounted = false
-      this.#unprovenCount -= 1
-      const left = (this.#unproven.get(address) ?? 1) - 1
-      if (left === 0) this.#unproven.delete(address)
-      else this.#unproven.set(address, left)
-    }
-    socket.once('close', uncount)
-    this.#sockets.accept(request, socket, head).then(accepted => this.#serve(accepted, uncount))
+    const { client, place } = this.#connections.upgraded(request) ?? {}
+    if (client === undefined || place === undefined) return void socket.destroy()
+    const { address } = client
+    this.#sockets.accept(request, { socket, head, address }).then(accepted => this.#serve(accepted, place))
   }
 
-  #serve(accepted: WebSocketConnection, onProven: () => void): void {
+  #serve(accepted: WebSocketConnection, place: Place): void {
     const inbound = this.#inbound.add()
     const session = new Session(accepted.link, this.#config(accepted), this.#port, {
       scheduling: this.#context.scheduling,
@@ -300,11 +298,12 @@ export class Hub {
       },
     })
     this.#sessions.add(session)
-    session.ready.then(onProven, onProven)
+    this.#connections.began(place, session)
     session.done
       .then(() => inbound.left())
       .catch((error: Error) => {
         inbound.left(error instanceof ReplicaError ? error : undefined)
+        if (hasCode(error, 'ERR_SYNC_BUSY')) return // closed to make room, which has an alarm of its own
         const code = error instanceof ReplicaError ? error.code : 'ERR_INTERNAL'
         this.#context.emit({ kind: 'alarm', message: error.message, facts: { code, remote: accepted.link.remote } })
       })
@@ -323,6 +322,12 @@ export class Hub {
       ...(accepted.binding === undefined ? {} : { binding: accepted.binding }),
     }
   }
+}
+
+/** Returns whether a key is registered in some frontier. */
+function isRegisteredAnywhere({ frontiers }: ReplicaContext, { key }: PeerIdentity): boolean {
+  for (const { registry } of frontiers.values()) if (registry.verdict(key) === 'registered') return true
+  return false
 }
 
 /** Returns the HTTP address of a hub, without a slash at the end. */

@@ -143,6 +143,11 @@ export class ResponseWriter {
     return isWoken
   }
 
+  /** Disconnects the reader. */
+  destroy(): void {
+    this.#target.destroy()
+  }
+
   wake(): void {
     this.#isWoken = true
     this.#notify()

@@ -14,8 +14,8 @@ export interface RequestContext {
   readonly params: readonly string[]
   readonly query: ReadonlyMap<string, string>
   readonly message: IncomingMessage
-  /** Remote address of the socket. */
-  readonly address: string
+  /** The address under which the client counts; undefined: no limit per address. */
+  readonly group: string | undefined
 }
 
 export type Handler = (request: RequestContext) => RouteResponse | Promise<RouteResponse>

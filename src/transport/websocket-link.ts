@@ -127,11 +127,16 @@ export class SocketServer {
     this.#links = links
   }
 
-  /** Accepts an upgrade request for our subprotocol. The socket must have no other listener. */
-  accept(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<WebSocketConnection> {
+  /**
+   * Accepts an upgrade request for our subprotocol. The socket must have no other listener.
+   * `address`: that of the client, which a proxy may have named.
+   */
+  accept(
+    request: IncomingMessage,
+    { socket, head, address }: { socket: Duplex; head: Buffer; address: string },
+  ): Promise<WebSocketConnection> {
     return new Promise(resolve => {
       this.#server.handleUpgrade(request, socket, head, ws => {
-        const address = request.socket.remoteAddress ?? 'unknown'
         const link = new WebSocketLink(ws, address, { role: 'hub', links: this.#links })
         link.listenTo(socket)
         resolve({

@@ -14,7 +14,7 @@ export class Loopback {
   static async listen(): Promise<Loopback> {
     const loopback = new Loopback()
     loopback.#server.on('upgrade', async (request, socket, head) => {
-      loopback.#arrived.push(await loopback.#sockets.accept(request, socket, head))
+      loopback.#arrived.push(await loopback.#sockets.accept(request, { socket, head, address: '127.0.0.1' }))
       loopback.#wake()
     })
     loopback.#server.listen(0, '127.0.0.1')

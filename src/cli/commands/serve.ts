@@ -48,6 +48,12 @@ const serve: Command = {
       repeated: true,
       help: 'let web pages of this origin do what programs may; can be repeated',
     },
+    {
+      name: 'trusted-proxy',
+      value: 'cidr',
+      repeated: true,
+      help: 'read client addresses from headers of this proxy; can be repeated',
+    },
     { name: 'tls-cert', value: 'file', help: 'PEM certificate: listen for wss://' },
     { name: 'tls-key', value: 'file', help: 'PEM key of the certificate' },
   ],
@@ -166,6 +172,7 @@ interface HubListenOptions {
   readonly store?: string
   readonly allowHosts: readonly string[]
   readonly allowOrigins: readonly string[]
+  readonly trustedProxies: readonly string[]
   tls?: TlsPair | undefined
 }
 
@@ -181,6 +188,7 @@ async function hubOptions(cwd: string, args: Args): Promise<HubListenOptions> {
     ...(store === undefined ? {} : { store }),
     allowHosts: args.all('allow-host'),
     allowOrigins: args.all('allow-origin'),
+    trustedProxies: args.all('trusted-proxy'),
     tls: await readTls(cwd, args),
   }
 }

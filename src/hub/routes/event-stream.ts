@@ -49,14 +49,16 @@ export class EventStreams {
    * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_HTTP_REQUEST for an unknown cursor,
    * ERR_HTTP_BUSY
    */
-  async stream({ params, query, message, address }: RequestContext): Promise<RouteResponse> {
+  async stream({ params, query, message, group }: RequestContext): Promise<RouteResponse> {
     const frontier = this.#hub.context.frontier(params[0]!)
     const lastId = message.headers['last-event-id']
     const from = await seqAfter(frontier.log, typeof lastId === 'string' && lastId !== '' ? lastId : query.get('since'))
     const filter = readFilter(query)
-    const release = this.#limit.acquire(address)
+    let reader: ResponseWriter | undefined
+    const release = this.#limit.acquire(group, () => reader?.destroy())
     if (release === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'too many streams are open')
     const body = async (writer: ResponseWriter): Promise<void> => {
+      reader = writer
       try {
         await this.#run(frontier, { from, filter }, writer)
       } finally {

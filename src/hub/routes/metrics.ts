@@ -21,6 +21,9 @@ export interface HubMetrics {
   /** Inbound sessions, and outbound links to followed peers. */
   readonly sessions: number
   readonly links: number
+  /** Connections of any kind, and those that were closed to make room. */
+  readonly connections: number
+  readonly evicted: number
   /** Memory of the process in bytes; undefined if unknown. */
   readonly residentBytes: number | undefined
 }
@@ -47,7 +50,7 @@ function print({ name, type, help, value }: Metric): string {
 
 function hubMetrics(
   { counters }: HubContext,
-  { sessions, links, streams, residentBytes }: HubMetrics & { streams: number },
+  { sessions, links, streams, connections, evicted, residentBytes }: HubMetrics & { streams: number },
 ): Metric[] {
   const { p50, p99, max } = counters.delay()
   const delays = [
@@ -63,7 +66,8 @@ function hubMetrics(
     { name: 'uptime_seconds', type: 'gauge', help: 'Since the hub listens.', value: counters.uptimeSeconds },
     { name: 'resident_bytes', type: 'gauge', help: 'Memory of the process.', value: resident },
     { name: 'event_loop_delay_seconds', type: 'gauge', help: 'How late timers were, lately.', value: delays },
-    { name: 'connections', type: 'gauge', help: 'Connections open, of any kind.', value: counters.connections },
+    { name: 'connections', type: 'gauge', help: 'Connections open, of any kind.', value: connections },
+    { name: 'connections_closed_total', type: 'counter', help: 'Closed to make room.', value: evicted },
     { name: 'sessions', type: 'gauge', help: 'Sync sessions open.', value: sessions },
     { name: 'links', type: 'gauge', help: 'Links to peers that are followed.', value: links },
     { name: 'streams', type: 'gauge', help: 'Streams of events open.', value: streams },

@@ -72,9 +72,9 @@ export class EntryRoutes {
   }
 
   /** Accepts a publication. */
-  async publish({ message, address }: RequestContext): Promise<RouteResponse> {
+  async publish({ message, group }: RequestContext): Promise<RouteResponse> {
     checkJsonBody(message)
-    const release = this.#limit.acquire(address)
+    const release = this.#limit.acquire(group)
     if (release === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'too many concurrent publications: try again')
     try {
       return await this.#publish(await readBody(message, publishBytesMax))

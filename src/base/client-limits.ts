@@ -1,0 +1,32 @@
+// Limits on what the clients of a hub may take. The rules of limits.ts hold here too. Spec:
+// protocol/limits.md.
+
+/** Connections and sessions of clients, by address. Spec: protocol/clients.md. */
+export const CLIENT_LIMITS = {
+  /** Count: connections of one client address without a registered key → its oldest is closed. */
+  placesPerAddressMax: 64,
+  /**
+   * Count: connections before the client proof → the oldest of the address with the most places is
+   * closed.
+   */
+  unprovenMax: 512,
+  /** Count: the same, per client address → its oldest is closed. */
+  unprovenPerAddressMax: 16,
+  /** Count: sessions of unregistered keys from one client address → its oldest is closed. */
+  strangersPerAddressMax: 32,
+  /**
+   * Count: one of this many connections is kept for registered keys → the oldest other one is
+   * closed.
+   */
+  reservedPart: 8,
+  /** ms: session of an unregistered key without a frame of the protocol → closed with 1001. */
+  strangerIdleMsMax: 600_000,
+  /** ms: session of an unregistered key → closed with 1001. */
+  strangerMsMax: 3_600_000,
+  /** ms: interval at which such sessions are examined → no error: fixed interval. */
+  strangerCheckMs: 10_000,
+  /** Count: addresses read from one forwarding header → the others are not read. */
+  forwardedHopsMax: 32,
+  /** ms: interval between two alarms about closed connections → no error: they are counted. */
+  evictionAlarmMs: 60_000,
+} as const

@@ -1,0 +1,204 @@
+// Who a client is, also behind a proxy, and whose connection makes room for whose. Spec: protocol/clients.md.
+
+import { once } from 'node:events'
+import * as net from 'node:net'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { toHex } from '../../src/base/bytes.ts'
+import { CLIENT_LIMITS } from '../../src/base/client-limits.ts'
+import { ClientAddresses, groupOf } from '../../src/hub/clients/client-address.ts'
+import { ClientPlaces, type Eviction, isOverdue, type Place } from '../../src/hub/clients/client-places.ts'
+import { ConcurrencyLimit } from '../../src/hub/clients/concurrency-limit.ts'
+import { keyOf } from '../sync/local.ts'
+import { RawClient } from '../sync/raw-client.ts'
+import { request, serve } from './site.ts'
+
+const test = suite('hub/clients')
+const { placesPerAddressMax, unprovenPerAddressMax, strangersPerAddressMax, strangerIdleMsMax, strangerMsMax } =
+  CLIENT_LIMITS
+
+type Headers = Record<string, string>
+
+function groupFrom(remoteAddress: string, headers: Headers = {}): string | undefined {
+  const addresses = new ClientAddresses(['10.0.0.0/8', 'fd00::/8', '127.0.0.1'])
+  return addresses.of({ socket: { remoteAddress } as net.Socket, headers }).group
+}
+
+test('Q1: an IPv6 client counts by its first 64 bits, an IPv4 client by its address', () => {
+  assert.is(groupOf('192.0.2.1'), '192.0.2.1')
+  assert.is(groupFrom('::ffff:192.0.2.1'), '192.0.2.1')
+  assert.is(groupFrom('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64')
+  assert.is(groupFrom('2001:DB8:1:2::6'), '2001:db8:1:2::/64')
+  assert.is(groupFrom('2001:db8::1'), '2001:db8:0:0::/64')
+  assert.is(groupFrom('fe80::1%eth0'), 'fe80:0:0:0::/64')
+  assert.is(groupFrom('::1'), '0:0:0:0::/64')
+})
+
+test('Q2: only a trusted proxy names clients, and the right-most one that is not trusted counts', () => {
+  const listed = { 'x-forwarded-for': '203.0.113.9, 198.51.100.7' }
+  assert.is(groupFrom('192.0.2.1', listed), '192.0.2.1')
+  assert.is(groupFrom('10.1.1.1', listed), '198.51.100.7')
+  assert.is(groupFrom('::ffff:127.0.0.1', listed), '198.51.100.7')
+  assert.is(groupFrom('10.1.1.1', { 'x-forwarded-for': '198.51.100.7, 10.2.2.2,fd00::1' }), '198.51.100.7')
+  assert.is(groupFrom('10.1.1.1', { 'x-forwarded-for': '10.3.3.3, 10.2.2.2' }), '10.3.3.3')
+  assert.is(groupFrom('fd00::1', { 'x-forwarded-for': '198.51.100.7:4711' }), '198.51.100.7')
+  const forwarded = 'for=203.0.113.9;proto=https, FOR="[2001:db8:7::1]:4711";by=10.0.0.1'
+  assert.is(groupFrom('10.1.1.1', { forwarded }), '2001:db8:7:0::/64')
+  const long = { 'x-forwarded-for': `198.51.100.7${', 10.0.0.1'.repeat(CLIENT_LIMITS.forwardedHopsMax)}` }
+  assert.is(groupFrom('10.1.1.1', long), '10.0.0.1')
+})
+
+test('Q3: a client cannot choose its address with a header that the proxy does not write', () => {
+  const unclear = 'through 10.1.1.1'
+  assert.is(groupFrom('10.1.1.1', { 'x-forwarded-for': '198.51.100.7', forwarded: 'for=203.0.113.9' }), unclear)
+  assert.is(groupFrom('10.1.1.1', { 'x-forwarded-for': '198.51.100.7', forwarded: 'for=198.51.100.7' }), '198.51.100.7')
+  for (const named of ['unknown', '_hidden', '198.51.100.7, ', '1.2.3', '198.51.100.7, [::1', ', '])
+    assert.is(groupFrom('10.1.1.1', { 'x-forwarded-for': named }), unclear, named)
+  assert.is(groupFrom('10.1.1.1', { forwarded: 'proto=https' }), unclear)
+  assert.is(groupFrom('10.1.1.1', { forwarded: '', 'x-forwarded-for': '' }), unclear)
+  assert.is(groupFrom('10.1.1.1'), undefined)
+})
+
+test('a trusted proxy is an address or a network', () => {
+  for (const network of ['', 'proxy', '10.0.0.0/33', '10.0.0.0/', 'fd00::/129', '10.0.0/8', '10.0.0.1/-1', '*'])
+    assert.throws(() => new ClientAddresses([network]), /trusted proxy/, network)
+})
+
+/** Places that only count. `open` lists what is not closed. */
+function countingPlaces(max: number) {
+  const evicted: Eviction[] = []
+  const open = new Set<Place>()
+  const places = new ClientPlaces({ max, onEvict: eviction => evicted.push(eviction) })
+  const enter = (group: string | undefined, kind: Place['kind'] = 'idle'): Place | undefined => {
+    const place = places.enter(group, () => open.delete(place!))
+    if (place === undefined) return undefined
+    open.add(place)
+    places.change(place, kind)
+    return place
+  }
+  const of = (group: string, kind?: Place['kind']): number =>
+    [...open].filter(place => place.group === group && (kind === undefined || place.kind === kind)).length
+  return { places, enter, evicted, open, of }
+}
+
+test('Q5: one address has a bounded number of places, of unproven ones and of sessions', () => {
+  const { enter, of } = countingPlaces(1200)
+  for (let i = 0; i < 500; i += 1) enter('a')
+  assert.is(of('a'), placesPerAddressMax)
+  for (let i = 0; i < 100; i += 1) enter('a', 'unproven')
+  assert.is(of('a', 'unproven'), unprovenPerAddressMax)
+  for (let i = 0; i < 100; i += 1) enter('a', 'stranger')
+  assert.is(of('a', 'stranger'), strangersPerAddressMax)
+  for (let i = 0; i < 100; i += 1) enter('a', 'registered')
+  assert.is(of('a', 'registered'), 100)
+  assert.ok(of('a') - 100 <= placesPerAddressMax)
+})
+
+test('Q5: registered keys get a place whatever strangers do, and strangers get none of theirs', () => {
+  const { enter, places, open } = countingPlaces(80)
+  for (let i = 0; i < 500; i += 1) enter(`address ${i}`, (['idle', 'unproven', 'stranger', 'busy'] as const)[i % 4])
+  assert.is(open.size, 70)
+  for (let i = 0; i < 80; i += 1) assert.ok(enter(`peer ${i}`, 'registered'))
+  assert.is(places.count('registered'), 80)
+  assert.is(open.size, 80)
+  assert.is(enter('late'), undefined)
+})
+
+test('Q6: the least useful connection of the address with the most places makes room', () => {
+  const { enter, open, evicted } = countingPlaces(16)
+  const honest = enter('honest')
+  const session = enter('honest 2', 'stranger')
+  const many = Array.from({ length: 12 }, () => enter('many'))
+  assert.ok(enter('newcomer'))
+  assert.equal(
+    evicted.map(({ group }) => group),
+    ['many'],
+  )
+  assert.not.ok(open.has(many[0]!))
+  for (let i = 0; i < 20; i += 1) enter('many')
+  assert.ok(open.has(session!), 'a session goes after idle connections')
+  assert.ok(open.has(honest!), 'an address with one place goes last')
+})
+
+test('Q6: a closed connection leaves once', () => {
+  const { places, enter } = countingPlaces(16)
+  const place = enter('a')!
+  assert.ok(places.leave(place))
+  assert.not.ok(places.leave(place))
+  places.change(place, 'busy')
+  assert.is(places.count('busy'), 0)
+})
+
+test('Q7: the session of a stranger has an idle and a total bound', () => {
+  assert.not.ok(isOverdue({ openedAt: 0, activeAt: 0 }, strangerIdleMsMax))
+  assert.ok(isOverdue({ openedAt: 0, activeAt: 0 }, strangerIdleMsMax + 1))
+  assert.not.ok(isOverdue({ openedAt: 0, activeAt: strangerMsMax }, strangerMsMax))
+  assert.ok(isOverdue({ openedAt: 0, activeAt: strangerMsMax }, strangerMsMax + 1))
+})
+
+test('Q8: a full limit ends the oldest request of the address with the most', () => {
+  const limit = new ConcurrencyLimit({ max: 4, perAddressMax: 3 })
+  const ended: string[] = []
+  const release = [1, 2, 3].map(n => limit.acquire('a', () => ended.push(`a${n}`)))
+  assert.is(limit.acquire('a'), undefined)
+  assert.ok(limit.acquire('b', () => ended.push('b')))
+  assert.ok(limit.acquire('c', () => ended.push('c')))
+  assert.equal(ended, ['a1'])
+  release[0]!()
+  assert.is(limit.inUse, 4)
+  assert.is(limit.acquire('b'), undefined, 'both would have two then')
+  assert.ok(limit.acquire(undefined, () => {}) === undefined || ended.length === 2)
+})
+
+test('behind a trusted proxy one client’s unproven connections are its own', async () => {
+  await using site = await serve({ trustedProxies: ['127.0.0.1'] })
+  const port = Number(new URL(site.base).port)
+  const upgrade = request(
+    'GET / HTTP/1.1',
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+    'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Protocol: replica.sync.v1',
+    'X-Forwarded-For: 203.0.113.9',
+  ).replace('Connection: close\r\n', '')
+  const sockets: net.Socket[] = []
+  let closed = 0
+  for (let i = 0; i < unprovenPerAddressMax + 4; i += 1) {
+    const socket = net.connect(port, '127.0.0.1').on('close', () => {
+      closed += 1
+    })
+    socket.on('error', () => {})
+    socket.write(upgrade)
+    await once(socket, 'data')
+    sockets.push(socket)
+  }
+  const honest = await RawClient.ready(site.hub.url, keyOf('honest'))
+  while (closed < 4) await once(sockets[closed]!, 'close')
+  assert.is(closed, 4)
+  honest.close()
+  for (const socket of sockets) socket.destroy()
+})
+
+test('a session of a registered key is kept when its address has too many places', async () => {
+  await using site = await serve()
+  const key = keyOf('peer')
+  await site.hub.replica
+    .registry(site.frontier)
+    .add({ id: 'hub:peer', url: 'ws://127.0.0.1:9', publicKey: toHex(key.publicKeyBytes) })
+  const peer = await RawClient.ready(site.hub.url, key)
+  const strangers = []
+  for (let i = 0; i < strangersPerAddressMax + 2; i += 1)
+    strangers.push(await RawClient.ready(site.hub.url, keyOf(`stranger ${i}`)))
+  const ends = await Promise.all([strangers[0]!.closed, strangers[1]!.closed])
+  assert.equal(
+    ends.map(({ error }) => error),
+    ['ERR_SYNC_BUSY', 'ERR_SYNC_BUSY'],
+  )
+  peer.send({ t: 'list' })
+  await peer.next('frontiers')
+  assert.match(await (await site.get('/metrics')).text(), /^replica_connections_closed_total 2$/m)
+  for (const client of [peer, ...strangers]) client.terminate()
+})
+
+test.run()
