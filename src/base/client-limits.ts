@@ -29,4 +29,6 @@ export const CLIENT_LIMITS = {
   forwardedHopsMax: 32,
   /** ms: interval between two alarms about closed connections → no error: they are counted. */
   evictionAlarmMs: 60_000,
+  /** Count: connections to the listener for health → the TCP connection is dropped. */
+  healthConnectionsMax: 64,
 } as const

@@ -25,9 +25,11 @@ import { BrowserGuard } from './browser-guard.ts'
 import { ClientConnections } from './clients/client-connections.ts'
 import type { Place } from './clients/client-places.ts'
 import { connectionPlaces } from './clients/connection-places.ts'
+import { type HealthAddress, HealthListener } from './health-listener.ts'
 import { HttpHandler } from './http-handler.ts'
 import { checkTlsPair, type TlsPair } from './tls-pair.ts'
 
+export type { HealthAddress } from './health-listener.ts'
 export type { TlsPair } from './tls-pair.ts'
 
 const { headerBytesMax, headerMsMax, bodyMsMax } = SOCKET_LIMITS
@@ -79,6 +81,8 @@ export interface HubOptions extends OpenOptions {
    * `10.0.0.0/8`. Limits per address then count these clients.
    */
   readonly trustedProxies?: readonly string[]
+  /** A second address for health checks of this machine: a Unix socket or a loopback port. */
+  readonly health?: HealthAddress
 }
 
 /**
@@ -107,6 +111,7 @@ export class Hub {
   #draining = false
   readonly #outbound: OutboundLinks
   readonly #inbound: InboundSessions
+  #health: HealthListener | undefined
   #stopped: Promise<void> | undefined
 
   private constructor(replica: Replica, options: HubOptions) {
@@ -173,6 +178,7 @@ export class Hub {
     const hub = new Hub(replica, options)
     try {
       await hub.#bind(options)
+      if (options.health !== undefined) hub.#health = await HealthListener.listen(options.health, hub.#http)
       await hub.#context.load()
       hub.#outbound.start()
       recordOpenedConflicts(hub.#context)
@@ -191,6 +197,11 @@ export class Hub {
   /** The port on which it listens. */
   get port(): number {
     return (this.#server.address() as AddressInfo | null)?.port ?? 0
+  }
+
+  /** `http://…` or `unix:…` of the listener for health; undefined without one. */
+  get healthUrl(): string | undefined {
+    return this.#health?.url
   }
 
   /** Inbound sessions that are open. */
@@ -248,6 +259,7 @@ export class Hub {
     await Promise.race([Promise.allSettled(drained), after(DRAIN_MS)])
     this.#server.closeAllConnections()
     await this.#sockets.close()
+    await this.#health?.close()
     await this.replica.close()
   }
 

@@ -1,5 +1,8 @@
 // A hub whose store refuses writes: readiness, metrics, status and an alarm tell the same, whatever call failed.
 
+import { spawnSync } from 'node:child_process'
+import * as fs from 'node:fs'
+import * as http from 'node:http'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { ReplicaEvent } from '../../src/replica/open-replica.ts'
@@ -34,6 +37,60 @@ test('after a failed append of the operator, the hub is not ready and says why',
   const alarms = events.filter(({ kind }) => kind === 'alarm')
   assert.is(alarms.length, 1, 'one alarm, at the first refusal')
   assert.match(alarms[0]!.message, /^the store refuses writes: .*EDQUOT.*; raise the user's quota/)
+})
+
+/** Asks a listener for health. */
+function ask(options: http.RequestOptions): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const question = http.request({ host: 'localhost', agent: false, ...options }, response => {
+      let body = ''
+      response.on('data', text => {
+        body += text
+      })
+      response.on('end', () => resolve({ status: response.statusCode!, body }))
+    })
+    question.on('error', reject).end()
+  })
+}
+
+test('Q9: health checks have a socket of their own, and nothing else is served there', async () => {
+  await using folder = await StoreFolder.make()
+  const socketPath = `${folder.path}.sock`
+  const site = await serve({ health: { path: socketPath } })
+  assert.is(site.hub.healthUrl, `unix:${socketPath}`)
+  for (const path of ['/healthz', '/readyz', '/metrics?x'])
+    assert.is((await ask({ socketPath, path })).status, 200, path)
+  assert.match((await ask({ socketPath, path: '/metrics' })).body, /^replica_store_writable 1$/m)
+  for (const path of ['/', '/entries', `/entries/${site.frontier}`, '/healthz/', '/.well-known/vela'])
+    assert.is((await ask({ socketPath, path })).status, 404, path)
+  assert.is((await ask({ socketPath, path: '/healthz', headers: { host: 'rebound.example' } })).status, 404)
+  assert.is((await ask({ socketPath, path: '/healthz', method: 'POST' })).status, 405)
+  assert.is(await codeOf(serve({ health: { path: socketPath } })), 'ERR_USAGE', 'another hub listens there')
+  await site.hub.close()
+  assert.not.ok(fs.existsSync(socketPath))
+})
+
+test('Q9: the socket of a hub that was killed is replaced, another file is not', async () => {
+  await using folder = await StoreFolder.make()
+  const left = `${folder.path}.left`
+  const bind = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))"
+  spawnSync(process.execPath, ['-e', bind, left])
+  assert.ok(fs.existsSync(left))
+  await using site = await serve({ health: { path: left } })
+  assert.is((await ask({ socketPath: left, path: '/healthz' })).status, 200)
+  const file = `${folder.path}.file`
+  fs.writeFileSync(file, 'kept')
+  assert.is(await codeOf(serve({ health: { path: file } })), 'ERR_USAGE')
+  assert.is(fs.readFileSync(file, 'utf8'), 'kept')
+  fs.rmSync(file)
+  assert.ok(site.hub.healthUrl)
+})
+
+test('Q9: a port for health checks is on loopback', async () => {
+  await using site = await serve({ health: { host: '127.0.0.1', port: 0 } })
+  const port = Number(new URL(site.hub.healthUrl!).port)
+  assert.is((await ask({ host: '127.0.0.1', port, path: '/healthz' })).status, 200)
+  assert.is(await codeOf(serve({ health: { host: '0.0.0.0', port: 0 } })), 'ERR_USAGE')
 })
 
 test('a hub on all addresses without a public one says that its entries lead nowhere', async () => {

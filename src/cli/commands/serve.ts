@@ -4,7 +4,7 @@
 import * as fs from 'node:fs/promises'
 import * as path from 'node:path'
 import { type ExitCode, hasCode, ReplicaError } from '../../base/errors.ts'
-import type { Hub } from '../../hub/hub.ts'
+import type { HealthAddress, Hub } from '../../hub/hub.ts'
 import type { TlsPair } from '../../hub/tls-pair.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context } from '../command.ts'
@@ -53,6 +53,11 @@ const serve: Command = {
       value: 'cidr',
       repeated: true,
       help: 'read client addresses from headers of this proxy; can be repeated',
+    },
+    {
+      name: 'health-listen',
+      value: 'address',
+      help: 'serve /healthz, /readyz and /metrics there too: path of a Unix socket, or port on loopback',
     },
     { name: 'tls-cert', value: 'file', help: 'PEM certificate: listen for wss://' },
     { name: 'tls-key', value: 'file', help: 'PEM key of the certificate' },
@@ -115,12 +120,21 @@ function messageOf(error: unknown): string {
 
 /** Prints where the hub listens. Without a reader of stdout the hub serves all the same. */
 async function announce(hub: Hub, to: { out: Output; pid: number; tell: (line: string) => void }): Promise<void> {
-  const { url, replica } = hub
+  const { url, replica, healthUrl } = hub
   const { hubId, key } = replica
   try {
     await to.out.done({
-      fields: { url, hub_id: hubId, public_key: key.publicKey, pid: to.pid },
-      lines: [`listening on ${url}  ${hubId}  key ${key.publicKey}`],
+      fields: {
+        url,
+        hub_id: hubId,
+        public_key: key.publicKey,
+        pid: to.pid,
+        ...(healthUrl === undefined ? {} : { health_url: healthUrl }),
+      },
+      lines: [
+        `listening on ${url}  ${hubId}  key ${key.publicKey}`,
+        ...(healthUrl === undefined ? [] : [`health checks on ${healthUrl}`]),
+      ],
     })
   } catch (error) {
     if (!(error instanceof OutputClosed) && !hasCode(error, 'ERR_STORE_IO')) throw error
@@ -131,13 +145,14 @@ async function announce(hub: Hub, to: { out: Output; pid: number; tell: (line: s
 type OpenHubOptions = HubListenOptions & { readonly location: string; readonly tell: (line: string) => void }
 
 async function openHub({ signal, runtime, runInside }: Context, options: OpenHubOptions): Promise<RunningHub> {
-  const { location, tell, tls, ...rest } = options
+  const { location, tell, tls, health, ...rest } = options
   const { Hub } = await import('../../hub/hub.ts')
   const hub = await retryWhileLocked(signal, async () => {
     await refuseSecondHub(location, signal)
     return Hub.listen({
       ...rest,
       ...(tls === undefined ? {} : { tls }),
+      ...(health === undefined ? {} : { health }),
       ...(runtime.residentBytes === undefined ? {} : { residentBytes: runtime.residentBytes }),
       ...(runtime.openFilesMax === undefined ? {} : { openFilesMax: runtime.openFilesMax }),
       location,
@@ -173,6 +188,7 @@ interface HubListenOptions {
   readonly allowHosts: readonly string[]
   readonly allowOrigins: readonly string[]
   readonly trustedProxies: readonly string[]
+  health?: HealthAddress | undefined
   tls?: TlsPair | undefined
 }
 
@@ -189,6 +205,7 @@ async function hubOptions(cwd: string, args: Args): Promise<HubListenOptions> {
     allowHosts: args.all('allow-host'),
     allowOrigins: args.all('allow-origin'),
     trustedProxies: args.all('trusted-proxy'),
+    health: readHealthAddress(cwd, args.text('health-listen')),
     tls: await readTls(cwd, args),
   }
 }
@@ -222,10 +239,16 @@ async function readText(cwd: string, name: string): Promise<string> {
   }
 }
 
+/** A text with a slash is a path. @throws ReplicaError ERR_USAGE */
+function readHealthAddress(cwd: string, text: string | undefined): HealthAddress | undefined {
+  if (text === undefined) return undefined
+  return text.includes('/') ? { path: path.resolve(cwd, text) } : readAddress(text, '--health-listen')
+}
+
 /** Parses `127.0.0.1:7777`, `[::1]:0`, `:7777` or `7777`. @throws ReplicaError ERR_USAGE */
-export function readAddress(text: string): { host: string; port: number } {
+export function readAddress(text: string, option = '--listen'): { host: string; port: number } {
   const parts = /^(?:(?:\[([^\]]+)\]|([^:[\]]*)):)?([0-9]{1,5})$/.exec(text)
   const port = Number(parts?.[3])
-  if (parts === null || port > 65_535) throw usage(`--listen must be host:port, not ${JSON.stringify(text)}`)
+  if (parts === null || port > 65_535) throw usage(`${option} must be host:port, not ${JSON.stringify(text)}`)
   return { host: parts[1] || parts[2] || '127.0.0.1', port }
 }
