@@ -31,4 +31,12 @@ export const CLIENT_LIMITS = {
   evictionAlarmMs: 60_000,
   /** Count: connections to the listener for health → the TCP connection is dropped. */
   healthConnectionsMax: 64,
+  /** Count: log lines of one code about sessions of one address, per window → they are counted. */
+  logLinesPerClient: 2,
+  /** Count: the same, of all addresses → they are counted. */
+  logLinesPerCode: 20,
+  /** Count: addresses counted for one code → lines of further ones are left out. */
+  logClientsMax: 1_024,
+  /** ms: window of the log limits → no error: fixed interval. */
+  logWindowMs: 60_000,
 } as const

@@ -22,9 +22,11 @@ import { EventLoopBudget } from '../transport/scheduler.ts'
 import { type ReplicaPort, Session } from '../transport/session.ts'
 import { SocketServer, type WebSocketConnection } from '../transport/websocket-link.ts'
 import { BrowserGuard } from './browser-guard.ts'
+import { groupOf } from './clients/client-address.ts'
 import { ClientConnections } from './clients/client-connections.ts'
 import type { Place } from './clients/client-places.ts'
 import { connectionPlaces } from './clients/connection-places.ts'
+import { LogLimit } from './clients/log-limit.ts'
 import { type HealthAddress, HealthListener } from './health-listener.ts'
 import { HttpHandler } from './http-handler.ts'
 import { checkTlsPair, type TlsPair } from './tls-pair.ts'
@@ -108,6 +110,7 @@ export class Hub {
   readonly #connections: ClientConnections
   /** The last response of each connection. */
   readonly #responses = new WeakMap<Duplex, http.ServerResponse>()
+  readonly #log: LogLimit
   #draining = false
   readonly #outbound: OutboundLinks
   readonly #inbound: InboundSessions
@@ -140,6 +143,12 @@ export class Hub {
       trustedProxies: options.trustedProxies ?? [],
       isRegistered: peer => isRegisteredAnywhere(context, peer),
       onPressure: (message, facts) => context.emit({ kind: 'alarm', message, facts }),
+    })
+    this.#log = new LogLimit({
+      onLeftOut: ({ code, count, address }) => {
+        const message = `${count} more lines of this kind in the last minute: ${code}, most of them about ${address}`
+        context.emit({ kind: code === 'session' ? 'session' : 'alarm', message, facts: { code, count, address } })
+      },
     })
     this.#port = this.#http.counters.counting(replicaPort(context, { openRead }))
     this.#outbound = new OutboundLinks({ context, port: this.#port, network: context.network })
@@ -251,6 +260,7 @@ export class Hub {
   async #stop(): Promise<void> {
     this.#draining = true
     this.#connections.stop()
+    this.#log.end()
     this.#http.stop()
     if (this.#server.listening) this.#server.close()
     const sessions = [...this.#sessions]
@@ -302,6 +312,7 @@ export class Hub {
         const { frontier, mode, live } = channel
         this.#context.recordExchange(frontier, peer.key, channel)
         if (live !== undefined) return inbound.closed(frontier) // live channels open and close by themselves, without a report
+        if (place.kind !== 'registered' && !this.#log.passes('session', groupOf(accepted.link.remote))) return
         this.#context.emit({
           kind: 'session',
           message: `${peer.hub} finished a ${mode}`,
@@ -317,9 +328,15 @@ export class Hub {
         inbound.left(error instanceof ReplicaError ? error : undefined)
         if (hasCode(error, 'ERR_SYNC_BUSY')) return // closed to make room, which has an alarm of its own
         const code = error instanceof ReplicaError ? error.code : 'ERR_INTERNAL'
-        this.#context.emit({ kind: 'alarm', message: error.message, facts: { code, remote: accepted.link.remote } })
+        this.#reportFault(accepted.link.remote, code, error.message)
       })
       .finally(() => this.#sessions.delete(session))
+  }
+
+  /** Tells the operator about a session that ended with an error. */
+  #reportFault(remote: string, code: string, reason: string): void {
+    if (!this.#log.passes(code, groupOf(remote))) return
+    this.#context.emit({ kind: 'alarm', message: `a session of ${remote}: ${reason}`, facts: { code, remote } })
   }
 
   #config(accepted: WebSocketConnection): SessionConfig {

@@ -9,6 +9,7 @@ import { CLIENT_LIMITS } from '../../src/base/client-limits.ts'
 import { ClientAddresses, groupOf } from '../../src/hub/clients/client-address.ts'
 import { ClientPlaces, type Eviction, isOverdue, type Place } from '../../src/hub/clients/client-places.ts'
 import { ConcurrencyLimit } from '../../src/hub/clients/concurrency-limit.ts'
+import { type LinesLeftOut, LogLimit } from '../../src/hub/clients/log-limit.ts'
 import { keyOf } from '../sync/local.ts'
 import { RawClient } from '../sync/raw-client.ts'
 import { request, serve } from './site.ts'
@@ -16,6 +17,8 @@ import { request, serve } from './site.ts'
 const test = suite('hub/clients')
 const { placesPerAddressMax, unprovenPerAddressMax, strangersPerAddressMax, strangerIdleMsMax, strangerMsMax } =
   CLIENT_LIMITS
+
+const { logLinesPerClient, logLinesPerCode, logClientsMax } = CLIENT_LIMITS
 
 type Headers = Record<string, string>
 
@@ -148,6 +151,55 @@ test('Q8: a full limit ends the oldest request of the address with the most', ()
   assert.is(limit.inUse, 4)
   assert.is(limit.acquire('b'), undefined, 'both would have two then')
   assert.ok(limit.acquire(undefined, () => {}) === undefined || ended.length === 2)
+})
+
+test('Q10: lines of one code and address are limited, and counted', () => {
+  const reported: LinesLeftOut[] = []
+  let endWindow: () => void = () => {}
+  let windows = 0
+  const setTimer = (_ms: number, onTimeout: () => void) => {
+    endWindow = onTimeout
+    windows += 1
+    return { restart() {}, stop() {} }
+  }
+  const log = new LogLimit({ onLeftOut: lines => reported.push(lines), setTimer })
+  const passed = (code: string, address: string, times: number): number =>
+    Array.from({ length: times }, () => log.passes(code, address)).filter(Boolean).length
+  assert.is(passed('ERR_SYNC_FRAME', 'a', 100), logLinesPerClient)
+  assert.is(passed('ERR_SYNC_FRAME', 'b', 1), 1)
+  assert.is(passed('ERR_SYNC_AUTH', 'a', 1), 1)
+  const others = Array.from({ length: 2 * logClientsMax }, (_, i) => passed('ERR_SYNC_LIMIT', `address ${i}`, 1))
+  assert.is(others.filter(count => count > 0).length, logLinesPerCode)
+  assert.equal(reported, [])
+  endWindow()
+  assert.equal(
+    reported.map(({ code, count }) => [code, count]),
+    [
+      ['ERR_SYNC_FRAME', 100 - logLinesPerClient],
+      ['ERR_SYNC_LIMIT', 2 * logClientsMax - logLinesPerCode],
+    ],
+  )
+  assert.is(reported[0]!.address, 'a')
+  assert.is(passed('ERR_SYNC_FRAME', 'a', 1), 1)
+  endWindow()
+  assert.equal([reported.length, windows], [2, 2], 'nothing to report')
+})
+
+test('Q10: an alarm about a session names its client', async () => {
+  const alarms: string[] = []
+  await using site = await serve({ onEvent: ({ kind, message }) => kind === 'alarm' && alarms.push(message) })
+  for (let i = 0; i < 5; i += 1) {
+    const client = await RawClient.ready(site.hub.url, keyOf('rude'))
+    client.send({ t: 'hello' } as never)
+    await client.closed
+  }
+  await site.hub.close()
+  assert.is(alarms.length, logLinesPerClient + 1)
+  assert.match(alarms[0]!, /^a session of 127\.0\.0\.1: /)
+  assert.match(
+    alarms.at(-1)!,
+    /^3 more lines of this kind in the last minute: ERR_SYNC_\w+, most of them about 127\.0\.0\.1$/,
+  )
 })
 
 test('behind a trusted proxy one client’s unproven connections are its own', async () => {
