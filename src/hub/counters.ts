@@ -1,6 +1,7 @@
 // Counts what a hub does and measures its event loop, for its metrics.
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+import { hasCode } from '../base/errors.ts'
 import type { ReplicaPort } from '../transport/session.ts'
 
 const RESOLUTION_MS = 10
@@ -21,6 +22,8 @@ export class HubCounters {
   known = 0
   held = 0
   refused = 0
+  /** Requests and sessions that found damage in the store. */
+  damaged = 0
   readonly #startedAt = performance.now()
   #resetAt = performance.now()
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
@@ -32,6 +35,11 @@ export class HubCounters {
   countResponse(status: number): void {
     const digit = `${Math.floor(status / 100)}xx`
     this.responses.set(digit, (this.responses.get(digit) ?? 0) + 1)
+  }
+
+  /** Counts an error with which a request or session ended, if it is damage of the store. */
+  countError(error: unknown): void {
+    if (hasCode(error, 'ERR_STORE_CORRUPT')) this.damaged += 1
   }
 
   /** Returns `port` with an `admit` that also counts its results. */

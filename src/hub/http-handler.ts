@@ -114,6 +114,7 @@ export class HttpHandler {
     } catch (error) {
       // The status is already sent, so the only way to report a failure is to end the connection.
       target.destroy()
+      this.counters.countError(error)
       if (isHubFault(error)) this.#alarm(error)
     } finally {
       slot.release?.()
@@ -157,6 +158,7 @@ export class HttpHandler {
       const request: RequestContext = { params: match.params, query, message, group }
       return withHeaders(await handler(request), headers)
     } catch (error) {
+      this.counters.countError(error)
       if (isHubFault(error)) this.#alarm(error)
       return withHeaders(problemOf(error), headers)
     }

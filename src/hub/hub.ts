@@ -326,6 +326,7 @@ export class Hub {
       .then(() => inbound.left())
       .catch((error: Error) => {
         inbound.left(error instanceof ReplicaError ? error : undefined)
+        this.#http.counters.countError(error)
         if (hasCode(error, 'ERR_SYNC_BUSY')) return // closed to make room, which has an alarm of its own
         const code = error instanceof ReplicaError ? error.code : 'ERR_INTERNAL'
         this.#reportFault(accepted.link.remote, code, error.message)

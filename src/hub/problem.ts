@@ -48,7 +48,7 @@ export interface ProblemOptions {
 /** Returns the response to a request that failed with `error`. */
 export function problemOf(error: unknown, options: ProblemOptions = {}): RouteResponse & { body: string } {
   const known = hasCode(error) && (options.status ?? STATUS[error.code]) !== undefined
-  const { code, message } = known ? error : new ReplicaError('ERR_INTERNAL', 'internal error of the hub')
+  const { code, message } = known ? error : faultOf(error)
   const status = (known ? options.status : undefined) ?? STATUS[code] ?? 500
   const members = {
     type: 'about:blank',
@@ -70,6 +70,13 @@ export function problemOf(error: unknown, options: ProblemOptions = {}): RouteRe
     },
     body: `${JSON.stringify(members)}\n`,
   }
+}
+
+/** Returns a fault of this hub as clients may know it: that something is damaged, but not where. */
+function faultOf(error: unknown): ReplicaError {
+  if (hasCode(error, 'ERR_STORE_CORRUPT'))
+    return new ReplicaError('ERR_STORE_CORRUPT', 'the store of this hub is damaged here; another hub may have it')
+  return new ReplicaError('ERR_INTERNAL', 'internal error of the hub')
 }
 
 /** Whether the error is a fault of this hub, which its operator has to know. */

@@ -1,14 +1,19 @@
 // A hub whose store refuses writes: readiness, metrics, status and an alarm tell the same, whatever call failed.
 
 import { spawnSync } from 'node:child_process'
+import * as crypto from 'node:crypto'
 import * as fs from 'node:fs'
 import * as http from 'node:http'
+import * as path from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Hub } from '../../src/hub/hub.ts'
+import { Replica } from '../../src/index.ts'
 import type { ReplicaEvent } from '../../src/replica/open-replica.ts'
 import { codeOf, draft } from '../replica/drafts.ts'
+import { scratch } from '../shared-data.ts'
 import { type Fault, openFailing } from '../store/failing-store.ts'
-import { StoreFolder } from '../store/store-folder.ts'
+import { flipAt, StoreFolder } from '../store/store-folder.ts'
 import { serve } from './site.ts'
 
 const test = suite('hub/health')
@@ -91,6 +96,31 @@ test('Q9: a port for health checks is on loopback', async () => {
   const port = Number(new URL(site.hub.healthUrl!).port)
   assert.is((await ask({ host: '127.0.0.1', port, path: '/healthz' })).status, 200)
   assert.is(await codeOf(serve({ health: { host: '0.0.0.0', port: 0 } })), 'ERR_USAGE')
+})
+
+test('damage of the store is said to clients with its code, and counted', async () => {
+  await using dir = await scratch()
+  const mark = crypto.randomBytes(64).toString('base64')
+  const first = await serve({ location: dir.path, create: true })
+  await first.append('one', mark, 'three')
+  const { frontier } = first
+  await first.hub.close()
+  await (await Replica.open({ location: dir.path })).close() // Moves the write-ahead log into tables.
+  const log = dir.join('log')
+  const tables = fs.readdirSync(log).filter(name => name.endsWith('.ldb'))
+  flipAt(
+    tables.map(name => path.join(log, name)),
+    Buffer.from(mark),
+  )
+  await using hub = await Hub.listen({ location: dir.path, port: 0 })
+  const base = hub.url.replace('ws', 'http')
+  const page = await fetch(`${base}/entries/${frontier}/events`)
+  assert.is(page.status, 500)
+  assert.is(((await page.json()) as { code: string }).code, 'ERR_STORE_CORRUPT')
+  const ready = await fetch(`${base}/readyz`)
+  assert.is(ready.status, 200)
+  assert.is(((await ready.json()) as { damaged: number }).damaged, 1)
+  assert.match(await (await fetch(`${base}/metrics`)).text(), /^replica_store_damaged_total 1$/m)
 })
 
 test('a hub on all addresses without a public one says that its entries lead nowhere', async () => {

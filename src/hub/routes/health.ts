@@ -73,7 +73,9 @@ export class HealthRoutes {
     const reason = refusal === undefined ? {} : { reason: reasonOf(refusal) }
     const { sharing } = context.store
     const replicated = sharing === undefined ? {} : { replicated: sharing.isReplicated }
-    return uncachedJson({ ok, readable, writable, ...replicated, ...reason, frontiers }, { status: ok ? 200 : 503 })
+    const { damaged } = this.#hub.counters
+    const members = { ok, readable, writable, ...replicated, ...reason, ...(damaged > 0 && { damaged }), frontiers }
+    return uncachedJson(members, { status: ok ? 200 : 503 })
   }
 
   /**

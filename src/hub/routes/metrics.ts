@@ -79,11 +79,17 @@ function hubMetrics(
   ]
 }
 
-function storeMetrics({ context }: HubContext, diskBytes: number): Metric[] {
+function storeMetrics({ context, counters }: HubContext, diskBytes: number): Metric[] {
   const held = context.store.held.usage()
   const isWritable = context.store.health?.refusal === undefined
   return [
     { name: 'store_writable', type: 'gauge', help: '1 if the store accepts writes.', value: isWritable ? 1 : 0 },
+    {
+      name: 'store_damaged_total',
+      type: 'counter',
+      help: 'Requests and sessions that found damage in the store.',
+      value: counters.damaged,
+    },
     { name: 'store_disk_bytes', type: 'gauge', help: 'Size of the store.', value: diskBytes },
     { name: 'held_nodes', type: 'gauge', help: 'Nodes kept aside.', value: held.nodes },
     { name: 'held_bytes', type: 'gauge', help: 'The same, in bytes.', value: held.bytes },
