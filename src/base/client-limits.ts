@@ -39,4 +39,14 @@ export const CLIENT_LIMITS = {
   logClientsMax: 1_024,
   /** ms: window of the log limits → no error: fixed interval. */
   logWindowMs: 60_000,
+  /** ms: one turn of work for requests of strangers → the work continues in a later turn. */
+  workTurnMsMax: 4,
+  /** ms: after an input of a registered session: strangers rest as long as they work → no error. */
+  registeredMs: 1_000,
+  /** ms: token bucket per client address: work in a burst → ERR_HTTP_BUSY. */
+  workBurstMs: 4_000,
+  /** Count: token bucket: 1 ms refilled per this many ms → ERR_HTTP_BUSY. */
+  workPart: 4,
+  /** Count: addresses whose time is remembered → the least recently used is forgotten. */
+  workClientsMax: 4_096,
 } as const

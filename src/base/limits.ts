@@ -340,7 +340,7 @@ export const HTTP_LIMITS = {
   /** Bytes: events in one page → the page ends with a cursor. */
   eventsPageBytes: MIB,
   /** Count: nodes examined for one page of events → the page ends with a cursor. */
-  eventsScannedMax: 10_000,
+  eventsScannedMax: 2_000,
   /** Count: conflicts in one page → the page ends with a cursor; a greater `limit` is lowered. */
   conflictsPageMax: 1000,
   /** Count: open event streams → ERR_HTTP_BUSY. */

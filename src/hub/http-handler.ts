@@ -13,6 +13,7 @@ import type { ReplicaContext } from '../replica/replica-context.ts'
 import type { BrowserGuard } from './browser-guard.ts'
 import type { ClientAddress } from './clients/client-address.ts'
 import { ConcurrencyLimit } from './clients/concurrency-limit.ts'
+import type { StrangerWork } from './clients/stranger-work.ts'
 import { HubCounters } from './counters.ts'
 import { EventCursors } from './event-cursor.ts'
 import type { HubContext } from './hub-context.ts'
@@ -21,7 +22,7 @@ import { PageRoutes } from './page/page-routes.ts'
 import { isHubFault, MalformedRequests, problemOf } from './problem.ts'
 import { PublicationIntake, PublishedEntries } from './published-entries.ts'
 import { type RouteResponse, sendResponse } from './response.ts'
-import { type Match, matchRoute, type RequestContext, type Route, readTarget } from './router.ts'
+import { type Match, matchRoute, type Route, readTarget } from './router.ts'
 import { eventsPage } from './routes/event-routes.ts'
 import { EventStreams } from './routes/event-stream.ts'
 import { block, conflicts, heads } from './routes/frontier-routes.ts'
@@ -50,6 +51,8 @@ export interface HttpHandlerOptions {
   /** Public HTTP address, without a slash at the end. */
   readonly baseUrl: () => string
   readonly metrics: () => HubMetrics
+  /** The turns of all strangers. */
+  readonly work: StrangerWork
   /** Keeps pages of other sites away. */
   readonly guard: BrowserGuard
 }
@@ -68,6 +71,7 @@ export class HttpHandler {
   readonly #guard: BrowserGuard
   readonly #routes: readonly Route[]
   readonly #limit = new ConcurrencyLimit({ max: answersMax, perAddressMax: answersPerAddressMax })
+  readonly #work: StrangerWork
   readonly #malformed = new MalformedRequests()
   readonly #stopping = new AbortController()
 
@@ -76,6 +80,7 @@ export class HttpHandler {
     this.#context = context
     this.#openRead = options.openRead
     this.#guard = options.guard
+    this.#work = options.work
     const snapshots = new SnapshotCache(replica)
     const owners = new OwnershipStore(context)
     const published = new PublishedEntries(context.store.records)
@@ -155,8 +160,15 @@ export class HttpHandler {
         slot.release = this.#limit.acquire(group, slot.end)
         if (slot.release === undefined) throw new ReplicaError('ERR_HTTP_BUSY', 'too many concurrent requests')
       }
-      const request: RequestContext = { params: match.params, query, message, group }
-      return withHeaders(await handler(request), headers)
+      const work = this.#work.begin(open === undefined ? group : undefined)
+      if (open === undefined) await work.pause()
+      try {
+        const answer = handler({ params: match.params, query, message, group, work })
+        work.end() // the handler takes further turns by itself
+        return withHeaders(await answer, headers)
+      } finally {
+        work.end()
+      }
     } catch (error) {
       this.counters.countError(error)
       if (isHubFault(error)) this.#alarm(error)

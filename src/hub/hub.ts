@@ -27,6 +27,8 @@ import { ClientConnections } from './clients/client-connections.ts'
 import type { Place } from './clients/client-places.ts'
 import { connectionPlaces } from './clients/connection-places.ts'
 import { LogLimit } from './clients/log-limit.ts'
+import { strangerPort } from './clients/stranger-port.ts'
+import { StrangerWork } from './clients/stranger-work.ts'
 import { type HealthAddress, HealthListener } from './health-listener.ts'
 import { HttpHandler } from './http-handler.ts'
 import { checkTlsPair, type TlsPair } from './tls-pair.ts'
@@ -111,6 +113,7 @@ export class Hub {
   /** The last response of each connection. */
   readonly #responses = new WeakMap<Duplex, http.ServerResponse>()
   readonly #log: LogLimit
+  readonly #work = new StrangerWork()
   #draining = false
   readonly #outbound: OutboundLinks
   readonly #inbound: InboundSessions
@@ -129,6 +132,7 @@ export class Hub {
       openRead,
       baseUrl: () => webAddress(this.url),
       guard: this.#guard,
+      work: this.#work,
       metrics: () => ({
         sessions: this.sessions,
         links: this.links,
@@ -304,9 +308,19 @@ export class Hub {
 
   #serve(accepted: WebSocketConnection, place: Place): void {
     const inbound = this.#inbound.add()
-    const session = new Session(accepted.link, this.#config(accepted), this.#port, {
+    const port = strangerPort(this.#port, task => {
+      const isFirst = place.kind === 'registered' || !this.#work.isContended
+      return isFirst ? task() : this.#work.run(place.group, task)
+    })
+    const session = new Session(accepted.link, this.#config(accepted), port, {
       scheduling: this.#context.scheduling,
-      eventLoopBudget: this.#eventLoopBudget,
+      eventLoopBudget: {
+        acquire: () => {
+          const first = place.kind === 'registered'
+          if (first) this.#work.noteRegistered()
+          return this.#eventLoopBudget.acquire({ first })
+        },
+      },
       onLive: inbound.onLive,
       onChannel: (channel, peer) => {
         const { frontier, mode, live } = channel

@@ -6,6 +6,7 @@
 import type { IncomingMessage } from 'node:http'
 import { ReplicaError } from '../base/errors.ts'
 import { HTTP_LIMITS } from '../base/limits.ts'
+import type { ClientWork } from './clients/stranger-work.ts'
 import type { RouteResponse } from './response.ts'
 
 /** A request as handlers see it. */
@@ -16,6 +17,8 @@ export interface RequestContext {
   readonly message: IncomingMessage
   /** The address under which the client counts; undefined: no limit per address. */
   readonly group: string | undefined
+  /** The processor time of this request. */
+  readonly work: ClientWork
 }
 
 export type Handler = (request: RequestContext) => RouteResponse | Promise<RouteResponse>

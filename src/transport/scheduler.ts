@@ -30,32 +30,40 @@ export class SessionScheduling {
 /**
  * Yields to the event loop under load. Once sessions have run for `turnMsMax` milliseconds in one
  * iteration, further inputs wait in a FIFO queue, and each later iteration releases `inputsPerTurn`
- * of them.
+ * of them, those that go first before the others.
  */
 export class EventLoopBudget {
+  readonly #first: (() => void)[] = []
   readonly #waiting: (() => void)[] = []
   #turnBegan: number | undefined
 
   /**
    * Returns undefined while this iteration has time left, else a promise that resolves in a later
    * iteration.
+   * @param options.first whether this input goes before those of other sessions that wait
    */
-  acquire(): Promise<void> | undefined {
+  acquire({ first = false }: { readonly first?: boolean } = {}): Promise<void> | undefined {
     const now = performance.now()
     if (this.#turnBegan === undefined) {
       this.#turnBegan = now
       setImmediate(() => this.#startTurn())
     }
-    if (this.#waiting.length === 0 && now - this.#turnBegan < turnMsMax) return undefined
+    if (this.#queued === 0 && now - this.#turnBegan < turnMsMax) return undefined
     return new Promise(resolve => {
-      this.#waiting.push(resolve)
+      const queue = first ? this.#first : this.#waiting
+      queue.push(resolve)
     })
+  }
+
+  get #queued(): number {
+    return this.#first.length + this.#waiting.length
   }
 
   #startTurn(): void {
     this.#turnBegan = undefined
-    const released = this.#waiting.splice(0, inputsPerTurn)
-    if (this.#waiting.length > 0) {
+    const released = this.#first.splice(0, inputsPerTurn)
+    released.push(...this.#waiting.splice(0, inputsPerTurn - released.length))
+    if (this.#queued > 0) {
       this.#turnBegan = performance.now()
       setImmediate(() => this.#startTurn())
     }

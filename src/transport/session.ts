@@ -67,7 +67,7 @@ export interface SessionOptions {
   /**
    * Makes the session yield to the event loop under load. Without it the session does not yield.
    */
-  readonly eventLoopBudget?: EventLoopBudget | undefined
+  readonly eventLoopBudget?: Pick<EventLoopBudget, 'acquire'> | undefined
 }
 
 /**

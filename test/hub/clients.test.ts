@@ -10,15 +10,17 @@ import { ClientAddresses, groupOf } from '../../src/hub/clients/client-address.t
 import { ClientPlaces, type Eviction, isOverdue, type Place } from '../../src/hub/clients/client-places.ts'
 import { ConcurrencyLimit } from '../../src/hub/clients/concurrency-limit.ts'
 import { type LinesLeftOut, LogLimit } from '../../src/hub/clients/log-limit.ts'
+import { StrangerWork } from '../../src/hub/clients/stranger-work.ts'
+import { EventLoopBudget } from '../../src/transport/scheduler.ts'
 import { keyOf } from '../sync/local.ts'
 import { RawClient } from '../sync/raw-client.ts'
-import { request, serve } from './site.ts'
+import { request, serve, skipTime } from './site.ts'
 
 const test = suite('hub/clients')
 const { placesPerAddressMax, unprovenPerAddressMax, strangersPerAddressMax, strangerIdleMsMax, strangerMsMax } =
   CLIENT_LIMITS
 
-const { logLinesPerClient, logLinesPerCode, logClientsMax } = CLIENT_LIMITS
+const { logLinesPerClient, logLinesPerCode, logClientsMax, workBurstMs, workPart } = CLIENT_LIMITS
 
 type Headers = Record<string, string>
 
@@ -200,6 +202,88 @@ test('Q10: an alarm about a session names its client', async () => {
     alarms.at(-1)!,
     /^3 more lines of this kind in the last minute: ERR_SYNC_\w+, most of them about 127\.0\.0\.1$/,
   )
+})
+
+test('Q11: requests of strangers work one at a time, round robin by address', async () => {
+  const strangers = new StrangerWork()
+  const order: string[] = []
+  const scan = async (name: string, group: string): Promise<void> => {
+    const work = strangers.begin(group)
+    for (let i = 0; i < 3; i += 1) {
+      await work.pause()
+      order.push(name)
+      work.end()
+    }
+  }
+  await Promise.all([scan('a1', 'a'), scan('a2', 'a'), scan('a3', 'a'), scan('b', 'b')])
+  assert.is(order.length, 12)
+  assert.ok(order.lastIndexOf('b') < 7, `the other address has every second turn: ${order}`)
+})
+
+test('Q11: while registered sessions have work, requests of strangers’ sessions take turns and rest', async () => {
+  const strangers = new StrangerWork()
+  assert.not.ok(strangers.isContended)
+  strangers.noteRegistered()
+  assert.ok(strangers.isContended)
+  let atOnce = 0
+  const task = async (): Promise<void> => {
+    atOnce += 1
+    assert.is(atOnce, 1)
+    await new Promise(setImmediate)
+    atOnce -= 1
+  }
+  await Promise.all(Array.from({ length: 9 }, (_, i) => strangers.run(`address ${i % 3}`, task)))
+  const failing = strangers.run('a', () => Promise.reject(new Error('damaged')))
+  assert.is(await failing.catch((error: Error) => error.message), 'damaged')
+  await strangers.run('a', task)
+  skipTime(1_000)
+  assert.not.ok(strangers.isContended)
+})
+
+test('Q12: an address without time left is told to come later, another is not', async () => {
+  const strangers = new StrangerWork()
+  const work = strangers.begin('a')
+  await work.pause()
+  skipTime(2 * workBurstMs)
+  work.end()
+  assert.throws(
+    () => strangers.begin('a'),
+    (error: { code?: string }) => error.code === 'ERR_HTTP_BUSY',
+  )
+  strangers.begin('b')
+  strangers.begin(undefined)
+  skipTime(2 * workPart * workBurstMs)
+  strangers.begin('a')
+})
+
+test('Q11: a scan of many events leaves time between its turns', async () => {
+  await using site = await serve({ notes: 300 })
+  const pages = await Promise.all(
+    Array.from({ length: 8 }, () => site.json(`/entries/${site.frontier}/events?kind=nothing.here`)),
+  )
+  assert.equal(
+    pages.map(({ count, next_cursor }) => [count, next_cursor]),
+    Array.from({ length: 8 }, () => [0, null]),
+  )
+  assert.is((await site.get(`/entries/${site.frontier}/events?limit=7`)).status, 200)
+  assert.is((await site.get(`/entries/${site.frontier}/events?since=vev_0000000000000000`)).status, 400)
+  assert.is(
+    (await site.json(`/entries/${site.frontier}/events?limit=7`)).count,
+    7,
+    'a failed request gave its turn back',
+  )
+})
+
+test('Q13: inputs of registered keys go first', async () => {
+  const budget = new EventLoopBudget()
+  budget.acquire()
+  skipTime(1_000)
+  const order: string[] = []
+  const waiting = ['stranger', 'stranger', 'registered'].map(name =>
+    budget.acquire({ first: name === 'registered' })!.then(() => order.push(name)),
+  )
+  await Promise.all(waiting)
+  assert.equal(order, ['registered', 'stranger', 'stranger'])
 })
 
 test('behind a trusted proxy one client’s unproven connections are its own', async () => {

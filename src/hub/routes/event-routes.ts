@@ -6,6 +6,7 @@ import { concat, utf8 } from '../../base/bytes.ts'
 import { HTTP_LIMITS } from '../../base/limits.ts'
 import { printString } from '../../json/json.ts'
 import type { FrontierStore, NodeRow } from '../../store/store.ts'
+import type { ClientWork } from '../clients/stranger-work.ts'
 import { type EventFilter, matchingEvent, readFilter, seqAfter } from '../event-cursor.ts'
 import type { HubContext } from '../hub-context.ts'
 import { jsonResponse, type RouteResponse } from '../response.ts'
@@ -21,11 +22,11 @@ interface Page {
 }
 
 /** Returns a page of events after `since` that match the filter. */
-export async function eventsPage(hub: HubContext, { params, query }: RequestContext): Promise<RouteResponse> {
+export async function eventsPage(hub: HubContext, { params, query, work }: RequestContext): Promise<RouteResponse> {
   const { log } = hub.context.frontier(params[0]!)
   const limit = readLimit(query, { max: eventsPageMax, usual: eventsPageDefault })
   const from = await seqAfter(log, query.get('since'))
-  const { texts, last } = await readPage(log, { from, limit, filter: readFilter(query) })
+  const { texts, last } = await readPage(log, { from, limit, filter: readFilter(query), work })
   const cursor = last === undefined ? 'null' : printString(await hub.cursors.cursorOf(log, last))
   const comma = utf8(',')
   const events = concat(texts.flatMap((text, i) => (i === 0 ? [text] : [comma, text])))
@@ -35,13 +36,16 @@ export async function eventsPage(hub: HubContext, { params, query }: RequestCont
 
 async function readPage(
   log: FrontierStore,
-  options: { from: number; limit: number; filter: EventFilter },
+  options: { from: number; limit: number; filter: EventFilter; work: ClientWork },
 ): Promise<Page> {
   const to = log.nodes
   const texts: Uint8Array[] = []
   let bytes = 0
-  for await (const rows of log.scan({ from: options.from, to, batchBytes: eventsPageBytes / 4 })) {
+  const { work } = options
+  for await (const rows of log.scan({ from: options.from, to, batchBytes: eventsPageBytes / 16 })) {
     for (const row of rows) {
+      const turn = work.pause()
+      if (turn !== undefined) await turn
       const text = await matchingEvent(log, row, options.filter)
       if (text !== undefined) {
         texts.push(text)
@@ -49,8 +53,11 @@ async function readPage(
       }
       const scanned = row.seq - options.from + 1
       const full = texts.length >= options.limit || bytes >= eventsPageBytes || scanned >= eventsScannedMax
-      if (full) return { texts, last: row.seq + 1 < to ? row : undefined }
+      if (!full) continue
+      work.end()
+      return { texts, last: row.seq + 1 < to ? row : undefined }
     }
+    work.end()
   }
   return { texts, last: undefined }
 }

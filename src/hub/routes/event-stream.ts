@@ -10,6 +10,7 @@ import type { Frontier } from '../../replica/frontier.ts'
 import { rowsAt } from '../../replica/log-reader.ts'
 import type { FrontierStore, NodeRow } from '../../store/store.ts'
 import { ConcurrencyLimit } from '../clients/concurrency-limit.ts'
+import type { ClientWork } from '../clients/stranger-work.ts'
 import { type EventFilter, matchingEvent, readFilter, seqAfter } from '../event-cursor.ts'
 import type { HubContext } from '../hub-context.ts'
 import type { ResponseWriter, RouteResponse } from '../response.ts'
@@ -49,7 +50,7 @@ export class EventStreams {
    * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_HTTP_REQUEST for an unknown cursor,
    * ERR_HTTP_BUSY
    */
-  async stream({ params, query, message, group }: RequestContext): Promise<RouteResponse> {
+  async stream({ params, query, message, group, work }: RequestContext): Promise<RouteResponse> {
     const frontier = this.#hub.context.frontier(params[0]!)
     const lastId = message.headers['last-event-id']
     const from = await seqAfter(frontier.log, typeof lastId === 'string' && lastId !== '' ? lastId : query.get('since'))
@@ -60,8 +61,9 @@ export class EventStreams {
     const body = async (writer: ResponseWriter): Promise<void> => {
       reader = writer
       try {
-        await this.#run(frontier, { from, filter }, writer)
+        await this.#run(frontier, { from, filter, work }, writer)
       } finally {
+        work.end()
         release()
       }
     }
@@ -77,7 +79,7 @@ export class EventStreams {
 
   async #run(
     frontier: Frontier,
-    options: { from: number; filter: EventFilter },
+    options: { from: number; filter: EventFilter; work: ClientWork },
     writer: ResponseWriter,
   ): Promise<void> {
     const { log } = frontier
@@ -92,7 +94,7 @@ export class EventStreams {
       await writer.write(': the events of this frontier, as they come\n\n')
       while (!writer.isClosed && !stopping.aborted) {
         if (next < log.nodes) {
-          const batch = await this.#readBatch(frontier, { from: next, filter: options.filter })
+          const batch = await this.#readBatch(frontier, { ...options, from: next })
           await writer.writeAll(batch.bytes)
           next = batch.next
           continue
@@ -116,18 +118,21 @@ export class EventStreams {
    */
   async #readBatch(
     frontier: Frontier,
-    options: { from: number; filter: EventFilter },
+    options: { from: number; filter: EventFilter; work: ClientWork },
   ): Promise<{ bytes: Uint8Array; next: number }> {
     const { log } = frontier
     const rows = await rowsFrom(frontier, options.from)
     const parts: Uint8Array[] = []
     for (const [i, { bytes }] of rows.entries()) {
+      const turn = options.work.pause()
+      if (turn !== undefined) await turn
       const row = { seq: options.from + i, bytes }
       const text = await matchingEvent(log, row, options.filter)
       if (text === undefined) continue
       const id = await this.#hub.cursors.cursorOf(log, row)
       parts.push(utf8(`event: event\nid: ${id}\ndata: `), text, END)
     }
+    options.work.end()
     return { bytes: concat(parts), next: options.from + rows.length }
   }
 
