@@ -23,6 +23,8 @@ export interface Peer {
   readonly note?: string
   /** Direction of a live link, seen from this side; absent: no link. Never sent to others. */
   readonly live?: LiveMode
+  /** Nodes that it may push to a hub in a minute; absent: the default. Never sent to others. */
+  readonly nodesPerMinute?: number
 }
 
 /** Direction of nodes on a link, seen from the side that dials. */
@@ -38,6 +40,8 @@ export const LIVE_SETTINGS: readonly LiveSetting[] = ['off', 'pull', 'push', 'bo
 export interface PeerChange {
   readonly url?: string
   readonly live?: LiveSetting
+  /** Nodes that the peer may push in a minute: at least 1; `default` removes the setting. */
+  readonly nodesPerMinute?: number | 'default'
   /** Allows `ws` and `http` to another machine. */
   readonly allowPlain?: boolean
 }
@@ -81,11 +85,24 @@ export function readPeerDraft({ id, url, publicKey, addedAt, note = '', live, al
 
 /**
  * Returns a registered peer with another URL or link setting.
- * @throws ReplicaError ERR_PEER_URL
+ * @throws ReplicaError ERR_PEER_URL; TypeError if `nodesPerMinute` is not a positive integer
  */
-export function changePeer(peer: Peer, { url, live, allowPlain = false }: PeerChange): Peer {
+export function changePeer(peer: Peer, { url, live, nodesPerMinute, allowPlain = false }: PeerChange): Peer {
   if (url !== undefined) checkPeerUrl(url, { allowPlain })
-  return withLive(url === undefined ? peer : { ...peer, url }, live)
+  return withQuota(withLive(url === undefined ? peer : { ...peer, url }, live), nodesPerMinute)
+}
+
+function withQuota(peer: Peer, nodesPerMinute: PeerChange['nodesPerMinute']): Peer {
+  if (nodesPerMinute === undefined) return peer
+  const { nodesPerMinute: _, ...rest } = peer
+  if (nodesPerMinute === 'default') return rest
+  if (!isQuota(nodesPerMinute)) throw new TypeError('nodesPerMinute must be a positive integer')
+  return { ...rest, nodesPerMinute }
+}
+
+/** Returns whether a value can limit the nodes a minute. */
+export function isQuota(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0
 }
 
 function withLive(peer: Peer, live: LiveSetting | undefined): Peer {

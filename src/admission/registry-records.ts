@@ -8,7 +8,7 @@ import { hasCode, ReplicaError } from '../base/errors.ts'
 import { REGISTRY_LIMITS } from '../base/limits.ts'
 import { type CborValue, decodeCbor, encodeCbor } from '../cbor/dag-cbor.ts'
 import type { RecordChange, Records } from '../store/store.ts'
-import { isLiveSetting, type Peer } from './peer.ts'
+import { isLiveSetting, isQuota, type Peer } from './peer.ts'
 import { splitDigests } from './registry-offer.ts'
 
 /** A removed key. Nodes that it signed up to these heads stay; later ones are refused. */
@@ -48,10 +48,11 @@ export function makeCut(peer: Pick<Peer, 'id' | 'publicKey'>, { heads, at }: Cut
 
 /** Returns the change that writes a peer. */
 export function writePeer(frontier: string, peer: Peer): RecordChange {
-  const { id, url, addedAt, note, live } = peer
+  const { id, url, addedAt, note, live, nodesPerMinute } = peer
+  const quota = nodesPerMinute === undefined ? {} : { nodes_per_minute: nodesPerMinute }
   return {
     key: recordKey(frontier, 'peer', peer.publicKey),
-    value: encodeCbor({ id, url, added_at: addedAt, note: note ?? null, live: live ?? 'off' }),
+    value: encodeCbor({ id, url, added_at: addedAt, note: note ?? null, live: live ?? 'off', ...quota }),
   }
 }
 
@@ -119,13 +120,15 @@ function fieldsOf(value: Uint8Array): { [name: string]: CborValue } | undefined 
   }
 }
 
-/** Records from before live links exist have no `live` member: off. */
+/** Records from before live links exist have no `live` member: off. A quota is optional. */
 function readPeer(publicKey: string, fields: { [name: string]: CborValue }): Peer | undefined {
-  const { id, url, added_at: addedAt, note, live = 'off' } = fields
+  const { id, url, added_at: addedAt, note, live = 'off', nodes_per_minute: quota } = fields
   if (typeof id !== 'string' || typeof url !== 'string' || typeof addedAt !== 'string') return undefined
   if (note !== null && typeof note !== 'string') return undefined
   if (typeof live !== 'string' || !isLiveSetting(live)) return undefined
-  return { id, url, publicKey, addedAt, ...(note !== null && { note }), ...(live !== 'off' && { live }) }
+  if (quota !== undefined && !isQuota(quota)) return undefined
+  const peer = { id, url, publicKey, addedAt, ...(note !== null && { note }), ...(live !== 'off' && { live }) }
+  return quota === undefined ? peer : { ...peer, nodesPerMinute: quota }
 }
 
 function readCut(publicKey: string, { id, heads, at }: { [name: string]: CborValue }): Cut | undefined {

@@ -199,14 +199,15 @@ export class Registry {
   }
 
   /**
-   * Changes the URL or link of a peer. Its key is rotated instead.
+   * Changes the URL, link or quota of a peer. Its key is rotated instead.
    * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL
    */
   change(id: string, change: PeerChange): Promise<{ peer: Peer; before: Peer }> {
     return this.#change(async () => {
       const before = this.#requirePeer(id)
       const peer = changePeer(before, change)
-      if (peer.url !== before.url || peer.live !== before.live) await this.#apply({ peers: [peer] })
+      const isSame = peer.url === before.url && peer.live === before.live
+      if (!isSame || peer.nodesPerMinute !== before.nodesPerMinute) await this.#apply({ peers: [peer] })
       return { peer, before }
     })
   }

@@ -49,4 +49,12 @@ export const CLIENT_LIMITS = {
   workPart: 4,
   /** Count: addresses whose time is remembered → the least recently used is forgotten. */
   workClientsMax: 4_096,
+  /** Count: nodes that a registered key may push to a frontier in a minute → ERR_SYNC_BUSY. */
+  nodesPerMinuteMax: 1_200_000,
+  /** Count: heads that a registered key may add to a frontier in a burst → ERR_SYNC_BUSY. */
+  newHeadsMax: 2_048,
+  /** Count: the same, that a minute refills → ERR_SYNC_BUSY. */
+  newHeadsPerMinute: 60,
+  /** Count: keys whose quotas are remembered → the least recently used is forgotten. */
+  quotaKeysMax: 4_096,
 } as const

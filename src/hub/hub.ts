@@ -26,6 +26,7 @@ import { groupOf } from './clients/client-address.ts'
 import { ClientConnections } from './clients/client-connections.ts'
 import type { Place } from './clients/client-places.ts'
 import { connectionPlaces } from './clients/connection-places.ts'
+import { KeyQuotas } from './clients/key-quotas.ts'
 import { LogLimit } from './clients/log-limit.ts'
 import { strangerPort } from './clients/stranger-port.ts'
 import { StrangerWork } from './clients/stranger-work.ts'
@@ -113,6 +114,7 @@ export class Hub {
   /** The last response of each connection. */
   readonly #responses = new WeakMap<Duplex, http.ServerResponse>()
   readonly #log: LogLimit
+  readonly #quotas: KeyQuotas
   readonly #work = new StrangerWork()
   #draining = false
   readonly #outbound: OutboundLinks
@@ -138,6 +140,7 @@ export class Hub {
         links: this.links,
         connections: this.#connections.count,
         evicted: this.#connections.evicted,
+        slowed: this.#quotas.exceeded,
         residentBytes: options.residentBytes?.(),
       }),
     })
@@ -154,8 +157,15 @@ export class Hub {
         context.emit({ kind: code === 'session' ? 'session' : 'alarm', message, facts: { code, count, address } })
       },
     })
-    this.#port = this.#http.counters.counting(replicaPort(context, { openRead }))
-    this.#outbound = new OutboundLinks({ context, port: this.#port, network: context.network })
+    this.#quotas = new KeyQuotas({
+      context,
+      onExceeded: (message, facts) => {
+        if (this.#log.passes('ERR_SYNC_BUSY', facts.peer)) context.emit({ kind: 'alarm', message, facts })
+      },
+    })
+    const port = this.#http.counters.counting(replicaPort(context, { openRead }))
+    this.#port = this.#quotas.limiting(port)
+    this.#outbound = new OutboundLinks({ context, port, network: context.network })
     this.#inbound = new InboundSessions(context)
     const limits = {
       maxHeaderSize: headerBytesMax + 1, // Node refuses headers of this size

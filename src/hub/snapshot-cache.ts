@@ -297,7 +297,7 @@ export class SnapshotCache {
   #bucket(name: string): TokenBucket {
     let bucket = this.#buckets.get(name)
     if (bucket === undefined) {
-      bucket = new TokenBucket({ burstMs: captureBurstMs, part: capturePart, clock: this.#clock })
+      bucket = new TokenBucket({ burst: captureBurstMs, part: capturePart, clock: this.#clock })
       this.#buckets.set(name, bucket)
     }
     return bucket

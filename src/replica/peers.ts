@@ -63,15 +63,17 @@ export class FrontierPeers {
   }
 
   /**
-   * Changes the URL of a peer or the direction of its link. A new URL is journaled.
-   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL
+   * Changes the URL of a peer, the direction of its link, or its quota. A new URL is journaled.
+   * @throws ReplicaError ERR_PEER_UNKNOWN, ERR_PEER_URL; TypeError for a quota that is not a
+   * positive integer
    */
   async set(id: string, change: PeerChange): Promise<{ peer: Peer; changed: boolean }> {
     const { peer, before } = await this.#frontier().registry.change(id, change)
     const { url, publicKey, live = 'off' } = peer
     const changed = url !== before.url || peer.live !== before.live
+    const isLimited = peer.nodesPerMinute !== before.nodesPerMinute
     if (changed) await this.#note('peer.changed', { id, public_key: publicKey, url, former_url: before.url, live })
-    return { peer, changed }
+    return { peer, changed: changed || isLimited }
   }
 
   /**

@@ -195,6 +195,7 @@ test('each command prints the members that the page has', async () => {
   await call('lab', ...draft('second'))
   await call('ada', 'pull', 'hub:lab')
   await call('ada', 'peer', 'set', 'hub:lab', '--live', 'pull')
+  await call('ada', 'peer', 'limit', 'hub:lab', '600')
   await call('ada', 'sync', 'hub:lab')
   await call('ada', 'watch', '--since', '1', '-n', '1')
   const ben = await call('.', 'clone', url, 'ben', '--key', key)

@@ -9,18 +9,24 @@ import { CLIENT_LIMITS } from '../../src/base/client-limits.ts'
 import { ClientAddresses, groupOf } from '../../src/hub/clients/client-address.ts'
 import { ClientPlaces, type Eviction, isOverdue, type Place } from '../../src/hub/clients/client-places.ts'
 import { ConcurrencyLimit } from '../../src/hub/clients/concurrency-limit.ts'
+import { KeyQuotas } from '../../src/hub/clients/key-quotas.ts'
 import { type LinesLeftOut, LogLimit } from '../../src/hub/clients/log-limit.ts'
 import { StrangerWork } from '../../src/hub/clients/stranger-work.ts'
+import { Replica } from '../../src/replica/replica.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
+import type { PeerIdentity } from '../../src/sync/connection.ts'
 import { EventLoopBudget } from '../../src/transport/scheduler.ts'
+import type { ReplicaPort } from '../../src/transport/session.ts'
+import { codeOf, draft } from '../replica/drafts.ts'
 import { keyOf } from '../sync/local.ts'
 import { RawClient } from '../sync/raw-client.ts'
-import { request, serve, skipTime } from './site.ts'
+import { request, type Served, serve, skipTime } from './site.ts'
 
 const test = suite('hub/clients')
 const { placesPerAddressMax, unprovenPerAddressMax, strangersPerAddressMax, strangerIdleMsMax, strangerMsMax } =
   CLIENT_LIMITS
 
-const { logLinesPerClient, logLinesPerCode, logClientsMax, workBurstMs, workPart } = CLIENT_LIMITS
+const { logLinesPerClient, logLinesPerCode, logClientsMax, workBurstMs, workPart, newHeadsMax } = CLIENT_LIMITS
 
 type Headers = Record<string, string>
 
@@ -284,6 +290,91 @@ test('Q13: inputs of registered keys go first', async () => {
   )
   await Promise.all(waiting)
   assert.equal(order, ['registered', 'stranger', 'stranger'])
+})
+
+async function nodesOf(site: Served): Promise<number> {
+  return (await site.json(`/frontiers/${site.frontier}/heads`)).nodes
+}
+
+/** A hub, and a replica that is registered there and pushes to it. */
+async function pusher(alarms: string[]) {
+  const site = await serve({ onEvent: ({ kind, message }) => kind === 'alarm' && alarms.push(message) })
+  const { hub, frontier } = site
+  const replica = await Replica.open({ location: new MemoryStore(), hubId: 'hub:lab' })
+  const { publicKey } = hub.replica.key
+  await replica.registry(frontier).add({ id: 'hub:main', url: hub.url, publicKey })
+  await replica.pull(frontier, 'hub:main')
+  const registry = hub.replica.registry(frontier)
+  await registry.add({ id: 'hub:lab', url: 'ws://127.0.0.1:9', publicKey: replica.key.publicKey })
+  let count = 0
+  const append = async (times: number): Promise<void> => {
+    for (let i = 0; i < times; i += 1) {
+      count += 1
+      await replica.append(frontier, draft(`note ${count}`))
+    }
+  }
+  const push = (): Promise<string> => codeOf(replica.push(frontier, 'hub:main'))
+  const close = async (): Promise<void> => {
+    await replica.close()
+    await hub.close()
+  }
+  return { site, replica, registry, append, push, frontier, [Symbol.asyncDispose]: close }
+}
+
+test('Q14: a peer that pushes more than its limit is slowed and told so, and loses nothing', async () => {
+  const alarms: string[] = []
+  await using scene = await pusher(alarms)
+  const { site, registry, append, push } = scene
+  await append(30)
+  assert.is(await push(), 'no error')
+  assert.equal((await registry.set('hub:lab', { nodesPerMinute: 10 })).changed, true)
+  assert.equal((await registry.set('hub:lab', { nodesPerMinute: 10 })).changed, false)
+  await append(20)
+  assert.is(await push(), 'no error', 'a burst')
+  await append(1)
+  assert.is(await push(), 'ERR_SYNC_BUSY')
+  assert.is(await nodesOf(site), 51)
+  assert.match(alarms[0]!, /^hub:lab is slowed: it pushed more than 10 nodes a minute to vfr_/)
+  assert.match(await (await site.get('/metrics')).text(), /^replica_sessions_slowed_total 1$/m)
+  skipTime(2 * 60_000)
+  assert.is(await push(), 'no error')
+  assert.is(await nodesOf(site), 52)
+  await append(20)
+  assert.is(await push(), 'no error')
+  const { peer } = await registry.set('hub:lab', { nodesPerMinute: 'default' })
+  assert.is(peer.nodesPerMinute, undefined)
+  await append(1)
+  assert.is(await push(), 'no error')
+  const wrong = await registry.set('hub:lab', { nodesPerMinute: 0.5 }).catch((error: Error) => error)
+  assert.instance(wrong, TypeError)
+})
+
+test('Q15: heads cost tokens, and joining them gives the tokens back', async () => {
+  const port = { admit: async () => ({}) } as unknown as ReplicaPort
+  const log = { headCount: 1 }
+  const registry = { byKey: () => undefined }
+  const slowed: string[] = []
+  const quotas = new KeyQuotas({
+    context: { frontier: () => ({ log, registry }) } as never,
+    onExceeded: message => slowed.push(message),
+  })
+  const peer = { key: keyOf('peer').publicKeyBytes } as PeerIdentity
+  const push = (heads: number): Promise<string> => {
+    const limited = quotas.limiting({
+      ...port,
+      admit: async (...request) => {
+        log.headCount += heads
+        return port.admit(...request)
+      },
+    })
+    return codeOf(limited.admit('vfr_1', [], peer))
+  }
+  assert.is(await push(newHeadsMax + 1), 'no error')
+  assert.is(await push(0), 'ERR_SYNC_BUSY')
+  assert.match(slowed[0]!, /more than 2048 new heads/)
+  skipTime(60_000)
+  assert.is(await push(-newHeadsMax), 'no error')
+  assert.is(await push(newHeadsMax), 'no error')
 })
 
 test('behind a trusted proxy one client’s unproven connections are its own', async () => {

@@ -42,7 +42,7 @@ async function scene() {
 
 test('a budget is open for a burst, then for its part of the time', () => {
   const clock = new Clock()
-  const budget = new TokenBucket({ burstMs: 100, part: 10, clock: clock.read })
+  const budget = new TokenBucket({ burst: 100, part: 10, clock: clock.read })
   assert.ok(budget.hasTokens)
   budget.consume(150)
   assert.not.ok(budget.hasTokens)

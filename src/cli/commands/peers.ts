@@ -90,6 +90,35 @@ const set: Command = {
   },
 }
 
+const limit: Command = {
+  name: 'peer limit',
+  group: 'peers',
+  where: 'store',
+  summary: 'limit what a registered hub may push',
+  about: [
+    'A hub that serves this store ends a session of this key that pushes more nodes in a minute; the peer tries again later, and nothing is lost. The limit holds at once and is not sent to peers.',
+  ],
+  arguments: [
+    { name: 'id', help: 'a registered peer' },
+    { name: 'nodes', help: 'nodes a minute, at least 1; or default' },
+  ],
+  options: [FRONTIER_OPTION],
+  examples: ['replica peer limit hub:lab 600', 'replica peer limit hub:lab default'],
+  async run(context, args) {
+    const frontier = context.replica.frontier(args.text('frontier'))
+    const text = args.argument(1)
+    if (text !== 'default' && !/^[1-9]\d{0,8}$/.test(text))
+      throw usage(`nodes must be a number from 1 or default, not ${JSON.stringify(text)}`)
+    const nodesPerMinute = text === 'default' ? text : Number(text)
+    const { peer, changed } = await context.replica.registry(frontier).set(args.argument(0), { nodesPerMinute })
+    const limited = peer.nodesPerMinute === undefined ? 'the default' : `${peer.nodesPerMinute} nodes a minute`
+    return context.out.done({
+      fields: { frontier, peer: peerFields(peer), changed },
+      lines: [`${changed ? 'changed' : 'unchanged:'} ${peer.id} for ${frontier}: limit ${limited}`],
+    })
+  },
+}
+
 const list: Command = {
   name: 'peer list',
   group: 'peers',
@@ -100,7 +129,7 @@ const list: Command = {
     const frontier = context.replica.frontier(args.text('frontier'))
     const registry = context.replica.registry(frontier)
     const [peers, cuts, digest] = await Promise.all([registry.list(), registry.cuts(), registry.digest()])
-    const rows = peers.map(peer => [peer.id, peer.url, peer.live ?? 'off', peer.publicKey, peer.note ?? ''])
+    const rows = peers.map(peer => [peer.id, peer.url, peer.live ?? 'off', peer.publicKey, noteOf(peer)])
     return context.out.done({
       fields: {
         frontier,
@@ -197,10 +226,17 @@ export function adoptionLines({ adopted, cut, skipped }: AdoptReport, peer: stri
   ]
 }
 
-export const PEER_COMMANDS: readonly Command[] = [add, set, list, remove, rotate, adopt]
+export const PEER_COMMANDS: readonly Command[] = [add, set, limit, list, remove, rotate, adopt]
 
-function peerFields({ id, url, publicKey, addedAt, note, live }: Peer): { [key: string]: Printable | undefined } {
-  return toJsonNames({ id, url, publicKey, addedAt, note, live: live ?? 'off' })
+function peerFields({ id, url, publicKey, addedAt, note, live, nodesPerMinute }: Peer): {
+  [key: string]: Printable | undefined
+} {
+  return toJsonNames({ id, url, publicKey, addedAt, note, live: live ?? 'off', nodesPerMinute })
+}
+
+/** Returns the note, after the limit of the peer if it has one. */
+function noteOf({ note = '', nodesPerMinute }: Peer): string {
+  return nodesPerMinute === undefined ? note : `at most ${nodesPerMinute} nodes a minute  ${note}`.trimEnd()
 }
 
 function liveSetting(args: Args): LiveSetting | undefined {

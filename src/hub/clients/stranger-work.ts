@@ -70,7 +70,7 @@ export class StrangerWork {
   #bucketOf(group: string): TokenBucket {
     const known = this.#buckets.get(group)
     if (known !== undefined) return known
-    const bucket = new TokenBucket({ burstMs: workBurstMs, part: workPart, clock: () => performance.now() })
+    const bucket = new TokenBucket({ burst: workBurstMs, part: workPart, clock: () => performance.now() })
     this.#buckets.set(group, bucket)
     return bucket
   }

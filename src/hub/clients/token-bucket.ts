@@ -1,38 +1,41 @@
-// Token bucket over CPU time: bursts of up to `burstMs`, refilled at 1/`part` of elapsed time. The
-// cost is consumed after the work, so the balance may become negative. Spec: protocol/http.md, H12.
+// Token bucket: bursts of up to `burst` tokens, one token refilled per `part` milliseconds. The
+// cost is consumed after the work, so the balance may become negative. A token stands for a
+// millisecond of work, a node, or a head.
+// Spec: protocol/http.md, H12, and protocol/clients.md, Q12 and Q14.
 
 /**
- * Limits the share of time that a kind of work may take.
+ * Limits how much of a kind of work is done in a time.
  *
  * @example
- * const bucket = new TokenBucket({ burstMs: 2_000, part: 10, clock: () => performance.now() })
+ * const bucket = new TokenBucket({ burst: 2_000, part: 10, clock: () => performance.now() })
  * if (bucket.hasTokens) bucket.consume(measureMs(work))
  */
 export class TokenBucket {
-  readonly #burstMs: number
+  readonly #burst: number
   readonly #part: number
   readonly #clock: () => number
-  #tokensMs: number
+  #tokens: number
   #refilledAt: number
 
-  /** `clock` returns monotonic milliseconds; one of `part` of them may be consumed. */
-  constructor(options: { burstMs: number; part: number; clock: () => number }) {
-    this.#burstMs = options.burstMs
+  /** `clock` returns monotonic milliseconds; each `part` of them refills one token. */
+  constructor(options: { burst: number; part: number; clock: () => number }) {
+    this.#burst = options.burst
     this.#part = options.part
     this.#clock = options.clock
-    this.#tokensMs = options.burstMs
+    this.#tokens = options.burst
     this.#refilledAt = options.clock()
   }
 
   /** Whether work may start now. */
   get hasTokens(): boolean {
     const now = this.#clock()
-    this.#tokensMs = Math.min(this.#burstMs, this.#tokensMs + (now - this.#refilledAt) / this.#part)
+    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#refilledAt) / this.#part)
     this.#refilledAt = now
-    return this.#tokensMs > 0
+    return this.#tokens > 0
   }
 
-  consume(ms: number): void {
-    this.#tokensMs -= ms
+  /** Takes tokens; a negative number gives them back. */
+  consume(tokens: number): void {
+    this.#tokens -= tokens
   }
 }

@@ -24,6 +24,8 @@ export interface HubMetrics {
   /** Connections of any kind, and those that were closed to make room. */
   readonly connections: number
   readonly evicted: number
+  /** Sessions of registered keys that ended because of a quota. */
+  readonly slowed: number
   /** Memory of the process in bytes; undefined if unknown. */
   readonly residentBytes: number | undefined
 }
@@ -50,7 +52,7 @@ function print({ name, type, help, value }: Metric): string {
 
 function hubMetrics(
   { counters }: HubContext,
-  { sessions, links, streams, connections, evicted, residentBytes }: HubMetrics & { streams: number },
+  { sessions, links, streams, connections, evicted, slowed, residentBytes }: HubMetrics & { streams: number },
 ): Metric[] {
   const { p50, p99, max } = counters.delay()
   const delays = [
@@ -68,6 +70,7 @@ function hubMetrics(
     { name: 'event_loop_delay_seconds', type: 'gauge', help: 'How late timers were, lately.', value: delays },
     { name: 'connections', type: 'gauge', help: 'Connections open, of any kind.', value: connections },
     { name: 'connections_closed_total', type: 'counter', help: 'Closed to make room.', value: evicted },
+    { name: 'sessions_slowed_total', type: 'counter', help: 'Ended because of a quota.', value: slowed },
     { name: 'sessions', type: 'gauge', help: 'Sync sessions open.', value: sessions },
     { name: 'links', type: 'gauge', help: 'Links to peers that are followed.', value: links },
     { name: 'streams', type: 'gauge', help: 'Streams of events open.', value: streams },
