@@ -7,7 +7,7 @@ import * as buffer from 'node:buffer'
 import { asBuffer, concat, type Digest, equals, fromHex, sha256, sha256Hex, toHex, utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
-import { excerpt } from '../base/text.ts'
+import { excerpt, trimWhiteSpace } from '../base/text.ts'
 import { canonicalize, type ParseOptions, toJson } from '../json/json.ts'
 import type { Json } from '../json/value.ts'
 import { type EventLayout, eventLayout, parentSpans, type Span } from './event-scanner.ts'
@@ -199,10 +199,14 @@ export function makeEvent(draft: EventDraft): CheckedEvent {
   return { text, head, digest: sha256(text), label: eventIdPrefix(head.id) } as CheckedEvent
 }
 
-/** Returns `agent` for ids `agent:…`, `sim:…`, `…-bot` and `…-sim`, else `human`. */
+/**
+ * Returns `agent` for ids `agent:…`, `sim:…`, `ci:…`, `…-bot` and `…-sim`, else `human`. White
+ * space around the id does not count.
+ */
 export function actorType(id: string): 'agent' | 'human' {
-  const last = id.slice(id.lastIndexOf(':') + 1)
-  const isAgent = /^(?:agent|sim):/.test(id) || last.endsWith('-bot') || last.endsWith('-sim')
+  const name = trimWhiteSpace(id)
+  const last = name.slice(name.lastIndexOf(':') + 1)
+  const isAgent = /^(?:agent|sim|ci):/.test(name) || last.endsWith('-bot') || last.endsWith('-sim')
   return isAgent ? 'agent' : 'human'
 }
 

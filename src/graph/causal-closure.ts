@@ -53,15 +53,11 @@ export function isCausallyClosed(events: readonly IdPair[]): boolean {
 
 /**
  * Returns the received ids with all their ancestors, looked up in `pool` only. A received id that
- * the pool lacks counts as missing like any parent.
+ * the pool lacks counts as missing like any parent. Of several events with one id in the pool the
+ * last one counts.
  */
 export function causalClosure(received: readonly string[], pool: readonly IdPair[]): Closure {
-  const parentsOf = new Map<string, string[]>()
-  for (const event of pool) {
-    const before = parentsOf.get(event.id)
-    if (before === undefined) parentsOf.set(event.id, [...event.parents])
-    else for (const parent of event.parents) before.push(parent)
-  }
+  const parentsOf = new Map(pool.map(event => [event.id, event.parents]))
   const reached = new Set(received)
   const missing: string[] = []
   const ids: string[] = []

@@ -242,7 +242,7 @@ export class SnapshotCache {
       text,
       fileHash: toHex(sha256(text)),
       name: typeof name === 'string' ? name : frontier,
-      snapshotHash: snapshotHash(file),
+      snapshotHash: snapshotHash(file, { reader: '0.40' }),
       logHash: eventLogHash(file.events, 'full'),
       hashes: () => {
         hashes ??= runCooperatively(contentHashesTask(text))

@@ -261,6 +261,7 @@ export interface PayloadByKind {
   readonly 'bridge.reviewed': UninterpretedPayload
   readonly 'key.revoke': UninterpretedPayload
   readonly 'proposal.recommended': UninterpretedPayload
+  readonly 'policy.auto_admitted': UninterpretedPayload
   readonly 'prediction.expired_unresolved': UninterpretedPayload
   readonly 'correction_return.review': UninterpretedPayload
   readonly 'research_trace.review': UninterpretedPayload

@@ -99,6 +99,7 @@ const LISTS: readonly { members: readonly string[]; prefix?: string; check: Chec
   { members: ['id', 'assertion', 'confidence'], check: state.checkFindings },
   { members: ['id', 'url', 'public_key'], check: peers.checkPeerList },
   { members: ['id', 'public_key', 'created_at'], check: peers.checkActorList },
+  { members: ['id', 'all_three'], check: real.checkActorTypes },
   { members: ['file', 'sha256', 'versions'], check: real.checkVersionHashes },
 ]
 

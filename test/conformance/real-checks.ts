@@ -38,6 +38,28 @@ function bodyOf(side: unknown): Map<string, vela.Json> | undefined {
   return value instanceof Map ? value : undefined
 }
 
+/** Checks the types of actors in events and proposals; the type in events as the latest version has it. */
+export function checkActorTypes(tally: Tally, file: DataFile): void {
+  for (const row of file.plain as readonly unknown[]) {
+    if (!isObject(row)) continue
+    const id = String(row.id)
+    const said = row.all_three ?? row['0.735.0']
+    if (!isObject(said)) continue
+    const inEvent = said.actor_in_event
+    if (typeof inEvent === 'string') tally.same(`type of ${id}`, `${id}|${vela.actorType(id)}`, inEvent)
+    if (typeof said.actor_type_in_proposal !== 'string' || id.trim() === '') continue
+    const draft = {
+      kind: 'finding.add',
+      target: { type: 'finding', id: 'vf_1' },
+      actor: { id },
+      reason: 'r',
+      payload: {},
+    }
+    const { actor } = vela.makeProposal({ ...draft, created_at: '2026-12-01T10:00:00Z' })
+    tally.same(`type of ${id} in a proposal`, actor.type, said.actor_type_in_proposal)
+  }
+}
+
 /** Checks the hashes that versions up to 0.700 computed of files, and that a pull of theirs verified. */
 export function checkVersionHashes(tally: Tally, file: DataFile, folder: Folder): void {
   for (const row of file.plain as readonly unknown[]) {

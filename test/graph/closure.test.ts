@@ -86,6 +86,11 @@ test('a closure consists of the received ids and their ancestors in the pool', (
   assert.equal(causalClosure([], pool), { ok: true, ids: [] })
 })
 
+test('of several events with one id in the pool the last one counts (D2)', () => {
+  const twice = [{ id: 'c', parents: ['x'] }, ...CHAIN]
+  assert.equal(causalClosure(['c'], twice), { ok: true, ids: ['a', 'b', 'c'] })
+})
+
 test('received ids that the pool lacks count as missing, sorted and once', () => {
   assert.equal(causalClosure(['y', 'c', 'x', 'y'], CHAIN), { ok: false, missing: ['x', 'y'] })
   assert.equal(causalClosure(['c'], CHAIN.slice(1)), { ok: false, missing: ['a'] })

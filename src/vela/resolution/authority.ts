@@ -132,7 +132,7 @@ function reviewerFault(id: string): string | undefined {
   if (!VISIBLE.test(id)) return 'a reviewer id must be visible text without spaces at its ends'
   const name = id.toLowerCase()
   const last = name.slice(name.lastIndexOf(':') + 1)
-  if (isAgent(id)) return 'agents and simulations may propose, only people may decide'
+  if (isAgent(id) || name.startsWith('ci:')) return 'agents and simulations may propose, only people may decide'
   const isPlaceholder = [name, last].some(part => PLACEHOLDERS.has(part) || part.startsWith('local-'))
   return isPlaceholder ? 'the id is a placeholder' : undefined
 }

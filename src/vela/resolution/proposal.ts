@@ -5,7 +5,6 @@
 import { sha256, toHex, utf8 } from '../../base/bytes.ts'
 import { ReplicaError } from '../../base/errors.ts'
 import { excerpt } from '../../base/text.ts'
-import { actorType } from '../../event/event.ts'
 import { type Verify, verifiesHex } from '../../event/signing.ts'
 import { toJson } from '../../json/json.ts'
 import type { NumberReading } from '../../json/number.ts'
@@ -136,6 +135,11 @@ export interface ProposalDraft {
   readonly caveats?: readonly string[]
 }
 
+/** In proposals, unlike in events, only the prefix `agent:` makes an agent. */
+function proposerType(id: string): 'agent' | 'human' {
+  return id.startsWith('agent:') ? 'agent' : 'human'
+}
+
 /**
  * Returns a new proposal with the status `pending_review`.
  * @throws ReplicaError ERR_JSON, ERR_PROPOSAL
@@ -146,7 +150,7 @@ export function makeProposal(draft: ProposalDraft): Proposal {
     schema: PROPOSAL_SCHEMA,
     kind,
     target,
-    actor: { id: actor.id, type: actor.type ?? actorType(actor.id) },
+    actor: { id: actor.id, type: actor.type ?? proposerType(actor.id) },
     reason,
     payload: toJson(draft.payload),
     source_refs,

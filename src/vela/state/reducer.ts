@@ -188,6 +188,7 @@ const REDUCERS: Readonly<Record<EventKind, Reducer>> = {
   'bridge.reviewed': noEffect,
   'key.revoke': noEffect,
   'proposal.recommended': noEffect,
+  'policy.auto_admitted': noEffect,
   'prediction.expired_unresolved': noEffect,
   'correction_return.review': noEffect,
   'research_trace.review': noEffect,
