@@ -134,6 +134,7 @@ export class Subscriber {
       view: async () => ({
         store: this.#store,
         ...this.#state(),
+        trace: new Uint8Array(32),
         registry: new Uint8Array(32),
         heads: this.#log.heads(this.count),
         cursor: null,

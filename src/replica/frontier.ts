@@ -4,7 +4,9 @@
 import { Gate } from '../admission/gate.ts'
 import type { Registry } from '../admission/registry.ts'
 import type { TextPolicy } from '../admission/text-policy.ts'
+import type { Digest } from '../base/bytes.ts'
 import { Emitter } from '../base/emitter.ts'
+import { LruMap } from '../base/lru-map.ts'
 import { Mutex } from '../base/mutex.ts'
 import type { VerifierPool } from '../crypto/verifier-pool.ts'
 import type {
@@ -16,9 +18,13 @@ import type {
   StoreSharing,
   TextChange,
 } from '../store/store.ts'
+import { logTrace } from '../sync/log-trace.ts'
 import { Documents } from './documents.ts'
 import { RecentRows } from './sync/recent-rows.ts'
 import { TextRequests } from './sync/text-requests.ts'
+
+const LOSSES_TOLD_MAX = 256
+const TRACES_MAX = 8
 
 interface FrontierParts {
   readonly log: FrontierStore
@@ -42,6 +48,9 @@ export class Frontier {
   readonly recentRows = new RecentRows()
   /** Which texts to request from which peer. */
   readonly textRequests: TextRequests
+  /** Cursors of another history that the operator was told of, by key and number. */
+  readonly lossesTold = new LruMap<string, true>(LOSSES_TOLD_MAX)
+  readonly #traces = new LruMap<number, Digest>(TRACES_MAX)
   readonly #commits = new Emitter()
   readonly #texts = new Emitter()
   #textChanges = 0
@@ -61,6 +70,15 @@ export class Frontier {
     const onTexts = (): void => this.#noteTexts()
     this.gate = new Gate({ ...parts, onCommitted, onTexts })
     this.documents = new Documents(log.documents, this.gate)
+  }
+
+  /** Returns the trace of the first `count` nodes (log-trace.ts). Recent ones are remembered. */
+  async trace(count: number): Promise<Digest> {
+    const known = this.#traces.get(count)
+    if (known !== undefined) return known
+    const trace = await logTrace(this.log, count)
+    this.#traces.set(count, trace)
+    return trace
   }
 
   /**

@@ -217,6 +217,7 @@ function sendView(channel: Channel, view: FrontierSummary, out: Effect[]): void 
     count: view.count,
     headCount: view.heads.length,
     digest: view.digest,
+    trace: view.trace,
     registry: view.registry,
     heads: heads.slice(0, headsPerFrameMax),
     more: heads.length > headsPerFrameMax,

@@ -62,6 +62,8 @@ export interface FrontierSummary {
   readonly store: Uint8Array
   readonly count: number
   readonly digest: Digest
+  /** Trace of the log (log-trace.ts). */
+  readonly trace: Digest
   readonly registry: Digest
   readonly heads: readonly Digest[]
   readonly cursor: Cursor | null
@@ -135,7 +137,7 @@ export interface Source {
    * The state of the log that the running round's end will state; between rounds, the last stated
    * one.
    */
-  target: LogState
+  target: LogState & { readonly trace?: Digest }
   /** Nodes sent in earlier rounds. */
   sentBefore: number
   /**
@@ -177,7 +179,7 @@ export interface Sink {
   /** Reported rounds; more than one on a live channel only. */
   rounds: number
   /** The source's log as its last end stated it. */
-  ended: LogState
+  ended: TracedState
   /** Nodes received in earlier rounds. */
   receivedBefore: number
   /**
@@ -237,6 +239,11 @@ export interface Sink {
   result?: FlowReport
 }
 
+/** A state of a log with its trace, which is not stated for each round. */
+export interface TracedState extends LogState {
+  readonly trace: Digest | undefined
+}
+
 /** How a round ended at a sink. */
 export interface Outcome extends LogState {
   readonly complete: boolean
@@ -276,7 +283,8 @@ export type Input =
   /** The session asks to close a live channel once its rounds are reported. */
   | { in: 'stop'; ch: number }
   /** The log as it is now: the next round ends here. */
-  | ({ in: 'followed'; ch: number } & LogState)
+  /** `trace`: where the end of the round states it. */
+  | ({ in: 'followed'; ch: number; trace?: Digest } & LogState)
   | { in: 'list' }
   | { in: 'registry'; frontier: string }
   | { in: 'listed'; items: readonly { frontier: string; count: number; digest: Digest }[] }
@@ -323,7 +331,8 @@ export type Effect =
       headsComplete: boolean
       theirCount: number
       ownCount: number
-      cursor: number | undefined
+      /** A cursor of the sink for this store. Its trace has to be compared with the log. */
+      cursor: Cursor | undefined
     }
   /** Requests the log from `from` on. It becomes the plan that `rows` reads. */
   | { do: 'follow'; ch: number; frontier: string; from: number }
@@ -408,11 +417,11 @@ export function newSource({ count, digest }: LogState): Source {
 }
 
 /** Returns a sink that expects the source's log up to this state. */
-export function newSink({ count, digest }: LogState): Sink {
+export function newSink({ count, digest, trace }: TracedState): Sink {
   return {
     phase: 'receiving',
     rounds: 0,
-    ended: { count, digest },
+    ended: { count, digest, trace },
     receivedBefore: 0,
     cursorHolds: false,
     isIncomplete: false,
@@ -468,7 +477,11 @@ export function protocolError(message: { readonly t: string }, when: string): Re
  * Saves a cursor for the peer: every node of its log below `seq` is stored or held. 0 removes the
  * cursor at once.
  */
-export function saveCursor({ ch, frontier, mine, theirs, live }: Channel, seq: number, out: Effect[]): void {
-  const cursor = { store: theirs!.store, seq }
+export function saveCursor(
+  { ch, frontier, mine, theirs, live }: Channel,
+  { seq, trace }: Pick<Cursor, 'seq' | 'trace'>,
+  out: Effect[],
+): void {
+  const cursor = { store: theirs!.store, seq, trace }
   out.push({ do: 'remember', ch, frontier, cursor, registry: mine!.registry, later: live !== undefined && seq > 0 })
 }

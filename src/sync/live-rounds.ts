@@ -50,7 +50,8 @@ export function onGrew({ ch, frontier, live, source }: Channel, out: Effect[]): 
 /** Begins a round that ends at `target`. */
 export function beginSourceRound(source: Source, target: Source['target']): void {
   source.phase = 'sending'
-  source.target = { count: target.count, digest: target.digest }
+  const { count, digest, trace } = target
+  source.target = { count, digest, ...(trace === undefined ? {} : { trace }) }
   source.isExhausted = false
   source.sentBefore = source.sentNodes
   source.heldBySink = new DigestSet()

@@ -19,7 +19,7 @@ export const SUBPROTOCOL = 'replica.sync.v1'
 /**
  * SHA-256 of protocol/replica.cddl. A change of the grammar requires a decision about the version.
  */
-export const CDDL_SHA256 = '579815fa879e6a447f45f371bdeb21caaa414cb1c10c60434222f641e28c2ab7'
+export const CDDL_SHA256 = '0c3ad2b8ace3cc93ade9c51692a292256cf546a2c85ac786c83baa8e772c356a'
 /** Bytes of the text of an error. */
 export const ERROR_TEXT_MAX = 1024
 /** Bytes of the id of the finding that an opened conflict names. */
@@ -44,6 +44,8 @@ export interface Cursor {
   /** Id of the store whose log is meant, 16 bytes. */
   readonly store: Uint8Array
   readonly seq: number
+  /** Trace of the first `seq` nodes of that log; zeros if it is not known. */
+  readonly trace: Digest
 }
 
 /** One side's summary of a frontier when the channel opens. */
@@ -52,6 +54,8 @@ export interface FrontierSummaryFields {
   readonly count: number
   readonly headCount: number
   readonly digest: Digest
+  /** Trace of the log (log-trace.ts). */
+  readonly trace: Digest
   readonly registry: Digest
   /** First page of the heads, ascending. Further pages follow as `heads` messages while `more`. */
   readonly heads: readonly Digest[]
@@ -122,7 +126,7 @@ export type Message =
   /** `match`: only texts of matching events. */
   | { t: 'texts'; ch: number; ids: readonly Digest[]; match?: TextFilter }
   | { t: 'lack'; ch: number; ids: readonly Digest[] }
-  | { t: 'end'; ch: number; seq: number; digest: Digest; nodes: number }
+  | { t: 'end'; ch: number; seq: number; digest: Digest; nodes: number; trace?: Digest }
   | ReportMessage
   | { t: 'stop'; ch: number }
   | { t: 'close'; ch: number }
@@ -172,10 +176,11 @@ const SUMMARY: Shape = {
   count: uint,
   headCount: uint,
   digest: bytes(32),
+  trace: bytes(32),
   registry: bytes(32),
   heads,
   more: flag,
-  cursor: nullOr(map({ store: bytes(16), seq: uint })),
+  cursor: nullOr(map({ store: bytes(16), seq: uint, trace: bytes(32) })),
 }
 
 const SHAPES: Readonly<Record<Message['t'], Shape>> = {
@@ -241,6 +246,7 @@ const OPTIONAL: { readonly [t in Message['t']]?: Shape } = {
   open: { live: value => value === true, texts },
   opened: { texts },
   texts: { match: isTextFilter },
+  end: { trace: bytes(32) },
   report: { opened: map(OPENED) },
 }
 

@@ -9,6 +9,7 @@ import { compare, type Digest, equals } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { WIRE_LIMITS } from '../base/limits.ts'
 import { type Channel, type Effect, type Sink, saveCursor, send } from './connection.ts'
+import { NO_TRACE } from './log-trace.ts'
 
 const { idsPerWantMax, wantsOutstandingMax, wantsPerChannelMax, sinkIdsMax } = WIRE_LIMITS
 
@@ -71,7 +72,7 @@ export function sendWants(channel: Channel, sink: Sink, ids: readonly Digest[], 
   const ancestors = ids.filter(id => !sink.documents.delete(id))
   if (ancestors.length > 0 && !sink.waitsRequested && !sink.planFailed) {
     sink.planFailed = true
-    if ((channel.mine!.cursor?.seq ?? 0) > 0) saveCursor(channel, 0, out)
+    if ((channel.mine!.cursor?.seq ?? 0) > 0) saveCursor(channel, { seq: 0, trace: NO_TRACE }, out)
   }
   for (const id of ids) {
     sink.asked.add(id)

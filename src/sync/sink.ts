@@ -162,7 +162,8 @@ function onEnd(channel: Channel, sink: Sink, message: Message & { t: 'end' }): v
     if (sink.plannedNodes > message.seq - count) {
       throw new ReplicaError('ERR_SYNC_UNSOLICITED', 'more nodes came than the log of the source has grown by')
     }
-    sink.ended = { count: message.seq, digest: Uint8Array.from(message.digest) }
+    const trace = message.trace && Uint8Array.from(message.trace)
+    sink.ended = { count: message.seq, digest: Uint8Array.from(message.digest), trace }
   } else if (message.seq !== count || !equals(message.digest, digest)) {
     throw new ReplicaError('ERR_SYNC_HEADS', `the end is not at the ${count} nodes and the heads that were stated`)
   }
@@ -322,7 +323,9 @@ function report(
     complete,
     ...(opened === undefined ? {} : { opened }),
   }
-  if (sink.cursorHolds && !isCursorCurrent(channel, sink)) saveCursor(channel, sink.ended.count, out)
+  const { count: seq, trace } = sink.ended
+  if (sink.cursorHolds && trace !== undefined && !isCursorCurrent(channel, { seq, trace }))
+    saveCursor(channel, { seq, trace }, out)
   send(out, {
     t: 'report',
     ch: channel.ch,
@@ -344,9 +347,9 @@ function report(
 }
 
 /** Returns whether the cursor that this side sent is the same. */
-function isCursorCurrent({ mine, theirs }: Channel, sink: Sink): boolean {
+function isCursorCurrent({ mine, theirs }: Channel, { seq, trace }: { seq: number; trace: Digest }): boolean {
   const { cursor } = mine!
-  return cursor?.seq === sink.ended.count && equals(cursor.store, theirs!.store)
+  return cursor?.seq === seq && equals(cursor.store, theirs!.store) && equals(cursor.trace, trace)
 }
 
 function hasEqualHeads({ mine, theirs }: Channel): boolean {

@@ -35,7 +35,7 @@ export function startSource(channel: Channel, source: Source, out: Effect[]): vo
     return sendEnd(channel, source, out)
   }
   const { cursor } = theirs
-  const ours = cursor !== null && equals(cursor.store, mine.store) && cursor.seq <= mine.count
+  const ours = cursor !== null && equals(cursor.store, mine.store)
   out.push({
     do: 'plan',
     ch: channel.ch,
@@ -44,7 +44,7 @@ export function startSource(channel: Channel, source: Source, out: Effect[]): vo
     headsComplete: channel.theirHeads.length === theirs.headCount,
     theirCount: theirs.count,
     ownCount: mine.count,
-    cursor: ours ? cursor.seq : undefined,
+    cursor: ours ? cursor : undefined,
   })
 }
 
@@ -302,6 +302,7 @@ function measureFrame(connection: Connection, source: Source): Frame {
 
 function sendEnd(channel: Channel, source: Source, out: Effect[]): void {
   source.phase = 'ended'
-  const { count, digest } = source.target
-  send(out, { t: 'end', ch: channel.ch, seq: count, digest, nodes: source.sentNodes })
+  const { count: seq, digest, trace } = source.target
+  const traced = trace === undefined ? {} : { trace }
+  send(out, { t: 'end', ch: channel.ch, seq, digest, nodes: source.sentNodes, ...traced })
 }

@@ -58,10 +58,10 @@ export class EffectHandler {
       case 'view':
         return { in: 'viewed', ch: request.ch, view: await port.view(request.frontier, peer) }
       case 'plan':
-        return { in: 'planned', ch: request.ch, exact: (await this.#plan(request)).exact }
+        return { in: 'planned', ch: request.ch, exact: (await this.#plan(request, peer)).exact }
       case 'follow': {
-        const { count, digest } = await this.#follow(request, peer)
-        return { in: 'followed', ch: request.ch, count, digest }
+        const { count, digest, trace } = await this.#follow(request, peer)
+        return { in: 'followed', ch: request.ch, count, digest, ...(trace === undefined ? {} : { trace }) }
       }
       case 'offers':
         return { in: 'offers', ch: request.ch, ids: await this.#planOf(request.ch).next(request.max) }
@@ -131,8 +131,8 @@ export class EffectHandler {
     return this.#cursors.written()
   }
 
-  async #plan(request: SendPlanRequest): Promise<SendPlan> {
-    const plan = await this.#port.plan(request, this.#closed.signal)
+  async #plan(request: SendPlanRequest, peer: PeerIdentity): Promise<SendPlan> {
+    const plan = await this.#port.plan(request, { peer, signal: this.#closed.signal })
     if (!this.#closed.signal.aborted) this.#plans.set(request.ch, plan)
     return plan
   }

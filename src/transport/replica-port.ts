@@ -37,6 +37,8 @@ export interface SendPlan {
 
 /** The log from one sequence number to its end at that moment: the content of a later round. */
 export interface LogTail extends LogState {
+  /** Trace of the log, now and then: it costs some reads. */
+  readonly trace?: Digest
   /** Returns the next nodes in log order: about one frame. `last` comes with the last of them. */
   rows(options: RowsOptions): Promise<{ rows: readonly Row[]; last: boolean }>
 }
@@ -51,8 +53,11 @@ export type SendPlanRequest = Extract<Effect, { do: 'plan' }>
 export interface ReplicaPort {
   /** Returns the frontier's summary with the peer's rights; undefined if it is not kept here. */
   view(frontier: string, peer: PeerIdentity): Promise<FrontierSummary | undefined>
-  /** Finds what the sink lacks. */
-  plan(request: SendPlanRequest, signal: AbortSignal): Promise<SendPlan>
+  /** Finds what the sink lacks. A cursor that is not of this log is not used. */
+  plan(
+    request: SendPlanRequest,
+    about: { readonly peer: PeerIdentity; readonly signal: AbortSignal },
+  ): Promise<SendPlan>
   /**
    * Returns the log from `from` on.
    * @throws ReplicaError ERR_SYNC_FORBIDDEN if the peer may no longer read it

@@ -52,7 +52,7 @@ test('kept rows are limited in number and bytes, and restart after a gap', () =>
 })
 
 async function followed(at: Local, from: number, meanwhile: () => Promise<void> = async () => {}): Promise<string[]> {
-  const follow = followOf(at.context.frontier(FRONTIER), from)
+  const follow = await followOf(at.context.frontier(FRONTIER), from)
   const digests: string[] = []
   for (let isLast = false; !isLast; ) {
     const { rows, last } = await follow.rows({ texts: 'all' })

@@ -237,7 +237,7 @@ test('the health of a hub is the whole response', async () => {
   const health = await fetch(`${base}/healthz`)
   assert.is(health.status, 200)
   assert.equal(await health.json(), { ok: true, hub_id: 'hub:main', sessions: 0 })
-  assert.is((await fetch(`${base}/`)).status, 404)
+  assert.is((await fetch(`${base}/nothing`)).status, 404)
   assert.is((await fetch(`${base}/healthz`, { method: 'POST' })).status, 405)
 })
 

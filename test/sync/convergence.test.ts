@@ -4,6 +4,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ownLimits } from '../../src/sync/connection.ts'
+import { NO_TRACE } from '../../src/sync/log-trace.ts'
 import type { Mode } from '../../src/sync/message.ts'
 import type { LinkFault } from '../../src/transport/link.ts'
 import { chain, circle, FRONTIER, introduce, keyOf, type Local, local, logOf, type Made, node, plant } from './local.ts'
@@ -148,7 +149,7 @@ test('what a wrong cursor hides behind a node that is held for its key comes wit
   await plant(client!, hidden.slice(0, 1))
   await plant(hub!, [...hidden, node(stranger.key, 'odd', [hidden[2]!])])
   const registry = client!.context.frontier(FRONTIER).registry.digest()
-  const cursor = { store: hub!.context.store.id, seq: 4 }
+  const cursor = { store: hub!.context.store.id, seq: 4, trace: NO_TRACE }
   const identity = { hub: 'hub:main', key: hub!.key.publicKeyBytes, caps: [], limits: ownLimits() }
   await client!.services.remember(FRONTIER, identity, cursor, registry)
   const pull = { client: client!, hub: hub!, mode: 'pull' as const }

@@ -269,13 +269,14 @@ class MeshSimulation {
     return settledMs
   }
 
-  /** Waits until each text is where it must be. */
+  /** Waits until each text is where it must be, and all are equal: a hub that is not honest may send nodes meanwhile. */
   async #settleTexts(texts: MeshTexts): Promise<void> {
     const last = this.#world.now + TEXTS_MS_MAX
     for (;;) {
       const fault = (await TextCheck.of(texts)).fault()
-      if (fault === undefined) return
-      if (this.#world.now >= last) throw new TypeError(fault)
+      const isEqual = this.#areEqual()
+      if (fault === undefined && isEqual) return
+      if (this.#world.now >= last) throw new TypeError(fault ?? `not equal any more: ${this.#states()}`)
       await this.#world.run(this.#world.now + STILL_MS)
     }
   }

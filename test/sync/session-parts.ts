@@ -3,6 +3,7 @@
 import { compare, type Digest, sha256, utf8 } from '../../src/base/bytes.ts'
 import type { ErrorCode } from '../../src/base/errors.ts'
 import type { ClientConfig, HubConfig } from '../../src/sync/connection.ts'
+import { NO_TRACE } from '../../src/sync/log-trace.ts'
 import type { Message, OpenMessage } from '../../src/sync/message.ts'
 import { chain, circle, FRONTIER, keyOf, type Local, plant } from './local.ts'
 import { Scene } from './scene.ts'
@@ -67,6 +68,7 @@ export function openOf(mode: OpenMessage['mode'], fields: Partial<OpenMessage> =
     count: heads.length,
     headCount: heads.length,
     digest: heads.length === 0 ? EMPTY_DIGEST : sha256(Buffer.concat(heads)),
+    trace: NO_TRACE,
     registry: madeUp('registry'),
     heads,
     more: false,

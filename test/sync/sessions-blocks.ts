@@ -1,5 +1,6 @@
 // Sessions of blocks, credit and missing ancestors, S29 to S35, and of their end when a cursor was wrong.
 
+import { NO_TRACE } from '../../src/sync/log-trace.ts'
 import { chain, FRONTIER, introduce, keyOf, local, node, plant } from './local.ts'
 import type { Scene } from './scene.ts'
 import { blocksOf, diverged, madeUp, openOf, type Parts, ready, type Session } from './session-parts.ts'
@@ -137,7 +138,7 @@ export async function misled(nodes: number, seq: number): Promise<Parts> {
   const parts = await ready(nodes, 1)
   const { client, hub, scene } = parts
   const registry = client.context.frontier(FRONTIER).registry.digest()
-  const cursor = { store: hub.context.store.id, seq }
+  const cursor = { store: hub.context.store.id, seq, trace: NO_TRACE }
   await client.services.remember(FRONTIER, scene.client.connection.peer!, cursor, registry)
   return parts
 }

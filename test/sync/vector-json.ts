@@ -48,7 +48,7 @@ export function inputJson(input: Input): Json {
 
 /** Members that are bytes, or lists of them, wherever they stand as text. */
 const BYTES = new Set(
-  'frame store digest registry heads ids nodes bytes stored held parents released data key id'.split(' '),
+  'frame store digest registry heads ids nodes bytes stored held parents released data key id trace'.split(' '),
 )
 
 export function inputFrom(json: Json): Input {

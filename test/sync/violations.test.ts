@@ -702,7 +702,7 @@ test('what a peer says of an error is escaped nowhere on the way and taken over 
   client.send({ t: 'error', ch: null, code: 'ERR_STORE_CORRUPT', message: 'your\u001b[31m disk' })
   assert.is((await client.closed).code, 1000)
   while (hub.sessions > 0) await new Promise(resolve => setImmediate(resolve))
-  assert.equal(events, ['ERR_SYNC_REMOTE: the peer reported: your\u001b[31m disk'])
+  assert.equal(events, ['ERR_SYNC_REMOTE: a session of 127.0.0.1: the peer reported: your\u001b[31m disk'])
 })
 
 test.run()

@@ -4,6 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LIVE_LIMITS, SOCKET_LIMITS } from '../../src/base/limits.ts'
 import { Semaphore } from '../../src/base/semaphore.ts'
+import { NO_TRACE } from '../../src/sync/log-trace.ts'
 import { CursorWriter, type SaveCursor } from '../../src/transport/cursor-writer.ts'
 import { RoundScheduler } from '../../src/transport/round-scheduler.ts'
 import { EventLoopBudget } from '../../src/transport/scheduler.ts'
@@ -129,7 +130,14 @@ test('work that takes long in one turn of the event loop makes what follows wait
 
 function cursor(ch: number, seq: number, later: boolean): SaveCursor {
   const bytes = new Uint8Array(16)
-  return { do: 'remember', ch, frontier: FRONTIER, cursor: { store: bytes, seq }, registry: bytes, later }
+  return {
+    do: 'remember',
+    ch,
+    frontier: FRONTIER,
+    cursor: { store: bytes, seq, trace: NO_TRACE },
+    registry: bytes,
+    later,
+  }
 }
 
 test('a cursor that may be later is written with the alarm, the last of each channel, and one that may not at once', async () => {

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { sha256, utf8 } from '../../src/base/bytes.ts'
 import { SOCKET_LIMITS, WIRE_LIMITS } from '../../src/base/limits.ts'
 import { Deferred } from '../../src/base/mutex.ts'
+import { FRAME_FILL_BYTES } from '../../src/sync/frame-packing.ts'
 import { type Link, memoryLinkPair } from '../../src/transport/link.ts'
 import { type ReplicaPort, type SendPlan, Session } from '../../src/transport/session.ts'
 import { connect } from '../../src/transport/websocket-link.ts'
@@ -161,9 +162,11 @@ test('while a sink takes nothing more, nothing of the store stays open for it', 
   const served = new Session(a, hubConfig(hub!), hub!.services)
   const raw = await new RawPeer(b, clientConfig(client!, hub!)).ready()
   raw.send(openOf('pull'))
-  for (let came = 0; came < WIRE_LIMITS.creditNodes; ) {
+  const { creditNodes, creditBytes } = WIRE_LIMITS
+  for (let [nodes, bytes] = [0, 0]; nodes < creditNodes && bytes < creditBytes - FRAME_FILL_BYTES; ) {
     const frame = await raw.next('blocks')
-    came += frame.nodes.length
+    nodes += frame.nodes.length
+    for (const { length } of frame.nodes) bytes += length
   }
   raw.send({ t: 'list' })
   await raw.next('frontiers')
@@ -180,7 +183,7 @@ test('a search for the difference is told when nobody wants it any more', async 
   const searching = new Deferred<AbortSignal>()
   const services: ReplicaPort = {
     ...hub!.services,
-    plan: (_request, signal) => {
+    plan: (_request, { signal }) => {
       searching.resolve(signal)
       return new Promise<SendPlan>((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(new TypeError('given up')))

@@ -13,17 +13,22 @@ import type { Frontier } from '../frontier.ts'
 import { rowsAt } from '../log-reader.ts'
 import type { RecentRow } from './recent-rows.ts'
 
+/** Nodes of a log after which a round states the trace again. */
+const TRACED_NODES = 64
 /** ms between two looks for wanted texts. */
 const TEXTS_LOOK_MS = 30_000
 
-export function followOf({ log, recentRows }: Frontier, from: number): LogTail {
+export async function followOf(frontier: Frontier, from: number): Promise<LogTail> {
+  const { log, recentRows } = frontier
   // Count and digest are read in one iteration of the event loop, so that they are consistent.
   const count = log.nodes
   const digest = log.headsDigest()
+  const isTraced = Math.floor(count / TRACED_NODES) > Math.floor(from / TRACED_NODES)
   let next = from
   return {
     count,
     digest,
+    ...(isTraced ? { trace: await frontier.trace(count) } : {}),
     async rows(options) {
       const rows =
         recentRows.take(next, count, FRAME_FILL_BYTES) ??

@@ -16,13 +16,14 @@ import { rowsAt } from '../log-reader.ts'
 import { openedTally } from '../merge-observer.ts'
 import type { ReplicaContext } from '../replica-context.ts'
 import { followOf, sentRows, watchRegistry, watchTexts } from './log-follower.ts'
+import { usableCursor } from './own-history.ts'
 
 const WAITS_LISTED_MAX = 1024
 /**
- * Store id, sequence number, and digest of the registry under which everything before was stored or
- * held.
+ * Store id, sequence number, digest of the registry under which everything before was stored or
+ * held, and trace.
  */
-const CURSOR_BYTES = 16 + 8 + 32
+const CURSOR_BYTES = 16 + 8 + 32 + 32
 
 async function noStore(): Promise<never> {
   throw new ReplicaError('ERR_INTERNAL', "a session without a store can't serve a store")
@@ -70,25 +71,25 @@ function logPort({ context, mayRead }: PortScope): LogPort {
       if (frontier === undefined) return undefined
       const { log, registry, policy } = frontier
       const cursor = await readCursor(context.store.records, frontier, peer.key)
-      // Heads, digest and count are read in one iteration of the event loop, so that they are
-      // consistent.
-      const heads = log.heads()
-      return {
+      // Heads, digest, count and registry are read in one iteration of the event loop, so that they
+      // are consistent.
+      const summary = {
         store: context.store.id,
         count: log.nodes,
         digest: log.headsDigest(),
         registry: registry.digest(),
-        heads,
+        heads: log.heads(),
         cursor,
         ...(policy.keeps === 'all' ? {} : { texts: policy.keeps }),
         mayRead: mayRead(frontier, peer),
         mayWrite: isRegistered(frontier, peer),
       }
+      return { ...summary, trace: await frontier.trace(summary.count) }
     },
-    plan: (request, signal) => planOf(at(request.frontier), request, signal),
+    plan: (request, about) => planOf(context, request, about),
     async follow(name, from, peer) {
       const frontier = at(name)
-      if (mayRead(frontier, peer)) return followOf(frontier, from)
+      if (mayRead(frontier, peer)) return await followOf(frontier, from)
       throw new ReplicaError('ERR_SYNC_FORBIDDEN', `the peer's key may no longer read ${name}`)
     },
     async subscribe(name, listener) {
@@ -243,14 +244,21 @@ function stateOf({ log }: Frontier): LogState {
 }
 
 /** Returns the difference to the sink, in batches of about one frame. */
-async function planOf({ log }: Frontier, request: SendPlanRequest, signal: AbortSignal): Promise<SendPlan> {
+async function planOf(
+  context: ReplicaContext,
+  request: SendPlanRequest,
+  { peer, signal }: { readonly peer: PeerIdentity; readonly signal: AbortSignal },
+): Promise<SendPlan> {
+  const frontier = context.frontier(request.frontier)
+  const { log } = frontier
+  const cursor = await usableCursor(context, frontier, { cursor: request.cursor, peer })
   const difference = await SetDifference.open(log, {
     count: request.ownCount,
     sinkHeads: request.heads,
     sinkHeadsComplete: request.headsComplete,
     sinkCount: request.theirCount,
     signal,
-    ...(request.cursor === undefined ? {} : { cursor: request.cursor }),
+    ...(cursor === undefined ? {} : { cursor }),
   })
   let runs: Iterator<Run> | undefined
   let run: Run | undefined
@@ -298,11 +306,12 @@ function cursorKey(frontier: string, peer: Uint8Array): string {
   return `${CURSOR_RECORDS}${frontier}/${toHex(peer)}`
 }
 
-function packCursor({ store, seq }: Cursor, registry: Digest): Uint8Array {
+function packCursor({ store, seq, trace }: Cursor, registry: Digest): Uint8Array {
   const bytes = Buffer.alloc(CURSOR_BYTES)
   bytes.set(store)
   bytes.writeBigUInt64BE(BigInt(seq), 16)
   bytes.set(registry, 24)
+  bytes.set(trace, 56)
   return bytes
 }
 
@@ -314,6 +323,7 @@ async function readCursor(records: Records, { log, registry }: Frontier, peer: D
   const value = await records.get(cursorKey(log.name, peer))
   if (value === undefined || value.length !== CURSOR_BYTES) return null
   const bytes = Buffer.from(value)
-  if (!equals(bytes.subarray(24), registry.digest())) return null
-  return { store: Uint8Array.from(bytes.subarray(0, 16)), seq: Number(bytes.readBigUInt64BE(16)) }
+  if (!equals(bytes.subarray(24, 56), registry.digest())) return null
+  const [store, trace] = [Uint8Array.from(bytes.subarray(0, 16)), Uint8Array.from(bytes.subarray(56))]
+  return { store, seq: Number(bytes.readBigUInt64BE(16)), trace }
 }
