@@ -8,6 +8,7 @@ import { Key } from '../crypto/key.ts'
 import { createLevelDb, createPostgres, openLevelDb, openPostgres } from '../store/index.ts'
 import { type PgPlace, readPgPlace, writePgPlace } from '../store/postgres/pg-place.ts'
 import type { Store } from '../store/store.ts'
+import { checkStoreMembers } from '../store/store-members.ts'
 import { joinOwnKey, type KeyPlace, loadIdentity, loadOwnKey, makeOwnKey, type OwnKey, readFormer } from './identity.ts'
 import type { NetworkHooks } from './links/backoff.ts'
 
@@ -94,7 +95,9 @@ function ownKey(place: KeyPlace, options: StoreOptions, state: StoreState): Prom
   return useKey === undefined ? loadOwnKey(place) : loadIdentity(place, useKey)
 }
 
+/** @throws TypeError for an engine that lacks a member of the contract */
 async function openEngine(store: Store, options: StoreOptions): Promise<OpenedReplica> {
+  checkStoreMembers(store)
   const key = options.useKey ?? options.key ?? Key.generate()
   const former = await readFormer(store.records)
   return { location: '', store, key, former, hubId: await nameOf(store, key, options.hubId) }

@@ -15,6 +15,7 @@ import { VerifierPool } from '../crypto/verifier-pool.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import type { ForeignChange, FrontierStore, Store, Wait } from '../store/store.ts'
 import type { WriteRefusal } from '../store/store-health.ts'
+import { checkLogMembers } from '../store/store-members.ts'
 import type { Channel } from '../sync/connection.ts'
 import { SessionScheduling } from '../transport/scheduler.ts'
 import type { LiveRound } from '../transport/session.ts'
@@ -197,6 +198,7 @@ export class ReplicaContext {
   async #make(name: string, store: Store): Promise<Frontier> {
     const { held, records, sharing } = store
     const log = await store.track(name)
+    checkLogMembers(log)
     const url = this.address === undefined ? {} : { url: this.address }
     const own = { id: this.hubId, key: this.#key, former: this.#former, ...url }
     const registry = await Registry.load(records, name, { ...own, sharing })

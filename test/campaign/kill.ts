@@ -62,7 +62,7 @@ export async function killCampaign(options: {
       seed: Math.floor(next() * 2 ** 32),
       round,
       ms: next() * 90,
-      inOpen: next() < 0.2,
+      since: MOMENTS[Math.floor(next() * MOMENTS.length)]!,
     })
     totals.rounds++
     if (!said.opened) totals.killedInOpen++
@@ -116,10 +116,16 @@ interface Said {
   failure: string | undefined
 }
 
+/** From which word of the child on its death is timed: a busy machine must acknowledge something too. */
+const MOMENTS = ['start', 'opened', 'opened', 'nodes', 'changed'] as const
+type Moment = (typeof MOMENTS)[number]
+/** ms: a child that does not say the word dies then. */
+const LIFE_MS_MAX = 10_000
+
 /** Lets a child work and kills it; answers what it had said by then. */
 async function runAndKill(
   location: string,
-  plan: { seed: number; round: number; ms: number; inOpen: boolean },
+  plan: { seed: number; round: number; ms: number; since: Moment },
 ): Promise<Said> {
   const args = [self, '--child', location, '--seed', `${plan.seed}`, '--round', `${plan.round}`]
   const child = childProcess.spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -129,14 +135,19 @@ async function runAndKill(
   child.stderr.on('data', data => (errors += data))
   const kill = (ms: number) => {
     // timer: the moment of death is what this is about; nothing is waited for.
-    setTimeout(() => child.kill('SIGKILL'), ms)
+    setTimeout(() => child.kill('SIGKILL'), ms).unref()
   }
-  if (plan.inOpen) kill(40 + plan.ms)
+  if (plan.since === 'start') kill(40 + plan.ms)
+  else kill(LIFE_MS_MAX)
+  let isDue = plan.since !== 'start'
   for await (const line of readline.createInterface({ input: child.stdout })) {
     const [word, ...rest] = line.split(' ')
+    if (isDue && word === plan.since) {
+      isDue = false
+      kill(plan.ms)
+    }
     if (word === 'opened') {
       said.opened = true
-      if (!plan.inOpen) kill(plan.ms)
     } else if (word === 'nodes') {
       const [frontier, first, count, digest] = rest
       said.nodes.push({ frontier: frontier!, first: Number(first), count: Number(count), digest: digest! })
