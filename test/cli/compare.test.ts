@@ -112,6 +112,31 @@ test('diff accepts files, folders, stdin and frontiers of the store, also of a s
   assert.equal(await differ([frontier, '../peers.json']), [1, 1])
 })
 
+test('diff lists the events that one side lacks, and reads logs in every form', async () => {
+  await using at = await Desk.open()
+  await at.json('.', ['init', 'lab'])
+  await at.json('lab', ['frontier', 'create', '--name', 'A'])
+  await at.json('lab', ['export', '--format', 'vela', '--out', '../before.json'])
+  const note = ['append', '--kind', 'frontier.observation_reviewed', '--target', 'frontier:f', '--actor', 'reviewer:a']
+  const { value: made } = await at.json('lab', [...note, '--reason', 'why'])
+  const events: unknown[] = JSON.parse((await at.run('lab', ['export'])).stdout)
+  await fs.mkdir(at.dir.join('folder'))
+  for (const [i, event] of events.entries())
+    await fs.writeFile(at.dir.join('folder', `${i}.json`), JSON.stringify(event))
+  await fs.writeFile(at.dir.join('array.json'), JSON.stringify(events))
+  const lines = events.map(event => `${JSON.stringify(event)}\n`).join('')
+  await fs.writeFile(at.dir.join('lines.jsonl'), lines)
+  for (const side of ['../folder', '../array.json', '../lines.jsonl']) {
+    const { exit, value } = await at.json('lab', ['diff', side, '../before.json'])
+    assert.equal([exit, value.events_only_in_theirs], [1, []], side)
+    assert.equal(value.events_only_in_ours, [made.event], side)
+    const same = await at.json('lab', ['diff', side, made.frontier])
+    assert.equal([same.exit, same.value.count, same.value.events_only_in_ours], [0, 0, []], side)
+  }
+  const text = await at.run('lab', ['diff', '../before.json', '-'], { stdin: lines })
+  assert.match(text.stdout, `only in theirs  ${made.event}`)
+})
+
 test('malformed findings are stored and reported by an import, and not compared', async () => {
   await using at = await desk()
   const broken = peers.text.replace('"score"', '"scores"')

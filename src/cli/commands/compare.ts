@@ -1,7 +1,9 @@
 // The commands that compare whole frontiers: compare records the differences from a peer in the
 // journal; diff compares any two and records nothing.
 
+import { sha256Hex } from '../../base/bytes.ts'
 import type { ExitCode } from '../../base/errors.ts'
+import type { EventReading } from '../../event/event.ts'
 import type { CompareWith, Comparison } from '../../projection/compare-peer.ts'
 import { type Conflict, diffFrontiers } from '../../vela/federation/diff.ts'
 import { type FrontierFile, readFrontier, unreadOf } from '../../vela/files/frontier-file.ts'
@@ -9,7 +11,7 @@ import { snapshotHash } from '../../vela/hashes/snapshot-hash.ts'
 import type { Args } from '../args.ts'
 import type { Command, Context, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION } from '../command-spec.ts'
-import { isFrontierReference, openFrontierFile, readFrontierFile } from '../files/frontier-files.ts'
+import { isFrontierReference, openFrontierOrLog, readFrontierFile } from '../files/frontier-files.ts'
 import type { Printable } from '../terminal/json-output.ts'
 import { columns, plural, thousands } from '../terminal/layout.ts'
 import { usage } from '../terminal/output.ts'
@@ -50,7 +52,7 @@ const diff: Command = {
   where: 'here',
   summary: 'show the differences between two frontiers',
   about: [
-    'Each side is a frontier.json, a folder with .vela or with a frontier.json, - for stdin, or the name of a frontier in the store. Files do not need a store. Nothing is recorded. The exit code is 1 if the frontiers differ.',
+    'Each side is a frontier.json, a folder with .vela or with a frontier.json, a log of events (a JSON array, JSON Lines, a folder with one event per file), - for stdin, or the name of a frontier in the store. Files do not need a store. Nothing is recorded. The exit code is 1 if findings or events differ.',
   ],
   arguments: [
     { name: 'ours', help: 'a file, a folder, or a frontier of the store' },
@@ -144,30 +146,52 @@ async function runDiff(
 ): Promise<ExitCode> {
   const place = { cwd, stdin: io.stdin }
   const side = async (word: string): Promise<DiffSide> =>
-    isFrontierReference(word) ? stored(word) : { file: await openFrontierFile(word, place), withheld: 0 }
+    isFrontierReference(word) ? stored(word) : { file: await openFrontierOrLog(word, place), withheld: 0 }
   if (args.argument(0) === '-' && args.argument(1) === '-') throw usage('only one side can be stdin')
   const sides = [await side(args.argument(0)), await side(args.argument(1))] as const
   const [ours, theirs] = [sides[0].file, sides[1].file]
   const withheld = sides[0].withheld + sides[1].withheld
   const conflicts = diffFrontiers(ours, theirs)
   const unread = unreadOf({ ours, theirs })
+  const events = { ours: eventsOnlyIn(ours, theirs), theirs: eventsOnlyIn(theirs, ours) }
+  const eventCount = events.ours.length + events.theirs.length
   return out.done({
-    exit: conflicts.length === 0 ? 0 : 1,
+    exit: conflicts.length + eventCount === 0 ? 0 : 1,
     fields: {
       ours: { frontier: ours.id, snapshot_hash: snapshotHash(ours) },
       theirs: { frontier: theirs.id, snapshot_hash: snapshotHash(theirs) },
       count: conflicts.length,
       conflicts: conflictFields(conflicts),
+      events_only_in_ours: events.ours.map(({ head }) => head.id),
+      events_only_in_theirs: events.theirs.map(({ head }) => head.id),
       unread: unreadFields(unread),
       ...withheldFields(withheld),
     },
     lines: [
       ...conflictLines(conflicts),
+      ...eventLines('ours', events.ours),
+      ...eventLines('theirs', events.theirs),
       ...unreadLines(unread),
-      plural(conflicts.length, 'conflict'),
+      `${plural(conflicts.length, 'difference')} of findings, ${plural(eventCount, 'event')} on one side only`,
       ...withheldLines(withheld),
     ],
   })
+}
+
+/**
+ * Returns the events of one side that the other lacks, in their order. The same id with another
+ * content, such as a signature, is another event.
+ */
+function eventsOnlyIn(side: FrontierFile, other: FrontierFile): readonly EventReading[] {
+  const there = new Set(other.events.map(({ text }) => sha256Hex(text)))
+  return side.events.filter(({ text }) => !there.has(sha256Hex(text)))
+}
+
+function eventLines(side: 'ours' | 'theirs', events: readonly EventReading[]): string[] {
+  const shown = events.slice(0, LISTED_MAX)
+  const lines = columns(shown.map(({ head }) => [`only in ${side}`, head.id, head.kind, head.timestamp]))
+  const more = events.length - shown.length
+  return more === 0 ? lines : [...lines, `and ${thousands(more)} more; --json lists all`]
 }
 
 /** One side of a diff, and the number of its nodes whose text is not here. */
