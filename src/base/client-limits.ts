@@ -23,6 +23,11 @@ export const CLIENT_LIMITS = {
   strangerIdleMsMax: 600_000,
   /** ms: session of an unregistered key → closed with 1001. */
   strangerMsMax: 3_600_000,
+  /**
+   * Bytes: send buffers of all connections without a registered key, shared evenly → nothing new
+   * above the share.
+   */
+  strangersShareBytes: 16 * 1024 * 1024,
   /** ms: interval at which such sessions are examined → no error: fixed interval. */
   strangerCheckMs: 10_000,
   /** Count: addresses read from one forwarding header → the others are not read. */
@@ -43,6 +48,12 @@ export const CLIENT_LIMITS = {
   workTurnMsMax: 4,
   /** ms: after an input of a registered session: strangers rest as long as they work → no error. */
   registeredMs: 1_000,
+  /** ms: work that one handshake counts as, apart from its upgrade → no error: fixed value. */
+  handshakeWorkMs: 2,
+  /** Count: remembered addresses of registered keys → the least recently used is forgotten. */
+  knownAddressesMax: 4_096,
+  /** Count: connections that wait to be accepted → the system drops them. */
+  backlogMax: 4_096,
   /** ms: token bucket per client address: work in a burst → ERR_HTTP_BUSY. */
   workBurstMs: 4_000,
   /** Count: token bucket: 1 ms refilled per this many ms → ERR_HTTP_BUSY. */

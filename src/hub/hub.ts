@@ -8,6 +8,7 @@ import * as https from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { checkPeerUrl } from '../admission/peer.ts'
+import { CLIENT_LIMITS } from '../base/client-limits.ts'
 import { hasCode, ReplicaError } from '../base/errors.ts'
 import { SOCKET_LIMITS } from '../base/limits.ts'
 import { recordOpenedConflicts, velaMergeObserver } from '../projection/vela-merge-observer.ts'
@@ -18,9 +19,10 @@ import { contextOf, newReplica, type OpenOptions, type Replica } from '../replic
 import type { ReplicaContext } from '../replica/replica-context.ts'
 import { replicaPort } from '../replica/sync/sync-server.ts'
 import type { PeerIdentity, SessionConfig } from '../sync/connection.ts'
+import { LinkGroup } from '../transport/link.ts'
 import { EventLoopBudget } from '../transport/scheduler.ts'
 import { type ReplicaPort, Session } from '../transport/session.ts'
-import { SocketServer, type WebSocketConnection } from '../transport/websocket-link.ts'
+import { type AcceptedConnection, SocketServer, type WebSocketConnection } from '../transport/websocket-link.ts'
 import { BrowserGuard } from './browser-guard.ts'
 import { groupOf } from './clients/client-address.ts'
 import { ClientConnections } from './clients/client-connections.ts'
@@ -38,6 +40,7 @@ export type { HealthAddress } from './health-listener.ts'
 export type { TlsPair } from './tls-pair.ts'
 
 const { headerBytesMax, headerMsMax, bodyMsMax } = SOCKET_LIMITS
+const { strangersShareBytes, handshakeWorkMs, backlogMax } = CLIENT_LIMITS
 const DRAIN_MS = 10_000
 const TIMEOUT_CHECK_MS = 1_000
 /** Closed connections that the system still counts while it accepts new ones. */
@@ -126,7 +129,7 @@ export class Hub {
     this.replica = replica
     this.#context = contextOf(replica)
     const context = this.#context
-    this.#sockets = new SocketServer(context.scheduling.links)
+    this.#sockets = new SocketServer(new LinkGroup({ shareBytes: strangersShareBytes }))
     const openRead = options.read !== 'registered'
     const { host = '127.0.0.1', url, allowHosts, allowOrigins } = options
     this.#guard = new BrowserGuard({ host, url, allowHosts, allowOrigins })
@@ -293,7 +296,7 @@ export class Hub {
       this.#server.once('error', cause => {
         reject(new ReplicaError('ERR_USAGE', `cannot listen on ${host}:${port}: ${cause.message}`, { cause }))
       })
-      this.#server.listen(port, host, resolve)
+      this.#server.listen({ port, host, backlog: backlogMax }, resolve)
     })
     const { port: actual } = this.#server.address() as AddressInfo
     const name = host.includes(':') ? `[${host}]` : host
@@ -312,11 +315,18 @@ export class Hub {
     if (!this.#guard.mayAct(request)) return refuse(socket, '403 Forbidden')
     const { client, place } = this.#connections.upgraded(request) ?? {}
     if (client === undefined || place === undefined) return void socket.destroy()
-    const { address } = client
-    this.#sockets.accept(request, { socket, head, address }).then(accepted => this.#serve(accepted, place))
+    const { address, group } = client
+    const accept = (): void => {
+      // It may have made room for another while it waited.
+      if (socket.destroyed || this.#draining) return void socket.destroy()
+      this.#sockets.accept(request, { socket, head, address }).then(accepted => this.#serve(accepted, place))
+    }
+    if (!this.#work.isContended || this.#connections.isKnown(group)) return accept()
+    socket.on('error', () => socket.destroy())
+    this.#work.run(group, async () => accept(), handshakeWorkMs)
   }
 
-  #serve(accepted: WebSocketConnection, place: Place): void {
+  #serve(accepted: AcceptedConnection, place: Place): void {
     const inbound = this.#inbound.add()
     const port = strangerPort(this.#port, task => {
       const isFirst = place.kind === 'registered' || !this.#work.isContended
@@ -345,7 +355,7 @@ export class Hub {
       },
     })
     this.#sessions.add(session)
-    this.#connections.began(place, session)
+    this.#connections.began(place, session, () => accepted.moveTo(this.#context.scheduling.links))
     session.done
       .then(() => inbound.left())
       .catch((error: Error) => {

@@ -40,13 +40,18 @@ export interface Link {
   close(code: number, reason: string): void
 }
 
-/** Links that share `outboundShareBytes` of outbound buffer. */
+/** Links that share an outbound buffer, of `outboundShareBytes` if nothing else is given. */
 export class LinkGroup {
+  readonly #shareBytes: number
   #open = 0
+
+  constructor({ shareBytes = outboundShareBytes }: { readonly shareBytes?: number } = {}) {
+    this.#shareBytes = shareBytes
+  }
 
   /** Bytes that each open link may buffer: an equal share, at least `outboundBytesMin`. */
   get bytesPerLink(): number {
-    return Math.max(outboundShareBytes / Math.max(this.#open, 1), outboundBytesMin)
+    return Math.max(this.#shareBytes / Math.max(this.#open, 1), outboundBytesMin)
   }
 
   /** A link of the group has opened. */

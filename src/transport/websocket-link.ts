@@ -34,6 +34,12 @@ export interface WebSocketConnection {
   readonly loopback: boolean
 }
 
+/** A connection that a hub accepted. */
+export interface AcceptedConnection extends WebSocketConnection {
+  /** Lets the link share the outbound buffer of another group. */
+  readonly moveTo: (links: LinkGroup) => void
+}
+
 /**
  * Dials a hub. `links`: the group that the link joins.
  * @throws ReplicaError ERR_PEER_URL, ERR_SYNC_CONNECT, ERR_SYNC_BUSY, ERR_ABORTED
@@ -134,7 +140,7 @@ export class SocketServer {
   accept(
     request: IncomingMessage,
     { socket, head, address }: { socket: Duplex; head: Buffer; address: string },
-  ): Promise<WebSocketConnection> {
+  ): Promise<AcceptedConnection> {
     return new Promise(resolve => {
       this.#server.handleUpgrade(request, socket, head, ws => {
         const link = new WebSocketLink(ws, address, { role: 'hub', links: this.#links })
@@ -144,6 +150,7 @@ export class SocketServer {
           host: request.headers.host ?? '',
           binding: exporterOf(request.socket),
           loopback: isLoopback(address),
+          moveTo: links => link.moveTo(links),
         })
       })
     })
@@ -175,7 +182,7 @@ class WebSocketLink implements Link {
   readonly remote: string
   readonly #socket: WebSocket
   readonly #isHub: boolean
-  readonly #links: LinkGroup
+  #links: LinkGroup
   readonly #inbox = new Inbox()
   readonly #pingTimer: NodeJS.Timeout
   readonly #keepAlive = new KeepAlive()
@@ -205,7 +212,7 @@ class WebSocketLink implements Link {
       this.#inbox.end(this.#failure)
     })
     socket.on('close', (code, reason) => {
-      links.remove()
+      this.#links.remove()
       clearInterval(this.#pingTimer)
       clearTimeout(this.#closeTimer)
       this.#inbox.end(this.#failure ?? closeError(code, reason.toString('utf8').slice(0, 123)))
@@ -213,6 +220,14 @@ class WebSocketLink implements Link {
     })
     this.#pingTimer = setInterval(() => this.#ping(), pingMs)
     this.#pingTimer.unref()
+  }
+
+  /** Joins another group. Called while the link is open. */
+  moveTo(links: LinkGroup): void {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    this.#links.remove()
+    this.#links = links
+    links.add()
   }
 
   /** Counts received bytes below the WebSocket. Called once the connection is upgraded. */

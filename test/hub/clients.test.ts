@@ -15,11 +15,14 @@ import { StrangerWork } from '../../src/hub/clients/stranger-work.ts'
 import { Replica } from '../../src/replica/replica.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { PeerIdentity } from '../../src/sync/connection.ts'
+import { LinkGroup } from '../../src/transport/link.ts'
 import { EventLoopBudget } from '../../src/transport/scheduler.ts'
 import type { ReplicaPort } from '../../src/transport/session.ts'
+import { connect } from '../../src/transport/websocket-link.ts'
 import { codeOf, draft } from '../replica/drafts.ts'
 import { keyOf } from '../sync/local.ts'
 import { RawClient } from '../sync/raw-client.ts'
+import { Loopback } from '../transport/loopback.ts'
 import { request, type Served, serve, skipTime } from './site.ts'
 
 const test = suite('hub/clients')
@@ -375,6 +378,25 @@ test('Q15: heads cost tokens, and joining them gives the tokens back', async () 
   skipTime(60_000)
   assert.is(await push(-newHeadsMax), 'no error')
   assert.is(await push(newHeadsMax), 'no error')
+})
+
+test('Q17: a link that moves to another group shares the buffer of that group', async () => {
+  await using loopback = await Loopback.listen()
+  const group = new LinkGroup({ shareBytes: 1_048_576 })
+  const first = await connect(loopback.url)
+  const accepted = await loopback.accept()
+  const second = await connect(loopback.url)
+  const other = await loopback.accept()
+  assert.is(group.bytesPerLink, 1_048_576)
+  for (const { moveTo } of [accepted, other]) moveTo(group)
+  assert.is(group.bytesPerLink, 524_288)
+  first.link.close(1000, '')
+  await accepted.link.next()
+  assert.is(group.bytesPerLink, 1_048_576)
+  accepted.moveTo(group)
+  assert.is(group.bytesPerLink, 1_048_576, 'a closed link joins nothing')
+  second.link.close(1000, '')
+  await other.link.next()
 })
 
 test('behind a trusted proxy one client’s unproven connections are its own', async () => {

@@ -3,12 +3,17 @@
 import { once } from 'node:events'
 import * as http from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { connect, SocketServer, type WebSocketConnection } from '../../src/transport/websocket-link.ts'
+import {
+  type AcceptedConnection,
+  connect,
+  SocketServer,
+  type WebSocketConnection,
+} from '../../src/transport/websocket-link.ts'
 
 export class Loopback {
   readonly #server = http.createServer()
   readonly #sockets = new SocketServer()
-  readonly #arrived: WebSocketConnection[] = []
+  readonly #arrived: AcceptedConnection[] = []
   #wake: () => void = () => {}
 
   static async listen(): Promise<Loopback> {
@@ -27,7 +32,7 @@ export class Loopback {
   }
 
   /** The listening end of the next connection. */
-  async accept(): Promise<WebSocketConnection> {
+  async accept(): Promise<AcceptedConnection> {
     for (;;) {
       const dialled = this.#arrived.shift()
       if (dialled !== undefined) return dialled

@@ -6,12 +6,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { CLIENT_LIMITS } from '../../base/client-limits.ts'
 import { ReplicaError } from '../../base/errors.ts'
+import { LruMap } from '../../base/lru-map.ts'
 import type { PeerIdentity } from '../../sync/connection.ts'
 import type { Session } from '../../transport/session.ts'
 import { type ClientAddress, ClientAddresses } from './client-address.ts'
 import { ClientPlaces, type Eviction, isOverdue, type Place } from './client-places.ts'
 
-const { strangerCheckMs, evictionAlarmMs } = CLIENT_LIMITS
+const { strangerCheckMs, evictionAlarmMs, knownAddressesMax } = CLIENT_LIMITS
 
 export interface ClientConnectionsOptions {
   /** Connections of all kinds. */
@@ -37,6 +38,7 @@ interface Connection {
 interface ProvenSession {
   readonly session: Session
   readonly peer: PeerIdentity
+  readonly onRegistered: () => void
   readonly openedAt: number
   activeAt: number
   /** Frames that had crossed the link at the last look. */
@@ -59,6 +61,8 @@ export class ClientConnections {
   /** By address and port of the client: the socket of a request over TLS is another object. */
   readonly #bySocket = new Map<string, Connection>()
   readonly #proven = new Map<Place, ProvenSession>()
+  /** Addresses from which a registered key had a session. */
+  readonly #known = new LruMap<string, true>(knownAddressesMax)
   readonly #timer: NodeJS.Timeout
   #alarmAt = 0
 
@@ -115,6 +119,11 @@ export class ClientConnections {
     return client
   }
 
+  /** Whether a registered key had a session from this address. */
+  isKnown(group: string | undefined): boolean {
+    return group !== undefined && this.#known.get(group) !== undefined
+  }
+
   /** Returns the client of an upgrade with its place, which is unproven from now on. */
   upgraded(message: IncomingMessage): { client: ClientAddress; place: Place } | undefined {
     const connection = this.#bySocket.get(nameOf(message.socket))
@@ -124,8 +133,8 @@ export class ClientConnections {
     return { client, place: connection.place }
   }
 
-  /** The connection has a session now. */
-  began(place: Place, session: Session): void {
+  /** The connection has a session now. `onRegistered`: its key is registered. */
+  began(place: Place, session: Session, onRegistered: () => void): void {
     const destroy = place.close
     place.close = () => {
       session.close(new ReplicaError('ERR_SYNC_BUSY', 'the place of this connection went to another client'))
@@ -133,8 +142,20 @@ export class ClientConnections {
     }
     const prove = (peer: PeerIdentity): void => {
       const now = performance.now()
-      this.#proven.set(place, { session, peer, openedAt: now, activeAt: now, frames: 0, isLeaving: false })
-      this.#places.change(place, this.#options.isRegistered(peer) ? 'registered' : 'stranger')
+      const isRegistered = this.#options.isRegistered(peer)
+      this.#proven.set(place, {
+        session,
+        peer,
+        onRegistered,
+        openedAt: now,
+        activeAt: now,
+        frames: 0,
+        isLeaving: false,
+      })
+      this.#places.change(place, isRegistered ? 'registered' : 'stranger')
+      if (!isRegistered) return
+      onRegistered()
+      if (place.group !== undefined) this.#known.set(place.group, true)
     }
     session.ready.then(prove, () => {}) // the session reports its own error
   }
@@ -144,7 +165,10 @@ export class ClientConnections {
     for (const [place, proven] of this.#proven) {
       const { session, peer } = proven
       const kind = this.#options.isRegistered(peer) ? 'registered' : 'stranger'
-      if (kind !== place.kind) this.#places.change(place, kind)
+      if (kind !== place.kind) {
+        this.#places.change(place, kind)
+        if (kind === 'registered') proven.onRegistered()
+      }
       const frames = session.stats.sentFrames + session.stats.receivedFrames
       if (frames !== proven.frames) Object.assign(proven, { frames, activeAt: now })
       if (kind !== 'stranger' || !isOverdue(proven, now)) continue

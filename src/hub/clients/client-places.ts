@@ -101,8 +101,7 @@ export class ClientPlaces {
     const place: Place = { kind: 'idle', group, close }
     this.#makeRoomOf(group, CLOSED_FIRST, placesPerAddressMax)
     while (this.#strangers() >= Math.min(strangersMax, this.#max - registered)) {
-      const kind = CLOSED_FIRST.find(one => this.count(one) > 0)!
-      this.#evict(this.#mostOf(kind))
+      this.#evict(this.#leastUseful())
     }
     this.#add(place)
     return place
@@ -150,6 +149,14 @@ export class ClientPlaces {
     // The sort is stable: the longest unchanged one of a kind stays first.
     ofGroup.sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind))
     for (const place of ofGroup.slice(0, Math.max(0, ofGroup.length - max + 1))) this.#evict(place)
+  }
+
+  /** Returns a place of the address with the most: of the first kind, the longest unchanged. */
+  #leastUseful(): Place {
+    let most = new Set<Place>()
+    for (const ofGroup of this.#byGroup.values()) if (ofGroup.size > most.size) most = ofGroup
+    const kind = CLOSED_FIRST.find(one => [...most].some(place => place.kind === one))
+    return [...most].find(place => place.kind === kind)!
   }
 
   /** Returns the longest unchanged place of a kind, of the address with the most places. */

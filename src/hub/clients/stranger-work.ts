@@ -43,14 +43,17 @@ export class StrangerWork {
     this.#registeredAt = performance.now()
   }
 
-  /** Runs a request of a session to the store in a turn of this address. */
-  async run<T>(group: Group, task: () => Promise<T>): Promise<T> {
+  /**
+   * Runs a task of a session in a turn of this address. `moreMs`: work that the task causes after
+   * its end.
+   */
+  async run<T>(group: Group, task: () => Promise<T>, moreMs = 0): Promise<T> {
     await this.#turn(group)
     const since = performance.now()
     try {
       return await task()
     } finally {
-      this.#rest(performance.now() - since)
+      this.#rest(performance.now() - since + moreMs)
     }
   }
 
