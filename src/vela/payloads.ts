@@ -4,7 +4,7 @@
 // protocol/replay.md, R3–R11.
 
 import { NODE_LIMITS } from '../base/limits.ts'
-import { isBlank } from '../base/text.ts'
+import { excerpt, isBlank } from '../base/text.ts'
 import { shapeError } from '../event/fields.ts'
 import { parseJson } from '../json/json.ts'
 import { type Json, JsonNumber } from '../json/value.ts'
@@ -296,12 +296,16 @@ export function payloadOf(text: Uint8Array): Json {
 
 /**
  * Checks the payload of one of the kinds `frontier.synced_with_peer`, `conflict_detected`,
- * `conflict_resolved`, `forked_from` and `merged`. Payloads of other kinds are not checked.
+ * `conflict_resolved`, `forked_from` and `merged`. A kind that differs from one of them in case
+ * only is refused. Payloads of other kinds are not checked.
  * @throws ReplicaError ERR_EVENT_SHAPE
  */
 export function checkFrontierPayload(kind: string, payload: Json): void {
   const check = CHECKS.get(kind)
-  if (check === undefined) return
+  if (check === undefined) {
+    if (CHECKS.has(kind.toLowerCase())) throw shapeError(`${excerpt(kind)} is not ${kind.toLowerCase()}`)
+    return
+  }
   if (!(payload instanceof Map)) throw shapeError(`the payload of ${kind} is not an object`)
   check(payload)
 }

@@ -254,4 +254,13 @@ test('any JSON as a proposal is read or refused with a code', () => {
   )
 })
 
+test('a kind that differs in case only is another kind, and its payload is not taken (G4)', () => {
+  const synced = { peer_id: 'p', peer_snapshot_hash: 'a', our_snapshot_hash: 'b', divergence_count: 0 }
+  const payload = vela.parseJson(JSON.stringify(synced))
+  vela.checkFrontierPayload('frontier.synced_with_peer', payload)
+  const check = () => vela.checkFrontierPayload('Frontier.Synced_With_Peer', payload)
+  assert.throws(check, (error: unknown) => hasCode(error, 'ERR_EVENT_SHAPE'))
+  vela.checkFrontierPayload('Finding.Noted', payload)
+})
+
 test.run()
