@@ -7,12 +7,15 @@ import * as buffer from 'node:buffer'
 import { utf8 } from '../base/bytes.ts'
 import { ReplicaError } from '../base/errors.ts'
 import { NODE_LIMITS } from '../base/limits.ts'
-import { compareText } from '../base/text.ts'
+import { compareText, excerpt } from '../base/text.ts'
 import { valueEnd } from './canonical-scanner.ts'
 import type { NumberReading } from './number.ts'
 import { expectEnd, openCursor, readValue } from './parser.ts'
 import type { Json } from './value.ts'
 import { isUnicode, JsonNumber } from './value.ts'
+
+/** Levels of a place that an error names. */
+const PLACE_LEVELS = 8
 
 /** How JSON text is read. */
 export interface ParseOptions {
@@ -63,25 +66,50 @@ export function printString(text: string): string {
  * other numbers floats. Lossless values inside stay as they are; undefined members are left out.
  * @throws ReplicaError ERR_JSON for NaN, infinities, lone surrogates and more than 127 levels (also
  * for cycles)
- * @throws TypeError for functions, symbols, undefined and instances of classes
+ * @throws TypeError for functions, symbols, undefined and instances of classes. Both errors name
+ *   the place, such as `payload.doses[2]`
  */
 export function toJson(value: unknown): Json {
-  return lossless(value, 0)
+  const path: (string | number)[] = []
+  try {
+    return lossless(value, path)
+  } catch (error) {
+    if (path.length === 0) throw error
+    const message = `${(error as Error).message}, at ${placeOf(path)}`
+    if (error instanceof ReplicaError) throw new ReplicaError(error.code, message, { facts: error.facts, cause: error })
+    throw error instanceof TypeError ? new TypeError(message, { cause: error }) : error
+  }
 }
 
-function lossless(value: unknown, depth: number): Json {
+/** Returns a place as in JavaScript, with the last of many levels. */
+function placeOf(path: readonly (string | number)[]): string {
+  const shown = path.slice(-PLACE_LEVELS).map(step => (typeof step === 'number' ? `[${step}]` : `.${excerpt(step)}`))
+  return `${path.length > PLACE_LEVELS ? '…' : ''}${shown.join('')}`.replace(/^\./, '')
+}
+
+/** `path`: the members and indices down to the value; where an error is thrown it stays. */
+function lossless(value: unknown, path: (string | number)[]): Json {
   if (value === null || typeof value === 'boolean' || value instanceof JsonNumber) return value
   if (typeof value === 'string') return wellFormed(value)
   if (typeof value === 'bigint') return JsonNumber.integer(value)
   if (typeof value === 'number') return isWhole(value) ? JsonNumber.integer(value) : JsonNumber.float(value)
   if (typeof value !== 'object') throw new TypeError(`a ${typeof value} has no JSON form`)
-  checkDepth(depth)
-  if (Array.isArray(value)) return Array.from(value, item => lossless(item, depth + 1))
+  checkDepth(path.length)
+  if (Array.isArray(value)) return Array.from(value, (item, index) => losslessAt(path, index, item))
   const members = value instanceof Map ? [...value] : Object.entries(plainObject(value))
   const object = new Map<string, Json>()
-  for (const [key, member] of members)
-    if (member !== undefined) object.set(wellFormed(key), lossless(member, depth + 1))
+  for (const [key, member] of members) {
+    if (typeof key !== 'string') throw new TypeError(`a Map key of type ${typeof key} has no JSON form`)
+    if (member !== undefined) object.set(wellFormed(key), losslessAt(path, key, member))
+  }
   return object
+}
+
+function losslessAt(path: (string | number)[], step: string | number, item: unknown): Json {
+  path.push(step)
+  const converted = lossless(item, path)
+  path.pop()
+  return converted
 }
 
 /** Refuses instances of classes: the members of a Date or a Buffer are not its value. */

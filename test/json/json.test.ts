@@ -120,4 +120,25 @@ test('texts are ordered by code point', () => {
   )
 })
 
+test('an error about a value names its place', () => {
+  const deep = { a: { b: { c: { d: { e: { f: { g: { h: { i: Number.NaN } } } } } } } } }
+  for (const [value, place] of [
+    [{ payload: { doses: [1, 2, undefined] } }, 'payload.doses[2]'],
+    [{ m: [[10n ** 30n]] }, 'm[0][0]'],
+    [{ when: new Date(0) }, 'when'],
+    [{ m: new Map<unknown, unknown>([[1, 2]]) }, 'm'],
+    [deep, '….b.c.d.e.f.g.h.i'],
+  ] as const) {
+    assert.throws(
+      () => toJson(value),
+      (error: Error) =>
+        error.message.endsWith(` has no JSON form, at ${place}`) || error.message.endsWith(`u64, at ${place}`),
+    )
+  }
+  assert.throws(
+    () => toJson(undefined),
+    (error: Error) => !error.message.includes(', at '),
+  )
+})
+
 test.run()
