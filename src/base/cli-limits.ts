@@ -35,6 +35,8 @@ export const CLI_LIMITS = {
   jsonItemsMax: 10_000,
   /** Count: columns of a drawn graph → the row is cut and marked with `…`. */
   graphColumnsMax: 12,
+  /** Count: values of one repeated option of `log` → ERR_USAGE. */
+  logFilterValuesMax: 64,
   /** Bytes: a file that is read whole → ERR_USAGE. */
   wholeFileBytesMax: 1024 * MIB,
   /** Bytes: one event file or one line of events → ERR_USAGE; a line: ERR_JSON. */

@@ -12,6 +12,7 @@ import type { TextState } from '../../store/store.ts'
 import type { Args } from '../args.ts'
 import type { Command, StoreContext } from '../command.ts'
 import { FRONTIER_OPTION, type OptionSpec } from '../command-spec.ts'
+import { LOG_FILTER_OPTIONS, type LogFilter, logFilterOf } from '../log-filter.ts'
 import { LogGraph } from '../terminal/graph.ts'
 import { indentJson, type Printable, RawJson, writeJson } from '../terminal/json-output.ts'
 import { columns, shortCid, thousands } from '../terminal/layout.ts'
@@ -34,9 +35,21 @@ const log: Command = {
   summary: 'list the nodes of a frontier, newest first',
   about: [
     'The newest node is the last that arrived in this store. Each line has the start of the CID, the event id, the time, the kind, the actor and the target.',
+    'Options that select nodes combine: a node is listed if it matches each of them. -n counts the listed nodes. A node whose text is not here matches --key only.',
   ],
-  options: [NUMBER, { name: 'graph', help: 'draw the graph of the nodes' }, JSONL, FRONTIER_OPTION],
-  examples: ['replica log --graph -n 50', 'replica log -n 0 --jsonl'],
+  options: [
+    NUMBER,
+    { name: 'graph', help: 'draw the graph of the nodes' },
+    { name: 'oneline', help: 'print the CID, the kind, the target and the reason of each node' },
+    ...LOG_FILTER_OPTIONS,
+    JSONL,
+    FRONTIER_OPTION,
+  ],
+  examples: [
+    'replica log --graph -n 50',
+    'replica log --oneline --actor reviewer:ada --since 2026-01-31',
+    'replica log -n 0 --jsonl',
+  ],
   run: runLog,
 }
 
@@ -79,27 +92,38 @@ async function runLog(context: StoreContext, args: Args): Promise<ExitCode> {
   const { replica, out, signal } = context
   const frontier = replica.frontier(args.text('frontier'))
   const most = limitOf(args)
-  const nodes = first(replica.nodes(frontier, { order: 'arrival', reverse: true, signal }), most)
+  const filter = logFilterOf(args)
+  checkLogForm(args, { json: out.json, filtered: filter !== undefined })
+  const all = replica.nodes(frontier, { order: 'arrival', reverse: true, signal })
+  const nodes = first(filter === undefined ? all : matching(all, filter), most)
   if (args.has('jsonl')) {
-    if (args.has('graph')) throw usage('--graph and --jsonl exclude each other')
     for await (const node of nodes) await out.jsonLine(nodeFields(node))
     return 0
   }
   if (args.has('graph')) {
-    if (out.json) throw usage('--graph and --json exclude each other')
     checkCount(most)
     const graph = new LogGraph()
     for await (const node of nodes) await out.lines(graphLines(node, graph))
     return 0
   }
+  const cells = args.has('oneline') ? onelineCells : logCells
   if (!out.json && most > CLI_LIMITS.jsonItemsMax) {
-    for await (const node of nodes) await out.lines([logCells(node).join('  ')])
+    for await (const node of nodes) await out.lines([cells(node).join('  ')])
     return 0
   }
   checkCount(most)
   const listed: NodeView[] = []
   for await (const node of nodes) listed.push(node)
-  return out.done({ fields: { frontier, nodes: listed.map(nodeFields) }, lines: columns(listed.map(logCells)) })
+  return out.done({ fields: { frontier, nodes: listed.map(nodeFields) }, lines: columns(listed.map(cells)) })
+}
+
+/** @throws ReplicaError ERR_USAGE for options that exclude each other */
+function checkLogForm(args: Args, { json, filtered }: { json: boolean; filtered: boolean }): void {
+  const forms = ['graph', 'oneline', 'jsonl'].filter(name => args.has(name))
+  if (json && !args.has('jsonl')) forms.push('json')
+  if (forms.length > 1) throw usage(`--${forms[0]} and --${forms[1]} exclude each other`)
+  if (filtered && args.has('graph'))
+    throw usage('--graph draws all nodes and excludes options that select nodes', 'use --oneline')
 }
 
 /** Limits output that is collected in memory. @throws ReplicaError ERR_USAGE */
@@ -120,6 +144,10 @@ async function* first<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<
   }
 }
 
+async function* matching(nodes: AsyncIterable<NodeView>, filter: LogFilter): AsyncGenerator<NodeView> {
+  for await (const node of nodes) if (filter(node)) yield node
+}
+
 /** Yields the last items in order; all items without a limit. */
 async function* last<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<T> {
   const kept: T[] = []
@@ -133,6 +161,13 @@ async function* last<T>(items: AsyncIterable<T>, most: number): AsyncGenerator<T
 function logCells({ cid, id, text, event }: NodeView): string[] {
   if (event === undefined) return [shortCid(cid), id, `(${textState(text)})`]
   return [shortCid(cid), event.id, event.timestamp.slice(0, 19), event.kind, event.actor.id, event.target.id]
+}
+
+/** The reason is last, and only its first line: its length is the author's choice. */
+function onelineCells({ cid, id, text, event }: NodeView): string[] {
+  if (event === undefined) return [shortCid(cid), id, `(${textState(text)})`]
+  const reason = event.reason.split('\n', 1)[0]!
+  return [shortCid(cid), event.kind, event.target.id, reason]
 }
 
 function graphLines(node: NodeView, graph: LogGraph): string[] {
