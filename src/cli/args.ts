@@ -185,12 +185,26 @@ function checkComplete(
 ): void {
   const wanted = command?.arguments ?? []
   const hint = command === undefined ? 'replica help' : `replica help ${command.name}`
-  const missing = wanted.find((argument, i) => !argument.optional && positionals[i] === undefined)
-  if (missing !== undefined) throw usage(`missing argument <${missing.name}>`, hint)
+  const missing = wanted.filter((argument, i) => !argument.optional && positionals[i] === undefined)
+  const options = command?.options?.filter(spec => spec.required && !values.has(spec.name)) ?? []
+  const lacking = [
+    ...named(
+      'argument',
+      missing.map(({ name }) => `<${name}>`),
+    ),
+    ...named(
+      'option',
+      options.map(({ name, value }) => `--${name} <${value}>`),
+    ),
+  ]
+  if (lacking.length > 0) throw usage(`missing ${lacking.join(' and ')}`, hint)
   const extra = wanted.at(-1)?.repeated ? undefined : positionals[wanted.length]
   if (extra !== undefined) throw usage(`unexpected argument ${JSON.stringify(extra)}`, hint)
-  const option = command?.options?.find(spec => spec.required && !values.has(spec.name))
-  if (option !== undefined) throw usage(`missing option --${option.name} <${option.value}>`, hint)
+}
+
+/** Returns the words after their noun, or nothing: `options --kind <kind>, --target <id>`. */
+function named(noun: string, words: readonly string[]): string[] {
+  return words.length === 0 ? [] : [`${noun}${words.length > 1 ? 's' : ''} ${words.join(', ')}`]
 }
 
 function unknown(what: 'command' | 'option', word: string, known: readonly string[]): ReplicaError {

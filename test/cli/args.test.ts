@@ -88,6 +88,7 @@ test('each usage error has its message and a suggestion', () => {
   assert.is(mistake('status', 'extra'), 'unexpected argument "extra" | replica help status')
   assert.is(mistake('peer', 'add', '--key', 'k'), 'missing argument <id> | replica help peer add')
   assert.is(mistake('peer', 'add', 'x'), 'missing option --key <hex> | replica help peer add')
+  assert.is(mistake('peer', 'add'), 'missing argument <id> and option --key <hex> | replica help peer add')
   assert.is(mistake('peer', 'add', 'x', '--key'), '--key needs a value: <hex>')
   assert.is(mistake('peer', 'add', 'x', '--key', 'a', '--key', 'b'), '--key is given twice')
   assert.is(mistake('peer', 'add', 'x', '--key', 'a', '--plain=yes'), '--plain does not take a value')
