@@ -3,11 +3,19 @@
 
 import type { LiveSetting } from '../admission/peer.ts'
 import type { Cut, Peer, PeerChange } from '../admission/registry.ts'
-import { fromHex, toHex } from '../base/bytes.ts'
+import { fromHex, toHex, utf8 } from '../base/bytes.ts'
+import { ReplicaError } from '../base/errors.ts'
 import { checkFrontierId } from '../base/frontier-id.ts'
 import type { Frontier } from './frontier.ts'
 import type { JournalEntry } from './journal.ts'
 import type { ReplicaContext } from './replica-context.ts'
+
+/** Prefix of the record with the peer that is meant where none is named. */
+const DEFAULT_PEER_RECORDS = 'default-peer/'
+
+function unknownPeer(message: string): ReplicaError {
+  return new ReplicaError('ERR_PEER_UNKNOWN', message)
+}
 
 /** A peer to register. */
 export interface NewPeer {
@@ -111,6 +119,31 @@ export class FrontierPeers {
    */
   list(): Peer[] {
     return this.#frontier().registry.list()
+  }
+
+  /**
+   * Makes a registered peer the one that is meant where none is named.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN, ERR_PEER_UNKNOWN
+   */
+  async setDefault(id: string): Promise<void> {
+    if (this.#frontier().registry.get(id) === undefined) throw unknownPeer(`there is no registered peer '${id}'`)
+    await this.#context.store.records.write([{ key: `${DEFAULT_PEER_RECORDS}${this.#name}`, value: utf8(id) }])
+  }
+
+  /**
+   * Returns the peer that is meant where none is named: the one of `setDefault`, which a clone sets
+   * to the hub that it cloned from; else the only registered one.
+   * @throws ReplicaError ERR_FRONTIER_UNKNOWN; ERR_PEER_UNKNOWN if there is none, or several
+   */
+  async default(): Promise<Peer> {
+    const all = this.list()
+    const record = await this.#context.store.records.get(`${DEFAULT_PEER_RECORDS}${this.#name}`)
+    const id = record && Buffer.from(record).toString('utf8')
+    const [first, ...others] = all
+    const found = all.find(peer => peer.id === id) ?? (others.length === 0 ? first : undefined)
+    if (found !== undefined) return found
+    if (first === undefined) throw unknownPeer(`${this.#name} has no registered peer`)
+    throw unknownPeer(`${this.#name} has ${all.length} registered peers: name one`)
   }
 
   /**

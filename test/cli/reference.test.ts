@@ -259,7 +259,8 @@ test('an error has the members of the page and the exit code of its code', async
   const documented = JSON.parse(/^```json error\n(.*)\n```$/m.exec(page)![1]!)
   const cases: [string[], string, number][] = [
     [['push', 'hub:x'], 'ERR_PEER_UNKNOWN', 2],
-    [['push'], 'ERR_USAGE', 2],
+    [['push'], 'ERR_PEER_UNKNOWN', 2],
+    [['peer', 'add'], 'ERR_USAGE', 2],
     [['nonsense'], 'ERR_USAGE', 2],
     [['show', 'vev_0000000000000000'], 'ERR_NOT_FOUND', 1],
     [['show', 'nonsense'], 'ERR_CID', 2],

@@ -15,6 +15,7 @@ import { usage } from '../terminal/output.ts'
 import { ProgressLine } from '../terminal/progress.ts'
 import { conflictRows, follow, openedMembers, openedRemotely } from '../terminal/sync-report.ts'
 import { textFields } from '../terminal/text-counts.ts'
+import { PEER_ARGUMENT, peerOrDefault } from './sync.ts'
 
 const sync: Command = {
   name: 'sync',
@@ -25,7 +26,7 @@ const sync: Command = {
     'Runs one session in which each side receives the nodes that it lacks, and reports both directions. Exit code 1 means that nodes were refused or, in both directions, that the heads differ.',
     'With --live the link stays open until an interrupt: new nodes are sent at once, and a lost link is reconnected. With --until-caught-up the command ends when the heads are equal on both sides or, in one direction, when the receiver has all nodes of the sender.',
   ],
-  arguments: [{ name: 'peer', help: 'a registered peer' }],
+  arguments: [PEER_ARGUMENT],
   options: [
     { name: 'mode', value: 'way', help: 'direction as seen from here: both (default), pull or push' },
     { name: 'live', help: 'keep the link open and follow' },
@@ -46,9 +47,10 @@ async function runSync(context: StoreContext, args: Args): Promise<ExitCode> {
     throw usage(`--mode must be both, pull or push, not ${JSON.stringify(mode)}`)
   const seconds = args.count('timeout', 0)
   if (args.has('timeout') && (seconds < 1 || seconds > 2_000_000)) throw usage('--timeout must be 1 to 2000000 seconds')
+  const frontier = context.replica.frontier(args.text('frontier'))
   const request = {
-    frontier: context.replica.frontier(args.text('frontier')),
-    peer: args.argument(0),
+    frontier,
+    peer: await peerOrDefault(context.replica, frontier, args),
     mode,
     late: args.has('timeout') ? AbortSignal.timeout(1000 * seconds) : undefined,
   }

@@ -342,7 +342,7 @@ export async function connectAndChoose(
 /** The part of a new replica that a clone needs. */
 interface NewReplica {
   readonly hubId: string
-  registry(frontier: string): Pick<FrontierPeers, 'add'>
+  registry(frontier: string): Pick<FrontierPeers, 'add' | 'setDefault'>
   texts(frontier: string): { keep(keeps: KeptTexts): Promise<void> }
   adopt(frontier: string, peer: string, options: CloneOptions): Promise<AdoptReport>
   pull(frontier: string, peer: string, options: SyncOptions): Promise<SyncReport>
@@ -357,7 +357,9 @@ export async function finishClone(
   const { url, hub, frontier } = from
   const { key: publicKey, allowPlain = false } = options
   const id = hub === replica.hubId ? `${hub}-origin` : hub
-  await replica.registry(frontier).add({ id, url, publicKey, allowPlain })
+  const peers = replica.registry(frontier)
+  await peers.add({ id, url, publicKey, allowPlain })
+  await peers.setDefault(id)
   if (options.texts !== undefined) await replica.texts(frontier).keep(options.texts)
   const list = options.adoptRegistry === true ? { adopted: await replica.adopt(frontier, id, options) } : {}
   return { report: await replica.pull(frontier, id, options), ...list }
