@@ -123,7 +123,7 @@ ${await history(log, id)}`
     const [last] = log.nodes === 0 ? [] : await log.read([log.nodes - 1])
     const time = last === undefined ? undefined : nodeView(last).event?.timestamp
     return html`<li data-frontier="${name}"><a href="/view/${name}">${await titleOf(log)}</a>
-<div class="quiet"><span class="id">${name}</span> · <span data-count="events">${thousands(log.events)}</span> events · <span data-count="head_count">${thousands(log.heads().length)}</span> heads${time === undefined ? '' : ` · last event of ${time}`}</div></li>`
+<div class="quiet"><span class="id">${name}</span> · events <span data-count="events">${thousands(log.events)}</span> · heads <span data-count="head_count">${thousands(log.headCount)}</span>${time === undefined ? '' : ` · last event of ${time}`}</div></li>`
   }
 
   /** Conflicts and findings, or the reason why they are not shown. */
@@ -182,7 +182,9 @@ async function eventOf(log: FrontierStore, id: string): Promise<EventView | unde
 function counts(log: FrontierStore): Html {
   return html`<dl data-frontier="${log.name}">
 <dt>Frontier</dt><dd class="id">${log.name}</dd>
-<dt>Events</dt><dd><span data-count="events">${thousands(log.events)}</span> in <span data-count="nodes">${thousands(log.nodes)}</span> nodes, <span data-count="head_count">${thousands(log.heads().length)}</span> heads</dd>
+<dt>Events</dt><dd data-count="events">${thousands(log.events)}</dd>
+<dt>Nodes</dt><dd data-count="nodes">${thousands(log.nodes)}</dd>
+<dt>Heads</dt><dd data-count="head_count">${thousands(log.headCount)}</dd>
 <dt>Digest of the heads</dt><dd class="id">${toHex(log.headsDigest()).slice(0, 16)}…</dd>
 </dl>`
 }
