@@ -25,8 +25,8 @@ export function skip(name: string, why: string): void {
 }
 
 /** A fresh temporary folder, removed with all that is in it on dispose: `await using dir = await scratch()`. */
-export async function scratch(): Promise<Scratch> {
-  return new Scratch(await fs.promises.mkdtemp(path.join(os.tmpdir(), 'replica-test-')))
+export async function scratch(parent = os.tmpdir()): Promise<Scratch> {
+  return new Scratch(await fs.promises.mkdtemp(path.join(parent, 'replica-test-')))
 }
 
 export class Scratch {

@@ -19,7 +19,7 @@ import {
   type TextReference,
   unpackHeaders,
 } from '../crypto/node-signer.ts'
-import { startThread } from '../crypto/worker-thread.ts'
+import { isMissingThread, startThread } from '../crypto/worker-thread.ts'
 import type { CheckedEvent } from '../event/event.ts'
 import type { NodeFields } from '../node/node.ts'
 import type { Candidate, Refusal } from './candidate.ts'
@@ -95,6 +95,8 @@ export class ChainSigner {
   readonly #key: Key
   #thread: Worker | undefined
   #isThreadReady = false
+  /** The file of the thread is missing: everything is signed on the calling thread. */
+  #isThreadless = false
   #inlineCount = 0
   #pending: PendingChain | undefined
 
@@ -107,7 +109,7 @@ export class ChainSigner {
    * @throws ReplicaError ERR_INTERNAL if the thread ended
    */
   async sign({ events, ...start }: EventChain): Promise<SignedNode[]> {
-    if (this.#inlineCount >= INLINE_NODES_MAX) this.#thread ??= this.#start()
+    if (this.#inlineCount >= INLINE_NODES_MAX && !this.#isThreadless) this.#thread ??= this.#start()
     const texts = events.map(referenceTo)
     const nodes = this.#isThreadReady ? await this.#signInThread(start, texts) : this.#signInline(start, texts)
     const key = this.#key.publicKeyBytes
@@ -143,8 +145,16 @@ export class ChainSigner {
     return unpackHeaders(nodes)
   }
 
-  #start(): Worker {
-    const thread = startThread('./sign-worker.js', 'sign')
+  /** Returns undefined, once and for all, if this code does not know where its thread is. */
+  #start(): Worker | undefined {
+    let thread: Worker
+    try {
+      thread = startThread('./sign-worker.js', 'sign')
+    } catch (error) {
+      this.#isThreadless = isMissingThread((error as Error).cause)
+      if (this.#isThreadless) return undefined
+      throw error
+    }
     thread.once('message', () => {
       this.#isThreadReady = true
       thread.on('message', (chain: PackedHeaders) => this.#settle(pending => pending.resolve(chain)))
@@ -163,6 +173,7 @@ export class ChainSigner {
   }
 
   #onThreadEnd(cause: Error): void {
+    this.#isThreadless ||= isMissingThread(cause)
     const error = new ReplicaError('ERR_INTERNAL', 'the signing thread ended unexpectedly', { cause })
     this.#settle(pending => pending.reject(error))
     this.#thread = undefined

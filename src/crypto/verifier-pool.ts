@@ -15,7 +15,7 @@ import { ReplicaError } from '../base/errors.ts'
 import { VERIFY_LIMITS } from '../base/limits.ts'
 import { verify } from './ed25519.ts'
 import { measureBatch, messageBytes, packBatch, type SignatureJob } from './verify-batch.ts'
-import { startThread } from './worker-thread.ts'
+import { isMissingThread, startThread } from './worker-thread.ts'
 
 export type { SignatureJob }
 
@@ -61,19 +61,25 @@ export class VerifierPool {
   /** Jobs that this thread verifies before it starts another one. */
   #jobsBeforeThread: number
   #closed = false
+  /** The file of the threads is missing: everything is verified on the calling thread. */
+  #isThreadless = false
+  readonly #onThreadless: (() => void) | undefined
 
   /**
    * @param options.workers maximum number of threads, at least 1. Default: one less than the number
    *   of cores, from 1 to 4
    * @param options.jobsBeforeThread jobs that the pool verifies on the calling thread before it
    *   starts a thread. Default: `VERIFY_LIMITS.jobsBeforeThread`
+   * @param options.onThreadless called once if no thread can run because its file is missing, as in
+   *   a bundle; the pool then verifies on the calling thread, which is slower. Must not throw
    * @throws TypeError if `workers` is not an integer of at least 1
    */
-  constructor(options: { workers?: number; jobsBeforeThread?: number } = {}) {
+  constructor(options: { workers?: number; jobsBeforeThread?: number; onThreadless?: () => void } = {}) {
     const workers = options.workers ?? Math.max(1, Math.min(VERIFY_LIMITS.workersMax, availableParallelism() - 1))
     if (!Number.isInteger(workers) || workers < 1) throw new TypeError('workers is an integer of at least 1')
     this.#workersMax = workers
     this.#jobsBeforeThread = options.jobsBeforeThread ?? VERIFY_LIMITS.jobsBeforeThread
+    this.#onThreadless = options.onThreadless
   }
 
   /**
@@ -154,7 +160,7 @@ export class VerifierPool {
     try {
       const { inlineBytesMax, helpJobsMax } = VERIFY_LIMITS
       const { count, bytes } = measureBatch(call.jobs, call.next, { jobs: helpJobsMax, bytes: inlineBytesMax })
-      if (bytes > inlineBytesMax) return this.#needThread()
+      if (bytes > inlineBytesMax && !this.#isThreadless) return this.#needThread()
       const jobs = call.jobs.slice(call.next, call.next + count)
       call.verdicts.set(jobs.map(verdictOf), call.next)
       call.next += count
@@ -183,13 +189,16 @@ export class VerifierPool {
       if (least === undefined || worker.batches.length < least.batches.length) least = worker
     }
     if (least?.batches.length === 0) return least
+    if (this.#isThreadless) return undefined
     if (this.#workers.size === 0 && this.#queuedJobs() <= this.#jobsBeforeThread) return undefined
     if (this.#workers.size < this.#workersMax) return this.#start()
     return least !== undefined && least.batches.length < VERIFY_LIMITS.batchesPerWorkerMax ? least : undefined
   }
 
-  #start(): PoolWorker {
-    const worker = startThread('./verify-worker.js', 'verify signatures')
+  /** Returns undefined, once and for all, if this code does not know where its threads are. */
+  #start(): PoolWorker | undefined {
+    const worker = this.#startThread()
+    if (worker === undefined) return undefined
     const started: PoolWorker = { worker, batches: [], blocks: [] }
     worker.on('message', (block: ArrayBuffer) => this.#onBlock(started, block))
     worker.on('error', error => this.#onEnd(started, error))
@@ -229,10 +238,36 @@ export class VerifierPool {
 
   #onEnd(worker: PoolWorker, cause: Error): void {
     if (!this.#workers.delete(worker)) return
+    if (isMissingThread(cause)) return this.#continueThreadless(worker)
     for (const { call } of worker.batches) {
       fail(call, new ReplicaError('ERR_INTERNAL', 'a thread that verified signatures ended', { cause }))
     }
     this.#dispatch() // the next batch starts another thread
+  }
+
+  #startThread(): Worker | undefined {
+    try {
+      return startThread('./verify-worker.js', 'verify signatures')
+    } catch (error) {
+      if (!isMissingThread((error as Error).cause)) throw error
+      this.#noteThreadless()
+      return undefined
+    }
+  }
+
+  #noteThreadless(): void {
+    if (!this.#isThreadless) this.#onThreadless?.()
+    this.#isThreadless = true
+  }
+
+  /** Verifies the batches of a thread that never ran here, and everything from now on. */
+  #continueThreadless({ batches }: PoolWorker): void {
+    this.#noteThreadless()
+    for (const { call, from, count } of batches) {
+      call.verdicts.set(call.jobs.slice(from, from + count).map(verdictOf), from)
+      this.#settle(call, count)
+    }
+    this.#dispatch()
   }
 }
 

@@ -36,7 +36,7 @@ export class ReplicaContext {
   readonly location: string
   readonly hubId: string
   readonly store: Store
-  readonly verifier = new VerifierPool()
+  readonly verifier = new VerifierPool({ onThreadless: () => this.#tellThreadless() })
   readonly frontiers = new Map<string, Frontier>()
   readonly journal: Journal
   readonly peerSync: PeerSyncTracker
@@ -136,6 +136,12 @@ export class ReplicaContext {
       syncState => ('direction' in news ? syncState.round(news) : syncState.channel(news)),
       () => {}, // a store that can't be read fails other calls too
     )
+  }
+
+  #tellThreadless(): void {
+    const message =
+      'signatures are verified without threads, which is slower: their files are not beside this program (docs/embedding.md)'
+    this.emit({ kind: 'alarm', message, facts: {} })
   }
 
   /**
